@@ -1,0 +1,1 @@
+"""sharecore: share astronomical data with other systems through pluggable destination adapters."""

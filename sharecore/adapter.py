@@ -1,0 +1,109 @@
+"""The adapter: the code for one kind of destination."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from sharecore.addresses import Address
+from sharecore.exceptions import Problem
+from sharecore.outcomes import Outcome
+from sharecore.records import JsonValue, Record, RecordKey
+from sharecore.targets import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The site that shares. origin: its UUID. name: its display name (`TOM_NAME`)."""
+
+    origin: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """One topic of a destination. note: what a person should know before choosing it."""
+
+    name: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """The records of one share handed to an adapter in one call, in order of time.
+
+    shared_by: the user name of who asked for the share; empty when the site did.
+    memory: what this adapter noted about this target at this destination, JSON values. It may change it;
+        the framework keeps it between calls (an id at the receiver, a version).
+    previous: for a record that was delivered before with other content, its name at the destination.
+    title, message: what a person typed beside a one-time share; empty otherwise.
+    """
+
+    site: Site
+    address: Address
+    target: Target
+    records: tuple[Record, ...]
+    shared_by: str = ""
+    memory: MutableMapping[str, JsonValue] = field(default_factory=dict)
+    previous: Mapping[RecordKey, str | None] = field(default_factory=dict)
+    title: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """Exactly what would be sent. content_type: a media type. body: text. note: what it leaves out, and why."""
+
+    content_type: str
+    body: str
+    note: str = ""
+
+
+class Adapter(ABC):
+    """One open destination. One thread uses it at a time; it lives for many calls, until `close`.
+
+    New methods arrive with a default body, so that old adapters keep working.
+    """
+
+    can_update: ClassVar[bool] = False
+    """True when delivering a record again with other content changes or supersedes what is there."""
+
+    settle_time: float = 60.0
+    """Seconds after which a request without an answer is surely over at the destination."""
+
+    max_batch: int = 200
+    """How many records one call of `deliver` takes at the most."""
+
+    @abstractmethod
+    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+        """Send the batch and say what became of each record: one outcome per record, no more, no less.
+
+        An empty batch of records asks for the target alone: make it known at the destination where that
+        means something. Raises `AuthenticationFailed` or `DestinationError` when the whole call cannot go
+        on; what was decided before travels in the exception.
+        """
+
+    def check(self) -> Sequence[Problem]:
+        """Ask the destination whether credentials, reachability and rights are as they should be. May take seconds."""
+        return ()
+
+    def topics(self) -> Sequence[Topic]:
+        """The topics that a share can name; empty when the destination has none."""
+        return ()
+
+    @abstractmethod
+    def preview(self, batch: Batch) -> Preview:
+        """The exact payload that `deliver` would send. No network."""
+
+    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
+        """After an unknown outcome: which records are already there (`Accepted` or `Duplicate`)?
+
+        Records left out are not there, or may harmlessly be sent again. None: the destination cannot be
+        asked; a person has to decide.
+        """
+        return None
+
+    def close(self) -> None:
+        """Give back connections. May be called more than once."""

@@ -1,0 +1,105 @@
+"""Exceptions of sharecore.
+
+    SharecoreError
+    ├── ConfigurationError          settings are wrong; never caught by delivery
+    ├── InvalidRecord               a datum that cannot be expressed as a record
+    └── DeliveryError               stops one call of an adapter
+        ├── AuthenticationFailed    the destination refuses our credentials (or this topic)
+        ├── DestinationError        the destination is not able to take anything now
+        └── PluginError             a plugin broke its contract
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sharecore.outcomes import Outcome
+    from sharecore.records import RecordKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something that a person has to mend.
+
+    where: the path of the setting or the name of the destination ("DATA_SHARING['x']['BASE_URL']").
+    what: what is wrong. mend: what to do about it. fatal: False for a warning.
+    """
+
+    where: str
+    what: str
+    mend: str
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}. {self.mend}"
+
+
+class SharecoreError(Exception):
+    """The root of all exceptions of sharecore."""
+
+
+class ConfigurationError(SharecoreError):
+    """Settings are wrong. Holds every problem found, so that all can be mended at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems))
+
+
+class InvalidRecord(SharecoreError):
+    """A datum cannot be a record. field: which of its fields is wrong; reason: how."""
+
+    def __init__(self, *, field: str, reason: str) -> None:
+        self.field = field
+        self.reason = reason
+        super().__init__(f"{field}: {reason}")
+
+
+class DeliveryError(SharecoreError):
+    """Stops a whole call.
+
+    reason: for the people of the site; no secret, and no decision hangs on its text.
+    decided: the outcomes of those records of the batch that were already sent. All others were not sent.
+    """
+
+    def __init__(self, reason: str, *, decided: Mapping[RecordKey, Outcome] | None = None) -> None:
+        self.reason = reason
+        self.decided: Mapping[RecordKey, Outcome] = dict(decided or {})
+        super().__init__(reason)
+
+
+class AuthenticationFailed(DeliveryError):
+    """The destination refuses our credentials: nothing is sent there until they change or a check succeeds.
+
+    topic_only: True when only the topic of this address is refused, not the whole destination.
+    """
+
+    def __init__(
+        self, reason: str, *, topic_only: bool = False, decided: Mapping[RecordKey, Outcome] | None = None
+    ) -> None:
+        super().__init__(reason, decided=decided)
+        self.topic_only = topic_only
+
+
+class DestinationError(DeliveryError):
+    """The destination cannot take anything now (down, overloaded, not itself). The record is not to blame.
+
+    retry_after: seconds that the destination asked for.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        retry_after: float | None = None,
+        decided: Mapping[RecordKey, Outcome] | None = None,
+    ) -> None:
+        super().__init__(reason, decided=decided)
+        self.retry_after = retry_after
+
+
+class PluginError(DeliveryError):
+    """A plugin broke its contract, for example answered for too few records. A bug, to be reported to its author."""

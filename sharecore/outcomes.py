@@ -1,0 +1,73 @@
+"""Outcomes: what became of one record in one call. They are values; nothing is decided by their text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_REASON = 500
+
+
+def _cut(text: str) -> str:
+    """Reasons may quote a remote server, which is not to be trusted with length or control characters."""
+    plain = "".join(character if character.isprintable() else " " for character in text)
+    return plain if len(plain) <= MAX_REASON else plain[: MAX_REASON - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The destination has stored the record. remote_id: its name there, where it tells one."""
+
+    remote_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicate:
+    """The destination had the record already."""
+
+    remote_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reasoned:
+    reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", _cut(self.reason))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected(_Reasoned):
+    """The destination refused this record for good. field: which of its fields, where it says so."""
+
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsupported(_Reasoned):
+    """The destination has no way to express this record; it was not sent.
+
+    feature: what it lacks, a short stable word such as "flux-unit".
+    """
+
+    feature: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferred(_Reasoned):
+    """Not stored now, certainly; worth another try. retry_after: seconds that the destination asked for."""
+
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unconfirmed(_Reasoned):
+    """Sent, but no answer tells whether it was stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld(_Reasoned):
+    """The site itself does not let the record go there. Given by the framework, never by an adapter."""
+
+
+Outcome = Accepted | Duplicate | Rejected | Unsupported | Deferred | Unconfirmed
+Result = Outcome | Withheld

@@ -1,0 +1,162 @@
+"""Records: what a site observed, free of any framework.
+
+A record is one datum of one target. Detection and upper limit are two types, because 0.0 mag is a
+magnitude and "no detection down to 21.3" is not a measurement of 21.3. Every number is finite and every
+time is an aware UTC datetime: both are checked when a record is made, so that no adapter has to.
+Units stay the text that the site stored; `sharecore.units` says what such a text means.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from sharecore.exceptions import InvalidRecord
+
+JsonScalar = str | int | float | bool | None
+JsonValue = JsonScalar | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+
+
+class Kind(StrEnum):
+    """What a record measures."""
+
+    PHOTOMETRY = "photometry"
+    PHOTOMETRY_LIMIT = "photometry-limit"
+    SPECTRUM = "spectrum"
+    ASTROMETRY = "astrometry"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordKey:
+    """The name of a record, the same for every destination and every attempt.
+
+    kind: what the record measures.
+    origin: the UUID of the site that observed it; names of sites are not unique.
+    id: the record within that site. It outlives the primary key of a database row.
+    """
+
+    kind: Kind
+    origin: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.origin}/{self.kind}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Record:
+    """What all kinds of record share.
+
+    timestamp: mid-time or start of the observation as the site stored it, aware, UTC.
+    extra: further values of the site, JSON, passed on as they are.
+    """
+
+    key: RecordKey
+    timestamp: datetime
+    telescope: str = ""
+    instrument: str = ""
+    source_name: str = ""
+    source_location: str = ""
+    reduction_version: str = ""
+    extra: Mapping[str, JsonValue] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.timestamp.tzinfo is None:
+            raise InvalidRecord(field="timestamp", reason=f"{self.timestamp} has no time zone")
+        object.__setattr__(self, "timestamp", self.timestamp.astimezone(UTC))
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, Mapping):
+                frozen = MappingProxyType(dict(value))
+                _require_finite(each.name, frozen)
+                object.__setattr__(self, each.name, frozen)
+            elif isinstance(value, float | list | tuple):
+                _require_finite(each.name, value)
+                if isinstance(value, list):
+                    object.__setattr__(self, each.name, tuple(value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photometry(_Record):
+    """A detection.
+
+    brightness, brightness_error: in `unit`. limit: the limiting brightness of the same exposure, in `unit`,
+    where the site noted it. exposure_time: seconds. bandpass: as the site names it ("r", "V", "F606W").
+    """
+
+    brightness: float
+    brightness_error: float | None = None
+    limit: float | None = None
+    unit: str = ""
+    bandpass: str
+    exposure_time: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotometryLimit(_Record):
+    """A non-detection: nothing brighter than `limit` (in `unit`) was there.
+
+    limit_error: the error that the site stored beside it, in `unit`; most sites store none.
+    """
+
+    limit: float
+    limit_error: float | None = None
+    unit: str = ""
+    bandpass: str
+    exposure_time: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spectrum(_Record):
+    """A spectrum: flux (n,) in `flux_unit` at wavelength (n,) in `wavelength_unit`, error (n,) or empty.
+
+    The three are kept as the site stored them, so their lengths may differ: an adapter that needs equal
+    lengths answers `Unsupported`.
+    """
+
+    flux: tuple[float, ...]
+    wavelength: tuple[float, ...] = ()
+    error: tuple[float, ...] = ()
+    flux_unit: str = ""
+    wavelength_unit: str = ""
+    setup: str = ""
+    exposure_time: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Astrometry(_Record):
+    """A measured position: ra, dec in degrees (ICRS); errors in the units named beside them."""
+
+    ra: float
+    dec: float
+    ra_error: float | None = None
+    dec_error: float | None = None
+    ra_error_units: str = ""
+    dec_error_units: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherDatum(_Record):
+    """A datum of a type that only the site knows; its values are in `extra`."""
+
+    data_type: str
+
+
+Record = Photometry | PhotometryLimit | Spectrum | Astrometry | OtherDatum
+
+
+def _require_finite(name: str, value: object) -> None:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidRecord(field=name, reason=f"{value} is not a finite number")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _require_finite(f"{name}[{key!r}]", item)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            _require_finite(f"{name}[{index}]", item)

@@ -1,0 +1,164 @@
+"""Reading one entry of `DATA_SHARING`: every problem is collected, none stops the reading of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from sharecore.exceptions import ConfigurationError, Problem
+
+FRAMEWORK_KEYS = frozenset({"ADAPTER", "DISPLAY_NAME", "USER_TOPICS"})
+
+
+class Secret:
+    """A text that shows itself to no log, repr, page or traceback; only `reveal` gives it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the request that needs it."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret(…)" if self._text else "Secret()"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(("Secret", self._text))
+
+
+class Section:
+    """One entry of `DATA_SHARING`, with the path that error messages name.
+
+    An adapter's `config` function reads what it knows with the methods below, then calls `finish`, which
+    raises one `ConfigurationError` with all problems. Keys that nobody read are reported as warnings by
+    `unread`, since a misspelt setting is otherwise silent.
+    """
+
+    def __init__(self, name: str, values: Mapping[str, object], *, root: str = "DATA_SHARING") -> None:
+        self.name = name
+        self.path = f"{root}[{name!r}]"
+        self.problems: list[Problem] = []
+        self._values = values
+        self._read: set[str] = set(FRAMEWORK_KEYS)
+
+    def __contains__(self, key: str) -> bool:
+        return self._values.get(key) not in (None, "")
+
+    def raw(self, key: str, default: object = None) -> object:
+        """The value as it stands in the settings."""
+        self._read.add(key)
+        value = self._values.get(key)
+        return default if value is None else value
+
+    def text(self, key: str, default: str = "", *, required: bool = False) -> str:
+        """A text, stripped. required: it must be there and not be blank."""
+        value = self.raw(key, default)
+        if not isinstance(value, str):
+            self.problem(key, f"is a {type(value).__name__}", "Give a text.")
+            return default
+        if required and not value.strip():
+            self.problem(key, "is missing", "Add it.")
+        return value.strip()
+
+    def secret(self, key: str, *, required: bool = False) -> Secret:
+        """A text that must not be shown."""
+        value = self.raw(key, "")
+        if not isinstance(value, str):
+            self.problem(key, f"is a {type(value).__name__}", "Give a text.")
+            return Secret("")
+        if required and not value:
+            self.problem(key, "is missing", "Add it.")
+        return Secret(value)
+
+    def url(self, key: str = "BASE_URL") -> str:
+        """An http(s) URL of a site, with one trailing slash whether or not the settings have it."""
+        value = self.text(key, required=True)
+        if not value:
+            return ""
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            self.problem(key, f"{value!r} is not an http(s) address", "Write it like 'https://tom.example.org/'.")
+        elif parts.username or parts.password:
+            self.problem(key, "contains credentials", "Move them to 'USERNAME' and 'PASSWORD' or 'API_KEY'.")
+        elif parts.query or parts.fragment:
+            self.problem(key, "contains a query or fragment", "Give the address of the site only.")
+        return value.rstrip("/") + "/"
+
+    def flag(self, key: str, default: bool) -> bool:
+        """True or False."""
+        value = self.raw(key, default)
+        if not isinstance(value, bool):
+            self.problem(key, f"is {value!r}", "Give True or False.")
+            return default
+        return value
+
+    def number(self, key: str, default: float, *, minimum: float = 0.0, maximum: float = float("inf")) -> float:
+        """A number between minimum and maximum, both included."""
+        value = self.raw(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= maximum:
+            self.problem(key, f"is {value!r}", f"Give a number from {minimum:g} to {maximum:g}.")
+            return default
+        return float(value)
+
+    def count(self, key: str, default: int, *, minimum: int = 1, maximum: int = 10**9) -> int:
+        """A whole number between minimum and maximum, both included."""
+        value = self.raw(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
+            self.problem(key, f"is {value!r}", f"Give a whole number from {minimum} to {maximum}.")
+            return default
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts."""
+        value = self.raw(key, ())
+        if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
+            self.problem(key, f"is {value!r}", "Give a list of texts.")
+            return ()
+        return tuple(str(v) for v in value)
+
+    def mapping(self, key: str) -> dict[str, str]:
+        """A dictionary of texts."""
+        value = self.raw(key, {})
+        if not isinstance(value, Mapping) or not all(
+            isinstance(k, str) and isinstance(v, str) for k, v in value.items()
+        ):
+            self.problem(key, "is not a dictionary of texts", "Write it like {'name': 'value'}.")
+            return {}
+        return dict(value)
+
+    def problem(self, key: str, what: str, mend: str, *, fatal: bool = True) -> None:
+        """Note a problem of one setting."""
+        self.problems.append(Problem(where=f"{self.path}[{key!r}]", what=what, mend=mend, fatal=fatal))
+
+    def unread(self) -> list[Problem]:
+        """A warning for each key that nobody reads."""
+        return [
+            Problem(
+                where=f"{self.path}[{key!r}]",
+                what="is a setting that this adapter does not know",
+                mend="Remove it or correct its spelling.",
+                fatal=False,
+            )
+            for key in self._values
+            if key not in self._read
+        ]
+
+    def finish(self) -> None:
+        """Raise `ConfigurationError` with all fatal problems, if there are any."""
+        if any(problem.fatal for problem in self.problems):
+            raise ConfigurationError(self.problems)

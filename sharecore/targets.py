@@ -1,0 +1,85 @@
+"""Targets: what a site says of the object that its records belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class OrbitScheme(StrEnum):
+    """Which set of orbital elements a non-sidereal target gives (the names of the TOM Toolkit)."""
+
+    MPC_MINOR_PLANET = "MPC_MINOR_PLANET"
+    MPC_COMET = "MPC_COMET"
+    JPL_MAJOR_PLANET = "JPL_MAJOR_PLANET"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A place on the sky.
+
+    ra, dec: degrees. epoch: Julian year. pm_ra, pm_dec: mas/yr. parallax: mas. galactic_lng, galactic_lat:
+    degrees. distance, distance_err: parsec. None where the site does not say.
+    """
+
+    ra: float | None = None
+    dec: float | None = None
+    epoch: float | None = None
+    pm_ra: float | None = None
+    pm_dec: float | None = None
+    parallax: float | None = None
+    galactic_lng: float | None = None
+    galactic_lat: float | None = None
+    distance: float | None = None
+    distance_err: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orbit:
+    """Orbital elements and ephemeris.
+
+    Angles in degrees, epochs as Modified Julian Date, distances in au, mean_daily_motion in degrees per
+    day, ephemeris_period in days, abs_mag and slope in mag. None where the site does not say.
+    """
+
+    scheme: str = ""
+    epoch_of_elements: float | None = None
+    mean_anomaly: float | None = None
+    arg_of_perihelion: float | None = None
+    eccentricity: float | None = None
+    lng_asc_node: float | None = None
+    inclination: float | None = None
+    mean_daily_motion: float | None = None
+    semimajor_axis: float | None = None
+    epoch_of_perihelion: float | None = None
+    ephemeris_period: float | None = None
+    ephemeris_period_err: float | None = None
+    ephemeris_epoch: float | None = None
+    ephemeris_epoch_err: float | None = None
+    perihdist: float | None = None
+    abs_mag: float | None = None
+    slope: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """An object that a site follows.
+
+    name: unique at the site. aliases: its other names. sidereal: False for a solar-system body, whose
+    `orbit` then says where it is. extras: free key/value pairs of the site, the fields of a custom target
+    model among them, as text. lists: names of the target lists that it is to join at the destination.
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    sidereal: bool = True
+    position: Position = field(default_factory=Position)
+    orbit: Orbit = field(default_factory=Orbit)
+    extras: Mapping[str, str] = field(default_factory=dict)
+    lists: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name, then the aliases."""
+        return (self.name, *self.aliases)
