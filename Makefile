@@ -1,0 +1,123 @@
+# sharecore: `make demo` shows it at work, `make test` tests it, `make lint` checks the code.
+# Each sets up what it needs by itself; a second run is fast. Needs git, make and Python 3.11 to 3.13.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONUNBUFFERED := 1
+
+VENV := .venv
+BIN := $(VENV)/bin
+WHEELHOUSE := $(VENV)/wheel
+# a stock TOM of the last 2.x, which can be shared to, in an environment of its own
+RECEIVER_232 := .venv-receiver-2.32
+
+# Folders are listed too: removing a file changes only its folder.
+SOURCES := $(shell find sharecore adapters tom_integration \( -name __pycache__ -prune -o -print \) 2>/dev/null) \
+           $(wildcard README.md LICENSE)
+
+# tomtoolkit runs on Python 3.11 to 3.13. A python that cannot make environments is passed over.
+define FIND_PYTHON
+for python in $(PYTHON) python3.12 python3.13 python3.11 python3 python; do \
+    if "$$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+        >/dev/null 2>&1; then break; fi; python=; done; \
+if [ -z "$$python" ]; then \
+    echo "error: no Python 3.11, 3.12 or 3.13 with the modules venv and ensurepip was found on PATH." >&2; \
+    echo "       Install one (Debian, Ubuntu: apt-get install python3 python3-venv), or name it: make PYTHON=/path/to/python" >&2; \
+    exit 1; fi
+endef
+
+.PHONY: help
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+# --- environments ------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@$(FIND_PYTHON)
+	echo "Making $(VENV) with $$("$$python" --version)"
+	"$$python" -m venv --clear $(VENV)
+
+# What has to be installed, read out of pyproject.toml; the file changes only if the list does.
+$(VENV)/requirements.txt: pyproject.toml | $(BIN)/python
+	@$(BIN)/python - > $@.new <<'EOF'
+	import tomllib
+	with open("pyproject.toml", "rb") as file:
+	    settings = tomllib.load(file)
+	project = settings["project"]
+	extras = project["optional-dependencies"]
+	print(*settings["build-system"]["requires"], *project["dependencies"], *extras["tom"], *extras["test"], sep="\n")
+	EOF
+	cmp -s $@.new $@ || cp $@.new $@
+	rm $@.new
+
+$(VENV)/.dependencies: $(VENV)/requirements.txt
+	@cmp -s $< $@ && { touch $@; exit 0; }
+	echo "Installing the dependencies into $(VENV) (the first time: some minutes)"
+	$(BIN)/python -m pip install -q -r $<
+	cp $< $@
+
+$(VENV)/.wheel: $(VENV)/.dependencies pyproject.toml $(SOURCES)
+	@echo "Building and installing the wheel"
+	rm -rf $(WHEELHOUSE)
+	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w $(WHEELHOUSE) .
+	$(BIN)/python -m pip install -q --no-deps --no-index --force-reinstall $(WHEELHOUSE)/sharecore-*.whl
+	touch $@
+
+$(RECEIVER_232)/.installed: Makefile
+	@$(FIND_PYTHON)
+	echo "Making $(RECEIVER_232), a TOM of tomtoolkit 2.32.4 to share to (the first time: some minutes)"
+	"$$python" -m venv --clear $(RECEIVER_232)
+	$(RECEIVER_232)/bin/python -m pip install -q 'tomtoolkit==2.32.4' gunicorn
+	touch $@
+
+# --- what people call --------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(VENV)/.wheel  ## two real TOMs, one sharing with the other (ARGS=--serve leaves them running)
+	@$(BIN)/python demo/main.py $(ARGS)
+
+.PHONY: test
+test: $(VENV)/.wheel  ## the tests that need nothing but Python: SQLite, one tomtoolkit
+	@echo "Tests on SQLite"
+	$(BIN)/pytest -m "not live and not postgres and not brokers and not browser" $(ARGS)
+
+.PHONY: test-all
+test-all: test test-live test-postgres  ## every test: also real TOMs (3.x and 2.32) and PostgreSQL
+
+.PHONY: test-live
+test-live: $(VENV)/.wheel $(RECEIVER_232)/.installed
+	@echo "Tests with real TOMs, tomtoolkit 3.x and 2.32"
+	SHARECORE_RECEIVER_232_PYTHON="$(CURDIR)/$(RECEIVER_232)/bin/python" \
+	    $(BIN)/pytest -m "live and not brokers and not browser" $(ARGS)
+
+.PHONY: test-postgres
+test-postgres: $(VENV)/.wheel
+	@echo "Tests on PostgreSQL"
+	PYTHONPATH=demo $(BIN)/python -m realtoms.postgres \
+	    $(BIN)/pytest -m "not live and not brokers and not browser" $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.wheel  ## ruff, mypy and the rules of the layers
+	@$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(VENV)/.dependencies  ## let ruff format and mend what it can
+	@$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: wheel
+wheel: $(VENV)/.wheel  ## build the wheel into dist/
+	@mkdir -p dist
+	cp $(WHEELHOUSE)/sharecore-*.whl dist/
+	ls dist/*.whl
+
+.PHONY: clean
+clean:  ## remove everything that make made
+	@rm -rf .venv .venv-receiver-* build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
