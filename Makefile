@@ -1,9 +1,6 @@
 # sharecore: `make demo` shows it at work, `make test` tests it, `make lint` checks the code.
 # Each sets up what it needs by itself; a second run is fast. Needs git, make and Python 3.11 to 3.13.
 
-SHELL := /bin/bash
-.SHELLFLAGS := -euo pipefail -c
-.ONESHELL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -37,43 +34,39 @@ help:  ## list the targets
 
 # --- environments ------------------------------------------------------------------------------------------
 
-$(BIN)/python:
-	@$(FIND_PYTHON)
-	echo "Making $(VENV) with $$("$$python" --version)"
+$(VENV)/.made:
+	@$(FIND_PYTHON) && \
+	echo "Making $(VENV) with $$("$$python" --version)" && \
 	"$$python" -m venv --clear $(VENV)
+	@touch $@
 
-# What has to be installed, read out of pyproject.toml; the file changes only if the list does.
-$(VENV)/requirements.txt: pyproject.toml | $(BIN)/python
-	@$(BIN)/python - > $@.new <<'EOF'
-	import tomllib
-	with open("pyproject.toml", "rb") as file:
-	    settings = tomllib.load(file)
-	project = settings["project"]
-	extras = project["optional-dependencies"]
-	print(*settings["build-system"]["requires"], *project["dependencies"], *extras["tom"], *extras["test"], sep="\n")
-	EOF
-	cmp -s $@.new $@ || cp $@.new $@
-	rm $@.new
+# What has to be installed, read out of pyproject.toml. The file changes only if the list does.
+$(VENV)/requirements.txt: pyproject.toml $(VENV)/.made
+	@$(BIN)/python -c 'import tomllib; \
+	settings = tomllib.load(open("pyproject.toml", "rb")); \
+	project = settings["project"]; \
+	extras = project["optional-dependencies"]; \
+	print(*settings["build-system"]["requires"], *project["dependencies"], *extras["tom"], *extras["test"], sep="\n")' > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $(VENV)/.dependencies: $(VENV)/requirements.txt
-	@cmp -s $< $@ && { touch $@; exit 0; }
-	echo "Installing the dependencies into $(VENV) (the first time: some minutes)"
-	$(BIN)/python -m pip install -q -r $<
-	cp $< $@
+	@echo "Installing the dependencies into $(VENV) (the first time: some minutes)"
+	@$(BIN)/python -m pip install -q -r $<
+	@touch $@
 
 $(VENV)/.wheel: $(VENV)/.dependencies pyproject.toml $(SOURCES)
 	@echo "Building and installing the wheel"
-	rm -rf $(WHEELHOUSE)
-	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w $(WHEELHOUSE) .
-	$(BIN)/python -m pip install -q --no-deps --no-index --force-reinstall $(WHEELHOUSE)/sharecore-*.whl
-	touch $@
+	@rm -rf $(WHEELHOUSE)
+	@$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w $(WHEELHOUSE) .
+	@$(BIN)/python -m pip install -q --no-deps --no-index --force-reinstall $(WHEELHOUSE)/sharecore-*.whl
+	@touch $@
 
-$(RECEIVER_232)/.installed: Makefile
-	@$(FIND_PYTHON)
-	echo "Making $(RECEIVER_232), a TOM of tomtoolkit 2.32.4 to share to (the first time: some minutes)"
+$(RECEIVER_232)/.installed:
+	@$(FIND_PYTHON) && \
+	echo "Making $(RECEIVER_232), for a TOM of tomtoolkit 2.32.4 to share to (the first time: some minutes)" && \
 	"$$python" -m venv --clear $(RECEIVER_232)
-	$(RECEIVER_232)/bin/python -m pip install -q 'tomtoolkit==2.32.4' gunicorn
-	touch $@
+	@$(RECEIVER_232)/bin/python -m pip install -q 'tomtoolkit==2.32.4' gunicorn
+	@touch $@
 
 # --- what people call --------------------------------------------------------------------------------------
 
@@ -84,7 +77,7 @@ demo: $(VENV)/.wheel  ## two real TOMs, one sharing with the other (ARGS=--serve
 .PHONY: test
 test: $(VENV)/.wheel  ## the tests that need nothing but Python: SQLite, one tomtoolkit
 	@echo "Tests on SQLite"
-	$(BIN)/pytest -m "not live and not postgres and not brokers and not browser" $(ARGS)
+	@$(BIN)/pytest -m "not live and not postgres and not brokers and not browser" $(ARGS)
 
 .PHONY: test-all
 test-all: test test-live test-postgres  ## every test: also real TOMs (3.x and 2.32) and PostgreSQL
@@ -92,31 +85,31 @@ test-all: test test-live test-postgres  ## every test: also real TOMs (3.x and 2
 .PHONY: test-live
 test-live: $(VENV)/.wheel $(RECEIVER_232)/.installed
 	@echo "Tests with real TOMs, tomtoolkit 3.x and 2.32"
-	SHARECORE_RECEIVER_232_PYTHON="$(CURDIR)/$(RECEIVER_232)/bin/python" \
+	@SHARECORE_RECEIVER_232_PYTHON="$(CURDIR)/$(RECEIVER_232)/bin/python" \
 	    $(BIN)/pytest -m "live and not brokers and not browser" $(ARGS)
 
 .PHONY: test-postgres
 test-postgres: $(VENV)/.wheel
 	@echo "Tests on PostgreSQL"
-	PYTHONPATH=demo $(BIN)/python -m realtoms.postgres \
+	@PYTHONPATH=demo $(BIN)/python -m realtoms.postgres \
 	    $(BIN)/pytest -m "not live and not brokers and not browser" $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.wheel  ## ruff, mypy and the rules of the layers
 	@$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 
 .PHONY: format
 format: $(VENV)/.dependencies  ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	@$(BIN)/ruff format .
 
 .PHONY: wheel
 wheel: $(VENV)/.wheel  ## build the wheel into dist/
 	@mkdir -p dist
-	cp $(WHEELHOUSE)/sharecore-*.whl dist/
-	ls dist/*.whl
+	@cp $(WHEELHOUSE)/sharecore-*.whl dist/
+	@ls dist/*.whl
 
 .PHONY: clean
 clean:  ## remove everything that make made
