@@ -54,7 +54,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """Exactly what would be sent. content_type: a media type. body: text. note: what it leaves out, and why."""
+    """Exactly what would be sent.
+
+    content_type: a media type. body: text. note: what it leaves out, and why.
+    """
 
     content_type: str
     body: str
@@ -73,6 +76,9 @@ class Adapter(ABC):
     settle_time: float = 60.0
     """Seconds after which a request without an answer is surely over at the destination."""
 
+    gather_seconds: float = 0.0
+    """How long new records wait for company, where the destination takes one message for many."""
+
     max_batch: int = 200
     """How many records one call of `deliver` takes at the most."""
 
@@ -86,7 +92,10 @@ class Adapter(ABC):
         """
 
     def check(self) -> Sequence[Problem]:
-        """Ask the destination whether credentials, reachability and rights are as they should be. May take seconds."""
+        """Ask the destination whether credentials, reachability and rights are as they should be.
+
+        May take seconds.
+        """
         return ()
 
     def topics(self) -> Sequence[Topic]:
@@ -105,5 +114,5 @@ class Adapter(ABC):
         """
         return None
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  (an adapter without connections has nothing to give back)
         """Give back connections. May be called more than once."""

@@ -1,12 +1,12 @@
 """Exceptions of sharecore.
 
-    SharecoreError
-    ├── ConfigurationError          settings are wrong; never caught by delivery
-    ├── InvalidRecord               a datum that cannot be expressed as a record
-    └── DeliveryError               stops one call of an adapter
-        ├── AuthenticationFailed    the destination refuses our credentials (or this topic)
-        ├── DestinationError        the destination is not able to take anything now
-        └── PluginError             a plugin broke its contract
+SharecoreError
+├── ConfigurationError          settings are wrong; never caught by delivery
+├── InvalidRecord               a datum that cannot be expressed as a record
+└── DeliveryError               stops one call of an adapter
+    ├── AuthenticationFailed    the destination refuses our credentials (or this topic)
+    ├── DestinationError        the destination is not able to take anything now
+    └── PluginError             a plugin broke its contract
 """
 
 from __future__ import annotations
@@ -102,4 +102,4 @@ class DestinationError(DeliveryError):
 
 
 class PluginError(DeliveryError):
-    """A plugin broke its contract, for example answered for too few records. A bug, to be reported to its author."""
+    """A plugin broke its contract, for example answered for too few records: a bug for its author."""

@@ -92,7 +92,9 @@ class Section:
         except ValueError:
             usable = False
         if not usable:
-            self.problem(key, f"{value!r} is not an http(s) address", "Write it like 'https://tom.example.org/'.")
+            self.problem(
+                key, f"{value!r} is not an http(s) address", "Write it like 'https://tom.example.org/'."
+            )
         elif parts.username or parts.password:
             self.problem(key, "contains credentials", "Move them to 'USERNAME' and 'PASSWORD' or 'API_KEY'.")
         elif parts.query or parts.fragment:
@@ -107,7 +109,9 @@ class Section:
             return default
         return value
 
-    def number(self, key: str, default: float, *, minimum: float = 0.0, maximum: float = float("inf")) -> float:
+    def number(
+        self, key: str, default: float, *, minimum: float = 0.0, maximum: float = float("inf")
+    ) -> float:
         """A number between minimum and maximum, both included."""
         value = self.raw(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= maximum:
@@ -126,7 +130,11 @@ class Section:
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts."""
         value = self.raw(key, ())
-        if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
+        if (
+            isinstance(value, str)
+            or not isinstance(value, Sequence)
+            or not all(isinstance(v, str) for v in value)
+        ):
             self.problem(key, f"is {value!r}", "Give a list of texts.")
             return ()
         return tuple(str(v) for v in value)

@@ -1,0 +1,182 @@
+"""What an outcome leads to: the state machine of one delivery. No I/O, no clock of its own.
+
+BEFORE ──(asked for, saved again)──> DUE ──start──> SENDING ──┬─> DELIVERED
+                                      ^                      ├─> DUE again, later   (deferred, unsent)
+                                      │                      ├─> UNCONFIRMED ─find─> DELIVERED, DUE, HELD
+                                      │                      └─> PARKED, UNSUPPORTED, WITHHELD
+                                      └────────── replay, by a person or changed settings
+any open state ──(datum, share or target gone)──> CANCELLED
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import assert_never
+
+from sharecore.outcomes import (
+    Accepted,
+    Deferred,
+    Duplicate,
+    Outcome,
+    Rejected,
+    Result,
+    Unconfirmed,
+    Unsupported,
+    Withheld,
+)
+from sharecore.retry import RetryPolicy
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    BEFORE = "before"  # was there before the share; nobody asked for it
+    DUE = "due"  # promised; sent when `next_at` has come
+    SENDING = "sending"  # handed to the adapter
+    DELIVERED = "delivered"  # the destination has it
+    UNCONFIRMED = "unconfirmed"  # sent, no answer; looked up when `next_at` has come
+    HELD = "held"  # sent, no answer, cannot be looked up: a person decides
+    WITHHELD = "withheld"  # the site does not let it go there
+    UNSUPPORTED = "unsupported"  # the destination cannot express it
+    PARKED = "parked"  # refused, or tried too often; can be replayed
+    CANCELLED = "cancelled"  # datum, share or target are gone
+
+
+OPEN = frozenset({State.DUE, State.SENDING, State.UNCONFIRMED})
+NEEDS_PERSON = frozenset({State.HELD, State.PARKED})
+REPLAYABLE = frozenset({State.PARKED, State.UNSUPPORTED, State.WITHHELD, State.CANCELLED})
+"""States that `replay` leads out of. HELD is not one: only a person knows whether it arrived."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One delivery at one moment.
+
+    attempts: how often it was handed to the adapter; only grows. failures: how many of these count
+    against the retry schedule (waiting for a destination that is down costs none).
+    """
+
+    state: State
+    attempts: int = 0
+    failures: int = 0
+    next_at: datetime | None = None
+    reason: str = ""
+    field: str = ""
+    remote_id: str = ""
+
+
+def start(standing: Standing) -> Standing:
+    """It is handed to the adapter now."""
+    return replace(standing, state=State.SENDING, attempts=standing.attempts + 1, next_at=None)
+
+
+def settle(
+    standing: Standing,
+    result: Result,
+    *,
+    now: datetime,
+    policy: RetryPolicy,
+    settle_time: float,
+    chance: float,
+) -> Standing:
+    """The adapter (or the framework) said what became of it."""
+    clean = replace(standing, reason="", field="", next_at=None)
+    match result:
+        case Accepted(remote_id=remote_id) | Duplicate(remote_id=remote_id):
+            return replace(
+                clean, state=State.DELIVERED, failures=0, remote_id=remote_id or standing.remote_id
+            )
+        case Rejected(reason=reason, field=field):
+            return replace(clean, state=State.PARKED, reason=reason, field=field or "")
+        case Unsupported(reason=reason, feature=feature):
+            return replace(clean, state=State.UNSUPPORTED, reason=reason, field=feature)
+        case Withheld(reason=reason):
+            return replace(clean, state=State.WITHHELD, reason=reason)
+        case Deferred(reason=reason, retry_after=retry_after):
+            return _later(clean, reason, now=now, policy=policy, retry_after=retry_after, chance=chance)
+        case Unconfirmed(reason=reason):
+            waiting = replace(clean, state=State.UNCONFIRMED, failures=standing.failures + 1, reason=reason)
+            return replace(waiting, next_at=now + timedelta(seconds=settle_time))
+        case _:
+            assert_never(result)
+
+
+def _later(
+    standing: Standing,
+    reason: str,
+    *,
+    now: datetime,
+    policy: RetryPolicy,
+    retry_after: float | None,
+    chance: float,
+) -> Standing:
+    failures = standing.failures + 1
+    wait = policy.wait(failures, retry_after=retry_after, chance=chance)
+    if wait is None:
+        return replace(standing, state=State.PARKED, failures=failures, reason=f"given up: {reason}")
+    return replace(standing, state=State.DUE, failures=failures, reason=reason, next_at=now + wait)
+
+
+def unsent(standing: Standing, reason: str, *, now: datetime) -> Standing:
+    """The call stopped before it was sent: due as before, at no cost."""
+    return replace(standing, state=State.DUE, next_at=now, reason=reason)
+
+
+def abandoned(standing: Standing, *, sent_at: datetime, settle_time: float) -> Standing:
+    """Its sender died with it in hand: wait until the destination is surely done with it, then look."""
+    return replace(
+        standing,
+        state=State.UNCONFIRMED,
+        failures=standing.failures + 1,
+        next_at=sent_at + timedelta(seconds=settle_time),
+        reason="the sender stopped before an answer came",
+    )
+
+
+def looked_up(
+    standing: Standing,
+    found: Outcome | None,
+    *,
+    can_tell: bool,
+    now: datetime,
+    policy: RetryPolicy,
+    chance: float,
+) -> Standing:
+    """The destination was asked whether it has an unconfirmed one.
+
+    found: `Accepted` or `Duplicate` when it has. can_tell: False when it cannot be asked.
+    """
+    match found:
+        case Accepted(remote_id=remote_id) | Duplicate(remote_id=remote_id):
+            return replace(
+                standing,
+                state=State.DELIVERED,
+                failures=0,
+                next_at=None,
+                reason="",
+                remote_id=remote_id or standing.remote_id,
+            )
+    if not can_tell:
+        return replace(standing, state=State.HELD, next_at=None)
+    if standing.failures > len(policy.schedule):
+        return replace(standing, state=State.PARKED, next_at=None, reason=f"given up: {standing.reason}")
+    if standing.failures <= 1:
+        return replace(standing, state=State.DUE, next_at=now)
+    wait = policy.wait(standing.failures - 1, retry_after=None, chance=chance)
+    return replace(standing, state=State.DUE, next_at=now + (wait or timedelta()))
+
+
+def replay(standing: Standing, *, now: datetime) -> Standing:
+    """A person, or a change of settings, asks for another try with a fresh schedule."""
+    if standing.state not in REPLAYABLE and standing.state is not State.BEFORE:
+        return standing
+    return replace(standing, state=State.DUE, failures=0, next_at=now, reason="", field="")
+
+
+def cancel(standing: Standing, reason: str) -> Standing:
+    """Datum, share or target are gone; what was delivered stays so."""
+    if standing.state not in OPEN | NEEDS_PERSON | {State.WITHHELD, State.UNSUPPORTED}:
+        return standing
+    return replace(standing, state=State.CANCELLED, next_at=None, reason=reason)

@@ -1,0 +1,48 @@
+"""Identity and content of a record, as digests.
+
+`identity` holds what makes two data the same observation: the fields of the uniqueness constraints of the
+TOM Toolkit (measured on 3.1.0), so a row that is deleted and made again under another primary key is
+recognised. `fingerprint` holds everything that leaves the site: it changes when a datum is edited.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+
+from sharecore.records import Astrometry, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum
+
+_IDENTITY_FIELDS: dict[type, tuple[str, ...]] = {
+    Photometry: ("bandpass", "brightness", "limit", "instrument", "reduction_version"),
+    PhotometryLimit: ("bandpass", "limit", "instrument", "reduction_version"),
+    Spectrum: ("telescope", "instrument", "flux", "reduction_version"),
+    Astrometry: ("telescope", "instrument", "ra", "dec", "reduction_version"),
+    OtherDatum: ("data_type", "telescope", "instrument", "extra", "reduction_version"),
+}
+
+
+def identity(record: Record) -> str:
+    """64 hexadecimal digits that name the observation (kind, time and the fields that make it unique)."""
+    return _digest(record, ("timestamp", *_IDENTITY_FIELDS[type(record)]))
+
+
+def fingerprint(record: Record) -> str:
+    """64 hexadecimal digits over every field of the record but its key."""
+    return _digest(record, tuple(each.name for each in fields(record) if each.name != "key"))
+
+
+def _digest(record: Record, names: tuple[str, ...]) -> str:
+    content = {name: getattr(record, name) for name in names}
+    text = json.dumps([type(record).__name__, content], sort_keys=True, default=_plain, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds")
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} in a record")
