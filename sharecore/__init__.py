@@ -1,1 +1,104 @@
-"""sharecore: share astronomical data with other systems through pluggable destination adapters."""
+"""sharecore: share astronomical data with other systems through pluggable destination adapters.
+
+What an author of a plugin needs is here: the hooks (`hookimpl` and the requests), `DestinationType`,
+`Adapter` and `Batch`, records and targets, outcomes and exceptions, and `Section` for reading settings.
+What a site needs beside it: `Registry`, `Destinations`, and `dispatch` in `sharecore.dispatch`.
+"""
+
+from sharecore.adapter import Adapter, Batch, Preview, Site, Topic
+from sharecore.addresses import Address
+from sharecore.destinations import Destination, Destinations
+from sharecore.discovery import PluginInfo, PluginState
+from sharecore.exceptions import (
+    AuthenticationFailed,
+    ConfigurationError,
+    DeliveryError,
+    DestinationError,
+    InvalidRecord,
+    PluginError,
+    Problem,
+    SharecoreError,
+)
+from sharecore.hooks import (
+    ConvertRequest,
+    DeliveredReport,
+    DestinationType,
+    WithholdRequest,
+    hookimpl,
+)
+from sharecore.outcomes import (
+    Accepted,
+    Deferred,
+    Duplicate,
+    Outcome,
+    Rejected,
+    Result,
+    Unconfirmed,
+    Unsupported,
+    Withheld,
+)
+from sharecore.records import (
+    Astrometry,
+    JsonValue,
+    Kind,
+    OtherDatum,
+    Photometry,
+    PhotometryLimit,
+    Record,
+    RecordKey,
+    Spectrum,
+)
+from sharecore.registry import Registry
+from sharecore.settings import Secret, Section
+from sharecore.targets import Orbit, OrbitScheme, Position, Target
+
+__all__ = [
+    "Accepted",
+    "Adapter",
+    "Address",
+    "Astrometry",
+    "AuthenticationFailed",
+    "Batch",
+    "ConfigurationError",
+    "ConvertRequest",
+    "Deferred",
+    "DeliveredReport",
+    "DeliveryError",
+    "Destination",
+    "DestinationError",
+    "DestinationType",
+    "Destinations",
+    "Duplicate",
+    "InvalidRecord",
+    "JsonValue",
+    "Kind",
+    "Orbit",
+    "OrbitScheme",
+    "OtherDatum",
+    "Outcome",
+    "Photometry",
+    "PhotometryLimit",
+    "PluginError",
+    "PluginInfo",
+    "PluginState",
+    "Position",
+    "Preview",
+    "Problem",
+    "Record",
+    "RecordKey",
+    "Registry",
+    "Rejected",
+    "Result",
+    "Secret",
+    "Section",
+    "SharecoreError",
+    "Site",
+    "Spectrum",
+    "Target",
+    "Topic",
+    "Unconfirmed",
+    "Unsupported",
+    "Withheld",
+    "WithholdRequest",
+    "hookimpl",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
@@ -92,9 +93,8 @@ class Section:
         except ValueError:
             usable = False
         if not usable:
-            self.problem(
-                key, f"{value!r} is not an http(s) address", "Write it like 'https://tom.example.org/'."
-            )
+            # Not shown: a malformed address may hold a password.
+            self.problem(key, "is not an http(s) address", "Write it like 'https://tom.example.org/'.")
         elif parts.username or parts.password:
             self.problem(key, "contains credentials", "Move them to 'USERNAME' and 'PASSWORD' or 'API_KEY'.")
         elif parts.query or parts.fragment:
@@ -117,7 +117,7 @@ class Section:
         if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= maximum:
             self.problem(key, f"is {value!r}", f"Give a number from {minimum:g} to {maximum:g}.")
             return default
-        return float(value)
+        return float(min(value, sys.float_info.max))
 
     def count(self, key: str, default: int, *, minimum: int = 1, maximum: int = 10**9) -> int:
         """A whole number between minimum and maximum, both included."""

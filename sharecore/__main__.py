@@ -1,0 +1,7 @@
+"""`python -m sharecore`."""
+
+import sys
+
+from sharecore.cli import main
+
+sys.exit(main())

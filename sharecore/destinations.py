@@ -1,0 +1,265 @@
+"""The destinations of a site: `DATA_SHARING`, read and checked as a whole.
+
+The problems of all destinations are collected, so that a person can mend them at once; a bad destination
+never takes the others away.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from sharecore.adapter import Adapter
+from sharecore.addresses import Address
+from sharecore.discovery import PluginInfo, PluginState
+from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError, Problem
+from sharecore.faults import describe, log_fault
+from sharecore.hooks import DestinationType
+from sharecore.registry import Registry
+from sharecore.settings import FRAMEWORK_KEYS, Secret, Section
+
+ROOT = "DATA_SHARING"
+MAX_ADDRESS = 200
+"""The length of `PersistentShare.destination`, measured on tomtoolkit 3.1.0."""
+
+_REPORT = "Report this to the author of the plugin."
+
+Choice = tuple[str, str | tuple[tuple[str, str], ...]]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Destination:
+    """One usable entry of `DATA_SHARING`.
+
+    kind: its kind of destination, from `plugin`. display_name: what people see. user_topics: the topics
+    that people may choose. config: what the plugin read from the settings.
+    """
+
+    name: str
+    kind: str
+    display_name: str
+    user_topics: tuple[str, ...]
+    plugin: PluginInfo
+    type: DestinationType[Any] = field(repr=False)
+    config: Any = field(repr=False)
+    settings: Mapping[str, object] = field(repr=False)
+
+    def open(self) -> Adapter:
+        """A new adapter for this destination. No network.
+
+        Raises `PluginError` when the plugin fails; `ConfigurationError` and other `DeliveryError` pass.
+        """
+        try:
+            adapter = self.type.open(self.config)
+        except (ConfigurationError, DeliveryError):
+            raise
+        except Exception as error:
+            message = f"{self.plugin.label} cannot open the destination {self.name!r}: {describe(error)}"
+            log_fault(logger, message, error)
+            raise PluginError(message) from None
+        if not isinstance(adapter, Adapter):
+            given = type(adapter).__name__
+            raise PluginError(f"{self.plugin.label} opened the destination {self.name!r} with a {given}")
+        return adapter
+
+    def digest(self, keyed_hash: Callable[[bytes], str]) -> str:
+        """A fingerprint of what decides how this destination is reached, credentials included.
+
+        It stays the same when only the display name or the topics change. keyed_hash: a hash with a key of
+        the site (HMAC), so that a password cannot be guessed from the fingerprint.
+        """
+        decisive = {key: value for key, value in self.settings.items() if key not in FRAMEWORK_KEYS}
+        return keyed_hash(json.dumps([self.kind, _canonical(decisive)]).encode())
+
+
+class Destinations(Mapping[str, Destination]):
+    """The usable destinations of a site by name, in the order of the settings, and all problems found.
+
+    broken: the fatal problems of each destination that cannot be used.
+    """
+
+    def __init__(
+        self,
+        usable: Mapping[str, Destination],
+        broken: Mapping[str, tuple[Problem, ...]],
+        problems: Iterable[Problem],
+    ) -> None:
+        self._usable = dict(usable)
+        self.broken = dict(broken)
+        self.problems = tuple(problems)
+
+    @classmethod
+    def parse(cls, settings: object, registry: Registry) -> Self:
+        """Read `DATA_SHARING`: a mapping of names to mappings; None counts as empty. Never raises."""
+        if settings is None:
+            settings = {}
+        if not isinstance(settings, Mapping):
+            what = f"is a {type(settings).__name__}"
+            mend = "Write a dictionary: {'name of the destination': {'BASE_URL': ...}}."
+            return cls({}, {}, [Problem(where=ROOT, what=what, mend=mend)])
+        names = [name for name in settings if isinstance(name, str)]
+        usable: dict[str, Destination] = {}
+        broken: dict[str, tuple[Problem, ...]] = {}
+        problems: list[Problem] = []
+        for name, values in settings.items():
+            destination, found = _read(name, values, names, registry)
+            problems += found
+            fatal = tuple(problem for problem in found if problem.fatal)
+            if destination is not None and not fatal:
+                usable[name] = destination
+            elif isinstance(name, str):
+                broken[name] = fatal
+        return cls(usable, broken, problems)
+
+    def __getitem__(self, name: str) -> Destination:
+        return self._usable[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._usable)
+
+    def __len__(self) -> int:
+        return len(self._usable)
+
+    def resolve(self, text: str) -> tuple[Address, Destination]:
+        """The address and destination that `name` or `name:topic` means.
+
+        Raises `ConfigurationError` when there is no such destination or it cannot be used.
+        """
+        address = Address.parse(text, [*self._usable, *self.broken])
+        if address.name in self._usable:
+            return address, self._usable[address.name]
+        if address.name in self.broken:
+            raise ConfigurationError(self.broken[address.name])
+        there = ", ".join(map(repr, self._usable)) or "none"
+        what = f"has no destination {address.name!r} (usable are: {there})"
+        mend = "Add it again, or remove the shares that use it."
+        raise ConfigurationError([Problem(where=ROOT, what=what, mend=mend)])
+
+    def choices(self) -> list[Choice]:
+        """Choices of a form field: (name, label), or (label, ((address, topic), ...)) where there are topics.
+
+        The shape of `get_sharing_destination_options` in tomtoolkit 3.1.0.
+        """
+        return [
+            (each.display_name, tuple((str(Address(each.name, topic)), topic) for topic in each.user_topics))
+            if each.user_topics
+            else (each.name, each.display_name)
+            for each in self._usable.values()
+        ]
+
+
+def infer_kind(name: str, settings: Mapping[str, object]) -> str:
+    """The kind of a destination that names no adapter: what settings written before sharecore mean."""
+    return "hermes" if name.lower() == "hermes" or "HERMES_API_KEY" in settings else "tom"
+
+
+def _read(
+    name: object, values: object, names: Collection[str], registry: Registry
+) -> tuple[Destination | None, list[Problem]]:
+    path = f"{ROOT}[{name!r}]"
+    if not isinstance(name, str) or not name.strip():
+        return None, [Problem(where=path, what="has no name", mend="Give the destination a text as name.")]
+    if not isinstance(values, Mapping):
+        what = f"is a {type(values).__name__}"
+        return None, [Problem(where=path, what=what, mend="Write a dictionary of its settings.")]
+    section = Section(name, values, root=ROOT)
+    topics = _topics(section, names)
+    if len(name) > MAX_ADDRESS:
+        what = f"has a name of {len(name)} characters"
+        section.problems.append(Problem(where=path, what=what, mend=f"Use at most {MAX_ADDRESS}."))
+    kind = section.text("ADAPTER") or infer_kind(name, values)
+    if kind not in registry.destination_types:
+        if not any(problem.where.endswith("['ADAPTER']") for problem in section.problems):
+            what, mend = _unknown(kind, registry)
+            section.problem("ADAPTER", what, mend)
+        return None, section.problems
+    config, further = _configure(registry, kind, section)
+    destination = Destination(
+        name=name,
+        kind=kind,
+        display_name=str(section.raw("DISPLAY_NAME", "")).strip() or name,
+        user_topics=topics,
+        plugin=registry.owner(kind),
+        type=registry.destination_types[kind],
+        config=config,
+        settings=dict(values),
+    )
+    return destination, section.problems + further
+
+
+def _topics(section: Section, names: Collection[str]) -> tuple[str, ...]:
+    topics = tuple(dict.fromkeys(section.texts("USER_TOPICS")))
+    for topic in topics:
+        address = Address(section.name, topic)
+        if not topic.strip():
+            section.problem("USER_TOPICS", "has an empty topic", "Remove it.")
+        elif len(str(address)) > MAX_ADDRESS:
+            room = max(MAX_ADDRESS - len(section.name) - 1, 0)
+            section.problem("USER_TOPICS", f"has a topic of {len(topic)} characters", f"Use at most {room}.")
+        elif (meant := Address.parse(str(address), names)) != address:
+            what = f"has the topic {topic!r}, but {str(address)!r} also means the destination {meant.name!r}"
+            section.problem("USER_TOPICS", what, "Rename that destination.")
+    return topics
+
+
+def _configure(registry: Registry, kind: str, section: Section) -> tuple[Any, list[Problem]]:
+    """What the plugin reads from the section, and the problems beyond those noted in the section."""
+    plugin = registry.owner(kind).label
+    config = None
+    try:
+        config = registry.destination_types[kind].config(section)
+    except ConfigurationError as error:
+        further = [problem for problem in error.problems if problem not in section.problems]
+        if further:
+            # It stopped early with a problem of its own: what it did not read says nothing then.
+            return None, further
+        if not any(problem.fatal for problem in section.problems):
+            return None, [
+                Problem(where=section.path, what=f"{plugin} refuses it without a reason", mend=_REPORT)
+            ]
+    except Exception as error:
+        message = f"{plugin} failed to read it: {describe(error)}"
+        log_fault(logger, f"{section.path}: {message}", error)
+        return None, [Problem(where=section.path, what=message, mend=_REPORT)]
+    return config, section.unread()
+
+
+def _unknown(kind: str, registry: Registry) -> tuple[str, str]:
+    known = ", ".join(map(repr, sorted(registry.destination_types))) or "none"
+    what = f"asks for the adapter {kind!r}, which no plugin provides (there are: {known})"
+    lost = [info for info in registry.plugins if info.state is not PluginState.ACTIVE]
+    # A plugin that was never imported could not say its kinds; its name is then the best hint.
+    to_blame = [info for info in lost if kind in info.kinds or info.name == kind] or lost
+    if not to_blame:
+        return what, "Correct its spelling, or install the plugin that provides it."
+    reasons = "; ".join(f"{info.label} is {info.state}: {info.reason}" for info in to_blame)
+    return f"{what}; {reasons}", "Correct its spelling, or mend that plugin."
+
+
+def _canonical(value: object) -> Any:
+    """The value as JSON that is the same in every process: no memory addresses, no order of a set."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Secret():
+            return value.reveal()
+        case bytes():
+            return value.hex()
+        case Mapping():
+            pairs = [(str(key), _canonical(item)) for key, item in value.items()]
+            return sorted(pairs, key=lambda pair: pair[0])
+        case Set():
+            return sorted(json.dumps(_canonical(item)) for item in value)
+        case Sequence():
+            return [_canonical(item) for item in value]
+    if inspect.isroutine(value) or inspect.isclass(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    kind = type(value)
+    plain = kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__
+    return f"{kind.__module__}.{kind.__qualname__}" + ("" if plain else f":{value}")

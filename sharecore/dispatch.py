@@ -1,0 +1,140 @@
+"""Dispatch: one batch on its way out. Withhold, convert, deliver, tell the observers.
+
+Whatever a plugin does, every record of the batch ends with a result or is named as unsent, so that none is
+lost and none is sent again without reason.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from sharecore.adapter import Adapter, Batch
+from sharecore.destinations import Destination
+from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecord, PluginError
+from sharecore.faults import describe, log_fault
+from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest
+from sharecore.outcomes import Deferred, Outcome, Result, Unconfirmed, Unsupported, Withheld
+from sharecore.records import Record, RecordKey
+from sharecore.registry import Registry
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchResult:
+    """What became of a batch; each key of it is either in `results` or in `unsent`.
+
+    unsent: the records that certainly were not sent, because the call stopped before.
+    stopped: why the call as a whole went wrong: the destination refused it, could not take it, or
+    (`PluginError`) the adapter has a bug; then the records that may have been sent are `Unconfirmed`.
+    """
+
+    results: Mapping[RecordKey, Result]
+    unsent: tuple[RecordKey, ...] = ()
+    stopped: DeliveryError | None = None
+
+
+def dispatch(registry: Registry, destination: Destination, adapter: Adapter, batch: Batch) -> DispatchResult:
+    """Send one batch and say what became of each record.
+
+    A batch without records asks the adapter for the target alone. The adapter is not called when there were
+    records and none is left to send. Raises `ConfigurationError` only.
+    """
+    results: dict[RecordKey, Result] = {}
+    leaving: list[Record] = []
+    for record in batch.records:
+        ready = _prepare(registry, batch, record)
+        if isinstance(ready, Record):
+            leaving.append(ready)
+        else:
+            results[record.key] = ready
+    stopped: DeliveryError | None = None
+    if leaving or not batch.records:
+        sent, stopped = _deliver(destination, adapter, replace(batch, records=tuple(leaving)))
+        results.update(sent)
+    told = tuple(record for record in batch.records if record.key in results)
+    if told:
+        report = DeliveredReport(
+            site=batch.site,
+            address=batch.address,
+            target=batch.target,
+            records=told,
+            results=MappingProxyType(dict(results)),
+        )
+        registry.observe(report)
+    unsent = tuple(record.key for record in batch.records if record.key not in results)
+    return DispatchResult(results=MappingProxyType(results), unsent=unsent, stopped=stopped)
+
+
+def _prepare(registry: Registry, batch: Batch, record: Record) -> Record | Result:
+    """The record as it leaves, or why it does not. A plugin that fails keeps it here for another try."""
+    try:
+        reason = registry.withhold(
+            WithholdRequest(
+                site=batch.site,
+                address=batch.address,
+                target=batch.target,
+                record=record,
+                shared_by=batch.shared_by,
+            )
+        )
+        if reason is not None:
+            return Withheld(reason=reason)
+        return registry.convert(
+            ConvertRequest(site=batch.site, address=batch.address, target=batch.target, record=record)
+        )
+    except InvalidRecord as error:
+        return Unsupported(reason=str(error), feature="conversion")
+    except PluginError as error:
+        return Deferred(reason=error.reason)
+
+
+def _deliver(
+    destination: Destination, adapter: Adapter, batch: Batch
+) -> tuple[dict[RecordKey, Outcome], DeliveryError | None]:
+    who = f"adapter {destination.kind!r} of {destination.plugin.label}"
+    keys = [record.key for record in batch.records]
+    try:
+        answer = adapter.deliver(batch)
+        answered = dict(answer) if isinstance(answer, Mapping) else None
+    except ConfigurationError:
+        raise
+    except DeliveryError as stop:
+        decided, wrong = _outcomes(stop.decided, keys, who)
+        if wrong:
+            logger.error("%s named no valid outcome for %d decided records", who, len(wrong))
+        return decided | _unconfirmed(wrong, f"{who} named no valid outcome"), stop
+    except Exception as error:
+        message = f"{who} failed: {describe(error)}"
+        log_fault(logger, f"{message}, delivering {len(keys)} records to {batch.address}", error)
+        return _unconfirmed(keys, f"{who} failed: {type(error).__name__}"), PluginError(message)
+    if answered is None:
+        message = f"{who} answered with a {type(answer).__name__}, not a mapping"
+        logger.error("%s", message)
+        return _unconfirmed(keys, message), PluginError(message)
+    outcomes, wrong = _outcomes(answered, keys, who)
+    missing = [key for key in keys if key not in outcomes]
+    if not missing:
+        return outcomes, None
+    message = f"{who} gave no valid outcome for {len(missing)} of {len(keys)} records"
+    logger.error("%s (%d of them of a wrong type)", message, len(wrong))
+    return outcomes | _unconfirmed(missing, f"{who} gave no valid outcome"), PluginError(message)
+
+
+def _outcomes(
+    answer: Mapping[RecordKey, Outcome], keys: Iterable[RecordKey], who: str
+) -> tuple[dict[RecordKey, Outcome], list[RecordKey]]:
+    """The valid outcomes in the order of the keys, and the keys whose outcome is of a wrong type."""
+    items = dict(answer)
+    given = {key: items.pop(key) for key in keys if key in items}
+    if items:
+        logger.error("%s gave outcomes for %d records that it was not given", who, len(items))
+    valid = {key: outcome for key, outcome in given.items() if isinstance(outcome, Outcome)}
+    return valid, [key for key in given if key not in valid]
+
+
+def _unconfirmed(keys: Iterable[RecordKey], reason: str) -> dict[RecordKey, Outcome]:
+    return {key: Unconfirmed(reason=reason) for key in keys}

@@ -1,0 +1,272 @@
+"""The registry: the plugins of a site, each loaded, checked and called apart from all others.
+
+A plugin that cannot be used never breaks the site: it is noted as `PluginInfo` with the reason, and none of
+its hooks runs. Delivery is no hook, so no plugin can silence another one's.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Self
+
+import pluggy
+
+from sharecore.discovery import BLOCKED_VARIABLE, PluginInfo, PluginState, candidates
+from sharecore.exceptions import InvalidRecord, PluginError, Problem
+from sharecore.faults import describe, log_fault
+from sharecore.hooks import (
+    PROJECT,
+    ConvertRequest,
+    DeliveredReport,
+    DestinationType,
+    HookSpecs,
+    WithholdRequest,
+)
+from sharecore.records import Record
+
+HOOKS = tuple(name for name in vars(HookSpecs) if name.startswith("sharecore_"))
+
+logger = logging.getLogger(__name__)
+
+
+class _Refusal(Exception):
+    """Why a plugin cannot be used; our own words."""
+
+
+class Registry:
+    """The plugins of a site and the kinds of destination that they offer."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(HookSpecs)
+        self._plugins: list[PluginInfo] = []
+        self._active: dict[str, PluginInfo] = {}
+        self._types: dict[str, DestinationType[Any]] = {}
+        self._owners: dict[str, PluginInfo] = {}
+
+    @classmethod
+    def load(
+        cls,
+        entry_points: Iterable[importlib.metadata.EntryPoint] | None = None,
+        *,
+        blocked: Collection[str] = (),
+    ) -> Self:
+        """Load every installed plugin whose name is not blocked. Never raises because of a plugin.
+
+        Where two plugins claim one kind, ours keeps it, then the one whose distribution comes first by
+        name; the other is switched off as a whole, since half a plugin would surprise more.
+        """
+        registry = cls()
+        for info, entry_point in candidates(entry_points):
+            if info.name in blocked:
+                reason = "blocked by the settings of this site"
+                registry._plugins.append(replace(info, state=PluginState.BLOCKED, reason=reason))
+                continue
+            try:
+                plugin = entry_point.load()
+            except (Exception, SystemExit) as error:
+                # The text of these is written by Python and says what to install or to correct.
+                spoken = isinstance(error, ImportError | SyntaxError | AttributeError)
+                what = f"{type(error).__name__}: {error}" if spoken else describe(error)
+                registry._fail(info, f"cannot be imported: {what}", error)
+            else:
+                registry._enrol(plugin, info)
+        return registry
+
+    def register(self, plugin: object, *, name: str, distribution: str = "", version: str = "") -> PluginInfo:
+        """Add a plugin given directly: a module or another object with hook functions."""
+        return self._enrol(plugin, PluginInfo(name=name, distribution=distribution, version=version))
+
+    @property
+    def plugins(self) -> tuple[PluginInfo, ...]:
+        """Every plugin found, also those that failed or are blocked."""
+        return tuple(self._plugins)
+
+    @property
+    def destination_types(self) -> Mapping[str, DestinationType[Any]]:
+        """The kinds of destination that active plugins offer."""
+        return MappingProxyType(self._types)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """One for each failed plugin. No plugin is vital to the site, so they are warnings."""
+        return tuple(
+            Problem(
+                where=info.label,
+                what=info.reason,
+                mend=f"Update or uninstall it, or block it by name ({BLOCKED_VARIABLE}). Until then none of "
+                "its hooks runs: if it is there to withhold data, it withholds nothing.",
+                fatal=False,
+            )
+            for info in self._plugins
+            if info.state is PluginState.FAILED
+        )
+
+    def owner(self, kind: str) -> PluginInfo:
+        """The plugin that offers a kind of destination. Raises KeyError."""
+        return self._owners[kind]
+
+    def withhold(self, request: WithholdRequest) -> str | None:
+        """The first reason that a plugin gives to keep the record at home, or None.
+
+        A reason counts also when another plugin failed. Raises `PluginError` when no plugin gave one but
+        one could not answer: the record must not leave then.
+        """
+        reasons: list[str] = []
+        failure: PluginError | None = None
+        for info, function in self._implementations("sharecore_withhold"):
+            try:
+                answer = _call(function, request)
+            except Exception as error:
+                failure = _broken(info, f"failed to say whether to withhold: {describe(error)}", error)
+                continue
+            if isinstance(answer, str):
+                reasons.append(answer.strip() or f"withheld by {info.label}, which gave no reason")
+            elif answer is not None:
+                given = type(answer).__name__
+                failure = _broken(info, f"answered sharecore_withhold with a {given}, not a text")
+        if reasons:
+            return reasons[0]
+        if failure:
+            raise failure
+        return None
+
+    def convert(self, request: ConvertRequest) -> Record:
+        """The record as the address should see it: each plugin sees what the one before made of it.
+
+        Raises `PluginError` when a plugin failed or answered another thing than a record of the same type
+        and key, `InvalidRecord` when a plugin found that the record cannot be expressed.
+        """
+        for info, function in self._implementations("sharecore_convert"):
+            try:
+                answer = _call(function, request)
+            except InvalidRecord as error:
+                reason = f"{error.reason} (found by {info.label})"
+                raise InvalidRecord(field=error.field, reason=reason) from error
+            except Exception as error:
+                raise _broken(info, f"failed to convert: {describe(error)}", error) from None
+            if answer is None:
+                continue
+            record = request.record
+            if type(answer) is not type(record):
+                wanted, given = type(record).__name__, type(answer).__name__
+                raise _broken(info, f"answered sharecore_convert for a {wanted} with a {given}")
+            if answer.key != record.key:
+                raise _broken(info, "answered sharecore_convert with a record that has another key")
+            request = replace(request, record=answer)
+        return request.record
+
+    def observe(self, report: DeliveredReport) -> None:
+        """Tell every plugin what became of a batch. A failure is logged and changes nothing."""
+        for info, function in self._implementations("sharecore_delivered"):
+            try:
+                _call(function, report)
+            except Exception as error:
+                _broken(info, f"failed in sharecore_delivered: {describe(error)}", error)
+
+    def _implementations(self, hook: str) -> Iterator[tuple[PluginInfo, pluggy.HookImpl]]:
+        """In pluggy's order of calling: `tryfirst`, then the last registered first, then `trylast`."""
+        for function in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
+            yield self._active[function.plugin_name], function
+
+    def _enrol(self, plugin: object, info: PluginInfo) -> PluginInfo:
+        key = info.label
+        kinds: dict[str, str] = {}
+        try:
+            if self._manager.has_plugin(key) or self._manager.is_registered(plugin):
+                raise _Refusal("is registered already")
+            try:
+                functions = self._hook_functions(plugin, key)
+                types = _destination_types(functions)
+                kinds = {kind: each.summary for kind, each in types.items()}
+                self._refuse_taken(kinds, info)
+            except BaseException:
+                self._manager.unregister(name=key)
+                raise
+        except (_Refusal, pluggy.PluginValidationError) as error:
+            return self._fail(replace(info, kinds=kinds), " ".join(str(error).split()))
+        except (Exception, SystemExit) as error:
+            return self._fail(info, f"failed when it was registered: {describe(error)}", error)
+        info = replace(info, kinds=MappingProxyType(kinds))
+        self._plugins.append(info)
+        self._active[key] = info
+        self._types.update(types)
+        self._owners.update(dict.fromkeys(kinds, info))
+        return info
+
+    def _hook_functions(self, plugin: object, key: str) -> dict[str, list[pluggy.HookImpl]]:
+        self._manager.register(plugin, key)
+        self._manager.check_pending()
+        functions: dict[str, list[pluggy.HookImpl]] = {}
+        for hook in HOOKS:
+            caller = getattr(self._manager.hook, hook)
+            functions[hook] = [each for each in caller.get_hookimpls() if each.plugin_name == key]
+            # A guard that is silently not called would let out what it guards.
+            if not functions[hook] and inspect.isroutine(getattr(plugin, hook, None)):
+                raise _Refusal(f"{hook} is not marked with @hookimpl")
+            for each in functions[hook]:
+                if each.wrapper or each.hookwrapper:
+                    raise _Refusal(f"{hook} is a wrapper; plugins of sharecore cannot wrap each other")
+                if inspect.iscoroutinefunction(each.function):
+                    raise _Refusal(f"{hook} is asynchronous; write it with def")
+                hidden = set(caller.spec.argnames) & set(inspect.signature(each.function).parameters)
+                if hidden - set(each.argnames):
+                    arguments = ", ".join(caller.spec.argnames)
+                    raise _Refusal(f"{hook} must take its argument plainly; write {hook}({arguments})")
+        if not any(functions.values()):
+            raise _Refusal("has no hook function of sharecore; mark at least one with @hookimpl")
+        return functions
+
+    def _refuse_taken(self, kinds: Iterable[str], info: PluginInfo) -> None:
+        for kind in kinds:
+            if kind in self._owners:
+                raise _Refusal(
+                    f"kind {kind!r} is claimed by {info.label} and by {self._owners[kind].label}, "
+                    "which keeps it; the other is switched off"
+                )
+
+    def _fail(self, info: PluginInfo, reason: str, error: BaseException | None = None) -> PluginInfo:
+        info = replace(info, state=PluginState.FAILED, reason=reason[:500])
+        self._plugins.append(info)
+        if error is None:
+            logger.error("%s is not used: %s", info.label, info.reason)
+        else:
+            log_fault(logger, f"{info.label} is not used: {info.reason}", error)
+        return info
+
+
+def _call(function: pluggy.HookImpl, request: object) -> object:
+    return function.function(request) if function.argnames else function.function()
+
+
+def _broken(info: PluginInfo, what: str, error: Exception | None = None) -> PluginError:
+    message = f"{info.label} {what}"
+    if error is None:
+        logger.error("%s", message)
+    else:
+        log_fault(logger, message, error)
+    return PluginError(message)
+
+
+def _destination_types(functions: Mapping[str, list[pluggy.HookImpl]]) -> dict[str, DestinationType[Any]]:
+    types: dict[str, DestinationType[Any]] = {}
+    for function in functions["sharecore_destinations"]:
+        answer: Any = function.function()
+        if not isinstance(answer, Iterable):
+            raise _Refusal(f"sharecore_destinations gave a {type(answer).__name__}, not a list")
+        for each in answer:
+            if not isinstance(each, DestinationType):
+                raise _Refusal(f"sharecore_destinations gave a {type(each).__name__}, not a DestinationType")
+            if not isinstance(each.kind, str) or not each.kind or each.kind != each.kind.strip():
+                raise _Refusal(f"sharecore_destinations gave the kind {each.kind!r}, which is not a word")
+            if not isinstance(each.summary, str) or not callable(each.config) or not callable(each.open):
+                raise _Refusal(f"kind {each.kind!r} needs a text as summary, and callables config and open")
+            if each.kind in types:
+                raise _Refusal(f"sharecore_destinations gave the kind {each.kind!r} twice")
+            types[each.kind] = each
+    return types
