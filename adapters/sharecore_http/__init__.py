@@ -1,0 +1,25 @@
+"""The one HTTP client of all adapters: always time-outs, answers capped, secrets kept, no unsafe retries."""
+
+from sharecore_http.auth import Authorize, basic, bearer, no_credentials, token
+from sharecore_http.client import Client
+from sharecore_http.failures import Cause, HttpFailure, NoAnswer, NotSent
+from sharecore_http.reply import Reply, Verdict, parse_retry_after
+from sharecore_http.settings import HttpSettings, credential
+
+__all__ = [
+    "Authorize",
+    "Cause",
+    "Client",
+    "HttpFailure",
+    "HttpSettings",
+    "NoAnswer",
+    "NotSent",
+    "Reply",
+    "Verdict",
+    "basic",
+    "bearer",
+    "credential",
+    "no_credentials",
+    "parse_retry_after",
+    "token",
+]

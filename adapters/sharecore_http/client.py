@@ -1,0 +1,211 @@
+"""The client: one request in, a complete `Reply` or a typed failure out."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from http.cookiejar import DefaultCookiePolicy
+from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urljoin
+
+import requests
+import tenacity
+import urllib3
+
+from sharecore_http.auth import Authorize, no_credentials
+from sharecore_http.failures import PASSING, Cause, NoAnswer, NotSent, TooLarge, failure
+from sharecore_http.reply import Reply, Verdict
+from sharecore_http.settings import HttpSettings
+from sharecore_http.transport import DeadlineAdapter, deadline
+
+MAX_ANSWER = 2 * 1024 * 1024
+"""Bytes of an answer, decompressed, unless the caller allows more."""
+
+MAX_TRIES = 3
+MAX_RETRYING = 10.0
+"""Seconds from the first try after which no other begins. What takes longer is the business of the ledger."""
+
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
+_PIECE = 16 * 1024
+
+
+class Client:
+    """Talks to one site. May be used from several threads at once, and is to be closed.
+
+    One `requests.Session` serves all threads. That is safe because nothing in it changes after `__init__`:
+    cookies are refused, redirects never followed, credentials and headers given with each request; the
+    connection pool below it has a lock of its own.
+
+    base_url: every path is relative to it. connections: how many stay open; set it to the number of threads.
+    sleep, clock: for tests.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        settings: HttpSettings | None = None,
+        *,
+        connections: int = 4,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.base_url = base_url
+        self._settings = settings or HttpSettings()
+        self._sleep = sleep
+        self._clock = clock
+        self._session = requests.Session()
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, DeadlineAdapter(pool_connections=2, pool_maxsize=connections))
+        if self._settings.verify is False:
+            # Reported once, as a problem of the setting; not again with each request.
+            warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+
+    def __repr__(self) -> str:
+        return f"<Client {self.base_url}>"
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._session.close()
+
+    def get(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        auth: Authorize = no_credentials,
+        max_answer: int = MAX_ANSWER,
+    ) -> Reply:
+        """GET; tried again, within the limits, also after a lost answer."""
+        return self.request("GET", path, params=params, auth=auth, max_answer=max_answer)
+
+    def post(self, path: str, *, json: object, auth: Authorize = no_credentials) -> Reply:
+        """POST of JSON; tried again only when it provably did not arrive."""
+        return self.request("POST", path, json=json, auth=auth)
+
+    def patch(self, path: str, *, json: object, auth: Authorize = no_credentials) -> Reply:
+        """PATCH of JSON; tried again only when it provably did not arrive."""
+        return self.request("PATCH", path, json=json, auth=auth)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+        auth: Authorize = no_credentials,
+        max_answer: int = MAX_ANSWER,
+        repeatable: bool | None = None,
+    ) -> Reply:
+        """One request, with at most `MAX_TRIES` tries within `MAX_RETRYING` seconds.
+
+        json: the body, unless None; NaN and infinities raise ValueError. repeatable: True when doing it
+        twice is harmless; by default so are GET, HEAD and OPTIONS. Redirects are returned, never followed: a
+        redirect to a login page is a refusal, and one of a POST would turn it into a GET.
+        Raises `NotSent` or `NoAnswer`; any status is a `Reply`.
+        """
+        body = None if json is None else jsonlib.dumps(json, allow_nan=False, separators=(",", ":")).encode()
+        again = method in _REPEATABLE if repeatable is None else repeatable
+        started = self._clock()
+
+        def once() -> Reply:
+            return self._once(method, path, params, body, headers or {}, auth, max_answer)
+
+        def worth_it(state: tenacity.RetryCallState) -> bool:
+            outcome = state.outcome
+            if outcome is None or state.attempt_number >= MAX_TRIES or not _passing(outcome, again):
+                return False
+            return self._clock() - started + _pause(state) <= MAX_RETRYING
+
+        retrying = tenacity.Retrying(
+            retry=worth_it,
+            wait=_pause,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(once)
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str | int] | None,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        auth: Authorize,
+        max_answer: int,
+    ) -> Reply:
+        limits = self._settings
+        sent = {"User-Agent": _user_agent(), "Accept": "application/json"}
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        sent |= {name: value.reveal() for name, value in limits.headers.items()} | dict(headers)
+        error: Exception
+        try:
+            with (
+                deadline(limits.deadline),
+                self._session.request(
+                    method,
+                    urljoin(self.base_url, path),
+                    params=params,
+                    data=body,
+                    headers=sent,
+                    auth=auth,
+                    timeout=(limits.connect_timeout, limits.read_timeout),
+                    allow_redirects=False,
+                    proxies={scheme: url.reveal() for scheme, url in limits.proxies.items()},
+                    verify=limits.verify,
+                    stream=True,
+                ) as response,
+            ):
+                return Reply(
+                    status=response.status_code,
+                    headers={name.lower(): value for name, value in response.headers.items()},
+                    body=_read(response, max_answer),
+                )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as caught:
+            error = caught
+        # Outside the handler, so that not even a traceback's context holds the library's text.
+        raise failure(error)
+
+
+def _read(response: requests.Response, limit: int) -> bytes:
+    body = bytearray()
+    for piece in response.iter_content(_PIECE):
+        body += piece
+        if len(body) > limit:
+            raise TooLarge
+    return bytes(body)
+
+
+def _passing(outcome: tenacity.Future, repeatable: bool) -> bool:
+    error = outcome.exception()
+    if isinstance(error, NotSent):
+        return error.cause in PASSING
+    if isinstance(error, NoAnswer):
+        return repeatable and error.cause is not Cause.TOO_LARGE
+    if error is not None:
+        return False
+    reply: Reply = outcome.result()
+    # Both say that nothing was done; without a time to wait there is no telling when to come back.
+    return reply.verdict is Verdict.THROTTLED and reply.retry_after is not None
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    """Seconds before the next try: what the destination asked for, else 0.5, 1."""
+    outcome = state.outcome
+    if outcome is not None and not outcome.failed:
+        asked: float | None = outcome.result().retry_after
+        return max(asked or 0.0, 0.1)
+    return 0.5 * 2.0 ** (state.attempt_number - 1)
+
+
+def _user_agent() -> str:
+    try:
+        return f"sharecore/{version('sharecore')}"
+    except PackageNotFoundError:
+        return "sharecore"

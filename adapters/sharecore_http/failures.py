@@ -1,0 +1,115 @@
+"""Why there is no answer, told apart by the one question that matters: can the request have had an effect?"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from enum import StrEnum
+
+from requests import exceptions as rq
+from urllib3 import exceptions as u3
+
+
+class Cause(StrEnum):
+    """What went wrong, for code; `HttpFailure.reason` says it to people."""
+
+    REFUSED = "refused"
+    NAME = "name"
+    CONNECT_TIMEOUT = "connect-timeout"
+    TLS = "tls"
+    PROXY = "proxy"
+    INVALID = "invalid"
+    READ_TIMEOUT = "read-timeout"
+    RESET = "reset"
+    TRUNCATED = "truncated"
+    TOO_LARGE = "too-large"
+
+
+_WORDS = {
+    Cause.REFUSED: "no connection: refused, or the network cannot be reached",
+    Cause.NAME: "no connection: the host name is not known",
+    Cause.CONNECT_TIMEOUT: "no connection within the time-out",
+    Cause.TLS: "no secure connection: the certificate was refused or TLS failed",
+    Cause.PROXY: "no connection to the proxy",
+    Cause.INVALID: "the request could not be formed: check the address, the headers and the credentials",
+    Cause.READ_TIMEOUT: "no complete answer within the time-out",
+    Cause.RESET: "the connection was closed before an answer came",
+    Cause.TRUNCATED: "the answer broke off",
+    Cause.TOO_LARGE: "the answer is too large",
+}
+
+
+class HttpFailure(Exception):
+    """There is no usable answer. cause: for code. reason: for people, free of secrets and addresses."""
+
+    def __init__(self, cause: Cause) -> None:
+        self.cause = cause
+        self.reason = _WORDS[cause]
+        super().__init__(self.reason)
+
+
+class NotSent(HttpFailure):
+    """The request provably did not reach the server: it had no effect."""
+
+
+class NoAnswer(HttpFailure):
+    """The request may have reached the server; whether it had an effect is not known."""
+
+
+class TooLarge(OSError):
+    """Raised while an answer is read that exceeds what the caller allows."""
+
+
+PASSING = frozenset({Cause.REFUSED, Cause.NAME, Cause.CONNECT_TIMEOUT})
+"""Causes of `NotSent` that may be gone a second later."""
+
+_HANDSHAKE = frozenset({
+    "CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_PROTOCOL_VERSION", "HTTP_REQUEST", "RECORD_LAYER_FAILURE",
+    "TLSV1_UNRECOGNIZED_NAME", "TLSV1_ALERT_INTERNAL_ERROR", "DH_KEY_TOO_SMALL", "EE_KEY_TOO_SMALL",
+})  # fmt: skip
+
+
+def failure(error: Exception) -> HttpFailure:
+    """Translate what `requests` raised. Its text may hold addresses with credentials and is never kept."""
+    chain = tuple(_chain(error))
+    if _has(chain, TooLarge):
+        return NoAnswer(Cause.TOO_LARGE)
+    if _has(chain, rq.ProxyError, u3.ProxyError):
+        return NotSent(Cause.PROXY)
+    if _has(chain, u3.NameResolutionError):
+        return NotSent(Cause.NAME)
+    if _has(chain, rq.ConnectTimeout, u3.ConnectTimeoutError) and not _has(chain, u3.NewConnectionError):
+        return NotSent(Cause.CONNECT_TIMEOUT)
+    if _has(chain, u3.NewConnectionError):
+        return NotSent(Cause.REFUSED)
+    if _has(chain, rq.SSLError, u3.SSLError, ssl.SSLError):
+        # After the handshake the same exceptions can mean a connection that broke once the request was out.
+        early = any(isinstance(each, ssl.SSLError) and each.reason in _HANDSHAKE for each in chain)
+        certificate = _has(chain, ssl.CertificateError)
+        return NotSent(Cause.TLS) if early or certificate else NoAnswer(Cause.RESET)
+    if _has(chain, rq.ReadTimeout, u3.ReadTimeoutError, TimeoutError):
+        return NoAnswer(Cause.READ_TIMEOUT)
+    if _has(chain, rq.ChunkedEncodingError, rq.ContentDecodingError, u3.IncompleteRead, u3.DecodeError):
+        return NoAnswer(Cause.TRUNCATED)
+    # InvalidURL, InvalidHeader, InvalidSchema ...: raised before anything is sent.
+    return NotSent(Cause.INVALID) if isinstance(error, ValueError) else NoAnswer(Cause.RESET)
+
+
+def _has(chain: tuple[BaseException, ...], *types: type[BaseException]) -> bool:
+    return any(isinstance(each, types) for each in chain)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and everything that it wraps: as cause, as `reason` or among its arguments.
+
+    Not its context: that may be an older failure, which the caller is handling just now.
+    """
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, BaseException) and id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            waiting += [each.__cause__, getattr(each, "reason", None), *each.args]

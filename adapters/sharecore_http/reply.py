@@ -1,0 +1,111 @@
+"""An answer, read completely and within limits, and what its status says in general."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from functools import cached_property
+
+LONGEST_WAIT = 24 * 3600.0
+"""No destination can ask us to wait longer than this, in seconds."""
+
+MAX_EXCERPT = 200
+
+
+class Verdict(StrEnum):
+    """What an answer says, before an adapter refines it."""
+
+    OK = "ok"
+    REDIRECT = "redirect"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not found"
+    THROTTLED = "throttled"
+    REFUSED = "refused"
+    SERVER_ERROR = "server error"
+    NOT_JSON = "not JSON"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """One answer. headers: names in lower case. body: at most what the client's cap allows, as it came."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    received: datetime = field(default_factory=lambda: datetime.now(UTC), repr=False)
+
+    @cached_property
+    def text(self) -> str:
+        """The body as text; what is not UTF-8 is replaced. Untrusted: never show it unescaped."""
+        return self.body.decode("utf-8", errors="replace")
+
+    @cached_property
+    def is_json(self) -> bool:
+        """Whether the body is JSON, whatever the content type says."""
+        return self._parsed[0]
+
+    @cached_property
+    def json(self) -> object:
+        """The parsed body; None when it is not JSON (ask `is_json`)."""
+        return self._parsed[1]
+
+    @cached_property
+    def _parsed(self) -> tuple[bool, object]:
+        try:
+            return True, json.loads(self.body)
+        except (ValueError, RecursionError):
+            return False, None
+
+    @cached_property
+    def excerpt(self) -> str:
+        """The beginning of a body that is not HTML, in one line, for a message to people; else what it is."""
+        if "<html" in self.text[:2000].lower() or "html" in self.headers.get("content-type", ""):
+            return "an HTML page"
+        line = " ".join("".join(c if c.isprintable() else " " for c in self.text[: 4 * MAX_EXCERPT]).split())
+        return line[: MAX_EXCERPT - 1] + "…" if len(line) > MAX_EXCERPT else line or "an empty answer"
+
+    @cached_property
+    def retry_after(self) -> float | None:
+        """Seconds that the destination asks us to wait, if it does."""
+        return parse_retry_after(self.headers.get("retry-after"), now=self.received)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """The general meaning of status and form; a 2xx with a body that is not JSON is `NOT_JSON`."""
+        by_status = {401: Verdict.UNAUTHORIZED, 403: Verdict.FORBIDDEN, 404: Verdict.NOT_FOUND,
+                     410: Verdict.NOT_FOUND, 429: Verdict.THROTTLED}  # fmt: skip
+        if self.status in by_status:
+            return by_status[self.status]
+        if self.status == 503 and self.retry_after is not None:
+            return Verdict.THROTTLED
+        if self.status >= 500:
+            return Verdict.SERVER_ERROR
+        if self.status >= 400:
+            return Verdict.REFUSED
+        if self.status >= 300:
+            return Verdict.REDIRECT
+        return Verdict.OK if self.is_json or not self.body else Verdict.NOT_JSON
+
+
+def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
+    """`Retry-After` as seconds from `now` (aware), between 0 and `LONGEST_WAIT`.
+
+    Both forms of RFC 9110 are read, seconds and HTTP date; anything else is None.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), LONGEST_WAIT)
+    try:
+        when = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return min(max((when - now).total_seconds(), 0.0), LONGEST_WAIT)

@@ -1,0 +1,114 @@
+"""The settings of the HTTP client, the same for every kind of destination."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import urlsplit
+
+from sharecore.settings import Secret, Section
+
+CONNECT_TIMEOUT = 3.05
+"""Seconds; a little more than the 3 s after which TCP sends its first packet again."""
+
+READ_TIMEOUT = 30.0
+
+_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """How to talk to one destination.
+
+    verify: True (the system's CAs or `REQUESTS_CA_BUNDLE`), False, or the path of a CA file or folder.
+    proxies: scheme to URL; empty for what the environment says. headers: sent with each request.
+    connect_timeout, read_timeout: seconds, the second between two pieces of an answer.
+    deadline: seconds for one request as a whole, so that a server that drips bytes cannot hold a thread.
+    """
+
+    verify: bool | str = True
+    proxies: Mapping[str, Secret] = field(default_factory=dict)
+    headers: Mapping[str, Secret] = field(default_factory=dict)
+    connect_timeout: float = CONNECT_TIMEOUT
+    read_timeout: float = READ_TIMEOUT
+
+    @property
+    def deadline(self) -> float:
+        return self.connect_timeout + 1.5 * self.read_timeout
+
+    @classmethod
+    def read(cls, section: Section) -> Self:
+        """Read `VERIFY`, `PROXIES`, `HEADERS` and the time-outs; problems go to the section."""
+        return cls(
+            verify=_verify(section),
+            proxies=_proxies(section),
+            headers=_headers(section),
+            connect_timeout=section.number("CONNECT_TIMEOUT", CONNECT_TIMEOUT, minimum=0.1, maximum=60),
+            read_timeout=section.number("READ_TIMEOUT", READ_TIMEOUT, minimum=1, maximum=300),
+        )
+
+
+def credential(section: Section, key: str) -> Secret:
+    """A secret that is to be a header's value; one that cannot be is a problem that does not show it."""
+    secret = section.secret(key)
+    text = secret.reveal()
+    if text != text.strip() or not sendable(text):
+        what = "contains blanks at its ends, line breaks or characters outside Latin-1"
+        section.problem(key, what, "Copy it again.")
+    return secret
+
+
+def sendable(value: str) -> bool:
+    """Whether a text can be the value of a header."""
+    return all(character.isprintable() and character <= "\xff" for character in value)
+
+
+def _verify(section: Section) -> bool | str:
+    value = section.raw("VERIFY", True)
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, bool):
+        if not value:
+            section.problem(
+                "VERIFY",
+                "is False: anybody on the way can read and change what is sent, the password included",
+                "Give the path of the CA certificate instead.",
+                fatal=False,
+            )
+        return value
+    if not isinstance(value, str):
+        what = f"is a {type(value).__name__}"
+        section.problem("VERIFY", what, "Give True, False or the path of a CA file.")
+        return True
+    if not os.path.exists(value):
+        section.problem("VERIFY", f"{value!r} does not exist", "Give the path of a CA file or folder.")
+    return value
+
+
+def _proxies(section: Section) -> dict[str, Secret]:
+    proxies = section.mapping("PROXIES")
+    for scheme, url in proxies.items():
+        try:
+            usable = urlsplit(url).scheme in _PROXY_SCHEMES and bool(urlsplit(url).hostname)
+        except ValueError:
+            usable = False
+        if not usable:
+            section.problem(
+                "PROXIES",
+                f"the proxy for {scheme!r} is not an address",
+                "Write it like {'https': 'http://proxy.example.org:3128'}.",
+            )
+    return {scheme: Secret(url) for scheme, url in proxies.items()}
+
+
+def _headers(section: Section) -> dict[str, Secret]:
+    headers = section.mapping("HEADERS")
+    for name, value in headers.items():
+        if not name or not name.isascii() or not all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name):
+            section.problem("HEADERS", f"{name!r} is not the name of a header", "Correct it.")
+        elif value != value.strip() or not sendable(value):
+            what = f"the value of {name!r} cannot be sent"
+            section.problem("HEADERS", what, "Remove blanks and line breaks.")
+    return {name: Secret(value) for name, value in headers.items()}

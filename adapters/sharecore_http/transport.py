@@ -1,0 +1,103 @@
+"""The socket level: one deadline for a whole answer.
+
+The read time-out of `requests` counts between two bytes: a server that sends one byte each 20 s would hold a
+thread for hours. Here every read of the socket gets what is left of the deadline.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from http.client import HTTPResponse
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.poolmanager import PoolManager, ProxyManager
+
+_ends_at: ContextVar[float | None] = ContextVar("sharecore_http_ends_at", default=None)
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """What this thread reads inside has to be complete within these seconds."""
+    mark = _ends_at.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends_at.reset(mark)
+
+
+class _TimedRaw(io.RawIOBase):
+    """The bytes of a socket until the deadline."""
+
+    def __init__(self, sock: socket.socket, ends_at: float) -> None:
+        self._socket = sock
+        # A file of its own keeps the descriptor open until the answer is read, as the library's own does.
+        self._raw = sock.makefile("rb", buffering=0)
+        self._ends_at = ends_at
+        self._pause = sock.gettimeout()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("deadline")
+        self._socket.settimeout(left if self._pause is None else min(left, self._pause))
+        try:
+            return self._raw.readinto(buffer)
+        finally:
+            self._socket.settimeout(self._pause)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        ends_at = _ends_at.get()
+        if ends_at is not None:
+            self.fp.close()
+            self.fp = io.BufferedReader(_TimedRaw(sock, ends_at))
+
+
+class _TimedHTTP(HTTPConnection):
+    response_class = _TimedResponse
+
+
+class _TimedHTTPS(HTTPSConnection):
+    response_class = _TimedResponse
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _TimedHTTP
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _TimedHTTPS
+
+
+_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """The transport of `requests`, with pools whose connections know the deadline, also through a proxy."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        manager: PoolManager = self.poolmanager
+        manager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
+        manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
