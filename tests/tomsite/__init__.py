@@ -1,0 +1,1 @@
+"""The TOM in which the tests of the Django app run."""
