@@ -51,21 +51,21 @@ $(VENV)/requirements.txt: pyproject.toml $(VENV)/.made
 
 $(VENV)/.dependencies: $(VENV)/requirements.txt
 	@echo "Installing the dependencies into $(VENV) (the first time: some minutes)"
-	@$(BIN)/python -m pip install -q -r $<
+	@$(BIN)/python -m pip install -qq -r $<
 	@touch $@
 
 $(VENV)/.wheel: $(VENV)/.dependencies pyproject.toml $(SOURCES)
 	@echo "Building and installing the wheel"
 	@rm -rf $(WHEELHOUSE)
-	@$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w $(WHEELHOUSE) .
-	@$(BIN)/python -m pip install -q --no-deps --no-index --force-reinstall $(WHEELHOUSE)/sharecore-*.whl
+	@$(BIN)/python -m pip wheel -qq --no-deps --no-build-isolation -w $(WHEELHOUSE) .
+	@$(BIN)/python -m pip install -qq --no-deps --no-index --force-reinstall $(WHEELHOUSE)/sharecore-*.whl
 	@touch $@
 
 $(RECEIVER_232)/.installed:
 	@$(FIND_PYTHON) && \
 	echo "Making $(RECEIVER_232), for a TOM of tomtoolkit 2.32.4 to share to (the first time: some minutes)" && \
 	"$$python" -m venv --clear $(RECEIVER_232)
-	@$(RECEIVER_232)/bin/python -m pip install -q 'tomtoolkit==2.32.4' gunicorn
+	@$(RECEIVER_232)/bin/python -m pip install -qq 'tomtoolkit==2.32.4' gunicorn
 	@touch $@
 
 # --- what people call --------------------------------------------------------------------------------------
