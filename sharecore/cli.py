@@ -17,7 +17,7 @@ COLUMNS = ("KIND", "STATE", "PLUGIN", "DISTRIBUTION", "SUMMARY")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
     parser = argparse.ArgumentParser(prog="sharecore", description="Look after the plugins of sharecore.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", dest="command", required=True)
     adapters = commands.add_parser("adapters", help="list every installed plugin and the adapters it brings")
     adapters.add_argument("--json", action="store_true", help="as JSON, for programs")
     adapters.add_argument("--verbose", action="store_true", help="say where in its code a plugin failed")

@@ -1,0 +1,375 @@
+"""Plugins: found, checked, isolated, and named with their distribution when they fail."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sharecore import (
+    Address,
+    ConvertRequest,
+    DeliveredReport,
+    InvalidRecord,
+    Photometry,
+    PluginError,
+    PluginInfo,
+    PluginState,
+    Registry,
+    Site,
+    Target,
+    WithholdRequest,
+)
+from sharecore.discovery import blocked_plugins
+
+Load = Callable[..., Registry]
+MakeRecord = Callable[..., Photometry]
+
+SITE = Site(origin="o", name="Our TOM")
+TARGET = Target(name="SN 2024abc")
+
+LAMP = """
+@hookimpl
+def sharecore_destinations():
+    yield lamp()
+"""
+BELL = LAMP.replace("lamp()", "lamp('bell')")
+
+
+def withhold_request(record: Photometry) -> WithholdRequest:
+    return WithholdRequest(site=SITE, address=Address("x"), target=TARGET, record=record)
+
+
+def convert_request(record: Photometry) -> ConvertRequest:
+    return ConvertRequest(site=SITE, address=Address("x"), target=TARGET, record=record)
+
+
+def only(registry: Registry) -> PluginInfo:
+    (info,) = registry.plugins
+    return info
+
+
+class TestLoading:
+    def test_a_plugin_offers_its_kinds(self, entry_point: Callable[..., Any]) -> None:
+        registry = Registry.load([entry_point(LAMP)])
+        info = only(registry)
+        assert (info.name, info.distribution, info.version) == ("lamp", "sharecore-lamp", "1.2")
+        assert (info.state, info.kinds, info.reason) == (PluginState.ACTIVE, {"lamp": "Blinks"}, "")
+        assert registry.destination_types["lamp"].summary == "Blinks"
+        assert registry.owner("lamp") == info
+        assert registry.problems == ()
+
+    def test_a_plugin_may_come_without_a_distribution(self, make_module: Callable[..., str]) -> None:
+        registry = Registry()
+        info = registry.register(importlib.import_module(make_module(LAMP)), name="site")
+        assert info.label == "plugin 'site' (of this site)"
+        assert "lamp" in registry.destination_types
+
+    def test_registering_twice_is_refused_and_leaves_the_first(self, make_module: Callable[..., str]) -> None:
+        registry = Registry()
+        module = importlib.import_module(make_module(LAMP))
+        registry.register(module, name="site")
+        assert registry.register(module, name="again").reason == "is registered already"
+        assert registry.register(object(), name="site").reason == "is registered already"
+        assert "lamp" in registry.destination_types
+        assert registry.owner("lamp").name == "site"
+
+    def test_two_distributions_may_use_one_name(self, entry_point: Callable[..., Any]) -> None:
+        registry = Registry.load([entry_point(LAMP, distribution="a"), entry_point(BELL, distribution="b")])
+        assert set(registry.destination_types) == {"lamp", "bell"}
+
+    def test_a_blocked_plugin_is_not_even_imported(self, entry_point: Callable[..., Any]) -> None:
+        point = entry_point(LAMP)
+        registry = Registry.load([point], blocked={"lamp"})
+        assert only(registry).state is PluginState.BLOCKED
+        assert point.module not in sys.modules
+        assert not registry.destination_types
+        assert registry.problems == ()
+
+    def test_the_environment_names_blocked_plugins(self) -> None:
+        assert blocked_plugins({"SHARECORE_BLOCKED_PLUGINS": " lamp, ,bell"}) == {"lamp", "bell"}
+        assert blocked_plugins({}) == frozenset()
+
+
+BROKEN = {
+    "needs a package": (
+        "import no_such_package_here",
+        "cannot be imported: ModuleNotFoundError.*no_such_package",
+    ),
+    "syntax": ("def (", "cannot be imported: SyntaxError"),
+    "import fails": (
+        "raise ValueError('hunter2')",
+        r"cannot be imported: ValueError at sharecore_test_plugin",
+    ),
+    "import exits": ("raise SystemExit(3)", "cannot be imported: SystemExit"),
+    "misspelt hook": (
+        "@hookimpl\ndef sharecore_withold(request): return 'no'",
+        "unknown hook 'sharecore_withold'",
+    ),
+    "wrong argument": (
+        "@hookimpl\ndef sharecore_withhold(record): return None",
+        r"sharecore_withhold\(record\).*Argument",
+    ),
+    "keyword-only argument": (
+        "@hookimpl\ndef sharecore_withhold(*, request): return None",
+        r"write sharecore_withhold\(request\)",
+    ),
+    "default argument": (
+        "@hookimpl\ndef sharecore_withhold(request=None): return None",
+        r"write sharecore_withhold\(request\)",
+    ),
+    "no mark": (
+        LAMP + "\ndef sharecore_withhold(request): return 'no'",
+        "sharecore_withhold is not marked with @hookimpl",
+    ),
+    "no hook": ("def something_else(): pass", "has no hook function"),
+    "wrapper": ("@hookimpl(wrapper=True)\ndef sharecore_withhold(request): return (yield)", "is a wrapper"),
+    "asynchronous": ("@hookimpl\nasync def sharecore_withhold(request): return 'no'", "is asynchronous"),
+    "destinations raises": (
+        "@hookimpl\ndef sharecore_destinations(): raise RuntimeError('hunter2')",
+        "failed when it was registered: RuntimeError at",
+    ),
+    "destinations breaks off": (
+        "@hookimpl\ndef sharecore_destinations():\n    yield lamp()\n    1 / 0",
+        "ZeroDivisionError",
+    ),
+    "destinations gives nothing": (
+        "@hookimpl\ndef sharecore_destinations(): return None",
+        "gave a NoneType, not a list",
+    ),
+    "destinations gives one": (
+        "@hookimpl\ndef sharecore_destinations(): return lamp()",
+        "gave a DestinationType, not a list",
+    ),
+    "destinations gives classes": (
+        "@hookimpl\ndef sharecore_destinations(): return [LampAdapter]",
+        "gave a ABCMeta, not a DestinationType",
+    ),
+    "kind is no word": ("@hookimpl\ndef sharecore_destinations(): return [lamp(' ')]", "the kind ' '"),
+    "kind twice": ("@hookimpl\ndef sharecore_destinations(): return [lamp(), lamp()]", "'lamp' twice"),
+    "open is no function": (
+        "@hookimpl\ndef sharecore_destinations():\n"
+        "    return [DestinationType(kind='lamp', summary='', config=print, open=None)]",
+        "kind 'lamp' needs",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "reason"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_plugin_is_named_and_breaks_nothing(
+    entry_point: Callable[..., Any], caplog: pytest.LogCaptureFixture, source: str, reason: str
+) -> None:
+    broken = entry_point(source, name="broken", distribution="a-broken")
+    good = entry_point(BELL, name="bell", distribution="z-bell")
+    registry = Registry.load([broken, good])
+    failed, active = registry.plugins
+    assert failed.state is PluginState.FAILED
+    assert (failed.name, failed.distribution, failed.version) == ("broken", "a-broken", "1.2")
+    assert re.search(reason, failed.reason), failed.reason
+    assert active.state is PluginState.ACTIVE
+    assert set(registry.destination_types) == {"bell"}
+    (problem,) = registry.problems
+    assert not problem.fatal
+    assert "plugin 'broken' (a-broken 1.2)" in str(problem)
+    assert "plugin 'broken' (a-broken 1.2)" in caplog.text
+    assert "hunter2" not in f"{registry.problems}{registry.plugins}"
+
+
+def test_no_hook_of_a_failed_plugin_runs(load: Load, make_record: MakeRecord) -> None:
+    registry = load("@hookimpl\ndef sharecore_withhold(request): return 'no'\n" + LAMP.replace("lamp()", "3"))
+    assert only(registry).state is PluginState.FAILED
+    assert registry.withhold(withhold_request(make_record())) is None
+
+
+def test_the_log_has_the_stack_but_not_the_text_of_an_exception(
+    entry_point: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    source = """
+    def read(text):
+        return int(text)
+    read("hunter" + "2")
+    """
+    Registry.load([entry_point(source)])
+    assert "return int(text)" in caplog.text
+    assert "ValueError" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+class TestTakenKinds:
+    def test_ours_keeps_its_kind_and_both_are_named(self, entry_point: Callable[..., Any]) -> None:
+        thief = entry_point(LAMP, name="thief", distribution="aaa", version="9")
+        ours = entry_point(LAMP, name="ours", distribution="sharecore", version="1")
+        registry = Registry.load([thief, ours])
+        assert registry.owner("lamp").name == "ours"
+        failed = registry.plugins[1]
+        assert (failed.name, failed.state, failed.kinds) == ("thief", PluginState.FAILED, {"lamp": "Blinks"})
+        assert "plugin 'thief' (aaa 9)" in failed.reason
+        assert "plugin 'ours' (sharecore 1), which keeps it" in failed.reason
+
+    def test_else_the_order_of_distributions_decides(self, entry_point: Callable[..., Any]) -> None:
+        points = [entry_point(LAMP, name=f"of-{name}", distribution=name) for name in ("Beta", "alpha")]
+        for order in (points, points[::-1]):
+            for point in order:
+                sys.modules.pop(point.module, None)
+            assert Registry.load(order).owner("lamp").name == "of-alpha"
+
+    def test_the_loser_is_switched_off_as_a_whole(self, load: Load) -> None:
+        both = "@hookimpl\ndef sharecore_destinations(): return [lamp(), lamp('bell')]"
+        registry = load(LAMP, both)
+        assert set(registry.destination_types) == {"lamp"}
+        assert registry.owner("lamp").name == "a"
+
+
+class TestWithhold:
+    def test_nobody_objects(self, load: Load, make_record: MakeRecord) -> None:
+        registry = load(LAMP, "@hookimpl\ndef sharecore_withhold(request): return None")
+        assert registry.withhold(withhold_request(make_record())) is None
+
+    def test_the_reason_is_told(self, load: Load, make_record: MakeRecord) -> None:
+        source = """
+        @hookimpl
+        def sharecore_withhold(request):
+            if request.record.extra.get("proprietary"):
+                return f"proprietary, not for {request.address}"
+        """
+        registry = load(source)
+        assert registry.withhold(withhold_request(make_record())) is None
+        secret = make_record(extra={"proprietary": True})
+        assert registry.withhold(withhold_request(secret)) == "proprietary, not for x"
+
+    def test_an_empty_reason_withholds_as_well(self, load: Load, make_record: MakeRecord) -> None:
+        registry = load("@hookimpl\ndef sharecore_withhold(request): return ''")
+        assert "plugin 'a' (dist-a 1.0)" in str(registry.withhold(withhold_request(make_record())))
+
+    @pytest.mark.parametrize("answer", ["False", "0", "True", "1 / 0", "['no']"])
+    def test_whoever_cannot_answer_keeps_it_here(
+        self, load: Load, make_record: MakeRecord, answer: str
+    ) -> None:
+        registry = load(f"@hookimpl\ndef sharecore_withhold(request): return {answer}", LAMP)
+        with pytest.raises(PluginError, match=r"plugin 'a' \(dist-a 1.0\)"):
+            registry.withhold(withhold_request(make_record()))
+
+    def test_a_reason_counts_more_than_a_failure(self, load: Load, make_record: MakeRecord) -> None:
+        fails = "@hookimpl\ndef sharecore_withhold(request): 1 / 0"
+        refuses = "@hookimpl\ndef sharecore_withhold(request): return 'no'"
+        for sources in ([fails, refuses], [refuses, fails]):
+            assert load(*sources).withhold(withhold_request(make_record())) == "no"
+
+
+class TestConvert:
+    def test_plugins_see_each_others_work_in_pluggys_order(self, load: Load, make_record: MakeRecord) -> None:
+        source = """
+        import dataclasses
+        @hookimpl{options}
+        def sharecore_convert(request):
+            return dataclasses.replace(request.record, bandpass=request.record.bandpass + "{mark}")
+        """
+        sources = [
+            source.format(options=options, mark=mark)
+            for options, mark in [("", "1"), ("(tryfirst=True)", "2"), ("", "3")]
+        ]
+        record = load(*sources, LAMP).convert(convert_request(make_record(bandpass="r")))
+        assert isinstance(record, Photometry)
+        assert record.bandpass == "r231"
+
+    @pytest.mark.parametrize(
+        ("answer", "what"),
+        [
+            ("1 / 0", "failed to convert: ZeroDivisionError"),
+            ("'r'", "for a Photometry with a str"),
+            (
+                "PhotometryLimit(key=request.record.key, timestamp=request.record.timestamp, limit=1.0, "
+                "bandpass='r')",
+                "for a Photometry with a PhotometryLimit",
+            ),
+            ("replace(request.record, key=replace(request.record.key, id='other'))", "another key"),
+        ],
+    )
+    def test_a_bad_answer_is_attributed(
+        self, load: Load, make_record: MakeRecord, answer: str, what: str
+    ) -> None:
+        source = (
+            f"from dataclasses import replace\n@hookimpl\ndef sharecore_convert(request): return {answer}"
+        )
+        with pytest.raises(PluginError, match=rf"plugin 'a' \(dist-a 1.0\) .*{what}"):
+            load(source).convert(convert_request(make_record()))
+
+    def test_what_cannot_be_expressed_is_said_so(self, load: Load, make_record: MakeRecord) -> None:
+        source = """
+        @hookimpl
+        def sharecore_convert(request):
+            raise InvalidRecord(field="bandpass", reason="is not known there")
+        """
+        with pytest.raises(InvalidRecord, match=r"bandpass: is not known there \(found by plugin 'a'"):
+            load(source).convert(convert_request(make_record()))
+
+
+def test_an_observer_that_fails_silences_nobody(
+    load: Load, make_record: MakeRecord, caplog: pytest.LogCaptureFixture
+) -> None:
+    fails = "@hookimpl\ndef sharecore_delivered(report): raise OSError('hunter2')"
+    listens = """
+    import logging
+    @hookimpl
+    def sharecore_delivered(report):
+        logging.getLogger("listener").warning("heard of %d", len(report.records))
+    """
+    registry = load(fails, listens, fails)
+    record = make_record()
+    report = DeliveredReport(site=SITE, address=Address("x"), target=TARGET, records=(record,), results={})
+    registry.observe(report)
+    assert [r.getMessage() for r in caplog.records if r.name == "listener"] == ["heard of 1"]
+    assert "plugin 'a' (dist-a 1.0) failed in sharecore_delivered: OSError" in caplog.text
+    assert "plugin 'c' (dist-c 1.0) failed in sharecore_delivered: OSError" in caplog.text
+    assert "hunter2" not in caplog.text.replace("raise OSError('hunter2')", "")
+
+
+def test_an_implementation_may_leave_out_the_request(load: Load, make_record: MakeRecord) -> None:
+    registry = load("@hookimpl\ndef sharecore_withhold(): return 'nothing leaves today'")
+    assert registry.withhold(withhold_request(make_record())) == "nothing leaves today"
+
+
+class TestInstalledPlugins:
+    """Distributions as pip leaves them behind, made by hand."""
+
+    @staticmethod
+    def install(folder: Path, name: str, entry_points: str) -> None:
+        info = folder / f"{name.replace('-', '_')}-2.5.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.5\n")
+        (info / "entry_points.txt").write_text(entry_points)
+
+    def test_they_are_found(self, tmp_path: Path, make_module: Callable[..., str]) -> None:
+        self.install(tmp_path, "sharecore-lamp", f"[sharecore]\nlamp = {make_module(LAMP)}\n")
+        self.install(tmp_path, "other", "[console_scripts]\nother = other:main\n")
+        registry = Registry.load()
+        (info,) = [each for each in registry.plugins if each.name == "lamp"]
+        assert (info.distribution, info.version, info.state) == ("sharecore-lamp", "2.5", PluginState.ACTIVE)
+
+    @pytest.mark.filterwarnings("ignore")
+    def test_a_malformed_file_of_another_takes_none_away(
+        self, tmp_path: Path, make_module: Callable[..., str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        self.install(tmp_path, "sharecore-lamp", f"[sharecore]\nlamp = {make_module(LAMP)}\n")
+        self.install(tmp_path, "malformed", "[sharecore]\nno equals sign\n")
+        with caplog.at_level(logging.ERROR):
+            registry = Registry.load()
+        assert "lamp" in registry.destination_types
+        assert "cannot be read" in caplog.text
+
+
+def test_importing_sharecore_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, sharecore, sharecore.dispatch, sharecore.cli\n"
+        "heavy = {'django', 'requests', 'astropy', 'numpy', 'sharecore_http', 'sharecore_tom'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,140 @@
+"""Reading one entry of `DATA_SHARING`."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sharecore import ConfigurationError, Secret, Section
+
+READERS: list[Callable[[Section], object]] = [
+    lambda section: section.text("KEY", required=True),
+    lambda section: section.secret("KEY", required=True),
+    lambda section: section.url("KEY"),
+    lambda section: section.flag("KEY", True),
+    lambda section: section.number("KEY", 1.0, minimum=0.5, maximum=10),
+    lambda section: section.number("KEY", 1.0),
+    lambda section: section.count("KEY", 4),
+    lambda section: section.texts("KEY"),
+    lambda section: section.mapping("KEY"),
+]
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
+    max_leaves=8,
+)
+addresses = st.builds(
+    "{}{}{}".format, st.sampled_from(["", "http://", "https://[", "ftp://", "//"]), st.text(), st.text()
+)
+
+
+def section(**values: Any) -> Section:
+    return Section("x", values)
+
+
+@given(anything | addresses)
+def test_no_value_makes_a_reader_raise_anything_but_a_configuration_error(value: object) -> None:
+    for read in READERS:
+        one = section(KEY=value)
+        read(one)
+        assert one.unread() == []
+        try:
+            one.finish()
+        except ConfigurationError as error:
+            assert all(problem.where == "DATA_SHARING['x']['KEY']" for problem in error.problems)  # noqa: PT017
+
+
+def test_a_number_beyond_a_float_is_read() -> None:
+    assert section(KEY=10**400).number("KEY", 1.0) > 1e300
+
+
+@pytest.mark.parametrize(
+    "given_url", ["https://tom.example.org", "https://tom.example.org/", " https://tom.example.org// "]
+)
+def test_an_address_ends_with_one_slash(given_url: str) -> None:
+    one = section(BASE_URL=given_url)
+    assert one.url() == "https://tom.example.org/"
+    one.finish()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        None,
+        "",
+        "tom.example.org",
+        "ftp://tom.example.org",
+        "https://",
+        "https://tom.example.org:99999/",
+        "https://tom.example.org/?page=1",
+        "https://user:hunter2@tom.example.org/",
+        "https://user:hunter2@tom.example.org:99999/",
+        "user:hunter2@tom.example.org",
+    ],
+)
+def test_a_bad_address_is_a_problem_that_shows_no_password(bad: str | None) -> None:
+    one = section(BASE_URL=bad)
+    one.url()
+    with pytest.raises(ConfigurationError) as caught:
+        one.finish()
+    assert "DATA_SHARING['x']['BASE_URL']" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_all_problems_are_raised_together() -> None:
+    one = section(CONCURRENCY=0, VERIFY="yes")
+    one.text("USERNAME", required=True)
+    one.count("CONCURRENCY", 4)
+    one.flag("VERIFY", True)
+    with pytest.raises(ConfigurationError) as caught:
+        one.finish()
+    assert [problem.where[len("DATA_SHARING['x']") :] for problem in caught.value.problems] == [
+        "['USERNAME']",
+        "['CONCURRENCY']",
+        "['VERIFY']",
+    ]
+
+
+def test_a_warning_stops_nothing() -> None:
+    one = section()
+    one.problem("PASSWORD", "is old", "Use a token.", fatal=False)
+    one.finish()
+
+
+def test_a_misspelt_setting_is_named() -> None:
+    one = section(BASE_URL="https://tom.example.org", PASWORD="x", ADAPTER="tom", USER_TOPICS=[])
+    one.url()
+    (warning,) = one.unread()
+    assert (warning.where, warning.fatal) == ("DATA_SHARING['x']['PASWORD']", False)
+
+
+def test_an_empty_text_counts_as_not_given() -> None:
+    assert "KEY" not in section(KEY="")
+    assert "KEY" in section(KEY="a")
+
+
+class TestSecret:
+    def test_it_shows_itself_only_on_request(self) -> None:
+        secret = section(PASSWORD="hunter2").secret("PASSWORD")
+        assert "hunter2" not in f"{secret} {secret!r} {secret:}"
+        assert secret.reveal() == "hunter2"
+
+    def test_an_empty_one_is_false(self) -> None:
+        assert not section().secret("PASSWORD")
+
+    def test_a_required_one_is_asked_for(self) -> None:
+        one = section()
+        one.secret("PASSWORD", required=True)
+        with pytest.raises(ConfigurationError, match=r"PASSWORD.*is missing"):
+            one.finish()
+
+    def test_it_compares_by_content(self) -> None:
+        assert Secret("a") == Secret("a") != Secret("b")
+        assert len({Secret("a"), Secret("a")}) == 1
+        assert pickle.loads(pickle.dumps(Secret("a"))) == Secret("a")  # noqa: S301

@@ -1,0 +1,200 @@
+"""Records, targets, outcomes, exceptions and addresses: what an adapter may rely on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import sharecore
+from sharecore import (
+    Accepted,
+    Address,
+    AuthenticationFailed,
+    ConfigurationError,
+    DeliveryError,
+    DestinationError,
+    InvalidRecord,
+    Kind,
+    Photometry,
+    PluginError,
+    Problem,
+    RecordKey,
+    Rejected,
+    Spectrum,
+    Target,
+)
+from sharecore.outcomes import MAX_REASON
+
+MakeRecord = Callable[..., Photometry]
+
+
+PUBLIC = {
+    "Accepted",
+    "Adapter",
+    "Address",
+    "Astrometry",
+    "AuthenticationFailed",
+    "Batch",
+    "ConfigurationError",
+    "ConvertRequest",
+    "Deferred",
+    "DeliveredReport",
+    "DeliveryError",
+    "Destination",
+    "DestinationError",
+    "DestinationType",
+    "Destinations",
+    "Duplicate",
+    "InvalidRecord",
+    "JsonValue",
+    "Kind",
+    "Orbit",
+    "OrbitScheme",
+    "OtherDatum",
+    "Outcome",
+    "Photometry",
+    "PhotometryLimit",
+    "PluginError",
+    "PluginInfo",
+    "PluginState",
+    "Position",
+    "Preview",
+    "Problem",
+    "Record",
+    "RecordKey",
+    "Registry",
+    "Rejected",
+    "Result",
+    "Secret",
+    "Section",
+    "SharecoreError",
+    "Site",
+    "Spectrum",
+    "Target",
+    "Topic",
+    "Unconfirmed",
+    "Unsupported",
+    "WithholdRequest",
+    "Withheld",
+    "hookimpl",
+}
+
+
+def test_public_names_are_a_promise() -> None:
+    assert set(sharecore.__all__) == PUBLIC
+    assert all(hasattr(sharecore, name) for name in sharecore.__all__)
+
+
+class TestRecords:
+    def test_a_time_of_any_zone_becomes_utc(self, make_record: MakeRecord) -> None:
+        hawaii = timezone(timedelta(hours=-10))
+        record = make_record(timestamp=datetime(2026, 1, 1, 20, tzinfo=hawaii))
+        assert record.timestamp.isoformat() == "2026-01-02T06:00:00+00:00"
+
+    def test_a_time_without_zone_is_refused(self, make_record: MakeRecord) -> None:
+        with pytest.raises(InvalidRecord) as caught:
+            make_record(timestamp=datetime(2026, 1, 1))  # noqa: DTZ001
+        assert caught.value.field == "timestamp"
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf")])
+    @pytest.mark.parametrize("name", ["brightness", "brightness_error", "limit", "exposure_time"])
+    def test_numbers_are_finite(self, make_record: MakeRecord, name: str, value: float) -> None:
+        with pytest.raises(InvalidRecord) as caught:
+            make_record(**{name: value})
+        assert caught.value.field == name
+
+    def test_a_number_that_is_not_finite_is_found_deep_in_extra(self, make_record: MakeRecord) -> None:
+        with pytest.raises(InvalidRecord) as caught:
+            make_record(extra={"fit": {"chi": [1.0, float("nan")]}})
+        assert caught.value.field == "extra['fit']['chi'][1]"
+
+    def test_zero_is_a_magnitude(self, make_record: MakeRecord) -> None:
+        assert make_record(brightness=0.0).brightness == 0.0
+
+    def test_what_the_caller_does_later_with_its_dictionary_does_not_matter(
+        self, make_record: MakeRecord
+    ) -> None:
+        extra = {"observer": "we"}
+        record = make_record(extra=extra)
+        extra["observer"] = "they"
+        assert record.extra == {"observer": "we"}
+        with pytest.raises(TypeError):
+            record.extra["observer"] = "they"  # type: ignore[index]
+
+    def test_a_record_cannot_be_changed_but_replaced(self, make_record: MakeRecord) -> None:
+        record = make_record()
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            record.brightness = 1.0  # type: ignore[misc]
+        assert dataclasses.replace(record, bandpass="g").bandpass == "g"
+
+    def test_a_spectrum_from_lists_is_frozen_and_may_have_odd_lengths(self, make_record: MakeRecord) -> None:
+        base = make_record()
+        key = RecordKey(kind=Kind.SPECTRUM, origin="o", id="1")
+        spectrum = Spectrum(key=key, timestamp=base.timestamp, flux=[1.0, 2.0], wavelength=[1.0])  # type: ignore[arg-type]
+        assert (spectrum.flux, spectrum.wavelength) == ((1.0, 2.0), (1.0,))
+        with pytest.raises(InvalidRecord) as caught:
+            dataclasses.replace(spectrum, flux=(1.0, float("nan")))
+        assert caught.value.field == "flux[1]"
+
+    def test_a_key_reads_as_origin_kind_and_id(self) -> None:
+        assert str(RecordKey(kind=Kind.PHOTOMETRY_LIMIT, origin="o", id="7")) == "o/photometry-limit/7"
+
+
+def test_the_names_of_a_target_start_with_its_own() -> None:
+    assert Target(name="a", aliases=("b", "c")).names == ("a", "b", "c")
+
+
+class TestOutcomes:
+    @given(st.text(max_size=2 * MAX_REASON))
+    def test_a_remote_text_is_cut_and_plain(self, text: str) -> None:
+        reason = Rejected(reason=text).reason
+        assert len(reason) <= MAX_REASON
+        assert reason.isprintable()
+
+    def test_outcomes_are_values(self) -> None:
+        assert Accepted(remote_id="1") == Accepted(remote_id="1")
+        assert Rejected(reason="no", field="ra") != Rejected(reason="no")
+
+
+class TestExceptions:
+    def test_delivery_never_catches_a_wrong_configuration(self) -> None:
+        assert not issubclass(ConfigurationError, DeliveryError)
+
+    @pytest.mark.parametrize("kind", [AuthenticationFailed, DestinationError, PluginError])
+    def test_what_was_decided_travels_with_the_stop(
+        self, kind: type[DeliveryError], make_record: MakeRecord
+    ) -> None:
+        key = make_record().key
+        assert kind("down", decided={key: Accepted()}).decided == {key: Accepted()}
+
+    def test_a_configuration_error_tells_every_problem_with_place_and_mend(self) -> None:
+        problems = [
+            Problem(where="DATA_SHARING['x']", what="is odd", mend="Mend it."),
+            Problem(where="DATA_SHARING['y']", what="is even", mend="Mend that."),
+        ]
+        text = str(ConfigurationError(problems))
+        assert text == "DATA_SHARING['x']: is odd. Mend it.; DATA_SHARING['y']: is even. Mend that."
+
+
+class TestAddresses:
+    @given(st.text(min_size=1).filter(lambda name: ":" not in name), st.text())
+    def test_what_is_written_is_read_again(self, name: str, topic: str) -> None:
+        address = Address(name, topic)
+        assert Address.parse(str(address)) == address
+
+    @given(st.text(min_size=1), st.text())
+    def test_a_configured_name_may_contain_colons(self, name: str, topic: str) -> None:
+        address = Address(name, topic)
+        assert Address.parse(str(address), [name]) == address
+
+    def test_the_longest_configured_name_wins(self) -> None:
+        assert Address.parse("a:b:c", ["a", "a:b"]) == Address("a:b", "c")
+        assert Address.parse("a:b", ["a", "a:b"]) == Address("a:b")
+
+    def test_a_destination_that_is_not_configured_keeps_its_name(self) -> None:
+        assert Address.parse("gone:topic", ["a"]) == Address("gone", "topic")
