@@ -28,11 +28,9 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
-        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in (
-            "127.0.0.1",
-            "::1",
-            "localhost",
-        ):
+        networked = self.family in (socket.AF_INET, socket.AF_INET6)
+        if networked and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            self.close()
             raise AssertionError(f"a test tried to connect to {address[0]}")
         connect(self, address)
 
