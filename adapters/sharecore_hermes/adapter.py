@@ -1,0 +1,126 @@
+"""The adapter: HERMES as a destination."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from sharecore.adapter import Adapter, Batch, Preview, Topic
+from sharecore.exceptions import AuthenticationFailed, Problem
+from sharecore.outcomes import Outcome, Rejected, Unsupported
+from sharecore.records import RecordKey
+from sharecore_hermes.checks import problems
+from sharecore_hermes.config import HermesConfig, topic_fault
+from sharecore_hermes.converter import load_converter
+from sharecore_hermes.mapping import Mapped, map_batch
+from sharecore_hermes.message import Envelope, assemble, message_url, row_of, split
+from sharecore_hermes.profile import Profile, ask_profile
+from sharecore_hermes.publisher import Publisher
+from sharecore_hermes.topics import SHARED, TopicCache, offered
+from sharecore_http import Client, token
+
+SETTLE_TIME = 330.0
+"""Seconds. With its broker away HERMES hangs until its server ends the worker, after 300 (measured)."""
+
+
+class HermesAdapter(Adapter):
+    """Publishes a batch as one message, or as few as its size allows. Messages cannot be changed afterwards.
+
+    gather_time: seconds for which the framework may wait for more records, so that they share a message.
+    """
+
+    settle_time = SETTLE_TIME
+
+    def __init__(
+        self, config: HermesConfig, *, client: Client | None = None, topic_cache: TopicCache = SHARED
+    ) -> None:
+        self.config = config
+        self.max_batch = config.max_rows
+        self.gather_time = config.gather_seconds
+        self._converter = load_converter(config.converter, config.path)
+        self._client = client or Client(config.base_url, config.http, connections=1)
+        self._authorize = token(config.token)
+        self._publisher = Publisher(self._client, self._authorize, config)
+        self._topic_cache = topic_cache
+
+    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+        """Publish. A target without records is published only with a title or text that a person gave it."""
+        envelope, mapped = self._prepare(batch)
+        if fault := topic_fault(envelope.topic):
+            raise AuthenticationFailed(f"{fault}. {self._which_topic()}", topic_only=True)
+        asked = not batch.records and bool(batch.title or batch.message)
+        if mapped.target is None or not (mapped.entries or asked):
+            return mapped.decided
+        return {**mapped.decided, **self._publisher.publish(envelope, mapped.entries)}
+
+    def preview(self, batch: Batch) -> Preview:
+        """The message as JSON, or a list of them where the batch is too large for one."""
+        envelope, mapped = self._prepare(batch)
+        notes = [f"{key}: {_reason(outcome)}" for key, outcome in mapped.decided.items()]
+        if fault := topic_fault(envelope.topic):
+            notes.insert(0, f"{fault}. {self._which_topic()}")
+        messages = [assemble(envelope, parcel) for parcel in split(envelope, mapped.entries)]
+        if mapped.target is not None and not batch.records:
+            messages = [assemble(envelope, ())]
+        body = messages[0] if len(messages) == 1 else messages
+        text = json.dumps(body, allow_nan=False, indent=1)
+        return Preview(content_type="application/json", body=text, note="\n".join(notes))
+
+    def validate(self, batch: Batch) -> Sequence[Problem]:
+        """Ask HERMES what is wrong with the message, without publishing it; empty when nothing is.
+
+        A record that HERMES cannot express is a warning. Raises `AuthenticationFailed`, `DestinationError`.
+        """
+        envelope, mapped = self._prepare(batch)
+        found = [
+            Problem(where=str(key), what=_reason(outcome), mend="It is left out.", fatal=False)
+            for key, outcome in mapped.decided.items()
+        ]
+        if mapped.target is None:
+            return found
+        mend = "Correct it, or map it with the settings or a converter; the rest is sent without it."
+        for parcel in split(envelope, mapped.entries):
+            for fault in self._publisher.faults(envelope, parcel):
+                entry = row_of(parcel, fault.table or "", -1 if fault.index is None else fault.index)
+                where = f"{fault.path} ({entry.record.key})" if entry else fault.path
+                found.append(Problem(where=where, what=fault.text, mend=mend))
+        return found
+
+    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
+        """HERMES cannot be asked what it published.
+
+        With `RESEND_UNCONFIRMED` the site takes doubles instead.
+        """
+        return {} if self.config.resend_unconfirmed else None
+
+    def topics(self) -> Sequence[Topic]:
+        return offered(self.config, self._profile, self._topic_cache)
+
+    def check(self) -> Sequence[Problem]:
+        return problems(self.config, self._profile)
+
+    def link(self, remote_id: str) -> str:
+        """The page of the message that a delivery became."""
+        return message_url(self.config.base_url, remote_id)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _prepare(self, batch: Batch) -> tuple[Envelope, Mapped]:
+        topic = batch.address.topic or self.config.default_topic
+        mapped = map_batch(batch, self.config, self._converter, topic)
+        return Envelope(batch, self.config, topic, mapped.target or {}), mapped
+
+    def _profile(self) -> Profile:
+        return ask_profile(self._client, self._authorize, self.config)
+
+    def _which_topic(self) -> str:
+        return f"Name a topic in the share's destination, or give {self.config.path}['DEFAULT_TOPIC']"
+
+
+def _reason(outcome: Outcome) -> str:
+    if isinstance(outcome, Unsupported):
+        return f"{outcome.feature}: {outcome.reason}"
+    return (
+        outcome.reason if isinstance(outcome, Rejected) else getattr(outcome, "reason", "it came from there")
+    )

@@ -1,0 +1,181 @@
+"""What an answer of HERMES to a message means. Measured on its server of August 2026.
+
+Only one thing is a success: status 200 and a JSON object with a `uuid`. A 200 with `error` published
+nothing, a 500 may have published (a message with NaN is sent and then fails to be answered).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError
+from sharecore_hermes.config import HermesConfig
+from sharecore_hermes.errortree import Tree
+from sharecore_http import Reply, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """It is on the broker, under this id."""
+
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """Nothing was published; the tree says which fields are wrong."""
+
+    tree: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """Nothing was published: the message is too large."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may have been published."""
+
+    reason: str
+
+
+Answer = Published | Invalid | TooLarge | Unknown
+
+MESSAGE_FIELDS = frozenset({
+    "title", "topic", "submitter", "authors", "message_text", "data", "submit_to_tns", "submit_to_mpc",
+    "submit_to_gcn", "non_field_errors",
+})  # fmt: skip
+
+LARGE = 500_000
+"""Bytes of a message above which an HTML page with status 400 means its size."""
+
+_TOPIC_CODES = frozenset({
+    "TOPIC_AUTHORIZATION_FAILED", "UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "TOPIC_EXCEPTION",
+    "INVALID_TOPIC_EXCEPTION",
+})  # fmt: skip
+_CREDENTIAL_CODES = frozenset({
+    "_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED", "ILLEGAL_SASL_STATE",
+})  # fmt: skip
+_SIZE_CODES = frozenset({"MSG_SIZE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"})
+_UNKNOWN_CODES = frozenset({"_MSG_TIMED_OUT", "_TIMED_OUT", "REQUEST_TIMED_OUT", "NETWORK_EXCEPTION"})
+
+
+def read_submitted(reply: Reply, config: HermesConfig, *, sent: int, topic: str) -> Answer:
+    """The answer to a message of `sent` bytes. Raises `AuthenticationFailed` or `DestinationError`."""
+    if reply.status == 200:
+        return _read_ok(reply, config)
+    if reply.status == 400:
+        return _read_refused(reply, config, sent, topic)
+    if reply.status == 413:
+        return TooLarge("a server before HERMES refused its size (status 413)")
+    if reply.status >= 500 and reply.status != 503:
+        return Unknown(
+            f"HERMES answered with status {reply.status}, which it also does after publishing. Look for "
+            "the message "
+            "at HERMES before you send it again"
+        )
+    raise refusal(reply, config)
+
+
+def read_validated(reply: Reply, config: HermesConfig) -> Tree:
+    """The error tree of a message that is only looked at; empty when it is fine."""
+    if reply.status == 200 and isinstance(reply.json, dict):
+        return reply.json
+    if reply.status == 400 and isinstance(reply.json, dict) and "detail" not in reply.json:
+        return reply.json
+    if reply.status >= 500:
+        raise DestinationError(
+            f"HERMES failed to look at the message (status {reply.status}); nothing was sent"
+        )
+    raise refusal(reply, config)
+
+
+def refusal(reply: Reply, config: HermesConfig) -> DeliveryError:
+    """What an answer means that has nothing to do with the message: our token, the address, the server."""
+    if reply.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
+        return AuthenticationFailed(
+            f"HERMES refuses the token ({reply.excerpt}). Copy the API token from your profile page at "
+            "HERMES into "
+            f"{config.path}['HERMES_API_KEY']"
+        )
+    if reply.verdict is Verdict.THROTTLED or reply.status == 503:
+        return DestinationError(
+            f"HERMES cannot take anything now (status {reply.status})", retry_after=reply.retry_after
+        )
+    if reply.verdict is Verdict.SERVER_ERROR:
+        return DestinationError(f"HERMES failed (status {reply.status})")
+    return DestinationError(
+        f"what answers at {config.path}['BASE_URL'] is not HERMES (status {reply.status}: {reply.excerpt}). "
+        "It should be the address of the site alone, like 'https://hermes.lco.global/'"
+    )
+
+
+def _read_ok(reply: Reply, config: HermesConfig) -> Answer:
+    body = reply.json
+    if isinstance(body, Mapping):
+        uuid = body.get("uuid")
+        if isinstance(uuid, str) and uuid.strip():
+            return Published(uuid.strip()[:100])
+        if "error" in body:
+            raise AuthenticationFailed(
+                f"HERMES published nothing: {_said(body['error'])} (The user of "
+                f"{config.path}['HERMES_API_KEY'] needs "
+                "a SCiMMA credential: log out of HERMES in the browser and in again.)"
+            )
+        if set(body) == {"message"}:
+            raise DestinationError(
+                "HERMES answered with its help text: something on the way turned the message into a "
+                "question. "
+                f"Give {config.path}['BASE_URL'] as https:// and as it is after all redirects"
+            )
+    return Unknown(
+        f"the answer has status 200 but no id of a message ({reply.excerpt}). Look for the message at HERMES"
+    )
+
+
+def _read_refused(reply: Reply, config: HermesConfig, sent: int, topic: str) -> Answer:
+    body = reply.json
+    if not isinstance(body, dict):
+        if sent > LARGE:
+            return TooLarge("HERMES refused a message of this size (status 400, no reason given)")
+        raise refusal(reply, config)
+    if isinstance(body.get("error"), str):
+        return _read_broker(body["error"], config, topic)
+    if body and set(body) <= MESSAGE_FIELDS:
+        return Invalid(body)
+    if isinstance(body.get("detail"), str):
+        raise DestinationError(f"HERMES could not read the message: {_said(body['detail'])}")
+    raise refusal(reply, config)
+
+
+def _read_broker(error: str, config: HermesConfig, topic: str) -> Answer:
+    """The broker's error codes travel inside a text only: `code=TOPIC_AUTHORIZATION_FAILED Broker: ...`."""
+    found = re.search(r"\bcode=([A-Z_]+)", error)
+    code = found[1] if found else ""
+    if code in _SIZE_CODES:
+        return TooLarge(f"the topic takes no message of this size ({code})")
+    if code in _UNKNOWN_CODES:
+        return Unknown(f"the broker did not confirm the message ({code}). Look for it at HERMES")
+    if code in _TOPIC_CODES:
+        raise AuthenticationFailed(
+            f"the token of {config.path} may not write to the topic {topic!r}, or there is no such "
+            f"topic ({code}). "
+            "Choose another one, or ask its owner at SCiMMA Auth for the right to write",
+            topic_only=True,
+        )
+    if code in _CREDENTIAL_CODES:
+        raise AuthenticationFailed(
+            f"the broker refuses the SCiMMA credential of the user of {config.path} ({code}). Log out "
+            "of HERMES in "
+            "the browser and in again, so that it makes a new one"
+        )
+    raise DestinationError(f"HERMES could not publish the message: {_said(error)}")
+
+
+def _said(text: object) -> str:
+    return str(text)[:200]

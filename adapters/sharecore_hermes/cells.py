@@ -1,0 +1,134 @@
+"""Single values of a HERMES row: what counts as a value, and what cannot be one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+Draft = Mapping[str, object]
+"""A row as tomtoolkit 2.x's converter classes give it: HERMES' keys, the site's units, None and "" for
+nothing.
+"""
+
+Row = dict[str, object]
+"""A row exactly as HERMES gets it."""
+
+FLOATS = frozenset({
+    "brightness", "brightness_error", "limiting_brightness", "limiting_brightness_error", "exposure_time",
+    "ra_error", "dec_error", "pm_ra", "pm_dec", "distance", "distance_error", "redshift", "host_redshift",
+    "proprietary_period",
+})  # fmt: skip
+"""Keys whose values HERMES reads as numbers.
+
+As text, "nan" would be published and only then fail (measured).
+"""
+
+
+class NotExpressible(Exception):
+    """HERMES has no way to say this. feature: a short stable word. reason: for people."""
+
+    def __init__(self, feature: str, reason: str) -> None:
+        self.feature = feature
+        self.reason = reason
+        super().__init__(f"{feature}: {reason}")
+
+
+@dataclass(slots=True)
+class Finished:
+    """A row as HERMES gets it, and what it had to leave out of the draft, for people."""
+
+    row: Row
+    left_out: list[str] = field(default_factory=list)
+
+
+def text(value: object) -> str:
+    """A text without NUL (which HERMES refuses) and without blanks at its ends (which it cuts)."""
+    return "" if value is None else str(value).replace("\0", "").strip()
+
+
+def number(draft: Draft, key: str) -> float | None:
+    """A finite number; None and blank texts are no value. Raises `NotExpressible`."""
+    value = draft.get(key)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    return finite(value, key)
+
+
+def finite(value: object, key: str) -> float:
+    """One number. Raises `NotExpressible` for what is none, booleans among it."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise NotExpressible(key, f"{key} is {text(value)[:40]!r}, which is not a number")
+    try:
+        result = float(value)
+    except (ValueError, OverflowError):
+        raise NotExpressible(key, f"{key} is {text(value)[:40]!r}, which is not a number") from None
+    if not math.isfinite(result):
+        raise NotExpressible(key, f"{key} is {result}, which is not a finite number")
+    return result
+
+
+def error_of(draft: Draft, key: str, left_out: list[str]) -> float | None:
+    """An error bar. A negative one is how some sites write "none": it is left out, and that is noted."""
+    value = number(draft, key)
+    if value is not None and value < 0:
+        left_out.append(f"{key}: {value:g} is negative")
+        return None
+    return value
+
+
+def date(value: object, key: str) -> str | float:
+    """A date as HERMES reads it: an ISO text, or a Julian Date or Modified Julian Date as number.
+
+    Small numbers are refused, though HERMES takes all above 1000: 2023.5 is a year and would be read as the
+    day 2023.5 of the Modified Julian Date, in 1864.
+    """
+    if isinstance(value, datetime):
+        return value.isoformat()
+    try:
+        day = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    except (ValueError, OverflowError):
+        day = None
+    if day is None:
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+        raise NotExpressible(key, f"{key} is missing")
+    if 15_000 < day < 150_000 or 2_400_000 < day < 2_600_000:
+        return day
+    raise NotExpressible(key, f"{key} is {day:g}, which is no Modified Julian Date of the years 1900 to 2269")
+
+
+def others(draft: Draft, handled: frozenset[str]) -> Row:
+    """The optional values that need no rule of their own: nothing blank, numbers finite."""
+    row: Row = {}
+    for key, value in draft.items():
+        if key not in handled:
+            kept = number(draft, key) if key in FLOATS else pruned(value, key)
+            if kept is not None:
+                row[key] = kept
+    return row
+
+
+def pruned(value: object, key: str) -> object:
+    """The value without what HERMES refuses or drops: nulls, blank texts, empty containers;
+
+    None if all is gone.
+    """
+    if isinstance(value, str):
+        return text(value) or None
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return finite(value, key)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        inner = {str(k): pruned(v, f"{key}.{k}") for k, v in value.items()}
+        return {k: v for k, v in inner.items() if v is not None} or None
+    if isinstance(value, list | tuple):
+        items = [pruned(v, f"{key}[{index}]") for index, v in enumerate(value)]
+        return [item for item in items if item is not None] or None
+    if value is None:
+        return None
+    raise NotExpressible(key, f"{key} is a {type(value).__name__}, which JSON cannot say")

@@ -1,0 +1,60 @@
+"""What a person has to mend before HERMES takes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sharecore.exceptions import AuthenticationFailed, DeliveryError, Problem
+from sharecore_hermes.config import HermesConfig
+from sharecore_hermes.profile import Profile
+
+_SHOWN = 20
+
+
+def problems(config: HermesConfig, ask: Callable[[], Profile]) -> list[Problem]:
+    """Ask HERMES about the token: does it work, has its user a credential, may it write to the topics
+    named.
+    """
+    try:
+        profile = ask()
+    except AuthenticationFailed as error:
+        return [_problem(config, "HERMES_API_KEY", error.reason, "Then check again.")]
+    except DeliveryError as error:
+        return [
+            _problem(config, "BASE_URL", error.reason, "Check the address and that the server can reach it.")
+        ]
+    if not profile.credential:
+        return [
+            _problem(
+                config,
+                "HERMES_API_KEY",
+                "the token works, but its user has no SCiMMA credential, so nothing can be published",
+                "Log out of HERMES in the browser and in again, so that it makes one.",
+            )
+        ]
+    named = dict.fromkeys((*config.user_topics, *([config.default_topic] if config.default_topic else [])))
+    if not profile.writable_topics:
+        what = (
+            "the token works, but HERMES does not say which topics it may write to (SCiMMA Auth may be down)"
+        )
+        return [
+            _problem(config, "USER_TOPICS", what, "Check again later, or look at SCiMMA Auth.", fatal=False)
+        ]
+    missing = [topic for topic in named if topic not in profile.writable_topics]
+    may = ", ".join(profile.writable_topics[:_SHOWN]) + (
+        ", …" if len(profile.writable_topics) > _SHOWN else ""
+    )
+    return [
+        _problem(
+            config,
+            "USER_TOPICS" if topic in config.user_topics else "DEFAULT_TOPIC",
+            f"the token may not write to {topic!r}; it may write to {may}",
+            "Choose another topic, or ask for the right to write at SCiMMA Auth.",
+            fatal=len(missing) == len(named),
+        )
+        for topic in missing
+    ]
+
+
+def _problem(config: HermesConfig, key: str, what: str, mend: str, *, fatal: bool = True) -> Problem:
+    return Problem(where=f"{config.path}[{key!r}]", what=what, mend=mend, fatal=fatal)

@@ -1,0 +1,181 @@
+"""The settings of one HERMES destination."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from string import Formatter
+
+from sharecore.settings import Secret, Section
+from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit
+from sharecore_http.settings import HttpSettings, credential
+
+PRODUCTION = "https://hermes.lco.global/"
+DEFAULT_TITLE = "Updated data for {target} from {site}."
+TITLE_FIELDS = frozenset({"target", "site", "topic", "count"})
+
+BRIGHTNESS = frozenset({Unit.AB_MAG, Unit.VEGA_MAG, Unit.FLUX_PER_FREQUENCY, Unit.FLUX_PER_WAVELENGTH})
+FLUX = frozenset({Unit.FLUX_PER_FREQUENCY, Unit.FLUX_PER_WAVELENGTH})
+WAVELENGTH = frozenset({Unit.WAVELENGTH, Unit.FREQUENCY, Unit.PHOTON_ENERGY, Unit.WAVENUMBER})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HermesConfig:
+    """What `read_config` found.
+
+    path: of the settings, for messages to people. authors: one text. user_topics: the topics that people may
+    choose; empty for all that the token may write. default_topic: of a share whose address names none.
+    converter: dotted path of a class that overrides the mapping. default_*: for data that say nothing
+    themselves. *_map: the site's word to the one that HERMES gets. gather_seconds: how long to wait for more
+    rows before a message goes out. max_rows: how many rows one message has at the most.
+    """
+
+    path: str
+    base_url: str
+    token: Secret
+    http: HttpSettings = field(default_factory=HttpSettings)
+    authors: str = ""
+    submitter: str = ""
+    title: str = DEFAULT_TITLE
+    user_topics: tuple[str, ...] = ()
+    default_topic: str = ""
+    converter: str = ""
+    default_telescope: str = ""
+    default_instrument: str = ""
+    default_brightness: ScaledUnit | None = None
+    default_flux: ScaledUnit | None = None
+    default_wavelength: ScaledUnit | None = None
+    instrument_map: Mapping[str, str] = field(default_factory=dict)
+    bandpass_map: Mapping[str, str] = field(default_factory=dict)
+    unit_map: Mapping[str, ScaledUnit] = field(default_factory=dict)
+    gather_seconds: float = 10.0
+    max_rows: int = 500
+    resend_unconfirmed: bool = False
+
+
+def read_config(section: Section) -> HermesConfig:
+    """Read one entry of `DATA_SHARING`. Raises `ConfigurationError` with every problem."""
+    config = HermesConfig(
+        path=section.path,
+        base_url=section.url(),
+        token=_token(section),
+        http=HttpSettings.read(section),
+        authors=_authors(section),
+        submitter=section.text("SUBMITTER"),
+        title=_title(section),
+        user_topics=_topics(section),
+        default_topic=section.text("DEFAULT_TOPIC"),
+        converter=section.text("DATA_CONVERTER_CLASS"),
+        default_telescope=section.text("DEFAULT_TELESCOPE"),
+        default_instrument=section.text("DEFAULT_INSTRUMENT"),
+        default_brightness=_unit(
+            section, "DEFAULT_BRIGHTNESS_UNIT", BRIGHTNESS, "AB mag', 'Vega mag' or 'mJy"
+        ),
+        default_flux=_unit(section, "DEFAULT_FLUX_UNIT", FLUX, "erg / (Angstrom s cm2)' or 'mJy"),
+        default_wavelength=_unit(section, "DEFAULT_WAVELENGTH_UNIT", WAVELENGTH, "Angstrom' or 'nm"),
+        instrument_map=section.mapping("INSTRUMENT_MAP"),
+        bandpass_map=section.mapping("BANDPASS_MAP"),
+        unit_map=_unit_map(section),
+        gather_seconds=section.number("GATHER_SECONDS", 10.0, maximum=3600),
+        max_rows=section.count("MAX_ROWS", 500, maximum=5000),
+        resend_unconfirmed=section.flag("RESEND_UNCONFIRMED", False),
+    )
+    section.finish()
+    return config
+
+
+def from_hermes_configuration(configuration: Mapping[str, object]) -> dict[str, object]:
+    """tom_hermes's `HERMES_CONFIGURATION` as an entry of `DATA_SHARING`.
+
+    Read as tom_hermes 0.2.1 does: `HERMES_API_TOKEN`, `HERMES_BASE_URL` (production where it is absent) and
+    `DEFAULT_TOPIC`; keys of `DATA_SHARING` in it are passed on. Without a token the dictionary is empty:
+    there is nothing to share with.
+    """
+    renamed = {"HERMES_API_TOKEN": "HERMES_API_KEY", "HERMES_BASE_URL": "BASE_URL"}
+    entry = {renamed.get(key, key): value for key, value in configuration.items() if value not in (None, "")}
+    if not entry.get("HERMES_API_KEY"):
+        return {}
+    return {"ADAPTER": "hermes", "DISPLAY_NAME": "HERMES", "BASE_URL": PRODUCTION} | entry
+
+
+def _token(section: Section) -> Secret:
+    token = credential(section, "HERMES_API_KEY")
+    if not token:
+        section.problem(
+            "HERMES_API_KEY", "is missing", "Copy the API token from your profile page at HERMES."
+        )
+    elif " " in token.reveal().strip():
+        section.problem(
+            "HERMES_API_KEY", "contains a blank", "Give the 40 characters alone, without 'Token'."
+        )
+    return token
+
+
+def _authors(section: Section) -> str:
+    value = section.raw("DEFAULT_AUTHORS", "")
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(each.strip() for each in section.texts("DEFAULT_AUTHORS"))
+    return section.text("DEFAULT_AUTHORS")
+
+
+def _title(section: Section) -> str:
+    template = section.text("TITLE_TEMPLATE", DEFAULT_TITLE)
+    mend = "Write it like 'New data of {target}'; there are {target}, {site}, {topic} and {count}."
+    try:
+        names = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+        template.format(target="", site="", topic="", count=1)
+    except (ValueError, LookupError, AttributeError) as error:
+        section.problem("TITLE_TEMPLATE", f"cannot be filled in ({type(error).__name__})", mend)
+        return DEFAULT_TITLE
+    if not names <= TITLE_FIELDS:
+        unknown = sorted(names - TITLE_FIELDS)
+        section.problem("TITLE_TEMPLATE", f"has unknown fields: {', '.join(unknown)}", mend)
+    return template or DEFAULT_TITLE
+
+
+def _topics(section: Section) -> tuple[str, ...]:
+    topics = section.texts("USER_TOPICS")
+    for topic in topics:
+        if fault := topic_fault(topic):
+            section.problem("USER_TOPICS", fault, "Copy its name from HERMES.")
+    return topics
+
+
+def topic_fault(topic: str) -> str:
+    """Why HERMES would not publish on a topic of this name as meant; empty when it would.
+
+    Measured: blanks at the ends are trimmed in the answer only, the rest after `?` or `#` is cut off, so
+    that the message lands on another topic, and a comma means several.
+    """
+    if topic != topic.strip() or any(sign in topic for sign in ",?#/") or not topic.isprintable():
+        return f"{topic!r} cannot be the name of a topic"
+    return "" if topic else "the name of the topic is empty"
+
+
+def _unit(section: Section, key: str, usable: frozenset[Unit], example: str) -> ScaledUnit | None:
+    text = section.text(key)
+    if not text:
+        return None
+    try:
+        unit = parse_unit(text)
+    except UnknownUnit as error:
+        section.problem(key, error.reason, f"Give a unit like '{example}'.")
+        return None
+    if unit.unit not in usable:
+        section.problem(
+            key, f"{text!r} is no unit that HERMES can get here", f"Give a unit like '{example}'."
+        )
+        return None
+    return unit
+
+
+def _unit_map(section: Section) -> dict[str, ScaledUnit]:
+    units = {}
+    for word, text in section.mapping("UNIT_MAP").items():
+        try:
+            units[word.strip()] = parse_unit(text)
+        except UnknownUnit as error:
+            section.problem(
+                "UNIT_MAP", f"for {word!r}: {error.reason}", "Write it like {'ABMAG_5': 'AB mag'}."
+            )
+    return units

@@ -1,0 +1,135 @@
+"""The mapping that a site may override, with the class and method names of tomtoolkit 2.x.
+
+`DATA_CONVERTER_CLASS` names a class with `get_hermes_target`, `get_hermes_photometry`,
+`get_hermes_spectroscopy` or (new) `get_hermes_astrometry`. What these return is a draft: units may stay as
+the site wrote them, None and "" stand for nothing. The rules of HERMES are applied to it afterwards,
+whoever made it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType, SimpleNamespace
+from typing import Protocol
+
+from sharecore.exceptions import ConfigurationError, Problem
+from sharecore_hermes import astrometry, photometry, spectra, targets
+from sharecore_hermes.cells import Draft
+
+OLD_MODULE = "tom_dataproducts.alertstreams.hermes"
+"""Where tomtoolkit 2.x had the class that a site's own converter derives from; 3.0 removed it."""
+
+
+class HermesMessageException(Exception):
+    """Raised by a converter: this row cannot be expressed. (The name that tomtoolkit 2.x gave it.)"""
+
+
+class Converter(Protocol):
+    """What the adapter calls."""
+
+    def get_hermes_target(self, target: SimpleNamespace) -> Draft: ...
+
+    def get_hermes_photometry(self, datum: SimpleNamespace) -> Draft: ...
+
+    def get_hermes_spectroscopy(self, datum: SimpleNamespace) -> Draft: ...
+
+    def get_hermes_astrometry(self, datum: SimpleNamespace) -> Draft: ...
+
+
+class HermesDataConverter:
+    """Derive from this to change how your data are mapped; call `super()` for what you leave as it is."""
+
+    def __init__(self, validate: bool = True) -> None:
+        self.validate = validate
+
+    def get_hermes_target(self, target: SimpleNamespace) -> Draft:
+        """The row of a target."""
+        return targets.draft(target.sharecore)
+
+    def get_hermes_photometry(self, datum: SimpleNamespace) -> Draft:
+        """The row of a detection or limit."""
+        return photometry.draft(datum.sharecore, datum.target.name)
+
+    def get_hermes_spectroscopy(self, datum: SimpleNamespace) -> Draft:
+        """The row of a spectrum."""
+        return spectra.draft(datum.sharecore, datum.target.name)
+
+    def get_hermes_astrometry(self, datum: SimpleNamespace) -> Draft:
+        """The row of a measured position."""
+        return astrometry.draft(datum.sharecore, datum.target.name)
+
+
+def load_converter(path: str, where: str) -> Converter:
+    """An instance of the class at the dotted path, its missing methods taken from ours.
+
+    where: the path of the settings, for messages. Raises `ConfigurationError`.
+    """
+    if not path or path == f"{OLD_MODULE}.HermesDataConverter":
+        return HermesDataConverter()
+    module_name, _, class_name = path.rpartition(".")
+    try:
+        module = _import(module_name)
+        made: object = getattr(module, class_name)(validate=True)
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        problem = Problem(
+            where=f"{where}['DATA_CONVERTER_CLASS']",
+            what=f"{path!r} cannot be loaded: {type(error).__name__}: {error}",
+            mend="Give the dotted path of a class like sharecore_hermes.converter.HermesDataConverter.",
+        )
+        raise ConfigurationError([problem]) from error
+    return made if isinstance(made, HermesDataConverter) else _Completed(made)
+
+
+class _Completed(HermesDataConverter):
+    """A converter that derives from nothing of ours and may lack methods."""
+
+    def __init__(self, made: object) -> None:
+        super().__init__()
+        self._made = made
+
+    def get_hermes_target(self, target: SimpleNamespace) -> Draft:
+        return self._own("get_hermes_target", super().get_hermes_target)(target)
+
+    def get_hermes_photometry(self, datum: SimpleNamespace) -> Draft:
+        return self._own("get_hermes_photometry", super().get_hermes_photometry)(datum)
+
+    def get_hermes_spectroscopy(self, datum: SimpleNamespace) -> Draft:
+        return self._own("get_hermes_spectroscopy", super().get_hermes_spectroscopy)(datum)
+
+    def get_hermes_astrometry(self, datum: SimpleNamespace) -> Draft:
+        return self._own("get_hermes_astrometry", super().get_hermes_astrometry)(datum)
+
+    def _own(self, name: str, ours: Callable[..., Draft]) -> Callable[..., Draft]:
+        method: Callable[..., Draft] = getattr(self._made, name, ours)
+        return method
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith(OLD_MODULE.rpartition(".")[0]):
+            raise
+    # The site's module imports 2.x's base class from where it was: let it find ours there.
+    _stand_in()
+    return import_module(name)
+
+
+def _stand_in() -> None:
+    module = ModuleType(OLD_MODULE, "Stands in for the module that tomtoolkit 3.0 removed.")
+    for each in (HermesDataConverter, HermesMessageException):
+        setattr(module, each.__name__, each)
+    module.convert_astropy_brightness_to_hermes = _unchanged  # type: ignore[attr-defined]
+    module.convert_astropy_wavelength_to_hermes = _unchanged  # type: ignore[attr-defined]
+    package = ModuleType(OLD_MODULE.rpartition(".")[0])
+    package.__path__ = []
+    package.hermes = module  # type: ignore[attr-defined]
+    sys.modules.setdefault(package.__name__, package)
+    sys.modules.setdefault(OLD_MODULE, module)
+
+
+def _unchanged(unit: object) -> object:
+    """2.x's unit helpers: units are spelled for HERMES later, in every draft."""
+    return unit

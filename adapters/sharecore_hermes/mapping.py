@@ -1,0 +1,143 @@
+"""From records to rows: each record becomes an entry of a message or gets the reason why it cannot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+from sharecore.adapter import Batch
+from sharecore.outcomes import Deferred, Duplicate, Outcome, Unsupported
+from sharecore.records import (
+    Astrometry,
+    JsonValue,
+    OtherDatum,
+    Photometry,
+    PhotometryLimit,
+    Record,
+    RecordKey,
+    Spectrum,
+)
+from sharecore_hermes import astrometry, photometry, spectra, targets
+from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row
+from sharecore_hermes.config import HermesConfig
+from sharecore_hermes.converter import Converter, HermesMessageException
+from sharecore_hermes.views import datum_view, target_view
+
+PHOTOMETRY, SPECTROSCOPY, ASTROMETRY = "photometry", "spectroscopy", "astrometry"
+TABLES = (PHOTOMETRY, SPECTROSCOPY, ASTROMETRY)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record in the message: its table, its row there, and what stands beside our key of it."""
+
+    record: Record
+    table: str
+    row: Row
+    provenance: dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A batch on the way to a message. target: None when no record can go."""
+
+    target: Row | None
+    entries: tuple[Entry, ...]
+    decided: Mapping[RecordKey, Outcome]
+
+
+def map_batch(batch: Batch, config: HermesConfig, converter: Converter, topic: str) -> Mapped:
+    """Every record becomes an entry or is decided, each for itself.
+
+    A target that cannot go decides them all.
+    """
+    view = target_view(batch.target)
+    target: Row = {}
+
+    def mapped_target() -> None:
+        target.update(_json(targets.finish(converter.get_hermes_target(view))))
+
+    if (outcome := _attempt(mapped_target)) is not None:
+        return Mapped(None, (), {record.key: outcome for record in batch.records})
+    entries: list[Entry] = []
+    decided: dict[RecordKey, Outcome] = {}
+    for record in batch.records:
+        if _came_from(record, topic):
+            decided[record.key] = Duplicate()
+            continue
+
+        def mapped_record(record: Record = record) -> None:
+            entries.append(_entry(record, view, config, converter, str(target["name"])))
+
+        if (outcome := _attempt(mapped_record)) is not None:
+            decided[record.key] = outcome
+    return Mapped(target, tuple(entries), decided)
+
+
+def _attempt(step: Callable[[], None]) -> Outcome | None:
+    """Run one step of the mapping; what stands in its way is the outcome of that record alone."""
+    try:
+        step()
+    except NotExpressible as error:
+        return Unsupported(feature=error.feature, reason=error.reason)
+    except HermesMessageException as error:
+        return Unsupported(feature="converter", reason=str(error))
+    except Exception as error:  # the site's own converter: a bug there must not stop the rest
+        return Deferred(reason=f"the converter of this site failed: {type(error).__name__}: {error}")
+    return None
+
+
+def _entry(
+    record: Record, target: SimpleNamespace, config: HermesConfig, converter: Converter, target_name: str
+) -> Entry:
+    if isinstance(record, OtherDatum):
+        raise NotExpressible("data-type", f"HERMES has no table for data of type {record.data_type!r}")
+    datum = datum_view(record, target)
+    table, finish, draft = _table(record, datum, converter)
+    done = finish(draft, config, target_name)
+    return Entry(record, table, _json(done.row), _provenance(record, done))
+
+
+_Finish = Callable[[Draft, HermesConfig, str], Finished]
+
+
+def _table(record: Record, datum: SimpleNamespace, converter: Converter) -> tuple[str, _Finish, Draft]:
+    if isinstance(record, Photometry | PhotometryLimit):
+        return PHOTOMETRY, photometry.finish, converter.get_hermes_photometry(datum)
+    if isinstance(record, Spectrum):
+        return SPECTROSCOPY, spectra.finish, converter.get_hermes_spectroscopy(datum)
+    if isinstance(record, Astrometry):
+        return ASTROMETRY, astrometry.finish, converter.get_hermes_astrometry(datum)
+    raise NotExpressible("data-type", f"HERMES has no table for {type(record).__name__}")
+
+
+def _provenance(record: Record, done: Finished) -> dict[str, JsonValue]:
+    """Our key, and what the site knows of the record that its row has no column for."""
+    further = {key: value for key, value in record.extra.items() if done.row.get(key) != value}
+    facts: dict[str, JsonValue] = {
+        "key": str(record.key),
+        "source_name": record.source_name,
+        "source_location": record.source_location,
+        "reduction_version": record.reduction_version,
+        "extra": further,
+        "left_out": done.left_out,
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+def _came_from(record: Record, topic: str) -> bool:
+    """Whether a stream reader of a TOM took it from this very topic (the marks that tomtoolkit 2.x
+    leaves).
+    """
+    return record.source_name == topic and record.source_location.startswith("Hermes via HOP")
+
+
+def _json(row: Row) -> Row:
+    """The row, once it is known to be JSON: a converter may have put anything into it."""
+    try:
+        json.dumps(row, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise NotExpressible("json", f"the row cannot be written as JSON: {error}") from error
+    return row

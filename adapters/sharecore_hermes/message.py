@@ -1,0 +1,107 @@
+"""Messages: rows put together, and split where they would be too large."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sharecore.adapter import Batch
+from sharecore.records import JsonValue
+from sharecore.settings import Secret
+from sharecore_hermes.cells import Row
+from sharecore_hermes.config import HermesConfig
+from sharecore_hermes.mapping import TABLES, Entry
+from sharecore_hermes.targets import unexpressed
+
+MAX_BYTES = 950_000
+"""Of one message.
+
+The broker's topics take 1 MB; HERMES passes messages on ASCII-escaped, with blanks after signs.
+"""
+
+PROVENANCE = "sharecore"
+"""The key of `data` under which our record keys travel. HERMES passes on what it does not know (measured)."""
+
+_PER_ROW = 4
+"""Bytes of the separators of a row and of its provenance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What all messages of one batch have in common."""
+
+    batch: Batch
+    config: HermesConfig
+    topic: str
+    target: Row
+
+
+def message_url(base_url: str, uuid: str) -> str:
+    """Where people read a message: the page of HERMES for the id that a delivery got."""
+    return f"{base_url.rstrip('/')}/message/{uuid}"
+
+
+def assemble(envelope: Envelope, entries: Sequence[Entry]) -> dict[str, object]:
+    """One message, ready to be sent. The entries of each table stay in their order: see `row_of`."""
+    batch, config = envelope.batch, envelope.config
+    tables = {table: [each for each in entries if each.table == table] for table in TABLES}
+    provenance: dict[str, JsonValue] = {"version": 1, "origin": batch.site.origin, "site": batch.site.name}
+    for table, rows in tables.items():
+        if rows:
+            provenance[table] = [each.provenance for each in rows]
+    if further := unexpressed(batch.target):
+        provenance["target"] = further
+    data: dict[str, object] = {"targets": [envelope.target]}
+    data |= {table: [each.row for each in rows] for table, rows in tables.items() if rows}
+    return {
+        "title": batch.title or _title(envelope, len(entries)),
+        "topic": envelope.topic,
+        "submitter": config.submitter or batch.site.name or "TOM",
+        "authors": config.authors,
+        "message_text": batch.message,
+        "data": data | {PROVENANCE: provenance},
+    }
+
+
+def row_of(entries: Sequence[Entry], table: str, index: int) -> Entry | None:
+    """The entry behind one row of a table of the message that `assemble` makes of these entries."""
+    rows = [each for each in entries if each.table == table]
+    return rows[index] if 0 <= index < len(rows) else None
+
+
+def size(value: object) -> int:
+    """Bytes of a value as it travels from HERMES to its readers."""
+    return len(json.dumps(value, allow_nan=False))
+
+
+def split(envelope: Envelope, entries: Sequence[Entry], max_bytes: int = MAX_BYTES) -> Iterator[list[Entry]]:
+    """The entries, in order, in as few messages as the size allows.
+
+    One that is too large for any stands alone.
+    """
+    frame = size(assemble(envelope, ())) + sum(2 * len(table) + 20 for table in TABLES)
+    parcel: list[Entry] = []
+    used = frame
+    for entry in entries:
+        each = size(entry.row) + size(entry.provenance) + _PER_ROW
+        if parcel and used + each > max_bytes:
+            yield parcel
+            parcel, used = [], frame
+        parcel.append(entry)
+        used += each
+    if parcel:
+        yield parcel
+
+
+def secret_free(text: str, secret: Secret) -> str:
+    """A text of a server that may have been sent back what it was given."""
+    return text.replace(secret.reveal(), "…") if secret else text
+
+
+def _title(envelope: Envelope, count: int) -> str:
+    batch = envelope.batch
+    title = envelope.config.title.format(
+        target=batch.target.name, site=batch.site.name, topic=envelope.topic, count=count
+    )
+    return title.strip() or batch.target.name

@@ -1,0 +1,47 @@
+"""The profile: what HERMES says about the token's user. It contains the token itself and is never logged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sharecore.exceptions import DestinationError
+from sharecore_hermes.answers import refusal
+from sharecore_hermes.config import HermesConfig
+from sharecore_http import Authorize, Client, HttpFailure
+
+PROFILE = "api/v0/profile/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """writable_topics: empty also when SCiMMA Auth did not answer. credential: the name of the SCiMMA
+    credential.
+    """
+
+    writable_topics: tuple[str, ...]
+    credential: str
+
+
+def ask_profile(client: Client, authorize: Authorize, config: HermesConfig) -> Profile:
+    """Ask. Raises `AuthenticationFailed` or `DestinationError`."""
+    try:
+        reply = client.get(PROFILE, auth=authorize)
+    except HttpFailure as error:
+        raise DestinationError(f"HERMES was not reached: {error.reason}") from error
+    if reply.status == 500:
+        raise DestinationError(
+            "HERMES failed to show the profile of the token's user, as it does for one who never logged "
+            "in. Log in to "
+            "HERMES in the browser once, and copy the API token from the profile page"
+        )
+    body = reply.json
+    if reply.status != 200 or not isinstance(body, dict):
+        raise refusal(reply, config)
+    topics = body.get("writable_topics")
+    if not isinstance(topics, list):
+        raise refusal(reply, config)
+    name = body.get("credential_name")
+    return Profile(
+        writable_topics=tuple(sorted({str(topic) for topic in topics})),
+        credential=name if isinstance(name, str) else "",
+    )

@@ -1,0 +1,72 @@
+"""Spectra."""
+
+from __future__ import annotations
+
+from sharecore.records import Spectrum
+from sharecore_hermes import spelling
+from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, finite, others
+from sharecore_hermes.config import HermesConfig
+from sharecore_hermes.rows import COMMON, common, drafted, named
+
+_HANDLED = COMMON | {
+    "flux", "flux_error", "wavelength", "flux_units", "wavelength_units", "flux_type", "spec_type",
+}  # fmt: skip
+_TYPES = ("Object", "Other", "Host", "Synthetic", "Sky", "Arcs")
+
+
+def draft(record: Spectrum, target_name: str) -> Row:
+    """The record in HERMES' columns, its units still as the site wrote them."""
+    return (
+        drafted(record, target_name)
+        | {
+            "flux": list(record.flux),
+            "flux_error": list(record.error),
+            "wavelength": list(record.wavelength),
+            "flux_units": record.flux_unit,
+            "wavelength_units": record.wavelength_unit,
+            "setup": record.setup,
+            "exposure_time": record.exposure_time,
+        }
+        | named(record.extra, "observer", "reducer", "comments", "classification", "spec_type")
+    )
+
+
+def finish(draft: Draft, config: HermesConfig, target_name: str) -> Finished:
+    """The row as HERMES gets it. Raises `NotExpressible`."""
+    row = common(draft, config, target_name)
+    done = Finished(row)
+    flux, wavelength = _numbers(draft, "flux"), _numbers(draft, "wavelength")
+    error = _numbers(draft, "flux_error")
+    if flux or not draft.get("file_info"):
+        if not flux:
+            raise NotExpressible("empty-spectrum", "the spectrum has no points")
+        if len(wavelength) != len(flux):
+            raise NotExpressible(
+                "spectrum-lengths", f"{len(flux)} fluxes stand at {len(wavelength)} wavelengths"
+            )
+        if error and len(error) != len(flux):
+            raise NotExpressible("spectrum-lengths", f"{len(flux)} fluxes have {len(error)} errors")
+    if error and min(error) < 0:
+        # HERMES has no null within a list, so a "-1 for none" cannot go for its point alone.
+        done.left_out.append("flux_error: some are negative")
+        error = []
+    per, at = (
+        spelling.flux(draft.get("flux_units"), config),
+        spelling.wavelength(draft.get("wavelength_units"), config),
+    )
+    row |= {"flux": [per.value(each) for each in flux], "wavelength": [at.value(each) for each in wavelength]}
+    row |= {"flux_error": [per.value(each) for each in error]} if error else {}
+    row = {key: value for key, value in row.items() if value != []}
+    row |= {"flux_units": per.name, "flux_type": spelling.flux_type(per), "wavelength_units": at.name}
+    row |= {"spec_type": draft["spec_type"]} if draft.get("spec_type") in _TYPES else {}
+    done.row = row | others(draft, _HANDLED)
+    return done
+
+
+def _numbers(draft: Draft, key: str) -> list[float]:
+    value = draft.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list | tuple):
+        raise NotExpressible(key, f"{key} is a {type(value).__name__}, not a list of numbers")
+    return [finite(each, key) for each in value]

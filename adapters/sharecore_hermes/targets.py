@@ -1,0 +1,158 @@
+"""Targets: positions and orbital elements."""
+
+from __future__ import annotations
+
+from sharecore.records import JsonValue
+from sharecore.targets import Target
+from sharecore_hermes.cells import Draft, NotExpressible, Row, date, number, others, pruned, text
+from sharecore_hermes.sky import declination, right_ascension
+
+_ORBIT = {
+    "epoch_of_elements": "epoch_of_elements",
+    "eccentricity": "eccentricity",
+    "argument_of_the_perihelion": "arg_of_perihelion",
+    "mean_anomaly": "mean_anomaly",
+    "orbital_inclination": "inclination",
+    "longitude_of_the_ascending_node": "lng_asc_node",
+    "semimajor_axis": "semimajor_axis",
+    "epoch_of_perihelion": "epoch_of_perihelion",
+    "perihelion_distance": "perihdist",
+}
+_REQUIRED = (
+    "epoch_of_elements", "eccentricity", "argument_of_the_perihelion", "orbital_inclination",
+    "longitude_of_the_ascending_node",
+)  # fmt: skip
+_FROM_EXTRAS = ("redshift", "host_redshift", "host_name")
+_HANDLED = frozenset({"name", "ra", "dec", "epoch", "orbital_elements", "aliases"})
+
+
+def draft(target: Target) -> Row:
+    """The target in HERMES' fields and units (proper motion: the TOM Toolkit has mas/yr, HERMES
+    arcsec/yr).
+    """
+    row: Row = {"name": target.name}
+    if target.sidereal:
+        place = target.position
+        row |= {
+            "ra": place.ra,
+            "dec": place.dec,
+            "epoch": place.epoch,
+            "pm_ra": _thousandth(place.pm_ra),
+            "pm_dec": _thousandth(place.pm_dec),
+        }
+        if place.distance is not None:
+            row |= {"distance": place.distance, "distance_error": place.distance_err, "distance_units": "pc"}
+    else:
+        row["orbital_elements"] = {key: getattr(target.orbit, name) for key, name in _ORBIT.items()}
+    row["aliases"] = list(target.aliases)
+    return row | _extras(target)
+
+
+def finish(draft: Draft) -> Row:
+    """The target as HERMES gets it. Raises `NotExpressible`: then no record of this target can go."""
+    name = text(draft.get("name"))
+    if not name:
+        raise NotExpressible("target-name", "the target has no name")
+    row: Row = {"name": name}
+    elements = draft.get("orbital_elements")
+    if elements is not None:
+        if not isinstance(elements, dict):
+            raise NotExpressible("orbit", "the orbital elements are not a dictionary")
+        row["orbital_elements"] = _orbit(elements)
+    if elements is None or draft.get("ra") is not None:
+        row |= {"ra": right_ascension(draft.get("ra")), "dec": declination(draft.get("dec"))}
+        row |= _epoch(draft)
+    aliases = pruned(draft.get("aliases"), "aliases")
+    if isinstance(aliases, list):
+        row["aliases"] = list(dict.fromkeys(str(alias) for alias in aliases))
+    return row | others(draft, _HANDLED)
+
+
+def unexpressed(target: Target) -> dict[str, JsonValue]:
+    """What HERMES has no field for; it travels beside our keys, with its unit in the name."""
+    place, orbit = target.position, target.orbit
+    values: dict[str, JsonValue] = {
+        "parallax_mas": place.parallax if target.sidereal else None,
+        "orbit_scheme": orbit.scheme or None,
+        "mean_daily_motion_deg_per_day": orbit.mean_daily_motion,
+        "abs_mag": orbit.abs_mag,
+        "slope": orbit.slope,
+    }
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _orbit(elements: Draft) -> Row:
+    missing = [key for key in _REQUIRED if pruned(elements.get(key), key) is None]
+    if missing:
+        raise NotExpressible("orbit", f"HERMES needs {', '.join(missing)}, and the target has none")
+    row: Row = {"epoch_of_elements": date(elements["epoch_of_elements"], "epoch_of_elements")}
+    row["eccentricity"] = _at_least_zero(elements, "eccentricity")
+    inclination = _at_least_zero(elements, "orbital_inclination")
+    if inclination is not None and inclination > 180:
+        raise NotExpressible(
+            "orbit", f"orbital_inclination is {inclination:g}, not between 0 and 180 degrees"
+        )
+    row["orbital_inclination"] = inclination
+    for key in ("argument_of_the_perihelion", "longitude_of_the_ascending_node"):
+        row[key] = _turned(number(elements, key))
+    row |= _size_and_phase(elements)
+    return row
+
+
+def _size_and_phase(elements: Draft) -> Row:
+    """One of the two pairs that HERMES knows.
+
+    It takes 0 for missing, and a null epoch crashes it (measured).
+    """
+    row: Row = {}
+    axis, anomaly = number(elements, "semimajor_axis"), _turned(number(elements, "mean_anomaly"))
+    distance = number(elements, "perihelion_distance")
+    when = elements.get("epoch_of_perihelion")
+    if axis and anomaly is not None:
+        row |= {"semimajor_axis": axis, "mean_anomaly": anomaly or 360.0}
+    if distance and pruned(when, "epoch_of_perihelion") is not None:
+        row |= {"perihelion_distance": distance, "epoch_of_perihelion": date(when, "epoch_of_perihelion")}
+    if not row:
+        raise NotExpressible(
+            "orbit",
+            "HERMES needs semimajor axis and mean anomaly, or perihelion distance and epoch of perihelion",
+        )
+    return row
+
+
+def _at_least_zero(elements: Draft, key: str) -> float | None:
+    value = number(elements, key)
+    if value is not None and value < 0:
+        raise NotExpressible("orbit", f"{key} is {value:g}, which is negative")
+    return value
+
+
+def _turned(angle: float | None) -> float | None:
+    """The same direction in 0..360 degrees."""
+    return angle if angle is None or 0 <= angle <= 360 else angle % 360
+
+
+def _epoch(draft: Draft) -> Row:
+    """A Julian year. Absent means 2000.0 for HERMES; null is refused."""
+    epoch = pruned(draft.get("epoch"), "epoch")
+    if epoch is None:
+        return {}
+    if isinstance(epoch, float | int) and not 1000 < epoch < 3000:
+        raise NotExpressible("target-epoch", f"the epoch {epoch:g} is not a year between 1000 and 3000")
+    return {"epoch": epoch}
+
+
+def _thousandth(milli: float | None) -> float | None:
+    return None if milli is None else milli / 1000
+
+
+def _extras(target: Target) -> Row:
+    """Redshifts and the host, where the site keeps them under HERMES' names."""
+    known = {key.casefold(): value for key, value in target.extras.items()}
+    row: Row = {}
+    for key in _FROM_EXTRAS:
+        try:
+            row[key] = known[key] if key == "host_name" else number(known, key)
+        except (KeyError, NotExpressible):
+            continue
+    return row
