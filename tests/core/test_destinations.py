@@ -117,6 +117,12 @@ class TestKinds:
         (problem,) = parse({"x": {"ADAPTER": "lamp"}}, registry).problems
         assert "plugin 'clashing' (dist-lamp 3) is failed: kind 'tom' is claimed" in problem.what
 
+    def test_a_plugin_that_never_told_its_kinds_may_be_the_missing_one(self) -> None:
+        registry = registry_with()
+        registry.register(object(), name="lights", distribution="dist-lamp", version="3")
+        (problem,) = parse({"x": {"ADAPTER": "lamp"}}, registry).problems
+        assert "plugin 'lights' (dist-lamp 3) is failed: has no hook function" in problem.what
+
     def test_an_adapter_that_is_no_text_is_one_problem(self) -> None:
         assert places(parse({"x": URL | {"ADAPTER": 3}})) == ["DATA_SHARING['x']['ADAPTER']"]
         assert places(parse({"x": {"ADAPTER": 3}}, Registry())) == ["DATA_SHARING['x']['ADAPTER']"]
