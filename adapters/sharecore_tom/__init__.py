@@ -1,0 +1,1 @@
+"""Shares to other TOMs: stock tomtoolkit 3.x and 2.x receivers, through their REST API."""

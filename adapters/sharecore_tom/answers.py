@@ -1,0 +1,62 @@
+"""What the answers of a TOM mean that are not the one hoped for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from sharecore.exceptions import DestinationError
+from sharecore_http.reply import Reply, Verdict
+
+_MAX_WORDS = 300
+
+
+def refused(reply: Reply) -> bool:
+    """Whether the receiver refuses our credentials.
+
+    A 2.x TOM turns each 401 and 403 into a redirect to its login page (measured on tomtoolkit 2.32.4).
+    """
+    if reply.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
+        return True
+    return reply.verdict is Verdict.REDIRECT and "login" in urlsplit(reply.headers.get("location", "")).path
+
+
+def words(reply: Reply) -> str:
+    """What the receiver said, short and plain; "HTTP 404" where it said nothing fit to be shown."""
+    if not reply.is_json:
+        return f"HTTP {reply.status} with {reply.excerpt}"
+    said = "; ".join(f"{path}: {text}" if path else text for path, text in _leaves(reply.json))
+    said = said if len(said) <= _MAX_WORDS else said[: _MAX_WORDS - 1] + "…"
+    return said or f"HTTP {reply.status}"
+
+
+def refused_fields(reply: Reply) -> tuple[str, ...]:
+    """The fields that a 400 names."""
+    return tuple(str(name) for name in reply.json) if isinstance(reply.json, dict) else ()
+
+
+def not_able(reply: Reply, doing: str) -> DestinationError:
+    """The error for an answer that says that this TOM (if it is one) cannot take anything now."""
+    if reply.verdict is Verdict.THROTTLED:
+        return DestinationError(f"{doing}: asked to wait", retry_after=reply.retry_after)
+    if reply.verdict is Verdict.REDIRECT:
+        place = urlsplit(reply.headers.get("location", ""))
+        where = f"{place.scheme}://{place.hostname}{place.path}" if place.hostname else place.path
+        return DestinationError(f"{doing}: redirected to {where[:200]}. Correct 'BASE_URL'.")
+    if reply.verdict in (Verdict.NOT_FOUND, Verdict.NOT_JSON):
+        return DestinationError(
+            f"{doing}: {words(reply)}. Is 'BASE_URL' the address of a TOM, without 'api/' behind it?"
+        )
+    return DestinationError(f"{doing}: HTTP {reply.status}, {words(reply)}", retry_after=reply.retry_after)
+
+
+def _leaves(node: object, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(node, dict):
+        for name, child in node.items():
+            yield from _leaves(child, f"{path}.{name}" if path else str(name))
+    elif isinstance(node, list):
+        for index, child in enumerate(node):
+            deeper = f"{path}.{index}" if isinstance(child, dict | list) else path
+            yield from _leaves(child, deeper)
+    else:
+        yield path, str(node)

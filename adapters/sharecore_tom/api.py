@@ -1,0 +1,75 @@
+"""Requests to one receiver, logged in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sharecore.exceptions import AuthenticationFailed, DestinationError
+from sharecore_http.client import MAX_ANSWER, Client
+from sharecore_http.failures import HttpFailure, NotSent
+from sharecore_http.reply import Reply, Verdict
+from sharecore_tom.answers import not_able, refused, words
+from sharecore_tom.auth import Login
+from sharecore_tom.config import TomConfig
+
+_PAGE = 100
+
+
+class Api:
+    """The REST API of one TOM. Safe for threads."""
+
+    def __init__(self, config: TomConfig, client: Client | None = None) -> None:
+        self.config = config
+        self._client = client or Client(config.base_url, config.http, connections=config.concurrency)
+        self.login = Login(self._client, config)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def send(self, method: str, path: str, body: Mapping[str, Any]) -> Reply:
+        """A request with effects. Raises `NoAnswer` when nobody knows whether it had them."""
+        return self._request(method, path, json=body)
+
+    def ask(
+        self,
+        path: str,
+        params: Mapping[str, str | int] | None = None,
+        *,
+        method: str = "GET",
+        max_answer: int = MAX_ANSWER,
+    ) -> Reply:
+        """A request without effects; without an answer the receiver is not able."""
+        try:
+            return self._request(method, path, params=params, max_answer=max_answer)
+        except HttpFailure as error:
+            raise DestinationError(f"{method} {path}: {error.reason}") from None
+
+    def pages(
+        self, path: str, params: Mapping[str, str | int], *, limit: int = _PAGE, max_answer: int = MAX_ANSWER
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The pages of a list, each a list of objects."""
+        offset = 0
+        while True:
+            reply = self.ask(path, {**params, "limit": limit, "offset": offset}, max_answer=max_answer)
+            if reply.verdict is not Verdict.OK:
+                raise not_able(reply, f"GET {path}")
+            page = reply.json.get("results") if isinstance(reply.json, dict) else None
+            if not isinstance(page, list) or not all(isinstance(each, dict) for each in page):
+                raise DestinationError(f"GET {path}: the answer is not the list of a TOM. Check 'BASE_URL'.")
+            yield page
+            offset += len(page)
+            if not page or not reply.json.get("next"):  # type: ignore[attr-defined]
+                return
+
+    def _request(self, method: str, path: str, **options: Any) -> Reply:
+        used = self.login.authorize()
+        try:
+            reply = self._client.request(method, path, auth=used, **options)
+            if refused(reply) and self.login.renew(used):
+                reply = self._client.request(method, path, auth=self.login.authorize(), **options)
+        except NotSent as error:
+            raise DestinationError(f"{method} {path}: {error.reason}") from None
+        if refused(reply):
+            raise AuthenticationFailed(f"{method} {path} was refused: {words(reply)}")
+        return reply

@@ -1,0 +1,82 @@
+"""The settings of one TOM in `DATA_SHARING`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import urlsplit
+
+from sharecore.settings import Secret, Section
+from sharecore_http.settings import HttpSettings, credential
+
+_OWN_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TomConfig:
+    """One receiving TOM.
+
+    path: of the entry in the settings, for messages. base_url: with its trailing slash.
+    token: preferred to username and password. create_targets: whether a target that is not there is made.
+    concurrency: requests in flight. target_lists: lists there that a shared target joins; None for
+    "Imported From <our name>", as stock tomtoolkit does.
+    """
+
+    path: str
+    base_url: str
+    username: str = ""
+    password: Secret = field(default_factory=lambda: Secret(""))
+    token: Secret = field(default_factory=lambda: Secret(""))
+    create_targets: bool = True
+    concurrency: int = 4
+    target_lists: tuple[str, ...] | None = None
+    http: HttpSettings = field(default_factory=HttpSettings)
+
+    @classmethod
+    def read(cls, section: Section) -> Self:
+        """Read one entry; raises `ConfigurationError` with all its problems."""
+        base_url = section.url("BASE_URL")
+        _warn_if_clear_text(section, base_url)
+        token = _token(section)
+        username, password = section.text("USERNAME"), section.secret("PASSWORD")
+        if not token and not username and not password:
+            section.problem(
+                "API_KEY",
+                "no credentials: neither an 'API_KEY' nor a 'USERNAME' with its 'PASSWORD'",
+                "Add the API token that the other TOM shows on your profile page.",
+            )
+        elif username and not password and not token:
+            section.problem("PASSWORD", "is missing", "Add it, or an 'API_KEY' in place of both.")
+        elif password and not username:
+            section.problem("USERNAME", "is missing", "Add it, or an 'API_KEY' in place of both.")
+        config = cls(
+            path=section.path,
+            base_url=base_url,
+            username=username,
+            password=password,
+            token=token,
+            create_targets=section.flag("CREATE_TARGETS", True),
+            concurrency=section.count("CONCURRENCY", 4, maximum=32),
+            target_lists=section.texts("TARGET_LISTS") if "TARGET_LISTS" in section else None,
+            http=HttpSettings.read(section),
+        )
+        section.finish()
+        return config
+
+
+def _token(section: Section) -> Secret:
+    key, other = credential(section, "API_KEY"), credential(section, "TOKEN")
+    if key and other and key != other:
+        section.problem("TOKEN", "differs from 'API_KEY', which means the same", "Remove one of the two.")
+    return key or other
+
+
+def _warn_if_clear_text(section: Section, base_url: str) -> None:
+    parts = urlsplit(base_url)
+    if parts.scheme == "http" and parts.hostname not in _OWN_HOSTS:
+        section.problem(
+            "BASE_URL",
+            "is not https: credentials and data travel unprotected",
+            "Use https if the other TOM offers it.",
+            fatal=False,
+        )

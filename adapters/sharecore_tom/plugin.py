@@ -1,0 +1,27 @@
+"""The plugin: registers the kind `tom`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sharecore.adapter import Adapter
+from sharecore.hooks import DestinationType, hookimpl
+from sharecore_tom.config import TomConfig
+
+
+def _open(config: TomConfig) -> Adapter:
+    # Imported here: requests and its friends take longer than a start-up should pay for a list of kinds.
+    from sharecore_tom.adapter import TomAdapter
+
+    return TomAdapter(config)
+
+
+@hookimpl
+def sharecore_destinations() -> Iterable[DestinationType[TomConfig]]:
+    """Another TOM."""
+    yield DestinationType(
+        kind="tom",
+        summary="Another TOM (tomtoolkit 3.x or 2.x)",
+        config=TomConfig.read,
+        open=_open,
+    )
