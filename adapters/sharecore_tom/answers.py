@@ -9,6 +9,7 @@ from sharecore.exceptions import DestinationError
 from sharecore_http.reply import Reply, Verdict
 
 _MAX_WORDS = 300
+_NO_FIELDS = frozenset({"", "detail", "non_field_errors"})
 
 
 def refused(reply: Reply) -> bool:
@@ -22,12 +23,14 @@ def refused(reply: Reply) -> bool:
 
 
 def words(reply: Reply) -> str:
-    """What the receiver said, short and plain; "HTTP 404" where it said nothing fit to be shown."""
+    """The status and what the receiver said, short and plain."""
     if not reply.is_json:
-        return f"HTTP {reply.status} with {reply.excerpt}"
-    said = "; ".join(f"{path}: {text}" if path else text for path, text in _leaves(reply.json))
+        return f"HTTP {reply.status}, {reply.excerpt}"
+    said = "; ".join(
+        text if path in _NO_FIELDS else f"{path}: {text}" for path, text in _leaves(reply.json)
+    ).rstrip(".")
     said = said if len(said) <= _MAX_WORDS else said[: _MAX_WORDS - 1] + "…"
-    return said or f"HTTP {reply.status}"
+    return f"HTTP {reply.status}, {said or 'no reason'}"
 
 
 def refused_fields(reply: Reply) -> tuple[str, ...]:
@@ -47,7 +50,7 @@ def not_able(reply: Reply, doing: str) -> DestinationError:
         return DestinationError(
             f"{doing}: {words(reply)}. Is 'BASE_URL' the address of a TOM, without 'api/' behind it?"
         )
-    return DestinationError(f"{doing}: HTTP {reply.status}, {words(reply)}", retry_after=reply.retry_after)
+    return DestinationError(f"{doing}: {words(reply)}", retry_after=reply.retry_after)
 
 
 def _leaves(node: object, path: str = "") -> Iterator[tuple[str, str]]:

@@ -122,7 +122,7 @@ class Login:
         if reply.status == 400 and reply.is_json:
             raise AuthenticationFailed(f"user {self._config.username!r} was refused: {words(reply)}")
         if reply.status in (401, 403) and reply.is_json:
-            raise AuthenticationFailed(f"no token for the password: {words(reply)} {_TWO_FACTOR_MEND}")
+            raise AuthenticationFailed(f"no token for the password: {words(reply)}. {_TWO_FACTOR_MEND}")
         given = reply.json.get("token") if reply.status == 200 and isinstance(reply.json, dict) else None
         return Secret(given) if isinstance(given, str) and given.isascii() and given.isprintable() else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,10 +27,10 @@ def differences(sent: Mapping[str, Any], row: Mapping[str, Any], at: Generation)
     return [key for key in {**ours, **theirs} if not _same(ours.get(key), theirs.get(key))]
 
 
-def is_there(sent: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], at: Generation) -> bool:
-    """Whether one of the receiver's rows of this data type is the one that was sent."""
+def of_its_time(sent: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those of the receiver's rows that have the time of the row that was sent."""
     time = moment(sent["timestamp"])
-    return any(moment(row.get("timestamp")) == time and not differences(sent, row, at) for row in rows)
+    return [row for row in rows if moment(row.get("timestamp")) == time]
 
 
 def moment(text: object) -> datetime | None:

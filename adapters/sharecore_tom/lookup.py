@@ -49,9 +49,11 @@ class Targets:
                 "Merge them there, or remove the alias that does not belong to it here",
                 field="target",
             )
-        pk = next(iter(found), None)
-        self._note(batch, pk)
-        return pk
+        for pk, name in found.items():
+            self._note(batch, pk, name)
+            return pk
+        self._note(batch, None, "")
+        return None
 
     def find_or_create(self, batch: Batch, at: Generation) -> int | Rejected:
         """The receiver's id of the target, which is made if needed and allowed; else why there is none."""
@@ -80,7 +82,8 @@ class Targets:
             return False
         if reply.verdict is not Verdict.OK or not isinstance(reply.json, dict):
             raise not_able(reply, "looking up the target")
-        return bool(_names(reply.json) & set(batch.target.names))
+        # Its name there, or one that we know it by, is still the same.
+        return not _names(reply.json).isdisjoint({*batch.target.names, batch.memory.get("target_name")})
 
     def _matches(self, batch: Batch) -> dict[int, str]:
         """Ids and names of the targets there of which a name or alias equals one of ours.
@@ -116,7 +119,7 @@ class Targets:
         pk = reply.json.get("id") if isinstance(reply.json, dict) else None
         if reply.status not in (200, 201) or not isinstance(pk, int):
             raise not_able(reply, "creating the target")
-        self._note(batch, pk)
+        self._note(batch, pk, batch.target.name)
         batch.memory["lists"] = list(lists)
         return pk
 
@@ -148,9 +151,9 @@ class Targets:
             # No reason to hold back data.
             logger.warning("%s: target %s could not join its lists: %s", self._config.path, pk, words(reply))
 
-    def _note(self, batch: Batch, pk: int | None) -> None:
+    def _note(self, batch: Batch, pk: int | None, name: str) -> None:
         batch.memory.pop("lists", None)
-        batch.memory.update(receiver=self._config.base_url, target_id=pk)
+        batch.memory.update(receiver=self._config.base_url, target_id=pk, target_name=name)
 
 
 def _names(target: Mapping[str, Any]) -> set[str]:

@@ -13,7 +13,7 @@ from sharecore_http.failures import Cause, NoAnswer
 from sharecore_http.reply import Reply, Verdict
 from sharecore_tom.answers import not_able, refused_fields, words
 from sharecore_tom.api import Api
-from sharecore_tom.compare import differences, is_there
+from sharecore_tom.compare import differences, of_its_time
 from sharecore_tom.receiver import DATA, Generation
 
 _PAGE = {"spectroscopy": 10}
@@ -64,7 +64,14 @@ class Rows:
         return self._read(row, reply)
 
     def has(self, row: Mapping[str, Any]) -> bool:
-        """Whether the receiver lists this row. Each data type is listed once in a call."""
+        """Whether the receiver lists this row."""
+        return self._nearest(row) == []
+
+    def _nearest(self, row: Mapping[str, Any]) -> list[str] | None:
+        """In what the most similar row of the same time differs; None when none of that time is listed.
+
+        Each data type is listed once in a call.
+        """
         data_type = str(row["data_type"])
         with self._lock:
             if data_type not in self._listings:
@@ -72,7 +79,8 @@ class Rows:
                 limit = _PAGE.get(data_type, 100)
                 pages = self._api.pages(DATA, query, limit=limit, max_answer=_LISTING_MAX)
                 self._listings[data_type] = [each for page in pages for each in page]
-        return is_there(row, self._listings[data_type], self._at)
+        same_time = of_its_time(row, self._listings[data_type])
+        return min((differences(row, each, self._at) for each in same_time), key=len, default=None)
 
     def _read(self, row: Mapping[str, Any], reply: Reply) -> Sent:
         if reply.status in (200, 201):
@@ -104,23 +112,24 @@ class Rows:
             return Sent(outcome=Accepted())
         # tomtoolkit 3.1.0 shows the first row with this time and band, which need not be the equal one. It
         # also says "already exists" of an invalid row.
-        differing = differences(row, answer, self._at)
+        differing: list[str] | None = differences(row, answer, self._at)
         try:
-            if not differing or self.has(row):
-                return Sent(outcome=Duplicate())
+            if differing:
+                differing = self._nearest(row)
         except (DestinationError, AuthenticationFailed) as error:
-            return Sent(
-                outcome=Unconfirmed(reason=f"said to be there, not verified: {error.reason}"), stop=error
-            )
+            return Sent(outcome=Unconfirmed(reason=f"said to be there: {error.reason}"), stop=error)
+        if differing == []:
+            return Sent(outcome=Duplicate())
+        how = f"that differs in {', '.join(differing)}" if differing else "that is not listed"
         return Sent(
             outcome=Rejected(
-                reason=f"not stored: a row of this time is there that differs in {', '.join(differing)}",
-                field=differing[0],
+                reason=f"not stored: a row of this time is there {how}",
+                field=differing[0] if differing else None,
             )
         )
 
     def _failed(self, row: Mapping[str, Any], reply: Reply) -> Sent:
-        said = f"HTTP {reply.status}, {words(reply)}"
+        said = words(reply)
         if self._at is Generation.TYPED:
             return Sent(outcome=Deferred(reason=said), trouble=said)
         # A stock 2.x answers so to a row that it has and to a type that it does not know (tomtoolkit 2.32.4).
