@@ -1,0 +1,70 @@
+"""The ledger in the Django admin, to be read: what it tells is not to be changed by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+
+from tom_integration.models import Attempt, Channel, Delivery, DestinationHealth, Worker
+
+
+class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+    def has_add_permission(self, request: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Channel)
+class ChannelAdmin(_ReadOnly):
+    """One target at one address."""
+
+    list_display = ("destination", "target_id", "share_id", "due", "next_at", "delivered_at", "problem")
+    list_filter = ("destination", "due")
+    search_fields = ("destination", "=target_id")
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(_ReadOnly):
+    """One record at one address."""
+
+    list_display = (
+        "destination",
+        "target_id",
+        "model",
+        "datum_pk",
+        "timestamp",
+        "state",
+        "attempts",
+        "reason",
+    )
+    list_filter = ("state", "destination", "kind")
+    search_fields = ("=target_id", "=datum_pk", "record_id", "remote_id", "reason")
+
+
+@admin.register(Attempt)
+class AttemptAdmin(_ReadOnly):
+    """What one call brought one delivery."""
+
+    list_display = ("started", "delivery_id", "outcome", "reason", "worker")
+    list_filter = ("outcome",)
+    search_fields = ("=delivery_id", "reason")
+
+
+@admin.register(DestinationHealth)
+class DestinationHealthAdmin(_ReadOnly):
+    """What is known of a destination."""
+
+    list_display = ("address", "failures", "open_until", "paused", "last_success_at", "last_error")
+
+
+@admin.register(Worker)
+class WorkerAdmin(_ReadOnly):
+    """The processes that deliver."""
+
+    list_display = ("name", "runner", "seen")

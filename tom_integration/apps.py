@@ -1,0 +1,30 @@
+"""The Django app."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+
+
+class TomIntegrationConfig(AppConfig):
+    """Connects a TOM with sharecore: one line in `INSTALLED_APPS`, anywhere in the list, and `migrate`."""
+
+    name = "tom_integration"
+    verbose_name = "Continuous sharing"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from tom_integration import capture, checks, takeover
+        from tom_integration.runners import thread
+
+        takeover.take_over()
+        capture.connect()
+        checks.register()
+        thread.connect()
+
+    def include_url_paths(self) -> list[Any]:
+        """Asked for by `tom_common.urls`; these come before the stock routes of the same URLs."""
+        from django.urls import include, path
+
+        return [path("targets/", include("tom_integration.urls"))]

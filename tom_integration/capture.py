@@ -1,0 +1,76 @@
+"""Capture: what the TOM's own signals tell us. Hints only: a lost one costs time, never a datum.
+
+A hint leaves after the commit, never waits, and never raises into somebody's `save()`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Model
+from django.db.models.signals import post_delete, post_save
+from tom_targets.models import PersistentShare
+
+from tom_integration import channels, ledger
+from tom_integration.rows import DATUM_MODELS, model_name
+from tom_integration.runners import thread
+
+logger = logging.getLogger(__name__)
+
+Named = dict[str, list[int]]
+
+
+def hint(target_id: int, named: Named) -> None:
+    """Look at this target now. named: by model, the data whose content is to be compared with what was sent."""
+    try:
+        transaction.on_commit(lambda: _leave(target_id, named), robust=True)
+    except Exception:
+        logger.exception("A hint on target %s was lost; the sweep will find its data", target_id)
+
+
+def _leave(target_id: int, named: Named) -> None:
+    if thread.wake(target_id, named):
+        return
+    for model, pks in named.items():
+        ledger.name(target_id, model, pks)
+    channels.look_at(target_id)
+
+
+def _on_datum(sender: type[Model], instance: Any, created: bool, raw: bool = False, **_: object) -> None:
+    if raw or instance.target_id is None:
+        return
+    if created and not thread.running() and thread.chosen():
+        return  # somebody else's sweep finds a new datum; this save costs no SQL
+    hint(instance.target_id, {} if created else {model_name(instance): [instance.pk]})
+
+
+def _on_share(sender: type[Model], instance: Any, raw: bool = False, **_: object) -> None:
+    if raw:
+        return  # loaddata: the sweep matches shares and channels when all is there
+    channels.attach(instance)
+    hint(instance.target_id, {})
+
+
+def _on_share_deleted(sender: type[Model], instance: Any, **_: object) -> None:
+    channels.detach(instance.pk, reason="the share was deleted")
+
+
+def connect() -> None:
+    """Listen to the data and shares of the TOM."""
+    for name, model in DATUM_MODELS.items():
+        post_save.connect(_on_datum, sender=model, dispatch_uid=f"sharecore.{name}")
+    post_save.connect(_on_share, sender=PersistentShare, dispatch_uid="sharecore.share")
+    post_delete.connect(_on_share_deleted, sender=PersistentShare, dispatch_uid="sharecore.share")
+
+
+def name_data(target_id: int, data: Iterable[Any]) -> None:
+    """Somebody names data, with or without primary keys, that are to be shared now."""
+    named: Named = {}
+    for row in data:
+        pks = named.setdefault(model_name(row), [])
+        if row.pk is not None:
+            pks.append(row.pk)
+    hint(target_id, named)

@@ -1,0 +1,121 @@
+"""Channels: opened by a continuous share or a one-time request, closed when the share goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, OuterRef, Q, Subquery
+from django.utils import timezone
+from tom_targets.models import PersistentShare
+
+from sharecore.delivery import NEEDS_PERSON, REPLAYABLE, State
+from tom_integration.difference import register
+from tom_integration.models import Channel, Delivery
+from tom_integration.rows import DATUM_MODELS
+
+_CANCELLED_BY_CLOSING = (State.DUE, State.UNCONFIRMED, State.WITHHELD, State.UNSUPPORTED, *NEEDS_PERSON)
+
+
+def open_channel(destination: str, target_id: int) -> Channel:
+    """The channel of an address and a target, made if need be."""
+    return Channel.objects.get_or_create(destination=destination, target_id=target_id)[0]
+
+
+def attach(share: Any) -> None:
+    """Let a continuous share act, from now on.
+
+    The data that its target has now become `before` rows: nobody asked for them. Does nothing when the
+    share acts already.
+    """
+    channel = Channel.objects.filter(share_id=share.pk).first()
+    if channel and (channel.destination, channel.target_id) == (share.destination, share.target_id):
+        return
+    with transaction.atomic():
+        if channel:
+            detach(share.pk, reason="the share was given another target or destination")
+        channel = open_channel(share.destination, share.target_id)
+        cancelled = Delivery.objects.filter(
+            destination=channel.destination, target_id=channel.target_id, state=State.CANCELLED
+        )
+        cancelled.update(state=State.BEFORE, reason="")
+        register(channel, State.BEFORE)
+        Channel.objects.filter(pk=channel.pk).update(
+            share_id=share.pk, creator_id=share.user_id, paused="", problem="", due=True
+        )
+
+
+def detach(share_id: int, *, reason: str) -> None:
+    """A continuous share is gone: what it alone asked for and is not out yet is cancelled, all else stays."""
+    for channel in Channel.objects.filter(share_id=share_id):
+        Delivery.objects.filter(
+            destination=channel.destination,
+            target_id=channel.target_id,
+            one_time=False,
+            state__in=_CANCELLED_BY_CLOSING,
+        ).update(state=State.CANCELLED, reason=reason, next_at=None)
+        Channel.objects.filter(pk=channel.pk).update(share_id=None, creator_id=None, paused="", due=True)
+
+
+def ask_for(
+    channel: Channel, *, selection: Mapping[str, Q] | None = None, one_time: bool, user_id: int | None
+) -> int:
+    """Make every datum due that the address does not have: "share existing data"; how many are due.
+
+    selection: a condition for each model whose data are meant; all data of the target when None. What was
+    refused or withheld before is tried again, since a person asks for it.
+    """
+    now = timezone.now()
+    asked = {"one_time": one_time, "requested_by": user_id}
+    conditions = {name: Q() for name in DATUM_MODELS} if selection is None else selection
+    with transaction.atomic():
+        count = register(channel, State.DUE, next_at=now, selection=conditions, **asked)
+        for name, condition in conditions.items():
+            chosen = DATUM_MODELS[name]._default_manager.filter(condition, target_id=channel.target_id)
+            waiting = Delivery.objects.filter(
+                destination=channel.destination,
+                model=name,
+                datum_pk__in=chosen.values("pk"),
+                state__in=(State.BEFORE, *REPLAYABLE),
+            )
+            count += waiting.update(state=State.DUE, next_at=now, failures=0, reason="", field="", **asked)
+        look_at(channel.target_id, destination=channel.destination)
+    return count
+
+
+def look_at(target_id: int, *, destination: str | None = None) -> None:
+    """Leave a mark that a target's channels have work. Writes only where none is left yet."""
+    channels = Channel.objects.filter(target_id=target_id, due=False)
+    if destination is not None:
+        channels = channels.filter(destination=destination)
+    channels.update(due=True)
+
+
+def next_look(channel: Channel) -> datetime | None:
+    """When the next delivery of the channel is to be taken in hand; None when there is none."""
+    waiting = Delivery.objects.filter(
+        destination=channel.destination, target_id=channel.target_id, next_at__isnull=False
+    )
+    return waiting.order_by("next_at").values_list("next_at", flat=True).first()
+
+
+def match_shares() -> None:
+    """Attach shares that were made without a signal (loaded in bulk) and detach those that went without one."""
+    known = Channel.objects.filter(share_id=OuterRef("pk"))
+    strays = PersistentShare.objects.annotate(
+        channel_destination=Subquery(known.values("destination")[:1]),
+        channel_target=Subquery(known.values("target_id")[:1]),
+    ).filter(
+        Q(channel_target__isnull=True)
+        | ~Q(channel_destination=F("destination"))
+        | ~Q(channel_target=F("target_id"))
+    )
+    for share in strays:
+        attach(share)
+    gone = Channel.objects.filter(share_id__isnull=False).exclude(
+        share_id__in=PersistentShare.objects.values("pk")
+    )
+    for share_id in filter(None, list(gone.values_list("share_id", flat=True))):
+        detach(share_id, reason="the share was deleted")

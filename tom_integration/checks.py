@@ -1,0 +1,116 @@
+"""System checks: what `manage.py check` says of the settings, the plugins and the points taken over."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.apps import AppConfig
+from django.core import checks
+from django.core.checks import CheckMessage
+from django.db import connections, router
+from django.urls import Resolver404, resolve
+
+from sharecore.exceptions import Problem
+from tom_integration import conf, site, status, takeover
+
+TAG = "sharing"
+
+
+def register() -> None:
+    """Register all checks of this app."""
+    for check in (check_settings, check_destinations, check_plugins, check_takeover, check_database):
+        checks.register(check, TAG)
+    checks.register(check_runner, TAG, checks.Tags.database)
+
+
+def _messages(problems: Iterable[Problem], number: int) -> list[CheckMessage]:
+    def kind(problem: Problem) -> Callable[..., CheckMessage]:
+        return checks.Error if problem.fatal else checks.Warning
+
+    return [
+        kind(problem)(
+            f"{problem.where}: {problem.what}.",
+            hint=problem.mend,
+            id=f"sharecore.{'E' if problem.fatal else 'W'}{number:03}",
+        )
+        for problem in problems
+    ]
+
+
+def check_settings(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+    """The settings of this app."""
+    return _messages(conf.problems(), 1)
+
+
+def check_destinations(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+    """`DATA_SHARING`. A destination that cannot be used is a warning: the TOM works on, its shares wait."""
+    return [
+        checks.Warning(f"{problem.where}: {problem.what}.", hint=problem.mend, id="sharecore.W002")
+        for problem in site.destinations().problems
+    ]
+
+
+def check_plugins(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+    """The adapter plugins."""
+    return _messages(site.registry().problems, 3)
+
+
+def check_takeover(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+    """Every route and function that we take over really leads to us."""
+    found: list[CheckMessage] = []
+    for path, module in takeover.ROUTES.items():
+        try:
+            answers = resolve(path).func.__module__
+        except Resolver404:
+            answers = "nothing"
+        if answers != module:
+            found.append(
+                checks.Error(
+                    f"{path} is answered by {answers}, not by {module}.",
+                    hint="Include tom_common.urls in the URLs of the TOM, and no other app's routes for this path.",
+                    id="sharecore.E004",
+                )
+            )
+    for stock, ours in takeover.FUNCTIONS.items():
+        if stock.__code__ is not ours.__code__:
+            found.append(
+                checks.Error(
+                    f"{stock.__module__}.{stock.__name__} does not lead to sharecore.",
+                    hint="Another app replaces it as well; remove one of the two.",
+                    id="sharecore.E005",
+                )
+            )
+    return found
+
+
+def check_database(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+    """The ledger relies on what SQLite and PostgreSQL promise."""
+    from tom_integration.models import Delivery
+
+    connection = connections[router.db_for_write(Delivery)]
+    if connection.vendor not in ("sqlite", "postgresql"):
+        return [
+            checks.Error(
+                f"sharecore does not run on {connection.vendor}.",
+                hint="Use PostgreSQL or SQLite for this TOM.",
+                id="sharecore.E006",
+            )
+        ]
+    if connection.vendor == "sqlite" and sqlite3.sqlite_version_info < (3, 35):
+        return [
+            checks.Error(
+                f"SQLite {sqlite3.sqlite_version} is too old for sharecore.",
+                hint="Use SQLite 3.35 or newer, or PostgreSQL.",
+                id="sharecore.E007",
+            )
+        ]
+    return []
+
+
+def check_runner(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+    """Somebody delivers what is due (asked for with `manage.py check --database default`)."""
+    if advice := status.nobody_delivers():
+        return [checks.Warning("There is work, and nobody delivers.", hint=advice, id="sharecore.W008")]
+    return []

@@ -1,0 +1,97 @@
+"""What is due is the difference between the data of a target and the ledger.
+
+One INSERT ... SELECT per model writes a ledger row for each datum that has none. It needs no hint, no order
+of primary keys and no time of modification, so data that were loaded in bulk, committed late or arrived while
+nothing was running are found like all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import connections, models, router
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.utils import timezone
+
+from sharecore.delivery import State
+from tom_integration.models import Channel, Delivery
+from tom_integration.rows import DATUM_MODELS
+
+
+def missing(model: type[models.Model], *, destination: str, target_id: int) -> QuerySet[Any]:
+    """The data of a target that the ledger of an address does not know."""
+    name = model._meta.model_name
+    known = Delivery.objects.filter(model=name, datum_pk=OuterRef("pk"), destination=destination)
+    return model._default_manager.filter(target_id=target_id).filter(~Exists(known))
+
+
+def register(
+    channel: Channel,
+    state: State,
+    *,
+    next_at: datetime | None = None,
+    selection: Mapping[str, Q] | None = None,
+    **columns: Any,
+) -> int:
+    """Write a ledger row in this state for each datum of the channel's target that has none; how many.
+
+    selection: a condition for each model whose data are meant; all data when None. columns: further columns
+    of the rows.
+    """
+    columns = {"destination": channel.destination, "state": state.value, "next_at": next_at, **columns}
+    conditions = {name: Q() for name in DATUM_MODELS} if selection is None else selection
+    count = 0
+    for name, condition in conditions.items():
+        rows = missing(DATUM_MODELS[name], destination=channel.destination, target_id=channel.target_id)
+        count += _insert(rows.filter(condition), {"model": name, **columns})
+    return count
+
+
+def _insert(rows: QuerySet[Any], constants: dict[str, Any]) -> int:
+    """INSERT ... SELECT of ledger rows; columns that are not named get the default of their field."""
+    constants = {"created": timezone.now(), **constants}
+    selected: dict[str, Any] = {"target_id": F("target_id"), "datum_pk": F("pk"), "timestamp": F("timestamp")}
+    for field in Delivery._meta.concrete_fields:
+        if field.primary_key or field.attname in selected:
+            continue
+        value = constants[field.attname] if field.attname in constants else field.get_default()
+        selected[field.attname] = Value(value, output_field=_untouched(field))
+    names = {attname: f"ledger_{attname}" for attname in selected}
+    query = rows.order_by().annotate(**{names[attname]: each for attname, each in selected.items()})
+    using = router.db_for_write(Delivery)
+    sql, params = query.values_list(*names.values()).query.get_compiler(using=using).as_sql()
+    connection = connections[using]
+    quote = connection.ops.quote_name
+    columns = ", ".join(map(quote, selected))  # of plain fields: column and attribute have one name
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {quote(Delivery._meta.db_table)} ({columns}) {sql} ON CONFLICT DO NOTHING",
+            params,
+        )
+        return max(int(cursor.rowcount), 0)
+
+
+def _untouched(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
+    """The type of a field without what happens on saving, so that a constant stays as given."""
+    kind = models.DateTimeField if isinstance(field, models.DateTimeField) else type(field)
+    return kind(max_length=field.max_length)
+
+
+def behind(channels: Iterable[int] | None = None) -> list[int]:
+    """Ids of the continuous shares' channels whose target has data that the ledger does not know.
+
+    channels: only these; all when None. One query per model, whatever the number of channels.
+    """
+    shared = Channel.objects.filter(share_id__isnull=False, paused="")
+    if channels is not None:
+        shared = shared.filter(pk__in=list(channels))
+    found: set[int] = set()
+    for name, model in DATUM_MODELS.items():
+        known = Delivery.objects.filter(
+            model=name, datum_pk=OuterRef("pk"), destination=OuterRef(OuterRef("destination"))
+        )
+        unknown = model._default_manager.filter(target_id=OuterRef("target_id")).filter(~Exists(known))
+        found.update(shared.filter(Exists(unknown)).values_list("pk", flat=True))
+    return sorted(found)

@@ -1,0 +1,92 @@
+"""Where the health of destinations is kept; its rules are in `sharecore.health`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from sharecore import health as rules
+from sharecore.addresses import Address
+from sharecore.exceptions import AuthenticationFailed, DestinationError
+from sharecore.health import Health
+from tom_integration.models import DestinationHealth
+
+PROBE_SECONDS = 60.0
+
+
+def read(address: str) -> Health:
+    """What is known of a destination, or of one of its topics."""
+    row = DestinationHealth.objects.filter(address=address).first()
+    return _health(row) if row else Health()
+
+
+def _health(row: DestinationHealth) -> Health:
+    return Health(
+        failures=row.failures, open_until=row.open_until, paused=row.paused, credentials=row.credentials
+    )
+
+
+def gate(address: Address, *, credentials: str, now: datetime) -> tuple[datetime | None, str]:
+    """May a call be made now? (None, "") if so; else when to ask again, and why not.
+
+    Of those who wait for a destination that was down, one is let through to try it.
+    """
+    for part in {address.name, str(address)}:
+        health = read(part)
+        if health.is_paused(credentials):
+            return now + timedelta(seconds=rules.LONGEST_WAIT), f"{part} is paused: {health.paused}"
+        if until := health.wait_until(now):
+            return until, f"{part} could not take anything; next try at {until:%Y-%m-%d %H:%M:%S} UTC"
+        if health.failures:
+            probe = now + timedelta(seconds=PROBE_SECONDS)
+            mine = DestinationHealth.objects.filter(address=part, open_until=health.open_until)
+            if not mine.update(open_until=probe):
+                return probe, f"{part} is being tried by another worker"
+    return None, ""
+
+
+def succeeded(address: Address, *, now: datetime) -> None:
+    """A call went through: the destination, and the topic, are well."""
+    for part in {address.name, str(address)}:
+        row, _ = DestinationHealth.objects.get_or_create(address=part)
+        quiet = row.last_success_at is None or now - row.last_success_at > timedelta(seconds=10)
+        if _health(row) != Health() or quiet:
+            _change(part, lambda _: rules.succeeded(), last_success_at=now)
+
+
+def stopped(
+    address: Address, error: AuthenticationFailed | DestinationError, *, credentials: str, chance: float
+) -> datetime:
+    """A call was stopped by the destination; when to ask again."""
+    now = timezone.now()
+    if isinstance(error, AuthenticationFailed):
+        part = str(address) if error.topic_only else address.name
+        _change(
+            part,
+            lambda health: rules.refused(health, reason=error.reason[:500], credentials=credentials),
+            last_error=error.reason[:500],
+            last_error_at=now,
+        )
+        return now + timedelta(seconds=rules.LONGEST_WAIT)
+    changed = _change(
+        address.name,
+        lambda health: rules.failed(health, now=now, retry_after=error.retry_after, chance=chance),
+        last_error=error.reason[:500],
+        last_error_at=now,
+    )
+    return changed.open_until or now
+
+
+def _change(address: str, rule: Callable[[Health], Health], **noted: object) -> Health:
+    row, _ = DestinationHealth.objects.get_or_create(address=address)
+    changed = rule(_health(row))
+    DestinationHealth.objects.filter(pk=row.pk).update(
+        failures=changed.failures,
+        open_until=changed.open_until,
+        paused=changed.paused,
+        credentials=changed.credentials,
+        **noted,
+    )
+    return changed

@@ -1,0 +1,153 @@
+"""Reading and writing deliveries. What an outcome leads to is decided by `sharecore.delivery`."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Case, F, PositiveIntegerField, Q, QuerySet, When
+from django.utils import timezone
+
+from sharecore.delivery import OPEN, Standing, State
+from sharecore.outcomes import Result
+from tom_integration.models import Attempt, Channel, Delivery
+
+_STANDING = ("state", "attempts", "failures", "next_at", "reason", "field", "remote_id")
+
+
+def standing(row: Delivery) -> Standing:
+    """Where a delivery stands."""
+    return Standing(**{name: getattr(row, name) for name in _STANDING} | {"state": State(row.state)})
+
+
+def of(channel: Channel) -> QuerySet[Delivery]:
+    """The deliveries of a channel."""
+    return Delivery.objects.filter(destination=channel.destination, target_id=channel.target_id)
+
+
+def ripe(channel: Channel, *, now: datetime, limit: int, continuous: bool) -> list[Delivery]:
+    """Deliveries to be sent now, in order of time.
+
+    When one has come, new ones that still wait for company come along. continuous: False for what was asked
+    for by hand alone.
+    """
+    waiting = of(channel).filter(state__in=(State.DUE, State.WITHHELD))
+    if not continuous:
+        waiting = waiting.filter(one_time=True)
+    if not waiting.filter(next_at__lte=now).exists():
+        return []
+    company = Q(next_at__lte=now) | Q(state=State.DUE, attempts=0, failures=0)
+    return list(waiting.filter(company).order_by("timestamp", "pk")[:limit])
+
+
+def unconfirmed(channel: Channel, *, now: datetime, limit: int) -> list[Delivery]:
+    """Deliveries whose fate is to be looked up now."""
+    return list(
+        of(channel).filter(state=State.UNCONFIRMED, next_at__lte=now).order_by("timestamp", "pk")[:limit]
+    )
+
+
+def write_intents(rows: Iterable[Delivery], token: str) -> list[Delivery]:
+    """Note, before anything leaves, that these are in hand. Rows hold identity and content; those that another
+    hand changed meanwhile are left out.
+    """
+    rows = list(rows)
+    now = timezone.now()
+    with transaction.atomic():
+        free = Delivery.objects.filter(pk__in=[row.pk for row in rows], state__in=(State.DUE, State.WITHHELD))
+        taken = set(free.values_list("pk", flat=True))
+        rows = [row for row in rows if row.pk in taken]
+        for row in rows:
+            row.state, row.lease, row.sent_at, row.next_at = State.SENDING.value, token, now, None
+            row.attempts += 1
+        Delivery.objects.bulk_update(
+            rows,
+            [
+                "state",
+                "lease",
+                "sent_at",
+                "next_at",
+                "attempts",
+                "kind",
+                "record_id",
+                "identity",
+                "fingerprint",
+            ],
+        )
+    return rows
+
+
+def settle(
+    rows: Iterable[Delivery],
+    standings: Mapping[int, Standing],
+    *,
+    token: str,
+    expected: State = State.SENDING,
+) -> int:
+    """Write where deliveries stand now; how many.
+
+    Only rows that are still in hand under this token change: what a stale worker brings is dropped.
+    """
+    by_change: dict[Standing, list[int]] = defaultdict(list)
+    for row in rows:
+        by_change[standings[row.pk]].append(row.pk)
+    now = timezone.now()
+    written = 0
+    with transaction.atomic():
+        for change, pks in by_change.items():
+            values: dict[str, object] = {
+                name: getattr(change, name) for name in _STANDING if name != "attempts"
+            }
+            if change.state is State.DELIVERED:
+                values["delivered_at"] = now
+                again = When(delivered_at__isnull=False, then=F("revision") + 1)
+                values["revision"] = Case(again, default=F("revision"), output_field=PositiveIntegerField())
+            held = Delivery.objects.filter(pk__in=pks, state=expected)
+            if expected is State.SENDING:
+                held = held.filter(lease=token)
+            written += held.update(**values, lease="")
+    return written
+
+
+def write_attempts(
+    rows: Mapping[str, Delivery], results: Mapping[str, Result], *, started: datetime, worker: str
+) -> None:
+    """Keep what one call brought. Both mappings by record id."""
+    finished = timezone.now()
+    Attempt.objects.bulk_create(
+        Attempt(
+            delivery_id=rows[record_id].pk,
+            started=started,
+            finished=finished,
+            outcome=type(result).__name__.lower(),
+            reason=getattr(result, "reason", ""),
+            worker=worker,
+        )
+        for record_id, result in results.items()
+    )
+
+
+def name(target_id: int, model: str, pks: Iterable[int]) -> int:
+    """Somebody saved, or named, these data: their content is to be compared with what was sent; how many rows.
+
+    The target is that of the datum now: a merge of targets moves data.
+    """
+    return Delivery.objects.filter(model=model, datum_pk__in=list(pks)).update(
+        named=True, target_id=target_id
+    )
+
+
+def close_orphans(channel: Channel) -> None:
+    """Cancel what is open but nobody asks for any more, since the share is gone."""
+    if channel.share_id is None:
+        of(channel).filter(one_time=False, state__in=OPEN - {State.SENDING}).update(
+            state=State.CANCELLED, reason="the share was deleted", next_at=None
+        )
+
+
+def chance() -> float:
+    """The jitter of one batch."""
+    return random.random()  # noqa: S311  (spreads load, guards nothing)

@@ -1,0 +1,109 @@
+"""`manage.py sharing`: look at continuous sharing, deliver, and mend what needs a person."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.core.serializers.json import DjangoJSONEncoder
+
+from sharecore.exceptions import ConfigurationError, DeliveryError
+from tom_integration import conf, mend, site, status
+from tom_integration.runners.worker import Worker
+
+
+class Command(BaseCommand):
+    """One command with a subcommand for each thing to do."""
+
+    help = "Continuous sharing: status, deliver, check, retry."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        commands = parser.add_subparsers(dest="subcommand", required=True, parser_class=type(parser))
+        look = commands.add_parser("status", help="How sharing stands.")
+        look.add_argument("--json", action="store_true", help="For programs.")
+        deliver = commands.add_parser("deliver", help="Deliver what is due, until stopped.")
+        deliver.add_argument(
+            "--once", action="store_true", help="Deliver what is due now, then stop (for cron)."
+        )
+        commands.add_parser("check", help="Ask every destination whether it would take our data.")
+        retry = commands.add_parser("retry", help="Try again what was refused, withheld or given up.")
+        retry.add_argument(
+            "share", nargs="?", type=int, help="Number of a share (see status); all if omitted."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        getattr(self, f"_{options['subcommand']}")(options)
+
+    def _status(self, options: dict[str, Any]) -> None:
+        now = status.read()
+        if options["json"]:
+            self.stdout.write(json.dumps(now.as_json(), cls=DjangoJSONEncoder, indent=2))
+            return
+        for each in now.channels:
+            share = f"share {each.share_id}" if each.share_id else "one-time"
+            counts = (
+                ", ".join(f"{number} {state}" for state, number in sorted(each.counts.items())) or "no data"
+            )
+            self.stdout.write(f"{each.target} to {each.destination} ({share}): {counts}")
+            if each.problem:
+                self.stdout.write(self.style.WARNING(f"    {each.problem}"))
+        for destination in now.destinations:
+            if destination.paused or destination.failures:
+                what = (
+                    destination.paused
+                    or f"{destination.failures} failures in a row: {destination.last_error}"
+                )
+                self.stdout.write(self.style.WARNING(f"{destination.address}: {what}"))
+        self.stdout.write(f"Delivering: {', '.join(now.workers) or 'nobody'}")
+        if now.advice:
+            self.stdout.write(self.style.WARNING(now.advice))
+
+    def _deliver(self, options: dict[str, Any]) -> None:
+        if conf.paused():
+            raise CommandError(f"All sharing is paused: unset {conf.PAUSED_VARIABLE}.")
+        worker = Worker("command")
+        if options["once"]:
+            worker.run_once(self._progress if sys.stdout.isatty() else lambda left: None)
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: worker.stop())
+        self.stdout.write("Delivering; stop with Ctrl-C.")
+        worker.run()
+
+    def _progress(self, left: int) -> None:
+        self.stdout.write(f"\r{left} destinations at work ", ending="")
+        self.stdout.flush()
+
+    def _check(self, options: dict[str, Any]) -> None:
+        destinations = site.destinations()
+        failed = bool(destinations.broken)
+        for problem in destinations.problems:
+            self.stdout.write(
+                str(self.style.ERROR(str(problem)) if problem.fatal else self.style.WARNING(str(problem)))
+            )
+        for name, destination in destinations.items():
+            self.stdout.write(f"{name} ({destination.kind}) ... ", ending="")
+            self.stdout.flush()
+            try:
+                problems = mend.check(destination)
+            except (ConfigurationError, DeliveryError) as error:
+                self.stdout.write(self.style.ERROR(str(error)))
+                failed = True
+                continue
+            failed = failed or any(problem.fatal for problem in problems)
+            self.stdout.write(
+                "\n    ".join(["", *map(str, problems)]) if problems else self.style.SUCCESS("ok")
+            )
+        if failed:
+            raise CommandError("Not every destination would take our data.")
+
+    def _retry(self, options: dict[str, Any]) -> None:
+        try:
+            number = mend.retry(options["share"])
+        except LookupError as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"{number} records will be tried again.")

@@ -1,0 +1,63 @@
+"""Give this TOM its identity, and let the shares that are there already act from now on.
+
+They run as the site, as they did, and nobody asked for the data that were there before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.utils import timezone
+
+DATUM_MODELS = (
+    "ReducedDatum",
+    "PhotometryReducedDatum",
+    "SpectroscopyReducedDatum",
+    "AstrometryReducedDatum",
+)
+CHUNK = 2000
+
+
+def forwards(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Write the identity, a channel for each share, and a `before` row for each datum of its target."""
+    apps.get_model("tom_integration", "Origin").objects.create()
+    channel = apps.get_model("tom_integration", "Channel")
+    delivery = apps.get_model("tom_integration", "Delivery")
+    for share in apps.get_model("tom_targets", "PersistentShare").objects.all():
+        channel.objects.create(
+            destination=share.destination, target_id=share.target_id, share_id=share.pk, due=True
+        )
+        rows = _before(apps, delivery, share)
+        while chunk := list(islice(rows, CHUNK)):
+            delivery.objects.bulk_create(chunk)
+
+
+def _before(apps: Any, delivery: Any, share: Any) -> Iterator[Any]:
+    for name in DATUM_MODELS:
+        data = apps.get_model("tom_dataproducts", name).objects.filter(target_id=share.target_id)
+        for pk, timestamp in data.values_list("pk", "timestamp").iterator(chunk_size=CHUNK):
+            yield delivery(
+                destination=share.destination,
+                target_id=share.target_id,
+                model=name.lower(),
+                datum_pk=pk,
+                timestamp=timestamp,
+                state="before",
+                created=timezone.now(),
+            )
+
+
+class Migration(migrations.Migration):
+    """Data only; going back leaves nothing to undo."""
+
+    dependencies = [
+        ("tom_integration", "0001_initial"),
+        ("tom_targets", "0022_persistentshare"),
+        ("tom_dataproducts", "0016_reduceddatum_instrument_reduceddatum_telescope_and_more"),
+    ]
+
+    operations = [migrations.RunPython(forwards, migrations.RunPython.noop)]

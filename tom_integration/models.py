@@ -1,0 +1,171 @@
+"""The ledger: what was promised to each destination, tried, and answered.
+
+Rows refer to data, targets, shares and users of the TOM by plain integers: a foreign key could block or slow
+a delete there, and the ledger has to outlive what it tells about.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+from sharecore.delivery import State
+
+ADDRESS_LENGTH = 200  # as PersistentShare.destination
+REASON_LENGTH = 500  # as sharecore.outcomes.MAX_REASON
+
+
+class Origin(models.Model):
+    """This TOM's identity among all sites, one row, made by `migrate`: names of TOMs are not unique."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, editable=False)
+
+    def __str__(self) -> str:
+        return str(self.uuid)
+
+
+class Channel(models.Model):
+    """One target at one address: the unit that one sender claims.
+
+    A continuous share opens it, and a one-time request does; it stays when the share is deleted, so that a
+    share made again sends nothing twice.
+    """
+
+    destination = models.CharField(max_length=ADDRESS_LENGTH)
+    target_id = models.BigIntegerField()
+    share_id = models.BigIntegerField(
+        null=True, unique=True, help_text="The continuous share, if there is one."
+    )
+    creator_id = models.BigIntegerField(null=True, help_text="The user with whose rights it acts.")
+    paused = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="Why nothing is sent.")
+    problem = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="What is wrong at the moment.")
+    memory = models.JSONField(default=dict, blank=True, help_text="What the adapter noted about the target.")
+
+    introduce = models.JSONField(
+        null=True, help_text="Make the target known even without data; names of target lists that it joins."
+    )
+    rules = models.CharField(max_length=64, blank=True, help_text="Digest of settings and plugins last time.")
+
+    due = models.BooleanField(default=False, help_text="Look now.")
+    next_at = models.DateTimeField(null=True, help_text="Look then.")
+    lease = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    swept_at = models.DateTimeField(null=True, help_text="When it was last compared with the data.")
+    scrubbed_at = models.DateTimeField(null=True, help_text="When content was last compared.")
+    delivered_at = models.DateTimeField(null=True, help_text="When something last arrived.")
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["destination", "target_id"], name="sharecore_channel_address")
+        ]
+        indexes = [
+            models.Index(fields=["target_id"], name="sharecore_channel_target"),
+            models.Index(fields=["next_at"], name="sharecore_channel_next"),
+            models.Index(fields=["swept_at"], name="sharecore_channel_swept"),
+            models.Index(fields=["due"], name="sharecore_channel_due", condition=models.Q(due=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"target {self.target_id} to {self.destination}"
+
+
+class Delivery(models.Model):
+    """One record at one address. Identity is content; the primary key of the datum is only a pointer."""
+
+    destination = models.CharField(max_length=ADDRESS_LENGTH)
+    target_id = models.BigIntegerField()
+    model = models.CharField(max_length=40, help_text="The datum's model.")
+    datum_pk = models.BigIntegerField(help_text="Where the datum is now; data move and are made again.")
+    timestamp = models.DateTimeField(help_text="The time of the datum.")
+    requested_by = models.BigIntegerField(null=True, help_text="The user of a one-time request.")
+    one_time = models.BooleanField(default=False, help_text="Asked for by hand, not by a continuous share.")
+
+    kind = models.CharField(max_length=20, blank=True)
+    record_id = models.CharField(max_length=64, blank=True, help_text="The record's id, kept through edits.")
+    identity = models.CharField(max_length=64, blank=True, help_text="Digest of what makes it unique.")
+    fingerprint = models.CharField(max_length=64, blank=True, help_text="Digest of the content last sent.")
+    revision = models.PositiveIntegerField(default=0, help_text="How often other content was delivered.")
+    named = models.BooleanField(default=False, help_text="Saved or named since: compare its content.")
+
+    state = models.CharField(max_length=12, choices=[(state.value, state.value) for state in State])
+    attempts = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+    next_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=REASON_LENGTH, blank=True)
+    field = models.CharField(max_length=100, blank=True)
+    remote_id = models.CharField(max_length=200, blank=True)
+    lease = models.CharField(max_length=64, blank=True)
+    sent_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model", "datum_pk", "destination"], name="sharecore_delivery_pointer"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["destination", "target_id", "state", "next_at"], name="sharecore_delivery_work"
+            ),
+            models.Index(fields=["destination", "target_id", "identity"], name="sharecore_delivery_content"),
+            models.Index(
+                fields=["destination", "target_id"],
+                name="sharecore_delivery_named",
+                condition=models.Q(named=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.datum_pk} to {self.destination}: {self.state}"
+
+
+class Attempt(models.Model):
+    """What one call brought one delivery."""
+
+    delivery_id = models.BigIntegerField(db_index=True)
+    started = models.DateTimeField()
+    finished = models.DateTimeField()
+    outcome = models.CharField(max_length=20)
+    reason = models.CharField(max_length=REASON_LENGTH, blank=True)
+    worker = models.CharField(max_length=100)
+
+    class Meta:
+        indexes = [models.Index(fields=["started"], name="sharecore_attempt_started")]
+
+    def __str__(self) -> str:
+        return f"{self.started:%Y-%m-%d %H:%M:%S} {self.outcome}"
+
+
+class DestinationHealth(models.Model):
+    """What is known of a destination, or of one topic of it; see `sharecore.health`."""
+
+    address = models.CharField(max_length=ADDRESS_LENGTH, unique=True)
+    failures = models.PositiveIntegerField(default=0)
+    open_until = models.DateTimeField(null=True)
+    paused = models.CharField(max_length=REASON_LENGTH, blank=True)
+    credentials = models.CharField(max_length=64, blank=True)
+    last_error = models.CharField(max_length=REASON_LENGTH, blank=True)
+    last_error_at = models.DateTimeField(null=True)
+    last_success_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "destination health"
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class Worker(models.Model):
+    """The heartbeat of one process that delivers."""
+
+    name = models.CharField(max_length=100, unique=True)
+    runner = models.CharField(max_length=20)
+    seen = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.runner} {self.name}"

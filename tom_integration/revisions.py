@@ -1,0 +1,92 @@
+"""Edits: no datum has a time of modification, so content is compared with what was sent.
+
+The hint of a save names its row, and so does `continuous_share_data`; the scrub compares all rows, slowly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from sharecore import delivery
+from sharecore.delivery import State
+from sharecore.exceptions import InvalidRecord
+from sharecore.identity import fingerprint, identity
+from tom_integration import ledger
+from tom_integration.models import Channel, Delivery
+from tom_integration.prepare import load
+from tom_integration.rows import record_of
+
+CHUNK = 500
+
+
+def compare_named(channel: Channel, *, origin: str, now: datetime) -> None:
+    """Take up the rows that were saved or named since: what nobody had asked for before is asked for now."""
+    in_hand = (State.SENDING, State.UNCONFIRMED)  # compared when their fate is known
+    named = ledger.of(channel).filter(named=True).exclude(state__in=in_hand)
+    while rows := list(named.order_by("pk")[:CHUNK]):
+        Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(named=False)
+        _compare(rows, origin=origin, now=now, asked_for=True)
+
+
+def scrub(channel: Channel, *, origin: str, now: datetime, after: int = 0, limit: int = CHUNK) -> int:
+    """Compare up to `limit` rows with a primary key above `after`; the last key, or 0 when there are no more.
+
+    Rows of data that were there before the share learn their identity here, so that they are recognised
+    when they are made again under another key.
+    """
+    rows = list(_comparable(channel).filter(pk__gt=after).order_by("pk")[:limit])
+    _compare(rows, origin=origin, now=now, asked_for=False)
+    return rows[-1].pk if len(rows) == limit else 0
+
+
+def learn(channel: Channel, *, origin: str, now: datetime, limit: int = 4 * CHUNK) -> None:
+    """Give rows of data that were there before the share their identity, a few at a time."""
+    rows = ledger.of(channel).filter(state=State.BEFORE, identity="").order_by("pk")[:limit]
+    _compare(list(rows), origin=origin, now=now, asked_for=False)
+
+
+def _comparable(channel: Channel) -> QuerySet[Delivery]:
+    return ledger.of(channel).exclude(state__in=(State.DUE, State.SENDING, State.UNCONFIRMED))
+
+
+def _compare(rows: Iterable[Delivery], *, origin: str, now: datetime, asked_for: bool) -> None:
+    rows = list(rows)
+    data = load(rows)
+    learned: list[Delivery] = []
+    due: list[int] = []
+    for row in rows:
+        datum = data.get(row.pk)
+        if datum is None:
+            standing = delivery.cancel(ledger.standing(row), "the datum was deleted")
+            Delivery.objects.filter(pk=row.pk, state=row.state, datum_pk=row.datum_pk).update(
+                state=standing.state, reason=standing.reason, next_at=standing.next_at
+            )
+            continue
+        if datum.target_id != row.target_id:
+            Delivery.objects.filter(pk=row.pk).update(target_id=datum.target_id)
+        try:
+            record = record_of(datum, origin=origin, record_id=row.record_id)
+        except InvalidRecord:
+            continue
+        content = fingerprint(record)
+        edited = bool(row.fingerprint) and row.fingerprint != content
+        if not row.identity:
+            row.identity, row.fingerprint, row.kind = identity(record), content, record.key.kind.value
+            learned.append(row)
+        if _to_be_sent(State(row.state), edited=edited, asked_for=asked_for):
+            due.append(row.pk)
+    Delivery.objects.bulk_update(learned, ["identity", "fingerprint", "kind"])
+    Delivery.objects.filter(pk__in=due).update(state=State.DUE, next_at=now, failures=0, reason="", field="")
+
+
+def _to_be_sent(state: State, *, edited: bool, asked_for: bool) -> bool:
+    match state:
+        case State.BEFORE | State.CANCELLED:
+            return edited or asked_for
+        case State.DELIVERED | State.PARKED | State.UNSUPPORTED | State.WITHHELD:
+            return edited
+        case _:
+            return False  # open ones read the datum anew when they are sent; a held one waits for a person

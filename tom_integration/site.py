@@ -1,0 +1,104 @@
+"""This TOM as a site: its plugins, destinations and identity, each found once in a process."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from functools import cache
+
+from django.core.signals import setting_changed
+from django.utils.crypto import salted_hmac
+
+from sharecore.adapter import Adapter, Site
+from sharecore.destinations import Destination, Destinations
+from sharecore.registry import Registry
+from tom_integration import conf
+from tom_integration.models import Origin
+
+logger = logging.getLogger(__name__)
+
+
+@cache
+def registry() -> Registry:
+    """The plugins that are installed beside this TOM."""
+    return Registry.load(blocked=conf.blocked_plugins())
+
+
+@cache
+def destinations() -> Destinations:
+    """The entries of `DATA_SHARING`."""
+    return Destinations.parse(conf.data_sharing(), registry())
+
+
+@cache
+def origin() -> str:
+    """The UUID of this TOM. `migrate` makes it; a database without one gets it here."""
+    row = Origin.objects.order_by("pk").first() or Origin.objects.create()
+    return str(row.uuid)
+
+
+def this_site() -> Site:
+    """This TOM as destinations see it."""
+    return Site(origin=origin(), name=conf.tom_name())
+
+
+def credentials_digest(destination: Destination) -> str:
+    """Changes when the settings of a destination change; tells nothing of them."""
+    return destination.digest(
+        lambda content: salted_hmac("sharecore.credentials", content, algorithm="sha256").hexdigest()
+    )
+
+
+def rules_digest(destination: Destination) -> str:
+    """Changes when settings or plugins change, that is when what was withheld may be looked at again."""
+    plugins = sorted(f"{each.label} {each.state}" for each in registry().plugins)
+    content = "\n".join([credentials_digest(destination), *plugins])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+class Adapters(threading.local):
+    """The open adapters of one thread: an adapter is used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[str, Adapter]] = {}
+
+    def get(self, destination: Destination) -> Adapter:
+        """The adapter of a destination; a new one when its settings have changed."""
+        digest = credentials_digest(destination)
+        known = self._open.get(destination.name)
+        if known is not None and known[0] == digest:
+            return known[1]
+        self.close(destination.name)
+        adapter = destination.open()
+        self._open[destination.name] = (digest, adapter)
+        return adapter
+
+    def close(self, *names: str) -> None:
+        """Close the adapters of these destinations; all of them when none is named."""
+        for name in names or tuple(self._open):
+            known = self._open.pop(name, None)
+            if known is not None:
+                try:
+                    known[1].close()
+                except Exception:
+                    logger.exception("The adapter of %s did not close", name)
+
+
+adapters = Adapters()
+
+
+def forget(**_: object) -> None:
+    """Read settings, plugins and identity anew."""
+    adapters.close()
+    destinations.cache_clear()
+    registry.cache_clear()
+    origin.cache_clear()
+
+
+def _on_setting_changed(*, setting: str, **_: object) -> None:
+    if setting in ("DATA_SHARING", "SHARECORE_BLOCKED_PLUGINS", "TOM_NAME"):
+        forget()
+
+
+setting_changed.connect(_on_setting_changed, dispatch_uid="sharecore.site")

@@ -1,0 +1,134 @@
+"""How sharing stands: for `manage.py sharing status`, the system checks and the pages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import DatabaseError
+from django.db.models import Count, Min
+from django.utils import timezone
+from tom_targets.models import BaseTarget
+
+from sharecore.delivery import OPEN
+from tom_integration import conf
+from tom_integration.models import Channel, Delivery, DestinationHealth, Worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelStatus:
+    """One target at one address.
+
+    counts: how many deliveries are in each state. problem: why nothing goes on, or empty. next_at: when it
+    is looked at again.
+    """
+
+    id: int
+    share_id: int | None
+    target: str
+    destination: str
+    counts: Mapping[str, int]
+    problem: str
+    next_at: datetime | None
+    delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationStatus:
+    """What is known of one destination or topic."""
+
+    address: str
+    failures: int
+    open_until: datetime | None
+    paused: str
+    last_error: str
+    last_success_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The whole.
+
+    oldest: since when the longest-waiting record waits. advice: what to do when nobody delivers.
+    """
+
+    paused: bool
+    runner: str
+    workers: tuple[str, ...]
+    advice: str
+    oldest: datetime | None
+    channels: tuple[ChannelStatus, ...]
+    destinations: tuple[DestinationStatus, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; times as datetime."""
+        return asdict(self)
+
+
+def workers() -> tuple[str, ...]:
+    """The processes that deliver, by their heartbeats."""
+    alive = timezone.now() - timedelta(seconds=3 * conf.sweep_seconds() + 30)
+    return tuple(str(each) for each in Worker.objects.filter(seen__gte=alive).order_by("name"))
+
+
+def nobody_delivers() -> str:
+    """What to do when there is work and no worker; empty when all is well."""
+    try:
+        idle = bool(workers()) or not (
+            Delivery.objects.filter(state__in=OPEN).exists() or Channel.objects.filter(due=True).exists()
+        )
+    except DatabaseError:
+        return ""  # the tables are not there yet; Django says so itself
+    if idle:
+        return ""
+    if conf.paused():
+        return f"All sharing is paused: {conf.PAUSED_VARIABLE} is set in the environment or the settings."
+    if conf.runner() == "thread":
+        return "Start the web server and open a page of the TOM, or run `manage.py sharing deliver`."
+    return "Run `manage.py sharing deliver`, or `manage.py sharing deliver --once` from cron."
+
+
+def read() -> Status:
+    """How sharing stands now."""
+    counts: dict[tuple[str, int], Counter[str]] = {}
+    for row in Delivery.objects.values("destination", "target_id", "state").annotate(number=Count("pk")):
+        counts.setdefault((row["destination"], row["target_id"]), Counter())[row["state"]] = row["number"]
+    rows = list(Channel.objects.order_by("destination", "target_id"))
+    names = BaseTarget.objects.in_bulk({row.target_id for row in rows})
+    oldest = Delivery.objects.filter(state__in=OPEN).aggregate(oldest=Min("created"))["oldest"]
+    return Status(
+        paused=conf.paused(),
+        runner=conf.runner(),
+        workers=workers(),
+        advice=nobody_delivers(),
+        oldest=oldest,
+        channels=tuple(
+            ChannelStatus(
+                id=row.pk,
+                share_id=row.share_id,
+                target=names[row.target_id].name
+                if row.target_id in names
+                else f"(deleted target {row.target_id})",
+                destination=row.destination,
+                counts=dict(counts.get((row.destination, row.target_id), {})),
+                problem=row.paused or row.problem,
+                next_at=row.next_at,
+                delivered_at=row.delivered_at,
+            )
+            for row in rows
+        ),
+        destinations=tuple(
+            DestinationStatus(
+                address=row.address,
+                failures=row.failures,
+                open_until=row.open_until,
+                paused=row.paused,
+                last_error=row.last_error,
+                last_success_at=row.last_success_at,
+            )
+            for row in DestinationHealth.objects.order_by("address")
+        ),
+    )

@@ -1,0 +1,123 @@
+"""What the sharing functions of tomtoolkit do in a TOM with this app.
+
+They keep their names, arguments and the form of their answers, and return at once: they write down what is
+asked for, and the worker sends it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db.models import Model, Q
+from tom_dataproducts.models import DataProduct
+
+from sharecore.exceptions import ConfigurationError
+from tom_integration import capture, channels, site
+from tom_integration.models import Channel
+from tom_integration.rows import DATUM_MODELS
+
+logger = logging.getLogger(__name__)
+
+Answer = dict[str, str]
+
+
+def continuous_share_data(target: Any, reduced_datums: Any) -> None:
+    """Share these data of a target with all its continuous shares.
+
+    reduced_datums: a datum, or any iterable of data, saved or just created in bulk (without primary keys).
+    """
+    data = [reduced_datums] if isinstance(reduced_datums, Model) else list(reduced_datums or ())
+    if data:
+        capture.name_data(target.pk, data)
+
+
+def share_data_with_tom(
+    share_destination: str,
+    form_data: Any,
+    product_id: Any = None,
+    target_id: Any = None,
+    selected_data: Any = None,
+) -> Answer:
+    """Share once: the data of a data product, the chosen photometry, or all data of a target."""
+    if error := _configuration_error(share_destination):
+        return {"message": error}
+    if product_id:
+        product = DataProduct.objects.filter(pk=product_id).first()
+        if product is None:
+            return {"message": f"ERROR: there is no data product {product_id}."}
+        chosen = {name: Q(data_product_id=product.pk) for name in DATUM_MODELS}
+        return _queue(share_destination, {product.target_id: chosen})
+    if selected_data:
+        photometry = DATUM_MODELS["photometryreduceddatum"]._default_manager.filter(
+            pk__in=list(selected_data)
+        )
+        targets = set(photometry.values_list("target_id", flat=True))
+        chosen = {"photometryreduceddatum": Q(pk__in=list(selected_data))}
+        return _queue(share_destination, dict.fromkeys(targets, chosen))
+    if target_id:
+        return _queue(share_destination, {int(target_id): None})
+    return {"message": "ERROR: No valid data to share."}
+
+
+def share_target_with_tom(
+    share_destination: str, form_data: Mapping[str, Any], target_lists: Iterable[Any] = (), user: Any = None
+) -> Answer:
+    """Make a target known at a destination, and a member of target lists there."""
+    if error := _configuration_error(share_destination):
+        return {"message": error}
+    target = form_data["target"]
+    channel = channels.open_channel(share_destination, target.pk)
+    lists = [each.name for each in target_lists]
+    Channel.objects.filter(pk=channel.pk).update(introduce=lists, due=True)
+    capture.hint(target.pk, {})
+    return {"message": f"Target {target.name} queued for {share_destination}."}
+
+
+def share_target_and_all_data(share_destination: str, target: Any, user: Any) -> str:
+    """Share once a target and all its data; the answer is for the user."""
+    answer = share_target_with_tom(share_destination, {"target": target}, user=user)["message"]
+    if answer.startswith("ERROR"):
+        return answer
+    user_id = getattr(user, "pk", None)
+    queued = _ask(share_destination, target.pk, None, user_id=user_id)
+    return f"{queued} records queued for {share_destination}."
+
+
+def get_sharing_destination_options(include_download: bool = True) -> tuple[Any, ...]:
+    """The choices of a form field: the destinations of `DATA_SHARING`, with their topics."""
+    download = [("download", "download")] if include_download else []
+    return (*download, *site.destinations().choices())
+
+
+def _configuration_error(address: str) -> str:
+    try:
+        site.destinations().resolve(address)
+    except ConfigurationError as error:
+        return f"ERROR: {error}"
+    return ""
+
+
+def _queue(address: str, by_target: Mapping[int, Mapping[str, Q] | None]) -> Answer:
+    queued = sum(_ask(address, target_id, chosen, user_id=None) for target_id, chosen in by_target.items())
+    if queued:
+        return {"message": f"{queued} records queued for {address}."}
+    if any(_has_data(target_id, chosen) for target_id, chosen in by_target.items()):
+        return {"message": f"Nothing new to queue: {address} has these data, or will have them soon."}
+    return {"message": "ERROR: No valid data to share."}
+
+
+def _ask(address: str, target_id: int, chosen: Mapping[str, Q] | None, *, user_id: int | None) -> int:
+    channel = channels.open_channel(address, target_id)
+    queued = channels.ask_for(channel, selection=chosen, one_time=True, user_id=user_id)
+    capture.hint(target_id, {})
+    return queued
+
+
+def _has_data(target_id: int, chosen: Mapping[str, Q] | None) -> bool:
+    conditions = {name: Q() for name in DATUM_MODELS} if chosen is None else chosen
+    return any(
+        DATUM_MODELS[name]._default_manager.filter(condition, target_id=target_id).exists()
+        for name, condition in conditions.items()
+    )

@@ -1,0 +1,79 @@
+"""Every point where this app takes over from tomtoolkit, and nothing else does.
+
+* Functions: the code of each stock function is replaced, not its name, so that a module that imported it
+  before this app was ready, a TOM's own DataProcessor for example, gets ours as well.
+* Signals: the stock handlers that share inside `save()` are disconnected.
+* Routes: ours are resolved before the stock ones of the same URL; their names still reverse to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any
+
+import tom_dataproducts.sharing
+import tom_targets.sharing
+from django.db.models.signals import post_save
+from tom_dataproducts.models import REDUCED_DATUM_MODELS
+
+
+# The code of these stands in for the stock function of the same name: no closures, same arguments.
+def _continuous_share_data(target, reduced_datums):  # type: ignore[no-untyped-def]
+    from tom_integration import stock
+
+    return stock.continuous_share_data(target, reduced_datums)
+
+
+def _share_target_with_tom(share_destination, form_data, target_lists=(), user=None):  # type: ignore[no-untyped-def]
+    from tom_integration import stock
+
+    return stock.share_target_with_tom(share_destination, form_data, target_lists, user)
+
+
+def _share_target_and_all_data(share_destination, target, user):  # type: ignore[no-untyped-def]
+    from tom_integration import stock
+
+    return stock.share_target_and_all_data(share_destination, target, user)
+
+
+def _share_data_with_tom(  # type: ignore[no-untyped-def]
+    share_destination, form_data, product_id=None, target_id=None, selected_data=None
+):
+    from tom_integration import stock
+
+    return stock.share_data_with_tom(share_destination, form_data, product_id, target_id, selected_data)
+
+
+def _get_sharing_destination_options(include_download=True):  # type: ignore[no-untyped-def]
+    from tom_integration import stock
+
+    return stock.get_sharing_destination_options(include_download)
+
+
+FUNCTIONS: Mapping[FunctionType, Callable[..., Any]] = {
+    tom_targets.sharing.continuous_share_data: _continuous_share_data,
+    tom_targets.sharing.share_target_with_tom: _share_target_with_tom,
+    tom_targets.sharing.share_target_and_all_data: _share_target_and_all_data,
+    tom_dataproducts.sharing.share_data_with_tom: _share_data_with_tom,
+    tom_dataproducts.sharing.get_sharing_destination_options: _get_sharing_destination_options,
+}
+"""Stock functions, and what their code becomes."""
+
+ROUTES: Mapping[str, str] = {
+    "/targets/persistentshare/": "tom_integration.api",
+    "/targets/persistentshare/1/": "tom_integration.api",
+    "/targets/1/persistentshare/": "tom_integration.api",
+}
+"""Paths that we answer in place of tomtoolkit, and the module of the view that answers."""
+
+
+def take_over() -> None:
+    """Replace the stock functions and disconnect the stock handlers. Wherever this app stands in the list."""
+    # Importing this connects its handlers, which tomtoolkit leaves to the moment when its own app is ready.
+    from tom_targets.signals import handlers
+
+    for stock, ours in FUNCTIONS.items():
+        stock.__code__ = ours.__code__
+    for model in REDUCED_DATUM_MODELS:
+        post_save.disconnect(handlers.cb_reduceddatum_post_save, sender=model)

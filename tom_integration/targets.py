@@ -1,0 +1,38 @@
+"""From a target of the TOM to the target of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any
+
+from tom_targets.models import BaseTarget, get_target_model_class
+
+from sharecore.targets import Orbit, Position, Target
+
+
+def find_target(target_id: int) -> Any | None:
+    """The row of the TOM's own target model, custom fields included; None when it is gone."""
+    return get_target_model_class().objects.filter(pk=target_id).first()
+
+
+def target_of(row: Any, *, lists: Iterable[str] = ()) -> Target:
+    """What the site says of the target. lists: target lists that it is to join at the destination."""
+    extras = {extra.key: str(extra.value) for extra in row.targetextra_set.all()}
+    return Target(
+        name=row.name,
+        aliases=tuple(alias.name for alias in row.aliases.all()),
+        sidereal=row.type != BaseTarget.NON_SIDEREAL,
+        position=Position(**{each.name: getattr(row, each.name) for each in fields(Position)}),
+        orbit=Orbit(**{each.name: getattr(row, each.name) for each in fields(Orbit)}),
+        extras=extras | _custom_fields(row),
+        lists=tuple(lists),
+    )
+
+
+def _custom_fields(row: Any) -> dict[str, str]:
+    """The receiver may not have the fields of a custom target model, so they travel as extras."""
+    base = {field.name for field in BaseTarget._meta.get_fields()}
+    own = [field for field in row._meta.concrete_fields if field.name not in base and not field.primary_key]
+    values = {field.name: field.value_from_object(row) for field in own}
+    return {name: str(value) for name, value in values.items() if value is not None}
