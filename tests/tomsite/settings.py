@@ -40,17 +40,17 @@ def _settings_of_a_new_tom() -> dict[str, Any]:
 
 globals().update(_settings_of_a_new_tom())
 
-_SCRATCH = Path(tempfile.mkdtemp(prefix="sharecore-tests-"))
-atexit.register(shutil.rmtree, _SCRATCH, ignore_errors=True)
+# Nothing is made here: mypy reads these settings too, and ends without cleaning up.
+_SCRATCH = Path(tempfile.gettempdir()) / f"sharecore-tests-{os.getpid()}"
 _SERVER = os.environ.get("SHARECORE_TEST_DB", "sqlite")
 
 if _SERVER == "sqlite":
     DATABASES: dict[str, Any] = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": str(_SCRATCH / "db.sqlite3"),
+            "NAME": f"{_SCRATCH}.sqlite3",
             "OPTIONS": {"init_command": "PRAGMA synchronous=OFF"},
-            "TEST": {"NAME": str(_SCRATCH / "test.sqlite3")},
+            "TEST": {"NAME": f"{_SCRATCH}-test.sqlite3"},
         }
     }
 elif _SERVER.startswith("postgres"):
@@ -64,7 +64,8 @@ ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 STATICFILES_DIRS: list[str] = []
-MEDIA_ROOT = str(_SCRATCH / "media")
+MEDIA_ROOT = f"{_SCRATCH}-media"
+atexit.register(shutil.rmtree, MEDIA_ROOT, ignore_errors=True)
 
 # As README and the users' documentation show them; nothing listens at either address.
 DATA_SHARING = {
