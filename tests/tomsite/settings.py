@@ -48,7 +48,7 @@ if _SERVER == "sqlite":
     DATABASES: dict[str, Any] = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": f"{_SCRATCH}.sqlite3",
+            "NAME": ":memory:",  # what is meant is TEST
             "OPTIONS": {"init_command": "PRAGMA synchronous=OFF"},
             "TEST": {"NAME": f"{_SCRATCH}-test.sqlite3"},
         }
