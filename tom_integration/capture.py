@@ -24,7 +24,7 @@ Named = dict[str, list[int]]
 
 
 def hint(target_id: int, named: Named) -> None:
-    """Look at this target now. named: by model, the data whose content is to be compared with what was sent."""
+    """Look at this target now. named: by model, data whose content is to be compared with what was sent."""
     try:
         transaction.on_commit(lambda: _leave(target_id, named), robust=True)
     except Exception:

@@ -102,7 +102,7 @@ def next_look(channel: Channel) -> datetime | None:
 
 
 def match_shares() -> None:
-    """Attach shares that were made without a signal (loaded in bulk) and detach those that went without one."""
+    """Attach shares that were made without a signal (in bulk), detach those that went without one."""
     known = Channel.objects.filter(share_id=OuterRef("pk"))
     strays = PersistentShare.objects.annotate(
         channel_destination=Subquery(known.values("destination")[:1]),

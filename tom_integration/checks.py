@@ -69,7 +69,7 @@ def check_takeover(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> 
             found.append(
                 checks.Error(
                     f"{path} is answered by {answers}, not by {module}.",
-                    hint="Include tom_common.urls in the URLs of the TOM, and no other app's routes for this path.",
+                    hint="Include tom_common.urls in the URLs of the TOM, and no other routes for this path.",
                     id="sharecore.E004",
                 )
             )

@@ -32,7 +32,10 @@ def worker_name() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A channel in hand. previous_until: until when another sender, now gone, may have been at work; or None."""
+    """A channel in hand.
+
+    previous_until: until when another sender, now gone, may have been at work; None when there was none.
+    """
 
     channel: Channel
     token: str

@@ -51,8 +51,9 @@ def unconfirmed(channel: Channel, *, now: datetime, limit: int) -> list[Delivery
 
 
 def write_intents(rows: Iterable[Delivery], token: str) -> list[Delivery]:
-    """Note, before anything leaves, that these are in hand. Rows hold identity and content; those that another
-    hand changed meanwhile are left out.
+    """Note, before anything leaves, that these are in hand.
+
+    Rows hold identity and content; those that another hand changed meanwhile are left out.
     """
     rows = list(rows)
     now = timezone.now()
@@ -131,7 +132,7 @@ def write_attempts(
 
 
 def name(target_id: int, model: str, pks: Iterable[int]) -> int:
-    """Somebody saved, or named, these data: their content is to be compared with what was sent; how many rows.
+    """Somebody saved, or named, these data: compare their content with what was sent; how many rows.
 
     The target is that of the datum now: a merge of targets moves data.
     """

@@ -43,7 +43,7 @@ class Channel(models.Model):
     memory = models.JSONField(default=dict, blank=True, help_text="What the adapter noted about the target.")
 
     introduce = models.JSONField(
-        null=True, help_text="Make the target known even without data; names of target lists that it joins."
+        null=True, help_text="Make the target known; names of target lists that it joins."
     )
     rules = models.CharField(max_length=64, blank=True, help_text="Digest of settings and plugins last time.")
 

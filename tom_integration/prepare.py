@@ -37,7 +37,7 @@ class Prepared:
 
 
 def load(rows: Iterable[Delivery]) -> dict[int, Any]:
-    """The data that ledger rows point at, by the primary key of the ledger row; those that are gone are left out."""
+    """The data that ledger rows point at, by primary key of the ledger row; without those that are gone."""
     wanted: dict[str, dict[int, int]] = defaultdict(dict)
     for row in rows:
         wanted[row.model][row.datum_pk] = row.pk

@@ -51,7 +51,10 @@ class _Stopped(Exception):
 
 
 def reconcile(channel_id: int) -> int:
-    """Bring the address of a channel up to date; how many records arrived. Never raises because of a destination."""
+    """Bring the address of a channel up to date; how many records arrived.
+
+    Never raises because of a destination.
+    """
     claim = claims.claim(channel_id)
     if claim is None:
         return 0

@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
                 (
                     "introduce",
                     models.JSONField(
-                        help_text="Make the target known even without data; names of target lists that it joins.",
+                        help_text="Make the target known; names of target lists that it joins.",
                         null=True,
                     ),
                 ),
