@@ -1,0 +1,238 @@
+"""A stand-in for HERMES: the part of it that sharing meets, as measured on its server of August 2026.
+
+    python hermes_server.py --port 0 --log published.jsonl --writable-topics hermes.test,hermes.demo
+
+It prints its port, serves on loopback until it is ended, and writes each message that it published as one
+line of JSON. Three tokens work: `TOKEN`, `NO_CREDENTIAL` (a user without SCiMMA credential) and `READ_ONLY`
+(whose credential may write nowhere).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from hermes_message import normalised
+from hermes_rules import Crash, Wrong
+
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+NO_CREDENTIAL = "1123456789abcdef0123456789abcdef01234567"
+READ_ONLY = "2123456789abcdef0123456789abcdef01234567"
+TOKENS = {TOKEN: "credential-1", NO_CREDENTIAL: "", READ_ONLY: "credential-2"}
+
+MAX_BODY = 2_621_440
+MAX_MESSAGE = 1_000_000
+PUBLIC_TOPICS = ("gcn.circulars", "hermes.test")
+SUBMIT, VALIDATE = "/api/v0/submit_message/", "/api/v0/submit_message/validate/"
+HELP = "This endpoint is used to send a generic hermes message"
+NO_CREDENTIAL_TEXT = (
+    "User account does not have an associated SCIMMA auth credential. Please logout and log back in."
+)
+
+
+class Refused(Exception):
+    """An answer that ends the request early."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        self.status = status
+        self.body = body
+        super().__init__(status)
+
+
+class Hermes:
+    """The state: who may write where, and what was published."""
+
+    def __init__(self, log: Path, writable: tuple[str, ...]) -> None:
+        self.log = log
+        self.writable = writable
+        self.published: dict[str, dict[str, Any]] = {}
+        self.lock = threading.Lock()
+
+    def publish(self, message: dict[str, Any], token: str | None) -> dict[str, Any]:
+        """As the broker does; the answer is the message and its id."""
+        if not token or not TOKENS[token]:
+            raise Refused(200, {"error": NO_CREDENTIAL_TEXT})
+        topic = message["topic"]
+        if topic not in (*self.writable, *PUBLIC_TOPICS):
+            raise _broker(f"code=UNKNOWN_TOPIC_OR_PART Broker: Unknown topic or partition on topic {topic}")
+        if token == READ_ONLY or topic not in self.writable:
+            raise _broker(
+                f"code=TOPIC_AUTHORIZATION_FAILED Broker: Topic authorization failed on topic {topic}"
+            )
+        if len(json.dumps(message)) > MAX_MESSAGE:
+            raise _broker("code=MSG_SIZE_TOO_LARGE Broker: Message size too large")
+        uuid = str(uuid4())
+        line = {"uuid": uuid, "topic": topic, "time": datetime.now(UTC).isoformat(), "message": message}
+        with self.lock:
+            self.published[uuid] = line
+            with self.log.open("a", encoding="utf-8") as out:
+                out.write(json.dumps(line) + "\n")
+        try:
+            json.dumps(message, allow_nan=False)
+        except ValueError:
+            raise Crash from None  # published, then the answer fails
+        return {**message, "uuid": uuid}
+
+
+def _broker(text: str) -> Refused:
+    return Refused(400, {"error": f"Error posting message to kafka: Error communicating with Kafka: {text}"})
+
+
+def _page(title: str) -> str:
+    head = f'<!doctype html> <html lang="en"> <head> <title>{title}</title> </head>'
+    return f"{head} <body> <h1>{title}</h1></body></html>"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    protocol_version = "HTTP/1.1"
+    hermes: Hermes
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: requests hold tokens."""
+
+    def do_GET(self) -> None:
+        self._serve({
+            "/api/v0/profile/": self._profile,
+            "/api/v0/topics/": self._topics,
+            "/api/v0/heartbeat/": self._heartbeat,
+            SUBMIT: lambda token: {"message": HELP},
+            VALIDATE: lambda token: {"message": HELP},
+        })  # fmt: skip
+
+    def do_POST(self) -> None:
+        self._serve({SUBMIT: self._submit, VALIDATE: self._validate})
+
+    def do_PUT(self) -> None:
+        self._serve({})
+
+    do_PATCH = do_DELETE = do_PUT
+
+    def _serve(self, routes: dict[str, Any]) -> None:
+        path = self.path.partition("?")[0]
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        known = {"/api/v0/profile/", "/api/v0/topics/", "/api/v0/heartbeat/", SUBMIT, VALIDATE}
+        try:
+            if f"{path}/" in known:
+                return self._answer(301, "", location=f"{path}/")
+            if path.startswith("/api/v0/query/message/") and self.command == "GET":
+                return self._answer(*self._query(path.rstrip("/").rpartition("/")[2]))
+            if path not in known:
+                return self._answer(404, _page("Not Found"))
+            token = self._token()
+            if path not in routes:
+                raise Refused(405, {"detail": f'Method "{self.command}" not allowed.'})
+            status, body = 200, routes[path](token)
+        except Refused as refused:
+            status, body = refused.status, refused.body
+        except Crash:
+            status, body = 500, _page("Server Error (500)")
+        if "text/html" in self.headers.get("Accept", "") and isinstance(body, dict):
+            body = _page("Hermes")
+        self._answer(status, body)
+
+    def _answer(self, status: int, body: Any, location: str = "") -> None:
+        data = (body if isinstance(body, str) else json.dumps(body)).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html" if isinstance(body, str) else "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        if location:
+            self.send_header("Location", location)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _token(self) -> str | None:
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "token":
+            return None
+        if not token:
+            raise Refused(403, {"detail": "Invalid token header. No credentials provided."})
+        if " " in token:
+            text = "Invalid token header. Token string should not contain spaces."
+            raise Refused(403, {"detail": text})
+        if token not in TOKENS:
+            raise Refused(403, {"detail": "Invalid token."})
+        return token
+
+    def _message(self) -> Any:
+        accept = self.headers.get("Accept", "*/*")
+        if "json" not in accept and "html" not in accept and "*" not in accept:
+            raise Refused(406, {"detail": "Could not satisfy the request Accept header."})
+        media = self.headers.get("Content-Type", "").partition(";")[0].strip()
+        if media != "application/json":
+            raise Refused(415, {"detail": f'Unsupported media type "{media}" in request.'})
+        if len(self.body) > MAX_BODY:
+            raise Refused(400, _page("Bad Request (400)"))
+        try:
+            return json.loads(self.body, parse_constant=_no_constant)
+        except ValueError as error:
+            raise Refused(400, {"detail": f"JSON parse error - {error}"}) from None
+
+    def _submit(self, token: str | None) -> dict[str, Any]:
+        message = self._message()
+        if not isinstance(message, dict) or not isinstance(message.get("data", {}), dict):
+            raise Crash
+        try:
+            return self.hermes.publish(normalised(message), token)
+        except Wrong as wrong:
+            raise Refused(400, wrong.errors) from None
+
+    def _validate(self, token: str | None) -> Any:
+        try:
+            normalised(self._message())
+        except Wrong as wrong:
+            return wrong.errors
+        return {}
+
+    def _profile(self, token: str | None) -> dict[str, Any]:
+        if token is None:
+            raise Refused(403, {"detail": "Authentication credentials were not provided."})
+        topics = list(self.hermes.writable) if token == TOKEN else []
+        return {
+            "api_token": token, "email": "", "credential_name": TOKENS[token], "writable_topics": topics,
+            "integrated_apps": [], "can_submit_to_gcn": False, "tns_bot_id": None, "tns_bot_name": None,
+            "group_memberships": {}, "default_topics_list": [],
+        }  # fmt: skip
+
+    def _topics(self, token: str | None) -> dict[str, Any]:
+        return {"topics": sorted({*PUBLIC_TOPICS, *(self.hermes.writable if token else ())})}
+
+    def _heartbeat(self, token: str | None) -> dict[str, Any]:
+        return {
+            "last_timestamps": {"hop": datetime.now(UTC).isoformat()},
+            "is_authenticated": token is not None,
+        }
+
+    def _query(self, uuid: str) -> tuple[int, dict[str, Any]]:
+        line = self.hermes.published.get(uuid)
+        if line is None:
+            return 404, {"error": f"404 Client Error: Not Found for url: /message/{uuid}"}
+        metadata = {"topic": line["topic"], "timestamp": line["time"], "headers": {"_id": uuid}}
+        return 200, {"metadata": metadata, "annotations": {"con_text_uuid": uuid}, "message": line["message"]}
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"Out of range float values are not JSON compliant: '{name}'")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A stand-in for HERMES.")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--writable-topics", default="hermes.test")
+    options = parser.parse_args()
+    Handler.hermes = Hermes(options.log, tuple(options.writable_topics.split(",")))
+    server = ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
+    print(server.server_address[1], flush=True)  # noqa: T201 - how the caller learns the port
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
