@@ -49,11 +49,9 @@ class Targets:
                 "Merge them there, or remove the alias that does not belong to it here",
                 field="target",
             )
-        for pk, name in found.items():
-            self._note(batch, pk, name)
-            return pk
-        self._note(batch, None, "")
-        return None
+        pk, name = next(iter(found.items()), (None, ""))
+        self._note(batch, pk, name)
+        return pk
 
     def find_or_create(self, batch: Batch, at: Generation) -> int | Rejected:
         """The receiver's id of the target, which is made if needed and allowed; else why there is none."""

@@ -1,0 +1,286 @@
+"""What the HTTP client promises its callers, against `responses` where no socket matters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+import responses
+from requests import exceptions as rq
+from urllib3 import exceptions as u3
+
+from sharecore.settings import Secret
+from sharecore_http import (
+    Cause,
+    Client,
+    HttpFailure,
+    HttpSettings,
+    NoAnswer,
+    NotSent,
+    Verdict,
+    basic,
+    parse_retry_after,
+    token,
+)
+from sharecore_http.client import MAX_ANSWER
+
+BASE = "https://tom.example.org/"
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def client(clock: Clock) -> Iterator[Client]:
+    client = Client(BASE, sleep=clock.sleep, clock=clock)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def web() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as web:
+        yield web
+
+
+def refused() -> rq.ConnectionError:
+    return rq.ConnectionError(u3.MaxRetryError(None, "/", u3.NewConnectionError(None, "refused")))  # type: ignore[arg-type]
+
+
+def reset() -> rq.ConnectionError:
+    return rq.ConnectionError(u3.ProtocolError("Connection aborted.", ConnectionResetError(104, "reset")))
+
+
+def test_a_query_is_encoded_so_that_names_arrive_whole(client: Client, web: responses.RequestsMock) -> None:
+    web.get(BASE + "api/targets/", json={})
+    client.get("api/targets/", params={"name": "a&b+c#d é"})
+    assert web.calls[0].request.url == BASE + "api/targets/?name=a%26b%2Bc%23d+%C3%A9"
+
+
+def test_credentials_and_headers_go_with_the_request_and_into_no_repr(
+    web: responses.RequestsMock,
+) -> None:
+    settings = HttpSettings(
+        headers={"X-Gate": Secret("gate-secret")}, proxies={"http": Secret("http://u:pw@p")}
+    )
+    client = Client(BASE, settings)
+    web.get(BASE, json={})
+    client.get("", auth=token(Secret("tok-secret")))
+    client.get("", auth=basic("ü", Secret("p:w")))
+    sent = [call.request.headers for call in web.calls]
+    assert sent[0]["Authorization"] == "Token tok-secret"
+    assert sent[1]["Authorization"] == "Basic w7w6cDp3"
+    assert sent[0]["X-Gate"] == "gate-secret"
+    assert sent[0]["User-Agent"].startswith("sharecore")
+    shown = repr(client) + repr(settings) + repr(token(Secret("tok-secret")))
+    assert "secret" not in shown.replace("Secret(…)", "")
+    assert "pw" not in shown
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_redirects_are_answers(client: Client, web: responses.RequestsMock, method: str) -> None:
+    web.add(method, BASE, status=302, headers={"Location": "/accounts/login/"})
+    reply = client.request(method, "", json={} if method == "POST" else None)
+    assert reply.verdict is Verdict.REDIRECT
+    assert len(web.calls) == 1
+
+
+def test_no_cookie_comes_back(client: Client, web: responses.RequestsMock) -> None:
+    web.get(BASE, json={}, headers={"Set-Cookie": "sessionid=1; Path=/"})
+    client.get("")
+    client.get("")
+    assert "Cookie" not in web.calls[1].request.headers
+
+
+def test_what_was_not_sent_is_tried_three_times(
+    client: Client, web: responses.RequestsMock, clock: Clock
+) -> None:
+    web.post(BASE, body=refused())
+    with pytest.raises(NotSent) as caught:
+        client.post("", json={})
+    assert caught.value.cause is Cause.REFUSED
+    assert len(web.calls) == 3
+    assert clock.slept == [0.5, 1.0]
+
+
+def test_a_post_that_may_have_arrived_is_never_repeated(client: Client, web: responses.RequestsMock) -> None:
+    web.post(BASE, body=reset())
+    with pytest.raises(NoAnswer):
+        client.post("", json={})
+    assert len(web.calls) == 1
+
+
+def test_a_get_is_repeated_after_a_lost_answer(client: Client, web: responses.RequestsMock) -> None:
+    web.get(BASE, body=reset())
+    web.get(BASE, json={"ok": True})
+    assert client.get("").json == {"ok": True}
+
+
+def test_a_short_retry_after_is_waited_for_once_and_a_long_one_is_the_callers(
+    client: Client, web: responses.RequestsMock, clock: Clock
+) -> None:
+    web.post(BASE, status=429, headers={"Retry-After": "2"})
+    web.post(BASE, status=201, json={})
+    assert client.post("", json={}).status == 201
+    assert clock.slept == [2.0]
+    web.post(BASE + "busy", status=503, headers={"Retry-After": "60"})
+    reply = client.post("busy", json={})
+    assert (reply.status, reply.retry_after) == (503, 60.0)
+    assert clock.slept == [2.0]
+
+
+def test_trying_again_ends_after_ten_seconds(clock: Clock, web: responses.RequestsMock) -> None:
+    client = Client(BASE, sleep=clock.sleep, clock=clock)
+
+    def slow(_: object) -> tuple[int, dict[str, str], str]:
+        clock.now += 9.8
+        raise rq.ConnectTimeout(u3.MaxRetryError(None, "/", u3.ConnectTimeoutError("slow")))  # type: ignore[arg-type]
+
+    web.add_callback("POST", BASE, slow)
+    with pytest.raises(NotSent) as caught:
+        client.post("", json={})
+    assert caught.value.cause is Cause.CONNECT_TIMEOUT
+    assert len(web.calls) == 1
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(client: Client, web: responses.RequestsMock) -> None:
+    web.get(BASE, body=b" " * (MAX_ANSWER + 1))
+    with pytest.raises(NoAnswer) as caught:
+        client.get("")
+    assert caught.value.cause is Cause.TOO_LARGE
+    assert len(web.calls) == 1
+    assert client.get("", max_answer=MAX_ANSWER + 1).status == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "cause"),
+    [
+        (refused(), NotSent, Cause.REFUSED),
+        (rq.ConnectionError(u3.NameResolutionError("h", None, OSError())), NotSent, Cause.NAME),  # type: ignore[arg-type]
+        (rq.ProxyError("http://user:secret@proxy"), NotSent, Cause.PROXY),
+        (rq.ReadTimeout(), NoAnswer, Cause.READ_TIMEOUT),
+        (rq.ChunkedEncodingError(), NoAnswer, Cause.TRUNCATED),
+        (reset(), NoAnswer, Cause.RESET),
+        (rq.SSLError("bad record after the handshake"), NoAnswer, Cause.RESET),
+        (rq.InvalidHeader("secret"), NotSent, Cause.INVALID),
+    ],
+)
+def test_each_failure_says_whether_it_can_have_had_an_effect_and_nothing_secret(
+    client: Client, web: responses.RequestsMock, error: Exception, expected: type[HttpFailure], cause: Cause
+) -> None:
+    web.post(BASE, body=error)
+    with pytest.raises(expected) as caught:
+        client.post("", json={})
+    assert caught.value.cause is cause
+    assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None, "a traceback would show the text of the library"
+
+
+def test_a_failure_does_not_inherit_the_cause_of_the_one_being_handled(
+    client: Client, web: responses.RequestsMock
+) -> None:
+    web.post(BASE, body=refused())
+    web.post(BASE + "2", body=reset())
+    try:
+        client.post("", json={})
+    except NotSent:
+        with pytest.raises(NoAnswer):
+            client.post("2", json={})
+
+
+def test_numbers_that_json_does_not_have_are_refused_here(client: Client) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        client.post("", json={"x": float("nan")})
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "expected"),
+    [
+        (200, {}, "{}", Verdict.OK),
+        (204, {}, "", Verdict.OK),
+        (200, {}, "<html></html>", Verdict.NOT_JSON),
+        (301, {"Location": "/x/"}, "", Verdict.REDIRECT),
+        (401, {}, "{}", Verdict.UNAUTHORIZED),
+        (403, {}, "{}", Verdict.FORBIDDEN),
+        (404, {}, "", Verdict.NOT_FOUND),
+        (410, {}, "", Verdict.NOT_FOUND),
+        (429, {}, "", Verdict.THROTTLED),
+        (400, {}, "{}", Verdict.REFUSED),
+        (500, {}, "", Verdict.SERVER_ERROR),
+        (503, {}, "", Verdict.SERVER_ERROR),
+        (503, {"Retry-After": "3000"}, "", Verdict.THROTTLED),
+    ],
+)
+def test_verdicts(
+    client: Client,
+    web: responses.RequestsMock,
+    status: int,
+    headers: dict[str, str],
+    body: str,
+    expected: Verdict,
+) -> None:
+    web.get(BASE, status=status, headers=headers, body=body)
+    assert client.get("").verdict is expected
+
+
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("17", 17.0),
+        (" 0 ", 0.0),
+        ("99999999999999999999", 86400.0),
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90.0),
+        (format_datetime(NOW - timedelta(seconds=90), usegmt=True), 0.0),
+        (format_datetime(NOW + timedelta(days=90), usegmt=True), 86400.0),
+        ("-5", None),
+        ("soon", None),
+        ("1.5", None),
+        (None, None),
+    ],
+)
+def test_retry_after(value: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(value, now=NOW) == seconds
+
+
+def test_an_excerpt_is_short_plain_and_never_html(client: Client, web: responses.RequestsMock) -> None:
+    web.get(BASE + "page", body="<!doctype html><html><script>evil()</script>", content_type="text/html")
+    web.get(BASE + "text", body="a\r\n\x1b[31mred" + "x" * 5000)
+    assert client.get("page").excerpt == "an HTML page"
+    text = client.get("text").excerpt
+    assert text.startswith("a [31mred")
+    assert len(text) <= 200
+
+
+def test_deep_json_is_no_crash(client: Client, web: responses.RequestsMock) -> None:
+    web.get(BASE, body="[" * 100_000)
+    assert client.get("").verdict is Verdict.NOT_JSON
+
+
+def test_a_body_is_compact_json(client: Client, web: responses.RequestsMock) -> None:
+    web.post(BASE, json={})
+    client.post("", json={"a": [1, 0.1]})
+    assert json.loads(web.calls[0].request.body or "") == {"a": [1, 0.1]}
+    assert web.calls[0].request.headers["Content-Type"] == "application/json"

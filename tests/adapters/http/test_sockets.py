@@ -1,0 +1,121 @@
+"""The same promises where only a real socket can break them."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from sharecore.settings import Secret
+from sharecore_http import Cause, Client, HttpSettings, NoAnswer, NotSent
+
+Script = Callable[[socket.socket], None]
+
+
+@contextmanager
+def server(script: Script) -> Iterator[str]:
+    """Runs `script` on the first connection, after the head of a request has come in; gives the address."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def run() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                script(connection)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        thread.join()
+
+
+def dripping(head: bytes) -> Script:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(head)
+        while True:
+            connection.sendall(b"1")
+            time.sleep(0.05)
+
+    return drip
+
+
+def impatient(url: str) -> Client:
+    return Client(url, HttpSettings(connect_timeout=0.1, read_timeout=0.2))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", id="body"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n", id="chunk"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX-Long: ", id="headers"),
+    ],
+)
+def test_a_server_that_drips_bytes_holds_nobody(head: bytes) -> None:
+    with server(dripping(head)) as url:
+        client = impatient(url)
+        started = time.monotonic()
+        with pytest.raises(NoAnswer) as caught:
+            client.post("", json={})
+        client.close()
+    assert caught.value.cause is Cause.READ_TIMEOUT
+    assert time.monotonic() - started < 2
+
+
+def test_a_server_that_hangs_is_no_answer() -> None:
+    done = threading.Event()
+
+    def hang(_: socket.socket) -> None:
+        done.wait(5)
+
+    with server(hang) as url:
+        with pytest.raises(NoAnswer) as caught:
+            impatient(url).post("", json={})
+        done.set()
+    assert caught.value.cause is Cause.READ_TIMEOUT
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{}"], ids=["nothing", "half"]
+)
+def test_a_connection_that_breaks_off_is_no_answer(answer: bytes) -> None:
+    with server(lambda connection: connection.sendall(answer)) as url, pytest.raises(NoAnswer) as caught:
+        impatient(url).post("", json={})
+    assert caught.value.cause in (Cause.RESET, Cause.TRUNCATED)
+
+
+def test_nobody_listening_is_not_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    with pytest.raises(NotSent) as caught:
+        Client(f"http://127.0.0.1:{port}/", sleep=lambda _: None).post("", json={})
+    assert caught.value.cause is Cause.REFUSED
+
+
+def test_no_tls_where_it_is_expected_is_not_sent() -> None:
+    plain = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+    with server(lambda connection: connection.sendall(plain)) as url, pytest.raises(NotSent) as caught:
+        impatient(url.replace("http:", "https:")).post("", json={})
+    assert caught.value.cause is Cause.TLS
+
+
+def test_an_answer_within_the_deadline_is_read_whole() -> None:
+    body = b"[" + b"1," * 50_000 + b"1]"
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with server(lambda connection: connection.sendall(head + body)) as url:
+        client = impatient(url)
+        reply = client.get("")
+        client.close()
+    assert reply.body == body
+
+
+def test_a_proxy_that_is_not_there_is_named_without_its_password() -> None:
+    settings = HttpSettings(proxies={"http": Secret("http://user:pw-secret@127.0.0.1:1")})
+    with pytest.raises(NotSent) as caught:
+        Client("http://tom.invalid/", settings).post("", json={})
+    assert caught.value.cause is Cause.PROXY
+    assert "secret" not in str(caught.value)
