@@ -1,0 +1,96 @@
+"""Logging in: the cheapest way that the receiver really looks at, and clear words when there is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from sharecore.exceptions import AuthenticationFailed, DestinationError
+
+
+def authorizations(web, path="/api/reduceddatums/"):
+    return [call.request.headers.get("Authorization") for call in web.calls if path in call.request.url]
+
+
+def test_a_password_is_exchanged_once_for_a_token(tom_31, web, adapter, batch, detections):
+    opened = adapter()
+    opened.deliver(batch(*detections(3)))
+    opened.deliver(batch(*detections(3)))
+    assert len(tom_31.made("POST", "api/token-auth/")) == 1
+    assert set(authorizations(web)) == {"Token tok-1"}
+
+
+def test_a_token_of_the_settings_is_used_as_it_is(tom_31, web, adapter, batch, detections):
+    adapter(API_KEY="tok-1").deliver(batch(*detections(1)))
+    assert tom_31.made("POST", "api/token-auth/") == []
+    assert set(authorizations(web)) == {"Token tok-1"}
+
+
+def test_an_expired_token_is_exchanged_again(tom_31, adapter, batch, detections):
+    opened = adapter()
+    opened.deliver(batch(*detections(1)))
+    tom_31.token = "tok-2"
+    outcomes = opened.deliver(batch(*detections(2)))
+    assert len(outcomes) == 2
+    assert len(tom_31.made("POST", "api/token-auth/")) == 2
+
+
+def test_where_tokens_are_ignored_the_password_goes_with_each_request(
+    tom_232, web, adapter, batch, detections
+):
+    adapter(API_KEY="tok-1").deliver(batch(*detections(1)))
+    adapter().deliver(batch(*detections(1)))
+    assert set(authorizations(web)) == {"Basic c2VuZGVyOnB3LXNlY3JldA=="}
+
+
+def test_an_ignored_token_without_a_password_is_refused_not_used_as_nobody(
+    tom_232, adapter, batch, detections
+):
+    opened = adapter(API_KEY="tok-1", USERNAME="", PASSWORD="")
+    with pytest.raises(AuthenticationFailed, match="ignores API tokens"):
+        opened.deliver(batch(*detections(1)))
+    assert tom_232.rows == []
+    assert tom_232.made("POST", "api/targets/") == []
+
+
+@pytest.mark.parametrize("settings", [{"PASSWORD": "bad-secret"}, {"API_KEY": "bad-secret"}])
+def test_wrong_credentials_stop_everything_and_are_not_repeated_aloud(
+    tom, adapter, batch, detections, settings
+):
+    if not tom.typed and "API_KEY" in settings:
+        settings = {**settings, "PASSWORD": "bad-secret"}
+    with pytest.raises(AuthenticationFailed) as caught:
+        adapter(**settings).deliver(batch(*detections(1)))
+    assert "secret" not in str(caught.value)
+    assert caught.value.decided == {}
+    assert tom.rows == []
+
+
+def test_two_factors_are_named_with_the_mend(tom_31, adapter, batch, detections):
+    tom_31.mfa = True
+    with pytest.raises(AuthenticationFailed, match=r"two factors.*'API_KEY'"):
+        adapter().deliver(batch(*detections(1)))
+
+
+def test_a_refusal_in_the_middle_keeps_what_was_decided(tom_31, adapter, batch, detections):
+    records = detections(3)
+    refusal = (403, {"Content-Type": "application/json"}, '{"detail": "Account disabled."}')
+    tom_31.script("POST", "api/reduceddatums/", None, refusal, refusal)
+    with pytest.raises(AuthenticationFailed, match="Account disabled") as caught:
+        adapter().deliver(batch(*records))
+    assert set(caught.value.decided) == {records[0].key}
+
+
+def test_a_locked_site_is_a_refusal_whatever_its_status(tom_31, adapter, batch, detections):
+    opened = adapter()
+    opened.deliver(batch(*detections(1)))
+    login = (302, {"Location": "/accounts/login/?next=/api/"}, "")
+    tom_31.script("POST", "api/reduceddatums/", login, login)
+    with pytest.raises(AuthenticationFailed):
+        opened.deliver(batch(*detections(1)))
+
+
+def test_a_receiver_that_is_down_at_login_is_not_a_refusal(tom, adapter, batch, detections):
+    tom.script("POST", "api/token-auth/", (502, {}, ""))
+    tom.script("GET", "api/targets/", (502, {}, ""))
+    with pytest.raises(DestinationError, match="502"):
+        adapter().deliver(batch(*detections(1)))

@@ -1,0 +1,243 @@
+"""The target at the receiver: found by its names alone, made once, never mistaken for another."""
+
+from __future__ import annotations
+
+import pytest
+from requests import exceptions as rq
+
+from sharecore.exceptions import DestinationError
+from sharecore.outcomes import Accepted, Duplicate, Rejected
+from sharecore.targets import Orbit, OrbitScheme, Position, Target
+
+
+def only(outcomes):
+    (outcome,) = set(outcomes.values())
+    return outcome
+
+
+@pytest.mark.parametrize("there", [("SN 2026abc",), ("ZTF26&x+#", "SN 2026abc"), ("ATLAS26x", "ZTF26&x+#")])
+def test_it_is_found_by_its_name_and_by_each_alias(tom, adapter, batch, detections, there):
+    tom.add_target("SN 2026abcd", "not SN 2026abc")
+    pk = tom.add_target(*there)
+    outcomes = adapter().deliver(batch(*detections(2), aliases=("ZTF26&x+#",)))
+    assert only(outcomes) == Accepted()
+    assert {row["target"] for row in tom.rows} == {pk}
+    assert tom.made("POST", "api/targets/") == []
+
+
+def test_it_is_found_on_a_later_page(tom, adapter, batch, detections):
+    for number in range(250):
+        tom.add_target(f"SN 2026abc-{number}")
+    pk = tom.add_target("SN 2026abc")
+    adapter().deliver(batch(*detections(1)))
+    assert tom.rows[0]["target"] == pk
+
+
+def test_a_name_with_other_case_is_another_target(tom, adapter, batch, detections):
+    other = tom.add_target("sn 2026ABC")
+    adapter().deliver(batch(*detections(1)))
+    assert tom.rows[0]["target"] != other
+
+
+def test_several_matches_are_listed_and_nothing_is_sent(tom, adapter, batch, detections):
+    tom.add_target("SN 2026abc")
+    tom.add_target("ZTF26x")
+    outcome = only(adapter().deliver(batch(*detections(2), aliases=("ZTF26x",))))
+    assert isinstance(outcome, Rejected)
+    assert "'SN 2026abc' (id 40), 'ZTF26x' (id 41)" in outcome.reason
+    assert tom.rows == []
+
+
+def test_it_is_made_with_all_that_is_known_and_no_key_of_ours(tom, adapter, batch, detections):
+    target = Target(
+        name="SN 2026abc",
+        aliases=("ZTF26x", "SN 2026abc", "ZTF26x"),
+        position=Position(ra=0.5, dec=-5.25, epoch=2000.0, pm_ra=0.0),
+        extras={"redshift": "0.02", "class": "SN Ia"},
+        lists=("Nearby",),
+    )
+    adapter().deliver(batch(*detections(1), target=target, shared_by="pi"))
+    (body,) = tom.made("POST", "api/targets/")
+    provenance = {"shared_by": "pi", "shared_from": "Site A"} if tom.typed else {}
+    assert body == {
+        "name": "SN 2026abc",
+        "type": "SIDEREAL",
+        "ra": 0.5,
+        "dec": -5.25,
+        "epoch": 2000.0,
+        "pm_ra": 0.0,
+        "aliases": [{"name": "ZTF26x"}],
+        "targetextra_set": [{"key": "redshift", "value": "0.02"}, {"key": "class", "value": "SN Ia"}],
+        "target_lists": [{"name": "Imported From Site A"}, {"name": "Nearby"}],
+        "groups": [],
+        **provenance,
+    }
+
+
+def test_a_solar_system_body_has_its_elements(tom, adapter, batch, detections):
+    orbit = Orbit(
+        scheme=OrbitScheme.MPC_COMET,
+        epoch_of_elements=60000.0,
+        inclination=12.5,
+        lng_asc_node=1.0,
+        arg_of_perihelion=2.0,
+        eccentricity=0.9,
+        perihdist=1.1,
+        epoch_of_perihelion=60100.0,
+    )
+    adapter().deliver(batch(*detections(1), target=Target(name="C/2026 A1", sidereal=False, orbit=orbit)))
+    (body,) = tom.made("POST", "api/targets/")
+    assert (body["type"], body["scheme"], body["perihdist"]) == ("NON_SIDEREAL", "MPC_COMET", 1.1)
+    assert not {"ra", "mean_anomaly", "abs_mag"} & body.keys()
+
+
+def test_its_lists_are_a_setting(tom, adapter, batch, detections):
+    adapter(TARGET_LISTS=["From friends"]).deliver(batch(*detections(1)))
+    assert tom.made("POST", "api/targets/")[0]["target_lists"] == [{"name": "From friends"}]
+
+
+def test_create_targets_false_says_what_to_do(tom, adapter, batch, detections):
+    outcome = only(adapter(CREATE_TARGETS=False).deliver(batch(*detections(2))))
+    assert isinstance(outcome, Rejected)
+    assert "CREATE_TARGETS" in outcome.reason
+    assert tom.targets == {}
+
+
+def test_its_id_is_remembered_and_checked_with_one_request(tom, adapter, batch, detections):
+    adapter().deliver(batch(*detections(1)))
+    looked = len([body for body in tom.made("GET", "api/targets/") if "name" in body])
+    adapter().deliver(batch(*detections(2)))
+    assert len([body for body in tom.made("GET", "api/targets/") if "name" in body]) == looked
+    assert len(tom.targets) == 1
+
+
+def test_deleted_there_it_is_made_again(tom, adapter, batch, detections):
+    opened = adapter()
+    opened.deliver(batch(*detections(1)))
+    tom.targets.clear()
+    tom.add_target("other")
+    assert only(opened.deliver(batch(*detections(1)))) in (Accepted(), Duplicate())
+    assert tom.rows[-1]["target"] == 41
+
+
+def test_another_target_under_the_remembered_id_gets_nothing(tom, adapter, batch, detections):
+    """A TOM that was rebuilt from nothing gives the old ids to other targets."""
+    opened = adapter()
+    opened.deliver(batch(*detections(1)))
+    tom.targets.clear()
+    tom.rows.clear()
+    other = tom.add_target("somebody else's")
+    opened.deliver(batch(*detections(1)))
+    assert [row["target"] for row in tom.rows] == [other + 1]
+
+
+def test_renamed_here_it_is_still_the_same_there(tom, adapter, batch, detections):
+    opened = adapter()
+    opened.deliver(batch(*detections(1)))
+    opened.deliver(batch(*detections(1), name="SN 2026xyz"))
+    assert len(tom.targets) == 1
+
+
+def test_another_base_url_makes_the_memory_void(tom, adapter, batch, detections):
+    memory = {"receiver": "https://other.example.org/", "target_id": 40, "target_name": "SN 2026abc"}
+    tom.add_target("other")
+    pk = tom.add_target("SN 2026abc")
+    adapter().deliver(batch(*detections(1), memory=memory))
+    assert tom.rows[0]["target"] == pk
+    assert memory["target_id"] == pk
+
+
+def test_deleted_between_two_rows_it_is_made_again_and_nothing_is_lost(tom_31, adapter, batch, detections):
+    gone = (400, {"Content-Type": "application/json"}, '{"target": ["Invalid pk \\"40\\"."]}')
+    tom_31.script("POST", "api/reduceddatums/", None, gone)
+    opened = adapter()
+    real = tom_31._store
+
+    def store(body):
+        answer = real(body)
+        if len(tom_31.rows) == 1:
+            tom_31.targets = {}
+            tom_31.add_target("filler")
+        return answer
+
+    tom_31._store = store
+    outcomes = opened.deliver(batch(*detections(4)))
+    assert only(outcomes) == Accepted()
+    assert [row["target"] for row in tom_31.rows] == [40, 41, 41, 41]
+
+
+def test_a_target_that_we_may_see_but_not_change(tom, adapter, batch, detections):
+    tom.read_only.add(tom.add_target("SN 2026abc"))
+    outcome = only(adapter().deliver(batch(*detections(3))))
+    assert isinstance(outcome, Rejected)
+    assert "Let it change that target" in outcome.reason
+
+
+def test_a_hidden_target_of_that_name(tom, adapter, batch, detections):
+    tom.hidden.add(tom.add_target("SN 2026abc"))
+    outcome = only(adapter().deliver(batch(*detections(1))))
+    assert isinstance(outcome, Rejected)
+    assert "may not see it" in outcome.reason
+    assert outcome.field == "target"
+
+
+def test_somebody_else_made_it_in_the_same_moment(tom, adapter, batch, detections):
+    real = tom._create
+
+    def too_late(body):
+        tom.add_target(body["name"])
+        return real(body)
+
+    tom._create = too_late
+    assert only(adapter().deliver(batch(*detections(1)))) == Accepted()
+
+
+def test_refused_for_another_reason(tom, adapter, batch, detections):
+    words = '{"non_field_errors": ["The following fields are required for SIDEREAL targets: [\'ra\']"]}'
+    tom.script("POST", "api/targets/", (400, {"Content-Type": "application/json"}, words))
+    outcome = only(adapter().deliver(batch(*detections(1))))
+    assert isinstance(outcome, Rejected)
+    assert "required for SIDEREAL targets" in outcome.reason
+
+
+@pytest.mark.parametrize("failure", [(500, {}, "<html>"), rq.ReadTimeout()])
+def test_a_failure_while_it_is_made_blames_no_record(tom, adapter, batch, detections, failure):
+    tom.script("POST", "api/targets/", failure)
+    with pytest.raises(DestinationError) as caught:
+        adapter().deliver(batch(*detections(1)))
+    assert caught.value.decided == {}
+
+
+def test_an_empty_batch_makes_it_known_and_joins_the_lists_once(tom, adapter, batch):
+    assert adapter().deliver(batch()) == {}
+    assert [target["name"] for target in tom.targets.values()] == ["SN 2026abc"]
+    pk = tom.add_target("there already")
+    opened = adapter()
+    memory = {}
+    for _ in range(2):
+        opened.deliver(batch(name="there already", memory=memory))
+    assert tom.made("PATCH", f"api/targets/{pk}/") == [{"target_lists": [{"name": "Imported From Site A"}]}]
+
+
+def test_data_of_a_target_that_is_there_change_its_lists_only_on_demand(tom, adapter, batch, detections):
+    pk = tom.add_target("SN 2026abc")
+    adapter().deliver(batch(*detections(1)))
+    assert tom.made("PATCH", f"api/targets/{pk}/") == []
+    target = Target(name="SN 2026abc", lists=("Nearby",))
+    adapter().deliver(batch(*detections(1), target=target))
+    (body,) = tom.made("PATCH", f"api/targets/{pk}/")
+    assert {"name": "Nearby"} in body["target_lists"]
+
+
+def test_a_filter_that_is_ignored_is_noticed(tom, adapter, batch, detections):
+    """A receiver that returned everything would have us walk through all of its targets."""
+    whole = (
+        '{"next": "x", "results": '
+        + str([{"id": 1, "name": "x", "aliases": []}] * 5000).replace("'", '"')
+        + "}"
+    )
+    opened = adapter()
+    opened.check()
+    tom.script("GET", "api/targets/", *[(200, {}, whole)] * 2)
+    with pytest.raises(DestinationError, match="filter"):
+        opened.deliver(batch(*detections(1)))
