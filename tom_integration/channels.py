@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.utils import timezone
 from tom_targets.models import PersistentShare
 
 from sharecore.delivery import NEEDS_PERSON, REPLAYABLE, State
+from sharecore.records import Kind
 from tom_integration.difference import register
 from tom_integration.models import Channel, Delivery
 from tom_integration.rows import DATUM_MODELS
@@ -43,7 +44,13 @@ def attach(share: Any) -> None:
         cancelled.update(state=State.BEFORE, reason="")
         register(channel, State.BEFORE)
         Channel.objects.filter(pk=channel.pk).update(
-            share_id=share.pk, creator_id=share.user_id, paused="", problem="", due=True
+            share_id=share.pk,
+            creator_id=share.user_id,
+            kinds=[],
+            until=None,
+            paused="",
+            problem="",
+            due=True,
         )
 
 
@@ -83,6 +90,22 @@ def ask_for(
             count += waiting.update(state=State.DUE, next_at=now, failures=0, reason="", field="", **asked)
         look_at(channel.target_id, destination=channel.destination)
     return count
+
+
+def limit(channel: Channel, *, kinds: Iterable[Kind], until: datetime | None) -> None:
+    """Let a continuous share send these kinds of record only (all if none is named), and new data until then.
+
+    What was kept at home before is looked at again.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        Channel.objects.filter(pk=channel.pk).update(
+            kinds=[kind.value for kind in kinds], until=until, due=True
+        )
+        kept = Delivery.objects.filter(
+            destination=channel.destination, target_id=channel.target_id, state=State.WITHHELD
+        )
+        kept.update(state=State.DUE, next_at=now, failures=0, reason="")
 
 
 def look_at(target_id: int, *, destination: str | None = None) -> None:

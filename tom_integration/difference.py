@@ -84,7 +84,8 @@ def behind(channels: Iterable[int] | None = None) -> list[int]:
 
     channels: only these; all when None. One query per model, whatever the number of channels.
     """
-    shared = Channel.objects.filter(share_id__isnull=False, paused="")
+    lasting = Q(until__isnull=True) | Q(until__gt=timezone.now())
+    shared = Channel.objects.filter(lasting, share_id__isnull=False, paused="")
     if channels is not None:
         shared = shared.filter(pk__in=list(channels))
     found: set[int] = set()

@@ -7,6 +7,7 @@ a delete there, and the ledger has to outlive what it tells about.
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.db import models
 
@@ -38,6 +39,10 @@ class Channel(models.Model):
         null=True, unique=True, help_text="The continuous share, if there is one."
     )
     creator_id = models.BigIntegerField(null=True, help_text="The user with whose rights it acts.")
+    kinds = models.JSONField(
+        default=list, blank=True, help_text="The kinds of record it sends; all if empty."
+    )
+    until = models.DateTimeField(null=True, blank=True, help_text="New data are shared until then.")
     paused = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="Why nothing is sent.")
     problem = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="What is wrong at the moment.")
     memory = models.JSONField(default=dict, blank=True, help_text="What the adapter noted about the target.")
@@ -69,6 +74,10 @@ class Channel(models.Model):
 
     def __str__(self) -> str:
         return f"target {self.target_id} to {self.destination}"
+
+    def takes_up(self, now: datetime) -> bool:
+        """Does its continuous share still take up new data?"""
+        return self.share_id is not None and not self.paused and (self.until is None or now < self.until)
 
 
 class Delivery(models.Model):

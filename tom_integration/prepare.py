@@ -76,6 +76,9 @@ class Preparer:
         twins = _Twins(self._channel, rows)
         for row in rows:
             record = self._record(row, data.get(row.pk))
+            if record is not None and self._outside(row, record):
+                self._keep(row, (f"this share sends {', '.join(self._channel.kinds)} only", False))
+                record = None
             if record is not None and row.pk in at_home:
                 self._keep(row, at_home[row.pk])
                 record = None
@@ -100,6 +103,10 @@ class Preparer:
             outcome = Unsupported(reason=str(error), feature=error.field)
             self._write(row, self._settled(row, outcome))
             return None
+
+    def _outside(self, row: Delivery, record: Record) -> bool:
+        """Is the record of a kind that the continuous share does not send?"""
+        return not row.one_time and bool(self._channel.kinds) and record.key.kind not in self._channel.kinds
 
     def _at_home(self, rows: list[Delivery], data: dict[int, Any]) -> dict[int, tuple[str, bool]]:
         """Why rows stay at home, and whether that may change by itself."""

@@ -132,7 +132,7 @@ class _Sender:
 
     def _take_up(self, destination: Destination, adapter: Adapter, now: datetime) -> None:
         """What is missing in the ledger, and what may be looked at again since the rules changed."""
-        if self.channel.share_id is not None and not self.channel.paused:
+        if self.channel.takes_up(now):
             register(self.channel, State.DUE, next_at=now + timedelta(seconds=adapter.gather_seconds))
         rules = site.rules_digest(destination)
         if self.channel.rules != rules:
