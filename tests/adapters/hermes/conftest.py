@@ -84,7 +84,9 @@ class Make:
         client = Client(config.base_url, config.http, sleep=lambda seconds: None)
         return HermesAdapter(config, client=client, topic_cache=TopicCache())
 
-    def message(self, *records: Record, batch: dict[str, Any] | None = None, **settings: Any) -> dict[str, Any]:
+    def message(
+        self, *records: Record, batch: dict[str, Any] | None = None, **settings: Any
+    ) -> dict[str, Any]:
         """The one message that these records become."""
         preview = self.adapter(**settings).preview(self.batch(*records, **(batch or {})))
         return dict(json.loads(preview.body))
@@ -96,12 +98,12 @@ class Make:
         return dict(row)
 
 
-@pytest.fixture()
+@pytest.fixture
 def make() -> Make:
     return Make()
 
 
-@pytest.fixture()
+@pytest.fixture
 def hermes() -> Iterator[Answers]:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield Answers(mock)
@@ -127,7 +129,9 @@ class Answers:
 
     def sent(self, path: str = "api/v0/submit_message/") -> list[dict[str, Any]]:
         """The bodies that were posted there."""
-        return [json.loads(call.request.body) for call in self.mock.calls if call.request.url == BASE_URL + path]
+        return [
+            json.loads(call.request.body) for call in self.mock.calls if call.request.url == BASE_URL + path
+        ]
 
     def _add(self, method: str, path: str, status: int, body: Any, headers: dict[str, str]) -> None:
         text = body if isinstance(body, str) else json.dumps(body)
@@ -152,7 +156,7 @@ class Server:
         return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
 
 
-@pytest.fixture()
+@pytest.fixture
 def start_hermes(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts the stand-in as a process; it is ended after the test."""
     processes: list[subprocess.Popen[str]] = []
@@ -172,6 +176,6 @@ def start_hermes(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         process.communicate(timeout=10)
 
 
-@pytest.fixture()
+@pytest.fixture
 def server(start_hermes: Callable[..., Server]) -> Server:
     return start_hermes()
