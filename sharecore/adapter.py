@@ -114,5 +114,13 @@ class Adapter(ABC):
         """
         return None
 
+    def validate(self, batch: Batch) -> Sequence[Problem]:
+        """Ask the destination what is wrong with a batch, without storing it there; empty when nothing is."""
+        return ()
+
+    def link(self, remote_id: str) -> str:
+        """The address of a page that shows what a delivery became; empty when there is none."""
+        return ""
+
     def close(self) -> None:  # noqa: B027  (an adapter without connections has nothing to give back)
         """Give back connections. May be called more than once."""

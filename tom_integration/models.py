@@ -161,6 +161,8 @@ class DestinationHealth(models.Model):
     last_error = models.CharField(max_length=REASON_LENGTH, blank=True)
     last_error_at = models.DateTimeField(null=True)
     last_success_at = models.DateTimeField(null=True)
+    topics = models.JSONField(default=list, blank=True, help_text="Topics that it offers us, with notes.")
+    topics_at = models.DateTimeField(null=True, help_text="When it was asked for its topics.")
 
     class Meta:
         verbose_name_plural = "destination health"

@@ -7,7 +7,7 @@ claim (clears the due mark) -> read: what is missing, what was edited, what nobo
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,15 +50,15 @@ class _Stopped(Exception):
         self.problem = problem
 
 
-def reconcile(channel_id: int) -> int:
+def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False) -> int:
     """Bring the address of a channel up to date; how many records arrived.
 
-    Never raises because of a destination.
+    stop: asked between batches; True leaves the rest to the next look. Never raises because of a destination.
     """
     claim = claims.claim(channel_id)
     if claim is None:
         return 0
-    sender = _Sender(claim)
+    sender = _Sender(claim, stop)
     try:
         until, problem = None, sender.run()
     except _Stopped as stop:
@@ -82,8 +82,9 @@ def reconcile(channel_id: int) -> int:
 class _Sender:
     """The work on one claimed channel."""
 
-    def __init__(self, claim: claims.Claim) -> None:
+    def __init__(self, claim: claims.Claim, stop: Callable[[], bool]) -> None:
         self.claim = claim
+        self.stop = stop
         self.channel: Channel = claim.channel
         self.policy = conf.retry_policy()
         self.arrived = 0
@@ -108,7 +109,7 @@ class _Sender:
         problem = self._objection(row)
         self._introduce(row, address, destination, adapter)
         while self._round(row, address, destination, adapter, continuous=not problem):
-            if not self.claim.renew():
+            if self.stop() or not self.claim.renew():
                 return ""
         revisions.learn(self.channel, origin=site.origin(), now=now)
         if problem:

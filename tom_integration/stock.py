@@ -14,7 +14,7 @@ from django.db.models import Model, Q
 from tom_dataproducts.models import DataProduct
 
 from sharecore.exceptions import ConfigurationError
-from tom_integration import capture, channels, site
+from tom_integration import capture, channels, site, topics
 from tom_integration.models import Channel
 from tom_integration.rows import DATUM_MODELS
 
@@ -86,9 +86,14 @@ def share_target_and_all_data(share_destination: str, target: Any, user: Any) ->
 
 
 def get_sharing_destination_options(include_download: bool = True) -> tuple[Any, ...]:
-    """The choices of a form field: the destinations of `DATA_SHARING`, with their topics."""
-    download = [("download", "download")] if include_download else []
-    return (*download, *site.destinations().choices())
+    """The choices of a form field: the destinations of `DATA_SHARING`, with their topics.
+
+    tomtoolkit asks for them without the download while its modules are imported, before there may be a
+    database: then the topics are those of the settings, else those that the destinations told.
+    """
+    if not include_download:
+        return tuple(site.destinations().choices())
+    return (("download", "download"), *topics.choices())
 
 
 def _configuration_error(address: str) -> str:

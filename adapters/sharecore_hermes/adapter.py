@@ -26,7 +26,7 @@ SETTLE_TIME = 330.0
 class HermesAdapter(Adapter):
     """Publishes a batch as one message, or as few as its size allows. Messages cannot be changed afterwards.
 
-    gather_time: seconds for which the framework may wait for more records, so that they share a message.
+    gather_seconds: seconds for which the framework may wait for more records, so that they share a message.
     """
 
     settle_time = SETTLE_TIME
@@ -36,7 +36,7 @@ class HermesAdapter(Adapter):
     ) -> None:
         self.config = config
         self.max_batch = config.max_rows
-        self.gather_time = config.gather_seconds
+        self.gather_seconds = config.gather_seconds
         self._converter = load_converter(config.converter, config.path)
         self._client = client or Client(config.base_url, config.http, connections=1)
         self._authorize = token(config.token)

@@ -137,7 +137,7 @@ def _topics(section: Section) -> tuple[str, ...]:
     topics = section.texts("USER_TOPICS")
     for topic in topics:
         if fault := topic_fault(topic):
-            section.problem("USER_TOPICS", fault, "Copy its name from HERMES.")
+            section.problem("USER_TOPICS", fault, "Copy its name from HERMES.", fatal=False)
     return topics
 
 

@@ -1,4 +1,4 @@
-"""The worker: one thread that sweeps, and one lane per destination, so that none slows another."""
+"""The worker: one thread that takes hints and sweeps, and a lane for each destination."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from django.db import close_old_connections, connections
+from django.db import connections
 from django.utils import timezone
 
-from tom_integration import claims, conf, ledger, site
+from sharecore.addresses import Address
+from tom_integration import claims, conf, ledger, site, topics
 from tom_integration.channels import look_at
 from tom_integration.models import Channel
 from tom_integration.models import Worker as Heartbeat
 from tom_integration.reconciler import reconcile
+from tom_integration.runners.lane import Lane, guarded
 from tom_integration.sweep import Sweep
 
 logger = logging.getLogger(__name__)
@@ -29,62 +31,13 @@ GLANCE = 1.0
 Hint = tuple[int, dict[str, list[int]]]
 
 
-class _Lane:
-    """The thread that serves one destination."""
-
-    def __init__(self, name: str) -> None:
-        self._queue: queue.Queue[int | None] = queue.Queue()
-        self._queued: set[int] = set()
-        self._lock = threading.Lock()
-        self._busy = 0
-        self._thread = threading.Thread(target=self._run, name=f"sharecore-{name}", daemon=True)
-        self._thread.start()
-
-    def put(self, channel_id: int) -> None:
-        with self._lock:
-            if channel_id in self._queued:
-                return
-            self._queued.add(channel_id)
-            self._busy += 1
-        self._queue.put(channel_id)
-
-    @property
-    def busy(self) -> bool:
-        return self._busy > 0
-
-    def stop(self, timeout: float) -> None:
-        self._queue.put(None)
-        self._thread.join(timeout)
-
-    def _run(self) -> None:
-        while (channel_id := self._queue.get()) is not None:
-            with self._lock:
-                self._queued.discard(channel_id)
-            guarded(partial(reconcile, channel_id), f"channel {channel_id}")
-            with self._lock:
-                self._busy -= 1
-        site.adapters.close()
-        connections.close_all()
-
-
-def guarded(work: Callable[[], object], what: str) -> None:
-    """Do a piece of work on fresh connections; what goes wrong is logged, and done by the next sweep."""
-    close_old_connections()
-    try:
-        work()
-    except Exception:
-        logger.exception("sharecore: %s failed; it will be tried again", what)
-    finally:
-        close_old_connections()
-
-
 class Worker:
     """Delivers, in threads of its own, what this TOM has promised."""
 
     def __init__(self, runner: str) -> None:
         self._runner = runner
         self._hints: queue.SimpleQueue[Hint | None] = queue.SimpleQueue()
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         self._sweep = Sweep()
         self._swept = 0.0
         self._stopping = threading.Event()
@@ -145,15 +98,20 @@ class Worker:
         self._beat()
         self._put(self._sweep.channels())
         self._sweep.scrub()
+        for destination in topics.stale():
+            self._lane(destination.name).put("topics", partial(topics.ask, destination))
 
     def _put(self, channel_ids: Iterable[int]) -> None:
         pks = list(channel_ids)
         names = dict(Channel.objects.filter(pk__in=pks).values_list("pk", "destination"))
         for pk, address in names.items():
-            lane = address.partition(":")[0]
-            if lane not in self._lanes:
-                self._lanes[lane] = _Lane(lane)
-            self._lanes[lane].put(pk)
+            lane = self._lane(Address.parse(address, [*site.destinations()]).name)
+            lane.put(f"channel {pk}", partial(reconcile, pk, stop=lane.stopping.is_set))
+
+    def _lane(self, destination: str) -> Lane:
+        if destination not in self._lanes:
+            self._lanes[destination] = Lane(destination)
+        return self._lanes[destination]
 
     def _beat(self) -> None:
         Heartbeat.objects.update_or_create(
@@ -162,6 +120,8 @@ class Worker:
 
     def _close(self) -> None:
         for lane in self._lanes.values():
-            lane.stop(timeout=5.0)
+            lane.stop()
+        for lane in self._lanes.values():
+            lane.join(timeout=5.0)
         Heartbeat.objects.filter(name=claims.worker_name()).delete()
         connections.close_all()

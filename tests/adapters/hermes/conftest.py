@@ -1,4 +1,4 @@
-"""Records, batches and settings for the tests of the HERMES adapter, and the recorded answers of the server."""
+"""Records, batches and settings for the tests of the HERMES adapter, and the recorded answers."""
 
 from __future__ import annotations
 

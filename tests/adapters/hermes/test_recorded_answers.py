@@ -1,4 +1,4 @@
-"""Each recorded answer of the real server: what the adapter makes of it, and that the stand-in gives the same."""
+"""Each recorded answer of the real server: what the adapter makes of it, and the same from the stand-in."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_stand_in_answers_as_recorded(name: str, vectors: Any, server: Any) 
 
 
 def assert_contains(found: dict[str, Any], recorded: dict[str, Any]) -> None:
-    """The excerpts name keys of `data` at the top; `rows` and `points` are counts, the id differs each time."""
+    """The excerpts name keys of `data` at the top; `rows` and `points` are counts."""
     data = found.get("data", {})
     for name, value in recorded.items():
         if name == "uuid":

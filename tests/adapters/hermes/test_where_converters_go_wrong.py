@@ -342,7 +342,7 @@ def w12(make: Any) -> None:
 
 
 def w13(make: Any) -> None:
-    """Readers that take the one unit for the other, or need the date and an instrument, find what they need."""
+    """Readers that take one unit for the other, or need a date and an instrument, find what they need."""
     row = make.row(make.limit(limit=0.05, unit="mJy", instrument="Sinistro"))
     assert row["brightness_unit"] == row["limiting_brightness_unit"] == "mJy"
     assert row["date_obs"] == "2026-03-01T04:05:06+00:00"

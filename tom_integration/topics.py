@@ -1,0 +1,59 @@
+"""The topics that destinations offer. A worker asks for them now and then; forms only read what it noted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.utils import timezone
+
+from sharecore.adapter import Topic
+from sharecore.destinations import Destination
+from sharecore.exceptions import ConfigurationError, DeliveryError
+from tom_integration import site
+from tom_integration.models import DestinationHealth
+
+logger = logging.getLogger(__name__)
+
+FRESH = timedelta(minutes=10)
+"""How long an answer is used before the destination is asked again."""
+
+
+def stale() -> list[Destination]:
+    """The destinations that are to be asked."""
+    asked = DestinationHealth.objects.filter(topics_at__gt=timezone.now() - FRESH)
+    fresh = set(asked.values_list("address", flat=True))
+    return [destination for name, destination in site.destinations().items() if name not in fresh]
+
+
+def ask(destination: Destination) -> None:
+    """Ask a destination for its topics and note them. One that does not answer keeps what is known of it."""
+    now = timezone.now()
+    row, _ = DestinationHealth.objects.get_or_create(address=destination.name)
+    noted = DestinationHealth.objects.filter(pk=row.pk)
+    try:
+        topics = site.adapters.get(destination).topics()
+    except (ConfigurationError, DeliveryError) as error:
+        logger.warning("%s did not tell its topics: %s", destination.name, error)
+        noted.update(topics_at=now)
+        return
+    noted.update(topics_at=now, topics=[{"name": each.name, "note": each.note} for each in topics])
+
+
+def offered(destination: Destination) -> tuple[Topic, ...]:
+    """The topics that a share can name: as the destination told, else as the settings list them."""
+    row = DestinationHealth.objects.filter(address=destination.name).first()
+    if row is not None and row.topics:
+        return tuple(Topic(name=each["name"], note=each["note"]) for each in row.topics)
+    return tuple(Topic(name=name) for name in destination.user_topics)
+
+
+def choices() -> Iterable[tuple[str, str | tuple[tuple[str, str], ...]]]:
+    """The choices of a form field, in the shape of tomtoolkit's `get_sharing_destination_options`."""
+    for name, destination in site.destinations().items():
+        topics = offered(destination)
+        if topics:
+            yield destination.display_name, tuple((f"{name}:{each.name}", each.name) for each in topics)
+        else:
+            yield name, destination.display_name
