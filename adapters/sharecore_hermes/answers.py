@@ -76,8 +76,7 @@ def read_submitted(reply: Reply, config: HermesConfig, *, sent: int, topic: str)
     if reply.status >= 500 and reply.status != 503:
         return Unknown(
             f"HERMES answered with status {reply.status}, which it also does after publishing. Look for "
-            "the message "
-            "at HERMES before you send it again"
+            "the message at HERMES before you send it again"
         )
     raise refusal(reply, config)
 
@@ -99,9 +98,8 @@ def refusal(reply: Reply, config: HermesConfig) -> DeliveryError:
     """What an answer means that has nothing to do with the message: our token, the address, the server."""
     if reply.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
         return AuthenticationFailed(
-            f"HERMES refuses the token ({reply.excerpt}). Copy the API token from your profile page at "
-            "HERMES into "
-            f"{config.path}['HERMES_API_KEY']"
+            f"HERMES refuses the token ({said(reply.excerpt, config)}). Copy the API token from your "
+            f"profile page at HERMES into {config.path}['HERMES_API_KEY']"
         )
     if reply.verdict is Verdict.THROTTLED or reply.status == 503:
         return DestinationError(
@@ -110,8 +108,9 @@ def refusal(reply: Reply, config: HermesConfig) -> DeliveryError:
     if reply.verdict is Verdict.SERVER_ERROR:
         return DestinationError(f"HERMES failed (status {reply.status})")
     return DestinationError(
-        f"what answers at {config.path}['BASE_URL'] is not HERMES (status {reply.status}: {reply.excerpt}). "
-        "It should be the address of the site alone, like 'https://hermes.lco.global/'"
+        f"what answers at {config.path}['BASE_URL'] is not HERMES (status {reply.status}: "
+        f"{said(reply.excerpt, config)}). It should be the address of the site alone, like "
+        "'https://hermes.lco.global/'"
     )
 
 
@@ -123,18 +122,18 @@ def _read_ok(reply: Reply, config: HermesConfig) -> Answer:
             return Published(uuid.strip()[:100])
         if "error" in body:
             raise AuthenticationFailed(
-                f"HERMES published nothing: {_said(body['error'])} (The user of "
-                f"{config.path}['HERMES_API_KEY'] needs "
-                "a SCiMMA credential: log out of HERMES in the browser and in again.)"
+                f"HERMES published nothing: {said(body['error'], config)} (The user of "
+                f"{config.path}['HERMES_API_KEY'] needs a SCiMMA credential: log out of HERMES in the "
+                "browser and in again.)"
             )
         if set(body) == {"message"}:
             raise DestinationError(
                 "HERMES answered with its help text: something on the way turned the message into a "
-                "question. "
-                f"Give {config.path}['BASE_URL'] as https:// and as it is after all redirects"
+                f"question. Give {config.path}['BASE_URL'] as https:// and as it is after all redirects"
             )
     return Unknown(
-        f"the answer has status 200 but no id of a message ({reply.excerpt}). Look for the message at HERMES"
+        f"the answer has status 200 but no id of a message ({said(reply.excerpt, config)}). Look for the "
+        "message at HERMES"
     )
 
 
@@ -149,7 +148,7 @@ def _read_refused(reply: Reply, config: HermesConfig, sent: int, topic: str) -> 
     if body and set(body) <= MESSAGE_FIELDS:
         return Invalid(body)
     if isinstance(body.get("detail"), str):
-        raise DestinationError(f"HERMES could not read the message: {_said(body['detail'])}")
+        raise DestinationError(f"HERMES could not read the message: {said(body['detail'], config)}")
     raise refusal(reply, config)
 
 
@@ -163,19 +162,19 @@ def _read_broker(error: str, config: HermesConfig, topic: str) -> Answer:
         return Unknown(f"the broker did not confirm the message ({code}). Look for it at HERMES")
     if code in _TOPIC_CODES:
         raise AuthenticationFailed(
-            f"the token of {config.path} may not write to the topic {topic!r}, or there is no such "
-            f"topic ({code}). "
-            "Choose another one, or ask its owner at SCiMMA Auth for the right to write",
+            f"the token of {config.path} may not write to the topic {topic!r}, or there is no such topic "
+            f"({code}). Choose another one, or ask its owner at SCiMMA Auth for the right to write",
             topic_only=True,
         )
     if code in _CREDENTIAL_CODES:
         raise AuthenticationFailed(
-            f"the broker refuses the SCiMMA credential of the user of {config.path} ({code}). Log out "
-            "of HERMES in "
-            "the browser and in again, so that it makes a new one"
+            f"the broker refuses the SCiMMA credential of the user of {config.path} ({code}). Log out of "
+            "HERMES in the browser and in again, so that it makes a new one"
         )
-    raise DestinationError(f"HERMES could not publish the message: {_said(error)}")
+    raise DestinationError(f"HERMES could not publish the message: {said(error, config)}")
 
 
-def _said(text: object) -> str:
-    return str(text)[:200]
+def said(text: object, config: HermesConfig) -> str:
+    """What a server said, for people: short, in one line, without our token should it have sent that back."""
+    plain = "".join(each if each.isprintable() else " " for each in str(text)[:2000])
+    return plain.replace(config.token.reveal(), "…")[:200]

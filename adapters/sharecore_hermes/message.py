@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from sharecore.adapter import Batch
 from sharecore.records import JsonValue
-from sharecore.settings import Secret
 from sharecore_hermes.cells import Row
 from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.mapping import TABLES, Entry
@@ -92,11 +91,6 @@ def split(envelope: Envelope, entries: Sequence[Entry], max_bytes: int = MAX_BYT
         used += each
     if parcel:
         yield parcel
-
-
-def secret_free(text: str, secret: Secret) -> str:
-    """A text of a server that may have been sent back what it was given."""
-    return text.replace(secret.reveal(), "…") if secret else text
 
 
 def _title(envelope: Envelope, count: int) -> str:

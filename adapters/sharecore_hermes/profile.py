@@ -31,15 +31,15 @@ def ask_profile(client: Client, authorize: Authorize, config: HermesConfig) -> P
     if reply.status == 500:
         raise DestinationError(
             "HERMES failed to show the profile of the token's user, as it does for one who never logged "
-            "in. Log in to "
-            "HERMES in the browser once, and copy the API token from the profile page"
+            "in. Log in to HERMES in the browser once, and copy the API token from the profile page"
         )
+    if reply.status != 200:
+        raise refusal(reply, config)
     body = reply.json
-    if reply.status != 200 or not isinstance(body, dict):
-        raise refusal(reply, config)
-    topics = body.get("writable_topics")
-    if not isinstance(topics, list):
-        raise refusal(reply, config)
+    topics = body.get("writable_topics") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or not isinstance(topics, list):
+        # Its text is not quoted: a profile holds the token.
+        raise DestinationError(f"what answers at {config.path}['BASE_URL'] is not HERMES: it sent no profile")
     name = body.get("credential_name")
     return Profile(
         writable_topics=tuple(sorted({str(topic) for topic in topics})),

@@ -15,6 +15,7 @@ from sharecore_hermes.answers import (
     Unknown,
     read_submitted,
     read_validated,
+    said,
 )
 from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.errortree import Fault, Tree, faults
@@ -82,7 +83,9 @@ class Publisher:
                     each.record.key: Rejected(reason=f"alone in its message, {reason}") for each in entries
                 }
             case Invalid(tree):
-                reason = "HERMES refuses other rows of the message again and again: " + _listed(faults(tree))
+                reason = "HERMES refuses other rows of the message again and again: " + _listed(
+                    faults(tree), self._config
+                )
                 refused = _refused(envelope, entries, faults(tree))
                 return {each.record.key: Deferred(reason=reason) for each in entries} | refused
 
@@ -129,8 +132,7 @@ class Publisher:
         except NoAnswer as error:
             return Unknown(
                 f"HERMES gave no answer: {error.reason}. It may still publish the message, for five "
-                "minutes. Look for "
-                "it at HERMES, then mark it as sent or send it again"
+                "minutes. Look for it at HERMES, then mark it as sent or send it again"
             )
         return read_submitted(reply, self._config, sent=size(message), topic=envelope.topic)
 
@@ -161,13 +163,14 @@ def _refused(envelope: Envelope, entries: Sequence[Entry], found: Sequence[Fault
         concerned = [each for each in entries if table.path == f"data.{each.table}"] or entries
         reason = f"{table.path}: {table.text}"
         return {each.record.key: Rejected(reason=reason, field=table.path) for each in concerned}
+    said_so = _listed(found, envelope.config)
     if any(fault.path == "topic" for fault in found):
         raise AuthenticationFailed(
-            f"HERMES does not publish on the topic {envelope.topic!r}: {_listed(found)}. Choose another one",
+            f"HERMES does not publish on the topic {envelope.topic!r}: {said_so}. Choose another one",
             topic_only=True,
         )
-    raise DestinationError(f"HERMES refuses the message: {_listed(found)}. Check {envelope.config.path}")
+    raise DestinationError(f"HERMES refuses the message: {said_so}. Check {envelope.config.path}")
 
 
-def _listed(found: Sequence[Fault]) -> str:
-    return "; ".join(f"{each.path}: {each.text}" for each in found[:5])
+def _listed(found: Sequence[Fault], config: HermesConfig) -> str:
+    return said("; ".join(f"{each.path}: {each.text}" for each in found[:5]), config)

@@ -73,9 +73,8 @@ def brightness(unit: object, config: HermesConfig) -> Spelled:
         if default is None or not default.unit.is_magnitude:
             raise NotExpressible(
                 "brightness-unit",
-                "the unit 'mag' does not say of which system. Say it with 'DEFAULT_BRIGHTNESS_UNIT': "
-                "'AB mag' or "
-                f"'Vega mag' in {config.path}",
+                "the unit 'mag' does not say of which system. Say it with 'DEFAULT_BRIGHTNESS_UNIT': 'AB "
+                f"mag' or 'Vega mag' in {config.path}",
             )
         meant = default
     if meant.unit is Unit.ST_MAG:
