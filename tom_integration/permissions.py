@@ -1,0 +1,76 @@
+"""Who may do what with continuous shares: the only place that answers, for REST, pages and tags alike.
+
+The rule: `tom_targets.{view,add,change,delete}_persistentshare`, given to the user or to a group of theirs,
+globally or for one share, *and* `change_target` on the share's target, globally or for that target. That a
+target is public gives nobody the right to change it. Anonymous and inactive users may do nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Q, QuerySet
+from guardian.shortcuts import get_objects_for_user
+from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
+from tom_targets.base_models import get_target_model_app_label
+from tom_targets.models import PersistentShare, get_target_model_class
+
+Action = Literal["view", "add", "change", "delete"]
+
+
+def targets_for_shares(user: Any) -> QuerySet[Any]:
+    """The targets that a user may change: those whose shares they may know of, and may make, if at all."""
+    targets: QuerySet[Any] = get_target_model_class().objects.all()
+    if not _acts(user):
+        return targets.none()
+    permitted: QuerySet[Any] = get_objects_for_user(user, "change_target", klass=targets)
+    return permitted
+
+
+def shares_for(user: Any, action: Action) -> QuerySet[Any]:
+    """The shares that a user may view, change or delete. To add one is a right on none that exists."""
+    shares: QuerySet[Any] = PersistentShare.objects.all()
+    if not _acts(user) or action == "add":
+        return shares.none()
+    permitted: QuerySet[Any] = get_objects_for_user(user, f"{action}_persistentshare", klass=shares)
+    if user.has_perm(f"{get_target_model_app_label()}.change_target"):
+        return permitted  # on every target: spares a condition over millions of them
+    return permitted.filter(target_id__in=targets_for_shares(user).values("pk"))
+
+
+def holds(user: Any, action: Action) -> bool:
+    """Has the user been given this right at all, globally or (unless it is `add`) for any share?
+
+    Tells only of the user, nothing of what exists.
+    """
+    if not _acts(user):
+        return False
+    codename = f"{action}_persistentshare"
+    if user.has_perm(f"tom_targets.{codename}"):
+        return True
+    if action == "add":
+        return False
+    permission = Q(
+        permission__codename=codename,
+        permission__content_type=ContentType.objects.get_for_model(PersistentShare),
+    )
+    given = get_user_obj_perms_model(PersistentShare).objects.filter(permission, user=user)
+    by_group = get_group_obj_perms_model(PersistentShare).objects.filter(permission, group__user=user)
+    return bool(given.exists() or by_group.exists())
+
+
+def may(user: Any, action: Action, share: Any = None, target: Any = None) -> bool:
+    """May the user do this to a share, or, where only a target is given, to some share of this target?
+
+    With neither: is there any use in asking (see `holds`)? target: of the TOM's target model or its base.
+    """
+    if share is not None:
+        return shares_for(user, action).filter(pk=share.pk).exists()
+    if not holds(user, action):
+        return False
+    return target is None or targets_for_shares(user).filter(pk=target.pk).exists()
+
+
+def _acts(user: Any) -> bool:
+    return bool(user is not None and user.is_authenticated and user.is_active)
