@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 
-from tom_integration.models import Attempt, Channel, Delivery, DestinationHealth, Worker
+from tom_integration.models import Attempt, Channel, Delivery, DestinationHealth, Request, Worker
 
 
 class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
@@ -27,6 +27,13 @@ class ChannelAdmin(_ReadOnly):
     list_display = ("destination", "target_id", "share_id", "due", "next_at", "delivered_at", "problem")
     list_filter = ("destination", "due")
     search_fields = ("destination", "=target_id")
+
+
+@admin.register(Request)
+class RequestAdmin(_ReadOnly):
+    """What somebody asked for by hand."""
+
+    list_display = ("created", "channel_id", "user_id", "title", "introduce", "problem")
 
 
 @admin.register(Delivery)

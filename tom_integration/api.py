@@ -74,7 +74,7 @@ class ShareSerializer(serializers.ModelSerializer):
         share = super().create(validated_data)
         if existing:
             channel = channels.open_channel(share.destination, share.target_id)
-            channels.ask_for(channel, one_time=False, user_id=share.user_id)
+            channels.ask_for(channel)
         return share
 
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:

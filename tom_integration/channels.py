@@ -14,7 +14,7 @@ from tom_targets.models import PersistentShare
 from sharecore.delivery import NEEDS_PERSON, REPLAYABLE, State
 from sharecore.records import Kind
 from tom_integration.difference import register
-from tom_integration.models import Channel, Delivery
+from tom_integration.models import Channel, Delivery, Request
 from tom_integration.rows import DATUM_MODELS
 
 _CANCELLED_BY_CLOSING = (State.DUE, State.UNCONFIRMED, State.WITHHELD, State.UNSUPPORTED, *NEEDS_PERSON)
@@ -60,22 +60,23 @@ def detach(share_id: int, *, reason: str) -> None:
         Delivery.objects.filter(
             destination=channel.destination,
             target_id=channel.target_id,
-            one_time=False,
+            request_id__isnull=True,
             state__in=_CANCELLED_BY_CLOSING,
         ).update(state=State.CANCELLED, reason=reason, next_at=None)
         Channel.objects.filter(pk=channel.pk).update(share_id=None, creator_id=None, paused="", due=True)
 
 
 def ask_for(
-    channel: Channel, *, selection: Mapping[str, Q] | None = None, one_time: bool, user_id: int | None
+    channel: Channel, *, selection: Mapping[str, Q] | None = None, request: Request | None = None
 ) -> int:
     """Make every datum due that the address does not have: "share existing data"; how many are due.
 
-    selection: a condition for each model whose data are meant; all data of the target when None. What was
+    selection: a condition for each model whose data are meant; all data of the target when None. request:
+    the one-time request that asks; None when it is for the channel's continuous share. What was
     refused or withheld before is tried again, since a person asks for it.
     """
     now = timezone.now()
-    asked = {"one_time": one_time, "requested_by": user_id}
+    asked = {"request_id": request.pk if request else None}
     conditions = {name: Q() for name in DATUM_MODELS} if selection is None else selection
     with transaction.atomic():
         count = register(channel, State.DUE, next_at=now, selection=conditions, **asked)

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from sharecore.delivery import OPEN, Standing, State
 from sharecore.outcomes import Result
+from sharecore.records import RecordKey
 from tom_integration.models import Attempt, Channel, Delivery
 
 _STANDING = ("state", "attempts", "failures", "next_at", "reason", "field", "remote_id")
@@ -36,7 +37,7 @@ def ripe(channel: Channel, *, now: datetime, limit: int, continuous: bool) -> li
     """
     waiting = of(channel).filter(state__in=(State.DUE, State.WITHHELD))
     if not continuous:
-        waiting = waiting.filter(one_time=True)
+        waiting = waiting.filter(request_id__isnull=False)
     if not waiting.filter(next_at__lte=now).exists():
         return []
     company = Q(next_at__lte=now) | Q(state=State.DUE, attempts=0, failures=0)
@@ -114,20 +115,20 @@ def settle(
 
 
 def write_attempts(
-    rows: Mapping[str, Delivery], results: Mapping[str, Result], *, started: datetime, worker: str
+    rows: Mapping[RecordKey, Delivery], results: Mapping[RecordKey, Result], *, started: datetime, worker: str
 ) -> None:
-    """Keep what one call brought. Both mappings by record id."""
+    """Keep what one call brought."""
     finished = timezone.now()
     Attempt.objects.bulk_create(
         Attempt(
-            delivery_id=rows[record_id].pk,
+            delivery_id=rows[key].pk,
             started=started,
             finished=finished,
             outcome=type(result).__name__.lower(),
             reason=getattr(result, "reason", ""),
             worker=worker,
         )
-        for record_id, result in results.items()
+        for key, result in results.items()
     )
 
 
@@ -144,7 +145,7 @@ def name(target_id: int, model: str, pks: Iterable[int]) -> int:
 def close_orphans(channel: Channel) -> None:
     """Cancel what is open but nobody asks for any more, since the share is gone."""
     if channel.share_id is None:
-        of(channel).filter(one_time=False, state__in=OPEN - {State.SENDING}).update(
+        of(channel).filter(request_id__isnull=True, state__in=OPEN - {State.SENDING}).update(
             state=State.CANCELLED, reason="the share was deleted", next_at=None
         )
 

@@ -47,9 +47,6 @@ class Channel(models.Model):
     problem = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="What is wrong at the moment.")
     memory = models.JSONField(default=dict, blank=True, help_text="What the adapter noted about the target.")
 
-    introduce = models.JSONField(
-        null=True, help_text="Make the target known; names of target lists that it joins."
-    )
     rules = models.CharField(max_length=64, blank=True, help_text="Digest of settings and plugins last time.")
 
     due = models.BooleanField(default=False, help_text="Look now.")
@@ -80,6 +77,22 @@ class Channel(models.Model):
         return self.share_id is not None and not self.paused and (self.until is None or now < self.until)
 
 
+class Request(models.Model):
+    """Somebody asked, by hand, to share a target, or data of it, once."""
+
+    channel_id = models.BigIntegerField(db_index=True)
+    user_id = models.BigIntegerField(null=True, help_text="With whose rights; the site's if empty.")
+    title = models.CharField(max_length=200, blank=True)
+    message = models.TextField(blank=True)
+    introduce = models.BooleanField(default=False, help_text="Make the target known, even without data.")
+    lists = models.JSONField(default=list, blank=True, help_text="Target lists that it is to join there.")
+    problem = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="Why it could not be done.")
+    created = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.title or f"request {self.pk}"
+
+
 class Delivery(models.Model):
     """One record at one address. Identity is content; the primary key of the datum is only a pointer."""
 
@@ -88,8 +101,9 @@ class Delivery(models.Model):
     model = models.CharField(max_length=40, help_text="The datum's model.")
     datum_pk = models.BigIntegerField(help_text="Where the datum is now; data move and are made again.")
     timestamp = models.DateTimeField(help_text="The time of the datum.")
-    requested_by = models.BigIntegerField(null=True, help_text="The user of a one-time request.")
-    one_time = models.BooleanField(default=False, help_text="Asked for by hand, not by a continuous share.")
+    request_id = models.BigIntegerField(
+        null=True, help_text="The one-time request that asked for it; none if a continuous share did."
+    )
 
     kind = models.CharField(max_length=20, blank=True)
     record_id = models.CharField(max_length=64, blank=True, help_text="The record's id, kept through edits.")
@@ -122,6 +136,7 @@ class Delivery(models.Model):
                 fields=["destination", "target_id", "state", "next_at"], name="sharecore_delivery_work"
             ),
             models.Index(fields=["destination", "target_id", "identity"], name="sharecore_delivery_content"),
+            models.Index(fields=["request_id"], name="sharecore_delivery_request"),
             models.Index(
                 fields=["destination", "target_id"],
                 name="sharecore_delivery_named",

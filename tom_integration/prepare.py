@@ -23,7 +23,7 @@ from sharecore.records import Record
 from sharecore.retry import RetryPolicy
 from tom_integration import ledger
 from tom_integration.echo import echoes
-from tom_integration.models import Channel, Delivery
+from tom_integration.models import Channel, Delivery, Request
 from tom_integration.rights import hidden, objection
 from tom_integration.rows import DATUM_MODELS, record_of
 
@@ -67,6 +67,7 @@ class Preparer:
         self._policy = policy
         self._can_update = can_update
         self._now = now
+        self._requesters: dict[int, int | None] = {}
 
     def prepare(self, rows: list[Delivery]) -> Prepared:
         """Fill in identity and content; settle at once what must not, or need not, be sent."""
@@ -106,15 +107,21 @@ class Preparer:
 
     def _outside(self, row: Delivery, record: Record) -> bool:
         """Is the record of a kind that the continuous share does not send?"""
-        return not row.one_time and bool(self._channel.kinds) and record.key.kind not in self._channel.kinds
+        return (
+            row.request_id is None
+            and bool(self._channel.kinds)
+            and record.key.kind not in self._channel.kinds
+        )
 
     def _at_home(self, rows: list[Delivery], data: dict[int, Any]) -> dict[int, tuple[str, bool]]:
         """Why rows stay at home, and whether that may change by itself."""
         reasons: dict[int, tuple[str, bool]] = {}
+        requests = Request.objects.filter(pk__in={row.request_id for row in rows})
+        self._requesters = dict(requests.values_list("pk", "user_id"))
         groups: dict[tuple[str, int | None], list[Delivery]] = defaultdict(list)
         for row in rows:
             if row.pk in data:
-                actor = row.requested_by if row.one_time else self._channel.creator_id
+                actor = self._actor(row)
                 groups[row.model, actor].append(row)
         for (model, actor), group in groups.items():
             forbidden = objection(actor, self._target)
@@ -129,6 +136,12 @@ class Preparer:
                 elif row.datum_pk in unseen:
                     reasons[row.pk] = ("the user who shares may not see this datum", True)
         return reasons
+
+    def _actor(self, row: Delivery) -> int | None:
+        """With whose rights the row leaves."""
+        if row.request_id is None:
+            return self._channel.creator_id
+        return self._requesters.get(row.request_id)
 
     def _keep(self, row: Delivery, why: tuple[str, bool]) -> None:
         reason, may_change = why

@@ -15,7 +15,7 @@ from tom_dataproducts.models import DataProduct
 
 from sharecore.exceptions import ConfigurationError
 from tom_integration import capture, channels, site, topics
-from tom_integration.models import Channel
+from tom_integration.models import Request
 from tom_integration.rows import DATUM_MODELS
 
 logger = logging.getLogger(__name__)
@@ -48,16 +48,16 @@ def share_data_with_tom(
         if product is None:
             return {"message": f"ERROR: there is no data product {product_id}."}
         chosen = {name: Q(data_product_id=product.pk) for name in DATUM_MODELS}
-        return _queue(share_destination, {product.target_id: chosen})
+        return _queue(share_destination, form_data, {product.target_id: chosen})
     if selected_data:
         photometry = DATUM_MODELS["photometryreduceddatum"]._default_manager.filter(
             pk__in=list(selected_data)
         )
         targets = set(photometry.values_list("target_id", flat=True))
         chosen = {"photometryreduceddatum": Q(pk__in=list(selected_data))}
-        return _queue(share_destination, dict.fromkeys(targets, chosen))
+        return _queue(share_destination, form_data, dict.fromkeys(targets, chosen))
     if target_id:
-        return _queue(share_destination, {int(target_id): None})
+        return _queue(share_destination, form_data, {int(target_id): None})
     return {"message": "ERROR: No valid data to share."}
 
 
@@ -68,9 +68,15 @@ def share_target_with_tom(
     if error := _configuration_error(share_destination):
         return {"message": error}
     target = form_data["target"]
-    channel = channels.open_channel(share_destination, target.pk)
-    lists = [each.name for each in target_lists]
-    Channel.objects.filter(pk=channel.pk).update(introduce=lists, due=True)
+    _request(
+        share_destination,
+        target.pk,
+        form_data,
+        user,
+        introduce=True,
+        lists=[each.name for each in target_lists],
+    )
+    channels.look_at(target.pk, destination=share_destination)
     capture.hint(target.pk, {})
     return {"message": f"Target {target.name} queued for {share_destination}."}
 
@@ -80,8 +86,7 @@ def share_target_and_all_data(share_destination: str, target: Any, user: Any) ->
     answer = share_target_with_tom(share_destination, {"target": target}, user=user)["message"]
     if answer.startswith("ERROR"):
         return answer
-    user_id = getattr(user, "pk", None)
-    queued = _ask(share_destination, target.pk, None, user_id=user_id)
+    queued = _ask(share_destination, target.pk, None, _request(share_destination, target.pk, {}, user))
     return f"{queued} records queued for {share_destination}."
 
 
@@ -104,8 +109,11 @@ def _configuration_error(address: str) -> str:
     return ""
 
 
-def _queue(address: str, by_target: Mapping[int, Mapping[str, Q] | None]) -> Answer:
-    queued = sum(_ask(address, target_id, chosen, user_id=None) for target_id, chosen in by_target.items())
+def _queue(address: str, form_data: Any, by_target: Mapping[int, Mapping[str, Q] | None]) -> Answer:
+    queued = sum(
+        _ask(address, target_id, chosen, _request(address, target_id, form_data or {}, None))
+        for target_id, chosen in by_target.items()
+    )
     if queued:
         return {"message": f"{queued} records queued for {address}."}
     if any(_has_data(target_id, chosen) for target_id, chosen in by_target.items()):
@@ -113,9 +121,21 @@ def _queue(address: str, by_target: Mapping[int, Mapping[str, Q] | None]) -> Ans
     return {"message": "ERROR: No valid data to share."}
 
 
-def _ask(address: str, target_id: int, chosen: Mapping[str, Q] | None, *, user_id: int | None) -> int:
+def _request(
+    address: str, target_id: int, form_data: Mapping[str, Any], user: Any, **introduction: Any
+) -> Request:
+    return Request.objects.create(
+        channel_id=channels.open_channel(address, target_id).pk,
+        user_id=getattr(user, "pk", None),
+        title=str(form_data.get("share_title") or "")[:200],
+        message=str(form_data.get("share_message") or ""),
+        **introduction,
+    )
+
+
+def _ask(address: str, target_id: int, chosen: Mapping[str, Q] | None, request: Request) -> int:
     channel = channels.open_channel(address, target_id)
-    queued = channels.ask_for(channel, selection=chosen, one_time=True, user_id=user_id)
+    queued = channels.ask_for(channel, selection=chosen, request=request)
     capture.hint(target_id, {})
     return queued
 

@@ -1,0 +1,199 @@
+"""The calls of an adapter for one claimed channel: introduce the target, look up, send.
+
+No transaction is open while a call lasts, and the claim is renewed meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from sharecore import delivery
+from sharecore.adapter import Adapter, Batch
+from sharecore.addresses import Address
+from sharecore.delivery import Standing, State
+from sharecore.destinations import Destination
+from sharecore.dispatch import dispatch
+from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, PluginError
+from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
+from sharecore.records import Record, RecordKey
+from sharecore.retry import RetryPolicy
+from tom_integration import claims, health, ledger, rights, site
+from tom_integration.models import Delivery, Request
+from tom_integration.prepare import load
+from tom_integration.rows import record_of
+from tom_integration.targets import target_of
+
+logger = logging.getLogger(__name__)
+
+
+class Wait(Exception):
+    """The channel cannot go on now. until: when to look again. problem: why, for people."""
+
+    def __init__(self, until: datetime, problem: str) -> None:
+        super().__init__(problem)
+        self.until = until
+        self.problem = problem
+
+
+@dataclass(slots=True, kw_only=True)
+class Calls:
+    """Calls for one channel; `Wait` is raised when the destination stops one.
+
+    target: the row of the TOM. arrived: how many records have arrived so far.
+    """
+
+    claim: claims.Claim
+    target: Any
+    address: Address
+    destination: Destination
+    adapter: Adapter
+    policy: RetryPolicy
+    arrived: int = 0
+
+    @property
+    def credentials(self) -> str:
+        """Digest of the settings under which the calls are made."""
+        return site.credentials_digest(self.destination)
+
+    def gate(self) -> None:
+        """Raises `Wait` while the destination takes no calls."""
+        until, why = health.gate(self.address, credentials=self.credentials, now=timezone.now())
+        if until is not None:
+            raise Wait(until, why)
+
+    def introduce(self, request: Request) -> None:
+        """Make the target itself known."""
+        problem = rights.objection(request.user_id, self.target)
+        if not problem:
+            self.gate()
+            with claims.kept(self.claim):
+                result = dispatch(site.registry(), self.destination, self.adapter, self._batch(request))
+            self._heed(result.stopped)
+            problem = result.stopped.reason if result.stopped else ""
+        Request.objects.filter(pk=request.pk).update(introduce=False, problem=problem[:500])
+
+    def look_up(self, rows: list[Delivery], now: datetime) -> None:
+        """Ask the destination which of these it has."""
+        data = load(rows)
+        # A datum that is gone cannot be compared; whatever became of it, nothing is to be sent any more.
+        gone = [row for row in rows if row.pk not in data]
+        cancelled = {row.pk: delivery.cancel(ledger.standing(row), "the datum was deleted") for row in gone}
+        ledger.settle(gone, cancelled, token="", expected=State.UNCONFIRMED)
+        rows = [row for row in rows if row.pk in data]
+        if not rows:
+            return
+        batch = self._batch(None)
+        records = {
+            row.pk: record_of(data[row.pk], origin=batch.site.origin, record_id=row.record_id) for row in rows
+        }
+        try:
+            with claims.kept(self.claim):
+                found = self.adapter.find(replace(batch, records=tuple(records.values())))
+        except (AuthenticationFailed, DestinationError) as stop:
+            raise self._wait(stop) from None
+        except Exception as error:
+            logger.exception("The adapter of %s failed to look up records", self.address)
+            bug = DestinationError(f"its adapter failed to look records up: {type(error).__name__}")
+            raise self._wait(bug) from None
+        chance = ledger.chance()
+        standings = {
+            row.pk: delivery.looked_up(
+                ledger.standing(row),
+                None if found is None else found.get(records[row.pk].key),
+                can_tell=found is not None,
+                now=now,
+                policy=self.policy,
+                chance=chance,
+            )
+            for row in rows
+        }
+        ledger.settle(rows, standings, token="", expected=State.UNCONFIRMED)
+
+    def send(self, sendable: Iterable[tuple[Delivery, Record]]) -> None:
+        """Send records: those of a one-time request, with its title, in a call of their own."""
+        by_request: dict[int | None, list[tuple[Delivery, Record]]] = {}
+        for row, record in sendable:
+            by_request.setdefault(row.request_id, []).append((row, record))
+        for request_id, group in by_request.items():
+            self._send(group, Request.objects.filter(pk=request_id).first() if request_id else None)
+
+    def _send(self, sendable: list[tuple[Delivery, Record]], request: Request | None) -> None:
+        if not self.claim.renew():
+            return
+        in_hand = {row.pk for row in ledger.write_intents([row for row, _ in sendable], self.claim.token)}
+        rows = {record.key: row for row, record in sendable if row.pk in in_hand}
+        if not rows:
+            return
+        batch = replace(
+            self._batch(request),
+            records=tuple(record for row, record in sendable if row.pk in in_hand),
+            previous={key: row.remote_id or None for key, row in rows.items() if row.delivered_at},
+        )
+        started = timezone.now()
+        with claims.kept(self.claim):
+            result = dispatch(site.registry(), self.destination, self.adapter, batch)
+        self._settle(rows, result.results, result.unsent, result.stopped)
+        ledger.write_attempts(rows, result.results, started=started, worker=claims.worker_name())
+        outcomes = result.results.values()
+        self.arrived += sum(isinstance(outcome, Accepted | Duplicate) for outcome in outcomes)
+        answered = any(isinstance(outcome, Accepted | Duplicate | Rejected) for outcome in outcomes)
+        if answered and result.stopped is None:
+            health.succeeded(self.address, now=timezone.now())
+        self._heed(result.stopped)
+
+    def _batch(self, request: Request | None) -> Batch:
+        user = rights.find_user(request.user_id if request else self.claim.channel.creator_id)
+        return Batch(
+            site=site.this_site(),
+            address=self.address,
+            target=target_of(self.target, lists=request.lists if request else ()),
+            records=(),
+            shared_by=user.get_username() if user else "",
+            memory=self.claim.channel.memory,
+            title=request.title if request else "",
+            message=request.message if request else "",
+        )
+
+    def _heed(self, stopped: DeliveryError | None) -> None:
+        if isinstance(stopped, AuthenticationFailed | DestinationError):
+            raise self._wait(stopped) from None
+
+    def _wait(self, stop: AuthenticationFailed | DestinationError) -> Wait:
+        until = health.stopped(self.address, stop, credentials=self.credentials, chance=ledger.chance())
+        return Wait(until, stop.reason)
+
+    def _settle(
+        self,
+        rows: Mapping[RecordKey, Delivery],
+        results: Mapping[RecordKey, Result],
+        left: Iterable[RecordKey],
+        stopped: DeliveryError | None,
+    ) -> None:
+        now, chance = timezone.now(), ledger.chance()
+        reason = stopped.reason[:500] if stopped else ""
+        standings = {
+            rows[key].pk: self._settled(rows[key], each, now, chance) for key, each in results.items()
+        }
+        for key in left:
+            if isinstance(stopped, PluginError):
+                # Nothing was sent, but trying at once would meet the same bug.
+                standings[rows[key].pk] = self._settled(rows[key], Deferred(reason=reason), now, chance)
+            else:
+                standings[rows[key].pk] = delivery.unsent(ledger.standing(rows[key]), reason, now=now)
+        ledger.settle(rows.values(), standings, token=self.claim.token)
+
+    def _settled(self, row: Delivery, result: Result, now: datetime, chance: float) -> Standing:
+        return delivery.settle(
+            ledger.standing(row),
+            result,
+            now=now,
+            policy=self.policy,
+            settle_time=self.adapter.settle_time,
+            chance=chance,
+        )
