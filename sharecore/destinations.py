@@ -18,7 +18,7 @@ from sharecore.addresses import Address
 from sharecore.discovery import PluginInfo, PluginState
 from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError, Problem
 from sharecore.faults import describe, log_fault
-from sharecore.hooks import DestinationType
+from sharecore.hooks import DestinationType, ReadSetting
 from sharecore.registry import Registry
 from sharecore.settings import FRAMEWORK_KEYS, Secret, Section
 
@@ -116,6 +116,24 @@ class Destinations(Mapping[str, Destination]):
             elif isinstance(name, str):
                 broken[name] = fatal
         return cls(usable, broken, problems)
+
+    @classmethod
+    def of_site(cls, read: ReadSetting, registry: Registry) -> Self:
+        """The destinations in `DATA_SHARING`, and those that plugins find in older settings. Never raises.
+
+        read: gives a setting of the site by name, None when it is not there.
+        """
+        own = read(ROOT)
+        if own is not None and not isinstance(own, Mapping):
+            return cls.parse(own, registry)
+        entries: dict[object, object] = {}
+        for kind, each in registry.destination_types.items():
+            try:
+                entries.update(each.inherit(read))
+            except Exception as error:
+                owner = registry.owner(kind).label
+                log_fault(logger, f"{owner} failed to read older settings: {describe(error)}", error)
+        return cls.parse(entries | dict(own or {}), registry)
 
     def __getitem__(self, name: str) -> Destination:
         return self._usable[name]

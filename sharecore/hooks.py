@@ -24,6 +24,7 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 Config = TypeVar("Config")
+ReadSetting = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +34,16 @@ class DestinationType(Generic[Config]):
     kind: the word in `'ADAPTER': '<kind>'`. summary: one line for people.
     config: reads one entry of `DATA_SHARING`; raises `ConfigurationError`. Cheap, no network.
     open: makes the adapter; may import heavy things, no network.
+    inherit: finds destinations in settings that other software left at the site. It gets a function that
+        reads a setting by name (None when it is not there) and answers entries by name, in the form of
+        `DATA_SHARING`; an entry that is in `DATA_SHARING` as well wins.
     """
 
     kind: str
     summary: str
     config: Callable[[Section], Config]
     open: Callable[[Config], Adapter]
+    inherit: Callable[[ReadSetting], Mapping[str, Mapping[str, object]]] = lambda read: {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,11 +102,6 @@ def lease_seconds() -> float:
     return float(_get("SHARECORE_LEASE_SECONDS"))
 
 
-def data_sharing() -> object:
-    """`DATA_SHARING` as it stands in the settings of the TOM."""
-    return getattr(settings, "DATA_SHARING", None) or {}
-
-
 def tom_name() -> str:
     """The display name of this TOM."""
     return str(getattr(settings, "TOM_NAME", "") or "TOM")

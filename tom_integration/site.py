@@ -7,6 +7,7 @@ import logging
 import threading
 from functools import cache
 
+from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.crypto import salted_hmac
 
@@ -28,7 +29,7 @@ def registry() -> Registry:
 @cache
 def destinations() -> Destinations:
     """The entries of `DATA_SHARING`."""
-    return Destinations.parse(conf.data_sharing(), registry())
+    return Destinations.of_site(lambda name: getattr(settings, name, None), registry())
 
 
 @cache
@@ -97,7 +98,7 @@ def forget(**_: object) -> None:
 
 
 def _on_setting_changed(*, setting: str, **_: object) -> None:
-    if setting in ("DATA_SHARING", "SHARECORE_BLOCKED_PLUGINS", "TOM_NAME"):
+    if setting in ("DATA_SHARING", "HERMES_CONFIGURATION", "SHARECORE_BLOCKED_PLUGINS", "TOM_NAME"):
         forget()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
 
+from sharecore.hooks import ReadSetting
 from sharecore.settings import Secret, Section
 from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit
 from sharecore_http.settings import HttpSettings, credential
@@ -96,6 +97,13 @@ def from_hermes_configuration(configuration: Mapping[str, object]) -> dict[str, 
     if not entry.get("HERMES_API_KEY"):
         return {}
     return {"ADAPTER": "hermes", "DISPLAY_NAME": "HERMES", "BASE_URL": PRODUCTION} | entry
+
+
+def inherit(read: ReadSetting) -> dict[str, dict[str, object]]:
+    """The destination that a site with tom_hermes has configured already."""
+    configuration = read("HERMES_CONFIGURATION")
+    entry = from_hermes_configuration(configuration) if isinstance(configuration, Mapping) else {}
+    return {"hermes": entry} if entry else {}
 
 
 def _token(section: Section) -> Secret:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sharecore.adapter import Adapter
 from sharecore.hooks import DestinationType, hookimpl
-from sharecore_hermes.config import HermesConfig, read_config
+from sharecore_hermes.config import HermesConfig, inherit, read_config
 
 
 def open_adapter(config: HermesConfig) -> Adapter:
@@ -24,4 +24,5 @@ def sharecore_destinations() -> Iterable[DestinationType[HermesConfig]]:
         summary="HERMES: publishes messages on topics of the SCiMMA broker",
         config=read_config,
         open=open_adapter,
+        inherit=inherit,
     )

@@ -25,6 +25,7 @@ from sharecore import (
     hookimpl,
 )
 from sharecore.destinations import infer_kind
+from sharecore.hooks import ReadSetting
 
 
 class LampAdapter(Adapter):
@@ -340,3 +341,47 @@ class TestDigest:
         two = self.digest(E=self.digest, D=Converter, C=Converter(), B={"q", "p"}, A={"y": 2, "x": 1})
         assert one == two
         assert one != self.digest(E=self.digest, D=Converter, C=Converter(), B={"q"}, A={"y": 2, "x": 1})
+
+
+def _with_older_settings(inherit: Callable[[ReadSetting], dict[str, dict[str, object]]]) -> Registry:
+    class Plugin:
+        @hookimpl
+        def sharecore_destinations(self) -> list[DestinationType[None]]:
+            def config(section: Section) -> None:
+                return None
+
+            def open_adapter(config: None) -> Adapter:
+                raise AssertionError("nothing is to be opened")
+
+            return [
+                DestinationType(kind="lamp", summary="", config=config, open=open_adapter, inherit=inherit)
+            ]
+
+    registry = Registry()
+    registry.register(Plugin(), name="lamp")
+    return registry
+
+
+def test_entries_of_older_settings_are_found_and_data_sharing_wins() -> None:
+    def inherit(read: ReadSetting) -> dict[str, dict[str, object]]:
+        older = read("LAMP_SETTINGS")
+        return {"lamp": {"ADAPTER": "lamp", "DISPLAY_NAME": older}} if older else {}
+
+    registry = _with_older_settings(inherit)
+    older: dict[str, object] = {"LAMP_SETTINGS": "Old lamp"}
+    assert Destinations.of_site(older.get, registry)["lamp"].display_name == "Old lamp"
+    both = older | {"DATA_SHARING": {"lamp": {"ADAPTER": "lamp", "DISPLAY_NAME": "New lamp"}}}
+    assert Destinations.of_site(both.get, registry)["lamp"].display_name == "New lamp"
+    assert not Destinations.of_site({}.get, registry)
+    assert Destinations.of_site({"DATA_SHARING": []}.get, registry).problems
+
+
+def test_a_plugin_that_fails_on_older_settings_takes_no_destination_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def inherit(read: ReadSetting) -> dict[str, dict[str, object]]:
+        raise KeyError("LAMP_SETTINGS")
+
+    settings = {"DATA_SHARING": {"a": {"ADAPTER": "lamp"}}}
+    assert list(Destinations.of_site(settings.get, _with_older_settings(inherit))) == ["a"]
+    assert "failed to read older settings" in caplog.text
