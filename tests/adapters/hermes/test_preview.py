@@ -1,0 +1,101 @@
+"""What a person can see before anything is published, and asking HERMES about it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sharecore.outcomes import Accepted, Duplicate
+from sharecore.records import Kind, OtherDatum, RecordKey
+
+
+def test_it_is_exactly_what_is_sent(make: Any, hermes: Any) -> None:
+    batch = make.batch(make.detection(), make.limit(), make.spectrum(), make.astrometry())
+    hermes.submit(200, {"uuid": "u1"})
+    adapter = make.adapter()
+    preview = adapter.preview(batch)
+    assert not hermes.sent()
+    adapter.deliver(batch)
+    assert hermes.sent() == [json.loads(preview.body)]
+    assert preview.content_type == "application/json"
+    assert preview.note == ""
+
+
+def test_it_says_what_is_left_out_and_why(make: Any) -> None:
+    bare = make.detection(unit="")
+    other = OtherDatum(
+        key=RecordKey(kind=Kind.OTHER, origin="o", id="1"), timestamp=make.when, data_type="image_file"
+    )
+    preview = make.adapter().preview(make.batch(bare, other, make.limit()))
+    assert f"{bare.key}: brightness-unit: " in preview.note
+    assert f"{other.key}: data-type: HERMES has no table for data of type 'image_file'" in preview.note
+    assert len(json.loads(preview.body)["data"]["photometry"]) == 1
+
+
+def test_a_large_batch_is_a_list_of_messages(make: Any) -> None:
+    records = [make.detection(extra={"comments": "x" * 400_000}) for _ in range(3)]
+    assert len(json.loads(make.adapter().preview(make.batch(*records)).body)) == 2
+
+
+def test_units_are_spelled_to_the_code_point(make: Any) -> None:
+    body = make.adapter().preview(make.batch(make.spectrum())).body
+    assert '"wavelength_units": "\\u212b"' in body
+    assert '"flux_units": "erg / s / cm\\u00b2 / \\u212b"' in body
+
+
+def test_our_keys_travel_beside_the_rows(make: Any) -> None:
+    first, second, spectrum = make.detection(), make.limit(), make.spectrum()
+    beside = make.message(first, second, spectrum)["data"]["sharecore"]
+    assert [row["key"] for row in beside["photometry"]] == [str(first.key), str(second.key)]
+    assert [row["key"] for row in beside["spectroscopy"]] == [str(spectrum.key)]
+    assert beside["origin"] == first.key.origin
+
+
+class TestWhatIsNotSent:
+    def test_a_target_alone_goes_only_with_words_of_a_person(self, make: Any, hermes: Any) -> None:
+        hermes.submit(200, {"uuid": "u1"})
+        assert make.adapter().deliver(make.batch()) == {}
+        assert not hermes.sent()
+        make.adapter().deliver(make.batch(title="Please observe"))
+        (message,) = hermes.sent()
+        assert message["title"] == "Please observe"
+        assert [target["name"] for target in message["data"]["targets"]] == ["AT2026abc"]
+
+    def test_what_came_from_this_topic_does_not_go_back(self, make: Any, hermes: Any) -> None:
+        came = make.detection(source_name="hermes.test", source_location="Hermes via HOP")
+        assert make.adapter().deliver(make.batch(came)) == {came.key: Duplicate()}
+        assert not hermes.sent()
+
+    def test_records_that_cannot_go_do_not_make_an_empty_message(self, make: Any, hermes: Any) -> None:
+        make.adapter().deliver(make.batch(make.detection(unit="")))
+        assert not hermes.sent()
+
+
+class TestValidate:
+    def test_it_asks_without_publishing(self, make: Any, server: Any) -> None:
+        adapter = make.adapter(BASE_URL=server.base_url)
+        assert adapter.validate(make.batch(make.detection(), make.spectrum())) == []
+        adapter.close()
+        assert server.published() == []
+
+    def test_it_names_row_field_and_record(self, make: Any, hermes: Any) -> None:
+        good, bad, bare = make.detection(), make.detection(), make.detection(unit="")
+        hermes.validate(200, {"data": {"photometry": [{}, {"bandpass": ["No such band."]}]}})
+        left_out, refused = make.adapter().validate(make.batch(good, bad, bare))
+        assert (left_out.where, left_out.fatal) == (str(bare.key), False)
+        assert refused.where == f"data.photometry[1].bandpass ({bad.key})"
+        assert refused.what == "No such band."
+        assert not hermes.sent()
+
+
+def test_a_dead_topic_is_told_by_the_stand_in_as_by_hermes(make: Any, start_hermes: Any) -> None:
+    """Two destinations side by side: each publishes to its own server."""
+    one, two = start_hermes("a.topic"), start_hermes("b.topic")
+    from sharecore.addresses import Address
+
+    for server, topic in ((one, "a.topic"), (two, "b.topic")):
+        adapter, record = make.adapter(BASE_URL=server.base_url), make.detection()
+        outcomes = adapter.deliver(make.batch(record, address=Address("hermes", topic)))
+        adapter.close()
+        assert isinstance(outcomes[record.key], Accepted)
+    assert [line["topic"] for line in one.published() + two.published()] == ["a.topic", "b.topic"]

@@ -1,0 +1,106 @@
+"""What unit texts mean, and that conversions are exact."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
+
+
+@pytest.mark.parametrize(
+    ("texts", "unit", "scale"),
+    [
+        (("mag(AB)", "ABmag", "AB mag", "AB_mag", "AB", "ab", "mag (AB)"), Unit.AB_MAG, "1"),
+        (("Vega", "VEGA", "vegamag", "Vega mag", "mag(VEGA)"), Unit.VEGA_MAG, "1"),
+        (("STmag", "mag(ST)"), Unit.ST_MAG, "1"),
+        (("mag", "magnitude", " mag "), Unit.MAG, "1"),
+        (("Jy", "Jansky", "jansky"), Unit.FLUX_PER_FREQUENCY, "1"),
+        (("mJy",), Unit.FLUX_PER_FREQUENCY, "1e-3"),
+        (("uJy", "\u00b5Jy", "\u03bcJy"), Unit.FLUX_PER_FREQUENCY, "1e-6"),
+        (("erg/cm2/s/Hz", "erg s-1 cm-2 Hz-1"), Unit.FLUX_PER_FREQUENCY, "1e23"),
+        (
+            (
+                "erg / (Angstrom s cm2)",
+                "erg/s/cm2/AA",
+                "erg / s / cm\u00b2 / \u00c5",
+                "erg / s / cm\u00b2 / \u212b",
+            ),
+            Unit.FLUX_PER_WAVELENGTH,
+            "1",
+        ),
+        (("1e-17 erg/s/cm2/AA", "10**-17 erg / (Angstrom cm2 s)"), Unit.FLUX_PER_WAVELENGTH, "1e-17"),
+        (("W/m2/um",), Unit.FLUX_PER_WAVELENGTH, "0.1"),
+        (("AA", "Angstrom", "angstrom", "\u00c5", "\u212b", "A\u030a"), Unit.WAVELENGTH, "1e-10"),
+        (("micron", "um", "micrometer", "\u00b5m"), Unit.WAVELENGTH, "1e-6"),
+        (("MHz",), Unit.FREQUENCY, "1e6"),
+        (("keV",), Unit.PHOTON_ENERGY, "1000"),
+        (("1/cm",), Unit.WAVENUMBER, "100"),
+        (("deg", "degrees"), Unit.ANGLE, "3600000"),
+        (("arcsec",), Unit.ANGLE, "1000"),
+    ],
+)
+def test_spellings(texts: tuple[str, ...], unit: Unit, scale: str) -> None:
+    assert {parse_unit(text) for text in texts} == {ScaledUnit(Fraction(scale), unit)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "ct", "K", "m/s", "mag / arcsec2", "ph / (Angstrom s cm2)", "mJy/beam", "nonsense", "(", "1e-17",
+     "-1 Jy", "1e400 Jy", "0 Jy", "Jy" * 80],
+)  # fmt: skip
+def test_what_is_no_unit_is_refused_with_a_reason(text: str) -> None:
+    with pytest.raises(UnknownUnit) as caught:
+        parse_unit(text)
+    assert caught.value.reason
+
+
+@pytest.mark.parametrize("text", ["ABflux", "A", "STflux"])
+def test_what_two_communities_read_in_two_ways_is_refused(text: str) -> None:
+    with pytest.raises(UnknownUnit, match="for astropy and"):
+        parse_unit(text)
+
+
+@given(st.text(max_size=40))
+def test_no_text_does_worse_than_being_refused(text: str) -> None:
+    try:
+        parse_unit(text)
+    except UnknownUnit:
+        pass
+
+
+def test_photon_energies_and_wavenumbers_are_frequencies() -> None:
+    hertz = parse_unit("Hz")
+    energy, wavenumber = parse_unit("eV").factor(hertz), parse_unit("1/m").factor(hertz)
+    assert energy is not None
+    assert float(energy) == pytest.approx(2.417989242e14, rel=1e-9)
+    assert wavenumber == 299_792_458
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("mag(AB)", "mJy"), ("mag(AB)", "mag(Vega)"), ("mag", "mag(AB)"), ("Angstrom", "Hz")]
+)
+def test_what_has_no_exact_factor_has_none(one: str, other: str) -> None:
+    assert parse_unit(one).factor(parse_unit(other)) is None
+
+
+def test_values_stay_the_numbers_that_people_wrote() -> None:
+    factor = parse_unit("uJy").factor(parse_unit("mJy"))
+    assert factor is not None
+    assert [rescaled(value, factor) for value in (250.0, 0.1, 3.3)] == [0.25, 0.0001, 0.0033]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_conversion_there_and_back_is_the_same_number(value: float) -> None:
+    there = parse_unit("Jy").factor(parse_unit("mJy"))
+    back = parse_unit("mJy").factor(parse_unit("Jy"))
+    assert there is not None
+    assert back is not None
+    try:
+        turned = rescaled(rescaled(value, there), back)
+    except OverflowError:
+        return
+    assert turned == pytest.approx(value, rel=1e-15)
