@@ -21,7 +21,7 @@ from sharecore_http.settings import HttpSettings
 from sharecore_http.transport import DeadlineAdapter, deadline
 
 MAX_ANSWER = 2 * 1024 * 1024
-"""Bytes of an answer, decompressed, unless the caller allows more."""
+"""Bytes of an answer, decompressed, beyond twice what was sent, unless the caller allows more."""
 
 MAX_TRIES = 3
 MAX_RETRYING = 10.0
@@ -165,7 +165,8 @@ class Client:
                 return Reply(
                     status=response.status_code,
                     headers={name.lower(): value for name, value in response.headers.items()},
-                    body=_read(response, max_answer),
+                    # A server may send back what it was sent: a spectrum, for example.
+                    body=_read(response, max_answer + 2 * len(body or b"")),
                 )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as caught:
             error = caught

@@ -14,6 +14,8 @@ from sharecore_tom.auth import Login
 from sharecore_tom.config import TomConfig
 
 _PAGE = 100
+_MAX_PAGE = 32 * 1024 * 1024
+"""Bytes of one page of a list: targets can have many extras, and spectra are long."""
 
 
 class Api:
@@ -46,12 +48,12 @@ class Api:
             raise DestinationError(f"{method} {path}: {error.reason}") from None
 
     def pages(
-        self, path: str, params: Mapping[str, str | int], *, limit: int = _PAGE, max_answer: int = MAX_ANSWER
+        self, path: str, params: Mapping[str, str | int], *, limit: int = _PAGE
     ) -> Iterator[list[dict[str, Any]]]:
         """The pages of a list, each a list of objects."""
         offset = 0
         while True:
-            reply = self.ask(path, {**params, "limit": limit, "offset": offset}, max_answer=max_answer)
+            reply = self.ask(path, {**params, "limit": limit, "offset": offset}, max_answer=_MAX_PAGE)
             if reply.verdict is not Verdict.OK:
                 raise not_able(reply, f"GET {path}")
             page = reply.json.get("results") if isinstance(reply.json, dict) else None

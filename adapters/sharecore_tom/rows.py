@@ -19,7 +19,6 @@ from sharecore_tom.receiver import DATA, Generation
 _PAGE = {"spectroscopy": 10}
 """Rows to a page of the listing where the usual number would be too long."""
 
-_LISTING_MAX = 32 * 1024 * 1024
 _STOCK_TYPES = frozenset({"photometry", "spectroscopy"})
 
 
@@ -77,7 +76,7 @@ class Rows:
             if data_type not in self._listings:
                 query: dict[str, str | int] = {"target__id": self._target_id, "data_type": data_type}
                 limit = _PAGE.get(data_type, 100)
-                pages = self._api.pages(DATA, query, limit=limit, max_answer=_LISTING_MAX)
+                pages = self._api.pages(DATA, query, limit=limit)
                 self._listings[data_type] = [each for page in pages for each in page]
         same_time = of_its_time(row, self._listings[data_type])
         return min((differences(row, each, self._at) for each in same_time), key=len, default=None)
@@ -90,7 +89,8 @@ class Rows:
             if "target" in fields:
                 return Sent(no_target=True)
             return Sent(outcome=Rejected(reason=f"refused: {words(reply)}", field=next(iter(fields), None)))
-        if reply.status in (413, 422):
+        if reply.status in (400, 413, 422):
+            # A server in front of the TOM, or Django itself, found this request too large or malformed.
             return Sent(outcome=Rejected(reason=f"refused: {words(reply)}"))
         if reply.status in (502, 504):
             # A gateway that got no answer: what is behind it may have stored the row.

@@ -208,6 +208,12 @@ def test_a_failure_does_not_inherit_the_cause_of_the_one_being_handled(
             client.post("2", json={})
 
 
+def test_what_was_sent_may_come_back(client: Client, web: responses.RequestsMock) -> None:
+    long = "x" * (MAX_ANSWER + 1)
+    web.post(BASE, json={"value": long})
+    assert client.post("", json=long).json == {"value": long}
+
+
 def test_numbers_that_json_does_not_have_are_refused_here(client: Client) -> None:
     with pytest.raises(ValueError, match="JSON"):
         client.post("", json={"x": float("nan")})

@@ -85,6 +85,11 @@ def test_a_400_names_the_field_and_quotes_the_receiver_shortly(tom, adapter, bat
     assert outcomes[records[1].key] == Accepted()
 
 
+def test_a_row_that_a_server_in_front_finds_too_large_is_refused_alone(tom, adapter, batch, detections):
+    tom.script("POST", DATA, (413, HTML, "<html>"), (400, HTML, "<html>"))
+    assert kinds(adapter().deliver(batch(*detections(3)))) == [Rejected, Rejected, Accepted]
+
+
 def test_one_500_defers_its_record_and_the_rest_goes_on(tom, adapter, batch, detections):
     tom.script("POST", DATA, None, (500, HTML, "<html>secret traceback</html>"))
     outcomes = adapter().deliver(batch(*detections(4)))
