@@ -12,14 +12,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from tom_integration import conf, mend, site, status
+from tom_integration import conf, mend, preview, site, status
+from tom_integration.models import Channel
 from tom_integration.runners.worker import Worker
 
 
 class Command(BaseCommand):
     """One command with a subcommand for each thing to do."""
 
-    help = "Continuous sharing: status, deliver, check, retry."
+    help = "Continuous sharing: status, deliver, check, preview, retry."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="subcommand", required=True, parser_class=type(parser))
@@ -30,6 +31,11 @@ class Command(BaseCommand):
             "--once", action="store_true", help="Deliver what is due now, then stop (for cron)."
         )
         commands.add_parser("check", help="Ask every destination whether it would take our data.")
+        show = commands.add_parser("preview", help="Print what a share would send of the newest data.")
+        show.add_argument("share", type=int, help="Number of a share (see status).")
+        show.add_argument(
+            "--validate", action="store_true", help="Ask the destination what is wrong with it."
+        )
         retry = commands.add_parser("retry", help="Try again what was refused, withheld or given up.")
         retry.add_argument(
             "share", nargs="?", type=int, help="Number of a share (see status); all if omitted."
@@ -100,6 +106,26 @@ class Command(BaseCommand):
             )
         if failed:
             raise CommandError("Not every destination would take our data.")
+
+    def _preview(self, options: dict[str, Any]) -> None:
+        channel = Channel.objects.filter(share_id=options["share"]).first()
+        if channel is None:
+            raise CommandError(
+                f"There is no share {options['share']}; `manage.py sharing status` lists them."
+            )
+        try:
+            sample = preview.sample_of(channel)
+            shown = sample.preview()
+            problems = sample.validate() if options["validate"] else ()
+        except (LookupError, ConfigurationError, DeliveryError) as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(shown.body)
+        for note in filter(None, [*sample.left_out, *shown.note.splitlines()]):
+            self.stderr.write(self.style.WARNING(note))
+        for problem in problems:
+            self.stderr.write((self.style.ERROR if problem.fatal else self.style.WARNING)(str(problem)))
+        if any(problem.fatal for problem in problems):
+            raise CommandError("The destination would not take it as it is.")
 
     def _retry(self, options: dict[str, Any]) -> None:
         try:
