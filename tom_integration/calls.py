@@ -33,12 +33,16 @@ logger = logging.getLogger(__name__)
 
 
 class Wait(Exception):
-    """The channel cannot go on now. until: when to look again. problem: why, for people."""
+    """The channel cannot go on now. until: when to look again. problem: why, for people.
 
-    def __init__(self, until: datetime, problem: str) -> None:
+    needs_person: the problem does not end by itself.
+    """
+
+    def __init__(self, until: datetime, problem: str, *, needs_person: bool = False) -> None:
         super().__init__(problem)
         self.until = until
         self.problem = problem
+        self.needs_person = needs_person
 
 
 @dataclass(slots=True, kw_only=True)

@@ -45,6 +45,7 @@ class Channel(models.Model):
     until = models.DateTimeField(null=True, blank=True, help_text="New data are shared until then.")
     paused = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="Why nothing is sent.")
     problem = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="What is wrong at the moment.")
+    needs_person = models.BooleanField(default=False, help_text="The problem does not end by itself.")
     memory = models.JSONField(default=dict, blank=True, help_text="What the adapter noted about the target.")
 
     rules = models.CharField(max_length=64, blank=True, help_text="Digest of settings and plugins last time.")

@@ -44,10 +44,11 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False) -> i
         return 0
     work = _Work(claim, stop)
     until: datetime | None = None
+    needs_person = False
     try:
         problem = work.run()
     except Wait as wait:
-        until, problem = wait.until, wait.problem
+        until, problem, needs_person = wait.until, wait.problem, wait.needs_person
     except Exception:
         logger.exception("%s could not be brought up to date", claim.channel)
         until = timezone.now() + AFTER_AN_ERROR
@@ -58,6 +59,7 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False) -> i
     claim.release(
         next_at=next_at,
         problem=problem[:500],
+        needs_person=needs_person,
         memory=dict(claim.channel.memory),
         swept_at=timezone.now(),
         **({"delivered_at": timezone.now()} if work.arrived else {}),
@@ -108,7 +110,7 @@ class _Work:
                 return ""
         revisions.learn(self._channel, origin=site.origin(), now=now)
         if problem:
-            raise Wait(now + LOOK_AGAIN, problem)
+            raise Wait(now + LOOK_AGAIN, problem, needs_person=not self._channel.paused)
         return ""
 
     def _open(self, now: datetime) -> tuple[Address, Destination, Adapter]:
@@ -116,7 +118,7 @@ class _Work:
             address, destination = site.destinations().resolve(self._channel.destination)
             return address, destination, site.adapters.get(destination)
         except (ConfigurationError, PluginError) as error:
-            raise Wait(now + LOOK_AGAIN, str(error)) from None
+            raise Wait(now + LOOK_AGAIN, str(error), needs_person=True) from None
 
     def _cancel_all(self, reason: str) -> None:
         for row in ledger.of(self._channel).exclude(state=State.SENDING):

@@ -156,6 +156,10 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, help_text="What is wrong at the moment.", max_length=500),
                 ),
                 (
+                    "needs_person",
+                    models.BooleanField(default=False, help_text="The problem does not end by itself."),
+                ),
+                (
                     "memory",
                     models.JSONField(
                         blank=True, default=dict, help_text="What the adapter noted about the target."
