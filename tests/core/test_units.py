@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 
 import pytest
@@ -49,8 +50,8 @@ def test_spellings(texts: tuple[str, ...], unit: Unit, scale: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "ct", "K", "m/s", "mag / arcsec2", "ph / (Angstrom s cm2)", "mJy/beam", "nonsense", "(", "1e-17",
-     "-1 Jy", "1e400 Jy", "0 Jy", "Jy" * 80],
+    ["", " ", "ct", "K", "m/s", "mag / arcsec2", "ph / (Angstrom s cm2)", "mJy/beam", "nonsense", "(",
+     "1e-17", "-1 Jy", "1e400 Jy", "0 Jy", "Jy" * 80],
 )  # fmt: skip
 def test_what_is_no_unit_is_refused_with_a_reason(text: str) -> None:
     with pytest.raises(UnknownUnit) as caught:
@@ -66,10 +67,8 @@ def test_what_two_communities_read_in_two_ways_is_refused(text: str) -> None:
 
 @given(st.text(max_size=40))
 def test_no_text_does_worse_than_being_refused(text: str) -> None:
-    try:
+    with contextlib.suppress(UnknownUnit):
         parse_unit(text)
-    except UnknownUnit:
-        pass
 
 
 def test_photon_energies_and_wavenumbers_are_frequencies() -> None:

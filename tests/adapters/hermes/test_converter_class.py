@@ -31,7 +31,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
 
     yield module
     for name in set(sys.modules) - before:
-        if name.startswith(("site_converter", "tom_dataproducts")):
+        if name.startswith(("site_converter", "tom_dataproducts.alertstreams")):
             del sys.modules[name]
 
 
