@@ -15,13 +15,15 @@ class TomIntegrationConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from tom_integration import capture, checks, takeover
+        from sharecore.testing import rounds
+        from tom_integration import capture, checks, round, takeover
         from tom_integration.runners import thread
 
         takeover.take_over()
         capture.connect()
         checks.register()
         thread.connect()
+        rounds.register(round.deliver)
 
     def include_url_paths(self) -> list[Any]:
         """Asked for by `tom_common.urls`; these come before the stock routes of the same URLs."""

@@ -1,0 +1,211 @@
+"""A destination in memory: it keeps what it gets, and answers as a test tells it to."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sharecore.adapter import Adapter, Batch, Preview, Topic
+from sharecore.exceptions import DeliveryError, Problem
+from sharecore.hooks import DestinationType, hookimpl
+from sharecore.identity import fingerprint
+from sharecore.outcomes import Accepted, Duplicate, Outcome
+from sharecore.records import Record, RecordKey
+from sharecore.settings import Section
+from sharecore.targets import Target
+
+Answer = Outcome | BaseException | Callable[[Record], Outcome]
+"""An outcome, an exception that the adapter raises, or a function of the record that gives an outcome."""
+
+
+@dataclass(slots=True, eq=False)
+class _Rule:
+    answer: Answer
+    left: float
+    where: Callable[[Record], bool]
+    stores: bool
+
+
+class MemoryDestination:
+    """What is at the other end: survives adapters, which come and go with threads and settings.
+
+    calls: the batches it was given. received: the records it stored, in order, one entry for each time.
+    introduced: the targets that it was told about without records. looked_up: the batches it was asked for.
+    can_update: does a record with other content replace the one that it has? can_tell: can it be asked what
+    it has? find_fails: an exception that a look-up raises. problems: the answer to a check.
+    Further attributes are those of `Adapter`.
+    """
+
+    def __init__(self) -> None:
+        self.can_update = False
+        self.can_tell = True
+        self.find_fails: BaseException | None = None
+        self.settle_time = 60.0
+        self.gather_seconds = 0.0
+        self.max_batch = 200
+        self.problems: Sequence[Problem] = ()
+        self.topics: Sequence[Topic] = ()
+        self.calls: list[Batch] = []
+        self.looked_up: list[Batch] = []
+        self.received: list[Record] = []
+        self.introduced: list[Target] = []
+        self.opened = 0
+        self.closed = 0
+        self._rules: list[_Rule] = []
+        self._stored: dict[RecordKey, tuple[str, Record]] = {}
+
+    def will(
+        self,
+        answer: Answer,
+        *,
+        times: float = float("inf"),
+        where: Callable[[Record], bool] = lambda record: True,
+        stores: bool = False,
+    ) -> None:
+        """Answer so from now on, for the next so many records; earlier rules that match go first.
+
+        where: for these records only. stores: keep the record all the same, as a destination does whose
+        answer is lost. An exception is raised when the batch reaches such a record (or has none); what was
+        decided before travels in it, as the contract of `Adapter.deliver` wants.
+        """
+        self._rules.append(_Rule(answer, times, where, stores))
+
+    def recover(self) -> None:
+        """Forget all rules: from now on everything is accepted."""
+        self._rules.clear()
+        self.find_fails = None
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """What it has now, one entry for each key, in order of first arrival."""
+        return tuple(record for _, record in self._stored.values())
+
+    @property
+    def repeated(self) -> tuple[Record, ...]:
+        """What it got more than once with the same content of the same key: a fault of the sender."""
+        seen: set[tuple[RecordKey, str]] = set()
+        again: list[Record] = []
+        for record in self.received:
+            mark = (record.key, fingerprint(record))
+            if mark in seen:
+                again.append(record)
+            seen.add(mark)
+        return tuple(again)
+
+    def delete(self, record: Record) -> None:
+        """Somebody there deletes it."""
+        self._stored.pop(record.key, None)
+
+    def take(self, batch: Batch) -> dict[RecordKey, Outcome]:
+        """What its adapter does with a batch."""
+        self.calls.append(batch)
+        outcomes: dict[RecordKey, Outcome] = {}
+        if not batch.records:
+            self._raise_if_told(outcomes)
+            self.introduced.append(batch.target)
+        for record in batch.records:
+            rule = self._rule(record)
+            if rule is None:
+                outcomes[record.key] = self._store(record)
+                continue
+            if rule.stores:
+                self._store(record)
+            if isinstance(rule.answer, BaseException):
+                raise _with(rule.answer, outcomes)
+            outcomes[record.key] = rule.answer(record) if callable(rule.answer) else rule.answer
+        return outcomes
+
+    def find(self, batch: Batch) -> dict[RecordKey, Outcome] | None:
+        """Which of these it has."""
+        self.looked_up.append(batch)
+        if self.find_fails is not None:
+            raise self.find_fails
+        if not self.can_tell:
+            return None
+        keys = [record.key for record in batch.records if record.key in self._stored]
+        return {key: Duplicate(remote_id=self._stored[key][0]) for key in keys}
+
+    def _rule(self, record: Record) -> _Rule | None:
+        for rule in self._rules:
+            if rule.left > 0 and rule.where(record):
+                rule.left -= 1
+                return rule
+        return None
+
+    def _raise_if_told(self, outcomes: Mapping[RecordKey, Outcome]) -> None:
+        for rule in self._rules:
+            if rule.left > 0 and isinstance(rule.answer, BaseException):
+                rule.left -= 1
+                raise _with(rule.answer, outcomes)
+
+    def _store(self, record: Record) -> Outcome:
+        self.received.append(record)
+        known = self._stored.get(record.key)
+        remote_id = known[0] if known else f"memory-{len(self._stored) + 1}"
+        self._stored[record.key] = (remote_id, record)
+        if known and fingerprint(known[1]) == fingerprint(record):
+            return Duplicate(remote_id=remote_id)
+        return Accepted(remote_id=remote_id)
+
+
+def _with(error: BaseException, decided: Mapping[RecordKey, Outcome]) -> BaseException:
+    if isinstance(error, DeliveryError):
+        error.decided = dict(decided)
+    return error
+
+
+class MemoryAdapter(Adapter):
+    """The adapter of a `MemoryDestination`."""
+
+    def __init__(self, destination: MemoryDestination) -> None:
+        self._destination = destination
+        self.can_update = destination.can_update  # type: ignore[misc]  # a constant of other adapters
+        self.settle_time = destination.settle_time
+        self.gather_seconds = destination.gather_seconds
+        self.max_batch = destination.max_batch
+        destination.opened += 1
+
+    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+        return self._destination.take(batch)
+
+    def check(self) -> Sequence[Problem]:
+        return self._destination.problems
+
+    def topics(self) -> Sequence[Topic]:
+        return self._destination.topics
+
+    def preview(self, batch: Batch) -> Preview:
+        keys = [str(record.key) for record in batch.records]
+        return Preview(content_type="application/json", body=json.dumps(keys))
+
+    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
+        return self._destination.find(batch)
+
+    def close(self) -> None:
+        self._destination.closed += 1
+
+
+class MemoryPlugin:
+    """A plugin that offers the kind `memory`; `plugin["name"]` is what is behind `DATA_SHARING["name"]`.
+
+    In the settings 'PASSWORD' is read and means nothing, so that a test can change credentials.
+    """
+
+    def __init__(self) -> None:
+        self._destinations: dict[str, MemoryDestination] = defaultdict(MemoryDestination)
+
+    def __getitem__(self, name: str) -> MemoryDestination:
+        return self._destinations[name]
+
+    @hookimpl
+    def sharecore_destinations(self) -> list[DestinationType[Any]]:
+        """The kind `memory`."""
+        summary = "Keeps records in the memory of a test"
+        return [DestinationType(kind="memory", summary=summary, config=self._config, open=MemoryAdapter)]
+
+    def _config(self, section: Section) -> MemoryDestination:
+        section.secret("PASSWORD")
+        return self[section.name]

@@ -1,0 +1,31 @@
+"""Plugins that are there for one test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from sharecore.registry import Registry
+
+
+@contextmanager
+def installed(*plugins: object) -> Iterator[None]:
+    """As if distributions with these plugins (modules or objects with hook functions) were installed.
+
+    A site reads its plugins once, so enter this before the settings of the test are overridden::
+
+        with installed(MemoryPlugin()), override_settings(DATA_SHARING={"x": {"ADAPTER": "memory"}}):
+            ...
+    """
+    load = Registry.load
+
+    def load_with_ours(*args: Any, **kwargs: Any) -> Registry:
+        registry = load(*args, **kwargs)
+        for number, plugin in enumerate(plugins):
+            registry.register(plugin, name=f"{type(plugin).__name__}-{number}", distribution="test")
+        return registry
+
+    with mock.patch.object(Registry, "load", load_with_ours):
+        yield

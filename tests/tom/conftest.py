@@ -1,0 +1,176 @@
+"""A TOM with two destinations in memory, a clock that the test moves, and a guard against endless rounds."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import override_settings
+from django.utils import timezone
+from guardian.shortcuts import assign_perm
+from tom_dataproducts.models import PhotometryReducedDatum
+from tom_targets.models import PersistentShare, Target
+
+from sharecore.delivery import State
+from sharecore.testing import MemoryDestination, MemoryPlugin, deliver_now, installed
+from tom_integration import reconciler
+from tom_integration.models import Channel, Delivery
+
+NIGHT = datetime(2026, 3, 1, tzinfo=UTC)
+MOST_ROUNDS = 120
+"""Far above what any test needs."""
+DATA_SHARING = {
+    "x": {"ADAPTER": "memory", "USER_TOPICS": ["red", "blue"]},
+    "y": {"ADAPTER": "memory"},
+}
+
+
+class Clock:
+    """What `timezone.now` says; stands still unless it is moved."""
+
+    def __init__(self) -> None:
+        self.now = timezone.now()
+
+    def __call__(self) -> datetime:
+        # Two rows are never written at the same moment.
+        self.now += timedelta(microseconds=1)
+        return self.now
+
+    def forward(self, **delta: float) -> None:
+        self.now += timedelta(**delta)
+
+
+class Tom:
+    """A TOM, its users, and what a test wants to know of it."""
+
+    def __init__(self, clock: Clock, plugin: MemoryPlugin) -> None:
+        self.clock = clock
+        self.plugin = plugin
+        self._numbers = itertools.count(1)
+
+    @property
+    def x(self) -> MemoryDestination:
+        return self.plugin["x"]
+
+    @property
+    def y(self) -> MemoryDestination:
+        return self.plugin["y"]
+
+    def target(self, name: str = "") -> Target:
+        name = name or f"SN 2026{next(self._numbers)}"
+        return Target.objects.create(name=name, type=Target.SIDEREAL, ra=10.0, dec=-20.0)
+
+    def user(self, *permitted: Target, name: str = "") -> User:
+        """A user who may change these targets."""
+        user = User.objects.create_user(name or f"user{next(self._numbers)}")
+        for target in permitted:
+            assign_perm("tom_targets.change_target", user, target)
+        return user
+
+    def share(self, target: Target, destination: str = "x", user: User | None = None) -> PersistentShare:
+        return PersistentShare.objects.create(target=target, destination=destination, user=user)
+
+    def unsaved(self, target: Target, **fields: Any) -> PhotometryReducedDatum:
+        number = next(self._numbers)
+        base = {
+            "timestamp": NIGHT + timedelta(minutes=number),
+            "brightness": 18.0 + number / 1000,
+            "bandpass": "r",
+            "unit": "AB",
+        }
+        return PhotometryReducedDatum(target=target, **base | fields)
+
+    def datum(self, target: Target, **fields: Any) -> PhotometryReducedDatum:
+        row = self.unsaved(target, **fields)
+        row.save()
+        return row
+
+    def data(self, target: Target, number: int) -> list[PhotometryReducedDatum]:
+        rows = [self.unsaved(target) for _ in range(number)]
+        return PhotometryReducedDatum.objects.bulk_create(rows)
+
+    def commit(self) -> None:
+        """Let hints leave, as at the end of a request; inside a test's own transaction nothing commits."""
+        while connection.run_on_commit:
+            _, function, robust = connection.run_on_commit.pop(0)
+            assert robust, "a hint must not be able to raise"
+            function()
+
+    def deliver(self, *, after: float = 0, fails: bool = False) -> int:
+        """One round, so many seconds later; what was left for the log is a failure unless it is expected."""
+        self.commit()
+        self.clock.forward(seconds=after)
+        arrived = deliver_now()
+        if not fails:
+            assert not Channel.objects.filter(problem__startswith="an error in sharecore").exists()
+        return arrived
+
+    def deliver_until_quiet(self, *, hours: float = 24) -> int:
+        """Rounds, with time passing between them, until so much time has passed."""
+        arrived = 0
+        for _ in range(40):
+            arrived += self.deliver(after=hours * 3600 / 40)
+        return arrived
+
+    def channel(self, target: Target, destination: str = "x") -> Channel:
+        return Channel.objects.get(target_id=target.pk, destination=destination)
+
+    def row(self, datum: Any, destination: str = "x") -> Delivery:
+        return Delivery.objects.get(
+            model=datum._meta.model_name, datum_pk=datum.pk, destination=destination
+        )
+
+    def states(self, destination: str = "x") -> list[str]:
+        rows = Delivery.objects.filter(destination=destination).order_by("timestamp", "pk")
+        return [str(row.state) for row in rows]
+
+    def state(self, datum: Any, destination: str = "x") -> State:
+        return State(self.row(datum, destination).state)
+
+    def share_existing(self, target: Target, destination: str = "x") -> int:
+        from tom_integration import channels
+
+        return channels.ask_for(self.channel(target, destination))
+
+
+@pytest.fixture(autouse=True)
+def guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test in which one look at a channel does not come to an end."""
+    rounds: dict[int, int] = {}
+    real = reconciler._Work._round
+
+    def counted(self: Any, *args: Any, **kwargs: Any) -> bool:
+        rounds[id(self)] = rounds.get(id(self), 0) + 1
+        if rounds[id(self)] > MOST_ROUNDS:
+            pytest.fail(f"{MOST_ROUNDS} rounds on one channel")
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(reconciler._Work, "_round", counted)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(timezone, "now", clock)
+    return clock
+
+
+@pytest.fixture
+def plugins() -> Iterable[object]:
+    """Plugins beside the destinations in memory; a test overrides it."""
+    return ()
+
+
+@pytest.fixture
+def tom(db: None, clock: Clock, plugins: Iterable[object]) -> Iterator[Tom]:
+    memory = MemoryPlugin()
+    with ExitStack() as stack:
+        stack.enter_context(installed(memory, *plugins))
+        stack.enter_context(override_settings(DATA_SHARING=DATA_SHARING, SHARECORE_RUNNER="command"))
+        yield Tom(clock, memory)

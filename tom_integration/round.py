@@ -1,0 +1,13 @@
+"""One round of delivery in the caller's thread, for `sharecore.testing.deliver_now`."""
+
+from __future__ import annotations
+
+from tom_integration.reconciler import reconcile
+from tom_integration.sweep import Sweep
+
+
+def deliver() -> int:
+    """Sweep, deliver what is due now, and return; how many records arrived."""
+    sweep = Sweep()
+    sweep.scrub()
+    return sum(reconcile(channel_id) for channel_id in sweep.channels())
