@@ -28,15 +28,20 @@ def open_channel(destination: str, target_id: int) -> Channel:
 def attach(share: Any) -> None:
     """Let a continuous share act, from now on.
 
-    The data that its target has now become `before` rows: nobody asked for them. Does nothing when the
-    share acts already.
+    The data that its target has now become `before` rows: nobody asked for them. When the share acts already,
+    only its user is noted; given another target or destination, it keeps its limits, and stays paused if it is.
     """
     channel = Channel.objects.filter(share_id=share.pk).first()
     if channel and (channel.destination, channel.target_id) == (share.destination, share.target_id):
+        if share.user_id not in (None, channel.creator_id):
+            Channel.objects.filter(pk=channel.pk).update(creator_id=share.user_id, due=True)
         return
+    # The database forgets a user who is deleted; without this, their share would act as the site from now on.
+    creator_id = share.user_id or (channel.creator_id if channel else None)
     with transaction.atomic():
         if channel:
             detach(share.pk, reason="the share was given another target or destination")
+        before = channel
         channel = open_channel(share.destination, share.target_id)
         cancelled = Delivery.objects.filter(
             destination=channel.destination, target_id=channel.target_id, state=State.CANCELLED
@@ -45,11 +50,12 @@ def attach(share: Any) -> None:
         register(channel, State.BEFORE)
         Channel.objects.filter(pk=channel.pk).update(
             share_id=share.pk,
-            creator_id=share.user_id,
-            kinds=[],
-            until=None,
-            paused="",
+            creator_id=creator_id,
+            kinds=before.kinds if before else [],
+            until=before.until if before else None,
+            paused=before.paused if before else "",
             problem="",
+            needs_person=False,
             due=True,
         )
 

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from tom_integration import conf, mend, preview, site, status
+from tom_integration import actions, conf, preview, site, status
 from tom_integration.models import Channel
 from tom_integration.runners.worker import Worker
 
@@ -95,7 +95,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{name} ({destination.kind}) ... ", ending="")
             self.stdout.flush()
             try:
-                problems = mend.check(destination)
+                problems = actions.check(destination)
             except (ConfigurationError, DeliveryError) as error:
                 self.stdout.write(self.style.ERROR(str(error)))
                 failed = True
@@ -129,7 +129,7 @@ class Command(BaseCommand):
 
     def _retry(self, options: dict[str, Any]) -> None:
         try:
-            number = mend.retry(options["share"])
+            number = actions.retry(options["share"])
         except LookupError as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"{number} records will be tried again.")

@@ -1,0 +1,153 @@
+"""What a person does to a share: the same for REST, pages and commands. Rights are asked of `permissions`.
+
+A share's deliveries are all of its target at its destination, those of one-time requests included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from sharecore import delivery
+from sharecore.delivery import REPLAYABLE, State
+from sharecore.destinations import Destination
+from sharecore.exceptions import Problem
+from tom_integration import capture, channels, ledger, rights, site
+from tom_integration.models import Channel, Delivery, DestinationHealth
+from tom_integration.targets import find_target
+
+RETRIED = REPLAYABLE - {State.CANCELLED}
+"""What "retry" tries again. A cancelled one is not: its datum, share or target is gone."""
+
+
+class NotPossible(Exception):
+    """What is asked for makes no sense as things stand; the text says why, for people."""
+
+
+def channel_of(share: Any) -> Channel:
+    """The channel of a share; opened here when the share was made without a signal (in bulk)."""
+    channels.attach(share)
+    return Channel.objects.get(share_id=share.pk)
+
+
+def pause(share: Any, *, by: Any) -> None:
+    """Send nothing of a share until it is resumed. by: the user who pauses it; its new data wait meanwhile."""
+    channel = channel_of(share)
+    Channel.objects.filter(pk=channel.pk, paused="").update(paused=f"paused by {by.get_username()}"[:500])
+
+
+def resume(share: Any) -> None:
+    """Go on with a share that was paused; what has come meanwhile is sent."""
+    channel = channel_of(share)
+    Channel.objects.filter(pk=channel.pk).update(paused="")
+    _wake([channel])
+
+
+def adopt(share: Any, *, by: Any) -> None:
+    """Let a share act with the rights of another user, where those of its creator no longer suffice.
+
+    Raises `NotPossible` while the creator can answer for it.
+    """
+    channel = channel_of(share)
+    target = find_target(share.target_id)
+    if not rights.objection(channel.creator_id, target):
+        raise NotPossible("The user who made this share still answers for it; there is nothing to adopt.")
+    if problem := rights.objection(by.pk, target):
+        raise NotPossible(problem)
+    with transaction.atomic():
+        share.user = by
+        share.save(update_fields=["user"])
+        _retry(ledger.of(channel).filter(state=State.WITHHELD, request_id__isnull=True))
+    _wake([channel])
+
+
+def retry(share_id: int | None = None) -> int:
+    """Try again what was refused, withheld, unsupported or given up; how many records.
+
+    share_id: those of one share; of all when None. Raises LookupError when there is no such share.
+    """
+    chosen = list(Channel.objects.all() if share_id is None else Channel.objects.filter(share_id=share_id))
+    if share_id is not None and not chosen:
+        raise LookupError(f"There is no share {share_id}; `manage.py sharing status` lists them.")
+    number = sum(_retry(ledger.of(channel).filter(state__in=RETRIED)) for channel in chosen)
+    _wake(chosen)
+    return number
+
+
+def retry_one(row: Delivery) -> None:
+    """Try one delivery again, now; one that was there before the share, and was not asked for, is sent too.
+
+    Raises `NotPossible` when it is not in a state to be tried again.
+    """
+    again = RETRIED | {State.BEFORE, State.DUE}
+    if not _retry(Delivery.objects.filter(pk=row.pk, state__in=again)):
+        raise NotPossible(_why_not(row))
+    _wake(_channels(row))
+
+
+def resolve(row: Delivery, *, arrived: bool, by: Any) -> None:
+    """Say what became of a delivery that nobody knows the fate of: it arrived, or it is to be sent again.
+
+    by: the user who says so. Raises `NotPossible` when its fate is known.
+    """
+    if row.state not in (State.HELD, State.UNCONFIRMED):
+        raise NotPossible(f"What became of this one is known: it is {row.state}.")
+    now = timezone.now()
+    known = replace(ledger.standing(row), failures=0, field="")
+    if arrived:
+        note = f"{by.get_username()} found that it arrived"[:500]
+        known = replace(known, state=State.DELIVERED, next_at=None, reason=note)
+    else:
+        known = replace(known, state=State.DUE, next_at=now, reason="")
+    if not ledger.settle([row], {row.pk: known}, token="", expected=State(row.state)):
+        raise NotPossible("It changed at this moment; look again.")
+    _wake(_channels(row))
+
+
+def check(destination: Destination) -> Sequence[Problem]:
+    """Ask a destination whether it would take our data; when it would, a pause ends."""
+    problems = site.adapters.get(destination).check()
+    if not any(problem.fatal for problem in problems):
+        paused = DestinationHealth.objects.filter(address=destination.name)
+        paused.update(paused="", failures=0, open_until=None)
+        _wake(
+            each
+            for each in Channel.objects.filter(destination__startswith=destination.name)
+            if each.destination.partition(":")[0] == destination.name
+        )
+    return problems
+
+
+def _retry(rows: Any) -> int:
+    """In one statement, for any number of rows; `sharecore.delivery.replay` says the same of one."""
+    return int(rows.update(state=State.DUE, failures=0, next_at=timezone.now(), reason="", field=""))
+
+
+def _why_not(row: Delivery) -> str:
+    match State(row.state):
+        case State.DELIVERED:
+            return "The destination has it already."
+        case State.SENDING:
+            return "It is being sent at this moment."
+        case State.HELD | State.UNCONFIRMED:
+            return "It may have arrived. Look at the destination, then say whether it did."
+        case State.CANCELLED:
+            return f"It was cancelled: {row.reason or 'what it belongs to is gone'}."
+        case _:
+            return "It changed at this moment; look again."
+
+
+def _channels(row: Delivery) -> list[Channel]:
+    return list(Channel.objects.filter(destination=row.destination, target_id=row.target_id))
+
+
+def _wake(chosen: Iterable[Channel]) -> None:
+    """Look at these channels now: a mark for any worker, and a hint to the one in this process."""
+    chosen = list(chosen)
+    Channel.objects.filter(pk__in=[each.pk for each in chosen]).update(due=True, next_at=None)
+    for target_id in {each.target_id for each in chosen}:
+        capture.hint(target_id, {})
