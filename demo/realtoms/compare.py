@@ -81,7 +81,7 @@ def compare(
     :param targets: names of the targets at the sender.
     :param names: the name at the receiver of each target that has another one there.
     """
-    return _compare(sender, receiver, targets, names, _rows, _content, _same)
+    return _compare(sender, receiver, targets, names, rows_of, _content, _same)
 
 
 def compare_with_2_32(
@@ -104,7 +104,7 @@ def _compare(
     records = arrived = duplicates = foreign = 0
     examples: list[str] = []
     for target in targets:
-        here = sorted(_rows(sender, target), key=lambda row: sum(not row[name] for name in _ORIGIN))
+        here = sorted(rows_of(sender, target), key=lambda row: sum(not row[name] for name in _ORIGIN))
         there: dict[Hashable, list[Row]] = {}
         for row in rows_there(receiver, (names or {}).get(target, target)):
             there.setdefault(bucket(row), []).append(row)
@@ -183,7 +183,7 @@ def _frozen(value: object) -> Hashable:
     return value
 
 
-def _rows(database: str, target: str) -> list[Row]:
+def rows_of(database: str, target: str) -> list[Row]:
     """All data of one target in a TOM on 3.x. `kind` is the table's, or the data type where rows have one."""
     rows = []
     for kind, table in TABLES.items():

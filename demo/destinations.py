@@ -1,0 +1,112 @@
+"""Where TOM A shares to: each destination is started, named in A's settings, and counted in its own way."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+from hermes_count import compare_with_log
+from realtoms import Comparison, Service, Tom, TomError, User, compare, make_tom
+from realtoms.service import free_port
+
+_STAND_IN = Path(__file__).resolve().parents[1] / "tests" / "standins" / "hermes_server.py"
+_HERMES_TOKEN = "0123456789abcdef0123456789abcdef01234567"  # the one that the stand-in knows
+_TOPIC = "hermes.test"
+
+SHARER = User(username="sharer", password="sharer-of-the-demo")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """How a destination stands. not_expressible: data that it has no way to hold; not in the comparison."""
+
+    comparison: Comparison
+    not_expressible: int = 0
+
+
+class Destination(ABC):
+    """One destination. label: for people. address: as a continuous share names it."""
+
+    label: str
+    address: str
+
+    @abstractmethod
+    def entry(self) -> dict[str, object]:
+        """Its entry in `DATA_SHARING` of TOM A."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it, also again after `stop`."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop it; what it has stays."""
+
+    @abstractmethod
+    def count(self, database: str, target: str) -> Count:
+        """Compare what it has with the data of a target in the database of TOM A."""
+
+
+class TomB(Destination):
+    """A stock TOM, made for this."""
+
+    label = "TOM B"
+    address = "tom-b"
+
+    def __init__(self, folder: Path, admin: User) -> None:
+        self.tom: Tom = make_tom(folder / "tom-b", name="TOM B", users=[admin, SHARER])
+
+    def entry(self) -> dict[str, object]:
+        return self.tom.sharing_entry(SHARER.username)
+
+    def start(self) -> None:
+        self.tom.serve()
+
+    def stop(self) -> None:
+        self.tom.stop()
+
+    def count(self, database: str, target: str) -> Count:
+        return Count(comparison=compare(database, self.tom.database, [target]))
+
+
+class Hermes(Destination):
+    """A stand-in for HERMES: a process of its own that answers as HERMES does, and logs what it published."""
+
+    label = "HERMES"
+    address = f"hermes:{_TOPIC}"
+
+    def __init__(self, folder: Path) -> None:
+        if not _STAND_IN.exists():
+            raise TomError(f"the stand-in for HERMES is not at {_STAND_IN}: run this from a checkout")
+        self._log = folder / "hermes-published.jsonl"
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}/"
+        command = [sys.executable, str(_STAND_IN), "--port", str(port)]
+        command += ["--log", str(self._log), "--writable-topics", _TOPIC]
+        self._service = Service(command, folder, folder / "hermes.log")
+
+    def entry(self) -> dict[str, object]:
+        return {
+            "DISPLAY_NAME": "HERMES (stand-in)",
+            "BASE_URL": self.url,
+            "HERMES_API_KEY": _HERMES_TOKEN,
+            "DEFAULT_AUTHORS": "The demo",
+            "USER_TOPICS": [_TOPIC],
+            # the samples name neither their telescope nor their unit: a site has to say them
+            "DEFAULT_TELESCOPE": "unknown telescope",
+            "DEFAULT_BRIGHTNESS_UNIT": "AB mag",
+            "GATHER_SECONDS": 1,
+        }
+
+    def start(self) -> None:
+        self._service.start()
+        self._service.wait_until_answers(self.url)
+
+    def stop(self) -> None:
+        self._service.stop()
+
+    def count(self, database: str, target: str) -> Count:
+        comparison, without_table = compare_with_log(database, self._log, target)
+        return Count(comparison=comparison, not_expressible=len(without_table))

@@ -1,0 +1,107 @@
+"""TOM A, the one that shares, and its user, who does everything through A's REST API."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from night import ALIAS, TARGET, Upload
+from realtoms import Tom, TomError, User, make_tom
+
+OBSERVER = User(username="observer", password="observer-of-the-demo")
+
+_PROCESSOR = Path(__file__).with_name("custom_processor.py")
+_SETTINGS = """
+DATA_PRODUCT_TYPES["atlas_flux"] = ("atlas_flux", "ATLAS fluxes")
+DATA_PROCESSORS["atlas_flux"] = "custom_code.processors.AtlasFluxProcessor"
+"""
+_TARGET_AND_RIGHTS = f"""
+from django.contrib.auth.models import User
+from guardian.shortcuts import assign_perm
+from tom_targets.models import Target, TargetName
+
+target = Target.objects.create(**{TARGET!r})
+TargetName.objects.create(target=target, name={ALIAS!r})
+user = User.objects.get(username={OBSERVER.username!r})
+assign_perm("tom_targets.view_persistentshare", user)
+assign_perm("tom_targets.add_persistentshare", user)
+assign_perm("tom_targets.delete_persistentshare", user)
+assign_perm("tom_targets.view_target", user, target)
+assign_perm("tom_targets.change_target", user, target)
+print(target.pk)
+"""
+_REASONS = """
+import json
+from tom_integration.models import Delivery
+wanted = ("unsupported", "parked", "held", "withheld", "due", "unconfirmed")
+rows = Delivery.objects.filter(state__in=wanted).values_list("destination", "state", "reason")
+print(json.dumps(list(rows)))
+"""
+
+
+class TomA:
+    """A TOM with sharecore in its `INSTALLED_APPS`, otherwise as tomtoolkit makes it."""
+
+    def __init__(self, folder: Path, admin: User, destinations: Mapping[str, dict[str, object]]) -> None:
+        self.tom: Tom = make_tom(
+            folder / "tom-a",
+            name="TOM A",
+            users=[admin, OBSERVER],
+            apps=["tom_integration"],
+            settings={"DATA_SHARING": dict(destinations)},
+            code=_SETTINGS,
+            files={"custom_code/processors.py": _PROCESSOR.read_text()},
+        )
+        self.target = str(TARGET["name"])
+        self.target_id = int(self.tom.execute(_TARGET_AND_RIGHTS).split()[-1])
+        self._session = requests.Session()
+        self._session.headers["Authorization"] = f"Token {self.tom.tokens[OBSERVER.username]}"
+
+    def share(self, address: str) -> None:
+        """Create a continuous share of the target, as the page does it."""
+        self._post("targets/persistentshare/", json={"target": self.target_id, "destination": address})
+
+    def upload(self, upload: Upload) -> None:
+        """Upload a file: A makes a data product of it and runs its processor."""
+        with upload.path.open("rb") as file:
+            self._post(
+                "api/dataproducts/",
+                data={
+                    "target": self.target_id,
+                    "data_product_type": upload.data_type,
+                    "product_id": upload.path.name,
+                },
+                files={"file": (upload.path.name, file)},
+            )
+
+    def save(self, datum: dict[str, Any]) -> float:
+        """Save one datum; the seconds that it took, from the request to A's answer."""
+        began = time.perf_counter()
+        self._post("api/reduceddatums/", json={"target": self.target_id, **datum})
+        return time.perf_counter() - began
+
+    def _post(self, path: str, **content: Any) -> None:
+        answer = self._session.post(self.tom.url + path, timeout=60, **content)
+        if answer.status_code != 201:
+            raise TomError(
+                f"TOM A answered {answer.status_code} to POST {path}: {answer.text[:500]}\nIts log: {self.tom.log}"
+            )
+
+    def needing_a_person(self) -> int:
+        """How many records are parked or held, as A itself says."""
+        status = json.loads(self.tom.manage("sharing", "status", "--json").stdout)
+        states: Counter[str] = Counter()
+        for channel in status["channels"]:
+            states.update(channel["counts"])
+        return states["parked"] + states["held"]
+
+    def reasons(self) -> Sequence[tuple[str, str, str, int]]:
+        """What A notes of the records that did not go out: destination, state, reason, how many."""
+        rows = json.loads(self.tom.execute(_REASONS).splitlines()[-1])
+        return [(*row, number) for row, number in sorted(Counter(tuple(each) for each in rows).items())]
