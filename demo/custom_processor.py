@@ -1,8 +1,8 @@
 """Goes into TOM A as `custom_code/processors.py`: a DataProcessor as a TOM's own developer writes it.
 
 It reads what the ATLAS forced photometry service gives, keeps the fluxes (the processor of tomtoolkit turns
-them into magnitudes), and makes the rows itself, many at once. Nothing here knows of sharecore: the last lines
-are those that the documentation of continuous sharing asks for.
+them into magnitudes), and makes the rows itself, many at once. Nothing here knows of sharecore: the last
+lines are those that the documentation of continuous sharing asks for.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tom_targets.sharing import continuous_share_data
 logger = logging.getLogger(__name__)
 
 
-class AtlasFluxProcessor(DataProcessor):
+class AtlasFluxProcessor(DataProcessor):  # type: ignore[misc]
     """Forced photometry of ATLAS as fluxes in uJy, negative ones too."""
 
     def process_data(self, data_product: Any) -> list[Any]:

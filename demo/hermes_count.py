@@ -49,7 +49,8 @@ def compare_with_log(sender: str, log: Path, target: str) -> tuple[Comparison, l
     The latter are not in the counts.
     """
     published = _published(log)
-    wanted, without_table = [], []
+    wanted: list[Row] = []
+    without_table: list[Row] = []
     for row in rows_of(sender, target):
         (wanted if row["kind"] in _NUMBERS else without_table).append(row)
     left = list(published)

@@ -1,4 +1,4 @@
-"""What enters TOM A: files that ship inside the tomtoolkit package, and data that an observer saves one by one."""
+"""What enters TOM A: files that ship inside tomtoolkit, and data that an observer saves one by one."""
 
 from __future__ import annotations
 

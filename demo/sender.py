@@ -89,9 +89,7 @@ class TomA:
     def _post(self, path: str, **content: Any) -> None:
         answer = self._session.post(self.tom.url + path, timeout=60, **content)
         if answer.status_code != 201:
-            raise TomError(
-                f"TOM A answered {answer.status_code} to POST {path}: {answer.text[:500]}\nIts log: {self.tom.log}"
-            )
+            raise TomError(f"TOM A answered {answer.status_code} to POST {path}: {answer.text[:500]}")
 
     def needing_a_person(self) -> int:
         """How many records are parked or held, as A itself says."""
