@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sharecore.adapter import Batch
 from sharecore.records import JsonValue
-from sharecore_hermes.cells import Row
+from sharecore_hermes.cells import Row, text
 from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.mapping import TABLES, Entry
 from sharecore_hermes.targets import unexpressed
@@ -54,11 +54,11 @@ def assemble(envelope: Envelope, entries: Sequence[Entry]) -> dict[str, object]:
     data: dict[str, object] = {"targets": [envelope.target]}
     data |= {table: [each.row for each in rows] for table, rows in tables.items() if rows}
     return {
-        "title": batch.title or _title(envelope, len(entries)),
+        "title": text(batch.title) or _title(envelope, len(entries)),
         "topic": envelope.topic,
-        "submitter": config.submitter or batch.site.name or "TOM",
+        "submitter": config.submitter or text(batch.site.name) or "TOM",
         "authors": config.authors,
-        "message_text": batch.message,
+        "message_text": text(batch.message),
         "data": data | {PROVENANCE: provenance},
     }
 
@@ -98,4 +98,4 @@ def _title(envelope: Envelope, count: int) -> str:
     title = envelope.config.title.format(
         target=batch.target.name, site=batch.site.name, topic=envelope.topic, count=count
     )
-    return title.strip() or batch.target.name
+    return text(title) or text(batch.target.name)

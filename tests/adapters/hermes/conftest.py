@@ -98,7 +98,7 @@ class Make:
         return dict(row)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make() -> Make:
     return Make()
 
