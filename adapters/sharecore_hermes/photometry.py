@@ -43,11 +43,6 @@ def finish(draft: Draft, config: HermesConfig, target_name: str) -> Finished:
     brightness, limit = number(draft, "brightness"), number(draft, "limiting_brightness")
     if brightness is None and limit is None:
         raise NotExpressible("brightness", "there is neither a brightness nor a limit")
-    if not brightness and not limit:
-        raise NotExpressible(
-            "zero-brightness",
-            "HERMES takes a brightness of exactly 0 for a missing one, unless a limit stands beside",
-        )
     error = error_of(draft, "brightness_error", done.left_out)
     limit_error = error_of(draft, "limiting_brightness_error", done.left_out)
     if brightness is None and limit_error is None:
@@ -62,6 +57,11 @@ def finish(draft: Draft, config: HermesConfig, target_name: str) -> Finished:
         unit = spelling.brightness(other or own, config)
         row |= {"limiting_brightness": unit.value(limit), "limiting_brightness_unit": unit.name}
         row |= {} if limit_error is None else {"limiting_brightness_error": unit.value(limit_error)}
+    if not row.get("brightness") and not row.get("limiting_brightness"):
+        raise NotExpressible(
+            "zero-brightness",
+            "HERMES takes a brightness of exactly 0 for a missing one, unless a limit stands beside",
+        )
     # Where a unit is absent HERMES writes "AB mag", also beside a value that is not there, and readers
     # exist that take the one unit for the other: both always say the same then.
     row.setdefault("brightness_unit", row.get("limiting_brightness_unit"))
