@@ -12,7 +12,6 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from sharecore import delivery
 from sharecore.delivery import REPLAYABLE, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import Problem
@@ -35,7 +34,7 @@ def channel_of(share: Any) -> Channel:
 
 
 def pause(share: Any, *, by: Any) -> None:
-    """Send nothing of a share until it is resumed. by: the user who pauses it; its new data wait meanwhile."""
+    """Send nothing of a share until it is resumed; its new data wait. by: the user who pauses it."""
     channel = channel_of(share)
     Channel.objects.filter(pk=channel.pk, paused="").update(paused=f"paused by {by.get_username()}"[:500])
 
@@ -123,7 +122,7 @@ def check(destination: Destination) -> Sequence[Problem]:
 
 
 def _retry(rows: Any) -> int:
-    """In one statement, for any number of rows; `sharecore.delivery.replay` says the same of one."""
+    """What `sharecore.delivery.replay` does to one, in one statement for any number; how many."""
     return int(rows.update(state=State.DUE, failures=0, next_at=timezone.now(), reason="", field=""))
 
 

@@ -11,13 +11,14 @@ from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 from tom_targets.models import PersistentShare
 
-from sharecore.delivery import NEEDS_PERSON, REPLAYABLE, State
+from sharecore.delivery import REPLAYABLE, State
 from sharecore.records import Kind
 from tom_integration.difference import register
 from tom_integration.models import Channel, Delivery, Request
 from tom_integration.rows import DATUM_MODELS
 
-_CANCELLED_BY_CLOSING = (State.DUE, State.UNCONFIRMED, State.WITHHELD, State.UNSUPPORTED, *NEEDS_PERSON)
+_CANCELLED_BY_CLOSING = (State.DUE, State.WITHHELD, State.UNSUPPORTED, State.PARKED)
+"""Not those of which nobody knows whether they arrived: forgotten, they could be sent again."""
 
 
 def open_channel(destination: str, target_id: int) -> Channel:
@@ -28,8 +29,8 @@ def open_channel(destination: str, target_id: int) -> Channel:
 def attach(share: Any) -> None:
     """Let a continuous share act, from now on.
 
-    The data that its target has now become `before` rows: nobody asked for them. When the share acts already,
-    only its user is noted; given another target or destination, it keeps its limits, and stays paused if it is.
+    The data that its target has now become `before` rows: nobody asked for them. When the share acts
+    already, only its user is noted; given another target or destination, it keeps its limits and its pause.
     """
     channel = Channel.objects.filter(share_id=share.pk).first()
     if channel and (channel.destination, channel.target_id) == (share.destination, share.target_id):
@@ -38,22 +39,22 @@ def attach(share: Any) -> None:
         return
     # The database forgets a user who is deleted; without this, their share would act as the site from now on.
     creator_id = share.user_id or (channel.creator_id if channel else None)
+    previous, channel = channel, open_channel(share.destination, share.target_id)
     with transaction.atomic():
-        if channel:
-            detach(share.pk, reason="the share was given another target or destination")
-        before = channel
-        channel = open_channel(share.destination, share.target_id)
-        cancelled = Delivery.objects.filter(
-            destination=channel.destination, target_id=channel.target_id, state=State.CANCELLED
+        # First a write: on SQLite a transaction that has read fails at once while another one writes.
+        known = Delivery.objects.filter(destination=channel.destination, target_id=channel.target_id)
+        known.filter(state__in=(State.BEFORE, State.CANCELLED)).update(
+            state=State.BEFORE, reason="", named=False
         )
-        cancelled.update(state=State.BEFORE, reason="")
+        if previous:
+            detach(share.pk, reason="the share was given another target or destination")
         register(channel, State.BEFORE)
         Channel.objects.filter(pk=channel.pk).update(
             share_id=share.pk,
             creator_id=creator_id,
-            kinds=before.kinds if before else [],
-            until=before.until if before else None,
-            paused=before.paused if before else "",
+            kinds=previous.kinds if previous else [],
+            until=previous.until if previous else None,
+            paused=previous.paused if previous else "",
             problem="",
             needs_person=False,
             due=True,
@@ -121,6 +122,15 @@ def look_at(target_id: int, *, destination: str | None = None) -> None:
     if destination is not None:
         channels = channels.filter(destination=destination)
     channels.update(due=True)
+
+
+def moved(destination: str, target_id: int) -> None:
+    """Deliveries have followed their data to this target: its channel has to look at them.
+
+    Where there is no share, the channel closes what nobody asks for.
+    """
+    channel = open_channel(destination, target_id)
+    Channel.objects.filter(pk=channel.pk).update(due=True)
 
 
 def next_look(channel: Channel) -> datetime | None:

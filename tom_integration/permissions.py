@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q, QuerySet
 from guardian.shortcuts import get_objects_for_user
 from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 from tom_targets.base_models import get_target_model_app_label
 from tom_targets.models import PersistentShare, get_target_model_class
+
+from tom_integration.models import Delivery
+from tom_integration.rows import DATUM_MODELS
 
 Action = Literal["view", "add", "change", "delete"]
 
@@ -70,6 +74,22 @@ def may(user: Any, action: Action, share: Any = None, target: Any = None) -> boo
     if not holds(user, action):
         return False
     return target is None or targets_for_shares(user).filter(pk=target.pk).exists()
+
+
+def deliveries_for(user: Any, share: Any) -> QuerySet[Delivery]:
+    """The deliveries of a share that the user may view; those of data that they may not see are left out.
+
+    Rights on single data matter where the TOM says so (`TARGET_PERMISSIONS_ONLY = False`).
+    """
+    rows = Delivery.objects.filter(destination=share.destination, target_id=share.target_id)
+    if getattr(settings, "TARGET_PERMISSIONS_ONLY", True):
+        return rows
+    visible = Q(pk__in=())
+    for name, model in DATUM_MODELS.items():
+        data = model._default_manager.filter(target_id=share.target_id)
+        permitted = get_objects_for_user(user, f"view_{name}", klass=data)
+        visible |= Q(model=name, datum_pk__in=permitted.values("pk"))
+    return rows.filter(visible)
 
 
 def _acts(user: Any) -> bool:

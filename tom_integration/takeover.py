@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any
 
+import tom_common.middleware
 import tom_dataproducts.sharing
 import tom_targets.sharing
 from django.db.models.signals import post_save
@@ -51,19 +52,32 @@ def _get_sharing_destination_options(include_download=True):  # type: ignore[no-
     return stock.get_sharing_destination_options(include_download)
 
 
+def _raise_403(self, request):  # type: ignore[no-untyped-def]
+    from tom_integration import takeover
+    from tom_integration.api import refusals
+
+    return refusals.answer(self, request, takeover.STOCK_RAISE_403)
+
+
+_RAISE_403 = tom_common.middleware.Raise403Middleware.__call__
+STOCK_RAISE_403 = FunctionType(_RAISE_403.__code__, _RAISE_403.__globals__)
+"""A copy of the stock function, for all paths that are not ours."""
+
+
 FUNCTIONS: Mapping[FunctionType, Callable[..., Any]] = {
     tom_targets.sharing.continuous_share_data: _continuous_share_data,
     tom_targets.sharing.share_target_with_tom: _share_target_with_tom,
     tom_targets.sharing.share_target_and_all_data: _share_target_and_all_data,
     tom_dataproducts.sharing.share_data_with_tom: _share_data_with_tom,
     tom_dataproducts.sharing.get_sharing_destination_options: _get_sharing_destination_options,
+    _RAISE_403: _raise_403,
 }
 """Stock functions, and what their code becomes."""
 
 ROUTES: Mapping[str, str] = {
-    "/targets/persistentshare/": "tom_integration.api",
-    "/targets/persistentshare/1/": "tom_integration.api",
-    "/targets/1/persistentshare/": "tom_integration.api",
+    "/targets/persistentshare/": "tom_integration.api.shares",
+    "/targets/persistentshare/1/": "tom_integration.api.shares",
+    "/targets/1/persistentshare/": "tom_integration.api.shares",
 }
 """Paths that we answer in place of tomtoolkit, and the module of the view that answers."""
 

@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from django.urls import path
-
-from tom_integration.api import ShareViewSet
+from tom_integration.api import urls as api
 
 app_name = "sharing"
 
-collection = ShareViewSet.as_view({"get": "list", "post": "create"})
-single = ShareViewSet.as_view(
-    {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
-)
-
-urlpatterns = [
-    path("persistentshare/", collection, name="shares"),
-    path("persistentshare/<int:pk>/", single, name="share"),
-    path("<int:target_pk>/persistentshare/", ShareViewSet.as_view({"get": "list"}), name="target-shares"),
-]
+urlpatterns = [*api.urlpatterns]

@@ -1,0 +1,67 @@
+"""`/targets/persistentshare/<pk>/deliveries/`: what became of each record of a share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework import exceptions, viewsets
+from rest_framework.filters import OrderingFilter, SearchFilter
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tom_integration import actions
+from tom_integration.api.filters import DeliveryFilter
+from tom_integration.api.rights import ShareApi
+from tom_integration.api.serializers import DeliveryDetailSerializer, DeliverySerializer, VerdictSerializer
+from tom_integration.api.shares import Conflict
+from tom_integration.models import Delivery
+from tom_integration.permissions import Action, deliveries_for
+
+
+class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
+    """The deliveries of one share."""
+
+    serializer_class = DeliverySerializer
+    filter_backends = (DjangoFilterBackend, SearchFilter, OrderingFilter)
+    filterset_class = DeliveryFilter
+    search_fields = ("reason", "remote_id", "field", "record_id")
+    ordering_fields = ("id", "timestamp", "state", "next_at", "sent_at", "delivered_at")
+    ordering = ("-timestamp", "-pk")
+    rights: Mapping[str, Action] = {"retry": "change", "resolve": "change"}
+
+    def get_queryset(self) -> QuerySet[Delivery]:
+        """Those of the share in the URL; this is where its rights are asked for."""
+        return deliveries_for(self.request.user, self.share())
+
+    def get_object(self) -> Delivery:
+        row = self.get_queryset().filter(pk=self.kwargs["delivery_pk"]).first()
+        if row is None:
+            raise exceptions.NotFound
+        return row
+
+    def get_serializer_class(self) -> type[DeliverySerializer]:
+        return DeliverySerializer if self.action == "list" else DeliveryDetailSerializer
+
+    def retry(self, request: Request, pk: int, delivery_pk: int) -> Response:
+        """Try this one again, now."""
+        return self._done(actions.retry_one)
+
+    def resolve(self, request: Request, pk: int, delivery_pk: int) -> Response:
+        """Say whether it arrived: `{"sent": true}`, or `{"sent": false}` to send it again."""
+        row = self.get_object()
+        verdict = VerdictSerializer(data=request.data)
+        verdict.is_valid(raise_exception=True)
+        arrived = verdict.validated_data["sent"]
+        return self._done(lambda _: actions.resolve(row, arrived=arrived, by=request.user))
+
+    def _done(self, act: Callable[[Any], None]) -> Response:
+        row = self.get_object()
+        try:
+            act(row)
+        except actions.NotPossible as error:
+            raise Conflict(str(error)) from None
+        row.refresh_from_db()
+        return Response(self.get_serializer(row).data)

@@ -1,0 +1,44 @@
+"""A program that is refused gets 401 or 403 with JSON, never a login page.
+
+tomtoolkit turns each 403 outside `/api/` into a redirect to the login, and with `AUTH_STRATEGY = 'LOCKED'`
+refuses whoever has no session before the view is asked. For the paths of this API the first is undone, and
+the second is said in JSON. Nothing is exempt: under LOCKED, tokens and passwords are looked at only where
+`OPEN_URLS` names the path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import Resolver404, resolve
+from rest_framework.response import Response
+
+from tom_integration.api.rights import ShareApi
+
+LOCKED = (
+    "This TOM is locked: log in first. For tokens and passwords, its operator has to add "
+    "'/targets/persistentshare/*' and '/targets/*/persistentshare/' to OPEN_URLS."
+)
+
+
+def answer(
+    middleware: Any, request: HttpRequest, stock: Callable[[Any, HttpRequest], HttpResponse]
+) -> HttpResponse:
+    """What `tom_common.middleware.Raise403Middleware` answers. stock: what it did before."""
+    if not is_ours(request):
+        return stock(middleware, request)
+    response: HttpResponse = middleware.get_response(request)
+    if response.status_code == 403 and not isinstance(response, Response):
+        return JsonResponse({"detail": LOCKED}, status=401, headers={"WWW-Authenticate": "Token"})
+    return response
+
+
+def is_ours(request: HttpRequest) -> bool:
+    """Does a view of this API answer that path?"""
+    try:
+        view = resolve(request.path_info, getattr(request, "urlconf", None)).func
+    except Resolver404:
+        return False
+    return issubclass(getattr(view, "cls", object), ShareApi)

@@ -1,0 +1,228 @@
+"""Shares and deliveries as REST shows and takes them: the fields of tomtoolkit, and ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.db import IntegrityError, transaction
+from django.db.models import Count
+from django.utils import timezone
+from rest_framework import serializers
+from tom_targets.models import PersistentShare, get_target_model_class
+
+from sharecore.exceptions import ConfigurationError
+from sharecore.records import Kind
+from tom_integration import actions, channels, site
+from tom_integration.models import Attempt, Channel, Delivery
+from tom_integration.pages.glance import Glance, Mood, glances
+from tom_integration.permissions import targets_for_shares
+
+_NEW = Glance(mood=Mood.WAITING, detail="It starts when a worker looks next.")
+
+
+class ShareList(serializers.ListSerializer):
+    """Many shares: what is known of their channels is read once for all."""
+
+    def to_representation(self, data: Any) -> list[dict[str, Any]]:
+        shares = list(data)
+        standings = read(shares)
+        return [self.child.shown(share, standings[share.pk]) for share in shares]
+
+
+class ShareSerializer(serializers.ModelSerializer):
+    """A share. Its creator is the user of the request, whatever the request says, and stays it."""
+
+    target = serializers.PrimaryKeyRelatedField(queryset=get_target_model_class().objects.none())
+    share_existing_data = serializers.BooleanField(default=False, required=False, write_only=True)
+    kinds = serializers.ListField(
+        child=serializers.ChoiceField([kind.value for kind in Kind]), required=False, write_only=True
+    )
+    until = serializers.DateTimeField(required=False, allow_null=True, write_only=True)
+
+    class Meta:
+        model = PersistentShare
+        fields = (
+            "id",
+            "target",
+            "destination",
+            "user",
+            "created",
+            "share_existing_data",
+            "kinds",
+            "until",
+        )
+        read_only_fields = ("user",)
+        validators: ClassVar[list[Any]] = []  # see `validate`: an error belongs beside its field
+        list_serializer_class = ShareList
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["target"].queryset = targets_for_shares(self.context["request"].user)
+
+    def validate_destination(self, value: str) -> str:
+        """It has to be configured, and to work; one that stays as it is may wait to be mended."""
+        if self.instance is None or value != self.instance.destination:
+            try:
+                site.destinations().resolve(value)
+            except ConfigurationError as error:
+                raise serializers.ValidationError(str(error)) from None
+        return value
+
+    def validate_until(self, value: datetime | None) -> datetime | None:
+        """A share that ended before it began would send nothing."""
+        if value is not None and value <= timezone.now():
+            raise serializers.ValidationError("This moment has passed; name a later one, or none.")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        old = PersistentShare() if self.instance is None else self.instance
+        target_id = attrs["target"].pk if "target" in attrs else old.target_id
+        destination = attrs.get("destination", old.destination)
+        others = PersistentShare.objects.filter(target_id=target_id, destination=destination)
+        if others.exclude(pk=old.pk).exists():
+            raise serializers.ValidationError({"destination": _taken(destination)})
+        return attrs
+
+    def create(self, validated_data: dict[str, Any]) -> Any:
+        return self._save(None, validated_data)
+
+    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+        return self._save(instance, validated_data)
+
+    def _save(self, share: Any | None, data: dict[str, Any]) -> Any:
+        """The share and its limits at once: nothing may leave before its limits are known."""
+        existing = data.pop("share_existing_data", False)
+        limits = {name: data.pop(name) for name in ("kinds", "until") if name in data}
+        try:
+            with transaction.atomic():
+                share = super().create(data) if share is None else super().update(share, data)
+                channel = actions.channel_of(share)
+                if limits:
+                    kinds = limits.get("kinds", channel.kinds)
+                    until = limits.get("until", channel.until)
+                    channels.limit(channel, kinds=sorted({Kind(kind) for kind in kinds}), until=until)
+                if existing:
+                    channels.ask_for(channel)
+        except IntegrityError:
+            raise serializers.ValidationError({"destination": _taken(data.get("destination", ""))}) from None
+        return share
+
+    def to_representation(self, share: Any) -> dict[str, Any]:
+        return self.shown(share, read([share])[share.pk])
+
+    def shown(self, share: Any, standing: dict[str, Any]) -> dict[str, Any]:
+        """The columns of the share, and how it stands."""
+        return {**super().to_representation(share), "target_name": share.target.name, **standing}
+
+
+def _taken(destination: str) -> list[str]:
+    return [f"This target is shared with {destination} already."]
+
+
+def read(shares: Iterable[Any]) -> dict[int, dict[str, Any]]:
+    """How shares stand, by their primary keys, for programs. The words are those of the pages."""
+    shares = list(shares)
+    by_share = {each.share_id: each for each in Channel.objects.filter(share_id__in=[s.pk for s in shares])}
+    seen = glances(by_share.values())
+    counts = _counts(by_share.values())
+    found = {}
+    for share in shares:
+        channel = by_share.get(share.pk, Channel())
+        glance = seen.get(channel.pk, _NEW)
+        states = counts.get((channel.destination, channel.target_id), {})
+        found[share.pk] = {
+            "state": glance.mood.value,
+            "state_text": glance.detail or glance.label,
+            "counts": states,
+            "pending": glance.pending,
+            "parked": states.get("parked", 0),
+            "held": states.get("held", 0),
+            "withheld": states.get("withheld", 0),
+            "unsupported": states.get("unsupported", 0),
+            "delivered": glance.delivered,
+            "problem": channel.problem,
+            "delivered_at": _time(channel.delivered_at),
+            "next_at": _time(channel.next_at),
+            "paused": channel.paused,
+            "kinds": channel.kinds,
+            "until": _time(channel.until),
+            "remote": channel.memory,
+        }
+    return found
+
+
+def _counts(chosen: Iterable[Channel]) -> dict[tuple[str, int], dict[str, int]]:
+    chosen = list(chosen)
+    rows = Delivery.objects.filter(
+        destination__in={each.destination for each in chosen},
+        target_id__in={each.target_id for each in chosen},
+    )
+    found: dict[tuple[str, int], dict[str, int]] = {}
+    for row in rows.order_by().values("destination", "target_id", "state").annotate(number=Count("pk")):
+        found.setdefault((row["destination"], row["target_id"]), {})[row["state"]] = row["number"]
+    return found
+
+
+def _time(moment: datetime | None) -> Any:
+    return None if moment is None else serializers.DateTimeField().to_representation(moment)
+
+
+class AttemptSerializer(serializers.ModelSerializer):
+    """What one call brought."""
+
+    class Meta:
+        model = Attempt
+        fields = ("started", "finished", "outcome", "reason")
+
+
+_DELIVERY = (
+    "id",
+    "model",
+    "datum_pk",
+    "timestamp",
+    "kind",
+    "state",
+    "reason",
+    "field",
+    "attempts",
+    "failures",
+    "next_at",
+    "sent_at",
+    "delivered_at",
+    "remote_id",
+    "revision",
+    "request_id",
+    "created",
+)
+
+
+class DeliverySerializer(serializers.ModelSerializer):
+    """One record of a share; the datum is named by its model and primary key in this TOM."""
+
+    class Meta:
+        model = Delivery
+        fields: tuple[str, ...] = _DELIVERY
+        read_only_fields: tuple[str, ...] = fields
+
+
+class DeliveryDetailSerializer(DeliverySerializer):
+    """One record, with what each call brought, the latest first."""
+
+    history = serializers.SerializerMethodField()
+
+    class Meta(DeliverySerializer.Meta):
+        fields = (*_DELIVERY, "history")
+        read_only_fields: tuple[str, ...] = fields
+
+    def get_history(self, row: Delivery) -> Any:
+        """Its attempts, as long as they are kept."""
+        attempts = Attempt.objects.filter(delivery_id=row.pk).order_by("-started", "-pk")[:100]
+        return AttemptSerializer(attempts, many=True).data
+
+
+class VerdictSerializer(serializers.Serializer):
+    """What a person found out about a delivery whose fate was unknown. sent: did it arrive?"""
+
+    sent = serializers.BooleanField()

@@ -1,0 +1,88 @@
+"""`/targets/persistentshare/`: list, create, read, update and delete shares, and act on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework import exceptions, status, viewsets
+from rest_framework.filters import OrderingFilter
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tom_integration import actions
+from tom_integration.api.filters import ShareFilter
+from tom_integration.api.rights import ShareApi
+from tom_integration.api.serializers import ShareSerializer
+from tom_integration.permissions import Action, shares_for, targets_for_shares
+
+
+class Conflict(exceptions.APIException):
+    """The request is well-formed, but makes no sense as things stand."""
+
+    status_code = status.HTTP_409_CONFLICT
+
+
+class ShareViewSet(ShareApi, viewsets.ModelViewSet):
+    """Continuous shares. What each request needs stands in `rights`."""
+
+    serializer_class = ShareSerializer
+    filter_backends = (DjangoFilterBackend, OrderingFilter)
+    filterset_class = ShareFilter
+    ordering_fields = ("id", "created", "destination", "target__name")
+    ordering = ("-created", "-pk")
+    collections = ("list", "create")
+    rights: Mapping[str, Action] = {
+        "create": "add",
+        "update": "change",
+        "partial_update": "change",
+        "destroy": "delete",
+        "pause": "change",
+        "resume": "change",
+        "retry": "change",
+        "adopt": "change",
+    }
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """What a list shows: of one target, where the URL names one that the user may share."""
+        shares = shares_for(self.request.user, "view").select_related("target", "user")
+        target_pk = self.kwargs.get("target_pk")
+        if target_pk is None:
+            return shares
+        if not targets_for_shares(self.request.user).filter(pk=target_pk).exists():
+            raise exceptions.NotFound
+        return shares.filter(target_id=target_pk)
+
+    def get_object(self) -> Any:
+        return self.share()
+
+    def perform_create(self, serializer: Any) -> None:
+        serializer.save(user=self.request.user)
+
+    def pause(self, request: Request, pk: int) -> Response:
+        """Send nothing until it is resumed."""
+        return self._done(lambda share: actions.pause(share, by=request.user))
+
+    def resume(self, request: Request, pk: int) -> Response:
+        """Go on."""
+        return self._done(actions.resume)
+
+    def adopt(self, request: Request, pk: int) -> Response:
+        """Let it act with the rights of the one who asks, when its creator's no longer suffice."""
+        return self._done(lambda share: actions.adopt(share, by=request.user))
+
+    def retry(self, request: Request, pk: int) -> Response:
+        """Try again all that was refused, withheld, unsupported or given up."""
+        return self._done(lambda share: actions.retry(share.pk))
+
+    def _done(self, act: Callable[[Any], int | None]) -> Response:
+        share = self.share()
+        try:
+            number = act(share)
+        except actions.NotPossible as error:
+            raise Conflict(str(error)) from None
+        share.refresh_from_db()
+        shown = self.get_serializer(share).data
+        return Response(shown if number is None else {**shown, "retried": number})

@@ -1,0 +1,28 @@
+"""Routes of the REST API, under `targets/`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from tom_integration.api.deliveries import DeliveryViewSet
+from tom_integration.api.shares import ShareViewSet
+
+_SINGLE = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
+_SHARE = "persistentshare/<int:pk>/"
+_DELIVERY = f"{_SHARE}deliveries/<int:delivery_pk>/"
+
+urlpatterns = [
+    path("persistentshare/", ShareViewSet.as_view({"get": "list", "post": "create"}), name="shares"),
+    path("<int:target_pk>/persistentshare/", ShareViewSet.as_view({"get": "list"}), name="target-shares"),
+    path(_SHARE, ShareViewSet.as_view(_SINGLE), name="share"),
+    *[
+        path(f"{_SHARE}{act}/", ShareViewSet.as_view({"post": act}), name=f"share-{act}")
+        for act in ("pause", "resume", "retry", "adopt")
+    ],
+    path(f"{_SHARE}deliveries/", DeliveryViewSet.as_view({"get": "list"}), name="deliveries"),
+    path(_DELIVERY, DeliveryViewSet.as_view({"get": "retrieve"}), name="delivery"),
+    *[
+        path(f"{_DELIVERY}{act}/", DeliveryViewSet.as_view({"post": act}), name=f"delivery-{act}")
+        for act in ("retry", "resolve")
+    ],
+]
