@@ -114,9 +114,10 @@ class Worker:
         return self._lanes[destination]
 
     def _beat(self) -> None:
-        Heartbeat.objects.update_or_create(
-            name=claims.worker_name(), defaults={"runner": self._runner, "seen": timezone.now()}
-        )
+        # A write first: update_or_create reads first, and then fails on SQLite while another one writes.
+        beat = {"runner": self._runner, "seen": timezone.now()}
+        if not Heartbeat.objects.filter(name=claims.worker_name()).update(**beat):
+            Heartbeat.objects.create(name=claims.worker_name(), **beat)
 
     def _close(self) -> None:
         for lane in self._lanes.values():
