@@ -64,7 +64,7 @@ class TomAdapter(Adapter):
             sent, no_target = self._send(rows, target, at)
             outcomes |= sent
             if no_target:
-                outcomes |= self._send_again(batch, rows, outcomes, target, at)
+                outcomes |= self._send_again(batch, rows, outcomes, at)
         except (DestinationError, AuthenticationFailed) as error:
             error.decided = outcomes | dict(error.decided)
             raise
@@ -146,7 +146,6 @@ class TomAdapter(Adapter):
         batch: Batch,
         rows: Mapping[RecordKey, Row],
         decided: Mapping[RecordKey, Outcome],
-        before: int,
         at: Generation,
     ) -> dict[RecordKey, Outcome]:
         """The receiver did not take the target's id: deleted in this moment, or not ours to change."""
@@ -159,8 +158,6 @@ class TomAdapter(Adapter):
             "Let it change that target",
             field="target",
         )
-        if target == before:
-            return dict.fromkeys(left, no_right)
         sent, _ = self._send(left, target, at)
         return sent | dict.fromkeys(left.keys() - sent.keys(), no_right)
 

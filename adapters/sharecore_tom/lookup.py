@@ -108,12 +108,16 @@ class Targets:
     def _create(self, batch: Batch, at: Generation) -> int | Rejected:
         lists = self.lists(batch)
         try:
-            reply = self._api.send("POST", TARGETS, target_body(batch, lists, at))
+            body = target_body(batch, lists, at)
+            reply = self._api.send("POST", TARGETS, body)
         except NoAnswer as error:
             # Nothing of the batch was sent; the next call looks whether the target is there.
             raise DestinationError(f"creating the target: {error.reason}") from None
         if reply.status == 400:
-            return self._not_created(batch, refused_fields(reply), words(reply))
+            said = words(reply)
+            if 0 in body.values():
+                said += ". A stock TOM takes a value of exactly 0 for a missing one: create it there"
+            return self._not_created(batch, refused_fields(reply), said)
         pk = reply.json.get("id") if isinstance(reply.json, dict) else None
         if reply.status not in (200, 201) or not isinstance(pk, int):
             raise not_able(reply, "creating the target")

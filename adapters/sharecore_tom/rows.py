@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,8 +91,10 @@ class Rows:
                 return Sent(no_target=True)
             return Sent(outcome=Rejected(reason=f"refused: {words(reply)}", field=next(iter(fields), None)))
         if reply.status in (400, 413, 422):
-            # A server in front of the TOM, or Django itself, found this request too large or malformed.
-            return Sent(outcome=Rejected(reason=f"refused: {words(reply)}"))
+            # Django answers 400 without JSON to more than 2.5 MB, a server in front of it 413.
+            size = len(json.dumps(row)) / 1e6
+            hint = "A stock TOM takes 2.5 MB (its DATA_UPLOAD_MAX_MEMORY_SIZE)"
+            return Sent(outcome=Rejected(reason=f"refused: {words(reply)}. It has {size:.1f} MB. {hint}"))
         if reply.status in (502, 504):
             # A gateway that got no answer: what is behind it may have stored the row.
             unknown = Unconfirmed(reason=f"HTTP {reply.status} from a gateway")

@@ -87,7 +87,9 @@ def test_a_400_names_the_field_and_quotes_the_receiver_shortly(tom, adapter, bat
 
 def test_a_row_that_a_server_in_front_finds_too_large_is_refused_alone(tom, adapter, batch, detections):
     tom.script("POST", DATA, (413, HTML, "<html>"), (400, HTML, "<html>"))
-    assert kinds(adapter().deliver(batch(*detections(3)))) == [Rejected, Rejected, Accepted]
+    outcomes = adapter().deliver(batch(*detections(3)))
+    assert kinds(outcomes) == [Rejected, Rejected, Accepted]
+    assert "2.5 MB" in next(iter(outcomes.values())).reason
 
 
 def test_one_500_defers_its_record_and_the_rest_goes_on(tom, adapter, batch, detections):
@@ -196,6 +198,23 @@ def test_what_cannot_be_expressed_is_told_without_asking_for_the_target(tom_31, 
     outcomes = adapter().deliver(batch(record))
     assert kinds(outcomes) == [Unsupported]
     assert tom_31.targets == {}
+
+
+def test_what_was_decided_before_and_after_the_target_went_travels_in_the_error(
+    tom_31, adapter, batch, detections
+):
+    one, two, three = detections(3)
+    unheld = dataclasses.replace(one, key=dataclasses.replace(one.key, id="no band"), bandpass="")
+    gone = (400, JSON, '{"target": ["Invalid pk."]}')
+    tom_31.script("POST", DATA, None, gone, None, (503, HTML, "<html>"))
+    four = dataclasses.replace(three, key=dataclasses.replace(three.key, id="4"), brightness=1.0)
+    with pytest.raises(DestinationError) as caught:
+        adapter().deliver(batch(unheld, one, two, three, four))
+    assert {key.id: type(each) for key, each in caught.value.decided.items()} == {
+        "no band": Unsupported,
+        one.key.id: Accepted,
+        two.key.id: Accepted,
+    }
 
 
 def test_after_an_unknown_outcome_2x_is_listed_and_3x_may_be_sent_to_again(tom, adapter, batch, detections):

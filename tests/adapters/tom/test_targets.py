@@ -200,6 +200,13 @@ def test_refused_for_another_reason(tom, adapter, batch, detections):
     assert "required for SIDEREAL targets" in outcome.reason
 
 
+def test_a_coordinate_of_zero_which_a_stock_tom_takes_for_missing(tom, adapter, batch, detections):
+    words = '{"non_field_errors": ["The following fields are required for SIDEREAL targets: [\'ra\']"]}'
+    tom.script("POST", "api/targets/", (400, {"Content-Type": "application/json"}, words))
+    target = Target(name="SN 2026abc", position=Position(ra=0.0, dec=1.0))
+    assert "exactly 0" in only(adapter().deliver(batch(*detections(1), target=target))).reason
+
+
 @pytest.mark.parametrize("failure", [(500, {}, "<html>"), rq.ReadTimeout()])
 def test_a_failure_while_it_is_made_blames_no_record(tom, adapter, batch, detections, failure):
     tom.script("POST", "api/targets/", failure)
