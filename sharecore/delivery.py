@@ -46,6 +46,8 @@ class State(StrEnum):
 
 OPEN = frozenset({State.DUE, State.SENDING, State.UNCONFIRMED})
 NEEDS_PERSON = frozenset({State.HELD, State.PARKED})
+CANCELLABLE = OPEN | NEEDS_PERSON | {State.WITHHELD, State.UNSUPPORTED}
+"""States in which it makes a difference that the datum or the target is gone."""
 REPLAYABLE = frozenset({State.PARKED, State.UNSUPPORTED, State.WITHHELD, State.CANCELLED})
 """States that `replay` leads out of. HELD is not one: only a person knows whether it arrived."""
 
@@ -168,6 +170,22 @@ def looked_up(
     return replace(standing, state=State.DUE, next_at=now + (wait or timedelta()))
 
 
+def not_looked_up(
+    standing: Standing, reason: str, *, now: datetime, policy: RetryPolicy, chance: float
+) -> Standing:
+    """The look-up itself went wrong: look again later, and leave it to a person in the end."""
+    failures = standing.failures + 1
+    wait = policy.wait(failures, retry_after=None, chance=chance)
+    if wait is None:
+        return undecidable(replace(standing, failures=failures), reason)
+    return replace(standing, failures=failures, reason=reason, next_at=now + wait)
+
+
+def undecidable(standing: Standing, reason: str) -> Standing:
+    """Nobody but a person can find out whether it arrived."""
+    return replace(standing, state=State.HELD, next_at=None, reason=reason)
+
+
 def replay(standing: Standing, *, now: datetime) -> Standing:
     """A person, or a change of settings, asks for another try with a fresh schedule."""
     if standing.state not in REPLAYABLE and standing.state is not State.BEFORE:
@@ -177,6 +195,6 @@ def replay(standing: Standing, *, now: datetime) -> Standing:
 
 def cancel(standing: Standing, reason: str) -> Standing:
     """Datum, share or target are gone; what was delivered stays so."""
-    if standing.state not in OPEN | NEEDS_PERSON | {State.WITHHELD, State.UNSUPPORTED}:
+    if standing.state not in CANCELLABLE:
         return standing
     return replace(standing, state=State.CANCELLED, next_at=None, reason=reason)

@@ -19,7 +19,13 @@ from sharecore.addresses import Address
 from sharecore.delivery import Standing, State
 from sharecore.destinations import Destination
 from sharecore.dispatch import dispatch
-from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, PluginError
+from sharecore.exceptions import (
+    AuthenticationFailed,
+    DeliveryError,
+    DestinationError,
+    InvalidRecord,
+    PluginError,
+)
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import Record, RecordKey
 from sharecore.retry import RetryPolicy
@@ -71,11 +77,18 @@ class Calls:
         if until is not None:
             raise Wait(until, why)
 
+    def _enter(self) -> None:
+        """As `gate`, just before a call: of those who wait for a destination that was down, one goes on."""
+        self.gate()
+        until, why = health.probe(self.address, now=timezone.now())
+        if until is not None:
+            raise Wait(until, why)
+
     def introduce(self, request: Request) -> None:
         """Make the target itself known."""
         problem = rights.objection(request.user_id, self.target)
         if not problem:
-            self.gate()
+            self._enter()
             with claims.kept(self.claim):
                 result = dispatch(site.registry(), self.destination, self.adapter, self._batch(request))
             self._heed(result.stopped)
@@ -86,6 +99,10 @@ class Calls:
         """Ask the destination which of these it has."""
         data = load(rows)
         # A datum that is gone cannot be compared; whatever became of it, nothing is to be sent any more.
+        for row in rows:
+            if row.pk in data and data[row.pk].target_id != row.target_id:
+                ledger.name(data[row.pk].target_id, row.model, [row.datum_pk])
+        rows = [row for row in rows if row.pk not in data or data[row.pk].target_id == row.target_id]
         gone = [row for row in rows if row.pk not in data]
         cancelled = {row.pk: delivery.cancel(ledger.standing(row), "the datum was deleted") for row in gone}
         ledger.settle(gone, cancelled, token="", expected=State.UNCONFIRMED)
@@ -93,19 +110,38 @@ class Calls:
         if not rows:
             return
         batch = self._batch(None)
-        records = {
-            row.pk: record_of(data[row.pk], origin=batch.site.origin, record_id=row.record_id) for row in rows
-        }
+        records: dict[int, Record] = {}
+        for row in rows:
+            try:
+                records[row.pk] = record_of(data[row.pk], origin=batch.site.origin, record_id=row.record_id)
+            except InvalidRecord as error:
+                reason = f"sent without an answer, and edited since into what cannot be compared: {error}"
+                held = delivery.undecidable(ledger.standing(row), reason)
+                ledger.settle([row], {row.pk: held}, token="", expected=State.UNCONFIRMED)
+        rows = [row for row in rows if row.pk in records]
+        if not rows:
+            return
+        chance = ledger.chance()
+        previous = {records[row.pk].key: row.remote_id or None for row in rows if row.delivered_at}
+        batch = replace(batch, records=tuple(records.values()), previous=previous)
+        self._enter()
         try:
             with claims.kept(self.claim):
-                found = self.adapter.find(replace(batch, records=tuple(records.values())))
+                answer = self.adapter.find(batch)
+            found = None if answer is None else dict(answer)
         except (AuthenticationFailed, DestinationError) as stop:
             raise self._wait(stop) from None
         except Exception as error:
             logger.exception("The adapter of %s failed to look up records", self.address)
-            bug = DestinationError(f"its adapter failed to look records up: {type(error).__name__}")
-            raise self._wait(bug) from None
-        chance = ledger.chance()
+            reason = f"the adapter failed to look it up: {type(error).__name__}"
+            later = {
+                row.pk: delivery.not_looked_up(
+                    ledger.standing(row), reason, now=now, policy=self.policy, chance=chance
+                )
+                for row in rows
+            }
+            ledger.settle(rows, later, token="", expected=State.UNCONFIRMED)
+            return
         standings = {
             row.pk: delivery.looked_up(
                 ledger.standing(row),
@@ -130,6 +166,7 @@ class Calls:
     def _send(self, sendable: list[tuple[Delivery, Record]], request: Request | None) -> None:
         if not self.claim.renew():
             return
+        self._enter()
         in_hand = {row.pk for row in ledger.write_intents([row for row, _ in sendable], self.claim.token)}
         rows = {record.key: row for row, record in sendable if row.pk in in_hand}
         if not rows:

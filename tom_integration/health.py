@@ -29,16 +29,20 @@ def _health(row: DestinationHealth) -> Health:
 
 
 def gate(address: Address, *, credentials: str, now: datetime) -> tuple[datetime | None, str]:
-    """May a call be made now? (None, "") if so; else when to ask again, and why not.
-
-    Of those who wait for a destination that was down, one is let through to try it.
-    """
+    """May a call be made now? (None, "") if so; else when to ask again, and why not."""
     for part in {address.name, str(address)}:
         health = read(part)
         if health.is_paused(credentials):
             return now + timedelta(seconds=rules.LONGEST_WAIT), f"{part} is paused: {health.paused}"
         if until := health.wait_until(now):
             return until, f"{part} could not take anything; next try at {until:%Y-%m-%d %H:%M:%S} UTC"
+    return None, ""
+
+
+def probe(address: Address, *, now: datetime) -> tuple[datetime | None, str]:
+    """Of those who wait for a destination that was down one is let through to try it; as `gate` for the others."""
+    for part in {address.name, str(address)}:
+        health = read(part)
         if health.failures:
             probe = now + timedelta(seconds=PROBE_SECONDS)
             mine = DestinationHealth.objects.filter(address=part, open_until=health.open_until)

@@ -11,10 +11,13 @@ from django.db import transaction
 from django.db.models import Case, F, PositiveIntegerField, Q, QuerySet, When
 from django.utils import timezone
 
-from sharecore.delivery import OPEN, Standing, State
+from sharecore.delivery import Standing, State
 from sharecore.outcomes import Result
 from sharecore.records import RecordKey
+from tom_integration.channels import moved
 from tom_integration.models import Attempt, Channel, Delivery
+from tom_integration.rows import DATUM_MODELS
+from tom_integration.texts import plain
 
 _STANDING = ("state", "attempts", "failures", "next_at", "reason", "field", "remote_id")
 
@@ -22,6 +25,15 @@ _STANDING = ("state", "attempts", "failures", "next_at", "reason", "field", "rem
 def standing(row: Delivery) -> Standing:
     """Where a delivery stands."""
     return Standing(**{name: getattr(row, name) for name in _STANDING} | {"state": State(row.state)})
+
+
+def written_as(standing: Standing) -> dict[str, object]:
+    """The columns of a standing, but for the attempts, which are counted when they are made."""
+    texts = {
+        name: plain(getattr(standing, name), Delivery._meta.get_field(name).max_length)
+        for name in ("reason", "field", "remote_id")
+    }
+    return {"state": standing.state, "failures": standing.failures, "next_at": standing.next_at, **texts}
 
 
 def of(channel: Channel) -> QuerySet[Delivery]:
@@ -59,7 +71,9 @@ def write_intents(rows: Iterable[Delivery], token: str) -> list[Delivery]:
     rows = list(rows)
     now = timezone.now()
     with transaction.atomic():
+        # First a write: on SQLite a transaction that has read fails at once while another one writes.
         free = Delivery.objects.filter(pk__in=[row.pk for row in rows], state__in=(State.DUE, State.WITHHELD))
+        free.update(lease=token)
         taken = set(free.values_list("pk", flat=True))
         rows = [row for row in rows if row.pk in taken]
         for row in rows:
@@ -100,11 +114,9 @@ def settle(
     written = 0
     with transaction.atomic():
         for change, pks in by_change.items():
-            values: dict[str, object] = {
-                name: getattr(change, name) for name in _STANDING if name != "attempts"
-            }
+            values = written_as(change)
             if change.state is State.DELIVERED:
-                values["delivered_at"] = now
+                values["delivered_at"], values["arrived"] = now, F("fingerprint")
                 again = When(delivered_at__isnull=False, then=F("revision") + 1)
                 values["revision"] = Case(again, default=F("revision"), output_field=PositiveIntegerField())
             held = Delivery.objects.filter(pk__in=pks, state=expected)
@@ -135,17 +147,23 @@ def write_attempts(
 def name(target_id: int, model: str, pks: Iterable[int]) -> int:
     """Somebody saved, or named, these data: compare their content with what was sent; how many rows.
 
-    The target is that of the datum now: a merge of targets moves data.
+    Those that have come to this target (a merge of targets moves data) are led over to it.
     """
-    return Delivery.objects.filter(model=model, datum_pk__in=list(pks)).update(
-        named=True, target_id=target_id
-    )
+    rows = Delivery.objects.filter(model=model, datum_pk__in=list(pks))
+    here = DATUM_MODELS[model]._default_manager.filter(pk__in=list(pks), target_id=target_id)
+    come = rows.exclude(target_id=target_id).filter(datum_pk__in=here.values("pk"))
+    destinations = set(come.values_list("destination", flat=True))
+    if destinations:
+        come.update(target_id=target_id)
+        for destination in destinations:
+            moved(destination, target_id)
+    return rows.update(named=True)
 
 
 def close_orphans(channel: Channel) -> None:
-    """Cancel what is open but nobody asks for any more, since the share is gone."""
+    """Cancel what is due but nobody asks for any more, since the share is gone."""
     if channel.share_id is None:
-        of(channel).filter(request_id__isnull=True, state__in=OPEN - {State.SENDING}).update(
+        of(channel).filter(request_id__isnull=True, state=State.DUE).update(
             state=State.CANCELLED, reason="the share was deleted", next_at=None
         )
 

@@ -110,6 +110,7 @@ class Delivery(models.Model):
     record_id = models.CharField(max_length=64, blank=True, help_text="The record's id, kept through edits.")
     identity = models.CharField(max_length=64, blank=True, help_text="Digest of what makes it unique.")
     fingerprint = models.CharField(max_length=64, blank=True, help_text="Digest of the content last sent.")
+    arrived = models.CharField(max_length=64, blank=True, help_text="Digest of the content that is there.")
     revision = models.PositiveIntegerField(default=0, help_text="How often other content was delivered.")
     named = models.BooleanField(default=False, help_text="Saved or named since: compare its content.")
 

@@ -12,12 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from sharecore import delivery
 from sharecore.delivery import State
 from sharecore.exceptions import InvalidRecord
-from sharecore.identity import fingerprint, identity
+from sharecore.identity import fingerprint
 from sharecore.outcomes import Unsupported, Withheld
 from sharecore.records import Record
 from sharecore.retry import RetryPolicy
@@ -25,7 +23,8 @@ from tom_integration import ledger
 from tom_integration.echo import echoes
 from tom_integration.models import Channel, Delivery, Request
 from tom_integration.rights import hidden, objection
-from tom_integration.rows import DATUM_MODELS, record_of
+from tom_integration.rows import DATUM_MODELS, identity_of, record_of
+from tom_integration.twins import Twins
 
 
 @dataclass(slots=True)
@@ -71,32 +70,32 @@ class Preparer:
 
     def prepare(self, rows: list[Delivery]) -> Prepared:
         """Fill in identity and content; settle at once what must not, or need not, be sent."""
-        prepared = Prepared()
+        prepared = Prepared(kept=len(rows))
         data = load(rows)
-        at_home = self._at_home(rows, data)
-        twins = _Twins(self._channel, rows)
-        for row in rows:
-            record = self._record(row, data.get(row.pk))
-            if record is not None and self._outside(row, record):
-                self._keep(row, (f"this share sends {', '.join(self._channel.kinds)} only", False))
-                record = None
-            if record is not None and row.pk in at_home:
-                self._keep(row, at_home[row.pk])
-                record = None
-            if record is not None and not self._is_news(row, record, twins):
-                record = None
+        there = [row for row in rows if row.pk in data]
+        at_home = self._at_home(there, data)
+        news: list[tuple[Delivery, Record]] = []
+        for row in there:
+            record = self._record(row, data[row.pk])
             if record is None:
-                prepared.kept += 1
-            else:
-                prepared.sendable.append((row, record))
+                continue
+            if self._outside(row, record):
+                self._keep(row, (f"this share sends {', '.join(self._channel.kinds)} only", False))
+            elif row.pk in at_home:
+                self._keep(row, at_home[row.pk])
+            elif self._is_news(row, record):
+                news.append((row, record))
+        prepared.sendable = self._without_twins(news)
+        prepared.kept -= len(prepared.sendable)
+        # Last, since a datum that was made again takes the row of its old self.
+        for row in rows:
+            if row.pk not in data:
+                self._write(row, delivery.cancel(ledger.standing(row), "the datum was deleted"))
         return prepared
 
-    def _record(self, row: Delivery, datum: Any | None) -> Record | None:
-        if datum is None:
-            self._write(row, delivery.cancel(ledger.standing(row), "the datum was deleted"))
-            return None
+    def _record(self, row: Delivery, datum: Any) -> Record | None:
         if datum.target_id != self._channel.target_id:
-            Delivery.objects.filter(pk=row.pk).update(target_id=datum.target_id)
+            ledger.name(datum.target_id, row.model, [row.datum_pk])
             return None
         try:
             return record_of(datum, origin=self._origin, record_id=row.record_id)
@@ -120,9 +119,7 @@ class Preparer:
         self._requesters = dict(requests.values_list("pk", "user_id"))
         groups: dict[tuple[str, int | None], list[Delivery]] = defaultdict(list)
         for row in rows:
-            if row.pk in data:
-                actor = self._actor(row)
-                groups[row.model, actor].append(row)
+            groups[row.model, self._actor(row)].append(row)
         for (model, actor), group in groups.items():
             forbidden = objection(actor, self._target)
             unseen = hidden(actor, model, [row.datum_pk for row in group])
@@ -153,28 +150,36 @@ class Preparer:
             standing = replace(standing, failures=failures, next_at=self._now + wait if wait else None)
         self._write(row, standing)
 
-    def _is_news(self, row: Delivery, record: Record, twins: _Twins) -> bool:
-        """Fill in identity and content; False when the address has this already."""
+    def _is_news(self, row: Delivery, record: Record) -> bool:
+        """Fill in identity and content; False when the address has this already, or cannot take an edit."""
         content = fingerprint(record)
-        if row.delivered_at and row.fingerprint == content:
-            self._write(row, replace(ledger.standing(row), state=State.DELIVERED, next_at=None, reason=""))
-            return False
-        if row.delivered_at and not self._can_update:
-            Delivery.objects.filter(pk=row.pk).update(fingerprint=content)
+        if row.delivered_at and (row.arrived == content or not self._can_update):
             note = "edited since; this destination cannot change what it has, so the edit was not sent"
-            self._write(row, replace(ledger.standing(row), state=State.DELIVERED, next_at=None, reason=note))
+            Delivery.objects.filter(pk=row.pk).update(fingerprint=content)
+            standing = replace(
+                ledger.standing(row), state=State.DELIVERED, failures=0, next_at=None, field=""
+            )
+            self._write(row, replace(standing, reason="" if row.arrived == content else note))
             return False
-        fresh = not row.identity
-        row.identity, row.fingerprint, row.kind = identity(record), content, record.key.kind.value
-        row.record_id = row.record_id or record.key.id
-        if fresh:
-            twin = twins.take(row)
-            if twin is not None and twins.adopt(row, twin):
-                return False
-            if twin is not None:
-                self._keep(row, (f"the same as datum {twin.datum_pk}, which is shared already", False))
-                return False
+        row.identity, row.fingerprint = identity_of(row.model, record), content
+        row.kind = record.key.kind.value
         return True
+
+    def _without_twins(self, news: list[tuple[Delivery, Record]]) -> list[tuple[Delivery, Record]]:
+        """Those that tell of no observation that the ledger knows already, each with a key of its own."""
+        new = [(row, record) for row, record in news if not row.record_id]
+        for row, record in new:
+            row.record_id = record.key.id
+        fresh = {row.pk for row, _ in new}
+        twins = Twins(self._channel, [row for row, _ in new])
+        sendable: list[tuple[Delivery, Record]] = []
+        for row, record in news:
+            reason = twins.settle(row, now=self._now) if row.pk in fresh else None
+            if reason is None:
+                sendable.append((row, replace(record, key=replace(record.key, id=row.record_id))))
+            elif reason:
+                self._keep(row, (reason, False))
+        return sendable
 
     def _settled(self, row: Delivery, outcome: Unsupported | Withheld) -> delivery.Standing:
         return delivery.settle(
@@ -182,54 +187,7 @@ class Preparer:
         )
 
     def _write(self, row: Delivery, standing: delivery.Standing) -> None:
-        values = {"state": standing.state, "next_at": standing.next_at, "reason": standing.reason}
         unchanged = Delivery.objects.filter(
             pk=row.pk, state=row.state, model=row.model, datum_pk=row.datum_pk
         )
-        unchanged.update(**values, field=standing.field, failures=standing.failures)
-
-
-class _Twins:
-    """Ledger rows of the same address with the identity of a new one: the same observation, seen before."""
-
-    def __init__(self, channel: Channel, rows: list[Delivery]) -> None:
-        self._channel = channel
-        self._rows = {row.pk for row in rows if not row.identity}
-        self._batch: dict[str, Delivery] = {}
-
-    def take(self, row: Delivery) -> Delivery | None:
-        """The twin of a new row; a row without one gets a record id of its own."""
-        known = ledger.of(self._channel).filter(identity=row.identity).exclude(pk=row.pk)
-        twins = [*known.order_by("pk"), *filter(None, [self._batch.get(row.identity)])]
-        for twin in twins:
-            if self._replaces(row, twin) or (twin.fingerprint == row.fingerprint and twin.state in _SHARED):
-                return twin
-        if any(twin.record_id == row.record_id for twin in twins):
-            row.record_id = f"{row.record_id[:40]}-{row.datum_pk}"
-        self._batch[row.identity] = row
-        return None
-
-    def adopt(self, row: Delivery, twin: Delivery) -> bool:
-        """Point the known row at the datum's new place, if the old one is gone; the new row is not needed."""
-        if not self._replaces(row, twin):
-            return False
-        pointer = {"model": row.model, "datum_pk": row.datum_pk, "kind": row.kind}
-        if twin.model != row.model:
-            # The generic model loses fields on its way to the typed one: that is no edit.
-            pointer["fingerprint"] = row.fingerprint
-        with transaction.atomic():
-            Delivery.objects.filter(pk=row.pk).delete()
-            Delivery.objects.filter(pk=twin.pk).update(**pointer, named=twin.fingerprint != row.fingerprint)
-        return True
-
-    @staticmethod
-    def _replaces(row: Delivery, twin: Delivery) -> bool:
-        if twin.state == State.CANCELLED and not twin.delivered_at:
-            return False
-        migrated = twin.model == "reduceddatum" and row.model != twin.model
-        if migrated:
-            return True
-        return not DATUM_MODELS[twin.model]._default_manager.filter(pk=twin.datum_pk).exists()
-
-
-_SHARED = frozenset({State.DUE, State.SENDING, State.DELIVERED, State.UNCONFIRMED, State.HELD, State.PARKED})
+        unchanged.update(**ledger.written_as(standing))

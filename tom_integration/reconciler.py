@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from django.utils import timezone
@@ -16,15 +18,18 @@ from django.utils import timezone
 from sharecore import delivery
 from sharecore.adapter import Adapter
 from sharecore.addresses import Address
-from sharecore.delivery import State
+from sharecore.delivery import CANCELLABLE, State
 from sharecore.destinations import Destination
-from sharecore.exceptions import ConfigurationError, PluginError
+from sharecore.exceptions import ConfigurationError, DeliveryError
 from tom_integration import channels, claims, conf, ledger, revisions, rights, site
 from tom_integration.calls import Calls, Wait
 from tom_integration.difference import register
+from tom_integration.memory import memory_objection
 from tom_integration.models import Channel, Request
 from tom_integration.prepare import Preparer
+from tom_integration.rows import DATUM_MODELS
 from tom_integration.targets import find_target
+from tom_integration.texts import plain
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +43,10 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False) -> i
     """Bring the address of a channel up to date; how many records arrived.
 
     stop: asked between batches; True leaves the rest to the next look. Never raises because of a destination.
+    Does nothing while all sharing is paused.
     """
+    if conf.paused():
+        return 0  # the marks stay for the time after
     claim = claims.claim(channel_id)
     if claim is None:
         return 0
@@ -49,6 +57,8 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False) -> i
         problem = work.run()
     except Wait as wait:
         until, problem, needs_person = wait.until, wait.problem, wait.needs_person
+    except ConfigurationError as error:
+        until, problem, needs_person = timezone.now() + LOOK_AGAIN, str(error), True
     except Exception:
         logger.exception("%s could not be brought up to date", claim.channel)
         until = timezone.now() + AFTER_AN_ERROR
@@ -56,13 +66,18 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False) -> i
     next_at = channels.next_look(claim.channel)
     if until is not None:
         next_at = max(next_at, until) if next_at else until
+    columns: dict[str, Any] = {"delivered_at": timezone.now()} if work.arrived else {}
+    if objection := memory_objection(claim.channel.memory):
+        logger.error("The adapter of %s noted what cannot be kept: %s", claim.channel, objection)
+        problem = problem or f"the memory that its adapter leaves cannot be kept: {objection}"
+    else:
+        columns["memory"] = dict(claim.channel.memory)
     claim.release(
         next_at=next_at,
-        problem=problem[:500],
+        problem=plain(problem),
         needs_person=needs_person,
-        memory=dict(claim.channel.memory),
         swept_at=timezone.now(),
-        **({"delivered_at": timezone.now()} if work.arrived else {}),
+        **columns,
     )
     return work.arrived
 
@@ -84,11 +99,9 @@ class _Work:
     def run(self) -> str:
         """Everything that is due now; what people should know afterwards, or an empty text."""
         now = timezone.now()
-        if conf.paused():
-            raise Wait(now + LOOK_AGAIN, "all sharing of this TOM is paused (SHARECORE_PAUSED)")
         target = find_target(self._channel.target_id)
         if target is None:
-            self._cancel_all("the target was deleted")
+            self._close()
             return ""
         ledger.close_orphans(self._channel)
         address, destination, adapter = self._open(now)
@@ -105,7 +118,8 @@ class _Work:
         for request in Request.objects.filter(channel_id=self._channel.pk, introduce=True).order_by("pk"):
             calls.introduce(request)
         problem = self._channel.paused or rights.objection(self._channel.creator_id, target)
-        while self._round(calls, target, continuous=not problem):
+        continuous = self._channel.share_id is not None and not problem
+        while self._round(calls, target, continuous=continuous):
             if self._stop() or not self._claim.renew():
                 return ""
         revisions.learn(self._channel, origin=site.origin(), now=now)
@@ -117,13 +131,19 @@ class _Work:
         try:
             address, destination = site.destinations().resolve(self._channel.destination)
             return address, destination, site.adapters.get(destination)
-        except (ConfigurationError, PluginError) as error:
+        except (ConfigurationError, DeliveryError) as error:
             raise Wait(now + LOOK_AGAIN, str(error), needs_person=True) from None
 
-    def _cancel_all(self, reason: str) -> None:
-        for row in ledger.of(self._channel).exclude(state=State.SENDING):
-            standing = delivery.cancel(ledger.standing(row), reason)
-            ledger.settle([row], {row.pk: standing}, token="", expected=State(row.state))
+    def _close(self) -> None:
+        """The target is gone: what is open goes with its data, to another target or nowhere."""
+        for name, model in DATUM_MODELS.items():
+            pointers = ledger.of(self._channel).filter(model=name).values("datum_pk")
+            left = model._default_manager.filter(pk__in=pointers).values_list("target_id", "pk")
+            for target_id, pks in groupby(left.order_by("target_id"), key=itemgetter(0)):
+                ledger.name(target_id, name, [pk for _, pk in pks])
+        ledger.of(self._channel).filter(state__in=CANCELLABLE).update(
+            state=State.CANCELLED, reason="the target was deleted", next_at=None, lease=""
+        )
 
     def _recover(self, adapter: Adapter, now: datetime) -> None:
         """What a sender that is gone had in hand: nobody knows its fate before it is looked up."""
@@ -149,8 +169,9 @@ class _Work:
         """One batch; False when nothing is left to do now."""
         now, origin, limit = timezone.now(), site.origin(), calls.adapter.max_batch
         revisions.compare_named(self._channel, origin=origin, now=now)
-        doubtful = ledger.unconfirmed(self._channel, now=now, limit=limit)
         ripe = ledger.ripe(self._channel, now=now, limit=limit, continuous=continuous)
+        # Last, since a datum that was made again is recognised among the ripe ones.
+        doubtful = [] if ripe else ledger.unconfirmed(self._channel, now=now, limit=limit)
         if not doubtful and not ripe:
             return False
         calls.gate()

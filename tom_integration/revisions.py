@@ -5,19 +5,19 @@ The hint of a save names its row, and so does `continuous_share_data`; the scrub
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from sharecore import delivery
 from sharecore.delivery import State
 from sharecore.exceptions import InvalidRecord
-from sharecore.identity import fingerprint, identity
+from sharecore.identity import fingerprint
 from tom_integration import ledger
 from tom_integration.models import Channel, Delivery
 from tom_integration.prepare import load
-from tom_integration.rows import record_of
+from tom_integration.rows import identity_of, record_of
 
 CHUNK = 500
 
@@ -27,8 +27,9 @@ def compare_named(channel: Channel, *, origin: str, now: datetime) -> None:
     in_hand = (State.SENDING, State.UNCONFIRMED)  # compared when their fate is known
     named = ledger.of(channel).filter(named=True).exclude(state__in=in_hand)
     while rows := list(named.order_by("pk")[:CHUNK]):
-        Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(named=False)
-        _compare(rows, origin=origin, now=now, asked_for=True)
+        with transaction.atomic():
+            Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(named=False)
+            _compare(channel, rows, origin=origin, now=now, asked_for=True)
 
 
 def scrub(channel: Channel, *, origin: str, now: datetime, after: int = 0, limit: int = CHUNK) -> int:
@@ -38,22 +39,21 @@ def scrub(channel: Channel, *, origin: str, now: datetime, after: int = 0, limit
     when they are made again under another key.
     """
     rows = list(_comparable(channel).filter(pk__gt=after).order_by("pk")[:limit])
-    _compare(rows, origin=origin, now=now, asked_for=False)
+    _compare(channel, rows, origin=origin, now=now, asked_for=False)
     return rows[-1].pk if len(rows) == limit else 0
 
 
 def learn(channel: Channel, *, origin: str, now: datetime, limit: int = 4 * CHUNK) -> None:
     """Give rows of data that were there before the share their identity, a few at a time."""
     rows = ledger.of(channel).filter(state=State.BEFORE, identity="").order_by("pk")[:limit]
-    _compare(list(rows), origin=origin, now=now, asked_for=False)
+    _compare(channel, list(rows), origin=origin, now=now, asked_for=False)
 
 
 def _comparable(channel: Channel) -> QuerySet[Delivery]:
     return ledger.of(channel).exclude(state__in=(State.DUE, State.SENDING, State.UNCONFIRMED))
 
 
-def _compare(rows: Iterable[Delivery], *, origin: str, now: datetime, asked_for: bool) -> None:
-    rows = list(rows)
+def _compare(channel: Channel, rows: list[Delivery], *, origin: str, now: datetime, asked_for: bool) -> None:
     data = load(rows)
     learned: list[Delivery] = []
     due: list[int] = []
@@ -66,20 +66,28 @@ def _compare(rows: Iterable[Delivery], *, origin: str, now: datetime, asked_for:
             )
             continue
         if datum.target_id != row.target_id:
-            Delivery.objects.filter(pk=row.pk).update(target_id=datum.target_id)
+            ledger.name(datum.target_id, row.model, [row.datum_pk])
+            continue
         try:
             record = record_of(datum, origin=origin, record_id=row.record_id)
         except InvalidRecord:
             continue
         content = fingerprint(record)
-        edited = bool(row.fingerprint) and row.fingerprint != content
+        edited = row.fingerprint != content and (bool(row.fingerprint) or row.state in _NEVER_COMPARED)
         if not row.identity:
-            row.identity, row.fingerprint, row.kind = identity(record), content, record.key.kind.value
+            row.identity, row.fingerprint = identity_of(row.model, record), content
+            row.kind = record.key.kind.value
             learned.append(row)
         if _to_be_sent(State(row.state), edited=edited, asked_for=asked_for):
             due.append(row.pk)
     Delivery.objects.bulk_update(learned, ["identity", "fingerprint", "kind"])
+    if channel.share_id is None:
+        return  # what was asked for once is not followed
     Delivery.objects.filter(pk__in=due).update(state=State.DUE, next_at=now, failures=0, reason="", field="")
+
+
+_NEVER_COMPARED = (State.UNSUPPORTED, State.WITHHELD)
+"""States of rows that may have no fingerprint: they were no record, or stayed at home, when they were read."""
 
 
 def _to_be_sent(state: State, *, edited: bool, asked_for: bool) -> bool:

@@ -119,14 +119,20 @@ class MemoryDestination:
         return outcomes
 
     def find(self, batch: Batch) -> dict[RecordKey, Outcome] | None:
-        """Which of these it has."""
+        """Which of these it has; of an edited one, whether it has the edit."""
         self.looked_up.append(batch)
         if self.find_fails is not None:
             raise self.find_fails
         if not self.can_tell:
             return None
-        keys = [record.key for record in batch.records if record.key in self._stored]
-        return {key: Duplicate(remote_id=self._stored[key][0]) for key in keys}
+        found: dict[RecordKey, Outcome] = {}
+        for record in batch.records:
+            if record.key not in self._stored:
+                continue
+            remote_id, stored = self._stored[record.key]
+            if record.key not in batch.previous or fingerprint(stored) == fingerprint(record):
+                found[record.key] = Duplicate(remote_id=remote_id)
+        return found
 
     def _rule(self, record: Record) -> _Rule | None:
         for rule in self._rules:

@@ -122,9 +122,7 @@ class Tom:
         return Channel.objects.get(target_id=target.pk, destination=destination)
 
     def row(self, datum: Any, destination: str = "x") -> Delivery:
-        return Delivery.objects.get(
-            model=datum._meta.model_name, datum_pk=datum.pk, destination=destination
-        )
+        return Delivery.objects.get(model=datum._meta.model_name, datum_pk=datum.pk, destination=destination)
 
     def states(self, destination: str = "x") -> list[str]:
         rows = Delivery.objects.filter(destination=destination).order_by("timestamp", "pk")

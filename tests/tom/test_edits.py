@@ -1,0 +1,185 @@
+"""Unchanged content is never sent twice; changed content is a revision, where the destination takes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tom_dataproducts.models import PhotometryReducedDatum
+from tom_targets.sharing import continuous_share_data
+
+from sharecore import Deferred, Rejected, Unconfirmed
+
+if TYPE_CHECKING:
+    from tom.conftest import Tom
+
+
+@pytest.fixture
+def shared(tom: Tom) -> Any:
+    target = tom.target()
+    tom.share(target)
+    return target
+
+
+def edit(row: Any, **fields: Any) -> None:
+    for name, value in fields.items():
+        setattr(row, name, value)
+    row.save()
+
+
+def test_saving_without_a_change_sends_nothing(tom: Tom, shared: Any) -> None:
+    row = tom.datum(shared)
+    tom.deliver()
+    row.save()
+    continuous_share_data(shared, [row])
+    assert tom.deliver() == 0
+    assert tom.deliver(after=100000) == 0
+    assert len(tom.x.received) == 1
+
+
+def test_an_edit_is_sent_where_the_destination_can_change_what_it_has(tom: Tom, shared: Any) -> None:
+    tom.x.can_update = True
+    row = tom.datum(shared)
+    tom.deliver()
+    edit(row, brightness_error=0.5)
+    assert tom.deliver() == 1
+    first, second = tom.x.received
+    assert first.key == second.key
+    assert tom.x.calls[1].previous == {first.key: "memory-1"}
+    assert tom.x.calls[0].previous == {}
+    assert tom.row(row).revision == 1
+
+
+def test_an_edit_is_noted_where_it_cannot(tom: Tom, shared: Any) -> None:
+    row = tom.datum(shared)
+    tom.deliver()
+    edit(row, brightness_error=0.5)
+    assert tom.deliver() == 0
+    assert tom.state(row) == "delivered"
+    assert "edited since" in tom.row(row).reason
+    assert tom.row(row).revision == 0
+    assert tom.deliver(after=100000) == 0
+
+
+@pytest.mark.parametrize("how", ["save", "name"])
+def test_a_datum_from_before_is_shared_when_it_is_saved_or_named(tom: Tom, how: str) -> None:
+    target = tom.target()
+    row, other = tom.datum(target), tom.datum(target)
+    tom.share(target)
+    tom.deliver()
+    if how == "save":
+        row.save()
+    else:
+        continuous_share_data(target, [row])
+    assert tom.deliver() == 1
+    assert tom.state(other) == "before"
+
+
+def test_an_update_without_signals_is_seen_by_the_scrub(tom: Tom, shared: Any) -> None:
+    tom.x.can_update = True
+    row = tom.datum(shared)
+    tom.deliver()
+    PhotometryReducedDatum.objects.filter(pk=row.pk).update(brightness_error=0.5)
+    assert tom.deliver(after=3600) == 0
+    assert tom.deliver(after=90000) == 1
+
+
+def test_an_edit_while_it_is_on_its_way(tom: Tom, shared: Any) -> None:
+    tom.x.can_update = True
+    row = tom.datum(shared)
+
+    def meanwhile(record: Any) -> Any:
+        edit(PhotometryReducedDatum.objects.get(pk=row.pk), brightness_error=0.5)
+        tom.commit()
+        return tom.x._store(record)
+
+    tom.x.will(meanwhile, times=1)
+    assert tom.deliver() == 2
+    assert tom.x.records[0].brightness_error == 0.5  # type: ignore[union-attr]
+    assert tom.deliver() == 0
+
+
+def test_an_edit_that_could_not_be_sent_is_not_forgotten(tom: Tom, shared: Any) -> None:
+    tom.x.can_update = True
+    row = tom.datum(shared)
+    tom.deliver()
+    edit(row, brightness_error=0.5)
+    tom.x.will(Deferred(reason="busy"), times=1)
+    assert tom.deliver() == 0
+    assert tom.deliver(after=3600) == 1
+    assert tom.x.records[0].brightness_error == 0.5  # type: ignore[union-attr]
+
+
+def test_an_edit_with_an_unknown_fate_is_looked_up_and_sent_if_it_is_not_there(tom: Tom, shared: Any) -> None:
+    tom.x.can_update = True
+    row = tom.datum(shared)
+    tom.deliver()
+    edit(row, brightness_error=0.5)
+    tom.x.will(Unconfirmed(reason="no answer"), times=1)
+    tom.deliver()
+    tom.x.delete(tom.x.received[0])
+    tom.deliver_until_quiet()
+    assert tom.x.records[0].brightness_error == 0.5  # type: ignore[union-attr]
+
+
+def test_a_refused_edit_taken_back_needs_no_sending(tom: Tom, shared: Any) -> None:
+    tom.x.can_update = True
+    row = tom.datum(shared)
+    tom.deliver()
+    edit(row, brightness_error=-1.0)
+    tom.x.will(Rejected(reason="negative"), times=1)
+    tom.deliver()
+    assert tom.state(row) == "parked"
+    edit(row, brightness_error=None)
+    assert tom.deliver() == 0
+    assert tom.state(row) == "delivered"
+
+
+def test_a_refused_datum_is_tried_again_when_it_is_mended(tom: Tom, shared: Any) -> None:
+    row = tom.datum(shared, unit="foo")
+    tom.x.will(Rejected(reason="no such unit", field="unit"), times=1)
+    tom.deliver()
+    row.save()
+    assert tom.deliver() == 0
+    edit(row, unit="AB")
+    assert tom.deliver() == 1
+
+
+def test_a_datum_that_could_not_be_a_record_is_sent_when_it_is_mended(tom: Tom, shared: Any) -> None:
+    row = tom.datum(shared, brightness=None)
+    assert tom.deliver() == 0
+    assert tom.state(row) == "unsupported"
+    edit(row, brightness=18.0)
+    assert tom.deliver() == 1
+
+
+def test_a_datum_that_can_no_longer_be_a_record_stops_nothing(tom: Tom, shared: Any) -> None:
+    row = tom.datum(shared)
+    tom.x.will(Unconfirmed(reason="no answer"), times=1)
+    tom.deliver()
+    edit(row, brightness=None)
+    tom.datum(shared)
+    assert tom.deliver_until_quiet() == 1
+    assert tom.state(row) in ("held", "unsupported")
+
+
+def test_an_edit_while_its_fate_is_unknown(tom: Tom, shared: Any) -> None:
+    tom.x.can_update = True
+    row = tom.datum(shared)
+    tom.x.will(Unconfirmed(reason="no answer"), times=1, stores=True)
+    tom.deliver()
+    edit(row, brightness_error=0.5)
+    tom.deliver_until_quiet()
+    assert len(tom.x.received) == 2
+    assert tom.x.records[0].brightness_error == 0.5  # type: ignore[union-attr]
+
+
+def test_naming_data_with_a_wrong_target_does_no_harm(tom: Tom, shared: Any) -> None:
+    other = tom.target()
+    row = tom.datum(shared)
+    tom.x.will(Deferred(reason="busy"), times=1)
+    tom.deliver()
+    continuous_share_data(other, [row])
+    tom.deliver_until_quiet()
+    assert len(tom.x.received) == 1
+    assert tom.x.calls[-1].target.name == shared.name

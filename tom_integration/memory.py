@@ -1,0 +1,16 @@
+"""What an adapter may note about a target: JSON that every database keeps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def memory_objection(memory: Mapping[str, Any]) -> str:
+    """Why the ledger cannot keep this memory; empty when it can."""
+    try:
+        text = json.dumps(dict(memory), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return "it holds a NUL character" if "\\u0000" in text else ""
