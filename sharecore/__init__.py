@@ -18,6 +18,7 @@ from sharecore.exceptions import (
     PluginError,
     Problem,
     SharecoreError,
+    TargetRefused,
 )
 from sharecore.hooks import (
     ConvertRequest,
@@ -95,6 +96,7 @@ __all__ = [
     "Site",
     "Spectrum",
     "Target",
+    "TargetRefused",
     "Topic",
     "Unconfirmed",
     "Unsupported",

@@ -87,8 +87,8 @@ class Adapter(ABC):
         """Send the batch and say what became of each record: one outcome per record, no more, no less.
 
         An empty batch of records asks for the target alone: make it known at the destination where that
-        means something. Raises `AuthenticationFailed` or `DestinationError` when the whole call cannot go
-        on; what was decided before travels in the exception.
+        means something. Raises `AuthenticationFailed`, `DestinationError` or `TargetRefused` when the whole
+        call cannot go on; what was decided before travels in the exception.
         """
 
     def check(self) -> Sequence[Problem]:

@@ -6,6 +6,7 @@ SharecoreError
 └── DeliveryError               stops one call of an adapter
     ├── AuthenticationFailed    the destination refuses our credentials (or this topic)
     ├── DestinationError        the destination is not able to take anything now
+    ├── TargetRefused           the destination will not take the target itself
     └── PluginError             a plugin broke its contract
 """
 
@@ -99,6 +100,10 @@ class DestinationError(DeliveryError):
     ) -> None:
         super().__init__(reason, decided=decided)
         self.retry_after = retry_after
+
+
+class TargetRefused(DeliveryError):
+    """The destination will not take the target, and so none of its records, until a person mends something."""
 
 
 class PluginError(DeliveryError):

@@ -25,6 +25,7 @@ from sharecore.exceptions import (
     DestinationError,
     InvalidRecord,
     PluginError,
+    TargetRefused,
 )
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import Record, RecordKey
@@ -222,11 +223,15 @@ class Calls:
             rows[key].pk: self._settled(rows[key], each, now, chance) for key, each in results.items()
         }
         for key in left:
-            if isinstance(stopped, PluginError):
+            row = rows[key]
+            if isinstance(stopped, TargetRefused):
+                refused = Rejected(reason=reason, field="target")
+                standings[row.pk] = self._settled(row, refused, now, chance)
+            elif isinstance(stopped, PluginError):
                 # Nothing was sent, but trying at once would meet the same bug.
-                standings[rows[key].pk] = self._settled(rows[key], Deferred(reason=reason), now, chance)
+                standings[row.pk] = self._settled(row, Deferred(reason=reason), now, chance)
             else:
-                standings[rows[key].pk] = delivery.unsent(ledger.standing(rows[key]), reason, now=now)
+                standings[row.pk] = delivery.unsent(ledger.standing(row), reason, now=now)
         ledger.settle(rows.values(), standings, token=self.claim.token)
 
     def _settled(self, row: Delivery, result: Result, now: datetime, chance: float) -> Standing:

@@ -8,7 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from sharecore.adapter import Adapter, Batch, Preview
-from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, Problem
+from sharecore.exceptions import (
+    AuthenticationFailed,
+    DeliveryError,
+    DestinationError,
+    Problem,
+    TargetRefused,
+)
 from sharecore.outcomes import Duplicate, Outcome, Rejected, Unsupported
 from sharecore.records import RecordKey
 from sharecore_http.client import Client
@@ -34,7 +40,6 @@ class TomAdapter(Adapter):
 
     can_update: ClassVar[bool] = False
     max_batch = 200
-    settle_time = 60.0
 
     def __init__(
         self,
@@ -44,6 +49,7 @@ class TomAdapter(Adapter):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
+        self.settle_time = config.settle_seconds
         self._api = Api(config, client)
         self._targets = Targets(self._api)
         self._clock = clock
@@ -59,6 +65,8 @@ class TomAdapter(Adapter):
             return outcomes
         target = self._targets.find_or_create(batch, at)
         if isinstance(target, Rejected):
+            if not batch.records:
+                raise TargetRefused(target.reason)
             return outcomes | dict.fromkeys(rows, target)
         try:
             sent, no_target = self._send(rows, target, at)

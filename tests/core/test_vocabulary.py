@@ -76,6 +76,7 @@ PUBLIC = {
     "Site",
     "Spectrum",
     "Target",
+    "TargetRefused",
     "Topic",
     "Unconfirmed",
     "Unsupported",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from requests import exceptions as rq
 
-from sharecore.exceptions import DestinationError
+from sharecore.exceptions import DestinationError, TargetRefused
 from sharecore.outcomes import Accepted, Duplicate, Rejected
 from sharecore.targets import Orbit, OrbitScheme, Position, Target
 
@@ -94,6 +94,13 @@ def test_a_solar_system_body_has_its_elements(tom, adapter, batch, detections):
 def test_its_lists_are_a_setting(tom, adapter, batch, detections):
     adapter(TARGET_LISTS=["From friends"]).deliver(batch(*detections(1)))
     assert tom.made("POST", "api/targets/")[0]["target_lists"] == [{"name": "From friends"}]
+
+
+def test_a_target_asked_for_alone_and_not_taken_is_an_error_with_the_reason(tom, adapter, batch):
+    tom.add_target("SN 2026abc")
+    tom.add_target("ZTF26x")
+    with pytest.raises(TargetRefused, match="ZTF26x"):
+        adapter().deliver(batch(aliases=("ZTF26x",)))
 
 
 def test_create_targets_false_says_what_to_do(tom, adapter, batch, detections):
