@@ -99,10 +99,11 @@ class Login:
         reply = self._ask(authorize)
         if refused(reply):
             raise AuthenticationFailed(f"{who} was refused: {words(reply)}")
-        if reply.verdict is not Verdict.OK:
-            raise not_able(reply, "logging in")
+        _answered(reply)
         nonsense = _nonsense_basic if scheme is Scheme.BASIC else token(Secret("0"))
-        if not refused(self._ask(nonsense)):
+        reply = self._ask(nonsense)
+        if not refused(reply):
+            _answered(reply)
             raise _Ignored
         self.scheme = scheme
         return authorize
@@ -117,7 +118,7 @@ class Login:
             )
         except HttpFailure as error:
             raise DestinationError(f"logging in: {error.reason}") from None
-        if reply.verdict is Verdict.THROTTLED:
+        if reply.verdict in (Verdict.THROTTLED, Verdict.SERVER_ERROR, Verdict.NOT_JSON):
             raise not_able(reply, "logging in")
         if reply.status == 400 and reply.is_json:
             raise AuthenticationFailed(f"user {self._config.username!r} was refused: {words(reply)}")
@@ -131,6 +132,14 @@ class Login:
             return self._client.get(_ASK, params=_ONE, auth=authorize)
         except HttpFailure as error:
             raise DestinationError(f"logging in: {error.reason}") from None
+
+
+def _answered(reply: Reply) -> None:
+    """Raises `DestinationError` unless this is the list of a TOM: trouble there says nothing of a login."""
+    if reply.verdict is not Verdict.OK:
+        raise not_able(reply, "logging in")
+    if not isinstance(reply.json, dict) or not isinstance(reply.json.get("results"), list):
+        raise DestinationError("logging in: the answer is not the list of a TOM. Check 'BASE_URL'.")
 
 
 def _nonsense_basic(request: PreparedRequest) -> PreparedRequest:

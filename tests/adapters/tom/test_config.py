@@ -89,3 +89,11 @@ def test_the_plugin_offers_the_kind() -> None:
     assert repr(opened) == "<TomAdapter https://tom.example.org/>"
     opened.close()
     opened.close()
+
+
+def test_how_long_a_receiver_may_be_at_work_is_a_setting() -> None:
+    settings = {"BASE_URL": "https://tom.example.org", "API_KEY": "tok"}
+    assert read(**settings).settle_seconds == 60.0
+    assert read(**settings, SETTLE_SECONDS=5).settle_seconds == 5.0
+    with pytest.raises(ConfigurationError):
+        read(**settings, SETTLE_SECONDS=0)

@@ -94,3 +94,33 @@ def test_a_receiver_that_is_down_at_login_is_not_a_refusal(tom, adapter, batch, 
     tom.script("GET", "api/targets/", (502, {}, ""))
     with pytest.raises(DestinationError, match="502"):
         adapter().deliver(batch(*detections(1)))
+
+
+HTML = (200, {"Content-Type": "text/html"}, "<html>Back in five minutes</html>")
+BROKEN = (500, {"Content-Type": "text/html"}, "<h1>Server Error (500)</h1>")
+NONSENSE = (200, {"Content-Type": "application/json"}, '{"status": "ok"}')
+
+
+@pytest.mark.parametrize("trouble", [HTML, BROKEN, NONSENSE])
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_receiver_in_trouble_does_not_pass_for_one_that_ignores_tokens(
+    tom_31, adapter, batch, detections, trouble, number
+):
+    """That would pause the destination until a person comes, or send the password from then on."""
+    tom_31.script("GET", "api/targets/", *[None] * number, trouble)
+    opened = adapter(API_KEY="tok-1", USERNAME="", PASSWORD="")
+    with pytest.raises(DestinationError):
+        opened.deliver(batch(*detections(1)))
+    assert len(opened.deliver(batch(*detections(1)))) == 1
+
+
+@pytest.mark.parametrize("trouble", [HTML, BROKEN])
+def test_trouble_while_a_token_is_asked_for_is_no_reason_to_send_the_password(
+    tom_31, web, adapter, batch, detections, trouble
+):
+    tom_31.script("POST", "api/token-auth/", trouble)
+    opened = adapter()
+    with pytest.raises(DestinationError):
+        opened.deliver(batch(*detections(1)))
+    opened.deliver(batch(*detections(1)))
+    assert set(authorizations(web)) == {"Token tok-1"}
