@@ -29,4 +29,9 @@ class TomIntegrationConfig(AppConfig):
         """Asked for by `tom_common.urls`; these come before the stock routes of the same URLs."""
         from django.urls import include, path
 
-        return [path("targets/", include("tom_integration.urls"))]
+        from tom_integration.pages.urls import data_product_routes
+
+        return [
+            path("targets/", include("tom_integration.urls")),
+            path("dataproducts/", include((data_product_routes, "sharing-data"))),
+        ]

@@ -4,6 +4,7 @@
   before this app was ready, a TOM's own DataProcessor for example, gets ours as well.
 * Signals: the stock handlers that share inside `save()` are disconnected.
 * Routes: ours are resolved before the stock ones of the same URL; their names still reverse to it.
+* Template tags: those that show continuous sharing, in the library `targets_extras`.
 """
 
 from __future__ import annotations
@@ -78,6 +79,14 @@ ROUTES: Mapping[str, str] = {
     "/targets/persistentshare/": "tom_integration.api.shares",
     "/targets/persistentshare/1/": "tom_integration.api.shares",
     "/targets/1/persistentshare/": "tom_integration.api.shares",
+    "/targets/1/share/": "tom_integration.pages.targets",
+    "/targets/targetgrouping/1/share/": "tom_integration.pages.targets",
+    "/targets/persistentshare/manage/": "tom_integration.pages.listing",
+    "/targets/persistentshare/manage/table": "tom_integration.pages.listing",
+    "/targets/1/persistentshare/manage/": "tom_integration.pages.listing",
+    "/targets/1/persistentshare/manage/table": "tom_integration.pages.listing",
+    "/dataproducts/data/1/share/": "tom_integration.pages.data_products",
+    "/dataproducts/target/1/share/": "tom_integration.pages.data_products",
 }
 """Paths that we answer in place of tomtoolkit, and the module of the view that answers."""
 
@@ -91,3 +100,14 @@ def take_over() -> None:
         stock.__code__ = ours.__code__
     for model in REDUCED_DATUM_MODELS:
         post_save.disconnect(handlers.cb_reduceddatum_post_save, sender=model)
+    _replace_tags()
+
+
+def _replace_tags() -> None:
+    from tom_targets.templatetags.targets_extras import register
+
+    from tom_integration.pages import tags
+
+    partials = "tom_integration/partials"
+    register.inclusion_tag(f"{partials}/create_share.html", takes_context=True)(tags.create_persistent_share)
+    register.inclusion_tag(f"{partials}/share_table.html", takes_context=True)(tags.persistent_share_table)

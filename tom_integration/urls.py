@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tom_integration.api import urls as api
+from tom_integration.pages import urls as pages
 
 app_name = "sharing"
 
-urlpatterns = [*api.urlpatterns]
+urlpatterns = [*api.urlpatterns, *pages.taken_over, *pages.ours]

@@ -1,0 +1,1 @@
+"""The pages of continuous and one-time sharing, on the URLs of tomtoolkit and beside them."""

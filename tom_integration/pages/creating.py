@@ -1,0 +1,154 @@
+"""Making a continuous share: the form, the search for a target, the number of existing data, the preview."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from tom_targets.models import PersistentShare
+
+from sharecore.records import Kind
+from tom_integration import channels, permissions
+from tom_integration.models import Channel
+from tom_integration.pages import holdings, preview, target_search
+from tom_integration.pages.access import Page, require, target_or_404
+from tom_integration.pages.forms import ShareForm
+
+_FORM = "tom_integration/partials/create_share.html"
+
+
+def form_context(request: HttpRequest, target: Any | None, form: ShareForm | None = None) -> dict[str, Any]:
+    """What the form needs; without a form for who may not make shares (of this target)."""
+    if not permissions.may(request.user, "add", target=target):
+        return {"form": None, "target": target}
+    form = form or ShareForm(user=request.user, target=target)
+    kinds = holdings.count_by_kind(request.user, target.pk) if target is not None else {}
+    chosen = form["kinds"].value() or []
+    return {
+        "form": form,
+        "target": target,
+        "addresses": form.addresses,
+        "destination": form["destination"].value(),
+        "kinds": [
+            {"value": kind.value, "label": label, "number": kinds.get(kind), "checked": kind.value in chosen}
+            for kind, label in holdings.KIND_LABELS.items()
+        ],
+        "existing": sum(kinds.values()) if target is not None else None,
+        "create_url": _create_url(target),
+    }
+
+
+def _create_url(target: Any | None) -> str:
+    if target is None:
+        return reverse("sharing:create")
+    return reverse("sharing:create-for-target", args=[target.pk])
+
+
+class Create(Page):
+    """Takes the form. With htmx it answers with the form alone; without, it leads back to the page."""
+
+    def post(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
+        """Make the share, or show what is wrong beside each field."""
+        target = None if target_pk is None else target_or_404(request.user, target_pk)
+        require(request.user, "add")
+        form = ShareForm(request.POST, user=request.user, target=target)
+        share = _make(form, request.user) if form.is_valid() else None
+        if share is not None:
+            return self._made(request, share, target)
+        template = _FORM if request.headers.get("HX-Request") else "tom_integration/create.html"
+        return render(request, template, form_context(request, target, form))
+
+    def _made(self, request: HttpRequest, share: Any, target: Any | None) -> HttpResponse:
+        text = f"{share.target.name} is now shared with {share.destination}."
+        if request.headers.get("HX-Request"):
+            context = form_context(request, target) | {"made": share, "made_text": text}
+            response = render(request, _FORM, context)
+            response["HX-Trigger"] = "sharing:changed"
+            return response
+        messages.success(request, text)
+        if permissions.may(request.user, "view", share=share):
+            return redirect("sharing:share-page", share.pk)
+        return redirect("targets:share", share.target_id)
+
+
+def _make(form: ShareForm, user: Any) -> Any | None:
+    """The share; None, with an error in the form, when somebody else made it at the same moment."""
+    data = form.cleaned_data
+    target = data["target_object"]
+    if not permissions.may(user, "add", target=target):
+        raise PermissionDenied
+    try:
+        with transaction.atomic():
+            share = PersistentShare.objects.create(
+                target_id=target.pk, destination=data["destination"], user=user
+            )
+            channel = Channel.objects.get(share_id=share.pk)
+            channels.limit(channel, kinds=form.chosen_kinds, until=data["until"])
+            if data["share_existing_data"]:
+                channels.ask_for(channel, selection=holdings.conditions(form.chosen_kinds))
+    except IntegrityError:
+        form.add_error("destination", f"{target.name} is shared with {data['destination']} already.")
+        return None
+    return share
+
+
+class Targets(Page):
+    """Targets whose name or alias holds what was typed, to choose one of."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """A few of them."""
+        require(request.user, "add")
+        text = request.GET.get("target_name", "")
+        found, more = target_search.search(request.user, text)
+        context = {"found": found, "more": more, "text": text.strip(), "shortest": target_search.SHORTEST}
+        return render(request, "tom_integration/partials/target_choices.html", context)
+
+
+class Existing(Page):
+    """How many records "share existing data" means for what is chosen in the form."""
+
+    def post(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
+        """The number, in words."""
+        require(request.user, "add")
+        target = _chosen_target(request, target_pk)
+        kinds = _chosen_kinds(request)
+        number = holdings.count(request.user, target.pk, kinds) if target is not None and kinds else None
+        return render(request, "tom_integration/partials/existing.html", {"existing": number})
+
+
+class Preview(Page):
+    """What would be sent for what is chosen in the form."""
+
+    def post(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
+        """The payload, or what has to be chosen first."""
+        require(request.user, "add")
+        target = _chosen_target(request, target_pk)
+        kinds, address = _chosen_kinds(request), request.POST.get("destination", "")
+        missing = [
+            word
+            for word, chosen in (("destination", address), ("target", target), ("kind of data", kinds))
+            if not chosen
+        ]
+        context: dict[str, Any] = {"missing": missing}
+        if target is not None and not missing:
+            context["shown"] = preview.show(request.user, target, address, kinds)
+        return render(request, "tom_integration/partials/preview.html", context)
+
+
+def _chosen_target(request: HttpRequest, target_pk: int | None) -> Any | None:
+    if target_pk is not None:
+        return target_or_404(request.user, target_pk)
+    pk = request.POST.get("target", "")
+    if pk.isdecimal():
+        return permissions.targets_for_shares(request.user).filter(pk=int(pk)).first()
+    return target_search.exact(request.user, request.POST.get("target_name", "").strip())
+
+
+def _chosen_kinds(request: HttpRequest) -> list[Kind]:
+    known = {kind.value for kind in Kind}
+    return [Kind(value) for value in request.POST.getlist("kinds") if value in known]

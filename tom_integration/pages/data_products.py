@@ -1,0 +1,101 @@
+"""The share buttons of a target's page: of a data product, and of the photometry that is ticked there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from tom_dataproducts.models import DataProduct
+
+from sharecore.exceptions import ConfigurationError
+from tom_integration.pages import download, one_time
+from tom_integration.pages.access import Page, target_or_404, visible_target_or_404
+from tom_integration.rows import DATUM_MODELS
+
+_NO_FILES = "The file itself stays here: destinations take its data, not files yet."
+
+
+class TargetDataShare(Page):
+    """POST `/dataproducts/target/<pk>/share/`: data that are ticked on a target's page, once, or as a file."""
+
+    def post(self, request: HttpRequest, tg_pk: int) -> HttpResponse:
+        """Who may see the target may take its data home; to send them away needs more."""
+        form = one_time.OnceForm(request.POST, download=True)
+        target = visible_target_or_404(request.user, tg_pk)
+        downloading = request.POST.get("share_destination") == one_time.DOWNLOAD
+        if not downloading:
+            target = target_or_404(request.user, tg_pk)
+        selection = one_time.selection_of(request.POST, request.user, target)
+        if not selection and not downloading:
+            selection = one_time.restricted(request.user, target.pk, one_time.everything())
+        if not form.is_valid():
+            return _refused(request, target, _first_error(form))
+        data = form.cleaned_data
+        if not one_time.number_of(target.pk, selection):
+            return _refused(request, target, "There are no such data to share: tick some first.")
+        if downloading:
+            return download.csv(target, selection, data["share_title"], data["share_message"])
+        return _send(request, target, data, selection, "")
+
+
+class DataProductShare(Page):
+    """POST `/dataproducts/data/<pk>/share/`: the data that came with a file, once."""
+
+    def post(self, request: HttpRequest, dp_pk: int) -> HttpResponse:
+        """Needs the right to share the product's target, and to see the product."""
+        product = DataProduct.objects.filter(pk=dp_pk).first()
+        if product is None or not _visible(request.user, product):
+            raise Http404("There is no such data product.")
+        target = target_or_404(request.user, product.target_id)
+        form = one_time.OnceForm(request.POST, download=True)
+        if not form.is_valid():
+            return _refused(request, target, _first_error(form))
+        data = form.cleaned_data
+        mine = {model: Q(data_product_id=product.pk) for model in DATUM_MODELS}
+        selection = one_time.restricted(request.user, target.pk, mine)
+        if not one_time.number_of(target.pk, selection):
+            what = f"{product.get_file_name()} has no data that could be sent. {_NO_FILES}"
+            return _refused(request, target, what)
+        if data["share_destination"] == one_time.DOWNLOAD:
+            return download.csv(target, selection, data["share_title"], data["share_message"])
+        return _send(request, target, data, selection, f" {_NO_FILES}")
+
+
+def _send(
+    request: HttpRequest, target: Any, data: dict[str, Any], selection: dict[str, Q], remark: str
+) -> HttpResponse:
+    address = data["share_destination"]
+    try:
+        queued = one_time.ask(
+            request.user,
+            address,
+            target,
+            title=data["share_title"],
+            message=data["share_message"],
+            selection=selection,
+        )
+    except ConfigurationError as error:
+        return _refused(request, target, str(error))
+    asked = one_time.number_of(target.pk, selection)
+    messages.success(request, one_time.told(queued, asked, target.name, address) + remark)
+    return redirect("targets:detail", target.pk)
+
+
+def _refused(request: HttpRequest, target: Any, why: str) -> HttpResponse:
+    messages.error(request, why)
+    return redirect("targets:detail", target.pk)
+
+
+def _first_error(form: one_time.OnceForm) -> str:
+    return next(str(errors[0]) for errors in form.errors.values())
+
+
+def _visible(user: Any, product: DataProduct) -> bool:
+    if getattr(settings, "TARGET_PERMISSIONS_ONLY", True):
+        return True
+    right = "tom_dataproducts.view_dataproduct"
+    return bool(user.has_perm(right) or user.has_perm(right, product))

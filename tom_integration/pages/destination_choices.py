@@ -1,0 +1,63 @@
+"""The addresses that a person can choose: those that work, and those that do not, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from sharecore.addresses import Address
+from tom_integration import site, topics
+from tom_integration.health import read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One address. note: what to know before choosing it. reason: why it cannot be chosen; empty if it can."""
+
+    address: str
+    label: str
+    topic: str = ""
+    note: str = ""
+    reason: str = ""
+
+
+def choices() -> list[Choice]:
+    """All addresses, in the order of the settings; those that cannot be used come last."""
+    now = timezone.now()
+    usable = [choice for name in site.destinations() for choice in _of(name, now)]
+    broken = [
+        Choice(address=name, label=name, reason="; ".join(f"{each.where} {each.what}." for each in problems))
+        for name, problems in site.destinations().broken.items()
+    ]
+    return sorted(usable, key=lambda choice: bool(choice.reason)) + broken
+
+
+def _of(name: str, now: datetime) -> Iterator[Choice]:
+    destination = site.destinations()[name]
+    credentials = site.credentials_digest(destination)
+    offered = topics.offered(destination)
+    for topic, note in [(each.name, each.note) for each in offered] or [("", "")]:
+        address = str(Address(name, topic)) if topic else name
+        reason, remark = _state(name, address, credentials, now)
+        yield Choice(
+            address=address,
+            label=destination.display_name,
+            topic=topic,
+            note=" ".join(filter(None, (note, remark))),
+            reason=reason,
+        )
+
+
+def _state(name: str, address: str, credentials: str, now: datetime) -> tuple[str, str]:
+    """Why an address cannot be chosen, and what to know of it otherwise."""
+    remark = ""
+    for part in dict.fromkeys((name, address)):
+        health = read(part)
+        if health.is_paused(credentials):
+            return f"It refuses what we send: {health.paused}", ""
+        if health.failures:
+            remark = "It does not answer at the moment; data will wait for it."
+    return "", remark

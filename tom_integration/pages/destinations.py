@@ -1,0 +1,105 @@
+"""The page of destinations: how they are, which plugin serves them, and what is wrong with the settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from sharecore.destinations import Destination
+from sharecore.discovery import PluginState
+from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
+from tom_integration import actions, conf, health, permissions, site, status, topics
+from tom_integration.models import DestinationHealth
+from tom_integration.pages.access import Page, require
+
+
+class DestinationsPage(Page):
+    """`/targets/persistentshare/destinations/`: for those who make, change or see shares."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The whole page."""
+        require(request.user, "view", "add", "change")
+        registry = site.registry()
+        context = {
+            "destinations": [_about(each) for each in site.destinations().values()],
+            "broken": site.destinations().broken,
+            "warnings": [each for each in site.destinations().problems if not each.fatal],
+            "plugins": registry.plugins,
+            "failed": PluginState.FAILED,
+            "problems": [*conf.problems(), *_general()],
+            "may_check": _may_check(request.user),
+            "paused": conf.paused(),
+            "runner": conf.runner(),
+            "workers": status.workers(),
+            "advice": status.nobody_delivers(),
+        }
+        return render(request, "tom_integration/destinations.html", context)
+
+
+class Check(Page):
+    """POST: ask one destination whether it would take our data."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """The answer, as the card of the destination; the whole page for a browser without scripts."""
+        require(request.user, "add", "change")
+        destination = site.destinations().get(request.POST.get("name", ""))
+        if destination is None:
+            raise Http404("There is no such destination.")
+        failure, problems = _ask(destination)
+        context = {
+            "each": _about(destination),
+            "checked": True,
+            "failure": failure,
+            "found": problems,
+            "may_check": True,
+        }
+        if request.headers.get("HX-Request"):
+            return render(request, "tom_integration/partials/destination.html", context)
+        return render(request, "tom_integration/destination_checked.html", context)
+
+
+def _ask(destination: Destination) -> tuple[str, list[Problem]]:
+    try:
+        return "", list(actions.check(destination))
+    except (ConfigurationError, DeliveryError) as error:
+        return str(error), []
+    except Exception as error:
+        # Other people's code: the page stays.
+        return f"Its adapter failed to check it ({type(error).__name__}).", []
+
+
+def _about(destination: Destination) -> dict[str, Any]:
+    now = timezone.now()
+    known = health.read(destination.name)
+    row = DestinationHealth.objects.filter(address=destination.name).first()
+    topic_rows = [
+        each
+        for each in DestinationHealth.objects.filter(address__startswith=f"{destination.name}:")
+        if each.paused
+    ]
+    refused = known.paused if known.is_paused(site.credentials_digest(destination)) else ""
+    return {
+        "destination": destination,
+        "plugin": destination.plugin,
+        "topics": topics.offered(destination),
+        "refused": refused,
+        "failures": known.failures,
+        "wait_until": known.wait_until(now),
+        "last_error": row.last_error if row and (known.failures or refused) else "",
+        "last_error_at": row.last_error_at if row else None,
+        "last_success_at": row.last_success_at if row else None,
+        "refused_topics": topic_rows,
+    }
+
+
+def _general() -> list[Problem]:
+    """Problems of `DATA_SHARING` that belong to no destination by name."""
+    known = {problem for problems in site.destinations().broken.values() for problem in problems}
+    return [each for each in site.destinations().problems if each.fatal and each not in known]
+
+
+def _may_check(user: Any) -> bool:
+    return permissions.holds(user, "add") or permissions.holds(user, "change")

@@ -1,0 +1,85 @@
+"""The form of a continuous share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from tom_targets.models import PersistentShare
+
+from sharecore.records import Kind
+from tom_integration import permissions
+from tom_integration.pages import destination_choices, holdings, target_search
+
+
+class ShareForm(forms.Form):
+    """Destination, target, and what is to be sent. target: fixed, or None when the person chooses it."""
+
+    destination = forms.ChoiceField(
+        label="Destination", error_messages={"required": "Choose where the data are to go."}
+    )
+    target = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    target_name = forms.CharField(required=False, max_length=200, label="Target")
+    kinds = forms.MultipleChoiceField(
+        label="Which data",
+        choices=[(kind.value, label) for kind, label in holdings.KIND_LABELS.items()],
+        error_messages={"required": "Choose at least one kind of data."},
+    )
+    until = forms.DateTimeField(required=False, label="Until (UTC)")
+    share_existing_data = forms.BooleanField(required=False, label="Share existing data too")
+
+    def __init__(self, *args: Any, user: Any, target: Any | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        self.fixed_target = target
+        self.addresses = destination_choices.choices()
+        usable = [choice.address for choice in self.addresses if not choice.reason]
+        self.fields["destination"].choices = [(address, address) for address in usable]
+        if len(usable) == 1:
+            self.fields["destination"].initial = usable[0]
+        self.fields["kinds"].initial = [kind.value for kind in Kind]
+
+    @property
+    def chosen_kinds(self) -> list[Kind]:
+        """The kinds that the share is limited to; empty when it sends all."""
+        kinds = [Kind(value) for value in self.cleaned_data.get("kinds", ())]
+        return [] if len(kinds) == len(Kind) else kinds
+
+    def clean_until(self) -> datetime | None:
+        """A time in UTC that lies ahead."""
+        until: datetime | None = self.cleaned_data["until"]
+        if until is None:
+            return None
+        # The browser's field has no time zone; its label says UTC.
+        until = until.replace(tzinfo=UTC)
+        if until <= timezone.now():
+            raise forms.ValidationError("This time is over. Give one in the future, or leave it empty.")
+        return until
+
+    def clean(self) -> dict[str, Any]:
+        """Find the target, and refuse a second share of it to the same address."""
+        data = self.cleaned_data
+        data["target_object"] = self._target(data)
+        target, address = data["target_object"], data.get("destination")
+        if target and address and self._is_shared(target, address):
+            self.add_error("destination", f"{target.name} is shared with {address} already.")
+        return data
+
+    def _target(self, data: dict[str, Any]) -> Any | None:
+        allowed = permissions.targets_for_shares(self.user)
+        if self.fixed_target is not None:
+            data["target"] = self.fixed_target.pk
+        typed = data.get("target_name", "").strip()
+        if data.get("target"):
+            found = allowed.filter(pk=data["target"]).first()
+        else:
+            found = target_search.exact(self.user, typed) if typed else None
+        if found is None:
+            known = "There is no such target among those that you may share."
+            self.add_error("target_name", known if typed or data.get("target") else "Choose a target.")
+        return found
+
+    def _is_shared(self, target: Any, address: str) -> bool:
+        return bool(PersistentShare.objects.filter(target_id=target.pk, destination=address).exists())

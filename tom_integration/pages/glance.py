@@ -1,0 +1,215 @@
+"""The state of a share at one glance: one word, one sentence, and the numbers behind it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from sharecore.delivery import NEEDS_PERSON, OPEN, State
+from sharecore.exceptions import ConfigurationError
+from tom_integration import conf, ledger, site, status
+from tom_integration.models import Channel, Delivery, DestinationHealth, Request
+
+
+class Mood(StrEnum):
+    """What a share is like, for its colour and its word."""
+
+    OK = "ok"
+    SENDING = "sending"
+    WAITING = "waiting"
+    NEEDS_YOU = "needs-you"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+LABELS: Mapping[Mood, str] = {
+    Mood.OK: "Up to date",
+    Mood.SENDING: "Sending",
+    Mood.WAITING: "Waiting",
+    Mood.NEEDS_YOU: "Needs you",
+    Mood.PAUSED: "Paused",
+    Mood.ENDED: "Ended",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """One channel, for people.
+
+    detail: what happens, or what to do. sent, total: the records of the present batch of work; 0 of 0 when
+    nothing is open. pending, needing, withheld, delivered: how many records.
+    """
+
+    mood: Mood
+    detail: str
+    sent: int = 0
+    total: int = 0
+    pending: int = 0
+    needing: int = 0
+    withheld: int = 0
+    delivered: int = 0
+    delivered_at: datetime | None = None
+
+    @property
+    def label(self) -> str:
+        """The state in a word or two."""
+        return LABELS[self.mood]
+
+    @property
+    def percent(self) -> int:
+        """How far the present work is; 100 only when it is done."""
+        return min(99, 100 * self.sent // self.total) if self.total else 100
+
+
+@dataclass(slots=True)
+class _Figures:
+    counts: Counter[str]
+    since: datetime | None = None
+    soonest: datetime | None = None
+
+
+def glances(channels: Iterable[Channel]) -> dict[int, Glance]:
+    """How channels stand, by their primary keys. A handful of queries, whatever their number."""
+    channels = list(channels)
+    now = timezone.now()
+    figures = _figures(channels)
+    health = {row.address: row for row in DestinationHealth.objects.all()}
+    advice = status.nobody_delivers() if channels else ""
+    introduced = Request.objects.filter(channel_id__in=[each.pk for each in channels], introduce=True)
+    introducing = set(introduced.values_list("channel_id", flat=True))
+    return {
+        channel.pk: _glance(
+            channel,
+            figures.get((channel.destination, channel.target_id), _Figures(Counter())),
+            [
+                health[part]
+                for part in _parts(channel.destination)
+                if part in health and (health[part].paused or health[part].failures)
+            ],
+            advice,
+            channel.pk in introducing,
+            now,
+        )
+        for channel in channels
+    }
+
+
+def _parts(address: str) -> list[str]:
+    return list(dict.fromkeys((address.partition(":")[0], address)))
+
+
+def _figures(channels: list[Channel]) -> dict[tuple[str, int], _Figures]:
+    rows = Delivery.objects.filter(
+        destination__in={channel.destination for channel in channels},
+        target_id__in={channel.target_id for channel in channels},
+    ).order_by()
+    grouped = rows.values("destination", "target_id", "state").annotate(
+        number=Count("pk"), since=Min("created"), soonest=Min("next_at")
+    )
+    figures: dict[tuple[str, int], _Figures] = {}
+    for row in grouped:
+        each = figures.setdefault((row["destination"], row["target_id"]), _Figures(Counter()))
+        each.counts[row["state"]] = row["number"]
+        if row["state"] in OPEN:
+            each.since = min(filter(None, (each.since, row["since"])))
+            each.soonest = min(filter(None, (each.soonest, row["soonest"])), default=None)
+    return figures
+
+
+def _glance(
+    channel: Channel,
+    figures: _Figures,
+    unwell: list[DestinationHealth],
+    advice: str,
+    introducing: bool,
+    now: datetime,
+) -> Glance:
+    counts = figures.counts
+    pending = sum(counts[state] for state in OPEN)
+    needing = sum(counts[state] for state in NEEDS_PERSON)
+    withheld = counts[State.WITHHELD] + counts[State.UNSUPPORTED]
+    sent = 0
+    if pending:
+        done = ledger.of(channel).filter(state=State.DELIVERED, delivered_at__gte=figures.since)
+        sent = done.count()
+    mood, detail = _mood(channel, figures, unwell, advice, introducing, pending, needing, sent, now)
+    return Glance(
+        mood=mood,
+        detail=detail,
+        sent=sent,
+        total=sent + pending if pending else 0,
+        pending=pending,
+        needing=needing,
+        withheld=withheld,
+        delivered=counts[State.DELIVERED],
+        delivered_at=channel.delivered_at,
+    )
+
+
+def _mood(
+    channel: Channel,
+    figures: _Figures,
+    unwell: list[DestinationHealth],
+    advice: str,
+    introducing: bool,
+    pending: int,
+    needing: int,
+    sent: int,
+    now: datetime,
+) -> tuple[Mood, str]:
+    if channel.paused:
+        return Mood.PAUSED, channel.paused
+    if problem := _misconfigured(channel.destination):
+        return Mood.NEEDS_YOU, problem
+    for row in unwell:
+        if row.paused:
+            return Mood.NEEDS_YOU, f"{row.address} refuses what we send: {row.paused}"
+    if conf.paused():
+        return Mood.PAUSED, "All sharing of this TOM is paused (SHARECORE_PAUSED)."
+    if needing:
+        return Mood.NEEDS_YOU, _needing(channel, needing)
+    for row in unwell:
+        if row.failures and (pending or introducing):
+            until = f" until {row.open_until:%H:%M:%S} UTC" if row.open_until and row.open_until > now else ""
+            return Mood.WAITING, f"for the destination{until}; {row.last_error}"
+    if channel.problem and channel.needs_person:
+        return Mood.NEEDS_YOU, channel.problem
+    if pending and advice:
+        return Mood.NEEDS_YOU, f"Nobody is delivering. {advice}"
+    if pending and figures.soonest is not None and figures.soonest > now and not _in_hand(figures):
+        return Mood.WAITING, f"{_number(pending)} will be tried again at {figures.soonest:%H:%M:%S} UTC"
+    if pending:
+        return Mood.SENDING, f"{sent:,} of {sent + pending:,}"
+    if introducing:
+        return Mood.SENDING, "the target itself"
+    if channel.until is not None and channel.until <= now:
+        return Mood.ENDED, f"New data are shared no longer since {channel.until:%Y-%m-%d %H:%M} UTC."
+    return Mood.OK, ""
+
+
+def _in_hand(figures: _Figures) -> bool:
+    return bool(figures.counts[State.SENDING])
+
+
+def _misconfigured(address: str) -> str:
+    try:
+        site.destinations().resolve(address)
+    except ConfigurationError as error:
+        return str(error)
+    return ""
+
+
+def _needing(channel: Channel, number: int) -> str:
+    latest = ledger.of(channel).filter(state__in=NEEDS_PERSON).order_by("-pk").first()
+    reason = latest.reason if latest is not None else ""
+    return f"{_number(number)} did not arrive: {reason}" if reason else f"{_number(number)} did not arrive."
+
+
+def _number(number: int) -> str:
+    return "1 record" if number == 1 else f"{number:,} records"

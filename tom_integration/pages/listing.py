@@ -1,0 +1,122 @@
+"""The list of shares: all that a user may see, or those of one target; it refreshes itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from tom_targets.models import PersistentShare
+
+from sharecore.delivery import NEEDS_PERSON
+from tom_integration import permissions, status
+from tom_integration.models import Channel, Delivery
+from tom_integration.pages.access import Page, require, target_or_404
+from tom_integration.pages.creating import form_context
+from tom_integration.pages.glance import glances
+
+PAGE = 25
+
+
+class Manage(Page):
+    """`/targets/persistentshare/manage/` and the same of one target: make shares, and see how they stand."""
+
+    def get(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
+        """The whole page."""
+        target = None if target_pk is None else target_or_404(request.user, target_pk)
+        require(request.user, "view", "add")
+        context = {"target": target, **form_context(request, target), **table_context(request, target)}
+        return render(request, "tom_integration/manage.html", context)
+
+
+class Table(Page):
+    """The table alone; nothing at all (204) when it is as the browser has it."""
+
+    def get(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
+        """The partial that the page asks for again and again."""
+        target = None if target_pk is None else target_or_404(request.user, target_pk)
+        require(request.user, "view")
+        return fresh(request, "tom_integration/partials/share_table.html", table_context(request, target))
+
+
+def fresh(request: HttpRequest, template: str, context: Mapping[str, Any]) -> HttpResponse:
+    """Render a partial with the digest of what it shows; 204 when that is what the browser has seen."""
+    body = render_to_string(template, dict(context), request=request)
+    # The masked CSRF token differs in each answer: what is told apart is the rest.
+    shown = body.replace(str(request.META.get("CSRF_COOKIE", "")), "")
+    digest = hashlib.sha256(_without_tokens(shown).encode()).hexdigest()[:16]
+    if request.GET.get("seen") == digest:
+        return HttpResponse(status=204)
+    response = HttpResponse(body)
+    response["X-Sharing-Digest"] = digest
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _without_tokens(body: str) -> str:
+    return "\n".join(line for line in body.splitlines() if "csrfmiddlewaretoken" not in line)
+
+
+def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
+    """What the table shows: one page of shares with their states, and what may be done with each."""
+    shares = permissions.shares_for(request.user, "view").select_related("target", "user")
+    if target is not None:
+        shares = shares.filter(target_id=target.pk)
+    found = _filtered(shares, request).order_by("-created", "-pk")
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    channels = {each.share_id: each for each in Channel.objects.filter(share_id__in=[s.pk for s in page])}
+    states = glances(channels.values())
+    pks = [share.pk for share in page]
+    changeable = set(
+        permissions.shares_for(request.user, "change").filter(pk__in=pks).values_list("pk", flat=True)
+    )
+    deletable = set(
+        permissions.shares_for(request.user, "delete").filter(pk__in=pks).values_list("pk", flat=True)
+    )
+    rows = [
+        {
+            "share": share,
+            "channel": channels.get(share.pk),
+            "state": states[channels[share.pk].pk] if share.pk in channels else None,
+            "may_change": share.pk in changeable,
+            "may_delete": share.pk in deletable,
+        }
+        for share in page
+    ]
+    return {
+        "target": target,
+        "rows": rows,
+        "page": page,
+        "may_view": permissions.holds(request.user, "view"),
+        "needs_you": request.GET.get("needs") == "you",
+        "search": request.GET.get("q", ""),
+        "filtered": bool(request.GET.get("q") or request.GET.get("needs")),
+        "advice": status.nobody_delivers() if rows else "",
+        "table_url": _table_url(target),
+    }
+
+
+def _table_url(target: Any | None) -> str:
+    if target is None:
+        return reverse("targets:persistent-share-manage-table")
+    return reverse("targets:target-persistent-share-manage-table", args=[target.pk])
+
+
+def _filtered(shares: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
+    if text := request.GET.get("q", "").strip():
+        named = Q(target__name__icontains=text) | Q(target__aliases__name__icontains=text)
+        matching = PersistentShare.objects.filter(named | Q(destination__icontains=text))
+        shares = shares.filter(pk__in=matching.values("pk"))
+    if request.GET.get("needs") == "you":
+        stuck = Delivery.objects.filter(
+            destination=OuterRef("destination"), target_id=OuterRef("target_id"), state__in=NEEDS_PERSON
+        )
+        halted = Channel.objects.filter(~Q(problem="") | ~Q(paused=""), share_id=OuterRef("pk"))
+        shares = shares.filter(Exists(stuck) | Exists(halted))
+    return shares

@@ -1,0 +1,157 @@
+"""Sharing once, by hand: a target, its data, chosen data, the targets of a list, a data product."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.db import transaction
+from django.db.models import Q
+
+from sharecore.records import Kind
+from tom_integration import capture, channels, site
+from tom_integration.models import Request
+from tom_integration.pages import destination_choices, holdings
+from tom_integration.rows import DATUM_MODELS
+
+DOWNLOAD = "download"
+LISTED = 100
+"""Data of each kind that can be chosen one by one: the newest."""
+
+
+class OnceForm(forms.Form):
+    """Where to, and what to say. download: whether a file for the person is among the choices."""
+
+    share_destination = forms.ChoiceField(
+        label="Destination", error_messages={"required": "Choose where the data are to go."}
+    )
+    share_title = forms.CharField(required=False, max_length=200, label="Title")
+    share_message = forms.CharField(
+        required=False, label="Message", max_length=5000, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+    def __init__(self, *args: Any, download: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.addresses = destination_choices.choices()
+        addresses = [choice.address for choice in self.addresses if not choice.reason]
+        if download:
+            addresses.append(DOWNLOAD)
+        self.fields["share_destination"].choices = [(address, address) for address in addresses]
+
+
+def ask(
+    user: Any,
+    address: str,
+    target: Any,
+    *,
+    title: str = "",
+    message: str = "",
+    introduce: bool = False,
+    lists: Sequence[str] = (),
+    selection: Mapping[str, Q] | None,
+) -> int:
+    """Ask for the target (introduce) and these data to be sent once, with the rights of this user; how many.
+
+    selection: a condition for each model; all data when None; no data when empty. Raises
+    `ConfigurationError` when there is no such destination.
+    """
+    site.destinations().resolve(address)
+    with transaction.atomic():
+        channel = channels.open_channel(address, target.pk)
+        request = Request.objects.create(
+            channel_id=channel.pk,
+            user_id=user.pk,
+            title=title[:200],
+            message=message,
+            introduce=introduce,
+            lists=list(lists),
+        )
+        queued = channels.ask_for(channel, selection=selection, request=request)
+    capture.hint(target.pk, {})
+    return queued
+
+
+def told(queued: int, asked: int, name: str, address: str) -> str:
+    """What to tell the person. asked: how many data were meant."""
+    if queued:
+        number = "1 record" if queued == 1 else f"{queued:,} records"
+        return f"{number} of {name} will be sent to {address}."
+    if asked:
+        return f"Nothing new to send: {address} has these data of {name}, or will have them soon."
+    return f"{name} will be made known to {address}, without data."
+
+
+def selection_of(posted: Any, user: Any, target: Any) -> dict[str, Q]:
+    """What was ticked: whole kinds, single data, or both. Only data of this target that the user may see."""
+    known = {kind.value for kind in Kind}
+    kinds = [Kind(value) for value in posted.getlist("kinds") if value in known]
+    wanted = holdings.conditions(kinds) if kinds else {}
+    for model, pks in _ticked(posted).items():
+        single = Q(pk__in=pks)
+        whole = model in wanted and not wanted[model]
+        wanted[model] = Q() if whole else wanted.get(model, single) | single
+    return restricted(user, target.pk, wanted)
+
+
+def restricted(user: Any, target_id: int, wanted: Mapping[str, Q]) -> dict[str, Q]:
+    """The same, without data that the user may not see."""
+    return {
+        model: condition & Q(pk__in=holdings.visible(user, model, target_id).values("pk"))
+        for model, condition in wanted.items()
+    }
+
+
+def _ticked(posted: Any) -> dict[str, list[int]]:
+    """`model:pk` as our page sends them, and the bare keys of photometry that tomtoolkit's tables send."""
+    chosen: dict[str, list[int]] = {}
+    for value in [*posted.getlist("datum"), *posted.getlist("share-box")]:
+        model, _, pk = value.rpartition(":")
+        model = model or "photometryreduceddatum"
+        if model in DATUM_MODELS and pk.isdecimal() and len(pk) < 19:
+            chosen.setdefault(model, []).append(int(pk))
+    return chosen
+
+
+def number_of(target_id: int, selection: Mapping[str, Q]) -> int:
+    """How many data a selection means."""
+    return sum(
+        DATUM_MODELS[model]._default_manager.filter(condition, target_id=target_id).count()
+        for model, condition in selection.items()
+    )
+
+
+def listed(user: Any, target: Any) -> list[dict[str, Any]]:
+    """The data of a target, by kind, with the newest of each kind to be chosen one by one."""
+    numbers = holdings.count_by_kind(user, target.pk)
+    return [
+        {
+            "value": kind.value,
+            "label": holdings.KIND_LABELS[kind],
+            "number": number,
+            "data": _newest(user, target, kind),
+        }
+        for kind, number in numbers.items()
+        if number
+    ]
+
+
+def _newest(user: Any, target: Any, kind: Kind) -> list[dict[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for model, condition in holdings.conditions([kind]).items():
+        if kind is Kind.PHOTOMETRY_LIMIT and model == "reduceddatum":
+            continue  # listed with the detections
+        rows = holdings.visible(user, model, target.pk).filter(condition)
+        if model == "spectroscopyreduceddatum":
+            rows = rows.defer("flux", "wavelength", "error")
+        found += [(model, row) for row in rows.order_by("-timestamp")[:LISTED]]
+    found.sort(key=lambda each: each[1].timestamp, reverse=True)
+    return [
+        {"value": f"{model}:{row.pk}", "row": row, "what": holdings.describe(row)}
+        for model, row in found[:LISTED]
+    ]
+
+
+def everything() -> dict[str, Q]:
+    """A selection of all data."""
+    return {model: Q() for model in DATUM_MODELS}

@@ -1,0 +1,79 @@
+"""Deliveries over time as bars of an inline picture: no script, and none from another host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Max, Min
+from django.db.models.functions import TruncDay, TruncHour, TruncMinute, TruncMonth
+from django.utils import timezone
+
+from sharecore.delivery import State
+from tom_integration import ledger
+from tom_integration.models import Channel
+
+WIDTH, HEIGHT = 720, 120
+_SCALES: tuple[tuple[timedelta, Callable[..., Any], timedelta, str], ...] = (
+    (timedelta(hours=2), TruncMinute, timedelta(minutes=1), "minute"),
+    (timedelta(days=4), TruncHour, timedelta(hours=1), "hour"),
+    (timedelta(days=180), TruncDay, timedelta(days=1), "day"),
+    (timedelta.max, TruncMonth, timedelta(days=30.4375), "month"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One bar; x, y, width, height in the units of the picture."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plot:
+    """Records delivered per `unit`, from `first` to `last`; highest: those of the tallest bar."""
+
+    bars: tuple[Bar, ...]
+    first: datetime
+    last: datetime
+    highest: int
+    unit: str
+    total: int
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def deliveries(channel: Channel) -> Plot | None:
+    """When the records of a channel arrived; None when none has."""
+    arrived = ledger.of(channel).filter(state=State.DELIVERED, delivered_at__isnull=False).order_by()
+    reach = arrived.aggregate(first=Min("delivered_at"), last=Max("delivered_at"))
+    if reach["first"] is None:
+        return None
+    first, last = reach["first"], reach["last"]
+    _, trunc, step, unit = next(scale for scale in _SCALES if last - first <= scale[0])
+    counted = dict(
+        arrived.annotate(slot=trunc("delivered_at", tzinfo=timezone.get_default_timezone()))
+        .values_list("slot")
+        .annotate(number=Count("pk"))
+    )
+    start = min(counted)
+    slots = max(round((max(counted) - start) / step) + 1, 12)
+    highest = max(counted.values())
+    width = WIDTH / slots
+    bars = tuple(
+        Bar(
+            x=round(round((slot - start) / step) * width + 0.1 * width, 2),
+            y=round(HEIGHT * (1 - max(number / highest, 0.02)), 2),
+            width=round(width * 0.8, 2),
+            height=round(HEIGHT * max(number / highest, 0.02), 2),
+            label=f"{slot:%Y-%m-%d %H:%M}: {number:,}",
+        )
+        for slot, number in sorted(counted.items())
+    )
+    return Plot(bars=bars, first=start, last=last, highest=highest, unit=unit, total=sum(counted.values()))

@@ -1,0 +1,204 @@
+"""The page of one share: its deliveries with their attempts and answers, filters, search, a plot."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Count, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from tom_targets.models import PersistentShare
+
+from sharecore.adapter import Adapter
+from sharecore.delivery import State
+from sharecore.exceptions import ConfigurationError, DeliveryError
+from sharecore.records import Kind
+from tom_integration import actions, ledger, permissions, rights, site
+from tom_integration.models import Attempt, Channel, Delivery, Request
+from tom_integration.pages import holdings, plot
+from tom_integration.pages.access import Page, share_or_404, target_or_404
+from tom_integration.pages.glance import glances
+from tom_integration.pages.listing import fresh
+from tom_integration.prepare import load
+
+PAGE = 50
+ATTEMPTS = 10
+"""Attempts shown for one delivery: the last ones."""
+RESOLVABLE = frozenset({State.HELD, State.UNCONFIRMED})
+
+
+class SharePage(Page):
+    """`/targets/persistentshare/manage/<share>/`."""
+
+    template = "tom_integration/share.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The whole page."""
+        return render(request, self.template, share_context(request, pk))
+
+
+class ShareLive(Page):
+    """What of the page changes by itself."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The partial that the page asks for again and again."""
+        return fresh(request, "tom_integration/partials/channel_live.html", share_context(request, pk))
+
+
+class HistoryPage(Page):
+    """`/targets/<target>/share/<channel>/`: what was shared by hand, where no continuous share is."""
+
+    template = "tom_integration/history.html"
+
+    def get(self, request: HttpRequest, target_pk: int, pk: int) -> HttpResponse:
+        """The whole page; that of the continuous share, where there is one."""
+        context = history_context(request, target_pk, pk)
+        if context["channel"].share_id is not None:
+            return redirect("sharing:share-page", context["channel"].share_id)
+        return render(request, self.template, context)
+
+
+class HistoryLive(Page):
+    """What of the page changes by itself."""
+
+    def get(self, request: HttpRequest, target_pk: int, pk: int) -> HttpResponse:
+        """The partial that the page asks for again and again."""
+        context = history_context(request, target_pk, pk)
+        return fresh(request, "tom_integration/partials/channel_live.html", context)
+
+
+def share_context(request: HttpRequest, pk: int) -> dict[str, Any]:
+    """The context of a share's page."""
+    share = share_or_404(request.user, pk, "view")
+    channel = actions.channel_of(share)
+    may_change = permissions.may(request.user, "change", share=share)
+    target = rights_target(share)
+    return {
+        "share": share,
+        "may_change": may_change,
+        "may_delete": permissions.may(request.user, "delete", share=share),
+        "adoptable": may_change and bool(rights.objection(channel.creator_id, target)),
+        "kinds": [holdings.KIND_LABELS[Kind(kind)] for kind in channel.kinds],
+        "live_url": reverse("sharing:share-live", args=[share.pk]),
+        **channel_context(request, channel, target, may_change=may_change),
+    }
+
+
+def history_context(request: HttpRequest, target_pk: int, pk: int) -> dict[str, Any]:
+    """The context of the page of one-time requests."""
+    target = target_or_404(request.user, target_pk)
+    channel = Channel.objects.filter(pk=pk, target_id=target.pk).first()
+    if channel is None or not may_see(request.user, channel):
+        raise Http404("Nothing was shared there.")
+    return {
+        "live_url": reverse("sharing:history-live", args=[target.pk, channel.pk]),
+        **channel_context(request, channel, target, may_change=True),
+    }
+
+
+def may_see(user: Any, channel: Channel) -> bool:
+    """May who can share the target see this channel? Where a continuous share is, it decides."""
+    if channel.share_id is None:
+        return True
+    return permissions.shares_for(user, "view").filter(pk=channel.share_id).exists()
+
+
+def rights_target(share: PersistentShare) -> Any:
+    """The target of a share, as the TOM's own model has it."""
+    return permissions.get_target_model_class().objects.get(pk=share.target_id)
+
+
+def channel_context(
+    request: HttpRequest, channel: Channel, target: Any, *, may_change: bool
+) -> dict[str, Any]:
+    """State, numbers, plot, and one page of deliveries."""
+    rows = ledger.of(channel)
+    numbers = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
+    state = request.GET.get("state", "")
+    text = request.GET.get("q", "").strip()
+    found = _filtered(rows, state, text).order_by("-timestamp", "-pk")
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    requests = Request.objects.filter(channel_id=channel.pk).order_by("-pk")
+    return {
+        "target": target,
+        "channel": channel,
+        "glance": glances([channel])[channel.pk],
+        "states": [
+            {"value": each.value, "number": numbers[each.value], "chosen": each.value == state}
+            for each in State
+            if each.value in numbers
+        ],
+        "total": sum(numbers.values()),
+        "state_chosen": state,
+        "search": text,
+        "page": page,
+        "deliveries": _shown(list(page), request.user, channel),
+        "may_change": may_change,
+        "retryable": any(each.value in numbers for each in actions.RETRIED),
+        "requests": requests[:10],
+        "plot": plot.deliveries(channel),
+    }
+
+
+def _filtered(rows: QuerySet[Delivery], state: str, text: str) -> QuerySet[Delivery]:
+    if state in set(State):
+        rows = rows.filter(state=state)
+    if not text:
+        return rows
+    said = Q(reason__icontains=text) | Q(remote_id__icontains=text) | Q(kind__icontains=text)
+    if text.isdecimal():
+        said |= Q(datum_pk=int(text[:18]))
+    return rows.filter(said)
+
+
+def _shown(rows: list[Delivery], user: Any, channel: Channel) -> list[dict[str, Any]]:
+    data = load(rows)
+    attempts: dict[int, list[Attempt]] = defaultdict(list)
+    for attempt in Attempt.objects.filter(delivery_id__in=[row.pk for row in rows]).order_by("-pk"):
+        attempts[attempt.delivery_id].append(attempt)
+    unseen = _unseen(rows, user)
+    adapter = _adapter(channel)
+    return [
+        {
+            "row": row,
+            "what": holdings.describe(data[row.pk]) if row.pk in data and row.pk not in unseen else "",
+            "gone": row.pk not in data,
+            "attempts": attempts[row.pk][:ATTEMPTS],
+            "link": _link(adapter, row.remote_id),
+            "may_retry": row.state in actions.RETRIED or row.state == State.BEFORE,
+            "may_resolve": row.state in RESOLVABLE,
+        }
+        for row in rows
+    ]
+
+
+def _unseen(rows: Iterable[Delivery], user: Any) -> set[int]:
+    """Deliveries of data that the user may not see, where the TOM gives rights for each datum."""
+    by_model: dict[str, dict[int, int]] = defaultdict(dict)
+    for row in rows:
+        by_model[row.model][row.datum_pk] = row.pk
+    return {
+        pks[datum] for model, pks in by_model.items() for datum in rights.hidden(user.pk, model, list(pks))
+    }
+
+
+def _adapter(channel: Channel) -> Adapter | None:
+    try:
+        return site.adapters.get(site.destinations().resolve(channel.destination)[1])
+    except (ConfigurationError, DeliveryError):
+        return None
+
+
+def _link(adapter: Adapter | None, remote_id: str) -> str:
+    """A page at the destination; only web addresses, since other people's code makes them."""
+    if adapter is None or not remote_id:
+        return ""
+    try:
+        link = adapter.link(remote_id)
+    except Exception:
+        return ""
+    return link if link.startswith(("https://", "http://")) else ""

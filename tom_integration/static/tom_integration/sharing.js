@@ -1,0 +1,130 @@
+/* Keeps the parts of the sharing pages that change by themselves up to date.
+
+   Each part asks for itself with htmx. The server answers 204 when nothing has changed: then it is asked less
+   and less often. Nothing is asked while the page is hidden, or while somebody works in that part. */
+(function () {
+  "use strict";
+  if (window.sharingPages) { return; }
+  window.sharingPages = true;
+
+  const SOON = 2000, LATE = 30000;
+  const parts = new Map();
+
+  function plan(id, wait) {
+    const part = parts.get(id);
+    clearTimeout(part.timer);
+    part.wait = Math.min(wait, LATE);
+    part.timer = setTimeout(function () { look(id); }, part.wait);
+  }
+
+  function look(id) {
+    const element = document.getElementById(id), part = parts.get(id);
+    if (!element || !window.htmx) { return; }
+    if (document.hidden) { return; }
+    if (part.asking || inUse(element)) { plan(id, part.wait); return; }
+    part.asking = true;
+    window.htmx.ajax("GET", element.dataset.sharingLive, {
+      source: element, target: element, swap: "outerHTML"
+    }).finally(function () { part.asking = false; });
+  }
+
+  function lookAtAll() { parts.forEach(function (_, id) { plan(id, 0); parts.get(id).wait = SOON; }); }
+
+  function inUse(element) {
+    const active = document.activeElement;
+    const typing = active && element.contains(active) && active.matches("input, select, textarea");
+    return typing || element.querySelector("details[open]") !== null;
+  }
+
+  function register() {
+    document.querySelectorAll("[data-sharing-live]").forEach(function (element) {
+      if (!parts.has(element.id)) { parts.set(element.id, {}); plan(element.id, SOON); }
+    });
+  }
+
+  function states(element) {
+    const found = new Map();
+    element.querySelectorAll("[data-sharing-state]").forEach(function (each) {
+      const text = each.dataset.sharingState;
+      found.set(text.slice(0, text.lastIndexOf(": ")), text);
+    });
+    return found;
+  }
+
+  function announce(text) {
+    let region = document.getElementById("sharing-announcements");
+    if (!region) {
+      region = document.createElement("div");
+      region.id = "sharing-announcements";
+      region.className = "visually-hidden";
+      region.setAttribute("role", "status");
+      region.setAttribute("aria-live", "polite");
+      document.body.appendChild(region);
+    }
+    region.textContent = text;
+  }
+
+  function keyOf(element) {
+    return element.getAttribute("aria-label") || element.getAttribute("href") || element.textContent.trim();
+  }
+
+  document.addEventListener("htmx:configRequest", function (event) {
+    const part = parts.get(event.detail.elt.id);
+    if (!part || !event.detail.elt.dataset.sharingLive) { return; }
+    if (event.detail.elt.closest(".s-embedded") === null) {
+      new URLSearchParams(window.location.search).forEach(function (value, name) {
+        event.detail.parameters[name] = value;
+      });
+    }
+    if (part.seen) { event.detail.parameters.seen = part.seen; }
+  });
+
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    const part = parts.get(event.detail.target.id);
+    if (!part || !part.asking) { return; }
+    part.states = states(event.detail.target);
+    const active = document.activeElement;
+    part.focus = active && event.detail.target.contains(active) ? keyOf(active) : null;
+  });
+
+  document.addEventListener("htmx:afterRequest", function (event) {
+    const id = event.detail.target && event.detail.target.id, part = parts.get(id);
+    if (!part || !part.asking) { return; }
+    const answer = event.detail.xhr;
+    if (answer.status === 200) {
+      part.seen = answer.getResponseHeader("X-Sharing-Digest");
+      plan(id, SOON);
+    } else {
+      plan(id, (part.wait || SOON) * 1.5);
+    }
+  });
+
+  document.addEventListener("htmx:afterSettle", function (event) {
+    register();
+    const element = document.getElementById(event.detail.target.id) || event.detail.elt;
+    const part = element && parts.get(element.id);
+    if (!part || !part.states) { return; }
+    const before = part.states, news = [];
+    states(element).forEach(function (text, name) {
+      if (before.has(name) && before.get(name) !== text) { news.push(text); }
+    });
+    part.states = null;
+    if (news.length) { announce(news.join(". ")); }
+    if (part.focus) {
+      const same = Array.from(element.querySelectorAll("a, button")).find(function (each) {
+        return keyOf(each) === part.focus;
+      });
+      if (same) { same.focus({preventScroll: true}); }
+      part.focus = null;
+    }
+  });
+
+  document.addEventListener("visibilitychange", function () { if (!document.hidden) { lookAtAll(); } });
+  document.addEventListener("sharing:changed", lookAtAll);
+
+  if (document.readyState === "loading") {
+    document.addEventListener("DOMContentLoaded", register);
+  } else {
+    register();
+  }
+})();

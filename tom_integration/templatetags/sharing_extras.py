@@ -1,0 +1,67 @@
+"""Filters for the templates of the sharing pages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+from sharecore.delivery import State
+from sharecore.records import Kind
+from tom_integration.pages.holdings import KIND_LABELS
+
+register = template.Library()
+
+STATE_LABELS = {
+    State.BEFORE: "Not asked for",
+    State.DUE: "Waiting to be sent",
+    State.SENDING: "Being sent",
+    State.DELIVERED: "Delivered",
+    State.UNCONFIRMED: "Being looked up",
+    State.HELD: "Perhaps arrived",
+    State.WITHHELD: "Withheld",
+    State.UNSUPPORTED: "Cannot be expressed there",
+    State.PARKED: "Did not arrive",
+    State.CANCELLED: "Cancelled",
+}
+"""States of a delivery as people read them."""
+
+
+@register.filter
+def utc(moment: datetime | None) -> SafeString | str:
+    """A time element in UTC, as astronomers read it; a dash for none."""
+    if moment is None:
+        return "–"
+    moment = moment.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}">{}</time>', moment.isoformat(), moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    )
+
+
+@register.filter
+def thousands(number: int) -> str:
+    """12345 as 12,345."""
+    return f"{number:,}"
+
+
+@register.filter
+def state_label(state: str) -> str:
+    """The state of a delivery in words."""
+    return STATE_LABELS[State(state)]
+
+
+@register.filter
+def kind_label(kind: str) -> str:
+    """A kind of record in words; empty for a delivery that was never looked at."""
+    return KIND_LABELS[Kind(kind)] if kind else ""
+
+
+@register.simple_tag(takes_context=True)
+def query_with(context: dict[str, Any], **changes: object) -> str:
+    """The query of this page with some of its values changed; an empty value leaves one out."""
+    query = {key: value for key, value in context["request"].GET.items() if key != "seen"} | changes
+    return "?" + urlencode({key: value for key, value in query.items() if value not in (None, "")})
