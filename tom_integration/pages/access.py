@@ -1,4 +1,4 @@
-"""Who gets to see which page. The rules are in `tom_integration.permissions`; here is what a refusal looks like."""
+"""Who gets to see which page. The rules are in `tom_integration.permissions`; here is how a refusal looks."""
 
 from __future__ import annotations
 

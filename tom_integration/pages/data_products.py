@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from tom_dataproducts.models import DataProduct
 
@@ -20,9 +21,9 @@ _NO_FILES = "The file itself stays here: destinations take its data, not files y
 
 
 class TargetDataShare(Page):
-    """POST `/dataproducts/target/<pk>/share/`: data that are ticked on a target's page, once, or as a file."""
+    """POST `/dataproducts/target/<pk>/share/`: data ticked on a target's page, once, or as a file."""
 
-    def post(self, request: HttpRequest, tg_pk: int) -> HttpResponse:
+    def post(self, request: HttpRequest, tg_pk: int) -> HttpResponseBase:
         """Who may see the target may take its data home; to send them away needs more."""
         form = one_time.OnceForm(request.POST, download=True)
         target = visible_target_or_404(request.user, tg_pk)
@@ -45,7 +46,7 @@ class TargetDataShare(Page):
 class DataProductShare(Page):
     """POST `/dataproducts/data/<pk>/share/`: the data that came with a file, once."""
 
-    def post(self, request: HttpRequest, dp_pk: int) -> HttpResponse:
+    def post(self, request: HttpRequest, dp_pk: int) -> HttpResponseBase:
         """Needs the right to share the product's target, and to see the product."""
         product = DataProduct.objects.filter(pk=dp_pk).first()
         if product is None or not _visible(request.user, product):

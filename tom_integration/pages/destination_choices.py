@@ -15,7 +15,7 @@ from tom_integration.health import read
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One address. note: what to know before choosing it. reason: why it cannot be chosen; empty if it can."""
+    """One address. note: what to know of it. reason: why it cannot be chosen; empty if it can."""
 
     address: str
     label: str

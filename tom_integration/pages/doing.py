@@ -1,4 +1,4 @@
-"""What a person does with a share: pause, resume, adopt, try again, resolve, delete. Plain forms, sent by POST."""
+"""What a person does with a share: pause, resume, adopt, retry, resolve, delete. Plain forms, by POST."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ActOnDelivery(Page):
     def post(self, request: HttpRequest, pk: int, action: str) -> HttpResponse:
         """Do it, say so, and go back to where the button was."""
         row = Delivery.objects.filter(pk=pk).first()
-        channel = row and Channel.objects.filter(destination=row.destination, target_id=row.target_id).first()
+        channel = None if row is None else _channel(row)
         if row is None or channel is None:
             raise Http404("There is no such delivery.")
         page = self._allowed(request.user, channel)
@@ -141,6 +141,10 @@ def back(request: HttpRequest, otherwise: str) -> HttpResponse:
         page, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return redirect(page if page and here else otherwise)
+
+
+def _channel(row: Delivery) -> Channel | None:
+    return Channel.objects.filter(destination=row.destination, target_id=row.target_id).first()
 
 
 def _records(number: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils import timezone
@@ -36,7 +36,8 @@ class ShareForm(forms.Form):
         self.fixed_target = target
         self.addresses = destination_choices.choices()
         usable = [choice.address for choice in self.addresses if not choice.reason]
-        self.fields["destination"].choices = [(address, address) for address in usable]
+        field = cast("forms.ChoiceField", self.fields["destination"])
+        field.choices = [(address, address) for address in usable]
         if len(usable) == 1:
             self.fields["destination"].initial = usable[0]
         self.fields["kinds"].initial = [kind.value for kind in Kind]

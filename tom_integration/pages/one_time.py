@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.db import transaction
@@ -37,7 +37,8 @@ class OnceForm(forms.Form):
         addresses = [choice.address for choice in self.addresses if not choice.reason]
         if download:
             addresses.append(DOWNLOAD)
-        self.fields["share_destination"].choices = [(address, address) for address in addresses]
+        field = cast("forms.ChoiceField", self.fields["share_destination"])
+        field.choices = [(address, address) for address in addresses]
 
 
 def ask(

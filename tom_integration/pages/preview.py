@@ -1,4 +1,4 @@
-"""Exactly what would be sent, for a person: the newest data, through the site's own rules, as the adapter writes it."""
+"""Exactly what would be sent: the newest data, through the site's own rules, as the adapter writes them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONGEST = 40_000
 
 @dataclass(slots=True)
 class Shown:
-    """What a person sees. body: the payload; kept: why data stay at home; problem: why there is no preview."""
+    """What a person sees. body: the payload; kept: data that stay, and why; problem: why there is none."""
 
     body: str = ""
     content_type: str = ""

@@ -11,7 +11,6 @@ from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from tom_targets.models import PersistentShare
 
 from sharecore.adapter import Adapter
 from sharecore.delivery import State
@@ -24,6 +23,7 @@ from tom_integration.pages.access import Page, share_or_404, target_or_404
 from tom_integration.pages.glance import glances
 from tom_integration.pages.listing import fresh
 from tom_integration.prepare import load
+from tom_integration.targets import find_target
 
 PAGE = 50
 ATTEMPTS = 10
@@ -76,7 +76,7 @@ def share_context(request: HttpRequest, pk: int) -> dict[str, Any]:
     share = share_or_404(request.user, pk, "view")
     channel = actions.channel_of(share)
     may_change = permissions.may(request.user, "change", share=share)
-    target = rights_target(share)
+    target = find_target(share.target_id)
     return {
         "share": share,
         "may_change": may_change,
@@ -105,11 +105,6 @@ def may_see(user: Any, channel: Channel) -> bool:
     if channel.share_id is None:
         return True
     return permissions.shares_for(user, "view").filter(pk=channel.share_id).exists()
-
-
-def rights_target(share: PersistentShare) -> Any:
-    """The target of a share, as the TOM's own model has it."""
-    return permissions.get_target_model_class().objects.get(pk=share.target_id)
 
 
 def channel_context(

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from tom_targets.models import TargetList
@@ -38,7 +39,7 @@ class TargetShare(Page):
         form = one_time.OnceForm(initial=initial, download=True)
         return self._page(request, target, form)
 
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def post(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """Send once, or make the file."""
         target = target_or_404(request.user, pk)
         form = one_time.OnceForm(request.POST, download=True)

@@ -33,9 +33,9 @@ STATE_LABELS = {
 
 @register.filter
 def utc(moment: datetime | None) -> SafeString | str:
-    """A time element in UTC, as astronomers read it; a dash for none."""
+    """A time element in UTC, as astronomers read it; `never` for none."""
     if moment is None:
-        return "–"
+        return "never"
     moment = moment.astimezone(UTC)
     return format_html(
         '<time datetime="{}">{}</time>', moment.isoformat(), moment.strftime("%Y-%m-%d %H:%M:%S UTC")
