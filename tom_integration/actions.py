@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from sharecore.delivery import REPLAYABLE, State
@@ -108,11 +109,12 @@ def resolve(row: Delivery, *, arrived: bool, by: Any) -> None:
 
 
 def check(destination: Destination) -> Sequence[Problem]:
-    """Ask a destination whether it would take our data; when it would, a pause ends."""
+    """Ask a destination whether it would take our data; when it would, its pauses end."""
     problems = site.adapters.get(destination).check()
     if not any(problem.fatal for problem in problems):
-        paused = DestinationHealth.objects.filter(address=destination.name)
-        paused.update(paused="", failures=0, open_until=None)
+        # Those of its topics end with it: a topic that is refused still is paused again by one call.
+        known = Q(address=destination.name) | Q(address__startswith=f"{destination.name}:")
+        DestinationHealth.objects.filter(known).update(paused="", failures=0, open_until=None)
         _wake(
             each
             for each in Channel.objects.filter(destination__startswith=destination.name)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.utils.html import format_html
 
+from tom_integration.links import link
 from tom_integration.models import Attempt, Channel, Delivery, DestinationHealth, Request, Worker
 
 
@@ -49,9 +51,17 @@ class DeliveryAdmin(_ReadOnly):
         "state",
         "attempts",
         "reason",
+        "at_destination",
     )
     list_filter = ("state", "destination", "kind")
     search_fields = ("=target_id", "=datum_pk", "record_id", "remote_id", "reason")
+    readonly_fields = ("at_destination",)
+
+    @admin.display(description="at the destination")
+    def at_destination(self, row: Delivery) -> str:
+        """What it became there, with a link where there is a page of it."""
+        page = link(row.destination, row.remote_id)
+        return format_html('<a href="{}">{}</a>', page, row.remote_id) if page else row.remote_id
 
 
 @admin.register(Attempt)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from sharecore.adapter import Adapter, Batch, Preview, Topic
 from sharecore.exceptions import AuthenticationFailed, Problem
-from sharecore.outcomes import Outcome, Rejected, Unsupported
-from sharecore.records import RecordKey
+from sharecore.outcomes import Outcome, Unsupported
+from sharecore.records import Record, RecordKey
 from sharecore_hermes.checks import problems
 from sharecore_hermes.config import HermesConfig, topic_fault
 from sharecore_hermes.converter import load_converter
@@ -56,7 +56,11 @@ class HermesAdapter(Adapter):
     def preview(self, batch: Batch) -> Preview:
         """The message as JSON, or a list of them where the batch is too large for one."""
         envelope, mapped = self._prepare(batch)
-        notes = [f"{key}: {_reason(outcome)}" for key, outcome in mapped.decided.items()]
+        notes = [
+            f"{_named(record)} is left out. {_reason(mapped.decided[record.key])}"
+            for record in batch.records
+            if record.key in mapped.decided
+        ]
         if fault := topic_fault(envelope.topic):
             notes.insert(0, f"{fault}. {self._which_topic()}")
         messages = [assemble(envelope, parcel) for parcel in split(envelope, mapped.entries)]
@@ -69,20 +73,18 @@ class HermesAdapter(Adapter):
     def validate(self, batch: Batch) -> Sequence[Problem]:
         """Ask HERMES what is wrong with the message, without publishing it; empty when nothing is.
 
-        A record that HERMES cannot express is a warning. Raises `AuthenticationFailed`, `DestinationError`.
+        What `preview` leaves out is not asked about. Raises `AuthenticationFailed`, `DestinationError`.
         """
         envelope, mapped = self._prepare(batch)
-        found = [
-            Problem(where=str(key), what=_reason(outcome), mend="It is left out.", fatal=False)
-            for key, outcome in mapped.decided.items()
-        ]
+        found: list[Problem] = []
         if mapped.target is None:
             return found
         mend = "Correct it, or map it with the settings or a converter; the rest is sent without it."
-        for parcel in split(envelope, mapped.entries):
+        parcels = list(split(envelope, mapped.entries)) if batch.records else [[]]
+        for parcel in parcels:
             for fault in self._publisher.faults(envelope, parcel):
                 entry = row_of(parcel, fault.table or "", -1 if fault.index is None else fault.index)
-                where = f"{fault.path} ({entry.record.key})" if entry else fault.path
+                where = f"{fault.path} ({_named(entry.record)})" if entry else fault.path
                 found.append(Problem(where=where, what=fault.text, mend=mend))
         return found
 
@@ -118,9 +120,12 @@ class HermesAdapter(Adapter):
         return f"Name a topic in the share's destination, or give {self.config.path}['DEFAULT_TOPIC']"
 
 
+def _named(record: Record) -> str:
+    """A record, for people."""
+    return f"{record.key.kind.value.capitalize().replace('-', ' ')} of {record.timestamp:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _reason(outcome: Outcome) -> str:
     if isinstance(outcome, Unsupported):
         return f"{outcome.feature}: {outcome.reason}"
-    return (
-        outcome.reason if isinstance(outcome, Rejected) else getattr(outcome, "reason", "it came from there")
-    )
+    return str(getattr(outcome, "reason", "it came from this topic"))

@@ -15,6 +15,7 @@ from tom_targets.models import PersistentShare, get_target_model_class
 from sharecore.exceptions import ConfigurationError
 from sharecore.records import Kind
 from tom_integration import actions, channels, site
+from tom_integration.links import link
 from tom_integration.models import Attempt, Channel, Delivery
 from tom_integration.pages.glance import Glance, Mood, glances
 from tom_integration.permissions import targets_for_shares
@@ -192,6 +193,7 @@ _DELIVERY = (
     "sent_at",
     "delivered_at",
     "remote_id",
+    "link",
     "revision",
     "request_id",
     "created",
@@ -199,12 +201,21 @@ _DELIVERY = (
 
 
 class DeliverySerializer(serializers.ModelSerializer):
-    """One record of a share; the datum is named by its model and primary key in this TOM."""
+    """One record of a share; the datum is named by its model and primary key in this TOM.
+
+    link: a page at the destination that shows what it became there, if there is one.
+    """
+
+    link = serializers.SerializerMethodField()
 
     class Meta:
         model = Delivery
         fields: tuple[str, ...] = _DELIVERY
         read_only_fields: tuple[str, ...] = fields
+
+    def get_link(self, row: Delivery) -> str:
+        """Made by the adapter, without any call."""
+        return link(row.destination, row.remote_id)
 
 
 class DeliveryDetailSerializer(DeliverySerializer):

@@ -27,8 +27,9 @@ def test_it_says_what_is_left_out_and_why(make: Any) -> None:
         key=RecordKey(kind=Kind.OTHER, origin="o", id="1"), timestamp=make.when, data_type="image_file"
     )
     preview = make.adapter().preview(make.batch(bare, other, make.limit()))
-    assert f"{bare.key}: brightness-unit: " in preview.note
-    assert f"{other.key}: data-type: HERMES has no table for data of type 'image_file'" in preview.note
+    first, second = preview.note.splitlines()
+    assert first.startswith("Photometry of 2026-03-01 04:05:06 UTC is left out. brightness-unit: ")
+    assert second.endswith("data-type: HERMES has no table for data of type 'image_file'")
     assert len(json.loads(preview.body)["data"]["photometry"]) == 1
 
 
@@ -79,13 +80,17 @@ class TestValidate:
         assert server.published() == []
 
     def test_it_names_row_field_and_record(self, make: Any, hermes: Any) -> None:
-        good, bad, bare = make.detection(), make.detection(), make.detection(unit="")
+        good, bad, left_out = make.detection(), make.detection(), make.detection(unit="")
         hermes.validate(200, {"data": {"photometry": [{}, {"bandpass": ["No such band."]}]}})
-        left_out, refused = make.adapter().validate(make.batch(good, bad, bare))
-        assert (left_out.where, left_out.fatal) == (str(bare.key), False)
-        assert refused.where == f"data.photometry[1].bandpass ({bad.key})"
+        (refused,) = make.adapter().validate(make.batch(good, bad, left_out))
+        assert refused.where == "data.photometry[1].bandpass (Photometry of 2026-03-01 04:05:06 UTC)"
         assert refused.what == "No such band."
         assert not hermes.sent()
+
+    def test_a_target_without_data_is_asked_about(self, make: Any, hermes: Any) -> None:
+        hermes.validate(200, {"data": {"targets": [{"name": ["No such thing."]}]}})
+        (refused,) = make.adapter().validate(make.batch())
+        assert refused.where == "data.targets[0].name"
 
 
 def test_a_dead_topic_is_told_by_the_stand_in_as_by_hermes(make: Any, start_hermes: Any) -> None:

@@ -1,0 +1,390 @@
+"""Sharing with HERMES, from the data of a TOM to what a stand-in publishes, and back into the ledger."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+from faults.plan import Fault, Plan
+from faults.proxy import Proxy, running
+from tom_dataproducts.models import SpectroscopyReducedDatum
+
+from sharecore.delivery import State
+from tom_integration import actions, stock, topics
+from tom_integration.models import Channel, Delivery, DestinationHealth, Request
+
+from .conftest import NIGHT, Tom
+
+STAND_IN = Path(__file__).parents[1] / "standins" / "hermes_server.py"
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+NO_CREDENTIAL = "1123456789abcdef0123456789abcdef01234567"
+READ_ONLY = "2123456789abcdef0123456789abcdef01234567"
+ADDRESS = "hermes:hermes.test"
+MEASURED = {"telescope": "LCO 1m", "unit": "AB mag"}
+SUBMIT = "POST /api/v0/submit_message/ "
+
+
+class Hermes:
+    """The stand-in behind a proxy that loses answers when it is told to."""
+
+    def __init__(self, proxy: Proxy, log: Path) -> None:
+        self.proxy = proxy
+        self.log = log
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """What a TOM has from tomtoolkit 2.x, but for the time that a batch waits."""
+        return {
+            "DISPLAY_NAME": "Hermes",
+            "BASE_URL": self.proxy.url,
+            "HERMES_API_KEY": TOKEN,
+            "DEFAULT_AUTHORS": "A. Observer",
+            "USER_TOPICS": ["hermes.test", "tomtoolkit.test"],
+            **more,
+        }
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """What was published, in order."""
+        return [json.loads(line)["message"] for line in self.log.read_text().splitlines()]
+
+    @property
+    def uuids(self) -> list[str]:
+        return [json.loads(line)["uuid"] for line in self.log.read_text().splitlines()]
+
+    def lose_answers(self, number: int = 1) -> None:
+        """HERMES does what it is asked, and the answers are lost."""
+        self.proxy.plan = Plan(first=(Fault.RESET_AFTER,) * number, only=SUBMIT)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Hermes]]:
+    """Starts a stand-in, with a proxy before it; both are gone after the test."""
+    with ExitStack() as stack:
+
+        def start(writable: str = "hermes.test,tomtoolkit.test") -> Hermes:
+            log = tmp_path / f"{writable}.jsonl"
+            log.touch()
+            command = [sys.executable, str(STAND_IN), "--log", str(log), "--writable-topics", writable]
+            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            stack.callback(process.terminate)
+            assert process.stdout
+            url = f"http://127.0.0.1:{int(process.stdout.readline())}/"
+            return Hermes(stack.enter_context(running(url)), log)
+
+        yield start
+
+
+@pytest.fixture
+def hermes(start: Callable[..., Hermes]) -> Hermes:
+    return start()
+
+
+@pytest.fixture
+def use(tom: Tom) -> Iterator[Callable[..., None]]:
+    """Gives the TOM its `DATA_SHARING`; another one when it is called again."""
+    with ExitStack() as stack:
+        yield lambda **destinations: stack.enter_context(override_settings(DATA_SHARING=destinations))
+
+
+@pytest.fixture
+def shared(tom: Tom, hermes: Hermes, use: Callable[..., None]) -> Any:
+    """A target that is shared with HERMES."""
+    use(hermes=hermes.settings())
+    target = tom.target()
+    tom.share(target, ADDRESS)
+    return target
+
+
+def photometry(message: dict[str, Any]) -> list[float]:
+    return [row["brightness"] for row in message["data"]["photometry"]]
+
+
+class TestMessages:
+    def test_a_burst_becomes_one_message(self, tom: Tom, hermes: Hermes, shared: Any) -> None:
+        data = [tom.datum(shared, **MEASURED) for _ in range(5)]
+        tom.deliver()
+        assert hermes.messages == []
+        data += [tom.datum(shared, **MEASURED) for _ in range(5)]
+        assert tom.deliver(after=10) == 10
+        (message,) = hermes.messages
+        assert photometry(message) == [each.brightness for each in data]
+        assert {tom.row(each, ADDRESS).remote_id for each in data} == set(hermes.uuids)
+
+    def test_a_message_has_so_many_rows_at_the_most(
+        self, tom: Tom, hermes: Hermes, shared: Any, use: Callable[..., None]
+    ) -> None:
+        use(hermes=hermes.settings(MAX_ROWS=4, GATHER_SECONDS=0))
+        for _ in range(10):
+            tom.datum(shared, **MEASURED)
+        assert tom.deliver() == 10
+        assert [len(photometry(message)) for message in hermes.messages] == [4, 4, 2]
+
+    def test_large_data_go_in_several_messages(self, tom: Tom, hermes: Hermes, shared: Any) -> None:
+        points = 15_000
+        for number in range(3):
+            SpectroscopyReducedDatum.objects.create(
+                target=shared, timestamp=NIGHT, instrument=f"FLOYDS-{number}", flux_unit="mJy",
+                wavelength_unit="nm", flux=[1.23456789012345e-3] * points,
+                wavelength=[float(each) for each in range(points)],
+            )  # fmt: skip
+        tom.deliver()
+        assert tom.deliver(after=10) == 3
+        assert [len(message["data"]["spectroscopy"]) for message in hermes.messages] == [2, 1]
+        assert all(len(json.dumps(message)) < 950_000 for message in hermes.messages)
+
+    def test_a_row_that_hermes_refuses_stays_behind_alone(
+        self, tom: Tom, hermes: Hermes, shared: Any, use: Callable[..., None], monkeypatch: Any
+    ) -> None:
+        custom_code = ModuleType("custom_code")
+        custom_code.MondayConverter = MondayConverter  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "custom_code", custom_code)
+        use(hermes=hermes.settings(DATA_CONVERTER_CLASS="custom_code.MondayConverter"))
+        good = [tom.datum(shared, **MEASURED), tom.datum(shared, **MEASURED)]
+        bad = tom.datum(shared, bandpass="bad", **MEASURED)
+        tom.deliver()
+        assert tom.deliver(after=10) == 2
+        assert photometry(hermes.messages[0]) == [each.brightness for each in good]
+        row = tom.row(bad, ADDRESS)
+        assert (row.state, row.field) == (State.PARKED, "date_obs")
+        assert "date" in row.reason
+        with pytest.raises(CommandError, match="would not take"):
+            call_command("sharing", "preview", str(tom.channel(shared, ADDRESS).share_id), "--validate")
+
+
+class MondayConverter:
+    """Written for tomtoolkit 2.x, with a mistake in it."""
+
+    def __init__(self, validate: bool = True) -> None:
+        pass
+
+    def get_hermes_photometry(self, datum: Any) -> dict[str, Any]:
+        return {
+            "target_name": datum.target.name,
+            "date_obs": "some Monday" if datum.value["filter"] == "bad" else datum.timestamp.isoformat(),
+            "telescope": datum.value.get("telescope"),
+            "bandpass": datum.value["filter"],
+            "brightness": datum.value["magnitude"],
+            "brightness_unit": datum.value["unit"],
+        }
+
+
+class TestAnAnswerThatIsLost:
+    def test_a_person_says_that_it_was_published(self, tom: Tom, hermes: Hermes, shared: Any) -> None:
+        datum = tom.datum(shared, **MEASURED)
+        tom.deliver()
+        hermes.lose_answers()
+        tom.deliver(after=10)
+        assert tom.state(datum, ADDRESS) is State.UNCONFIRMED
+        tom.deliver_until_quiet()
+        row = tom.row(datum, ADDRESS)
+        assert row.state == State.HELD
+        assert "Look for it at HERMES" in row.reason
+        assert len(hermes.messages) == 1
+        actions.resolve(row, arrived=True, by=User.objects.create_user("pi"))
+        tom.deliver_until_quiet()
+        assert tom.state(datum, ADDRESS) is State.DELIVERED
+        assert len(hermes.messages) == 1
+
+    def test_a_person_sends_it_again(self, tom: Tom, hermes: Hermes, shared: Any) -> None:
+        datum = tom.datum(shared, **MEASURED)
+        tom.deliver()
+        hermes.proxy.plan = Plan(first=(Fault.BLACK_HOLE,), only=SUBMIT, seconds=0.1)
+        tom.deliver(after=10)
+        tom.deliver_until_quiet()
+        assert (tom.state(datum, ADDRESS), hermes.messages) == (State.HELD, [])
+        actions.resolve(tom.row(datum, ADDRESS), arrived=False, by=User.objects.create_user("pi"))
+        assert tom.deliver(after=10) == 1
+        assert tom.row(datum, ADDRESS).remote_id == hermes.uuids[0]
+
+    def test_a_site_may_choose_doubles(
+        self, tom: Tom, hermes: Hermes, shared: Any, use: Callable[..., None]
+    ) -> None:
+        use(hermes=hermes.settings(RESEND_UNCONFIRMED=True))
+        datum = tom.datum(shared, **MEASURED)
+        tom.deliver()
+        hermes.lose_answers()
+        tom.deliver(after=10)
+        tom.deliver(after=300)
+        assert len(hermes.messages) == 1  # HERMES may be at it for five minutes
+        tom.deliver_until_quiet()
+        assert tom.state(datum, ADDRESS) is State.DELIVERED
+        assert len(hermes.messages) == 2
+
+    def test_what_comes_meanwhile_goes_out(self, tom: Tom, hermes: Hermes, shared: Any) -> None:
+        lost = tom.datum(shared, **MEASURED)
+        tom.deliver()
+        hermes.lose_answers()
+        tom.deliver(after=10)
+        new = tom.datum(shared, **MEASURED)
+        tom.deliver(after=10)
+        tom.deliver(after=10)
+        assert (tom.state(lost, ADDRESS), tom.state(new, ADDRESS)) == (State.UNCONFIRMED, State.DELIVERED)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("token", "mend"),
+        [("f" * 40, "Copy the API token"), (NO_CREDENTIAL, "log out of HERMES")],
+    )
+    def test_a_token_that_cannot_publish_pauses_until_it_is_mended(
+        self, token: str, mend: str, tom: Tom, hermes: Hermes, shared: Any, use: Callable[..., None]
+    ) -> None:
+        use(hermes=hermes.settings(HERMES_API_KEY=token))
+        data = [tom.datum(shared, **MEASURED) for _ in range(3)]
+        tom.deliver()
+        tom.deliver(after=10)
+        paused = DestinationHealth.objects.get(address="hermes").paused
+        assert mend in paused
+        assert "DATA_SHARING['hermes']['HERMES_API_KEY']" in paused
+        assert token not in paused
+        with pytest.raises(CommandError):
+            call_command("sharing", "check")
+        tom.deliver_until_quiet()
+        assert {each.attempts for each in Delivery.objects.filter(destination=ADDRESS)} == {1}
+        use(hermes=hermes.settings())
+        call_command("sharing", "check")
+        assert not DestinationHealth.objects.get(address="hermes").paused
+        tom.deliver_until_quiet()
+        assert [tom.state(each, ADDRESS) for each in data] == [State.DELIVERED] * 3
+
+    def test_a_topic_that_is_not_writable_pauses_alone_until_it_is(
+        self, tom: Tom, start: Callable[..., Hermes], use: Callable[..., None]
+    ) -> None:
+        few, many = start("hermes.test"), start("hermes.test,gcn.circulars")
+        use(hermes=few.settings())
+        target = tom.target()
+        for topic in ("hermes.test", "gcn.circulars"):
+            tom.share(target, f"hermes:{topic}")
+        datum = tom.datum(target, **MEASURED)
+        tom.deliver()
+        tom.deliver(after=10)
+        tom.deliver(after=3600)
+        assert [message["topic"] for message in few.messages] == ["hermes.test"]
+        health = {each.address: each.paused for each in DestinationHealth.objects.exclude(paused="")}
+        assert set(health) == {"hermes:gcn.circulars"}
+        assert "may not write to the topic 'gcn.circulars'" in health["hermes:gcn.circulars"]
+        assert tom.state(datum, "hermes:gcn.circulars") is State.DUE
+        # Somebody gives the right; nothing changes in the settings, so the address stays.
+        few.proxy._receiver = many.proxy._receiver
+        call_command("sharing", "check")
+        tom.deliver_until_quiet()
+        assert [message["topic"] for message in many.messages] == ["gcn.circulars"]
+
+
+class TestTopics:
+    def test_the_writable_ones_are_offered(
+        self, tom: Tom, hermes: Hermes, use: Callable[..., None]
+    ) -> None:
+        use(hermes=hermes.settings(USER_TOPICS=["tomtoolkit.test", "gcn.circulars"]))
+        (destination,) = topics.stale()
+        topics.ask(destination)
+        assert not topics.stale()
+        offered = (("download", "download"), ("Hermes", (("hermes:tomtoolkit.test", "tomtoolkit.test"),)))
+        assert stock.get_sharing_destination_options() == offered
+
+    def test_where_hermes_cannot_tell_those_of_the_settings_are_offered_with_a_note(
+        self, tom: Tom, hermes: Hermes, use: Callable[..., None]
+    ) -> None:
+        use(hermes=hermes.settings(HERMES_API_KEY=READ_ONLY))
+        (destination,) = topics.stale()
+        topics.ask(destination)
+        known = topics.offered(destination)
+        assert [each.name for each in known] == ["hermes.test", "tomtoolkit.test"]
+        assert all("does not say" in each.note for each in known)
+
+
+class TestSettings:
+    def test_two_hermes_side_by_side(
+        self, tom: Tom, start: Callable[..., Hermes], use: Callable[..., None]
+    ) -> None:
+        production, dev = start("hermes.test"), start("dev.test")
+        use(hermes=production.settings(), **{"hermes-dev": dev.settings(DEFAULT_TOPIC="dev.test")})
+        target = tom.target()
+        for address in ("hermes:hermes.test", "hermes-dev"):
+            tom.share(target, address)
+        tom.datum(target, **MEASURED)
+        tom.deliver()
+        tom.deliver(after=10)
+        assert [message["topic"] for message in production.messages] == ["hermes.test"]
+        assert [message["topic"] for message in dev.messages] == ["dev.test"]
+
+    def test_the_configuration_of_tom_hermes(
+        self, tom: Tom, hermes: Hermes, use: Callable[..., None]
+    ) -> None:
+        use()
+        theirs = {"HERMES_API_TOKEN": TOKEN, "HERMES_BASE_URL": hermes.proxy.url, "DEFAULT_TOPIC": "hermes.test"}
+        with override_settings(HERMES_CONFIGURATION=theirs):
+            target = tom.target()
+            tom.share(target, "hermes")
+            tom.datum(target, **MEASURED)
+            tom.deliver()
+            assert tom.deliver(after=10) == 1
+        assert [message["topic"] for message in hermes.messages] == ["hermes.test"]
+
+
+def test_preview_prints_the_message_as_it_is_published(
+    tom: Tom, hermes: Hermes, shared: Any, capsys: Any
+) -> None:
+    for fields in (MEASURED, {**MEASURED, "brightness": None, "limit": 21.5}):
+        tom.datum(shared, **fields)
+    vague = tom.datum(shared, telescope="LCO 1m", unit="mag")
+    share = str(tom.channel(shared, ADDRESS).share_id)
+    call_command("sharing", "preview", share, "--validate")
+    printed = capsys.readouterr()
+    assert hermes.messages == []
+    assert printed.err.count("'mag' does not say of which system") == 1
+    assert f"{vague.timestamp:%Y-%m-%d %H:%M:%S}" in printed.err
+    tom.deliver()
+    tom.deliver(after=10)
+    asked, (published,) = json.loads(printed.out), hermes.messages
+    assert asked["data"]["sharecore"] == published["data"]["sharecore"]
+    assert asked["title"] == published["title"]
+    for mine, theirs in zip(asked["data"]["photometry"], published["data"]["photometry"], strict=True):
+        assert mine.items() <= theirs.items()
+
+
+def test_sharing_once_with_a_title_and_a_text(tom: Tom, hermes: Hermes, use: Callable[..., None]) -> None:
+    use(hermes=hermes.settings())
+    target = tom.target()
+    data = [tom.datum(target, **MEASURED) for _ in range(3)]
+    form = {"share_title": "A new supernova", "share_message": "It rises.\nObserve it!"}
+    answer = stock.share_data_with_tom(ADDRESS, form, selected_data=[data[0].pk, data[2].pk])
+    assert answer == {"message": f"2 records queued for {ADDRESS}."}
+    assert tom.deliver() == 2
+    (message,) = hermes.messages
+    assert (message["title"], message["message_text"]) == ("A new supernova", "It rises.\nObserve it!")
+    assert photometry(message) == [data[0].brightness, data[2].brightness]
+
+
+def test_an_edit_is_noted_as_not_sent(tom: Tom, hermes: Hermes, shared: Any) -> None:
+    datum = tom.datum(shared, **MEASURED)
+    tom.deliver()
+    tom.deliver(after=10)
+    datum.brightness = 15.0
+    datum.save()
+    tom.deliver_until_quiet()
+    row = tom.row(datum, ADDRESS)
+    assert row.state == State.DELIVERED
+    assert "the edit was not sent" in row.reason
+    assert len(hermes.messages) == 1
+
+
+def test_admin_and_rest_link_to_the_message(tom: Tom, hermes: Hermes, shared: Any, admin_client: Any) -> None:
+    tom.datum(shared, **MEASURED)
+    tom.deliver()
+    tom.deliver(after=10)
+    page = admin_client.get("/admin/tom_integration/delivery/").content.decode()
+    assert f'href="{hermes.proxy.url}message/{hermes.uuids[0]}"' in page
+    share = tom.channel(shared, ADDRESS).share_id
+    answer = admin_client.get(f"/targets/persistentshare/{share}/deliveries/").json()
+    assert [each["link"] for each in answer["results"]] == [f"{hermes.proxy.url}message/{hermes.uuids[0]}"]
