@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -67,28 +68,54 @@ def _running_server() -> str | None:
     return None
 
 
+class Cluster:
+    """A private server in a folder of its own, made from the programs of this machine. Not running yet."""
+
+    def __init__(self, folder: Path) -> None:
+        programs = _programs() or _installed_programs()
+        self._folder = folder
+        self._port = free_port()
+        self._data = folder / "data"
+        # PostgreSQL refuses to run as root
+        self._identity: dict[str, Any] = {"user": "postgres"} if os.geteuid() == 0 else {}
+        if self._identity:
+            shutil.chown(folder, "postgres")
+        log = folder / "log"
+        self._control = [str(programs / "pg_ctl"), "-D", str(self._data), "-w", "-l", str(log)]
+        _run(
+            [str(programs / "initdb"), "-D", str(self._data), "-U", "postgres", "-A", "trust", "--no-sync"],
+            folder,
+            self._identity,
+        )
+
+    @property
+    def address(self) -> str:
+        """The address of its first database; further ones can be made."""
+        return f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        _say(f"starting a private server on port {self._port}")
+        options = f"-h 127.0.0.1 -p {self._port} -k {self._folder} -F"
+        _run([*self._control, "-o", options, "start"], self._folder, self._identity)
+
+    def stop(self) -> None:
+        """Stop it without saving anything for a next time."""
+        _run([*self._control, "-m", "immediate", "stop"], self._folder, self._identity)
+
+    def kill(self) -> None:
+        """SIGKILL its first process, as a system without memory does; the others follow by themselves."""
+        os.kill(int((self._data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+
+
 @contextmanager
 def _private(folder: Path) -> Iterator[str]:
-    programs = _programs() or _installed_programs()
-    port = free_port()
-    data, log = folder / "data", folder / "log"
-    # PostgreSQL refuses to run as root
-    identity: dict[str, Any] = {"user": "postgres"} if os.geteuid() == 0 else {}
-    if identity:
-        shutil.chown(folder, "postgres")
-    options = f"-h 127.0.0.1 -p {port} -k {folder} -F"
-    control = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(log)]
-    _say(f"starting a private server on port {port}")
-    _run(
-        [str(programs / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync"],
-        folder,
-        identity,
-    )
-    _run([*control, "-o", options, "start"], folder, identity)
+    cluster = Cluster(folder)
+    cluster.start()
     try:
-        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        yield cluster.address
     finally:
-        _run([*control, "-m", "immediate", "stop"], folder, identity)
+        cluster.stop()
 
 
 def _programs() -> Path | None:

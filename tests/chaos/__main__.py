@@ -1,0 +1,74 @@
+"""Nothing lost, nothing twice, while everything is killed: ``make chaos``, or ``python -m chaos``.
+
+For each seed, real processes ingest data into a real TOM, real workers deliver them through a proxy that
+makes faults to a stock TOM, and all of them are killed at random. At the end the two databases are compared
+field by field. One line for each seed, and a last one with all figures; the exit status is 0 if they are good.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from chaos.arrivals import percentile
+from chaos.rounds import Round, play
+from chaos.world import say, world
+
+
+def main() -> int:
+    """Play all rounds; 0 if nothing was lost, doubled or left parked."""
+    options = _options()
+    rounds: list[Round] = []
+    for database in options.database:
+        with world(database, keep=options.keep) as made:
+            say(f"{database}: {made.folder}")
+            for seed in range(options.first_seed, options.first_seed + options.seeds):
+                result = play(made, seed, options.records)
+                print(f"{database} {result.line()}", flush=True)  # noqa: T201
+                rounds.append(result)
+    print(json.dumps(_summary(rounds, options.database)), flush=True)  # noqa: T201
+    return 0 if all(each.good for each in rounds) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1, help="how many rounds on each database")
+    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument(
+        "--database",
+        choices=("sqlite", "postgres"),
+        action="append",
+        help="of the TOM that shares; may be given twice; sqlite if omitted",
+    )
+    parser.add_argument("--records", type=int, default=300, help="about so many in each round")
+    parser.add_argument("--keep", action="store_true", help="keep the TOMs and their logs")
+    options = parser.parse_args()
+    options.database = options.database or ["sqlite"]
+    return options
+
+
+def _summary(rounds: list[Round], databases: list[str]) -> dict[str, object]:
+    slowest = percentile([each for result in rounds for each in result.recoveries], 99)
+    counted = (
+        "records",
+        "kills",
+        "faults",
+        "lost",
+        "duplicates",
+        "foreign",
+        "parked_before_replay",
+        "parked",
+        "locked_errors",
+        "locked_errors_without_us",
+    )
+    return {
+        "databases": databases,
+        "seeds": len(rounds),
+        **{name: sum(getattr(result, name) for result in rounds) for name in counted},
+        "recovery_p99_s": None if slowest is None else round(slowest, 1),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,228 @@
+"""One round: everything that one seed does, and what is left of it in the receiver's database."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from chaos.arrivals import Arrivals, recoveries
+from chaos.ingest import Job
+from chaos.victims import Attack, DatabaseKiller, Victim
+from chaos.world import LEASE_SECONDS, World, start_again
+from faults.plan import Plan
+from realtoms import Tom, TomError, compare
+from realtoms.service import Service, tail
+from realtoms.skeleton import django_environment
+
+WORKERS = 2
+INGESTERS = 4
+TARGETS = 4
+RECORDS_PER_STEP = 3.4
+"""What an ingester writes in one step, on average."""
+PACE = 0.5
+FAULTS = 0.1
+"""The share of requests that meet a fault."""
+AFTER = 3.0
+"""Seconds that the attack goes on after the last datum."""
+PATIENCE = 240.0
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(kw_only=True)
+class Round:
+    """The figures of one seed."""
+
+    seed: int
+    records: int = 0
+    kills: int = 0
+    killed: dict[str, int] = field(default_factory=dict)
+    faults: int = 0
+    lost: int = 0
+    duplicates: int = 0
+    foreign: int = 0
+    parked_before_replay: int = 0
+    parked: int = 0
+    locked_errors: int = 0
+    locked_errors_without_us: int = 0
+    recoveries: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    examples: Sequence[str] = ()
+
+    @property
+    def good(self) -> bool:
+        """Whether everything is at the receiver, once."""
+        return not (self.lost or self.duplicates or self.foreign or self.parked)
+
+    def line(self) -> str:
+        """For people: one line, and what is wrong."""
+        shown = {
+            name: value for name, value in asdict(self).items() if name not in ("examples", "recoveries")
+        }
+        shown["seconds"] = round(self.seconds, 1)
+        shown["slowest_recovery_s"] = round(max(self.recoveries, default=0.0), 1)
+        return "\n    ".join([json.dumps(shown), *self.examples])
+
+
+def play(world: World, seed: int, records: int) -> Round:
+    """Ingest, deliver, kill and fail by this seed; then no more faults, and count."""
+    began = time.monotonic()
+    result = Round(seed=seed)
+    names = [f"Chaos {seed}-{number}" for number in range(TARGETS)]
+    steps = max(1, round(records / INGESTERS / RECORDS_PER_STEP))
+    targets = _targets(world.sender, names, share=True)
+    jobs = [_job(world.sender, seed, number, targets, steps) for number in range(INGESTERS)]
+    arrivals = Arrivals(world.receiver.database)
+    arrivals.look()
+    met = world.proxy.met.total()
+    with arrivals.watched():
+        attack = _under_fire(world, seed, jobs)
+        drained = _drained(world.sender)
+    arrivals.look()
+    comparison = compare(world.sender.database, world.receiver.database, names)
+    result.records, result.lost = comparison.records, comparison.lost
+    result.duplicates, result.foreign = comparison.duplicates, comparison.foreign
+    result.examples = comparison.examples
+    result.killed, result.kills = dict(attack.kills), attack.kills.total()
+    result.faults = world.proxy.met.total() - met
+    result.parked_before_replay, result.parked = drained["parked_before_replay"], drained["parked"]
+    result.locked_errors = _locked(jobs)
+    result.recoveries = recoveries(_written(jobs), arrivals.at, attack.times)
+    if not result.good:
+        result.examples = [*result.examples, f"states: {drained['states']}"]
+    if world.bare is not None:
+        result.locked_errors_without_us = _alone(world.bare, seed, names, steps)
+    result.seconds = time.monotonic() - began
+    return result
+
+
+def _under_fire(world: World, seed: int, jobs: Sequence[Job]) -> Attack:
+    """Ingest and deliver while everybody is being killed; at the end all processes are gone."""
+    # With "command" the ingesters leave a mark for the workers, with "thread" only the sweep finds the data.
+    environment = django_environment() | {"CHAOS_RUNNER": "command" if seed % 2 else "thread"}
+    over = False
+    victims = [
+        *(
+            Victim(_ingester(world.sender, job, environment), "ingester", partial(_finished, job))
+            for job in jobs
+        ),
+        *(Victim(_worker(world.sender, n, environment), "worker", lambda: over) for n in range(WORKERS)),
+    ]
+    cluster = world.cluster
+    database = DatabaseKiller(cluster.kill, partial(start_again, cluster)) if cluster else None
+    attack = Attack(seed, victims, freeze_seconds=LEASE_SECONDS + 1.5, database=database)
+    world.proxy.plan = Plan(seed=seed, rate=FAULTS, seconds=1.5)
+    deadline, end = time.monotonic() + PATIENCE, 0.0
+    try:
+        for victim in victims:
+            victim.service.start()
+        while not end or time.monotonic() < end:
+            attack.step()
+            if not end and all(map(_finished, jobs)):
+                end = time.monotonic() + AFTER
+            if time.monotonic() > deadline:
+                said = "\n".join(tail(victim.service.output, 5) for victim in victims)
+                raise TomError(f"seed {seed}: the ingesters were not done in {PATIENCE:g} s:\n{said}")
+            time.sleep(0.05)
+    finally:
+        over = True
+        world.proxy.plan = Plan()
+        for victim in victims:
+            victim.service.kill()
+        if database is not None:
+            database.settle()
+    return attack
+
+
+def _drained(tom: Tom) -> dict[str, Any]:
+    done = subprocess.run(
+        [str(tom.python), str(_HERE / "drain.py")],
+        cwd=tom.path,
+        env=django_environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    if done.returncode:
+        raise TomError(f"what was left could not be delivered:\n{tail(done.stdout)}\n{tail(done.stderr)}")
+    drained: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return drained
+
+
+def _alone(tom: Tom, seed: int, names: list[str], steps: int) -> int:
+    """The "database is locked" errors of the same ingesters in a TOM without our app, and without kills."""
+    targets = _targets(tom, names, share=False)
+    jobs = [_job(tom, seed, number, targets, steps) for number in range(INGESTERS)]
+    ingesters = [_ingester(tom, job, django_environment()) for job in jobs]
+    for each in ingesters:
+        each.start()
+    deadline = time.monotonic() + PATIENCE
+    while not all(_finished(job) for job in jobs) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for each in ingesters:
+        each.stop()
+    return _locked(jobs)
+
+
+def _targets(tom: Tom, names: list[str], *, share: bool) -> list[int]:
+    code = f"""
+    from django.contrib.auth.models import User
+    from tom_targets.models import PersistentShare, Target, TargetName
+    for number, name in enumerate({names!r}):
+        target = Target.objects.create(name=name, type="SIDEREAL", ra=218.0 + number, dec=-44.125)
+        TargetName.objects.create(target=target, name=name + " alias")
+        if {share!r}:
+            user = User.objects.get(username="admin")
+            PersistentShare.objects.create(target=target, destination="receiver", user=user)
+        print(target.pk)
+    """
+    return [int(line) for line in tom.execute(code).split()[-len(names) :]]
+
+
+def _job(tom: Tom, seed: int, number: int, targets: list[int], steps: int) -> Job:
+    journal = tom.path / f"journal-{seed}-{number}"
+    return Job(
+        seed=seed,
+        number=number,
+        targets=targets,
+        steps=steps,
+        atomic=number % 2 == 0,
+        pace=PACE,
+        journal=str(journal),
+    )
+
+
+def _ingester(tom: Tom, job: Job, environment: dict[str, str]) -> Service:
+    command = [str(tom.python), str(_HERE / "ingest.py"), json.dumps(asdict(job))]
+    return Service(command, tom.path, tom.path / f"ingester-{job.number}.log", environment)
+
+
+def _worker(tom: Tom, number: int, environment: dict[str, str]) -> Service:
+    command = [str(tom.python), "manage.py", "sharing", "deliver"]
+    return Service(command, tom.path, tom.path / f"worker-{number}.log", environment)
+
+
+def _lines(job: Job) -> list[dict[str, Any]]:
+    journal = Path(job.journal)
+    return [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+
+
+def _finished(job: Job) -> bool:
+    return sum("done" in line for line in _lines(job)) >= job.steps
+
+
+def _locked(jobs: Sequence[Job]) -> int:
+    return sum("locked" in line for job in jobs for line in _lines(job))
+
+
+def _written(jobs: Sequence[Job]) -> dict[str, float]:
+    """When each row was written, by the time of the row."""
+    lines = [line for job in jobs for line in _lines(job) if "written" in line]
+    return {key: line["at"] for line in lines for key in line["written"]}

@@ -1,0 +1,114 @@
+"""What a run needs: TOMs that share, a stock TOM that receives, faults between them, and a database."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from faults.proxy import Proxy, running
+from realtoms import Tom, TomError, User, make_tom
+from realtoms.postgres import Cluster
+from realtoms.service import free_port
+
+ADMIN = User(username="admin", password="admin-of-a-throw-away-tom", superuser=True)
+SHARER = User(username="sharer", password="sharer-at-a-throw-away-tom")
+
+LEASE_SECONDS = 3.0
+RECEIVER_TIMEOUT = 4
+"""Seconds after which the receiver's gunicorn kills a worker that is at work on one request."""
+SETTLE_SECONDS = 5.0
+
+# Times as a TOM has them, but shorter: a round is to see many leases run out and many tries.
+_SETTINGS = {
+    "SHARECORE_LEASE_SECONDS": LEASE_SECONDS,
+    "SHARECORE_SWEEP_SECONDS": 2.0,
+    "SHARECORE_RETRY_SCHEDULE": (0.5, 1.0, 1.0, 2.0, 2.0, 3.0),
+}
+# The waits of the circuit breaker are no settings. With its own a round would see a handful of calls.
+_CODE = """
+import os
+from sharecore import health
+health.FIRST_WAIT, health.LONGEST_WAIT = 0.3, 2.0
+SHARECORE_RUNNER = os.environ.get("CHAOS_RUNNER", "thread")
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """sender: with our app. bare: the same TOM without it, for what locks it meets by itself; None on
+    PostgreSQL, which knows no such error. cluster: of the sender's database, None on SQLite."""
+
+    folder: Path
+    sender: Tom
+    bare: Tom | None
+    receiver: Tom
+    proxy: Proxy
+    cluster: Cluster | None
+
+
+@contextmanager
+def world(database: str, *, keep: bool) -> Iterator[World]:
+    """Make everything, and remove it at the end unless it is to be kept.
+
+    database: "sqlite" or "postgres", of the TOM that shares. The receiver has SQLite, as tom_setup makes it.
+    """
+    with ExitStack() as stack:
+        folder = _folder(database, stack, keep)
+        cluster = None
+        if database == "postgres":
+            cluster = Cluster(_folder("cluster", stack, keep=False))
+            cluster.start()
+            stack.callback(cluster.stop)
+        receiver = make_tom(folder / "receiver", name="receiver", users=[ADMIN, SHARER])
+        stack.callback(receiver.kill if keep else receiver.remove)
+        receiver.serve(options=("--preload", "--timeout", str(RECEIVER_TIMEOUT)))
+        proxy = stack.enter_context(running(receiver.url, port=free_port()))
+        times = {"CONNECT_TIMEOUT": 1.0, "READ_TIMEOUT": 1.0, "SETTLE_SECONDS": SETTLE_SECONDS}
+        entry = receiver.sharing_entry("sharer", **times) | {"BASE_URL": proxy.url}
+        sender = make_tom(
+            folder / "sender",
+            name="sender",
+            users=[ADMIN],
+            apps=["tom_integration"],
+            settings={"DATA_SHARING": {"receiver": entry}, **_SETTINGS},
+            code=_CODE,
+            postgres=cluster.address if cluster else None,
+        )
+        stack.callback(sender.kill if keep else sender.remove)
+        bare = None
+        if cluster is None:
+            bare = make_tom(folder / "bare", name="bare", users=[ADMIN])
+            stack.callback(bare.kill if keep else bare.remove)
+        yield World(folder=folder, sender=sender, bare=bare, receiver=receiver, proxy=proxy, cluster=cluster)
+
+
+def _folder(name: str, stack: ExitStack, keep: bool) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=f"sharecore-chaos-{name}-"))
+    if not keep:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def start_again(cluster: Cluster) -> None:
+    """Start a server that was killed: its last processes may need some seconds to go."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            cluster.start()
+            return
+        except TomError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)
+
+
+def say(text: str) -> None:
+    """For people who watch; the figures go to standard output."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
