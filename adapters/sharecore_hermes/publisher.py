@@ -125,6 +125,9 @@ class Publisher:
 
     def _submit(self, envelope: Envelope, entries: Sequence[Entry]) -> Answer:
         message = assemble(envelope, entries)
+        # A kept connection may be closed by the server at the moment of its next use. After that nobody
+        # knows whether a message arrived, so each gets a connection of its own.
+        self._client.close()
         try:
             reply = self._client.post(SUBMIT, json=message, auth=self._authorize)
         except NotSent as error:
