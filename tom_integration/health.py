@@ -40,7 +40,7 @@ def gate(address: Address, *, credentials: str, now: datetime) -> tuple[datetime
 
 
 def probe(address: Address, *, now: datetime) -> tuple[datetime | None, str]:
-    """Of those who wait for a destination that was down one is let through to try it; as `gate` for the others."""
+    """Of those who wait for a destination that was down one goes on to try it; as `gate` for the others."""
     for part in {address.name, str(address)}:
         health = read(part)
         if health.failures:

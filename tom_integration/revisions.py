@@ -87,7 +87,7 @@ def _compare(channel: Channel, rows: list[Delivery], *, origin: str, now: dateti
 
 
 _NEVER_COMPARED = (State.UNSUPPORTED, State.WITHHELD)
-"""States of rows that may have no fingerprint: they were no record, or stayed at home, when they were read."""
+"""States of rows that may have no fingerprint: no records, or kept at home, when they were read."""
 
 
 def _to_be_sent(state: State, *, edited: bool, asked_for: bool) -> bool:

@@ -114,8 +114,8 @@ class Tom:
     def deliver_until_quiet(self, *, hours: float = 24) -> int:
         """Rounds, with time passing between them, until so much time has passed."""
         arrived = 0
-        for _ in range(40):
-            arrived += self.deliver(after=hours * 3600 / 40)
+        for _ in range(20):
+            arrived += self.deliver(after=hours * 3600 / 20)
         return arrived
 
     def channel(self, target: Target, destination: str = "x") -> Channel:

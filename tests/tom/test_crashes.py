@@ -1,0 +1,226 @@
+"""One sender at a time; a sender that dies loses nothing and sends nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sharecore.delivery import Standing, State
+from tom_integration import calls, claims, ledger, reconciler
+from tom_integration.models import Channel, Delivery
+
+if TYPE_CHECKING:
+    from tom.conftest import Tom
+
+
+class Died(BaseException):
+    """The process is gone: nothing after this point runs."""
+
+
+@pytest.fixture
+def shared(tom: Tom) -> Any:
+    target = tom.target()
+    tom.share(target)
+    return target
+
+
+class TestClaims:
+    def test_there_is_one_for_each_channel(self, tom: Tom, shared: Any) -> None:
+        pk = tom.channel(shared).pk
+        first = claims.claim(pk)
+        assert first is not None
+        assert claims.claim(pk) is None
+        first.release(next_at=None)
+        assert claims.claim(pk) is not None
+
+    def test_it_ends_when_it_is_not_renewed(self, tom: Tom, shared: Any) -> None:
+        pk = tom.channel(shared).pk
+        first = claims.claim(pk)
+        assert first is not None
+        tom.clock.forward(seconds=50)
+        assert first.renew()
+        tom.clock.forward(seconds=50)
+        assert claims.claim(pk) is None
+        tom.clock.forward(seconds=20)
+        second = claims.claim(pk)
+        assert second is not None
+        assert second.previous_until is not None
+
+    def test_whoever_lost_it_can_neither_renew_nor_give_it_back(self, tom: Tom, shared: Any) -> None:
+        pk = tom.channel(shared).pk
+        stale = claims.claim(pk)
+        assert stale is not None
+        tom.clock.forward(seconds=100)
+        fresh = claims.claim(pk)
+        assert fresh is not None
+        assert not stale.renew()
+        stale.release(next_at=None, problem="I am stale")
+        channel = Channel.objects.get(pk=pk)
+        assert (channel.lease, channel.problem) == (fresh.token, "")
+
+    def test_of_two_who_saw_it_free_one_gets_it(self, tom: Tom, shared: Any, monkeypatch: Any) -> None:
+        """Both read the row before either writes."""
+        pk = tom.channel(shared).pk
+        seen = Channel.objects.get(pk=pk)
+        assert claims.claim(pk) is not None
+
+        class Late:
+            def first(self) -> Channel:
+                return seen
+
+        real = Channel.objects.filter
+        answers = iter([Late()])
+        monkeypatch.setattr(
+            Channel.objects, "filter", lambda *args, **kwargs: next(answers, None) or real(*args, **kwargs)
+        )
+        assert claims.claim(pk) is None
+
+    def test_a_mark_that_comes_after_the_claim_means_another_look(self, tom: Tom, shared: Any) -> None:
+        from tom_integration import channels
+
+        claim = claims.claim(tom.channel(shared).pk)
+        assert claim is not None
+        assert not tom.channel(shared).due
+        channels.look_at(shared.pk)
+        claim.release(next_at=None)
+        assert tom.channel(shared).due
+
+    def test_what_a_stale_sender_brings_is_dropped(self, tom: Tom, shared: Any) -> None:
+        row = tom.datum(shared)
+
+        def slow(record: Any) -> Any:
+            outcome = tom.x._store(record)
+            tom.clock.forward(seconds=100)
+            reconciler.reconcile(tom.channel(shared).pk)  # another worker, since the claim is over
+            assert tom.state(row) == "unconfirmed"
+            return outcome
+
+        tom.x.will(slow, times=1)
+        tom.deliver()
+        assert tom.state(row) == "unconfirmed"
+        tom.deliver(after=100)
+        assert tom.state(row) == "delivered"
+        assert len(tom.x.received) == 1
+
+    def test_a_token_that_is_not_the_rows_settles_nothing(self, tom: Tom, shared: Any) -> None:
+        tom.datum(shared)
+        tom.x.will(Died(), times=1)
+        with pytest.raises(Died):
+            tom.deliver()
+        row = Delivery.objects.get()
+        done = {row.pk: Standing(state=State.DELIVERED)}
+        assert ledger.settle([row], done, token="another") == 0
+        assert ledger.settle([row], done, token=row.lease) == 1
+
+
+def before(function: Callable[..., Any]) -> Callable[..., Any]:
+    def dies(*args: Any, **kwargs: Any) -> Any:
+        raise Died
+
+    return dies
+
+
+def after(function: Callable[..., Any]) -> Callable[..., Any]:
+    def dies(*args: Any, **kwargs: Any) -> Any:
+        function(*args, **kwargs)
+        raise Died
+
+    return dies
+
+
+POINTS = {
+    "when it has claimed": (after, reconciler.claims, "claim"),
+    "when it has registered": (after, reconciler, "register"),
+    "before it writes intents": (before, ledger, "write_intents"),
+    "when intents are written": (after, ledger, "write_intents"),
+    "before the call": (before, calls, "dispatch"),
+    "when the destination has it": (after, calls, "dispatch"),
+    "before it settles": (before, ledger, "settle"),
+    "when it has settled": (after, ledger, "settle"),
+    "before it notes the attempts": (before, ledger, "write_attempts"),
+    "before it gives the claim back": (before, claims.Claim, "release"),
+}
+
+
+@pytest.mark.parametrize("can_tell", [True, False])
+@pytest.mark.parametrize("point", POINTS)
+def test_a_sender_dies(tom: Tom, shared: Any, point: str, can_tell: bool, monkeypatch: Any) -> None:
+    tom.x.can_tell = can_tell
+    tom.x.max_batch = 2
+    rows = tom.data(shared, 5)
+    how, where, name = POINTS[point]
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, how(getattr(where, name)))
+        with pytest.raises(Died):
+            tom.deliver()
+    arrived_then = len(tom.x.received)
+    # Another worker, at once: the claim still holds.
+    assert tom.deliver(after=1) == 0
+    tom.deliver_until_quiet(hours=3)
+    assert len(tom.x.received) <= 5
+    assert not tom.x.repeated
+    states = [tom.state(row) for row in rows]
+    if can_tell or point in (
+        "when it has claimed",
+        "when it has registered",
+        "before it writes intents",
+        "when it has settled",
+        "before it notes the attempts",
+        "before it gives the claim back",
+    ):
+        assert states == ["delivered"] * 5
+    else:
+        # Nobody can say what became of the batch in hand: a person decides, the others are there.
+        assert states == ["held", "held", "delivered", "delivered", "delivered"]
+        assert len(tom.x.received) == arrived_then + 3
+
+
+def test_a_dead_senders_records_are_looked_up_when_the_destination_is_surely_done(
+    tom: Tom, shared: Any
+) -> None:
+    row = tom.datum(shared)
+    tom.x.settle_time = 300
+    tom.x.will(Died(), times=1, stores=True)
+    with pytest.raises(Died):
+        tom.deliver()
+    assert tom.state(row) == "sending"
+    tom.deliver(after=61)
+    assert tom.state(row) == "unconfirmed"
+    tom.deliver(after=250)
+    assert not tom.x.looked_up
+    tom.deliver(after=60)
+    assert tom.state(row) == "delivered"
+    assert len(tom.x.received) == 1
+
+
+def test_an_error_of_ours_loses_nothing(tom: Tom, shared: Any, monkeypatch: Any) -> None:
+    rows = tom.data(shared, 3)
+
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "write_attempts", broken)
+        tom.deliver(fails=True)
+        patch.undo()
+        patch.setattr(ledger, "settle", broken)
+        tom.data(shared, 1)
+        tom.deliver(after=100, fails=True)
+    assert "log of the TOM" in tom.channel(shared).problem
+    tom.deliver_until_quiet(hours=3)
+    assert tom.channel(shared).problem == ""
+    assert {tom.state(row) for row in rows} == {"delivered"}
+    assert len(tom.x.received) == 4
+    assert not tom.x.repeated
+
+
+def test_the_target_of_a_dead_sender_is_deleted(tom: Tom, shared: Any) -> None:
+    tom.datum(shared)
+    tom.x.will(Died(), times=1)
+    with pytest.raises(Died):
+        tom.deliver()
+    shared.delete()
+    tom.deliver_until_quiet(hours=3)
+    assert tom.states() == ["cancelled"]

@@ -1,0 +1,342 @@
+"""Settings, sweeps and requests: what a site does with sharing, and what happens to it from outside."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.test import override_settings
+from tom_dataproducts.models import DataProduct, PhotometryReducedDatum, ReducedDatum
+from tom_targets.models import PersistentShare, TargetList
+
+from sharecore import DestinationError, PluginError
+from sharecore.records import Kind
+from tom_integration import actions, channels, status, stock
+from tom_integration.models import Attempt, Channel, Delivery, Origin
+from tom_integration.sweep import Sweep
+
+if TYPE_CHECKING:
+    from tom.conftest import Tom
+
+
+@pytest.fixture
+def shared(tom: Tom) -> Any:
+    target = tom.target()
+    tom.share(target)
+    return target
+
+
+class TestSettings:
+    def test_a_destination_that_is_removed_and_comes_back(self, tom: Tom, shared: Any) -> None:
+        sent = tom.datum(shared)
+        tom.deliver()
+        with override_settings(DATA_SHARING={"y": {"ADAPTER": "memory"}}):
+            meanwhile = tom.datum(shared)
+            assert tom.deliver() == 0
+            assert "'x'" in tom.channel(shared).problem
+            assert tom.state(sent) == "delivered"
+        assert tom.deliver(after=400) == 1
+        assert tom.state(meanwhile) == "delivered"
+        assert tom.channel(shared).problem == ""
+        assert not tom.x.repeated
+
+    def test_a_destination_with_wrong_settings_says_so_and_the_others_go_on(
+        self, tom: Tom, shared: Any
+    ) -> None:
+        tom.share(shared, "y")
+        broken = {"x": {"ADAPTER": "no such"}, "y": {"ADAPTER": "memory"}}
+        with override_settings(DATA_SHARING=broken):
+            tom.datum(shared)
+            assert tom.deliver() == 1
+            assert "no such" in tom.channel(shared).problem
+        assert tom.deliver(after=400) == 1
+
+    def test_all_sharing_paused(self, tom: Tom, shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        with override_settings(SHARECORE_PAUSED=True):
+            tom.datum(shared)
+            assert tom.deliver() == 0
+        monkeypatch.setenv("SHARECORE_PAUSED", "1")
+        assert tom.deliver() == 0
+        assert not tom.x.opened
+        monkeypatch.setenv("SHARECORE_PAUSED", "0")
+        assert tom.deliver() == 1
+
+    def test_a_schedule_of_the_sites_own(self, tom: Tom, shared: Any) -> None:
+        from sharecore import Deferred
+
+        row = tom.datum(shared)
+        tom.x.will(Deferred(reason="busy"))
+        with override_settings(SHARECORE_RETRY_SCHEDULE=[100]):
+            tom.deliver()
+            tom.deliver(after=90)
+            assert len(tom.x.calls) == 1
+            tom.deliver(after=30)
+        assert tom.state(row) == "parked"
+
+    def test_an_adapter_is_opened_once_and_anew_when_its_settings_change(self, tom: Tom, shared: Any) -> None:
+        for _ in range(3):
+            tom.datum(shared)
+            tom.deliver()
+        assert (tom.x.opened, tom.x.closed) == (1, 0)
+        with override_settings(DATA_SHARING={"x": {"ADAPTER": "memory", "PASSWORD": "new"}}):
+            tom.datum(shared)
+            tom.deliver()
+            assert (tom.x.opened, tom.x.closed) == (2, 1)
+
+
+class TestLimits:
+    def test_a_share_of_some_kinds_keeps_the_others_at_home(self, tom: Tom, shared: Any) -> None:
+        channels.limit(tom.channel(shared), kinds=[Kind.PHOTOMETRY], until=None)
+        limit = tom.datum(shared, brightness=None, limit=20.0)
+        tom.datum(shared)
+        assert tom.deliver() == 1
+        assert tom.state(limit) == "withheld"
+        assert "photometry only" in tom.row(limit).reason
+        channels.limit(tom.channel(shared), kinds=[], until=None)
+        assert tom.deliver() == 1
+
+    def test_a_share_that_is_over_takes_up_no_more(self, tom: Tom, shared: Any) -> None:
+        channels.limit(tom.channel(shared), kinds=[], until=tom.clock.now + timedelta(hours=1))
+        tom.datum(shared)
+        assert tom.deliver() == 1
+        tom.clock.forward(hours=2)
+        tom.datum(shared)
+        assert tom.deliver() == 0
+
+
+class TestByHand:
+    def test_all_data_of_a_target_once(self, tom: Tom) -> None:
+        target = tom.target()
+        tom.data(target, 3)
+        message = stock.share_target_and_all_data("x", target, tom.user(target, name="rita"))
+        assert message.startswith("3 ")
+        assert tom.deliver() == 3
+        assert {call.shared_by for call in tom.x.calls} == {"rita"}
+        tom.datum(target)
+        assert tom.deliver() == 0, "what was asked for once is not followed"
+        assert stock.share_target_and_all_data("x", target, None).startswith("1 ")
+        assert tom.deliver() == 1
+        assert not tom.x.repeated
+
+    def test_chosen_data_and_a_data_product(self, tom: Tom) -> None:
+        target = tom.target()
+        rows = tom.data(target, 3)
+        answer = stock.share_data_with_tom("x", {}, selected_data=[rows[1].pk])
+        assert answer["message"].startswith("1 ")
+        assert tom.deliver() == 1
+        product = DataProduct.objects.create(target=target, product_id="p1")
+        PhotometryReducedDatum.objects.filter(pk=rows[2].pk).update(data_product=product)
+        assert stock.share_data_with_tom("x", {}, product_id=product.pk)["message"].startswith("1 ")
+        assert tom.deliver() == 1
+        assert stock.share_data_with_tom("x", {}, product_id=product.pk)["message"].startswith("Nothing new")
+        assert [tom.states().count(state) for state in ("delivered", "due")] == [2, 0]
+
+    def test_then_a_continuous_share_sends_none_of_it_again(self, tom: Tom) -> None:
+        target = tom.target()
+        tom.data(target, 2)
+        stock.share_target_and_all_data("x", target, None)
+        tom.deliver()
+        tom.share(target)
+        assert tom.share_existing(target) == 0
+        tom.datum(target)
+        assert tom.deliver() == 1
+
+    def test_an_edit_of_what_was_shared_once_is_not_sent(self, tom: Tom) -> None:
+        tom.x.can_update = True
+        target = tom.target()
+        row = tom.datum(target)
+        stock.share_target_and_all_data("x", target, None)
+        tom.deliver()
+        row.brightness = 12.0
+        row.save()
+        assert tom.deliver() == 0
+        assert tom.deliver(after=100000) == 0
+
+    def test_deleting_the_share_leaves_what_was_asked_for_by_hand(self, tom: Tom) -> None:
+        target = tom.target()
+        share = tom.share(target)
+        row, new = tom.datum(target), tom.datum(target)
+        stock.share_data_with_tom("x", {}, selected_data=[row.pk])
+        share.delete()
+        assert tom.deliver() == 1
+        assert (tom.state(row), Delivery.objects.filter(datum_pk=new.pk).count()) == ("delivered", 0)
+
+    def test_without_rights_it_stays_at_home(self, tom: Tom) -> None:
+        target = tom.target()
+        row = tom.datum(target)
+        stock.share_target_and_all_data("x", target, tom.user(name="eve"))
+        assert tom.deliver() == 0
+        assert "eve" in tom.row(row).reason
+
+    def test_a_target_without_data_is_made_known(self, tom: Tom) -> None:
+        target = tom.target()
+        group = TargetList.objects.create(name="Campaign")
+        stock.share_target_with_tom("x", {"target": target}, [group])
+        tom.deliver()
+        (told,) = tom.x.introduced
+        assert (told.name, told.lists) == (target.name, ("Campaign",))
+        tom.deliver(after=1000)
+        assert len(tom.x.introduced) == 1
+
+    def test_making_it_known_waits_for_a_destination_that_is_down(self, tom: Tom) -> None:
+        target = tom.target()
+        stock.share_target_with_tom("x", {"target": target})
+        tom.x.will(DestinationError("down"), times=1)
+        tom.deliver()
+        assert not tom.x.introduced
+        tom.deliver(after=10)
+        assert len(tom.x.introduced) == 1
+
+    def test_a_plugin_that_breaks_on_it_is_not_asked_for_ever(self, tom: Tom) -> None:
+        target = tom.target()
+        stock.share_target_with_tom("x", {"target": target})
+        tom.x.will(PluginError("no targets"))
+        for _ in range(5):
+            tom.deliver(after=1000)
+        assert len(tom.x.calls) == 1
+
+
+class TestSweep:
+    def test_new_data_are_found_without_a_hint(self, tom: Tom, shared: Any) -> None:
+        sweep = Sweep()
+        assert sweep.channels() == [tom.channel(shared).pk]
+        tom.deliver()
+        assert sweep.channels() == []
+        tom.data(shared, 2)
+        assert sweep.channels() == [tom.channel(shared).pk]
+
+    def test_a_late_row_with_a_low_key_is_found_in_rotation(self, tom: Tom, shared: Any) -> None:
+        high = tom.datum(shared, id=500_000)
+        tom.deliver()
+        sweep = Sweep()
+        sweep.channels()
+        tom.datum(shared, id=high.pk - 400_000)
+        assert sweep.channels() == [tom.channel(shared).pk]
+
+    def test_what_waits_for_its_time_is_left_alone(self, tom: Tom, shared: Any) -> None:
+        from sharecore import Deferred
+
+        tom.datum(shared)
+        tom.x.will(Deferred(reason="busy", retry_after=1000), times=1)
+        tom.deliver()
+        sweep = Sweep()
+        assert sweep.channels() == []
+        tom.clock.forward(seconds=1001)
+        assert sweep.waiting() == [tom.channel(shared).pk]
+
+    def test_what_a_dead_sender_left_is_found_when_its_claim_is_over(self, tom: Tom, shared: Any) -> None:
+        from tom_integration import claims
+
+        tom.deliver()
+        assert claims.claim(tom.channel(shared).pk) is not None
+        assert Sweep.waiting() == []
+        tom.clock.forward(seconds=61)
+        assert Sweep.waiting() == [tom.channel(shared).pk]
+
+    def test_the_scrub_reads_everything_once_a_day_in_portions(
+        self, tom: Tom, shared: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from tom_integration import sweep as module
+
+        tom.x.can_update = True
+        rows = tom.data(shared, 7)
+        tom.deliver()
+        monkeypatch.setattr(module, "SCRUB_ROWS", 2)
+        PhotometryReducedDatum.objects.update(brightness_error=0.5)
+        tom.clock.forward(days=1.5)
+        sweep = Sweep()
+        for _ in range(5):
+            sweep.scrub()
+        assert tom.deliver() == len(rows)
+
+    def test_nothing_is_left_open_when_all_is_done(self, tom: Tom, shared: Any) -> None:
+        tom.data(shared, 3)
+        tom.deliver()
+        channel = tom.channel(shared)
+        assert (channel.due, channel.next_at, channel.lease, channel.problem) == (False, None, "", "")
+        assert channel.delivered_at is not None
+        assert Sweep.waiting() == []
+
+
+def test_status_tells_how_it_stands(tom: Tom, shared: Any) -> None:
+    from sharecore import Rejected
+
+    tom.data(shared, 3)
+    tom.x.will(Rejected(reason="no"), times=1)
+    tom.deliver()
+    gone = tom.target()
+    tom.share(gone)
+    gone.delete()
+    tom.deliver()
+    now = status.read()
+    (channel,) = [each for each in now.channels if each.share_id]
+    assert channel.target == shared.name
+    assert dict(channel.counts) == {"delivered": 2, "parked": 1}
+    assert now.oldest is None
+    assert now.advice == ""
+    tom.datum(shared)
+    tom.share(tom.target())
+    assert "sharing deliver" in status.read().advice
+
+
+def test_retry_of_one_share_and_of_one_that_is_none(tom: Tom, shared: Any) -> None:
+    from sharecore import Rejected
+
+    other = tom.target()
+    share = tom.share(other)
+    for target in (shared, other):
+        tom.datum(target)
+    tom.x.will(Rejected(reason="no"), times=2)
+    tom.deliver()
+    assert actions.retry(share.pk) == 1
+    assert tom.deliver() == 1
+    with pytest.raises(LookupError, match="There is no share"):
+        actions.retry(10**6)
+
+
+def test_every_try_is_kept(tom: Tom, shared: Any) -> None:
+    from sharecore import Deferred
+
+    row = tom.datum(shared)
+    tom.x.will(Deferred(reason="busy"), times=2)
+    for _ in range(4):
+        tom.deliver(after=600)
+    attempts = Attempt.objects.filter(delivery_id=tom.row(row).pk).order_by("pk")
+    assert [attempt.outcome for attempt in attempts] == ["deferred", "deferred", "accepted"]
+    assert all(attempt.started <= attempt.finished for attempt in attempts)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tom_that_shares_already_installs_the_app() -> None:
+    """Shares from before act from now on; the data from before are not sent."""
+    from django.utils import timezone
+    from tom_targets.models import Target
+
+    target = Target.objects.create(name="old", type="SIDEREAL", ra=1.0, dec=2.0)
+    other = Target.objects.create(name="not shared", type="SIDEREAL", ra=1.0, dec=2.0)
+    executor = MigrationExecutor(connection)
+    try:
+        executor.migrate([("tom_integration", None)])
+        share = PersistentShare(target=target, destination="x")
+        PersistentShare.objects.bulk_create([share])
+        for each in (target, other):
+            PhotometryReducedDatum.objects.bulk_create(
+                [
+                    PhotometryReducedDatum(target=each, timestamp=timezone.now(), brightness=n, bandpass="r")
+                    for n in range(3)
+                ]
+            )
+        ReducedDatum.objects.bulk_create([ReducedDatum(target=target, data_type="spin", value={"a": 1})])
+    finally:
+        executor = MigrationExecutor(connection)
+        executor.migrate(executor.loader.graph.leaf_nodes())
+    channel = Channel.objects.get()
+    assert (channel.destination, channel.target_id, channel.due) == ("x", target.pk, True)
+    assert channel.share_id == PersistentShare.objects.get().pk
+    rows = Delivery.objects.all()
+    assert {(row.state, row.destination, row.target_id) for row in rows} == {("before", "x", target.pk)}
+    assert sorted(row.model for row in rows) == ["photometryreduceddatum"] * 3 + ["reduceddatum"]
+    assert Origin.objects.count() == 1
