@@ -25,8 +25,10 @@ class Screen:
         self._line(f"\n[{time.monotonic() - self._began:5.1f} s] {text}")
 
     def note(self, text: str) -> None:
-        """Say more about the step."""
+        """Say more about the step, unless the last line of progress has said it."""
         self._clear()
+        if not self._live and self._said[0] == text:
+            return
         self._line(f"          {text}")
 
     def progress(self, text: str) -> None:
