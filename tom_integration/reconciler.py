@@ -39,10 +39,11 @@ AFTER_AN_ERROR = timedelta(seconds=30)
 """When a channel is looked at again after an error that is not the destination's (a busy database, a bug)."""
 
 
-def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False) -> int:
+def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False, gather: bool = True) -> int:
     """Bring the address of a channel up to date; how many records arrived.
 
-    stop: asked between batches; True leaves the rest to the next look. Never raises because of a destination.
+    stop: asked between batches; True leaves the rest to the next look. gather: False where nobody looks again
+    soon, so that new data wait for no company. Never raises because of a destination.
     Does nothing while all sharing is paused.
     """
     if conf.paused():
@@ -50,7 +51,7 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False) -> i
     claim = claims.claim(channel_id)
     if claim is None:
         return 0
-    work = _Work(claim, stop)
+    work = _Work(claim, stop, gather)
     until: datetime | None = None
     needs_person = False
     try:
@@ -85,9 +86,10 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False) -> i
 class _Work:
     """The work on one claimed channel."""
 
-    def __init__(self, claim: claims.Claim, stop: Callable[[], bool]) -> None:
+    def __init__(self, claim: claims.Claim, stop: Callable[[], bool], gather: bool) -> None:
         self._claim = claim
         self._stop = stop
+        self._gather = gather
         self._channel: Channel = claim.channel
         self._calls: Calls | None = None
 
@@ -158,7 +160,8 @@ class _Work:
     def _take_up(self, destination: Destination, adapter: Adapter, now: datetime) -> None:
         """What is missing in the ledger, and what may be looked at again since the rules changed."""
         if self._channel.takes_up(now):
-            register(self._channel, State.DUE, next_at=now + timedelta(seconds=adapter.gather_seconds))
+            company = timedelta(seconds=adapter.gather_seconds if self._gather else 0)
+            register(self._channel, State.DUE, next_at=now + company)
         rules = site.rules_digest(destination)
         if self._channel.rules != rules:
             kept = ledger.of(self._channel).filter(state__in=(State.WITHHELD, State.UNSUPPORTED))

@@ -40,6 +40,7 @@ class Worker:
         self._lanes: dict[str, Lane] = {}
         self._sweep = Sweep()
         self._swept = 0.0
+        self._gather = True
         self._stopping = threading.Event()
 
     def wake(self, target_id: int, named: dict[str, list[int]]) -> None:
@@ -54,7 +55,11 @@ class Worker:
         self._close()
 
     def run_once(self, report: Callable[[int], None] = lambda left: None) -> None:
-        """Sweep, deliver what is due now, and return. report: told how many channels are still in work."""
+        """Sweep, deliver what is due now, and return. report: told how many channels are still in work.
+
+        New data wait for no company: who runs this looks again in minutes.
+        """
+        self._gather = False
         guarded(self._turn, "the sweep")
         while any(lane.busy for lane in self._lanes.values()):
             time.sleep(GATHER)
@@ -106,7 +111,8 @@ class Worker:
         names = dict(Channel.objects.filter(pk__in=pks).values_list("pk", "destination"))
         for pk, address in names.items():
             lane = self._lane(Address.parse(address, [*site.destinations()]).name)
-            lane.put(f"channel {pk}", partial(reconcile, pk, stop=lane.stopping.is_set))
+            work = partial(reconcile, pk, stop=lane.stopping.is_set, gather=self._gather)
+            lane.put(f"channel {pk}", work)
 
     def _lane(self, destination: str) -> Lane:
         if destination not in self._lanes:
