@@ -40,7 +40,8 @@ def succeeded() -> Health:
 def failed(health: Health, *, now: datetime, retry_after: float | None, chance: float) -> Health:
     """A call could not be taken: wait twice as long as last time, up to five minutes, or as asked."""
     failures = health.failures + 1
-    seconds = min(FIRST_WAIT * 2.0 ** (failures - 1), LONGEST_WAIT) * (1.0 + 0.1 * chance)
+    doublings = min(failures - 1, 10)  # enough for the longest wait; 2.0 ** 1024 is no number
+    seconds = min(FIRST_WAIT * 2.0**doublings, LONGEST_WAIT) * (1.0 + 0.1 * chance)
     if retry_after is not None:
         seconds = max(seconds, min(retry_after, 86400.0))
     return replace(health, failures=failures, open_until=now + timedelta(seconds=seconds))

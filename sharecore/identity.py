@@ -35,14 +35,23 @@ def fingerprint(record: Record) -> str:
 
 
 def _digest(record: Record, names: tuple[str, ...]) -> str:
-    content = {name: getattr(record, name) for name in names}
+    content = {name: _alike(getattr(record, name)) for name in names}
     text = json.dumps([type(record).__name__, content], sort_keys=True, default=_plain, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _alike(value: object) -> object:
+    """Numbers in one form: 18 of a JSON value is 18.0 of a column, and -0.0 is 0.0."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, tuple | list):
+        return [_alike(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _alike(item) for key, item in value.items()}
+    return value
 
 
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat(timespec="microseconds")
-    if isinstance(value, Mapping):
-        return dict(value)
     raise TypeError(f"{type(value).__name__} in a record")
