@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from django.db.models import Count, Min
@@ -173,17 +173,16 @@ def _mood(
     if conf.paused():
         return Mood.PAUSED, "All sharing of this TOM is paused (SHARECORE_PAUSED)."
     if needing:
-        return Mood.NEEDS_YOU, _needing(channel, needing)
+        return Mood.NEEDS_YOU, _needing(channel, figures.counts)
     for row in unwell:
         if row.failures and (pending or introducing):
-            until = f" until {row.open_until:%H:%M:%S} UTC" if row.open_until and row.open_until > now else ""
-            return Mood.WAITING, f"for the destination{until}; {row.last_error}"
+            return Mood.WAITING, f"for the destination{_until(row.open_until, now)}; {row.last_error}"
     if channel.problem and channel.needs_person:
         return Mood.NEEDS_YOU, channel.problem
     if pending and advice:
         return Mood.NEEDS_YOU, f"Nobody is delivering. {advice}"
     if pending and figures.soonest is not None and figures.soonest > now and not _in_hand(figures):
-        return Mood.WAITING, f"{_number(pending)} will be tried again at {figures.soonest:%H:%M:%S} UTC"
+        return Mood.WAITING, f"{_number(pending)} will be tried again at {_clock(figures.soonest, now)}"
     if pending:
         return Mood.SENDING, f"{sent:,} of {sent + pending:,}"
     if introducing:
@@ -205,10 +204,26 @@ def _misconfigured(address: str) -> str:
     return ""
 
 
-def _needing(channel: Channel, number: int) -> str:
-    latest = ledger.of(channel).filter(state__in=NEEDS_PERSON).order_by("-pk").first()
-    reason = latest.reason if latest is not None else ""
-    return f"{_number(number)} did not arrive: {reason}" if reason else f"{_number(number)} did not arrive."
+def _needing(channel: Channel, counts: Counter[str]) -> str:
+    parked, held = counts[State.PARKED], counts[State.HELD]
+    said = []
+    if parked:
+        latest = ledger.of(channel).filter(state=State.PARKED).order_by("-pk").first()
+        reason = f": {latest.reason}" if latest is not None and latest.reason else ""
+        said.append(f"{_number(parked)} did not arrive{reason}")
+    if held:
+        said.append(f"{_number(held)} may have arrived: look there, then say so")
+    return "; ".join(said)
+
+
+def _until(moment: datetime | None, now: datetime) -> str:
+    return f" until {_clock(moment, now)}" if moment is not None and moment > now else ""
+
+
+def _clock(moment: datetime, now: datetime) -> str:
+    """The time, and the day where it is not today; UTC."""
+    moment, now = moment.astimezone(UTC), now.astimezone(UTC)
+    return f"{moment:%H:%M:%S} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _number(number: int) -> str:

@@ -86,7 +86,7 @@ def describe(row: Any) -> str:
         case "photometryreduceddatum":
             return _photometry(row)
         case "spectroscopyreduceddatum":
-            return _joined("spectrum", row.setup)
+            return str(row.setup)
         case "astrometryreduceddatum":
             return f"{row.ra:.6f} {row.dec:+.6f}"
         case _:

@@ -25,7 +25,7 @@ STATE_LABELS = {
     State.HELD: "Perhaps arrived",
     State.WITHHELD: "Withheld",
     State.UNSUPPORTED: "Cannot be expressed there",
-    State.PARKED: "Did not arrive",
+    State.PARKED: "Parked",
     State.CANCELLED: "Cancelled",
 }
 """States of a delivery as people read them."""

@@ -1,0 +1,140 @@
+"""Makes the screenshots of every page in docs/screenshots: `make screenshots`.
+
+tomtoolkit's pages load Bootstrap from its network; `--bootstrap DIR` takes it from a folder instead (the
+`dist` folder of the npm package), for machines without network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+from browser import launch
+from realtoms import Tom, User, make_tom
+
+FOLDER = Path(__file__).parents[1] / "docs" / "screenshots"
+PERMISSIONS = tuple(f"tom_targets.{verb}_persistentshare" for verb in ("view", "add", "change", "delete"))
+OBSERVER = User(username="observer", password="observer-of-the-screenshots", superuser=True)
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+DATA_SHARING = {
+    "partner-tom": {
+        "DISPLAY_NAME": "Partner TOM",
+        "BASE_URL": "http://127.0.0.1:9/",
+        "USERNAME": "sharer",
+        "PASSWORD": "not-a-secret",
+    },
+    "hermes": {
+        "DISPLAY_NAME": "HERMES",
+        "BASE_URL": "http://127.0.0.1:9/",
+        "HERMES_API_KEY": "not-a-secret",
+        "DEFAULT_AUTHORS": "A. Stronomer",
+        "USER_TOPICS": ["hermes.test", "hermes.photometry"],
+    },
+    "old-tom": {"DISPLAY_NAME": "Old TOM", "BASE_URL": "tom.example.org", "USERNAME": "sharer"},
+}
+PAGES = {
+    "shares": "targets/persistentshare/manage/",
+    "destinations": "targets/persistentshare/destinations/",
+    "share-once": "targets/1/share/",
+    "share-continuously": "targets/1/share/?tab=continuous",
+    "shares-of-a-target": "targets/4/persistentshare/manage/",
+    "target-list": "targets/targetgrouping/1/share/",
+    "share-up-to-date": "targets/persistentshare/manage/1/",
+    "share-sending": "targets/persistentshare/manage/2/",
+    "share-waiting": "targets/persistentshare/manage/3/",
+    "share-needs-you": "targets/persistentshare/manage/4/?state=parked",
+    "share-delete": "targets/persistentshare/manage/2/delete",
+    "shared-by-hand": "targets/1/share/6/",
+}
+
+
+@contextmanager
+def _staged(folder: Path) -> Iterator[Tom]:
+    tom = make_tom(
+        folder,
+        name="Example TOM",
+        users=[OBSERVER],
+        apps=["tom_integration"],
+        settings={"DATA_SHARING": DATA_SHARING, "SHARECORE_RUNNER": "command"},
+        files={"staged.py": Path(__file__).with_name("staged.py").read_text()},
+    )
+    try:
+        tom.execute("import staged; staged.stage()")
+        yield tom
+    finally:
+        tom.remove()
+
+
+def _open(browser: Browser, tom: Tom, size: dict[str, int], bootstrap: Path | None) -> Page:
+    page = browser.new_page(viewport=size, device_scale_factor=1)  # type: ignore[arg-type]
+
+    def local(route: Route) -> None:
+        name = route.request.url.rpartition("/")[2].partition("?")[0]
+        found = list(bootstrap.rglob(name)) if bootstrap else []
+        if found:
+            route.fulfill(path=found[0], headers={"Access-Control-Allow-Origin": "*"})
+        else:
+            route.abort()
+
+    if bootstrap is not None:
+        page.route(lambda url: not url.startswith(tom.url), local)
+    page.goto(f"{tom.url}accounts/login/")
+    page.fill("input[name=login]", OBSERVER.username)
+    page.fill("input[name=password]", OBSERVER.password)
+    page.press("input[name=password]", "Enter")
+    page.wait_for_load_state()
+    return page
+
+
+def _take(page: Page, tom: Tom, suffix: str) -> None:
+    for name, path in PAGES.items():
+        answer = page.goto(tom.url + path, wait_until="load")
+        if answer is None or answer.status != 200:
+            raise SystemExit(f"{path} answered {answer.status if answer else 'nothing'}")
+        page.screenshot(path=FOLDER / f"{name}{suffix}.png", full_page=True)
+    page.goto(f"{tom.url}targets/persistentshare/manage/")
+    page.get_by_label("Target", exact=True).press_sequentially("26ab")
+    page.get_by_role("radio", name="SN 2026lpo").check()
+    page.get_by_role("radio", name="Partner TOM").check()
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_label("What would be sent").wait_for()
+    page.screenshot(path=FOLDER / f"preview{suffix}.png", full_page=True)
+
+
+def main() -> None:
+    """Take them all: wide, in both themes, and as a phone shows them."""
+    parser = argparse.ArgumentParser(description="Make the screenshots in docs/screenshots.")
+    parser.add_argument("--bootstrap", type=Path, help="a folder with Bootstrap's files")
+    parser.add_argument("--only", default="", help="a part of the name of a page")
+    options = parser.parse_args()
+    for name in [name for name in PAGES if options.only not in name]:
+        del PAGES[name]
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="screenshots-"))
+    try:
+        with _staged(work / "tom") as tom, sync_playwright() as playwright:
+            browser = launch(playwright)
+            settings = tom.path / "mytom" / "settings.py"
+            for theme, sizes in (("", ((WIDE, ""), (PHONE, "-phone"))), ("Dark", ((WIDE, "-dark"),))):
+                if theme:
+                    with settings.open("a") as file:
+                        file.write(f"\nCSS_THEME = {theme!r}\n")
+                tom.serve()
+                for size, suffix in sizes:
+                    _take(_open(browser, tom, size, options.bootstrap), tom, suffix)
+                tom.stop()
+            browser.close()
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    sys.stdout.write(f"{len(list(FOLDER.glob('*.png')))} screenshots in {FOLDER}\n")
+
+
+if __name__ == "__main__":
+    main()

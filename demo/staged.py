@@ -1,0 +1,266 @@
+"""Runs inside a TOM: writes targets, data, shares and a ledger in every state, for the screenshots.
+
+Nothing here is sent anywhere: no worker runs in that TOM, and the ledger is written as one would have left it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Model
+from django.utils import timezone
+from tom_dataproducts.models import (
+    AstrometryReducedDatum,
+    PhotometryReducedDatum,
+    SpectroscopyReducedDatum,
+)
+from tom_targets.models import PersistentShare, Target, TargetList, TargetName
+
+from tom_integration.models import Attempt, Channel, Delivery, DestinationHealth, Request, Worker
+
+NIGHTS = 40
+
+
+def stage() -> None:
+    """Write it all."""
+    random.seed(7)
+    observer = User.objects.get(username="observer")
+    names = {
+        "SN 2026kqr": ["ZTF26aaqkxyz", "ATLAS26fgh"],
+        "AT 2026bcd": ["Gaia26abc"],
+        "V4998 Sgr": [],
+        "SN 2026lpo": ["ZTF26aboqwer"],
+        "AT 2026xyz": [],
+    }
+    targets = {name: _target(name, aliases, observer) for name, aliases in names.items()}
+    group = TargetList.objects.create(name="Follow-up tonight")
+    group.targets.add(*targets.values())
+    for number, target in enumerate(targets.values()):
+        _data(target, 3400 if number == 0 else 60 + 20 * number)
+    _up_to_date(targets["AT 2026bcd"], observer)
+    _sending(targets["SN 2026kqr"], observer)
+    _waiting(targets["SN 2026lpo"], observer)
+    _needs_you(targets["V4998 Sgr"], observer)
+    _paused(targets["AT 2026xyz"], observer)
+    _once(targets["SN 2026kqr"], observer)
+    Worker.objects.create(
+        name="tom.example.org:4711", runner="command", seen=timezone.now() + timedelta(days=1)
+    )
+
+
+def _target(name: str, aliases: list[str], user: User) -> Any:
+    ra, dec = random.uniform(0, 360), random.uniform(-40, 60)
+    target = Target.objects.create(name=name, type="SIDEREAL", ra=round(ra, 5), dec=round(dec, 5))
+    TargetName.objects.bulk_create(TargetName(target=target, name=alias) for alias in aliases)
+    return target
+
+
+def _data(target: Any, number: int) -> None:
+    start = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=NIGHTS)
+    common = {"target": target, "telescope": "1m0", "instrument": "Sinistro"}
+    PhotometryReducedDatum.objects.bulk_create(
+        PhotometryReducedDatum(
+            timestamp=start + timedelta(days=NIGHTS * each / number),
+            bandpass="gri"[each % 3],
+            brightness=None if each % 23 == 5 else round(17.5 + each / number * 2 + random.gauss(0, 0.05), 3),
+            brightness_error=None if each % 23 == 5 else 0.04,
+            limit=21.3 if each % 23 == 5 else None,
+            unit="AB mag",
+            **common,
+        )
+        for each in range(number)
+    )
+    SpectroscopyReducedDatum.objects.bulk_create(
+        SpectroscopyReducedDatum(
+            timestamp=start + timedelta(days=9 * each + 3, hours=5),
+            flux=[1.0, 1.2, 0.9],
+            wavelength=[4000.0, 5000.0, 6000.0],
+            flux_unit="erg / s / cm2 / Angstrom",
+            wavelength_unit="Angstrom",
+            setup="R400",
+            **common,
+        )
+        for each in range(4)
+    )
+    AstrometryReducedDatum.objects.create(
+        timestamp=start + timedelta(days=2), ra=target.ra, dec=target.dec, **common
+    )
+
+
+def _share(target: Any, destination: str, user: User) -> Channel:
+    share = PersistentShare.objects.create(target_id=target.pk, destination=destination, user=user)
+    Delivery.objects.filter(destination=destination, target_id=target.pk).delete()
+    Channel.objects.filter(share_id=share.pk).update(due=False)
+    return Channel.objects.get(share_id=share.pk)
+
+
+def _rows(target: Any) -> Iterator[tuple[str, str, Any]]:
+    models: tuple[type[Model], ...] = (
+        PhotometryReducedDatum,
+        SpectroscopyReducedDatum,
+        AstrometryReducedDatum,
+    )
+    for model in models:
+        for row in model._default_manager.filter(target_id=target.pk).order_by("timestamp"):
+            kind = {"photometryreduceddatum": "photometry", "spectroscopyreduceddatum": "spectrum"}.get(
+                str(model._meta.model_name), "astrometry"
+            )
+            limit = kind == "photometry" and row.brightness is None  # type: ignore[attr-defined]
+            yield str(model._meta.model_name), "photometry-limit" if limit else kind, row
+
+
+def _ledger(channel: Channel, target: Any, states: Any) -> list[Delivery]:
+    """states: from the number of a row and the row to the columns of its delivery."""
+    made = []
+    for number, (model, kind, row) in enumerate(_rows(target)):
+        columns = {"attempts": 1, "state": "delivered", **states(number, row)}
+        if columns["state"] == "delivered":
+            columns.setdefault("remote_id", str(90_000 + number))
+        made.append(
+            Delivery(
+                destination=channel.destination,
+                target_id=target.pk,
+                model=model,
+                kind=kind,
+                datum_pk=row.pk,
+                timestamp=row.timestamp,
+                identity=f"{model}{row.pk}",
+                fingerprint="f",
+                **columns,
+            )
+        )
+    Delivery.objects.bulk_create(made)
+    return list(Delivery.objects.filter(destination=channel.destination, target_id=target.pk))
+
+
+def _attempts(rows: list[Delivery], outcome: str, reason: str = "", number: int = 1) -> None:
+    now = timezone.now()
+    Attempt.objects.bulk_create(
+        Attempt(
+            delivery_id=row.pk,
+            started=now - timedelta(minutes=7 * (each + 1)),
+            finished=now - timedelta(minutes=7 * (each + 1)) + timedelta(seconds=1),
+            outcome=outcome,
+            reason=reason,
+            worker="tom.example.org:4711",
+        )
+        for row in rows
+        for each in range(number)
+    )
+
+
+def _soon_after(row: Any) -> datetime:
+    moment: datetime = row.timestamp + timedelta(minutes=3)
+    return min(moment, timezone.now() - timedelta(minutes=2)).astimezone(UTC)
+
+
+def _up_to_date(target: Any, user: User) -> None:
+    channel = _share(target, "partner-tom", user)
+    rows = _ledger(channel, target, lambda number, row: {"delivered_at": _soon_after(row)})
+    _attempts(rows[-20:], "accepted")
+    _last_success(channel)
+
+
+def _last_success(channel: Channel) -> None:
+    last = Delivery.objects.filter(
+        destination=channel.destination, target_id=channel.target_id, delivered_at__isnull=False
+    ).latest("delivered_at")
+    Channel.objects.filter(pk=channel.pk).update(delivered_at=last.delivered_at)
+    for address in {channel.destination, channel.destination.partition(":")[0]}:
+        DestinationHealth.objects.update_or_create(
+            address=address, defaults={"last_success_at": last.delivered_at}
+        )
+
+
+def _sending(target: Any, user: User) -> None:
+    channel = _share(target, "partner-tom", user)
+    now = timezone.now()
+
+    def state(number: int, row: Any) -> dict[str, Any]:
+        if number < 1210:
+            return {"delivered_at": now - timedelta(seconds=120 - number / 11), "created": now}
+        if number < 1260:
+            return {"state": "sending"}
+        return {"state": "due", "attempts": 0, "next_at": now}
+
+    _ledger(channel, target, state)
+    rows = Delivery.objects.filter(destination=channel.destination, target_id=target.pk)
+    rows.update(created=now - timedelta(minutes=3))
+    _last_success(channel)
+
+
+def _waiting(target: Any, user: User) -> None:
+    channel = _share(target, "hermes:hermes.test", user)
+    now = timezone.now()
+
+    def state(number: int, row: Any) -> dict[str, Any]:
+        if number < 90:
+            return {"delivered_at": _soon_after(row)}
+        return {"state": "due", "failures": 0, "next_at": now + timedelta(minutes=4), "reason": "HTTP 503"}
+
+    _ledger(channel, target, state)
+    _last_success(channel)
+    DestinationHealth.objects.update_or_create(
+        address="hermes",
+        defaults={
+            "failures": 6,
+            "open_until": now + timedelta(minutes=5),
+            "last_error": "answered 503 Service Unavailable",
+            "last_error_at": now,
+        },
+    )
+
+
+def _needs_you(target: Any, user: User) -> None:
+    channel = _share(target, "partner-tom", user)
+    reason = "refused by Partner TOM: bandpass 'i' is not a filter of this TOM"
+
+    def state(number: int, row: Any) -> dict[str, Any]:
+        if number % 17 == 16:
+            return {"state": "parked", "reason": reason, "field": "bandpass", "attempts": 3}
+        if number == 15:
+            return {"state": "held", "reason": "no answer within 30 s"}
+        if number % 31 == 30:
+            return {"state": "withheld", "reason": "proprietary until the paper is out", "attempts": 0}
+        return {"delivered_at": _soon_after(row)}
+
+    rows = _ledger(channel, target, state)
+    _attempts([row for row in rows if row.state == "parked"], "rejected", reason, number=3)
+    _attempts([row for row in rows if row.state == "held"], "unconfirmed", "no answer within 30 s")
+    _last_success(channel)
+
+
+def _paused(target: Any, user: User) -> None:
+    channel = _share(target, "partner-tom", user)
+    _ledger(channel, target, lambda number, row: {"delivered_at": _soon_after(row)})
+    _last_success(channel)
+    Channel.objects.filter(pk=channel.pk).update(paused="paused by observer")
+
+
+def _once(target: Any, user: User) -> None:
+    channel = Channel.objects.create(
+        destination="hermes:hermes.test", target_id=target.pk, delivered_at=timezone.now()
+    )
+    request = Request.objects.create(
+        channel_id=channel.pk, user_id=user.pk, title="Early light curve of SN 2026kqr"
+    )
+    for number, (model, kind, row) in enumerate(_rows(target)):
+        if number < 25:
+            Delivery.objects.create(
+                destination=channel.destination,
+                target_id=target.pk,
+                model=model,
+                kind=kind,
+                datum_pk=row.pk,
+                timestamp=row.timestamp,
+                request_id=request.pk,
+                state="delivered",
+                attempts=1,
+                delivered_at=timezone.now() - timedelta(hours=1),
+                identity=f"once{row.pk}",
+                fingerprint="f",
+            )
