@@ -1,0 +1,1 @@
+"""A TOM with a target model of its own."""

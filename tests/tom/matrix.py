@@ -1,0 +1,326 @@
+"""Who may do what, as tables: actors, requests, and what the rule says of each pair.
+
+The rule (`tom_integration.permissions`): the right of that name on the share, from the user or a group,
+globally or for this share, and `change_target` on the target. Nothing here asks the code that is tested.
+
+To add a page: append a `Row` to a list of your own and give it to `check` in a test like those of
+`test_permission_matrix.py`. `shows` says how each verdict looks; `REST` and `PAGE` are here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+from django.test import Client
+from guardian.shortcuts import assign_perm
+from tom_targets.base_models import get_target_model_app_label
+from tom_targets.models import PersistentShare, get_target_model_class
+
+from sharecore.delivery import State
+from tom_integration.models import Channel, Delivery
+
+ACTIONS = ("view", "add", "change", "delete")
+
+
+class Verdict(Enum):
+    """What becomes of a request."""
+
+    DONE = "done"
+    UNKNOWN = "nobody knows who asks"
+    REFUSED = "the user has not that right"
+    HIDDEN = "as if it did not exist"
+    INVALID = "the target that is named does not exist for the user"
+
+
+REST: Mapping[Verdict, tuple[int, ...]] = {
+    Verdict.DONE: (200, 201, 204),
+    Verdict.UNKNOWN: (401,),
+    Verdict.REFUSED: (403,),
+    Verdict.HIDDEN: (404,),
+    Verdict.INVALID: (400,),
+}
+PAGE: Mapping[Verdict, tuple[int, ...]] = {
+    Verdict.DONE: (200, 204),
+    Verdict.UNKNOWN: (302,),
+    Verdict.REFUSED: (302,),  # tomtoolkit leads to the login
+    Verdict.HIDDEN: (404,),
+    Verdict.INVALID: (200, 400),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """One user. everywhere, by_group, on_share: the rights on shares that they have so.
+
+    target: how they have `change_target` on the share's target ("", "user", "group" or "everywhere").
+    """
+
+    name: str
+    everywhere: frozenset[str] = frozenset()
+    by_group: frozenset[str] = frozenset()
+    on_share: frozenset[str] = frozenset()
+    target: str = ""
+    other_target: bool = False
+    known: bool = True
+    active: bool = True
+    superuser: bool = False
+
+    def holds(self, action: str) -> bool:
+        """Has this right been given to them at all? `add` for one share means nothing: that one is made."""
+        if not self.known or not self.active:
+            return False
+        given = self.everywhere | self.by_group | (self.on_share - {"add"})
+        return self.superuser or action in given
+
+    @property
+    def changes_target(self) -> bool:
+        """May they change the share's target?"""
+        return self.known and self.active and (self.superuser or bool(self.target))
+
+    def can(self, action: str) -> bool:
+        """May they do this to the share?"""
+        return self.holds(action) and self.changes_target
+
+    def client(self, world: World) -> Client:
+        """A browser, or a program, in which this user has logged in."""
+        client = Client()
+        if self.known:
+            user = self._user(world)
+            client.force_login(user)
+        return client
+
+    def _user(self, world: World) -> User:
+        user = User.objects.create_user(self.name.replace(" ", "-"), is_superuser=self.superuser)
+        group = Group.objects.create(name="astronomers")
+        user.groups.add(group)
+        for action in self.everywhere:
+            assign_perm(f"tom_targets.{action}_persistentshare", user)
+        for action in self.by_group:
+            assign_perm(f"tom_targets.{action}_persistentshare", group)
+        for action in self.on_share:
+            assign_perm(f"tom_targets.{action}_persistentshare", user, world.share)
+        change = f"{get_target_model_app_label()}.change_target"
+        match self.target:
+            case "user":
+                assign_perm(change, user, world.target)
+            case "group":
+                assign_perm(change, group, world.target)
+            case "everywhere":
+                assign_perm(change, group)
+        if self.other_target:
+            assign_perm(change, user, world.other)
+        assign_perm("tom_dataproducts.view_photometryreduceddatum", user)
+        if not self.active:
+            User.objects.filter(pk=user.pk).update(is_active=False)
+        return user
+
+
+def actors() -> Iterator[Actor]:
+    """All of them, with and without `change_target`."""
+    every = frozenset(ACTIONS)
+    yield Actor(name="anonymous", known=False)
+    for target in ("", "user"):
+        how = "with change_target" if target else "without"
+        yield Actor(name=f"plain {how}", target=target)
+        yield Actor(name=f"everything {how}", everywhere=every, target=target)
+        for action in ACTIONS:
+            one = frozenset({action})
+            yield Actor(name=f"{action} {how}", everywhere=one, target=target)
+            yield Actor(name=f"{action} by group {how}", by_group=one, target=target)
+            yield Actor(name=f"{action} on the share {how}", on_share=one, target=target)
+        yield Actor(name=f"all but view {how}", everywhere=every - {"view"}, target=target)
+    yield Actor(name="target by group", everywhere=every, target="group")
+    yield Actor(name="every target", by_group=every, target="everywhere")
+    yield Actor(name="owner of another target", everywhere=every, other_target=True)
+    yield Actor(name="inactive", everywhere=every, target="user", active=False)
+    yield Actor(name="superuser", superuser=True)
+    yield Actor(name="inactive superuser", superuser=True, active=False)
+
+
+@dataclass(slots=True)
+class World:
+    """A share of a target, with a record that nobody knows the fate of; and a target that has no share."""
+
+    target: Any
+    other: Any
+    share: Any
+    delivery: Any
+    secrets: tuple[str, ...]
+
+    def places(self) -> dict[str, int]:
+        """What stands in the paths of rows."""
+        return {"share": self.share.pk, "target": self.target.pk, "delivery": self.delivery.pk}
+
+    def state(self) -> tuple[Any, ...]:
+        """All that a request could have changed."""
+        columns = ("destination", "target_id", "share_id", "creator_id", "kinds", "until", "paused")
+        return (
+            list(PersistentShare.objects.order_by("pk").values_list()),
+            list(Channel.objects.order_by("pk").values_list(*columns)),
+            list(Delivery.objects.order_by("pk").values_list("pk", "state", "reason")),
+        )
+
+
+def make_world(tom: Any, *, permissions: str = "PRIVATE") -> World:
+    """tom: the fixture. permissions: of the target; one that is open to all gives nobody rights to shares."""
+    names = {"type": "SIDEREAL", "ra": 10.0, "dec": -20.0, "permissions": permissions}
+    model = get_target_model_class()
+    target = model.objects.create(name="Unannounced-1987", **names)
+    other = model.objects.create(name="Elsewhere", **names)
+    share = tom.share(target, user=User.objects.create_user("hidden-hand", is_superuser=True))
+    datum = tom.datum(target)
+    tom.deliver(after=60)
+    row = tom.row(datum)
+    Delivery.objects.filter(pk=row.pk).update(state=State.HELD, reason="an untold reason")
+    Channel.objects.update(problem="an untold problem")
+    return World(target, other, share, row, ("Unannounced", "hidden-hand", "untold"))
+
+
+Body = Callable[[World], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A request. path: with {share}, {target} and {delivery}. action: the right that it needs.
+
+    scope: what it is about, and so what a refusal looks like: "list" (whatever the user may see), "target"
+    (of one target), "make" (a new share of a target), or "share" (one that is there).
+    """
+
+    method: str
+    path: str
+    action: str
+    scope: str
+    body: Body = lambda world: {}
+    shows: Mapping[Verdict, tuple[int, ...]]
+
+    def verdict(self, actor: Actor) -> Verdict:
+        """What the rule says."""
+        if not actor.known or not actor.active:
+            return Verdict.UNKNOWN
+        if self.scope == "share":
+            if actor.can(self.action):
+                return Verdict.DONE
+            return Verdict.REFUSED if actor.can("view") else Verdict.HIDDEN
+        if not actor.holds(self.action):
+            return Verdict.REFUSED
+        if self.scope == "list" or actor.changes_target:
+            return Verdict.DONE
+        return Verdict.INVALID if self.scope == "make" else Verdict.HIDDEN
+
+    def send(self, client: Client, world: World, **places: int) -> Any:
+        """Ask, and forget what it changed."""
+        path = self.path.format(**(world.places() | places))
+        arguments: dict[str, Any] = {}
+        if self.method not in ("get", "head"):
+            arguments = {"data": self.body(world), "content_type": "application/json"}
+        with transaction.atomic():
+            answer = getattr(client, self.method)(path, **arguments)
+            changed = world.state()
+            transaction.set_rollback(True)
+        answer.changed = changed
+        return answer
+
+
+_ONE = "/targets/persistentshare/{share}/"
+_RECORD = f"{_ONE}deliveries/{{delivery}}/"
+
+
+def _new(world: World) -> dict[str, Any]:
+    return {"target": world.target.pk, "destination": "y"}
+
+
+def _same(world: World) -> dict[str, Any]:
+    return {"target": world.target.pk, "destination": "x", "kinds": ["spectrum"]}
+
+
+def _limit(world: World) -> dict[str, Any]:
+    return {"kinds": ["other"]}
+
+
+REST_ROWS = (
+    Row(method="get", path="/targets/persistentshare/", action="view", scope="list", shows=REST),
+    Row(method="head", path="/targets/persistentshare/", action="view", scope="list", shows=REST),
+    Row(method="post", path="/targets/persistentshare/", action="add", scope="make", body=_new, shows=REST),
+    Row(method="get", path="/targets/{target}/persistentshare/", action="view", scope="target", shows=REST),
+    Row(method="get", path=_ONE, action="view", scope="share", shows=REST),
+    Row(method="head", path=_ONE, action="view", scope="share", shows=REST),
+    Row(method="put", path=_ONE, action="change", scope="share", body=_same, shows=REST),
+    Row(method="patch", path=_ONE, action="change", scope="share", body=_limit, shows=REST),
+    Row(method="delete", path=_ONE, action="delete", scope="share", shows=REST),
+    Row(method="post", path=f"{_ONE}pause/", action="change", scope="share", shows=REST),
+    Row(method="post", path=f"{_ONE}resume/", action="change", scope="share", shows=REST),
+    Row(method="post", path=f"{_ONE}retry/", action="change", scope="share", shows=REST),
+    Row(
+        method="post",
+        path=f"{_ONE}adopt/",
+        action="change",
+        scope="share",
+        shows={**REST, Verdict.DONE: (409,)},  # its creator answers for it
+    ),
+    Row(method="get", path=f"{_ONE}deliveries/", action="view", scope="share", shows=REST),
+    Row(method="get", path=_RECORD, action="view", scope="share", shows=REST),
+    Row(
+        method="post",
+        path=f"{_RECORD}retry/",
+        action="change",
+        scope="share",
+        shows={**REST, Verdict.DONE: (409,)},  # nobody knows whether it arrived
+    ),
+    Row(
+        method="post",
+        path=f"{_RECORD}resolve/",
+        action="change",
+        scope="share",
+        body=lambda world: {"sent": True},
+        shows=REST,
+    ),
+)
+
+
+def check(actor: Actor, rows: Iterable[Row], world: World) -> list[str]:
+    """Where the answers that this actor gets differ from the rule."""
+    client = actor.client(world)
+    before = world.state()
+    wrong: list[str] = []
+    for row in rows:
+        verdict = row.verdict(actor)
+        answer = row.send(client, world)
+        wrong += [
+            f"{row.method.upper()} {row.path} ({verdict.value}): {what}"
+            for what in _faults(actor, row, world, client, verdict, answer, before)
+        ]
+    return wrong
+
+
+def _faults(
+    actor: Actor,
+    row: Row,
+    world: World,
+    client: Client,
+    verdict: Verdict,
+    answer: Any,
+    before: tuple[Any, ...],
+) -> Iterator[str]:
+    if answer.status_code not in row.shows[verdict]:
+        yield f"{answer.status_code} instead of {row.shows[verdict]}"
+    body = answer.content.decode()
+    if verdict is not Verdict.DONE and answer.changed != before:
+        yield "changed something all the same"
+    told = [secret for secret in world.secrets if secret in body]
+    entitled = verdict is Verdict.DONE and (actor.can("view") or row.action != "view")
+    if told and not entitled:
+        yield f"tells {told}"
+    if verdict is Verdict.DONE and row.scope in ("list", "target") and row.shows is REST and body:
+        expected = int(actor.can("view"))
+        if answer.json()["count"] != expected:
+            yield f"counts {answer.json()['count']} instead of {expected}"
+    if verdict is Verdict.HIDDEN and row.scope == "share":
+        nothing = row.send(client, world, share=world.share.pk + 1000)
+        if (nothing.status_code, nothing.content) != (answer.status_code, answer.content):
+            yield "differs from the answer for a share that was never there"
