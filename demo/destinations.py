@@ -62,7 +62,7 @@ class TomB(Destination):
         return self.tom.sharing_entry(SHARER.username)
 
     def start(self) -> None:
-        self.tom.serve()
+        self.tom.serve(options=["--preload"])  # twice in this story: it starts faster so
 
     def stop(self) -> None:
         self.tom.stop()

@@ -32,15 +32,17 @@ def _prepare(screen: Screen, folder: Path, stack: ExitStack) -> tuple[TomA, list
     version = toolkit_version(Path(sys.executable))
     screen.step(f"Two TOMs of tomtoolkit {version} are made; the first time this takes half a minute")
     b = TomB(folder, ADMIN)
+    screen.note("TOM B is made, a stock one; it is started, and a stand-in for HERMES with it")
     destinations: list[Destination] = [b, Hermes(folder)]
     for destination in destinations:
         stack.callback(destination.stop)
         destination.start()
-    screen.note(f"TOM B, stock, is at {b.tom.url}; the stand-in for HERMES runs")
+    screen.note(f"TOM B is at {b.tom.url}")
     a = TomA(folder, ADMIN, {each.address.partition(":")[0]: each.entry() for each in destinations})
+    screen.note(f"TOM A is made, with sharecore and the target {a.target}; it is started")
     stack.callback(a.tom.stop)
     a.tom.serve()
-    screen.note(f"TOM A, with sharecore, is at {a.tom.url}; its target is {a.target}")
+    screen.note(f"TOM A is at {a.tom.url}")
     for destination in destinations:
         a.share(destination.address)
         screen.note(f"The observer shares {a.target} continuously with {destination.address}")
