@@ -282,9 +282,7 @@ class TestRefusals:
 
 
 class TestTopics:
-    def test_the_writable_ones_are_offered(
-        self, tom: Tom, hermes: Hermes, use: Callable[..., None]
-    ) -> None:
+    def test_the_writable_ones_are_offered(self, tom: Tom, hermes: Hermes, use: Callable[..., None]) -> None:
         use(hermes=hermes.settings(USER_TOPICS=["tomtoolkit.test", "gcn.circulars"]))
         (destination,) = topics.stale()
         topics.ask(destination)
@@ -322,7 +320,11 @@ class TestSettings:
         self, tom: Tom, hermes: Hermes, use: Callable[..., None]
     ) -> None:
         use()
-        theirs = {"HERMES_API_TOKEN": TOKEN, "HERMES_BASE_URL": hermes.proxy.url, "DEFAULT_TOPIC": "hermes.test"}
+        theirs = {
+            "HERMES_API_TOKEN": TOKEN,
+            "HERMES_BASE_URL": hermes.proxy.url,
+            "DEFAULT_TOPIC": "hermes.test",
+        }
         with override_settings(HERMES_CONFIGURATION=theirs):
             target = tom.target()
             tom.share(target, "hermes")
