@@ -119,15 +119,20 @@ class _Work:
         )
         for request in Request.objects.filter(channel_id=self._channel.pk, introduce=True).order_by("pk"):
             calls.introduce(request)
-        problem = self._channel.paused or rights.objection(self._channel.creator_id, target)
-        continuous = self._channel.share_id is not None and not problem
-        while self._round(calls, target, continuous=continuous):
+        problem = self._objection(target)
+        while self._round(calls, target, continuous=self._channel.share_id is not None and not problem):
             if self._stop() or not self._claim.renew():
                 return ""
+            problem = self._objection(target)
         revisions.learn(self._channel, origin=site.origin(), now=now)
         if problem:
             raise Wait(now + LOOK_AGAIN, problem, needs_person=not self._channel.paused)
         return ""
+
+    def _objection(self, target: Any) -> str:
+        """Why the continuous share sends nothing now: a person may pause it while it has much to send."""
+        self._channel.refresh_from_db(fields=["paused", "creator_id"])
+        return self._channel.paused or rights.objection(self._channel.creator_id, target)
 
     def _open(self, now: datetime) -> tuple[Address, Destination, Adapter]:
         try:
