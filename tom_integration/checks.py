@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any
 
 from django.apps import AppConfig
@@ -58,7 +60,7 @@ def check_plugins(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> l
 
 
 def check_takeover(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """Every route and function that we take over really leads to us."""
+    """Every route, function and signal that we take over really leads to us."""
     found: list[CheckMessage] = []
     for path, module in takeover.ROUTES.items():
         try:
@@ -74,14 +76,23 @@ def check_takeover(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> 
                 )
             )
     for stock, ours in takeover.FUNCTIONS.items():
-        if stock.__code__ is not ours.__code__:
+        in_place = attrgetter(stock.__qualname__)(sys.modules[stock.__module__]) is stock
+        if stock.__code__ is not ours.__code__ or not in_place:
             found.append(
                 checks.Error(
-                    f"{stock.__module__}.{stock.__name__} does not lead to sharecore.",
+                    f"{stock.__module__}.{stock.__qualname__} does not lead to sharecore.",
                     hint="Another app replaces it as well; remove one of the two.",
                     id="sharecore.E005",
                 )
             )
+    for model in takeover.heard_by_stock():
+        found.append(
+            checks.Error(
+                f"tomtoolkit shares each {model.__name__} inside its save() as well.",
+                hint="Some code of this TOM connects cb_reduceddatum_post_save again; remove that.",
+                id="sharecore.E009",
+            )
+        )
     return found
 
 

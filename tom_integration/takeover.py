@@ -103,6 +103,21 @@ def take_over() -> None:
     _replace_tags()
 
 
+def heard_by_stock() -> list[type[Any]]:
+    """The models whose stock handler is connected (again)."""
+    from tom_targets.signals import handlers
+
+    # Signals tell what is connected only to one who disconnects it.
+    connected = [
+        model
+        for model in REDUCED_DATUM_MODELS
+        if post_save.disconnect(handlers.cb_reduceddatum_post_save, sender=model)
+    ]
+    for model in connected:
+        post_save.connect(handlers.cb_reduceddatum_post_save, sender=model)
+    return connected
+
+
 def _replace_tags() -> None:
     from tom_targets.templatetags.targets_extras import register
 
