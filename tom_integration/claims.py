@@ -79,14 +79,15 @@ def kept(claim: Claim) -> Iterator[None]:
     pause = conf.lease_seconds() / 3
 
     def renew() -> None:
-        try:
-            while not done.wait(pause):
+        while not done.wait(pause):
+            try:
                 if not claim.renew():
                     return
-        except Exception:
-            logger.exception("The claim of %s could not be renewed", claim.channel)
-        finally:
-            connection.close()
+            except Exception:
+                # A busy database, or one that restarts: the lease has time for two more tries.
+                logger.exception("The claim of %s could not be renewed; trying again", claim.channel)
+            finally:
+                connection.close()
 
     keeper = threading.Thread(target=renew, name="sharecore-claim", daemon=True)
     keeper.start()

@@ -11,9 +11,9 @@ from sharecore import health as rules
 from sharecore.addresses import Address
 from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore.health import Health
+from tom_integration import conf
 from tom_integration.models import DestinationHealth
-
-PROBE_SECONDS = 60.0
+from tom_integration.texts import plain
 
 
 def read(address: str) -> Health:
@@ -44,7 +44,8 @@ def probe(address: Address, *, now: datetime) -> tuple[datetime | None, str]:
     for part in {address.name, str(address)}:
         health = read(part)
         if health.failures:
-            probe = now + timedelta(seconds=PROBE_SECONDS)
+            # As long as its claim: should it die, somebody else tries.
+            probe = now + timedelta(seconds=conf.lease_seconds())
             mine = DestinationHealth.objects.filter(address=part, open_until=health.open_until)
             if not mine.update(open_until=probe):
                 return probe, f"{part} is being tried by another worker"
@@ -69,15 +70,15 @@ def stopped(
         part = str(address) if error.topic_only else address.name
         _change(
             part,
-            lambda health: rules.refused(health, reason=error.reason[:500], credentials=credentials),
-            last_error=error.reason[:500],
+            lambda health: rules.refused(health, reason=plain(error.reason), credentials=credentials),
+            last_error=plain(error.reason),
             last_error_at=now,
         )
         return now + timedelta(seconds=rules.LONGEST_WAIT)
     changed = _change(
         address.name,
         lambda health: rules.failed(health, now=now, retry_after=error.retry_after, chance=chance),
-        last_error=error.reason[:500],
+        last_error=plain(error.reason),
         last_error_at=now,
     )
     return changed.open_until or now
