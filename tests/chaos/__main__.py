@@ -2,7 +2,7 @@
 
 For each seed, real processes ingest data into a real TOM, real workers deliver them through a proxy that
 makes faults to a stock TOM, and all of them are killed at random. At the end the two databases are compared
-field by field. One line for each seed, and a last one with all figures; the exit status is 0 if they are good.
+field by field. One line for each seed, a last one with all figures; the exit status is 0 if they are good.
 """
 
 from __future__ import annotations

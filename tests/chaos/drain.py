@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 import time
 from collections import Counter
@@ -19,18 +18,17 @@ PATIENCE = 120.0
 
 def main() -> None:
     """Deliver all."""
-    sys.path.insert(0, os.getcwd())
-    import django
-
-    django.setup()
     from django.core.management import call_command
 
     def counts() -> Counter[str]:
         out = io.StringIO()
         call_command("sharing", "status", "--json", stdout=out)
+        status = json.loads(out.getvalue())
         states: Counter[str] = Counter()
-        for channel in json.loads(out.getvalue())["channels"]:
+        for channel in status["channels"]:
             states.update(channel["counts"])
+        problems = {channel["problem"] for channel in status["channels"] if channel["problem"]}
+        sys.stdout.write(f"{time.strftime('%H:%M:%S')} {dict(states)} {sorted(problems)}\n")
         return states
 
     def deliver(deadline: float) -> Counter[str]:
@@ -55,7 +53,3 @@ def main() -> None:
     left = sum(after[state] for state in ("parked", "held", "due", "sending", "unconfirmed"))
     result = {"parked_before_replay": before["parked"], "parked": left, "states": after}
     sys.stdout.write(json.dumps(result) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,15 +1,13 @@
 """Runs inside a TOM, with or without sharecore: one process that ingests data until its steps are done.
 
 What it writes is a function of seed and number alone. It may be killed at any moment: each step is noted
-before it begins and after it is done, and a process that takes over does the last one again. The argument is
-JSON: see `Job`.
+when it is done, and a process that takes over begins with the first that is not.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,12 +39,9 @@ class Undo(Exception):
     """Rolls a transaction back: what it wrote must never leave."""
 
 
-def main(job: Job) -> None:
-    """Do what is left of the job."""
-    sys.path.insert(0, os.getcwd())
-    import django
-
-    django.setup()
+def main(**values: Any) -> None:
+    """Do what is left of a `Job` with these values."""
+    job = Job(**values)
     from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
     journal = Path(job.journal)
@@ -179,7 +174,3 @@ class _Maker:
                 )  # fmt: skip
             case _:
                 return models.ReducedDatum(data_type="polarimetry", value={"q": size, "u": -0.25}, **common)
-
-
-if __name__ == "__main__":
-    main(Job(**json.loads(sys.argv[1])))

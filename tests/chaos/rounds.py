@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,26 +12,24 @@ from typing import Any
 
 from chaos.arrivals import Arrivals, recoveries
 from chaos.ingest import Job
+from chaos.nursery import Child, Nursery
 from chaos.victims import Attack, DatabaseKiller, Victim
 from chaos.world import LEASE_SECONDS, World, start_again
 from faults.plan import Plan
 from realtoms import Tom, TomError, compare
-from realtoms.service import Service, tail
-from realtoms.skeleton import django_environment
+from realtoms.service import tail
 
 WORKERS = 2
 INGESTERS = 4
-TARGETS = 4
+TARGETS = 6
 RECORDS_PER_STEP = 3.4
 """What an ingester writes in one step, on average."""
 PACE = 0.5
 FAULTS = 0.1
 """The share of requests that meet a fault."""
-AFTER = 3.0
+AFTER = 6.0
 """Seconds that the attack goes on after the last datum."""
 PATIENCE = 240.0
-
-_HERE = Path(__file__).parent
 
 
 @dataclass(kw_only=True)
@@ -76,14 +73,14 @@ def play(world: World, seed: int, records: int) -> Round:
     result = Round(seed=seed)
     names = [f"Chaos {seed}-{number}" for number in range(TARGETS)]
     steps = max(1, round(records / INGESTERS / RECORDS_PER_STEP))
-    targets = _targets(world.sender, names, share=True)
+    targets = _targets(world.forks, names, share=True)
     jobs = [_job(world.sender, seed, number, targets, steps) for number in range(INGESTERS)]
     arrivals = Arrivals(world.receiver.database)
     arrivals.look()
     met = world.proxy.met.total()
     with arrivals.watched():
         attack = _under_fire(world, seed, jobs)
-        drained = _drained(world.sender)
+        drained = _drained(world.forks)
     arrivals.look()
     comparison = compare(world.sender.database, world.receiver.database, names)
     result.records, result.lost = comparison.records, comparison.lost
@@ -96,8 +93,8 @@ def play(world: World, seed: int, records: int) -> Round:
     result.recoveries = recoveries(_written(jobs), arrivals.at, attack.times)
     if not result.good:
         result.examples = [*result.examples, f"states: {drained['states']}"]
-    if world.bare is not None:
-        result.locked_errors_without_us = _alone(world.bare, seed, names, steps)
+    if world.bare_forks is not None:
+        result.locked_errors_without_us = _alone(world.bare_forks, seed, names, steps)
     result.seconds = time.monotonic() - began
     return result
 
@@ -105,14 +102,11 @@ def play(world: World, seed: int, records: int) -> Round:
 def _under_fire(world: World, seed: int, jobs: Sequence[Job]) -> Attack:
     """Ingest and deliver while everybody is being killed; at the end all processes are gone."""
     # With "command" the ingesters leave a mark for the workers, with "thread" only the sweep finds the data.
-    environment = django_environment() | {"CHAOS_RUNNER": "command" if seed % 2 else "thread"}
+    settings = {"SHARECORE_RUNNER": "command" if seed % 2 else "thread"}
     over = False
     victims = [
-        *(
-            Victim(_ingester(world.sender, job, environment), "ingester", partial(_finished, job))
-            for job in jobs
-        ),
-        *(Victim(_worker(world.sender, n, environment), "worker", lambda: over) for n in range(WORKERS)),
+        *(Victim(_ingester(world.forks, job, settings), "ingester", partial(_finished, job)) for job in jobs),
+        *(Victim(_worker(world.forks, n, settings), "worker", lambda: over) for n in range(WORKERS)),
     ]
     cluster = world.cluster
     database = DatabaseKiller(cluster.kill, partial(start_again, cluster)) if cluster else None
@@ -121,69 +115,52 @@ def _under_fire(world: World, seed: int, jobs: Sequence[Job]) -> Attack:
     deadline, end = time.monotonic() + PATIENCE, 0.0
     try:
         for victim in victims:
-            victim.service.start()
+            victim.process.start()
         while not end or time.monotonic() < end:
             attack.step()
             if not end and all(map(_finished, jobs)):
                 end = time.monotonic() + AFTER
             if time.monotonic() > deadline:
-                said = "\n".join(tail(victim.service.output, 5) for victim in victims)
+                said = "\n".join(tail(victim.process.said, 5) for victim in victims)
                 raise TomError(f"seed {seed}: the ingesters were not done in {PATIENCE:g} s:\n{said}")
             time.sleep(0.05)
     finally:
         over = True
         world.proxy.plan = Plan()
         for victim in victims:
-            victim.service.kill()
+            victim.process.kill()
         if database is not None:
             database.settle()
     return attack
 
 
-def _drained(tom: Tom) -> dict[str, Any]:
-    done = subprocess.run(
-        [str(tom.python), str(_HERE / "drain.py")],
-        cwd=tom.path,
-        env=django_environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    if done.returncode:
-        raise TomError(f"what was left could not be delivered:\n{tail(done.stdout)}\n{tail(done.stderr)}")
-    drained: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+def _drained(nursery: Nursery) -> dict[str, Any]:
+    drained: dict[str, Any] = json.loads(_result(nursery, "drain", {}))
     return drained
 
 
-def _alone(tom: Tom, seed: int, names: list[str], steps: int) -> int:
+def _result(nursery: Nursery, script: str, argument: dict[str, Any]) -> str:
+    """What a script inside the TOM prints in its last line."""
+    child = Child(nursery, nursery.tom.path / f"{script}.log", script=script, argument=argument)
+    child.start()
+    return child.wait(PATIENCE)
+
+
+def _alone(nursery: Nursery, seed: int, names: list[str], steps: int) -> int:
     """The "database is locked" errors of the same ingesters in a TOM without our app, and without kills."""
-    targets = _targets(tom, names, share=False)
-    jobs = [_job(tom, seed, number, targets, steps) for number in range(INGESTERS)]
-    ingesters = [_ingester(tom, job, django_environment()) for job in jobs]
+    targets = _targets(nursery, names, share=False)
+    jobs = [_job(nursery.tom, seed, number, targets, steps) for number in range(INGESTERS)]
+    ingesters = [_ingester(nursery, job, {}) for job in jobs]
     for each in ingesters:
         each.start()
-    deadline = time.monotonic() + PATIENCE
-    while not all(_finished(job) for job in jobs) and time.monotonic() < deadline:
-        time.sleep(0.1)
     for each in ingesters:
-        each.stop()
+        each.wait(PATIENCE)
     return _locked(jobs)
 
 
-def _targets(tom: Tom, names: list[str], *, share: bool) -> list[int]:
-    code = f"""
-    from django.contrib.auth.models import User
-    from tom_targets.models import PersistentShare, Target, TargetName
-    for number, name in enumerate({names!r}):
-        target = Target.objects.create(name=name, type="SIDEREAL", ra=218.0 + number, dec=-44.125)
-        TargetName.objects.create(target=target, name=name + " alias")
-        if {share!r}:
-            user = User.objects.get(username="admin")
-            PersistentShare.objects.create(target=target, destination="receiver", user=user)
-        print(target.pk)
-    """
-    return [int(line) for line in tom.execute(code).split()[-len(names) :]]
+def _targets(nursery: Nursery, names: list[str], *, share: bool) -> list[int]:
+    made: list[int] = json.loads(_result(nursery, "targets", {"names": names, "share": share}))
+    return made
 
 
 def _job(tom: Tom, seed: int, number: int, targets: list[int], steps: int) -> Job:
@@ -199,14 +176,14 @@ def _job(tom: Tom, seed: int, number: int, targets: list[int], steps: int) -> Jo
     )
 
 
-def _ingester(tom: Tom, job: Job, environment: dict[str, str]) -> Service:
-    command = [str(tom.python), str(_HERE / "ingest.py"), json.dumps(asdict(job))]
-    return Service(command, tom.path, tom.path / f"ingester-{job.number}.log", environment)
+def _ingester(nursery: Nursery, job: Job, settings: dict[str, Any]) -> Child:
+    log = nursery.tom.path / f"ingester-{job.number}.log"
+    return Child(nursery, log, script="ingest", argument=asdict(job), settings=settings)
 
 
-def _worker(tom: Tom, number: int, environment: dict[str, str]) -> Service:
-    command = [str(tom.python), "manage.py", "sharing", "deliver"]
-    return Service(command, tom.path, tom.path / f"worker-{number}.log", environment)
+def _worker(nursery: Nursery, number: int, settings: dict[str, Any]) -> Child:
+    log = nursery.tom.path / f"worker-{number}.log"
+    return Child(nursery, log, command=("sharing", "deliver"), settings=settings)
 
 
 def _lines(job: Job) -> list[dict[str, Any]]:

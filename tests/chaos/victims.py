@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -11,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from realtoms.service import Service
+from chaos.nursery import Child
 
-START = 4.0
-"""Seconds until the first kill: the processes need some to start."""
-MEAN_PAUSE = 1.2
+START = 0.5
+"""Seconds until the first kill."""
+MEAN_PAUSE = 1.0
 """Seconds between two kills, on average."""
 DATABASE = 0.12
 """The share of attacks that go to the database server, where it can be killed."""
@@ -27,7 +26,7 @@ FREEZE = 0.2
 class Victim:
     """A process that is started again when it is gone. over: whether it need not be any more."""
 
-    service: Service
+    process: Child
     kind: str
     over: Callable[[], bool]
     frozen_until: float = field(default=0.0, init=False)
@@ -93,14 +92,14 @@ class Attack:
             return
         if victim.frozen_until and now >= victim.frozen_until:
             victim.frozen_until = 0.0
-            os.killpg(victim.service.pid, signal.SIGCONT)
+            victim.process.send(signal.SIGCONT)
         if victim.back_at and now >= victim.back_at:
             victim.back_at = 0.0
-            victim.service.start()
-        elif not victim.back_at and not victim.service.running:
+            victim.process.start()
+        elif not victim.back_at and not victim.process.running:
             # It found no database, for example; whatever runs a service starts it again.
             self.ended += 1
-            victim.back_at = now + 0.5
+            victim.back_at = now + 0.3
 
     def _strike(self, now: float) -> None:
         chance = self._chance
@@ -111,7 +110,7 @@ class Attack:
         alive = [
             each
             for each in self._victims
-            if each.service.running and not each.frozen_until and not each.over()
+            if each.process.running and not each.frozen_until and not each.over()
         ]
         if not alive:
             return
@@ -119,10 +118,10 @@ class Attack:
         if victim.kind == "worker" and mode < FREEZE:
             self._count("freeze")
             victim.frozen_until = now + self._freeze_seconds
-            os.killpg(victim.service.pid, signal.SIGSTOP)
+            victim.process.send(signal.SIGSTOP)
         else:
             self._count(victim.kind)
-            victim.service.kill()
+            victim.process.kill()
             victim.back_at = now + pause
 
     def _count(self, kind: str) -> None:

@@ -7,10 +7,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaos.nursery import Nursery
 from faults.proxy import Proxy, running
 from realtoms import Tom, TomError, User, make_tom
 from realtoms.postgres import Cluster
@@ -19,34 +20,33 @@ from realtoms.service import free_port
 ADMIN = User(username="admin", password="admin-of-a-throw-away-tom", superuser=True)
 SHARER = User(username="sharer", password="sharer-at-a-throw-away-tom")
 
-LEASE_SECONDS = 3.0
-RECEIVER_TIMEOUT = 4
+LEASE_SECONDS = 2.0
+RECEIVER_TIMEOUT = 2
 """Seconds after which the receiver's gunicorn kills a worker that is at work on one request."""
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 3.0
 
 # Times as a TOM has them, but shorter: a round is to see many leases run out and many tries.
 _SETTINGS = {
     "SHARECORE_LEASE_SECONDS": LEASE_SECONDS,
-    "SHARECORE_SWEEP_SECONDS": 2.0,
+    "SHARECORE_SWEEP_SECONDS": 1.0,
     "SHARECORE_RETRY_SCHEDULE": (0.5, 1.0, 1.0, 2.0, 2.0, 3.0),
 }
 # The waits of the circuit breaker are no settings. With its own a round would see a handful of calls.
 _CODE = """
-import os
 from sharecore import health
 health.FIRST_WAIT, health.LONGEST_WAIT = 0.3, 2.0
-SHARECORE_RUNNER = os.environ.get("CHAOS_RUNNER", "thread")
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """sender: with our app. bare: the same TOM without it, for what locks it meets by itself; None on
-    PostgreSQL, which knows no such error. cluster: of the sender's database, None on SQLite."""
+    """sender: with our app. bare_forks: of the same TOM without it, for what locks it meets by itself; None
+    on PostgreSQL, which knows no such error. cluster: of the sender's database, None on SQLite."""
 
     folder: Path
     sender: Tom
-    bare: Tom | None
+    forks: Nursery
+    bare_forks: Nursery | None
     receiver: Tom
     proxy: Proxy
     cluster: Cluster | None
@@ -81,11 +81,21 @@ def world(database: str, *, keep: bool) -> Iterator[World]:
             postgres=cluster.address if cluster else None,
         )
         stack.callback(sender.kill if keep else sender.remove)
-        bare = None
+        forks = stack.enter_context(closing(Nursery(sender)))
+        bare_forks = None
         if cluster is None:
             bare = make_tom(folder / "bare", name="bare", users=[ADMIN])
             stack.callback(bare.kill if keep else bare.remove)
-        yield World(folder=folder, sender=sender, bare=bare, receiver=receiver, proxy=proxy, cluster=cluster)
+            bare_forks = stack.enter_context(closing(Nursery(bare)))
+        yield World(
+            folder=folder,
+            sender=sender,
+            forks=forks,
+            bare_forks=bare_forks,
+            receiver=receiver,
+            proxy=proxy,
+            cluster=cluster,
+        )
 
 
 def _folder(name: str, stack: ExitStack, keep: bool) -> Path:
