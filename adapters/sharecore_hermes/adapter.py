@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from sharecore.adapter import Adapter, Batch, Preview, Topic
-from sharecore.exceptions import AuthenticationFailed, Problem
+from sharecore.exceptions import AuthenticationFailed, Problem, TargetRefused
 from sharecore.outcomes import Outcome, Unsupported
 from sharecore.records import Record, RecordKey
 from sharecore_hermes.checks import problems
@@ -48,9 +48,10 @@ class HermesAdapter(Adapter):
         envelope, mapped = self._prepare(batch)
         if fault := topic_fault(envelope.topic):
             raise AuthenticationFailed(f"{fault}. {self._which_topic()}", topic_only=True)
-        asked = not batch.records and bool(batch.title or batch.message)
-        if mapped.target is None or not (mapped.entries or asked):
-            return mapped.decided
+        if not batch.records and (batch.title or batch.message):
+            if mapped.target is None:
+                raise TargetRefused(mapped.problem)
+            self._publisher.announce(envelope)
         return {**mapped.decided, **self._publisher.publish(envelope, mapped.entries)}
 
     def preview(self, batch: Batch) -> Preview:
@@ -61,6 +62,8 @@ class HermesAdapter(Adapter):
             for record in batch.records
             if record.key in mapped.decided
         ]
+        if mapped.problem and not batch.records:
+            notes.append(mapped.problem)
         if fault := topic_fault(envelope.topic):
             notes.insert(0, f"{fault}. {self._which_topic()}")
         messages = [assemble(envelope, parcel) for parcel in split(envelope, mapped.entries)]
@@ -122,7 +125,9 @@ class HermesAdapter(Adapter):
 
 def _named(record: Record) -> str:
     """A record, for people."""
-    return f"{record.key.kind.value.capitalize().replace('-', ' ')} of {record.timestamp:%Y-%m-%d %H:%M:%S} UTC"
+    return (
+        f"{record.key.kind.value.capitalize().replace('-', ' ')} of {record.timestamp:%Y-%m-%d %H:%M:%S} UTC"
+    )
 
 
 def _reason(outcome: Outcome) -> str:

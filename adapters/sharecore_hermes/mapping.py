@@ -41,11 +41,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A batch on the way to a message. target: None when no record can go."""
+    """A batch on the way to a message.
+
+    target: None when it cannot go, nor any record with it; `problem` tells why.
+    """
 
     target: Row | None
     entries: tuple[Entry, ...]
     decided: Mapping[RecordKey, Outcome]
+    problem: str = ""
 
 
 def map_batch(batch: Batch, config: HermesConfig, converter: Converter, topic: str) -> Mapped:
@@ -60,7 +64,8 @@ def map_batch(batch: Batch, config: HermesConfig, converter: Converter, topic: s
         target.update(_json(targets.finish(converter.get_hermes_target(view))))
 
     if (outcome := _attempt(mapped_target)) is not None:
-        return Mapped(None, (), {record.key: outcome for record in batch.records})
+        problem = str(getattr(outcome, "reason", ""))
+        return Mapped(None, (), {record.key: outcome for record in batch.records}, problem)
     entries: list[Entry] = []
     decided: dict[RecordKey, Outcome] = {}
     for record in batch.records:

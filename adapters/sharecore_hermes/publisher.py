@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError
+from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, TargetRefused
 from sharecore.outcomes import Accepted, Deferred, Outcome, Rejected, Unconfirmed, Unsupported
 from sharecore.records import RecordKey
 from sharecore_hermes.answers import (
@@ -40,22 +40,27 @@ class Publisher:
         self._config = config
 
     def publish(self, envelope: Envelope, entries: Sequence[Entry]) -> Outcomes:
-        """Publish the entries in as few messages as they need. No entries: the target alone.
+        """Publish the entries in as few messages as they need.
 
-        What stops the call travels in a `DeliveryError`, with what was decided before.
+        What stops the call travels in a `DeliveryError`, with what was decided before. A message without an
+        answer stops it too: a server that leaves one message in the dark would leave the next ones there.
         """
         outcomes: Outcomes = {}
-        parcels = list(split(envelope, entries)) if entries else [[]]
         try:
-            for parcel in parcels:
-                if lost := [each for each in outcomes.values() if isinstance(each, Unconfirmed)]:
-                    # A server that left one message without an answer gets no other in this call.
-                    raise DestinationError(lost[0].reason)
+            for parcel in split(envelope, entries):
                 outcomes |= self._parcel(envelope, parcel)
         except DeliveryError as error:
             error.decided = {**outcomes, **error.decided}
             raise
         return outcomes
+
+    def announce(self, envelope: Envelope) -> None:
+        """Publish the target alone. Raises `TargetRefused` for what is not to be tried again by itself."""
+        match self._submit(envelope, ()):
+            case Unknown(reason) | TooLarge(reason):
+                raise TargetRefused(reason)
+            case Invalid(tree):
+                raise TargetRefused(f"HERMES refuses the message: {_listed(faults(tree), self._config)}")
 
     def faults(self, envelope: Envelope, entries: Sequence[Entry]) -> list[Fault]:
         """What HERMES says to a message without publishing it."""
@@ -75,7 +80,8 @@ class Publisher:
             case Published(uuid):
                 return {each.record.key: Accepted(remote_id=uuid) for each in entries}
             case Unknown(reason):
-                return {each.record.key: Unconfirmed(reason=reason) for each in entries}
+                lost: Outcomes = {each.record.key: Unconfirmed(reason=reason) for each in entries}
+                raise DestinationError(reason, decided=lost)
             case TooLarge(reason) if len(entries) > 1:
                 return self._halves(envelope, entries)
             case TooLarge(reason):
@@ -92,8 +98,6 @@ class Publisher:
     def _halves(self, envelope: Envelope, entries: list[Entry]) -> Outcomes:
         middle = len(entries) // 2
         outcomes = self._parcel(envelope, entries[:middle])
-        if any(isinstance(each, Unconfirmed) for each in outcomes.values()):
-            raise DestinationError("no answer to the first part of a large message", decided=outcomes)
         try:
             return outcomes | self._parcel(envelope, entries[middle:])
         except DeliveryError as error:

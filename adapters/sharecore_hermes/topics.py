@@ -43,7 +43,8 @@ SHARED = TopicCache()
 
 
 def offered(config: HermesConfig, ask: Callable[[], Profile], cache: TopicCache) -> list[Topic]:
-    """The writable topics among `USER_TOPICS`; these as they stand, with a note, where HERMES does not say.
+    """The writable topics among `USER_TOPICS`; these as they stand, with a note, where none is or HERMES does
+    not say.
 
     Raises `DeliveryError` where HERMES does not answer and the settings name no topics either.
     """
@@ -60,6 +61,9 @@ def offered(config: HermesConfig, ask: Callable[[], Profile], cache: TopicCache)
         note = "HERMES does not say at present which topics this token may write to."
         return [Topic(name=name, note=note) for name in config.user_topics]
     chosen = [name for name in config.user_topics if name in writable] if config.user_topics else writable
+    if not chosen:
+        note = "HERMES says that this token may not write to it."
+        return [Topic(name=name, note=note) for name in config.user_topics]
     return [Topic(name=name) for name in chosen]
 
 

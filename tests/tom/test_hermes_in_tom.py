@@ -15,13 +15,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import override_settings
-from faults.plan import Fault, Plan
-from faults.proxy import Proxy, running
 from tom_dataproducts.models import SpectroscopyReducedDatum
 
+from faults.plan import Fault, Plan
+from faults.proxy import Proxy, running
 from sharecore.delivery import State
 from tom_integration import actions, stock, topics
-from tom_integration.models import Channel, Delivery, DestinationHealth, Request
+from tom_integration.models import Delivery, DestinationHealth, Request
 
 from .conftest import NIGHT, Tom
 
@@ -230,6 +230,35 @@ class TestAnAnswerThatIsLost:
         tom.deliver(after=10)
         assert (tom.state(lost, ADDRESS), tom.state(new, ADDRESS)) == (State.UNCONFIRMED, State.DELIVERED)
 
+    def test_while_answers_are_lost_other_targets_wait(
+        self, tom: Tom, hermes: Hermes, use: Callable[..., None]
+    ) -> None:
+        """Each message that is tried in vain costs a person a look at HERMES."""
+        use(hermes=hermes.settings(GATHER_SECONDS=0))
+        for _ in range(5):
+            target = tom.target()
+            tom.share(target, ADDRESS)
+            tom.datum(target, **MEASURED)
+        hermes.lose_answers(100)
+        tom.deliver()
+        assert len(hermes.messages) == 1
+        hermes.lose_answers(0)
+        for _ in range(10):
+            tom.deliver(after=30)
+        states = [str(each.state) for each in Delivery.objects.filter(destination=ADDRESS)]
+        assert sorted(states) == ["delivered"] * 4 + ["unconfirmed"]
+
+    def test_a_target_alone_is_not_announced_twice(
+        self, tom: Tom, hermes: Hermes, use: Callable[..., None]
+    ) -> None:
+        use(hermes=hermes.settings())
+        form = {"target": tom.target(), "share_title": "A new supernova"}
+        stock.share_target_with_tom(ADDRESS, form)
+        hermes.lose_answers()
+        tom.deliver_until_quiet()
+        assert [message["title"] for message in hermes.messages] == ["A new supernova"]
+        assert "Look for" in Request.objects.get().problem
+
 
 class TestRefusals:
     @pytest.mark.parametrize(
@@ -237,7 +266,14 @@ class TestRefusals:
         [("f" * 40, "Copy the API token"), (NO_CREDENTIAL, "log out of HERMES")],
     )
     def test_a_token_that_cannot_publish_pauses_until_it_is_mended(
-        self, token: str, mend: str, tom: Tom, hermes: Hermes, shared: Any, use: Callable[..., None]
+        self,
+        token: str,
+        mend: str,
+        tom: Tom,
+        hermes: Hermes,
+        shared: Any,
+        use: Callable[..., None],
+        capsys: Any,
     ) -> None:
         use(hermes=hermes.settings(HERMES_API_KEY=token))
         data = [tom.datum(shared, **MEASURED) for _ in range(3)]
@@ -252,7 +288,9 @@ class TestRefusals:
         tom.deliver_until_quiet()
         assert {each.attempts for each in Delivery.objects.filter(destination=ADDRESS)} == {1}
         use(hermes=hermes.settings())
+        capsys.readouterr()
         call_command("sharing", "check")
+        assert capsys.readouterr().out == "hermes (hermes) ... ok\n    topics: hermes.test, tomtoolkit.test\n"
         assert not DestinationHealth.objects.get(address="hermes").paused
         tom.deliver_until_quiet()
         assert [tom.state(each, ADDRESS) for each in data] == [State.DELIVERED] * 3
@@ -289,6 +327,15 @@ class TestTopics:
         assert not topics.stale()
         offered = (("download", "download"), ("Hermes", (("hermes:tomtoolkit.test", "tomtoolkit.test"),)))
         assert stock.get_sharing_destination_options() == offered
+
+    def test_none_of_the_settings_is_writable(
+        self, tom: Tom, hermes: Hermes, use: Callable[..., None]
+    ) -> None:
+        use(hermes=hermes.settings(USER_TOPICS=["gcn.circulars"]))
+        (destination,) = topics.stale()
+        topics.ask(destination)
+        (topic,) = topics.offered(destination)
+        assert "may not write" in topic.note
 
     def test_where_hermes_cannot_tell_those_of_the_settings_are_offered_with_a_note(
         self, tom: Tom, hermes: Hermes, use: Callable[..., None]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+from sharecore.exceptions import TargetRefused
 from sharecore.outcomes import Accepted, Duplicate
 from sharecore.records import Kind, OtherDatum, RecordKey
 
@@ -61,6 +64,28 @@ class TestWhatIsNotSent:
         (message,) = hermes.sent()
         assert message["title"] == "Please observe"
         assert [target["name"] for target in message["data"]["targets"]] == ["AT2026abc"]
+
+    @pytest.mark.parametrize(
+        ("status", "answer", "reason"),
+        [
+            (500, "<h1>Server Error (500)</h1>", "Look for the message at HERMES"),
+            (400, {"data": {"targets": [{"name": ["No."]}]}}, r"data.targets\[0\].name: No."),
+        ],
+    )
+    def test_a_target_alone_that_fails_is_not_tried_again_by_itself(
+        self, status: int, answer: Any, reason: str, make: Any, hermes: Any
+    ) -> None:
+        hermes.submit(status, answer)
+        with pytest.raises(TargetRefused, match=reason):
+            make.adapter().deliver(make.batch(title="Please observe"))
+        assert len(hermes.sent()) == 1
+
+    def test_a_target_alone_that_cannot_be_expressed_says_why(self, make: Any, hermes: Any) -> None:
+        nowhere = make.batch(title="Please observe", target=make.target(position={"ra": None}))
+        with pytest.raises(TargetRefused, match="ra is missing"):
+            make.adapter().deliver(nowhere)
+        assert "ra is missing" in make.adapter().preview(nowhere).note
+        assert not hermes.sent()
 
     def test_what_came_from_this_topic_does_not_go_back(self, make: Any, hermes: Any) -> None:
         came = make.detection(source_name="hermes.test", source_location="Hermes via HOP")

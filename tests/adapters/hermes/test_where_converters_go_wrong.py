@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from sharecore.exceptions import AuthenticationFailed, InvalidRecord
+from sharecore.exceptions import AuthenticationFailed, DestinationError, InvalidRecord
 from sharecore.outcomes import Accepted, Rejected, Unconfirmed, Unsupported
 from sharecore.records import Record
 from sharecore.targets import Orbit, OrbitScheme, Target
@@ -360,7 +360,9 @@ def t1(make: Any, hermes: Any) -> None:
 def t2(make: Any, hermes: Any) -> None:
     hermes.fail(requests.exceptions.ReadTimeout())
     record = make.detection()
-    assert isinstance(make.adapter().deliver(make.batch(record))[record.key], Unconfirmed)
+    with pytest.raises(DestinationError) as caught:
+        make.adapter().deliver(make.batch(record))
+    assert isinstance(caught.value.decided[record.key], Unconfirmed)
     assert make.config(BASE_URL="https://hermes.example.org").base_url == "https://hermes.example.org/"
 
 
@@ -378,8 +380,11 @@ def t4(make: Any, hermes: Any) -> None:
     hermes.submit(500, "<html>Server Error (500)</html>")
     hermes.submit(200, {"uuid": "abc"})
     adapter, record = make.adapter(READ_TIMEOUT=20), make.detection()
-    outcomes = [adapter.deliver(make.batch(record))[record.key] for _ in range(3)]
-    assert [type(each) for each in outcomes] == [Unconfirmed, Unconfirmed, Accepted]
+    for _ in range(2):
+        with pytest.raises(DestinationError) as caught:
+            adapter.deliver(make.batch(record))
+        assert isinstance(caught.value.decided[record.key], Unconfirmed)
+    assert adapter.deliver(make.batch(record)) == {record.key: Accepted(remote_id="abc")}
     assert hermes.mock.calls[0].request.req_kwargs["timeout"] == (3.05, 20.0)
 
 

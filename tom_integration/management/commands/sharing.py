@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from tom_integration import actions, conf, preview, site, status
+from tom_integration import actions, conf, preview, site, status, topics
 from tom_integration.models import Channel
 from tom_integration.runners.worker import Worker
 
@@ -104,6 +104,9 @@ class Command(BaseCommand):
             self.stdout.write(
                 "\n    ".join(["", *map(str, problems)]) if problems else self.style.SUCCESS("ok")
             )
+            topics.ask(destination)
+            if offered := ", ".join(topic.name for topic in topics.offered(destination)):
+                self.stdout.write(f"    topics: {offered}")
         if failed:
             raise CommandError("Not every destination would take our data.")
 
