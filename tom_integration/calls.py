@@ -35,6 +35,7 @@ from tom_integration.models import Delivery, Request
 from tom_integration.prepare import load
 from tom_integration.rows import record_of
 from tom_integration.targets import target_of
+from tom_integration.texts import plain
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Calls:
                 result = dispatch(site.registry(), self.destination, self.adapter, self._batch(request))
             self._heed(result.stopped)
             problem = result.stopped.reason if result.stopped else ""
-        Request.objects.filter(pk=request.pk).update(introduce=False, problem=problem[:500])
+        Request.objects.filter(pk=request.pk).update(introduce=False, problem=plain(problem))
 
     def look_up(self, rows: list[Delivery], now: datetime) -> None:
         """Ask the destination which of these it has."""
@@ -218,7 +219,7 @@ class Calls:
         stopped: DeliveryError | None,
     ) -> None:
         now, chance = timezone.now(), ledger.chance()
-        reason = stopped.reason[:500] if stopped else ""
+        reason = plain(stopped.reason) if stopped else ""
         standings = {
             rows[key].pk: self._settled(rows[key], each, now, chance) for key, each in results.items()
         }

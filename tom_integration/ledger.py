@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connections, router, transaction
 from django.db.models import Case, F, PositiveIntegerField, Q, QuerySet, When
 from django.utils import timezone
 
@@ -15,10 +16,18 @@ from sharecore.delivery import Standing, State
 from sharecore.outcomes import Result
 from sharecore.records import RecordKey
 from tom_integration.channels import moved
-from tom_integration.models import Attempt, Channel, Delivery
+from tom_integration.models import (
+    FIELD_LENGTH,
+    REASON_LENGTH,
+    REMOTE_ID_LENGTH,
+    Attempt,
+    Channel,
+    Delivery,
+)
 from tom_integration.rows import DATUM_MODELS
 from tom_integration.texts import plain
 
+_LENGTHS = {"reason": REASON_LENGTH, "field": FIELD_LENGTH, "remote_id": REMOTE_ID_LENGTH}
 _STANDING = ("state", "attempts", "failures", "next_at", "reason", "field", "remote_id")
 
 
@@ -29,10 +38,7 @@ def standing(row: Delivery) -> Standing:
 
 def written_as(standing: Standing) -> dict[str, object]:
     """The columns of a standing, but for the attempts, which are counted when they are made."""
-    texts = {
-        name: plain(getattr(standing, name), Delivery._meta.get_field(name).max_length)
-        for name in ("reason", "field", "remote_id")
-    }
+    texts = {name: plain(getattr(standing, name), length) for name, length in _LENGTHS.items()}
     return {"state": standing.state, "failures": standing.failures, "next_at": standing.next_at, **texts}
 
 
@@ -72,28 +78,39 @@ def write_intents(rows: Iterable[Delivery], token: str) -> list[Delivery]:
     now = timezone.now()
     with transaction.atomic():
         # First a write: on SQLite a transaction that has read fails at once while another one writes.
-        free = Delivery.objects.filter(pk__in=[row.pk for row in rows], state__in=(State.DUE, State.WITHHELD))
-        free.update(lease=token)
-        taken = set(free.values_list("pk", flat=True))
+        mine = Delivery.objects.filter(pk__in=[row.pk for row in rows])
+        mine.filter(state__in=(State.DUE, State.WITHHELD)).update(
+            state=State.SENDING, lease=token, sent_at=now, next_at=None, attempts=F("attempts") + 1
+        )
+        taken = set(mine.filter(state=State.SENDING, lease=token).values_list("pk", flat=True))
         rows = [row for row in rows if row.pk in taken]
         for row in rows:
             row.state, row.lease, row.sent_at, row.next_at = State.SENDING.value, token, now, None
             row.attempts += 1
-        Delivery.objects.bulk_update(
-            rows,
-            [
-                "state",
-                "lease",
-                "sent_at",
-                "next_at",
-                "attempts",
-                "kind",
-                "record_id",
-                "identity",
-                "fingerprint",
-            ],
-        )
+        write_texts(rows, ("kind", "record_id", "identity", "fingerprint"))
     return rows
+
+
+def write_texts(
+    rows: Iterable[Delivery], columns: Sequence[str], *, only: Mapping[str, str] | None = None
+) -> None:
+    """Write these columns, which hold text, of each row whose columns in `only` have these values.
+
+    For many rows with a value of their own each this takes a hundredth of the time of `bulk_update`.
+    """
+    conditions = {} if only is None else dict(only)
+    values = [(*(getattr(row, name) for name in columns), row.pk, *conditions.values()) for row in rows]
+    if not values:
+        return
+    connection = connections[router.db_for_write(Delivery)]
+    quote = connection.ops.quote_name
+    assignments = ", ".join(f"{quote(name)} = %s" for name in columns)
+    where = " AND ".join(f"{quote(name)} = %s" for name in ("id", *conditions))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {quote(Delivery._meta.db_table)} SET {assignments} WHERE {where}",  # noqa: S608
+            values,
+        )
 
 
 def settle(
@@ -107,21 +124,25 @@ def settle(
 
     Only rows that are still in hand under this token change: what a stale worker brings is dropped.
     """
-    by_change: dict[Standing, list[int]] = defaultdict(list)
+    by_change: dict[Standing, list[Delivery]] = defaultdict(list)
     for row in rows:
-        by_change[standings[row.pk]].append(row.pk)
+        by_change[replace(standings[row.pk], attempts=0, remote_id="")].append(row)
     now = timezone.now()
+    guard = {"state": expected.value} | ({"lease": token} if expected is State.SENDING else {})
     written = 0
     with transaction.atomic():
-        for change, pks in by_change.items():
+        for change, group in by_change.items():
             values = written_as(change)
+            del values["remote_id"]
             if change.state is State.DELIVERED:
                 values["delivered_at"], values["arrived"] = now, F("fingerprint")
                 again = When(delivered_at__isnull=False, then=F("revision") + 1)
                 values["revision"] = Case(again, default=F("revision"), output_field=PositiveIntegerField())
-            held = Delivery.objects.filter(pk__in=pks, state=expected)
-            if expected is State.SENDING:
-                held = held.filter(lease=token)
+            held = Delivery.objects.filter(pk__in=[row.pk for row in group], **guard)
+            named = [row for row in group if standings[row.pk].remote_id != row.remote_id]
+            for row in named:
+                row.remote_id = plain(standings[row.pk].remote_id, REMOTE_ID_LENGTH)
+            write_texts(named, ("remote_id",), only=guard)
             written += held.update(**values, lease="")
     return written
 

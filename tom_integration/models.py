@@ -15,6 +15,8 @@ from sharecore.delivery import State
 
 ADDRESS_LENGTH = 200  # as PersistentShare.destination
 REASON_LENGTH = 500  # as sharecore.outcomes.MAX_REASON
+FIELD_LENGTH = 100
+REMOTE_ID_LENGTH = 200
 
 
 class Origin(models.Model):
@@ -119,8 +121,8 @@ class Delivery(models.Model):
     failures = models.PositiveIntegerField(default=0)
     next_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=REASON_LENGTH, blank=True)
-    field = models.CharField(max_length=100, blank=True)
-    remote_id = models.CharField(max_length=200, blank=True)
+    field = models.CharField(max_length=FIELD_LENGTH, blank=True)
+    remote_id = models.CharField(max_length=REMOTE_ID_LENGTH, blank=True)
     lease = models.CharField(max_length=64, blank=True)
     sent_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)

@@ -80,7 +80,7 @@ def _compare(channel: Channel, rows: list[Delivery], *, origin: str, now: dateti
             learned.append(row)
         if _to_be_sent(State(row.state), edited=edited, asked_for=asked_for):
             due.append(row.pk)
-    Delivery.objects.bulk_update(learned, ["identity", "fingerprint", "kind"])
+    ledger.write_texts(learned, ("identity", "fingerprint", "kind"))
     if channel.share_id is None:
         return  # what was asked for once is not followed
     Delivery.objects.filter(pk__in=due).update(state=State.DUE, next_at=now, failures=0, reason="", field="")

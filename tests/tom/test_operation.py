@@ -340,3 +340,12 @@ def test_a_tom_that_shares_already_installs_the_app() -> None:
     assert {(row.state, row.destination, row.target_id) for row in rows} == {("before", "x", target.pk)}
     assert sorted(row.model for row in rows) == ["photometryreduceddatum"] * 3 + ["reduceddatum"]
     assert Origin.objects.count() == 1
+
+
+def test_a_large_backlog_takes_few_statements(
+    tom: Tom, shared: Any, django_assert_max_num_queries: Any
+) -> None:
+    """Not one for each record: thousands come out of one file."""
+    tom.data(shared, 400)
+    with django_assert_max_num_queries(250):
+        assert tom.deliver() == 400
