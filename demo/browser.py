@@ -23,9 +23,10 @@ def executable() -> str:
     named = os.environ.get("CHROMIUM")
     found = named or shutil.which("chromium") or shutil.which("chromium-browser")
     if not found or not shutil.which(found):
+        where = f"no browser at {named!r}" if named else "no Chromium"
         raise RuntimeError(
-            f"no browser at {named!r}" if named else "no Chromium: install it (Debian: apt-get install chromium)"
-            ", or name one in the environment variable CHROMIUM"
+            f"{where}: install it (Debian: apt-get install chromium), "
+            "or name one in the environment variable CHROMIUM"
         )
     return found
 

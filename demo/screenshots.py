@@ -105,6 +105,7 @@ def _take(page: Page, tom: Tom, suffix: str) -> None:
     page.get_by_role("radio", name="Partner TOM").check()
     page.get_by_role("button", name="Preview").click()
     page.get_by_label("What would be sent").wait_for()
+    page.evaluate("window.scrollTo(0, 0)")
     page.screenshot(path=FOLDER / f"preview{suffix}.png", full_page=True)
 
 

@@ -1,6 +1,6 @@
 """Runs inside a TOM: writes targets, data, shares and a ledger in every state, for the screenshots.
 
-Nothing here is sent anywhere: no worker runs in that TOM, and the ledger is written as one would have left it.
+Nothing is sent anywhere: no worker runs in that TOM, and the ledger is as one would have left it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def stage() -> None:
         "SN 2026lpo": ["ZTF26aboqwer"],
         "AT 2026xyz": [],
     }
-    targets = {name: _target(name, aliases, observer) for name, aliases in names.items()}
+    targets = {name: _target(name, aliases, number) for number, (name, aliases) in enumerate(names.items())}
     group = TargetList.objects.create(name="Follow-up tonight")
     group.targets.add(*targets.values())
     for number, target in enumerate(targets.values()):
@@ -52,9 +52,8 @@ def stage() -> None:
     )
 
 
-def _target(name: str, aliases: list[str], user: User) -> Any:
-    ra, dec = random.uniform(0, 360), random.uniform(-40, 60)
-    target = Target.objects.create(name=name, type="SIDEREAL", ra=round(ra, 5), dec=round(dec, 5))
+def _target(name: str, aliases: list[str], number: int) -> Any:
+    target = Target.objects.create(name=name, type="SIDEREAL", ra=41.2 * number + 7.5, dec=9.1 * number - 20)
     TargetName.objects.bulk_create(TargetName(target=target, name=alias) for alias in aliases)
     return target
 

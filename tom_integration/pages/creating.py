@@ -54,8 +54,8 @@ class Create(Page):
 
     def post(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
         """Make the share, or show what is wrong beside each field."""
-        target = None if target_pk is None else target_or_404(request.user, target_pk)
         require(request.user, "add")
+        target = None if target_pk is None else target_or_404(request.user, target_pk)
         form = ShareForm(request.POST, user=request.user, target=target)
         share = _make(form, request.user) if form.is_valid() else None
         if share is not None:

@@ -43,7 +43,7 @@ class Act(Page):
             messages.error(request, str(reason))
         else:
             messages.success(request, text)
-        return back(request, reverse("sharing:share-page", args=[share.pk]))
+        return back(request, _page_of(share, request.user))
 
 
 class ActOnDelivery(Page):
@@ -77,8 +77,7 @@ class ActOnDelivery(Page):
     def _allowed(user: Any, channel: Channel) -> str:
         """The page of the delivery; refused, or not found, when the user may not change it."""
         if channel.share_id is not None:
-            share_or_404(user, channel.share_id, "change")
-            return reverse("sharing:share-page", args=[channel.share_id])
+            return _page_of(share_or_404(user, channel.share_id, "change"), user)
         target_or_404(user, channel.target_id)
         return reverse("sharing:history", args=[channel.target_id, channel.pk])
 
@@ -141,6 +140,13 @@ def back(request: HttpRequest, otherwise: str) -> HttpResponse:
         page, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return redirect(page if page and here else otherwise)
+
+
+def _page_of(share: Any, user: Any) -> str:
+    """Where somebody who may change a share, but perhaps not see it, goes on."""
+    if permissions.may(user, "view", share=share):
+        return reverse("sharing:share-page", args=[share.pk])
+    return reverse("targets:share", args=[share.target_id])
 
 
 def _channel(row: Delivery) -> Channel | None:

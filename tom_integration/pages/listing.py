@@ -29,8 +29,8 @@ class Manage(Page):
 
     def get(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
         """The whole page."""
-        target = None if target_pk is None else target_or_404(request.user, target_pk)
         require(request.user, "view", "add")
+        target = None if target_pk is None else target_or_404(request.user, target_pk)
         context = {"target": target, **form_context(request, target), **table_context(request, target)}
         return render(request, "tom_integration/manage.html", context)
 
@@ -40,8 +40,8 @@ class Table(Page):
 
     def get(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
         """The partial that the page asks for again and again."""
-        target = None if target_pk is None else target_or_404(request.user, target_pk)
         require(request.user, "view")
+        target = None if target_pk is None else target_or_404(request.user, target_pk)
         return fresh(request, "tom_integration/partials/share_table.html", table_context(request, target))
 
 

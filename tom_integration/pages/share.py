@@ -11,6 +11,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 
 from sharecore.adapter import Adapter
 from sharecore.delivery import State
@@ -25,7 +26,7 @@ from tom_integration.pages.listing import fresh
 from tom_integration.prepare import load
 from tom_integration.targets import find_target
 
-PAGE = 50
+PAGE = 25
 ATTEMPTS = 10
 """Attempts shown for one delivery: the last ones."""
 RESOLVABLE = frozenset({State.HELD, State.UNCONFIRMED})
@@ -156,12 +157,14 @@ def _shown(rows: list[Delivery], user: Any, channel: Channel) -> list[dict[str, 
     for attempt in Attempt.objects.filter(delivery_id__in=[row.pk for row in rows]).order_by("-pk"):
         attempts[attempt.delivery_id].append(attempt)
     unseen = _unseen(rows, user)
+    now = timezone.now()
     adapter = _adapter(channel)
     return [
         {
             "row": row,
             "what": holdings.describe(data[row.pk]) if row.pk in data and row.pk not in unseen else "",
             "gone": row.pk not in data,
+            "upcoming": row.next_at is not None and row.next_at > now,
             "attempts": attempts[row.pk][:ATTEMPTS],
             "link": _link(adapter, row.remote_id),
             "may_retry": row.state in actions.RETRIED or row.state == State.BEFORE,
