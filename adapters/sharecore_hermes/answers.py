@@ -1,7 +1,7 @@
 """What an answer of HERMES to a message means. Measured on its server of August 2026.
 
-Only one thing is a success: status 200 and a JSON object with a `uuid`. A 200 with `error` published
-nothing, a 500 may have published (a message with NaN is sent and then fails to be answered).
+Only one thing is a success: status 200 and a JSON object with a `uuid`; any other 2xx is read as it is. A 200
+with `error` published nothing, a 500 may have published (a message with NaN is sent and then fails to be answered).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _UNKNOWN_CODES = frozenset({"_MSG_TIMED_OUT", "_TIMED_OUT", "REQUEST_TIMED_OUT",
 
 def read_submitted(reply: Reply, config: HermesConfig, *, sent: int, topic: str) -> Answer:
     """The answer to a message of `sent` bytes. Raises `AuthenticationFailed` or `DestinationError`."""
-    if reply.status == 200:
+    if 200 <= reply.status < 300:
         return _read_ok(reply, config)
     if reply.status == 400:
         return _read_refused(reply, config, sent, topic)
@@ -132,8 +132,8 @@ def _read_ok(reply: Reply, config: HermesConfig) -> Answer:
                 f"question. Give {config.path}['BASE_URL'] as https:// and as it is after all redirects"
             )
     return Unknown(
-        f"the answer has status 200 but no id of a message ({said(reply.excerpt, config)}). Look for the "
-        "message at HERMES"
+        f"the answer has status {reply.status} but no id of a message ({said(reply.excerpt, config)}). "
+        "Look for the message at HERMES"
     )
 
 

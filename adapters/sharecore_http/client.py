@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urljoin
@@ -29,6 +29,9 @@ MAX_RETRYING = 10.0
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PIECE = 16 * 1024
+_HIDDEN = "…".encode()
+_SHORTEST_SECRET = 5
+"""Bytes; what is shorter stands in an answer by chance."""
 
 
 class Client:
@@ -165,8 +168,11 @@ class Client:
                 return Reply(
                     status=response.status_code,
                     headers={name.lower(): value for name, value in response.headers.items()},
-                    # A server may send back what it was sent: a spectrum, for example.
-                    body=_read(response, max_answer + 2 * len(body or b"")),
+                    # A server may send back what it was sent: a spectrum, for example, or our credentials.
+                    body=_hiding(
+                        _read(response, max_answer + 2 * len(body or b"")),
+                        [response.request.headers.get(name) for name in ("Authorization", *limits.headers)],
+                    ),
                 )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as caught:
             error = caught
@@ -181,6 +187,16 @@ def _read(response: requests.Response, limit: int) -> bytes:
         if len(body) > limit:
             raise TooLarge
     return bytes(body)
+
+
+def _hiding(body: bytes, credentials: Sequence[str | bytes | None]) -> bytes:
+    """The body without the credentials of the request, which pages for debugging repeat."""
+    for each in credentials:
+        value = each.encode("latin-1", "replace") if isinstance(each, str) else each or b""
+        secret = value.rpartition(b" ")[2]
+        if len(secret) >= _SHORTEST_SECRET:
+            body = body.replace(secret, _HIDDEN)
+    return body
 
 
 def _passing(outcome: tenacity.Future, repeatable: bool) -> bool:

@@ -83,7 +83,7 @@ class Rows:
         return min((differences(row, each, self._at) for each in same_time), key=len, default=None)
 
     def _read(self, row: Mapping[str, Any], reply: Reply) -> Sent:
-        if reply.status in (200, 201):
+        if 200 <= reply.status < 300:
             return self._stored(row, reply)
         if reply.status == 400 and reply.is_json:
             fields = refused_fields(reply)

@@ -297,3 +297,11 @@ def test_a_body_is_compact_json(client: Client, web: responses.RequestsMock) -> 
     client.post("", json={"a": [1, 0.1]})
     assert json.loads(web.calls[0].request.body or "") == {"a": [1, 0.1]}
     assert web.calls[0].request.headers["Content-Type"] == "application/json"
+
+
+def test_an_answer_that_repeats_our_credentials_is_read_without_them(
+    client: Client, web: responses.RequestsMock
+) -> None:
+    web.get(f"{BASE}debug", body='{"HTTP_AUTHORIZATION": "Token tok-secret"}', status=400)
+    reply = client.get("debug", auth=token(Secret("tok-secret")))
+    assert reply.json == {"HTTP_AUTHORIZATION": "Token …"}

@@ -212,6 +212,12 @@ def _served(web: responses.RequestsMock, tom: StandIn) -> StandIn:
 
 
 @pytest.fixture
+def stand_in() -> StandIn:
+    """A TOM of 3.1 that a test serves itself."""
+    return StandIn(typed=True)
+
+
+@pytest.fixture
 def tom_31(web: responses.RequestsMock) -> StandIn:
     return _served(web, StandIn(typed=True))
 

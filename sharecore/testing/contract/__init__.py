@@ -1,0 +1,15 @@
+"""The contract of an adapter as tests: subclass `AdapterContract`, or `HttpAdapterContract` for a web API.
+
+It needs pytest, and is therefore imported only by tests.
+"""
+
+import pytest
+
+# Before they are imported: so a failed rule shows the values that it compared.
+pytest.register_assert_rewrite("sharecore.testing.contract.rules", "sharecore.testing.contract.http")
+
+from sharecore.testing.contract.bench import Bench, Call, Subject  # noqa: E402
+from sharecore.testing.contract.http import HttpAdapterContract  # noqa: E402
+from sharecore.testing.contract.rules import AdapterContract  # noqa: E402
+
+__all__ = ["AdapterContract", "Bench", "Call", "HttpAdapterContract", "Subject"]

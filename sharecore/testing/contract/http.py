@@ -1,0 +1,220 @@
+"""The rules for adapters that talk to a web API: what a server can do to them."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from functools import partial
+
+import pytest
+
+from sharecore.exceptions import DestinationError
+from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Unconfirmed
+from sharecore.testing.contract.bench import Bench, Subject
+from sharecore.testing.contract.rules import STORED, AdapterContract
+from sharecore.testing.contract.trouble import (
+    BROKEN,
+    MALFORMED,
+    MAY_HAVE_ARRIVED,
+    REQUESTS_EXCEPTIONS,
+    ask_everything,
+    misread,
+    raising,
+    with_status,
+)
+from sharecore.testing.server import HUGE_LIMIT, Answer, FakeServer, Fault, Request
+from sharecore.testing.sockets import watched_sockets
+
+SHORT = 0.5
+"""Seconds to which time-outs are shortened, so that a server that hangs costs a test no more."""
+
+
+class HttpAdapterContract(AdapterContract):
+    """What every adapter of a web API keeps. Subclass it and override `subject`::
+
+    class TestLamp(HttpAdapterContract):
+        @pytest.fixture
+        def subject(self, server):
+            server.on("POST", "/api/blinks/", answer(201, {"id": "1"}))
+            settings = {"BASE_URL": server.url, "API_KEY": "a-secret", "READ_TIMEOUT": 1}
+            return Subject(type=LAMP, settings=settings, secrets=["a-secret"], server=server)
+    """
+
+    @pytest.fixture
+    def server(self) -> Iterator[FakeServer]:
+        with FakeServer() as server:
+            yield server
+        assert server.bugs == [], "the script of the fake server has a bug"
+
+    @pytest.fixture
+    def bench(self, subject: Subject) -> Iterator[Bench]:
+        with watched_sockets(longest=SHORT):
+            bench = Bench(subject)
+            yield bench
+            bench.close()
+
+    @pytest.mark.parametrize("hundred", [200, 300, 400, 500, 900])
+    def test_every_status_is_understood(self, bench: Bench, hundred: int) -> None:
+        wrong: dict[int, str] = {}
+        for status in [999] if hundred == 900 else range(hundred, hundred + 100):
+            bench.server.recover()
+            bench.server.will(with_status(bench, status), where=bench.subject.delivers)
+            call = bench.call(bench.open(), bench.batch(bench.record, memory={}))
+            complaint = misread(status, call, call.of(bench.record))
+            if complaint:
+                wrong[status] = f"{complaint}: {call.of(bench.record)!r}, {call.stopped!r}"
+        assert not wrong, "\n".join(["", *(f"{status}: {what}" for status, what in wrong.items())])
+        followed = [request.path for request in bench.server.requests if "elsewhere" in request.path]
+        assert followed == [], "a redirect of a delivery was followed"
+
+    @pytest.mark.parametrize("form", ["seconds", "date"])
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_the_wait_that_is_asked_for_is_passed_on(self, bench: Bench, status: int, form: str) -> None:
+        until = datetime.now(UTC) + timedelta(seconds=120)
+        asked = "120" if form == "seconds" else format_datetime(until, usegmt=True)
+        bench.server.will(Answer(status=status, headers={"Retry-After": asked}), where=bench.subject.delivers)
+        call = bench.call(bench.open(), bench.batch(bench.record))
+        told = call.retry_after
+        assert told is not None, f"Retry-After: {asked} is lost: {call}"
+        assert abs(told - 120) < 10
+
+    def test_a_wait_that_makes_no_sense_is_ignored(self, bench: Bench) -> None:
+        for asked in ("", "soon", "-5", "1e9", "9" * 400, "Tue, 99 Foo 2026 99:99:99 GMT", "\xff"):
+            bench.server.recover()
+            bench.server.will(
+                Answer(status=429, headers={"Retry-After": asked}), where=bench.subject.delivers
+            )
+            told = bench.call(bench.open(), bench.batch(bench.record, memory={})).retry_after
+            assert told is None or 0 <= told <= 86400 * 366, f"Retry-After: {asked[:20]!r} was read as {told}"
+
+    @pytest.mark.parametrize("fault", BROKEN)
+    def test_a_delivery_without_an_answer_is_unconfirmed(self, bench: Bench, fault: Fault) -> None:
+        """The request was out; only a look-up can tell what it did."""
+        adapter = bench.open()
+        bench.server.will(fault, where=bench.subject.delivers)
+        call = bench.call(adapter, bench.batch(bench.record))
+        assert isinstance(call.of(bench.record), Unconfirmed), f"the server {fault}: {call}"
+
+    def test_a_server_that_is_away_got_nothing(self, bench: Bench) -> None:
+        adapter = bench.open()
+        bench.server.close()
+        call = bench.call(adapter, bench.batch(bench.record))
+        outcome = call.of(bench.record)
+        assert outcome is None or isinstance(outcome, Deferred), "nothing was sent, so nothing is uncertain"
+        assert isinstance(call.stopped, DestinationError) or outcome is not None
+
+    @pytest.mark.parametrize("name", REQUESTS_EXCEPTIONS)
+    def test_every_exception_of_requests_is_caught(self, bench: Bench, name: str) -> None:
+        """For adapters that use `requests`: raised where the answer to a delivery would come."""
+        adapter = bench.open()
+        secret = next(iter(bench.subject.secrets), "a-secret")
+        with (
+            bench.shown() as texts,
+            raising(name, f"https://x/?key={secret}", bench.subject.delivers) as raised,
+        ):
+            call = bench.call(adapter, bench.batch(bench.record))
+        outcome = call.of(bench.record)
+        if not raised:
+            assert "requests" not in sys.modules or isinstance(outcome, STORED), (
+                f"no delivery was seen: {call}"
+            )
+            return
+        assert not isinstance(outcome, Accepted | Duplicate | Rejected), f"{name}: {outcome}"
+        if name in MAY_HAVE_ARRIVED:
+            assert isinstance(outcome, Unconfirmed), f"after {name} nobody knows whether it arrived: {call}"
+        assert bench.leaks([*texts, repr(call), str(call.stopped)]) == []
+
+    @pytest.mark.parametrize("body", MALFORMED, ids=[repr(each[:12]) for each in MALFORMED])
+    def test_an_answer_that_makes_no_sense_breaks_nothing(self, bench: Bench, body: bytes) -> None:
+        page = "text/html" if b"<" in body else "application/json"
+        nonsense = Answer(status=200, body=body, headers={"Content-Type": page})
+        adapter = bench.open()
+        bench.server.will(nonsense, where=bench.subject.delivers)
+        outcome = bench.call(adapter, bench.batch(bench.record)).of(bench.record)
+        assert isinstance(outcome, Accepted | Duplicate | Unconfirmed), (
+            f"status 200 means that it may be there: {outcome}"
+        )
+
+    def test_an_endless_answer_is_left(self, bench: Bench) -> None:
+        adapter = bench.open()
+        bench.server.will(Fault.HUGE, where=bench.subject.delivers)
+        bench.call(adapter, bench.batch(bench.record))
+        assert bench.server.taken < HUGE_LIMIT, "it reads as much as a server cares to send"
+
+    def test_a_slow_answer_is_left(self, bench: Bench) -> None:
+        """A byte now and then satisfies every time-out between two bytes; the whole needs a limit too."""
+        adapter = bench.open()
+        bench.server.will(Fault.DRIP, where=bench.subject.delivers)
+        thread = threading.Thread(target=bench.call, args=(adapter, bench.batch(bench.record)), daemon=True)
+        thread.start()
+        thread.join(bench.subject.patience)
+        waiting = thread.is_alive()
+        bench.server.close()
+        thread.join(10)
+        assert not waiting, f"still waiting after {bench.subject.patience:g} s"
+
+    def test_every_wait_has_an_end(self, bench: Bench) -> None:
+        with watched_sockets() as watch:
+            adapter, batch = bench.open(), bench.batch(bench.record)
+            bench.call(adapter, batch)
+            ask_everything(adapter, batch)
+        assert watch.uses, "no connection was seen"
+        assert watch.endless == [], "a time-out is missing"
+
+    @pytest.mark.parametrize("fault", [Fault.LOST, Fault.RESET], ids=["stored", "not-stored"])
+    def test_what_is_sent_again_after_no_answer_is_there_once(self, bench: Bench, fault: Fault) -> None:
+        adapter, batch = bench.open(), bench.batch(bench.record)
+        bench.server.will(fault, where=bench.subject.delivers)
+        bench.call(adapter, batch)
+        bench.server.recover()
+        found = adapter.find(batch)
+        if found is None:
+            return  # nobody can tell; a person decides
+        if fault is Fault.RESET:
+            assert not found, "it found what never arrived"
+        if bench.record.key not in found:
+            assert isinstance(bench.call(adapter, batch).of(bench.record), STORED)
+        if bench.subject.stored is not None:
+            assert len(bench.subject.stored()) == 1
+
+    @pytest.mark.parametrize("fault", [Fault.RESET, Fault.GARBAGE, Fault.TRUNCATED, 401, 404, 500, 503])
+    def test_questions_survive_a_server_in_trouble(self, bench: Bench, fault: Fault | int) -> None:
+        adapter, batch = bench.open(), bench.batch(bench.record)
+        bench.server.will(fault if isinstance(fault, Fault) else Answer(status=fault))
+        ask_everything(adapter, batch)
+
+    def test_trouble_shows_no_secret(self, bench: Bench) -> None:
+        """Also when a server sends back what it was sent, as pages for debugging do."""
+
+        def echo(status: int, request: Request) -> Answer:
+            # Those first that hold a secret: adapters cut what they quote.
+            values = sorted(request.headers.values(), key=lambda value: not bench.leaks([value]))
+            body = " ".join(values).encode() + b"\n" + request.body
+            return Answer(status=status, body=body, headers={"Content-Type": "text/plain"})
+
+        with bench.shown() as texts:
+            for status in (200, 302, 400, 401, 403, 404, 429, 500, 503):
+                for where in (bench.subject.delivers, lambda request: True):
+                    bench.server.recover()
+                    bench.server.will(partial(echo, status), where=where)
+                    adapter, batch = bench.open(), bench.batch(bench.record, memory={})
+                    call = bench.call(adapter, batch)
+                    texts += [repr(call), str(call.stopped), repr(call.stopped), repr(adapter)]
+                    texts += ask_everything(adapter, batch)
+            bench.server.close()
+            call = bench.call(bench.open(), bench.batch(bench.record, memory={}))
+            texts += [repr(call), str(call.stopped)]
+        assert bench.leaks(texts) == []
+
+    def test_it_says_who_it_is_and_keeps_no_cookies(self, bench: Bench) -> None:
+        bench.server.will(with_status(bench, 0, **{"Set-Cookie": "sessionid=1; Path=/"}))
+        adapter = bench.open()
+        for _ in range(2):
+            bench.call(adapter, bench.batch(bench.record))
+        assert bench.server.requests
+        for request in bench.server.requests:
+            assert request.headers.get("user-agent"), "User-Agent tells the people there whom to ask"
+            assert "cookie" not in request.headers

@@ -1,0 +1,193 @@
+"""The rules that hold for every adapter, wherever it delivers to."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+import pytest
+
+from sharecore.adapter import Preview, Topic
+from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
+from sharecore.identity import fingerprint
+from sharecore.outcomes import Accepted, Duplicate, Outcome, Unsupported
+from sharecore.records import RecordKey
+from sharecore.testing.contract.bench import Bench, Subject
+from sharecore.testing.examples import RECORDS, TARGETS, example_record
+from sharecore.testing.sockets import watched_sockets
+
+STORED = (Accepted, Duplicate)
+
+
+class AdapterContract:
+    """What every adapter keeps. Subclass it and override `subject`::
+
+    class TestLamp(AdapterContract):
+        @pytest.fixture
+        def subject(self, tmp_path):
+            return Subject(type=LAMP, settings={"PATH": str(tmp_path)})
+    """
+
+    @pytest.fixture
+    def subject(self) -> Subject:
+        """The adapter under test, with a destination that is well: new for each test."""
+        raise NotImplementedError("override the fixture `subject`: it returns a Subject")
+
+    @pytest.fixture
+    def bench(self, subject: Subject) -> Iterator[Bench]:
+        bench = Bench(subject)
+        yield bench
+        bench.close()
+
+    def test_settings_that_work_are_read_without_complaint(self, bench: Bench) -> None:
+        section = bench.section()
+        bench.subject.type.config(section)
+        fatal = [problem for problem in section.problems if problem.fatal]
+        assert not fatal
+        assert not section.unread(), "settings that work, but that nobody reads"
+
+    def test_bad_settings_are_told_as_problems(self, bench: Bench) -> None:
+        """Only `ConfigurationError` may leave `config`; an `int(...)` of a wrong value is a bug."""
+        for key in bench.subject.settings:
+            for bad in (object(), [], 1.5, "", "\n\x00", -1):
+                try:
+                    bench.subject.type.config(bench.section(**{key: bad}))
+                except ConfigurationError as refusal:
+                    if not refusal.problems:
+                        pytest.fail(f"{key}={bad!r} was refused without saying why")
+                except Exception as error:
+                    pytest.fail(
+                        f"{key}={bad!r}: config raised {type(error).__name__}, not a ConfigurationError"
+                    )
+
+    def test_limits_make_sense(self, bench: Bench) -> None:
+        adapter = bench.open()
+        assert adapter.max_batch >= 1
+        assert adapter.settle_time > 0, "nothing is over at once"
+        assert adapter.gather_seconds >= 0
+
+    def test_every_example_gets_one_outcome(self, bench: Bench) -> None:
+        adapter = bench.open()
+        for name, record in RECORDS.items():
+            call = bench.call(adapter, bench.batch(record))
+            assert call.stopped is None, f"{name}: {call.stopped!r} stopped the call, not the record"
+            outcome = call.of(record)
+            reason = getattr(outcome, "reason", "stored")
+            assert reason.strip(), f"{name}: {outcome!r} gives no reason"
+            if isinstance(outcome, Unsupported):
+                assert outcome.feature.strip(), f"{name}: {outcome!r} names no feature"
+
+    def test_all_examples_in_one_batch(self, bench: Bench) -> None:
+        """One record that cannot go does not take the others with it."""
+        adapter, records = bench.open(), list(RECORDS.values())
+        together: dict[RecordKey, Outcome] = {}
+        for start in range(0, len(records), adapter.max_batch):
+            call = bench.call(adapter, bench.batch(*records[start : start + adapter.max_batch]))
+            assert call.stopped is None
+            together.update(call.outcomes)
+        alone = bench.call(bench.open(), bench.batch(bench.record)).of(bench.record)
+        assert isinstance(alone, STORED), "Subject.record is not taken by a destination that is well"
+        assert any(isinstance(each, STORED) for each in together.values())
+
+    def test_every_target_is_taken_or_refused(self, bench: Bench) -> None:
+        for name, target in TARGETS.items():
+            for records in ((), (example_record(),)):
+                batch = bench.batch(*records, target=target, memory={})
+                call = bench.call(bench.open(), batch)
+                stopped = call.stopped
+                assert stopped is None or type(stopped).__name__ == "TargetRefused", f"{name}: {stopped!r}"
+
+    def test_an_empty_batch_has_no_outcomes(self, bench: Bench) -> None:
+        assert bench.call(bench.open(), bench.batch()).outcomes == {}
+
+    def test_the_same_again_is_stored_once(self, bench: Bench) -> None:
+        adapter, batch = bench.open(), bench.batch(bench.record)
+        for each in (adapter, adapter, bench.open()):
+            outcome = bench.call(each, batch).of(bench.record)
+            assert isinstance(outcome, STORED), "what was stored before is delivered again"
+        if bench.subject.stored is not None:
+            assert len(bench.subject.stored()) == 1
+
+    def test_what_was_delivered_is_not_lost_by_a_look_up(self, bench: Bench) -> None:
+        """`find` says `Accepted` or `Duplicate` of what is there; left out is what may be sent again."""
+        adapter, batch = bench.open(), bench.batch(bench.record)
+        bench.call(adapter, batch)
+        found = adapter.find(batch)
+        if found is not None:
+            assert isinstance(found, Mapping)
+            assert set(found) <= {bench.record.key}
+            assert all(isinstance(each, STORED) for each in found.values())
+        other = example_record()
+        found = adapter.find(bench.batch(other))
+        assert not found, "it found a record that was never sent"
+
+    def test_records_stay_as_they_are(self, bench: Bench) -> None:
+        """The ledger compares by content: an adapter that changes a record has it sent again and again."""
+        records = tuple(RECORDS.values())
+        target = TARGETS["of every script"]
+        kept, before = copy.deepcopy(target.extras), [fingerprint(record) for record in records]
+        batch = bench.batch(*records, target=target, previous={records[0].key: "old-name"}, memory={})
+        adapter = bench.open()
+        adapter.preview(batch)
+        bench.call(adapter, batch)
+        assert [fingerprint(record) for record in records] == before
+        assert batch.previous == {records[0].key: "old-name"}
+        assert dict(target.extras) == dict(kept)
+
+    def test_memory_is_json(self, bench: Bench) -> None:
+        batch = bench.batch(bench.record, memory={})
+        bench.call(bench.open(), batch)
+        again = json.loads(json.dumps(dict(batch.memory), allow_nan=False))
+        assert again == batch.memory, "the memory comes back from the ledger as JSON does"
+
+    def test_nothing_but_delivering_and_asking_uses_the_network(self, bench: Bench) -> None:
+        with watched_sockets() as watch:
+            adapter = bench.open()
+            for record in RECORDS.values():
+                adapter.preview(bench.batch(record))
+            adapter.preview(bench.batch(*RECORDS.values()))
+            adapter.link("1")
+            adapter.close()
+        assert watch.uses == [], "config, open, preview, link and close make no connection"
+
+    def test_a_preview_is_text_of_a_type(self, bench: Bench) -> None:
+        adapter = bench.open()
+        for batch in (bench.batch(), bench.batch(bench.record), bench.batch(*RECORDS.values())):
+            preview = adapter.preview(batch)
+            assert isinstance(preview, Preview)
+            assert "/" in preview.content_type
+            if preview.content_type == "application/json":
+                json.loads(preview.body)
+
+    def test_questions_are_answered_in_form(self, bench: Bench) -> None:
+        adapter = bench.open()
+        problems = [*adapter.check(), *adapter.validate(bench.batch(bench.record))]
+        assert all(isinstance(each, Problem) for each in problems)
+        assert not [each for each in problems if each.fatal], "a destination that is well has no problems"
+        topics = adapter.topics()
+        assert isinstance(topics, Sequence)
+        assert all(isinstance(each, Topic) for each in topics)
+        for remote_id in ("1", "", "../../x", "javascript:alert(1)", "ü/?#&"):
+            link = adapter.link(remote_id)
+            assert link == "" or link.startswith(("http://", "https://")), "a link leads to a web page"
+
+    def test_closing_twice_is_closing_once(self, bench: Bench) -> None:
+        unused, used = bench.open(), bench.open()
+        bench.call(used, bench.batch(bench.record))
+        for adapter in (unused, unused, used, used):
+            adapter.close()
+
+    def test_no_secret_is_shown(self, bench: Bench) -> None:
+        batch = bench.batch(bench.record)
+        with bench.shown() as texts:
+            config, adapter = bench.config(), bench.open()
+            call, preview = bench.call(adapter, batch), adapter.preview(batch)
+            texts += [repr(config), str(config), repr(adapter), str(adapter), repr(call), repr(preview)]
+            texts += [repr(adapter.check()), repr(dict(batch.memory)), adapter.link("1")]
+            for key in bench.subject.settings:
+                try:
+                    bench.subject.type.config(bench.section(**{key: f"\n{bench.subject.settings[key]}\n"}))
+                except (ConfigurationError, DeliveryError) as error:
+                    texts.append(str(error))
+        assert bench.leaks(texts) == []

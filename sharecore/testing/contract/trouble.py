@@ -1,0 +1,118 @@
+"""What the rules of HTTP put in the way of an adapter, and how they judge what it makes of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from unittest import mock
+from urllib.parse import urlsplit
+
+import pytest
+
+from sharecore.adapter import Adapter, Batch
+from sharecore.exceptions import AuthenticationFailed, DeliveryError
+from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Unconfirmed
+from sharecore.testing.contract.bench import Bench, Call
+from sharecore.testing.server import Answer, Fault, Request
+
+BROKEN = (
+    Fault.RESET, Fault.LOST, Fault.HANG, Fault.TRUNCATED, Fault.GARBAGE, Fault.BAD_GZIP, Fault.BAD_CHUNK,
+)  # fmt: skip
+MALFORMED = (
+    b"", b"null", b"[]", b"{}", b'"text"', b"12", b"true", b"NaN", b'{"id": ', b"\xff\xfe\x00", b"[" * 5000,
+    b'{"id": null, "uuid": 7, "results": 3, "data": []}', b"<html><h1>Welcome</h1></html>",
+)  # fmt: skip
+REQUESTS_EXCEPTIONS = (
+    "RequestException", "HTTPError", "ConnectionError", "ProxyError", "SSLError", "Timeout", "ConnectTimeout",
+    "ReadTimeout", "URLRequired", "TooManyRedirects", "MissingSchema", "InvalidSchema", "InvalidURL",
+    "InvalidHeader", "InvalidProxyURL", "ChunkedEncodingError", "ContentDecodingError",
+    "StreamConsumedError", "RetryError", "UnrewindableBodyError", "InvalidJSONError",
+)  # fmt: skip
+MAY_HAVE_ARRIVED = frozenset({
+    "RequestException", "ConnectionError", "Timeout", "ReadTimeout", "ChunkedEncodingError",
+    "ContentDecodingError",
+})  # fmt: skip
+
+
+def with_status(bench: Bench, status: int, **headers: str) -> Callable[[Request], Answer | Fault]:
+    """What the server does when all is well, under another status (0: its own)."""
+
+    def changed(request: Request) -> Answer | Fault:
+        if 300 <= status < 400:
+            return Answer(status=status, headers={"Location": bench.server.url + "elsewhere/"})
+        well = bench.server.well(request) if status < 300 else Answer(body=b'{"detail": "no"}')
+        if isinstance(well, Fault):
+            return well
+        return replace(well, status=status or well.status, headers={**well.headers, **headers})
+
+    return changed
+
+
+def misread(status: int, call: Call, outcome: object) -> str:
+    """What is wrong with the answer that the adapter makes of a status; empty when nothing is."""
+    waits = isinstance(outcome, Deferred) or (outcome is None and call.stopped is not None)
+    if 200 <= status < 300:
+        return "" if isinstance(outcome, Accepted | Duplicate | Unconfirmed) else "2xx says that it was taken"
+    if isinstance(outcome, Accepted) or (isinstance(outcome, Duplicate) and status != 409):
+        return "it is not there"
+    if status in (401, 403) and not isinstance(call.stopped, AuthenticationFailed):
+        return "refused credentials have to raise AuthenticationFailed"
+    if status in (408, 425, 429) and not waits:
+        return "this passes by itself, so the record has to wait"
+    if status in (502, 504) and not isinstance(outcome, Unconfirmed):
+        return "a gateway does not know what the server behind it did"
+    if not 400 <= status < 500 and isinstance(outcome, Rejected):
+        return "the record is not to blame"
+    return ""
+
+
+def ask_everything(adapter: Adapter, batch: Batch) -> list[str]:
+    """Ask what can be asked; the answers and failures as texts. Only `DeliveryError` may leave them."""
+    texts: list[str] = []
+    questions: dict[str, Callable[[], object]] = {
+        "check": adapter.check,
+        "topics": adapter.topics,
+        "find": lambda: adapter.find(batch),
+        "validate": lambda: adapter.validate(batch),
+    }
+    for name, ask in questions.items():
+        try:
+            texts.append(repr(ask()))
+        except DeliveryError as error:
+            texts += [str(error), repr(error)]
+        except Exception as error:
+            pytest.fail(f"{name} raised {type(error).__name__}; only exceptions of sharecore may leave it")
+    return texts
+
+
+@contextmanager
+def raising(name: str, text: str, where: Callable[[Request], bool]) -> Iterator[list[Request]]:
+    """The exception of `requests` of this name in place of each answer there; the requests that got it.
+
+    The adapter under test imports `requests`, or does without: this module asks for it neither way.
+    """
+    library: Any = sys.modules.get("requests")
+    raised: list[Request] = []
+    if library is None:
+        yield raised
+        return
+    send = library.Session.send
+
+    def send_or_raise(self: Any, prepared: Any, **options: Any) -> Any:
+        body = prepared.body or b""
+        request = Request(
+            method=prepared.method,
+            path=urlsplit(prepared.url).path,
+            headers={key.lower(): value for key, value in prepared.headers.items()},
+            body=body.encode() if isinstance(body, str) else body,
+        )
+        if not where(request):
+            return send(self, prepared, **options)
+        raised.append(request)
+        raise getattr(library.exceptions, name)(text, request=prepared)
+
+    with mock.patch.object(library.Session, "send", send_or_raise):
+        yield raised
