@@ -94,18 +94,36 @@ def resolve(row: Delivery, *, arrived: bool, by: Any) -> None:
 
     by: the user who says so. Raises `NotPossible` when its fate is known.
     """
+    note = f"{by.get_username()} found that it arrived" if arrived else ""
     if row.state not in (State.HELD, State.UNCONFIRMED):
         raise NotPossible(f"What became of this one is known: it is {row.state}.")
-    now = timezone.now()
-    known = replace(ledger.standing(row), failures=0, field="")
-    if arrived:
-        note = f"{by.get_username()} found that it arrived"[:500]
-        known = replace(known, state=State.DELIVERED, next_at=None, reason=note)
-    else:
-        known = replace(known, state=State.DUE, next_at=now, reason="")
-    if not ledger.settle([row], {row.pk: known}, token="", expected=State(row.state)):
+    if not _resolve(row, arrived=arrived, note=note):
         raise NotPossible("It changed at this moment; look again.")
     _wake(_channels(row))
+
+
+def resolve_held(share_id: int, *, arrived: bool) -> int:
+    """The same for all of a share that wait for a person, as after a message of many rows; how many.
+
+    Raises LookupError when there is no such share.
+    """
+    channel = Channel.objects.filter(share_id=share_id).first()
+    if channel is None:
+        raise LookupError(f"There is no share {share_id}; `manage.py sharing status` lists them.")
+    note = "the operator found that it arrived" if arrived else ""
+    held = ledger.of(channel).filter(state=State.HELD)
+    number = sum(_resolve(row, arrived=arrived, note=note) for row in held)
+    _wake([channel])
+    return number
+
+
+def _resolve(row: Delivery, *, arrived: bool, note: str) -> int:
+    known = replace(ledger.standing(row), failures=0, field="", reason=note)
+    if arrived:
+        known = replace(known, state=State.DELIVERED, next_at=None)
+    else:
+        known = replace(known, state=State.DUE, next_at=timezone.now())
+    return ledger.settle([row], {row.pk: known}, token="", expected=State(row.state))
 
 
 def check(destination: Destination) -> Sequence[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from sharecore.adapter import Batch
 from sharecore.records import JsonValue
@@ -38,7 +39,7 @@ class Envelope:
 
 def message_url(base_url: str, uuid: str) -> str:
     """Where people read a message: the page of HERMES for the id that a delivery got."""
-    return f"{base_url.rstrip('/')}/message/{uuid}"
+    return f"{base_url.rstrip('/')}/message/{quote(uuid, safe='')}"
 
 
 def assemble(envelope: Envelope, entries: Sequence[Entry]) -> dict[str, object]:

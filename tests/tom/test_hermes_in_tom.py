@@ -206,6 +206,24 @@ class TestAnAnswerThatIsLost:
         assert tom.deliver(after=10) == 1
         assert tom.row(datum, ADDRESS).remote_id == hermes.uuids[0]
 
+    @pytest.mark.parametrize(("verdict", "messages"), [("--arrived", 1), ("--resend", 2)])
+    def test_an_operator_decides_over_a_whole_message(
+        self, verdict: str, messages: int, tom: Tom, hermes: Hermes, shared: Any, capsys: Any
+    ) -> None:
+        for _ in range(3):
+            tom.datum(shared, **MEASURED)
+        tom.deliver()
+        hermes.lose_answers()
+        tom.deliver(after=10)
+        tom.deliver_until_quiet()
+        call_command("sharing", "status")
+        assert "3 may have arrived: look at the destination" in capsys.readouterr().out
+        call_command("sharing", "resolve", str(tom.channel(shared, ADDRESS).share_id), verdict)
+        assert capsys.readouterr().out.startswith("3 records ")
+        tom.deliver_until_quiet()
+        assert tom.states(ADDRESS) == ["delivered"] * 3
+        assert len(hermes.messages) == messages
+
     def test_a_site_may_choose_doubles(
         self, tom: Tom, hermes: Hermes, shared: Any, use: Callable[..., None]
     ) -> None:

@@ -20,7 +20,7 @@ from tom_integration.runners.worker import Worker
 class Command(BaseCommand):
     """One command with a subcommand for each thing to do."""
 
-    help = "Continuous sharing: status, deliver, check, preview, retry."
+    help = "Continuous sharing: status, deliver, check, preview, retry, resolve."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="subcommand", required=True, parser_class=type(parser))
@@ -41,6 +41,12 @@ class Command(BaseCommand):
             "share", nargs="?", type=int, help="Number of a share (see status); all if omitted."
         )
 
+        told = commands.add_parser("resolve", help="Say what became of what may have arrived, of one share.")
+        told.add_argument("share", type=int, help="Number of a share (see status).")
+        verdict = told.add_mutually_exclusive_group(required=True)
+        verdict.add_argument("--arrived", action="store_true", help="The destination has it all.")
+        verdict.add_argument("--resend", action="store_true", help="It has nothing of it: send it again.")
+
     def handle(self, *args: Any, **options: Any) -> None:
         getattr(self, f"_{options['subcommand']}")(options)
 
@@ -57,6 +63,11 @@ class Command(BaseCommand):
             self.stdout.write(f"{each.target} to {each.destination} ({share}): {counts}")
             if each.problem:
                 self.stdout.write(self.style.WARNING(f"    {each.problem}"))
+            if held := each.counts.get("held"):
+                what = (
+                    f"{held} may have arrived: look at the destination, then use `manage.py sharing resolve`"
+                )
+                self.stdout.write(self.style.WARNING(f"    {what}"))
         for destination in now.destinations:
             if destination.paused or destination.failures:
                 what = (
@@ -136,3 +147,12 @@ class Command(BaseCommand):
         except LookupError as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"{number} records will be tried again.")
+
+    def _resolve(self, options: dict[str, Any]) -> None:
+        try:
+            number = actions.resolve_held(options["share"], arrived=options["arrived"])
+        except LookupError as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(
+            f"{number} records {'count as arrived' if options['arrived'] else 'are due again'}."
+        )
