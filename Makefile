@@ -6,6 +6,7 @@
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
+export CHROMIUM
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -80,7 +81,7 @@ test: $(VENV)/.wheel  ## the tests that need nothing but Python: SQLite, one tom
 	@$(BIN)/pytest -m "not live and not postgres and not brokers and not browser" $(ARGS)
 
 .PHONY: test-all
-test-all: test test-live test-postgres  ## every test: also real TOMs (3.x and 2.32) and PostgreSQL
+test-all: test test-live test-postgres test-browser  ## every test: also real TOMs, PostgreSQL, a web browser
 
 .PHONY: test-live
 test-live: $(VENV)/.wheel $(RECEIVER_232)/.installed
@@ -93,6 +94,27 @@ test-postgres: $(VENV)/.wheel
 	@echo "Tests on PostgreSQL"
 	@PYTHONPATH=demo $(BIN)/python -m realtoms.postgres \
 	    $(BIN)/pytest -m "not live and not brokers and not browser" $(ARGS)
+
+# Chromium comes from the system: on Debian it is installed where that is possible.
+.PHONY: chromium
+chromium:
+	@if [ -z "$$CHROMIUM" ] && ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null; then \
+	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	        echo "Installing chromium" && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
+	    else \
+	        echo "error: no web browser: install Chromium (Debian, Ubuntu: apt-get install chromium)," >&2; \
+	        echo "       or name one: make CHROMIUM=/path/to/chromium" >&2; exit 1; \
+	    fi; \
+	fi
+
+.PHONY: test-browser
+test-browser: $(VENV)/.wheel chromium
+	@echo "Tests of the pages in a web browser"
+	@$(BIN)/pytest -m browser $(ARGS)
+
+.PHONY: screenshots
+screenshots: $(VENV)/.wheel chromium  ## take the screenshots in docs/screenshots anew
+	@$(BIN)/python demo/screenshots.py $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.wheel  ## ruff, mypy and the rules of the layers

@@ -55,7 +55,7 @@ def sender(receiver: Tom, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             "DATA_SHARING": {"receiver": receiver.sharing_entry("sharer")},
             "SHARECORE_SWEEP_SECONDS": 2,
         },
-        # A transaction that reads before it writes fails at once where another writes meanwhile: SQLite's way.
+        # On SQLite a transaction that reads, then writes, fails when another one wrote meanwhile.
         code='DATABASES["default"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20}',
     )
     try:
@@ -74,7 +74,10 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass(slots=True)
 class Visit:
-    """A browser in which somebody has logged in. outside: what it asked of other hosts; faults: of scripts."""
+    """A browser in which somebody has logged in.
+
+    outside, asked: addresses at other hosts, and all. faults: errors of scripts.
+    """
 
     tom: Tom
     page: Page
@@ -129,6 +132,7 @@ class Observed:
     tom: Tom
     id: int
     name: str
+    alias: str
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def observe(self, number: int = 1) -> None:
@@ -158,10 +162,17 @@ def ask(tom: Tom, path: str, body: dict[str, Any] | None = None) -> Any:
 @pytest.fixture
 def target(sender: Tom) -> Observed:
     name = f"SN 2026{uuid.uuid4().hex[:8]}"
-    alias = {"name": f"ZTF{uuid.uuid4().hex[:8]}"}
+    alias = f"ZTF{uuid.uuid4().hex[:8]}"
     made = ask(
         sender,
         "api/targets/",
-        {"name": name, "type": "SIDEREAL", "ra": 10.5, "dec": -3.25, "aliases": [alias], "groups": []},
+        {
+            "name": name,
+            "type": "SIDEREAL",
+            "ra": 10.5,
+            "dec": -3.25,
+            "aliases": [{"name": alias}],
+            "groups": [],
+        },
     )
-    return Observed(sender, made["id"], name)
+    return Observed(sender, made["id"], name, alias)

@@ -1,4 +1,4 @@
-"""What people do with the pages of sharing, in a real browser, against a real TOM that shares with another."""
+"""What people do with the pages of sharing, in a real browser: a real TOM shares with another."""
 
 from __future__ import annotations
 
@@ -65,12 +65,9 @@ def test_a_target_is_shared_and_its_progress_seen(
 
 def test_a_share_is_made_by_typing_a_part_of_an_alias(visit: Start, target: Observed) -> None:
     target.observe(2)
-    alias = target.tom.execute(
-        f"from tom_targets.models import TargetName; print(TargetName.objects.get(target_id={target.id}).name)"
-    ).strip()
     page = visit().page
     page.goto(target.tom.url + SHARES)
-    page.get_by_label("Target", exact=True).press_sequentially(alias[2:-2].lower())
+    page.get_by_label("Target", exact=True).press_sequentially(target.alias[2:-2].lower())
     found = page.get_by_role("radio", name=target.name)
     expect(found).to_be_checked()  # it is the only one
     expect(page.get_by_text("The number shows when a target is chosen.")).to_be_visible()
