@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sharecore.testing.clock import FakeClock
     from sharecore.testing.contract import AdapterContract, Bench, HttpAdapterContract, Subject
-    from sharecore.testing.examples import RECORDS, TARGETS, example_batch, example_record
+    from sharecore.testing.examples import (
+        RECORDS,
+        TARGETS,
+        example_batch,
+        example_record,
+        example_records,
+    )
     from sharecore.testing.memory import MemoryAdapter, MemoryDestination, MemoryPlugin
     from sharecore.testing.plugins import installed
     from sharecore.testing.rounds import deliver_now
@@ -39,6 +45,7 @@ __all__ = [
     "deliver_now",
     "example_batch",
     "example_record",
+    "example_records",
     "installed",
     "watched_sockets",
 ]
@@ -46,7 +53,7 @@ __all__ = [
 _MODULES = {
     "clock": ("FakeClock",),
     "contract": ("AdapterContract", "Bench", "HttpAdapterContract", "Subject"),
-    "examples": ("RECORDS", "TARGETS", "example_batch", "example_record"),
+    "examples": ("RECORDS", "TARGETS", "example_batch", "example_record", "example_records"),
     "memory": ("MemoryAdapter", "MemoryDestination", "MemoryPlugin"),
     "plugins": ("installed",),
     "rounds": ("deliver_now",),

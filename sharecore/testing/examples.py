@@ -63,7 +63,8 @@ def example_record(kind: type[Any] = Photometry, **fields: Any) -> Any:
     return kind(**common | usual[kind] | fields)
 
 
-def _records() -> dict[str, Record]:
+def example_records() -> dict[str, Record]:
+    """Records by what is special about them, new each time; the first five are a usual one of each kind."""
     usual: dict[str, Record] = {
         "detection": example_record(),
         "upper limit": example_record(PhotometryLimit),
@@ -111,8 +112,8 @@ def _records() -> dict[str, Record]:
     return usual | hard
 
 
-RECORDS: Mapping[str, Record] = MappingProxyType(_records())
-"""Records by what is special about them; the first five are one usual record of each kind."""
+RECORDS: Mapping[str, Record] = MappingProxyType(example_records())
+"""One set of `example_records`, for tests that only look at them."""
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
     {

@@ -1,0 +1,498 @@
+"""Every rule of the contract bites: for each there is an adapter that breaks it, and is found out.
+
+The lamp is a good adapter over HTTP, written with nothing but `requests`; each bad one differs in one thing.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import requests
+
+from sharecore import (
+    Accepted,
+    Adapter,
+    AuthenticationFailed,
+    DestinationError,
+    DestinationType,
+    Duplicate,
+    Preview,
+    Problem,
+    Rejected,
+    Secret,
+    Unconfirmed,
+)
+from sharecore.outcomes import Deferred
+from sharecore.testing import (
+    Bench,
+    FakeServer,
+    Fault,
+    HttpAdapterContract,
+    Request,
+    Subject,
+    answer,
+    watched_sockets,
+)
+from sharecore.testing.contract.http import SHORT
+from sharecore_http import Cause, Client, HttpSettings, NoAnswer, NotSent, Reply, Verdict, token
+
+SECRET = "s3cret-of-the-lamp"
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LampConfig:
+    url: str
+    key: Secret
+    http: HttpSettings
+
+    @classmethod
+    def read(cls, section: Any) -> LampConfig:
+        config = cls(section.url(), section.secret("API_KEY", required=True), HttpSettings.read(section))
+        if not config.key.reveal().strip().isprintable():
+            section.problem("API_KEY", "has line breaks", "Copy it again.")
+        section.finish()
+        return config
+
+
+class Lamp(Adapter):
+    """A good adapter: a blink per record, named by its key, so that repeating is harmless."""
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+        self.client = Client(config.url, config.http)
+
+    def deliver(self, batch: Any) -> Any:
+        outcomes: dict[Any, Any] = {}
+        for record in batch.records:
+            try:
+                reply = self.post(record)
+            except NotSent as error:
+                raise DestinationError(error.reason, decided=outcomes) from None
+            except NoAnswer as error:
+                outcomes[record.key] = Unconfirmed(reason=error.reason)
+                raise DestinationError(error.reason, decided=outcomes) from None
+            self.read(record, reply, outcomes)
+        return outcomes
+
+    def post(self, record: Any) -> Any:
+        body = {"name": str(record.key)}
+        return self.client.post("blinks/", json=body, auth=token(self.config.key))
+
+    def read(self, record: Any, reply: Any, outcomes: dict[Any, Any]) -> None:
+        if 200 <= reply.status < 300:
+            outcomes[record.key] = Accepted()
+        elif reply.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
+            raise AuthenticationFailed(f"refused: {reply.excerpt}", decided=outcomes)
+        elif reply.status in (502, 504):
+            outcomes[record.key] = Unconfirmed(reason="a gateway gave up")
+        elif reply.verdict is Verdict.REFUSED and reply.status not in (408, 425):
+            outcomes[record.key] = Rejected(reason=f"refused: {reply.excerpt}")
+        else:
+            wait = reply.retry_after
+            raise DestinationError(f"HTTP {reply.status}", retry_after=wait, decided=outcomes)
+
+    def find(self, batch: Any) -> Any:
+        return {}
+
+    def preview(self, batch: Any) -> Preview:
+        return Preview(content_type="text/plain", body=str([str(each.key) for each in batch.records]))
+
+    def close(self) -> None:
+        self.client.close()
+
+
+def lamp(adapter: Callable[[Any], Any] = Lamp, read: Callable[[Any], Any] = LampConfig.read) -> Any:
+    return DestinationType(kind="lamp", summary="Blinks", config=read, open=adapter)
+
+
+def stage(server: FakeServer, kind: Any, doubles: bool = False) -> Bench:
+    """A bench with a server that has one blink for each name (or for each request, for `doubles`)."""
+    blinks: list[str] = []
+
+    def blink(request: Request) -> Any:
+        if doubles or request.json["name"] not in blinks:
+            blinks.append(request.json["name"])
+        return answer(201, {"id": len(blinks)})
+
+    server.on("POST", "/blinks/", blink)
+    settings = {"BASE_URL": server.url, "API_KEY": SECRET, "READ_TIMEOUT": 1, "CONNECT_TIMEOUT": 0.5}
+    return Bench(
+        Subject(
+            type=kind, settings=settings, secrets=[SECRET], stored=lambda: blinks, server=server, patience=3.0
+        )
+    )
+
+
+class TestTheLamp(HttpAdapterContract):
+    """The good one passes every rule."""
+
+    @pytest.fixture
+    def subject(self, server: FakeServer) -> Subject:
+        return stage(server, lamp()).subject
+
+
+def loudly(config: Any) -> Any:
+    logger.warning("opened with %s", config.key.reveal())
+    return Lamp(config)
+
+
+def hasty(config: Any) -> Any:
+    requests.get(config.url, timeout=1)
+    return Lamp(config)
+
+
+def with_method(name: str, body: Callable[..., Any]) -> Any:
+    return lamp(type("Bad", (Lamp,), {name: body}))
+
+
+def with_read(change: Callable[[Any, Any, Any, dict[Any, Any]], bool]) -> Any:
+    """Reads some replies in a way of its own: `change` answers whether it did."""
+
+    def read(self: Any, record: Any, reply: Any, outcomes: dict[Any, Any]) -> None:
+        if not change(self, record, reply, outcomes):
+            Lamp.read(self, record, reply, outcomes)
+
+    return with_method("read", read)
+
+
+def sets(outcomes: dict[Any, Any], record: Any, outcome: Any) -> bool:
+    outcomes[record.key] = outcome
+    return True
+
+
+def plainly(self: Any, record: Any) -> Any:
+    """POST with `requests` alone."""
+    headers = {"Authorization": f"Token {self.config.key.reveal()}"}
+    url = self.config.url + "blinks/"
+    reply = requests.post(url, json={"name": str(record.key)}, headers=headers, timeout=SHORT)
+    return as_reply(reply)
+
+
+def as_reply(reply: Any) -> Any:
+    headers = {name.lower(): value for name, value in reply.headers.items()}
+    return Reply(status=reply.status_code, headers=headers, body=reply.content)
+
+
+def caught(post: Callable[[Any, Any], Any]) -> Any:
+    """Whatever it raises counts as no answer."""
+
+    def careful(self: Any, record: Any) -> Any:
+        try:
+            return post(self, record)
+        except requests.RequestException:
+            raise NoAnswer(Cause.RESET) from None
+
+    return with_method("post", careful)
+
+
+def endless(self: Any, record: Any) -> Any:
+    return as_reply(requests.post(self.config.url + "blinks/", json={"name": str(record.key)}))  # noqa: S113
+
+
+def forgetful(self: Any, batch: Any) -> Any:
+    return {record.key: Accepted() for record in batch.records[1:]}
+
+
+def mutating(self: Any, batch: Any) -> Any:
+    for record in batch.records:
+        if "ok" in record.extra:
+            record.extra["a"]["b"].append("mine")
+    return Lamp.deliver(self, batch)
+
+
+def noting(self: Any, batch: Any) -> Any:
+    batch.memory["seen"] = {record.key for record in batch.records}
+    return Lamp.deliver(self, batch)
+
+
+def fussy(self: Any, batch: Any) -> Any:
+    """One record that it does not like spoils the batch."""
+    if any(record.timestamp.year == 1970 for record in batch.records) and len(batch.records) > 1:
+        raise DestinationError("no")
+    return Lamp.deliver(self, batch)
+
+
+def by_name(self: Any, batch: Any) -> Any:
+    if not batch.target.name.isascii():
+        raise DestinationError("what a name")
+    return Lamp.deliver(self, batch)
+
+
+def close_once(self: Any) -> None:
+    del self.client
+
+
+def with_session(self: Any, record: Any) -> Any:
+    if not hasattr(self, "session"):
+        self.session = requests.Session()
+    return as_reply(
+        self.session.post(self.config.url + "blinks/", json={"name": str(record.key)}, timeout=SHORT)
+    )
+
+
+def no_number(section: Any) -> Any:
+    section.raw("BASE_URL").rstrip("/")
+    return LampConfig.read(section)
+
+
+def without_reading(section: Any) -> Any:
+    config = LampConfig.read(section)
+    section._read.discard("API_KEY")
+    return config
+
+
+class Shouting(LampConfig):
+    def __repr__(self) -> str:
+        return f"LampConfig({self.key.reveal()})"
+
+
+def shouting(section: Any) -> Any:
+    config = LampConfig.read(section)
+    return Shouting(config.url, config.key, config.http)
+
+
+class Once(Lamp):
+    """Refuses what it has sent before."""
+
+    seen: ClassVar[set[Any]] = set()
+
+    def deliver(self, batch: Any) -> Any:
+        again = {record.key for record in batch.records} & self.seen
+        self.seen.update(record.key for record in batch.records)
+        if again:
+            return {record.key: Rejected(reason="again") for record in batch.records}
+        return super().deliver(batch)
+
+
+class Vacant(Lamp):
+    max_batch = 0
+
+
+class Remembering(Lamp):
+    """Says that what was not answered is there."""
+
+    def find(self, batch: Any) -> Any:
+        return {record.key: Duplicate() for record in batch.records}
+
+
+def deferred(self: Any, record: Any, reply: Any, outcomes: dict[Any, Any]) -> bool:
+    return reply.status == 504 and sets(outcomes, record, Deferred(reason="later"))
+
+
+BAD: list[tuple[str, Any, dict[str, Any]]] = [
+    ("test_settings_that_work_are_read_without_complaint", lamp(read=without_reading), {}),
+    ("test_bad_settings_are_told_as_problems", lamp(read=no_number), {}),
+    ("test_limits_make_sense", lamp(Vacant), {}),
+    ("test_every_example_gets_one_outcome", with_method("deliver", forgetful), {}),
+    ("test_every_example_gets_one_outcome", with_method("deliver", lambda self, batch: None), {}),
+    ("test_every_example_gets_one_outcome", with_method("deliver", lambda self, batch: 1 / 0), {}),
+    ("test_all_examples_in_one_batch", with_method("deliver", fussy), {}),
+    ("test_every_target_is_taken_or_refused", with_method("deliver", by_name), {}),
+    (
+        "test_an_empty_batch_has_no_outcomes",
+        with_method("deliver", lambda self, batch: {"target": Accepted()}),
+        {},
+    ),
+    ("test_the_same_again_is_stored_once", lamp(Once), {}),
+    ("test_what_was_delivered_is_not_lost_by_a_look_up", lamp(Remembering), {}),
+    ("test_records_stay_as_they_are", with_method("deliver", mutating), {}),
+    ("test_memory_is_json", with_method("deliver", noting), {}),
+    ("test_nothing_but_delivering_and_asking_uses_the_network", lamp(hasty), {}),
+    (
+        "test_a_preview_is_text_of_a_type",
+        with_method("preview", lambda self, batch: Preview(content_type="application/json", body="{a: 1}")),
+        {},
+    ),
+    ("test_questions_are_answered_in_form", with_method("check", lambda self: ["all is well"]), {}),
+    (
+        "test_questions_are_answered_in_form",
+        with_method("check", lambda self: [Problem(where="x", what="is down", mend="Wait.")]),
+        {},
+    ),
+    ("test_questions_are_answered_in_form", with_method("link", lambda self, remote_id: remote_id), {}),
+    ("test_closing_twice_is_closing_once", with_method("close", close_once), {}),
+    ("test_no_secret_is_shown", lamp(loudly), {}),
+    ("test_no_secret_is_shown", lamp(read=shouting), {}),
+    (
+        "test_every_status_is_understood",
+        with_read(
+            lambda self, record, reply, outcomes: reply.status == 404 and sets(outcomes, record, Accepted())
+        ),
+        {"hundred": 400},
+    ),
+    (
+        "test_every_status_is_understood",
+        with_read(lambda self, record, reply, outcomes: sets(outcomes, record, Rejected(reason="no"))),
+        {"hundred": 500},
+    ),
+    ("test_every_status_is_understood", with_read(deferred), {"hundred": 500}),
+    (
+        "test_every_status_is_understood",
+        with_read(
+            lambda self, record, reply, outcomes: (
+                reply.status != 201 and sets(outcomes, record, Rejected(reason="not 201"))
+            )
+        ),
+        {"hundred": 200},
+    ),
+    ("test_every_status_is_understood", caught(plainly), {"hundred": 300}),
+    (
+        "test_the_wait_that_is_asked_for_is_passed_on",
+        with_read(lambda self, record, reply, outcomes: sets(outcomes, record, Deferred(reason="busy"))),
+        {"status": 429, "form": "date"},
+    ),
+    (
+        "test_a_wait_that_makes_no_sense_is_ignored",
+        with_read(
+            lambda self, record, reply, outcomes: sets(
+                outcomes, record, Deferred(reason="busy", retry_after=float(reply.headers["retry-after"]))
+            )
+        ),
+        {},
+    ),
+    ("test_a_delivery_without_an_answer_is_unconfirmed", with_method("post", plainly), {"fault": "RESET"}),
+    ("test_a_server_that_is_away_got_nothing", caught(plainly), {}),
+    ("test_every_exception_of_requests_is_caught", with_method("post", plainly), {"name": "ReadTimeout"}),
+    (
+        "test_an_answer_that_makes_no_sense_breaks_nothing",
+        with_read(lambda self, record, reply, outcomes: reply.json["id"] and False),
+        {"body": b"[]"},
+    ),
+    ("test_an_endless_answer_is_left", caught(plainly), {}),
+    ("test_a_slow_answer_is_left", caught(plainly), {}),
+    ("test_every_wait_has_an_end", caught(endless), {}),
+    ("test_what_is_sent_again_after_no_answer_is_there_once", lamp(Remembering), {"fault": "RESET"}),
+    ("test_what_is_sent_again_after_no_answer_is_there_once", lamp(), {"fault": "LOST", "doubles": True}),
+    (
+        "test_questions_survive_a_server_in_trouble",
+        with_method("check", lambda self: requests.get(self.config.url, timeout=1).json()),
+        {"fault": 500},
+    ),
+    ("test_trouble_shows_no_secret", lamp(lambda config: Telling(config)), {}),
+    ("test_it_says_who_it_is_and_keeps_no_cookies", caught(with_session), {}),
+]
+
+
+SAYS = {
+    "test_settings_that_work_are_read_without_complaint": "nobody reads",
+    "test_bad_settings_are_told_as_problems": "config raised AttributeError",
+    "test_limits_make_sense": "max_batch",
+    "test_every_example_gets_one_outcome": "missing: |not a mapping|raised ZeroDivisionError",
+    "test_all_examples_in_one_batch": "DestinationError",
+    "test_every_target_is_taken_or_refused": "of every script",
+    "test_an_empty_batch_has_no_outcomes": "what it was not given",
+    "test_the_same_again_is_stored_once": "delivered again",
+    "test_what_was_delivered_is_not_lost_by_a_look_up": "never sent",
+    "test_records_stay_as_they_are": "changed a value inside",
+    "test_memory_is_json": "kept as JSON",
+    "test_nothing_but_delivering_and_asking_uses_the_network": "make no connection",
+    "test_a_preview_is_text_of_a_type": "says JSON, and is none",
+    "test_questions_are_answered_in_form": "answer with problems|has no problems|leads to a web page",
+    "test_closing_twice_is_closing_once": "more than once",
+    "test_no_secret_is_shown": "a secret is shown",
+    "test_every_status_is_understood": "not there|not to blame|a gateway|2xx says|was followed",
+    "test_the_wait_that_is_asked_for_is_passed_on": "is lost",
+    "test_a_wait_that_makes_no_sense_is_ignored": "raised ValueError",
+    "test_a_delivery_without_an_answer_is_unconfirmed": "raised ConnectionError",
+    "test_a_server_that_is_away_got_nothing": "nothing is uncertain",
+    "test_every_exception_of_requests_is_caught": "raised ReadTimeout",
+    "test_an_answer_that_makes_no_sense_breaks_nothing": "raised TypeError",
+    "test_an_endless_answer_is_left": "as much as a server cares to send",
+    "test_a_slow_answer_is_left": "still waiting",
+    "test_every_wait_has_an_end": "a time-out is missing",
+    "test_what_is_sent_again_after_no_answer_is_there_once": "never arrived|2 == 1",
+    "test_questions_survive_a_server_in_trouble": "check raised JSONDecodeError",
+    "test_trouble_shows_no_secret": "a secret is shown",
+    "test_it_says_who_it_is_and_keeps_no_cookies": "a cookie",
+}
+"""What a rule says to its bad adapters: that it failed for the right reason."""
+
+
+class Telling(Lamp):
+    """Repeats what the server says, to whom it tells its secret in a header that nobody knows."""
+
+    def post(self, record: Any) -> Any:
+        sent = {"X-Lamp": self.config.key.reveal()}
+        return self.client.request("POST", "blinks/", json={"name": str(record.key)}, headers=sent)
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with FakeServer() as server:
+        yield server
+
+
+@pytest.mark.parametrize(("rule", "kind", "given"), BAD, ids=[rule for rule, *_ in BAD])
+def test_a_rule_finds_the_adapter_that_breaks_it(
+    rule: str, kind: Any, given: dict[str, Any], server: FakeServer
+) -> None:
+    Once.seen = set()
+    given = dict(given)
+    bench = stage(server, kind, doubles=given.pop("doubles", False))
+    if given.get("fault") in Fault.__members__:
+        given["fault"] = Fault[given["fault"]]
+    longest = None if rule == "test_every_wait_has_an_end" else SHORT
+    with watched_sockets(longest=longest), pytest.raises((AssertionError, pytest.fail.Exception)) as caught:
+        getattr(HttpAdapterContract(), rule)(bench, **given)
+    assert re.search(SAYS[rule], str(caught.value))
+
+
+def test_there_is_a_bad_adapter_for_each_rule() -> None:
+    rules = {name for name, _ in inspect.getmembers(HttpAdapterContract) if name.startswith("test_")}
+    assert rules == {rule for rule, *_ in BAD}
+
+
+def test_a_broken_rule_reads_well(tmp_path: Path) -> None:
+    (tmp_path / "test_bad.py").write_text(
+        textwrap.dedent(
+            """
+            import pytest
+            from sharecore import Accepted, Adapter, DestinationType, Preview
+            from sharecore.testing import AdapterContract, Subject
+
+            class Forgetful(Adapter):
+                def deliver(self, batch):
+                    return {}
+                def preview(self, batch):
+                    return Preview(content_type="text/plain", body="")
+
+            class TestForgetful(AdapterContract):
+                @pytest.fixture
+                def subject(self):
+                    kind = DestinationType(
+                        kind="f", summary="", config=lambda section: None, open=lambda config: Forgetful()
+                    )
+                    return Subject(type=kind, settings={})
+
+            class TestNothingGiven(AdapterContract):
+                pass
+            """
+        )
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "DJANGO"))
+    }
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, env=environment)
+    assert done.returncode == 1
+    assert "deliver must give one outcome per record; missing: ['6f0d3a52" in done.stdout
+    assert "override the fixture `subject`" in done.stdout
+
+
+def test_running_sites_load_neither_pytest_nor_a_server() -> None:
+    heavy = "{'pytest', 'http.server', 'requests'}"
+    program = f"import sys, sharecore.testing.rounds; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "set()"
