@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from sharecore.adapter import Adapter, Batch, Preview, Topic
-from sharecore.exceptions import AuthenticationFailed, Problem, TargetRefused
+from sharecore.exceptions import AuthenticationFailed, DeliveryError, Problem, TargetRefused
 from sharecore.outcomes import Outcome, Unsupported
 from sharecore.records import Record, RecordKey
 from sharecore_hermes.checks import problems
@@ -52,7 +52,11 @@ class HermesAdapter(Adapter):
             if mapped.target is None:
                 raise TargetRefused(mapped.problem)
             self._publisher.announce(envelope)
-        return {**mapped.decided, **self._publisher.publish(envelope, mapped.entries)}
+        try:
+            return {**mapped.decided, **self._publisher.publish(envelope, mapped.entries)}
+        except DeliveryError as error:
+            error.decided = {**mapped.decided, **error.decided}
+            raise
 
     def preview(self, batch: Batch) -> Preview:
         """The message as JSON, or a list of them where the batch is too large for one."""

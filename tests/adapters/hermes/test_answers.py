@@ -221,6 +221,13 @@ class TestBadRows:
         outcomes = deliver(make, *records)
         assert [each.field for each in outcomes.values()] == ["data.targets[0].epoch"] * 2
 
+    def test_what_cannot_be_expressed_is_told_when_the_rest_fails(self, make: Any, hermes: Any) -> None:
+        good, bare = make.detection(), make.detection(unit="")
+        hermes.submit(503, HTML)
+        with pytest.raises(DestinationError) as caught:
+            deliver(make, good, bare)
+        assert {key: type(each) for key, each in caught.value.decided.items()} == {bare.key: Unsupported}
+
     def test_what_was_set_aside_is_told_when_the_rest_fails(self, make: Any, hermes: Any) -> None:
         good, bad = make.detection(), make.detection()
         hermes.submit(400, {"data": {"photometry": [{}, {"bandpass": ["x"]}]}})
