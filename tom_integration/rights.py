@@ -8,20 +8,14 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from guardian.shortcuts import get_objects_for_user
-from tom_targets.base_models import get_target_model_app_label
 
+from tom_integration.permissions import targets_for_shares
 from tom_integration.rows import DATUM_MODELS
 
 
 def find_user(user_id: int | None) -> Any | None:
     """The user as the database has them now, so that no right is remembered; None when they are gone."""
     return None if user_id is None else get_user_model().objects.filter(pk=user_id).first()
-
-
-def may_change(user: Any, target: Any) -> bool:
-    """Has the user `change_target` on this target, or on all?"""
-    permission = f"{get_target_model_app_label()}.change_target"
-    return bool(user.has_perm(permission) or user.has_perm(permission, target))
 
 
 def objection(user_id: int | None, target: Any) -> str:
@@ -36,7 +30,7 @@ def objection(user_id: int | None, target: Any) -> str:
         return "the user who made this share is gone; somebody with rights has to adopt it"
     if not user.is_active:
         return f"{user.get_username()}, who made this share, has no active account; somebody has to adopt it"
-    if not may_change(user, target):
+    if not targets_for_shares(user).filter(pk=target.pk).exists():
         return f"{user.get_username()}, who made this share, has no right to change the target"
     return ""
 

@@ -497,6 +497,23 @@ class TestRefusals:
         answer = client_of(tom.user()).get(URL, headers={"HX-Request": "true"})
         assert answer.status_code == 403
 
+    def test_an_account_with_terms_to_accept(self, api: APIClient, user: Any) -> None:
+        with override_settings(TOM_TERMS_OF_SERVICE_VERSION="2026"):
+            answer = api.get(URL)
+        assert answer.status_code == 403
+        assert answer.json()["detail"].endswith("on the page: /terms/accept/")
+
+    @pytest.mark.parametrize("number", ["99999999999999999999999", "-1"])
+    def test_numbers_beyond_all_measure(self, api: APIClient, target: Any, number: str) -> None:
+        assert api.get(f"{URL}{number}/").status_code == 404
+        assert api.get(f"/targets/{number}/persistentshare/").status_code == 404
+        assert list(api.get(URL, {"target": number, "user": number}).json()) == ["target", "user"]
+        answer = api.post(URL, {"target": number, "destination": "x"}, format="json")
+        assert list(answer.json()) == ["target"]
+        pk = make(api, target).json()["id"]
+        assert list(api.get(f"{URL}{pk}/deliveries/", {"datum_pk": number}).json()) == ["datum_pk"]
+        assert api.get(f"{URL}{pk}/deliveries/{number}/").status_code == 404
+
     def test_other_pages_still_lead_to_the_login(self, tom: Tom) -> None:
         answer = client_of(tom.user()).get("/users/create/")
         assert answer.status_code == 302

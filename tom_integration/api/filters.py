@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
+from django import forms
 from django.db.models import QuerySet
 from tom_targets.models import PersistentShare
 
@@ -13,11 +14,20 @@ from tom_integration.models import Channel, Delivery
 from tom_integration.pages.glance import LABELS, glances
 
 
+class PrimaryKeyFilter(django_filters.Filter):
+    """By a primary key: a whole number that every database can hold."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, field_name: str) -> None:
+        super().__init__(field_name=field_name, max_value=2**63 - 1, min_value=0)
+
+
 class ShareFilter(django_filters.FilterSet):
     """By target, destination (with all its topics, or one), user and state."""
 
-    target = django_filters.NumberFilter(field_name="target_id")
-    user = django_filters.NumberFilter(field_name="user_id")
+    target = PrimaryKeyFilter("target_id")
+    user = PrimaryKeyFilter("user_id")
     destination = django_filters.CharFilter(method="at_destination")
     state = django_filters.MultipleChoiceFilter(
         choices=[(mood.value, label) for mood, label in LABELS.items()], method="in_state"
@@ -45,6 +55,7 @@ class DeliveryFilter(django_filters.FilterSet):
     """By state, kind of record, and the datum."""
 
     state = django_filters.MultipleChoiceFilter(choices=[(state.value, state.value) for state in State])
+    datum_pk = PrimaryKeyFilter("datum_pk")
 
     class Meta:
         model = Delivery

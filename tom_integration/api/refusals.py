@@ -1,9 +1,9 @@
 """A program that is refused gets 401 or 403 with JSON, never a login page.
 
 tomtoolkit turns each 403 outside `/api/` into a redirect to the login, and with `AUTH_STRATEGY = 'LOCKED'`
-refuses whoever has no session before the view is asked. For the paths of this API the first is undone, and
-the second is said in JSON. Nothing is exempt: under LOCKED, tokens and passwords are looked at only where
-`OPEN_URLS` names the path.
+refuses whoever has no session before the view is asked; accounts that have terms to accept, or a password to
+change, are led to that page. For the paths of this API the first is undone, and the others are said in JSON.
+Nothing is exempt: under LOCKED, tokens and passwords are looked at only where `OPEN_URLS` names the path.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ LOCKED = (
     "'/targets/persistentshare/*' and '/targets/*/persistentshare/' to OPEN_URLS."
 )
 
+UNMET = "This account has to do something else first, on the page"
+
 
 def answer(
     middleware: Any, request: HttpRequest, stock: Callable[[Any, HttpRequest], HttpResponse]
@@ -30,8 +32,12 @@ def answer(
     if not is_ours(request):
         return stock(middleware, request)
     response: HttpResponse = middleware.get_response(request)
-    if response.status_code == 403 and not isinstance(response, Response):
+    answered = isinstance(response, Response)
+    if response.status_code == 403 and not answered:
         return JsonResponse({"detail": LOCKED}, status=401, headers={"WWW-Authenticate": "Token"})
+    if 300 <= response.status_code < 400 and not answered:
+        # terms to accept, a password to change: tomtoolkit leads the browser there
+        return JsonResponse({"detail": f"{UNMET}: {response['Location'].partition('?')[0]}"}, status=403)
     return response
 
 
