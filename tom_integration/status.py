@@ -15,6 +15,7 @@ from tom_targets.models import BaseTarget
 
 from sharecore.delivery import OPEN
 from tom_integration import conf
+from tom_integration.difference import behind
 from tom_integration.models import Channel, Delivery, DestinationHealth, Worker
 
 
@@ -78,7 +79,9 @@ def nobody_delivers() -> str:
     """What to do when there is work and no worker; empty when all is well."""
     try:
         idle = bool(workers()) or not (
-            Delivery.objects.filter(state__in=OPEN).exists() or Channel.objects.filter(due=True).exists()
+            Delivery.objects.filter(state__in=OPEN).exists()
+            or Channel.objects.filter(due=True).exists()
+            or behind()  # with the default runner a save outside of a server leaves no mark
         )
     except DatabaseError:
         return ""  # the tables are not there yet; Django says so itself
