@@ -146,9 +146,11 @@ LEDGER = """
 SIX_MINUTES_PASS = """
     from datetime import timedelta
     from django.db.models import F
-    from tom_integration.models import Channel, Delivery
+    from tom_integration.models import Channel, Delivery, DestinationHealth
     for model in (Channel, Delivery):
         model.objects.filter(next_at__isnull=False).update(next_at=F("next_at") - timedelta(minutes=6))
+    waiting = DestinationHealth.objects.filter(open_until__isnull=False)
+    waiting.update(open_until=F("open_until") - timedelta(minutes=6))
 """
 
 
@@ -393,6 +395,7 @@ def test_a_converter_class_written_for_tomtoolkit_2_and_a_server_that_does_not_a
         path = f"targets/persistentshare/{number}/deliveries/{{}}/resolve/"
         for row, sent in ((rows[0], True), (rows[2], True), (rows[3], False)):
             rest(tom, "POST", path.format(row["pk"]), {"sent": sent})
+        tom.execute(SIX_MINUTES_PASS)
         deliver(tom)
         states = ["delivered", "unsupported", "delivered", "delivered"]
         assert [row["state"] for row in ledger(tom)] == states
