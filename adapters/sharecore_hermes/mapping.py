@@ -98,6 +98,8 @@ def _entry(
     record: Record, target: SimpleNamespace, config: HermesConfig, converter: Converter, target_name: str
 ) -> Entry:
     if isinstance(record, OtherDatum):
+        record = spectra.of_points(record) or record
+    if isinstance(record, OtherDatum):
         raise NotExpressible("data-type", f"HERMES has no table for data of type {record.data_type!r}")
     datum = datum_view(record, target)
     table, finish, draft = _table(record, datum, converter)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from sharecore.records import Spectrum
+from collections.abc import Mapping
+
+from sharecore.records import OtherDatum, Spectrum
 from sharecore_hermes import spelling
-from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, finite, others
+from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, finite, others, text
 from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.rows import COMMON, common, drafted, named
 
@@ -12,6 +14,36 @@ _HANDLED = COMMON | {
     "flux", "flux_error", "wavelength", "flux_units", "wavelength_units", "flux_type", "spec_type",
 }  # fmt: skip
 _TYPES = ("Object", "Other", "Host", "Synthetic", "Sky", "Arcs")
+
+
+def of_points(record: OtherDatum) -> Spectrum | None:
+    """A spectrum that the site stores point by point, `{"0": {"flux": .., "wavelength": ..}, "1": ...}`.
+
+    tomtoolkit 2.x published these too. None when it is nothing of that kind.
+    """
+    points = [each for each in record.extra.values() if isinstance(each, Mapping)]
+    rest = {key: each for key, each in record.extra.items() if not isinstance(each, Mapping)}
+    if record.data_type.lower() != "spectroscopy" or not points:
+        return None
+    error = "flux_error" if "flux_error" in points[0] else "error"
+    try:
+        return Spectrum(
+            key=record.key,
+            timestamp=record.timestamp,
+            telescope=record.telescope or text(rest.pop("telescope", None)),
+            instrument=record.instrument or text(rest.pop("instrument", None)),
+            source_name=record.source_name,
+            source_location=record.source_location,
+            reduction_version=record.reduction_version,
+            flux=tuple(finite(each.get("flux"), "flux") for each in points),
+            wavelength=tuple(finite(each.get("wavelength"), "wavelength") for each in points),
+            error=tuple(finite(each[error], error) for each in points if error in each),
+            flux_unit=text(rest.pop("flux_units", None)),
+            wavelength_unit=text(rest.pop("wavelength_units", None)),
+            extra=rest,
+        )
+    except NotExpressible:
+        return None
 
 
 def draft(record: Spectrum, target_name: str) -> Row:

@@ -16,7 +16,7 @@ import requests
 
 from sharecore.exceptions import AuthenticationFailed, DestinationError, InvalidRecord
 from sharecore.outcomes import Accepted, Rejected, Unconfirmed, Unsupported
-from sharecore.records import Record
+from sharecore.records import OtherDatum, Record
 from sharecore.targets import Orbit, OrbitScheme, Target
 
 ANGSTROM = "\u212b"
@@ -347,6 +347,23 @@ def w13(make: Any) -> None:
     assert row["brightness_unit"] == row["limiting_brightness_unit"] == "mJy"
     assert row["date_obs"] == "2026-03-01T04:05:06+00:00"
     assert row["instrument"] == "Sinistro"
+
+
+def test_a_spectrum_point_by_point_is_a_spectrum_as_in_2_x(make: Any) -> None:
+    values = {
+        "0": {"flux": "1e-16", "wavelength": 4000, "flux_error": 1e-17},
+        "1": {"flux": 2e-16, "wavelength": 4001.5, "flux_error": 2e-17},
+    }
+    said = {"flux_units": "erg / (Angstrom s cm2)", "wavelength_units": "Angstrom", "telescope": "FTN"}
+    key = make.spectrum().key
+    old = OtherDatum(key=key, timestamp=make.when, data_type="spectroscopy", extra={**values, **said})
+    row = make.row(old)
+    assert (row["flux"], row["wavelength"]) == ([1e-16, 2e-16], [4000.0, 4001.5])
+    assert (row["flux_error"], row["telescope"]) == ([1e-17, 2e-17], "FTN")
+    for broken in ({"0": {"flux": 1.0}}, {"0": {}}, {"note": "x"}):
+        other = OtherDatum(key=key, timestamp=make.when, data_type="spectroscopy", extra=broken)
+        outcome = make.adapter().deliver(make.batch(other))[key]
+        assert outcome.feature == "data-type"
 
 
 def t1(make: Any, hermes: Any) -> None:
