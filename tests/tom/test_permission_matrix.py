@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.test import override_settings
 
-from tom.matrix import REST_ROWS, Actor, actors, check, make_world
+from tom.matrix import PAGE_ROWS, REST_ROWS, Actor, actors, check, make_world
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -29,6 +29,11 @@ def name(actor: Actor) -> str:
 @pytest.mark.parametrize("actor", ACTORS, ids=name)
 def test_rest(tom: Tom, actor: Actor) -> None:
     assert check(actor, REST_ROWS, make_world(tom)) == []
+
+
+@pytest.mark.parametrize("actor", ACTORS, ids=name)
+def test_pages(tom: Tom, actor: Actor) -> None:
+    assert check(actor, PAGE_ROWS, make_world(tom)) == []
 
 
 @pytest.mark.parametrize("actor", FEW, ids=name)
