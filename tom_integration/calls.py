@@ -166,7 +166,7 @@ class Calls:
             self._send(group, Request.objects.filter(pk=request_id).first() if request_id else None)
 
     def _send(self, sendable: list[tuple[Delivery, Record]], request: Request | None) -> None:
-        if not self.claim.renew():
+        if not self.claim.hold():
             return
         self._enter()
         in_hand = {row.pk for row in ledger.write_intents([row for row, _ in sendable], self.claim.token)}

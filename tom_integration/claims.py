@@ -46,6 +46,17 @@ class Claim:
         until = timezone.now() + timedelta(seconds=conf.lease_seconds())
         return bool(Channel.objects.filter(pk=self.channel.pk, lease=self.token).update(lease_until=until))
 
+    def hold(self) -> bool:
+        """Is it still ours, for some time? Renewed if it ends soon; False when it is lost.
+
+        Most often this only reads: on SQLite each write makes transactions of others fail that read first.
+        """
+        held = Channel.objects.filter(pk=self.channel.pk, lease=self.token)
+        until = held.values_list("lease_until", flat=True).first()
+        if until is None:
+            return False
+        return until - timezone.now() > timedelta(seconds=conf.lease_seconds() * 2 / 3) or self.renew()
+
     def release(self, *, next_at: datetime | None, **columns: object) -> None:
         """Give it back; look again at next_at."""
         Channel.objects.filter(pk=self.channel.pk, lease=self.token).update(

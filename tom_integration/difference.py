@@ -45,7 +45,9 @@ def register(
     count = 0
     for name, condition in conditions.items():
         rows = missing(DATUM_MODELS[name], destination=channel.destination, target_id=channel.target_id)
-        count += _insert(rows.filter(condition), {"model": name, **columns})
+        # An INSERT of nothing is a write all the same, and on SQLite writes get into the way of others.
+        if rows.filter(condition).exists():
+            count += _insert(rows.filter(condition), {"model": name, **columns})
     return count
 
 

@@ -121,7 +121,7 @@ class _Work:
             calls.introduce(request)
         problem = self._objection(target)
         while self._round(calls, target, continuous=self._channel.share_id is not None and not problem):
-            if self._stop() or not self._claim.renew():
+            if self._stop() or not self._claim.hold():
                 return ""
             problem = self._objection(target)
         revisions.learn(self._channel, origin=site.origin(), now=now)

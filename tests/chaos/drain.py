@@ -18,7 +18,7 @@ PATIENCE = 120.0
 
 def main() -> None:
     """Deliver all."""
-    from django.core.management import call_command
+    from django.core.management import CommandError, call_command
 
     def counts() -> Counter[str]:
         out = io.StringIO()
@@ -31,6 +31,13 @@ def main() -> None:
         sys.stdout.write(f"{time.strftime('%H:%M:%S')} {dict(states)} {sorted(problems)}\n")
         return states
 
+    def check() -> bool:
+        try:
+            call_command("sharing", "check", stdout=io.StringIO())
+        except CommandError:
+            return False
+        return True
+
     def deliver(deadline: float) -> Counter[str]:
         while True:
             call_command("sharing", "deliver", "--once", stdout=io.StringIO())
@@ -42,7 +49,9 @@ def main() -> None:
             time.sleep(0.3)
 
     deadline = time.monotonic() + PATIENCE
-    call_command("sharing", "check", stdout=io.StringIO())
+    while not check():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the receiver does not answer")
     before = deliver(deadline)
     after = before
     for _ in range(3):

@@ -54,6 +54,7 @@ def main(**values: Any) -> None:
             work = chance.choice((maker.save, maker.save, maker.bulk, maker.process))
             vain = job.atomic and chance.random() < 0.1
             while True:
+                began = time.time()
                 try:
                     if job.atomic:
                         with transaction.atomic():
@@ -68,7 +69,8 @@ def main(**values: Any) -> None:
                     written = []  # it was written before: the one who did it was killed, or got no answer
                 except (OperationalError, InterfaceError) as error:
                     kind = "locked" if "locked" in str(error) else "gone"
-                    notes.write(json.dumps({kind: str(error)[:100]}) + "\n")
+                    what = {kind: str(error)[:100], "step": step, "began": began, "at": time.time()}
+                    notes.write(json.dumps(what) + "\n")
                     connection.close()
                     time.sleep(0.2)
                     continue

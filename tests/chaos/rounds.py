@@ -111,7 +111,7 @@ def _under_fire(world: World, seed: int, jobs: Sequence[Job]) -> Attack:
     cluster = world.cluster
     database = DatabaseKiller(cluster.kill, partial(start_again, cluster)) if cluster else None
     attack = Attack(seed, victims, freeze_seconds=LEASE_SECONDS + 1.5, database=database)
-    world.proxy.plan = Plan(seed=seed, rate=FAULTS, seconds=1.5)
+    world.proxy.plan = Plan(seed=seed, rate=FAULTS, seconds=2.5)
     deadline, end = time.monotonic() + PATIENCE, 0.0
     try:
         for victim in victims:

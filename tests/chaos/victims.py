@@ -19,7 +19,10 @@ MEAN_PAUSE = 1.0
 DATABASE = 0.12
 """The share of attacks that go to the database server, where it can be killed."""
 FREEZE = 0.2
-"""The share of attacks on workers that stop them for longer than their lease, and let them go on after."""
+"""The share of attacks on workers that stop them for longer than their lease, and let them go on after.
+
+On PostgreSQL only: a process that is stopped while it writes to SQLite locks everybody out of the file.
+"""
 
 
 @dataclass(eq=False)
@@ -115,7 +118,7 @@ class Attack:
         if not alive:
             return
         victim = alive[int(target * len(alive))]
-        if victim.kind == "worker" and mode < FREEZE:
+        if self._database is not None and victim.kind == "worker" and mode < FREEZE:
             self._count("freeze")
             victim.frozen_until = now + self._freeze_seconds
             victim.process.send(signal.SIGSTOP)

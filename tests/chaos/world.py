@@ -21,14 +21,14 @@ ADMIN = User(username="admin", password="admin-of-a-throw-away-tom", superuser=T
 SHARER = User(username="sharer", password="sharer-at-a-throw-away-tom")
 
 LEASE_SECONDS = 2.0
-RECEIVER_TIMEOUT = 2
+RECEIVER_TIMEOUT = 4
 """Seconds after which the receiver's gunicorn kills a worker that is at work on one request."""
-SETTLE_SECONDS = 3.0
+SETTLE_SECONDS = 5.0
 
 # Times as a TOM has them, but shorter: a round is to see many leases run out and many tries.
 _SETTINGS = {
     "SHARECORE_LEASE_SECONDS": LEASE_SECONDS,
-    "SHARECORE_SWEEP_SECONDS": 1.0,
+    "SHARECORE_SWEEP_SECONDS": 2.0,
     "SHARECORE_RETRY_SCHEDULE": (0.5, 1.0, 1.0, 2.0, 2.0, 3.0),
 }
 # The waits of the circuit breaker are no settings. With its own a round would see a handful of calls.
@@ -69,7 +69,7 @@ def world(database: str, *, keep: bool) -> Iterator[World]:
         stack.callback(receiver.kill if keep else receiver.remove)
         receiver.serve(options=("--preload", "--timeout", str(RECEIVER_TIMEOUT)))
         proxy = stack.enter_context(running(receiver.url, port=free_port()))
-        times = {"CONNECT_TIMEOUT": 1.0, "READ_TIMEOUT": 1.0, "SETTLE_SECONDS": SETTLE_SECONDS}
+        times = {"CONNECT_TIMEOUT": 1.0, "READ_TIMEOUT": 2.0, "SETTLE_SECONDS": SETTLE_SECONDS}
         entry = receiver.sharing_entry("sharer", **times) | {"BASE_URL": proxy.url}
         sender = make_tom(
             folder / "sender",

@@ -6,11 +6,12 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 
 from sharecore.addresses import Address
-from tom_integration import claims, health
+from tom_integration import claims, health, reconciler
 from tom_integration.models import DestinationHealth
 
 if TYPE_CHECKING:
@@ -50,3 +51,40 @@ def test_whoever_tries_a_destination_and_dies_holds_it_up_no_longer_than_its_cla
         tom.clock.forward(seconds=6)
         assert health.gate(address, credentials="", now=tom.clock.now) == (None, "")
         assert health.probe(address, now=tom.clock.now) == (None, "")
+
+
+def writes(queries: CaptureQueriesContext) -> list[str]:
+    verbs = ("INSERT", "UPDATE", "DELETE")
+    return [each["sql"][:80] for each in queries.captured_queries if each["sql"].startswith(verbs)]
+
+
+def test_a_look_at_a_channel_writes_little(tom: Tom) -> None:
+    """On SQLite each write of ours makes transactions fail that have read and are about to write."""
+    target = tom.target()
+    tom.share(target)
+    tom.datum(target)
+    tom.deliver()
+    pk = tom.channel(target).pk
+    with CaptureQueriesContext(connection) as idle:
+        reconciler.reconcile(pk)
+    assert len(writes(idle)) == 2, "its claim, taken and given back"
+    tom.data(target, 3)
+    with CaptureQueriesContext(connection) as busy:
+        assert reconciler.reconcile(pk) == 3
+    assert len(writes(busy)) == 6, "also: registered, in hand, settled, and what the attempt brought"
+
+
+def test_a_claim_that_ends_soon_is_renewed_and_one_that_is_lost_is_not_held(tom: Tom) -> None:
+    target = tom.target()
+    tom.share(target)
+    claim = claims.claim(tom.channel(target).pk)
+    assert claim is not None
+    until = tom.channel(target).lease_until
+    assert claim.hold()
+    assert tom.channel(target).lease_until == until
+    tom.clock.forward(seconds=30)
+    assert claim.hold()
+    assert tom.channel(target).lease_until > until
+    tom.clock.forward(seconds=100)
+    assert claims.claim(tom.channel(target).pk) is not None
+    assert not claim.hold()
