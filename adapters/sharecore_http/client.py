@@ -8,14 +8,16 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import tenacity
 import urllib3
 
+from sharecore.settings import Secret
 from sharecore_http.auth import Authorize, no_credentials
 from sharecore_http.failures import PASSING, Cause, NoAnswer, NotSent, TooLarge, failure
+from sharecore_http.guard import hide_in_logs, public_only
 from sharecore_http.reply import Reply, Verdict
 from sharecore_http.settings import HttpSettings
 from sharecore_http.transport import DeadlineAdapter, deadline
@@ -41,19 +43,24 @@ class Client:
     cookies are refused, redirects never followed, credentials and headers given with each request; the
     connection pool below it has a lock of its own.
 
-    base_url: every path is relative to it. connections: how many stay open; set it to the number of threads.
+    base_url: every path is relative to it; a `Secret` where the address itself lets in who knows it.
+    connections: how many stay open; set it to the number of threads.
     sleep, clock: for tests.
     """
 
     def __init__(
         self,
-        base_url: str,
+        base_url: str | Secret,
         settings: HttpSettings | None = None,
         *,
         connections: int = 4,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._url = base_url.reveal() if isinstance(base_url, Secret) else base_url
+        if isinstance(base_url, Secret):
+            hide_in_logs(urlsplit(self._url).path)
+            hide_in_logs(urlsplit(self._url).query)
         self.base_url = base_url
         self._settings = settings or HttpSettings()
         self._sleep = sleep
@@ -151,9 +158,10 @@ class Client:
         try:
             with (
                 deadline(limits.deadline),
+                public_only(limits.public_only),
                 self._session.request(
                     method,
-                    urljoin(self.base_url, path),
+                    urljoin(self._url, path),
                     params=params,
                     data=body,
                     headers=sent,

@@ -9,6 +9,8 @@ from enum import StrEnum
 from requests import exceptions as rq
 from urllib3 import exceptions as u3
 
+from sharecore_http.guard import PrivateAddress
+
 
 class Cause(StrEnum):
     """What went wrong, for code; `HttpFailure.reason` says it to people."""
@@ -19,6 +21,7 @@ class Cause(StrEnum):
     TLS = "tls"
     PROXY = "proxy"
     INVALID = "invalid"
+    PRIVATE = "private"
     READ_TIMEOUT = "read-timeout"
     RESET = "reset"
     TRUNCATED = "truncated"
@@ -32,6 +35,7 @@ _WORDS = {
     Cause.TLS: "no secure connection: the certificate was refused or TLS failed",
     Cause.PROXY: "no connection to the proxy",
     Cause.INVALID: "the request could not be formed: check the address, the headers and the credentials",
+    Cause.PRIVATE: "the address leads into a private network or to this machine, which is not allowed",
     Cause.READ_TIMEOUT: "no complete answer within the time-out",
     Cause.RESET: "the connection was closed before an answer came",
     Cause.TRUNCATED: "the answer broke off",
@@ -75,6 +79,8 @@ def failure(error: Exception) -> HttpFailure:
     chain = tuple(_chain(error))
     if _has(chain, TooLarge):
         return NoAnswer(Cause.TOO_LARGE)
+    if _has(chain, PrivateAddress):
+        return NotSent(Cause.PRIVATE)
     if _has(chain, rq.ProxyError, u3.ProxyError):
         return NotSent(Cause.PROXY)
     if _has(chain, u3.NameResolutionError):

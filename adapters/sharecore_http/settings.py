@@ -25,6 +25,7 @@ class HttpSettings:
     verify: True (the system's CAs or `REQUESTS_CA_BUNDLE`), False, or the path of a CA file or folder.
     proxies: scheme to URL; empty for what the environment says. headers: sent with each request.
     connect_timeout, read_timeout: seconds, the second between two pieces of an answer.
+    public_only: whether addresses in private networks are refused, for destinations that people name freely.
     deadline: seconds for one request as a whole, so that a server that drips bytes cannot hold a thread.
     """
 
@@ -33,6 +34,7 @@ class HttpSettings:
     headers: Mapping[str, Secret] = field(default_factory=dict)
     connect_timeout: float = CONNECT_TIMEOUT
     read_timeout: float = READ_TIMEOUT
+    public_only: bool = False
 
     @property
     def deadline(self) -> float:

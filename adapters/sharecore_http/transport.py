@@ -20,6 +20,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.poolmanager import PoolManager, ProxyManager
 
+from sharecore_http.guard import let_pass
+
 _ends_at: ContextVar[float | None] = ContextVar("sharecore_http_ends_at", default=None)
 
 
@@ -73,9 +75,18 @@ class _TimedResponse(HTTPResponse):
 class _TimedHTTP(HTTPConnection):
     response_class = _TimedResponse
 
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
+        # Where a proxy stands is the site's own choice.
+        return sock if self.proxy else let_pass(sock)
+
 
 class _TimedHTTPS(HTTPSConnection):
     response_class = _TimedResponse
+
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
+        return sock if self.proxy else let_pass(sock)
 
 
 class _HTTPPool(HTTPConnectionPool):

@@ -1,0 +1,123 @@
+"""The settings of one webhook in `DATA_SHARING`."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Self
+from urllib.parse import urlsplit
+
+from sharecore import Secret, Section
+from sharecore_http import HttpSettings
+
+PREFIX = "whsec_"
+KEY_BYTES = range(24, 65)
+"""How long a key is: Standard Webhooks 1.0.0, "Signature scheme"."""
+
+MAX_BYTES = 20_000
+"""Standard Webhooks 1.0.0 asks for less than 20 kB."""
+
+_MAKE_ONE = (
+    'To make one: python -c "import base64, os; '
+    "print('whsec_' + base64.b64encode(os.urandom(32)).decode())\""
+)
+
+
+class Template(StrEnum):
+    """What is sent. STANDARD: one message for each record. SLACK: one text for each batch."""
+
+    STANDARD = "standard"
+    SLACK = "slack"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookConfig:
+    """One webhook.
+
+    path: of the entry in the settings, for messages. url: secret, as whoever knows a Slack address may post
+    there. keys: each signs every message, so that a receiver can change its secret at any time. max_bytes:
+    of one message. resend_unconfirmed: Slack only, whether a text that may have arrived is posted again.
+    gather_seconds: how long new records wait for company.
+    """
+
+    path: str
+    url: Secret
+    keys: tuple[Secret, ...] = ()
+    template: Template = Template.STANDARD
+    max_bytes: int = MAX_BYTES
+    gather_seconds: float = 0.0
+    resend_unconfirmed: bool = False
+    http: HttpSettings = field(default_factory=HttpSettings)
+
+    @classmethod
+    def read(cls, section: Section) -> Self:
+        """Read one entry; raises `ConfigurationError` with all its problems."""
+        template = _template(section)
+        slack = template is Template.SLACK
+        http = HttpSettings.read(section)
+        config = cls(
+            path=section.path,
+            url=_url(section),
+            keys=_keys(section, needed=not slack),
+            template=template,
+            max_bytes=section.count("MAX_BYTES", MAX_BYTES, minimum=1000, maximum=50_000_000),
+            gather_seconds=section.number("GATHER_SECONDS", 10.0 if slack else 0.0, maximum=3600),
+            resend_unconfirmed=section.flag("RESEND_UNCONFIRMED", False),
+            http=replace(http, public_only=not section.flag("ALLOW_PRIVATE", False)),
+        )
+        section.finish()
+        return config
+
+
+def _template(section: Section) -> Template:
+    given = section.text("TEMPLATE", Template.STANDARD.value)
+    if given in set(Template):
+        return Template(given)
+    section.problem("TEMPLATE", f"is {given!r}", "Write 'standard' or 'slack'.")
+    return Template.STANDARD
+
+
+def _url(section: Section) -> Secret:
+    url = section.secret("URL", required=True)
+    text = url.reveal()
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if text and (not usable or text != text.strip() or not text.isprintable() or " " in text):
+        section.problem("URL", "is not an http(s) address", "Copy it again, complete and without blanks.")
+    elif usable and (parts.username or parts.password):
+        section.problem("URL", "contains a user name or password", "Use 'HEADERS' for credentials.")
+    elif usable and parts.scheme == "http":
+        what = "is not https: everybody on the way can read what is sent"
+        section.problem("URL", what, "Use https if the receiver offers it.", fatal=False)
+    return url
+
+
+def _keys(section: Section, *, needed: bool) -> tuple[Secret, ...]:
+    """The secrets: a text, or a list of texts while one is being replaced."""
+    given = section.raw("SECRET", ())
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        section.problem("SECRET", "is not a text", "Give the secret, or a list of the new one and the old.")
+        return ()
+    if needed and not any(texts):
+        section.problem("SECRET", "is missing: the receiver could not know that it is you", _MAKE_ONE)
+    keys = [text for text in texts if text]
+    if any(key_of(text) is None for text in keys):
+        what = f"is not '{PREFIX}' and {KEY_BYTES.start} to {KEY_BYTES.stop - 1} bytes in base64"
+        section.problem("SECRET", what, f"Copy it again from the receiver. {_MAKE_ONE}")
+        return ()
+    return tuple(map(Secret, keys))
+
+
+def key_of(secret: str) -> bytes | None:
+    """The bytes of a secret; None when it is not one."""
+    try:
+        key = b64decode(secret.removeprefix(PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return key if secret.startswith(PREFIX) and len(key) in KEY_BYTES else None

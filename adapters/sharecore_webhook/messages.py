@@ -1,0 +1,96 @@
+"""What is sent: an event for each record, or a text for people."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sharecore import Astrometry, Batch, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum
+from sharecore.plain import as_json
+
+_LINES = 10
+"""Records that a text lists; of more it says how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: its id, which is the same whenever the same is sent, its body, and the records in it."""
+
+    id: str
+    body: dict[str, Any]
+    records: tuple[Record, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body as it is sent."""
+        return len(json.dumps(self.body, separators=(",", ":")).encode())
+
+
+def events(batch: Batch) -> list[Message]:
+    """One event for each record.
+
+    A message of several would get another id when the ledger forms its batches otherwise the next time, and
+    the receiver would take twice what it has. `timestamp` is the time of the observation, so that the same
+    datum is the same body.
+    """
+    return [_event(batch, record) for record in batch.records]
+
+
+def _event(batch: Batch, record: Record) -> Message:
+    happened = "updated" if record.key in batch.previous else "created"
+    plain = as_json(record)
+    body: dict[str, Any] = {
+        "type": f"{record.key.kind.value.replace('-', '_')}.{happened}",
+        "timestamp": plain["timestamp"],
+        "data": {
+            "site": {"origin": batch.site.origin, "name": batch.site.name},
+            "target": as_json(batch.target),
+            "record": plain,
+        },
+    }
+    return Message(_id(batch.site.origin, body["type"], plain), body, (record,))
+
+
+def text(batch: Batch) -> list[Message]:
+    """One text for the whole batch, in the form of Slack's incoming webhooks; none for no records."""
+    if not (batch.records or batch.title or batch.message):
+        return []
+    count = len(batch.records)
+    head = f"{batch.site.name}: {count} new {'datum' if count == 1 else 'data'} of *{batch.target.name}*"
+    said = [part for part in (batch.title, batch.message) if part]
+    lines = [head, *said, *(f"\u2022 {_line(record)}" for record in batch.records[:_LINES])]
+    if count > _LINES:
+        lines.append(f"\u2026 and {count - _LINES} more")
+    body = {"text": "\n".join(map(_escaped, lines))}
+    keys = [str(record.key) for record in batch.records]
+    return [Message(_id(str(batch.address), batch.target.name, keys, body), body, batch.records)]
+
+
+def _line(record: Record) -> str:
+    when = f"{record.timestamp:%Y-%m-%d %H:%M:%S} UTC"
+    match record:
+        case Photometry():
+            error = "" if record.brightness_error is None else f" \u00b1 {record.brightness_error:g}"
+            what = f"{record.bandpass} = {record.brightness:g}{error} {record.unit}"
+        case PhotometryLimit():
+            what = f"{record.bandpass} not brighter than {record.limit:g} {record.unit}"
+        case Spectrum():
+            what = f"spectrum of {len(record.flux)} points"
+        case Astrometry():
+            what = f"position {record.ra:.6f}, {record.dec:+.6f}"
+        case OtherDatum():
+            what = record.data_type
+    where = " ".join(part[:60] for part in (record.telescope, record.instrument) if part)
+    return f"{when}: {what[:100].strip()}" + (f" ({where})" if where else "")
+
+
+def _escaped(line: str) -> str:
+    """Slack reads three characters as its own; others could break the line."""
+    plain = "".join(each if each.isprintable() else " " for each in line)
+    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _id(*content: object) -> str:
+    return "msg_" + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]

@@ -1,0 +1,36 @@
+"""Records and targets as JSON, for adapters whose destination takes them as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sharecore.records import Record, RecordKey
+from sharecore.targets import Orbit, Position, Target
+
+
+def as_json(what: Record | Target) -> dict[str, Any]:
+    """Its fields by name, in JSON values, without those that say nothing (None and empty ones).
+
+    Times are ISO 8601 in UTC with microseconds; the key is one text (`RecordKey.__str__`). Numbers keep the
+    units that the class gives. A new field of a later version appears here by itself.
+    """
+    values = {each.name: _plain(getattr(what, each.name)) for each in fields(what)}
+    return {name: value for name, value in values.items() if value is not None and value not in ("", [], {})}
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if isinstance(value, RecordKey):
+        return str(value)
+    if isinstance(value, Position | Orbit):
+        elements = {each.name: getattr(value, each.name) for each in fields(value)}
+        return {name: number for name, number in elements.items() if number is not None and number != ""}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

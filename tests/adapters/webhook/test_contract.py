@@ -1,0 +1,48 @@
+"""The webhook adapter keeps the contract of adapters, in both of its forms."""
+
+from __future__ import annotations
+
+import pytest
+
+from sharecore.testing import FakeServer, HttpAdapterContract, Subject, answer
+from sharecore_webhook.plugin import sharecore_destinations
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+class TestWebhook(HttpAdapterContract):
+    @pytest.fixture
+    def subject(self, server: FakeServer) -> Subject:
+        server.on("POST", "/hooks/t0ken-in-the-path", answer(204))
+        (kind,) = sharecore_destinations()
+        settings = {
+            "URL": f"{server.url}hooks/t0ken-in-the-path",
+            "SECRET": SECRET,
+            "ALLOW_PRIVATE": True,
+            "MAX_BYTES": 100_000,
+            "READ_TIMEOUT": 1,
+            "CONNECT_TIMEOUT": 0.5,
+        }
+        return Subject(
+            type=kind,
+            settings=settings,
+            secrets=[SECRET, "t0ken-in-the-path"],
+            # A receiver keeps the ids that it has seen.
+            stored=lambda: {request.headers["webhook-id"] for request in server.requests},
+            server=server,
+        )
+
+
+class TestSlack(HttpAdapterContract):
+    @pytest.fixture
+    def subject(self, server: FakeServer) -> Subject:
+        server.on("POST", "/services/T0/B0/xyzzy", answer(200))
+        (kind,) = sharecore_destinations()
+        settings = {
+            "URL": f"{server.url}services/T0/B0/xyzzy",
+            "TEMPLATE": "slack",
+            "ALLOW_PRIVATE": True,
+            "READ_TIMEOUT": 1,
+            "CONNECT_TIMEOUT": 0.5,
+        }
+        return Subject(type=kind, settings=settings, secrets=["xyzzy"], server=server)

@@ -1,0 +1,196 @@
+"""What a receiver of webhooks sees, checked with the library that receivers use."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from sharecore import (
+    Accepted,
+    AuthenticationFailed,
+    ConfigurationError,
+    DestinationError,
+    Photometry,
+    PhotometryLimit,
+    Section,
+    Spectrum,
+    Target,
+    Unsupported,
+)
+from sharecore.testing import FakeServer, Request, answer, example_batch, example_record
+from sharecore_webhook.adapter import WebhookAdapter
+from sharecore_webhook.config import WebhookConfig
+
+OLD, NEW = (f"whsec_{b64encode(bytes([n]) * 32).decode()}" for n in (1, 2))
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with FakeServer() as server:
+        server.on("POST", "/hook", answer(204))
+        yield server
+
+
+@pytest.fixture
+def opened(server: FakeServer) -> Iterator[Callable[..., WebhookAdapter]]:
+    adapters: list[WebhookAdapter] = []
+
+    def open_(**settings: Any) -> WebhookAdapter:
+        given = {"URL": f"{server.url}hook", "SECRET": NEW, "ALLOW_PRIVATE": True} | settings
+        adapters.append(WebhookAdapter(WebhookConfig.read(Section("hook", given))))
+        return adapters[-1]
+
+    yield open_
+    for each in adapters:
+        each.close()
+
+
+def verified(request: Request, secret: str) -> Any:
+    return Webhook(secret).verify(request.body, dict(request.headers))
+
+
+def test_the_receivers_library_takes_it_and_sees_the_datum(opened: Any, server: FakeServer) -> None:
+    record = example_record(brightness=0.0, extra={"seeing": 1.2})
+    opened().deliver(example_batch(record))
+    (request,) = server.requests
+    event = verified(request, NEW)
+    assert event["type"] == "photometry.created"
+    assert event["data"]["target"]["name"] == "SN 2026abc"
+    assert event["data"]["target"]["position"] == {"ra": 150.1, "dec": -12.5, "epoch": 2000.0}
+    sent = event["data"]["record"]
+    assert (sent["brightness"], sent["unit"], sent["extra"]) == (0.0, "mag(AB)", {"seeing": 1.2})
+    assert sent["key"] == str(record.key)
+    assert sent["timestamp"] == event["timestamp"]
+    assert "limit" not in sent
+
+
+def test_the_library_refuses_what_was_changed_on_the_way(opened: Any, server: FakeServer) -> None:
+    opened().deliver(example_batch(example_record()))
+    (request,) = server.requests
+    with pytest.raises(WebhookVerificationError):
+        verified(replace(request, body=request.body.replace(b"18.5", b"17.5")), NEW)
+    with pytest.raises(WebhookVerificationError):
+        verified(request, OLD)
+
+
+def test_while_secrets_rotate_both_verify(opened: Any, server: FakeServer) -> None:
+    opened(SECRET=[NEW, OLD]).deliver(example_batch(example_record()))
+    (request,) = server.requests
+    assert verified(request, NEW) == verified(request, OLD)
+
+
+def test_the_same_datum_has_the_same_id_however_batches_are_cut(opened: Any, server: FakeServer) -> None:
+    one, two = example_record(), example_record(PhotometryLimit)
+    adapter = opened()
+    for records in ((one, two), (one,), (two,)):
+        adapter.deliver(example_batch(*records))
+    ids = [request.headers["webhook-id"] for request in server.requests]
+    assert ids[:2] == ids[2:]
+    assert ids[0] != ids[1]
+    assert server.requests[0].body == server.requests[2].body
+    assert adapter.find(example_batch(one)) == {}, "so it may be sent again"
+
+
+def test_an_edit_is_another_event_about_the_same_record(opened: Any, server: FakeServer) -> None:
+    record = example_record()
+    opened().deliver(example_batch(record))
+    edited = replace(record, brightness=18.6)
+    opened().deliver(example_batch(edited, previous={record.key: "msg_1"}))
+    first, second = (json.loads(request.body) for request in server.requests)
+    assert second["type"] == "photometry.updated"
+    assert second["data"]["record"]["key"] == first["data"]["record"]["key"]
+    ids = {request.headers["webhook-id"] for request in server.requests}
+    assert len(ids) == 2
+
+
+def test_410_pauses_and_nothing_more_is_sent(opened: Any, server: FakeServer) -> None:
+    first, second, third = example_record(), example_record(), example_record()
+    server.will(answer(204), times=1)
+    server.will(answer(410))
+    with pytest.raises(AuthenticationFailed) as caught:
+        opened().deliver(example_batch(first, second, third))
+    assert isinstance(caught.value.decided[first.key], Accepted)
+    assert set(caught.value.decided) == {first.key}
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_private_addresses_are_not_reached_unless_allowed(host: str, opened: Any, server: FakeServer) -> None:
+    url = server.url.replace("127.0.0.1", host) + "hook"
+    with pytest.raises(DestinationError, match="private network"):
+        opened(URL=url, ALLOW_PRIVATE=False).deliver(example_batch(example_record()))
+    assert server.requests == []
+    opened(URL=url).deliver(example_batch(example_record()))
+    assert len(server.requests) == 1
+
+
+def test_what_is_too_large_is_told_with_the_setting_that_allows_it(opened: Any, server: FakeServer) -> None:
+    spectrum = example_record(Spectrum, flux=(1.23456,) * 5000, wavelength=())
+    (outcome,) = opened().deliver(example_batch(spectrum)).values()
+    assert isinstance(outcome, Unsupported)
+    assert "MAX_BYTES" in outcome.reason
+    assert server.requests == []
+    (outcome,) = opened(MAX_BYTES=100_000).deliver(example_batch(spectrum)).values()
+    assert isinstance(outcome, Accepted)
+
+
+def test_slack_gets_one_text_for_a_batch(opened: Any, server: FakeServer) -> None:
+    records = [example_record(), example_record(PhotometryLimit), *(example_record() for _ in range(20))]
+    target = Target(name="<!channel> & co")
+    outcomes = opened(TEMPLATE="slack", SECRET="").deliver(example_batch(*records, target=target))
+    assert len(outcomes) == len(records)
+    (request,) = server.requests
+    text = request.json["text"]
+    assert "22 new data of *&lt;!channel&gt; &amp; co*" in text
+    assert "r = 18.5 \u00b1 0.02 mag(AB) (1m0 fa12)" in text
+    assert "r not brighter than 21.3 mag(AB)" in text
+    assert text.endswith("and 12 more")
+    assert list(request.json) == ["text"]
+    assert "webhook-signature" not in request.headers
+
+
+def test_slack_repeats_nothing_unless_the_site_wants_it(opened: Any) -> None:
+    batch = example_batch(example_record())
+    assert opened(TEMPLATE="slack").find(batch) is None
+    assert opened(TEMPLATE="slack", RESEND_UNCONFIRMED=True).find(batch) == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "where"),
+    [
+        ({"SECRET": ""}, "SECRET"),
+        ({"SECRET": "whsec_short"}, "SECRET"),
+        ({"SECRET": [NEW, "hunter2-hunter2-hunter2-hunter2"]}, "SECRET"),
+        ({"URL": "ftp://x/secret-path"}, "URL"),
+        ({"URL": "https://user:secret-path@x.example/"}, "URL"),
+        ({"TEMPLATE": "teams"}, "TEMPLATE"),
+    ],
+)
+def test_wrong_settings_are_named_without_what_is_in_them(settings: dict[str, Any], where: str) -> None:
+    given = {"URL": "https://x.example.org/hook", "SECRET": NEW} | settings
+    with pytest.raises(ConfigurationError) as caught:
+        WebhookConfig.read(Section("hook", given))
+    (problem,) = caught.value.problems
+    assert problem.where == f"DATA_SHARING['hook'][{where!r}]"
+    assert "secret-path" not in str(problem)
+    assert "hunter2" not in str(problem)
+
+
+def test_the_time_of_a_signature_is_that_of_the_attempt_and_the_id_stays(
+    opened: Any, server: FakeServer
+) -> None:
+    times = iter([1_800_000_000.0, 1_800_000_005.0])
+    adapter = opened()
+    adapter.clock = lambda: next(times)
+    server.will(answer(429, Retry_After="0"), times=1)
+    record: Photometry = example_record()
+    outcomes = adapter.deliver(example_batch(record))
+    assert isinstance(outcomes[record.key], Accepted)
+    assert [r.headers["webhook-timestamp"] for r in server.requests] == ["1800000000", "1800000005"]
+    assert len({request.headers["webhook-id"] for request in server.requests}) == 1
