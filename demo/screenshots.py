@@ -23,6 +23,9 @@ FOLDER = Path(__file__).parents[1] / "docs" / "screenshots"
 PERMISSIONS = tuple(f"tom_targets.{verb}_persistentshare" for verb in ("view", "add", "change", "delete"))
 OBSERVER = User(username="observer", password="observer-of-the-screenshots", superuser=True)
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+TALLEST = 1500
+"""Pixels of a page that are shown: tables go on below."""
+ON_A_PHONE = ("shares", "share-once", "share-needs-you", "destinations")
 DATA_SHARING = {
     "partner-tom": {
         "DISPLAY_NAME": "Partner TOM",
@@ -93,12 +96,20 @@ def _open(browser: Browser, tom: Tom, size: dict[str, int], bootstrap: Path | No
     return page
 
 
+def _shoot(page: Page, name: str) -> None:
+    width, height = page.evaluate("[window.innerWidth, document.documentElement.scrollHeight]")
+    shown = {"x": 0, "y": 0, "width": width, "height": min(height, TALLEST)}
+    page.screenshot(path=FOLDER / f"{name}.png", full_page=True, clip=shown)  # type: ignore[arg-type]
+
+
 def _take(page: Page, tom: Tom, suffix: str) -> None:
     for name, path in PAGES.items():
+        if suffix == "-phone" and name not in ON_A_PHONE:
+            continue
         answer = page.goto(tom.url + path, wait_until="load")
         if answer is None or answer.status != 200:
             raise SystemExit(f"{path} answered {answer.status if answer else 'nothing'}")
-        page.screenshot(path=FOLDER / f"{name}{suffix}.png", full_page=True)
+        _shoot(page, name + suffix)
     page.goto(f"{tom.url}targets/persistentshare/manage/")
     page.get_by_label("Target", exact=True).press_sequentially("26ab")
     page.get_by_role("radio", name="SN 2026lpo").check()
@@ -106,7 +117,7 @@ def _take(page: Page, tom: Tom, suffix: str) -> None:
     page.get_by_role("button", name="Preview").click()
     page.get_by_label("What would be sent").wait_for()
     page.evaluate("window.scrollTo(0, 0)")
-    page.screenshot(path=FOLDER / f"preview{suffix}.png", full_page=True)
+    _shoot(page, f"preview{suffix}")
 
 
 def main() -> None:

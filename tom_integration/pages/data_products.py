@@ -26,10 +26,9 @@ class TargetDataShare(Page):
     def post(self, request: HttpRequest, tg_pk: int) -> HttpResponseBase:
         """Who may see the target may take its data home; to send them away needs more."""
         form = one_time.OnceForm(request.POST, download=True)
-        target = visible_target_or_404(request.user, tg_pk)
         downloading = request.POST.get("share_destination") == one_time.DOWNLOAD
-        if not downloading:
-            target = target_or_404(request.user, tg_pk)
+        find = visible_target_or_404 if downloading else target_or_404
+        target = find(request.user, tg_pk)
         selection = one_time.selection_of(request.POST, request.user, target)
         if not selection and not downloading:
             selection = one_time.restricted(request.user, target.pk, one_time.everything())

@@ -1,0 +1,564 @@
+"""The pages: who gets them, what they say of a share, and what they make of what was typed and ticked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.messages import get_messages
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.template import RequestContext, Template
+from django.test import Client, RequestFactory, override_settings
+from django.urls import reverse
+from django.utils import timezone
+from guardian.shortcuts import assign_perm
+from tom_dataproducts.models import DataProduct, SpectroscopyReducedDatum
+from tom_targets.models import PersistentShare, Target, TargetList, TargetName
+
+from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem
+from sharecore.outcomes import Rejected, Unconfirmed
+from sharecore.records import Kind
+from tom.matrix import Actor, Row, Verdict, World, actors, check, make_world
+from tom_integration import channels
+from tom_integration.models import Channel, Delivery, Request
+
+if TYPE_CHECKING:
+    from conftest import Tom
+
+SCRIPT = "<script>alert('x')</script>"
+SHARES = "/targets/persistentshare/manage/"
+ONE = f"{SHARES}{{share}}/"
+RECORD = f"{SHARES}records/{{delivery}}/"
+LOGIN = 499
+"""Stands for a redirect to the login, which is no other status than that after something was done."""
+SHOWS = {
+    Verdict.DONE: (200, 302),
+    Verdict.UNKNOWN: (LOGIN,),
+    Verdict.REFUSED: (LOGIN,),
+    Verdict.HIDDEN: (404,),
+    Verdict.INVALID: (200,),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRow(Row):
+    """A request of a browser: a form is sent as browsers do."""
+
+    def send(self, client: Client, world: World, **places: int) -> Any:
+        path = self.path.format(**(world.places() | places))
+        with transaction.atomic():
+            answer = getattr(client, self.method)(path, self.body(world))
+            answer.changed = world.state()
+            transaction.set_rollback(True)
+        if answer.status_code == 302 and answer.url.startswith("/accounts/login"):
+            answer.status_code = LOGIN
+        return answer
+
+
+def rows() -> Iterator[PageRow]:
+    def row(method: str, path: str, action: str, scope: str, **more: Any) -> PageRow:
+        return PageRow(method=method, path=path, action=action, scope=scope, shows=SHOWS, **more)
+
+    form = {"kinds": ["photometry"], "destination": "y"}
+    yield row("get", f"{SHARES}table", "view", "list")
+    yield row("get", "/targets/{target}/persistentshare/manage/table", "view", "target")
+    yield row("get", ONE, "view", "share")
+    yield row("get", f"{ONE}live", "view", "share")
+    for act in ("pause", "resume", "retry", "adopt"):
+        yield row("post", f"{ONE}{act}", "change", "share")
+    yield row("get", f"{ONE}delete", "delete", "share")
+    yield row("post", f"{ONE}delete", "delete", "share")
+    yield row("get", f"{SHARES}targets?target_name=Unannounced", "add", "list")
+    yield row("post", f"{SHARES}create", "add", "make", body=lambda w: {**form, "target": w.target.pk})
+    for part in ("existing", "preview"):
+        yield row("post", f"{SHARES}{part}", "add", "make", body=lambda w: {**form, "target": w.target.pk})
+        yield row("post", f"/targets/{{target}}/persistentshare/manage/{part}", "add", "target")
+    yield row("post", "/targets/{target}/persistentshare/manage/create", "add", "target", body=lambda w: form)
+
+
+RECORD_ROWS = tuple(
+    PageRow(method="post", path=f"{RECORD}{act}", action="change", scope="share", shows=SHOWS)
+    for act in ("retry", "arrived", "resend")
+)
+ACTORS = list(actors())
+
+
+def name(actor: Actor) -> str:
+    return actor.name
+
+
+@pytest.mark.parametrize("actor", ACTORS, ids=name)
+def test_each_page_is_for_those_who_have_the_right(tom: Tom, actor: Actor) -> None:
+    assert check(actor, rows(), make_world(tom)) == []
+
+
+@pytest.mark.parametrize("actor", ACTORS, ids=name)
+def test_what_is_done_with_a_record_needs_the_right_to_change_its_share(tom: Tom, actor: Actor) -> None:
+    world = make_world(tom)
+    client = actor.client(world)
+    before = world.state()
+    for row in RECORD_ROWS:
+        answer = row.send(client, world)
+        changed = answer.changed != before
+        assert not changed or actor.can("change"), row.path
+        assert answer.status_code in SHOWS[row.verdict(actor)], row.path
+
+
+SHARE_ONCE = (
+    ("get", "/targets/{target}/share/"),
+    ("get", "/targets/{target}/share/?tab=continuous"),
+    ("post", "/targets/{target}/share/"),
+    ("post", "/dataproducts/target/{target}/share/"),
+)
+
+
+@pytest.mark.parametrize("actor", ACTORS, ids=name)
+def test_sharing_once_needs_the_right_to_change_the_target(tom: Tom, actor: Actor) -> None:
+    world = make_world(tom)
+    client = actor.client(world)
+    for method, path in SHARE_ONCE:
+        form = {"share_destination": "y", "kinds": ["photometry"], "share-box": ["1"]}
+        answer = getattr(client, method)(path.format(**world.places()), form)
+        if not actor.changes_target:
+            assert answer.status_code in (302, 404), path
+            assert "/accounts/login" in answer.headers.get("Location", "/accounts/login"), path
+            assert "Unannounced" not in answer.content.decode(), path
+        else:
+            assert answer.status_code in (200, 302), path
+    assert Request.objects.exists() is actor.changes_target
+
+
+@pytest.fixture
+def admin(tom: Tom) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("admin"))
+    return client
+
+
+def text(answer: Any) -> str:
+    assert answer.status_code == 200, answer.status_code
+    return str(answer.content.decode())
+
+
+def told(answer: Any) -> str:
+    """What the next page will tell the user."""
+    assert answer.status_code == 302, answer.status_code
+    return " ".join(str(message) for message in get_messages(answer.wsgi_request))
+
+
+def glance(admin: Client, share: PersistentShare) -> str:
+    """The row of the share in the table, without its markup."""
+    page = text(admin.get(f"{SHARES}table"))
+    row = page[page.index("<tbody>") : page.index("</tbody>")]
+    return " ".join(row.replace("<", " <").split())
+
+
+def test_a_share_is_up_to_date_or_says_what_it_waits_for(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    share = tom.share(target)
+    tom.datum(target)
+    assert "Nobody is delivering" in glance(admin, share) or "Up to date" in glance(admin, share)
+    tom.deliver(after=60)
+    assert "Up to date" in glance(admin, share)
+
+    tom.x.will(DestinationError(f"down {SCRIPT}"))
+    tom.datum(target)
+    tom.deliver(after=60)
+    assert "Waiting" in glance(admin, share)
+    assert "down &lt;script&gt;" in glance(admin, share)
+
+    tom.x.recover()
+    tom.x.will(AuthenticationFailed(f"no {SCRIPT}"))
+    tom.deliver(after=600)
+    assert "Needs you" in glance(admin, share)
+    assert "refuses what we send: no &lt;script&gt;" in glance(admin, share)
+
+    admin.post(f"{SHARES}{share.pk}/pause")
+    assert "Paused" in glance(admin, share)
+    assert "paused by admin" in glance(admin, share)
+
+
+def test_progress_counts_the_present_work(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    share = tom.share(target)
+    tom.data(target, 3)
+    tom.deliver(after=60)
+    tom.data(target, 2)
+    tom.x.will(DestinationError("down"))
+    tom.deliver(after=60)
+    Delivery.objects.filter(state="due").update(created=timezone.now(), next_at=timezone.now())
+    assert 'aria-label="0 of 2 records sent"' in glance(admin, share)
+
+
+def test_a_destination_that_is_gone_needs_a_person(tom: Tom, admin: Client) -> None:
+    share = tom.share(tom.target(), "y")
+    with override_settings(DATA_SHARING={"x": {"ADAPTER": "memory"}}):
+        shown = glance(admin, share)
+    assert "Needs you" in shown
+    assert "has no destination" in shown
+
+
+def test_nothing_that_a_remote_said_becomes_markup(tom: Tom, admin: Client) -> None:
+    target = tom.target(f"SN {SCRIPT}")
+    share = tom.share(target)
+    tom.x.will(Rejected(reason=f"bad {SCRIPT}", field=f"f{SCRIPT}"))
+    tom.datum(target, bandpass=SCRIPT)
+    tom.deliver(after=60)
+    Delivery.objects.update(remote_id=SCRIPT)
+    Channel.objects.update(problem=SCRIPT)
+    tom.x.problems = [Problem(where="x", what=f"broken {SCRIPT}", mend=SCRIPT)]
+    ask = {"share_destination": "y", "share_title": SCRIPT, "share_message": SCRIPT, "kinds": ["photometry"]}
+    admin.post(f"/targets/{target.pk}/share/", ask)
+    Request.objects.update(problem=SCRIPT)
+    history = Channel.objects.get(destination="y")
+    pages = [
+        admin.get(SHARES),
+        admin.get(f"{SHARES}?q={SCRIPT}"),
+        admin.get(f"{SHARES}{share.pk}/"),
+        admin.get(f"{SHARES}{share.pk}/?q={SCRIPT}&state={SCRIPT}"),
+        admin.get(f"{SHARES}{share.pk}/delete"),
+        admin.get(f"{SHARES}targets?target_name={SCRIPT}"),
+        admin.get(f"/targets/{target.pk}/share/"),
+        admin.get(f"/targets/{target.pk}/share/?tab=continuous"),
+        admin.get(f"/targets/{target.pk}/share/{history.pk}/"),
+        admin.get("/targets/persistentshare/destinations/"),
+        admin.post("/targets/persistentshare/destinations/check", {"name": "x"}),
+        admin.post(f"{SHARES}create", {"target_name": SCRIPT, "destination": SCRIPT, "until": SCRIPT}),
+        admin.post(f"{SHARES}preview", {"target": target.pk, "destination": "y", "kinds": ["photometry"]}),
+    ]
+    for page in pages:
+        assert SCRIPT not in text(page), page.request["PATH_INFO"]
+    assert sum("&lt;script&gt;" in text(page) for page in pages) >= 10
+
+
+def test_a_page_that_has_not_changed_is_not_sent_again(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    share = tom.share(target)
+    for path in (f"{SHARES}table", f"{SHARES}{share.pk}/live"):
+        seen = admin.get(path)["X-Sharing-Digest"]
+        assert admin.get(path, {"seen": seen}).status_code == 204
+    tom.datum(target)
+    tom.deliver(after=60)
+    for path in (f"{SHARES}table", f"{SHARES}{share.pk}/live"):
+        assert admin.get(path, {"seen": seen}).status_code == 200
+
+
+def create(admin: Client, **form: Any) -> Any:
+    return admin.post(f"{SHARES}create", {"destination": "y", "kinds": [kind.value for kind in Kind], **form})
+
+
+def test_a_share_is_made_with_what_was_chosen(tom: Tom, admin: Client) -> None:
+    target = tom.target("SN 2026abc")
+    TargetName.objects.create(target=target, name="ZTF26aaaaxyz")
+    tom.data(target, 3)
+    until = timezone.now() + timedelta(days=3)
+    answer = create(
+        admin,
+        target_name="ztf26AAAAXYZ",
+        kinds=["photometry", "spectrum"],
+        until=f"{until:%Y-%m-%dT%H:%M}",
+        share_existing_data="on",
+    )
+    share = PersistentShare.objects.get()
+    assert answer.url == reverse("sharing:share-page", args=[share.pk])
+    assert (share.destination, share.user.username) == ("y", "admin")
+    channel = tom.channel(target, "y")
+    assert channel.kinds == ["photometry", "spectrum"]
+    assert channel.until == until.replace(second=0, microsecond=0)
+    assert tom.deliver(after=60) == 3
+    assert "photometry, spectra only" in text(admin.get(answer.url))
+
+
+def test_all_kinds_means_also_those_to_come(tom: Tom, admin: Client) -> None:
+    create(admin, target=tom.target().pk)
+    assert Channel.objects.get().kinds == []
+
+
+@pytest.mark.parametrize(
+    ("form", "error"),
+    [
+        ({"destination": "nowhere"}, "nowhere is not one of the available choices"),
+        ({"destination": ""}, "Choose where the data are to go."),
+        ({"kinds": []}, "Choose at least one kind of data."),
+        ({"until": "2020-01-01T00:00"}, "This time is over."),
+        ({"target": ""}, "Choose a target."),
+        ({"target": "999999"}, "There is no such target among those that you may share."),
+        ({"target": "", "target_name": "SN"}, "There is no such target among those that you may share."),
+        ({"destination": "x:red"}, "is shared with x:red already."),
+    ],
+)
+def test_what_is_wrong_stands_in_the_form(tom: Tom, admin: Client, form: dict[str, Any], error: str) -> None:
+    target = tom.target()
+    tom.share(target, "x:red")
+    answer = create(admin, **{"target": target.pk, **form})
+    assert error in text(answer)
+    assert PersistentShare.objects.count() == 1
+
+
+def test_targets_are_found_by_parts_of_names_and_only_those_that_may_be_shared(tom: Tom) -> None:
+    mine, theirs = tom.target("SN 2026mine"), tom.target("SN 2026theirs")
+    TargetName.objects.create(target=mine, name="Gaia26abc")
+    TargetName.objects.create(target=theirs, name="Gaia26abd")
+    for number in range(12):
+        assign_perm("tom_targets.change_target", tom.user(name=f"u{number}"), tom.target(f"many {number}"))
+    user = tom.user(mine)
+    assign_perm("tom_targets.add_persistentshare", user)
+    client = Client()
+    client.force_login(user)
+    found = text(client.get(f"{SHARES}targets", {"target_name": "AIA26"}))
+    assert "SN 2026mine" in found
+    assert "theirs" not in found
+    assert "abd" not in found
+    assert "No target" in text(client.get(f"{SHARES}targets", {"target_name": "many"}))
+    assert "at least 2" in text(client.get(f"{SHARES}targets", {"target_name": "S"}))
+    client.force_login(User.objects.create_superuser("root"))
+    assert "There are more" in text(client.get(f"{SHARES}targets", {"target_name": "many"}))
+
+
+def test_existing_data_are_counted_by_kind(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    tom.data(target, 4)
+    tom.datum(target, brightness=None, limit=21.0)
+    ask = f"/targets/{target.pk}/persistentshare/manage/existing"
+    assert "4 records" in text(admin.post(ask, {"kinds": ["photometry"]}))
+    assert "1 record." in text(admin.post(ask, {"kinds": ["photometry-limit"]}))
+    assert "5 records" in text(admin.post(ask, {"kinds": ["photometry", "photometry-limit", "spectrum"]}))
+    assert "none yet" in text(admin.post(ask, {"kinds": ["spectrum"]}))
+
+
+def test_a_record_that_nobody_knows_the_fate_of_is_resolved(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    share = tom.share(target)
+    tom.x.can_tell = False
+    tom.x.will(Unconfirmed(reason="no answer"))
+    first, second = tom.datum(target), tom.datum(target)
+    tom.deliver(after=60)
+    tom.deliver(after=600)
+    page = text(admin.get(f"{SHARES}{share.pk}/"))
+    assert "2 records may have arrived" in page
+    admin.post(reverse("sharing:record-arrived", args=[tom.row(first).pk]))
+    tom.x.recover()
+    admin.post(reverse("sharing:record-resend", args=[tom.row(second).pk]))
+    assert tom.deliver(after=60) == 1
+    assert tom.states() == ["delivered", "delivered"]
+    answer = admin.post(reverse("sharing:record-retry", args=[tom.row(first).pk]), follow=True)
+    assert "The destination has it already." in text(answer)
+
+
+def test_deleting_tells_what_becomes_of_data_and_does_it(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    share = tom.share(target)
+    tom.data(target, 2)
+    tom.deliver(after=60)
+    tom.x.will(DestinationError("down"))
+    tom.data(target, 3)
+    tom.deliver(after=60)
+    page = text(admin.get(f"{SHARES}{share.pk}/delete"))
+    assert "3 records</strong> not sent yet will not be sent" in page
+    assert "2 delivered records stay" in page
+    admin.post(f"{SHARES}{share.pk}/delete")
+    assert not PersistentShare.objects.exists()
+    assert sorted(tom.states()) == ["cancelled"] * 3 + ["delivered"] * 2
+
+
+def test_a_destination_is_asked_from_its_page(tom: Tom, admin: Client) -> None:
+    page = text(admin.get("/targets/persistentshare/destinations/"))
+    assert page.count("Test it now") == 2
+    ask = "/targets/persistentshare/destinations/check"
+    assert "takes our data" in text(admin.post(ask, {"name": "x"}))
+    tom.x.problems = [Problem(where="x", what="has no room", mend="Make some")]
+    assert "has no room. Make some" in text(admin.post(ask, {"name": "x"}, headers={"HX-Request": "true"}))
+    assert admin.post(ask, {"name": "nowhere"}).status_code == 404
+
+
+def test_settings_that_cannot_be_used_are_told_with_the_mend(tom: Tom, admin: Client) -> None:
+    settings = {"x": {"ADAPTER": "memory"}, "old": {"ADAPTER": "pigeon"}}
+    with override_settings(DATA_SHARING=settings):
+        page = text(admin.get("/targets/persistentshare/destinations/"))
+        form = text(admin.get(SHARES))
+    assert "Cannot be used" in page
+    assert "DATA_SHARING[&#x27;old&#x27;][&#x27;ADAPTER&#x27;]" in page
+    assert 'value="old"' in form
+    assert "which no plugin provides" in form
+
+
+def test_the_tags_show_form_and_table_in_a_page_of_the_tom(tom: Tom) -> None:
+    target, other = tom.target("SN 2026shown"), tom.target("SN 2026other")
+    tom.share(target)
+    tom.share(other)
+    source = (
+        "{% load targets_extras %}{% create_persistent_share target %}{% persistent_share_table target %}"
+    )
+    request = RequestFactory().get("/")
+    request.user = User.objects.create_superuser("root")
+    page = Template(source).render(RequestContext(request, {"target": target}))
+    assert reverse("sharing:create-for-target", args=[target.pk]) in page
+    assert 'value="x:red"' in page or 'value="x"' in page
+    assert "SN 2026other" not in page
+    assert "sharing.css" in page
+    assert "csrfmiddlewaretoken" in page
+    request.user = tom.user(target)
+    page = Template(source).render(RequestContext(request, {"target": target}))
+    assert "You do not have permission to continuously share data" in page
+    assert "You have no permission to see continuous shares." in page
+
+
+def test_chosen_data_of_every_kind_are_shared_once(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    first, _ = tom.datum(target), tom.datum(target)
+    spectrum = SpectroscopyReducedDatum.objects.create(
+        target=target, timestamp=timezone.now(), flux=[1.0, 2.0], wavelength=[4000.0, 5000.0]
+    )
+    stranger = tom.datum(tom.target())
+    form = {
+        "share_destination": "y",
+        "share_title": "Look",
+        "share_message": "at this",
+        "datum": [f"photometryreduceddatum:{first.pk}", f"photometryreduceddatum:{stranger.pk}"],
+        "kinds": ["spectrum"],
+    }
+    answer = admin.post(f"/targets/{target.pk}/share/", form, follow=True)
+    assert "2 records of" in text(answer)
+    assert tom.deliver(after=60) == 2
+    assert {record.key.kind for record in tom.y.records} == {"photometry", "spectrum"}
+    assert {(call.title, call.message, call.shared_by) for call in tom.y.calls} == {
+        ("Look", "at this", "admin")
+    }
+    assert tom.state(spectrum, "y") == "delivered"
+    assert not Delivery.objects.filter(datum_pk=stranger.pk, model="photometryreduceddatum").exists()
+    assert tom.y.introduced
+
+
+def test_a_target_without_data_is_made_known(tom: Tom, admin: Client) -> None:
+    target = tom.target("SN 2026bare")
+    answer = admin.post(f"/targets/{target.pk}/share/", {"share_destination": "y"}, follow=True)
+    assert "without data" in text(answer)
+    tom.deliver(after=60)
+    assert [each.name for each in tom.y.introduced] == ["SN 2026bare"]
+
+
+def test_a_download_holds_what_was_chosen(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    tom.datum(target, brightness=18.25)
+    tom.datum(target, brightness=None, limit=21.5)
+    form = {
+        "share_destination": "download",
+        "kinds": ["photometry"],
+        "share_title": "Night 1",
+        "share_message": "one\ntwo",
+    }
+    answer = admin.post(f"/targets/{target.pk}/share/", form)
+    body = b"".join(answer.streaming_content).decode()
+    assert body.startswith("# one\n# two\ntimestamp,")
+    assert "18.25" in body
+    assert "21.5" not in body
+    assert 'filename="night-1.csv"' in answer["Content-Disposition"]
+    assert "Choose the data" in text(
+        admin.post(f"/targets/{target.pk}/share/", {"share_destination": "download"})
+    )
+
+
+def test_the_targets_of_a_list_are_shared_as_far_as_the_user_may(tom: Tom) -> None:
+    mine, theirs = tom.target("SN 2026mine"), tom.target("SN 2026theirs")
+    group = TargetList.objects.create(name="Tonight")
+    group.targets.add(mine, theirs)
+    tom.datum(mine)
+    tom.datum(theirs)
+    user = tom.user(mine)
+    client = Client()
+    client.force_login(user)
+    path = f"/targets/targetgrouping/{group.pk}/share/"
+    assert client.get(path).status_code == 404
+    assign_perm("tom_targets.view_targetlist", user, group)
+    page = text(client.get(path))
+    assert "SN 2026mine" in page
+    assert "theirs" not in page
+    form = {"share_destination": "y", "selected-target": [mine.pk, theirs.pk], "dataSwitch": "on"}
+    assert client.post(path, form).status_code == 302
+    tom.deliver(after=60)
+    assert [record.key.kind for record in tom.y.records] == ["photometry"]
+    assert [(each.name, each.lists) for each in tom.y.introduced] == [("SN 2026mine", ("Tonight",))]
+    assert Client().post(path, form).url.startswith("/accounts/login")
+
+
+def test_of_a_data_product_its_data_are_shared_and_the_page_says_that_the_file_is_not(
+    tom: Tom, admin: Client
+) -> None:
+    target = tom.target()
+    product = DataProduct.objects.create(
+        target=target, product_id="p1", data=SimpleUploadedFile("night.csv", b"1,2")
+    )
+    path = f"/dataproducts/data/{product.pk}/share/"
+    form = {"share_destination": "y", "submitter": "admin", "target": target.pk}
+    assert "no data that could be sent" in told(admin.post(path, form))
+    tom.datum(target, data_product=product)
+    tom.datum(target)
+    answer = told(admin.post(path, form))
+    assert "1 record of" in answer
+    assert "The file itself stays here" in answer
+    assert tom.deliver(after=60) == 1
+    stranger = Client()
+    stranger.force_login(tom.user())
+    before = Request.objects.count()
+    assert stranger.post(path, form).status_code in (302, 404)
+    assert Client().post(path, form).url.startswith("/accounts/login")
+    assert Request.objects.count() == before
+
+
+def test_ticked_photometry_of_the_target_page_is_shared_or_downloaded(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    first, _ = tom.datum(target), tom.datum(target)
+    foreign = tom.datum(tom.target())
+    path = f"/dataproducts/target/{target.pk}/share/"
+    form = {"share_destination": "y", "share-box": [first.pk, foreign.pk], "submitter": "admin"}
+    assert admin.post(path, form).url == f"/targets/{target.pk}/"
+    assert tom.deliver(after=60) == 1
+    answer = admin.post(path, {**form, "share_destination": "download"})
+    assert b"".join(answer.streaming_content).count(b"\n") == 2
+    nothing = {"share_destination": "download", "submitter": "admin"}
+    assert "tick some first" in told(admin.post(path, nothing))
+
+
+def test_data_that_the_user_may_not_see_are_neither_shown_nor_shared(tom: Tom) -> None:
+    target = tom.target()
+    seen, unseen = tom.datum(target, bandpass="seen"), tom.datum(target, bandpass="unseen")
+    user = tom.user(target)
+    for verb in ("view", "add"):
+        assign_perm(f"tom_targets.{verb}_persistentshare", user)
+    share = tom.share(target, "y", user=user)
+    channels.ask_for(tom.channel(target, "y"))
+    client = Client()
+    client.force_login(user)
+    with override_settings(TARGET_PERMISSIONS_ONLY=False):
+        assign_perm("tom_dataproducts.view_photometryreduceddatum", user, seen)
+        page = text(client.get(f"/targets/{target.pk}/share/"))
+        assert "seen" in page.replace("unseen", "")
+        assert "unseen" not in page
+        assert "unseen" not in text(client.get(f"{SHARES}{share.pk}/"))
+        ask = f"/targets/{target.pk}/persistentshare/manage/existing"
+        assert "1 record." in text(client.post(ask, {"kinds": ["photometry"]}))
+        form = {"share_destination": "x", "datum": [f"photometryreduceddatum:{unseen.pk}"]}
+        client.post(f"/targets/{target.pk}/share/", form)
+        assert not Delivery.objects.filter(destination="x").exists()
+
+
+@pytest.mark.parametrize(
+    "path", [SHARES, f"{SHARES}1/pause", "/targets/1/share/", "/dataproducts/data/1/share/"]
+)
+def test_a_form_without_its_token_is_refused(tom: Tom, path: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.create_superuser("root"))
+    answer = client.post(path, {"share_destination": "y"})
+    assert answer.status_code in (302, 403, 405)
+    assert not Request.objects.exists()
+
+
+def test_the_target_of_a_share_is_the_only_one_that_a_page_names(tom: Tom, admin: Client) -> None:
+    assert admin.get("/targets/999/share/").status_code == 404
+    assert admin.get(f"{SHARES}999/").status_code == 404
+    assert Target.objects.count() == 0
