@@ -28,9 +28,14 @@ def _health(row: DestinationHealth) -> Health:
     )
 
 
+def _topic(address: Address) -> str:
+    """The name of what is known of its topic alone; an address without one is not the whole destination."""
+    return f"{address.name}:{address.topic}"
+
+
 def gate(address: Address, *, credentials: str, now: datetime) -> tuple[datetime | None, str]:
     """May a call be made now? (None, "") if so; else when to ask again, and why not."""
-    for part in {address.name, str(address)}:
+    for part in (address.name, _topic(address)):
         health = read(part)
         if health.is_paused(credentials):
             return now + timedelta(seconds=rules.LONGEST_WAIT), f"{part} is paused: {health.paused}"
@@ -59,6 +64,8 @@ def succeeded(address: Address, *, now: datetime) -> None:
         quiet = row.last_success_at is None or now - row.last_success_at > timedelta(seconds=10)
         if _health(row) != Health() or quiet:
             _change(part, lambda _: rules.succeeded(), last_success_at=now)
+    if not address.topic:
+        DestinationHealth.objects.filter(address=_topic(address)).exclude(paused="").update(paused="")
 
 
 def stopped(
@@ -67,7 +74,7 @@ def stopped(
     """A call was stopped by the destination; when to ask again."""
     now = timezone.now()
     if isinstance(error, AuthenticationFailed):
-        part = str(address) if error.topic_only else address.name
+        part = _topic(address) if error.topic_only else address.name
         _change(
             part,
             lambda health: rules.refused(health, reason=plain(error.reason), credentials=credentials),

@@ -92,7 +92,11 @@ def hermes(start: Callable[..., Hermes]) -> Hermes:
 def use(tom: Tom) -> Iterator[Callable[..., None]]:
     """Gives the TOM its `DATA_SHARING`; another one when it is called again."""
     with ExitStack() as stack:
-        yield lambda **destinations: stack.enter_context(override_settings(DATA_SHARING=destinations))
+
+        def use(**destinations: Any) -> None:
+            stack.enter_context(override_settings(DATA_SHARING=destinations))
+
+        yield use
 
 
 @pytest.fixture
@@ -329,6 +333,31 @@ class TestRefusals:
         call_command("sharing", "check")
         tom.deliver_until_quiet()
         assert [message["topic"] for message in many.messages] == ["gcn.circulars"]
+
+    @pytest.mark.parametrize(
+        ("default", "mend"),
+        [
+            ({}, "Name a topic in the share's destination"),
+            ({"DEFAULT_TOPIC": "gcn.circulars"}, "may not write"),
+        ],
+    )
+    def test_an_address_without_a_topic_stops_no_other(
+        self, default: dict[str, str], mend: str, tom: Tom, hermes: Hermes, use: Callable[..., None]
+    ) -> None:
+        use(hermes=hermes.settings(**default))
+        target = tom.target()
+        tom.share(target, "hermes")
+        tom.share(target, ADDRESS)
+        for _ in range(2):
+            tom.datum(target, **MEASURED)
+            tom.deliver()
+            tom.deliver(after=10)
+        assert [len(photometry(message)) for message in hermes.messages] == [1, 1]
+        assert mend in tom.channel(target, "hermes").problem
+        use(hermes=hermes.settings(DEFAULT_TOPIC="tomtoolkit.test"))
+        tom.deliver_until_quiet()
+        assert hermes.messages[-1]["topic"] == "tomtoolkit.test"
+        assert not DestinationHealth.objects.exclude(paused="").exists()
 
 
 class TestTopics:
