@@ -14,6 +14,7 @@ import sys
 from chaos.arrivals import percentile
 from chaos.rounds import Round, play
 from chaos.world import say, world
+from realtoms import TomError
 
 
 def main() -> int:
@@ -24,7 +25,10 @@ def main() -> int:
         with world(database, keep=options.keep) as made:
             say(f"{database}: {made.folder}")
             for seed in range(options.first_seed, options.first_seed + options.seeds):
-                result = play(made, seed, options.records)
+                try:
+                    result = play(made, seed, options.records)
+                except (TomError, ValueError) as error:
+                    result = Round(seed=seed, error=str(error))
                 print(f"{database} {result.line()}", flush=True)  # noqa: T201
                 rounds.append(result)
     print(json.dumps(_summary(rounds, options.database)), flush=True)  # noqa: T201
@@ -65,6 +69,7 @@ def _summary(rounds: list[Round], databases: list[str]) -> dict[str, object]:
     return {
         "databases": databases,
         "seeds": len(rounds),
+        "failed": [result.seed for result in rounds if not result.good],
         **{name: sum(getattr(result, name) for result in rounds) for name in counted},
         "recovery_p99_s": None if slowest is None else round(slowest, 1),
     }

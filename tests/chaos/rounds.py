@@ -50,12 +50,13 @@ class Round:
     locked_errors_without_us: int = 0
     recoveries: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    error: str = ""
     examples: Sequence[str] = ()
 
     @property
     def good(self) -> bool:
         """Whether everything is at the receiver, once."""
-        return not (self.lost or self.duplicates or self.foreign or self.parked)
+        return not (self.lost or self.duplicates or self.foreign or self.parked or self.error)
 
     def line(self) -> str:
         """For people: one line, and what is wrong."""

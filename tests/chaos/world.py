@@ -20,7 +20,7 @@ from realtoms.service import free_port
 ADMIN = User(username="admin", password="admin-of-a-throw-away-tom", superuser=True)
 SHARER = User(username="sharer", password="sharer-at-a-throw-away-tom")
 
-LEASE_SECONDS = 2.0
+LEASE_SECONDS = 3.0
 RECEIVER_TIMEOUT = 4
 """Seconds after which the receiver's gunicorn kills a worker that is at work on one request."""
 SETTLE_SECONDS = 5.0
