@@ -30,6 +30,10 @@ def _is_seconds(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
+def _is_days(value: object) -> bool:
+    return _is_seconds(value) and value <= 36500  # type: ignore[operator]  # a longer one is no date
+
+
 def _is_schedule(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str) and all(_is_seconds(v) for v in value)
 
@@ -48,6 +52,8 @@ SETTINGS: dict[str, _Setting] = {
     "SHARECORE_SWEEP_SECONDS": _Setting(30.0, "a number of seconds above zero", _is_seconds),
     "SHARECORE_SCRUB_SECONDS": _Setting(86400.0, "a number of seconds above zero", _is_seconds),
     "SHARECORE_LEASE_SECONDS": _Setting(60.0, "a number of seconds above zero", _is_seconds),
+    "SHARECORE_KEEP_DELIVERED_DAYS": _Setting(90.0, "a number of days above zero", _is_days),
+    "SHARECORE_KEEP_ATTEMPTS_DAYS": _Setting(30.0, "a number of days above zero", _is_days),
 }
 
 
@@ -100,6 +106,16 @@ def scrub_seconds() -> float:
 def lease_seconds() -> float:
     """How long a claim of a share lasts without being renewed."""
     return float(_get("SHARECORE_LEASE_SECONDS"))
+
+
+def keep_delivered_days() -> float:
+    """How long it is kept what a destination answered, and how it was tried, after a delivery."""
+    return float(_get("SHARECORE_KEEP_DELIVERED_DAYS"))
+
+
+def keep_attempts_days() -> float:
+    """How long single attempts are kept, whatever became of them."""
+    return float(_get("SHARECORE_KEEP_ATTEMPTS_DAYS"))
 
 
 def tom_name() -> str:

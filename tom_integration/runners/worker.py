@@ -20,6 +20,7 @@ from tom_integration.models import Worker as Heartbeat
 from tom_integration.reconciler import reconcile
 from tom_integration.runners.lane import Lane, guarded
 from tom_integration.sweep import Sweep
+from tom_integration.upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Worker:
         self._hints: queue.SimpleQueue[Hint | None] = queue.SimpleQueue()
         self._lanes: dict[str, Lane] = {}
         self._sweep = Sweep()
+        self._upkeep = Upkeep()
         self._swept = 0.0
         self._gather = True
         self._stopping = threading.Event()
@@ -103,6 +105,7 @@ class Worker:
         self._beat()
         self._put(self._sweep.channels())
         self._sweep.scrub()
+        self._upkeep.step()
         for destination in topics.stale():
             self._lane(destination.name).put("topics", partial(topics.ask, destination))
 

@@ -6,13 +6,14 @@ import json
 import signal
 import sys
 from argparse import ArgumentParser
+from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from tom_integration import actions, conf, preview, site, status, topics
+from tom_integration import actions, conf, preview, restored, site, status, topics, upkeep
 from tom_integration.models import Channel
 from tom_integration.runners.worker import Worker
 
@@ -20,7 +21,7 @@ from tom_integration.runners.worker import Worker
 class Command(BaseCommand):
     """One command with a subcommand for each thing to do."""
 
-    help = "Continuous sharing: status, deliver, check, preview, retry, resolve."
+    help = "Continuous sharing: status, deliver, check, preview, retry, resolve, purge, restored."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="subcommand", required=True, parser_class=type(parser))
@@ -46,6 +47,13 @@ class Command(BaseCommand):
         verdict = told.add_mutually_exclusive_group(required=True)
         verdict.add_argument("--arrived", action="store_true", help="The destination has it all.")
         verdict.add_argument("--resend", action="store_true", help="It has nothing of it: send it again.")
+
+        commands.add_parser(
+            "purge", help="Empty what has grown old; workers do it by themselves in small steps."
+        )
+        commands.add_parser(
+            "restored", help="After a restored backup: look up what is due before anything is sent."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         getattr(self, f"_{options['subcommand']}")(options)
@@ -156,3 +164,14 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{number} records {'count as arrived' if options['arrived'] else 'are due again'}."
         )
+
+    def _purge(self, options: dict[str, Any]) -> None:
+        done = upkeep.everything(lambda done: self._counted(done, ending="\r"))
+        self._counted(done, ending="\n")
+
+    def _counted(self, done: Counter[str], *, ending: str) -> None:
+        parts = ", ".join(f"{done[what]} {what}" for what in ("answers", "attempts", "rows", "channels"))
+        self.stdout.write(f"Removed: {parts}. ", ending=ending)
+
+    def _restored(self, options: dict[str, Any]) -> None:
+        self.stdout.write(f"{restored.doubt()} records will be looked up before they are sent.")

@@ -1,0 +1,149 @@
+"""Upkeep: the ledger empties what grows old, and forgets nothing that keeps a datum from being sent twice.
+
+Of a delivery, identity, fingerprint, state and remote id stay as long as its datum does; what goes is what
+was answered and tried. A row whose datum is gone is led away from the primary key (`datum_pk` becomes
+negative): after a restored backup, a database may give the same key to another datum.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, F, OuterRef, QuerySet, Value
+from django.utils import timezone
+from tom_targets.models import BaseTarget
+
+from sharecore.delivery import State
+from tom_integration import conf
+from tom_integration.models import Attempt, Channel, Delivery, Request, Worker
+from tom_integration.rows import DATUM_MODELS
+
+STEP = 1000
+"""Rows of the ledger that one step looks at."""
+BETWEEN_ROUNDS = 86400.0
+"""Seconds between two readings of the whole ledger by one worker."""
+
+_SETTLED = (State.BEFORE, State.DELIVERED, State.CANCELLED)
+"""States in which it no longer matters to a delivery that its datum is gone."""
+
+
+class Upkeep:
+    """Reads the ledger in small steps and remembers, for one worker, how far it is.
+
+    It starts anywhere, so that workers that live for one step only (cron) reach every part of it in time.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._after: int | None = None
+        self._rest_until = 0.0
+
+    def step(self) -> None:
+        """One step, unless everything was read within the last day."""
+        if self._now() < self._rest_until:
+            return
+        after = _anywhere() if self._after is None else self._after
+        self._after, _ = step(after=after)
+        if not self._after:
+            self._rest_until = self._now() + BETWEEN_ROUNDS
+
+
+def _anywhere() -> int:
+    last = Delivery.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return random.randrange(last + 1) // STEP * STEP  # noqa: S311  (spreads work, guards nothing)
+
+
+def everything(report: Callable[[Counter[str]], None] = lambda done: None) -> Counter[str]:
+    """All steps at once; how many of what. report: told after each step."""
+    done: Counter[str] = Counter()
+    after = 0
+    while True:
+        after, more = step(after=after)
+        done += more
+        report(done)
+        if not after:
+            return done
+
+
+def step(*, after: int) -> tuple[int, Counter[str]]:
+    """Look at the next rows of the ledger above this primary key; the last one, or 0 at the end."""
+    now = timezone.now()
+    done: Counter[str] = Counter()
+    rows = list(Delivery.objects.filter(pk__gt=after).order_by("pk")[:STEP])
+    long_ago = now - timedelta(days=conf.keep_delivered_days())
+    done["answers"] = _forget_answers(rows, long_ago)
+    gone = list(_gone(rows))
+    targets = {row.target_id for row in gone}
+    targets -= set(BaseTarget.objects.filter(pk__in=targets).values_list("pk", flat=True))
+    useless = [
+        row for row in gone if _is_useless(row, without_target=row.target_id in targets, then=long_ago)
+    ]
+    done["rows"] = _unchanged(useless).delete()[0]
+    _lead_away(gone)
+    done["attempts"] = _forget_attempts(now - timedelta(days=conf.keep_attempts_days()))
+    if len(rows) == STEP or done["attempts"] == STEP:
+        return max((row.pk for row in rows), default=max(after, 1)), done
+    done["channels"] = _forget_channels(long_ago)
+    Worker.objects.filter(seen__lt=now - timedelta(days=1)).delete()
+    return 0, done
+
+
+def _forget_answers(rows: Iterable[Delivery], then: datetime) -> int:
+    old = [row.pk for row in rows if row.state == State.DELIVERED]
+    delivered = Delivery.objects.filter(pk__in=old, state=State.DELIVERED, delivered_at__lt=then)
+    Attempt.objects.filter(delivery_id__in=list(delivered.values_list("pk", flat=True))).delete()
+    return delivered.exclude(reason="", field="").update(reason="", field="")
+
+
+def _forget_attempts(then: datetime) -> int:
+    old = Attempt.objects.filter(started__lt=then).order_by("started").values_list("pk", flat=True)
+    return Attempt.objects.filter(pk__in=list(old[:STEP])).delete()[0]
+
+
+def _gone(rows: Iterable[Delivery]) -> Iterator[Delivery]:
+    """Those of the rows, settled ones, whose datum is gone."""
+    settled = [row for row in rows if row.state in _SETTLED]
+    for name, model in DATUM_MODELS.items():
+        mine = [row for row in settled if row.model == name]
+        there = model._default_manager.filter(pk__in=[row.datum_pk for row in mine])
+        known = set(there.values_list("pk", flat=True))
+        yield from (row for row in mine if row.datum_pk not in known)
+
+
+def _is_useless(row: Delivery, *, without_target: bool, then: datetime) -> bool:
+    """Can nothing that may still happen make use of this row, whose datum is gone?
+
+    While there is a target, its datum may be made again, and must be known by what was delivered.
+    """
+    last = max(filter(None, (row.created, row.sent_at, row.delivered_at)))
+    if last >= then:
+        return False
+    return without_target or (row.state == State.CANCELLED and row.delivered_at is None)
+
+
+def _unchanged(rows: Iterable[Delivery]) -> QuerySet[Delivery]:
+    """The rows, without those that another hand gave to a datum, or to a sender, meanwhile."""
+    rows = list(rows)
+    return Delivery.objects.filter(
+        pk__in=[row.pk for row in rows],
+        datum_pk__in=[row.datum_pk for row in rows],
+        state__in=_SETTLED,
+    )
+
+
+def _lead_away(gone: Iterable[Delivery]) -> None:
+    _unchanged(row for row in gone if row.datum_pk > 0).update(datum_pk=Value(0) - F("pk"))
+
+
+def _forget_channels(then: datetime) -> int:
+    """Channels of targets that are gone, when nothing is left of them."""
+    rows = Delivery.objects.filter(destination=OuterRef("destination"), target_id=OuterRef("target_id"))
+    there = BaseTarget.objects.filter(pk=OuterRef("target_id"))
+    empty = Channel.objects.filter(~Exists(rows), ~Exists(there), share_id=None, lease="", created__lt=then)
+    pks = list(empty.values_list("pk", flat=True)[:STEP])
+    Request.objects.filter(channel_id__in=pks).delete()
+    return Channel.objects.filter(pk__in=pks).delete()[0]
