@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from browser import launch
@@ -145,6 +146,10 @@ def main() -> None:
             browser.close()
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    for path in FOLDER.glob("*.png"):
+        with Image.open(path) as picture:
+            small = picture.convert("RGB").quantize(160, dither=Image.Dither.NONE)
+        small.save(path, optimize=True)
     sys.stdout.write(f"{len(list(FOLDER.glob('*.png')))} screenshots in {FOLDER}\n")
 
 

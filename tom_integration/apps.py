@@ -25,6 +25,10 @@ class TomIntegrationConfig(AppConfig):
         thread.connect()
         rounds.register(round.deliver)
 
+    def nav_items(self) -> list[dict[str, str]]:
+        """Asked for by the navigation bar of tomtoolkit's pages."""
+        return [{"partial": "tom_integration/partials/navbar_item.html"}]
+
     def include_url_paths(self) -> list[Any]:
         """Asked for by `tom_common.urls`; these come before the stock routes of the same URLs."""
         from django.urls import include, path

@@ -103,6 +103,7 @@ def test_a_destination_that_fails_is_seen_and_mended(
         state = page.locator("#sharing-table [data-label=State]")
         expect(state).to_contain_text("Waiting", timeout=60_000)
         expect(page.locator("td[data-label=Pending]")).to_have_text("2")
+        expect(page.get_by_role("status").filter(has_text="Waiting")).to_have_count(1)
         page.goto(sender.url + "targets/persistentshare/destinations/")
         card = page.get_by_role("article").filter(has_text="Receiver")
         expect(card).to_contain_text("Does not answer")

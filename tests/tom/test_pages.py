@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -107,6 +110,47 @@ def test_what_is_done_with_a_record_needs_the_right_to_change_its_share(tom: Tom
         changed = answer.changed != before
         assert not changed or actor.can("change"), row.path
         assert answer.status_code in SHOWS[row.verdict(actor)], row.path
+
+
+FEW = [
+    actor for actor in ACTORS if actor.name.split()[0] in ("anonymous", "everything", "owner", "superuser")
+]
+
+
+@pytest.mark.parametrize("actor", FEW, ids=name)
+@pytest.mark.parametrize("strategy", ["READ_ONLY", "LOCKED"])
+def test_the_rights_are_the_same_in_a_locked_tom_and_with_rights_on_single_data(
+    tom: Tom, actor: Actor, strategy: str
+) -> None:
+    with override_settings(AUTH_STRATEGY=strategy, TARGET_PERMISSIONS_ONLY=False):
+        assert check(actor, rows(), make_world(tom)) == []
+
+
+def test_the_pages_of_a_tom_with_a_target_model_of_its_own() -> None:
+    """Settings cannot change that late, so another process does."""
+    here = Path(__file__)
+    few = " or ".join({actor.name.split()[0] for actor in FEW})
+    chosen = f"(right and ({few})) or chosen_data or tags or made_with"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(here)]
+    run = subprocess.run(
+        [*command, "--ds=tomsite.custom_target", "-k", chosen],
+        cwd=here.parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-2000:]
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_the_navigation_bar_leads_to_the_shares_who_has_to_do_with_them(tom: Tom, seen: bool) -> None:
+    user = tom.user()
+    if seen:
+        assign_perm("tom_targets.view_persistentshare", user)
+    client = Client()
+    client.force_login(user)
+    assert (f'href="{SHARES}"' in text(client.get("/users/"))) is seen
 
 
 SHARE_ONCE = (

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-
-from django.utils import timezone
 
 from sharecore.addresses import Address
 from tom_integration import site, topics
-from tom_integration.health import read
+from tom_integration.models import DestinationHealth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +23,8 @@ class Choice:
 
 def choices() -> list[Choice]:
     """All addresses, in the order of the settings; those that cannot be used come last."""
-    now = timezone.now()
-    usable = [choice for name in site.destinations() for choice in _of(name, now)]
+    known = {row.address: row for row in DestinationHealth.objects.all()}
+    usable = [choice for name in site.destinations() for choice in _of(name, known)]
     broken = [
         Choice(address=name, label=name, reason="; ".join(f"{each.where} {each.what}." for each in problems))
         for name, problems in site.destinations().broken.items()
@@ -35,13 +32,13 @@ def choices() -> list[Choice]:
     return sorted(usable, key=lambda choice: bool(choice.reason)) + broken
 
 
-def _of(name: str, now: datetime) -> Iterator[Choice]:
+def _of(name: str, known: Mapping[str, DestinationHealth]) -> Iterator[Choice]:
     destination = site.destinations()[name]
     credentials = site.credentials_digest(destination)
     offered = topics.offered(destination)
     for topic, note in [(each.name, each.note) for each in offered] or [("", "")]:
         address = str(Address(name, topic)) if topic else name
-        reason, remark = _state(name, address, credentials, now)
+        reason, remark = _state(name, address, credentials, known)
         yield Choice(
             address=address,
             label=destination.display_name,
@@ -51,13 +48,17 @@ def _of(name: str, now: datetime) -> Iterator[Choice]:
         )
 
 
-def _state(name: str, address: str, credentials: str, now: datetime) -> tuple[str, str]:
+def _state(
+    name: str, address: str, credentials: str, known: Mapping[str, DestinationHealth]
+) -> tuple[str, str]:
     """Why an address cannot be chosen, and what to know of it otherwise."""
     remark = ""
     for part in dict.fromkeys((name, address)):
-        health = read(part)
-        if health.is_paused(credentials):
-            return f"It refuses what we send: {health.paused}", ""
-        if health.failures:
+        row = known.get(part)
+        if row is None:
+            continue
+        if row.paused and row.credentials == credentials:
+            return f"It refuses what we send: {row.paused}", ""
+        if row.failures:
             remark = "It does not answer at the moment; data will wait for it."
     return "", remark

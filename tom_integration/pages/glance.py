@@ -90,7 +90,7 @@ def glances(channels: Iterable[Channel]) -> dict[int, Glance]:
             [
                 health[part]
                 for part in _parts(channel.destination)
-                if part in health and (health[part].paused or health[part].failures)
+                if part in health and _is_unwell(health[part])
             ],
             advice,
             channel.pk in introducing,
@@ -98,6 +98,14 @@ def glances(channels: Iterable[Channel]) -> dict[int, Glance]:
         )
         for channel in channels
     }
+
+
+def _is_unwell(row: DestinationHealth) -> bool:
+    """Down, or refusing the credentials that the settings have now."""
+    if not row.paused:
+        return row.failures > 0
+    destination = site.destinations().get(row.address.partition(":")[0])
+    return destination is not None and row.credentials == site.credentials_digest(destination)
 
 
 def _parts(address: str) -> list[str]:

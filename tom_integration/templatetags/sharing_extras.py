@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from sharecore.delivery import State
 from sharecore.records import Kind
+from tom_integration import permissions
 from tom_integration.pages.holdings import KIND_LABELS
 
 register = template.Library()
@@ -65,3 +66,10 @@ def query_with(context: dict[str, Any], **changes: object) -> str:
     """The query of this page with some of its values changed; an empty value leaves one out."""
     query = {key: value for key, value in context["request"].GET.items() if key != "seen"} | changes
     return "?" + urlencode({key: value for key, value in query.items() if value not in (None, "")})
+
+
+@register.simple_tag(takes_context=True)
+def has_to_do_with_shares(context: dict[str, Any]) -> bool:
+    """May the user of this page see or make shares at all?"""
+    user = getattr(context.get("request"), "user", None)
+    return permissions.holds(user, "view") or permissions.holds(user, "add")
