@@ -10,14 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from sharecore.delivery import REPLAYABLE, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import Problem
-from tom_integration import capture, channels, ledger, rights, site
-from tom_integration.models import Channel, Delivery, DestinationHealth
+from tom_integration import capture, channels, health, ledger, rights, site
+from tom_integration.models import Channel, Delivery
 from tom_integration.targets import find_target
 
 RETRIED = REPLAYABLE - {State.CANCELLED}
@@ -130,9 +129,7 @@ def check(destination: Destination) -> Sequence[Problem]:
     """Ask a destination whether it would take our data; when it would, its pauses end."""
     problems = site.adapters.get(destination).check()
     if not any(problem.fatal for problem in problems):
-        # Those of its topics end with it: a topic that is refused still is paused again by one call.
-        known = Q(address=destination.name) | Q(address__startswith=f"{destination.name}:")
-        DestinationHealth.objects.filter(known).update(paused="", failures=0, open_until=None)
+        health.mended(destination.name)
         _wake(
             each
             for each in Channel.objects.filter(destination__startswith=destination.name)

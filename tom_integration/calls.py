@@ -30,7 +30,7 @@ from sharecore.exceptions import (
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import Record, RecordKey
 from sharecore.retry import RetryPolicy
-from tom_integration import claims, health, ledger, rights, site
+from tom_integration import claims, health, ledger, logs, rights, site
 from tom_integration.models import Delivery, Request
 from tom_integration.prepare import load
 from tom_integration.rows import record_of
@@ -183,6 +183,7 @@ class Calls:
             result = dispatch(site.registry(), self.destination, self.adapter, batch)
         self._settle(rows, result.results, result.unsent, result.stopped)
         ledger.write_attempts(rows, result.results, started=started, worker=claims.worker_name())
+        logs.of_call(self.claim.channel, rows, result.results)
         outcomes = result.results.values()
         self.arrived += sum(isinstance(outcome, Accepted | Duplicate) for outcome in outcomes)
         answered = any(isinstance(outcome, Accepted | Duplicate | Rejected) for outcome in outcomes)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
 from sharecore import health as rules
 from sharecore.addresses import Address
 from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore.health import Health
-from tom_integration import conf
+from tom_integration import conf, signals
 from tom_integration.models import DestinationHealth
+from tom_integration.signals import Event
 from tom_integration.texts import plain
 
 
@@ -65,7 +67,19 @@ def succeeded(address: Address, *, now: datetime) -> None:
         if _health(row) != Health() or quiet:
             _change(part, lambda _: rules.succeeded(), last_success_at=now)
     if not address.topic:
-        DestinationHealth.objects.filter(address=_topic(address)).exclude(paused="").update(paused="")
+        for row in DestinationHealth.objects.filter(address=_topic(address)).exclude(paused=""):
+            _change(row.address, lambda _: rules.succeeded())
+
+
+def mended(destination: str) -> None:
+    """A check found a destination well: its pauses end, and those of its topics.
+
+    A topic that is refused still is paused again by one call.
+    """
+    for row in DestinationHealth.objects.filter(
+        Q(address=destination) | Q(address__startswith=f"{destination}:")
+    ):
+        _change(row.address, lambda _: rules.succeeded())
 
 
 def stopped(
@@ -101,4 +115,14 @@ def _change(address: str, rule: Callable[[Health], Health], **noted: object) -> 
         credentials=changed.credentials,
         **noted,
     )
+    _tell(address, _health(row), changed, str(noted.get("last_error", "")))
     return changed
+
+
+def _tell(address: str, before: Health, after: Health, error: str) -> None:
+    if after.paused and (before.paused, before.credentials) != (after.paused, after.credentials):
+        signals.of_destination(Event.DESTINATION_PAUSED, address, after.paused)
+    elif after.failures and not before.failures:
+        signals.of_destination(Event.DESTINATION_DOWN, address, error)
+    elif (before.failures or before.paused) and not (after.failures or after.paused):
+        signals.of_destination(Event.DESTINATION_UP, address)

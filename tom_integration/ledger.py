@@ -15,6 +15,7 @@ from django.utils import timezone
 from sharecore.delivery import Standing, State
 from sharecore.outcomes import Result
 from sharecore.records import RecordKey
+from tom_integration import signals
 from tom_integration.channels import moved
 from tom_integration.models import (
     FIELD_LENGTH,
@@ -25,9 +26,11 @@ from tom_integration.models import (
     Delivery,
 )
 from tom_integration.rows import DATUM_MODELS
+from tom_integration.signals import Event
 from tom_integration.texts import plain
 
 _LENGTHS = {"reason": REASON_LENGTH, "field": FIELD_LENGTH, "remote_id": REMOTE_ID_LENGTH}
+_TOLD = {State.PARKED: Event.RECORDS_PARKED, State.HELD: Event.RECORDS_HELD}
 _STANDING = ("state", "attempts", "failures", "next_at", "reason", "field", "remote_id")
 
 
@@ -130,6 +133,7 @@ def settle(
     now = timezone.now()
     guard = {"state": expected.value} | ({"lease": token} if expected is State.SENDING else {})
     written = 0
+    told: list[tuple[Standing, list[Delivery]]] = []
     with transaction.atomic():
         for change, group in by_change.items():
             values = written_as(change)
@@ -143,7 +147,18 @@ def settle(
             for row in named:
                 row.remote_id = plain(standings[row.pk].remote_id, REMOTE_ID_LENGTH)
             write_texts(named, ("remote_id",), only=guard)
-            written += held.update(**values, lease="")
+            number = held.update(**values, lease="")
+            written += number
+            if number and change.state in _TOLD:
+                told.append((change, group))
+    for change, group in told:
+        signals.of_records(
+            _TOLD[change.state],
+            destination=group[0].destination,
+            target_id=group[0].target_id,
+            delivery_ids=sorted(row.pk for row in group),
+            reason=plain(change.reason),
+        )
     return written
 
 

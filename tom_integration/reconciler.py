@@ -21,13 +21,14 @@ from sharecore.addresses import Address
 from sharecore.delivery import CANCELLABLE, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from tom_integration import channels, claims, conf, ledger, revisions, rights, site
+from tom_integration import channels, claims, conf, ledger, revisions, rights, signals, site
 from tom_integration.calls import Calls, Wait
 from tom_integration.difference import register
 from tom_integration.memory import memory_objection
 from tom_integration.models import Channel, Request
 from tom_integration.prepare import Preparer
 from tom_integration.rows import DATUM_MODELS
+from tom_integration.signals import Event
 from tom_integration.targets import find_target
 from tom_integration.texts import plain
 
@@ -73,6 +74,7 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False, gath
         problem = problem or f"the memory that its adapter leaves cannot be kept: {objection}"
     else:
         columns["memory"] = dict(claim.channel.memory)
+    stopped = needs_person and not (claim.channel.needs_person and claim.channel.problem == plain(problem))
     claim.release(
         next_at=next_at,
         problem=plain(problem),
@@ -80,6 +82,8 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False, gath
         swept_at=timezone.now(),
         **columns,
     )
+    if stopped:
+        signals.of_channel(Event.SHARE_STOPPED, claim.channel, plain(problem))
     return work.arrived
 
 

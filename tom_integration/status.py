@@ -53,7 +53,8 @@ class DestinationStatus:
 class Status:
     """The whole.
 
-    oldest: since when the longest-waiting record waits. advice: what to do when nobody delivers.
+    oldest: since when the longest-waiting record waits that never arrived; oldest_seconds: for how long.
+    advice: what to do when nobody delivers.
     """
 
     paused: bool
@@ -61,6 +62,7 @@ class Status:
     workers: tuple[str, ...]
     advice: str
     oldest: datetime | None
+    oldest_seconds: float | None
     channels: tuple[ChannelStatus, ...]
     destinations: tuple[DestinationStatus, ...]
 
@@ -101,13 +103,15 @@ def read() -> Status:
         counts.setdefault((row["destination"], row["target_id"]), Counter())[row["state"]] = row["number"]
     rows = list(Channel.objects.order_by("destination", "target_id"))
     names = BaseTarget.objects.in_bulk({row.target_id for row in rows})
-    oldest = Delivery.objects.filter(state__in=OPEN).aggregate(oldest=Min("created"))["oldest"]
+    waiting = Delivery.objects.filter(state__in=OPEN, delivered_at__isnull=True)
+    oldest = waiting.aggregate(oldest=Min("created"))["oldest"]
     return Status(
         paused=conf.paused(),
         runner=conf.runner(),
         workers=workers(),
         advice=nobody_delivers(),
         oldest=oldest,
+        oldest_seconds=max((timezone.now() - oldest).total_seconds(), 0.0) if oldest else None,
         channels=tuple(
             ChannelStatus(
                 id=row.pk,
