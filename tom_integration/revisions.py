@@ -24,8 +24,7 @@ CHUNK = 500
 
 def compare_named(channel: Channel, *, origin: str, now: datetime) -> None:
     """Take up the rows that were saved or named since: what nobody had asked for before is asked for now."""
-    in_hand = (State.SENDING, State.UNCONFIRMED)  # compared when their fate is known
-    named = ledger.of(channel).filter(named=True).exclude(state__in=in_hand)
+    named = ledger.of(channel).filter(named=True).exclude(state__in=_IN_HAND)
     while rows := list(named.order_by("pk")[:CHUNK]):
         with transaction.atomic():
             Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(named=False)
@@ -50,7 +49,7 @@ def learn(channel: Channel, *, origin: str, now: datetime, limit: int = 4 * CHUN
 
 
 def _comparable(channel: Channel) -> QuerySet[Delivery]:
-    return ledger.of(channel).exclude(state__in=(State.DUE, State.SENDING, State.UNCONFIRMED))
+    return ledger.of(channel).exclude(state__in=(State.DUE, *_IN_HAND))
 
 
 def _compare(channel: Channel, rows: list[Delivery], *, origin: str, now: datetime, asked_for: bool) -> None:
@@ -80,12 +79,16 @@ def _compare(channel: Channel, rows: list[Delivery], *, origin: str, now: dateti
             learned.append(row)
         if _to_be_sent(State(row.state), edited=edited, asked_for=asked_for):
             due.append(row.pk)
-    ledger.write_texts(learned, ("identity", "fingerprint", "kind"))
+    # The scrub holds no claim: what a sender has taken in hand since it was read stays in its hand.
+    ledger.write_texts(learned, ("identity", "fingerprint", "kind"), only={"identity": ""})
     if channel.share_id is None:
         return  # what was asked for once is not followed
-    Delivery.objects.filter(pk__in=due).update(state=State.DUE, next_at=now, failures=0, reason="", field="")
+    free = Delivery.objects.filter(pk__in=due).exclude(state__in=_IN_HAND)
+    free.update(state=State.DUE, next_at=now, failures=0, reason="", field="")
 
 
+_IN_HAND = (State.SENDING, State.UNCONFIRMED)
+"""Their content is compared when their fate is known."""
 _NEVER_COMPARED = (State.UNSUPPORTED, State.WITHHELD)
 """States of rows that may have no fingerprint: no records, or kept at home, when they were read."""
 

@@ -9,6 +9,8 @@ from tom_dataproducts.models import PhotometryReducedDatum
 from tom_targets.sharing import continuous_share_data
 
 from sharecore import Deferred, Rejected, Unconfirmed
+from tom_integration import revisions, site
+from tom_integration.models import Delivery
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -82,6 +84,24 @@ def test_an_update_without_signals_is_seen_by_the_scrub(tom: Tom, shared: Any) -
     PhotometryReducedDatum.objects.filter(pk=row.pk).update(brightness_error=0.5)
     assert tom.deliver(after=3600) == 0
     assert tom.deliver(after=90000) == 1
+
+
+def test_the_scrub_takes_nothing_out_of_a_senders_hand(
+    tom: Tom, shared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is sent while the scrub reads would go out a second time, and the answer to the first be lost."""
+    row = tom.datum(shared)
+    tom.deliver()
+    PhotometryReducedDatum.objects.filter(pk=row.pk).update(brightness_error=0.5)
+    read = revisions.load
+
+    def meanwhile(rows: Any) -> Any:
+        Delivery.objects.update(state="sending", lease="a sender")
+        return read(rows)
+
+    monkeypatch.setattr(revisions, "load", meanwhile)
+    revisions.scrub(tom.channel(shared), origin=site.origin(), now=tom.clock())
+    assert tom.state(row) == "sending"
 
 
 def test_an_edit_while_it_is_on_its_way(tom: Tom, shared: Any) -> None:
