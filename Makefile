@@ -81,7 +81,7 @@ test: $(VENV)/.wheel  ## the tests that need nothing but Python: SQLite, one tom
 	@$(BIN)/pytest -m "not live and not postgres and not brokers and not browser" $(ARGS)
 
 .PHONY: test-all
-test-all: test test-live test-postgres test-browser  ## every test: also real TOMs, PostgreSQL, a web browser
+test-all: test test-live test-postgres test-browser test-chaos  ## every test: also real TOMs, PostgreSQL, a web browser
 
 .PHONY: test-live
 test-live: $(VENV)/.wheel $(RECEIVER_232)/.installed
@@ -94,6 +94,16 @@ test-postgres: $(VENV)/.wheel
 	@echo "Tests on PostgreSQL"
 	@PYTHONPATH=demo $(BIN)/python -m realtoms.postgres \
 	    $(BIN)/pytest -m "not live and not brokers and not browser" $(ARGS)
+
+.PHONY: chaos
+chaos: $(VENV)/.wheel  ## kill everything at random, count what arrived (ARGS="--seeds 20 --database postgres")
+	@PYTHONPATH="$(CURDIR)/demo:$(CURDIR)/tests" $(BIN)/python -P -m chaos $(ARGS)
+
+.PHONY: test-chaos
+test-chaos: $(VENV)/.wheel
+	@echo "One round of chaos on each database"
+	@PYTHONPATH="$(CURDIR)/demo:$(CURDIR)/tests" $(BIN)/python -P -m chaos \
+	    --database sqlite --database postgres --seeds 1 --records 100
 
 # Chromium comes from the system: on Debian it is installed where that is possible.
 .PHONY: chromium

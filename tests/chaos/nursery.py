@@ -33,7 +33,7 @@ class Nursery:
     def __init__(self, tom: Tom) -> None:
         self.tom = tom
         self._process = subprocess.Popen(
-            [str(tom.python), str(_HERE / "nursery.py")],
+            [str(tom.python), "-P", str(_HERE / "nursery.py")],
             cwd=tom.path,
             env=django_environment(),
             stdin=subprocess.PIPE,

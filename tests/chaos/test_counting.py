@@ -1,0 +1,48 @@
+"""What `make chaos` says is what happened: its figures are tested themselves."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from chaos.arrivals import Arrivals, percentile, recoveries
+from chaos.rounds import Round
+from realtoms.compare import TABLES
+
+
+def test_a_recovery_ends_when_the_last_of_what_was_waiting_has_arrived() -> None:
+    written = {"a": 1.0, "b": 2.0, "c": 9.0, "never": 1.0}
+    arrived = {"a": 1.5, "b": 8.0, "c": 30.0}
+    assert recoveries(written, arrived, [3.0]) == [5.0], "a was there before, c was written later"
+    assert recoveries(written, arrived, [8.5]) == [], "nothing was waiting"
+
+
+def test_a_percentile_is_a_value_that_was_measured() -> None:
+    assert percentile([], 99) is None
+    assert percentile([3.0], 99) == 3.0
+    assert percentile([float(n) for n in range(1, 201)], 99) == 198.0
+
+
+@pytest.mark.parametrize("wrong", ["lost", "duplicates", "foreign", "parked"])
+def test_one_wrong_record_fails_a_round(wrong: str) -> None:
+    assert Round(seed=1, parked_before_replay=3).good
+    assert not Round(seed=1, **{wrong: 1}).good
+    assert not Round(seed=1, error="the database did not start").good
+
+
+def test_a_row_arrives_when_it_is_first_seen_in_any_table(tmp_path: Path) -> None:
+    file = tmp_path / "receiver.sqlite3"
+    with sqlite3.connect(file) as connection:
+        for table in TABLES.values():
+            connection.execute(f"CREATE TABLE {table} (id INTEGER, timestamp TEXT)")
+        row = (7, "2026-01-02 03:04:05.000678")
+        connection.execute(f"INSERT INTO {TABLES['astrometry']} VALUES (?, ?)", row)  # noqa: S608
+    connection.close()
+    arrivals = Arrivals(str(file))
+    arrivals.look()
+    first = dict(arrivals.at)
+    arrivals.look()
+    assert list(first) == ["2026-01-02T03:04:05.000678+00:00"]
+    assert arrivals.at == first
