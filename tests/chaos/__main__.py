@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 
 from chaos.arrivals import percentile
@@ -20,6 +21,8 @@ from realtoms import TomError
 def main() -> int:
     """Play all rounds; 0 if nothing was lost, doubled or left parked."""
     options = _options()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(1))  # in good order: nothing may stay behind
     rounds: list[Round] = []
     for database in options.database:
         with world(database, keep=options.keep) as made:

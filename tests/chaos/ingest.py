@@ -92,7 +92,7 @@ class _Maker:
 
         self._job = job
         self._step = step
-        self._size = chance.randint(2, 10)
+        self._size = chance.randint(5, 20)
         self._kind = chance.randrange(5)
         self._conflicts = chance.random() < 0.5
         self._target_pk = chance.choice(job.targets)
@@ -105,10 +105,10 @@ class _Maker:
         return work()
 
     def _number(self, row: int) -> int:
-        return (self._job.number * 1000 + self._step) * 10 + row
+        return (self._job.number * 1000 + self._step) * 100 + row
 
     def _time(self, row: int) -> datetime:
-        start = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=self._job.seed % 10_000)
+        start = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=10 * (self._job.seed % 1000))
         return start + timedelta(seconds=self._number(row), microseconds=self._number(row) * 37 % 1_000_000)
 
     def save(self) -> list[str]:
@@ -133,7 +133,7 @@ class _Maker:
         lines = ["time,brightness,brightness_error,bandpass,unit,telescope"]
         for number in range(self._size):
             mjd = Time(self._time(number), scale="utc").mjd
-            lines.append(f"{mjd:.17g},{16.5 + self._number(number) / 4096!r},0.125,g,AB mag,0m4-09")
+            lines.append(f"{mjd:.17g},{16.5 + self._number(number) / 65536!r},0.125,g,AB mag,0m4-09")
         product = DataProduct.objects.create(
             target=self._find(), product_id=f"{os.getpid()} {time.time_ns()}", data_product_type="photometry"
         )
@@ -152,7 +152,7 @@ class _Maker:
             "telescope": "1m0-04",
             "instrument": "sinistro",
         }
-        size = self._number(number) / 4096
+        size = self._number(number) / 65536
         match kind:
             case 0:
                 return models.PhotometryReducedDatum(

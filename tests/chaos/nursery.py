@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -53,8 +54,7 @@ class Nursery:
         return int(line)
 
     def close(self) -> None:
-        """End it; what it forked is killed by whoever started it."""
-        self._process.kill()
+        """End it, and what it forked."""
         self._process.communicate()
 
 
@@ -126,13 +126,18 @@ def _serve() -> None:
         import_module(module)  # once, for all
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: no zombies
+    forked = []
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _live(json.loads(line))
+        forked.append(pid)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
+    for pid in forked:  # whoever ordered them is gone
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _live(order: dict[str, Any]) -> None:

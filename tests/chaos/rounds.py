@@ -22,7 +22,7 @@ from realtoms.service import tail
 WORKERS = 2
 INGESTERS = 4
 TARGETS = 6
-RECORDS_PER_STEP = 3.4
+RECORDS_PER_STEP = 6.5
 """What an ingester writes in one step, on average."""
 PACE = 0.5
 FAULTS = 0.1
