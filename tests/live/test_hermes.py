@@ -285,7 +285,8 @@ def test_settings_of_tomtoolkit_2_share_everything_that_hermes_can_express(
 
     shown = tom.manage("sharing", "preview", str(shares[0]), "--validate")
     assert json.loads(shown.stdout)["data"]["sharecore"] == provenance
-    assert tom.manage("sharing", "check").stdout.strip().endswith("ok")
+    checked = tom.manage("sharing", "check").stdout
+    assert checked == "hermes (hermes) ... ok\n    topics: hermes.test, tomtoolkit.test\n"
     deliver(tom)
     assert len(server.messages()) == 3
 
