@@ -124,8 +124,13 @@ def _read_request(client: socket.socket) -> None:
 
 def _answer(mode: Mode) -> bytes:
     status, kind, body = _ANSWERS[mode]
-    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    return head.encode() + body
+    lines = [
+        f"HTTP/1.1 {status}",
+        f"Content-Type: {kind}",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def until(condition: Callable[[], object], *, seconds: float = 40.0, what: object = "") -> None:
@@ -138,14 +143,18 @@ def until(condition: Callable[[], object], *, seconds: float = 40.0, what: objec
 
 
 def api(tom: Tom, path: str, body: Mapping[str, Any] | None = None, *, user: str = "admin") -> Any:
-    """Ask, or tell (with a body), the REST API of a TOM on 3.x; raises `HTTPError` when it refuses."""
+    """Ask, or tell (with a body), the REST API of a TOM on 3.x."""
     request = urllib.request.Request(  # noqa: S310 - on loopback
         tom.url + path,
         data=None if body is None else json.dumps(body).encode(),
         headers={"Authorization": f"Token {tom.tokens[user]}", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-        return json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        said = error.read()[:500].decode(errors="replace")
+        raise AssertionError(f"{path}: {error.code} {said}\n{tom.log.read_text()[-5000:]}") from None
 
 
 def make_target(tom: Tom, name: str, *, user: str = "admin") -> int:
@@ -181,7 +190,9 @@ def query(tom: Tom, sql: str, *values: object) -> list[Any]:
 def states(tom: Tom) -> str:
     """The sender's ledger and log in short: for the messages of failed tests, never to judge what arrived."""
     found = [
-        *query(tom, "SELECT destination, state, reason, count(*) FROM tom_integration_delivery GROUP BY 1, 2, 3"),
+        *query(
+            tom, "SELECT destination, state, reason, count(*) FROM tom_integration_delivery GROUP BY 1, 2, 3"
+        ),
         *query(tom, "SELECT destination, due, next_at, lease_until, problem FROM tom_integration_channel"),
         *query(tom, "SELECT started, finished, outcome, reason FROM tom_integration_attempt"),
         *query(tom, "SELECT * FROM tom_integration_destinationhealth"),

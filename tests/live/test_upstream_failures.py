@@ -41,6 +41,13 @@ def attempt(row):
         print("raised", type(error).__name__)
 """
 
+MAY_ADD_DATA = """
+from django.contrib.auth.models import User
+from guardian.shortcuts import assign_perm
+for right in ("view", "change"):  # to the account that the other side uses
+    assign_perm(f"tom_targets.{right}_target", User.objects.get(username="sharer"), target)
+"""
+
 
 @dataclass
 class World:
@@ -224,19 +231,11 @@ def test_an_upper_limit_does_not_circle_between_two_toms(
     try:
         for tom, destination in ((one, "other"), (other, "one")):
             tom.execute(f"{PRELUDE}\nshared({target_name!r}, {destination!r})")
+        find = f"{PRELUDE}\ntarget = Target.objects.get(name={target_name!r})\n"
         for tom in (one, other):
-            # the account that the other side uses may add data
-            tom.execute(
-                f"{PRELUDE}\nfrom django.contrib.auth.models import User\n"
-                "from guardian.shortcuts import assign_perm\n"
-                "user = User.objects.get(username='sharer')\n"
-                "for right in ('view', 'change'):\n"
-                f"    assign_perm(f'tom_targets.{{right}}_target', user, Target.objects.get(name={target_name!r}))"
-            )
+            tom.execute(f"{find}{MAY_ADD_DATA}")
             tom.serve(workers=2)
-        save_limit = (
-            f"{PRELUDE}\nattempt(datum(Target.objects.get(name={target_name!r}), 1, brightness=None, limit=21))"
-        )
+        save_limit = f"{find}attempt(datum(target, 1, brightness=None, limit=21))"
         try:
             one.execute(save_limit, timeout=60 if world.ours else 8)
         except subprocess.TimeoutExpired:
@@ -244,7 +243,7 @@ def test_an_upper_limit_does_not_circle_between_two_toms(
         if world.ours:
             until(lambda: query(other, count) == [(1,)], what=lambda: states(one))
             # what came back stays at home: the next datum is the next that arrives
-            one.execute(f"{PRELUDE}\nattempt(datum(Target.objects.get(name={target_name!r}), 2))")
+            one.execute(f"{find}attempt(datum(target, 2))")
             until(lambda: query(other, count) >= [(2,)], what=lambda: states(one))
             assert query(other, count) == [(2,)]
         else:
@@ -252,5 +251,3 @@ def test_an_upper_limit_does_not_circle_between_two_toms(
     finally:
         one.remove()
         other.remove()
-
-
