@@ -46,7 +46,7 @@ def dispatch(registry: Registry, destination: Destination, adapter: Adapter, bat
     results: dict[RecordKey, Result] = {}
     leaving: list[Record] = []
     for record in batch.records:
-        ready = _prepare(registry, batch, record)
+        ready = prepare(registry, batch, record)
         if isinstance(ready, Record):
             leaving.append(ready)
         else:
@@ -69,8 +69,11 @@ def dispatch(registry: Registry, destination: Destination, adapter: Adapter, bat
     return DispatchResult(results=MappingProxyType(results), unsent=unsent, stopped=stopped)
 
 
-def _prepare(registry: Registry, batch: Batch, record: Record) -> Record | Result:
-    """The record as it leaves, or why it does not. A plugin that fails keeps it here for another try."""
+def prepare(registry: Registry, batch: Batch, record: Record) -> Record | Withheld | Unsupported | Deferred:
+    """The record as it leaves in this batch, or why it does not: what the plugins of the site say.
+
+    A plugin that fails keeps it here for another try.
+    """
     try:
         reason = registry.withhold(
             WithholdRequest(

@@ -77,19 +77,29 @@ def may(user: Any, action: Action, share: Any = None, target: Any = None) -> boo
 
 
 def deliveries_for(user: Any, share: Any) -> QuerySet[Delivery]:
-    """The deliveries of a share that the user may view; those of data that they may not see are left out.
-
-    Rights on single data matter where the TOM says so (`TARGET_PERMISSIONS_ONLY = False`).
-    """
+    """The deliveries of a share that the user may view; those of data that they may not see are left out."""
     rows = Delivery.objects.filter(destination=share.destination, target_id=share.target_id)
-    if getattr(settings, "TARGET_PERMISSIONS_ONLY", True):
+    if not single_data_have_rights():
         return rows
-    visible = Q(pk__in=())
+    seen = Q(pk__in=())
     for name, model in DATUM_MODELS.items():
-        data = model._default_manager.filter(target_id=share.target_id)
-        permitted = get_objects_for_user(user, f"view_{name}", klass=data)
-        visible |= Q(model=name, datum_pk__in=permitted.values("pk"))
-    return rows.filter(visible)
+        data = visible(user, model._default_manager.filter(target_id=share.target_id))
+        seen |= Q(model=name, datum_pk__in=data.values("pk"))
+    return rows.filter(seen)
+
+
+def single_data_have_rights() -> bool:
+    """Do rights on single data matter in this TOM, beside those on their target?"""
+    return not getattr(settings, "TARGET_PERMISSIONS_ONLY", True)
+
+
+def visible(user: Any, data: QuerySet[Any]) -> QuerySet[Any]:
+    """Those of these data, rows of one model, that the user may see once they may see the target."""
+    if not single_data_have_rights():
+        return data
+    right = f"tom_dataproducts.view_{data.model._meta.model_name}"
+    permitted: QuerySet[Any] = get_objects_for_user(user, right, klass=data)
+    return permitted
 
 
 def _acts(user: Any) -> bool:

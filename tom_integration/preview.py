@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sharecore.adapter import Batch, Preview
+from sharecore.dispatch import prepare
 from sharecore.exceptions import InvalidRecord, Problem
-from sharecore.records import Record
-from tom_integration import rights, site
+from sharecore.records import Kind, Record
+from tom_integration import permissions, rights, site
+from tom_integration.kinds import conditions
 from tom_integration.models import Channel
-from tom_integration.rows import DATUM_MODELS, model_name, record_of
+from tom_integration.rows import DATUM_MODELS, record_of
 from tom_integration.targets import find_target, target_of
 
 SAMPLE = 20
@@ -20,7 +22,7 @@ SAMPLE = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A batch as it would be sent to an address. left_out: data that cannot be sent, with the reason."""
+    """A batch as it would be sent to an address. left_out: data that would not leave, with the reason."""
 
     batch: Batch
     left_out: tuple[str, ...] = ()
@@ -37,33 +39,42 @@ class Sample:
 
 
 def sample(
-    address_text: str, target: Any, *, user_id: int | None, kinds: Iterable[str] = (), limit: int = SAMPLE
+    address_text: str,
+    target: Any,
+    *,
+    user_id: int | None,
+    kinds: Collection[Kind] = (),
+    limit: int = SAMPLE,
 ) -> Sample:
-    """The newest data of a target that the user may see, as they would be sent.
+    """The newest data of a target that the user may see, as the site's plugins let them leave.
 
     kinds: only these kinds of record; all if none is named. Raises `ConfigurationError`.
     """
     address, _ = site.destinations().resolve(address_text)
-    chosen = set(kinds)
-    records: list[Record] = []
-    left_out: list[str] = []
-    for row in _newest(target, user_id, limit):
-        try:
-            record = record_of(row, origin=site.origin())
-        except InvalidRecord as error:
-            left_out.append(f"{model_name(row)} {row.pk}: {error}")
-            continue
-        if not chosen or record.key.kind in chosen:
-            records.append(record)
     user = rights.find_user(user_id)
     batch = Batch(
         site=site.this_site(),
         address=address,
         target=target_of(target),
-        records=tuple(sorted(records, key=lambda record: record.timestamp)),
+        records=(),
         shared_by=user.get_username() if user else "",
     )
-    return Sample(batch=batch, left_out=tuple(left_out))
+    records: list[Record] = []
+    left_out: list[str] = []
+    for row in reversed(_newest(target, user, kinds, limit)):
+        try:
+            record = record_of(row, origin=batch.site.origin)
+        except InvalidRecord as error:
+            left_out.append(f"{_named(row)}: {error}")
+            continue
+        if kinds and record.key.kind not in kinds:
+            continue  # detections and limits of tomtoolkit 2.x are told apart only here
+        ready = prepare(site.registry(), batch, record)
+        if isinstance(ready, Record):
+            records.append(ready)
+        else:
+            left_out.append(f"{_named(row)}: {ready.reason}")
+    return Sample(batch=replace(batch, records=tuple(records)), left_out=tuple(left_out))
 
 
 def sample_of(channel: Channel) -> Sample:
@@ -71,15 +82,21 @@ def sample_of(channel: Channel) -> Sample:
     target = find_target(channel.target_id)
     if target is None:
         raise LookupError(f"The target {channel.target_id} of this share is gone.")
-    sampled = sample(channel.destination, target, user_id=channel.creator_id, kinds=channel.kinds)
+    kinds = [Kind(kind) for kind in channel.kinds]
+    sampled = sample(channel.destination, target, user_id=channel.creator_id, kinds=kinds)
     sampled.batch.memory.update(channel.memory)
     return sampled
 
 
-def _newest(target: Any, user_id: int | None, limit: int) -> list[Any]:
+def _newest(target: Any, user: Any | None, kinds: Collection[Kind], limit: int) -> list[Any]:
+    """Rows of any model, the newest first; without a user those that the site sees, which is all."""
     found: list[Any] = []
-    for name, model in DATUM_MODELS.items():
-        rows = list(model._default_manager.filter(target_id=target.pk).order_by("-timestamp")[:limit])
-        unseen = rights.hidden(user_id, name, [row.pk for row in rows])
-        found += [row for row in rows if row.pk not in unseen]
+    for name, condition in conditions(kinds).items():
+        rows = DATUM_MODELS[name]._default_manager.filter(condition, target_id=target.pk)
+        seen = rows if user is None else permissions.visible(user, rows)
+        found += seen.order_by("-timestamp")[:limit]
     return sorted(found, key=lambda row: row.timestamp, reverse=True)[:limit]
+
+
+def _named(row: Any) -> str:
+    return f"datum {row.pk} of {row.timestamp:%Y-%m-%d %H:%M:%S} UTC"

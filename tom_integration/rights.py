@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
-from guardian.shortcuts import get_objects_for_user
 
-from tom_integration.permissions import targets_for_shares
+from tom_integration.permissions import single_data_have_rights, targets_for_shares, visible
 from tom_integration.rows import DATUM_MODELS
 
 
@@ -39,8 +37,7 @@ def hidden(user_id: int | None, model: str, pks: Iterable[int]) -> set[int]:
     """Which of these data the user may not see: none, unless the TOM gives rights for each datum."""
     pks = set(pks)
     user = find_user(user_id)
-    if user is None or getattr(settings, "TARGET_PERMISSIONS_ONLY", True):
+    if user is None or not single_data_have_rights():
         return set()
-    rows = DATUM_MODELS[model]._default_manager.filter(pk__in=pks)
-    visible = get_objects_for_user(user, f"tom_dataproducts.view_{model}", klass=rows)
-    return pks - set(visible.values_list("pk", flat=True))
+    seen = visible(user, DATUM_MODELS[model]._default_manager.filter(pk__in=pks))
+    return pks - set(seen.values_list("pk", flat=True))

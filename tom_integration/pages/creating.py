@@ -14,6 +14,7 @@ from tom_targets.models import PersistentShare
 
 from sharecore.records import Kind
 from tom_integration import channels, permissions
+from tom_integration.kinds import conditions
 from tom_integration.models import Channel
 from tom_integration.pages import holdings, preview, target_search
 from tom_integration.pages.access import Page, require, target_or_404
@@ -90,7 +91,7 @@ def _make(form: ShareForm, user: Any) -> Any | None:
             channel = Channel.objects.get(share_id=share.pk)
             channels.limit(channel, kinds=form.chosen_kinds, until=data["until"])
             if data["share_existing_data"]:
-                channels.ask_for(channel, selection=holdings.conditions(form.chosen_kinds))
+                channels.ask_for(channel, selection=conditions(form.chosen_kinds))
     except IntegrityError:
         form.add_error("destination", f"{target.name} is shared with {data['destination']} already.")
         return None

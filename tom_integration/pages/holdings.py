@@ -6,11 +6,11 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from django.conf import settings
-from django.db.models import Q, QuerySet
-from guardian.shortcuts import get_objects_for_user
+from django.db.models import QuerySet
 
 from sharecore.records import Kind
+from tom_integration import permissions
+from tom_integration.kinds import CONDITIONS, conditions
 from tom_integration.rows import DATUM_MODELS, model_name
 
 KIND_LABELS: Mapping[Kind, str] = {
@@ -22,41 +22,10 @@ KIND_LABELS: Mapping[Kind, str] = {
 }
 """Kinds of record as people call them."""
 
-_PHOTOMETRY = Q(data_type__iexact="photometry")
-_SPECTRUM = Q(data_type__iexact="spectroscopy")
-_ASTROMETRY = Q(data_type__iexact="astrometry")
-# The generic rows of TOMs that come from tomtoolkit 2.x hold detections and limits in one JSON field: both
-# kinds mean these rows, and what the share does not send is told apart when it is about to leave.
-_CONDITIONS: Mapping[Kind, Mapping[str, Q]] = {
-    Kind.PHOTOMETRY: {"photometryreduceddatum": Q(brightness__isnull=False), "reduceddatum": _PHOTOMETRY},
-    Kind.PHOTOMETRY_LIMIT: {
-        "photometryreduceddatum": Q(brightness__isnull=True),
-        "reduceddatum": _PHOTOMETRY,
-    },
-    Kind.SPECTRUM: {"spectroscopyreduceddatum": Q(), "reduceddatum": _SPECTRUM},
-    Kind.ASTROMETRY: {"astrometryreduceddatum": Q(), "reduceddatum": _ASTROMETRY},
-    Kind.OTHER: {"reduceddatum": ~(_PHOTOMETRY | _SPECTRUM | _ASTROMETRY)},
-}
-
-
-def conditions(kinds: Collection[Kind]) -> dict[str, Q]:
-    """A condition for each model whose rows are of these kinds; of all data when none is named."""
-    chosen: dict[str, Q] = {}
-    for kind in kinds or Kind:
-        for model, condition in _CONDITIONS[kind].items():
-            # An empty Q means all rows; it would be lost in an OR.
-            whole = model in chosen and not chosen[model]
-            chosen[model] = Q() if whole or not condition else chosen.get(model, condition) | condition
-    return chosen
-
 
 def visible(user: Any, model: str, target_id: int) -> QuerySet[Any]:
     """The data of one model and target that a user may see."""
-    rows = DATUM_MODELS[model]._default_manager.filter(target_id=target_id)
-    if getattr(settings, "TARGET_PERMISSIONS_ONLY", True):
-        return rows
-    permitted: QuerySet[Any] = get_objects_for_user(user, f"tom_dataproducts.view_{model}", klass=rows)
-    return permitted
+    return permissions.visible(user, DATUM_MODELS[model]._default_manager.filter(target_id=target_id))
 
 
 def count(user: Any, target_id: int, kinds: Collection[Kind]) -> int:
@@ -70,7 +39,7 @@ def count(user: Any, target_id: int, kinds: Collection[Kind]) -> int:
 def count_by_kind(user: Any, target_id: int) -> dict[Kind, int]:
     """How many data of each kind a target has; generic photometry is counted as detections."""
     numbers = {}
-    for kind, by_model in _CONDITIONS.items():
+    for kind, by_model in CONDITIONS.items():
         counted = dict(by_model)
         if kind is Kind.PHOTOMETRY_LIMIT:
             del counted["reduceddatum"]

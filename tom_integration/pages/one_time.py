@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from sharecore.records import Kind
 from tom_integration import capture, channels, site
+from tom_integration.kinds import conditions
 from tom_integration.models import Request
 from tom_integration.pages import destination_choices, holdings
 from tom_integration.rows import DATUM_MODELS
@@ -87,7 +88,7 @@ def selection_of(posted: Any, user: Any, target: Any) -> dict[str, Q]:
     """What was ticked: whole kinds, single data, or both. Only data of this target that the user may see."""
     known = {kind.value for kind in Kind}
     kinds = [Kind(value) for value in posted.getlist("kinds") if value in known]
-    wanted = holdings.conditions(kinds) if kinds else {}
+    wanted = conditions(kinds) if kinds else {}
     for model, pks in _ticked(posted).items():
         single = Q(pk__in=pks)
         whole = model in wanted and not wanted[model]
@@ -139,7 +140,7 @@ def listed(user: Any, target: Any) -> list[dict[str, Any]]:
 
 def _newest(user: Any, target: Any, kind: Kind) -> list[dict[str, Any]]:
     found: list[tuple[str, Any]] = []
-    for model, condition in holdings.conditions([kind]).items():
+    for model, condition in conditions([kind]).items():
         if kind is Kind.PHOTOMETRY_LIMIT and model == "reduceddatum":
             continue  # listed with the detections
         rows = holdings.visible(user, model, target.pk).filter(condition)

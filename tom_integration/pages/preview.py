@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
-from sharecore.adapter import Batch
-from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecord, PluginError
-from sharecore.hooks import ConvertRequest, WithholdRequest
-from sharecore.records import Kind, Record
-from tom_integration import preview, site
+from sharecore.exceptions import ConfigurationError, DeliveryError
+from sharecore.records import Kind
+from tom_integration import preview
 from tom_integration.pages import holdings
 
 LIMIT = 10
@@ -29,7 +27,7 @@ class Shown:
     records: int = 0
     total: int = 0
     cut: bool = False
-    kept: list[str] = field(default_factory=list)
+    kept: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -38,11 +36,8 @@ def show(user: Any, target: Any, address: str, kinds: Collection[Kind]) -> Shown
     shown = Shown(total=holdings.count(user, target.pk, kinds))
     try:
         sample = preview.sample(address, target, user_id=user.pk, kinds=kinds, limit=LIMIT)
-        shown.kept += sample.left_out
-        leaving = tuple(each for each in sample.batch.records if _may_leave(sample.batch, each, shown))
-        converted = tuple(_converted(sample.batch, each, shown) for each in leaving)
-        ready = tuple(record for record in converted if record is not None)
-        made = replace(sample, batch=replace(sample.batch, records=ready)).preview()
+        shown.kept = sample.left_out
+        made = sample.preview()
     except (ConfigurationError, DeliveryError) as error:
         shown.problem = str(error)
         return shown
@@ -50,37 +45,7 @@ def show(user: Any, target: Any, address: str, kinds: Collection[Kind]) -> Shown
         # An adapter is other people's code: its bug must not take the page away.
         shown.problem = f"The adapter could not make a preview ({type(error).__name__})."
         return shown
-    shown.records = len(ready)
+    shown.records = len(sample.batch.records)
     shown.content_type, shown.note = made.content_type, made.note
     shown.body, shown.cut = made.body[:LONGEST], len(made.body) > LONGEST
     return shown
-
-
-def _may_leave(batch: Batch, record: Record, shown: Shown) -> bool:
-    request = WithholdRequest(
-        site=batch.site,
-        address=batch.address,
-        target=batch.target,
-        record=record,
-        shared_by=batch.shared_by,
-    )
-    try:
-        reason = site.registry().withhold(request)
-    except PluginError as error:
-        reason = str(error)
-    if reason is not None:
-        shown.kept.append(f"{_named(record)}: {reason}")
-    return reason is None
-
-
-def _converted(batch: Batch, record: Record, shown: Shown) -> Record | None:
-    request = ConvertRequest(site=batch.site, address=batch.address, target=batch.target, record=record)
-    try:
-        return site.registry().convert(request)
-    except (InvalidRecord, PluginError) as error:
-        shown.kept.append(f"{_named(record)}: {error}")
-        return None
-
-
-def _named(record: Record) -> str:
-    return f"{holdings.KIND_LABELS[record.key.kind]} of {record.timestamp:%Y-%m-%d %H:%M} UTC"
