@@ -14,7 +14,7 @@ import sys
 
 from chaos.arrivals import percentile
 from chaos.rounds import Round, play
-from chaos.world import say, world
+from chaos.world import World, say, world
 from realtoms import TomError
 
 
@@ -24,18 +24,23 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(1))  # in good order: nothing may stay behind
     rounds: list[Round] = []
-    for database in options.database:
-        with world(database, keep=options.keep) as made:
-            say(f"{database}: {made.folder}")
-            for seed in range(options.first_seed, options.first_seed + options.seeds):
-                try:
-                    result = play(made, seed, options.records)
-                except (TomError, ValueError) as error:
-                    result = Round(seed=seed, error=str(error))
-                print(f"{database} {result.line()}", flush=True)  # noqa: T201
-                rounds.append(result)
-    print(json.dumps(_summary(rounds, options.database)), flush=True)  # noqa: T201
+    try:
+        for database in options.database:
+            with world(database, keep=options.keep) as made:
+                say(f"{database}: {made.folder}")
+                for seed in range(options.first_seed, options.first_seed + options.seeds):
+                    rounds.append(_played(made, seed, options.records))
+                    print(f"{database} {rounds[-1].line()}", flush=True)  # noqa: T201
+    finally:
+        print(json.dumps(_summary(rounds, options.database)), flush=True)  # noqa: T201
     return 0 if all(each.good for each in rounds) else 1
+
+
+def _played(made: World, seed: int, records: int) -> Round:
+    try:
+        return play(made, seed, records)
+    except (TomError, ValueError) as error:
+        return Round(seed=seed, error=str(error))
 
 
 def _options() -> argparse.Namespace:

@@ -110,14 +110,10 @@ class Attack:
         if self._database is not None and chance.random() < DATABASE and self._database.strike():
             self._count("database")
             return
-        alive = [
-            each
-            for each in self._victims
-            if each.process.running and not each.frozen_until and not each.over()
-        ]
-        if not alive:
+        # Out of all: the fewer are left, the fewer attacks, or the last would never get anything done.
+        victim = self._victims[int(target * len(self._victims))]
+        if not victim.process.running or victim.frozen_until or victim.over():
             return
-        victim = alive[int(target * len(alive))]
         if self._database is not None and victim.kind == "worker" and mode < FREEZE:
             self._count("freeze")
             victim.frozen_until = now + self._freeze_seconds
