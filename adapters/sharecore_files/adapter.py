@@ -1,0 +1,129 @@
+"""The adapter: writes tables into a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import ClassVar
+
+from sharecore import (
+    Accepted,
+    Adapter,
+    Batch,
+    DestinationError,
+    Duplicate,
+    Outcome,
+    Preview,
+    Problem,
+    RecordKey,
+    Unsupported,
+)
+from sharecore.plain import as_json
+from sharecore_files.config import FilesConfig, Format
+from sharecore_files.folder import Folder
+from sharecore_files.rows import Entry, entry
+from sharecore_files.tables import Unreadable, as_bytes, curve_of, table_of
+
+
+class FilesAdapter(Adapter):
+    """Adds each record to the tables of its target; what is there already is not added again.
+
+    can_update: an edited record replaces its row, or stands in a later file where each batch has its own.
+    """
+
+    can_update: ClassVar[bool] = True
+    settle_time = 1.0
+    max_batch = 1000
+
+    def __init__(self, config: FilesConfig) -> None:
+        self._config = config
+
+    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+        outcomes, entries = _prepared(batch)
+        folder = Folder(self._config, batch.target)
+        try:
+            with folder.locked():
+                folder.describe(as_json(batch.target))
+                known = folder.known() if entries else {}
+                fresh: list[Entry] = []
+                for each in entries:
+                    if each.row["content"] in known.get(str(each.record.key), ()):
+                        outcomes[each.record.key] = Duplicate()
+                    else:
+                        fresh.append(each)
+                for together in _by_table(fresh):
+                    files = folder.add(together)
+                    outcomes |= {e.record.key: Accepted(remote_id=files[str(e.record.key)]) for e in together}
+        except (OSError, Unreadable) as error:
+            raise DestinationError(self._why(error), decided=outcomes) from None
+        return outcomes
+
+    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
+        _, entries = _prepared(batch)
+        try:
+            known = Folder(self._config, batch.target).known()
+        except (OSError, Unreadable) as error:
+            raise DestinationError(self._why(error)) from None
+        return {
+            each.record.key: Duplicate()
+            for each in entries
+            if each.row["content"] in known.get(str(each.record.key), ())
+        }
+
+    def preview(self, batch: Batch) -> Preview:
+        """The rows as text, under the names of their files; FITS and VOTable as CSV."""
+        outcomes, entries = _prepared(batch)
+        folder = Folder(self._config, batch.target)
+        form = Format.ECSV if self._config.format is Format.ECSV else Format.CSV
+        parts: list[str] = []
+        for together in _by_table(entries):
+            first = together[0]
+            table = table_of([each.row for each in together], first.kind, first.unit, form)
+            parts.append(f"==> {folder.file(together)}\n{as_bytes(table, form).decode()}")
+            parts += [
+                f"==> {folder.path / str(each.row['file'])}.{self._config.format.suffix}\n"
+                + as_bytes(curve_of(each.curve), form).decode()
+                for each in together
+                if each.curve is not None
+            ]
+        left_out = {key: each for key, each in outcomes.items() if isinstance(each, Unsupported)}
+        notes = [f"{key}: {each.reason}" for key, each in left_out.items()]
+        return Preview(content_type="text/plain", body="\n".join(parts), note="\n".join(notes))
+
+    def check(self) -> Sequence[Problem]:
+        """Whether files can be written there."""
+        directory = self._config.directory
+        probe = directory / f".sharecore-{os.getpid()}"
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            mend = "Let the user of the server and of the worker write there, or name another folder."
+            where = f"{self._config.path}['DIRECTORY']"
+            return (Problem(where=where, what=f"cannot be written: {error.strerror}", mend=mend),)
+        return ()
+
+    def _why(self, error: OSError | Unreadable) -> str:
+        if isinstance(error, Unreadable):
+            return f"the file {error.name!r} cannot be read. Repair it, or move it away"
+        return f"{self._config.path}['DIRECTORY'] cannot be written: {error.strerror}"
+
+
+def _prepared(batch: Batch) -> tuple[dict[RecordKey, Outcome], list[Entry]]:
+    """The records that no table can hold, and the entries of all others."""
+    outcomes: dict[RecordKey, Outcome] = {}
+    entries: list[Entry] = []
+    for record in batch.records:
+        made = entry(record, batch.target)
+        if isinstance(made, Unsupported):
+            outcomes[record.key] = made
+        else:
+            entries.append(made)
+    return outcomes, entries
+
+
+def _by_table(entries: Sequence[Entry]) -> list[list[Entry]]:
+    ordered = sorted(entries, key=lambda each: each.table)
+    return [list(together) for _, together in groupby(ordered, key=lambda each: each.table)]

@@ -1,0 +1,82 @@
+"""The settings of one folder in `DATA_SHARING`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Self, TypeVar
+
+from sharecore import Section
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+class Format(StrEnum):
+    """How tables are written. ECSV alone keeps units, times and blanks as they are for every reader."""
+
+    ECSV = "ecsv"
+    VOTABLE = "votable"
+    FITS = "fits"
+    CSV = "csv"
+
+    @property
+    def suffix(self) -> str:
+        """The ending of file names."""
+        return {Format.VOTABLE: "vot"}.get(self, self.value)
+
+
+class Per(StrEnum):
+    """TARGET: one table for each target and kind, that grows. BATCH: a new file each time."""
+
+    TARGET = "target"
+    BATCH = "batch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesConfig:
+    """One folder. path: of the entry in the settings, for messages. directory: absolute."""
+
+    path: str
+    directory: Path
+    format: Format = Format.ECSV
+    per: Per = Per.TARGET
+
+    @classmethod
+    def read(cls, section: Section) -> Self:
+        """Read one entry; raises `ConfigurationError` with all its problems."""
+        config = cls(
+            path=section.path,
+            directory=_directory(section),
+            format=_choice(section, "FORMAT", Format.ECSV),
+            per=_choice(section, "PER", Per.TARGET),
+        )
+        section.finish()
+        return config
+
+
+def _directory(section: Section) -> Path:
+    given = section.raw("DIRECTORY", "")
+    if isinstance(given, os.PathLike):
+        given = os.fspath(given)
+    if not isinstance(given, str) or not given.strip() or not given.isprintable():
+        section.problem("DIRECTORY", "is not the path of a folder", "Write one like '/data/shared'.")
+        return Path(os.sep)
+    directory = Path(given)
+    if not directory.is_absolute():
+        section.problem(
+            "DIRECTORY", f"{given!r} is not absolute", "Begin with '/', or use BASE_DIR / 'shared'."
+        )
+    elif directory.exists() and not directory.is_dir():
+        section.problem("DIRECTORY", f"{given!r} is not a folder", "Name another one.")
+    return directory
+
+
+def _choice(section: Section, key: str, default: Choice) -> Choice:
+    kind = type(default)
+    given = section.text(key, default.value)
+    if given in set(kind):
+        return kind(given)
+    section.problem(key, f"is {given!r}", f"Write one of {', '.join(repr(each.value) for each in kind)}.")
+    return default

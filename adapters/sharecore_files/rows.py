@@ -1,0 +1,156 @@
+"""Records as rows of tables; a table holds records of one kind in one unit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+from sharecore import Astrometry, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum, Target
+from sharecore.identity import fingerprint
+from sharecore.outcomes import Unsupported
+from sharecore.plain import as_json
+from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
+
+Row = dict[str, str | float | None]
+
+_MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
+_DAY = timedelta(days=1)
+ANGSTROM = ScaledUnit(Fraction(1, 10**10), Unit.WAVELENGTH)
+_LEADING: Row = {"record": "", "time": "", "mjd": None, "target": ""}
+_TRAILING = ("telescope", "instrument", "source_name", "source_location", "reduction_version")
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "photometry": (
+        "bandpass", "brightness", "brightness_error", "limit", "limit_error", "unit", "exposure_time",
+    ),
+    "spectra": ("file", "points", "wavelength_unit", "flux_unit", "setup", "exposure_time"),
+    "astrometry": ("ra", "dec", "ra_error", "dec_error", "ra_error_units", "dec_error_units"),
+    "other": ("data_type",),
+}  # fmt: skip
+NUMBERS = frozenset({
+    "mjd", "brightness", "brightness_error", "limit", "limit_error", "exposure_time", "ra", "dec", "ra_error",
+    "dec_error", "points",
+})  # fmt: skip
+
+
+def columns(kind: str) -> tuple[str, ...]:
+    """The names of the columns of a kind of table, in order.
+
+    record: the key. content: a fingerprint of what the record says, which an edit changes. extra: JSON.
+    """
+    return (*_LEADING, *COLUMNS[kind], *_TRAILING, "extra", "content")
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The points of a spectrum, each column with its unit ("" for none). All of them are equally long."""
+
+    columns: Mapping[str, tuple[float, ...]]
+    units: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record on its way into a table. table: kind and unit, for the file. unit: of its brightness."""
+
+    record: Record
+    kind: str
+    table: str
+    row: Row = field(repr=False)
+    unit: Unit | None = None
+    curve: Curve | None = None
+
+
+def entry(record: Record, target: Target) -> Entry | Unsupported:
+    """The row of a record, or why there is none."""
+    try:
+        match record:
+            case Photometry() | PhotometryLimit():
+                return _brightness(record, target)
+            case Spectrum():
+                return _spectrum(record, target)
+            case Astrometry():
+                return Entry(record, "astrometry", "astrometry", _row(record, target, "astrometry"))
+            case OtherDatum():
+                return Entry(record, "other", "other", _row(record, target, "other"))
+    except UnknownUnit as error:
+        return Unsupported(feature="unit", reason=error.reason)
+    except OverflowError:
+        return Unsupported(feature="range", reason="a value is too large for its column")
+
+
+def _row(record: Record, target: Target, kind: str) -> Row:
+    plain = as_json(record)
+    named = {name: plain.get(name) for name in columns(kind)}
+    row: Row = {name: value if name in NUMBERS else _text(value or "") for name, value in named.items()}
+    return row | {
+        "record": str(record.key),
+        "time": plain["timestamp"].rstrip("Z"),
+        "mjd": (record.timestamp - _MJD_ZERO) / _DAY,
+        "target": _text(target.name),
+        "extra": json.dumps(plain.get("extra", {}), sort_keys=True),
+        "content": fingerprint(record)[:16],
+    }
+
+
+def _brightness(record: Photometry | PhotometryLimit, target: Target) -> Entry:
+    row = _row(record, target, "photometry")
+    if not record.unit.strip():
+        return Entry(record, "photometry", "photometry", row)
+    given = parse_unit(record.unit)
+    for name in ("brightness", "brightness_error", "limit", "limit_error"):
+        value = row[name]
+        row[name] = rescaled(value, given.scale) if isinstance(value, float) else value
+    row["unit"] = given.unit.value
+    word = "".join(each if each.isalnum() else "_" for each in given.unit.value).strip("_")
+    return Entry(record, "photometry", f"photometry_{word}", row, unit=given.unit)
+
+
+def _spectrum(record: Spectrum, target: Target) -> Entry | Unsupported:
+    lengths = {len(each) for each in (record.wavelength, record.flux, record.error) if each}
+    if len(lengths) != 1 or not record.flux:
+        reason = "it has no flux, or flux, wavelength and error have different lengths"
+        return Unsupported(feature="lengths", reason=reason)
+    flux = _linear(record.flux_unit)
+    wavelength = _linear(record.wavelength_unit, ANGSTROM)
+    curve = Curve(
+        columns={
+            name: tuple(rescaled(value, scale) for value in values)
+            for name, values, scale in (
+                ("wavelength", record.wavelength, wavelength[0]),
+                ("flux", record.flux, flux[0]),
+                ("flux_error", record.error, flux[0]),
+            )
+            if values
+        },
+        units={"wavelength": wavelength[1], "flux": flux[1], "flux_error": flux[1]},
+    )
+    row = _row(record, target, "spectra")
+    name = f"spectrum_{record.timestamp:%Y%m%dT%H%M%S}_{row['content']}"
+    row |= {
+        "file": name,
+        "points": float(len(record.flux)),
+        "wavelength_unit": wavelength[1],
+        "flux_unit": flux[1],
+    }
+    return Entry(record, "spectra", "spectra", row, curve=curve)
+
+
+def _linear(text: str, preferred: ScaledUnit | None = None) -> tuple[Fraction, str]:
+    """The factor into the unit that is written, and that unit. Raises `UnknownUnit`."""
+    if not text.strip():
+        return Fraction(1), ""
+    given = parse_unit(text)
+    factor = given.factor(preferred) if preferred else None
+    if factor is not None and preferred is ANGSTROM and given.unit is Unit.WAVELENGTH:
+        return factor, "Angstrom"
+    return given.scale, given.unit.value
+
+
+def _text(value: Any) -> str:
+    """Tables have one line for a row, so that line breaks and tabs become blanks."""
+    return "".join(each if each.isprintable() else " " for each in str(value))

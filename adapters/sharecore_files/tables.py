@@ -1,0 +1,167 @@
+"""Tables on disk: written whole or not at all, and read back.
+
+What each format keeps was measured on astropy 7.2: ECSV everything; VOTable and FITS no logarithmic units
+(the column `unit` names them), FITS no characters beyond ASCII, CSV no units at all.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy import units
+from astropy.io import ascii as astropy_ascii
+from astropy.table import Column, MaskedColumn, Table
+from astropy.time import Time
+from erfa import ErfaWarning
+
+from sharecore.units import Unit
+from sharecore_files.config import Format
+from sharecore_files.rows import NUMBERS, Curve, Row, columns
+
+_MAGNITUDES = {Unit.AB_MAG: units.ABmag, Unit.ST_MAG: units.STmag}
+_FIXED = {"mjd": "d", "exposure_time": "s", "ra": "deg", "dec": "deg"}
+_ASTROPY = {
+    Format.ECSV: "ascii.ecsv",
+    Format.VOTABLE: "votable",
+    Format.FITS: "fits",
+    Format.CSV: "ascii.csv",
+}
+
+
+class Unreadable(Exception):
+    """A file of ours that is not what we wrote. name: of the file."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(name)
+
+
+def table_of(rows: Sequence[Row], kind: str, unit: Unit | None, form: Format) -> Table:
+    """A table with a column for each field; blanks are NaN (empty in CSV), times in ECSV astropy Times."""
+    table = Table()
+    for name in columns(kind):
+        values = [row.get(name) for row in rows]
+        if name == "time" and form is Format.ECSV:
+            with _quietly():
+                table[name] = Time([str(each) for each in values], format="isot", scale="utc", precision=6)
+        elif name in NUMBERS:
+            mask = [value is None for value in values]
+            numbers = np.array([np.nan if value is None else float(value) for value in values])
+            column_unit = _unit(name, unit, form)
+            # A magnitude cannot be masked in a QTable, and NaN is a blank to all readers but those of CSV.
+            blank = form is Format.CSV and any(mask)
+            table[name] = MaskedColumn(numbers, mask=mask) if blank else Column(numbers)
+            table[name].unit = column_unit
+        else:
+            table[name] = Column([_spelled(str(value or ""), form) for value in values], dtype=str)
+    return table
+
+
+def curve_of(curve: Curve) -> Table:
+    """The points of a spectrum."""
+    table = Table({name: np.array(values) for name, values in curve.columns.items()})
+    for name in table.colnames:
+        table[name].unit = curve.units[name] or None
+    return table
+
+
+def write(table: Table, path: Path, form: Format) -> None:
+    """Write in one step: whoever reads meanwhile sees the old file or the new one. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(as_bytes(table, form))
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def as_bytes(table: Table, form: Format) -> bytes:
+    """The file that a table becomes."""
+    text, binary = io.StringIO(), io.BytesIO()
+    in_text = form in (Format.ECSV, Format.CSV)
+    with _quietly():
+        table.write(text if in_text else binary, format=_ASTROPY[form])
+    return text.getvalue().encode() if in_text else binary.getvalue()
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without warnings that nobody can heed: Angstrom in VOTable, and leap seconds of years to come."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", units.UnitsWarning)
+        warnings.simplefilter("ignore", ErfaWarning)
+        yield
+
+
+def read(path: Path, form: Format) -> list[Row]:
+    """The rows of a file; none when there is no file. Raises `Unreadable`, OSError."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    try:
+        with _quietly():
+            table = _parsed(content, form)
+            return [_row(each, table.colnames) for each in table]
+    except Exception as error:  # whatever a damaged file makes of four parsers
+        raise Unreadable(path.name) from error
+
+
+def _parsed(content: bytes, form: Format) -> Table:
+    if form is Format.CSV:
+        # As text: a telescope named 007 is no number.
+        as_text = {"*": [astropy_ascii.convert_numpy(str)]}
+        options: Mapping[str, Any] = {"guess": False, "fast_reader": False, "converters": as_text}
+        return Table.read(content.decode().splitlines(), format=_ASTROPY[form], **options)
+    if form is Format.ECSV:
+        return Table.read(content.decode().splitlines(), format=_ASTROPY[form])
+    return Table.read(io.BytesIO(content), format=_ASTROPY[form])
+
+
+def _row(row: Any, names: Iterable[str]) -> Row:
+    return {name: _number(row[name]) if name in NUMBERS else _word(row[name]) for name in names}
+
+
+def _number(value: Any) -> float | None:
+    if value is np.ma.masked or value in ("", b""):
+        return None
+    number = float(value)
+    return None if np.isnan(number) else number
+
+
+def _word(value: Any) -> str:
+    if value is np.ma.masked:
+        return ""
+    if isinstance(value, Time):
+        return str(value.isot)
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _unit(name: str, unit: Unit | None, form: Format) -> Any:
+    if name in _FIXED:
+        return units.Unit(_FIXED[name])
+    if unit is None or name not in ("brightness", "limit", "brightness_error", "limit_error"):
+        return None
+    if unit.is_magnitude:
+        system = _MAGNITUDES.get(unit) if form is Format.ECSV and not name.endswith("_error") else None
+        return system or units.mag
+    return units.Unit(unit.value)
+
+
+def _spelled(text: str, form: Format) -> str:
+    return text.encode("ascii", "backslashreplace").decode("ascii") if form is Format.FITS else text

@@ -1,0 +1,218 @@
+"""What an astronomer reads in the files, with astropy and nothing of ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import pytest
+from astropy import units
+from astropy.table import QTable, Table
+from astropy.time import Time
+
+from sharecore import (
+    Accepted,
+    Astrometry,
+    ConfigurationError,
+    DestinationError,
+    Duplicate,
+    OtherDatum,
+    PhotometryLimit,
+    Section,
+    Spectrum,
+    Target,
+    Unsupported,
+)
+from sharecore.testing import example_batch, example_record
+from sharecore_files.adapter import FilesAdapter
+from sharecore_files.config import FilesConfig
+from sharecore_files.folder import folder_name
+
+WHEN = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Callable[..., FilesAdapter]:
+    def open_(**settings: Any) -> FilesAdapter:
+        return FilesAdapter(FilesConfig.read(Section("folder", {"DIRECTORY": str(tmp_path)} | settings)))
+
+    return open_
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "SN_2026abc"
+
+
+def test_ecsv_keeps_units_times_limits_and_blanks(opened: Any, folder: Path) -> None:
+    detection = example_record(timestamp=WHEN, brightness=0.0, brightness_error=None, limit=21.9)
+    limit = example_record(PhotometryLimit, limit=21.3, exposure_time=300.0)
+    opened().deliver(example_batch(detection, limit))
+    table = QTable.read(folder / "photometry_mag_AB.ecsv")
+    assert table["brightness"].unit == units.ABmag
+    first, second = (next(row for row in table if row["record"] == str(r.key)) for r in (detection, limit))
+    assert isinstance(table["time"], Time)
+    assert first["time"].utc.isot == "2026-01-02T03:04:05.678901"
+    assert abs((first["time"] - Time("2026-01-02T03:04:05.678901")).sec) < 1e-6
+    assert first["brightness"] == 0.0 * units.ABmag, "0.0 mag is a magnitude"
+    assert first["limit"] == 21.9 * units.ABmag
+    plain = Table.read(folder / "photometry_mag_AB.ecsv")
+    row = next(row for row in plain if row["record"] == str(limit.key))
+    assert isnan(row["brightness"]), "a limit has no brightness"
+    assert (row["limit"], row["exposure_time"]) == (21.3, 300.0)
+    assert plain["exposure_time"].unit == "s"
+    assert second["unit"] == "mag(AB)"
+
+
+@pytest.mark.parametrize(("form", "suffix"), [("votable", "vot"), ("fits", "fits"), ("csv", "csv")])
+def test_other_formats_keep_values_and_name_the_unit(
+    opened: Any, folder: Path, form: str, suffix: str
+) -> None:
+    flux = example_record(timestamp=WHEN, brightness=-1.5, brightness_error=2.0, unit="uJy", telescope="007")
+    limit = example_record(PhotometryLimit, limit=8.0, unit="uJy", instrument="\u03b1")
+    opened(FORMAT=form).deliver(example_batch(flux, limit))
+    opened(FORMAT=form).deliver(example_batch(example_record(unit="mJy", brightness=0.25)))
+    table = Table.read(folder / f"photometry_Jy.{suffix}", format=None if form != "csv" else "ascii.csv")
+    assert len(table) == 3
+    row = next(row for row in table if row["record"] == str(flux.key))
+    assert (row["brightness"], row["brightness_error"], row["unit"]) == (-1.5e-6, 2e-6, "Jy")
+    assert row["time"] == "2026-01-02T03:04:05.678901"
+    assert abs(float(row["mjd"]) - 61042.12784350580) < 1e-9
+    if form != "csv":
+        assert table["brightness"].unit == units.Jy
+        assert row["telescope"] == "007"
+    assert next(row for row in table if row["record"] == str(limit.key))["limit"] == 8e-6
+
+
+def test_a_spectrum_has_a_table_of_points_and_a_line_in_the_list(opened: Any, folder: Path) -> None:
+    spectrum = example_record(
+        Spectrum, timestamp=WHEN, wavelength=(0.4, 0.41, 0.42), wavelength_unit="micron"
+    )
+    opened().deliver(example_batch(spectrum))
+    (line,) = Table.read(folder / "spectra.ecsv")
+    points = QTable.read(folder / f"{line['file']}.ecsv")
+    assert points["wavelength"].unit == units.Angstrom
+    assert list(points["wavelength"].value) == [4000.0, 4100.0, 4200.0]
+    assert list(points["flux"].value) == [1.2e-16, -3e-18, 0.0]
+    assert points["flux"].unit == units.Unit("erg / (Angstrom s cm2)")
+    assert (line["record"], line["points"]) == (str(spectrum.key), 3)
+
+
+def test_positions_and_other_data_have_tables_too(opened: Any, folder: Path) -> None:
+    position = example_record(Astrometry, ra_error=0.1, ra_error_units="arcsec")
+    other = example_record(OtherDatum, data_type="redshift", extra={"z": [0.031, None]})
+    opened().deliver(example_batch(position, other))
+    (row,) = QTable.read(folder / "astrometry.ecsv")
+    assert row["ra"] == 150.1 * units.deg
+    assert (row["ra_error"], row["ra_error_units"]) == (0.1, "arcsec")
+    (row,) = Table.read(folder / "other.ecsv")
+    assert row["data_type"] == "redshift"
+    assert json.loads(row["extra"]) == {"z": [0.031, None]}
+    assert json.loads((folder / "target.json").read_text())["aliases"] == ["ZTF26aaaaaaa"]
+
+
+@pytest.mark.parametrize("form", ["ecsv", "votable", "fits", "csv"])
+def test_a_repeat_adds_nothing_and_an_edit_replaces_its_row(opened: Any, folder: Path, form: str) -> None:
+    record, other = example_record(), example_record()
+    adapter = opened(FORMAT=form)
+    adapter.deliver(example_batch(record))
+    (path,) = folder.glob("photometry*")
+    before = path.read_bytes()
+    assert adapter.deliver(example_batch(record)) == {record.key: Duplicate()}
+    assert path.read_bytes() == before
+    edited = replace(record, brightness=17.25)
+    assert adapter.find(example_batch(edited)) == {}
+    outcomes = adapter.deliver(example_batch(edited, other))
+    assert all(isinstance(each, Accepted) for each in outcomes.values())
+    assert adapter.find(example_batch(edited, other)) == {edited.key: Duplicate(), other.key: Duplicate()}
+    table = Table.read(path, format="ascii.csv" if form == "csv" else None)
+    assert sorted(table["brightness"]) == [17.25, 18.5]
+
+
+def test_a_file_for_each_batch(opened: Any, folder: Path) -> None:
+    one, two = example_record(), example_record()
+    adapter = opened(PER="batch")
+    adapter.deliver(example_batch(one))
+    outcomes = adapter.deliver(example_batch(one, two))
+    assert outcomes[one.key] == Duplicate()
+    files = sorted(folder.glob("photometry*"))
+    assert [len(Table.read(path)) for path in files] == [1, 1]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(
+    opened: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter = opened()
+    adapter.deliver(example_batch(example_record()))
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(DestinationError, match="No space left on device"):
+        adapter.deliver(example_batch(example_record()))
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_damaged_file_is_named_and_never_overwritten(opened: Any, folder: Path) -> None:
+    adapter = opened()
+    adapter.deliver(example_batch(example_record()))
+    path = folder / "photometry_mag_AB.ecsv"
+    path.write_text("# %ECSV 1.0\n# ---\nhalf a fi")
+    with pytest.raises(DestinationError, match=r"photometry_mag_AB\.ecsv.* Repair it"):
+        adapter.deliver(example_batch(example_record()))
+    assert path.read_text().endswith("half a fi")
+
+
+def test_what_a_table_cannot_say_is_told(opened: Any) -> None:
+    strange = example_record(unit="counts per fortnight")
+    uneven = example_record(Spectrum, error=(1.0,))
+    outcomes = opened().deliver(example_batch(strange, uneven))
+    features = [each.feature for each in outcomes.values() if isinstance(each, Unsupported)]
+    assert sorted(features) == ["lengths", "unit"]
+
+
+def test_targets_have_folders_of_their_own_inside_the_folder(opened: Any, tmp_path: Path) -> None:
+    names = [
+        "SN 2026abc",
+        "SN_2026abc",
+        "../../etc/passwd",
+        ".",
+        "\u03b1 Cen",
+        "\u03b2 Cen",
+        "a/b",
+        "a:b",
+        "x" * 300,
+    ]
+    for name in names:
+        opened().deliver(example_batch(example_record(), target=Target(name=name)))
+    folders = {folder_name(name) for name in names}
+    assert len(folders) == len(names)
+    assert {path.name for path in tmp_path.iterdir()} == folders
+
+
+def test_settings_are_checked(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for wrong in (
+        {"DIRECTORY": "shared"},
+        {"DIRECTORY": str(tmp_path / "file")},
+        {"FORMAT": "xls"},
+        {"PER": 1},
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            FilesConfig.read(Section("folder", {"DIRECTORY": str(tmp_path)} | wrong))
+        (problem,) = caught.value.problems
+        assert problem.where == f"DATA_SHARING['folder'][{next(iter(wrong))!r}]"
+
+
+def test_check_says_that_nobody_can_write_there(opened: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (problem,) = opened(DIRECTORY=str(tmp_path / "file" / "below")).check()
+    assert problem.where == "DATA_SHARING['folder']['DIRECTORY']"
+    assert opened().check() == ()
