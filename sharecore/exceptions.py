@@ -103,7 +103,7 @@ class DestinationError(DeliveryError):
 
 
 class TargetRefused(DeliveryError):
-    """The destination will not take the target, and so none of its records, until a person mends something."""
+    """The destination takes neither the target nor, therefore, its records, until a person mends something."""
 
 
 class PluginError(DeliveryError):
