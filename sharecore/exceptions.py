@@ -103,7 +103,7 @@ class DestinationError(DeliveryError):
 
 
 class TargetRefused(DeliveryError):
-    """The destination takes neither the target nor, therefore, its records, until a person mends something."""
+    """The destination does not take the target, so none of its records, until a person mends something."""
 
 
 class PluginError(DeliveryError):

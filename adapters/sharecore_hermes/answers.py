@@ -1,7 +1,7 @@
 """What an answer of HERMES to a message means. Measured on its server of August 2026.
 
 Only one thing is a success: status 200 and a JSON object with a `uuid`; any other 2xx is read as it is. A 200
-with `error` published nothing, a 500 may have published (a message with NaN is sent, and answering then fails).
+with `error` published nothing, a 500 may have published (a message with NaN is sent before answering fails).
 """
 
 from __future__ import annotations
