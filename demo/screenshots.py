@@ -112,13 +112,13 @@ def _take(page: Page, tom: Tom, suffix: str) -> None:
             raise SystemExit(f"{path} answered {answer.status if answer else 'nothing'}")
         _shoot(page, name + suffix)
     page.goto(f"{tom.url}targets/persistentshare/manage/")
+    page.add_style_tag(content="nav.fixed-top { visibility: hidden }")  # it would lie over what is shown
     page.get_by_label("Target", exact=True).press_sequentially("26ab")
     page.get_by_role("radio", name="SN 2026lpo").check()
     page.get_by_role("radio", name="Partner TOM").check()
     page.get_by_role("button", name="Preview").click()
     page.get_by_label("What would be sent").wait_for()
-    page.evaluate("window.scrollTo(0, 0)")
-    _shoot(page, f"preview{suffix}")
+    page.locator("#sharing-create").screenshot(path=FOLDER / f"preview{suffix}.png")
 
 
 def main() -> None:
