@@ -42,6 +42,7 @@ class Undo(Exception):
 def main(**values: Any) -> None:
     """Do what is left of a `Job` with these values."""
     job = Job(**values)
+    from django.core.exceptions import ValidationError
     from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
     journal = Path(job.journal)
@@ -65,7 +66,7 @@ def main(**values: Any) -> None:
                         written = work()
                 except Undo:
                     written = []
-                except IntegrityError:
+                except (IntegrityError, ValidationError):
                     written = []  # it was written before: the one who did it was killed, or got no answer
                 except (OperationalError, InterfaceError) as error:
                     kind = "locked" if "locked" in str(error) else "gone"

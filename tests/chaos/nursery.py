@@ -146,7 +146,7 @@ def _live(order: dict[str, Any]) -> None:
     from django.core.management import call_command
 
     os.setsid()
-    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for number, source in enumerate((os.open(os.devnull, os.O_RDONLY), log, log)):
         os.dup2(source, number)
     for name, value in order["settings"].items():
