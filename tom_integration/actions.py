@@ -72,8 +72,13 @@ def retry(share_id: int | None = None) -> int:
     chosen = list(Channel.objects.all() if share_id is None else Channel.objects.filter(share_id=share_id))
     if share_id is not None and not chosen:
         raise LookupError(f"There is no share {share_id}; `manage.py sharing status` lists them.")
-    number = sum(_retry(ledger.of(channel).filter(state__in=RETRIED)) for channel in chosen)
-    _wake(chosen)
+    return sum(retry_channel(channel) for channel in chosen)
+
+
+def retry_channel(channel: Channel) -> int:
+    """The same for all deliveries of one target at one destination."""
+    number = _retry(ledger.of(channel).filter(state__in=RETRIED))
+    _wake([channel])
     return number
 
 

@@ -350,6 +350,12 @@ class TestActing:
         api.post(f"{URL}{pk}/resume/")
         assert tom.deliver(after=60) == 1
 
+    @pytest.mark.parametrize("act", ["pause", "resume", "retry"])
+    def test_a_share_made_in_bulk_before_a_worker_saw_it(self, api: APIClient, target: Any, act: str) -> None:
+        PersistentShare.objects.bulk_create([PersistentShare(target=target, destination="x")])
+        answer = api.post(f"{URL}{PersistentShare.objects.get().pk}/{act}/")
+        assert (answer.status_code, answer.json().get("retried")) == (200, 0 if act == "retry" else None)
+
     def test_adopting_what_its_user_can_answer_for(self, api: APIClient, target: Any) -> None:
         pk = make(api, target).json()["id"]
         answer = api.post(f"{URL}{pk}/adopt/")

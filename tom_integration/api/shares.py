@@ -75,7 +75,7 @@ class ShareViewSet(ShareApi, viewsets.ModelViewSet):
 
     def retry(self, request: Request, pk: int) -> Response:
         """Try again all that was refused, withheld, unsupported or given up."""
-        return self._done(lambda share: actions.retry(share.pk))
+        return self._done(lambda share: actions.retry_channel(actions.channel_of(share)))
 
     def _done(self, act: Callable[[Any], int | None]) -> Response:
         share = self.share()

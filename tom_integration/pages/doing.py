@@ -37,7 +37,7 @@ class Act(Page):
                     actions.adopt(share, by=request.user)
                     text = f"{name} now acts with your rights."
                 case _:
-                    number = actions.retry(share.pk)
+                    number = actions.retry_channel(actions.channel_of(share))
                     text = f"{_records(number)} will be tried again."
         except actions.NotPossible as reason:
             messages.error(request, str(reason))
@@ -91,10 +91,8 @@ class RetryHistory(Page):
         channel = Channel.objects.filter(pk=pk, target_id=target_pk, share_id__isnull=True).first()
         if channel is None or not may_see(request.user, channel):
             raise Http404("Nothing was shared there.")
-        rows = list(ledger.of(channel).filter(state__in=actions.RETRIED))
-        for row in rows:
-            actions.retry_one(row)
-        messages.success(request, f"{_records(len(rows))} will be tried again.")
+        number = actions.retry_channel(channel)
+        messages.success(request, f"{_records(number)} will be tried again.")
         return back(request, reverse("sharing:history", args=[target_pk, pk]))
 
 
