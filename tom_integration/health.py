@@ -35,9 +35,14 @@ def _topic(address: Address) -> str:
     return f"{address.name}:{address.topic}"
 
 
+def parts(address: Address) -> tuple[str, str]:
+    """Under which names it is known what may stop a call: the destination, and its topic alone."""
+    return address.name, _topic(address)
+
+
 def gate(address: Address, *, credentials: str, now: datetime) -> tuple[datetime | None, str]:
     """May a call be made now? (None, "") if so; else when to ask again, and why not."""
-    for part in (address.name, _topic(address)):
+    for part in parts(address):
         health = read(part)
         if health.is_paused(credentials):
             return now + timedelta(seconds=rules.LONGEST_WAIT), f"{part} is paused: {health.paused}"

@@ -24,6 +24,8 @@ from sharecore import (
 from sharecore.retry import DEFAULT_SCHEDULE
 from tom_integration import actions, site
 from tom_integration.models import Attempt, DestinationHealth
+from tom_integration.pages.glance import Mood, glances
+from tom_integration.reconciler import reconcile
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -313,6 +315,22 @@ class TestCredentialsRefused:
         actions.check(site.destinations()["x"])
         assert paused in {"x:red", "x:blue"}
         assert tom.deliver() == 1
+
+    @pytest.mark.parametrize("address", ["x", "x:red"])
+    def test_the_pages_say_so_of_a_topic_that_is_named_and_of_one_that_is_not(
+        self, tom: Tom, address: str
+    ) -> None:
+        target = tom.target()
+        tom.share(target, address)
+        tom.share(target, "x:blue")
+        tom.datum(target)
+        tom.x.will(AuthenticationFailed("not your topic", topic_only=True), times=1)
+        reconcile(tom.channel(target, address).pk)
+        channel, other = tom.channel(target, address), tom.channel(target, "x:blue")
+        seen = glances([channel, other])
+        assert seen[channel.pk].mood == Mood.NEEDS_YOU
+        assert seen[channel.pk].detail == f"{address} refuses what we send: not your topic"
+        assert seen[other.pk].mood != Mood.NEEDS_YOU
 
 
 class TestFaultyAdapter:

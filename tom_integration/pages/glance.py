@@ -11,9 +11,10 @@ from enum import StrEnum
 from django.db.models import Count, Min
 from django.utils import timezone
 
+from sharecore.addresses import Address
 from sharecore.delivery import NEEDS_PERSON, OPEN, State
 from sharecore.exceptions import ConfigurationError
-from tom_integration import conf, ledger, site, status
+from tom_integration import conf, health, ledger, site, status
 from tom_integration.models import Channel, Delivery, DestinationHealth, Request
 
 
@@ -79,7 +80,7 @@ def glances(channels: Iterable[Channel]) -> dict[int, Glance]:
     channels = list(channels)
     now = timezone.now()
     figures = _figures(channels)
-    health = {row.address: row for row in DestinationHealth.objects.all()}
+    known = {row.address: row for row in DestinationHealth.objects.all()}
     advice = status.nobody_delivers() if channels else ""
     introduced = Request.objects.filter(channel_id__in=[each.pk for each in channels], introduce=True)
     introducing = set(introduced.values_list("channel_id", flat=True))
@@ -88,9 +89,9 @@ def glances(channels: Iterable[Channel]) -> dict[int, Glance]:
             channel,
             figures.get((channel.destination, channel.target_id), _Figures(Counter())),
             [
-                health[part]
+                known[part]
                 for part in _parts(channel.destination)
-                if part in health and _is_unwell(health[part])
+                if part in known and _is_unwell(known[part])
             ],
             advice,
             channel.pk in introducing,
@@ -104,12 +105,12 @@ def _is_unwell(row: DestinationHealth) -> bool:
     """Down, or refusing the credentials that the settings have now."""
     if not row.paused:
         return row.failures > 0
-    destination = site.destinations().get(row.address.partition(":")[0])
+    destination = site.destinations().get(Address.parse(row.address, [*site.destinations()]).name)
     return destination is not None and row.credentials == site.credentials_digest(destination)
 
 
-def _parts(address: str) -> list[str]:
-    return list(dict.fromkeys((address.partition(":")[0], address)))
+def _parts(address: str) -> tuple[str, str]:
+    return health.parts(Address.parse(address, [*site.destinations()]))
 
 
 def _figures(channels: list[Channel]) -> dict[tuple[str, int], _Figures]:
@@ -177,7 +178,7 @@ def _mood(
         return Mood.NEEDS_YOU, problem
     for row in unwell:
         if row.paused:
-            return Mood.NEEDS_YOU, f"{row.address} refuses what we send: {row.paused}"
+            return Mood.NEEDS_YOU, f"{row.address.rstrip(':')} refuses what we send: {row.paused}"
     if conf.paused():
         return Mood.PAUSED, "All sharing of this TOM is paused (SHARECORE_PAUSED)."
     if needing:
