@@ -7,21 +7,29 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from sharecore.discovery import PluginInfo, blocked_plugins
 from sharecore.registry import Registry
+from sharecore.scaffold import CannotMake, new_adapter
 
 COLUMNS = ("KIND", "STATE", "PLUGIN", "DISTRIBUTION", "SUMMARY")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
-    parser = argparse.ArgumentParser(prog="sharecore", description="Look after the plugins of sharecore.")
+    parser = argparse.ArgumentParser(prog="sharecore", description="Look after plugins, or begin one.")
     commands = parser.add_subparsers(title="commands", dest="command", required=True)
     adapters = commands.add_parser("adapters", help="list every installed plugin and the adapters it brings")
     adapters.add_argument("--json", action="store_true", help="as JSON, for programs")
     adapters.add_argument("--verbose", action="store_true", help="say where in its code a plugin failed")
     adapters.set_defaults(run=_adapters)
+    new = commands.add_parser(
+        "new-adapter", help="write a package with an adapter for a new kind of destination"
+    )
+    new.add_argument("name", help="the kind of destination, like my-archive")
+    new.add_argument("--into", type=Path, default=Path(), help="the folder to write into (default: this one)")
+    new.set_defaults(run=_new_adapter)
     arguments = parser.parse_args(argv)
     status: int = arguments.run(arguments)
     return status
@@ -38,6 +46,18 @@ def _adapters(arguments: argparse.Namespace) -> int:
     print(
         json.dumps([_as_json(info) for info in plugins], indent=2) if arguments.json else _as_table(plugins)
     )
+    return 0
+
+
+def _new_adapter(arguments: argparse.Namespace) -> int:
+    try:
+        folder = new_adapter(arguments.name, arguments.into)
+    except CannotMake as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"Wrote {folder}. Its tests pass already:\n")
+    print(f"    cd {folder}\n    pip install -e '.[test]'\n    pytest\n")
+    print("Its README says what to change, and in which order.")
     return 0
 
 

@@ -12,7 +12,18 @@ import pytest
 SITE_PACKAGES = Path(sysconfig.get_path("purelib")).resolve()
 
 
-@pytest.mark.parametrize("name", ["sharecore", "sharecore_http", "sharecore_tom", "tom_integration"])
+PACKAGES = {
+    "sharecore",
+    "sharecore_files",
+    "sharecore_hermes",
+    "sharecore_http",
+    "sharecore_tom",
+    "sharecore_webhook",
+    "tom_integration",
+}
+
+
+@pytest.mark.parametrize("name", sorted(PACKAGES))
 def test_packages_come_from_the_installed_wheel_not_from_the_checkout(name: str) -> None:
     module = importlib.import_module(name)
     assert module.__file__ is not None
@@ -22,12 +33,12 @@ def test_packages_come_from_the_installed_wheel_not_from_the_checkout(name: str)
 
 def test_the_wheel_has_no_package_called_adapters() -> None:
     top = {file.parts[0] for file in distribution("sharecore").files or []}
-    assert {"sharecore", "sharecore_http", "sharecore_tom", "tom_integration"} <= top
+    assert top >= PACKAGES
     assert not {"adapters", "tests", "demo", "realtoms"} & top
 
 
 def test_built_in_adapters_register_as_anybodys_do() -> None:
     entry_points = distribution("sharecore").entry_points.select(group="sharecore")
-    assert {point.name for point in entry_points} >= {"tom"}
+    assert {point.name for point in entry_points} == {"tom", "hermes", "webhook", "files"}
     for point in entry_points:
         point.load()
