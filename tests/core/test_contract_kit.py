@@ -36,6 +36,7 @@ from sharecore import (
 from sharecore.outcomes import Deferred
 from sharecore.testing import (
     Bench,
+    FakeClock,
     FakeServer,
     Fault,
     HttpAdapterContract,
@@ -496,3 +497,18 @@ def test_running_sites_load_neither_pytest_nor_a_server() -> None:
     program = f"import sys, sharecore.testing.rounds; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_fake_clock_lets_a_client_wait_without_waiting() -> None:
+    clock = FakeClock()
+    with FakeServer() as server:
+        server.will(answer(429, Retry_After="4"), times=1)
+        server.on("POST", "/x", answer(201))
+        began = clock.now
+        client = Client(server.url, sleep=clock.sleep, clock=clock)
+        assert client.post("x", json={}).status == 201
+        client.close()
+    assert clock.slept == [4.0]
+    assert (clock.now - began).total_seconds() == 4.0
+    with pytest.raises(ValueError, match="backwards"):
+        clock.advance(-1)
