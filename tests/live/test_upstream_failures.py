@@ -130,7 +130,7 @@ def test_a_dead_destination_does_not_make_save_raise(world: World, target_name: 
 
 
 def test_a_destination_that_hangs_does_not_block_save(world: World, target_name: str) -> None:
-    said = world.play(f"attempt(datum(shared({target_name!r}, 'hanging'), 1))", seconds=15)
+    said = world.play(f"attempt(datum(shared({target_name!r}, 'hanging'), 1))", seconds=10)
     assert said == ("saved" if world.ours else "hangs")
 
 
