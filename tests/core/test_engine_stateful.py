@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from sharecore import delivery
 from sharecore.delivery import OPEN, Standing, State
@@ -19,11 +19,12 @@ from sharecore.outcomes import Accepted, Deferred, Duplicate, Outcome, Rejected,
 from sharecore.retry import RetryPolicy
 
 SETTLE_TIME = 60.0
-LEASE = 60.0
+LEASE = 20.0
 POLICY = RetryPolicy((5.0, 30.0, 120.0))
 WAITING = frozenset({State.DUE, State.UNCONFIRMED})
 
 fractions = st.floats(0, 1)
+choices = st.integers(0, 1)
 
 
 @dataclass(eq=False)
@@ -31,32 +32,21 @@ class Item:
     """One record. reaches: when what was sent reaches the destination. lease: under which it is sent."""
 
     standing: Standing
+    leased_until: datetime
     attempts: int = 0
     reaches: list[datetime] = field(default_factory=list)
     there: int = 0
     lease: int = 0
-    leased_until: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Call:
-    """A sender at work on an item, under a lease."""
-
-    item: Item
-    lease: int
 
 
 class Engine(RuleBasedStateMachine):
     """Deliveries of one destination, their senders, and the destination."""
 
-    calls = Bundle("calls")
-    items = Bundle("items")
-
     def __init__(self) -> None:
         super().__init__()
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.all: list[Item] = []
-        self.leases = 0
+        self.calls: list[tuple[Item, int]] = []
 
     def _write(self, item: Item, standing: Standing) -> None:
         assert standing.attempts >= item.attempts, "attempts only grow"
@@ -67,56 +57,60 @@ class Engine(RuleBasedStateMachine):
             item.there += sum(when <= self.now for when in item.reaches)
             item.reaches = [when for when in item.reaches if when > self.now]
 
+    def _in(self, *states: State) -> list[Item]:
+        return [item for item in self.all if item.standing.state in states]
+
     def _ripe(self, state: State) -> list[Item]:
         return [
-            item
-            for item in self.all
-            if item.standing.state is state and item.standing.next_at and item.standing.next_at <= self.now
+            each for each in self._in(state) if each.standing.next_at and each.standing.next_at <= self.now
         ]
 
-    @rule(target=items)
-    def save(self) -> Item:
-        item = Item(Standing(state=State.DUE, next_at=self.now))
-        self.all.append(item)
-        return item
+    def _left_behind(self) -> list[Item]:
+        return [each for each in self._in(State.SENDING) if each.leased_until <= self.now]
 
-    @rule(seconds=st.sampled_from([0.5, 4.0, 29.0, 61.0, 200.0, 4000.0]))
+    @precondition(lambda self: len(self.all) < 2)
+    @rule()
+    def save(self) -> None:
+        self.all.append(Item(Standing(state=State.DUE, next_at=self.now), leased_until=self.now))
+
+    @rule(seconds=st.sampled_from([0.5, LEASE, LEASE, SETTLE_TIME, 200.0]))
     def time_passes(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
         self._arrive()
 
-    @rule(target=calls, item=items, delay=fractions)
-    def send(self, item: Item, delay: float) -> Call | None:
-        """A sender takes it in hand; the request may take a while to arrive, or never do."""
-        if item not in self._ripe(State.DUE):
-            return None
-        self.leases += 1
-        item.lease, item.leased_until = self.leases, self.now + timedelta(seconds=LEASE)
+    @precondition(lambda self: self._ripe(State.DUE))
+    @rule(choice=choices, delay=fractions)
+    def send(self, choice: int, delay: float) -> None:
+        """A sender takes one in hand; the request may take a while to arrive, or never do."""
+        item = _chosen(self._ripe(State.DUE), choice)
+        item.lease += 1
+        item.leased_until = self.now + timedelta(seconds=LEASE)
         self._write(item, delivery.start(item.standing))
         if delay < 0.8:
             item.reaches.append(self.now + timedelta(seconds=delay * SETTLE_TIME))
+        self.calls.append((item, item.lease))
         self._arrive()
-        return Call(item, item.lease)
 
+    @precondition(lambda self: self.calls)
     @rule(
-        call=consumes(calls),
+        choice=choices,
         failure=st.sampled_from([Deferred(reason="busy"), Deferred(reason="later", retry_after=90.0)]),
         rejected=st.booleans(),
+        lost=st.booleans(),
         chance=fractions,
     )
-    def answer(self, call: Call | None, failure: Deferred, rejected: bool, chance: float) -> None:
-        """It is over: the destination stored it and says so, or an answer is lost, or it was not taken."""
-        if call is None or call.lease != call.item.lease:
-            return  # a stale sender
-        item = call.item
+    def answer(self, choice: int, failure: Deferred, rejected: bool, lost: bool, chance: float) -> None:
+        """A call is over: stored, or not taken, or nobody knows; perhaps its sender is stale by now."""
+        item, lease = self.calls.pop(choice % len(self.calls))
+        if item.standing.state is not State.SENDING or item.lease != lease:
+            return
         outcome: Outcome
-        if item.there:
-            outcome = Accepted(remote_id="7") if item.there == 1 else Duplicate()
-        elif item.reaches:
+        if item.reaches or lost:
             outcome = Unconfirmed(reason="no answer")
+        elif item.there:
+            outcome = Accepted(remote_id="7")
         else:
             outcome = Rejected(reason="no") if rejected else failure
-        item.lease = 0
         self._write(item, self._settled(item, outcome, chance))
 
     def _settled(self, item: Item, outcome: Outcome, chance: float) -> Standing:
@@ -124,40 +118,42 @@ class Engine(RuleBasedStateMachine):
             item.standing, outcome, now=self.now, policy=POLICY, settle_time=SETTLE_TIME, chance=chance
         )
 
-    @rule(item=items)
-    def the_claim_of_a_dead_sender_is_taken_over(self, item: Item) -> None:
-        if item.standing.state is State.SENDING and item.leased_until and item.leased_until <= self.now:
-            item.lease = 0
-            self._write(
-                item, delivery.abandoned(item.standing, sent_at=item.leased_until, settle_time=SETTLE_TIME)
-            )
-
-    @rule(item=items, chance=fractions, fails=st.booleans())
-    def look_up(self, item: Item, chance: float, fails: bool) -> None:
-        if item not in self._ripe(State.UNCONFIRMED):
-            return
-        if fails:
-            self._write(
-                item,
-                delivery.not_looked_up(item.standing, "down", now=self.now, policy=POLICY, chance=chance),
-            )
-            return
-        found = Duplicate() if item.there else None
+    @precondition(lambda self: self._left_behind())
+    @rule(choice=choices)
+    def take_over(self, choice: int) -> None:
+        """The claim of a sender has run out with one in hand."""
+        item = _chosen(self._left_behind(), choice)
         self._write(
-            item,
-            delivery.looked_up(
-                item.standing, found, can_tell=True, now=self.now, policy=POLICY, chance=chance
-            ),
+            item, delivery.abandoned(item.standing, sent_at=item.leased_until, settle_time=SETTLE_TIME)
         )
 
-    @rule(item=items)
-    def replay(self, item: Item) -> None:
-        if item.standing.state is not State.CANCELLED:  # "retry" leaves out what belongs to nothing any more
-            self._write(item, delivery.replay(item.standing, now=self.now))
+    @precondition(lambda self: self._ripe(State.UNCONFIRMED))
+    @rule(choice=choices, chance=fractions, fails=st.sampled_from([False, False, True]))
+    def look_up(self, choice: int, chance: float, fails: bool) -> None:
+        item = _chosen(self._ripe(State.UNCONFIRMED), choice)
+        if fails:
+            standing = delivery.not_looked_up(
+                item.standing, "down", now=self.now, policy=POLICY, chance=chance
+            )
+        else:
+            found = Duplicate() if item.there else None
+            standing = delivery.looked_up(
+                item.standing, found, can_tell=True, now=self.now, policy=POLICY, chance=chance
+            )
+        self._write(item, standing)
 
-    @rule(item=items)
-    def cancel(self, item: Item) -> None:
-        if item.standing.state is not State.SENDING:
+    @precondition(lambda self: self._in(State.PARKED, State.DELIVERED, State.HELD))
+    @rule(choice=choices)
+    def replay(self, choice: int) -> None:
+        """A person asks for another try; where it is there already, or may be, nothing comes of it."""
+        item = _chosen(self._in(State.PARKED, State.DELIVERED, State.HELD), choice)
+        self._write(item, delivery.replay(item.standing, now=self.now))
+
+    @precondition(lambda self: self._in(State.DUE, State.UNCONFIRMED, State.PARKED, State.DELIVERED))
+    @rule(choice=choices, wanted=st.integers(0, 9))
+    def cancel(self, choice: int, wanted: int) -> None:
+        if not wanted:
+            item = _chosen(self._in(State.DUE, State.UNCONFIRMED, State.PARKED, State.DELIVERED), choice)
             self._write(item, delivery.cancel(item.standing, "gone"))
 
     @invariant()
@@ -178,22 +174,27 @@ class Engine(RuleBasedStateMachine):
         for _ in range(60):
             self.now += timedelta(days=1)
             self._arrive()
-            for item in self.all:
-                self.the_claim_of_a_dead_sender_is_taken_over(item)
-                self.look_up(item, 0.0, False)
-                if item.standing.state is State.PARKED:
-                    self.replay(item)
-                if item in self._ripe(State.DUE):
-                    self._write(item, delivery.start(item.standing))
-                    item.there += 1
-                    self._write(item, self._settled(item, Accepted(), 0.0))
+            while self._left_behind():
+                self.take_over(0)
+            while self._ripe(State.UNCONFIRMED):
+                self.look_up(0, 0.0, False)
+            for item in self._in(State.PARKED):
+                self._write(item, delivery.replay(item.standing, now=self.now))
+            for item in self._ripe(State.DUE):
+                self._write(item, delivery.start(item.standing))
+                item.there += 1
+                self._write(item, self._settled(item, Accepted(), 0.0))
+        assert not self._in(*OPEN)
         for item in self.all:
-            assert item.standing.state not in OPEN
             assert item.there <= 1
             assert item.there or item.standing.state in (State.CANCELLED, State.HELD)
 
 
+def _chosen(items: list[Item], choice: int) -> Item:
+    return items[choice % len(items)]
+
+
 Engine.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=300, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestEngine = Engine.TestCase
