@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
+
+from sharecore.exceptions import PluginError, SharecoreError
 
 
 def describe(error: BaseException) -> str:
@@ -26,3 +30,18 @@ def log_fault(logger: logging.Logger, message: str, error: BaseException) -> Non
         stacks.append("".join(traceback.format_tb(link.__traceback__)) + type(link).__name__)
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     logger.error("%s\n%s", message, "\ncaused by\n".join(stacks))
+
+
+@contextmanager
+def as_plugin_error(logger: logging.Logger, doing: str) -> Iterator[None]:
+    """What a plugin raises inside, beside our own exceptions, is logged and becomes a `PluginError`.
+
+    doing: who fails at what, to be followed by "failed".
+    """
+    try:
+        yield
+    except SharecoreError:
+        raise
+    except Exception as error:
+        log_fault(logger, f"{doing} failed: {describe(error)}", error)
+        raise PluginError(f"{doing} failed ({type(error).__name__})") from None

@@ -5,6 +5,7 @@ A share's deliveries are all of its target at its destination, those of one-time
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,9 +16,12 @@ from django.utils import timezone
 from sharecore.delivery import REPLAYABLE, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import Problem
+from sharecore.faults import as_plugin_error
 from tom_integration import capture, channels, health, ledger, rights, site
 from tom_integration.models import Channel, Delivery
 from tom_integration.targets import find_target
+
+logger = logging.getLogger(__name__)
 
 RETRIED = REPLAYABLE - {State.CANCELLED}
 """What "retry" tries again. A cancelled one is not: its datum, share or target is gone."""
@@ -107,14 +111,19 @@ def resolve(row: Delivery, *, arrived: bool, by: Any) -> None:
 
 
 def resolve_held(share_id: int, *, arrived: bool) -> int:
-    """The same for all of a share that wait for a person, as after a message of many rows; how many.
+    """The same for all of a share that wait for a person, said by the operator; how many.
 
     Raises LookupError when there is no such share.
     """
     channel = Channel.objects.filter(share_id=share_id).first()
     if channel is None:
         raise LookupError(f"There is no share {share_id}; `manage.py sharing status` lists them.")
-    note = "the operator found that it arrived" if arrived else ""
+    return resolve_channel(channel, arrived=arrived, by="the operator")
+
+
+def resolve_channel(channel: Channel, *, arrived: bool, by: str) -> int:
+    """The same for all of one target at one destination, as after a message of many rows. by: who says so."""
+    note = f"{by} found that it arrived" if arrived else ""
     held = ledger.of(channel).filter(state=State.HELD)
     number = sum(_resolve(row, arrived=arrived, note=note) for row in held)
     _wake([channel])
@@ -131,8 +140,13 @@ def _resolve(row: Delivery, *, arrived: bool, note: str) -> int:
 
 
 def check(destination: Destination) -> Sequence[Problem]:
-    """Ask a destination whether it would take our data; when it would, its pauses end."""
-    problems = site.adapters.get(destination).check()
+    """Ask a destination whether it would take our data; when it would, its pauses end.
+
+    Raises `ConfigurationError` or `DeliveryError` when it cannot be asked.
+    """
+    adapter = site.adapters.get(destination)
+    with as_plugin_error(logger, f"the check of {destination.name}"):
+        problems = adapter.check()
     if not any(problem.fatal for problem in problems):
         health.mended(destination.name)
         _wake(

@@ -27,6 +27,7 @@ from sharecore.exceptions import (
     PluginError,
     TargetRefused,
 )
+from sharecore.faults import log_fault
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import Record, RecordKey
 from sharecore.retry import RetryPolicy
@@ -134,7 +135,7 @@ class Calls:
         except (AuthenticationFailed, DestinationError) as stop:
             raise self._wait(stop) from None
         except Exception as error:
-            logger.exception("The adapter of %s failed to look up records", self.address)
+            log_fault(logger, f"The adapter of {self.address} failed to look up records", error)
             reason = f"the adapter failed to look it up: {type(error).__name__}"
             later = {
                 row.pk: delivery.not_looked_up(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from sharecore.exceptions import ConfigurationError, PluginError
+import logging
+
+from sharecore.exceptions import ConfigurationError, DeliveryError
+from sharecore.faults import as_plugin_error
 from tom_integration import site
+
+logger = logging.getLogger(__name__)
 
 
 def link(address: str, remote_id: str) -> str:
@@ -14,10 +19,9 @@ def link(address: str, remote_id: str) -> str:
     if not remote_id:
         return ""
     try:
-        found = site.adapters.get(site.destinations().resolve(address)[1]).link(remote_id)
-    except (ConfigurationError, PluginError):
-        return ""
-    except Exception:
-        site.logger.exception("The adapter of %s failed to make a link", address)
+        adapter = site.adapters.get(site.destinations().resolve(address)[1])
+        with as_plugin_error(logger, f"making a link to {address}"):
+            found = adapter.link(remote_id)
+    except (ConfigurationError, DeliveryError):
         return ""
     return found if found.startswith(("https://", "http://")) else ""

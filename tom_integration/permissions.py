@@ -77,7 +77,10 @@ def may(user: Any, action: Action, share: Any = None, target: Any = None) -> boo
 
 
 def deliveries_for(user: Any, share: Any) -> QuerySet[Delivery]:
-    """The deliveries of a share that the user may view; those of data that they may not see are left out."""
+    """The deliveries of a share that the user may view; those of data that they may not see are left out.
+
+    share: a share or a channel, of which the user may know.
+    """
     rows = Delivery.objects.filter(destination=share.destination, target_id=share.target_id)
     if not single_data_have_rights():
         return rows

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -25,14 +25,6 @@ from tom_integration.models import Channel, Delivery, Request
 from tom_integration.rights import hidden, objection
 from tom_integration.rows import DATUM_MODELS, identity_of, record_of
 from tom_integration.twins import Twins
-
-
-@dataclass(slots=True)
-class Prepared:
-    """What came of ripe rows. sendable: rows, identity and content filled in, with their records."""
-
-    sendable: list[tuple[Delivery, Record]] = field(default_factory=list)
-    kept: int = 0
 
 
 def load(rows: Iterable[Delivery]) -> dict[int, Any]:
@@ -68,9 +60,8 @@ class Preparer:
         self._now = now
         self._requesters: dict[int, int | None] = {}
 
-    def prepare(self, rows: list[Delivery]) -> Prepared:
-        """Fill in identity and content; settle at once what must not, or need not, be sent."""
-        prepared = Prepared(kept=len(rows))
+    def prepare(self, rows: list[Delivery]) -> list[tuple[Delivery, Record]]:
+        """Those to be sent, identity and content filled in; what must not, or need not, be is settled."""
         data = load(rows)
         there = [row for row in rows if row.pk in data]
         at_home = self._at_home(there, data)
@@ -85,13 +76,12 @@ class Preparer:
                 self._keep(row, at_home[row.pk])
             elif self._is_news(row, record):
                 news.append((row, record))
-        prepared.sendable = self._without_twins(news)
-        prepared.kept -= len(prepared.sendable)
+        sendable = self._without_twins(news)
         # Last, since a datum that was made again takes the row of its old self.
         for row in rows:
             if row.pk not in data:
                 self._write(row, delivery.cancel(ledger.standing(row), "the datum was deleted"))
-        return prepared
+        return sendable
 
     def _record(self, row: Delivery, datum: Any) -> Record | None:
         if datum.target_id != self._channel.target_id:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sharecore.adapter import Batch, Preview
+from sharecore.adapter import Adapter, Batch, Preview
 from sharecore.dispatch import prepare
 from sharecore.exceptions import InvalidRecord, Problem
+from sharecore.faults import as_plugin_error
 from sharecore.records import Kind, Record
 from tom_integration import permissions, rights, site
 from tom_integration.kinds import conditions
 from tom_integration.models import Channel
 from tom_integration.rows import DATUM_MODELS, record_of
 from tom_integration.targets import find_target, target_of
+
+logger = logging.getLogger(__name__)
 
 SAMPLE = 20
 """How many of the newest data a preview shows."""
@@ -28,14 +32,18 @@ class Sample:
     left_out: tuple[str, ...] = ()
 
     def preview(self) -> Preview:
-        """The payload. Raises `ConfigurationError` when the destination cannot be used."""
-        _, destination = site.destinations().resolve(str(self.batch.address))
-        return site.adapters.get(destination).preview(self.batch)
+        """The payload. Raises `ConfigurationError`, or `DeliveryError` when the adapter cannot make it."""
+        with as_plugin_error(logger, f"the preview of {self.batch.address}"):
+            return self._adapter.preview(self.batch)
 
     def validate(self) -> Sequence[Problem]:
-        """Ask the destination what is wrong with it; nothing is stored there. Raises `DeliveryError`."""
-        _, destination = site.destinations().resolve(str(self.batch.address))
-        return site.adapters.get(destination).validate(self.batch)
+        """Ask the destination what is wrong with it; nothing is stored there. Raises as `preview`."""
+        with as_plugin_error(logger, f"the validation at {self.batch.address}"):
+            return self._adapter.validate(self.batch)
+
+    @property
+    def _adapter(self) -> Adapter:
+        return site.adapters.get(site.destinations().resolve(str(self.batch.address))[1])
 
 
 def sample(

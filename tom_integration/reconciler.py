@@ -198,5 +198,5 @@ class _Work:
             can_update=calls.adapter.can_update,
             now=now,
         )
-        calls.send(preparer.prepare(ripe).sendable)
+        calls.send(preparer.prepare(ripe))
         return True

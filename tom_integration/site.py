@@ -13,6 +13,7 @@ from django.utils.crypto import salted_hmac
 
 from sharecore.adapter import Adapter, Site
 from sharecore.destinations import Destination, Destinations
+from sharecore.faults import log_fault
 from sharecore.registry import Registry
 from tom_integration import conf
 from tom_integration.models import Origin
@@ -82,8 +83,8 @@ class Adapters(threading.local):
             if known is not None:
                 try:
                     known[1].close()
-                except Exception:
-                    logger.exception("The adapter of %s did not close", name)
+                except Exception as error:
+                    log_fault(logger, f"The adapter of {name} did not close", error)
 
 
 adapters = Adapters()

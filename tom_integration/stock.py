@@ -6,7 +6,6 @@ asked for, and the worker sends it.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,8 +16,6 @@ from sharecore.exceptions import ConfigurationError
 from tom_integration import capture, channels, site, topics
 from tom_integration.models import Request
 from tom_integration.rows import DATUM_MODELS
-
-logger = logging.getLogger(__name__)
 
 Answer = dict[str, str]
 

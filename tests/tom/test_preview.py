@@ -7,17 +7,21 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import override_settings
 from guardian.shortcuts import assign_perm
 from tom_dataproducts.models import SpectroscopyReducedDatum
 
 from sharecore import ConvertRequest, Record, WithholdRequest, hookimpl
 from sharecore.records import Kind
-from tom_integration import channels, preview
+from tom_integration import channels, links, preview, site, topics
 from tom_integration.pages import preview as page
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
+
+
+SECRET = "Pa55word"
 
 
 class Rules:
@@ -73,3 +77,35 @@ def test_data_that_its_user_may_not_see_are_not_shown(tom: Tom) -> None:
     with override_settings(TARGET_PERMISSIONS_ONLY=False):
         sample: Any = preview.sample_of(tom.channel(target))
     assert [record.brightness for record in sample.batch.records] == [seen.brightness]
+
+
+@pytest.mark.parametrize("method", ["check", "topics", "preview", "validate", "link"])
+def test_a_bug_of_an_adapter_shows_neither_traceback_nor_its_text(
+    tom: Tom, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, method: str
+) -> None:
+    target = tom.target()
+    tom.share(target)
+    tom.datum(target)
+    destination = site.destinations()["x"]
+    adapter = type(site.adapters.get(destination))
+
+    def bug(*_: object) -> None:
+        raise ValueError(f"invalid literal: {SECRET!r}")
+
+    monkeypatch.setattr(adapter, method, bug)
+    if method == "link":
+        assert links.link("x", "7") == ""
+    elif method == "topics":
+        topics.ask(destination)
+        assert destination.name not in {each.name for each in topics.stale()}
+    else:
+        asked = {
+            "check": ["check"],
+            "preview": ["preview", str(tom.channel(target).share_id)],
+            "validate": ["preview", str(tom.channel(target).share_id), "--validate"],
+        }
+        with pytest.raises(CommandError) as told:
+            call_command("sharing", *asked[method])
+        assert SECRET not in str(told.value)
+    assert "ValueError at" in caplog.text
+    assert SECRET not in caplog.text

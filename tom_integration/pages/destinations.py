@@ -66,21 +66,19 @@ def _ask(destination: Destination) -> tuple[str, list[Problem]]:
         return "", list(actions.check(destination))
     except (ConfigurationError, DeliveryError) as error:
         return str(error), []
-    except Exception as error:
-        # Other people's code: the page stays.
-        return f"Its adapter failed to check it ({type(error).__name__}).", []
 
 
 def _about(destination: Destination) -> dict[str, Any]:
     now = timezone.now()
+    credentials = site.credentials_digest(destination)
     known = health.read(destination.name)
     row = DestinationHealth.objects.filter(address=destination.name).first()
     topic_rows = [
         each
         for each in DestinationHealth.objects.filter(address__startswith=f"{destination.name}:")
-        if each.paused
+        if health.of(each).is_paused(credentials)
     ]
-    refused = known.paused if known.is_paused(site.credentials_digest(destination)) else ""
+    refused = known.paused if known.is_paused(credentials) else ""
     return {
         "destination": destination,
         "plugin": destination.plugin,

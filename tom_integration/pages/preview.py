@@ -41,10 +41,6 @@ def show(user: Any, target: Any, address: str, kinds: Collection[Kind]) -> Shown
     except (ConfigurationError, DeliveryError) as error:
         shown.problem = str(error)
         return shown
-    except Exception as error:
-        # An adapter is other people's code: its bug must not take the page away.
-        shown.problem = f"The adapter could not make a preview ({type(error).__name__})."
-        return shown
     shown.records = len(sample.batch.records)
     shown.content_type, shown.note = made.content_type, made.note
     shown.body, shown.cut = made.body[:LONGEST], len(made.body) > LONGEST

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -13,11 +12,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from sharecore.adapter import Adapter
 from sharecore.delivery import State
-from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.records import Kind
-from tom_integration import actions, ledger, permissions, rights, site
+from tom_integration import actions, permissions, rights
+from tom_integration.links import link
 from tom_integration.models import Attempt, Channel, Delivery, Request
 from tom_integration.pages import holdings, plot
 from tom_integration.pages.access import Page, share_or_404, target_or_404
@@ -112,7 +110,7 @@ def channel_context(
     request: HttpRequest, channel: Channel, target: Any, *, may_change: bool
 ) -> dict[str, Any]:
     """State, numbers, plot, and one page of deliveries."""
-    rows = ledger.of(channel)
+    rows = permissions.deliveries_for(request.user, channel)
     numbers = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
     state = request.GET.get("state", "")
     text = request.GET.get("q", "").strip()
@@ -132,9 +130,10 @@ def channel_context(
         "state_chosen": state,
         "search": text,
         "page": page,
-        "deliveries": _shown(list(page), request.user, channel),
+        "deliveries": _shown(list(page)),
         "may_change": may_change,
         "retryable": any(each.value in numbers for each in actions.RETRIED),
+        "held": numbers.get(State.HELD.value, 0),
         "requests": requests[:10],
         "plot": plot.deliveries(channel),
     }
@@ -151,52 +150,22 @@ def _filtered(rows: QuerySet[Delivery], state: str, text: str) -> QuerySet[Deliv
     return rows.filter(said)
 
 
-def _shown(rows: list[Delivery], user: Any, channel: Channel) -> list[dict[str, Any]]:
+def _shown(rows: list[Delivery]) -> list[dict[str, Any]]:
     data = load(rows)
     attempts: dict[int, list[Attempt]] = defaultdict(list)
     for attempt in Attempt.objects.filter(delivery_id__in=[row.pk for row in rows]).order_by("-pk"):
         attempts[attempt.delivery_id].append(attempt)
-    unseen = _unseen(rows, user)
     now = timezone.now()
-    adapter = _adapter(channel)
     return [
         {
             "row": row,
-            "what": holdings.describe(data[row.pk]) if row.pk in data and row.pk not in unseen else "",
+            "what": holdings.describe(data[row.pk]) if row.pk in data else "",
             "gone": row.pk not in data,
             "upcoming": row.next_at is not None and row.next_at > now,
             "attempts": attempts[row.pk][:ATTEMPTS],
-            "link": _link(adapter, row.remote_id),
+            "link": link(row.destination, row.remote_id),
             "may_retry": row.state in actions.RETRIED or row.state == State.BEFORE,
             "may_resolve": row.state in RESOLVABLE,
         }
         for row in rows
     ]
-
-
-def _unseen(rows: Iterable[Delivery], user: Any) -> set[int]:
-    """Deliveries of data that the user may not see, where the TOM gives rights for each datum."""
-    by_model: dict[str, dict[int, int]] = defaultdict(dict)
-    for row in rows:
-        by_model[row.model][row.datum_pk] = row.pk
-    return {
-        pks[datum] for model, pks in by_model.items() for datum in rights.hidden(user.pk, model, list(pks))
-    }
-
-
-def _adapter(channel: Channel) -> Adapter | None:
-    try:
-        return site.adapters.get(site.destinations().resolve(channel.destination)[1])
-    except (ConfigurationError, DeliveryError):
-        return None
-
-
-def _link(adapter: Adapter | None, remote_id: str) -> str:
-    """A page at the destination; only web addresses, since other people's code makes them."""
-    if adapter is None or not remote_id:
-        return ""
-    try:
-        link = adapter.link(remote_id)
-    except Exception:
-        return ""
-    return link if link.startswith(("https://", "http://")) else ""
