@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from tom_targets.models import PersistentShare
 
 from sharecore.delivery import REPLAYABLE, State
 from sharecore.records import Kind
-from tom_integration.difference import register
+from tom_integration.difference import missing, register
 from tom_integration.models import Channel, Delivery, Request
 from tom_integration.rows import DATUM_MODELS
 
@@ -88,16 +88,30 @@ def ask_for(
     with transaction.atomic():
         count = register(channel, State.DUE, next_at=now, selection=conditions, **asked)
         for name, condition in conditions.items():
-            chosen = DATUM_MODELS[name]._default_manager.filter(condition, target_id=channel.target_id)
-            waiting = Delivery.objects.filter(
-                destination=channel.destination,
-                model=name,
-                datum_pk__in=chosen.values("pk"),
-                state__in=(State.BEFORE, *REPLAYABLE),
-            )
+            waiting = _left_behind(name, condition, channel.destination, channel.target_id)
             count += waiting.update(state=State.DUE, next_at=now, failures=0, reason="", field="", **asked)
         look_at(channel.target_id, destination=channel.destination)
     return count
+
+
+def asked_for(destination: str, target_id: int, *, selection: Mapping[str, Q]) -> int:
+    """How many data `ask_for` would make due."""
+    return sum(
+        missing(DATUM_MODELS[name], destination=destination, target_id=target_id).filter(condition).count()
+        + _left_behind(name, condition, destination, target_id).count()
+        for name, condition in selection.items()
+    )
+
+
+def _left_behind(model: str, condition: Q, destination: str, target_id: int) -> QuerySet[Delivery]:
+    """What the ledger knows of these data, and the address does not have, and nobody is sending."""
+    chosen = DATUM_MODELS[model]._default_manager.filter(condition, target_id=target_id)
+    return Delivery.objects.filter(
+        destination=destination,
+        model=model,
+        datum_pk__in=chosen.values("pk"),
+        state__in=(State.BEFORE, *REPLAYABLE),
+    )
 
 
 def limit(channel: Channel, *, kinds: Iterable[Kind], until: datetime | None) -> None:

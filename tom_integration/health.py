@@ -21,10 +21,11 @@ from tom_integration.texts import plain
 def read(address: str) -> Health:
     """What is known of a destination, or of one of its topics."""
     row = DestinationHealth.objects.filter(address=address).first()
-    return _health(row) if row else Health()
+    return of(row) if row else Health()
 
 
-def _health(row: DestinationHealth) -> Health:
+def of(row: DestinationHealth) -> Health:
+    """What a row tells."""
     return Health(
         failures=row.failures, open_until=row.open_until, paused=row.paused, credentials=row.credentials
     )
@@ -69,7 +70,7 @@ def succeeded(address: Address, *, now: datetime) -> None:
     for part in {address.name, str(address)}:
         row, _ = DestinationHealth.objects.get_or_create(address=part)
         quiet = row.last_success_at is None or now - row.last_success_at > timedelta(seconds=10)
-        if _health(row) != Health() or quiet:
+        if of(row) != Health() or quiet:
             _change(part, lambda _: rules.succeeded(), last_success_at=now)
     if not address.topic:
         for row in DestinationHealth.objects.filter(address=_topic(address)).exclude(paused=""):
@@ -112,7 +113,7 @@ def stopped(
 
 def _change(address: str, rule: Callable[[Health], Health], **noted: object) -> Health:
     row, _ = DestinationHealth.objects.get_or_create(address=address)
-    changed = rule(_health(row))
+    changed = rule(of(row))
     DestinationHealth.objects.filter(pk=row.pk).update(
         failures=changed.failures,
         open_until=changed.open_until,
@@ -120,7 +121,7 @@ def _change(address: str, rule: Callable[[Health], Health], **noted: object) -> 
         credentials=changed.credentials,
         **noted,
     )
-    _tell(address, _health(row), changed, str(noted.get("last_error", "")))
+    _tell(address, of(row), changed, str(noted.get("last_error", "")))
     return changed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -16,7 +17,7 @@ from sharecore.records import Kind
 from tom_integration import channels, permissions
 from tom_integration.kinds import conditions
 from tom_integration.models import Channel
-from tom_integration.pages import holdings, preview, target_search
+from tom_integration.pages import holdings, one_time, preview, target_search
 from tom_integration.pages.access import Page, require, target_or_404
 from tom_integration.pages.forms import ShareForm
 
@@ -28,20 +29,30 @@ def form_context(request: HttpRequest, target: Any | None, form: ShareForm | Non
     if not permissions.may(request.user, "add", target=target):
         return {"form": None, "target": target}
     form = form or ShareForm(user=request.user, target=target)
-    kinds = holdings.count_by_kind(request.user, target.pk) if target is not None else {}
-    chosen = form["kinds"].value() or []
+    numbers = holdings.count_by_kind(request.user, target.pk) if target is not None else {}
+    address, kinds = form["destination"].value() or "", form["kinds"].value() or []
     return {
         "form": form,
         "target": target,
         "addresses": form.addresses,
-        "destination": form["destination"].value(),
-        "kinds": [
-            {"value": kind.value, "label": label, "number": kinds.get(kind), "checked": kind.value in chosen}
-            for kind, label in holdings.KIND_LABELS.items()
-        ],
-        "existing": sum(kinds.values()) if target is not None else None,
+        "destination": address,
+        "kinds": [{**each, "number": numbers.get(each["kind"])} for each in form.choices],
+        **_existing(request.user, target, address, _known(kinds)),
         "create_url": _create_url(target),
     }
+
+
+def _existing(user: Any, target: Any | None, address: str, kinds: list[Kind]) -> dict[str, Any]:
+    """How many data of these kinds "share existing data" means: those that the address does not have.
+
+    None without a target. While no address is chosen, all that the target has.
+    """
+    if target is None or not kinds:
+        return {"existing": None}
+    wanted = one_time.restricted(user, target.pk, conditions(kinds))
+    held = one_time.number_of(target.pk, wanted)
+    unsent = channels.asked_for(address, target.pk, selection=wanted) if address else held
+    return {"existing": unsent, "already": held - unsent}
 
 
 def _create_url(target: Any | None) -> str:
@@ -118,8 +129,8 @@ class Existing(Page):
         require(request.user, "add")
         target = _chosen_target(request, target_pk)
         kinds = _chosen_kinds(request)
-        number = holdings.count(request.user, target.pk, kinds) if target is not None and kinds else None
-        return render(request, "tom_integration/partials/existing.html", {"existing": number})
+        found = _existing(request.user, target, request.POST.get("destination", ""), kinds)
+        return render(request, "tom_integration/partials/existing.html", found)
 
 
 class Preview(Page):
@@ -151,5 +162,9 @@ def _chosen_target(request: HttpRequest, target_pk: int | None) -> Any | None:
 
 
 def _chosen_kinds(request: HttpRequest) -> list[Kind]:
+    return _known(request.POST.getlist("kinds"))
+
+
+def _known(values: Iterable[str]) -> list[Kind]:
     known = {kind.value for kind in Kind}
-    return [Kind(value) for value in request.POST.getlist("kinds") if value in known]
+    return [Kind(value) for value in values if value in known]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sharecore.addresses import Address
-from tom_integration import site, topics
+from tom_integration import health, site, topics
 from tom_integration.models import DestinationHealth
 
 
@@ -26,7 +26,7 @@ def choices() -> list[Choice]:
     known = {row.address: row for row in DestinationHealth.objects.all()}
     usable = [choice for name in site.destinations() for choice in _of(name, known)]
     broken = [
-        Choice(address=name, label=name, reason="; ".join(f"{each.where} {each.what}." for each in problems))
+        Choice(address=name, label=name, reason=" ".join(f"{each.where} {each.what}." for each in problems))
         for name, problems in site.destinations().broken.items()
     ]
     return sorted(usable, key=lambda choice: bool(choice.reason)) + broken
@@ -37,10 +37,10 @@ def _of(name: str, known: Mapping[str, DestinationHealth]) -> Iterator[Choice]:
     credentials = site.credentials_digest(destination)
     offered = topics.offered(destination)
     for topic, note in [(each.name, each.note) for each in offered] or [("", "")]:
-        address = str(Address(name, topic)) if topic else name
-        reason, remark = _state(name, address, credentials, known)
+        address = Address(name, topic)
+        reason, remark = _state(address, credentials, known)
         yield Choice(
-            address=address,
+            address=str(address),
             label=destination.display_name,
             topic=topic,
             note=" ".join(filter(None, (note, remark))),
@@ -48,16 +48,14 @@ def _of(name: str, known: Mapping[str, DestinationHealth]) -> Iterator[Choice]:
         )
 
 
-def _state(
-    name: str, address: str, credentials: str, known: Mapping[str, DestinationHealth]
-) -> tuple[str, str]:
+def _state(address: Address, credentials: str, known: Mapping[str, DestinationHealth]) -> tuple[str, str]:
     """Why an address cannot be chosen, and what to know of it otherwise."""
     remark = ""
-    for part in dict.fromkeys((name, address)):
+    for part in health.parts(address):
         row = known.get(part)
         if row is None:
             continue
-        if row.paused and row.credentials == credentials:
+        if health.of(row).is_paused(credentials):
             return f"It refuses what we send: {row.paused}", ""
         if row.failures:
             remark = "It does not answer at the moment; data will wait for it."

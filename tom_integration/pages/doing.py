@@ -19,7 +19,7 @@ from tom_integration.pages.share import may_see
 
 
 class Act(Page):
-    """POST: pause, resume, adopt, or try all again what did not arrive."""
+    """POST: pause, resume, adopt, try all again what did not arrive, say what became of all that may have."""
 
     def post(self, request: HttpRequest, pk: int, action: str) -> HttpResponse:
         """Do it, say so, and go back to where the button was."""
@@ -37,8 +37,7 @@ class Act(Page):
                     actions.adopt(share, by=request.user)
                     text = f"{name} now acts with your rights."
                 case _:
-                    number = actions.retry_channel(actions.channel_of(share))
-                    text = f"{_records(number)} will be tried again."
+                    text = _act_on_all(actions.channel_of(share), action, request.user)
         except actions.NotPossible as reason:
             messages.error(request, str(reason))
         else:
@@ -56,6 +55,8 @@ class ActOnDelivery(Page):
         if row is None or channel is None:
             raise Http404("There is no such delivery.")
         page = self._allowed(request.user, channel)
+        if not permissions.deliveries_for(request.user, channel).filter(pk=pk).exists():
+            raise Http404("There is no such delivery.")
         try:
             match action:
                 case "retry":
@@ -82,17 +83,16 @@ class ActOnDelivery(Page):
         return reverse("sharing:history", args=[channel.target_id, channel.pk])
 
 
-class RetryHistory(Page):
-    """POST: try again what was shared once and did not arrive."""
+class ActOnHistory(Page):
+    """POST: the same for what was shared once, and did not arrive or may have."""
 
-    def post(self, request: HttpRequest, target_pk: int, pk: int) -> HttpResponse:
-        """Each delivery of the channel that can be tried again."""
+    def post(self, request: HttpRequest, target_pk: int, pk: int, action: str) -> HttpResponse:
+        """Do it with each delivery of the channel, and go back."""
         target_or_404(request.user, target_pk)
         channel = Channel.objects.filter(pk=pk, target_id=target_pk, share_id__isnull=True).first()
         if channel is None or not may_see(request.user, channel):
             raise Http404("Nothing was shared there.")
-        number = actions.retry_channel(channel)
-        messages.success(request, f"{_records(number)} will be tried again.")
+        messages.success(request, _act_on_all(channel, action, request.user))
         return back(request, reverse("sharing:history", args=[target_pk, pk]))
 
 
@@ -149,6 +149,15 @@ def _page_of(share: Any, user: Any) -> str:
 
 def _channel(row: Delivery) -> Channel | None:
     return Channel.objects.filter(destination=row.destination, target_id=row.target_id).first()
+
+
+def _act_on_all(channel: Channel, action: str, user: Any) -> str:
+    if action == "retry":
+        return f"{_records(actions.retry_channel(channel))} will be tried again."
+    arrived = action == "arrived"
+    number = actions.resolve_channel(channel, arrived=arrived, by=user.get_username())
+    noted = "noted as arrived, and not sent again" if arrived else "to be sent again, now"
+    return f"{_records(number)}: {noted}."
 
 
 def _records(number: int) -> str:

@@ -1,4 +1,4 @@
-"""The form of a continuous share."""
+"""The forms of a continuous share."""
 
 from __future__ import annotations
 
@@ -11,10 +11,58 @@ from tom_targets.models import PersistentShare
 
 from sharecore.records import Kind
 from tom_integration import permissions
+from tom_integration.models import Channel
 from tom_integration.pages import destination_choices, holdings, target_search
 
 
-class ShareForm(forms.Form):
+class LimitsForm(forms.Form):
+    """What a share sends, and until when. channel: of the share that is changed; None for a new one."""
+
+    kinds = forms.MultipleChoiceField(
+        label="Which data",
+        choices=[(kind.value, label) for kind, label in holdings.KIND_LABELS.items()],
+        error_messages={"required": "Choose at least one kind of data."},
+    )
+    until = forms.DateTimeField(required=False, label="Until (UTC)")
+
+    def __init__(self, *args: Any, channel: Channel | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.present = channel.until if channel else None
+        kinds = channel.kinds if channel else []
+        self.fields["kinds"].initial = kinds or [kind.value for kind in Kind]
+        if self.present:
+            self.fields["until"].initial = f"{self.present.astimezone(UTC):%Y-%m-%dT%H:%M}"
+
+    @property
+    def chosen_kinds(self) -> list[Kind]:
+        """The kinds that the share is limited to; empty when it sends all."""
+        kinds = [Kind(value) for value in self.cleaned_data.get("kinds", ())]
+        return [] if len(kinds) == len(Kind) else kinds
+
+    @property
+    def choices(self) -> list[dict[str, Any]]:
+        """The kinds as the page shows them."""
+        chosen = self["kinds"].value() or []
+        return [
+            {"kind": kind, "value": kind.value, "label": label, "checked": kind.value in chosen}
+            for kind, label in holdings.KIND_LABELS.items()
+        ]
+
+    def clean_until(self) -> datetime | None:
+        """A time in UTC that lies ahead, or the one that the share has."""
+        until: datetime | None = self.cleaned_data["until"]
+        if until is None:
+            return None
+        # The browser's field has no time zone, and no seconds; its label says UTC.
+        until = until.replace(tzinfo=UTC)
+        if self.present and until == self.present.replace(second=0, microsecond=0):
+            return self.present
+        if until <= timezone.now():
+            raise forms.ValidationError("This time is over. Give one in the future, or leave it empty.")
+        return until
+
+
+class ShareForm(LimitsForm):
     """Destination, target, and what is to be sent. target: fixed, or None when the person chooses it."""
 
     destination = forms.ChoiceField(
@@ -22,12 +70,6 @@ class ShareForm(forms.Form):
     )
     target = forms.IntegerField(required=False, widget=forms.HiddenInput)
     target_name = forms.CharField(required=False, max_length=200, label="Target")
-    kinds = forms.MultipleChoiceField(
-        label="Which data",
-        choices=[(kind.value, label) for kind, label in holdings.KIND_LABELS.items()],
-        error_messages={"required": "Choose at least one kind of data."},
-    )
-    until = forms.DateTimeField(required=False, label="Until (UTC)")
     share_existing_data = forms.BooleanField(required=False, label="Share existing data too")
 
     def __init__(self, *args: Any, user: Any, target: Any | None = None, **kwargs: Any) -> None:
@@ -40,24 +82,6 @@ class ShareForm(forms.Form):
         field.choices = [(address, address) for address in usable]
         if len(usable) == 1:
             self.fields["destination"].initial = usable[0]
-        self.fields["kinds"].initial = [kind.value for kind in Kind]
-
-    @property
-    def chosen_kinds(self) -> list[Kind]:
-        """The kinds that the share is limited to; empty when it sends all."""
-        kinds = [Kind(value) for value in self.cleaned_data.get("kinds", ())]
-        return [] if len(kinds) == len(Kind) else kinds
-
-    def clean_until(self) -> datetime | None:
-        """A time in UTC that lies ahead."""
-        until: datetime | None = self.cleaned_data["until"]
-        if until is None:
-            return None
-        # The browser's field has no time zone; its label says UTC.
-        until = until.replace(tzinfo=UTC)
-        if until <= timezone.now():
-            raise forms.ValidationError("This time is over. Give one in the future, or leave it empty.")
-        return until
 
     def clean(self) -> dict[str, Any]:
         """Find the target, and refuse a second share of it to the same address."""

@@ -43,12 +43,13 @@ LABELS: Mapping[Mood, str] = {
 class Glance:
     """One channel, for people.
 
-    detail: what happens, or what to do. sent, total: the records of the present batch of work; 0 of 0 when
-    nothing is open. pending, needing, withheld, delivered: how many records.
+    detail: what happens, or what to do. kept: what stays here, and why. sent, total: the records of the
+    present batch of work; 0 of 0 when nothing is open. pending, needing, withheld, delivered: how many records.
     """
 
     mood: Mood
     detail: str
+    kept: str = ""
     sent: int = 0
     total: int = 0
     pending: int = 0
@@ -106,7 +107,7 @@ def _is_unwell(row: DestinationHealth) -> bool:
     if not row.paused:
         return row.failures > 0
     destination = site.destinations().get(Address.parse(row.address, [*site.destinations()]).name)
-    return destination is not None and row.credentials == site.credentials_digest(destination)
+    return destination is not None and health.of(row).is_paused(site.credentials_digest(destination))
 
 
 def _parts(address: str) -> tuple[str, str]:
@@ -151,6 +152,7 @@ def _glance(
     return Glance(
         mood=mood,
         detail=detail,
+        kept=_kept(channel, withheld),
         sent=sent,
         total=sent + pending if pending else 0,
         pending=pending,
@@ -217,12 +219,22 @@ def _needing(channel: Channel, counts: Counter[str]) -> str:
     parked, held = counts[State.PARKED], counts[State.HELD]
     said = []
     if parked:
-        latest = ledger.of(channel).filter(state=State.PARKED).order_by("-pk").first()
-        reason = f": {latest.reason}" if latest is not None and latest.reason else ""
-        said.append(f"{_number(parked)} did not arrive{reason}")
+        said.append(f"{_number(parked)} did not arrive{_reason(channel, State.PARKED)}")
     if held:
         said.append(f"{_number(held)} may have arrived: look there, then say so")
     return "; ".join(said)
+
+
+def _kept(channel: Channel, withheld: int) -> str:
+    if not withheld:
+        return ""
+    return f"{_number(withheld)} withheld{_reason(channel, State.WITHHELD, State.UNSUPPORTED)}"
+
+
+def _reason(channel: Channel, *states: State) -> str:
+    """Why the newest of these is there: one stands for the others, the share's page lists them all."""
+    latest = ledger.of(channel).filter(state__in=states).order_by("-pk").first()
+    return f": {latest.reason}" if latest is not None and latest.reason else ""
 
 
 def _until(moment: datetime | None, now: datetime) -> str:

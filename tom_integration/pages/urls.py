@@ -9,6 +9,7 @@ from tom_integration.pages import (
     data_products,
     destinations,
     doing,
+    limits,
     listing,
     share,
     targets,
@@ -36,10 +37,11 @@ ours = [
     path(f"<int:target_pk>/{SHARES}preview", creating.Preview.as_view(), name="preview-for-target"),
     path(f"{SHARES}<int:pk>/", share.SharePage.as_view(), name="share-page"),
     path(f"{SHARES}<int:pk>/live", share.ShareLive.as_view(), name="share-live"),
+    path(f"{SHARES}<int:pk>/limits", limits.Limits.as_view(), name="limits"),
     path(f"{SHARES}<int:pk>/delete", doing.Delete.as_view(), name="delete"),
     *(
         path(f"{SHARES}<int:pk>/{action}", doing.Act.as_view(), {"action": action}, name=action)
-        for action in ("pause", "resume", "adopt", "retry")
+        for action in ("pause", "resume", "adopt", "retry", "arrived", "resend")
     ),
     *(
         path(
@@ -52,7 +54,15 @@ ours = [
     ),
     path("<int:target_pk>/share/<int:pk>/", share.HistoryPage.as_view(), name="history"),
     path("<int:target_pk>/share/<int:pk>/live", share.HistoryLive.as_view(), name="history-live"),
-    path("<int:target_pk>/share/<int:pk>/retry", doing.RetryHistory.as_view(), name="history-retry"),
+    *(
+        path(
+            f"<int:target_pk>/share/<int:pk>/{action}",
+            doing.ActOnHistory.as_view(),
+            {"action": action},
+            name=f"history-{action}",
+        )
+        for action in ("retry", "arrived", "resend")
+    ),
     path("persistentshare/destinations/", destinations.DestinationsPage.as_view(), name="destinations"),
     path("persistentshare/destinations/check", destinations.Check.as_view(), name="check"),
 ]

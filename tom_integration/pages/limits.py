@@ -1,0 +1,43 @@
+"""Changing what a share sends, and until when."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from tom_integration import actions, channels, permissions
+from tom_integration.pages.access import Page, share_or_404
+from tom_integration.pages.forms import LimitsForm
+
+
+class Limits(Page):
+    """`/targets/persistentshare/manage/<share>/limits`: for who may change the share."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The form, as the share is now."""
+        share = share_or_404(request.user, pk, "change")
+        return _page(request, share, LimitsForm(channel=actions.channel_of(share)))
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Change it, or show what is wrong beside each field."""
+        share = share_or_404(request.user, pk, "change")
+        channel = actions.channel_of(share)
+        form = LimitsForm(request.POST, channel=channel)
+        if not form.is_valid():
+            return _page(request, share, form)
+        channels.limit(channel, kinds=form.chosen_kinds, until=form.cleaned_data["until"])
+        messages.success(request, f"What {share.target.name} shares with {share.destination} is changed.")
+        if permissions.may(request.user, "view", share=share):
+            return redirect("sharing:share-page", share.pk)
+        return redirect("targets:share", share.target_id)
+
+
+def _page(request: HttpRequest, share: object, form: LimitsForm) -> HttpResponse:
+    context = {
+        "share": share,
+        "form": form,
+        "kinds": form.choices,
+        "may_view": permissions.may(request.user, "view", share=share),
+    }
+    return render(request, "tom_integration/share_limits.html", context)
