@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urljoin, urlsplit
@@ -15,6 +15,7 @@ import tenacity
 import urllib3
 
 from sharecore.settings import Secret
+from sharecore_http import hiding
 from sharecore_http.auth import Authorize, no_credentials
 from sharecore_http.failures import PASSING, Cause, NoAnswer, NotSent, TooLarge, failure
 from sharecore_http.guard import hide_in_logs, public_only
@@ -31,9 +32,6 @@ MAX_RETRYING = 10.0
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PIECE = 16 * 1024
-_HIDDEN = "…".encode()
-_SHORTEST_SECRET = 5
-"""Bytes; what is shorter stands in an answer by chance."""
 
 
 class Client:
@@ -91,9 +89,11 @@ class Client:
         """GET; tried again, within the limits, also after a lost answer."""
         return self.request("GET", path, params=params, auth=auth, max_answer=max_answer)
 
-    def post(self, path: str, *, json: object, auth: Authorize = no_credentials) -> Reply:
-        """POST of JSON; tried again only when it provably did not arrive."""
-        return self.request("POST", path, json=json, auth=auth)
+    def post(
+        self, path: str, *, json: object, auth: Authorize = no_credentials, hide: Sequence[Secret] = ()
+    ) -> Reply:
+        """POST of JSON; tried again only when it provably did not arrive. hide: as of `request`."""
+        return self.request("POST", path, json=json, auth=auth, hide=hide)
 
     def patch(self, path: str, *, json: object, auth: Authorize = no_credentials) -> Reply:
         """PATCH of JSON; tried again only when it provably did not arrive."""
@@ -110,12 +110,14 @@ class Client:
         auth: Authorize = no_credentials,
         max_answer: int = MAX_ANSWER,
         repeatable: bool | None = None,
+        hide: Sequence[Secret] = (),
     ) -> Reply:
         """One request, with at most `MAX_TRIES` tries within `MAX_RETRYING` seconds.
 
         json: the body, unless None; NaN and infinities raise ValueError. repeatable: True when doing it
         twice is harmless; by default so are GET, HEAD and OPTIONS. Redirects are returned, never followed: a
         redirect to a login page is a refusal, and one of a POST would turn it into a GET.
+        hide: secrets of the body, which must not stand in the answer (those of headers never do).
         Raises `NotSent` or `NoAnswer`; any status is a `Reply`.
         """
         body = None if json is None else jsonlib.dumps(json, allow_nan=False, separators=(",", ":")).encode()
@@ -123,7 +125,7 @@ class Client:
         started = self._clock()
 
         def once() -> Reply:
-            return self._once(method, path, params, body, headers or {}, auth, max_answer)
+            return self._once(method, path, params, body, headers or {}, auth, max_answer, hide)
 
         def worth_it(state: tenacity.RetryCallState) -> bool:
             outcome = state.outcome
@@ -148,6 +150,7 @@ class Client:
         headers: Mapping[str, str],
         auth: Authorize,
         max_answer: int,
+        hide: Sequence[Secret],
     ) -> Reply:
         limits = self._settings
         sent = {"User-Agent": _user_agent(), "Accept": "application/json"}
@@ -176,16 +179,23 @@ class Client:
                 return Reply(
                     status=response.status_code,
                     headers={name.lower(): value for name, value in response.headers.items()},
-                    # A server may send back what it was sent: a spectrum, for example, or our credentials.
-                    body=_hiding(
+                    body=hiding.without(
                         _read(response, max_answer + 2 * len(body or b"")),
-                        [response.request.headers.get(name) for name in ("Authorization", *limits.headers)],
+                        self._credentials(response.request, hide),
                     ),
                 )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as caught:
             error = caught
         # Outside the handler, so that not even a traceback's context holds the library's text.
         raise failure(error)
+
+    def _credentials(self, request: requests.PreparedRequest, hide: Sequence[Secret]) -> Iterator[bytes]:
+        for name in ("Authorization", *self._settings.headers):
+            yield hiding.of_header(request.headers.get(name))
+        for secret in hide:
+            yield from hiding.of_body(secret)
+        for proxy in self._settings.proxies.values():
+            yield from hiding.of_proxy(proxy)
 
 
 def _read(response: requests.Response, limit: int) -> bytes:
@@ -195,16 +205,6 @@ def _read(response: requests.Response, limit: int) -> bytes:
         if len(body) > limit:
             raise TooLarge
     return bytes(body)
-
-
-def _hiding(body: bytes, credentials: Sequence[str | bytes | None]) -> bytes:
-    """The body without the credentials of the request, which pages for debugging repeat."""
-    for each in credentials:
-        value = each.encode("latin-1", "replace") if isinstance(each, str) else each or b""
-        secret = value.rpartition(b" ")[2]
-        if len(secret) >= _SHORTEST_SECRET:
-            body = body.replace(secret, _HIDDEN)
-    return body
 
 
 def _passing(outcome: tenacity.Future, repeatable: bool) -> bool:

@@ -115,6 +115,7 @@ class Login:
                 "api/token-auth/",
                 json={"username": self._config.username, "password": self._config.password.reveal()},
                 auth=no_credentials,
+                hide=[self._config.password],
             )
         except HttpFailure as error:
             raise DestinationError(f"logging in: {error.reason}") from None
