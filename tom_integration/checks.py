@@ -18,6 +18,7 @@ from sharecore.exceptions import Problem
 from tom_integration import conf, site, status, takeover
 
 TAG = "sharing"
+_WRITES_FIRST = ("IMMEDIATE", "EXCLUSIVE")
 
 
 def register() -> None:
@@ -115,6 +116,17 @@ def check_database(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> 
                 f"SQLite {sqlite3.sqlite_version} is too old for sharecore.",
                 hint="Use SQLite 3.35 or newer, or PostgreSQL.",
                 id="sharecore.E007",
+            )
+        ]
+    options = connection.settings_dict.get("OPTIONS", {})
+    if connection.vendor == "sqlite" and options.get("transaction_mode", "").upper() not in _WRITES_FIRST:
+        return [
+            checks.Warning(
+                "On SQLite, a transaction that reads before it writes can fail ('database is locked') while "
+                "another process or thread writes, and sharing writes in the background.",
+                hint="Add 'OPTIONS': {'transaction_mode': 'IMMEDIATE'} to the database in DATABASES, or use "
+                "PostgreSQL.",
+                id="sharecore.W010",
             )
         ]
     return []

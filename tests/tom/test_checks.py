@@ -102,6 +102,12 @@ def test_a_database_on_which_the_ledger_cannot_rely(monkeypatch: pytest.MonkeyPa
         patch.setattr(connection, "vendor", "sqlite")
         patch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
         assert _ids(checks.check_database()) == ["sharecore.E007"]
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "vendor", "sqlite")
+        patch.setitem(connection.settings_dict, "OPTIONS", {"timeout": 20})
+        assert _ids(checks.check_database()) == ["sharecore.W010"]
+        patch.setitem(connection.settings_dict, "OPTIONS", {"transaction_mode": "immediate"})
+        assert checks.check_database() == []
 
 
 class TestNobodyDelivers:

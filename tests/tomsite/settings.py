@@ -49,7 +49,7 @@ if _SERVER == "sqlite":
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": ":memory:",  # what is meant is TEST
-            "OPTIONS": {"init_command": "PRAGMA synchronous=OFF"},
+            "OPTIONS": {"init_command": "PRAGMA synchronous=OFF", "transaction_mode": "IMMEDIATE"},
             "TEST": {"NAME": f"{_SCRATCH}-test.sqlite3"},
         }
     }
