@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import types
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ import pytest
 
 from sharecore import Accepted, Batch, Destinations, Registry
 from sharecore.dispatch import dispatch
+from sharecore.exceptions import ConfigurationError
+from sharecore.settings import Section
+from tom_integration import conf
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -50,3 +55,22 @@ def test_the_settings_of_the_readme_are_usable_with_a_token() -> None:
     destinations = Destinations.parse(settings["DATA_SHARING"], Registry.load())
     assert [each.kind for each in destinations.values()] == ["tom", "hermes"]
     assert destinations.problems == ()
+
+
+def test_every_setting_of_the_app_is_in_the_readme_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(SHARECORE_\w+)` \| (\S.*?) \| ", README.read_text(), re.M))
+    assert set(rows) == set(conf.SETTINGS)
+    for name, shown in rows.items():
+        if name != "SHARECORE_RETRY_SCHEDULE":
+            assert ast.literal_eval(shown.strip("`")) == conf.SETTINGS[name].default, name
+
+
+@pytest.mark.parametrize("kind", ["tom", "hermes", "webhook", "files"])
+def test_every_setting_of_a_destination_is_in_the_readme(kind: str) -> None:
+    """What its plugin asks the entry for, where nothing is given."""
+    section = Section("x", {})
+    with suppress(ConfigurationError):
+        Registry.load().destination_types[kind].config(section)
+    missing = section._read - set(re.findall(r"[A-Z][A-Z_]+", README.read_text()))
+    assert len(section._read) > 2
+    assert missing == set()
