@@ -14,6 +14,9 @@ WHEELHOUSE := $(VENV)/wheel
 # a stock TOM of the last 2.x, which can be shared to, in an environment of its own
 RECEIVER_232 := .venv-receiver-2.32
 
+# Each process has a database of its own.
+PARALLEL := -n auto --maxprocesses 4
+
 # Folders are listed too: removing a file changes only its folder.
 SOURCES := $(shell find sharecore adapters tom_integration \( -name __pycache__ -prune -o -print \) 2>/dev/null) \
            $(wildcard README.md LICENSE)
@@ -78,7 +81,7 @@ demo: $(VENV)/.wheel  ## two real TOMs, one sharing with the other (ARGS=--serve
 .PHONY: test
 test: $(VENV)/.wheel  ## the tests that need nothing but Python: SQLite, one tomtoolkit
 	@echo "Tests on SQLite"
-	@$(BIN)/pytest -m "not live and not postgres and not brokers and not browser" $(ARGS)
+	@$(BIN)/pytest $(PARALLEL) -m "not live and not postgres and not brokers and not browser" $(ARGS)
 
 .PHONY: test-all
 test-all: test test-live test-postgres test-browser test-chaos  ## every test: also real TOMs, PostgreSQL, a web browser
@@ -93,7 +96,7 @@ test-live: $(VENV)/.wheel $(RECEIVER_232)/.installed
 test-postgres: $(VENV)/.wheel
 	@echo "Tests on PostgreSQL"
 	@PYTHONPATH=demo $(BIN)/python -m realtoms.postgres \
-	    $(BIN)/pytest -m "not live and not brokers and not browser" $(ARGS)
+	    $(BIN)/pytest $(PARALLEL) -m "not live and not brokers and not browser" tests/tom $(ARGS)
 
 .PHONY: chaos
 chaos: $(VENV)/.wheel  ## kill everything at random, count what arrived (ARGS="--seeds 20 --database postgres")
