@@ -26,7 +26,7 @@ def main() -> int:
     rounds: list[Round] = []
     try:
         for database in options.database:
-            with world(database, keep=options.keep) as made:
+            with world(database, keep=options.keep, calm=options.calm) as made:
                 say(f"{database}: {made.folder}")
                 for seed in range(options.first_seed, options.first_seed + options.seeds):
                     rounds.append(_played(made, seed, options.records))
@@ -54,6 +54,9 @@ def _options() -> argparse.Namespace:
         help="of the TOM that shares; may be given twice; sqlite if omitted",
     )
     parser.add_argument("--records", type=int, default=300, help="about so many in each round")
+    parser.add_argument(
+        "--calm", action="store_true", help="no attacks, no faults, the times of a TOM: how much do we lock?"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the TOMs and their logs")
     options = parser.parse_args()
     options.database = options.database or ["sqlite"]

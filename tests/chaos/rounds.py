@@ -103,7 +103,7 @@ def play(world: World, seed: int, records: int) -> Round:
 def _under_fire(world: World, seed: int, jobs: Sequence[Job]) -> Attack:
     """Ingest and deliver while everybody is being killed; at the end all processes are gone."""
     # With "command" the ingesters leave a mark for the workers, with "thread" only the sweep finds the data.
-    settings = {"SHARECORE_RUNNER": "command" if seed % 2 else "thread"}
+    settings = {"SHARECORE_RUNNER": "command" if seed % 2 or world.calm else "thread"}
     over = False
     victims = [
         *(Victim(_ingester(world.forks, job, settings), "ingester", partial(_finished, job)) for job in jobs),
@@ -112,13 +112,15 @@ def _under_fire(world: World, seed: int, jobs: Sequence[Job]) -> Attack:
     cluster = world.cluster
     database = DatabaseKiller(cluster.kill, partial(start_again, cluster)) if cluster else None
     attack = Attack(seed, victims, freeze_seconds=LEASE_SECONDS + 1.5, database=database)
-    world.proxy.plan = Plan(seed=seed, rate=FAULTS, seconds=2.5)
+    if not world.calm:
+        world.proxy.plan = Plan(seed=seed, rate=FAULTS, seconds=2.5)
     deadline, end = time.monotonic() + PATIENCE, 0.0
     try:
         for victim in victims:
             victim.process.start()
         while not end or time.monotonic() < end:
-            attack.step()
+            if not world.calm:
+                attack.step()
             if not end and all(map(_finished, jobs)):
                 end = time.monotonic() + AFTER
             if time.monotonic() > deadline:

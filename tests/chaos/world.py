@@ -41,7 +41,8 @@ health.FIRST_WAIT, health.LONGEST_WAIT = 0.3, 2.0
 @dataclass(frozen=True, kw_only=True)
 class World:
     """sender: with our app. bare_forks: of the same TOM without it, for what locks it meets by itself; None
-    on PostgreSQL, which knows no such error. cluster: of the sender's database, None on SQLite."""
+    on PostgreSQL, which knows no such error. cluster: of the sender's database, None on SQLite. calm: nobody
+    is attacked."""
 
     folder: Path
     sender: Tom
@@ -50,13 +51,15 @@ class World:
     receiver: Tom
     proxy: Proxy
     cluster: Cluster | None
+    calm: bool
 
 
 @contextmanager
-def world(database: str, *, keep: bool) -> Iterator[World]:
+def world(database: str, *, keep: bool, calm: bool) -> Iterator[World]:
     """Make everything, and remove it at the end unless it is to be kept.
 
     database: "sqlite" or "postgres", of the TOM that shares. The receiver has SQLite, as tom_setup makes it.
+    calm: with the times that a TOM has.
     """
     with ExitStack() as stack:
         folder = _folder(database, stack, keep)
@@ -76,8 +79,8 @@ def world(database: str, *, keep: bool) -> Iterator[World]:
             name="sender",
             users=[ADMIN],
             apps=["tom_integration"],
-            settings={"DATA_SHARING": {"receiver": entry}, **_SETTINGS},
-            code=_CODE,
+            settings={"DATA_SHARING": {"receiver": entry}, **({} if calm else _SETTINGS)},
+            code="" if calm else _CODE,
             postgres=cluster.address if cluster else None,
         )
         stack.callback(sender.kill if keep else sender.remove)
@@ -95,6 +98,7 @@ def world(database: str, *, keep: bool) -> Iterator[World]:
             receiver=receiver,
             proxy=proxy,
             cluster=cluster,
+            calm=calm,
         )
 
 
