@@ -86,13 +86,21 @@ def prepare(registry: Registry, batch: Batch, record: Record) -> Record | Withhe
         )
         if reason is not None:
             return Withheld(reason=reason)
-        return registry.convert(
-            ConvertRequest(site=batch.site, address=batch.address, target=batch.target, record=record)
-        )
+        return convert(registry, batch, record)
     except InvalidRecord as error:
         return Unsupported(reason=str(error), feature="conversion")
     except PluginError as error:
         return Deferred(reason=error.reason)
+
+
+def convert(registry: Registry, batch: Batch, record: Record) -> Record:
+    """The record as the plugins of the site let it look at this address.
+
+    Raises `InvalidRecord` or `PluginError`.
+    """
+    return registry.convert(
+        ConvertRequest(site=batch.site, address=batch.address, target=batch.target, record=record)
+    )
 
 
 def _deliver(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -18,7 +18,7 @@ from sharecore.adapter import Adapter, Batch
 from sharecore.addresses import Address
 from sharecore.delivery import Standing, State
 from sharecore.destinations import Destination
-from sharecore.dispatch import dispatch
+from sharecore.dispatch import convert, dispatch
 from sharecore.exceptions import (
     AuthenticationFailed,
     DeliveryError,
@@ -31,7 +31,7 @@ from sharecore.faults import log_fault
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import Record, RecordKey
 from sharecore.retry import RetryPolicy
-from tom_integration import claims, health, ledger, logs, rights, site
+from tom_integration import claims, health, ledger, logs, pace, rights, site
 from tom_integration.models import Delivery, Request
 from tom_integration.prepare import load
 from tom_integration.rows import record_of
@@ -80,6 +80,16 @@ class Calls:
         if until is not None:
             raise Wait(until, why)
 
+    def allowance(self, wanted: int) -> int:
+        """How many records may go now, under the rate limit of the destination.
+
+        Raises `Wait` when it is none: meanwhile others use the lane, or nobody.
+        """
+        number, seconds = pace.allowance(self.destination, wanted)
+        if not number:
+            raise Wait(timezone.now() + timedelta(seconds=seconds), "")
+        return number
+
     def _enter(self) -> None:
         """As `gate`, just before a call: of those who wait for a destination that was down, one goes on."""
         self.gate()
@@ -110,13 +120,15 @@ class Calls:
         cancelled = {row.pk: delivery.cancel(ledger.standing(row), "the datum was deleted") for row in gone}
         ledger.settle(gone, cancelled, token="", expected=State.UNCONFIRMED)
         rows = [row for row in rows if row.pk in data]
-        if not rows:
-            return
         batch = self._batch(None)
         records: dict[int, Record] = {}
         for row in rows:
             try:
-                records[row.pk] = record_of(data[row.pk], origin=batch.site.origin, record_id=row.record_id)
+                record = record_of(data[row.pk], origin=batch.site.origin, record_id=row.record_id)
+                # What is there is what was sent: a destination that compares would not know the original.
+                records[row.pk] = convert(site.registry(), batch, record)
+            except PluginError as error:
+                self._not_looked_up([row], error.reason, now)
             except InvalidRecord as error:
                 reason = f"sent without an answer, and edited since into what cannot be compared: {error}"
                 held = delivery.undecidable(ledger.standing(row), reason)
@@ -136,14 +148,7 @@ class Calls:
             raise self._wait(stop) from None
         except Exception as error:
             log_fault(logger, f"The adapter of {self.address} failed to look up records", error)
-            reason = f"the adapter failed to look it up: {type(error).__name__}"
-            later = {
-                row.pk: delivery.not_looked_up(
-                    ledger.standing(row), reason, now=now, policy=self.policy, chance=chance
-                )
-                for row in rows
-            }
-            ledger.settle(rows, later, token="", expected=State.UNCONFIRMED)
+            self._not_looked_up(rows, f"the adapter failed to look it up: {type(error).__name__}", now)
             return
         standings = {
             row.pk: delivery.looked_up(
@@ -157,6 +162,16 @@ class Calls:
             for row in rows
         }
         ledger.settle(rows, standings, token="", expected=State.UNCONFIRMED)
+
+    def _not_looked_up(self, rows: list[Delivery], reason: str, now: datetime) -> None:
+        chance = ledger.chance()
+        later = {
+            row.pk: delivery.not_looked_up(
+                ledger.standing(row), reason, now=now, policy=self.policy, chance=chance
+            )
+            for row in rows
+        }
+        ledger.settle(rows, later, token="", expected=State.UNCONFIRMED)
 
     def send(self, sendable: Iterable[tuple[Delivery, Record]]) -> None:
         """Send records: those of a one-time request, with its title, in a call of their own."""

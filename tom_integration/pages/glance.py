@@ -44,7 +44,8 @@ class Glance:
     """One channel, for people.
 
     detail: what happens, or what to do. kept: what stays here, and why. sent, total: the records of the
-    present batch of work; 0 of 0 when nothing is open. pending, needing, withheld, delivered: how many records.
+    present batch of work; 0 of 0 when nothing is open. pending, needing, withheld, delivered: how many
+    records.
     """
 
     mood: Mood
