@@ -23,6 +23,7 @@ from sharecore.registry import Registry
 from sharecore.settings import FRAMEWORK_KEYS, Secret, Section
 
 ROOT = "DATA_SHARING"
+SLOWEST, FASTEST = 0.001, 1e6  # records per second
 MAX_ADDRESS = 200
 """The length of `PersistentShare.destination`, measured on tomtoolkit 3.1.0."""
 
@@ -38,7 +39,8 @@ class Destination:
     """One usable entry of `DATA_SHARING`.
 
     kind: its kind of destination, from `plugin`. display_name: what people see. user_topics: the topics
-    that people may choose. config: what the plugin read from the settings.
+    that people may choose. config: what the plugin read from the settings. rate_limit: records per second
+    that one worker sends at the most; None for as many as it can.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Destination:
     type: DestinationType[Any] = field(repr=False)
     config: Any = field(repr=False)
     settings: Mapping[str, object] = field(repr=False)
+    rate_limit: float | None = None
 
     def open(self) -> Adapter:
         """A new adapter for this destination. No network.
@@ -197,6 +200,8 @@ def _read(
             what, mend = _unknown(kind, registry)
             section.problem("ADAPTER", what, mend)
         return None, section.problems
+    limit = "RATE_LIMIT" in section
+    rate_limit = section.number("RATE_LIMIT", 1.0, minimum=SLOWEST, maximum=FASTEST) if limit else None
     config, further = _configure(registry, kind, section)
     destination = Destination(
         name=name,
@@ -207,6 +212,7 @@ def _read(
         type=registry.destination_types[kind],
         config=config,
         settings=dict(values),
+        rate_limit=rate_limit,
     )
     return destination, section.problems + further
 

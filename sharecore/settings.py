@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from sharecore.exceptions import ConfigurationError, Problem
 
-FRAMEWORK_KEYS = frozenset({"ADAPTER", "DISPLAY_NAME", "USER_TOPICS"})
+FRAMEWORK_KEYS = frozenset({"ADAPTER", "DISPLAY_NAME", "RATE_LIMIT", "USER_TOPICS"})
 
 
 class Secret:

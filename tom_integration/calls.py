@@ -41,6 +41,10 @@ from tom_integration.texts import plain
 logger = logging.getLogger(__name__)
 
 
+LONGEST_PAUSE = 2.0
+"""Seconds that a channel in hand waits for the rate limit of its destination."""
+
+
 class Wait(Exception):
     """The channel cannot go on now. until: when to look again. problem: why, for people.
 
@@ -83,12 +87,16 @@ class Calls:
     def allowance(self, wanted: int) -> int:
         """How many records may go now, under the rate limit of the destination.
 
-        Raises `Wait` when it is none: meanwhile others use the lane, or nobody.
+        Where it is none it waits for a moment: whatever else this thread could do is for the same
+        destination. Raises `Wait` where a moment is not enough.
         """
-        number, seconds = pace.allowance(self.destination, wanted)
-        if not number:
-            raise Wait(timezone.now() + timedelta(seconds=seconds), "")
-        return number
+        while True:
+            number, seconds = pace.allowance(self.destination, wanted)
+            if number:
+                return number
+            if seconds > LONGEST_PAUSE:
+                raise Wait(timezone.now() + timedelta(seconds=seconds), "")
+            pace.sleep(seconds)
 
     def _enter(self) -> None:
         """As `gate`, just before a call: of those who wait for a destination that was down, one goes on."""

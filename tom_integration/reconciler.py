@@ -188,8 +188,9 @@ class _Work:
             return False
         calls.gate()
         if doubtful:
-            calls.look_up(doubtful, now)
+            calls.look_up(doubtful[: calls.allowance(len(doubtful))], now)
             return True
+        ripe = ripe[: calls.allowance(len(ripe))]
         preparer = Preparer(
             self._channel,
             target,
