@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,7 +148,11 @@ def _save_and_fail(request: HttpRequest) -> HttpResponse:
     raise ValueError("after the save")
 
 
-urlpatterns = [path("works/", _save), path("fails/", _save_and_fail)]
+def _answer(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("here")
+
+
+urlpatterns = [path("works/", _save), path("fails/", _save_and_fail), path("answers/", _answer)]
 
 
 @pytest.mark.usefixtures("transactional_db")
@@ -189,6 +194,19 @@ class TestTrouble:
             caplog.set_level(logging.CRITICAL)
             tom.datum(target)
         assert tom.deliver() == 1
+
+    def test_a_machine_without_another_thread_still_answers(
+        self, monkeypatch: pytest.MonkeyPatch, client: Client, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def refuse(self: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(thread, "_on_test_database", lambda: False)
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        caplog.set_level(logging.CRITICAL)
+        with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=[]):
+            assert client.get("/answers/").status_code == 200
+        assert not thread.running()
 
 
 class OwnProcessor(DataProcessor):

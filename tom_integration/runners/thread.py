@@ -7,6 +7,7 @@ start it, since they leave the work to the sweep of a server; it never starts on
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import sys
 import threading
@@ -17,6 +18,8 @@ from django.db import connection
 
 from tom_integration import conf
 from tom_integration.runners.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 _lock = threading.Lock()
 _worker: Worker | None = None
@@ -50,7 +53,11 @@ def connect() -> None:
 
 def _on_request(**_: object) -> None:
     if not running() and chosen() and not conf.paused() and not _on_test_database():
-        start()
+        try:
+            start()
+        except RuntimeError:
+            # No more threads on this machine, or none any more in a process that ends: the page comes first.
+            logger.exception("The thread that delivers could not be started; the next request tries again")
 
 
 def _on_test_database() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 import time
@@ -21,8 +20,6 @@ from tom_integration.reconciler import reconcile
 from tom_integration.runners.lane import Lane, guarded
 from tom_integration.sweep import Sweep
 from tom_integration.upkeep import Upkeep
-
-logger = logging.getLogger(__name__)
 
 GATHER = 0.05
 """Seconds that a hint waits for others: data often come in bursts."""
