@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from django.test import override_settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.template import RequestContext, Template
+from django.test import Client, RequestFactory, override_settings
 
-from tom.matrix import PAGE_ROWS, REST_ROWS, Actor, actors, check, make_world
+from tom.matrix import REST_ROWS, Actor, actors, check, make_world
+from tom.matrix_pages import LOGIN, PAGE_ROWS
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -37,6 +40,39 @@ def test_pages(tom: Tom, actor: Actor) -> None:
 
 
 @pytest.mark.parametrize("actor", FEW, ids=name)
+@pytest.mark.parametrize("strategy", ["READ_ONLY", "LOCKED"])
+def test_pages_of_a_locked_tom_and_with_rights_on_single_data(tom: Tom, actor: Actor, strategy: str) -> None:
+    with override_settings(AUTH_STRATEGY=strategy, TARGET_PERMISSIONS_ONLY=False):
+        assert check(actor, PAGE_ROWS, make_world(tom)) == []
+
+
+@pytest.mark.parametrize("actor", ACTORS, ids=name)
+def test_tags_in_a_page_of_the_tom(tom: Tom, actor: Actor) -> None:
+    world = make_world(tom)
+    client = actor.client(world)
+    request = RequestFactory().get("/")
+    request.user = User.objects.get(pk=client.session["_auth_user_id"]) if actor.known else AnonymousUser()
+    tags = "{% load targets_extras %}{% create_persistent_share target %}|{% persistent_share_table target %}"
+    page = Template(tags).render(RequestContext(request, {"target": world.target}))
+    form, table = page.split("|")
+    assert ("<form" in form) is actor.can("add")
+    assert ("hidden-hand" in table) is actor.can("view")
+    assert ("Pause" in table) is (actor.can("view") and actor.can("change"))
+
+
+def test_no_form_is_taken_without_its_token(tom: Tom) -> None:
+    world = make_world(tom)
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.create_superuser("root"))
+    before = world.state()
+    for row in (*REST_ROWS, *PAGE_ROWS):
+        if row.method not in ("get", "head"):
+            answer = row.send(client, world)
+            assert answer.status_code in (403, LOGIN), row.path  # tomtoolkit leads to the login
+            assert answer.changed == before, row.path
+
+
+@pytest.mark.parametrize("actor", FEW, ids=name)
 def test_rest_where_rights_are_given_on_single_data(tom: Tom, actor: Actor) -> None:
     with override_settings(TARGET_PERMISSIONS_ONLY=False):
         assert check(actor, REST_ROWS, make_world(tom)) == []
@@ -50,7 +86,7 @@ def test_a_target_that_all_may_see_gives_nobody_rights_to_its_shares(tom: Tom, a
 def test_a_tom_with_a_target_model_of_its_own() -> None:
     """Its rights on targets are another app's. Settings cannot change that late: another process does."""
     here = Path(__file__)
-    tests = [f"{here}::test_rest[{actor.name}]" for actor in FEW]
+    tests = [f"{here}::{test}[{actor.name}]" for actor in FEW for test in ("test_rest", "test_pages")]
     run = subprocess.run(
         [
             sys.executable,
