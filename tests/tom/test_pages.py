@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,19 +12,17 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import transaction
 from django.template import RequestContext, Template
 from django.test import Client, RequestFactory, override_settings
 from django.urls import reverse
 from django.utils import timezone
 from guardian.shortcuts import assign_perm
-from tom_dataproducts.models import DataProduct, SpectroscopyReducedDatum
+from tom_dataproducts.models import DataProduct, PhotometryReducedDatum, SpectroscopyReducedDatum
 from tom_targets.models import PersistentShare, Target, TargetList, TargetName
 
 from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem
 from sharecore.outcomes import Rejected, Unconfirmed
 from sharecore.records import Kind
-from tom.matrix import Actor, Row, Verdict, World, actors, check, make_world
 from tom_integration import channels
 from tom_integration.models import Channel, Delivery, Request
 
@@ -35,102 +31,12 @@ if TYPE_CHECKING:
 
 SCRIPT = "<script>alert('x')</script>"
 SHARES = "/targets/persistentshare/manage/"
-ONE = f"{SHARES}{{share}}/"
-RECORD = f"{SHARES}records/{{delivery}}/"
-LOGIN = 499
-"""Stands for a redirect to the login, which is no other status than that after something was done."""
-SHOWS = {
-    Verdict.DONE: (200, 302),
-    Verdict.UNKNOWN: (LOGIN,),
-    Verdict.REFUSED: (LOGIN,),
-    Verdict.HIDDEN: (404,),
-    Verdict.INVALID: (200,),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageRow(Row):
-    """A request of a browser: a form is sent as browsers do."""
-
-    def send(self, client: Client, world: World, **places: int) -> Any:
-        path = self.path.format(**(world.places() | places))
-        with transaction.atomic():
-            answer = getattr(client, self.method)(path, self.body(world))
-            answer.changed = world.state()
-            transaction.set_rollback(True)
-        if answer.status_code == 302 and answer.url.startswith("/accounts/login"):
-            answer.status_code = LOGIN
-        return answer
-
-
-def rows() -> Iterator[PageRow]:
-    def row(method: str, path: str, action: str, scope: str, **more: Any) -> PageRow:
-        return PageRow(method=method, path=path, action=action, scope=scope, shows=SHOWS, **more)
-
-    form = {"kinds": ["photometry"], "destination": "y"}
-    yield row("get", f"{SHARES}table", "view", "list")
-    yield row("get", "/targets/{target}/persistentshare/manage/table", "view", "target")
-    yield row("get", ONE, "view", "share")
-    yield row("get", f"{ONE}live", "view", "share")
-    for act in ("pause", "resume", "retry", "adopt"):
-        yield row("post", f"{ONE}{act}", "change", "share")
-    yield row("get", f"{ONE}delete", "delete", "share")
-    yield row("post", f"{ONE}delete", "delete", "share")
-    yield row("get", f"{SHARES}targets?target_name=Unannounced", "add", "list")
-    yield row("post", f"{SHARES}create", "add", "make", body=lambda w: {**form, "target": w.target.pk})
-    for part in ("existing", "preview"):
-        yield row("post", f"{SHARES}{part}", "add", "make", body=lambda w: {**form, "target": w.target.pk})
-        yield row("post", f"/targets/{{target}}/persistentshare/manage/{part}", "add", "target")
-    yield row("post", "/targets/{target}/persistentshare/manage/create", "add", "target", body=lambda w: form)
-
-
-RECORD_ROWS = tuple(
-    PageRow(method="post", path=f"{RECORD}{act}", action="change", scope="share", shows=SHOWS)
-    for act in ("retry", "arrived", "resend")
-)
-ACTORS = list(actors())
-
-
-def name(actor: Actor) -> str:
-    return actor.name
-
-
-@pytest.mark.parametrize("actor", ACTORS, ids=name)
-def test_each_page_is_for_those_who_have_the_right(tom: Tom, actor: Actor) -> None:
-    assert check(actor, rows(), make_world(tom)) == []
-
-
-@pytest.mark.parametrize("actor", ACTORS, ids=name)
-def test_what_is_done_with_a_record_needs_the_right_to_change_its_share(tom: Tom, actor: Actor) -> None:
-    world = make_world(tom)
-    client = actor.client(world)
-    before = world.state()
-    for row in RECORD_ROWS:
-        answer = row.send(client, world)
-        changed = answer.changed != before
-        assert not changed or actor.can("change"), row.path
-        assert answer.status_code in SHOWS[row.verdict(actor)], row.path
-
-
-FEW = [
-    actor for actor in ACTORS if actor.name.split()[0] in ("anonymous", "everything", "owner", "superuser")
-]
-
-
-@pytest.mark.parametrize("actor", FEW, ids=name)
-@pytest.mark.parametrize("strategy", ["READ_ONLY", "LOCKED"])
-def test_the_rights_are_the_same_in_a_locked_tom_and_with_rights_on_single_data(
-    tom: Tom, actor: Actor, strategy: str
-) -> None:
-    with override_settings(AUTH_STRATEGY=strategy, TARGET_PERMISSIONS_ONLY=False):
-        assert check(actor, rows(), make_world(tom)) == []
 
 
 def test_the_pages_of_a_tom_with_a_target_model_of_its_own() -> None:
     """Settings cannot change that late, so another process does."""
     here = Path(__file__)
-    few = " or ".join({actor.name.split()[0] for actor in FEW})
-    chosen = f"(right and ({few})) or chosen_data or tags or made_with"
+    chosen = "chosen_data or tags or made_with"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(here)]
     run = subprocess.run(
         [*command, "--ds=tomsite.custom_target", "-k", chosen],
@@ -151,30 +57,6 @@ def test_the_navigation_bar_leads_to_the_shares_who_has_to_do_with_them(tom: Tom
     client = Client()
     client.force_login(user)
     assert (f'href="{SHARES}"' in text(client.get("/users/"))) is seen
-
-
-SHARE_ONCE = (
-    ("get", "/targets/{target}/share/"),
-    ("get", "/targets/{target}/share/?tab=continuous"),
-    ("post", "/targets/{target}/share/"),
-    ("post", "/dataproducts/target/{target}/share/"),
-)
-
-
-@pytest.mark.parametrize("actor", ACTORS, ids=name)
-def test_sharing_once_needs_the_right_to_change_the_target(tom: Tom, actor: Actor) -> None:
-    world = make_world(tom)
-    client = actor.client(world)
-    for method, path in SHARE_ONCE:
-        form = {"share_destination": "y", "kinds": ["photometry"], "share-box": ["1"]}
-        answer = getattr(client, method)(path.format(**world.places()), form)
-        if not actor.changes_target:
-            assert answer.status_code in (302, 404), path
-            assert "/accounts/login" in answer.headers.get("Location", "/accounts/login"), path
-            assert "Unannounced" not in answer.content.decode(), path
-        else:
-            assert answer.status_code in (200, 302), path
-    assert Request.objects.exists() is actor.changes_target
 
 
 @pytest.fixture
@@ -375,6 +257,85 @@ def test_existing_data_are_counted_by_kind(tom: Tom, admin: Client) -> None:
     assert "none yet" in text(admin.post(ask, {"kinds": ["spectrum"]}))
 
 
+def test_the_number_of_existing_data_is_that_of_those_that_will_be_sent(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    tom.data(target, 3)
+    share = tom.share(target, "y")
+    tom.data(target, 2)
+    tom.deliver(after=60)
+    share.delete()
+    tom.data(target, 1)
+    ask = f"/targets/{target.pk}/persistentshare/manage/existing"
+    kinds = [kind.value for kind in Kind]
+    assert "4 records (2 more are there" in text(admin.post(ask, {"kinds": kinds, "destination": "y"}))
+    assert "6 records. " in text(admin.post(ask, {"kinds": kinds, "destination": "x:red"}))
+    create(admin, target=target.pk, share_existing_data="on")
+    assert tom.deliver(after=60) == 4
+    PersistentShare.objects.all().delete()
+    assert "None: the destination has them" in text(admin.post(ask, {"kinds": kinds, "destination": "y"}))
+
+
+def test_what_a_share_sends_and_until_when_is_changed(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    share = tom.share(target)
+    path = f"{SHARES}{share.pk}/limits"
+    until = (timezone.now() + timedelta(days=3)).replace(second=0, microsecond=0)
+    answer = admin.post(path, {"kinds": ["spectrum"], "until": f"{until:%Y-%m-%dT%H:%M}"})
+    assert answer.url == f"{SHARES}{share.pk}/"
+    channel = tom.channel(target)
+    assert (channel.kinds, channel.until) == (["spectrum"], until)
+    tom.datum(target)
+    tom.deliver(after=60)
+    shown = glance(admin, share)
+    assert "1 record withheld: " in shown
+    assert tom.row(PhotometryReducedDatum.objects.get()).reason in shown
+    assert f'value="{until:%Y-%m-%dT%H:%M}"' in text(admin.get(path))
+    assert "Choose at least one kind" in text(admin.post(path, {"until": ""}))
+    assert "This time is over" in text(admin.post(path, {"kinds": ["other"], "until": "2020-01-01T00:00"}))
+    assert tom.channel(target).kinds == ["spectrum"]
+    admin.post(path, {"kinds": [kind.value for kind in Kind], "until": ""})
+    assert (tom.channel(target).kinds, tom.channel(target).until) == ([], None)
+    assert tom.deliver(after=60) == 1
+
+
+def test_a_share_that_has_ended_keeps_its_end_while_its_kinds_are_changed(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    share = tom.share(target)
+    ended = timezone.now() - timedelta(days=3)
+    Channel.objects.update(until=ended)
+    form = {"kinds": ["spectrum"], "until": f"{ended:%Y-%m-%dT%H:%M}"}
+    assert admin.post(f"{SHARES}{share.pk}/limits", form).status_code == 302
+    assert (tom.channel(target).kinds, tom.channel(target).until) == (["spectrum"], ended)
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+@pytest.mark.parametrize(("act", "sent"), [("arrived", 0), ("resend", 3)])
+def test_all_of_a_message_that_may_have_arrived_is_resolved_at_once(
+    tom: Tom, admin: Client, by_hand: bool, act: str, sent: int
+) -> None:
+    target = tom.target()
+    tom.data(target, 3)
+    tom.x.can_tell = False
+    tom.x.will(Unconfirmed(reason="no answer"))
+    if by_hand:
+        form = {"share_destination": "x:red", "kinds": ["photometry"]}
+        page = admin.post(f"/targets/{target.pk}/share/", form).url
+        history = Channel.objects.get()
+        path = reverse(f"sharing:history-{act}", args=[target.pk, history.pk])
+    else:
+        share = tom.share(target, "x:red")
+        tom.share_existing(target, "x:red")
+        page, path = f"{SHARES}{share.pk}/", reverse(f"sharing:{act}", args=[share.pk])
+    tom.deliver(after=60)
+    tom.deliver(after=600)
+    assert "All 3 that may have arrived" in text(admin.get(page))
+    tom.x.recover()
+    assert "3 records: " in told(admin.post(path))
+    assert tom.deliver(after=60) == sent
+    assert tom.states("x:red") == ["delivered"] * 3
+    assert "may have arrived" not in text(admin.get(page))
+
+
 def test_a_record_that_nobody_knows_the_fate_of_is_resolved(tom: Tom, admin: Client) -> None:
     target = tom.target()
     share = tom.share(target)
@@ -429,6 +390,14 @@ def test_settings_that_cannot_be_used_are_told_with_the_mend(tom: Tom, admin: Cl
     assert "DATA_SHARING[&#x27;old&#x27;][&#x27;ADAPTER&#x27;]" in page
     assert 'value="old"' in form
     assert "which no plugin provides" in form
+
+
+def test_all_that_is_wrong_with_a_destination_stands_beside_it_in_sentences(tom: Tom, admin: Client) -> None:
+    with override_settings(DATA_SHARING={"old": {"ADAPTER": 3, "DISPLAY_NAME": 4}}):
+        form = text(admin.get(SHARES))
+    reason = form.split('s-reason">')[1].split("</small>")[0]
+    assert reason.count("DATA_SHARING[") > 1
+    assert ".;" not in reason
 
 
 def test_the_tags_show_form_and_table_in_a_page_of_the_tom(tom: Tom) -> None:
@@ -583,23 +552,18 @@ def test_data_that_the_user_may_not_see_are_neither_shown_nor_shared(tom: Tom) -
         page = text(client.get(f"/targets/{target.pk}/share/"))
         assert "seen" in page.replace("unseen", "")
         assert "unseen" not in page
-        assert "unseen" not in text(client.get(f"{SHARES}{share.pk}/"))
+        page = text(client.get(f"{SHARES}{share.pk}/"))
+        assert f"{seen.timestamp:%Y-%m-%d %H:%M:%S}" in page
+        assert f"{unseen.timestamp:%Y-%m-%d %H:%M:%S}" not in page
+        assign_perm("tom_targets.change_persistentshare", user)
+        for row, status in ((tom.row(seen, "y"), 302), (tom.row(unseen, "y"), 404)):
+            path = f"{SHARES}records/{row.pk}/retry"
+            assert client.post(path).status_code == status
         ask = f"/targets/{target.pk}/persistentshare/manage/existing"
         assert "1 record." in text(client.post(ask, {"kinds": ["photometry"]}))
         form = {"share_destination": "x", "datum": [f"photometryreduceddatum:{unseen.pk}"]}
         client.post(f"/targets/{target.pk}/share/", form)
         assert not Delivery.objects.filter(destination="x").exists()
-
-
-@pytest.mark.parametrize(
-    "path", [SHARES, f"{SHARES}1/pause", "/targets/1/share/", "/dataproducts/data/1/share/"]
-)
-def test_a_form_without_its_token_is_refused(tom: Tom, path: str) -> None:
-    client = Client(enforce_csrf_checks=True)
-    client.force_login(User.objects.create_superuser("root"))
-    answer = client.post(path, {"share_destination": "y"})
-    assert answer.status_code in (302, 403, 405)
-    assert not Request.objects.exists()
 
 
 def test_the_target_of_a_share_is_the_only_one_that_a_page_names(tom: Tom, admin: Client) -> None:
