@@ -33,7 +33,8 @@ class NotPossible(Exception):
 
 def channel_of(share: Any) -> Channel:
     """The channel of a share; opened here when the share was made without a signal (in bulk)."""
-    channels.attach(share)
+    if not Channel.objects.filter(share_id=share.pk).exists():
+        channels.attach(share)
     return Channel.objects.get(share_id=share.pk)
 
 

@@ -62,6 +62,16 @@ class TestPause:
         assert tom.deliver(after=60) == 0
 
 
+def test_to_look_at_a_share_that_is_older_than_the_app_changes_nothing(tom: Tom) -> None:
+    """It acts as the site, although it has a user: that user may have lost their rights long ago."""
+    target = tom.target()
+    share = tom.share(target, user=tom.user())
+    Channel.objects.update(creator_id=None)  # as the migration leaves it
+    tom.datum(target)
+    assert actions.channel_of(share).creator_id is None
+    assert tom.deliver() == 1
+
+
 class TestAdopt:
     def test_one_whose_user_was_deleted(self, tom: Tom) -> None:
         target = tom.target()
