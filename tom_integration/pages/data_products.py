@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,6 +12,7 @@ from django.shortcuts import redirect
 from tom_dataproducts.models import DataProduct
 
 from sharecore.exceptions import ConfigurationError
+from tom_integration import permissions
 from tom_integration.pages import download, one_time
 from tom_integration.pages.access import Page, target_or_404, visible_target_or_404
 from tom_integration.rows import DATUM_MODELS
@@ -95,7 +95,7 @@ def _first_error(form: one_time.OnceForm) -> str:
 
 
 def _visible(user: Any, product: DataProduct) -> bool:
-    if getattr(settings, "TARGET_PERMISSIONS_ONLY", True):
+    if not permissions.single_data_have_rights():
         return True
     right = "tom_dataproducts.view_dataproduct"
     return bool(user.has_perm(right) or user.has_perm(right, product))
