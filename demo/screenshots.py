@@ -54,6 +54,7 @@ PAGES = {
     "share-sending": "targets/persistentshare/manage/2/",
     "share-waiting": "targets/persistentshare/manage/3/",
     "share-needs-you": "targets/persistentshare/manage/4/?state=parked",
+    "share-limits": "targets/persistentshare/manage/4/limits",
     "share-delete": "targets/persistentshare/manage/2/delete",
     "shared-by-hand": "targets/1/share/6/",
 }
