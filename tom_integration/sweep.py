@@ -66,7 +66,8 @@ class Sweep:
         """The channels that were not compared with their data for the longest time."""
         shared = Channel.objects.filter(share_id__isnull=False).order_by("swept_at")
         pks = list(shared.values_list("pk", flat=True)[:ROTATION])
-        Channel.objects.filter(pk__in=pks).update(swept_at=timezone.now())
+        if len(pks) == ROTATION:  # else all are compared each time, and nobody waits for a turn
+            Channel.objects.filter(pk__in=pks).update(swept_at=timezone.now())
         return pks
 
     def scrub(self) -> None:

@@ -11,7 +11,7 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from sharecore.addresses import Address
-from tom_integration import claims, health, reconciler
+from tom_integration import claims, health, reconciler, sweep
 from tom_integration.models import DestinationHealth
 
 if TYPE_CHECKING:
@@ -88,3 +88,18 @@ def test_a_claim_that_ends_soon_is_renewed_and_one_that_is_lost_is_not_held(tom:
     tom.clock.forward(seconds=100)
     assert claims.claim(tom.channel(target).pk) is not None
     assert not claim.hold()
+
+
+def test_a_sweep_of_few_channels_writes_nothing_and_one_of_many_takes_turns(
+    tom: Tom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channels = [tom.channel(share.target) for share in (tom.share(tom.target()) for _ in range(3))]
+    tom.deliver()
+    turns = sweep.Sweep()
+    turns.channels()
+    with CaptureQueriesContext(connection) as few:
+        assert turns.channels() == []
+    assert writes(few) == []
+    monkeypatch.setattr(sweep, "ROTATION", 2)
+    seen = {pk for _ in range(2) for pk in sweep.Sweep._rotation()}
+    assert seen == {channel.pk for channel in channels}
