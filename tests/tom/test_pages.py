@@ -148,6 +148,8 @@ def test_nothing_that_a_remote_said_becomes_markup(tom: Tom, admin: Client) -> N
         admin.get(f"{SHARES}{share.pk}/"),
         admin.get(f"{SHARES}{share.pk}/?q={SCRIPT}&state={SCRIPT}"),
         admin.get(f"{SHARES}{share.pk}/delete"),
+        admin.get(f"{SHARES}{share.pk}/limits"),
+        admin.post(f"{SHARES}{share.pk}/limits", {"kinds": SCRIPT, "until": SCRIPT}),
         admin.get(f"{SHARES}targets?target_name={SCRIPT}"),
         admin.get(f"/targets/{target.pk}/share/"),
         admin.get(f"/targets/{target.pk}/share/?tab=continuous"),
@@ -159,7 +161,7 @@ def test_nothing_that_a_remote_said_becomes_markup(tom: Tom, admin: Client) -> N
     ]
     for page in pages:
         assert SCRIPT not in text(page), page.request["PATH_INFO"]
-    assert sum("&lt;script&gt;" in text(page) for page in pages) >= 10
+    assert sum("&lt;script&gt;" in text(page) for page in pages) >= 12
 
 
 def test_a_page_that_has_not_changed_is_not_sent_again(tom: Tom, admin: Client) -> None:

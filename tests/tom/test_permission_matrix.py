@@ -73,8 +73,9 @@ def test_no_form_is_taken_without_its_token(tom: Tom) -> None:
 
 
 @pytest.mark.parametrize("actor", FEW, ids=name)
-def test_rest_where_rights_are_given_on_single_data(tom: Tom, actor: Actor) -> None:
-    with override_settings(TARGET_PERMISSIONS_ONLY=False):
+@pytest.mark.parametrize("strategy", ["READ_ONLY", "LOCKED"])
+def test_rest_of_a_locked_tom_and_with_rights_on_single_data(tom: Tom, actor: Actor, strategy: str) -> None:
+    with override_settings(AUTH_STRATEGY=strategy, TARGET_PERMISSIONS_ONLY=False):
         assert check(actor, REST_ROWS, make_world(tom)) == []
 
 
