@@ -84,7 +84,7 @@ test: $(VENV)/.wheel  ## the tests that need nothing but Python: SQLite, one tom
 	@$(BIN)/pytest $(PARALLEL) -m "not live and not postgres and not brokers and not browser" $(ARGS)
 
 .PHONY: test-all
-test-all: test test-live test-postgres test-browser test-chaos  ## every test: also real TOMs, PostgreSQL, a web browser
+test-all: test test-live test-postgres test-brokers test-browser test-chaos  ## every test: also real TOMs, PostgreSQL, brokers, a web browser
 
 .PHONY: test-live
 test-live: $(VENV)/.wheel $(RECEIVER_232)/.installed
@@ -97,6 +97,11 @@ test-postgres: $(VENV)/.wheel
 	@echo "Tests on PostgreSQL"
 	@PYTHONPATH=demo $(BIN)/python -m realtoms.postgres \
 	    $(BIN)/pytest $(PARALLEL) -m "not live and not brokers and not browser" tests/tom $(ARGS)
+
+.PHONY: test-brokers
+test-brokers: $(VENV)/.wheel
+	@echo "Tests with RabbitMQ and Redis"
+	@PYTHONPATH=demo $(BIN)/python -m realtoms.brokers $(BIN)/pytest -m brokers $(ARGS)
 
 .PHONY: chaos
 chaos: $(VENV)/.wheel  ## kill everything at random, count what arrived (ARGS="--seeds 20 --database postgres")

@@ -13,7 +13,7 @@ from sharecore import discovery
 from sharecore.exceptions import Problem
 from sharecore.retry import DEFAULT_SCHEDULE, RetryPolicy
 
-RUNNERS = ("thread", "command")
+RUNNERS = ("thread", "command", "celery")
 PAUSED_VARIABLE = "SHARECORE_PAUSED"
 
 

@@ -93,6 +93,8 @@ def nobody_delivers() -> str:
         return f"All sharing is paused: {conf.PAUSED_VARIABLE} is set in the environment or the settings."
     if conf.runner() == "thread":
         return "Start the web server and open a page of the TOM, or run `manage.py sharing deliver`."
+    if conf.runner() == "celery":
+        return "Start a worker and the beat of the TOM's Celery app, or run `manage.py sharing deliver`."
     return "Run `manage.py sharing deliver`, or `manage.py sharing deliver --once` from cron."
 
 

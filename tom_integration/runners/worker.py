@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from django.db import connections
-from django.utils import timezone
 
 from sharecore.addresses import Address
-from tom_integration import claims, conf, ledger, site, topics
+from tom_integration import conf, ledger, site, topics
 from tom_integration.channels import look_at
 from tom_integration.models import Channel
-from tom_integration.models import Worker as Heartbeat
 from tom_integration.reconciler import reconcile
+from tom_integration.runners import heartbeat
 from tom_integration.runners.lane import Lane, guarded
 from tom_integration.sweep import Sweep
 from tom_integration.upkeep import Upkeep
@@ -99,7 +98,7 @@ class Worker:
             self._put(self._sweep.waiting())
             return
         self._swept = now
-        self._beat()
+        heartbeat.beat(self._runner)
         self._put(self._sweep.channels())
         self._sweep.scrub()
         self._upkeep.step()
@@ -119,16 +118,10 @@ class Worker:
             self._lanes[destination] = Lane(destination)
         return self._lanes[destination]
 
-    def _beat(self) -> None:
-        # A write first: update_or_create reads first, and then fails on SQLite while another one writes.
-        beat = {"runner": self._runner, "seen": timezone.now()}
-        if not Heartbeat.objects.filter(name=claims.worker_name()).update(**beat):
-            Heartbeat.objects.create(name=claims.worker_name(), **beat)
-
     def _close(self) -> None:
         for lane in self._lanes.values():
             lane.stop()
         for lane in self._lanes.values():
             lane.join(timeout=5.0)
-        Heartbeat.objects.filter(name=claims.worker_name()).delete()
+        heartbeat.end()
         connections.close_all()

@@ -1,0 +1,56 @@
+"""The runner for many machines: tasks of the TOM's own Celery app, on RabbitMQ or Redis.
+
+A message says only "look at this channel". The ledger decides what is done, so one that is lost, doubled or
+given to a second worker is harmless, and one whose worker died is looked at again when its claim is over.
+Saving data sends no message: it leaves a mark in the database, which `glance` finds. The beat of the TOM's
+Celery app sends `sharecore.glance` every second and `sharecore.sweep` every half minute (docs/scale-out.md).
+"""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from tom_integration import topics
+from tom_integration.models import Channel
+from tom_integration.reconciler import reconcile
+from tom_integration.runners.heartbeat import beat
+from tom_integration.sweep import Sweep
+from tom_integration.upkeep import Upkeep
+
+STALE = 60
+"""Seconds after which a message is dropped: the next glance or sweep sends another one."""
+
+_sweep = Sweep()
+_upkeep = Upkeep()
+
+
+@shared_task(name="sharecore.look", acks_late=True, reject_on_worker_lost=True, ignore_result=True)  # type: ignore[untyped-decorator]
+def look(channel_id: int) -> None:
+    """Bring one channel up to date, if nobody has done so since the message was sent."""
+    if channel_id in Sweep.waiting():
+        reconcile(channel_id)
+
+
+@shared_task(name="sharecore.glance", ignore_result=True)  # type: ignore[untyped-decorator]
+def glance() -> None:
+    """Put channels with a mark, or whose time has come, to work."""
+    beat("celery")
+    _put(Sweep.waiting())
+
+
+@shared_task(name="sharecore.sweep", ignore_result=True)  # type: ignore[untyped-decorator]
+def sweep() -> None:
+    """Find what the marks missed, and do the upkeep of the ledger."""
+    beat("celery")
+    found = _sweep.channels()
+    Channel.objects.filter(pk__in=found, due=False).update(due=True)
+    _put(found)
+    _sweep.scrub()
+    _upkeep.step()
+    for destination in topics.stale():
+        topics.ask(destination)
+
+
+def _put(channel_ids: list[int]) -> None:
+    for pk in channel_ids:
+        look.apply_async((pk,), expires=STALE)

@@ -1,0 +1,21 @@
+"""Heartbeats of the processes that deliver, so that checks and pages can say "nobody is delivering"."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from tom_integration import claims
+from tom_integration.models import Worker
+
+
+def beat(runner: str) -> None:
+    """This process delivers."""
+    # A write first: update_or_create reads first, and then fails on SQLite while another one writes.
+    seen = {"runner": runner, "seen": timezone.now()}
+    if not Worker.objects.filter(name=claims.worker_name()).update(**seen):
+        Worker.objects.create(name=claims.worker_name(), **seen)
+
+
+def end() -> None:
+    """This process stops."""
+    Worker.objects.filter(name=claims.worker_name()).delete()
