@@ -7,6 +7,7 @@ target is public gives nobody the right to change it. Anonymous and inactive use
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from django.conf import settings
@@ -81,12 +82,21 @@ def deliveries_for(user: Any, share: Any) -> QuerySet[Delivery]:
 
     share: a share or a channel, of which the user may know.
     """
-    rows = Delivery.objects.filter(destination=share.destination, target_id=share.target_id)
+    return visible_deliveries(user, [share])
+
+
+def visible_deliveries(user: Any, shares: Iterable[Any]) -> QuerySet[Delivery]:
+    """The same of several shares or channels; more of these targets and destinations may be among them."""
+    shares = list(shares)
+    targets = {each.target_id for each in shares}
+    rows = Delivery.objects.filter(
+        destination__in={each.destination for each in shares}, target_id__in=targets
+    )
     if not single_data_have_rights():
         return rows
     seen = Q(pk__in=())
     for name, model in DATUM_MODELS.items():
-        data = visible(user, model._default_manager.filter(target_id=share.target_id))
+        data = visible(user, model._default_manager.filter(target_id__in=targets))
         seen |= Q(model=name, datum_pk__in=data.values("pk"))
     return rows.filter(seen)
 

@@ -327,7 +327,7 @@ class TestCredentialsRefused:
         tom.x.will(AuthenticationFailed("not your topic", topic_only=True), times=1)
         reconcile(tom.channel(target, address).pk)
         channel, other = tom.channel(target, address), tom.channel(target, "x:blue")
-        seen = glances([channel, other])
+        seen = glances([channel, other], None)
         assert seen[channel.pk].mood == Mood.NEEDS_YOU
         assert seen[channel.pk].detail == f"{address} refuses what we send: not your topic"
         assert seen[other.pk].mood != Mood.NEEDS_YOU

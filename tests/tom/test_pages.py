@@ -557,6 +557,9 @@ def test_data_that_the_user_may_not_see_are_neither_shown_nor_shared(tom: Tom) -
         page = text(client.get(f"{SHARES}{share.pk}/"))
         assert f"{seen.timestamp:%Y-%m-%d %H:%M:%S}" in page
         assert f"{unseen.timestamp:%Y-%m-%d %H:%M:%S}" not in page
+        assert "<dt>Pending</dt><dd>1</dd>" in page
+        listed = client.get("/targets/persistentshare/").json()["results"][0]
+        assert (listed["pending"], listed["counts"]) == (1, {"due": 1})
         assign_perm("tom_targets.change_persistentshare", user)
         for row, status in ((tom.row(seen, "y"), 302), (tom.row(unseen, "y"), 404)):
             path = f"{SHARES}records/{row.pk}/retry"

@@ -46,7 +46,7 @@ class ShareFilter(django_filters.FilterSet):
         if not values:
             return shares
         channels = Channel.objects.filter(share_id__in=shares.values("pk"))
-        seen = glances(channels)
+        seen = glances(channels, self.request.user)
         fitting = [each.share_id for each in channels if seen[each.pk].mood in values]
         return shares.filter(pk__in=fitting)
 

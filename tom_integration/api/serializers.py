@@ -18,7 +18,7 @@ from tom_integration import actions, channels, site
 from tom_integration.links import link
 from tom_integration.models import Attempt, Channel, Delivery
 from tom_integration.pages.glance import Glance, Mood, glances
-from tom_integration.permissions import targets_for_shares
+from tom_integration.permissions import targets_for_shares, visible_deliveries
 
 _NEW = Glance(mood=Mood.WAITING, detail="It starts when a worker looks next.")
 
@@ -28,7 +28,7 @@ class ShareList(serializers.ListSerializer):
 
     def to_representation(self, data: Any) -> list[dict[str, Any]]:
         shares = list(data)
-        standings = read(shares)
+        standings = read(shares, self.context["request"].user)
         return [self.child.shown(share, standings[share.pk]) for share in shares]
 
 
@@ -111,7 +111,7 @@ class ShareSerializer(serializers.ModelSerializer):
         return share
 
     def to_representation(self, share: Any) -> dict[str, Any]:
-        return self.shown(share, read([share])[share.pk])
+        return self.shown(share, read([share], self.context["request"].user)[share.pk])
 
     def shown(self, share: Any, standing: dict[str, Any]) -> dict[str, Any]:
         """The columns of the share, and how it stands."""
@@ -122,12 +122,12 @@ def _taken(destination: str) -> list[str]:
     return [f"This target is shared with {destination} already."]
 
 
-def read(shares: Iterable[Any]) -> dict[int, dict[str, Any]]:
+def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:
     """How shares stand, by their primary keys, for programs. The words are those of the pages."""
     shares = list(shares)
     by_share = {each.share_id: each for each in Channel.objects.filter(share_id__in=[s.pk for s in shares])}
-    seen = glances(by_share.values())
-    counts = _counts(by_share.values())
+    seen = glances(by_share.values(), user)
+    counts = _counts(by_share.values(), user)
     found = {}
     for share in shares:
         channel = by_share.get(share.pk, Channel())
@@ -154,12 +154,8 @@ def read(shares: Iterable[Any]) -> dict[int, dict[str, Any]]:
     return found
 
 
-def _counts(chosen: Iterable[Channel]) -> dict[tuple[str, int], dict[str, int]]:
-    chosen = list(chosen)
-    rows = Delivery.objects.filter(
-        destination__in={each.destination for each in chosen},
-        target_id__in={each.target_id for each in chosen},
-    )
+def _counts(chosen: Iterable[Channel], user: Any) -> dict[tuple[str, int], dict[str, int]]:
+    rows = visible_deliveries(user, chosen)
     found: dict[tuple[str, int], dict[str, int]] = {}
     for row in rows.order_by().values("destination", "target_id", "state").annotate(number=Count("pk")):
         found.setdefault((row["destination"], row["target_id"]), {})[row["state"]] = row["number"]

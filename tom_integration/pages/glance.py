@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from django.db.models import Count, Min
 from django.utils import timezone
@@ -14,8 +15,8 @@ from django.utils import timezone
 from sharecore.addresses import Address
 from sharecore.delivery import NEEDS_PERSON, OPEN, State
 from sharecore.exceptions import ConfigurationError
-from tom_integration import conf, health, ledger, site, status
-from tom_integration.models import Channel, Delivery, DestinationHealth, Request
+from tom_integration import conf, health, permissions, site, status
+from tom_integration.models import Channel, DestinationHealth, Request
 
 
 class Mood(StrEnum):
@@ -77,11 +78,14 @@ class _Figures:
     soonest: datetime | None = None
 
 
-def glances(channels: Iterable[Channel]) -> dict[int, Glance]:
-    """How channels stand, by their primary keys. A handful of queries, whatever their number."""
+def glances(channels: Iterable[Channel], user: Any) -> dict[int, Glance]:
+    """How channels stand, by their primary keys. A handful of queries, whatever their number.
+
+    user: who looks; data that they may not see are not counted.
+    """
     channels = list(channels)
     now = timezone.now()
-    figures = _figures(channels)
+    figures = _figures(channels, user)
     known = {row.address: row for row in DestinationHealth.objects.all()}
     advice = status.nobody_delivers() if channels else ""
     introduced = Request.objects.filter(channel_id__in=[each.pk for each in channels], introduce=True)
@@ -97,6 +101,7 @@ def glances(channels: Iterable[Channel]) -> dict[int, Glance]:
             ],
             advice,
             channel.pk in introducing,
+            user,
             now,
         )
         for channel in channels
@@ -115,11 +120,8 @@ def _parts(address: str) -> tuple[str, str]:
     return health.parts(Address.parse(address, [*site.destinations()]))
 
 
-def _figures(channels: list[Channel]) -> dict[tuple[str, int], _Figures]:
-    rows = Delivery.objects.filter(
-        destination__in={channel.destination for channel in channels},
-        target_id__in={channel.target_id for channel in channels},
-    ).order_by()
+def _figures(channels: list[Channel], user: Any) -> dict[tuple[str, int], _Figures]:
+    rows = permissions.visible_deliveries(user, channels).order_by()
     grouped = rows.values("destination", "target_id", "state").annotate(
         number=Count("pk"), since=Min("created"), soonest=Min("next_at")
     )
@@ -139,6 +141,7 @@ def _glance(
     unwell: list[DestinationHealth],
     advice: str,
     introducing: bool,
+    user: Any,
     now: datetime,
 ) -> Glance:
     counts = figures.counts
@@ -147,13 +150,13 @@ def _glance(
     withheld = counts[State.WITHHELD] + counts[State.UNSUPPORTED]
     sent = 0
     if pending:
-        done = ledger.of(channel).filter(state=State.DELIVERED, delivered_at__gte=figures.since)
-        sent = done.count()
-    mood, detail = _mood(channel, figures, unwell, advice, introducing, pending, needing, sent, now)
+        mine = permissions.deliveries_for(user, channel)
+        sent = mine.filter(state=State.DELIVERED, delivered_at__gte=figures.since).count()
+    mood, detail = _mood(channel, figures, unwell, advice, introducing, pending, needing, sent, user, now)
     return Glance(
         mood=mood,
         detail=detail,
-        kept=_kept(channel, withheld),
+        kept=_kept(channel, withheld, user),
         sent=sent,
         total=sent + pending if pending else 0,
         pending=pending,
@@ -173,6 +176,7 @@ def _mood(
     pending: int,
     needing: int,
     sent: int,
+    user: Any,
     now: datetime,
 ) -> tuple[Mood, str]:
     if channel.paused:
@@ -185,7 +189,7 @@ def _mood(
     if conf.paused():
         return Mood.PAUSED, "All sharing of this TOM is paused (SHARECORE_PAUSED)."
     if needing:
-        return Mood.NEEDS_YOU, _needing(channel, figures.counts)
+        return Mood.NEEDS_YOU, _needing(channel, figures.counts, user)
     for row in unwell:
         if row.failures and (pending or introducing):
             return Mood.WAITING, f"for the destination{_until(row.open_until, now)}; {row.last_error}"
@@ -216,25 +220,26 @@ def _misconfigured(address: str) -> str:
     return ""
 
 
-def _needing(channel: Channel, counts: Counter[str]) -> str:
+def _needing(channel: Channel, counts: Counter[str], user: Any) -> str:
     parked, held = counts[State.PARKED], counts[State.HELD]
     said = []
     if parked:
-        said.append(f"{_number(parked)} did not arrive{_reason(channel, State.PARKED)}")
+        said.append(f"{_number(parked)} did not arrive{_reason(channel, user, State.PARKED)}")
     if held:
         said.append(f"{_number(held)} may have arrived: look there, then say so")
     return "; ".join(said)
 
 
-def _kept(channel: Channel, withheld: int) -> str:
+def _kept(channel: Channel, withheld: int, user: Any) -> str:
     if not withheld:
         return ""
-    return f"{_number(withheld)} withheld{_reason(channel, State.WITHHELD, State.UNSUPPORTED)}"
+    return f"{_number(withheld)} withheld{_reason(channel, user, State.WITHHELD, State.UNSUPPORTED)}"
 
 
-def _reason(channel: Channel, *states: State) -> str:
+def _reason(channel: Channel, user: Any, *states: State) -> str:
     """Why the newest of these is there: one stands for the others, the share's page lists them all."""
-    latest = ledger.of(channel).filter(state__in=states).order_by("-pk").first()
+    mine = permissions.deliveries_for(user, channel)
+    latest = mine.filter(state__in=states).order_by("-pk").first()
     return f": {latest.reason}" if latest is not None and latest.reason else ""
 
 

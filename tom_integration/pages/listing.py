@@ -71,7 +71,7 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
     found = _filtered(shares, request).order_by("-created", "-pk")
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     channels = {each.share_id: each for each in Channel.objects.filter(share_id__in=[s.pk for s in page])}
-    states = glances(channels.values())
+    states = glances(channels.values(), request.user)
     pks = [share.pk for share in page]
     changeable = set(
         permissions.shares_for(request.user, "change").filter(pk__in=pks).values_list("pk", flat=True)

@@ -120,7 +120,7 @@ def channel_context(
     return {
         "target": target,
         "channel": channel,
-        "glance": glances([channel])[channel.pk],
+        "glance": glances([channel], request.user)[channel.pk],
         "states": [
             {"value": each.value, "number": numbers[each.value], "chosen": each.value == state}
             for each in State

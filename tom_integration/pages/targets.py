@@ -91,7 +91,7 @@ class TargetShare(Page):
 def _history(user: Any, target: Any) -> list[dict[str, Any]]:
     """What was asked for by hand before, the newest first."""
     channels = {each.pk: each for each in Channel.objects.filter(target_id=target.pk) if may_see(user, each)}
-    states = glances(channels.values())
+    states = glances(channels.values(), user)
     requests = Request.objects.filter(channel_id__in=channels).order_by("-pk")[:HISTORY]
     return [
         {"request": each, "channel": channels[each.channel_id], "glance": states[each.channel_id]}
