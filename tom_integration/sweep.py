@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 
 from django.db.models import Max, Q
@@ -13,7 +12,6 @@ from tom_integration.difference import behind
 from tom_integration.models import Channel
 from tom_integration.rows import DATUM_MODELS
 
-logger = logging.getLogger(__name__)
 
 OVERLAP = 1000
 """Primary keys below the highest seen that are read again: rows are committed out of order."""

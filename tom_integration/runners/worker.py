@@ -99,9 +99,13 @@ class Worker:
             return
         self._swept = now
         heartbeat.beat(self._runner)
-        self._put(self._sweep.channels())
-        self._sweep.scrub()
-        self._upkeep.step()
+        # Each by itself: one that fails time after time must not keep the others from running.
+        guarded(lambda: self._put(self._sweep.channels()), "the sweep")
+        guarded(self._sweep.scrub, "the scrub")
+        guarded(self._upkeep.step, "the upkeep")
+        guarded(self._ask_for_topics, "asking for topics")
+
+    def _ask_for_topics(self) -> None:
         for destination in topics.stale():
             self._lane(destination.name).put("topics", partial(topics.ask, destination))
 
