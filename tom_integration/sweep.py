@@ -12,7 +12,6 @@ from tom_integration.difference import behind
 from tom_integration.models import Channel
 from tom_integration.rows import DATUM_MODELS
 
-
 OVERLAP = 1000
 """Primary keys below the highest seen that are read again: rows are committed out of order."""
 ROTATION = 500

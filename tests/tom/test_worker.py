@@ -6,7 +6,7 @@ import pytest
 
 from tom_integration.runners.worker import Worker
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_sweep_that_fails_does_not_stop_the_scrub(
