@@ -192,6 +192,8 @@ class Client:
     def _credentials(self, request: requests.PreparedRequest, hide: Sequence[Secret]) -> Iterator[bytes]:
         for name in ("Authorization", *self._settings.headers):
             yield hiding.of_header(request.headers.get(name))
+        if isinstance(self.base_url, Secret):
+            yield from hiding.of_address(self.base_url)
         for secret in hide:
             yield from hiding.of_body(secret)
         for proxy in self._settings.proxies.values():

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The default scheme will be chang
 MARKER = "s3cr3tMARKER"
 PASSWORD, GATE, PROXY_PASSWORD = (f"{MARKER}{number}" for number in (1, 2, 3))
 API_KEY, HERMES_KEY, GIVEN = (f"{MARKER}{number:028}" for number in (4, 5, 6))
+HOOK, SIGNING = f"{MARKER}7", f"whsec_{MARKER}{'A' * 32}"
 SIGHTS = [
     MARKER,
     b64encode(f"sharer:{PASSWORD}".encode()).decode(),
@@ -45,7 +46,7 @@ def reflects(status: int) -> Behaviour:
     """A server that tells us what we told it, as error pages of development servers do."""
 
     def react(request: Request) -> Answer:
-        told = {**request.headers, "body": request.body.decode(errors="replace")}
+        told = {**request.headers, "body": request.body.decode(errors="replace"), "path": request.path}
         detail = " ".join(f"{name}: {value}" for name, value in told.items())
         more = {"Location": f"/?{request.headers.get('authorization', '')}"} if status < 400 else {}
         return answer(status, {"detail": detail, "brightness": [detail], "errors": told}, **more)
@@ -98,6 +99,13 @@ def destinations(server: FakeServer) -> dict[str, dict[str, Any]]:
         "password": {**base, "USERNAME": "sharer", "PASSWORD": PASSWORD},
         "key": {**base, "API_KEY": API_KEY},
         "proxied": {**base, "API_KEY": API_KEY, "PROXIES": {"http": proxy}},
+        "hook": {
+            **base,
+            "URL": f"{server.url}hooks/{HOOK}",
+            "SECRET": SIGNING,
+            "ADAPTER": "webhook",
+            "ALLOW_PRIVATE": True,
+        },
         "hermes": {**base, "HERMES_API_KEY": HERMES_KEY, "USER_TOPICS": ["hermes.test"]},
     }
 
