@@ -17,9 +17,11 @@ from sharecore.delivery import REPLAYABLE, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import Problem
 from sharecore.faults import as_plugin_error
-from tom_integration import capture, channels, health, ledger, rights, site
+from tom_integration import capture, rights, site
+from tom_integration.data.targets import find_target
 from tom_integration.models import Channel, Delivery
-from tom_integration.targets import find_target
+from tom_integration.promises import channels, ledger
+from tom_integration.sending import health
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,10 @@ class TomIntegrationConfig(AppConfig):
 
     def ready(self) -> None:
         from sharecore.testing import rounds
-        from tom_integration import capture, checks, round, takeover
+        from tom_integration import capture, checks
+        from tom_integration.host import takeover
         from tom_integration.runners import thread
+        from tom_integration.sending import round
 
         takeover.take_over()
         capture.connect()

@@ -14,8 +14,8 @@ from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
 from tom_targets.models import PersistentShare
 
-from tom_integration import channels, ledger
-from tom_integration.rows import DATUM_MODELS, model_name
+from tom_integration.data.rows import DATUM_MODELS, model_name
+from tom_integration.promises import channels, ledger
 from tom_integration.runners import thread
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from django.db import connections, router
 from django.urls import Resolver404, resolve
 
 from sharecore.exceptions import Problem
-from tom_integration import conf, site, status, takeover
+from tom_integration import conf, site, status
+from tom_integration.host import takeover
 
 TAG = "sharing"
 _WRITES_FIRST = ("IMMEDIATE", "EXCLUSIVE")

@@ -18,8 +18,8 @@ from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 from tom_targets.base_models import get_target_model_app_label
 from tom_targets.models import PersistentShare, get_target_model_class
 
+from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Delivery
-from tom_integration.rows import DATUM_MODELS
 
 Action = Literal["view", "add", "change", "delete"]
 

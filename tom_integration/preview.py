@@ -13,10 +13,10 @@ from sharecore.exceptions import InvalidRecord, Problem
 from sharecore.faults import as_plugin_error
 from sharecore.records import Kind, Record
 from tom_integration import permissions, rights, site
-from tom_integration.kinds import conditions
+from tom_integration.data.kinds import conditions
+from tom_integration.data.rows import DATUM_MODELS, record_of
+from tom_integration.data.targets import find_target, target_of
 from tom_integration.models import Channel
-from tom_integration.rows import DATUM_MODELS, record_of
-from tom_integration.targets import find_target, target_of
 
 logger = logging.getLogger(__name__)
 

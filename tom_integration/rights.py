@@ -7,8 +7,8 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
+from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.permissions import single_data_have_rights, targets_for_shares, visible
-from tom_integration.rows import DATUM_MODELS
 
 
 def find_user(user_id: int | None) -> Any | None:

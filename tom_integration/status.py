@@ -15,8 +15,8 @@ from tom_targets.models import BaseTarget
 
 from sharecore.delivery import OPEN
 from tom_integration import conf
-from tom_integration.difference import behind
 from tom_integration.models import Channel, Delivery, DestinationHealth, Worker
+from tom_integration.promises.difference import behind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,8 @@ from tom_targets.models import PersistentShare, Target
 
 from sharecore.delivery import State
 from sharecore.testing import MemoryDestination, MemoryPlugin, deliver_now, installed
-from tom_integration import reconciler
 from tom_integration.models import Channel, Delivery
+from tom_integration.sending import reconciler
 
 NIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 MOST_ROUNDS = 120
@@ -132,7 +132,7 @@ class Tom:
         return State(self.row(datum, destination).state)
 
     def share_existing(self, target: Target, destination: str = "x") -> int:
-        from tom_integration import channels
+        from tom_integration.promises import channels
 
         return channels.ask_for(self.channel(target, destination))
 

@@ -27,8 +27,8 @@ from tom_targets.base_models import get_target_model_app_label
 from tom_targets.models import PersistentShare, TargetList, get_target_model_class
 
 from sharecore.delivery import State
-from tom_integration import channels
 from tom_integration.models import Channel, Delivery, Request
+from tom_integration.promises import channels
 
 ACTIONS = ("view", "add", "change", "delete")
 

@@ -12,7 +12,8 @@ from guardian.shortcuts import assign_perm, remove_perm
 from tom_dataproducts.models import PhotometryReducedDatum, SpectroscopyReducedDatum
 
 from sharecore import WithholdRequest, hookimpl
-from tom_integration import actions, stock
+from tom_integration import actions
+from tom_integration.host import stock
 
 if TYPE_CHECKING:
     from tom.conftest import Tom

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sharecore.delivery import Standing, State
-from tom_integration import calls, claims, ledger, reconciler
 from tom_integration.models import Channel, Delivery
+from tom_integration.promises import ledger
+from tom_integration.sending import calls, claims, reconciler
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -78,7 +79,7 @@ class TestClaims:
         assert claims.claim(pk) is None
 
     def test_a_mark_that_comes_after_the_claim_means_another_look(self, tom: Tom, shared: Any) -> None:
-        from tom_integration import channels
+        from tom_integration.promises import channels
 
         claim = claims.claim(tom.channel(shared).pk)
         assert claim is not None

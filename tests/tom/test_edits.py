@@ -9,8 +9,9 @@ from tom_dataproducts.models import PhotometryReducedDatum
 from tom_targets.sharing import continuous_share_data
 
 from sharecore import Deferred, Rejected, Unconfirmed
-from tom_integration import revisions, site
+from tom_integration import site
 from tom_integration.models import Delivery
+from tom_integration.promises import revisions
 
 if TYPE_CHECKING:
     from tom.conftest import Tom

@@ -19,8 +19,10 @@ from django.test import override_settings
 from faults.plan import Fault, Plan
 from faults.proxy import Proxy, running
 from sharecore.delivery import State
-from tom_integration import actions, stock, topics
+from tom_integration import actions
+from tom_integration.host import stock
 from tom_integration.models import Delivery, DestinationHealth, Request
+from tom_integration.sending import topics
 
 from .conftest import Tom
 

@@ -11,8 +11,8 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from sharecore.addresses import Address
-from tom_integration import claims, health, reconciler, sweep
 from tom_integration.models import DestinationHealth
+from tom_integration.sending import claims, health, reconciler, sweep
 
 if TYPE_CHECKING:
     from tom.conftest import Tom

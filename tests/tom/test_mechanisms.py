@@ -14,8 +14,9 @@ from sharecore import delivery
 from sharecore.delivery import Standing, State
 from sharecore.outcomes import Outcome
 from sharecore.records import Record
-from tom_integration import channels, claims, ledger, reconciler, twins
 from tom_integration.models import Channel, Delivery
+from tom_integration.promises import channels, ledger, twins
+from tom_integration.sending import claims, reconciler
 
 if TYPE_CHECKING:
     from tom.conftest import Tom

@@ -14,9 +14,11 @@ from tom_targets.models import PersistentShare, TargetList
 
 from sharecore import DestinationError, PluginError
 from sharecore.records import Kind
-from tom_integration import actions, channels, status, stock
+from tom_integration import actions, status
+from tom_integration.host import stock
 from tom_integration.models import Attempt, Channel, Delivery, Origin
-from tom_integration.sweep import Sweep
+from tom_integration.promises import channels
+from tom_integration.sending.sweep import Sweep
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -228,7 +230,7 @@ class TestSweep:
         assert sweep.waiting() == [tom.channel(shared).pk]
 
     def test_what_a_dead_sender_left_is_found_when_its_claim_is_over(self, tom: Tom, shared: Any) -> None:
-        from tom_integration import claims
+        from tom_integration.sending import claims
 
         tom.deliver()
         assert claims.claim(tom.channel(shared).pk) is not None
@@ -239,7 +241,7 @@ class TestSweep:
     def test_the_scrub_reads_everything_once_a_day_in_portions(
         self, tom: Tom, shared: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from tom_integration import sweep as module
+        from tom_integration.sending import sweep as module
 
         tom.x.can_update = True
         rows = tom.data(shared, 7)

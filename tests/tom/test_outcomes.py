@@ -25,7 +25,7 @@ from sharecore.retry import DEFAULT_SCHEDULE
 from tom_integration import actions, site
 from tom_integration.models import Attempt, DestinationHealth
 from tom_integration.pages.glance import Mood, glances
-from tom_integration.reconciler import reconcile
+from tom_integration.sending.reconciler import reconcile
 
 if TYPE_CHECKING:
     from tom.conftest import Tom

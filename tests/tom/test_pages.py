@@ -23,8 +23,8 @@ from tom_targets.models import PersistentShare, Target, TargetList, TargetName
 from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem
 from sharecore.outcomes import Rejected, Unconfirmed
 from sharecore.records import Kind
-from tom_integration import channels
 from tom_integration.models import Channel, Delivery, Request
+from tom_integration.promises import channels
 
 if TYPE_CHECKING:
     from conftest import Tom

@@ -14,8 +14,10 @@ from tom_dataproducts.models import SpectroscopyReducedDatum
 
 from sharecore import ConvertRequest, Record, WithholdRequest, hookimpl
 from sharecore.records import Kind
-from tom_integration import channels, links, preview, site, topics
+from tom_integration import links, preview, site
 from tom_integration.pages import preview as page
+from tom_integration.promises import channels
+from tom_integration.sending import topics
 
 if TYPE_CHECKING:
     from tom.conftest import Tom

@@ -9,7 +9,8 @@ import pytest
 from django.test import override_settings
 
 from sharecore import DestinationError
-from tom_integration import pace, site
+from tom_integration import site
+from tom_integration.sending import pace
 
 if TYPE_CHECKING:
     from tom.conftest import Tom

@@ -18,7 +18,8 @@ from django.urls import Resolver404, include, path, resolve, reverse
 from tom_dataproducts.models import REDUCED_DATUM_MODELS
 from tom_targets.signals import handlers
 
-from tom_integration import capture, checks, takeover
+from tom_integration import capture, checks
+from tom_integration.host import takeover
 
 STOCK_FUNCTIONS = {
     ("tom_targets.sharing", "continuous_share_data"): ["target", "reduced_datums"],
@@ -84,7 +85,7 @@ def test_a_name_that_tomtoolkit_imported_leads_to_ours(
     module: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reached: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(f"tom_integration.stock.{name}", lambda *given: reached.append(given))
+    monkeypatch.setattr(f"tom_integration.host.stock.{name}", lambda *given: reached.append(given))
     function = getattr(importlib.import_module(module), name)
     given = tuple(range(function.__code__.co_argcount))
     function(*given)
@@ -209,7 +210,7 @@ django.setup()
 from django.core.checks import run_checks
 from django.db.models.signals import post_save
 from tom_dataproducts.models import REDUCED_DATUM_MODELS
-from tom_integration import takeover
+from tom_integration.host import takeover
 from tom_targets.signals import handlers
 
 problems = [str(each) for each in run_checks(tags=["sharing"]) if each.is_serious()]

@@ -16,9 +16,10 @@ from tom_targets.models import PersistentShare, Target
 
 from sharecore import Accepted, Deferred, Rejected, Unconfirmed
 from sharecore.records import Record
-from tom_integration import restored, stock, upkeep
+from tom_integration.host import stock
 from tom_integration.models import Attempt, Channel, Delivery, Request, Worker
-from tom_integration.upkeep import Upkeep
+from tom_integration.promises import restored, upkeep
+from tom_integration.promises.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from tom.conftest import Tom

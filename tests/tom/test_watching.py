@@ -13,7 +13,8 @@ from django.core.management import call_command
 from django.test import override_settings
 
 from sharecore import AuthenticationFailed, Deferred, DestinationError, Rejected, Unconfirmed
-from tom_integration import actions, site, stock
+from tom_integration import actions, site
+from tom_integration.host import stock
 from tom_integration.models import Channel
 from tom_integration.signals import Alert, Event, sharing_alert
 

@@ -14,11 +14,12 @@ from tom_targets.models import PersistentShare, get_target_model_class
 
 from sharecore.exceptions import ConfigurationError
 from sharecore.records import Kind
-from tom_integration import actions, channels, site
+from tom_integration import actions, site
 from tom_integration.links import link
 from tom_integration.models import Attempt, Channel, Delivery
 from tom_integration.pages.glance import Glance, Mood, glances
 from tom_integration.permissions import targets_for_shares, visible_deliveries
+from tom_integration.promises import channels
 
 _NEW = Glance(mood=Mood.WAITING, detail="It starts when a worker looks next.")
 

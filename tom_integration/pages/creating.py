@@ -14,12 +14,13 @@ from django.urls import reverse
 from tom_targets.models import PersistentShare
 
 from sharecore.records import Kind
-from tom_integration import channels, permissions
-from tom_integration.kinds import conditions
+from tom_integration import permissions
+from tom_integration.data.kinds import conditions
 from tom_integration.models import Channel
 from tom_integration.pages import holdings, one_time, preview, target_search
 from tom_integration.pages.access import Page, require, target_or_404
 from tom_integration.pages.forms import ShareForm
+from tom_integration.promises import channels
 
 _FORM = "tom_integration/partials/create_share.html"
 

@@ -13,9 +13,9 @@ from tom_dataproducts.models import DataProduct
 
 from sharecore.exceptions import ConfigurationError
 from tom_integration import permissions
+from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.pages import download, one_time
 from tom_integration.pages.access import Page, target_or_404, visible_target_or_404
-from tom_integration.rows import DATUM_MODELS
 
 _NO_FILES = "The file itself stays here: destinations take its data, not files yet."
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sharecore.addresses import Address
-from tom_integration import health, site, topics
+from tom_integration import site
 from tom_integration.models import DestinationHealth
+from tom_integration.sending import health, topics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

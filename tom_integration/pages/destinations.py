@@ -11,9 +11,10 @@ from django.utils import timezone
 from sharecore.destinations import Destination
 from sharecore.discovery import PluginState
 from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
-from tom_integration import actions, conf, health, permissions, site, status, topics
+from tom_integration import actions, conf, permissions, site, status
 from tom_integration.models import DestinationHealth
 from tom_integration.pages.access import Page, require
+from tom_integration.sending import health, topics
 
 
 class DestinationsPage(Page):

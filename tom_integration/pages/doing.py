@@ -12,10 +12,11 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from sharecore.delivery import NEEDS_PERSON, OPEN, State
-from tom_integration import actions, ledger, permissions
+from tom_integration import actions, permissions
 from tom_integration.models import Channel, Delivery
 from tom_integration.pages.access import Page, share_or_404, target_or_404
 from tom_integration.pages.share import may_see
+from tom_integration.promises import ledger
 
 
 class Act(Page):

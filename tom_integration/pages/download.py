@@ -11,7 +11,7 @@ from django.http import StreamingHttpResponse
 from django.utils.text import slugify
 from tom_dataproducts.sharing import process_spectro_data_for_download
 
-from tom_integration.rows import DATUM_MODELS
+from tom_integration.data.rows import DATUM_MODELS
 
 _COMMON = ("timestamp", "telescope", "instrument")
 _FIELDS: Mapping[str, tuple[str, ...]] = {

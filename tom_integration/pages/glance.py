@@ -15,8 +15,9 @@ from django.utils import timezone
 from sharecore.addresses import Address
 from sharecore.delivery import NEEDS_PERSON, OPEN, State
 from sharecore.exceptions import ConfigurationError
-from tom_integration import conf, health, permissions, site, status
+from tom_integration import conf, permissions, site, status
 from tom_integration.models import Channel, DestinationHealth, Request
+from tom_integration.sending import health
 
 
 class Mood(StrEnum):

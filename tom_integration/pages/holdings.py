@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 
 from sharecore.records import Kind
 from tom_integration import permissions
-from tom_integration.kinds import CONDITIONS, conditions
-from tom_integration.rows import DATUM_MODELS, model_name
+from tom_integration.data.kinds import CONDITIONS, conditions
+from tom_integration.data.rows import DATUM_MODELS, model_name
 
 KIND_LABELS: Mapping[Kind, str] = {
     Kind.PHOTOMETRY: "Photometry",

@@ -6,9 +6,10 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from tom_integration import actions, channels, permissions
+from tom_integration import actions, permissions
 from tom_integration.pages.access import Page, share_or_404
 from tom_integration.pages.forms import LimitsForm
+from tom_integration.promises import channels
 
 
 class Limits(Page):

@@ -10,11 +10,12 @@ from django.db import transaction
 from django.db.models import Q
 
 from sharecore.records import Kind
-from tom_integration import capture, channels, site
-from tom_integration.kinds import conditions
+from tom_integration import capture, site
+from tom_integration.data.kinds import conditions
+from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Request
 from tom_integration.pages import destination_choices, holdings
-from tom_integration.rows import DATUM_MODELS
+from tom_integration.promises import channels
 
 DOWNLOAD = "download"
 LISTED = 100

@@ -12,8 +12,8 @@ from django.db.models.functions import TruncDay, TruncHour, TruncMinute, TruncMo
 from django.utils import timezone
 
 from sharecore.delivery import State
-from tom_integration import ledger
 from tom_integration.models import Channel
+from tom_integration.promises import ledger
 
 WIDTH, HEIGHT = 720, 120
 _SCALES: tuple[tuple[timedelta, Callable[..., Any], timedelta, str], ...] = (

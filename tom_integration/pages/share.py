@@ -15,14 +15,14 @@ from django.utils import timezone
 from sharecore.delivery import State
 from sharecore.records import Kind
 from tom_integration import actions, permissions, rights
+from tom_integration.data.targets import find_target
 from tom_integration.links import link
 from tom_integration.models import Attempt, Channel, Delivery, Request
 from tom_integration.pages import holdings, plot
 from tom_integration.pages.access import Page, share_or_404, target_or_404
 from tom_integration.pages.glance import glances
 from tom_integration.pages.listing import fresh
-from tom_integration.prepare import load
-from tom_integration.targets import find_target
+from tom_integration.promises.prepare import load
 
 PAGE = 25
 ATTEMPTS = 10

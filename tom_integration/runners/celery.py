@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from tom_integration import topics
 from tom_integration.models import Channel
-from tom_integration.reconciler import reconcile
+from tom_integration.promises.upkeep import Upkeep
 from tom_integration.runners.heartbeat import beat
-from tom_integration.sweep import Sweep
-from tom_integration.upkeep import Upkeep
+from tom_integration.sending import topics
+from tom_integration.sending.reconciler import reconcile
+from tom_integration.sending.sweep import Sweep
 
 STALE = 60
 """Seconds after which a message is dropped: the next glance or sweep sends another one."""

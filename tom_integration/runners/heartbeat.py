@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from tom_integration import claims
 from tom_integration.models import Worker
+from tom_integration.sending import claims
 
 
 def beat(runner: str) -> None:

@@ -11,14 +11,16 @@ from functools import partial
 from django.db import connections
 
 from sharecore.addresses import Address
-from tom_integration import conf, ledger, site, topics
-from tom_integration.channels import look_at
+from tom_integration import conf, site
 from tom_integration.models import Channel
-from tom_integration.reconciler import reconcile
+from tom_integration.promises import ledger
+from tom_integration.promises.channels import look_at
+from tom_integration.promises.upkeep import Upkeep
 from tom_integration.runners import heartbeat
 from tom_integration.runners.lane import Lane, guarded
-from tom_integration.sweep import Sweep
-from tom_integration.upkeep import Upkeep
+from tom_integration.sending import topics
+from tom_integration.sending.reconciler import reconcile
+from tom_integration.sending.sweep import Sweep
 
 GATHER = 0.05
 """Seconds that a hint waits for others: data often come in bursts."""

@@ -13,9 +13,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from tom_integration import actions, conf, preview, restored, site, status, topics, upkeep
+from tom_integration import actions, conf, preview, site, status
 from tom_integration.models import Channel
+from tom_integration.promises import restored, upkeep
 from tom_integration.runners.worker import Worker
+from tom_integration.sending import topics
 
 
 class Command(BaseCommand):

@@ -19,12 +19,12 @@ from sharecore.identity import fingerprint
 from sharecore.outcomes import Unsupported, Withheld
 from sharecore.records import Record
 from sharecore.retry import RetryPolicy
-from tom_integration import ledger
-from tom_integration.echo import echoes
+from tom_integration.data.rows import DATUM_MODELS, identity_of, record_of
 from tom_integration.models import Channel, Delivery, Request
+from tom_integration.promises import ledger
+from tom_integration.promises.echo import echoes
+from tom_integration.promises.twins import Twins
 from tom_integration.rights import hidden, objection
-from tom_integration.rows import DATUM_MODELS, identity_of, record_of
-from tom_integration.twins import Twins
 
 
 def load(rows: Iterable[Delivery]) -> dict[int, Any]:

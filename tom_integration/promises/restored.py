@@ -10,9 +10,9 @@ from __future__ import annotations
 from django.utils import timezone
 
 from sharecore.delivery import State
-from tom_integration import channels, ledger, upkeep
-from tom_integration.difference import register
 from tom_integration.models import Channel
+from tom_integration.promises import channels, ledger, upkeep
+from tom_integration.promises.difference import register
 
 REASON = "a backup was restored; it may have arrived before"
 

@@ -21,15 +21,17 @@ from sharecore.addresses import Address
 from sharecore.delivery import CANCELLABLE, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from tom_integration import channels, claims, conf, ledger, revisions, rights, signals, site
-from tom_integration.calls import Calls, Wait
-from tom_integration.difference import register
-from tom_integration.memory import memory_objection
+from tom_integration import conf, rights, signals, site
+from tom_integration.data.rows import DATUM_MODELS
+from tom_integration.data.targets import find_target
 from tom_integration.models import Channel, Request
-from tom_integration.prepare import Preparer
-from tom_integration.rows import DATUM_MODELS
+from tom_integration.promises import channels, ledger, revisions
+from tom_integration.promises.difference import register
+from tom_integration.promises.prepare import Preparer
+from tom_integration.sending import claims
+from tom_integration.sending.calls import Calls, Wait
+from tom_integration.sending.memory import memory_objection
 from tom_integration.signals import Event
-from tom_integration.targets import find_target
 from tom_integration.texts import plain
 
 logger = logging.getLogger(__name__)

@@ -22,19 +22,19 @@ from tom_dataproducts.models import REDUCED_DATUM_MODELS
 
 # The code of these stands in for the stock function of the same name: no closures, same arguments.
 def _continuous_share_data(target, reduced_datums):  # type: ignore[no-untyped-def]
-    from tom_integration import stock
+    from tom_integration.host import stock
 
     return stock.continuous_share_data(target, reduced_datums)
 
 
 def _share_target_with_tom(share_destination, form_data, target_lists=(), user=None):  # type: ignore[no-untyped-def]
-    from tom_integration import stock
+    from tom_integration.host import stock
 
     return stock.share_target_with_tom(share_destination, form_data, target_lists, user)
 
 
 def _share_target_and_all_data(share_destination, target, user):  # type: ignore[no-untyped-def]
-    from tom_integration import stock
+    from tom_integration.host import stock
 
     return stock.share_target_and_all_data(share_destination, target, user)
 
@@ -42,20 +42,20 @@ def _share_target_and_all_data(share_destination, target, user):  # type: ignore
 def _share_data_with_tom(  # type: ignore[no-untyped-def]
     share_destination, form_data, product_id=None, target_id=None, selected_data=None
 ):
-    from tom_integration import stock
+    from tom_integration.host import stock
 
     return stock.share_data_with_tom(share_destination, form_data, product_id, target_id, selected_data)
 
 
 def _get_sharing_destination_options(include_download=True):  # type: ignore[no-untyped-def]
-    from tom_integration import stock
+    from tom_integration.host import stock
 
     return stock.get_sharing_destination_options(include_download)
 
 
 def _raise_403(self, request):  # type: ignore[no-untyped-def]
-    from tom_integration import takeover
     from tom_integration.api import refusals
+    from tom_integration.host import takeover
 
     return refusals.answer(self, request, takeover.STOCK_RAISE_403)
 

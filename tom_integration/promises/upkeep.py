@@ -19,8 +19,8 @@ from tom_targets.models import BaseTarget
 
 from sharecore.delivery import State
 from tom_integration import conf
+from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Attempt, Channel, Delivery, Request, Worker
-from tom_integration.rows import DATUM_MODELS
 
 STEP = 1000
 """Rows of the ledger that one step looks at."""

@@ -14,9 +14,9 @@ from django.db import transaction
 from django.db.models import Q
 
 from sharecore.delivery import State
-from tom_integration import ledger
+from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Channel, Delivery
-from tom_integration.rows import DATUM_MODELS
+from tom_integration.promises import ledger
 
 _SHARED = frozenset({State.DUE, State.SENDING, State.DELIVERED, State.UNCONFIRMED, State.HELD, State.PARKED})
 

@@ -13,9 +13,11 @@ from django.db.models import Model, Q
 from tom_dataproducts.models import DataProduct
 
 from sharecore.exceptions import ConfigurationError
-from tom_integration import capture, channels, site, topics
+from tom_integration import capture, site
+from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Request
-from tom_integration.rows import DATUM_MODELS
+from tom_integration.promises import channels
+from tom_integration.sending import topics
 
 Answer = dict[str, str]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tom_integration.reconciler import reconcile
-from tom_integration.sweep import Sweep
+from tom_integration.sending.reconciler import reconcile
+from tom_integration.sending.sweep import Sweep
 
 
 def deliver() -> int:

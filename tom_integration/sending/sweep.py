@@ -7,10 +7,11 @@ from datetime import timedelta
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from tom_integration import channels, conf, revisions, site
-from tom_integration.difference import behind
+from tom_integration import conf, site
+from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Channel
-from tom_integration.rows import DATUM_MODELS
+from tom_integration.promises import channels, revisions
+from tom_integration.promises.difference import behind
 
 OVERLAP = 1000
 """Primary keys below the highest seen that are read again: rows are committed out of order."""

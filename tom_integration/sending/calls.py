@@ -31,11 +31,13 @@ from sharecore.faults import log_fault
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import Record, RecordKey
 from sharecore.retry import RetryPolicy
-from tom_integration import claims, health, ledger, logs, pace, rights, site
+from tom_integration import logs, rights, site
+from tom_integration.data.rows import record_of
+from tom_integration.data.targets import target_of
 from tom_integration.models import Delivery, Request
-from tom_integration.prepare import load
-from tom_integration.rows import record_of
-from tom_integration.targets import target_of
+from tom_integration.promises import ledger
+from tom_integration.promises.prepare import load
+from tom_integration.sending import claims, health, pace
 from tom_integration.texts import plain
 
 logger = logging.getLogger(__name__)

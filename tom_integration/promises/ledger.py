@@ -16,7 +16,7 @@ from sharecore.delivery import Standing, State
 from sharecore.outcomes import Result
 from sharecore.records import RecordKey
 from tom_integration import signals
-from tom_integration.channels import moved
+from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import (
     FIELD_LENGTH,
     REASON_LENGTH,
@@ -25,7 +25,7 @@ from tom_integration.models import (
     Channel,
     Delivery,
 )
-from tom_integration.rows import DATUM_MODELS
+from tom_integration.promises.channels import moved
 from tom_integration.signals import Event
 from tom_integration.texts import plain
 

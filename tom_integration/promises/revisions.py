@@ -14,10 +14,10 @@ from sharecore import delivery
 from sharecore.delivery import State
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
-from tom_integration import ledger
+from tom_integration.data.rows import identity_of, record_of
 from tom_integration.models import Channel, Delivery
-from tom_integration.prepare import load
-from tom_integration.rows import identity_of, record_of
+from tom_integration.promises import ledger
+from tom_integration.promises.prepare import load
 
 CHUNK = 500
 

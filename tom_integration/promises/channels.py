@@ -13,9 +13,9 @@ from tom_targets.models import PersistentShare
 
 from sharecore.delivery import REPLAYABLE, State
 from sharecore.records import Kind
-from tom_integration.difference import missing, register
+from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Channel, Delivery, Request
-from tom_integration.rows import DATUM_MODELS
+from tom_integration.promises.difference import missing, register
 
 _CANCELLED_BY_CLOSING = (State.DUE, State.WITHHELD, State.UNSUPPORTED, State.PARKED)
 """Not those of which nobody knows whether they arrived: forgotten, they could be sent again."""

@@ -16,8 +16,8 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 
 from sharecore.delivery import State
+from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Channel, Delivery
-from tom_integration.rows import DATUM_MODELS
 
 
 def missing(model: type[models.Model], *, destination: str, target_id: int) -> QuerySet[Any]:

@@ -1,0 +1,1 @@
+"""From rows of the TOM to records and targets."""
