@@ -58,6 +58,7 @@ class Channel(models.Model):
     lease_until = models.DateTimeField(null=True)
     swept_at = models.DateTimeField(null=True, help_text="When it was last compared with the data.")
     scrubbed_at = models.DateTimeField(null=True, help_text="When content was last compared.")
+    scrubbed_to = models.BigIntegerField(default=0, help_text="How far the comparison is; 0 when it is done.")
     delivered_at = models.DateTimeField(null=True, help_text="When something last arrived.")
     created = models.DateTimeField(auto_now_add=True)
 

@@ -249,9 +249,8 @@ class TestSweep:
         monkeypatch.setattr(module, "SCRUB_ROWS", 2)
         PhotometryReducedDatum.objects.update(brightness_error=0.5)
         tom.clock.forward(days=1.5)
-        sweep = Sweep()
         for _ in range(5):
-            sweep.scrub()
+            Sweep().scrub()  # each time a worker of its own, as from cron
         assert tom.deliver() == len(rows)
 
     def test_nothing_is_left_open_when_all_is_done(self, tom: Tom, shared: Any) -> None:

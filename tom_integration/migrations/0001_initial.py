@@ -180,6 +180,12 @@ class Migration(migrations.Migration):
                     models.DateTimeField(help_text="When it was last compared with the data.", null=True),
                 ),
                 ("scrubbed_at", models.DateTimeField(help_text="When content was last compared.", null=True)),
+                (
+                    "scrubbed_to",
+                    models.BigIntegerField(
+                        default=0, help_text="How far the comparison is; 0 when it is done."
+                    ),
+                ),
                 ("delivered_at", models.DateTimeField(help_text="When something last arrived.", null=True)),
                 ("created", models.DateTimeField(auto_now_add=True)),
             ],

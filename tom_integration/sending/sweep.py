@@ -26,7 +26,6 @@ class Sweep:
 
     def __init__(self) -> None:
         self._highest: dict[str, int] = {}
-        self._scrubbing: tuple[int, int] | None = None
 
     def channels(self) -> list[int]:
         """The channels that have work now; those that are new to the app are matched first."""
@@ -71,19 +70,14 @@ class Sweep:
     def scrub(self) -> None:
         """Compare the content of some rows with what was sent: all in `SHARECORE_SCRUB_SECONDS`."""
         now = timezone.now()
-        if self._scrubbing is None:
-            before = now - timedelta(seconds=conf.scrub_seconds())
-            old = Q(scrubbed_at__isnull=True, created__lte=before) | Q(scrubbed_at__lte=before)
-            due = Channel.objects.filter(old).order_by("scrubbed_at").values_list("pk", flat=True).first()
-            if due is None:
-                return
-            self._scrubbing = (due, 0)
-        pk, after = self._scrubbing
-        channel = Channel.objects.filter(pk=pk).first()
-        if channel is not None:
-            after = revisions.scrub(channel, origin=site.origin(), now=now, after=after, limit=SCRUB_ROWS)
-        if channel is None or not after:
-            Channel.objects.filter(pk=pk).update(scrubbed_at=now, due=True)
-            self._scrubbing = None
-        else:
-            self._scrubbing = (pk, after)
+        before = now - timedelta(seconds=conf.scrub_seconds())
+        old = Q(scrubbed_at__isnull=True, created__lte=before) | Q(scrubbed_at__lte=before)
+        channel = Channel.objects.filter(old).order_by("scrubbed_at", "pk").first()
+        if channel is None:
+            return
+        # How far it is stands in the ledger: a worker that runs from cron lives for one portion only.
+        after = revisions.scrub(
+            channel, origin=site.origin(), now=now, after=channel.scrubbed_to, limit=SCRUB_ROWS
+        )
+        finished = {} if after else {"scrubbed_at": now, "due": True}
+        Channel.objects.filter(pk=channel.pk).update(scrubbed_to=after, **finished)
