@@ -1,4 +1,4 @@
-"""The calls of an adapter for one claimed channel: introduce the target, look up, send.
+"""The calls of an adapter for one claimed channel: introduce the target, send.
 
 No transaction is open while a call lasts, and the claim is renewed meanwhile.
 """
@@ -16,27 +16,23 @@ from django.utils import timezone
 from sharecore import delivery
 from sharecore.adapter import Adapter, Batch
 from sharecore.addresses import Address
-from sharecore.delivery import Standing, State
+from sharecore.delivery import Standing
 from sharecore.destinations import Destination
-from sharecore.dispatch import convert, dispatch
+from sharecore.dispatch import dispatch
 from sharecore.exceptions import (
     AuthenticationFailed,
     DeliveryError,
     DestinationError,
-    InvalidRecord,
     PluginError,
     TargetRefused,
 )
-from sharecore.faults import log_fault
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import Record, RecordKey
 from sharecore.retry import RetryPolicy
 from tom_integration import logs, rights, site
-from tom_integration.data.rows import record_of
 from tom_integration.data.targets import target_of
 from tom_integration.models import Delivery, Request
 from tom_integration.promises import ledger
-from tom_integration.promises.prepare import load
 from tom_integration.sending import claims, health, pace
 from tom_integration.texts import plain
 
@@ -100,7 +96,7 @@ class Calls:
                 raise Wait(timezone.now() + timedelta(seconds=seconds), "")
             pace.sleep(seconds)
 
-    def _enter(self) -> None:
+    def enter(self) -> None:
         """As `gate`, just before a call: of those who wait for a destination that was down, one goes on."""
         self.gate()
         until, why = health.probe(self.address, now=timezone.now())
@@ -111,77 +107,12 @@ class Calls:
         """Make the target itself known."""
         problem = rights.objection(request.user_id, self.target)
         if not problem:
-            self._enter()
+            self.enter()
             with claims.kept(self.claim):
-                result = dispatch(site.registry(), self.destination, self.adapter, self._batch(request))
+                result = dispatch(site.registry(), self.destination, self.adapter, self.batch(request))
             self._heed(result.stopped)
             problem = result.stopped.reason if result.stopped else ""
         Request.objects.filter(pk=request.pk).update(introduce=False, problem=plain(problem))
-
-    def look_up(self, rows: list[Delivery], now: datetime) -> None:
-        """Ask the destination which of these it has."""
-        data = load(rows)
-        # A datum that is gone cannot be compared; whatever became of it, nothing is to be sent any more.
-        for row in rows:
-            if row.pk in data and data[row.pk].target_id != row.target_id:
-                ledger.name(data[row.pk].target_id, row.model, [row.datum_pk])
-        rows = [row for row in rows if row.pk not in data or data[row.pk].target_id == row.target_id]
-        gone = [row for row in rows if row.pk not in data]
-        cancelled = {row.pk: delivery.cancel(ledger.standing(row), "the datum was deleted") for row in gone}
-        ledger.settle(gone, cancelled, token="", expected=State.UNCONFIRMED)
-        rows = [row for row in rows if row.pk in data]
-        batch = self._batch(None)
-        records: dict[int, Record] = {}
-        for row in rows:
-            try:
-                record = record_of(data[row.pk], origin=batch.site.origin, record_id=row.record_id)
-                # What is there is what was sent: a destination that compares would not know the original.
-                records[row.pk] = convert(site.registry(), batch, record)
-            except PluginError as error:
-                self._not_looked_up([row], error.reason, now)
-            except InvalidRecord as error:
-                reason = f"sent without an answer, and edited since into what cannot be compared: {error}"
-                held = delivery.undecidable(ledger.standing(row), reason)
-                ledger.settle([row], {row.pk: held}, token="", expected=State.UNCONFIRMED)
-        rows = [row for row in rows if row.pk in records]
-        if not rows:
-            return
-        chance = ledger.chance()
-        previous = {records[row.pk].key: row.remote_id or None for row in rows if row.delivered_at}
-        batch = replace(batch, records=tuple(records.values()), previous=previous)
-        self._enter()
-        try:
-            with claims.kept(self.claim):
-                answer = self.adapter.find(batch)
-            found = None if answer is None else dict(answer)
-        except (AuthenticationFailed, DestinationError) as stop:
-            raise self._wait(stop) from None
-        except Exception as error:
-            log_fault(logger, f"The adapter of {self.address} failed to look up records", error)
-            self._not_looked_up(rows, f"the adapter failed to look it up: {type(error).__name__}", now)
-            return
-        standings = {
-            row.pk: delivery.looked_up(
-                ledger.standing(row),
-                None if found is None else found.get(records[row.pk].key),
-                can_tell=found is not None,
-                now=now,
-                policy=self.policy,
-                chance=chance,
-            )
-            for row in rows
-        }
-        ledger.settle(rows, standings, token="", expected=State.UNCONFIRMED)
-
-    def _not_looked_up(self, rows: list[Delivery], reason: str, now: datetime) -> None:
-        chance = ledger.chance()
-        later = {
-            row.pk: delivery.not_looked_up(
-                ledger.standing(row), reason, now=now, policy=self.policy, chance=chance
-            )
-            for row in rows
-        }
-        ledger.settle(rows, later, token="", expected=State.UNCONFIRMED)
 
     def send(self, sendable: Iterable[tuple[Delivery, Record]]) -> None:
         """Send records: those of a one-time request, with its title, in a call of their own."""
@@ -194,13 +125,13 @@ class Calls:
     def _send(self, sendable: list[tuple[Delivery, Record]], request: Request | None) -> None:
         if not self.claim.hold():
             return
-        self._enter()
+        self.enter()
         in_hand = {row.pk for row in ledger.write_intents([row for row, _ in sendable], self.claim.token)}
         rows = {record.key: row for row, record in sendable if row.pk in in_hand}
         if not rows:
             return
         batch = replace(
-            self._batch(request),
+            self.batch(request),
             records=tuple(record for row, record in sendable if row.pk in in_hand),
             previous={key: row.remote_id or None for key, row in rows.items() if row.delivered_at},
         )
@@ -217,7 +148,8 @@ class Calls:
             health.succeeded(self.address, now=timezone.now())
         self._heed(result.stopped)
 
-    def _batch(self, request: Request | None) -> Batch:
+    def batch(self, request: Request | None) -> Batch:
+        """A batch without records, for the continuous share or for a one-time request."""
         user = rights.find_user(request.user_id if request else self.claim.channel.creator_id)
         return Batch(
             site=site.this_site(),
@@ -232,9 +164,10 @@ class Calls:
 
     def _heed(self, stopped: DeliveryError | None) -> None:
         if isinstance(stopped, AuthenticationFailed | DestinationError):
-            raise self._wait(stopped) from None
+            raise self.wait(stopped) from None
 
-    def _wait(self, stop: AuthenticationFailed | DestinationError) -> Wait:
+    def wait(self, stop: AuthenticationFailed | DestinationError) -> Wait:
+        """Note that the destination stopped a call; the exception to raise."""
         until = health.stopped(self.address, stop, credentials=self.credentials, chance=ledger.chance())
         return Wait(until, stop.reason)
 

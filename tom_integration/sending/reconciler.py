@@ -30,6 +30,7 @@ from tom_integration.promises.difference import register
 from tom_integration.promises.prepare import Preparer
 from tom_integration.sending import claims
 from tom_integration.sending.calls import Calls, Wait
+from tom_integration.sending.lookup import look_up
 from tom_integration.sending.memory import memory_objection
 from tom_integration.signals import Event
 from tom_integration.texts import plain
@@ -190,7 +191,7 @@ class _Work:
             return False
         calls.gate()
         if doubtful:
-            calls.look_up(doubtful[: calls.allowance(len(doubtful))], now)
+            look_up(calls, doubtful[: calls.allowance(len(doubtful))], now)
             return True
         ripe = ripe[: calls.allowance(len(ripe))]
         preparer = Preparer(
