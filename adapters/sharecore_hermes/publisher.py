@@ -145,7 +145,10 @@ class Publisher:
 
     def _validate(self, envelope: Envelope, entries: Sequence[Entry]) -> Tree:
         try:
-            reply = self._client.post(VALIDATE, json=assemble(envelope, entries), auth=self._authorize)
+            # Asking twice is harmless, so a connection that closes under the question costs nothing.
+            reply = self._client.request(
+                "POST", VALIDATE, json=assemble(envelope, entries), auth=self._authorize, repeatable=True
+            )
         except (NotSent, NoAnswer) as error:
             raise DestinationError(f"HERMES could not be asked about the message: {error.reason}") from error
         return read_validated(reply, self._config)

@@ -124,8 +124,8 @@ class Answers:
     def profile(self, status: int, body: Any) -> None:
         self._add("GET", "api/v0/profile/", status, body, {})
 
-    def fail(self, error: Exception) -> None:
-        self.mock.add("POST", BASE_URL + "api/v0/submit_message/", body=error)
+    def fail(self, error: Exception, path: str = "api/v0/submit_message/") -> None:
+        self.mock.add("POST", BASE_URL + path, body=error)
 
     def sent(self, path: str = "api/v0/submit_message/") -> list[dict[str, Any]]:
         """The bodies that were posted there."""

@@ -187,6 +187,16 @@ class TestBadRows:
         beside = hermes.sent()[1]["data"]["sharecore"]["photometry"]
         assert [row["key"] for row in beside] == [str(good.key)]
 
+    def test_a_connection_that_closes_under_the_question_costs_nothing(self, make: Any, hermes: Any) -> None:
+        good, bad = make.detection(), make.detection(bandpass="bad")
+        hermes.submit(400, {"data": {"photometry": [{}, {"bandpass": ["No such band."]}]}})
+        closed = requests.ConnectionError(urllib3.exceptions.ProtocolError("closed", ConnectionResetError()))
+        hermes.fail(closed, "api/v0/submit_message/validate/")
+        hermes.validate(200, {})
+        hermes.submit(200, {"uuid": "u1"})
+        outcomes = deliver(make, good, bad)
+        assert outcomes[good.key] == Accepted(remote_id="u1")
+
     def test_three_rounds_uncover_rows_that_hid_each_other(self, make: Any, hermes: Any) -> None:
         records = [make.detection(brightness=float(number)) for number in range(15, 20)]
         hermes.submit(400, {"data": {"photometry": [{"bandpass": ["x"]}, {}, {}, {}, {}]}})
