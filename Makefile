@@ -16,6 +16,9 @@ RECEIVER_232 := .venv-receiver-2.32
 
 # Each process has a database of its own.
 PARALLEL := -n auto --maxprocesses 4
+# Real servers, brokers and browsers share the machine with whatever else runs there: what fails is played once
+# more, and both plays are reported.
+PATIENT := --reruns 1 -rfER
 
 # Folders are listed too: removing a file changes only its folder.
 SOURCES := $(shell find sharecore adapters tom_integration \( -name __pycache__ -prune -o -print \) 2>/dev/null) \
@@ -90,7 +93,7 @@ test-all: test test-live test-postgres test-brokers test-browser test-chaos  ## 
 test-live: $(VENV)/.wheel $(RECEIVER_232)/.installed
 	@echo "Tests with real TOMs, tomtoolkit 3.x and 2.32"
 	@SHARECORE_RECEIVER_232_PYTHON="$(CURDIR)/$(RECEIVER_232)/bin/python" \
-	    $(BIN)/pytest -m "live and not brokers and not browser" $(ARGS)
+	    $(BIN)/pytest $(PATIENT) -m "live and not brokers and not browser" $(ARGS)
 
 .PHONY: test-postgres
 test-postgres: $(VENV)/.wheel
@@ -101,7 +104,7 @@ test-postgres: $(VENV)/.wheel
 .PHONY: test-brokers
 test-brokers: $(VENV)/.wheel
 	@echo "Tests with RabbitMQ and Redis"
-	@PYTHONPATH=demo $(BIN)/python -m realtoms.brokers $(BIN)/pytest -m brokers $(ARGS)
+	@PYTHONPATH=demo $(BIN)/python -m realtoms.brokers $(BIN)/pytest $(PATIENT) -m brokers $(ARGS)
 
 .PHONY: chaos
 chaos: $(VENV)/.wheel  ## kill everything at random, count what arrived (ARGS="--seeds 20 --database postgres")
@@ -128,7 +131,7 @@ chromium:
 .PHONY: test-browser
 test-browser: $(VENV)/.wheel chromium
 	@echo "Tests of the pages in a web browser"
-	@$(BIN)/pytest -m browser $(ARGS)
+	@$(BIN)/pytest $(PATIENT) -m browser $(ARGS)
 
 .PHONY: screenshots
 screenshots: $(VENV)/.wheel chromium  ## take the screenshots in docs/screenshots anew
