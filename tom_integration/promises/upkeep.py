@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, F, OuterRef, QuerySet, Value
+from django.db.models import Exists, F, Max, Min, OuterRef, QuerySet, Value
 from django.utils import timezone
 from tom_targets.models import BaseTarget
 
@@ -53,8 +53,9 @@ class Upkeep:
 
 
 def _anywhere() -> int:
-    last = Delivery.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    return random.randrange(last + 1) // STEP * STEP  # noqa: S311  (spreads work, guards nothing)
+    ends = Delivery.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    before, last = (ends["first"] or 1) - 1, ends["last"] or 0
+    return before + random.randrange(last - before + 1) // STEP * STEP  # noqa: S311  (spreads work, guards nothing)
 
 
 def everything(report: Callable[[Counter[str]], None] = lambda done: None) -> Counter[str]:
