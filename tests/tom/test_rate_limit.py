@@ -9,6 +9,7 @@ import pytest
 from django.test import override_settings
 
 from sharecore import DestinationError
+from sharecore.testing import FakeClock
 from tom_integration import site
 from tom_integration.sending import pace
 
@@ -16,24 +17,9 @@ if TYPE_CHECKING:
     from tom.conftest import Tom
 
 
-class Seconds:
-    """A clock that moves when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
 @pytest.fixture
-def seconds(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seconds]:
-    seconds = Seconds()
+def seconds(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeClock]:
+    seconds = FakeClock()
     monkeypatch.setattr(pace, "clock", seconds)
     monkeypatch.setattr(pace, "sleep", seconds.sleep)
     yield seconds
@@ -45,7 +31,7 @@ def limited(rate: object) -> Any:
     return override_settings(DATA_SHARING={"x": limit, "y": {"ADAPTER": "memory"}})
 
 
-def test_after_an_outage_a_backlog_drains_without_a_burst(tom: Tom, seconds: Seconds) -> None:
+def test_after_an_outage_a_backlog_drains_without_a_burst(tom: Tom, seconds: FakeClock) -> None:
     with limited(10):
         target = tom.target()
         tom.share(target)
@@ -53,29 +39,29 @@ def test_after_an_outage_a_backlog_drains_without_a_burst(tom: Tom, seconds: Sec
         tom.data(target, 45)
         tom.deliver()
         tom.clock.forward(days=3)
-        seconds.now += 3 * 86400
-        begun = seconds.now
+        seconds.advance(3 * 86400)
+        begun = seconds()
         assert tom.deliver() == 45
         assert [len(call.records) for call in tom.x.calls[1:]] == [10, 10, 10, 10, 5]
-        assert seconds.now - begun == pytest.approx(3.5)
+        assert seconds() - begun == pytest.approx(3.5)
         assert not tom.x.repeated
 
 
 def test_topics_and_targets_of_a_destination_have_one_limit_and_others_none(
-    tom: Tom, seconds: Seconds
+    tom: Tom, seconds: FakeClock
 ) -> None:
     with limited(2):
         for address in ("x:red", "x:blue", "y"):
             target = tom.target()
             tom.share(target, address)
             tom.data(target, 4)
-        begun = seconds.now
+        begun = seconds()
         assert tom.deliver() == 12
-        assert seconds.now - begun == pytest.approx(3)
+        assert seconds() - begun == pytest.approx(3)
         assert [len(call.records) for call in tom.y.calls] == [4]
 
 
-def test_a_very_slow_one_is_looked_at_again_later(tom: Tom, seconds: Seconds) -> None:
+def test_a_very_slow_one_is_looked_at_again_later(tom: Tom, seconds: FakeClock) -> None:
     with limited(0.1):
         target = tom.target()
         tom.share(target)
@@ -87,11 +73,11 @@ def test_a_very_slow_one_is_looked_at_again_later(tom: Tom, seconds: Seconds) ->
         assert 9 < (channel.next_at - tom.clock.now).total_seconds() < 11
         assert channel.problem == ""
         for _ in range(2):
-            seconds.now += 10.1
+            seconds.advance(10.1)
             assert tom.deliver(after=10.1) == 1
 
 
-def test_without_one_a_batch_goes_as_it_is(tom: Tom, seconds: Seconds) -> None:
+def test_without_one_a_batch_goes_as_it_is(tom: Tom, seconds: FakeClock) -> None:
     target = tom.target()
     tom.share(target)
     tom.data(target, 150)

@@ -13,6 +13,7 @@ from requests import exceptions as rq
 from urllib3 import exceptions as u3
 
 from sharecore.settings import Secret
+from sharecore.testing import FakeClock
 from sharecore_http import (
     Cause,
     Client,
@@ -30,28 +31,13 @@ from sharecore_http.client import MAX_ANSWER
 BASE = "https://tom.example.org/"
 
 
-class Clock:
-    """A clock that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def client(clock: Clock) -> Iterator[Client]:
+def client(clock: FakeClock) -> Iterator[Client]:
     client = Client(BASE, sleep=clock.sleep, clock=clock)
     yield client
     client.close()
@@ -113,7 +99,7 @@ def test_no_cookie_comes_back(client: Client, web: responses.RequestsMock) -> No
 
 
 def test_what_was_not_sent_is_tried_three_times(
-    client: Client, web: responses.RequestsMock, clock: Clock
+    client: Client, web: responses.RequestsMock, clock: FakeClock
 ) -> None:
     web.post(BASE, body=refused())
     with pytest.raises(NotSent) as caught:
@@ -137,7 +123,7 @@ def test_a_get_is_repeated_after_a_lost_answer(client: Client, web: responses.Re
 
 
 def test_a_short_retry_after_is_waited_for_once_and_a_long_one_is_the_callers(
-    client: Client, web: responses.RequestsMock, clock: Clock
+    client: Client, web: responses.RequestsMock, clock: FakeClock
 ) -> None:
     web.post(BASE, status=429, headers={"Retry-After": "2"})
     web.post(BASE, status=201, json={})
@@ -150,18 +136,18 @@ def test_a_short_retry_after_is_waited_for_once_and_a_long_one_is_the_callers(
 
 
 def test_asked_to_wait_for_no_stated_time_is_the_callers(
-    client: Client, web: responses.RequestsMock, clock: Clock
+    client: Client, web: responses.RequestsMock, clock: FakeClock
 ) -> None:
     web.post(BASE, status=429)
     assert client.post("", json={}).status == 429
     assert clock.slept == []
 
 
-def test_trying_again_ends_after_ten_seconds(clock: Clock, web: responses.RequestsMock) -> None:
+def test_trying_again_ends_after_ten_seconds(clock: FakeClock, web: responses.RequestsMock) -> None:
     client = Client(BASE, sleep=clock.sleep, clock=clock)
 
     def slow(_: object) -> tuple[int, dict[str, str], str]:
-        clock.now += 9.8
+        clock.advance(9.8)
         raise rq.ConnectTimeout(u3.MaxRetryError(None, "/", u3.ConnectTimeoutError("slow")))  # type: ignore[arg-type]
 
     web.add_callback("POST", BASE, slow)
