@@ -140,6 +140,7 @@ screenshots: $(VENV)/.wheel chromium  ## take the screenshots in docs/screenshot
 .PHONY: lint
 lint: $(VENV)/.wheel  ## ruff, mypy and the rules of the layers
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
