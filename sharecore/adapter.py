@@ -39,6 +39,9 @@ class Batch:
         the framework keeps it between calls (an id at the receiver, a version).
     previous: for a record that was delivered before with other content, its name at the destination.
     title, message: what a person typed beside a one-time share; empty otherwise.
+    brought_by: for a record that another site gave to this one, the origin of the site that brought it; its
+        key names the site that observed it. An adapter that knows the origin of its destination answers
+        `Duplicate`, without sending, where one of the two is that.
     """
 
     site: Site
@@ -50,6 +53,7 @@ class Batch:
     previous: Mapping[RecordKey, str | None] = field(default_factory=dict)
     title: str = ""
     message: str = ""
+    brought_by: Mapping[RecordKey, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
