@@ -2,6 +2,7 @@
 
 from sharecore_http.auth import Authorize, basic, bearer, no_credentials, token
 from sharecore_http.client import Client
+from sharecore_http.content import Content, File, form, json_content
 from sharecore_http.failures import Cause, HttpFailure, NoAnswer, NotSent
 from sharecore_http.reply import Reply, Verdict, parse_retry_after
 from sharecore_http.settings import HttpSettings, credential
@@ -10,6 +11,8 @@ __all__ = [
     "Authorize",
     "Cause",
     "Client",
+    "Content",
+    "File",
     "HttpFailure",
     "HttpSettings",
     "NoAnswer",
@@ -19,6 +22,8 @@ __all__ = [
     "basic",
     "bearer",
     "credential",
+    "form",
+    "json_content",
     "no_credentials",
     "parse_retry_after",
     "token",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ import urllib3
 from sharecore.settings import Secret
 from sharecore_http import hiding
 from sharecore_http.auth import Authorize, no_credentials
+from sharecore_http.content import Content, json_content
 from sharecore_http.failures import PASSING, Cause, NoAnswer, NotSent, TooLarge, failure
 from sharecore_http.guard import hide_in_logs, public_only
 from sharecore_http.reply import Reply, Verdict
@@ -29,6 +29,9 @@ MAX_ANSWER = 2 * 1024 * 1024
 MAX_TRIES = 3
 MAX_RETRYING = 10.0
 """Seconds from the first try after which no other begins. What takes longer is the business of the ledger."""
+
+SLOWEST_LINE = 50_000.0
+"""Bytes per second: the deadline of a request is later by the time that its body takes on such a line."""
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PIECE = 16 * 1024
@@ -106,6 +109,7 @@ class Client:
         *,
         params: Mapping[str, str | int] | None = None,
         json: object = None,
+        content: Content | None = None,
         headers: Mapping[str, str] | None = None,
         auth: Authorize = no_credentials,
         max_answer: int = MAX_ANSWER,
@@ -114,18 +118,19 @@ class Client:
     ) -> Reply:
         """One request, with at most `MAX_TRIES` tries within `MAX_RETRYING` seconds.
 
-        json: the body, unless None; NaN and infinities raise ValueError. repeatable: True when doing it
-        twice is harmless; by default so are GET, HEAD and OPTIONS. Redirects are returned, never followed: a
-        redirect to a login page is a refusal, and one of a POST would turn it into a GET.
+        json: the body, unless None; NaN and infinities raise ValueError. content: a body that is not JSON, in
+        its place. repeatable: True when doing it twice is harmless; by default so are GET, HEAD and OPTIONS.
+        Redirects are returned, never followed: one to a login page is a refusal, and one of a POST would turn
+        it into a GET.
         hide: secrets of the body, which must not stand in the answer (those of headers never do).
         Raises `NotSent` or `NoAnswer`; any status is a `Reply`.
         """
-        body = None if json is None else jsonlib.dumps(json, allow_nan=False, separators=(",", ":")).encode()
+        sent = content if json is None else json_content(json)
         again = method in _REPEATABLE if repeatable is None else repeatable
         started = self._clock()
 
         def once() -> Reply:
-            return self._once(method, path, params, body, headers or {}, auth, max_answer, hide)
+            return self._once(method, path, params, sent, headers or {}, auth, max_answer, hide)
 
         def worth_it(state: tenacity.RetryCallState) -> bool:
             outcome = state.outcome
@@ -146,27 +151,27 @@ class Client:
         method: str,
         path: str,
         params: Mapping[str, str | int] | None,
-        body: bytes | None,
+        content: Content | None,
         headers: Mapping[str, str],
         auth: Authorize,
         max_answer: int,
         hide: Sequence[Secret],
     ) -> Reply:
         limits = self._settings
+        body = content.body if content else b""
         sent = {"User-Agent": _user_agent(), "Accept": "application/json"}
-        if body is not None:
-            sent["Content-Type"] = "application/json"
+        sent |= content.headers if content else {}
         sent |= {name: value.reveal() for name, value in limits.headers.items()} | dict(headers)
         error: Exception
         try:
             with (
-                deadline(limits.deadline),
+                deadline(limits.deadline + len(body) / SLOWEST_LINE),
                 public_only(limits.public_only),
                 self._session.request(
                     method,
                     urljoin(self._url, path),
                     params=params,
-                    data=body,
+                    data=body or None,
                     headers=sent,
                     auth=auth,
                     timeout=(limits.connect_timeout, limits.read_timeout),
@@ -180,7 +185,7 @@ class Client:
                     status=response.status_code,
                     headers={name.lower(): value for name, value in response.headers.items()},
                     body=hiding.without(
-                        _read(response, max_answer + 2 * len(body or b"")),
+                        _read(response, max_answer + 2 * len(body)),
                         self._credentials(response.request, hide),
                     ),
                 )

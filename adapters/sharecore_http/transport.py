@@ -1,7 +1,8 @@
-"""The socket level: one deadline for a whole answer.
+"""The socket level: one deadline for a request and its whole answer.
 
 The read time-out of `requests` counts between two bytes: a server that sends one byte each 20 s would hold a
-thread for hours. Here every read of the socket gets what is left of the deadline.
+thread for hours. Its connect time-out is also that for writing the body: 3 s are little for a file. Here
+every read and every write of the socket gets what is left of the deadline.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.poolmanager import PoolManager, ProxyManager
 
 from sharecore_http.guard import let_pass
+
+_PIECE = 64 * 1024
+"""Bytes that are written at a time."""
 
 _ends_at: ContextVar[float | None] = ContextVar("sharecore_http_ends_at", default=None)
 
@@ -72,7 +76,26 @@ class _TimedResponse(HTTPResponse):
             self.fp = io.BufferedReader(_TimedRaw(sock, ends_at))
 
 
-class _TimedHTTP(HTTPConnection):
+class _TimedSend:
+    """Writes in pieces, each with what is left of the deadline."""
+
+    sock: Any
+
+    def send(self, data: Any) -> None:
+        if not isinstance(data, bytes):
+            super().send(data)  # type: ignore[misc]
+            return
+        ends_at = _ends_at.get()
+        for start in range(0, len(data), _PIECE):
+            if self.sock is not None and ends_at is not None:
+                left = ends_at - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError("deadline")
+                self.sock.settimeout(left)
+            super().send(data[start : start + _PIECE])  # type: ignore[misc]
+
+
+class _TimedHTTP(_TimedSend, HTTPConnection):
     response_class = _TimedResponse
 
     def _new_conn(self) -> socket.socket:
@@ -81,7 +104,7 @@ class _TimedHTTP(HTTPConnection):
         return sock if self.proxy else let_pass(sock)
 
 
-class _TimedHTTPS(HTTPSConnection):
+class _TimedHTTPS(_TimedSend, HTTPSConnection):
     response_class = _TimedResponse
 
     def _new_conn(self) -> socket.socket:

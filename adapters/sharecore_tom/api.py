@@ -7,6 +7,7 @@ from typing import Any
 
 from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore_http.client import MAX_ANSWER, Client
+from sharecore_http.content import File, form
 from sharecore_http.failures import HttpFailure, NotSent
 from sharecore_http.reply import Reply, Verdict
 from sharecore_tom.answers import not_able, refused, words
@@ -32,6 +33,10 @@ class Api:
     def send(self, method: str, path: str, body: Mapping[str, Any]) -> Reply:
         """A request with effects. Raises `NoAnswer` when nobody knows whether it had them."""
         return self._request(method, path, json=body)
+
+    def upload(self, path: str, fields: Mapping[str, str], files: Mapping[str, File]) -> Reply:
+        """POST of a form with files. Raises `NoAnswer` as `send`."""
+        return self._request("POST", path, content=form(fields, files))
 
     def ask(
         self,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
 from email.utils import format_datetime
 
 import pytest
@@ -17,12 +19,15 @@ from sharecore.testing import FakeClock
 from sharecore_http import (
     Cause,
     Client,
+    File,
     HttpFailure,
     HttpSettings,
     NoAnswer,
     NotSent,
     Verdict,
     basic,
+    form,
+    json_content,
     parse_retry_after,
     token,
 )
@@ -61,6 +66,33 @@ def test_a_query_is_encoded_so_that_names_arrive_whole(client: Client, web: resp
     web.get(BASE + "api/targets/", json={})
     client.get("api/targets/", params={"name": "a&b+c#d é"})
     assert web.calls[0].request.url == BASE + "api/targets/?name=a%26b%2Bc%23d+%C3%A9"
+
+
+def test_a_form_arrives_with_its_fields_and_files(client: Client, web: responses.RequestsMock) -> None:
+    file = File(name="/home/me/secret-night/r.csv", body=b"time,band\n1,\xff\n", media_type="text/csv")
+    web.post(BASE + "api/dataproducts/", status=201, json={})
+    client.request("POST", "api/dataproducts/", content=form({"target": "12", "tag": "é"}, {"file": file}))
+    request = web.calls[0].request
+    head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
+    parts = {
+        part.get_param("name", header="content-disposition"): part
+        for part in message_from_bytes(head + request.body).get_payload()
+    }
+    assert parts["target"].get_payload(decode=True) == b"12"
+    assert parts["tag"].get_payload(decode=True) == "é".encode()
+    assert parts["file"].get_payload(decode=True) == file.body
+    assert (parts["file"].get_filename(), parts["file"].get_content_type()) == ("r.csv", "text/csv")
+
+
+def test_json_can_travel_compressed(client: Client, web: responses.RequestsMock) -> None:
+    web.post(BASE, json={})
+    client.request("POST", "", content=json_content({"a": [1.5, "é"]}, compress=True))
+    request = web.calls[0].request
+    assert (request.headers["Content-Type"], request.headers["Content-Encoding"]) == (
+        "application/json",
+        "gzip",
+    )
+    assert json.loads(gzip.decompress(request.body)) == {"a": [1.5, "é"]}
 
 
 def test_credentials_and_headers_go_with_the_request_and_into_no_repr(

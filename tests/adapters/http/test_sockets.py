@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from sharecore.settings import Secret
-from sharecore_http import Cause, Client, HttpSettings, NoAnswer, NotSent
+from sharecore_http import Cause, Client, Content, HttpSettings, NoAnswer, NotSent
 
 Script = Callable[[socket.socket], None]
 
@@ -43,6 +43,17 @@ def dripping(head: bytes) -> Script:
     return drip
 
 
+def reading(pause: float, size: int) -> Script:
+    def read(connection: socket.socket) -> None:
+        left = size
+        while left > 0:
+            time.sleep(pause)
+            left -= len(connection.recv(256 * 1024))
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    return read
+
+
 def impatient(url: str) -> Client:
     return Client(url, HttpSettings(connect_timeout=0.1, read_timeout=0.2))
 
@@ -61,6 +72,31 @@ def test_a_server_that_drips_bytes_holds_nobody(head: bytes) -> None:
         started = time.monotonic()
         with pytest.raises(NoAnswer) as caught:
             client.post("", json={})
+        client.close()
+    assert caught.value.cause is Cause.READ_TIMEOUT
+    assert time.monotonic() - started < 2
+
+
+def test_writing_a_long_body_may_take_longer_than_connecting() -> None:
+    body = b"x" * 10_000_000
+    content = Content(body=body, media_type="text/plain")
+    with server(reading(0.02, len(body))) as url:
+        client = Client(url, HttpSettings(connect_timeout=0.1, read_timeout=5))
+        started = time.monotonic()
+        assert client.request("POST", "", content=content).json == {}
+        client.close()
+    assert time.monotonic() - started > 0.1
+
+
+def test_a_server_that_stops_reading_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sharecore_http.client.SLOWEST_LINE", 1e9)
+    done = threading.Event()
+    with server(lambda _: done.wait(5) and None) as url:
+        client = impatient(url)
+        started = time.monotonic()
+        with pytest.raises(NoAnswer) as caught:
+            client.request("POST", "", content=Content(body=b"x" * 20_000_000, media_type="text/plain"))
+        done.set()
         client.close()
     assert caught.value.cause is Cause.READ_TIMEOUT
     assert time.monotonic() - started < 2
