@@ -16,6 +16,8 @@ RECEIVER_232 := .venv-receiver-2.32
 
 # Each process has a database of its own.
 PARALLEL := -n auto --maxprocesses 4
+# Tests that share TOMs stay in one process; most of the time they wait, so there may be more than processors.
+PARALLEL_LIVE := -n 3 --dist loadgroup
 # Real servers, brokers and browsers share the machine with whatever else runs there: what fails is played once
 # more, and both plays are reported.
 PATIENT := --reruns 1 -rfER
@@ -93,7 +95,7 @@ test-all: test test-live test-postgres test-brokers test-browser test-chaos  ## 
 test-live: $(VENV)/.wheel $(RECEIVER_232)/.installed
 	@echo "Tests with real TOMs, tomtoolkit 3.x and 2.32"
 	@SHARECORE_RECEIVER_232_PYTHON="$(CURDIR)/$(RECEIVER_232)/bin/python" \
-	    $(BIN)/pytest $(PATIENT) -m "live and not brokers and not browser" $(ARGS)
+	    $(BIN)/pytest $(PARALLEL_LIVE) $(PATIENT) -m "live and not brokers and not browser" $(ARGS)
 
 .PHONY: test-postgres
 test-postgres: $(VENV)/.wheel
