@@ -14,6 +14,7 @@ from sharecore.faults import log_fault
 ENTRY_POINT_GROUP = "sharecore"
 BUILT_IN_DISTRIBUTION = "sharecore"
 BLOCKED_VARIABLE = "SHARECORE_BLOCKED_PLUGINS"
+REQUIRED_SETTING = "SHARECORE_REQUIRED_PLUGINS"
 
 logger = logging.getLogger(__name__)
 

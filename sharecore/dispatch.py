@@ -41,8 +41,11 @@ def dispatch(registry: Registry, destination: Destination, adapter: Adapter, bat
     """Send one batch and say what became of each record.
 
     A batch without records asks the adapter for the target alone. The adapter is not called when there were
-    records and none is left to send. Raises `ConfigurationError` only.
+    records and none is left to send. Raises `ConfigurationError` only: also when a plugin that the site
+    requires is not active, since a target may be as secret as its data.
     """
+    if registry.missing:
+        raise ConfigurationError(registry.missing)
     results: dict[RecordKey, Result] = {}
     leaving: list[Record] = []
     for record in batch.records:

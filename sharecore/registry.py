@@ -1,13 +1,13 @@
 """The registry: the plugins of a site, each loaded, checked and called apart from all others.
 
 A plugin that cannot be used never breaks the site: it is noted as `PluginInfo` with the reason, and none of
-its hooks runs. Delivery is no hook, so no plugin can silence another one's.
+its hooks runs. Where a site requires it, nothing leaves until it can be used. Delivery is no hook, so no
+plugin can silence another one's.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-import inspect
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -16,7 +16,8 @@ from typing import Any, Self
 
 import pluggy
 
-from sharecore.discovery import BLOCKED_VARIABLE, PluginInfo, PluginState, candidates
+from sharecore.admission import Refusal, destination_types, hook_functions
+from sharecore.discovery import BLOCKED_VARIABLE, REQUIRED_SETTING, PluginInfo, PluginState, candidates
 from sharecore.exceptions import InvalidRecord, PluginError, Problem
 from sharecore.faults import describe, log_fault
 from sharecore.hooks import (
@@ -29,19 +30,15 @@ from sharecore.hooks import (
 )
 from sharecore.records import Record
 
-HOOKS = tuple(name for name in vars(HookSpecs) if name.startswith("sharecore_"))
-
 logger = logging.getLogger(__name__)
-
-
-class _Refusal(Exception):
-    """Why a plugin cannot be used; our own words."""
 
 
 class Registry:
     """The plugins of a site and the kinds of destination that they offer."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, required: Collection[str] = ()) -> None:
+        """required: names of plugins without which nothing may leave, such as one that withholds."""
+        self._required = tuple(dict.fromkeys(required))
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(HookSpecs)
         self._plugins: list[PluginInfo] = []
@@ -55,13 +52,14 @@ class Registry:
         entry_points: Iterable[importlib.metadata.EntryPoint] | None = None,
         *,
         blocked: Collection[str] = (),
+        required: Collection[str] = (),
     ) -> Self:
         """Load every installed plugin whose name is not blocked. Never raises because of a plugin.
 
         Where two plugins claim one kind, ours keeps it, then the one whose distribution comes first by
         name; the other is switched off as a whole, since half a plugin would surprise more.
         """
-        registry = cls()
+        registry = cls(required=required)
         for info, entry_point in candidates(entry_points):
             if info.name in blocked:
                 reason = "blocked by the settings of this site"
@@ -94,17 +92,34 @@ class Registry:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """One for each failed plugin. No plugin is vital to the site, so they are warnings."""
-        return tuple(
+        """One for each failed plugin, and one that is fatal for each required one that is not active."""
+        failed = tuple(
             Problem(
                 where=info.label,
                 what=info.reason,
                 mend=f"Update or uninstall it, or block it by name ({BLOCKED_VARIABLE}). Until then none of "
-                "its hooks runs: if it is there to withhold data, it withholds nothing.",
+                f"its hooks runs: if it is there to withhold data, name it in {REQUIRED_SETTING}.",
                 fatal=False,
             )
             for info in self._plugins
-            if info.state is PluginState.FAILED
+            if info.state is PluginState.FAILED and info.name not in self._required
+        )
+        return (*self.missing, *failed)
+
+    @property
+    def missing(self) -> tuple[Problem, ...]:
+        """One for each required plugin that is not active. While there is one, nothing may leave."""
+        active = {info.name for info in self._active.values()}
+        reasons = {info.name: f"is {info.state}: {info.reason}" for info in self._plugins}
+        return tuple(
+            Problem(
+                where=f"required plugin {name!r}",
+                what=reasons.get(name, "is not installed"),
+                mend=f"Install or mend it, or take it out of {REQUIRED_SETTING}. "
+                "Until then nothing is sent to any destination.",
+            )
+            for name in self._required
+            if name not in active
         )
 
     def owner(self, kind: str) -> PluginInfo:
@@ -115,8 +130,10 @@ class Registry:
         """The first reason that a plugin gives to keep the record at home, or None.
 
         A reason counts also when another plugin failed. Raises `PluginError` when no plugin gave one but
-        one could not answer: the record must not leave then.
+        one could not answer, or is required and not there: the record must not leave then.
         """
+        if self.missing:
+            raise PluginError("; ".join(f"{each.where} {each.what}" for each in self.missing))
         reasons: list[str] = []
         failure: PluginError | None = None
         for info, function in self._implementations("sharecore_withhold"):
@@ -179,16 +196,16 @@ class Registry:
         kinds: dict[str, str] = {}
         try:
             if self._manager.has_plugin(key) or self._manager.is_registered(plugin):
-                raise _Refusal("is registered already")
+                raise Refusal("is registered already")
             try:
-                functions = self._hook_functions(plugin, key)
-                types = _destination_types(functions)
+                functions = hook_functions(self._manager, plugin, key)
+                types = destination_types(functions)
                 kinds = {kind: each.summary for kind, each in types.items()}
                 self._refuse_taken(kinds, info)
             except BaseException:
                 self._manager.unregister(name=key)
                 raise
-        except (_Refusal, pluggy.PluginValidationError) as error:
+        except (Refusal, pluggy.PluginValidationError) as error:
             return self._fail(replace(info, kinds=kinds), " ".join(str(error).split()))
         except (Exception, SystemExit) as error:
             return self._fail(info, f"failed when it was registered: {describe(error)}", error)
@@ -199,33 +216,10 @@ class Registry:
         self._owners.update(dict.fromkeys(kinds, info))
         return info
 
-    def _hook_functions(self, plugin: object, key: str) -> dict[str, list[pluggy.HookImpl]]:
-        self._manager.register(plugin, key)
-        self._manager.check_pending()
-        functions: dict[str, list[pluggy.HookImpl]] = {}
-        for hook in HOOKS:
-            caller = getattr(self._manager.hook, hook)
-            functions[hook] = [each for each in caller.get_hookimpls() if each.plugin_name == key]
-            # A guard that is silently not called would let out what it guards.
-            if not functions[hook] and inspect.isroutine(getattr(plugin, hook, None)):
-                raise _Refusal(f"{hook} is not marked with @hookimpl")
-            for each in functions[hook]:
-                if each.wrapper or each.hookwrapper:
-                    raise _Refusal(f"{hook} is a wrapper; plugins of sharecore cannot wrap each other")
-                if inspect.iscoroutinefunction(each.function):
-                    raise _Refusal(f"{hook} is asynchronous; write it with def")
-                hidden = set(caller.spec.argnames) & set(inspect.signature(each.function).parameters)
-                if hidden - set(each.argnames):
-                    arguments = ", ".join(caller.spec.argnames)
-                    raise _Refusal(f"{hook} must take its argument plainly; write {hook}({arguments})")
-        if not any(functions.values()):
-            raise _Refusal("has no hook function of sharecore; mark at least one with @hookimpl")
-        return functions
-
     def _refuse_taken(self, kinds: Iterable[str], info: PluginInfo) -> None:
         for kind in kinds:
             if kind in self._owners:
-                raise _Refusal(
+                raise Refusal(
                     f"kind {kind!r} is claimed by {info.label} and by {self._owners[kind].label}, "
                     "which keeps it; the other is switched off"
                 )
@@ -251,22 +245,3 @@ def _broken(info: PluginInfo, what: str, error: Exception | None = None) -> Plug
     else:
         log_fault(logger, message, error)
     return PluginError(message)
-
-
-def _destination_types(functions: Mapping[str, list[pluggy.HookImpl]]) -> dict[str, DestinationType[Any]]:
-    types: dict[str, DestinationType[Any]] = {}
-    for function in functions["sharecore_destinations"]:
-        answer: Any = function.function()
-        if not isinstance(answer, Iterable):
-            raise _Refusal(f"sharecore_destinations gave a {type(answer).__name__}, not a list")
-        for each in answer:
-            if not isinstance(each, DestinationType):
-                raise _Refusal(f"sharecore_destinations gave a {type(each).__name__}, not a DestinationType")
-            if not isinstance(each.kind, str) or not each.kind or each.kind != each.kind.strip():
-                raise _Refusal(f"sharecore_destinations gave the kind {each.kind!r}, which is not a word")
-            if not isinstance(each.summary, str) or not callable(each.config) or not callable(each.open):
-                raise _Refusal(f"kind {each.kind!r} needs a text as summary, and callables config and open")
-            if each.kind in types:
-                raise _Refusal(f"sharecore_destinations gave the kind {each.kind!r} twice")
-            types[each.kind] = each
-    return types

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from sharecore import discovery
+from sharecore.discovery import REQUIRED_SETTING
 from sharecore.exceptions import Problem
 from sharecore.retry import DEFAULT_SCHEDULE, RetryPolicy
 
@@ -34,6 +35,14 @@ def _is_days(value: object) -> bool:
     return _is_seconds(value) and value <= 36500  # type: ignore[operator]  # a longer one is no date
 
 
+def _is_names(value: object) -> bool:
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and all(isinstance(name, str) for name in value)
+    )
+
+
 def _is_schedule(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str) and all(_is_seconds(v) for v in value)
 
@@ -41,11 +50,8 @@ def _is_schedule(value: object) -> bool:
 SETTINGS: dict[str, _Setting] = {
     "SHARECORE_RUNNER": _Setting("thread", f"one of {', '.join(RUNNERS)}", lambda v: v in RUNNERS),
     "SHARECORE_PAUSED": _Setting(False, "True or False", lambda v: isinstance(v, bool)),
-    "SHARECORE_BLOCKED_PLUGINS": _Setting(
-        (),
-        "a list of plugin names",
-        lambda v: isinstance(v, Sequence) and not isinstance(v, str) and all(isinstance(n, str) for n in v),
-    ),
+    "SHARECORE_BLOCKED_PLUGINS": _Setting((), "a list of plugin names", _is_names),
+    REQUIRED_SETTING: _Setting((), "a list of plugin names", _is_names),
     "SHARECORE_RETRY_SCHEDULE": _Setting(
         DEFAULT_SCHEDULE, "a list of seconds, each above zero", _is_schedule
     ),
@@ -86,6 +92,13 @@ def paused() -> bool:
 def blocked_plugins() -> tuple[str, ...]:
     """Names of the plugins that must not be loaded."""
     return (*_get("SHARECORE_BLOCKED_PLUGINS"), *discovery.blocked_plugins(os.environ))
+
+
+def required_plugins() -> tuple[str, ...]:
+    """Names of the plugins without which nothing is sent."""
+    given = getattr(settings, REQUIRED_SETTING, ())
+    # A guard that is misnamed guards nothing: what is given wrongly is required as it stands, and missing.
+    return tuple(given) if _is_names(given) else (str(given),)
 
 
 def retry_policy() -> RetryPolicy:

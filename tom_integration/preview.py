@@ -9,7 +9,7 @@ from typing import Any
 
 from sharecore.adapter import Adapter, Batch, Preview
 from sharecore.dispatch import prepare
-from sharecore.exceptions import InvalidRecord, Problem
+from sharecore.exceptions import ConfigurationError, InvalidRecord, Problem
 from sharecore.faults import as_plugin_error
 from sharecore.records import Kind, Record
 from tom_integration import permissions, rights, site
@@ -38,6 +38,8 @@ class Sample:
 
     def validate(self) -> Sequence[Problem]:
         """Ask the destination what is wrong with it; nothing is stored there. Raises as `preview`."""
+        if site.registry().missing:
+            raise ConfigurationError(site.registry().missing)
         with as_plugin_error(logger, f"the validation at {self.batch.address}"):
             return self._adapter.validate(self.batch)
 

@@ -24,7 +24,14 @@ logger = logging.getLogger(__name__)
 @cache
 def registry() -> Registry:
     """The plugins that are installed beside this TOM."""
-    return Registry.load(blocked=conf.blocked_plugins())
+    return Registry.load(blocked=conf.blocked_plugins(), required=conf.required_plugins())
+
+
+def halted() -> str:
+    """Why nothing is sent to anybody, for people; empty when all is well."""
+    if conf.paused():
+        return f"All sharing of this TOM is paused ({conf.PAUSED_VARIABLE})."
+    return " ".join(f"Nothing is sent: {problem}" for problem in registry().missing)
 
 
 @cache
@@ -99,7 +106,7 @@ def forget(**_: object) -> None:
 
 
 def _on_setting_changed(*, setting: str, **_: object) -> None:
-    if setting in ("DATA_SHARING", "HERMES_CONFIGURATION", "SHARECORE_BLOCKED_PLUGINS", "TOM_NAME"):
+    if setting in ("DATA_SHARING", "HERMES_CONFIGURATION", "TOM_NAME") or setting.endswith("_PLUGINS"):
         forget()
 
 

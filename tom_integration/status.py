@@ -14,7 +14,7 @@ from django.utils import timezone
 from tom_targets.models import BaseTarget
 
 from sharecore.delivery import OPEN
-from tom_integration import conf
+from tom_integration import conf, site
 from tom_integration.models import Channel, Delivery, DestinationHealth, Worker
 from tom_integration.promises.difference import behind
 
@@ -89,8 +89,8 @@ def nobody_delivers() -> str:
         return ""  # the tables are not there yet; Django says so itself
     if idle:
         return ""
-    if conf.paused():
-        return f"All sharing is paused: {conf.PAUSED_VARIABLE} is set in the environment or the settings."
+    if reason := site.halted():
+        return reason
     if conf.runner() == "thread":
         return "Start the web server and open a page of the TOM, or run `manage.py sharing deliver`."
     if conf.runner() == "celery":

@@ -32,7 +32,7 @@ class DestinationsPage(Page):
             "failed": PluginState.FAILED,
             "problems": [*conf.problems(), *_general()],
             "may_check": _may_check(request.user),
-            "paused": conf.paused(),
+            "halted": site.halted(),
             "runner": conf.runner(),
             "workers": status.workers(),
             "advice": status.nobody_delivers(),

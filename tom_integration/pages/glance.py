@@ -188,7 +188,9 @@ def _mood(
         if row.paused:
             return Mood.NEEDS_YOU, f"{row.address.rstrip(':')} refuses what we send: {row.paused}"
     if conf.paused():
-        return Mood.PAUSED, "All sharing of this TOM is paused (SHARECORE_PAUSED)."
+        return Mood.PAUSED, site.halted()
+    if reason := site.halted():
+        return Mood.NEEDS_YOU, reason
     if needing:
         return Mood.NEEDS_YOU, _needing(channel, figures.counts, user)
     for row in unwell:

@@ -48,9 +48,9 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False, gath
 
     stop: asked between batches; True leaves the rest to the next look. gather: False where nobody looks again
     soon, so that new data wait for no company. Never raises because of a destination.
-    Does nothing while all sharing is paused.
+    Does nothing while all sharing is paused or a required plugin is not there.
     """
-    if conf.paused():
+    if site.halted():
         return 0  # the marks stay for the time after
     claim = claims.claim(channel_id)
     if claim is None:

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from tom_integration import actions, conf, preview, site, status
+from tom_integration import actions, preview, site, status
 from tom_integration.models import Channel
 from tom_integration.promises import restored, upkeep
 from tom_integration.runners.worker import Worker
@@ -90,8 +90,8 @@ class Command(BaseCommand):
             self.stdout.write(self.style.WARNING(now.advice))
 
     def _deliver(self, options: dict[str, Any]) -> None:
-        if conf.paused():
-            raise CommandError(f"All sharing is paused: unset {conf.PAUSED_VARIABLE}.")
+        if reason := site.halted():
+            raise CommandError(reason)
         worker = Worker("command")
         if options["once"]:
             worker.run_once(self._progress if sys.stdout.isatty() else lambda left: None)
