@@ -55,7 +55,7 @@ $(VENV)/requirements.txt: pyproject.toml $(VENV)/.made
 	settings = tomllib.load(open("pyproject.toml", "rb")); \
 	project = settings["project"]; \
 	extras = project["optional-dependencies"]; \
-	print(*settings["build-system"]["requires"], *project["dependencies"], *extras["tom"], *extras["test"], sep="\n")' > $@.new
+	print(*settings["build-system"]["requires"], *project["dependencies"], *extras["tom"], *extras["test"], *extras["docs"], sep="\n")' > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $(VENV)/.dependencies: $(VENV)/requirements.txt
@@ -145,6 +145,11 @@ lint: $(VENV)/.wheel  ## ruff, mypy and the rules of the layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+.PHONY: docs
+docs: $(VENV)/.wheel  ## build the documentation into build/docs; a warning is an error
+	@$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html -d build/doctrees docs build/docs
+	@echo "The documentation is in build/docs/index.html"
 
 .PHONY: format
 format: $(VENV)/.dependencies  ## let ruff format and mend what it can

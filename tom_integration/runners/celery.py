@@ -3,7 +3,8 @@
 A message says only "look at this channel". The ledger decides what is done, so one that is lost, doubled or
 given to a second worker is harmless, and one whose worker died is looked at again when its claim is over.
 Saving data sends no message: it leaves a mark in the database, which `glance` finds. The beat of the TOM's
-Celery app sends `sharecore.glance` every second and `sharecore.sweep` every half minute (docs/scale-out.md).
+Celery app sends `sharecore.glance` every second and `sharecore.sweep` every half minute
+(docs/how-to/scale-out.md).
 """
 
 from __future__ import annotations
