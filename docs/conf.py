@@ -1,8 +1,11 @@
-"""Sphinx builds these pages: `make docs`. The text is Markdown (MyST); nothing is fetched from the network."""
+"""Sphinx builds these pages (`make docs`) from Markdown; nothing is fetched from the network."""
 
 from __future__ import annotations
 
+import inspect
+import re
 from importlib.metadata import version as version_of
+from typing import Any
 
 project = "sharecore"
 author = "sharecore contributors"
@@ -27,10 +30,8 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(?!sharecore).*"),
     # our own type variables and names that are not public
     (r"py:.*", r".*\._\w+"),
+    (r"py:.*", r"sharecore\.hooks\.Config"),
 ]
-
-# A page that others add beside index.md is found there without being listed.
-suppress_warnings = ["toc.empty_glob"]
 
 html_theme = "furo"
 html_title = f"sharecore {release}"
@@ -38,3 +39,38 @@ html_static_path = ["_static"]
 html_css_files = ["sharecore.css"]
 html_show_copyright = False
 copybutton_exclude = ".linenos, .gp, .go"
+
+
+def _names(thing: Any) -> set[str]:
+    """The fields, parameters and attributes that the docstring of a class or function may tell of."""
+    names = set(getattr(thing, "__annotations__", ()))
+    for function in (thing, vars(thing).get("__init__") if inspect.isclass(thing) else None):
+        code = getattr(inspect.unwrap(function), "__code__", None) if function is not None else None
+        if code is not None:
+            names |= {*code.co_varnames, *code.co_names}
+    return {name for name in names if not name.startswith("_")}
+
+
+def _list_fields(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Docstrings tell of fields as `name: text. other, third: text.` Each becomes an item of a list."""
+    names = _names(thing)
+    paragraphs = re.split(r"\n[ \t]*\n", "\n".join(lines))
+    shown: list[str] = []
+    for paragraph in paragraphs:
+        head, *items = re.split(r"(?:^|(?<=[.;:)])\s+|\n)((?:\w+\*?)(?:, \w+\*?)*): (?=\S)", paragraph)
+        pairs = list(zip(items[::2], items[1::2], strict=True))
+        if (
+            not pairs
+            or paragraph.startswith((" ", ".. "))
+            or not all(set(words.split(", ")) <= names or "*" in words for words, _ in pairs)
+        ):
+            shown += [paragraph, ""]
+            continue
+        shown += [head.strip(), ""] if head.strip() else []
+        shown += [f"* ``{words}``: {' '.join(text.split())}" for words, text in pairs]
+        shown.append("")
+    lines[:] = "\n".join(shown).splitlines()
+
+
+def setup(app: Any) -> None:
+    app.connect("autodoc-process-docstring", _list_fields)

@@ -36,7 +36,7 @@ class Batch:
 
     shared_by: the user name of who asked for the share; empty when the site did.
     memory: what this adapter noted about this target at this destination, JSON values. It may change it;
-        the framework keeps it between calls (an id at the receiver, a version).
+    the framework keeps it between calls (an id at the receiver, a version).
     previous: for a record that was delivered before with other content, its name at the destination.
     title, message: what a person typed beside a one-time share; empty otherwise.
     brought_by: for a record that another site gave to this one, the origin of the site that brought it; its

@@ -1,13 +1,15 @@
 """Exceptions of sharecore.
 
-SharecoreError
-├── ConfigurationError          settings are wrong; never caught by delivery
-├── InvalidRecord               a datum that cannot be expressed as a record
-└── DeliveryError               stops one call of an adapter
-    ├── AuthenticationFailed    the destination refuses our credentials (or this topic)
-    ├── DestinationError        the destination is not able to take anything now
-    ├── TargetRefused           the destination will not take the target itself
-    └── PluginError             a plugin broke its contract
+They form a tree::
+
+    SharecoreError
+    ├── ConfigurationError          settings are wrong; never caught by delivery
+    ├── InvalidRecord               a datum that cannot be expressed as a record
+    └── DeliveryError               stops one call of an adapter
+        ├── AuthenticationFailed    the destination refuses our credentials (or this topic)
+        ├── DestinationError        the destination is not able to take anything now
+        ├── TargetRefused           the destination will not take the target itself
+        └── PluginError             a plugin broke its contract
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ class DestinationType(Generic[Config]):
     config: reads one entry of `DATA_SHARING`; raises `ConfigurationError`. Cheap, no network.
     open: makes the adapter; may import heavy things, no network.
     inherit: finds destinations in settings that other software left at the site. It gets a function that
-        reads a setting by name (None when it is not there) and answers entries by name, in the form of
-        `DATA_SHARING`; an entry that is in `DATA_SHARING` as well wins.
+    reads a setting by name (None when it is not there) and answers entries by name, in the form of
+    `DATA_SHARING`; an entry that is in `DATA_SHARING` as well wins.
     """
 
     kind: str

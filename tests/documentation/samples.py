@@ -30,7 +30,7 @@ KINDS = {
     "ini": {""},
     "text": {""},
 }
-_FENCE = re.compile(r"^( *)```(\S+)?(?: +(.*))?\n(.*?)^\1```$", re.S | re.M)
+_FENCE = re.compile(r"^( *)```(\S+)?(?: +([^\n]*))?\n(.*?)^\1```$", re.S | re.M)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,12 @@ def samples_of(page: Path) -> Iterator[Sample]:
 
 def samples(language: str, kind: str = "") -> list[Sample]:
     """All of one kind."""
-    return [each for page in pages() for each in samples_of(page) if (each.language, each.kind) == (language, kind)]
+    return [
+        each
+        for page in pages()
+        for each in samples_of(page)
+        if (each.language, each.kind) == (language, kind)
+    ]
 
 
 def tables(text: str) -> dict[str, list[list[str]]]:

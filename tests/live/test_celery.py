@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from kombu import Connection
 
+from documentation.samples import samples
 from live.scenes import make_share, make_target, query, save, states, until
 from realtoms import Tom, compare
 from realtoms.service import Service
@@ -21,13 +22,6 @@ BROKERS = {
     "rabbitmq": os.environ.get("SHARECORE_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672//"),
     "redis": os.environ.get("SHARECORE_TEST_REDIS", "redis://127.0.0.1:6379/5"),
 }
-APP = """
-from celery import Celery
-
-app = Celery("mytom")
-app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["tom_integration.runners"], related_name="celery")
-"""
 BEAT = {
     "sharecore.glance": {"task": "sharecore.glance", "schedule": 1.0, "options": {"expires": 5}},
     "sharecore.sweep": {"task": "sharecore.sweep", "schedule": 5.0, "options": {"expires": 30}},
@@ -47,7 +41,8 @@ def tom(request: pytest.FixtureRequest, sender: Callable[..., Tom], receiver_31:
         CELERY_TASK_DEFAULT_QUEUE=queue,
         CELERY_BEAT_SCHEDULE=BEAT,
     )
-    (made.path / "celery_app.py").write_text(APP)
+    (app,) = (each for each in samples("python", "module") if each.file == f"{PROJECT}/celery.py")
+    (made.path / app.file).write_text(app.text)
     yield made.serve(workers=1)
     with Connection(broker) as connection:
         connection.SimpleQueue(queue).queue.delete()
@@ -65,7 +60,7 @@ def start(tom: Tom) -> Iterator[Callable[[], Service]]:
             "-m",
             "celery",
             "-A",
-            "celery_app",
+            PROJECT,
             "worker",
             "--beat",
             "--concurrency",

@@ -33,14 +33,16 @@ SHORT = 0.5
 
 
 class HttpAdapterContract(AdapterContract):
-    """What every adapter of a web API keeps. Subclass it and override `subject`::
+    """What every adapter of a web API keeps.
 
-    class TestLamp(HttpAdapterContract):
-        @pytest.fixture
-        def subject(self, server):
-            server.on("POST", "/api/blinks/", answer(201, {"id": "1"}))
-            settings = {"BASE_URL": server.url, "API_KEY": "a-secret", "READ_TIMEOUT": 1}
-            return Subject(type=LAMP, settings=settings, secrets=["a-secret"], server=server)
+    Subclass it and override `subject`::
+
+        class TestLamp(HttpAdapterContract):
+            @pytest.fixture
+            def subject(self, server):
+                server.on("POST", "/api/blinks/", answer(201, {"id": "1"}))
+                settings = {"BASE_URL": server.url, "API_KEY": "a-secret", "READ_TIMEOUT": 1}
+                return Subject(type=LAMP, settings=settings, secrets=["a-secret"], server=server)
     """
 
     @pytest.fixture

@@ -21,12 +21,14 @@ STORED = (Accepted, Duplicate)
 
 
 class AdapterContract:
-    """What every adapter keeps. Subclass it and override `subject`::
+    """What every adapter keeps.
 
-    class TestLamp(AdapterContract):
-        @pytest.fixture
-        def subject(self, tmp_path):
-            return Subject(type=LAMP, settings={"PATH": str(tmp_path)})
+    Subclass it and override `subject`::
+
+        class TestLamp(AdapterContract):
+            @pytest.fixture
+            def subject(self, tmp_path):
+                return Subject(type=LAMP, settings={"PATH": str(tmp_path)})
     """
 
     @pytest.fixture
