@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pydoc
 import re
 from importlib.metadata import version as version_of
 from typing import Any
@@ -28,9 +29,8 @@ nitpicky = True
 nitpick_ignore_regex = [
     # types of other projects: their documentation is not fetched
     (r"py:.*", r"(?!sharecore).*"),
-    # our own type variables and names that are not public
+    # our own names that are not public
     (r"py:.*", r".*\._\w+"),
-    (r"py:.*", r"sharecore\.hooks\.Config"),
 ]
 
 html_theme = "furo"
@@ -72,5 +72,12 @@ def _list_fields(app: Any, what: str, name: str, thing: Any, options: Any, lines
     lines[:] = "\n".join(shown).splitlines()
 
 
+def _is_ours(app: Any, env: Any, node: Any, shown: Any) -> Any:
+    """A name of ours that is on no page is shown without a link; one that does not exist is an error."""
+    target = node.get("reftarget", "")
+    return shown if target.startswith("sharecore") and pydoc.locate(target) is not None else None
+
+
 def setup(app: Any) -> None:
+    app.connect("missing-reference", _is_ours)
     app.connect("autodoc-process-docstring", _list_fields)
