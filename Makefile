@@ -112,6 +112,10 @@ test-brokers: $(VENV)/.wheel
 chaos: $(VENV)/.wheel  ## kill everything at random, count what arrived (ARGS="--seeds 20 --database postgres")
 	@PYTHONPATH="$(CURDIR)/demo:$(CURDIR)/tests" $(BIN)/python -P -m chaos $(ARGS)
 
+.PHONY: isolation
+isolation: $(VENV)/.wheel  ## how soon data arrive beside a dead and a hanging destination
+	@PYTHONPATH="$(CURDIR)/demo:$(CURDIR)/tests" $(BIN)/python -P -m chaos.isolation $(ARGS)
+
 .PHONY: test-chaos
 test-chaos: $(VENV)/.wheel
 	@echo "One round of chaos on each database"

@@ -14,6 +14,7 @@ from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
 from tom_targets.models import PersistentShare
 
+from tom_integration import background
 from tom_integration.data.rows import DATUM_MODELS, model_name
 from tom_integration.promises import channels, ledger
 from tom_integration.runners import thread
@@ -34,9 +35,10 @@ def hint(target_id: int, named: Named) -> None:
 def _leave(target_id: int, named: Named) -> None:
     if thread.wake(target_id, named):
         return
-    for model, pks in named.items():
-        ledger.name(target_id, model, pks)
-    channels.look_at(target_id)
+    with background.writes(patience=background.HINT_PATIENCE):
+        for model, pks in named.items():
+            ledger.name(target_id, model, pks)
+        channels.look_at(target_id)
 
 
 def _on_datum(sender: type[Model], instance: Any, created: bool, raw: bool = False, **_: object) -> None:

@@ -26,7 +26,8 @@ def register() -> None:
     """Register all checks of this app."""
     for check in (check_settings, check_destinations, check_plugins, check_takeover, check_database):
         checks.register(check, TAG)
-    checks.register(check_runner, TAG, checks.Tags.database)
+    for check in (check_journal, check_runner):
+        checks.register(check, TAG, checks.Tags.database)
 
 
 def _messages(problems: Iterable[Problem], number: int) -> list[CheckMessage]:
@@ -119,18 +120,30 @@ def check_database(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> 
                 id="sharecore.E007",
             )
         ]
-    options = connection.settings_dict.get("OPTIONS", {})
-    if connection.vendor == "sqlite" and options.get("transaction_mode", "").upper() not in _WRITES_FIRST:
-        return [
-            checks.Warning(
-                "On SQLite, a transaction that reads before it writes can fail ('database is locked') while "
-                "another process or thread writes, and sharing writes in the background.",
-                hint="Add 'OPTIONS': {'transaction_mode': 'IMMEDIATE'} to the database in DATABASES, or use "
-                "PostgreSQL.",
-                id="sharecore.W010",
-            )
-        ]
     return []
+
+
+def check_journal(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+    """What `tom_integration.background` cannot do (asked for with `manage.py check --database default`)."""
+    from tom_integration.models import Delivery
+
+    connection = connections[router.db_for_write(Delivery)]
+    mode = connection.settings_dict.get("OPTIONS", {}).get("transaction_mode") or ""
+    if connection.vendor != "sqlite" or mode.upper() in _WRITES_FIRST:
+        return []
+    with connection.cursor() as cursor:
+        (journal,) = cursor.execute("PRAGMA journal_mode").fetchone()
+    if journal != "wal":
+        return []
+    return [
+        checks.Warning(
+            "On SQLite in WAL mode, a transaction that reads before it writes fails ('database is locked') "
+            "when another process or thread writes meanwhile, and sharing writes in the background.",
+            hint="Add 'OPTIONS': {'transaction_mode': 'IMMEDIATE'} to the database in DATABASES, or use "
+            "PostgreSQL.",
+            id="sharecore.W010",
+        )
+    ]
 
 
 def check_runner(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:

@@ -33,12 +33,12 @@ class Arrivals:
                     self.at.setdefault(datetime.fromisoformat(moment).replace(tzinfo=UTC).isoformat(), now)
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Look again and again, in a thread."""
+    def watched(self, *, pause: float = PAUSE) -> Iterator[None]:
+        """Look again and again, after so many seconds each, in a thread."""
         over = threading.Event()
 
         def run() -> None:
-            while not over.wait(PAUSE):
+            while not over.wait(pause):
                 try:
                     self.look()
                 except sqlite3.OperationalError:

@@ -95,7 +95,7 @@ def play(world: World, seed: int, records: int) -> Round:
     if not result.good:
         result.examples = [*result.examples, f"states: {drained['states']}"]
     if world.bare_forks is not None:
-        result.locked_errors_without_us = _alone(world.bare_forks, seed, names, steps)
+        result.locked_errors_without_us = _alone(world, world.bare_forks, seed, names, steps)
     result.seconds = time.monotonic() - began
     return result
 
@@ -104,16 +104,29 @@ def _under_fire(world: World, seed: int, jobs: Sequence[Job]) -> Attack:
     """Ingest and deliver while everybody is being killed; at the end all processes are gone."""
     # With "command" the ingesters leave a mark for the workers, with "thread" only the sweep finds the data.
     settings = {"SHARECORE_RUNNER": "command" if seed % 2 or world.calm else "thread"}
+    workers = [_worker(world.forks, number, settings) for number in range(WORKERS)]
+    if not world.calm:
+        world.proxy.plan = Plan(seed=seed, rate=FAULTS, seconds=2.5)
+    try:
+        return _attacked(world, seed, jobs, [_ingester(world.forks, job, settings) for job in jobs], workers)
+    finally:
+        world.proxy.plan = Plan()
+
+
+def _attacked(
+    world: World, seed: int, jobs: Sequence[Job], ingesters: Sequence[Child], workers: Sequence[Child]
+) -> Attack:
     over = False
     victims = [
-        *(Victim(_ingester(world.forks, job, settings), "ingester", partial(_finished, job)) for job in jobs),
-        *(Victim(_worker(world.forks, n, settings), "worker", lambda: over) for n in range(WORKERS)),
+        *(
+            Victim(child, "ingester", partial(_finished, job))
+            for child, job in zip(ingesters, jobs, strict=True)
+        ),
+        *(Victim(child, "worker", lambda: over) for child in workers),
     ]
     cluster = world.cluster
     database = DatabaseKiller(cluster.kill, partial(start_again, cluster)) if cluster else None
     attack = Attack(seed, victims, freeze_seconds=LEASE_SECONDS + 1.5, database=database)
-    if not world.calm:
-        world.proxy.plan = Plan(seed=seed, rate=FAULTS, seconds=2.5)
     deadline, end = time.monotonic() + PATIENCE, 0.0
     try:
         for victim in victims:
@@ -129,7 +142,6 @@ def _under_fire(world: World, seed: int, jobs: Sequence[Job]) -> Attack:
             time.sleep(0.05)
     finally:
         over = True
-        world.proxy.plan = Plan()
         for victim in victims:
             victim.process.kill()
         if database is not None:
@@ -149,15 +161,12 @@ def _result(nursery: Nursery, script: str, argument: dict[str, Any]) -> str:
     return child.wait(PATIENCE)
 
 
-def _alone(nursery: Nursery, seed: int, names: list[str], steps: int) -> int:
-    """The "database is locked" errors of the same ingesters in a TOM without our app, and without kills."""
+def _alone(world: World, nursery: Nursery, seed: int, names: list[str], steps: int) -> int:
+    """The "database is locked" errors of the same ingesters, under the same attack, without our app."""
     targets = _targets(nursery, names, share=False)
     jobs = [_job(nursery.tom, seed, number, targets, steps) for number in range(INGESTERS)]
-    ingesters = [_ingester(nursery, job, {}) for job in jobs]
-    for each in ingesters:
-        each.start()
-    for each in ingesters:
-        each.wait(PATIENCE)
+    idle = [Child(nursery, nursery.tom.path / "idle.log", script="idle") for _ in range(WORKERS)]
+    _attacked(world, seed, jobs, [_ingester(nursery, job, {}) for job in jobs], idle)
     return _locked(jobs)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.apps import apps
 from django.core import checks as django_checks
 from django.core.checks import CheckMessage
 from django.db import connection
+from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.test import Client, override_settings
 from django.urls import reverse
 
@@ -102,12 +104,25 @@ def test_a_database_on_which_the_ledger_cannot_rely(monkeypatch: pytest.MonkeyPa
         patch.setattr(connection, "vendor", "sqlite")
         patch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
         assert _ids(checks.check_database()) == ["sharecore.E007"]
-    with monkeypatch.context() as patch:
-        patch.setattr(connection, "vendor", "sqlite")
-        patch.setitem(connection.settings_dict, "OPTIONS", {"timeout": 20})
-        assert _ids(checks.check_database()) == ["sharecore.W010"]
-        patch.setitem(connection.settings_dict, "OPTIONS", {"transaction_mode": "immediate"})
-        assert checks.check_database() == []
+
+
+def test_only_a_journal_in_which_readers_cannot_be_seen_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, db: None
+) -> None:
+    assert checks.check_journal() == []
+    file = DatabaseWrapper(
+        connection.settings_dict | {"NAME": str(tmp_path / "db.sqlite3"), "OPTIONS": {}}, "default"
+    )
+    monkeypatch.setattr(checks, "connections", {"default": file})
+    assert checks.check_journal() == []
+    with file.cursor() as cursor:
+        cursor.execute("PRAGMA journal_mode = WAL")
+    (found,) = checks.check_journal()
+    assert found.id == "sharecore.W010"
+    assert "IMMEDIATE" in str(found.hint)
+    file.settings_dict["OPTIONS"] = {"transaction_mode": "immediate"}
+    assert checks.check_journal() == []
+    file.close()
 
 
 class TestNobodyDelivers:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from tom_integration import background
 from tom_integration.models import Channel
 from tom_integration.promises.upkeep import Upkeep
 from tom_integration.runners.heartbeat import beat
@@ -26,6 +27,7 @@ _upkeep = Upkeep()
 
 
 @shared_task(name="sharecore.look", acks_late=True, reject_on_worker_lost=True, ignore_result=True)  # type: ignore[untyped-decorator]
+@background.writes()
 def look(channel_id: int) -> None:
     """Bring one channel up to date, if nobody has done so since the message was sent."""
     if channel_id in Sweep.waiting():
@@ -33,6 +35,7 @@ def look(channel_id: int) -> None:
 
 
 @shared_task(name="sharecore.glance", ignore_result=True)  # type: ignore[untyped-decorator]
+@background.writes()
 def glance() -> None:
     """Put channels with a mark, or whose time has come, to work."""
     beat("celery")
@@ -40,6 +43,7 @@ def glance() -> None:
 
 
 @shared_task(name="sharecore.sweep", ignore_result=True)  # type: ignore[untyped-decorator]
+@background.writes()
 def sweep() -> None:
     """Find what the marks missed, and do the upkeep of the ledger."""
     beat("celery")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.utils import timezone
 
 from tom_integration.models import Worker
@@ -12,8 +13,9 @@ def beat(runner: str) -> None:
     """This process delivers."""
     # A write first: update_or_create reads first, and then fails on SQLite while another one writes.
     seen = {"runner": runner, "seen": timezone.now()}
-    if not Worker.objects.filter(name=claims.worker_name()).update(**seen):
-        Worker.objects.create(name=claims.worker_name(), **seen)
+    with transaction.atomic():
+        if not Worker.objects.filter(name=claims.worker_name()).update(**seen):
+            Worker.objects.create(name=claims.worker_name(), **seen)
 
 
 def end() -> None:

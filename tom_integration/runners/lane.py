@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 
 from django.db import close_old_connections, connections
 
-from tom_integration import site
+from tom_integration import background, site
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,8 @@ def guarded(work: Work, what: str) -> None:
     """Do a piece of work on fresh connections; what goes wrong is logged, and done by the next sweep."""
     close_old_connections()
     try:
-        work()
+        with background.writes():
+            work()
     except Exception:
         logger.exception("sharecore: %s failed; it will be tried again", what)
     finally:

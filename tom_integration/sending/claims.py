@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.utils import timezone
 
-from tom_integration import conf
+from tom_integration import background, conf
 from tom_integration.models import Channel
 
 logger = logging.getLogger(__name__)
@@ -92,8 +92,9 @@ def kept(claim: Claim) -> Iterator[None]:
     def renew() -> None:
         while not done.wait(pause):
             try:
-                if not claim.renew():
-                    return
+                with background.writes():
+                    if not claim.renew():
+                        return
             except Exception:
                 # A busy database, or one that restarts: the lease has time for two more tries.
                 logger.exception("The claim of %s could not be renewed; trying again", claim.channel)

@@ -1,0 +1,136 @@
+"""On SQLite what we write in the background fails no transaction of the TOM: two connections to one file."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, connections, transaction
+
+from tom_integration import background
+
+BESIDE = "beside"
+LONG_ENOUGH = 0.3
+"""Seconds in which the other thread certainly tries to write."""
+
+
+class File:
+    """A SQLite database as a TOM has it, used by this thread (the TOM) and by others (we)."""
+
+    def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with connections[BESIDE].cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def read(self) -> list[str]:
+        return [who for (who,) in self.sql("SELECT who FROM written ORDER BY id")]
+
+    def write(self, who: str) -> None:
+        self.sql("INSERT INTO written (who) VALUES (%s)", who)
+
+    def meanwhile(self, work: Callable[[], object], *, politely: bool = True) -> threading.Thread:
+        """Do this in another thread, and return when it certainly has tried."""
+
+        def run() -> None:
+            try:
+                with background.writes() if politely else nullcontext():
+                    work()
+            finally:
+                connections[BESIDE].close()
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        time.sleep(LONG_ENOUGH)
+        return thread
+
+    def in_a_transaction(self, work: Callable[[], object]) -> None:
+        with transaction.atomic(using=BESIDE):
+            work()
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any) -> Iterator[File]:
+    beside = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3"), "OPTIONS": {}}
+    monkeypatch.setitem(connections.settings, BESIDE, connection.settings_dict | beside)
+    monkeypatch.setattr(background, "router", SimpleNamespace(db_for_write=lambda model: BESIDE))
+    with django_db_blocker.unblock():
+        made = File()
+        made.sql("CREATE TABLE written (id INTEGER PRIMARY KEY, who TEXT)")
+        yield made
+        connections[BESIDE].close()
+        del connections[BESIDE]
+
+
+def test_sqlite_fails_a_transaction_of_the_tom_when_others_write_as_usual(file: File) -> None:
+    """Why all of this is needed; should SQLite change, so may we."""
+    with transaction.atomic(using=BESIDE):
+        file.read()
+        we = file.meanwhile(lambda: file.write("we"), politely=False)
+        with pytest.raises(OperationalError, match="locked"):
+            file.write("the TOM")
+    we.join()
+    assert file.read() == ["we"]
+
+
+@pytest.mark.parametrize("transactional", [False, True])
+def test_what_we_write_waits_until_the_tom_is_done(file: File, transactional: bool) -> None:
+    def work() -> None:
+        if transactional:
+            file.in_a_transaction(lambda: file.write("we"))
+        else:
+            file.write("we")
+
+    with transaction.atomic(using=BESIDE):
+        file.read()
+        we = file.meanwhile(work)
+        file.write("the TOM")
+    we.join()
+    assert file.read() == ["the TOM", "we"]
+
+
+def test_the_tom_waits_before_it_begins_while_we_write(file: File) -> None:
+    def work() -> None:
+        file.write("we")
+        time.sleep(2 * LONG_ENOUGH)
+
+    we = file.meanwhile(lambda: file.in_a_transaction(work))
+    with transaction.atomic(using=BESIDE):
+        assert file.read() == ["we"]
+        file.write("the TOM")
+    we.join()
+
+
+def test_a_transaction_of_the_tom_that_takes_long_holds_us_up_for_so_long_only(
+    file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background._Politely, "__init__", lambda self, _: setattr(self, "_patience", 0.05))
+    with transaction.atomic(using=BESIDE):
+        file.read()
+        we = file.meanwhile(lambda: file.write("we"))
+    we.join()
+    assert file.read() == ["we"]
+
+
+def test_answers_and_time_outs_are_as_always(file: File) -> None:
+    with background.writes():
+        assert file.sql("INSERT INTO written (who) VALUES ('we') RETURNING id") == [(1,)]
+        with transaction.atomic(using=BESIDE), transaction.atomic(using=BESIDE):
+            file.write("a savepoint")
+        with pytest.raises(OperationalError, match="no such table"):
+            file.sql("UPDATE unknown SET who = ''")
+        assert file.sql("PRAGMA busy_timeout") == [(5000,)]
+    assert not connections[BESIDE].in_atomic_block
+    assert file.read() == ["we", "a savepoint"]
+
+
+def test_what_is_rolled_back_is_gone(file: File) -> None:
+    with background.writes(), transaction.atomic(using=BESIDE):
+        file.write("we")
+        transaction.set_rollback(True, using=BESIDE)
+    assert file.read() == []
