@@ -11,6 +11,7 @@ import argparse
 import json
 import signal
 import sys
+from pathlib import Path
 
 from chaos.arrivals import percentile
 from chaos.rounds import Round, play
@@ -26,7 +27,7 @@ def main() -> int:
     rounds: list[Round] = []
     try:
         for database in options.database:
-            with world(database, keep=options.keep, calm=options.calm) as made:
+            with world(database, keep=options.keep, calm=options.calm, old=options.old) as made:
                 say(f"{database}: {made.folder}")
                 for seed in range(options.first_seed, options.first_seed + options.seeds):
                     rounds.append(_played(made, seed, options.records))
@@ -56,6 +57,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--records", type=int, default=300, help="about so many in each round")
     parser.add_argument(
         "--calm", action="store_true", help="no attacks, no faults, the times of a TOM: how much do we lock?"
+    )
+    parser.add_argument(
+        "--old",
+        type=Path,
+        metavar="PYTHON",
+        help="of an environment with another version of sharecore: half of all processes run it",
     )
     parser.add_argument("--keep", action="store_true", help="keep the TOMs and their logs")
     options = parser.parse_args()

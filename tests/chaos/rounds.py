@@ -104,11 +104,14 @@ def _under_fire(world: World, seed: int, jobs: Sequence[Job]) -> Attack:
     """Ingest and deliver while everybody is being killed; at the end all processes are gone."""
     # With "command" the ingesters leave a mark for the workers, with "thread" only the sweep finds the data.
     settings = {"SHARECORE_RUNNER": "command" if seed % 2 or world.calm else "thread"}
-    workers = [_worker(world.forks, number, settings) for number in range(WORKERS)]
+    nurseries = (world.forks, world.old_forks or world.forks)
+    workers = [_worker(nurseries[number % 2], number, settings) for number in range(WORKERS)]
+    # Two of each version: one that works in transactions, and one that does not.
+    ingesters = [_ingester(nurseries[job.number // 2 % 2], job, settings) for job in jobs]
     if not world.calm:
         world.proxy.plan = Plan(seed=seed, rate=FAULTS, seconds=2.5)
     try:
-        return _attacked(world, seed, jobs, [_ingester(world.forks, job, settings) for job in jobs], workers)
+        return _attacked(world, seed, jobs, ingesters, workers)
     finally:
         world.proxy.plan = Plan()
 

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chaos.nursery import Nursery
@@ -40,13 +40,17 @@ health.FIRST_WAIT, health.LONGEST_WAIT = 0.3, 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """sender: with our app. bare_forks: of the same TOM without it, for what locks it meets by itself; None
-    on PostgreSQL, which knows no such error. cluster: of the sender's database, None on SQLite. calm: nobody
-    is attacked."""
+    """sender: with our app.
+
+    old_forks: of the same TOM in an environment with another version of our app; None without one.
+    bare_forks: of the same TOM without our app, for what locks it meets by itself; None on PostgreSQL, which
+    knows no such error. cluster: of the sender's database, None on SQLite. calm: nobody is attacked.
+    """
 
     folder: Path
     sender: Tom
     forks: Nursery
+    old_forks: Nursery | None
     bare_forks: Nursery | None
     receiver: Tom
     proxy: Proxy
@@ -55,11 +59,11 @@ class World:
 
 
 @contextmanager
-def world(database: str, *, keep: bool, calm: bool) -> Iterator[World]:
+def world(database: str, *, keep: bool, calm: bool, old: Path | None) -> Iterator[World]:
     """Make everything, and remove it at the end unless it is to be kept.
 
     database: "sqlite" or "postgres", of the TOM that shares. The receiver has SQLite, as tom_setup makes it.
-    calm: with the times that a TOM has.
+    calm: with the times that a TOM has. old: the Python of an environment with another version of our app.
     """
     with ExitStack() as stack:
         folder = _folder(database, stack, keep)
@@ -85,6 +89,9 @@ def world(database: str, *, keep: bool, calm: bool) -> Iterator[World]:
         )
         stack.callback(sender.kill if keep else sender.remove)
         forks = stack.enter_context(closing(Nursery(sender)))
+        old_forks = None
+        if old is not None:
+            old_forks = stack.enter_context(closing(Nursery(replace(sender, python=old))))
         bare_forks = None
         if cluster is None:
             bare = make_tom(folder / "bare", name="bare", users=[ADMIN])
@@ -94,6 +101,7 @@ def world(database: str, *, keep: bool, calm: bool) -> Iterator[World]:
             folder=folder,
             sender=sender,
             forks=forks,
+            old_forks=old_forks,
             bare_forks=bare_forks,
             receiver=receiver,
             proxy=proxy,
