@@ -16,8 +16,8 @@ RECEIVER_232 := .venv-receiver-2.32
 
 # Each process has a database of its own.
 PARALLEL := -n auto --maxprocesses 4
-# Tests that share TOMs stay in one process; most of the time they wait, so there may be more than processors.
-PARALLEL_LIVE := -n 3 --dist loadgroup
+# The tests of one file share TOMs and stay in one process; they wait much, so there may be more than processors.
+PARALLEL_LIVE := -n 3 --dist loadfile
 # Real servers, brokers and browsers share the machine with whatever else runs there: what fails is played once
 # more, and both plays are reported.
 PATIENT := --reruns 1 -rfER
@@ -89,7 +89,7 @@ test: $(VENV)/.wheel  ## the tests that need nothing but Python: SQLite, one tom
 	@$(BIN)/pytest $(PARALLEL) -m "not live and not postgres and not brokers and not browser" $(ARGS)
 
 .PHONY: test-all
-test-all: test test-live test-postgres test-brokers test-browser test-chaos  ## every test: also real TOMs, PostgreSQL, brokers, a web browser
+test-all: test test-live test-postgres test-brokers test-browser test-chaos test-matrix  ## every test: also real TOMs, PostgreSQL, brokers, a web browser
 
 .PHONY: test-live
 test-live: $(VENV)/.wheel $(RECEIVER_232)/.installed
@@ -115,6 +115,11 @@ chaos: $(VENV)/.wheel  ## kill everything at random, count what arrived (ARGS="-
 .PHONY: isolation
 isolation: $(VENV)/.wheel  ## how soon data arrive beside a dead and a hanging destination
 	@PYTHONPATH="$(CURDIR)/demo:$(CURDIR)/tests" $(BIN)/python -P -m chaos.isolation $(ARGS)
+
+.PHONY: test-matrix
+test-matrix: $(VENV)/.wheel dist  ## the wheel, installed by pip on each Python here, with the oldest and newest tomtoolkit
+	@echo "Each Python and tomtoolkit"
+	@PYTHONPATH="$(CURDIR)/demo:$(CURDIR)/tests" $(BIN)/python -P -m release.matrix dist/*.whl $(ARGS)
 
 .PHONY: test-chaos
 test-chaos: $(VENV)/.wheel
@@ -160,11 +165,9 @@ format: $(VENV)/.dependencies  ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-.PHONY: wheel
-wheel: $(VENV)/.wheel  ## build the wheel into dist/
-	@mkdir -p dist
-	@cp $(WHEELHOUSE)/sharecore-*.whl dist/
-	@ls dist/*.whl
+.PHONY: dist
+dist: $(VENV)/.dependencies  ## wheel and sdist of what is committed, built twice and compared, as PyPI wants them
+	@PYTHONPATH=tests $(BIN)/python -P -m release.building
 
 .PHONY: clean
 clean:  ## remove everything that make made

@@ -25,23 +25,14 @@ OBSERVER = User(
 
 _VARIABLE = "SHARECORE_RECEIVER_232_PYTHON"
 _DEFAULT_232 = Path(__file__).parents[2] / ".venv-receiver-2.32" / "bin" / "python"
-# Fixtures of which each value has TOMs of its own, so that its tests can run in a process of their own.
-_APART = ("receiver", "world")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder as live, and those that share TOMs as one group for xdist."""
+    """Mark every test of this folder as live."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.live)
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
-
-
-def _group(item: pytest.Item) -> str:
-    """The tests of one module, or of one value of these fixtures, use the same TOMs."""
-    values = getattr(getattr(item, "callspec", None), "params", {})
-    return "-".join([item.path.stem, *(str(values[name]) for name in _APART if name in values)])
 
 
 def _served(python: Path, version: str, name: str, folder: Path) -> Iterator[Tom]:

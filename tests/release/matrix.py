@@ -1,0 +1,162 @@
+"""The wheel on each Python and tomtoolkit that it supports: installed with pip, and one datum shared.
+
+For each Python of this machine a fresh environment with the oldest tomtoolkit, in which a TOM is made and
+migrated, checks itself, and shares a datum with a stock TOM. Then tomtoolkit is brought up to date under the
+same TOM, and it shares another one. ``python -m release.matrix dist/*.whl [--python 3.12]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from realtoms import Tom, TomError, User, compare, make_tom
+from realtoms.service import tail
+from release.pythons import VERSIONS, find
+
+TOOLKITS = ("tomtoolkit==3.0.1", "tomtoolkit<4")
+"""The oldest that the extra `tom` allows, and the newest."""
+ADMIN = User(username="admin", password="admin-of-a-throw-away-tom", superuser=True)
+SHARER = User(username="sharer", password="sharer-at-a-throw-away-tom")
+AT_ONCE = 2
+LONGEST = 900.0
+"""Seconds that one command may take."""
+
+SHARE = """
+from django.core.management import call_command
+from tom_dataproducts.models import PhotometryReducedDatum
+from tom_targets.models import PersistentShare, Target
+
+target, new = Target.objects.get_or_create(name={name!r}, type="SIDEREAL", ra=10.5, dec=-3.25)
+if new:
+    PersistentShare.objects.create(target=target, destination="there")
+PhotometryReducedDatum.objects.create(
+    target=target, timestamp="2026-02-01T00:00:0{number}Z", brightness=17.5, bandpass="r", unit="AB"
+)
+call_command("sharing", "deliver", "--once")
+"""
+VERSIONS_THERE = """
+import platform
+from importlib.metadata import version
+print(platform.python_version(), version("tomtoolkit"), version("django"), version("astropy"))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one environment did. versions: of Python, tomtoolkit, Django and astropy."""
+
+    versions: str
+    seconds: float
+    failure: str = ""
+
+
+class _Failed(Exception):
+    pass
+
+
+def _run(*command: str | Path) -> str:
+    done = subprocess.run(
+        [str(each) for each in command], capture_output=True, text=True, timeout=LONGEST, check=False
+    )
+    if done.returncode:
+        raise _Failed(f"{' '.join(map(str, command[:6]))}:\n{tail(done.stdout)}\n{tail(done.stderr)}")
+    return done.stdout.strip()
+
+
+def _environment(python: str, folder: Path) -> Path:
+    _run(python, "-m", "venv", "--clear", folder)
+    return folder / "bin" / "python"
+
+
+def _share(tom: Tom, receiver: Tom, number: int) -> None:
+    name = f"SN {tom.name}"
+    tom.manage("migrate", "--no-input", "--verbosity", "0")
+    tom.manage("check", "--fail-level", "ERROR", "--database", "default")
+    tom.manage("makemigrations", "tom_integration", "--check", "--dry-run")
+    tom.execute(SHARE.format(name=name, number=number))
+    found = compare(tom.database, receiver.database, [name])
+    if not (found.perfect and found.records == number):
+        raise _Failed(f"of {found.records} data {found.arrived} arrived: {found.examples}")
+
+
+def _cells(version: str, python: str, wheel: Path, receiver: Tom, folder: Path) -> list[Cell]:
+    """One environment, with one tomtoolkit after the other."""
+    cells: list[Cell] = []
+    inner, tom = Path(), None
+    for number, toolkit in enumerate(TOOLKITS, start=1):
+        began, versions = time.monotonic(), f"{version} {toolkit}"
+        try:
+            if tom is None:
+                inner = _environment(python, folder / f"python{version}")
+            _run(
+                inner,
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                "--upgrade",
+                f"sharecore[tom] @ {wheel.as_uri()}",
+                toolkit,
+            )
+            versions = _run(inner, "-c", VERSIONS_THERE)
+            if tom is None:
+                tom = make_tom(
+                    folder / f"tom{version}",
+                    name=f"tom-on-{version}",
+                    users=[ADMIN],
+                    python=inner,
+                    apps=["tom_integration"],
+                    settings={
+                        "DATA_SHARING": {"there": receiver.sharing_entry("sharer")},
+                        "SHARECORE_RUNNER": "command",
+                    },
+                )
+            _share(tom, receiver, number)
+        except (_Failed, TomError, subprocess.TimeoutExpired) as error:
+            cells.append(Cell(versions, time.monotonic() - began, str(error)))
+            break
+        cells.append(Cell(versions, time.monotonic() - began))
+    return cells
+
+
+def main() -> int:
+    """Run the matrix; 1 when a cell failed or no Python was found."""
+    parser = argparse.ArgumentParser(prog="python -m release.matrix", description=__doc__)
+    parser.add_argument("wheel", type=Path)
+    parser.add_argument("--python", action="append", choices=VERSIONS, help="only this version")
+    chosen = parser.parse_args()
+    os.environ.pop("PYTHONPATH", None)  # the environments have what pip put there
+    there = {version: find(version) for version in chosen.python or VERSIONS}
+    for version in [version for version, python in there.items() if python is None]:
+        print(f"Python {version} is not on this machine, so nothing is said about it.")
+    with (
+        tempfile.TemporaryDirectory(prefix="sharecore-matrix-") as name,
+        make_tom(Path(name) / "receiver", name="receiver", users=[ADMIN, SHARER]) as receiver,
+        ThreadPoolExecutor(AT_ONCE) as pool,
+    ):
+        receiver.serve()
+        work = [
+            pool.submit(_cells, version, python, chosen.wheel.resolve(), receiver, Path(name))
+            for version, python in there.items()
+            if python
+        ]
+        cells = [cell for each in work for cell in each.result()]
+    print(f"{'python, tomtoolkit, django, astropy':40} seconds")
+    for cell in cells:
+        print(f"{cell.versions:40} {cell.seconds:7.0f}  {'FAILED' if cell.failure else 'ok'}")
+    for cell in cells:
+        if cell.failure:
+            print(f"\n{cell.versions}: {cell.failure}")
+    return 0 if cells and not any(cell.failure for cell in cells) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
