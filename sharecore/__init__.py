@@ -1,7 +1,8 @@
 """sharecore: share astronomical data with other systems through pluggable destination adapters.
 
 What an author of a plugin needs is here: the hooks (`hookimpl` and the requests), `DestinationType`,
-`Adapter` and `Batch`, records and targets, outcomes and exceptions, and `Section` for reading settings.
+`Adapter` and `Batch`, records and targets with their units, outcomes and exceptions, `Section` for reading
+settings, and `as_json` and `fingerprint` of a record.
 What a site needs beside it: `Registry`, `Destinations`, and `dispatch` in `sharecore.dispatch`.
 """
 
@@ -27,6 +28,7 @@ from sharecore.hooks import (
     WithholdRequest,
     hookimpl,
 )
+from sharecore.identity import fingerprint
 from sharecore.outcomes import (
     Accepted,
     Deferred,
@@ -38,6 +40,7 @@ from sharecore.outcomes import (
     Unsupported,
     Withheld,
 )
+from sharecore.plain import as_json
 from sharecore.records import (
     Astrometry,
     JsonValue,
@@ -52,6 +55,7 @@ from sharecore.records import (
 from sharecore.registry import Registry
 from sharecore.settings import Secret, Section
 from sharecore.targets import Orbit, OrbitScheme, Position, Target
+from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
 
 __all__ = [
     "Accepted",
@@ -90,6 +94,7 @@ __all__ = [
     "Registry",
     "Rejected",
     "Result",
+    "ScaledUnit",
     "Secret",
     "Section",
     "SharecoreError",
@@ -99,8 +104,14 @@ __all__ = [
     "TargetRefused",
     "Topic",
     "Unconfirmed",
+    "Unit",
+    "UnknownUnit",
     "Unsupported",
     "Withheld",
     "WithholdRequest",
+    "as_json",
+    "fingerprint",
     "hookimpl",
+    "parse_unit",
+    "rescaled",
 ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pluggy
@@ -15,6 +17,16 @@ HOOKS = tuple(name for name in vars(HookSpecs) if name.startswith("sharecore_"))
 
 class Refusal(Exception):
     """Why a plugin cannot be used; our own words."""
+
+
+@contextmanager
+def notices() -> Iterator[list[str]]:
+    """What pluggy says of deprecated hooks (`warn_on_impl` of their specification) inside."""
+    said: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DeprecationWarning)
+        yield said
+    said += [str(each.message) for each in caught]
 
 
 def hook_functions(

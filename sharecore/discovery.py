@@ -33,6 +33,7 @@ class PluginInfo:
 
     kinds: each kind of destination that it offers, with its summary. distribution, version: the installed
     package that brings it; empty for a plugin that the site gave directly. reason: why it is not active.
+    deprecated: what it uses that a later sharecore will not have.
     """
 
     name: str
@@ -41,6 +42,7 @@ class PluginInfo:
     state: PluginState = PluginState.ACTIVE
     kinds: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
+    deprecated: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import pluggy
 
-from sharecore.admission import Refusal, destination_types, hook_functions
+from sharecore.admission import Refusal, destination_types, hook_functions, notices
 from sharecore.discovery import BLOCKED_VARIABLE, REQUIRED_SETTING, PluginInfo, PluginState, candidates
 from sharecore.exceptions import InvalidRecord, PluginError, Problem
 from sharecore.faults import describe, log_fault
@@ -92,7 +92,7 @@ class Registry:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """One for each failed plugin, and one that is fatal for each required one that is not active."""
+        """What people should know of plugins; fatal is only that a required one is not active."""
         failed = tuple(
             Problem(
                 where=info.label,
@@ -104,7 +104,17 @@ class Registry:
             for info in self._plugins
             if info.state is PluginState.FAILED and info.name not in self._required
         )
-        return (*self.missing, *failed)
+        deprecated = tuple(
+            Problem(
+                where=info.label,
+                what=" ".join(info.deprecated),
+                mend="Update it, or ask its authors to.",
+                fatal=False,
+            )
+            for info in self._active.values()
+            if info.deprecated
+        )
+        return (*self.missing, *failed, *deprecated)
 
     @property
     def missing(self) -> tuple[Problem, ...]:
@@ -198,7 +208,8 @@ class Registry:
             if self._manager.has_plugin(key) or self._manager.is_registered(plugin):
                 raise Refusal("is registered already")
             try:
-                functions = hook_functions(self._manager, plugin, key)
+                with notices() as deprecated:
+                    functions = hook_functions(self._manager, plugin, key)
                 types = destination_types(functions)
                 kinds = {kind: each.summary for kind, each in types.items()}
                 self._refuse_taken(kinds, info)
@@ -209,7 +220,7 @@ class Registry:
             return self._fail(replace(info, kinds=kinds), " ".join(str(error).split()))
         except (Exception, SystemExit) as error:
             return self._fail(info, f"failed when it was registered: {describe(error)}", error)
-        info = replace(info, kinds=MappingProxyType(kinds))
+        info = replace(info, kinds=MappingProxyType(kinds), deprecated=tuple(deprecated))
         self._plugins.append(info)
         self._active[key] = info
         self._types.update(types)

@@ -18,8 +18,8 @@ from sharecore import (
     Problem,
     RecordKey,
     Unsupported,
+    as_json,
 )
-from sharecore.plain import as_json
 from sharecore_files.config import FilesConfig, Format
 from sharecore_files.folder import Folder
 from sharecore_files.rows import Entry, entry

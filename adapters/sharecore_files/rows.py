@@ -9,11 +9,23 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from sharecore import Astrometry, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum, Target
-from sharecore.identity import fingerprint
-from sharecore.outcomes import Unsupported
-from sharecore.plain import as_json
-from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
+from sharecore import (
+    Astrometry,
+    OtherDatum,
+    Photometry,
+    PhotometryLimit,
+    Record,
+    ScaledUnit,
+    Spectrum,
+    Target,
+    Unit,
+    UnknownUnit,
+    Unsupported,
+    as_json,
+    fingerprint,
+    parse_unit,
+    rescaled,
+)
 
 Row = dict[str, str | float | None]
 

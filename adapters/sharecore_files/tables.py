@@ -22,7 +22,7 @@ from astropy.table import Column, MaskedColumn, Table
 from astropy.time import Time
 from erfa import ErfaWarning
 
-from sharecore.units import Unit
+from sharecore import Unit
 from sharecore_files.config import Format
 from sharecore_files.rows import NUMBERS, Curve, Row, columns
 

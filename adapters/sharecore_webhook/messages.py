@@ -7,8 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sharecore import Astrometry, Batch, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum
-from sharecore.plain import as_json
+from sharecore import Astrometry, Batch, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum, as_json
 
 _LINES = 10
 """Records that a text lists; of more it says how many."""

@@ -46,6 +46,7 @@ from sharecore.testing import (
     watched_sockets,
 )
 from sharecore.testing.contract.http import SHORT
+from sharecore.testing.contract.trouble import REQUESTS_EXCEPTIONS
 from sharecore_http import Cause, Client, HttpSettings, NoAnswer, NotSent, Reply, Verdict, token
 
 SECRET = "s3cret-of-the-lamp"
@@ -448,6 +449,13 @@ def test_a_rule_finds_the_adapter_that_breaks_it(
     with watched_sockets(longest=longest), pytest.raises((AssertionError, pytest.fail.Exception)) as caught:
         getattr(HttpAdapterContract(), rule)(bench, **given)
     assert re.search(SAYS[rule], str(caught.value))
+
+
+def test_every_exception_that_requests_can_raise_for_a_call_is_played() -> None:
+    """All but the one of `Response.json()`, which answers that make no sense provoke."""
+    known = vars(requests.exceptions).values()
+    errors = {each.__name__ for each in known if isinstance(each, type) and issubclass(each, OSError)}
+    assert errors - {"JSONDecodeError"} == set(REQUESTS_EXCEPTIONS)
 
 
 def test_there_is_a_bad_adapter_for_each_rule() -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
@@ -86,6 +87,10 @@ def _filled(model: Any, number: int, **given: Any) -> Any:
 
 def _content(model: Any) -> dict[Any, dict[str, Any]]:
     return {row["id"]: row for row in model.objects.values()}
+
+
+def test_the_models_are_as_the_migrations_make_them(db: None) -> None:
+    call_command("makemigrations", APP, check_changes=True, dry_run=True, verbosity=0)
 
 
 @pytest.mark.parametrize("state", [state for state in EARLIER if state != ZERO])

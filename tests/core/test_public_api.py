@@ -1,0 +1,68 @@
+"""What authors of plugins rely on stays as it was promised, and says what it is."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from release.api import PROMISED, describe, names, public
+from sharecore import PluginState, Registry
+
+CONVERT = """
+@hookimpl
+def sharecore_convert(request):
+    return None
+"""
+
+
+def test_the_public_api_is_as_promised() -> None:
+    """See docs/versioning.md before you change one of them."""
+    now, before = describe().splitlines(), PROMISED.read_text().splitlines()
+    changed = sorted(set(now) ^ set(before))
+    assert changed == [], (
+        "the public API changed. Follow docs/versioning.md, say it in CHANGELOG.md, then write it down:\n"
+        "    PYTHONPATH=tests .venv/bin/python -P -m release.api > tests/release/public_api.txt"
+    )
+
+
+NAMES = dict(names())
+
+
+@pytest.mark.parametrize(("name", "thing"), NAMES.items(), ids=NAMES)
+def test_every_public_name_says_what_it_is(name: str, thing: Any) -> None:
+    if not (inspect.isclass(thing) or inspect.isroutine(thing)):
+        return  # an alias of a type, or a constant, whose docstring Python does not keep
+    generated = re.compile(rf"{re.escape(thing.__name__)}\(")  # by dataclass
+    assert thing.__doc__, name
+    assert not generated.match(thing.__doc__), name
+
+
+def test_the_hooks_are_the_contract_and_have_an_example() -> None:
+    from sharecore.hooks import HookSpecs
+
+    for name, hook in public(HookSpecs):
+        assert "Example::" in (hook.__doc__ or ""), name
+
+
+def test_a_plugin_with_a_deprecated_hook_works_and_its_site_is_told(
+    entry_point: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    was = Registry.__init__
+
+    def deprecating(self: Any, **given: Any) -> None:
+        was(self, **given)
+        notice = DeprecationWarning("sharecore_convert is deprecated since 9.1: implement sharecore_map")
+        self._manager.hook.sharecore_convert.spec.warn_on_impl = notice
+
+    monkeypatch.setattr(Registry, "__init__", deprecating)
+    registry = Registry.load([entry_point(CONVERT)])
+    (info,) = registry.plugins
+    assert info.state is PluginState.ACTIVE
+    (problem,) = registry.problems
+    assert not problem.fatal
+    assert problem.where == "plugin 'lamp' (sharecore-lamp 1.2)"
+    assert "since 9.1" in problem.what
