@@ -121,6 +121,10 @@ test-matrix: $(VENV)/.wheel dist  ## the wheel, installed by pip on each Python 
 	@echo "Each Python and tomtoolkit"
 	@PYTHONPATH="$(CURDIR)/demo:$(CURDIR)/tests" $(BIN)/python -P -m release.matrix dist/*.whl $(ARGS)
 
+.PHONY: bench
+bench: $(VENV)/.wheel  ## ours and stock side by side (ARGS="--database postgres --only save --quick")
+	@PYTHONPATH="$(CURDIR)/demo" $(BIN)/python -P -m bench $(ARGS)
+
 .PHONY: test-chaos
 test-chaos: $(VENV)/.wheel
 	@echo "One round of chaos on each database"

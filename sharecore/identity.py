@@ -10,10 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import datetime
 
-from sharecore.records import Astrometry, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum
+from sharecore.records import (
+    Astrometry,
+    OtherDatum,
+    Photometry,
+    PhotometryLimit,
+    Record,
+    Spectrum,
+    names_of,
+)
 
 _IDENTITY_FIELDS: dict[type, tuple[str, ...]] = {
     Photometry: ("bandpass", "brightness", "limit", "instrument", "reduction_version"),
@@ -31,19 +38,20 @@ def identity(record: Record) -> str:
 
 def fingerprint(record: Record) -> str:
     """64 hexadecimal digits over every field of the record but its key."""
-    return _digest(record, tuple(each.name for each in fields(record) if each.name != "key"))
+    return _digest(record, names_of(type(record)))
 
 
 def _digest(record: Record, names: tuple[str, ...]) -> str:
     content = {name: _alike(getattr(record, name)) for name in names}
-    text = json.dumps([type(record).__name__, content], sort_keys=True, default=_plain, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_JSON.encode([type(record).__name__, content]).encode()).hexdigest()
 
 
 def _alike(value: object) -> object:
     """Numbers in one form: 18 of a JSON value is 18.0 of a column, and -0.0 is 0.0."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
     if isinstance(value, tuple | list):
         return [_alike(item) for item in value]
     if isinstance(value, Mapping):
@@ -55,3 +63,6 @@ def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat(timespec="microseconds")
     raise TypeError(f"{type(value).__name__} in a record")
+
+
+_JSON = json.JSONEncoder(sort_keys=True, default=_plain, separators=(",", ":"))

@@ -69,16 +69,18 @@ class _Record:
         if self.timestamp.tzinfo is None:
             raise InvalidRecord(field="timestamp", reason=f"{self.timestamp} has no time zone")
         object.__setattr__(self, "timestamp", self.timestamp.astimezone(UTC))
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if isinstance(value, Mapping):
-                frozen = MappingProxyType(dict(value))
-                _require_finite(each.name, frozen)
-                object.__setattr__(self, each.name, frozen)
-            elif isinstance(value, float | list | tuple):
-                _require_finite(each.name, value)
+        for name in names_of(type(self)):
+            value = getattr(self, name)
+            if value is None or type(value) is str:
+                continue
+            if isinstance(value, float | list | tuple):
+                _require_finite(name, value)
                 if isinstance(value, list):
-                    object.__setattr__(self, each.name, tuple(value))
+                    object.__setattr__(self, name, tuple(value))
+            elif isinstance(value, Mapping):
+                frozen = MappingProxyType(dict(value))
+                _require_finite(name, frozen)
+                object.__setattr__(self, name, frozen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +150,23 @@ class OtherDatum(_Record):
 
 
 Record = Photometry | PhotometryLimit | Spectrum | Astrometry | OtherDatum
+_names: dict[type, tuple[str, ...]] = {}
+
+
+def names_of(kind: type[_Record]) -> tuple[str, ...]:
+    """The fields of a class of record, but for its key."""
+    if kind not in _names:
+        _names[kind] = tuple(each.name for each in fields(kind) if each.name != "key")
+    return _names[kind]
+
+
+def with_key(record: Record, key: RecordKey) -> Record:
+    """The same record under another key. Its values were checked when it was made, and are not again."""
+    twin: Record = object.__new__(type(record))
+    object.__setattr__(twin, "key", key)
+    for name in names_of(type(record)):
+        object.__setattr__(twin, name, getattr(record, name))
+    return twin
 
 
 def _require_finite(name: str, value: object) -> None:
@@ -157,6 +176,14 @@ def _require_finite(name: str, value: object) -> None:
     elif isinstance(value, Mapping):
         for key, item in value.items():
             _require_finite(f"{name}[{key!r}]", item)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple) and not _plainly_finite(value):
         for index, item in enumerate(value):
             _require_finite(f"{name}[{index}]", item)
+
+
+def _plainly_finite(values: Sequence[object]) -> bool:
+    """Are these finite numbers and nothing else? Spectra are long, and this is how it is found out fast."""
+    try:
+        return all(map(math.isfinite, values))  # type: ignore[arg-type]
+    except (TypeError, OverflowError):
+        return False

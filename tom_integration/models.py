@@ -18,6 +18,9 @@ REASON_LENGTH = 500  # as sharecore.outcomes.MAX_REASON
 FIELD_LENGTH = 100
 REMOTE_ID_LENGTH = 200
 
+RENAMED = ~models.Q(record_id=models.F("identity"))
+"""Of deliveries whose record was not made of what they are now. All others are found by their identity."""
+
 
 class Origin(models.Model):
     """This TOM's identity among all sites, one row, made by `migrate`: names of TOMs are not unique."""
@@ -140,8 +143,20 @@ class Delivery(models.Model):
             models.Index(
                 fields=["destination", "target_id", "state", "next_at"], name="sharecore_delivery_work"
             ),
-            models.Index(fields=["destination", "target_id", "identity"], name="sharecore_delivery_content"),
-            models.Index(fields=["request_id"], name="sharecore_delivery_request"),
+            models.Index(
+                fields=["destination", "target_id", "identity", "timestamp"],
+                name="sharecore_delivery_content",
+            ),
+            models.Index(
+                fields=["destination", "target_id", "record_id"],
+                name="sharecore_delivery_renamed",
+                condition=RENAMED,
+            ),
+            models.Index(
+                fields=["request_id"],
+                name="sharecore_delivery_request",
+                condition=models.Q(request_id__isnull=False),
+            ),
             models.Index(
                 fields=["destination", "target_id"],
                 name="sharecore_delivery_named",

@@ -31,6 +31,7 @@ from sharecore.records import (
     Record,
     RecordKey,
     Spectrum,
+    with_key,
 )
 
 DATUM_MODELS: dict[str, type[Model]] = {model._meta.model_name: model for model in REDUCED_DATUM_MODELS}
@@ -75,7 +76,7 @@ def record_of(row: Any, *, origin: str, record_id: str = "") -> Record:
     else:
         record = _generic(row)
     key = RecordKey(kind=record.key.kind, origin=origin, id=record_id or identity_of(model_name(row), record))
-    return replace(record, key=key)
+    return with_key(record, key)
 
 
 def _common(row: Any, kind: Kind, extra: Mapping[str, Any]) -> dict[str, Any]:

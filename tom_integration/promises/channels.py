@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from tom_targets.models import PersistentShare
 
@@ -19,6 +19,8 @@ from tom_integration.promises.difference import missing, register
 
 _CANCELLED_BY_CLOSING = (State.DUE, State.WITHHELD, State.UNSUPPORTED, State.PARKED)
 """Not those of which nobody knows whether they arrived: forgotten, they could be sent again."""
+_WAITING = (State.DUE, State.WITHHELD, State.UNCONFIRMED)
+"""The states in which a delivery may have a time to be taken in hand."""
 
 
 def open_channel(destination: str, target_id: int) -> Channel:
@@ -150,9 +152,13 @@ def moved(destination: str, target_id: int) -> None:
 def next_look(channel: Channel) -> datetime | None:
     """When the next delivery of the channel is to be taken in hand; None when there is none."""
     waiting = Delivery.objects.filter(
-        destination=channel.destination, target_id=channel.target_id, next_at__isnull=False
+        destination=channel.destination,
+        target_id=channel.target_id,
+        state__in=_WAITING,
+        next_at__isnull=False,
     )
-    return waiting.order_by("next_at").values_list("next_at", flat=True).first()
+    earliest: datetime | None = waiting.aggregate(earliest=Min("next_at"))["earliest"]
+    return earliest
 
 
 def match_shares() -> None:

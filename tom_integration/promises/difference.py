@@ -1,13 +1,13 @@
 """What is due is the difference between the data of a target and the ledger.
 
-One INSERT ... SELECT per model writes a ledger row for each datum that has none. It needs no hint, no order
-of primary keys and no time of modification, so data that were loaded in bulk, committed late or arrived while
-nothing was running are found like all others.
+INSERT ... SELECT writes a ledger row for each datum that has none. It needs no hint, no order of primary keys
+and no time of modification, so data that were loaded in bulk, committed late or arrived while nothing was
+running are found like all others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,9 @@ from django.utils import timezone
 from sharecore.delivery import State
 from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Channel, Delivery
+
+PORTION = 1000
+"""Ledger rows that one statement writes: on SQLite nobody else can save until it is done."""
 
 
 def missing(model: type[models.Model], *, destination: str, target_id: int) -> QuerySet[Any]:
@@ -45,10 +48,26 @@ def register(
     count = 0
     for name, condition in conditions.items():
         rows = missing(DATUM_MODELS[name], destination=channel.destination, target_id=channel.target_id)
-        # An INSERT of nothing is a write all the same, and on SQLite writes get into the way of others.
-        if rows.filter(condition).exists():
-            count += _insert(rows.filter(condition), {"model": name, **columns})
+        for portion in _portions(rows.filter(condition)):
+            count += _insert(portion, {"model": name, **columns})
     return count
+
+
+def _portions(rows: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
+    """The rows in the order of their primary keys, up to `PORTION` at a time; nothing where there are none.
+
+    They are looked for by reading: an INSERT of nothing is a write all the same.
+    """
+    after: int | None = None
+    while True:
+        left = rows if after is None else rows.filter(pk__gt=after)
+        pks = list(left.order_by("pk").values_list("pk", flat=True)[:PORTION])
+        if not pks:
+            return
+        yield rows.filter(pk__range=(pks[0], pks[-1]))
+        if len(pks) < PORTION:
+            return
+        after = pks[-1]
 
 
 def _insert(rows: QuerySet[Any], constants: dict[str, Any]) -> int:
@@ -81,10 +100,11 @@ def _untouched(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
     return kind(max_length=field.max_length)
 
 
-def behind(channels: Iterable[int] | None = None) -> list[int]:
+def behind(channels: Iterable[int] | None = None, *, above: Mapping[str, int] | None = None) -> list[int]:
     """Ids of the continuous shares' channels whose target has data that the ledger does not know.
 
-    channels: only these; all when None. One query per model, whatever the number of channels.
+    channels: only these; all when None. above: by model, look at the data above this primary key only, and
+    at no model that is not named. One query per model, whatever the number of channels.
     """
     lasting = Q(until__isnull=True) | Q(until__gt=timezone.now())
     shared = Channel.objects.filter(lasting, share_id__isnull=False, paused="")
@@ -92,9 +112,16 @@ def behind(channels: Iterable[int] | None = None) -> list[int]:
         shared = shared.filter(pk__in=list(channels))
     found: set[int] = set()
     for name, model in DATUM_MODELS.items():
+        if above is not None and name not in above:
+            continue
+        rows = model._default_manager.order_by()
+        candidates = shared
+        if above is not None:
+            rows = rows.filter(pk__gt=above[name])
+            candidates = shared.filter(target_id__in=rows.values("target_id"))
         known = Delivery.objects.filter(
             model=name, datum_pk=OuterRef("pk"), destination=OuterRef(OuterRef("destination"))
         )
-        unknown = model._default_manager.filter(target_id=OuterRef("target_id")).filter(~Exists(known))
-        found.update(shared.filter(Exists(unknown)).values_list("pk", flat=True))
+        unknown = rows.filter(target_id=OuterRef("target_id")).filter(~Exists(known))
+        found.update(candidates.filter(Exists(unknown)).values_list("pk", flat=True))
     return sorted(found)

@@ -17,7 +17,7 @@ from sharecore.delivery import State
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Unsupported, Withheld
-from sharecore.records import Record
+from sharecore.records import Record, with_key
 from sharecore.retry import RetryPolicy
 from tom_integration.data.rows import DATUM_MODELS, identity_of, record_of
 from tom_integration.models import Channel, Delivery, Request
@@ -151,7 +151,9 @@ class Preparer:
             )
             self._write(row, replace(standing, reason="" if row.arrived == content else note))
             return False
-        row.identity, row.fingerprint = identity_of(row.model, record), content
+        # a new record has its identity for an id
+        row.identity = identity_of(row.model, record) if row.record_id else record.key.id
+        row.fingerprint = content
         row.kind = record.key.kind.value
         return True
 
@@ -166,7 +168,8 @@ class Preparer:
         for row, record in news:
             reason = twins.settle(row, now=self._now) if row.pk in fresh else None
             if reason is None:
-                sendable.append((row, replace(record, key=replace(record.key, id=row.record_id))))
+                key = replace(record.key, id=row.record_id)
+                sendable.append((row, record if record.key == key else with_key(record, key)))
             elif reason:
                 self._keep(row, (reason, False))
         return sendable

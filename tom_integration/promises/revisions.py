@@ -17,6 +17,7 @@ from sharecore.identity import fingerprint
 from tom_integration.data.rows import identity_of, record_of
 from tom_integration.models import Channel, Delivery
 from tom_integration.promises import ledger
+from tom_integration.promises.many import update_each
 from tom_integration.promises.prepare import load
 
 CHUNK = 500
@@ -80,7 +81,7 @@ def _compare(channel: Channel, rows: list[Delivery], *, origin: str, now: dateti
         if _to_be_sent(State(row.state), edited=edited, asked_for=asked_for):
             due.append(row.pk)
     # The scrub holds no claim: what a sender has taken in hand since it was read stays in its hand.
-    ledger.write_texts(learned, ("identity", "fingerprint", "kind"), only={"identity": ""})
+    update_each(learned, ("identity", "fingerprint", "kind"), only={"identity": [""]})
     if channel.share_id is None:
         return  # what was asked for once is not followed
     free = Delivery.objects.filter(pk__in=due).exclude(state__in=_IN_HAND)

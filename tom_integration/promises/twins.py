@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
 
 from sharecore.delivery import State
 from tom_integration.data.rows import DATUM_MODELS
-from tom_integration.models import Channel, Delivery
+from tom_integration.models import RENAMED, Channel, Delivery
 from tom_integration.promises import ledger
 
 _SHARED = frozenset({State.DUE, State.SENDING, State.DELIVERED, State.UNCONFIRMED, State.HELD, State.PARKED})
@@ -25,17 +24,16 @@ class Twins:
     """The rows of one address that new ones may repeat, read at once for a batch."""
 
     def __init__(self, channel: Channel, rows: Iterable[Delivery]) -> None:
-        """rows: new ones, in the order in which they are asked for, with identity, content and record id."""
+        """rows: new ones, in the order in which they are asked for. Their data are there, and they have
+        identity, content and record id.
+        """
         rows = list(rows)
         self._by_identity: dict[str, list[Delivery]] = defaultdict(list)
         self._unread: dict[datetime, list[Delivery]] = defaultdict(list)
         self._record_ids: set[str] = set()
         identities = {row.identity for row in rows}
-        same = Q(identity__in=identities) | Q(record_id__in={row.record_id for row in rows})
-        unread = Q(state=State.BEFORE, identity="", timestamp__in={row.timestamp for row in rows})
-        known = ledger.of(channel).filter(same | unread).exclude(pk__in=[row.pk for row in rows])
-        twins = list(known.order_by("pk")) if rows else []
-        self._there = _existing([*twins, *rows])
+        twins = _known(channel, rows, identities) if rows else []
+        self._there = _existing(twins) | {(row.model, row.datum_pk) for row in rows}
         for twin in twins:
             self._record_ids.add(twin.record_id)
             if twin.identity in identities:
@@ -93,6 +91,24 @@ class Twins:
             setattr(twin, name, value)
         if twin not in self._by_identity[row.identity]:
             self._by_identity[row.identity].append(twin)
+
+
+def _known(channel: Channel, rows: list[Delivery], identities: set[str]) -> list[Delivery]:
+    """The other rows of the channel with the identity, the record id or, unread, the time of one of these.
+
+    Each by a query of its own: together, no database finds them by its indexes.
+    """
+    known = ledger.of(channel)
+    record_ids = {row.record_id for row in rows}
+    found = [
+        *known.filter(identity__in=identities | record_ids),
+        *known.filter(RENAMED, record_id__in=record_ids),
+        *known.filter(state=State.BEFORE, identity="", timestamp__in={row.timestamp for row in rows}),
+    ]
+    others = {row.pk: row for row in found}
+    for row in rows:
+        others.pop(row.pk, None)
+    return [others[pk] for pk in sorted(others)]
 
 
 def _existing(rows: Iterable[Delivery]) -> set[tuple[str, int]]:

@@ -98,6 +98,7 @@ class _Work:
         self._stop = stop
         self._gather = gather
         self._channel: Channel = claim.channel
+        self._ripe = ledger.Ripe(claim.channel)
         self._calls: Calls | None = None
 
     @property
@@ -184,7 +185,7 @@ class _Work:
         """One batch; False when nothing is left to do now."""
         now, origin, limit = timezone.now(), site.origin(), calls.adapter.max_batch
         revisions.compare_named(self._channel, origin=origin, now=now)
-        ripe = ledger.ripe(self._channel, now=now, limit=limit, continuous=continuous)
+        ripe = self._ripe.batch(now=now, limit=limit, continuous=continuous)
         # Last, since a datum that was made again is recognised among the ripe ones.
         doubtful = [] if ripe else ledger.unconfirmed(self._channel, now=now, limit=limit)
         if not doubtful and not ripe:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
-from django.db.models import Max, Q
+from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from tom_integration import conf, site
@@ -15,8 +16,10 @@ from tom_integration.promises.difference import behind
 
 OVERLAP = 1000
 """Primary keys below the highest seen that are read again: rows are committed out of order."""
-ROTATION = 500
-"""Channels compared with their data in full in one sweep."""
+ROTATION = 50
+"""Channels compared with their data in full by one query."""
+ROTATION_SECONDS = 0.2
+"""How long one sweep goes on with that; at least one query is made."""
 SCRUB_ROWS = 2000
 """Rows whose content is compared in one sweep."""
 
@@ -30,10 +33,13 @@ class Sweep:
     def channels(self) -> list[int]:
         """The channels that have work now; those that are new to the app are matched first."""
         channels.match_shares()
-        first = not self._highest
         found = set(self.waiting())
-        found.update(self._fresh())
-        found.update(behind(None if first else self._rotation()))
+        if self._highest:
+            found.update(behind(above={name: seen - OVERLAP for name, seen in self._look().items()}))
+            found.update(self._in_rotation())
+        else:
+            self._look()
+            found.update(behind())
         return sorted(found)
 
     @staticmethod
@@ -44,28 +50,35 @@ class Sweep:
         free = Q(lease="") | Q(lease_until__lte=now)
         return list(Channel.objects.filter(work, free).values_list("pk", flat=True))
 
-    def _fresh(self) -> set[int]:
-        """Shared targets that have rows above the highest primary key seen so far, less an overlap."""
-        targets: set[int] = set()
-        for name, model in DATUM_MODELS.items():
-            rows = model._default_manager.all()
-            seen = self._highest.get(name)
-            if seen is not None:
-                fresh = rows.filter(pk__gt=seen - OVERLAP).order_by()
-                targets.update(fresh.values_list("target_id", flat=True).distinct())
-            self._highest[name] = rows.aggregate(highest=Max("pk"))["highest"] or 0
-        candidates = Channel.objects.filter(share_id__isnull=False, target_id__in=targets)
-        pks = list(candidates.values_list("pk", flat=True))
-        return set(behind(pks)) if pks else set()
+    def _look(self) -> dict[str, int]:
+        """Note the highest primary keys of now; those that were noted last time."""
+        seen = self._highest
+        highest = {
+            name: model._default_manager.aggregate(highest=Max("pk"))["highest"] or 0
+            for name, model in DATUM_MODELS.items()
+        }
+        self._highest = highest
+        return seen
 
     @staticmethod
-    def _rotation() -> list[int]:
-        """The channels that were not compared with their data for the longest time."""
-        shared = Channel.objects.filter(share_id__isnull=False).order_by("swept_at")
-        pks = list(shared.values_list("pk", flat=True)[:ROTATION])
-        if len(pks) == ROTATION:  # else all are compared each time, and nobody waits for a turn
-            Channel.objects.filter(pk__in=pks).update(swept_at=timezone.now())
-        return pks
+    def _in_rotation() -> set[int]:
+        """Channels with work among those that were not compared with their data for the longest time.
+
+        Which is to say as many of them as can be compared in a moment.
+        """
+        shared = Channel.objects.filter(share_id__isnull=False).order_by(
+            F("swept_at").asc(nulls_first=True), "pk"
+        )
+        pks = list(shared.values_list("pk", flat=True))
+        found: set[int] = set()
+        compared = 0
+        began = time.monotonic()
+        while compared < len(pks) and (not compared or time.monotonic() - began < ROTATION_SECONDS):
+            found.update(behind(pks[compared : compared + ROTATION]))
+            compared += ROTATION
+        if compared < len(pks):  # else all are compared each time, and nobody waits for a turn
+            Channel.objects.filter(pk__in=pks[:compared]).update(swept_at=timezone.now())
+        return found
 
     def scrub(self) -> None:
         """Compare the content of some rows with what was sent: all in `SHARECORE_SCRUB_SECONDS`."""

@@ -1,0 +1,170 @@
+"""Tasks of an agent inside a TOM with sharecore."""
+
+from __future__ import annotations
+
+import resource
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+from tom_dataproducts.models import PhotometryReducedDatum
+from tom_targets.models import PersistentShare
+
+from bench.sink import Sink, SinkPlugin
+from sharecore.delivery import State
+from sharecore.testing import installed
+from tom_integration import site
+from tom_integration.models import Channel, Delivery
+from tom_integration.runners import thread
+from tom_integration.runners.worker import Worker
+from tom_integration.sending.reconciler import reconcile
+from tom_integration.sending.sweep import Sweep
+
+_stack = ExitStack()
+
+
+def use_sink(seconds: float = 0.0, size: int = 1000) -> None:
+    """Have a destination `sink` in this process, beside those of the settings."""
+    Sink.seconds, Sink.size = seconds, size
+    if "sink" not in settings.DATA_SHARING:
+        _stack.enter_context(installed(SinkPlugin()))
+        settings.DATA_SHARING = {**settings.DATA_SHARING, "sink": {"ADAPTER": "sink"}}
+    site.forget()
+
+
+def runner(name: str, *, held: bool = False) -> None:
+    """Choose the runner. held: it is there and takes hints, but does nothing."""
+    stop_runner()
+    settings.SHARECORE_RUNNER = name
+    if held:
+        thread._worker = Worker("held")
+        thread._thread = threading.Thread(target=time.sleep, args=(3600,), daemon=True)
+        thread._thread.start()
+    elif name == "thread":
+        thread.start()
+
+
+def stop_runner() -> None:
+    """Let the thread finish what it has in hand."""
+    worker = thread._worker
+    thread.stop()
+    for lane in worker._lanes.values() if worker else ():
+        lane.join(60)
+    thread._forget()
+
+
+def mark(due: bool) -> None:
+    """Leave, or take away, the mark of all channels that they are to be looked at."""
+    Channel.objects.update(due=due)
+
+
+def mark_target(target: int) -> None:
+    """Leave a mark at the channels of one target."""
+    Channel.objects.filter(target_id=target).update(due=True)
+
+
+def forget(target: int) -> None:
+    """Let nothing of a target be sent any more."""
+    PersistentShare.objects.filter(target_id=target).delete()
+    Channel.objects.filter(target_id=target).update(due=False, next_at=None)
+
+
+def reconcile_all(target: int) -> dict[str, Any]:
+    """Bring all channels of a target up to date in this thread; records and seconds."""
+    began, cpu = time.perf_counter(), time.process_time()
+    channels = Channel.objects.filter(target_id=target).values_list("pk", flat=True)
+    arrived = sum(reconcile(pk) for pk in list(channels))
+    return {
+        "records": arrived,
+        "seconds": time.perf_counter() - began,
+        "cpu": time.process_time() - cpu,
+        "memory": memory(),
+    }
+
+
+def memory() -> float:
+    """MiB that this process has needed at the most so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def taken() -> int:
+    """How many records the sink has taken."""
+    return Sink.taken
+
+
+def fill_shares(targets: Sequence[int]) -> None:
+    """Share these targets with the sink; their data are known to have been delivered."""
+    PersistentShare.objects.bulk_create(
+        [PersistentShare(target_id=pk, destination="sink") for pk in targets], batch_size=1000
+    )
+    shares = PersistentShare.objects.filter(target_id__in=targets)
+    Channel.objects.bulk_create(
+        [
+            Channel(destination="sink", target_id=target, share_id=pk, rules=_rules())
+            for pk, target in shares.values_list("pk", "target_id")
+        ],
+        batch_size=1000,
+    )
+
+
+def _rules() -> str:
+    return site.rules_digest(site.destinations()["sink"])
+
+
+def fill_ledger() -> None:
+    """A delivered row for each photometry row of a shared target, by one statement."""
+    values: dict[str, str] = {}
+    params: list[Any] = []
+    given = {
+        "destination": "c.destination",
+        "target_id": "d.target_id",
+        "model": "'photometryreduceddatum'",
+        "datum_pk": "d.id",
+        "timestamp": "d.timestamp",
+        "kind": "'photometry'",
+        "record_id": "'fill' || d.id",
+        "identity": "'fill' || d.id",
+        "fingerprint": "'fill' || d.id",
+        "arrived": "'fill' || d.id",
+        "state": f"'{State.DELIVERED.value}'",
+    }
+    given |= dict.fromkeys(("created", "sent_at", "delivered_at"), "d.timestamp")
+    quote = connection.ops.quote_name
+    for field in Delivery._meta.concrete_fields:
+        if field.attname in given:
+            values[str(field.column)] = given[field.attname]
+        elif not field.primary_key:
+            values[str(field.column)] = "%s"
+            params.append(field.get_db_prep_save(field.get_default(), connection))
+    table, data = Delivery._meta.db_table, PhotometryReducedDatum._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {quote(table)} ({', '.join(map(quote, values))}) "  # noqa: S608 - our own names
+            f"SELECT {', '.join(values.values())} FROM {quote(data)} d "
+            f"JOIN {quote(Channel._meta.db_table)} c ON c.target_id = d.target_id",
+            params,
+        )
+        if connection.vendor == "postgresql":
+            cursor.execute("ANALYZE")
+
+
+class _State:
+    sweep: Sweep | None = None
+
+
+def sweep() -> dict[str, Any]:
+    """One sweep of a worker that has swept before; the seconds, and how many channels it found."""
+    if _State.sweep is None:
+        _State.sweep = Sweep()
+        _State.sweep.channels()
+        now = timezone.now()
+        Channel.objects.update(swept_at=now, scrubbed_at=now)
+    began = time.perf_counter()
+    found = _State.sweep.channels()
+    _State.sweep.scrub()
+    return {"seconds": time.perf_counter() - began, "found": len(found)}
