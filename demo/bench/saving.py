@@ -49,6 +49,7 @@ def saves(world: World) -> Iterator[Figure]:
             result = paired(block, partial(bare, size), blocks=world.some(120 if size == 1 else 24, 4))
             name = f"save/{shares} shares/{runner}"
             yield _against_bare(name, result, bar, stock=with_stock or statistics.median(result.other))
+        ours.do("tasks_ours.forget", target=target)
     ours.do("tasks_ours.runner", name="command")
 
 
@@ -103,6 +104,7 @@ def bulk(world: World) -> Iterator[Figure]:
             f"{name}/{number} rows", result, 1.1, stock=with_stock or statistics.median(result.other)
         )
         yield figure
+    ours.do("tasks_ours.forget", target=target)
     ours.do("tasks_ours.runner", name="command")
 
 
