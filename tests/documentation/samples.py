@@ -5,9 +5,12 @@ The words behind the language of a fence say what its text is. They are shown no
     ```python settings      a part of settings.py
     ```python plugin        a module with hooks
     ```python tom           code that runs in a TOM; test cases in it are run
+    ```python module        any other file
     ```python signature     compared with the code by the tests of the reference
     ```console              commands
-    file=NAME               further: the text is a file of this name
+    ```console background   a command that keeps running
+    ```console later        commands that succeed after a while
+    file=NAME               further: the text is a file of this name; of +NAME, its last lines
 
 Beside them only data (`toml`, `json`, `ini`) and `text`, which is no code, may stand there.
 """
@@ -24,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 KINDS = {
     "python": {"settings", "plugin", "tom", "signature", "module"},
-    "console": {""},
+    "console": {"", "background", "later"},
     "toml": {""},
     "json": {""},
     "ini": {""},
