@@ -66,7 +66,9 @@ def _directory(section: Section) -> Path:
     directory = Path(given)
     if not directory.is_absolute():
         section.problem(
-            "DIRECTORY", f"{given!r} is not absolute", "Begin with '/', or use BASE_DIR / 'shared'."
+            "DIRECTORY",
+            f"{given!r} is not absolute",
+            "Begin with '/', or use os.path.join(BASE_DIR, 'shared').",
         )
     elif directory.exists() and not directory.is_dir():
         section.problem("DIRECTORY", f"{given!r} is not a folder", "Name another one.")

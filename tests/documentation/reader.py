@@ -1,7 +1,8 @@
 """Somebody who follows a tutorial word by word, in an empty folder, with bash.
 
-What they would fetch from PyPI is here already: the wheel of sharecore is installed by their own pip, and what it
-depends on lies on their path. So the test needs no network. Ports are exchanged for ones that are free.
+What they would fetch from PyPI is here already: the wheel of sharecore is installed by their own pip, and
+what it depends on lies on their path. So the test needs no network. Ports are exchanged for ones that are
+free.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
 import shlex
 import sys
@@ -69,8 +70,8 @@ def test_settings_have_no_problem(sample: Sample, tmp_path: Path) -> None:
     for number, plugin in enumerate(_modules(sample.page, "plugin")):
         registry.register(plugin, name=f"plugin-{number}")
     settings: dict[str, Any] = {
-        "os": SimpleNamespace(environ=_Environment()),
-        "BASE_DIR": tmp_path,
+        "os": SimpleNamespace(environ=_Environment(), path=os.path),
+        "BASE_DIR": str(tmp_path),  # a text, as tomtoolkit makes it
         "INSTALLED_APPS": ["tom_common"],
         "DATABASES": {"default": {}},
     }
