@@ -24,7 +24,7 @@ def test_the_public_api_is_as_promised() -> None:
     now, before = describe().splitlines(), PROMISED.read_text().splitlines()
     changed = sorted(set(now) ^ set(before))
     assert changed == [], (
-        "the public API changed. See docs/reference/versioning.md, say it in CHANGELOG.md, then write it down:\n"
+        "the public API changed. See docs/reference/versioning.md and CHANGELOG.md, then write it down:\n"
         "    PYTHONPATH=tests .venv/bin/python -P -m release.api > tests/release/public_api.txt"
     )
 
