@@ -111,7 +111,7 @@ def bulk(world: World) -> Iterator[Figure]:
 def while_draining(world: World) -> Iterator[Figure]:
     """`save()` while the thread of the same process drains a backlog to a slow receiver."""
     backlog = world.some(20_000, 2_000)
-    ours, stock = world.agent(world.alone, "draining"), world.stock_agent
+    ours, stock = world.agent(world.alone.tom, "draining"), world.stock_agent
     ours.do("tasks_ours.use_sink", seconds=0.01, size=200)
     _fill(world, ours, backlog)
     plain = _prepared(world, stock, 0)

@@ -139,11 +139,6 @@ class World:
         return self._tom("stock", ours=False, settings={"DATA_SHARING": destinations})
 
     @cached_property
-    def alone(self) -> Tom:
-        """A TOM with sharecore whose only destination is a sink in memory."""
-        return self._tom("alone", ours=True, settings={"DATA_SHARING": {}})
-
-    @cached_property
     def our_agent(self) -> Agent:
         """A process of `ours`; its runner is `command`, so nothing is delivered unless a figure says so."""
         agent = self.agent(self.ours)
@@ -155,13 +150,17 @@ class World:
         """A process of `stock`."""
         return self.agent(self.stock)
 
-    @cached_property
-    def sink_agent(self) -> Agent:
-        """A process of `alone`."""
-        agent = self.agent(self.alone)
+    def with_sink(self, name: str) -> Agent:
+        """A process of a TOM of its own whose only destination is a sink in memory."""
+        agent = self.agent(self._tom(name, ours=True, settings={"DATA_SHARING": {}}))
         agent.do("tasks_ours.use_sink")
         agent.do("tasks_ours.runner", name="command")
         return agent
+
+    @cached_property
+    def alone(self) -> Agent:
+        """Such a process for figures that need no more."""
+        return self.with_sink("alone")
 
 
 def rows_of(tom: Tom, target: str) -> int:
