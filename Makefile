@@ -89,13 +89,21 @@ test: $(VENV)/.wheel  ## the tests that need nothing but Python: SQLite, one tom
 	@$(BIN)/pytest $(PARALLEL) -m "not live and not postgres and not brokers and not browser" $(ARGS)
 
 .PHONY: test-all
-test-all: test test-live test-postgres test-brokers test-browser test-chaos test-matrix  ## every test: also real TOMs, PostgreSQL, brokers, a web browser
+test-all: test test-real test-postgres test-chaos test-matrix  ## every test: also real TOMs, PostgreSQL, brokers, a web browser
 
 .PHONY: test-live
 test-live: $(VENV)/.wheel $(RECEIVER_232)/.installed
 	@echo "Tests with real TOMs, tomtoolkit 3.x and 2.32"
 	@SHARECORE_RECEIVER_232_PYTHON="$(CURDIR)/$(RECEIVER_232)/bin/python" \
 	    $(BIN)/pytest $(PARALLEL_LIVE) $(PATIENT) -m "live and not brokers and not browser" $(ARGS)
+
+# What test-live, test-brokers and test-browser run, at the same time: while one waits, another works.
+.PHONY: test-real
+test-real: $(VENV)/.wheel $(RECEIVER_232)/.installed chromium
+	@echo "Tests with real TOMs, brokers and a web browser"
+	@SHARECORE_RECEIVER_232_PYTHON="$(CURDIR)/$(RECEIVER_232)/bin/python" PYTHONPATH=demo \
+	    $(BIN)/python -m realtoms.brokers \
+	    $(BIN)/pytest $(PARALLEL_LIVE) $(PATIENT) -m "live or brokers or browser" --durations=15 $(ARGS)
 
 .PHONY: test-postgres
 test-postgres: $(VENV)/.wheel

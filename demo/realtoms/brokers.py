@@ -1,5 +1,7 @@
 """RabbitMQ and Redis for the tests: those of this machine, or private ones that go away again.
 
+As root on Debian and Ubuntu they are installed where they are missing.
+
 ``python -m realtoms.brokers COMMAND...`` runs a command with their addresses in ``SHARECORE_TEST_RABBITMQ``
 and ``SHARECORE_TEST_REDIS``.
 """
@@ -17,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from realtoms.debian import install
 from realtoms.service import Service, TomError, free_port, tail
 
 RABBITMQ, REDIS = "SHARECORE_TEST_RABBITMQ", "SHARECORE_TEST_REDIS"
@@ -34,7 +37,7 @@ def _answers(port: int) -> bool:
 def _private(
     program: str, command: list[str], port: int, more: dict[str, str], folder: Path
 ) -> Iterator[None]:
-    if shutil.which(program) is None:
+    if shutil.which(program) is None and not install(program):
         raise TomError(
             f"{program} is not there, and nothing answers at its usual port. "
             "Debian, Ubuntu: apt-get install rabbitmq-server redis-server"

@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg
 
+from realtoms.debian import install
 from realtoms.service import TomError, free_port, tail
 
 _PLACES = (
@@ -129,11 +130,7 @@ def _programs() -> Path | None:
 
 
 def _installed_programs() -> Path:
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        _say("installing PostgreSQL with apt-get")
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", "postgresql"]):
-            _run(["apt-get", *command], Path("/"), {"env": environment})
+    install("postgresql")
     programs = _programs()
     if programs is None:
         raise TomError(

@@ -54,7 +54,14 @@ if _SERVER == "sqlite":
         }
     }
 elif _SERVER.startswith("postgres"):
-    DATABASES = {"default": django_database(_SERVER) | {"TEST": {"NAME": f"sharecore_test_{os.getpid()}"}}}
+    DATABASES = {
+        "default": django_database(_SERVER)
+        | {
+            "TEST": {"NAME": f"sharecore_test_{os.getpid()}"},
+            # a power cut may take a test's last commits
+            "OPTIONS": {"options": "-c synchronous_commit=off"},
+        }
+    }
 else:
     raise ValueError(f"SHARECORE_TEST_DB is {_SERVER!r}: neither 'sqlite' nor a postgresql:// address")
 
