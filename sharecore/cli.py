@@ -86,4 +86,5 @@ def _as_table(plugins: Sequence[PluginInfo]) -> str:
         for row in [COLUMNS, *rows]
     ]
     reasons = [f"{info.label} is {info.state}: {info.reason}" for info in plugins if info.reason]
+    reasons += [f"{info.label}: {note}" for info in plugins for note in info.deprecated]
     return "\n".join([*lines, *(["", *reasons] if reasons else [])])

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from release.api import PROMISED, describe, names, public
-from sharecore import PluginState, Registry
+from sharecore import PluginState, Registry, discovery
+from sharecore.cli import main
 
 CONVERT = """
 @hookimpl
@@ -49,7 +50,7 @@ def test_the_hooks_are_the_contract_and_have_an_example() -> None:
 
 
 def test_a_plugin_with_a_deprecated_hook_works_and_its_site_is_told(
-    entry_point: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    entry_point: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     was = Registry.__init__
 
@@ -59,10 +60,14 @@ def test_a_plugin_with_a_deprecated_hook_works_and_its_site_is_told(
         self._manager.hook.sharecore_convert.spec.warn_on_impl = notice
 
     monkeypatch.setattr(Registry, "__init__", deprecating)
-    registry = Registry.load([entry_point(CONVERT)])
+    points = [entry_point(CONVERT)]
+    registry = Registry.load(points)
     (info,) = registry.plugins
     assert info.state is PluginState.ACTIVE
     (problem,) = registry.problems
     assert not problem.fatal
     assert problem.where == "plugin 'lamp' (sharecore-lamp 1.2)"
     assert "since 9.1" in problem.what
+    monkeypatch.setattr(discovery, "_installed", lambda: points)
+    assert main(["adapters"]) == 0
+    assert "since 9.1" in capsys.readouterr().out
