@@ -74,7 +74,7 @@ $(RECEIVER_232)/.installed:
 	@$(FIND_PYTHON) && \
 	echo "Making $(RECEIVER_232), for a TOM of tomtoolkit 2.32.4 to share to (the first time: some minutes)" && \
 	"$$python" -m venv --clear $(RECEIVER_232)
-	@$(RECEIVER_232)/bin/python -m pip install -qq 'tomtoolkit==2.32.4' gunicorn
+	@$(RECEIVER_232)/bin/python -m pip install -qq --no-compile 'tomtoolkit==2.32.4' gunicorn
 	@touch $@
 
 # --- what people call --------------------------------------------------------------------------------------

@@ -102,6 +102,7 @@ def _cells(version: str, python: str, wheel: Path, receiver: Tom, folder: Path) 
                 "pip",
                 "install",
                 "-q",
+                "--no-compile",  # most of what is installed is never imported
                 "--upgrade",
                 f"sharecore[tom] @ {wheel.as_uri()}",
                 toolkit,
