@@ -89,7 +89,7 @@ test: $(VENV)/.wheel  ## the tests that need nothing but Python: SQLite, one tom
 	@$(BIN)/pytest $(PARALLEL) -m "not live and not postgres and not brokers and not browser" $(ARGS)
 
 .PHONY: test-all
-test-all: test test-real test-postgres test-chaos test-matrix  ## every test: also real TOMs, PostgreSQL, brokers, a web browser
+test-all: test test-real test-postgres test-chaos  ## every test: also real TOMs, PostgreSQL, brokers, a web browser
 
 .PHONY: test-live
 test-live: $(VENV)/.wheel $(RECEIVER_232)/.installed
