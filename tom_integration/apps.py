@@ -40,4 +40,5 @@ class TomIntegrationConfig(AppConfig):
         return [
             path("targets/", include("tom_integration.urls")),
             path("dataproducts/", include((data_product_routes, "sharing-data"))),
+            path("api/sharing/", include("tom_integration.receiving.urls")),
         ]

@@ -6,7 +6,9 @@ A hint leaves after the commit, never waits, and never raises into somebody's `s
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
@@ -24,8 +26,33 @@ logger = logging.getLogger(__name__)
 Named = dict[str, list[int]]
 
 
+class _Gathering(threading.local):
+    hints: dict[int, Named] | None = None
+
+
+_gathering = _Gathering()
+
+
+@contextmanager
+def gathered() -> Iterator[None]:
+    """The hints of this thread within leave at the end, as one for each target."""
+    hints: dict[int, Named] = {}
+    _gathering.hints = hints
+    try:
+        yield
+    finally:
+        _gathering.hints = None
+        for target_id, named in hints.items():
+            hint(target_id, named)
+
+
 def hint(target_id: int, named: Named) -> None:
     """Look at this target now. named: by model, data whose content is to be compared with what was sent."""
+    if _gathering.hints is not None:
+        together = _gathering.hints.setdefault(target_id, {})
+        for model, pks in named.items():
+            together.setdefault(model, []).extend(pks)
+        return
     try:
         transaction.on_commit(lambda: _leave(target_id, named), robust=True)
     except Exception:

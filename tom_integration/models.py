@@ -168,6 +168,45 @@ class Delivery(models.Model):
         return f"{self.model} {self.datum_pk} to {self.destination}: {self.state}"
 
 
+class Received(models.Model):
+    """The key of a record that another site gave to this TOM, and the datum that it is here.
+
+    A key is unique among the data of one target only. Several keys may lead to one datum.
+    """
+
+    origin = models.CharField(max_length=64, help_text="UUID of the site that observed it.")
+    kind = models.CharField(max_length=20)
+    record_id = models.CharField(max_length=64, help_text="The record within that site.")
+    target_id = models.BigIntegerField()
+    brought_by = models.CharField(max_length=64, help_text="UUID of the site that sent it.")
+    fingerprint = models.CharField(max_length=64, help_text="Digest of the content last sent.")
+
+    model = models.CharField(max_length=40, help_text="The datum's model.")
+    datum_pk = models.BigIntegerField(help_text="Where the datum is now; data move and are made again.")
+    identity = models.CharField(max_length=64, help_text="Digest of what makes the datum unique.")
+    content = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="Digest of the datum as it was stored; empty when it was here before.",
+    )
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "received"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["record_id", "target_id", "origin", "kind"], name="sharecore_received_key"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["model", "datum_pk"], name="sharecore_received_pointer"),
+            models.Index(fields=["identity"], name="sharecore_received_content"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.origin}/{self.kind}/{self.record_id}"
+
+
 class Attempt(models.Model):
     """What one call brought one delivery."""
 

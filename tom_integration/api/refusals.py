@@ -15,11 +15,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import Resolver404, resolve
 from rest_framework.response import Response
 
-from tom_integration.api.rights import ShareApi
-
 LOCKED = (
     "This TOM is locked: log in first. For tokens and passwords, its operator has to add "
-    "'/targets/persistentshare/*' and '/targets/*/persistentshare/' to OPEN_URLS."
+    "'/targets/persistentshare/*' and '/targets/*/persistentshare/' to OPEN_URLS, and '/api/*' for other "
+    "sites that send data."
 )
 
 UNMET = "This account has to do something else first, on the page"
@@ -42,9 +41,9 @@ def answer(
 
 
 def is_ours(request: HttpRequest) -> bool:
-    """Does a view of this API answer that path?"""
+    """Does a view of ours for programs answer that path?"""
     try:
         view = resolve(request.path_info, getattr(request, "urlconf", None)).func
     except Resolver404:
         return False
-    return issubclass(getattr(view, "cls", object), ShareApi)
+    return bool(getattr(getattr(view, "cls", None), "refuses_in_json", False))

@@ -45,6 +45,7 @@ class ShareApi:
     # The browsable API would list all targets in a form, and answer refusals with HTML.
     renderer_classes = (JSONRenderer,)
     metadata_class = None
+    refuses_in_json = True
     pagination_class = api_settings.DEFAULT_PAGINATION_CLASS or Pages
     rights: Mapping[str, Action] = {}
     collections: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
+from django.db.models import Field, Model
 from tom_targets.models import BaseTarget, get_target_model_class
 
 from sharecore.targets import Orbit, Position, Target
@@ -25,14 +26,19 @@ def target_of(row: Any, *, lists: Iterable[str] = ()) -> Target:
         sidereal=row.type != BaseTarget.NON_SIDEREAL,
         position=Position(**{each.name: getattr(row, each.name) for each in fields(Position)}),
         orbit=Orbit(**{each.name: getattr(row, each.name) for each in fields(Orbit)}),
-        extras=extras | _custom_fields(row),
+        extras=extras | _custom_values(row),
         lists=tuple(lists),
     )
 
 
-def _custom_fields(row: Any) -> dict[str, str]:
-    """The receiver may not have the fields of a custom target model, so they travel as extras."""
+def custom_fields(model: type[Model]) -> dict[str, Field[Any, Any]]:
+    """The fields that a custom target model has beside those of every TOM, by name."""
     base = {field.name for field in BaseTarget._meta.get_fields()}
-    own = [field for field in row._meta.concrete_fields if field.name not in base and not field.primary_key]
-    values = {field.name: field.value_from_object(row) for field in own}
+    own = [field for field in model._meta.concrete_fields if not field.primary_key]
+    return {field.name: field for field in own if field.name not in base}
+
+
+def _custom_values(row: Any) -> dict[str, str]:
+    """The receiver may not have the fields of a custom target model, so they travel as extras."""
+    values = {name: field.value_from_object(row) for name, field in custom_fields(type(row)).items()}
     return {name: str(value) for name, value in values.items() if value is not None}

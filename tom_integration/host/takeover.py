@@ -87,8 +87,10 @@ ROUTES: Mapping[str, str] = {
     "/targets/1/persistentshare/manage/table": "tom_integration.pages.listing",
     "/dataproducts/data/1/share/": "tom_integration.pages.data_products",
     "/dataproducts/target/1/share/": "tom_integration.pages.data_products",
+    "/api/sharing/": "tom_integration.receiving.views",
+    "/api/sharing/batch/": "tom_integration.receiving.views",
 }
-"""Paths that we answer in place of tomtoolkit, and the module of the view that answers."""
+"""Paths that we answer, most in place of tomtoolkit, and the module of the view that answers."""
 
 
 def take_over() -> None:

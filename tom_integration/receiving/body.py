@@ -1,0 +1,73 @@
+"""From the bytes of a request to a JSON object, within limits whatever the sender says of its size."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any, NoReturn
+
+from django.http import HttpRequest
+
+from tom_integration.receiving.refusals import Refused
+
+MAX_BYTES = 8_000_000
+"""Of the body, decompressed; the compressed one is never larger."""
+_CHUNK = 65_536
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+def read(request: HttpRequest) -> dict[str, Any]:
+    """The JSON object that a request brings. Raises `Refused`."""
+    if request.content_type != "application/json":
+        raise Refused(415, "Send application/json.")
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity", "gzip"):
+        raise Refused(415, "Send the body as it is, or with gzip.")
+    raw = _limited(request)
+    return _parsed(_decompressed(raw) if encoding == "gzip" else raw)
+
+
+def _limited(request: HttpRequest) -> bytes:
+    """Read here, not by `request.body`: that refuses more than `DATA_UPLOAD_MAX_MEMORY_SIZE`."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while chunk := request.read(_CHUNK):
+            size += len(chunk)
+            if size > MAX_BYTES:
+                _too_large()
+            parts.append(chunk)
+    except OSError:
+        raise Refused(400, "The body ended before it was whole.") from None
+    return b"".join(parts)
+
+
+def _decompressed(raw: bytes) -> bytes:
+    gunzip = zlib.decompressobj(_GZIP)
+    try:
+        body = gunzip.decompress(raw, MAX_BYTES + 1)
+    except zlib.error:
+        raise Refused(400, "The body is not gzip.") from None
+    if len(body) > MAX_BYTES:
+        _too_large()
+    if not gunzip.eof or gunzip.unused_data:
+        raise Refused(400, "The body is not one whole gzip stream.")
+    return body
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body.decode("utf-8"), parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise Refused(400, "The body is not JSON in UTF-8.") from None
+    if not isinstance(value, dict):
+        raise Refused(400, "The body is not a JSON object.")
+    return value
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(text)
+
+
+def _too_large() -> NoReturn:
+    raise Refused(413, f"The body has more than {MAX_BYTES} bytes.")

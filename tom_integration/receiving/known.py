@@ -1,0 +1,143 @@
+"""What this TOM has already of what a batch brings, read with a few queries for the whole batch."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from django.db.models import Model, UniqueConstraint
+
+from sharecore.exceptions import InvalidRecord
+from sharecore.records import OtherDatum, Record, RecordKey
+from tom_integration.data.rows import DATUM_MODELS, identity_of, record_of
+from tom_integration.models import Received
+from tom_integration.receiving.rows import model_for
+
+Place = tuple[str, int]
+"""A datum: model and primary key."""
+_GENERIC = "reduceddatum"
+_OF_ANY_DATUM = frozenset(
+    {"timestamp", "telescope", "instrument", "reduction_version", "bandpass", "data_type"}
+)
+
+
+class Keys:
+    """The keys of some records that were received before for data of one target."""
+
+    def __init__(self, target_id: int, keys: Iterable[RecordKey]) -> None:
+        wanted = set(keys)
+        rows = [
+            row
+            for row in Received.objects.filter(record_id__in={key.id for key in wanted}).order_by("pk")
+            if _key(row) in wanted
+        ]
+        targets = _targets(rows)
+        self._there: dict[RecordKey, Received] = {}
+        self.stale: list[int] = []
+        """Rows of this target's keys whose datum is gone, or elsewhere."""
+        for row in rows:
+            if targets.get((row.model, row.datum_pk)) == target_id:
+                self._there.setdefault(_key(row), row)
+            elif row.target_id == target_id:
+                self.stale.append(row.pk)
+
+    def get(self, key: RecordKey) -> Received | None:
+        """The row of a key whose datum is there."""
+        return self._there.get(key)
+
+
+def _key(row: Received) -> RecordKey:
+    return RecordKey(kind=row.kind, origin=row.origin, id=row.record_id)  # type: ignore[arg-type]
+
+
+def _targets(rows: Iterable[Received]) -> dict[Place, int]:
+    wanted: dict[str, set[int]] = defaultdict(set)
+    for row in rows:
+        wanted[row.model].add(row.datum_pk)
+    return {
+        (name, pk): target_id
+        for name, pks in wanted.items()
+        if name in DATUM_MODELS
+        for pk, target_id in DATUM_MODELS[name]
+        ._default_manager.filter(pk__in=pks)
+        .values_list("pk", "target_id")
+    }
+
+
+class Contents:
+    """The data of one target that records may repeat: those of the same times."""
+
+    def __init__(self, target_id: int, records: Iterable[Record]) -> None:
+        self._by_identity: dict[str, Place] = {}
+        self._generic: dict[str, Place] = {}
+        self._taken: dict[tuple[Any, ...], int] = {}
+        times: dict[str, set[datetime]] = defaultdict(set)
+        for record in records:
+            times[model_name_for(record)].add(record.timestamp)
+            times[_GENERIC].add(record.timestamp)  # data that come from tomtoolkit 2.x
+        for name, moments in times.items():
+            rows = DATUM_MODELS[name]._default_manager.filter(target_id=target_id, timestamp__in=moments)
+            for row in rows.order_by("pk"):
+                self._note_row(name, row)
+
+    def _note_row(self, name: str, row: Any) -> None:
+        for rule in unique_fields(DATUM_MODELS[name]):
+            self._taken.setdefault(_signature(name, rule, row.__dict__), row.pk)
+        try:
+            record = record_of(row, origin="")
+        except InvalidRecord:
+            return
+        typed = name == _GENERIC and not isinstance(record, OtherDatum)
+        found = self._generic if typed else self._by_identity
+        found.setdefault(identity_of(name, record), (name, row.pk))
+
+    def find(self, record: Record, identity: str) -> Place | None:
+        """The datum that is the same observation."""
+        place = self._by_identity.get(identity)
+        if place is None and self._generic:
+            place = self._generic.get(identity_of(_GENERIC, record))
+        return place
+
+    def clash(self, model: type[Model], values: Mapping[str, Any], *, own: int | None = None) -> str | None:
+        """The field in which a datum that is there forbids another one with these values; None if none does.
+
+        The values are noted: others of the same batch may clash with them. own: the row that has them now.
+        """
+        name = str(model._meta.model_name)
+        signatures = [(rule, _signature(name, rule, values)) for rule in unique_fields(model)]
+        for rule, signature in signatures:
+            if None not in signature and self._taken.get(signature, own) != own:
+                return next((field for field in rule if field not in _OF_ANY_DATUM), rule[0])
+        for _, signature in signatures:
+            self._taken[signature] = own or 0
+        return None
+
+
+def model_name_for(record: Record) -> str:
+    """The name of the model that holds records of this kind."""
+    return str(model_for(record)._meta.model_name)
+
+
+@cache
+def unique_fields(model: type[Model]) -> tuple[tuple[str, ...], ...]:
+    """The sets of fields of which a target has no two data with the same values; NULL equals nothing."""
+    if model is DATUM_MODELS[_GENERIC]:
+        return (("data_type", "timestamp", "value"),)  # its validate_unique, tomtoolkit 3.1.0
+    rules = [each for each in model._meta.constraints if isinstance(each, UniqueConstraint)]
+    return tuple(
+        tuple(field for field in rule.fields if field != "target")
+        for rule in rules
+        if "target" in rule.fields and rule.condition is None
+    )
+
+
+def _signature(name: str, rule: tuple[str, ...], values: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (name, rule, *(_comparable(values[field]) for field in rule))
+
+
+def _comparable(value: Any) -> Any:
+    return json.dumps(value, sort_keys=True) if isinstance(value, list | dict) else value

@@ -1,0 +1,14 @@
+"""Refusing a whole batch: nothing of it is stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Refused(Exception):
+    """status: of HTTP. detail: for people. more: further members of the answer, for programs."""
+
+    def __init__(self, status: int, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.body = {"detail": detail, **more}

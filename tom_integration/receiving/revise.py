@@ -1,0 +1,96 @@
+"""Revisions: a key that was received before, with other content.
+
+Only what still is as it was received is changed, and what its observer brought is changed by its observer
+only: a site in between may be late, or somebody may have edited the datum there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sharecore.adapter import Site
+from sharecore.exceptions import InvalidRecord
+from sharecore.identity import fingerprint
+from sharecore.records import Record
+from tom_integration.data.rows import DATUM_MODELS, identity_of, record_of
+from tom_integration.models import Received
+from tom_integration.receiving.answers import TAKEN, Answer, rejected
+from tom_integration.receiving.events import Events
+from tom_integration.receiving.known import Contents
+from tom_integration.receiving.rows import columns, model_for, objection
+from tom_integration.receiving.writing import kept_apart
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """record, fingerprint: as sent now. known: what was received under its key."""
+
+    record: Record
+    fingerprint: str
+    known: Received
+
+
+def revise(
+    revisions: Mapping[int, Revision], site: Site, contents: Contents, events: Events
+) -> dict[int, Answer]:
+    """Change data by what a site sends now; the answers, by the number of the record in the batch."""
+    data = _data([each.known for each in revisions.values()])
+    answers: dict[int, Answer] = {}
+    for number, each in revisions.items():
+        row = data.get((each.known.model, each.known.datum_pk))
+        problem = _problem(each.record, each.known, row, site)
+        answers[number] = problem or _change(row, each, contents, events)
+    return answers
+
+
+def _data(known: list[Received]) -> dict[tuple[str, int], Any]:
+    wanted: dict[str, set[int]] = defaultdict(set)
+    for each in known:
+        wanted[each.model].add(each.datum_pk)
+    return {
+        (name, pk): row
+        for name, pks in wanted.items()
+        for pk, row in DATUM_MODELS[name]._default_manager.in_bulk(list(pks)).items()
+    }
+
+
+def _problem(record: Record, known: Received, row: Any, site: Site) -> Answer | None:
+    if known.brought_by == known.origin != site.origin:
+        return rejected(
+            "key", "its observer gave another content of it to this TOM, and only that site changes it"
+        )
+    if not known.content or not isinstance(row, model_for(record)):
+        return rejected("key", "the same observation was here before it was shared, and stays as it is")
+    try:
+        now = fingerprint(record_of(row, origin=""))
+    except InvalidRecord:
+        now = ""
+    if now != known.content:
+        return rejected("key", "it was edited here since it was received, and stays as it is")
+    return None
+
+
+def _change(row: Any, revision: Revision, contents: Contents, events: Events) -> Answer:
+    known, model, values = revision.known, type(row), columns(revision.record)
+    if problem := objection(model, values):
+        return rejected(*problem)
+    if field := contents.clash(model, values, own=row.pk):
+        return rejected(field, TAKEN)
+    for name, value in values.items():
+        setattr(row, name, value)
+    refusals = events.before([row])
+    if not refusals:
+        with kept_apart(refusals, id(row)):
+            model._default_manager.filter(pk=row.pk).update(**values)
+            Received.objects.filter(pk=known.pk).update(
+                fingerprint=revision.fingerprint,
+                identity=identity_of(known.model, revision.record),
+                content=fingerprint(revision.record),
+            )
+    if refusals:
+        return refusals[id(row)]
+    events.after([row], created=False)
+    return Answer(outcome="revised", place=(known.model, known.datum_pk))

@@ -1,0 +1,162 @@
+"""Storing a batch: one transaction, few queries, and an answer for each record.
+
+A key that was received before is a duplicate, or a revision where its content is another; content that the
+target has already is a duplicate; all else is new. Batches for one target wait for each other, so that two
+equal ones store once. What another hand saves meanwhile is found when the constraints of the TOM refuse it.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+from tom_targets.models import BaseTarget
+
+from sharecore.identity import fingerprint
+from sharecore.records import Record, RecordKey
+from tom_integration.data.rows import identity_of, model_name
+from tom_integration.models import Received
+from tom_integration.receiving.answers import TAKEN, Answer, rejected
+from tom_integration.receiving.events import Events
+from tom_integration.receiving.form import Arrival, IncomingBatch
+from tom_integration.receiving.known import Contents, Keys, Place
+from tom_integration.receiving.refusals import Refused
+from tom_integration.receiving.revise import Revision, revise
+from tom_integration.receiving.rows import columns, model_for, objection
+from tom_integration.receiving.writing import Newcomer, insert
+
+
+def store(batch: IncomingBatch, target_id: int, *, origin: str) -> list[Answer]:
+    """Store the records of a batch; one answer for each, in order. origin: of this TOM."""
+    if not batch.arrivals:
+        return []
+    with transaction.atomic():
+        storing = _Storing(batch, target_id, origin)
+        answers = storing.run()
+    storing.events.tell()
+    return answers
+
+
+class _Storing:
+    """One batch. Answers are by the number of the record in the batch."""
+
+    def __init__(self, batch: IncomingBatch, target_id: int, origin: str) -> None:
+        self.events = Events()
+        self._batch = batch
+        self._target_id = target_id
+        self._origin = origin
+        self._first: dict[RecordKey, int] = {}
+        self._as_first: dict[int, int] = {}
+        self._new: dict[str, Newcomer] = {}
+        self._revisions: dict[int, Revision] = {}
+        self._notes: list[Received] = []
+
+    def run(self) -> list[Answer]:
+        """Store what is new or revised; the answers."""
+        _wait_for_others(self._target_id)
+        records = [each.record for each in self._batch.arrivals if each.record is not None]
+        self._keys = Keys(self._target_id, (record.key for record in records))
+        unknown = [record for record in records if self._keys.get(record.key) is None]
+        self._contents = Contents(self._target_id, unknown)
+        answers: dict[int, Answer] = {}
+        for number, arrival in enumerate(self._batch.arrivals):
+            answer = self._look_at(number, arrival)
+            if answer is not None:
+                answers[number] = answer
+        answers |= revise(self._revisions, self._batch.site, self._contents, self.events)
+        answers |= self._insert()
+        for number, first in self._as_first.items():
+            answers[number] = answers[first].repeated()
+        Received.objects.filter(pk__in=self._keys.stale).delete()
+        Received.objects.bulk_create(self._notes)
+        return [answers[number] for number in range(len(self._batch.arrivals))]
+
+    def _look_at(self, number: int, arrival: Arrival) -> Answer | None:
+        """The answer to one record; None when it has to be written first."""
+        record = arrival.record
+        if record is None:
+            return rejected(*arrival.problem)
+        if record.key.origin == self._origin:
+            return Answer(outcome="duplicate")
+        first = self._first.setdefault(record.key, number)
+        if first != number:
+            return self._again(number, arrival, first)
+        known = self._keys.get(record.key)
+        if known is None:
+            return self._look_at_new(number, arrival, record)
+        if known.fingerprint == arrival.fingerprint:
+            return Answer(outcome="duplicate", place=(known.model, known.datum_pk))
+        self._revisions[number] = Revision(record, arrival.fingerprint, known)
+        return None
+
+    def _again(self, number: int, arrival: Arrival, first: int) -> Answer | None:
+        if arrival.fingerprint != self._batch.arrivals[first].fingerprint:
+            return rejected("key", "the batch has this key twice, with other content")
+        self._as_first[number] = first
+        return None
+
+    def _look_at_new(self, number: int, arrival: Arrival, record: Record) -> Answer | None:
+        model = model_for(record)
+        identity = identity_of(str(model._meta.model_name), record)
+        place = self._contents.find(record, identity)
+        if place is not None:
+            self._note(arrival, record, place, identity, content="")
+            return Answer(outcome="duplicate", place=place)
+        if identity in self._new:
+            self._new[identity].others.append((number, arrival, record))
+            return None
+        values = columns(record)
+        problem = objection(model, values)
+        if problem is not None:
+            return rejected(*problem)
+        if field := self._contents.clash(model, values):
+            return rejected(field, TAKEN)
+        row = model(target_id=self._target_id, **values)
+        self._new[identity] = Newcomer(number=number, arrival=arrival, record=record, row=row)
+        return None
+
+    def _insert(self) -> dict[int, Answer]:
+        answers: dict[int, Answer] = {}
+        refusals = insert([each.row for each in self._new.values()], self.events)
+        for identity, new in self._new.items():
+            refusal = refusals.get(id(new.row))
+            place: Place | None = (model_name(new.row), new.row.pk)
+            content = fingerprint(new.record)
+            answer = Answer(outcome="accepted", place=place)
+            if refusal is not None:
+                # Another hand may have saved the same meanwhile.
+                place, content = Contents(self._target_id, [new.record]).find(new.record, identity), ""
+                answer = Answer(outcome="duplicate", place=place) if place else refusal
+            answers[new.number] = answer
+            if place is not None:
+                self._note(new.arrival, new.record, place, identity, content=content)
+            for number, arrival, record in new.others:
+                answers[number] = answer.repeated()
+                if place is not None:
+                    self._note(arrival, record, place, identity, content=content)
+        return answers
+
+    def _note(self, arrival: Arrival, record: Record, place: Place, identity: str, *, content: str) -> None:
+        """Remember the key. content: of the datum as it was stored now; empty when it was here before."""
+        model, datum_pk = place
+        self._notes.append(
+            Received(
+                origin=record.key.origin,
+                kind=record.key.kind.value,
+                record_id=record.key.id,
+                target_id=self._target_id,
+                brought_by=self._batch.site.origin,
+                fingerprint=arrival.fingerprint,
+                model=model,
+                datum_pk=datum_pk,
+                identity=identity,
+                content=content,
+            )
+        )
+
+
+def _wait_for_others(target_id: int) -> None:
+    """Let one batch at a time store data of this target. Who saves a datum does not wait."""
+    # SQLite: a transaction that has read first fails at once while another one writes.
+    Received.objects.filter(pk=0).update(kind="")
+    target = BaseTarget.objects.select_for_update(no_key=True).filter(pk=target_id)
+    if target.values_list("pk", flat=True).first() is None:
+        raise Refused(404, "The target was deleted just now.", code="no-target")
