@@ -21,7 +21,7 @@ from sharecore.records import Record, with_key
 from sharecore.retry import RetryPolicy
 from tom_integration.data.rows import DATUM_MODELS, identity_of, record_of
 from tom_integration.models import Channel, Delivery, Request
-from tom_integration.promises import ledger
+from tom_integration.promises import ledger, received
 from tom_integration.promises.echo import echoes
 from tom_integration.promises.twins import Twins
 from tom_integration.rights import hidden, objection
@@ -159,6 +159,7 @@ class Preparer:
 
     def _without_twins(self, news: list[tuple[Delivery, Record]]) -> list[tuple[Delivery, Record]]:
         """Those that tell of no observation that the ledger knows already, each with a key of its own."""
+        news = received.with_original_keys(news)
         new = [(row, record) for row, record in news if not row.record_id]
         for row, record in new:
             row.record_id = record.key.id
@@ -168,11 +169,16 @@ class Preparer:
         for row, record in news:
             reason = twins.settle(row, now=self._now) if row.pk in fresh else None
             if reason is None:
-                key = replace(record.key, id=row.record_id)
-                sendable.append((row, record if record.key == key else with_key(record, key)))
+                sendable.append((row, self._keyed(row, record)))
             elif reason:
                 self._keep(row, (reason, False))
         return sendable
+
+    def _keyed(self, row: Delivery, record: Record) -> Record:
+        if row.record_id == record.key.id:
+            return record
+        # its key was taken by a twin
+        return with_key(record, replace(record.key, origin=self._origin, id=row.record_id))
 
     def _settled(self, row: Delivery, outcome: Unsupported | Withheld) -> delivery.Standing:
         return delivery.settle(

@@ -21,6 +21,7 @@ from sharecore.delivery import State
 from tom_integration import conf
 from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Attempt, Channel, Delivery, Request, Worker
+from tom_integration.promises import received
 
 STEP = 1000
 """Rows of the ledger that one step looks at."""
@@ -89,6 +90,7 @@ def step(*, after: int) -> tuple[int, Counter[str]]:
     if len(rows) == STEP or done["attempts"] == STEP:
         return max((row.pk for row in rows), default=max(after, 1)), done
     done["channels"] = _forget_channels(long_ago)
+    done["received"] = received.forget_gone(long_ago)
     Worker.objects.filter(seen__lt=now - timedelta(days=1)).delete()
     return 0, done
 

@@ -32,7 +32,7 @@ from sharecore.retry import RetryPolicy
 from tom_integration import logs, rights, site
 from tom_integration.data.targets import target_of
 from tom_integration.models import Delivery, Request
-from tom_integration.promises import ledger
+from tom_integration.promises import ledger, received
 from tom_integration.sending import claims, health, pace
 from tom_integration.texts import plain
 
@@ -130,10 +130,12 @@ class Calls:
         rows = {record.key: row for row, record in sendable if row.pk in in_hand}
         if not rows:
             return
+        batch = self.batch(request)
         batch = replace(
-            self.batch(request),
+            batch,
             records=tuple(record for row, record in sendable if row.pk in in_hand),
             previous={key: row.remote_id or None for key, row in rows.items() if row.delivered_at},
+            brought_by=received.bringers(self.target.pk, rows, origin=batch.site.origin),
         )
         started = timezone.now()
         with claims.kept(self.claim):

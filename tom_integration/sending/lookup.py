@@ -17,7 +17,7 @@ from sharecore.records import Record
 from tom_integration import site
 from tom_integration.data.rows import record_of
 from tom_integration.models import Delivery
-from tom_integration.promises import ledger
+from tom_integration.promises import ledger, received
 from tom_integration.promises.prepare import load
 from tom_integration.sending import claims
 from tom_integration.sending.calls import Calls
@@ -65,7 +65,7 @@ def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
 def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime) -> dict[int, Record]:
     """The records to ask for, by primary key of the ledger row; what cannot be asked for is settled here."""
     data = load(rows)
-    records: dict[int, Record] = {}
+    pairs: list[tuple[Delivery, Record]] = []
     for row in rows:
         datum = data.get(row.pk)
         if datum is None:
@@ -77,15 +77,18 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
             ledger.name(datum.target_id, row.model, [row.datum_pk])
             continue
         try:
-            record = record_of(datum, origin=batch.site.origin, record_id=row.record_id)
-            # What is there is what was sent: a destination that compares would not know the original.
-            records[row.pk] = convert(site.registry(), batch, record)
-        except PluginError as error:
-            _try_later(calls, [row], error.reason, now)
+            pairs.append((row, record_of(datum, origin=batch.site.origin, record_id=row.record_id)))
         except InvalidRecord as error:
             reason = f"sent without an answer, and edited since into what cannot be compared: {error}"
             held = delivery.undecidable(ledger.standing(row), reason)
             ledger.settle([row], {row.pk: held}, token="", expected=State.UNCONFIRMED)
+    records: dict[int, Record] = {}
+    for row, record in received.with_original_keys(pairs):
+        try:
+            # What is there is what was sent: a destination that compares would not know the original.
+            records[row.pk] = convert(site.registry(), batch, record)
+        except PluginError as error:
+            _try_later(calls, [row], error.reason, now)
     return records
 
 

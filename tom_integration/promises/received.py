@@ -1,0 +1,94 @@
+"""Data that another site gave to this TOM are shared on under the key that their observer gave them.
+
+So every site in a chain or a ring knows a record again, and nothing is offered to the site that brought it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+
+from sharecore.records import Kind, Record, RecordKey
+from tom_integration.data.rows import DATUM_MODELS, identity_of
+from tom_integration.models import Delivery, Received
+
+CHUNK = 1000
+
+
+def keys_of(rows: Sequence[tuple[Delivery, Record]]) -> dict[int, RecordKey]:
+    """The original keys of those data that another site gave, by primary key of the ledger row.
+
+    The key that the ledger has given to a record stays: a site that has it knows it by that.
+    """
+    found = _by_place([row for row, _ in rows])
+    moved = [(row, record) for row, record in rows if (row.model, row.datum_pk) not in found]
+    found |= _by_content(moved)
+    keys: dict[int, RecordKey] = {}
+    for row, record in rows:
+        known = found.get((row.model, row.datum_pk))
+        if known is not None and known.kind == record.key.kind and row.record_id in ("", known.record_id):
+            keys[row.pk] = RecordKey(kind=Kind(known.kind), origin=known.origin, id=known.record_id)
+    return keys
+
+
+def with_original_keys(rows: Sequence[tuple[Delivery, Record]]) -> list[tuple[Delivery, Record]]:
+    """The same, where a record has the key that the site which observed it gave it."""
+    keys = keys_of(rows)
+    return [(row, replace(record, key=keys[row.pk]) if row.pk in keys else record) for row, record in rows]
+
+
+def bringers(target_id: int, keys: Iterable[RecordKey], *, origin: str) -> Mapping[RecordKey, str]:
+    """The sites that brought records of this target. origin: of this TOM, whose own nobody brought."""
+    wanted = {key for key in keys if key.origin != origin}
+    if not wanted:
+        return {}
+    rows = Received.objects.filter(record_id__in={key.id for key in wanted})
+    known = {
+        RecordKey(kind=Kind(row.kind), origin=row.origin, id=row.record_id): row.brought_by
+        # Those of this target last, so that they count; a merge of targets leaves the old number.
+        for row in sorted(rows, key=lambda row: row.target_id == target_id)
+    }
+    return {key: known[key] for key in wanted if key in known}
+
+
+def _by_place(rows: Iterable[Delivery]) -> dict[tuple[str, int], Received]:
+    places = {(row.model, row.datum_pk) for row in rows}
+    known = Received.objects.filter(
+        model__in={model for model, _ in places}, datum_pk__in={pk for _, pk in places}
+    )
+    # The first key of a datum stays its key.
+    return {(row.model, row.datum_pk): row for row in known.order_by("-pk")}
+
+
+def _by_content(rows: Sequence[tuple[Delivery, Record]]) -> dict[tuple[str, int], Received]:
+    """Data that were made again under other primary keys (a merge of targets, a restored row)."""
+    identities = {(row.model, row.datum_pk): identity_of(row.model, record) for row, record in rows}
+    known = _gone(Received.objects.filter(identity__in=set(identities.values())))
+    by_identity = {row.identity: row for row in known}
+    return {place: by_identity[digest] for place, digest in identities.items() if digest in by_identity}
+
+
+def _gone(rows: Any) -> list[Received]:
+    """Those of the rows whose datum is not where it was."""
+    return [
+        row
+        for name, model in DATUM_MODELS.items()
+        for row in rows.filter(~Exists(model._default_manager.filter(pk=OuterRef("datum_pk"))), model=name)
+    ]
+
+
+def forget_gone(then: datetime) -> int:
+    """Drop the keys of data that are gone and were received before; how many.
+
+    Until then such data may be made again, and are known by their content.
+    """
+    number, after = 0, 0
+    while rows := list(Received.objects.filter(pk__gt=after, created__lt=then).order_by("pk")[:CHUNK]):
+        after = rows[-1].pk
+        gone = _gone(Received.objects.filter(pk__in=[row.pk for row in rows]))
+        number += Received.objects.filter(pk__in=[row.pk for row in gone]).delete()[0]
+    return number
