@@ -24,13 +24,13 @@ def entry(record: Record, **changes: Any) -> dict[str, Any]:
     return record_as_wire(record) | {"fingerprint": fingerprint(record)} | changes
 
 
-def body(target: str, *records: Record, **members: Any) -> dict[str, Any]:
+def body(name: str, /, *records: Record, **members: Any) -> dict[str, Any]:
     """A batch for the target of this name."""
     usual = {
         "protocol": 1,
         "site": {"origin": SITE.origin, "name": SITE.name},
         "shared_by": "astronomer",
-        "target": {"name": target, "position": {"ra": 10.0, "dec": -20.0}},
+        "target": {"name": name, "position": {"ra": 10.0, "dec": -20.0}},
         "target_lists": [],
         "create_target": False,
         "target_id": None,
@@ -53,10 +53,10 @@ class Sender:
         data = value if isinstance(value, bytes) else json.dumps(value).encode()
         return self._client.post(URL, data, content_type=content_type, headers={**self._login, **headers})
 
-    def send(self, target: str, *records: Record, **members: Any) -> list[dict[str, Any]]:
+    def send(self, name: str, /, *records: Record, **members: Any) -> list[dict[str, Any]]:
         """The answers to the records."""
         answer = self.post(
-            gzip.compress(json.dumps(body(target, *records, **members)).encode()),
+            gzip.compress(json.dumps(body(name, *records, **members)).encode()),
             **{"Content-Encoding": "gzip"},
         )
         assert answer.status_code == 200, answer.content

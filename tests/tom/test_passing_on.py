@@ -52,7 +52,10 @@ def test_a_revision_travels_on(tom: Tom, sender: Sender, target: Any) -> None:
     tom.deliver_until_quiet()
     assert outcomes(sender.send(target.name, replace(record, brightness=19.0))) == ["revised"]
     tom.deliver_until_quiet()
-    assert [(each.key, each.brightness) for each in tom.x.records] == [(record.key, 18.5), (record.key, 19.0)]
+    assert [(each.key, each.brightness) for each in tom.x.received] == [
+        (record.key, 18.5),
+        (record.key, 19.0),
+    ]
 
 
 def test_moved_meanwhile(tom: Tom, sender: Sender, target: Any) -> None:
@@ -80,7 +83,10 @@ def test_a_key_of_the_ledger_stays(tom: Tom, sender: Sender, target: Any) -> Non
     datum.brightness = 3.0
     datum.save()
     tom.deliver_until_quiet()
-    assert [each.key for each in tom.x.records] == [first.key, first.key]
+    assert [(each.key, each.brightness) for each in tom.x.received] == [
+        (first.key, first.brightness),
+        (first.key, 3.0),
+    ]
 
 
 class TestUpkeep:

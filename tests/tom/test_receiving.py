@@ -145,7 +145,13 @@ class TestOnce:
         same = replace(record, key=replace(record.key, id="another"))
         assert outcomes(sender.send(target.name, record, same)) == ["accepted", "duplicate"]
         assert outcomes(sender.send(target.name, same)) == ["duplicate"]
-        assert len(rows()) == 1
+        other = replace(record, key=replace(record.key, id="third"), brightness_error=0.5)
+        record, other = (replace(each, timestamp=START) for each in (record, other))
+        again = replace(record, key=replace(record.key, id="fourth"))
+        answers = sender.send(target.name, again, other)
+        assert outcomes(answers) == ["accepted", "rejected"]
+        assert answers[1]["field"] == "brightness_error"
+        assert len(rows()) == 2
 
     def test_what_the_target_has_already(self, tom: Tom, sender: Sender, target: Any) -> None:
         datum = tom.datum(target, limit=21.0, instrument="fa12")
@@ -157,6 +163,9 @@ class TestOnce:
         assert (answer["outcome"], answer["id"]) == ("duplicate", f"photometryreduceddatum/{datum.pk}")
         (answer,) = sender.send(target.name, replace(record, brightness=12.0))
         assert (answer["outcome"], answer["field"]) == ("rejected", "key")
+        new = replace(record, key=replace(record.key, id="2"), brightness_error=0.3, source_name="elsewhere")
+        (answer,) = sender.send(target.name, new)
+        assert (answer["outcome"], answer["field"]) == ("rejected", "brightness_error"), "never swallowed"
         datum.refresh_from_db()
         assert datum.brightness != 12.0
 

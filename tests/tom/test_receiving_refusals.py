@@ -245,6 +245,19 @@ class TestTargets:
         answer = self.make(sender, SharedTarget(name=target.name, position=TARGETS["sidereal"].position))
         assert answer.json()["target"] == {"id": target.pk, "created": False}
 
+    def test_lists(self, sender: Sender, target: Any) -> None:
+        """Those that the sender's settings name are for targets that it introduces."""
+        chosen = {"name": target.name, "lists": ["Chosen"]}
+
+        def joined() -> list[str]:
+            return sorted(each.name for each in TargetList.objects.filter(targets=target))
+
+        for _ in range(2):
+            sender.send(target.name, example_record(), target=chosen, target_lists=["From afar"])
+            assert joined() == ["Chosen"]
+        sender.send(target.name, target_lists=["From afar"])
+        assert joined() == ["Chosen", "From afar"]
+
     def test_introduced_without_records(self, sender: Sender, target: Any) -> None:
         answer = sender.post(body(target.name))
         assert answer.status_code == 200
@@ -261,7 +274,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("sent", "headers", "status"),
         [
-            (b"", {}, 400),
+            (b" ", {}, 400),
             (b"{", {}, 400),
             (b"\xff\xfe{\x00}\x00", {}, 400),
             (b'{"protocol": NaN}', {}, 400),

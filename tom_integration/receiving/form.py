@@ -71,7 +71,7 @@ def read(value: Mapping[str, Any]) -> IncomingBatch:
         target_id=hint
         if isinstance(hint, int) and not isinstance(hint, bool) and abs(hint) < 2**63
         else None,
-        lists=_lists(value, target),
+        lists=_lists(value),
         create_target=_member(value, "create_target", bool, default=False),
         arrivals=tuple(_arrival(each) for each in records),
     )
@@ -93,11 +93,11 @@ def _site(value: object) -> Site:
     return Site(origin=origin, name=name)
 
 
-def _lists(value: Mapping[str, Any], target: Target) -> tuple[str, ...]:
+def _lists(value: Mapping[str, Any]) -> tuple[str, ...]:
     lists = _member(value, "target_lists", list, default=[])
     if not all(isinstance(name, str) for name in lists):
         raise Refused(400, "target_lists: it is not a list of names.", field="target_lists")
-    return tuple(name for name in dict.fromkeys((*lists, *target.lists)) if name.strip())
+    return tuple(lists)
 
 
 def _arrival(value: object) -> Arrival:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -20,6 +21,7 @@ from tom_integration.receiving.rows import model_for
 Place = tuple[str, int]
 """A datum: model and primary key."""
 _GENERIC = "reduceddatum"
+_NOT_COMPARED = frozenset({"key", "source_name", "source_location", "reduction_version"})
 _OF_ANY_DATUM = frozenset(
     {"timestamp", "telescope", "instrument", "reduction_version", "bandpass", "data_type"}
 )
@@ -72,8 +74,8 @@ class Contents:
     """The data of one target that records may repeat: those of the same times."""
 
     def __init__(self, target_id: int, records: Iterable[Record]) -> None:
-        self._by_identity: dict[str, Place] = {}
-        self._generic: dict[str, Place] = {}
+        self._by_identity: dict[str, tuple[Place, Record]] = {}
+        self._generic: dict[str, tuple[Place, Record]] = {}
         self._taken: dict[tuple[Any, ...], int] = {}
         times: dict[str, set[datetime]] = defaultdict(set)
         for record in records:
@@ -93,14 +95,14 @@ class Contents:
             return
         typed = name == _GENERIC and not isinstance(record, OtherDatum)
         found = self._generic if typed else self._by_identity
-        found.setdefault(identity_of(name, record), (name, row.pk))
+        found.setdefault(identity_of(name, record), ((name, row.pk), record))
 
-    def find(self, record: Record, identity: str) -> Place | None:
-        """The datum that is the same observation."""
-        place = self._by_identity.get(identity)
-        if place is None and self._generic:
-            place = self._generic.get(identity_of(_GENERIC, record))
-        return place
+    def find(self, record: Record, identity: str) -> tuple[Place, Record] | None:
+        """The datum that is the same observation, and what it says of it."""
+        found = self._by_identity.get(identity)
+        if found is None and self._generic:
+            found = self._generic.get(identity_of(_GENERIC, record))
+        return found
 
     def clash(self, model: type[Model], values: Mapping[str, Any], *, own: int | None = None) -> str | None:
         """The field in which a datum that is there forbids another one with these values; None if none does.
@@ -115,6 +117,15 @@ class Contents:
         for _, signature in signatures:
             self._taken[signature] = own or 0
         return None
+
+
+def difference(record: Record, there: Record) -> str | None:
+    """The first field in which two records of one observation differ; None when they say the same.
+
+    Who told it first is no difference, nor is what a generic row of tomtoolkit 2.x has no room for.
+    """
+    names = (each.name for each in fields(record) if each.name not in _NOT_COMPARED)
+    return next((name for name in names if getattr(record, name) != getattr(there, name)), None)
 
 
 def model_name_for(record: Record) -> str:

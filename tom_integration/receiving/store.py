@@ -17,7 +17,7 @@ from tom_integration.models import Received
 from tom_integration.receiving.answers import TAKEN, Answer, rejected
 from tom_integration.receiving.events import Events
 from tom_integration.receiving.form import Arrival, IncomingBatch
-from tom_integration.receiving.known import Contents, Keys, Place
+from tom_integration.receiving.known import Contents, Keys, Place, difference
 from tom_integration.receiving.refusals import Refused
 from tom_integration.receiving.revise import Revision, revise
 from tom_integration.receiving.rows import columns, model_for, objection
@@ -96,12 +96,13 @@ class _Storing:
     def _look_at_new(self, number: int, arrival: Arrival, record: Record) -> Answer | None:
         model = model_for(record)
         identity = identity_of(str(model._meta.model_name), record)
-        place = self._contents.find(record, identity)
-        if place is not None:
-            self._note(arrival, record, place, identity, content="")
-            return Answer(outcome="duplicate", place=place)
-        if identity in self._new:
-            self._new[identity].others.append((number, arrival, record))
+        found = self._contents.find(record, identity)
+        if found is not None:
+            return self._there(arrival, record, identity, *found)
+        if (first := self._new.get(identity)) is not None:
+            if field := difference(record, first.record):
+                return rejected(field, f"the batch has the same observation with another {field}")
+            first.others.append((number, arrival, record))
             return None
         values = columns(record)
         problem = objection(model, values)
@@ -113,25 +114,30 @@ class _Storing:
         self._new[identity] = Newcomer(number=number, arrival=arrival, record=record, row=row)
         return None
 
+    def _there(self, arrival: Arrival, record: Record, identity: str, place: Place, there: Record) -> Answer:
+        """The answer to an observation that the target has, by whatever way it came."""
+        if field := difference(record, there):
+            return rejected(field, f"the same observation is here with another {field}, and stays as it is")
+        self._note(arrival, record, place, identity, content="")
+        return Answer(outcome="duplicate", place=place)
+
     def _insert(self) -> dict[int, Answer]:
         answers: dict[int, Answer] = {}
         refusals = insert([each.row for each in self._new.values()], self.events)
         for identity, new in self._new.items():
             refusal = refusals.get(id(new.row))
-            place: Place | None = (model_name(new.row), new.row.pk)
-            content = fingerprint(new.record)
-            answer = Answer(outcome="accepted", place=place)
+            keys = [(new.number, new.arrival, new.record), *new.others]
             if refusal is not None:
                 # Another hand may have saved the same meanwhile.
-                place, content = Contents(self._target_id, [new.record]).find(new.record, identity), ""
-                answer = Answer(outcome="duplicate", place=place) if place else refusal
-            answers[new.number] = answer
-            if place is not None:
-                self._note(new.arrival, new.record, place, identity, content=content)
-            for number, arrival, record in new.others:
-                answers[number] = answer.repeated()
-                if place is not None:
-                    self._note(arrival, record, place, identity, content=content)
+                found = Contents(self._target_id, [new.record]).find(new.record, identity)
+                for number, arrival, record in keys:
+                    answers[number] = self._there(arrival, record, identity, *found) if found else refusal
+                continue
+            answer = Answer(outcome="accepted", place=(model_name(new.row), new.row.pk))
+            content = fingerprint(new.record)
+            for number, arrival, record in keys:
+                answers[number] = answer if number == new.number else answer.repeated()
+                self._note(arrival, record, (model_name(new.row), new.row.pk), identity, content=content)
         return answers
 
     def _note(self, arrival: Arrival, record: Record, place: Place, identity: str, *, content: str) -> None:

@@ -27,7 +27,8 @@ def resolve(batch: IncomingBatch, request: Request) -> tuple[int, bool]:
     created = found is None
     if found is None:
         found, created = _create(batch, request)
-    _join_lists(found, batch.lists)
+    introduced = created or not batch.arrivals
+    _join_lists(found, (*batch.target.lists, *(batch.lists if introduced else ())))
     return found, created
 
 
@@ -116,7 +117,9 @@ def _room(field: str) -> int:
 
 def _join_lists(target_id: int, names: tuple[str, ...]) -> None:
     longest = TargetList._meta.get_field("name").max_length
-    wanted = [name for name in names if len(name) <= longest and "\0" not in name]
+    wanted = [
+        name for name in dict.fromkeys(names) if name.strip() and len(name) <= longest and "\0" not in name
+    ]
     if not wanted:
         return
     joined = set(TargetList.objects.filter(name__in=wanted, targets=target_id).values_list("name", flat=True))
