@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +26,7 @@ from tom.conftest import Tom
 from tom.incoming import URL, Sender, body, entry, outcomes
 from tom_integration import site
 from tom_integration.data.rows import DATUM_MODELS
+from tom_integration.data.targets import custom_fields
 from tom_integration.models import Received
 from tom_integration.receiving import body as bodies
 from tom_integration.receiving import form, store
@@ -229,6 +234,19 @@ class TestTargets:
         assert {each.key: each.value for each in row.targetextra_set.all()} == dict(shared.extras)
         assert row.type == ("SIDEREAL" if shared.sidereal else "NON_SIDEREAL")
 
+    @pytest.mark.parametrize(("said", "kept"), [("NGC 1", "NGC 1"), ("x" * 101, "")])
+    def test_a_field_of_our_own_target_model(self, tom: Tom, said: str, kept: str) -> None:
+        """It travels as an extra, and is the field again where there is one that takes it."""
+        shared = replace(TARGETS["sidereal"], extras={"host_galaxy": said})
+        answer = self.make(Sender(tom.user()), shared)
+        assert answer.status_code == 200, answer.content
+        row = Target.objects.get(pk=answer.json()["target"]["id"])
+        extras = {each.key: each.value for each in row.targetextra_set.all()}
+        if "host_galaxy" in custom_fields(Target):
+            assert (row.host_galaxy, extras) == (kept, {})
+        else:
+            assert extras == {"host_galaxy": said}
+
     def test_one_that_cannot_be_made(self, tom: Tom) -> None:
         answer = self.make(Sender(tom.user()), TARGETS["without position"])
         assert (answer.status_code, answer.json()["code"]) == (400, "target-refused")
@@ -399,3 +417,20 @@ class TestBadInput:
         assert answer.status_code == 503
         assert int(answer["Retry-After"]) > 0
         assert stored() == 0
+
+
+def test_a_tom_with_a_target_model_of_its_own() -> None:
+    """Its rights on targets are another app's. Settings cannot change that late: another process does."""
+    here = Path(__file__)
+    chosen = ["TestRights::test_on_the_target", "TestTargets::test_made_as_the_tom_s_own_api_makes_it"]
+    chosen.append("TestTargets::test_a_field_of_our_own_target_model")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--ds=tomsite.custom_target"]
+    run = subprocess.run(
+        [*command, *(f"{here}::{test}" for test in chosen)],
+        cwd=here.parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-2000:]
