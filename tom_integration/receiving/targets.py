@@ -106,13 +106,9 @@ def _values(target: Target, shared_from: str, shared_by: str) -> dict[str, Any]:
         ],
         "targetextra_set": [{"key": key, "value": value} for key, value in target.extras.items()],
         "groups": [],
-        "shared_from": shared_from[: _room("shared_from")],
-        "shared_by": shared_by[: _room("shared_by")],
+        "shared_from": shared_from,
+        "shared_by": shared_by,
     }
-
-
-def _room(field: str) -> int:
-    return int(BaseTarget._meta.get_field(field).max_length)
 
 
 def _join_lists(target_id: int, names: tuple[str, ...]) -> None:
