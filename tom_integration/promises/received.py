@@ -6,14 +6,13 @@ So every site in a chain or a ring knows a record again, and nothing is offered 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef
 
-from sharecore.records import Kind, Record, RecordKey
-from tom_integration.data.rows import DATUM_MODELS, identity_of
+from sharecore.records import Kind, Record, RecordKey, with_key
+from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Delivery, Received
 
 CHUNK = 1000
@@ -22,11 +21,12 @@ CHUNK = 1000
 def keys_of(rows: Sequence[tuple[Delivery, Record]]) -> dict[int, RecordKey]:
     """The original keys of those data that another site gave, by primary key of the ledger row.
 
+    rows: with the identity of their content.
+
     The key that the ledger has given to a record stays: a site that has it knows it by that.
     """
     found = _by_place([row for row, _ in rows])
-    moved = [(row, record) for row, record in rows if (row.model, row.datum_pk) not in found]
-    found |= _by_content(moved)
+    found |= _by_content(row for row, _ in rows if (row.model, row.datum_pk) not in found)
     keys: dict[int, RecordKey] = {}
     for row, record in rows:
         known = found.get((row.model, row.datum_pk))
@@ -38,7 +38,7 @@ def keys_of(rows: Sequence[tuple[Delivery, Record]]) -> dict[int, RecordKey]:
 def with_original_keys(rows: Sequence[tuple[Delivery, Record]]) -> list[tuple[Delivery, Record]]:
     """The same, where a record has the key that the site which observed it gave it."""
     keys = keys_of(rows)
-    return [(row, replace(record, key=keys[row.pk]) if row.pk in keys else record) for row, record in rows]
+    return [(row, with_key(record, keys[row.pk]) if row.pk in keys else record) for row, record in rows]
 
 
 def bringers(target_id: int, keys: Iterable[RecordKey], *, origin: str) -> Mapping[RecordKey, str]:
@@ -64,9 +64,9 @@ def _by_place(rows: Iterable[Delivery]) -> dict[tuple[str, int], Received]:
     return {(row.model, row.datum_pk): row for row in known.order_by("-pk")}
 
 
-def _by_content(rows: Sequence[tuple[Delivery, Record]]) -> dict[tuple[str, int], Received]:
+def _by_content(rows: Iterable[Delivery]) -> dict[tuple[str, int], Received]:
     """Data that were made again under other primary keys (a merge of targets, a restored row)."""
-    identities = {(row.model, row.datum_pk): identity_of(row.model, record) for row, record in rows}
+    identities = {(row.model, row.datum_pk): row.identity for row in rows}
     known = _gone(Received.objects.filter(identity__in=set(identities.values())))
     by_identity = {row.identity: row for row in known}
     return {place: by_identity[digest] for place, digest in identities.items() if digest in by_identity}
