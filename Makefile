@@ -133,6 +133,10 @@ test-matrix: $(VENV)/.wheel dist  ## the wheel, installed by pip on each Python 
 bench: $(VENV)/.wheel  ## ours and stock side by side (ARGS="--database postgres --only save --quick")
 	@PYTHONPATH="$(CURDIR)/demo" $(BIN)/python -P -m bench $(ARGS)
 
+.PHONY: scaling
+scaling: $(VENV)/.wheel  ## how many records per second 1, 2 and 4 workers deliver
+	@PYTHONPATH="$(CURDIR)/demo:$(CURDIR)/tests" $(BIN)/python -P -m chaos.scaling $(ARGS)
+
 .PHONY: test-chaos
 test-chaos: $(VENV)/.wheel
 	@echo "One round of chaos on each database"

@@ -11,9 +11,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any, Literal
 
 from realtoms import Tom
+from realtoms.skeleton import PROJECT
 
 Mode = Literal["passes", "dead", "hangs", "500", "html", "lies"]
 
@@ -28,6 +30,21 @@ _ANSWERS: Mapping[str, tuple[str, str, bytes]] = {
         b' "results": [{"id": 999999, "name": "somebody else", "aliases": [], "value": {}}]}',
     ),
 }
+
+
+CELERY_BEAT = {
+    "sharecore.glance": {"task": "sharecore.glance", "schedule": 1.0, "options": {"expires": 5}},
+    "sharecore.sweep": {"task": "sharecore.sweep", "schedule": 5.0, "options": {"expires": 30}},
+}
+
+
+def celery_command(beat: Path, concurrency: int) -> list[str]:
+    """What Python is to run in a TOM with a Celery app: a worker with a beat.
+
+    beat: the file in which it remembers its turns.
+    """
+    command = ["-m", "celery", "-A", PROJECT, "worker", "--concurrency", f"{concurrency}"]
+    return [*command, "--beat", "--schedule", str(beat)]
 
 
 class Line:

@@ -11,7 +11,7 @@ import pytest
 from kombu import Connection
 
 from documentation.samples import samples
-from live.scenes import make_share, make_target, query, save, states, until
+from live.scenes import CELERY_BEAT, celery_command, make_share, make_target, query, save, states, until
 from realtoms import Tom, compare
 from realtoms.service import Service
 from realtoms.skeleton import PROJECT, django_environment
@@ -21,10 +21,6 @@ pytestmark = pytest.mark.brokers
 BROKERS = {
     "rabbitmq": os.environ.get("SHARECORE_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672//"),
     "redis": os.environ.get("SHARECORE_TEST_REDIS", "redis://127.0.0.1:6379/5"),
-}
-BEAT = {
-    "sharecore.glance": {"task": "sharecore.glance", "schedule": 1.0, "options": {"expires": 5}},
-    "sharecore.sweep": {"task": "sharecore.sweep", "schedule": 5.0, "options": {"expires": 30}},
 }
 
 
@@ -39,7 +35,7 @@ def tom(request: pytest.FixtureRequest, sender: Callable[..., Tom], receiver_31:
         SHARECORE_SWEEP_SECONDS=5,
         CELERY_BROKER_URL=broker,
         CELERY_TASK_DEFAULT_QUEUE=queue,
-        CELERY_BEAT_SCHEDULE=BEAT,
+        CELERY_BEAT_SCHEDULE=CELERY_BEAT,
     )
     (app,) = (each for each in samples("python", "module") if each.file == f"{PROJECT}/celery.py")
     (made.path / app.file).write_text(app.text)
@@ -55,19 +51,8 @@ def start(tom: Tom) -> Iterator[Callable[[], Service]]:
 
     def start() -> Service:
         number = len(started)
-        command = [
-            sys.executable,
-            "-m",
-            "celery",
-            "-A",
-            PROJECT,
-            "worker",
-            "--beat",
-            "--concurrency",
-            "2",
-        ]
-        command += ["--hostname", f"{number}@%h", "--schedule", str(tom.path / f"beat{number}")]
-        command += ["--without-mingle", "--without-gossip"]
+        command = [sys.executable, *celery_command(tom.path / f"beat{number}", 2)]
+        command += ["--hostname", f"{number}@%h", "--without-mingle", "--without-gossip"]
         service = Service(command, tom.path, tom.path / f"celery{number}.log", django_environment())
         service.start()
         started.append(service)
