@@ -21,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 
 from chaos.arrivals import Arrivals, percentile
-from chaos.world import ADMIN, SHARER
+from chaos.world import ADMIN, QUICK_LOGIN, SHARER
 from live.scenes import Line, make_share, make_target, save
 from realtoms import Tom, make_tom
 
@@ -41,7 +41,7 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sharecore-isolation-")))
         dead, hanging = (stack.enter_context(closing(Line(None, mode))) for mode in ("dead", "hangs"))
-        receiver = make_tom(folder / "receiver", name="receiver", users=[ADMIN, SHARER])
+        receiver = make_tom(folder / "receiver", name="receiver", users=[ADMIN, SHARER], settings=QUICK_LOGIN)
         stack.callback(receiver.remove)
         receiver.serve()
         healthy = receiver.sharing_entry("sharer")

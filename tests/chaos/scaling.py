@@ -22,7 +22,7 @@ from pathlib import Path
 from kombu import Connection
 
 from chaos.arrivals import Arrivals
-from chaos.world import ADMIN, SHARER
+from chaos.world import ADMIN, QUICK_LOGIN, SHARER
 from documentation.samples import samples
 from faults.plan import Fault, Plan
 from faults.proxy import running
@@ -67,7 +67,7 @@ def main() -> int:
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sharecore-scaling-")))
-        receiver = make_tom(folder / "receiver", name="receiver", users=[ADMIN, SHARER])
+        receiver = make_tom(folder / "receiver", name="receiver", users=[ADMIN, SHARER], settings=QUICK_LOGIN)
         stack.callback(receiver.remove)
         receiver.serve()
         slow = Plan(rate=1.0, faults=(Fault.LATENCY,), only="POST /api/reduced", seconds=options.latency)

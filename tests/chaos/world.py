@@ -20,6 +20,8 @@ from realtoms.service import free_port
 ADMIN = User(username="admin", password="admin-of-a-throw-away-tom", superuser=True)
 SHARER = User(username="sharer", password="sharer-at-a-throw-away-tom")
 
+QUICK_LOGIN = {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"]}
+"""On a busy machine a login of a stock TOM takes longer than the time-outs of a round."""
 LEASE_SECONDS = 3.0
 RECEIVER_TIMEOUT = 4
 """Seconds after which the receiver's gunicorn kills a worker that is at work on one request."""
@@ -72,7 +74,7 @@ def world(database: str, *, keep: bool, calm: bool, old: Path | None) -> Iterato
             cluster = Cluster(_folder("cluster", stack, keep=False))
             cluster.start()
             stack.callback(cluster.stop)
-        receiver = make_tom(folder / "receiver", name="receiver", users=[ADMIN, SHARER])
+        receiver = make_tom(folder / "receiver", name="receiver", users=[ADMIN, SHARER], settings=QUICK_LOGIN)
         stack.callback(receiver.kill if keep else receiver.remove)
         receiver.serve(options=("--preload", "--timeout", str(RECEIVER_TIMEOUT)))
         proxy = stack.enter_context(running(receiver.url, port=free_port()))

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sharecore.delivery import Standing, State
+from tom.deaths import POINTS, Died
 from tom_integration.models import Channel, Delivery
 from tom_integration.promises import ledger
-from tom_integration.sending import calls, claims, reconciler
+from tom_integration.sending import claims, reconciler
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
-
-
-class Died(BaseException):
-    """The process is gone: nothing after this point runs."""
 
 
 @pytest.fixture
@@ -114,35 +110,6 @@ class TestClaims:
         done = {row.pk: Standing(state=State.DELIVERED)}
         assert ledger.settle([row], done, token="another") == 0
         assert ledger.settle([row], done, token=row.lease) == 1
-
-
-def before(function: Callable[..., Any]) -> Callable[..., Any]:
-    def dies(*args: Any, **kwargs: Any) -> Any:
-        raise Died
-
-    return dies
-
-
-def after(function: Callable[..., Any]) -> Callable[..., Any]:
-    def dies(*args: Any, **kwargs: Any) -> Any:
-        function(*args, **kwargs)
-        raise Died
-
-    return dies
-
-
-POINTS = {
-    "when it has claimed": (after, reconciler.claims, "claim"),
-    "when it has registered": (after, reconciler, "register"),
-    "before it writes intents": (before, ledger, "write_intents"),
-    "when intents are written": (after, ledger, "write_intents"),
-    "before the call": (before, calls, "dispatch"),
-    "when the destination has it": (after, calls, "dispatch"),
-    "before it settles": (before, ledger, "settle"),
-    "when it has settled": (after, ledger, "settle"),
-    "before it notes the attempts": (before, ledger, "write_attempts"),
-    "before it gives the claim back": (before, claims.Claim, "release"),
-}
 
 
 @pytest.mark.parametrize("can_tell", [True, False])

@@ -1,0 +1,43 @@
+"""The moments of a delivery in which a process can die, each between two commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tom_integration.promises import ledger
+from tom_integration.sending import calls, claims, reconciler
+
+
+class Died(BaseException):
+    """The process is gone: nothing after this point runs."""
+
+
+def before(function: Callable[..., Any]) -> Callable[..., Any]:
+    def dies(*args: Any, **kwargs: Any) -> Any:
+        raise Died
+
+    return dies
+
+
+def after(function: Callable[..., Any]) -> Callable[..., Any]:
+    def dies(*args: Any, **kwargs: Any) -> Any:
+        function(*args, **kwargs)
+        raise Died
+
+    return dies
+
+
+POINTS = {
+    "when it has claimed": (after, reconciler.claims, "claim"),
+    "when it has registered": (after, reconciler, "register"),
+    "before it writes intents": (before, ledger, "write_intents"),
+    "when intents are written": (after, ledger, "write_intents"),
+    "before the call": (before, calls, "dispatch"),
+    "when the destination has it": (after, calls, "dispatch"),
+    "before it settles": (before, ledger, "settle"),
+    "when it has settled": (after, ledger, "settle"),
+    "before it notes the attempts": (before, ledger, "write_attempts"),
+    "before it gives the claim back": (before, claims.Claim, "release"),
+}
+"""How a process dies there, the place, and its name."""
