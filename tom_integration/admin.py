@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.utils.html import format_html
 
 from tom_integration.links import link
-from tom_integration.models import Attempt, Channel, Delivery, DestinationHealth, Request, Worker
+from tom_integration.models import Attempt, Channel, Delivery, DestinationHealth, Received, Request, Worker
 
 
 class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
@@ -71,6 +71,15 @@ class AttemptAdmin(_ReadOnly):
     list_display = ("started", "delivery_id", "outcome", "reason", "worker")
     list_filter = ("outcome",)
     search_fields = ("=delivery_id", "reason")
+
+
+@admin.register(Received)
+class ReceivedAdmin(_ReadOnly):
+    """What other sites gave to this TOM."""
+
+    list_display = ("created", "target_id", "model", "datum_pk", "origin", "brought_by", "record_id")
+    list_filter = ("kind", "brought_by")
+    search_fields = ("=target_id", "=datum_pk", "record_id", "origin")
 
 
 @admin.register(DestinationHealth)

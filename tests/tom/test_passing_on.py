@@ -99,6 +99,19 @@ class TestUpkeep:
         assert upkeep.everything()["received"] == 1
         assert Received.objects.get().record_id == kept.key.id
 
+    def test_a_primary_key_that_is_given_again(self, tom: Tom, sender: Sender, target: Any) -> None:
+        """As after a restored backup: it leads to another datum."""
+        record = example_record()
+        sender.send(target.name, record)
+        row = PhotometryReducedDatum.objects.get()
+        pk = row.pk
+        row.delete()
+        upkeep.everything()
+        other = tom.datum(target, pk=pk)
+        assert outcomes(sender.send(target.name, record)) == ["accepted"]
+        other.refresh_from_db()
+        assert other.timestamp != record.timestamp
+
     def test_in_chunks(self, tom: Tom, sender: Sender, target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(received, "CHUNK", 2)
         sender.send(target.name, *(example_record() for _ in range(5)))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef, Value
 
 from sharecore.records import Kind, Record, RecordKey, with_key
 from tom_integration.data.rows import DATUM_MODELS
@@ -84,11 +84,16 @@ def _gone(rows: Any) -> list[Received]:
 def forget_gone(then: datetime) -> int:
     """Drop the keys of data that are gone and were received before; how many.
 
-    Until then such data may be made again, and are known by their content.
+    Until then such data may be made again, and are known by their content. Their rows are led away from the
+    primary key (`datum_pk` becomes negative), which a database may give to another datum.
     """
     number, after = 0, 0
-    while rows := list(Received.objects.filter(pk__gt=after, created__lt=then).order_by("pk")[:CHUNK]):
+    while rows := list(Received.objects.filter(pk__gt=after).order_by("pk")[:CHUNK]):
         after = rows[-1].pk
         gone = _gone(Received.objects.filter(pk__in=[row.pk for row in rows]))
-        number += Received.objects.filter(pk__in=[row.pk for row in gone]).delete()[0]
+        old = [row.pk for row in gone if row.created < then]
+        number += Received.objects.filter(pk__in=old).delete()[0] if old else 0
+        young = [row.pk for row in gone if row.created >= then and row.datum_pk > 0]
+        if young:
+            Received.objects.filter(pk__in=young).update(datum_pk=Value(0) - F("pk"))
     return number

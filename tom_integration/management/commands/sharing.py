@@ -173,7 +173,8 @@ class Command(BaseCommand):
 
     def _counted(self, done: Counter[str], *, ending: str) -> None:
         parts = ", ".join(f"{done[what]} {what}" for what in ("answers", "attempts", "rows", "channels"))
-        self.stdout.write(f"Removed: {parts}. ", ending=ending)
+        keys = f"{done['received']} keys of received data"
+        self.stdout.write(f"Removed: {parts}, {keys}. ", ending=ending)
 
     def _restored(self, options: dict[str, Any]) -> None:
         self.stdout.write(f"{restored.doubt()} records will be looked up before they are sent.")
