@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tom_integration", "0002_existing_shares"),
+        ("tom_integration", "0003_faster_ledger"),
     ]
 
     operations = [
