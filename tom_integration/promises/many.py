@@ -1,17 +1,20 @@
-"""Many rows of the ledger at once, each with values of its own.
+"""Many rows of the ledger by one statement, each with values of its own.
 
 For this the ORM has `bulk_update` and `bulk_create`, which take many times as long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from django.db import connections, router, transaction
+from django.db import connections, router
 from django.db.models import Model
 
 from tom_integration.models import Delivery
+
+_AT_ONCE = 500
+"""Rows of one statement: SQLite takes 32,766 values in one."""
 
 
 def update_each(
@@ -29,17 +32,24 @@ def update_each(
     """
     constants, conditions = constants or {}, only or {}
     quote = connections[router.db_for_write(Delivery)].ops.quote_name
-    assignments = [f"{quote(name)} = %s" for name in (*columns, *constants)]
+    table = quote(Delivery._meta.db_table)
+    # Both databases call the columns of VALUES so.
+    assignments = [f"{quote(name)} = mine.column{number}" for number, name in enumerate(columns, start=2)]
+    assignments += [f"{quote(name)} = %s" for name in constants]
     assignments += [f"{quote(name)} = {sql}" for name, sql in (expressions or {}).items()]
-    where = [f"{quote('id')} = %s"]
-    where += [f"{quote(name)} IN ({', '.join(['%s'] * len(any_of))})" for name, any_of in conditions.items()]
+    where = [f"{table}.{quote('id')} = mine.column1"]
+    where += [f"{table}.{quote(name)} IN ({_marks(any_of)})" for name, any_of in conditions.items()]
     same = _prepared(Delivery, constants)
     asked = [str(value) for any_of in conditions.values() for value in any_of]
-    return _execute(
-        Delivery,
-        f"UPDATE {quote(Delivery._meta.db_table)} SET {', '.join(assignments)} "  # noqa: S608 - our own names
-        f"WHERE {' AND '.join(where)}",
-        [(*(getattr(row, name) for name in columns), *same, row.pk, *asked) for row in rows],
+    values = [(row.pk, *(getattr(row, name) for name in columns)) for row in rows]
+    return sum(
+        _execute(
+            Delivery,
+            f"UPDATE {table} SET {', '.join(assignments)} "  # noqa: S608 - our own names
+            f"FROM (VALUES {_rows(some)}) AS mine WHERE {' AND '.join(where)}",
+            [*same, *(value for row in some for value in row), *asked],
+        )
+        for some in _portions(values)
     )
 
 
@@ -52,14 +62,29 @@ def insert_many(
 ) -> int:
     """Insert rows with these values of these columns, numbers and text; constants: the same in all rows."""
     quote = connections[router.db_for_write(model)].ops.quote_name
-    names = (*columns, *constants)
+    names = ", ".join(map(quote, (*columns, *constants)))
     same = _prepared(model, constants)
-    return _execute(
-        model,
-        f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(map(quote, names))}) "  # noqa: S608
-        f"VALUES ({', '.join(['%s'] * len(names))})",
-        [(*row, *same) for row in rows],
+    return sum(
+        _execute(
+            model,
+            f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES {_rows(some)}",  # noqa: S608
+            [value for row in some for value in row],
+        )
+        for some in _portions([(*row, *same) for row in rows])
     )
+
+
+def _portions(values: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
+    for start in range(0, len(values), _AT_ONCE):
+        yield values[start : start + _AT_ONCE]
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join(["%s"] * len(values))
+
+
+def _rows(values: Sequence[Sequence[object]]) -> str:
+    return ", ".join([f"({_marks(values[0])})"] * len(values))
 
 
 def _prepared(model: type[Model], values: Mapping[str, object]) -> list[Any]:
@@ -69,11 +94,7 @@ def _prepared(model: type[Model], values: Mapping[str, object]) -> list[Any]:
     return [fields[name].get_db_prep_save(value, connection) for name, value in values.items()]
 
 
-def _execute(model: type[Model], sql: str, values: Sequence[Sequence[Any]]) -> int:
-    if not values:
-        return 0
-    using = router.db_for_write(model)
-    # One transaction: else each row is one of its own, and on SQLite each waits for the disk.
-    with transaction.atomic(using, savepoint=False), connections[using].cursor() as cursor:
-        cursor.executemany(sql, values)
+def _execute(model: type[Model], sql: str, values: Sequence[Any]) -> int:
+    with connections[router.db_for_write(model)].cursor() as cursor:
+        cursor.execute(sql, values)
         return max(int(cursor.rowcount), 0)
