@@ -36,6 +36,8 @@ ROADS = {
 def _shared(world: World, agent: Agent, destination: str) -> tuple[int, str]:
     """A target that is shared there and known there: the first datum has arrived."""
     name = world.name(f"to {destination}")
+    if agent.tom is world.stock:
+        world.stock_receiver.introduce(name)
     target = int(agent.do("tasks.target", name=name))
     agent.do("tasks.share", target=target, destinations=[destination])
     agent.do("tasks.save", target=target, number=1)

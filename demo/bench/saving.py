@@ -21,7 +21,10 @@ def _seconds(agent: Agent, task: str, target: int, number: int) -> list[float]:
 
 
 def _prepared(world: World, agent: Agent, shares: int) -> int:
-    target = int(agent.do("tasks.target", name=world.name(f"saving with {shares}")))
+    name = world.name(f"saving with {shares}")
+    if shares and agent.tom is world.stock:
+        world.stock_receiver.introduce(name)
+    target = int(agent.do("tasks.target", name=name))
     agent.do("tasks.share", target=target, destinations=DESTINATIONS[:shares])
     _seconds(agent, "tasks.save", target, 3)
     return target

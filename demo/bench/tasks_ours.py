@@ -146,7 +146,8 @@ def fill_ledger() -> None:
         cursor.execute(
             f"INSERT INTO {quote(table)} ({', '.join(map(quote, values))}) "  # noqa: S608 - our own names
             f"SELECT {', '.join(values.values())} FROM {quote(data)} d "
-            f"JOIN {quote(Channel._meta.db_table)} c ON c.target_id = d.target_id",
+            f"JOIN {quote(Channel._meta.db_table)} c ON c.target_id = d.target_id WHERE true "
+            "ON CONFLICT DO NOTHING",
             params,
         )
         if connection.vendor == "postgresql":

@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 
 import psycopg
+import requests
 
 from bench.agent import Agent
 from realtoms import Tom, TomError, User, make_tom
@@ -40,6 +41,17 @@ class Receiver:
         """Start it."""
         options = ("--preload", "--access-logfile", str(self._access), "--timeout", "120")
         self.tom.serve(options=options)
+
+    def introduce(self, target: str) -> None:
+        """Make a target known: stock sharing does not by itself."""
+        answer = requests.post(
+            f"{self.tom.url}api/targets/",
+            json={"name": target, "type": "SIDEREAL", "ra": 150.1, "dec": 2.2},
+            headers={"Authorization": f"Token {self.tom.tokens[SHARER.username]}"},
+            timeout=120,
+        )
+        if answer.status_code != 201:
+            raise TomError(f"{self.tom.name} did not take {target}: {answer.text[:300]}")
 
     def requests(self) -> int:
         """How many it has answered so far."""
