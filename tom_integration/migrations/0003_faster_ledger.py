@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """What `Twins` looks for, and requests only where there is one."""
 
-    dependencies = [("tom_integration", "0003_received_keys")]
+    dependencies = [("tom_integration", "0002_existing_shares")]
 
     operations = [
         migrations.RemoveIndex(model_name="delivery", name="sharecore_delivery_content"),
