@@ -23,7 +23,12 @@ default_role = "literal"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
+autodoc_type_aliases = {
+    name: f"sharecore.{module}.{name}"
+    for module, names in {"records": ("Record", "JsonValue"), "outcomes": ("Outcome", "Result")}.items()
+    for name in names
+}
 
 nitpicky = True
 nitpick_ignore_regex = [
@@ -78,6 +83,14 @@ def _is_ours(app: Any, env: Any, node: Any, shown: Any) -> Any:
     return shown if target.startswith("sharecore") and pydoc.locate(target) is not None else None
 
 
+def _readable(
+    app: Any, what: str, name: str, thing: Any, options: Any, signature: str | None, returns: str | None
+) -> tuple[str, str | None] | None:
+    """A default that a dataclass makes anew each time is no Python that could be read."""
+    return (signature.replace("<factory>", "..."), returns) if signature else None
+
+
 def setup(app: Any) -> None:
+    app.connect("autodoc-process-signature", _readable)
     app.connect("missing-reference", _is_ours)
     app.connect("autodoc-process-docstring", _list_fields)

@@ -24,7 +24,10 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """One topic of a destination. note: what a person should know before choosing it."""
+    """One topic of a destination.
+
+    name: as the destination knows it. note: what a person should know before choosing it.
+    """
 
     name: str
     note: str = ""
@@ -34,6 +37,8 @@ class Topic:
 class Batch:
     """The records of one share handed to an adapter in one call, in order of time.
 
+    site, address, target: who shares, where to, and of which object. records: may be none: see
+    `Adapter.deliver`.
     shared_by: the user name of who asked for the share; empty when the site did.
     memory: what this adapter noted about this target at this destination, JSON values. It may change it;
     the framework keeps it between calls (an id at the receiver, a version).

@@ -22,9 +22,11 @@ from sharecore.targets import Target
 PROJECT = "sharecore"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin as the implementation of the hook of its name."""
 
 Config = TypeVar("Config")
 ReadSetting = Callable[[str], object]
+"""Gives a setting of the site by its name; None when it is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

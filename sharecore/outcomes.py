@@ -70,4 +70,7 @@ class Withheld(_Reasoned):
 
 
 Outcome = Accepted | Duplicate | Rejected | Unsupported | Deferred | Unconfirmed
+"""What an adapter may answer for a record."""
+
 Result = Outcome | Withheld
+"""What became of a record: an outcome, or kept at home by the site."""

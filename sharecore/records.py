@@ -19,6 +19,7 @@ from sharecore.exceptions import InvalidRecord
 
 JsonScalar = str | int | float | bool | None
 JsonValue = JsonScalar | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+"""What can be written as JSON; numbers are finite."""
 
 
 class Kind(StrEnum):
@@ -103,7 +104,8 @@ class Photometry(_Record):
 class PhotometryLimit(_Record):
     """A non-detection: nothing brighter than `limit` (in `unit`) was there.
 
-    limit_error: the error that the site stored beside it, in `unit`; most sites store none.
+    limit_error: the error that the site stored beside it, in `unit`; most sites store none. bandpass: as the
+    site names it. exposure_time: seconds.
     """
 
     limit: float
@@ -118,7 +120,7 @@ class Spectrum(_Record):
     """A spectrum: flux (n,) in `flux_unit` at wavelength (n,) in `wavelength_unit`, error (n,) or empty.
 
     The three are kept as the site stored them, so their lengths may differ: an adapter that needs equal
-    lengths answers `Unsupported`.
+    lengths answers `Unsupported`. setup: of the instrument, in the site's words. exposure_time: seconds.
     """
 
     flux: tuple[float, ...]
@@ -150,6 +152,7 @@ class OtherDatum(_Record):
 
 
 Record = Photometry | PhotometryLimit | Spectrum | Astrometry | OtherDatum
+"""One datum of a target; what it measures is its type."""
 _names: dict[type, tuple[str, ...]] = {}
 
 

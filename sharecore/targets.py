@@ -17,7 +17,7 @@ class OrbitScheme(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """A place on the sky.
+    """A place on the sky. Fields and units are those of a sidereal target of tomtoolkit 3.1.0.
 
     ra, dec: degrees. epoch: Julian year. pm_ra, pm_dec: mas/yr. parallax: mas. galactic_lng, galactic_lat:
     degrees. distance, distance_err: parsec. None where the site does not say.
@@ -37,7 +37,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orbit:
-    """Orbital elements and ephemeris.
+    """Orbital elements and ephemeris. Fields and units are those of tomtoolkit 3.1.0.
 
     Angles in degrees, epochs as Modified Julian Date, distances in au, mean_daily_motion in degrees per
     day, ephemeris_period in days, abs_mag and slope in mag. None where the site does not say.
