@@ -173,7 +173,7 @@ lint: $(VENV)/.wheel  ## ruff, mypy and the rules of the layers
 
 .PHONY: docs
 docs: $(VENV)/.wheel  ## build the documentation into build/docs; a warning is an error
-	@$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html -d build/doctrees docs build/docs
+	@$(BIN)/sphinx-build --fail-on-warning --keep-going --fresh-env --quiet -b html -d build/doctrees docs build/docs
 	@echo "The documentation is in build/docs/index.html"
 
 .PHONY: format
