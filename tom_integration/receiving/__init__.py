@@ -1,1 +1,1 @@
-"""What other sites with sharecore send here: whole batches, at `api/sharing/`; see docs/batch-protocol.md."""
+"""What other sites with sharecore send here: batches, at `api/sharing/`; see docs/reference/batch-protocol.md."""

@@ -41,7 +41,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingBatch:
-    """A batch; see docs/batch-protocol.md for the members."""
+    """A batch; see docs/reference/batch-protocol.md for the members."""
 
     site: Site
     shared_by: str
