@@ -1,1 +1,1 @@
-"""What other sites with sharecore send here: batches, at `api/sharing/` (docs/reference/batch-protocol.md)."""
+"""What other sites with sharecore send here: batches, at `api/sharing/`; docs/reference/batch-protocol.md."""
