@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from sharecore.delivery import REPLAYABLE, State
@@ -50,7 +50,7 @@ def resume(share: Any) -> None:
     """Go on with a share that was paused; what has come meanwhile is sent."""
     channel = channel_of(share)
     Channel.objects.filter(pk=channel.pk).update(paused="")
-    _wake([channel])
+    wake([channel])
 
 
 def adopt(share: Any, *, by: Any) -> None:
@@ -68,7 +68,7 @@ def adopt(share: Any, *, by: Any) -> None:
         share.user = by
         share.save(update_fields=["user"])
         _retry(ledger.of(channel).filter(state=State.WITHHELD, request_id__isnull=True))
-    _wake([channel])
+    wake([channel])
 
 
 def retry(share_id: int | None = None) -> int:
@@ -82,10 +82,11 @@ def retry(share_id: int | None = None) -> int:
     return sum(retry_channel(channel) for channel in chosen)
 
 
-def retry_channel(channel: Channel) -> int:
-    """The same for all deliveries of one target at one destination."""
-    number = _retry(ledger.of(channel).filter(state__in=RETRIED))
-    _wake([channel])
+def retry_channel(channel: Channel, *, among: QuerySet[Delivery] | None = None) -> int:
+    """The same for all deliveries of one target at one destination. among: only for these."""
+    rows = ledger.of(channel) if among is None else among
+    number = _retry(rows.filter(state__in=RETRIED))
+    wake([channel])
     return number
 
 
@@ -97,49 +98,7 @@ def retry_one(row: Delivery) -> None:
     again = RETRIED | {State.BEFORE, State.DUE}
     if not _retry(Delivery.objects.filter(pk=row.pk, state__in=again)):
         raise NotPossible(_why_not(row))
-    _wake(_channels(row))
-
-
-def resolve(row: Delivery, *, arrived: bool, by: Any) -> None:
-    """Say what became of a delivery that nobody knows the fate of: it arrived, or it is to be sent again.
-
-    by: the user who says so. Raises `NotPossible` when its fate is known.
-    """
-    note = f"{by.get_username()} found that it arrived" if arrived else ""
-    if row.state not in (State.HELD, State.UNCONFIRMED):
-        raise NotPossible(f"What became of this one is known: it is {row.state}.")
-    if not _resolve(row, arrived=arrived, note=note):
-        raise NotPossible("It changed at this moment; look again.")
-    _wake(_channels(row))
-
-
-def resolve_held(share_id: int, *, arrived: bool) -> int:
-    """The same for all of a share that wait for a person, said by the operator; how many.
-
-    Raises LookupError when there is no such share.
-    """
-    channel = Channel.objects.filter(share_id=share_id).first()
-    if channel is None:
-        raise LookupError(f"There is no share {share_id}; `manage.py sharing status` lists them.")
-    return resolve_channel(channel, arrived=arrived, by="the operator")
-
-
-def resolve_channel(channel: Channel, *, arrived: bool, by: str) -> int:
-    """The same for all of one target at one destination, as after a message of many rows. by: who says so."""
-    note = f"{by} found that it arrived" if arrived else ""
-    held = ledger.of(channel).filter(state=State.HELD)
-    number = sum(_resolve(row, arrived=arrived, note=note) for row in held)
-    _wake([channel])
-    return number
-
-
-def _resolve(row: Delivery, *, arrived: bool, note: str) -> int:
-    known = replace(ledger.standing(row), failures=0, field="", reason=note)
-    if arrived:
-        known = replace(known, state=State.DELIVERED, next_at=None)
-    else:
-        known = replace(known, state=State.DUE, next_at=timezone.now())
-    return ledger.settle([row], {row.pk: known}, token="", expected=State(row.state))
+    wake(_channels(row))
 
 
 def check(destination: Destination) -> Sequence[Problem]:
@@ -152,7 +111,7 @@ def check(destination: Destination) -> Sequence[Problem]:
         problems = adapter.check()
     if not any(problem.fatal for problem in problems):
         health.mended(destination.name)
-        _wake(
+        wake(
             each
             for each in Channel.objects.filter(destination__startswith=destination.name)
             if each.destination.partition(":")[0] == destination.name
@@ -183,7 +142,7 @@ def _channels(row: Delivery) -> list[Channel]:
     return list(Channel.objects.filter(destination=row.destination, target_id=row.target_id))
 
 
-def _wake(chosen: Iterable[Channel]) -> None:
+def wake(chosen: Iterable[Channel]) -> None:
     """Look at these channels now: a mark for any worker, and a hint to the one in this process."""
     chosen = list(chosen)
     Channel.objects.filter(pk__in=[each.pk for each in chosen]).update(due=True, next_at=None)

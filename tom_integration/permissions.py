@@ -22,6 +22,7 @@ from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Delivery
 
 Action = Literal["view", "add", "change", "delete"]
+_ALL = Q()
 
 
 def targets_for_shares(user: Any) -> QuerySet[Any]:
@@ -92,11 +93,16 @@ def visible_deliveries(user: Any, shares: Iterable[Any]) -> QuerySet[Delivery]:
     rows = Delivery.objects.filter(
         destination__in={each.destination for each in shares}, target_id__in=targets
     )
+    return of_visible_data(user, rows, Q(target_id__in=targets))
+
+
+def of_visible_data(user: Any, rows: QuerySet[Delivery], condition: Q = _ALL) -> QuerySet[Delivery]:
+    """Those of these deliveries whose datum the user may see. condition: what the data have in common."""
     if not single_data_have_rights():
         return rows
     seen = Q(pk__in=())
     for name, model in DATUM_MODELS.items():
-        data = visible(user, model._default_manager.filter(target_id__in=targets))
+        data = visible(user, model._default_manager.filter(condition))
         seen |= Q(model=name, datum_pk__in=data.values("pk"))
     return rows.filter(seen)
 

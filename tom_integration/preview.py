@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet, Value
 
 from sharecore.adapter import Adapter, Batch, Preview
 from sharecore.dispatch import prepare
@@ -14,14 +19,18 @@ from sharecore.faults import as_plugin_error
 from sharecore.records import Kind, Record
 from tom_integration import permissions, rights, site
 from tom_integration.data.kinds import conditions
-from tom_integration.data.rows import DATUM_MODELS, record_of
+from tom_integration.data.rows import DATUM_MODELS, model_name, record_of
 from tom_integration.data.targets import find_target, target_of
-from tom_integration.models import Channel
+from tom_integration.models import Channel, Delivery
+from tom_integration.promises.channels import ASKABLE
+from tom_integration.promises.echo import echoes
 
 logger = logging.getLogger(__name__)
 
 SAMPLE = 20
-"""How many of the newest data a preview shows."""
+"""How many of the newest data the preview of a share shows."""
+_CHUNK = 200
+"""Rows of each model that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,64 +57,120 @@ class Sample:
         return site.adapters.get(site.destinations().resolve(str(self.batch.address))[1])
 
 
-def sample(
-    address_text: str,
-    target: Any,
-    *,
-    user_id: int | None,
-    kinds: Collection[Kind] = (),
-    limit: int = SAMPLE,
-) -> Sample:
-    """The newest data of a target that the user may see, as the site's plugins let them leave.
+class Outlook:
+    """The data of a target that a share would send to an address, in the order in which they would leave.
 
-    kinds: only these kinds of record; all if none is named. Raises `ConfigurationError`.
+    Only data that the user may see; without a user all. kinds: only these kinds of record; all if none is
+    named. unsent: only what the address does not have, and nobody is sending. However many there are, no
+    more than a part of them is in memory. Raises `ConfigurationError` when there is no such destination.
     """
-    address, _ = site.destinations().resolve(address_text)
-    user = rights.find_user(user_id)
-    batch = Batch(
-        site=site.this_site(),
-        address=address,
-        target=target_of(target),
-        records=(),
-        shared_by=user.get_username() if user else "",
-    )
-    records: list[Record] = []
-    left_out: list[str] = []
-    for row in reversed(_newest(target, user, kinds, limit)):
-        try:
-            record = record_of(row, origin=batch.site.origin)
-        except InvalidRecord as error:
-            left_out.append(f"{_named(row)}: {error}")
-            continue
-        if kinds and record.key.kind not in kinds:
-            continue  # detections and limits of tomtoolkit 2.x are told apart only here
-        ready = prepare(site.registry(), batch, record)
-        if isinstance(ready, Record):
-            records.append(ready)
-        else:
-            left_out.append(f"{_named(row)}: {ready.reason}")
-    return Sample(batch=replace(batch, records=tuple(records)), left_out=tuple(left_out))
+
+    def __init__(
+        self,
+        address_text: str,
+        target: Any,
+        *,
+        user_id: int | None,
+        kinds: Collection[Kind] = (),
+        unsent: bool = False,
+    ) -> None:
+        self._address, self._destination = site.destinations().resolve(address_text)
+        self._target = target
+        self._user = rights.find_user(user_id)
+        self._kinds = kinds
+        self._unsent = unsent
+        channel = Channel.objects.filter(destination=str(self._address), target_id=target.pk).first()
+        self._memory = dict(channel.memory) if channel else {}
+
+    def count(self) -> int:
+        """How many they are."""
+        return sum(rows.count() for rows in self._rows().values())
+
+    def part(self, start: int, size: int) -> Sample:
+        """So many of them, from this place on."""
+        keys = [
+            rows.order_by().annotate(kept_in=Value(name)).values_list("timestamp", "kept_in", "id")
+            for name, rows in self._rows().items()
+        ]
+        ordered = keys[0].union(*keys[1:], all=True).order_by("timestamp", "kept_in", "id")
+        chosen = list(ordered[start : start + size])
+        wanted: dict[str, list[int]] = defaultdict(list)
+        for _, name, pk in chosen:
+            wanted[name].append(pk)
+        found = {name: DATUM_MODELS[name]._default_manager.in_bulk(pks) for name, pks in wanted.items()}
+        return self._sample([found[name][pk] for _, name, pk in chosen if pk in found[name]])
+
+    def newest(self, size: int) -> Sample:
+        """The last of them."""
+        return self.part(max(self.count() - size, 0), size)
+
+    def calls(self) -> Iterator[Sample]:
+        """All of them, as one call after the other would take them."""
+        size = site.adapters.get(self._destination).max_batch
+        streams = [
+            rows.order_by("timestamp", "pk").iterator(chunk_size=_CHUNK) for rows in self._rows().values()
+        ]
+        merged = heapq.merge(*streams, key=lambda row: (row.timestamp, model_name(row), row.pk))
+        while rows := list(islice(merged, size)):
+            yield self._sample(rows)
+
+    def _rows(self) -> dict[str, QuerySet[Any]]:
+        found = {}
+        for name, condition in conditions(self._kinds).items():
+            rows = DATUM_MODELS[name]._default_manager.filter(condition, target_id=self._target.pk)
+            if self._unsent:
+                settled = Delivery.objects.filter(
+                    model=name, datum_pk=OuterRef("pk"), destination=str(self._address)
+                ).exclude(state__in=ASKABLE)
+                rows = rows.filter(~Exists(settled))
+            found[name] = rows if self._user is None else permissions.visible(self._user, rows)
+        return found
+
+    def _sample(self, rows: list[Any]) -> Sample:
+        batch = Batch(
+            site=site.this_site(),
+            address=self._address,
+            target=target_of(self._target),
+            records=(),
+            shared_by=self._user.get_username() if self._user else "",
+            memory=dict(self._memory),
+        )
+        repeated = _echoes(rows)
+        records: list[Record] = []
+        left_out: list[str] = []
+        for row in rows:
+            try:
+                record = record_of(row, origin=batch.site.origin)
+            except InvalidRecord as error:
+                left_out.append(f"{_named(row)}: {error}")
+                continue
+            if self._kinds and record.key.kind not in self._kinds:
+                continue  # detections and limits of tomtoolkit 2.x are told apart only here
+            if (model_name(row), row.pk) in repeated:
+                left_out.append(f"{_named(row)}: came back from another TOM")
+                continue
+            ready = prepare(site.registry(), batch, record)
+            if isinstance(ready, Record):
+                records.append(ready)
+            else:
+                left_out.append(f"{_named(row)}: {ready.reason}")
+        return Sample(batch=replace(batch, records=tuple(records)), left_out=tuple(left_out))
 
 
-def sample_of(channel: Channel) -> Sample:
-    """The newest data of a channel's target. Raises `ConfigurationError`, or LookupError without a target."""
+def of_channel(channel: Channel) -> Outlook:
+    """The same of a share that is there. Raises `ConfigurationError`, or LookupError without a target."""
     target = find_target(channel.target_id)
     if target is None:
         raise LookupError(f"The target {channel.target_id} of this share is gone.")
     kinds = [Kind(kind) for kind in channel.kinds]
-    sampled = sample(channel.destination, target, user_id=channel.creator_id, kinds=kinds)
-    sampled.batch.memory.update(channel.memory)
-    return sampled
+    return Outlook(channel.destination, target, user_id=channel.creator_id, kinds=kinds)
 
 
-def _newest(target: Any, user: Any | None, kinds: Collection[Kind], limit: int) -> list[Any]:
-    """Rows of any model, the newest first; without a user those that the site sees, which is all."""
-    found: list[Any] = []
-    for name, condition in conditions(kinds).items():
-        rows = DATUM_MODELS[name]._default_manager.filter(condition, target_id=target.pk)
-        seen = rows if user is None else permissions.visible(user, rows)
-        found += seen.order_by("-timestamp")[:limit]
-    return sorted(found, key=lambda row: row.timestamp, reverse=True)[:limit]
+def _echoes(rows: list[Any]) -> set[tuple[str, int]]:
+    by_model: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        by_model[model_name(row)].append(row)
+    return {(name, pk) for name, group in by_model.items() for pk in echoes(name, group)}
 
 
 def _named(row: Any) -> str:

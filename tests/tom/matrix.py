@@ -289,6 +289,14 @@ REST_ROWS = (
         scope="share",
         shows={**REST, Verdict.DONE: (409,)},  # its creator answers for it
     ),
+    Row(
+        method="post",
+        path=f"{_ONE}resolve/",
+        action="change",
+        scope="share",
+        body=lambda world: {"sent": True},
+        shows=REST,
+    ),
     Row(method="get", path=f"{_ONE}deliveries/", action="view", scope="share", shows=REST),
     Row(method="get", path=_RECORD, action="view", scope="share", shows=REST),
     Row(

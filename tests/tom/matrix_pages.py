@@ -77,6 +77,8 @@ def _rows() -> Iterator[PageRow]:
     for part in ("create", "existing", "preview"):
         yield post(f"{SHARES}{part}", "add", "make", body=_with_target)
         yield post(f"{OF_TARGET}{part}", "add", "target", body=_form)
+    yield post(f"{SHARES}preview", "add", "make", body=lambda world: {**_with_target(world), "file": "1"})
+    yield post(f"{OF_TARGET}preview", "add", "target", body=lambda world: {**_form(world), "file": "1"})
     # doing
     for act in ("pause", "resume", "retry", "adopt", "arrived", "resend"):
         yield post(f"{ONE}{act}", "change", "share")

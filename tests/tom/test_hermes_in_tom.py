@@ -12,14 +12,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from faults.plan import Fault, Plan
 from faults.proxy import Proxy, running
 from sharecore.delivery import State
-from tom_integration import actions
+from tom_integration import held
 from tom_integration.host import stock
 from tom_integration.models import Delivery, DestinationHealth, Request
 from tom_integration.sending import topics
@@ -190,7 +189,7 @@ class TestAnAnswerThatIsLost:
         assert row.state == State.HELD
         assert "Look for it at HERMES" in row.reason
         assert len(hermes.messages) == 1
-        actions.resolve(row, arrived=True, by=User.objects.create_user("pi"))
+        held.resolve(row, arrived=True, by="pi")
         tom.deliver_until_quiet()
         assert tom.state(datum, ADDRESS) is State.DELIVERED
         assert len(hermes.messages) == 1
@@ -202,7 +201,7 @@ class TestAnAnswerThatIsLost:
         tom.deliver(after=10)
         tom.deliver_until_quiet()
         assert (tom.state(datum, ADDRESS), hermes.messages) == (State.HELD, [])
-        actions.resolve(tom.row(datum, ADDRESS), arrived=False, by=User.objects.create_user("pi"))
+        held.resolve(tom.row(datum, ADDRESS), arrived=False, by="pi")
         assert tom.deliver(after=10) == 1
         assert tom.row(datum, ADDRESS).remote_id == hermes.uuids[0]
 

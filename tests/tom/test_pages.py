@@ -330,12 +330,12 @@ def test_all_of_a_message_that_may_have_arrived_is_resolved_at_once(
         page, path = f"{SHARES}{share.pk}/", reverse(f"sharing:{act}", args=[share.pk])
     tom.deliver(after=60)
     tom.deliver(after=600)
-    assert "All 3 that may have arrived" in text(admin.get(page))
+    assert "<strong>3 records</strong>, sent " in text(admin.get(page))
     tom.x.recover()
     assert "3 records: " in told(admin.post(path))
     assert tom.deliver(after=60) == sent
     assert tom.states("x:red") == ["delivered"] * 3
-    assert "may have arrived" not in text(admin.get(page))
+    assert "Did these arrive?" not in text(admin.get(page))
 
 
 def test_a_record_that_nobody_knows_the_fate_of_is_resolved(tom: Tom, admin: Client) -> None:
@@ -566,9 +566,32 @@ def test_data_that_the_user_may_not_see_are_neither_shown_nor_shared(tom: Tom) -
             assert client.post(path).status_code == status
         ask = f"/targets/{target.pk}/persistentshare/manage/existing"
         assert "1 record." in text(client.post(ask, {"kinds": ["photometry"]}))
+        _tell_nothing_of_what_is_unseen(tom, client, share, user)
         form = {"share_destination": "x", "datum": [f"photometryreduceddatum:{unseen.pk}"]}
         client.post(f"/targets/{target.pk}/share/", form)
         assert not Delivery.objects.filter(destination="x").exists()
+
+
+def _tell_nothing_of_what_is_unseen(tom: Tom, client: Client, share: Any, user: User) -> None:
+    assign_perm("tom_targets.delete_persistentshare", user)
+    page = f"{SHARES}{share.pk}/"
+    rows = Delivery.objects.filter(destination="y")
+    rows.update(state="parked", reason="refused")
+    tom.clock.forward(seconds=1)
+    assert "1 record that did not arrive" in text(client.get(f"{page}delete"))
+    assert told(client.post(f"{page}retry")) == "1 record will be tried again."
+    assert sorted(rows.values_list("state", flat=True)) == ["due", "parked"]
+    assert "No share fits" in text(client.get(f"{SHARES}?needs=you"))
+    rows.update(state="held", sent_at=tom.clock())
+    assert "<strong>1 record</strong>, sent " in text(client.get(page))
+    assert told(client.post(f"{page}arrived")).startswith("1 record: noted")
+    arrived = rows.get(state="delivered")
+    later = arrived.delivered_at + timedelta(days=2)
+    rows.exclude(pk=arrived.pk).update(state="delivered", delivered_at=later)
+    shown = text(client.get(page))
+    assert "Delivered per minute <small>1 records" in shown
+    assert f"{later:%Y-%m-%d %H:%M}" not in shown
+    assert client.get("/targets/persistentshare/").json()["results"][0]["delivered"] == 1
 
 
 def test_the_target_of_a_share_is_the_only_one_that_a_page_names(tom: Tom, admin: Client) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.test import override_settings
+from django.test import Client, override_settings
 from guardian.shortcuts import assign_perm
 from tom_dataproducts.models import SpectroscopyReducedDatum
 
 from sharecore import ConvertRequest, Record, WithholdRequest, hookimpl
 from sharecore.records import Kind
 from tom_integration import links, preview, site
+from tom_integration.data.rows import record_of
 from tom_integration.pages import preview as page
 from tom_integration.promises import channels
 from tom_integration.sending import topics
@@ -48,7 +51,7 @@ def test_what_the_sites_plugins_keep_or_change_is_shown_as_it_would_leave(tom: T
     tom.share(target)
     secret = tom.datum(target, source_name="proprietary")
     tom.datum(target)
-    sample = preview.sample_of(tom.channel(target))
+    sample = preview.of_channel(tom.channel(target)).newest(preview.SAMPLE)
     assert tom.deliver() == 1
     assert sample.batch.records == tuple(tom.x.received)
     assert sample.batch.records[0].telescope == "LCO 1m"
@@ -65,9 +68,9 @@ def test_a_share_of_few_among_many_shows_those(tom: Tom) -> None:
     )
     tom.data(target, preview.SAMPLE + 1)
     channels.limit(tom.channel(target), kinds=[Kind.SPECTRUM], until=None)
-    (record,) = preview.sample_of(tom.channel(target)).batch.records
+    (record,) = preview.of_channel(tom.channel(target)).newest(preview.SAMPLE).batch.records
     assert record.key.kind == Kind.SPECTRUM
-    assert page.show(tom.user(), share.target, "x", [Kind.SPECTRUM]).records == 1
+    assert page.show(tom.user(), share.target, "x", [Kind.SPECTRUM], existing=False).records == 1
 
 
 def test_data_that_its_user_may_not_see_are_not_shown(tom: Tom) -> None:
@@ -77,7 +80,7 @@ def test_data_that_its_user_may_not_see_are_not_shown(tom: Tom) -> None:
     seen, _ = tom.datum(target), tom.datum(target)
     assign_perm("tom_dataproducts.view_photometryreduceddatum", user, seen)
     with override_settings(TARGET_PERMISSIONS_ONLY=False):
-        sample: Any = preview.sample_of(tom.channel(target))
+        sample: Any = preview.of_channel(tom.channel(target)).newest(preview.SAMPLE)
     assert [record.brightness for record in sample.batch.records] == [seen.brightness]
 
 
@@ -111,3 +114,72 @@ def test_a_bug_of_an_adapter_shows_neither_traceback_nor_its_text(
         assert SECRET not in str(told.value)
     assert "ValueError at" in caplog.text
     assert SECRET not in caplog.text
+
+
+FORM = {"destination": "y", "kinds": ["photometry", "spectrum"]}
+
+
+@pytest.fixture
+def client(tom: Tom) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    return client
+
+
+def shown(body: str) -> list[str]:
+    """The ids of records in what a destination in memory would get."""
+    return re.findall(r"[0-9a-f]{64}", body)
+
+
+def ids(rows: Iterable[Any]) -> list[str]:
+    return [record_of(row, origin="").key.id for row in rows]
+
+
+def test_every_record_can_be_seen_part_by_part_and_in_the_file(tom: Tom, client: Client) -> None:
+    target = tom.target()
+    rows = tom.data(target, 2 * page.PART + 3)
+    spectrum = SpectroscopyReducedDatum.objects.create(
+        target=target, timestamp=rows[4].timestamp, flux=[1.0, 2.0], wavelength=[4000.0, 4001.0]
+    )
+    path = f"/targets/{target.pk}/persistentshare/manage/preview"
+    form = {**FORM, "share_existing_data": "on"}
+    seen: list[str] = []
+    for part in (1, 2, 3):
+        answer = client.post(path, {**form, "part": part}).content.decode()
+        seen += shown(answer)
+    everything = ids([*rows[:5], spectrum, *rows[5:]])
+    assert seen == everything
+    assert "Records 41 to 44 of 44" in re.sub(r"\s+", " ", answer)
+    assert "Records 1 to 20 of 44" in client.post(path, {**form, "part": "x"}).content.decode()
+    tom.y.max_batch = 10
+    answer = client.post(path, {**form, "file": "1"})
+    assert answer["Content-Disposition"].startswith("attachment")
+    body = answer.getvalue().decode()
+    assert shown(body) == everything
+    assert body.count("--- call ") == 5
+
+
+def test_what_the_destination_has_is_not_among_what_would_be_sent(tom: Tom, client: Client) -> None:
+    target = tom.target()
+    tom.share(target, "y")
+    tom.data(target, 2)
+    tom.deliver(after=60)
+    fresh = tom.datum(target)
+    path = f"/targets/{target.pk}/persistentshare/manage/preview"
+    asked = client.post(path, {**FORM, "share_existing_data": "on"}).content.decode()
+    assert shown(asked) == ids([fresh])
+    as_examples = client.post(path, FORM).content.decode()
+    assert "Of the data that are there now none would be sent" in as_examples
+    assert len(shown(as_examples)) == 3
+
+
+def test_the_command_prints_all_call_by_call(tom: Tom, capsys: Any) -> None:
+    target = tom.target()
+    tom.share(target)
+    rows = tom.data(target, preview.SAMPLE + 5)
+    tom.x.max_batch = 10
+    share = str(tom.channel(target).share_id)
+    call_command("sharing", "preview", share)
+    assert shown(capsys.readouterr().out) == ids(rows[5:])
+    call_command("sharing", "preview", share, "--all")
+    assert shown(capsys.readouterr().out) == ids(rows)

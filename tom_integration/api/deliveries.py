@@ -12,7 +12,7 @@ from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tom_integration import actions
+from tom_integration import actions, held
 from tom_integration.api.filters import DeliveryFilter
 from tom_integration.api.rights import ShareApi
 from tom_integration.api.serializers import DeliveryDetailSerializer, DeliverySerializer, VerdictSerializer
@@ -55,7 +55,7 @@ class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
         verdict = VerdictSerializer(data=request.data)
         verdict.is_valid(raise_exception=True)
         arrived = verdict.validated_data["sent"]
-        return self._done(lambda _: actions.resolve(row, arrived=arrived, by=request.user))
+        return self._done(lambda _: held.resolve(row, arrived=arrived, by=request.user.get_username()))
 
     def _done(self, act: Callable[[Any], None]) -> Response:
         row = self.get_object()

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.utils import timezone
 from rest_framework import serializers
 from tom_targets.models import PersistentShare, get_target_model_class
@@ -145,7 +145,7 @@ def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:
             "unsupported": states.get("unsupported", 0),
             "delivered": glance.delivered,
             "problem": channel.problem,
-            "delivered_at": _time(channel.delivered_at),
+            "delivered_at": _time(glance.delivered_at),
             "next_at": _time(channel.next_at),
             "paused": channel.paused,
             "kinds": channel.kinds,
@@ -234,3 +234,18 @@ class VerdictSerializer(serializers.Serializer):
     """What a person found out about a delivery whose fate was unknown. sent: did it arrive?"""
 
     sent = serializers.BooleanField()
+
+
+class HeldSerializer(VerdictSerializer):
+    """The same of many: those of one call, or the named ones; without either all that may have arrived."""
+
+    sent_at = serializers.DateTimeField(required=False)
+    deliveries = serializers.ListField(
+        child=serializers.IntegerField(min_value=0, max_value=2**63 - 1), required=False, max_length=1000
+    )
+
+    def chosen(self) -> Q:
+        """Which deliveries are meant."""
+        given = self.validated_data
+        meant = Q(sent_at=given["sent_at"]) if "sent_at" in given else Q()
+        return meant & Q(pk__in=given["deliveries"]) if "deliveries" in given else meant

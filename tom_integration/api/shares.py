@@ -12,11 +12,11 @@ from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tom_integration import actions
+from tom_integration import actions, held
 from tom_integration.api.filters import ShareFilter
 from tom_integration.api.rights import ShareApi
-from tom_integration.api.serializers import ShareSerializer
-from tom_integration.permissions import Action, shares_for, targets_for_shares
+from tom_integration.api.serializers import HeldSerializer, ShareSerializer
+from tom_integration.permissions import Action, deliveries_for, shares_for, targets_for_shares
 
 
 class Conflict(exceptions.APIException):
@@ -43,6 +43,7 @@ class ShareViewSet(ShareApi, viewsets.ModelViewSet):
         "resume": "change",
         "retry": "change",
         "adopt": "change",
+        "resolve": "change",
     }
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -75,14 +76,33 @@ class ShareViewSet(ShareApi, viewsets.ModelViewSet):
 
     def retry(self, request: Request, pk: int) -> Response:
         """Try again all that was refused, withheld, unsupported or given up."""
-        return self._done(lambda share: actions.retry_channel(actions.channel_of(share)))
 
-    def _done(self, act: Callable[[Any], int | None]) -> Response:
+        def again(share: Any) -> dict[str, int]:
+            among = deliveries_for(request.user, share)
+            return {"retried": actions.retry_channel(actions.channel_of(share), among=among)}
+
+        return self._done(again)
+
+    def resolve(self, request: Request, pk: int) -> Response:
+        """Say what became of what may have arrived: `{"sent": true}`, or `{"sent": false}` to send it again.
+
+        Of all of the share, of one call (`"sent_at"`), or of single ones (`"deliveries": [1, 2]`).
+        """
+        verdict = HeldSerializer(data=request.data)
+
+        def settle(share: Any) -> dict[str, int]:
+            verdict.is_valid(raise_exception=True)
+            rows = deliveries_for(request.user, share).filter(verdict.chosen())
+            arrived = verdict.validated_data["sent"]
+            return {"resolved": held.resolve_all(rows, arrived=arrived, by=request.user.get_username())}
+
+        return self._done(settle)
+
+    def _done(self, act: Callable[[Any], dict[str, int] | None]) -> Response:
         share = self.share()
         try:
-            number = act(share)
+            numbers = act(share)
         except actions.NotPossible as error:
             raise Conflict(str(error)) from None
         share.refresh_from_db()
-        shown = self.get_serializer(share).data
-        return Response(shown if number is None else {**shown, "retried": number})
+        return Response({**self.get_serializer(share).data, **(numbers or {})})

@@ -17,7 +17,7 @@ urlpatterns = [
     path(_SHARE, ShareViewSet.as_view(_SINGLE), name="share"),
     *[
         path(f"{_SHARE}{act}/", ShareViewSet.as_view({"post": act}), name=f"share-{act}")
-        for act in ("pause", "resume", "retry", "adopt")
+        for act in ("pause", "resume", "retry", "adopt", "resolve")
     ],
     path(f"{_SHARE}deliveries/", DeliveryViewSet.as_view({"get": "list"}), name="deliveries"),
     path(_DELIVERY, DeliveryViewSet.as_view({"get": "retrieve"}), name="delivery"),

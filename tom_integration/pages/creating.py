@@ -8,11 +8,14 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.text import slugify
 from tom_targets.models import PersistentShare
 
+from sharecore.exceptions import ConfigurationError
 from sharecore.records import Kind
 from tom_integration import permissions
 from tom_integration.data.kinds import conditions
@@ -135,9 +138,9 @@ class Existing(Page):
 
 
 class Preview(Page):
-    """What would be sent for what is chosen in the form."""
+    """What would be sent for what is chosen in the form: a part of it, or with `file` all."""
 
-    def post(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
+    def post(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponseBase:
         """The payload, or what has to be chosen first."""
         require(request.user, "add")
         target = _chosen_target(request, target_pk)
@@ -147,10 +150,41 @@ class Preview(Page):
             for word, chosen in (("destination", address), ("target", target), ("kind of data", kinds))
             if not chosen
         ]
-        context: dict[str, Any] = {"missing": missing}
-        if target is not None and not missing:
-            context["shown"] = preview.show(request.user, target, address, kinds)
+        existing = bool(request.POST.get("share_existing_data"))
+        context: dict[str, Any] = {
+            "missing": missing,
+            "target": target,
+            "destination": address,
+            "kinds": kinds,
+            "existing": existing,
+        }
+        if target is None or missing:
+            return render(request, "tom_integration/partials/preview.html", context)
+        if "file" in request.POST:
+            return _as_file(request.user, target, address, kinds, existing=existing)
+        part = request.POST.get("part", "")
+        context["turned"] = bool(part)
+        context["shown"] = preview.show(
+            request.user,
+            target,
+            address,
+            kinds,
+            existing=existing,
+            part=int(part[:9]) if part.isdecimal() else 1,
+        )
         return render(request, "tom_integration/partials/preview.html", context)
+
+
+def _as_file(user: Any, target: Any, address: str, kinds: list[Kind], *, existing: bool) -> HttpResponseBase:
+    """All that would be sent; made while it is read, since there may be much of it."""
+    try:
+        lines = preview.whole(user, target, address, kinds, existing=existing)
+    except ConfigurationError as error:
+        return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
+    response = StreamingHttpResponse(lines, content_type="text/plain; charset=utf-8")
+    name = slugify(f"{target.name} to {address}") or "preview"
+    response["Content-Disposition"] = f'attachment; filename="{name}.txt"'
+    return response
 
 
 def _chosen_target(request: HttpRequest, target_pk: int | None) -> Any | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -9,14 +10,14 @@ from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from sharecore.delivery import NEEDS_PERSON, OPEN, State
-from tom_integration import actions, permissions
+from tom_integration import actions, held, permissions
 from tom_integration.models import Channel, Delivery
 from tom_integration.pages.access import Page, share_or_404, target_or_404
 from tom_integration.pages.share import may_see
-from tom_integration.promises import ledger
 
 
 class Act(Page):
@@ -38,7 +39,7 @@ class Act(Page):
                     actions.adopt(share, by=request.user)
                     text = f"{name} now acts with your rights."
                 case _:
-                    text = _act_on_all(actions.channel_of(share), action, request.user)
+                    text = _act_on_all(actions.channel_of(share), action, request)
         except actions.NotPossible as reason:
             messages.error(request, str(reason))
         else:
@@ -64,10 +65,10 @@ class ActOnDelivery(Page):
                     actions.retry_one(row)
                     text = "It will be tried again now."
                 case "arrived":
-                    actions.resolve(row, arrived=True, by=request.user)
+                    held.resolve(row, arrived=True, by=request.user.get_username())
                     text = "Noted: it arrived, and is not sent again."
                 case _:
-                    actions.resolve(row, arrived=False, by=request.user)
+                    held.resolve(row, arrived=False, by=request.user.get_username())
                     text = "It will be sent again now."
         except actions.NotPossible as reason:
             messages.error(request, str(reason))
@@ -93,7 +94,7 @@ class ActOnHistory(Page):
         channel = Channel.objects.filter(pk=pk, target_id=target_pk, share_id__isnull=True).first()
         if channel is None or not may_see(request.user, channel):
             raise Http404("Nothing was shared there.")
-        messages.success(request, _act_on_all(channel, action, request.user))
+        messages.success(request, _act_on_all(channel, action, request))
         return back(request, reverse("sharing:history", args=[target_pk, pk]))
 
 
@@ -103,13 +104,9 @@ class Delete(Page):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The question."""
         share = share_or_404(request.user, pk, "delete")
-        channel = actions.channel_of(share)
+        rows = permissions.deliveries_for(request.user, share)
         numbers = dict(
-            ledger.of(channel)
-            .filter(request_id__isnull=True)
-            .order_by()
-            .values_list("state")
-            .annotate(number=Count("pk"))
+            rows.filter(request_id__isnull=True).order_by().values_list("state").annotate(number=Count("pk"))
         )
         context = {
             "share": share,
@@ -117,7 +114,7 @@ class Delete(Page):
             "delivered": numbers.get(State.DELIVERED, 0),
             "pending": sum(numbers.get(state, 0) for state in OPEN),
             "stuck": sum(numbers.get(state, 0) for state in NEEDS_PERSON),
-            "once": ledger.of(channel).filter(request_id__isnull=False, state__in=OPEN).count(),
+            "once": rows.filter(request_id__isnull=False, state__in=OPEN).count(),
             "may_change": permissions.may(request.user, "change", share=share),
             "may_view": permissions.may(request.user, "view", share=share),
         }
@@ -152,13 +149,27 @@ def _channel(row: Delivery) -> Channel | None:
     return Channel.objects.filter(destination=row.destination, target_id=row.target_id).first()
 
 
-def _act_on_all(channel: Channel, action: str, user: Any) -> str:
+def _act_on_all(channel: Channel, action: str, request: HttpRequest) -> str:
+    """With those that the user may see; of those that may have arrived with one call, where it is named."""
+    rows = permissions.deliveries_for(request.user, channel)
     if action == "retry":
-        return f"{_records(actions.retry_channel(channel))} will be tried again."
+        return f"{_records(actions.retry_channel(channel, among=rows))} will be tried again."
     arrived = action == "arrived"
-    number = actions.resolve_channel(channel, arrived=arrived, by=user.get_username())
+    if sent_at := request.POST.get("sent_at"):
+        rows = rows.filter(sent_at=_moment(sent_at))
+    number = held.resolve_all(rows, arrived=arrived, by=request.user.get_username())
     noted = "noted as arrived, and not sent again" if arrived else "to be sent again, now"
     return f"{_records(number)}: {noted}."
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Http404("Nothing was sent at that time.")
+    return moment
 
 
 def _records(number: int) -> str:

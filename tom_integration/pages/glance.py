@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Count, Min
+from django.db.models import Count, Max, Min
 from django.utils import timezone
 
 from sharecore.addresses import Address
@@ -77,6 +77,7 @@ class _Figures:
     counts: Counter[str]
     since: datetime | None = None
     soonest: datetime | None = None
+    delivered_at: datetime | None = None
 
 
 def glances(channels: Iterable[Channel], user: Any) -> dict[int, Glance]:
@@ -124,12 +125,13 @@ def _parts(address: str) -> tuple[str, str]:
 def _figures(channels: list[Channel], user: Any) -> dict[tuple[str, int], _Figures]:
     rows = permissions.visible_deliveries(user, channels).order_by()
     grouped = rows.values("destination", "target_id", "state").annotate(
-        number=Count("pk"), since=Min("created"), soonest=Min("next_at")
+        number=Count("pk"), since=Min("created"), soonest=Min("next_at"), latest=Max("delivered_at")
     )
     figures: dict[tuple[str, int], _Figures] = {}
     for row in grouped:
         each = figures.setdefault((row["destination"], row["target_id"]), _Figures(Counter()))
         each.counts[row["state"]] = row["number"]
+        each.delivered_at = max(filter(None, (each.delivered_at, row["latest"])), default=None)
         if row["state"] in OPEN:
             each.since = min(filter(None, (each.since, row["since"])))
             each.soonest = min(filter(None, (each.soonest, row["soonest"])), default=None)
@@ -164,7 +166,7 @@ def _glance(
         needing=needing,
         withheld=withheld,
         delivered=counts[State.DELIVERED],
-        delivered_at=channel.delivered_at,
+        delivered_at=figures.delivered_at,
     )
 
 

@@ -114,8 +114,11 @@ def _filtered(shares: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
         matching = PersistentShare.objects.filter(named | Q(destination__icontains=text))
         shares = shares.filter(pk__in=matching.values("pk"))
     if request.GET.get("needs") == "you":
-        stuck = Delivery.objects.filter(
-            destination=OuterRef("destination"), target_id=OuterRef("target_id"), state__in=NEEDS_PERSON
+        stuck = permissions.of_visible_data(
+            request.user,
+            Delivery.objects.filter(
+                destination=OuterRef("destination"), target_id=OuterRef("target_id"), state__in=NEEDS_PERSON
+            ),
         )
         halted = Channel.objects.filter(~Q(problem="") | ~Q(paused=""), share_id=OuterRef("pk"))
         shares = shares.filter(Exists(stuck) | Exists(halted))

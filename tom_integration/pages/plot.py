@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Max, Min, QuerySet
 from django.db.models.functions import TruncDay, TruncHour, TruncMinute, TruncMonth
 from django.utils import timezone
 
 from sharecore.delivery import State
-from tom_integration.models import Channel
-from tom_integration.promises import ledger
+from tom_integration.models import Delivery
 
 WIDTH, HEIGHT = 720, 120
 _SCALES: tuple[tuple[timedelta, Callable[..., Any], timedelta, str], ...] = (
@@ -49,9 +48,9 @@ class Plot:
     height: int = HEIGHT
 
 
-def deliveries(channel: Channel) -> Plot | None:
-    """When the records of a channel arrived; None when none has."""
-    arrived = ledger.of(channel).filter(state=State.DELIVERED, delivered_at__isnull=False).order_by()
+def deliveries(rows: QuerySet[Delivery]) -> Plot | None:
+    """When these arrived; None when none has."""
+    arrived = rows.filter(state=State.DELIVERED, delivered_at__isnull=False).order_by()
     reach = arrived.aggregate(first=Min("delivered_at"), last=Max("delivered_at"))
     if reach["first"] is None:
         return None

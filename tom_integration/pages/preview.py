@@ -1,41 +1,64 @@
-"""Exactly what would be sent: the newest data, through the site's own rules, as the adapter writes them."""
+"""Exactly what would be sent: part by part to read, all of it as a file; through the site's own rules."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.records import Kind
-from tom_integration import preview
-from tom_integration.pages import holdings
+from tom_integration.preview import Outlook
 
-LIMIT = 10
-"""Records in one preview: enough to see what is sent, few enough to read."""
+PART = 20
+"""Records in one part: enough to see what is sent, few enough to read."""
 LONGEST = 40_000
-"""Characters of a preview that are shown."""
+"""Characters of a part that are shown; the file holds them all."""
 
 
 @dataclass(slots=True)
 class Shown:
-    """What a person sees. body: the payload; kept: data that stay, and why; problem: why there is none."""
+    """What a person sees of one part.
+
+    body: the payload; first, last, total: which records these are, counted from 1; kept: data that stay, and
+    why; asked: whether they would be sent, or are only shown as examples; problem: why there is no payload.
+    """
 
     body: str = ""
     content_type: str = ""
     note: str = ""
     records: int = 0
+    first: int = 0
+    last: int = 0
     total: int = 0
+    part: int = 1
     cut: bool = False
+    asked: bool = True
     kept: tuple[str, ...] = ()
     problem: str = ""
 
+    @property
+    def parts(self) -> int:
+        """How many parts there are."""
+        return max(-(-self.total // PART), 1)
 
-def show(user: Any, target: Any, address: str, kinds: Collection[Kind]) -> Shown:
-    """The payload for the newest data of these kinds. No network."""
-    shown = Shown(total=holdings.count(user, target.pk, kinds))
+
+def show(
+    user: Any, target: Any, address: str, kinds: Collection[Kind], *, existing: bool, part: int = 1
+) -> Shown:
+    """One part of the payload for data of these kinds. No network.
+
+    existing: those that the address does not have, as "share existing data" would send them; otherwise all,
+    as examples of what would be sent of new data.
+    """
+    shown = Shown(asked=existing)
     try:
-        sample = preview.sample(address, target, user_id=user.pk, kinds=kinds, limit=LIMIT)
+        outlook = Outlook(address, target, user_id=user.pk, kinds=kinds, unsent=existing)
+        shown.total = outlook.count()
+        shown.part = min(max(part, 1), shown.parts)
+        start = (shown.part - 1) * PART
+        shown.first, shown.last = min(start + 1, shown.total), min(start + PART, shown.total)
+        sample = outlook.part(start, PART)
         shown.kept = sample.left_out
         made = sample.preview()
     except (ConfigurationError, DeliveryError) as error:
@@ -45,3 +68,26 @@ def show(user: Any, target: Any, address: str, kinds: Collection[Kind]) -> Shown
     shown.content_type, shown.note = made.content_type, made.note
     shown.body, shown.cut = made.body[:LONGEST], len(made.body) > LONGEST
     return shown
+
+
+def whole(user: Any, target: Any, address: str, kinds: Collection[Kind], *, existing: bool) -> Iterator[str]:
+    """All parts, as one call after the other would send them, each under a line of its own.
+
+    Raises `ConfigurationError` before the first line.
+    """
+    return _lines(Outlook(address, target, user_id=user.pk, kinds=kinds, unsent=existing))
+
+
+def _lines(outlook: Outlook) -> Iterator[str]:
+    for number, sample in enumerate(outlook.calls(), start=1):
+        yield f"--- call {number}: {len(sample.batch.records)} records\n"
+        for left in sample.left_out:
+            yield f"--- stays here: {left}\n"
+        if not sample.batch.records:
+            continue
+        try:
+            made = sample.preview()
+        except (ConfigurationError, DeliveryError) as error:
+            yield f"--- cannot be made: {error}\n"
+            return
+        yield f"{made.body}\n"

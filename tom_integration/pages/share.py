@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from sharecore.delivery import State
 from sharecore.records import Kind
-from tom_integration import actions, permissions, rights
+from tom_integration import actions, held, permissions, rights
 from tom_integration.data.targets import find_target
 from tom_integration.links import link
 from tom_integration.models import Attempt, Channel, Delivery, Request
@@ -133,9 +133,9 @@ def channel_context(
         "deliveries": _shown(list(page)),
         "may_change": may_change,
         "retryable": any(each.value in numbers for each in actions.RETRIED),
-        "held": numbers.get(State.HELD.value, 0),
+        "held": held.calls(rows) if may_change else [],
         "requests": requests[:10],
-        "plot": plot.deliveries(channel),
+        "plot": plot.deliveries(rows),
     }
 
 

@@ -21,6 +21,8 @@ _CANCELLED_BY_CLOSING = (State.DUE, State.WITHHELD, State.UNSUPPORTED, State.PAR
 """Not those of which nobody knows whether they arrived: forgotten, they could be sent again."""
 _WAITING = (State.DUE, State.WITHHELD, State.UNCONFIRMED)
 """The states in which a delivery may have a time to be taken in hand."""
+ASKABLE = frozenset({State.BEFORE}) | REPLAYABLE
+"""What somebody can ask for who shares existing data: it is not there, and nobody is sending it."""
 
 
 def open_channel(destination: str, target_id: int) -> Channel:
@@ -112,7 +114,7 @@ def _left_behind(model: str, condition: Q, destination: str, target_id: int) -> 
         destination=destination,
         model=model,
         datum_pk__in=chosen.values("pk"),
-        state__in=(State.BEFORE, *REPLAYABLE),
+        state__in=ASKABLE,
     )
 
 

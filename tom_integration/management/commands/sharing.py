@@ -5,19 +5,36 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import QuerySet
+from django.utils.dateparse import parse_datetime
 
+from sharecore.delivery import State
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from tom_integration import actions, preview, site, status
-from tom_integration.models import Channel
+from tom_integration import actions, held, preview, site, status
+from tom_integration.models import Channel, Delivery
 from tom_integration.promises import restored, upkeep
 from tom_integration.runners.worker import Worker
 from tom_integration.sending import topics
+
+_LISTED = 20
+"""Deliveries of one call whose numbers are listed."""
+
+
+def _moment(text: str) -> datetime:
+    moment = None
+    with suppress(ValueError):
+        moment = parse_datetime(text)
+    if moment is None or moment.tzinfo is None:
+        raise ArgumentTypeError(f"{text!r} is no time with a time zone, as `sharing resolve` lists them")
+    return moment
 
 
 class Command(BaseCommand):
@@ -36,6 +53,7 @@ class Command(BaseCommand):
         commands.add_parser("check", help="Ask every destination whether it would take our data.")
         show = commands.add_parser("preview", help="Print what a share would send of the newest data.")
         show.add_argument("share", type=int, help="Number of a share (see status).")
+        show.add_argument("--all", action="store_true", help="Of all its data, call by call.")
         show.add_argument(
             "--validate", action="store_true", help="Ask the destination what is wrong with it."
         )
@@ -44,10 +62,16 @@ class Command(BaseCommand):
             "share", nargs="?", type=int, help="Number of a share (see status); all if omitted."
         )
 
-        told = commands.add_parser("resolve", help="Say what became of what may have arrived, of one share.")
-        told.add_argument("share", type=int, help="Number of a share (see status).")
-        verdict = told.add_mutually_exclusive_group(required=True)
-        verdict.add_argument("--arrived", action="store_true", help="The destination has it all.")
+        told = commands.add_parser(
+            "resolve", help="List what may have arrived, or say what became of it: --arrived or --resend."
+        )
+        told.add_argument("share", nargs="?", type=int, help="Number of a share (see status).")
+        told.add_argument("--sent", type=_moment, metavar="TIME", help="Only what was sent then, as listed.")
+        told.add_argument(
+            "--delivery", type=int, action="append", metavar="NUMBER", help="Only this one; can be repeated."
+        )
+        verdict = told.add_mutually_exclusive_group()
+        verdict.add_argument("--arrived", action="store_true", help="The destination has it.")
         verdict.add_argument("--resend", action="store_true", help="It has nothing of it: send it again.")
 
         commands.add_parser(
@@ -132,17 +156,18 @@ class Command(BaseCommand):
             raise CommandError("Not every destination would take our data.")
 
     def _preview(self, options: dict[str, Any]) -> None:
-        channel = Channel.objects.filter(share_id=options["share"]).first()
-        if channel is None:
-            raise CommandError(
-                f"There is no share {options['share']}; `manage.py sharing status` lists them."
-            )
+        channel = self._channel(options["share"])
         try:
-            sample = preview.sample_of(channel)
-            shown = sample.preview()
-            problems = sample.validate() if options["validate"] else ()
+            outlook = preview.of_channel(channel)
+            samples = outlook.calls() if options["all"] else [outlook.newest(preview.SAMPLE)]
+            for sample in samples:
+                self._show(sample, validate=options["validate"])
         except (LookupError, ConfigurationError, DeliveryError) as error:
             raise CommandError(str(error)) from None
+
+    def _show(self, sample: preview.Sample, *, validate: bool) -> None:
+        shown = sample.preview()
+        problems = sample.validate() if validate else ()
         self.stdout.write(shown.body)
         for note in filter(None, [*sample.left_out, *shown.note.splitlines()]):
             self.stderr.write(self.style.WARNING(note))
@@ -159,12 +184,47 @@ class Command(BaseCommand):
         self.stdout.write(f"{number} records will be tried again.")
 
     def _resolve(self, options: dict[str, Any]) -> None:
-        try:
-            number = actions.resolve_held(options["share"], arrived=options["arrived"])
-        except LookupError as error:
-            raise CommandError(str(error)) from None
+        rows = self._held(options)
+        if not (options["arrived"] or options["resend"]):
+            for call in held.calls(rows):
+                self._list_held(call, rows)
+            return
+        if options["share"] is None and not options["delivery"]:
+            raise CommandError("Name a share, or deliveries; `manage.py sharing resolve` lists them.")
+        number = held.resolve_all(rows, arrived=options["arrived"], by="the operator")
         self.stdout.write(
             f"{number} records {'count as arrived' if options['arrived'] else 'are due again'}."
+        )
+
+    def _held(self, options: dict[str, Any]) -> QuerySet[Delivery]:
+        """What may have arrived, of the share, the moment and the deliveries that are named."""
+        rows = Delivery.objects.filter(state=State.HELD)
+        if options["share"] is not None:
+            channel = self._channel(options["share"])
+            rows = rows.filter(destination=channel.destination, target_id=channel.target_id)
+        if options["sent"] is not None:
+            rows = rows.filter(sent_at=options["sent"])
+        if options["delivery"] is not None:
+            rows = rows.filter(pk__in=options["delivery"])
+        return rows
+
+    @staticmethod
+    def _channel(share: int) -> Channel:
+        channel = Channel.objects.filter(share_id=share).first()
+        if channel is None:
+            raise CommandError(f"There is no share {share}; `manage.py sharing status` lists them.")
+        return channel
+
+    def _list_held(self, call: held.HeldCall, rows: QuerySet[Delivery]) -> None:
+        mine = rows.filter(destination=call.destination, target_id=call.target_id, sent_at=call.sent_at)
+        numbers = [str(pk) for pk in mine.order_by("pk").values_list("pk", flat=True)[:_LISTED]]
+        more = ", ..." if call.number > len(numbers) else ""
+        share = Channel.objects.filter(destination=call.destination, target_id=call.target_id).first()
+        which = f"share {share.share_id}" if share is not None and share.share_id else "one-time"
+        sent = call.sent_at.isoformat() if call.sent_at else "at an unknown time"
+        self.stdout.write(f"target {call.target_id} to {call.destination} ({which}), sent {sent}:")
+        self.stdout.write(
+            f"    {call.number} may have arrived (deliveries {', '.join(numbers)}{more}) {call.reason}"
         )
 
     def _purge(self, options: dict[str, Any]) -> None:

@@ -102,6 +102,9 @@
   document.addEventListener("htmx:afterSettle", function (event) {
     register();
     const element = document.getElementById(event.detail.target.id) || event.detail.elt;
+    // What was asked for has come, or what has to be mended: the keyboard goes on from there.
+    const next = element && element.querySelector("[data-sharing-focus]");
+    if (next) { next.focus(); }
     const part = element && parts.get(element.id);
     if (!part || !part.states) { return; }
     const before = part.states, news = [];
