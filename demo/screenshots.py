@@ -1,7 +1,6 @@
 """Makes the screenshots of every page in docs/screenshots: `make screenshots`.
 
-tomtoolkit's pages load Bootstrap from its network; `--bootstrap DIR` takes it from a folder instead (the
-`dist` folder of the npm package), for machines without network.
+What tomtoolkit's pages load from other hosts comes from this machine.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from browser import launch
+from browser import from_here, launch
 from realtoms import Tom, User, make_tom
 
 FOLDER = Path(__file__).parents[1] / "docs" / "screenshots"
@@ -77,19 +76,9 @@ def _staged(folder: Path) -> Iterator[Tom]:
         tom.remove()
 
 
-def _open(browser: Browser, tom: Tom, size: dict[str, int], bootstrap: Path | None) -> Page:
+def _open(browser: Browser, tom: Tom, size: dict[str, int]) -> Page:
     page = browser.new_page(viewport=size, device_scale_factor=1)  # type: ignore[arg-type]
-
-    def local(route: Route) -> None:
-        name = route.request.url.rpartition("/")[2].partition("?")[0]
-        found = list(bootstrap.rglob(name)) if bootstrap else []
-        if found:
-            route.fulfill(path=found[0], headers={"Access-Control-Allow-Origin": "*"})
-        else:
-            route.abort()
-
-    if bootstrap is not None:
-        page.route(lambda url: not url.startswith(tom.url), local)
+    page.route(lambda url: not url.startswith(tom.url), from_here)
     page.goto(f"{tom.url}accounts/login/")
     page.fill("input[name=login]", OBSERVER.username)
     page.fill("input[name=password]", OBSERVER.password)
@@ -125,7 +114,6 @@ def _take(page: Page, tom: Tom, suffix: str) -> None:
 def main() -> None:
     """Take them all: wide, in both themes, and as a phone shows them."""
     parser = argparse.ArgumentParser(description="Make the screenshots in docs/screenshots.")
-    parser.add_argument("--bootstrap", type=Path, help="a folder with Bootstrap's files")
     parser.add_argument("--only", default="", help="a part of the name of a page")
     options = parser.parse_args()
     for name in [name for name in PAGES if options.only not in name]:
@@ -142,7 +130,7 @@ def main() -> None:
                         file.write(f"\nCSS_THEME = {theme!r}\n")
                 tom.serve()
                 for size, suffix in sizes:
-                    _take(_open(browser, tom, size, options.bootstrap), tom, suffix)
+                    _take(_open(browser, tom, size), tom, suffix)
                 tom.stop()
             browser.close()
     finally:

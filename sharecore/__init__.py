@@ -43,6 +43,7 @@ from sharecore.outcomes import (
 from sharecore.plain import as_json
 from sharecore.records import (
     Astrometry,
+    DataFile,
     JsonValue,
     Kind,
     OtherDatum,
@@ -50,6 +51,7 @@ from sharecore.records import (
     PhotometryLimit,
     Record,
     RecordKey,
+    Shareable,
     Spectrum,
 )
 from sharecore.registry import Registry
@@ -66,6 +68,7 @@ __all__ = [
     "Batch",
     "ConfigurationError",
     "ConvertRequest",
+    "DataFile",
     "Deferred",
     "DeliveredReport",
     "DeliveryError",
@@ -97,6 +100,7 @@ __all__ = [
     "ScaledUnit",
     "Secret",
     "Section",
+    "Shareable",
     "SharecoreError",
     "Site",
     "Spectrum",

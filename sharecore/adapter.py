@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from sharecore.addresses import Address
 from sharecore.exceptions import Problem
-from sharecore.outcomes import Outcome
-from sharecore.records import JsonValue, Record, RecordKey
+from sharecore.outcomes import Outcome, Unsupported
+from sharecore.records import DataFile, JsonValue, Record, RecordKey
 from sharecore.targets import Target
 
 
@@ -82,6 +82,9 @@ class Adapter(ABC):
     can_update: ClassVar[bool] = False
     """True when delivering a record again with other content changes or supersedes what is there."""
 
+    takes_files: bool = False
+    """True where `deliver_file` sends files; people are offered to share files only then."""
+
     settle_time: float = 60.0
     """Seconds after which a request without an answer is surely over at the destination."""
 
@@ -99,6 +102,14 @@ class Adapter(ABC):
         means something. Raises `AuthenticationFailed`, `DestinationError` or `TargetRefused` when the whole
         call cannot go on; what was decided before travels in the exception.
         """
+
+    def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:
+        """Send one file, and say what became of it. batch: whose it is and who asks; without records.
+
+        After an unknown outcome it is called again, without `find`: sending the same file twice must leave
+        one there. Raises as `deliver`, and lets the OSError of a file that cannot be read pass.
+        """
+        return Unsupported(reason="this destination takes no files", feature="files")
 
     def check(self) -> Sequence[Problem]:
         """Ask the destination whether credentials, reachability and rights are as they should be.

@@ -7,7 +7,7 @@ lost and none is sent again without reason.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -17,7 +17,7 @@ from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecor
 from sharecore.faults import describe, log_fault
 from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest
 from sharecore.outcomes import Deferred, Outcome, Result, Unconfirmed, Unsupported, Withheld
-from sharecore.records import Record, RecordKey
+from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.registry import Registry
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,41 @@ def dispatch(registry: Registry, destination: Destination, adapter: Adapter, bat
     if leaving or not batch.records:
         sent, stopped = _deliver(destination, adapter, replace(batch, records=tuple(leaving)))
         results.update(sent)
-    told = tuple(record for record in batch.records if record.key in results)
+    return _told(registry, batch, batch.records, results, stopped)
+
+
+def dispatch_file(
+    registry: Registry, destination: Destination, adapter: Adapter, batch: Batch, file: DataFile
+) -> DispatchResult:
+    """The same for one file; batch: whose it is, without records. Files are not converted."""
+    result: Result | None = withheld(registry, batch, file)
+    stopped: DeliveryError | None = None
+    if result is None and not adapter.takes_files:
+        result = Unsupported(reason=f"{destination.display_name} takes no files", feature="files")
+    results = {} if result is None else {file.key: result}
+    if result is None:
+        sent, stopped = _call(destination, batch, [file.key], lambda: _send_file(adapter, batch, file))
+        results.update(sent)
+    return _told(registry, batch, (file,), results, stopped)
+
+
+def _send_file(adapter: Adapter, batch: Batch, file: DataFile) -> Mapping[RecordKey, Outcome]:
+    try:
+        return {file.key: adapter.deliver_file(file, batch)}
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        return {file.key: Deferred(reason=f"the file {file.name!r} cannot be read: {why}")}
+
+
+def _told(
+    registry: Registry,
+    batch: Batch,
+    asked: tuple[Shareable, ...],
+    results: Mapping[RecordKey, Result],
+    stopped: DeliveryError | None,
+) -> DispatchResult:
+    """Tell the observers what became of those that were asked for."""
+    told = tuple(record for record in asked if record.key in results)
     if told:
         report = DeliveredReport(
             site=batch.site,
@@ -68,15 +102,12 @@ def dispatch(registry: Registry, destination: Destination, adapter: Adapter, bat
             results=MappingProxyType(dict(results)),
         )
         registry.observe(report)
-    unsent = tuple(record.key for record in batch.records if record.key not in results)
-    return DispatchResult(results=MappingProxyType(results), unsent=unsent, stopped=stopped)
+    unsent = tuple(record.key for record in asked if record.key not in results)
+    return DispatchResult(results=MappingProxyType(dict(results)), unsent=unsent, stopped=stopped)
 
 
-def prepare(registry: Registry, batch: Batch, record: Record) -> Record | Withheld | Unsupported | Deferred:
-    """The record as it leaves in this batch, or why it does not: what the plugins of the site say.
-
-    A plugin that fails keeps it here for another try.
-    """
+def withheld(registry: Registry, batch: Batch, record: Shareable) -> Withheld | Deferred | None:
+    """Why the plugins of the site do not let it leave; None when they do. A failing one keeps it here."""
     try:
         reason = registry.withhold(
             WithholdRequest(
@@ -87,8 +118,20 @@ def prepare(registry: Registry, batch: Batch, record: Record) -> Record | Withhe
                 shared_by=batch.shared_by,
             )
         )
-        if reason is not None:
-            return Withheld(reason=reason)
+    except PluginError as error:
+        return Deferred(reason=error.reason)
+    return None if reason is None else Withheld(reason=reason)
+
+
+def prepare(registry: Registry, batch: Batch, record: Record) -> Record | Withheld | Unsupported | Deferred:
+    """The record as it leaves in this batch, or why it does not: what the plugins of the site say.
+
+    A plugin that fails keeps it here for another try.
+    """
+    kept = withheld(registry, batch, record)
+    if kept is not None:
+        return kept
+    try:
         return convert(registry, batch, record)
     except InvalidRecord as error:
         return Unsupported(reason=str(error), feature="conversion")
@@ -109,10 +152,20 @@ def convert(registry: Registry, batch: Batch, record: Record) -> Record:
 def _deliver(
     destination: Destination, adapter: Adapter, batch: Batch
 ) -> tuple[dict[RecordKey, Outcome], DeliveryError | None]:
-    who = f"adapter {destination.kind!r} of {destination.plugin.label}"
     keys = [record.key for record in batch.records]
+    return _call(destination, batch, keys, lambda: adapter.deliver(batch))
+
+
+def _call(
+    destination: Destination,
+    batch: Batch,
+    keys: list[RecordKey],
+    call: Callable[[], Mapping[RecordKey, Outcome]],
+) -> tuple[dict[RecordKey, Outcome], DeliveryError | None]:
+    """What an adapter answers to a call about these keys, or what became of them when it fails."""
+    who = f"adapter {destination.kind!r} of {destination.plugin.label}"
     try:
-        answer = adapter.deliver(batch)
+        answer = call()
         answered = dict(answer) if isinstance(answer, Mapping) else None
     except ConfigurationError:
         raise

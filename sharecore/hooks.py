@@ -15,7 +15,7 @@ import pluggy
 from sharecore.adapter import Adapter, Site
 from sharecore.addresses import Address
 from sharecore.outcomes import Result
-from sharecore.records import Record, RecordKey
+from sharecore.records import Record, RecordKey, Shareable
 from sharecore.settings import Section
 from sharecore.targets import Target
 
@@ -50,12 +50,15 @@ class DestinationType(Generic[Config]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithholdRequest:
-    """May this record go to this address? shared_by: user name of who asked for the share, or empty."""
+    """May this record go to this address? shared_by: user name of who asked for the share, or empty.
+
+    record: a datum, or a `DataFile` that somebody shares by hand.
+    """
 
     site: Site
     address: Address
     target: Target
-    record: Record
+    record: Shareable
     shared_by: str = ""
 
 
@@ -76,7 +79,7 @@ class DeliveredReport:
     site: Site
     address: Address
     target: Target
-    records: tuple[Record, ...]
+    records: tuple[Shareable, ...]
     results: Mapping[RecordKey, Result]
 
 

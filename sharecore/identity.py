@@ -14,10 +14,11 @@ from datetime import datetime
 
 from sharecore.records import (
     Astrometry,
+    DataFile,
     OtherDatum,
     Photometry,
     PhotometryLimit,
-    Record,
+    Shareable,
     Spectrum,
     names_of,
 )
@@ -28,20 +29,21 @@ _IDENTITY_FIELDS: dict[type, tuple[str, ...]] = {
     Spectrum: ("telescope", "instrument", "flux", "reduction_version"),
     Astrometry: ("telescope", "instrument", "ra", "dec", "reduction_version"),
     OtherDatum: ("data_type", "telescope", "instrument", "extra", "reduction_version"),
+    DataFile: ("product_id", "name", "sha256"),
 }
 
 
-def identity(record: Record) -> str:
+def identity(record: Shareable) -> str:
     """64 hexadecimal digits that name the observation (kind, time and the fields that make it unique)."""
     return _digest(record, ("timestamp", *_IDENTITY_FIELDS[type(record)]))
 
 
-def fingerprint(record: Record) -> str:
-    """64 hexadecimal digits over every field of the record but its key."""
+def fingerprint(record: Shareable) -> str:
+    """64 hexadecimal digits over every field of the record but its key; a file is known by its digest."""
     return _digest(record, names_of(type(record)))
 
 
-def _digest(record: Record, names: tuple[str, ...]) -> str:
+def _digest(record: Shareable, names: tuple[str, ...]) -> str:
     content = {name: _alike(getattr(record, name)) for name in names}
     return hashlib.sha256(_JSON.encode([type(record).__name__, content]).encode()).hexdigest()
 

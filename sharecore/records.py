@@ -9,11 +9,12 @@ Units stay the text that the site stored; `sharecore.units` says what such a tex
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import BinaryIO, TypeVar
 
 from sharecore.exceptions import InvalidRecord
 
@@ -23,13 +24,18 @@ JsonValue = JsonScalar | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 
 
 class Kind(StrEnum):
-    """What a record measures."""
+    """What a record measures, or that it is a file."""
 
     PHOTOMETRY = "photometry"
     PHOTOMETRY_LIMIT = "photometry-limit"
     SPECTRUM = "spectrum"
     ASTROMETRY = "astrometry"
     OTHER = "other"
+    FILE = "file"
+
+
+DATA_KINDS = tuple(kind for kind in Kind if kind is not Kind.FILE)
+"""The kinds of datum, which is what a continuous share sends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,24 +157,49 @@ class OtherDatum(_Record):
     data_type: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFile(_Record):
+    """A file that the site keeps beside its data, such as the image or the table from which they came.
+
+    It is shared on request only, by `Adapter.deliver_file`, and is in no batch of records. timestamp: when
+    the site took it in. name: without folders. product_id: the site's own name for it. data_product_type: as
+    the site sorts it ("photometry", "fits_file"). media_type: as of RFC 6838. size: bytes. sha256: of the
+    content, 64 hexadecimal digits. open: gives the content from its beginning, to be closed by who reads it;
+    raises OSError. The framework never holds a file in memory as a whole.
+    """
+
+    name: str
+    product_id: str = ""
+    data_product_type: str = ""
+    media_type: str = "application/octet-stream"
+    size: int
+    sha256: str
+    open: Callable[[], BinaryIO] = field(repr=False, compare=False)
+
+
 Record = Photometry | PhotometryLimit | Spectrum | Astrometry | OtherDatum
 """One datum of a target; what it measures is its type."""
+Shareable = Record | DataFile
+"""All that can leave a site: what the hooks of a plugin are asked about."""
 _names: dict[type, tuple[str, ...]] = {}
+_Any = TypeVar("_Any", bound=_Record)
 
 
 def names_of(kind: type[_Record]) -> tuple[str, ...]:
-    """The fields of a class of record, but for its key."""
+    """The fields of a class of record that are content: not its key, and not how a file is opened."""
     if kind not in _names:
-        _names[kind] = tuple(each.name for each in fields(kind) if each.name != "key")
+        _names[kind] = tuple(each.name for each in fields(kind) if each.name != "key" and each.compare)
     return _names[kind]
 
 
-def with_key(record: Record, key: RecordKey) -> Record:
+def with_key(record: _Any, key: RecordKey) -> _Any:
     """The same record under another key. Its values were checked when it was made, and are not again."""
-    twin: Record = object.__new__(type(record))
+    twin: _Any = object.__new__(type(record))
     object.__setattr__(twin, "key", key)
     for name in names_of(type(record)):
         object.__setattr__(twin, name, getattr(record, name))
+    if isinstance(record, DataFile):
+        object.__setattr__(twin, "open", record.open)
     return twin
 
 

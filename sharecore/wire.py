@@ -69,7 +69,9 @@ def record_from_wire(value: object) -> Record:
     """Read a record; its class follows from the kind in its key. Raises `InvalidRecord`."""
     given = _object("record", value)
     key = key_from_wire(given.get("key"))
-    cls = _CLASSES[key.kind]
+    cls = _CLASSES.get(key.kind)
+    if cls is None:
+        raise InvalidRecord(field="key", reason=f"a {key.kind.value} does not travel in this form")
     try:
         return cls(key=key, **_read(cls, given))
     except RecursionError:

@@ -18,7 +18,7 @@ from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 from tom_targets.base_models import get_target_model_app_label
 from tom_targets.models import PersistentShare, get_target_model_class
 
-from tom_integration.data.rows import DATUM_MODELS
+from tom_integration.data.files import SHARED_MODELS
 from tom_integration.models import Delivery
 
 Action = Literal["view", "add", "change", "delete"]
@@ -101,7 +101,7 @@ def of_visible_data(user: Any, rows: QuerySet[Delivery], condition: Q = _ALL) ->
     if not single_data_have_rights():
         return rows
     seen = Q(pk__in=())
-    for name, model in DATUM_MODELS.items():
+    for name, model in SHARED_MODELS.items():
         data = visible(user, model._default_manager.filter(condition))
         seen |= Q(model=name, datum_pk__in=data.values("pk"))
     return rows.filter(seen)

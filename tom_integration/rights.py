@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from tom_integration.data.rows import DATUM_MODELS
+from tom_integration.data.files import SHARED_MODELS
 from tom_integration.permissions import single_data_have_rights, targets_for_shares, visible
 
 
@@ -39,5 +39,5 @@ def hidden(user_id: int | None, model: str, pks: Iterable[int]) -> set[int]:
     user = find_user(user_id)
     if user is None or not single_data_have_rights():
         return set()
-    seen = visible(user, DATUM_MODELS[model]._default_manager.filter(pk__in=pks))
+    seen = visible(user, SHARED_MODELS[model]._default_manager.filter(pk__in=pks))
     return pks - set(seen.values_list("pk", flat=True))

@@ -13,6 +13,7 @@ from django.utils.crypto import salted_hmac
 
 from sharecore.adapter import Adapter, Site
 from sharecore.destinations import Destination, Destinations
+from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.faults import log_fault
 from sharecore.registry import Registry
 from tom_integration import conf
@@ -95,6 +96,14 @@ class Adapters(threading.local):
 
 
 adapters = Adapters()
+
+
+def takes_files(address: str) -> bool:
+    """Does what is behind this address take files? No where it cannot be used at all."""
+    try:
+        return adapters.get(destinations().resolve(address)[1]).takes_files
+    except (ConfigurationError, DeliveryError):
+        return False
 
 
 def forget(**_: object) -> None:

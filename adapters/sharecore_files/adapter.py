@@ -11,6 +11,8 @@ from sharecore import (
     Accepted,
     Adapter,
     Batch,
+    DataFile,
+    Deferred,
     DestinationError,
     Duplicate,
     Outcome,
@@ -21,6 +23,7 @@ from sharecore import (
     as_json,
 )
 from sharecore_files.config import FilesConfig, Format
+from sharecore_files.files import copy, file_name
 from sharecore_files.folder import Folder
 from sharecore_files.rows import Entry, entry
 from sharecore_files.tables import Unreadable, as_bytes, curve_of, table_of
@@ -33,6 +36,7 @@ class FilesAdapter(Adapter):
     """
 
     can_update: ClassVar[bool] = True
+    takes_files = True
     settle_time = 1.0
     max_batch = 1000
 
@@ -58,6 +62,25 @@ class FilesAdapter(Adapter):
         except (OSError, Unreadable) as error:
             raise DestinationError(self._why(error), decided=outcomes) from None
         return outcomes
+
+    def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:
+        """A copy in the folder of the target; a half-written one is never seen under its name."""
+        folder = Folder(self._config, batch.target)
+        name = f"{folder.path.name}/{file_name(file)}"
+        try:
+            with file.open():
+                pass  # what cannot be read here is no fault of the folder
+        except OSError as error:
+            return Deferred(reason=f"the file {file.name!r} cannot be read: {error.strerror}")
+        try:
+            with folder.locked():
+                folder.describe(as_json(batch.target))
+                fresh = copy(file, folder.path)
+        except OSError as error:
+            raise DestinationError(self._why(error)) from None
+        except ValueError as error:
+            return Deferred(reason=str(error))
+        return Accepted(remote_id=name) if fresh else Duplicate(remote_id=name)
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
         _, entries = _prepared(batch)

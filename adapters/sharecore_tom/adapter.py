@@ -16,12 +16,13 @@ from sharecore.exceptions import (
     TargetRefused,
 )
 from sharecore.outcomes import Duplicate, Outcome, Rejected, Unsupported
-from sharecore.records import RecordKey
+from sharecore.records import DataFile, RecordKey
 from sharecore_http.client import Client
 from sharecore_tom.api import Api
 from sharecore_tom.auth import Scheme
 from sharecore_tom.config import TomConfig
 from sharecore_tom.deliver import Row, send_all
+from sharecore_tom.files import send_file
 from sharecore_tom.lookup import Targets
 from sharecore_tom.payload import row
 from sharecore_tom.receiver import Generation, generation
@@ -39,6 +40,7 @@ class TomAdapter(Adapter):
     """
 
     can_update: ClassVar[bool] = False
+    takes_files = True
     max_batch = 200
 
     def __init__(
@@ -77,6 +79,11 @@ class TomAdapter(Adapter):
             error.decided = outcomes | dict(error.decided)
             raise
         return outcomes
+
+    def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:
+        at = self._generation(batch)
+        target = self._targets.find_or_create(batch, at)
+        return target if isinstance(target, Rejected) else send_file(self._api, file, target)
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
         """A 3.x TOM has constraints that make sending again harmless; a 2.x TOM is listed and compared."""

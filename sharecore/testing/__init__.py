@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         RECORDS,
         TARGETS,
         example_batch,
+        example_file,
         example_record,
         example_records,
     )
@@ -44,6 +45,7 @@ __all__ = [
     "answer",
     "deliver_now",
     "example_batch",
+    "example_file",
     "example_record",
     "example_records",
     "installed",
@@ -53,7 +55,7 @@ __all__ = [
 _MODULES = {
     "clock": ("FakeClock",),
     "contract": ("AdapterContract", "Bench", "HttpAdapterContract", "Subject"),
-    "examples": ("RECORDS", "TARGETS", "example_batch", "example_record", "example_records"),
+    "examples": ("RECORDS", "TARGETS", "example_batch", "example_file", "example_record", "example_records"),
     "memory": ("MemoryAdapter", "MemoryDestination", "MemoryPlugin"),
     "plugins": ("installed",),
     "rounds": ("deliver_now",),

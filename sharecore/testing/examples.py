@@ -5,8 +5,10 @@ All of them are made up, but of shapes that TOMs really hold.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from itertools import count
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +17,7 @@ from sharecore.adapter import Batch, Site
 from sharecore.addresses import Address
 from sharecore.records import (
     Astrometry,
+    DataFile,
     Kind,
     OtherDatum,
     Photometry,
@@ -61,6 +64,22 @@ def example_record(kind: type[Any] = Photometry, **fields: Any) -> Any:
         "instrument": "fa12",
     }
     return kind(**common | usual[kind] | fields)
+
+
+def example_file(content: bytes = b"time,magnitude\n61041.5,18.5\n", **fields: Any) -> DataFile:
+    """A file with this content and a key of its own; fields that are not given have usual values."""
+    number = next(_numbers)
+    usual: dict[str, Any] = {
+        "key": RecordKey(kind=Kind.FILE, origin=SITE.origin, id=f"example-{number}"),
+        "timestamp": START + timedelta(seconds=number),
+        "name": f"night {number}.csv",
+        "data_product_type": "photometry",
+        "media_type": "text/csv",
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "open": lambda: BytesIO(content),
+    }
+    return DataFile(**usual | fields)
 
 
 def example_records() -> dict[str, Record]:

@@ -13,7 +13,7 @@ from sharecore.exceptions import DeliveryError, Problem
 from sharecore.hooks import DestinationType, hookimpl
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Accepted, Duplicate, Outcome
-from sharecore.records import Record, RecordKey
+from sharecore.records import DataFile, Record, RecordKey
 from sharecore.settings import Section
 from sharecore.targets import Target
 
@@ -36,6 +36,7 @@ class MemoryDestination:
     introduced: the targets that it was told about without records. looked_up: the batches it was asked for.
     can_update: does a record with other content replace the one that it has? can_tell: can it be asked what
     it has? find_fails: an exception that a look-up raises. problems: the answer to a check.
+    files: those it has, with their content, by digest. file_answers: to the next files; None is as usual.
     Further attributes are those of `Adapter`.
     """
 
@@ -46,6 +47,9 @@ class MemoryDestination:
         self.settle_time = 60.0
         self.gather_seconds = 0.0
         self.max_batch = 200
+        self.takes_files = False
+        self.files: dict[str, tuple[DataFile, bytes]] = {}
+        self.file_answers: list[Outcome | BaseException | None] = []
         self.problems: Sequence[Problem] = ()
         self.topics: Sequence[Topic] = ()
         self.calls: list[Batch] = []
@@ -118,6 +122,20 @@ class MemoryDestination:
             outcomes[record.key] = rule.answer(record) if callable(rule.answer) else rule.answer
         return outcomes
 
+    def take_file(self, file: DataFile, batch: Batch) -> Outcome:
+        """What its adapter does with a file: the content is kept by its digest, so that it is there once."""
+        self.calls.append(batch)
+        answer = self.file_answers.pop(0) if self.file_answers else None
+        if isinstance(answer, BaseException):
+            raise answer
+        if answer is not None:
+            return answer
+        with file.open() as stream:
+            content = stream.read()
+        known = file.sha256 in self.files
+        self.files[file.sha256] = (file, content)
+        return Duplicate(remote_id=file.name) if known else Accepted(remote_id=file.name)
+
     def find(self, batch: Batch) -> dict[RecordKey, Outcome] | None:
         """Which of these it has; of an edited one, whether it has the edit."""
         self.looked_up.append(batch)
@@ -172,10 +190,16 @@ class MemoryAdapter(Adapter):
         self.settle_time = destination.settle_time
         self.gather_seconds = destination.gather_seconds
         self.max_batch = destination.max_batch
+        self.takes_files = destination.takes_files
         destination.opened += 1
 
     def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
         return self._destination.take(batch)
+
+    def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:
+        if not self.takes_files:
+            return super().deliver_file(file, batch)
+        return self._destination.take_file(file, batch)
 
     def check(self) -> Sequence[Problem]:
         return self._destination.problems

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
-from browser import launch
+from browser import from_here, launch
 from realtoms import Tom, User, make_tom
 from realtoms.service import tail
 
@@ -107,7 +107,7 @@ def visit(sender: Tom, chromium: Browser) -> Iterator[Callable[..., Visit]]:
         def elsewhere(route: Route) -> None:
             # tomtoolkit's own pages load from a network that a test must not need.
             visit.outside.add(route.request.url)
-            route.abort()
+            from_here(route)
 
         page.route(lambda url: not url.startswith(sender.url), elsewhere)
         page.on("pageerror", lambda error: visit.faults.append(str(error)))

@@ -13,7 +13,7 @@ from rest_framework import serializers
 from tom_targets.models import PersistentShare, get_target_model_class
 
 from sharecore.exceptions import ConfigurationError
-from sharecore.records import Kind
+from sharecore.records import DATA_KINDS, Kind
 from tom_integration import actions, site
 from tom_integration.links import link
 from tom_integration.models import Attempt, Channel, Delivery
@@ -39,7 +39,7 @@ class ShareSerializer(serializers.ModelSerializer):
     target = serializers.PrimaryKeyRelatedField(queryset=get_target_model_class().objects.none())
     share_existing_data = serializers.BooleanField(default=False, required=False, write_only=True)
     kinds = serializers.ListField(
-        child=serializers.ChoiceField([kind.value for kind in Kind]), required=False, write_only=True
+        child=serializers.ChoiceField([kind.value for kind in DATA_KINDS]), required=False, write_only=True
     )
     until = serializers.DateTimeField(required=False, allow_null=True, write_only=True)
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 
 from django.db.models import Q
 
-from sharecore.records import Kind
+from sharecore.records import DATA_KINDS, Kind
+from tom_integration.data.files import FILE_MODEL, WITH_A_FILE
 
 _PHOTOMETRY = Q(data_type__iexact="photometry")
 _SPECTRUM = Q(data_type__iexact="spectroscopy")
@@ -22,13 +23,14 @@ CONDITIONS: Mapping[Kind, Mapping[str, Q]] = {
     Kind.SPECTRUM: {"spectroscopyreduceddatum": Q(), "reduceddatum": _SPECTRUM},
     Kind.ASTROMETRY: {"astrometryreduceddatum": Q(), "reduceddatum": _ASTROMETRY},
     Kind.OTHER: {"reduceddatum": ~(_PHOTOMETRY | _SPECTRUM | _ASTROMETRY)},
+    Kind.FILE: {FILE_MODEL: WITH_A_FILE},
 }
 
 
 def conditions(kinds: Collection[Kind]) -> dict[str, Q]:
-    """A condition for each model whose rows are of these kinds; of all data when none is named."""
+    """A condition for each model whose rows are of these kinds; of all data (no files) if none is named."""
     chosen: dict[str, Q] = {}
-    for kind in kinds or Kind:
+    for kind in kinds or DATA_KINDS:
         for model, condition in CONDITIONS[kind].items():
             # An empty Q means all rows; it would be lost in an OR.
             whole = model in chosen and not chosen[model]

@@ -14,6 +14,7 @@ from tom_dataproducts.models import DataProduct
 
 from sharecore.exceptions import ConfigurationError
 from tom_integration import capture, site
+from tom_integration.data.files import FILE_MODEL, SHARED_MODELS, WITH_A_FILE
 from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Request
 from tom_integration.promises import channels
@@ -47,6 +48,8 @@ def share_data_with_tom(
         if product is None:
             return {"message": f"ERROR: there is no data product {product_id}."}
         chosen = {name: Q(data_product_id=product.pk) for name in DATUM_MODELS}
+        if site.takes_files(share_destination):
+            chosen[FILE_MODEL] = Q(pk=product.pk) & WITH_A_FILE
         return _queue(share_destination, form_data, {product.target_id: chosen})
     if selected_data:
         photometry = DATUM_MODELS["photometryreduceddatum"]._default_manager.filter(
@@ -142,6 +145,6 @@ def _ask(address: str, target_id: int, chosen: Mapping[str, Q] | None, request: 
 def _has_data(target_id: int, chosen: Mapping[str, Q] | None) -> bool:
     conditions = {name: Q() for name in DATUM_MODELS} if chosen is None else chosen
     return any(
-        DATUM_MODELS[name]._default_manager.filter(condition, target_id=target_id).exists()
+        SHARED_MODELS[name]._default_manager.filter(condition, target_id=target_id).exists()
         for name, condition in conditions.items()
     )

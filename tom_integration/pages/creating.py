@@ -16,7 +16,7 @@ from django.utils.text import slugify
 from tom_targets.models import PersistentShare
 
 from sharecore.exceptions import ConfigurationError
-from sharecore.records import Kind
+from sharecore.records import DATA_KINDS, Kind
 from tom_integration import permissions
 from tom_integration.data.kinds import conditions
 from tom_integration.models import Channel
@@ -201,5 +201,5 @@ def _chosen_kinds(request: HttpRequest) -> list[Kind]:
 
 
 def _known(values: Iterable[str]) -> list[Kind]:
-    known = {kind.value for kind in Kind}
+    known = {kind.value for kind in DATA_KINDS}
     return [Kind(value) for value in values if value in known]

@@ -12,12 +12,11 @@ from django.shortcuts import redirect
 from tom_dataproducts.models import DataProduct
 
 from sharecore.exceptions import ConfigurationError
-from tom_integration import permissions
+from tom_integration import permissions, site
+from tom_integration.data.files import FILE_MODEL, WITH_A_FILE
 from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.pages import download, one_time
 from tom_integration.pages.access import Page, target_or_404, visible_target_or_404
-
-_NO_FILES = "The file itself stays here: destinations take its data, not files yet."
 
 
 class TargetDataShare(Page):
@@ -37,13 +36,15 @@ class TargetDataShare(Page):
         data = form.cleaned_data
         if not one_time.number_of(target.pk, selection):
             return _refused(request, target, "There are no such data to share: tick some first.")
+        if objection := one_time.objection_to_files(data["share_destination"], selection):
+            return _refused(request, target, objection)
         if downloading:
-            return download.csv(target, selection, data["share_title"], data["share_message"])
+            return download.answer(target, selection, data["share_title"], data["share_message"])
         return _send(request, target, data, selection, "")
 
 
 class DataProductShare(Page):
-    """POST `/dataproducts/data/<pk>/share/`: the data that came with a file, once."""
+    """POST `/dataproducts/data/<pk>/share/`: a file, where it is taken, and the data from it, once."""
 
     def post(self, request: HttpRequest, dp_pk: int) -> HttpResponseBase:
         """Needs the right to share the product's target, and to see the product."""
@@ -55,14 +56,19 @@ class DataProductShare(Page):
         if not form.is_valid():
             return _refused(request, target, _first_error(form))
         data = form.cleaned_data
+        address = data["share_destination"]
         mine = {model: Q(data_product_id=product.pk) for model in DATUM_MODELS}
+        remark = ""
+        if address == one_time.DOWNLOAD or site.takes_files(address):
+            mine[FILE_MODEL] = Q(pk=product.pk) & WITH_A_FILE
+        else:
+            remark = f"The file itself stays here: {address} takes no files."
         selection = one_time.restricted(request.user, target.pk, mine)
         if not one_time.number_of(target.pk, selection):
-            what = f"{product.get_file_name()} has no data that could be sent. {_NO_FILES}"
-            return _refused(request, target, what)
-        if data["share_destination"] == one_time.DOWNLOAD:
-            return download.csv(target, selection, data["share_title"], data["share_message"])
-        return _send(request, target, data, selection, f" {_NO_FILES}")
+            return _refused(request, target, f"{product} has no data that could be sent. {remark}".strip())
+        if address == one_time.DOWNLOAD:
+            return download.answer(target, selection, data["share_title"], data["share_message"])
+        return _send(request, target, data, selection, remark)
 
 
 def _send(
@@ -81,7 +87,8 @@ def _send(
     except ConfigurationError as error:
         return _refused(request, target, str(error))
     asked = one_time.number_of(target.pk, selection)
-    messages.success(request, one_time.told(queued, asked, target.name, address) + remark)
+    said = one_time.told(queued, asked, target.name, address)
+    messages.success(request, f"{said} {remark}".strip())
     return redirect("targets:detail", target.pk)
 
 

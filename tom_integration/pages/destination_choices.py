@@ -13,13 +13,17 @@ from tom_integration.sending import health, topics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One address. note: what to know of it. reason: why it cannot be chosen; empty if it can."""
+    """One address. note: what to know of it. reason: why it cannot be chosen; empty if it can.
+
+    takes_files: whether files can be shared to it by hand.
+    """
 
     address: str
     label: str
     topic: str = ""
     note: str = ""
     reason: str = ""
+    takes_files: bool = False
 
 
 def choices() -> list[Choice]:
@@ -46,6 +50,7 @@ def _of(name: str, known: Mapping[str, DestinationHealth]) -> Iterator[Choice]:
             topic=topic,
             note=" ".join(filter(None, (note, remark))),
             reason=reason,
+            takes_files=not reason and site.takes_files(str(address)),
         )
 
 

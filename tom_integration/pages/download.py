@@ -1,16 +1,24 @@
-"""Chosen data as a file for the person: CSV, one row per measurement, one per point of a spectrum."""
+"""Chosen data and files for the person.
+
+Data are CSV, one row per measurement, one per point of a spectrum; with files they come in a ZIP archive.
+"""
 
 from __future__ import annotations
 
 import csv as writer
+import shutil
+import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import IO, Any
 
 from django.db.models import Q
-from django.http import StreamingHttpResponse
+from django.http import FileResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.text import slugify
 from tom_dataproducts.sharing import process_spectro_data_for_download
 
+from tom_integration.data.files import FILE_MODEL, SHARED_MODELS, name_of
 from tom_integration.data.rows import DATUM_MODELS
 
 _COMMON = ("timestamp", "telescope", "instrument")
@@ -38,22 +46,55 @@ class _Echo:
         return text
 
 
-def csv(target: Any, selection: Mapping[str, Q], title: str, message: str) -> StreamingHttpResponse:
-    """The file. title: its name; message: a comment at its top."""
+def answer(target: Any, selection: Mapping[str, Q], title: str, message: str) -> HttpResponseBase:
+    """The file. title: its name; message: a comment at the top of the data."""
+    name = slugify(title) or slugify(target.name) or "data"
+    data = {model: condition for model, condition in selection.items() if model != FILE_MODEL}
+    if FILE_MODEL in selection:
+        products = SHARED_MODELS[FILE_MODEL]._default_manager.filter(
+            selection[FILE_MODEL], target_id=target.pk
+        )
+        archive = _archive(f"{name}.csv", _csv(target, data, message), products.iterator())
+        return FileResponse(archive, as_attachment=True, filename=f"{name}.zip")
+    response = StreamingHttpResponse(_csv(target, data, message), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
+
+
+def _archive(name: str, lines: Iterator[str], products: Iterator[Any]) -> IO[bytes]:
+    """Data and files in an archive on disk, however large they are; it goes when it is closed."""
+    made = tempfile.TemporaryFile()  # noqa: SIM115  (the response closes it)
+    missing: list[str] = []
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open(name, "w", force_zip64=True) as file:
+            for line in lines:
+                file.write(line.encode())
+        for product in products:
+            inside = f"{product.pk}_{name_of(product)}"
+            try:
+                stream = product.data.storage.open(product.data.name, "rb")
+            except (OSError, ValueError):
+                missing.append(inside)
+                continue
+            with stream, archive.open(inside, "w", force_zip64=True) as file:
+                shutil.copyfileobj(stream, file)
+        if missing:
+            archive.writestr(
+                "MISSING.txt", "These files are not there any more:\n" + "\n".join(missing) + "\n"
+            )
+    made.seek(0)
+    return made
+
+
+def _csv(target: Any, selection: Mapping[str, Q], message: str) -> Iterator[str]:
     columns = [*_COMMON, *_columns(selection), *_LAST]
     rows = writer.DictWriter(_Echo(), columns, extrasaction="ignore", restval="")
 
-    def lines() -> Iterator[str]:
-        for line in message.splitlines():
-            yield f"# {line}\n"
-        yield str(rows.writeheader())
-        for row in _rows(target, selection):
-            yield str(rows.writerow(row))
-
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
-    name = slugify(title) or slugify(target.name) or "data"
-    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    return response
+    for line in message.splitlines():
+        yield f"# {line}\n"
+    yield str(rows.writeheader())
+    for row in _rows(target, selection):
+        yield str(rows.writerow(row))
 
 
 def _columns(selection: Mapping[str, Q]) -> list[str]:

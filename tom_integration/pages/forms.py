@@ -9,7 +9,7 @@ from django import forms
 from django.utils import timezone
 from tom_targets.models import PersistentShare
 
-from sharecore.records import Kind
+from sharecore.records import DATA_KINDS, Kind
 from tom_integration import permissions
 from tom_integration.models import Channel
 from tom_integration.pages import destination_choices, holdings, target_search
@@ -20,7 +20,7 @@ class LimitsForm(forms.Form):
 
     kinds = forms.MultipleChoiceField(
         label="Which data",
-        choices=[(kind.value, label) for kind, label in holdings.KIND_LABELS.items()],
+        choices=[(kind.value, holdings.KIND_LABELS[kind]) for kind in DATA_KINDS],
         error_messages={"required": "Choose at least one kind of data."},
     )
     until = forms.DateTimeField(required=False, label="Until (UTC)")
@@ -29,7 +29,7 @@ class LimitsForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.present = channel.until if channel else None
         kinds = channel.kinds if channel else []
-        self.fields["kinds"].initial = kinds or [kind.value for kind in Kind]
+        self.fields["kinds"].initial = kinds or [kind.value for kind in DATA_KINDS]
         if self.present:
             self.fields["until"].initial = f"{self.present.astimezone(UTC):%Y-%m-%dT%H:%M}"
 
@@ -37,15 +37,20 @@ class LimitsForm(forms.Form):
     def chosen_kinds(self) -> list[Kind]:
         """The kinds that the share is limited to; empty when it sends all."""
         kinds = [Kind(value) for value in self.cleaned_data.get("kinds", ())]
-        return [] if len(kinds) == len(Kind) else kinds
+        return [] if len(kinds) == len(DATA_KINDS) else kinds
 
     @property
     def choices(self) -> list[dict[str, Any]]:
         """The kinds as the page shows them."""
         chosen = self["kinds"].value() or []
         return [
-            {"kind": kind, "value": kind.value, "label": label, "checked": kind.value in chosen}
-            for kind, label in holdings.KIND_LABELS.items()
+            {
+                "kind": kind,
+                "value": kind.value,
+                "label": holdings.KIND_LABELS[kind],
+                "checked": kind.value in chosen,
+            }
+            for kind in DATA_KINDS
         ]
 
     def clean_until(self) -> datetime | None:

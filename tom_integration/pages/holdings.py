@@ -10,8 +10,9 @@ from django.db.models import QuerySet
 
 from sharecore.records import Kind
 from tom_integration import permissions
+from tom_integration.data.files import FILE_MODEL, SHARED_MODELS, name_of
 from tom_integration.data.kinds import CONDITIONS, conditions
-from tom_integration.data.rows import DATUM_MODELS, model_name
+from tom_integration.data.rows import model_name
 
 KIND_LABELS: Mapping[Kind, str] = {
     Kind.PHOTOMETRY: "Photometry",
@@ -19,13 +20,14 @@ KIND_LABELS: Mapping[Kind, str] = {
     Kind.SPECTRUM: "Spectra",
     Kind.ASTROMETRY: "Astrometry",
     Kind.OTHER: "Other data",
+    Kind.FILE: "Files",
 }
-"""Kinds of record as people call them."""
+"""What is shared, as people call it."""
 
 
 def visible(user: Any, model: str, target_id: int) -> QuerySet[Any]:
     """The data of one model and target that a user may see."""
-    return permissions.visible(user, DATUM_MODELS[model]._default_manager.filter(target_id=target_id))
+    return permissions.visible(user, SHARED_MODELS[model]._default_manager.filter(target_id=target_id))
 
 
 def count(user: Any, target_id: int, kinds: Collection[Kind]) -> int:
@@ -37,7 +39,7 @@ def count(user: Any, target_id: int, kinds: Collection[Kind]) -> int:
 
 
 def count_by_kind(user: Any, target_id: int) -> dict[Kind, int]:
-    """How many data of each kind a target has; generic photometry is counted as detections."""
+    """How many data of each kind, and files, a target has; generic photometry is counted as detections."""
     numbers = {}
     for kind, by_model in CONDITIONS.items():
         counted = dict(by_model)
@@ -58,6 +60,8 @@ def describe(row: Any) -> str:
             return str(row.setup)
         case "astrometryreduceddatum":
             return f"{row.ra:.6f} {row.dec:+.6f}"
+        case name if name == FILE_MODEL:
+            return _joined(name_of(row), row.data_product_type)
         case _:
             value = json.dumps(row.value, default=str) if row.value not in (None, "") else ""
             return _joined(row.data_type, value if len(value) <= 80 else f"{value[:79]}…")

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from sharecore.records import Kind
 from tom_integration import capture, site
+from tom_integration.data.files import FILE_MODEL, SHARED_MODELS, WITH_A_FILE, time_column
 from tom_integration.data.kinds import conditions
 from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Request
@@ -75,8 +76,15 @@ def ask(
     return queued
 
 
+def objection_to_files(address: str, selection: Mapping[str, Q]) -> str:
+    """Why the files of a selection cannot go there; empty when they can, or there are none."""
+    if FILE_MODEL not in selection or address == DOWNLOAD or site.takes_files(address):
+        return ""
+    return f"{address} takes no files. Untick them, or choose another destination."
+
+
 def told(queued: int, asked: int, name: str, address: str) -> str:
-    """What to tell the person. asked: how many data were meant."""
+    """What to tell the person. asked: how many data and files were meant."""
     if queued:
         number = "1 record" if queued == 1 else f"{queued:,} records"
         return f"{number} of {name} will be sent to {address}."
@@ -86,12 +94,12 @@ def told(queued: int, asked: int, name: str, address: str) -> str:
 
 
 def selection_of(posted: Any, user: Any, target: Any) -> dict[str, Q]:
-    """What was ticked: whole kinds, single data, or both. Only data of this target that the user may see."""
+    """What was ticked: whole kinds, single data or files. Only those of this target that the user may see."""
     known = {kind.value for kind in Kind}
     kinds = [Kind(value) for value in posted.getlist("kinds") if value in known]
     wanted = conditions(kinds) if kinds else {}
     for model, pks in _ticked(posted).items():
-        single = Q(pk__in=pks)
+        single = Q(pk__in=pks) & WITH_A_FILE if model == FILE_MODEL else Q(pk__in=pks)
         whole = model in wanted and not wanted[model]
         wanted[model] = Q() if whole else wanted.get(model, single) | single
     return restricted(user, target.pk, wanted)
@@ -111,7 +119,7 @@ def _ticked(posted: Any) -> dict[str, list[int]]:
     for value in [*posted.getlist("datum"), *posted.getlist("share-box")]:
         model, _, pk = value.rpartition(":")
         model = model or "photometryreduceddatum"
-        if model in DATUM_MODELS and pk.isdecimal() and len(pk) < 19:
+        if model in SHARED_MODELS and pk.isdecimal() and len(pk) < 19:
             chosen.setdefault(model, []).append(int(pk))
     return chosen
 
@@ -119,7 +127,7 @@ def _ticked(posted: Any) -> dict[str, list[int]]:
 def number_of(target_id: int, selection: Mapping[str, Q]) -> int:
     """How many data a selection means."""
     return sum(
-        DATUM_MODELS[model]._default_manager.filter(condition, target_id=target_id).count()
+        SHARED_MODELS[model]._default_manager.filter(condition, target_id=target_id).count()
         for model, condition in selection.items()
     )
 
@@ -147,10 +155,15 @@ def _newest(user: Any, target: Any, kind: Kind) -> list[dict[str, Any]]:
         rows = holdings.visible(user, model, target.pk).filter(condition)
         if model == "spectroscopyreduceddatum":
             rows = rows.defer("flux", "wavelength", "error")
-        found += [(model, row) for row in rows.order_by("-timestamp")[:LISTED]]
-    found.sort(key=lambda each: each[1].timestamp, reverse=True)
+        found += [(model, row) for row in rows.order_by(f"-{time_column(model)}")[:LISTED]]
+    found.sort(key=lambda each: getattr(each[1], time_column(each[0])), reverse=True)
     return [
-        {"value": f"{model}:{row.pk}", "row": row, "what": holdings.describe(row)}
+        {
+            "value": f"{model}:{row.pk}",
+            "row": row,
+            "time": getattr(row, time_column(model)),
+            "what": holdings.describe(row),
+        }
         for model, row in found[:LISTED]
     ]
 

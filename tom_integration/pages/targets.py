@@ -13,7 +13,8 @@ from django.urls import reverse
 from tom_targets.models import TargetList
 
 from sharecore.exceptions import ConfigurationError
-from tom_integration import permissions
+from tom_integration import permissions, site
+from tom_integration.data.files import FILE_MODEL, WITH_A_FILE
 from tom_integration.models import Channel, Request
 from tom_integration.pages import download, one_time
 from tom_integration.pages.access import Page, target_or_404
@@ -52,7 +53,10 @@ class TargetShare(Page):
             if not one_time.number_of(target.pk, selection):
                 form.add_error(None, "Choose the data that the file is to hold.")
                 return self._page(request, target, form)
-            return download.csv(target, selection, data["share_title"], data["share_message"])
+            return download.answer(target, selection, data["share_title"], data["share_message"])
+        if objection := one_time.objection_to_files(address, selection):
+            form.add_error("share_destination", objection)
+            return self._page(request, target, form)
         try:
             queued = one_time.ask(
                 request.user,
@@ -120,12 +124,17 @@ class ListShare(Page):
             return self._page(request, target_list, form)
         data = form.cleaned_data
         with_data = bool(request.POST.get("dataSwitch"))
+        with_files = bool(request.POST.get("filesSwitch"))
+        if with_files and not site.takes_files(data["share_destination"]):
+            form.add_error("share_destination", f"{data['share_destination']} takes no files.")
+            return self._page(request, target_list, form)
         queued = 0
         try:
             for target in targets:
-                selection = (
-                    one_time.restricted(request.user, target.pk, one_time.everything()) if with_data else {}
-                )
+                wanted = one_time.everything() if with_data else {}
+                if with_files:
+                    wanted[FILE_MODEL] = WITH_A_FILE
+                selection = one_time.restricted(request.user, target.pk, wanted)
                 queued += one_time.ask(
                     request.user,
                     data["share_destination"],
@@ -157,6 +166,7 @@ class ListShare(Page):
             "limit": LISTED_TARGETS,
             "posted": form.is_bound,
             "ticked": set(request.POST.getlist("selected-target")),
+            "with_files": bool(request.POST.get("filesSwitch")),
             "with_data": not form.is_bound or bool(request.POST.get("dataSwitch")),
         }
         return render(request, "tom_integration/list_share.html", context)

@@ -13,6 +13,7 @@ from tom_targets.models import PersistentShare
 
 from sharecore.delivery import REPLAYABLE, State
 from sharecore.records import Kind
+from tom_integration.data.files import SHARED_MODELS
 from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Channel, Delivery, Request
 from tom_integration.promises.difference import missing, register
@@ -101,7 +102,7 @@ def ask_for(
 def asked_for(destination: str, target_id: int, *, selection: Mapping[str, Q]) -> int:
     """How many data `ask_for` would make due."""
     return sum(
-        missing(DATUM_MODELS[name], destination=destination, target_id=target_id).filter(condition).count()
+        missing(SHARED_MODELS[name], destination=destination, target_id=target_id).filter(condition).count()
         + _left_behind(name, condition, destination, target_id).count()
         for name, condition in selection.items()
     )
@@ -109,7 +110,7 @@ def asked_for(destination: str, target_id: int, *, selection: Mapping[str, Q]) -
 
 def _left_behind(model: str, condition: Q, destination: str, target_id: int) -> QuerySet[Delivery]:
     """What the ledger knows of these data, and the address does not have, and nobody is sending."""
-    chosen = DATUM_MODELS[model]._default_manager.filter(condition, target_id=target_id)
+    chosen = SHARED_MODELS[model]._default_manager.filter(condition, target_id=target_id)
     return Delivery.objects.filter(
         destination=destination,
         model=model,

@@ -16,6 +16,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 
 from sharecore.delivery import State
+from tom_integration.data.files import SHARED_MODELS, time_column
 from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Channel, Delivery
 
@@ -47,7 +48,7 @@ def register(
     conditions = {name: Q() for name in DATUM_MODELS} if selection is None else selection
     count = 0
     for name, condition in conditions.items():
-        rows = missing(DATUM_MODELS[name], destination=channel.destination, target_id=channel.target_id)
+        rows = missing(SHARED_MODELS[name], destination=channel.destination, target_id=channel.target_id)
         for portion in _portions(rows.filter(condition)):
             count += _insert(portion, {"model": name, **columns})
     return count
@@ -73,7 +74,8 @@ def _portions(rows: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
 def _insert(rows: QuerySet[Any], constants: dict[str, Any]) -> int:
     """INSERT ... SELECT of ledger rows; columns that are not named get the default of their field."""
     constants = {"created": timezone.now(), **constants}
-    selected: dict[str, Any] = {"target_id": F("target_id"), "datum_pk": F("pk"), "timestamp": F("timestamp")}
+    timestamp = F(time_column(constants["model"]))
+    selected: dict[str, Any] = {"target_id": F("target_id"), "datum_pk": F("pk"), "timestamp": timestamp}
     for field in Delivery._meta.concrete_fields:
         if field.primary_key or field.attname in selected:
             continue

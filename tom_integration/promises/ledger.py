@@ -15,7 +15,7 @@ from sharecore.delivery import Standing, State
 from sharecore.outcomes import Result
 from sharecore.records import RecordKey
 from tom_integration import signals
-from tom_integration.data.rows import DATUM_MODELS
+from tom_integration.data.files import SHARED_MODELS
 from tom_integration.models import (
     FIELD_LENGTH,
     REASON_LENGTH,
@@ -193,7 +193,7 @@ def name(target_id: int, model: str, pks: Iterable[int]) -> int:
     Those that have come to this target (a merge of targets moves data) are led over to it.
     """
     rows = Delivery.objects.filter(model=model, datum_pk__in=list(pks))
-    here = DATUM_MODELS[model]._default_manager.filter(pk__in=list(pks), target_id=target_id)
+    here = SHARED_MODELS[model]._default_manager.filter(pk__in=list(pks), target_id=target_id)
     come = rows.exclude(target_id=target_id).filter(datum_pk__in=here.values("pk"))
     destinations = set(come.values_list("destination", flat=True))
     if destinations:

@@ -17,9 +17,9 @@ from sharecore.delivery import State
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Unsupported, Withheld
-from sharecore.records import Record, with_key
+from sharecore.records import Shareable, with_key
 from sharecore.retry import RetryPolicy
-from tom_integration.data.rows import DATUM_MODELS, identity_of, record_of
+from tom_integration.data.files import SHARED_MODELS, shareable_identity, shareable_of
 from tom_integration.models import Channel, Delivery, Request
 from tom_integration.promises import ledger, received
 from tom_integration.promises.echo import echoes
@@ -35,7 +35,7 @@ def load(rows: Iterable[Delivery]) -> dict[int, Any]:
     return {
         pointers[pk]: datum
         for model, pointers in wanted.items()
-        for pk, datum in DATUM_MODELS[model]._default_manager.in_bulk(list(pointers)).items()
+        for pk, datum in SHARED_MODELS[model]._default_manager.in_bulk(list(pointers)).items()
     }
 
 
@@ -60,12 +60,12 @@ class Preparer:
         self._now = now
         self._requesters: dict[int, int | None] = {}
 
-    def prepare(self, rows: list[Delivery]) -> list[tuple[Delivery, Record]]:
+    def prepare(self, rows: list[Delivery]) -> list[tuple[Delivery, Shareable]]:
         """Those to be sent, identity and content filled in; what must not, or need not, be is settled."""
         data = load(rows)
         there = [row for row in rows if row.pk in data]
         at_home = self._at_home(there, data)
-        news: list[tuple[Delivery, Record]] = []
+        news: list[tuple[Delivery, Shareable]] = []
         for row in there:
             record = self._record(row, data[row.pk])
             if record is None:
@@ -83,18 +83,18 @@ class Preparer:
                 self._write(row, delivery.cancel(ledger.standing(row), "the datum was deleted"))
         return sendable
 
-    def _record(self, row: Delivery, datum: Any) -> Record | None:
+    def _record(self, row: Delivery, datum: Any) -> Shareable | None:
         if datum.target_id != self._channel.target_id:
             ledger.name(datum.target_id, row.model, [row.datum_pk])
             return None
         try:
-            return record_of(datum, origin=self._origin, record_id=row.record_id)
+            return shareable_of(datum, origin=self._origin, record_id=row.record_id)
         except InvalidRecord as error:
             outcome = Unsupported(reason=str(error), feature=error.field)
             self._write(row, self._settled(row, outcome))
             return None
 
-    def _outside(self, row: Delivery, record: Record) -> bool:
+    def _outside(self, row: Delivery, record: Shareable) -> bool:
         """Is the record of a kind that the continuous share does not send?"""
         return (
             row.request_id is None
@@ -140,7 +140,7 @@ class Preparer:
             standing = replace(standing, failures=failures, next_at=self._now + wait if wait else None)
         self._write(row, standing)
 
-    def _is_news(self, row: Delivery, record: Record) -> bool:
+    def _is_news(self, row: Delivery, record: Shareable) -> bool:
         """Fill in identity and content; False when the address has this already, or cannot take an edit."""
         content = fingerprint(record)
         if row.delivered_at and (row.arrived == content or not self._can_update):
@@ -152,12 +152,12 @@ class Preparer:
             self._write(row, replace(standing, reason="" if row.arrived == content else note))
             return False
         # a new record has its identity for an id
-        row.identity = identity_of(row.model, record) if row.record_id else record.key.id
+        row.identity = shareable_identity(row.model, record) if row.record_id else record.key.id
         row.fingerprint = content
         row.kind = record.key.kind.value
         return True
 
-    def _without_twins(self, news: list[tuple[Delivery, Record]]) -> list[tuple[Delivery, Record]]:
+    def _without_twins(self, news: list[tuple[Delivery, Shareable]]) -> list[tuple[Delivery, Shareable]]:
         """Those that tell of no observation that the ledger knows already, each with a key of its own."""
         news = received.with_original_keys(news)
         new = [(row, record) for row, record in news if not row.record_id]
@@ -165,7 +165,7 @@ class Preparer:
             row.record_id = record.key.id
         fresh = {row.pk for row, _ in new}
         twins = Twins(self._channel, [row for row, _ in new])
-        sendable: list[tuple[Delivery, Record]] = []
+        sendable: list[tuple[Delivery, Shareable]] = []
         for row, record in news:
             reason = twins.settle(row, now=self._now) if row.pk in fresh else None
             if reason is None:

@@ -14,7 +14,7 @@ from sharecore import delivery
 from sharecore.delivery import State
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
-from tom_integration.data.rows import identity_of, record_of
+from tom_integration.data.files import FILE_MODEL, shareable_identity, shareable_of
 from tom_integration.models import Channel, Delivery
 from tom_integration.promises import ledger
 from tom_integration.promises.many import update_each
@@ -50,7 +50,9 @@ def learn(channel: Channel, *, origin: str, now: datetime, limit: int = 4 * CHUN
 
 
 def _comparable(channel: Channel) -> QuerySet[Delivery]:
-    return ledger.of(channel).exclude(state__in=(State.DUE, *_IN_HAND))
+    # To compare a file would be to read it; it is shared as it was when somebody asked for it.
+    rows = ledger.of(channel).exclude(model=FILE_MODEL)
+    return rows.exclude(state__in=(State.DUE, *_IN_HAND))
 
 
 def _compare(channel: Channel, rows: list[Delivery], *, origin: str, now: datetime, asked_for: bool) -> None:
@@ -69,13 +71,13 @@ def _compare(channel: Channel, rows: list[Delivery], *, origin: str, now: dateti
             ledger.name(datum.target_id, row.model, [row.datum_pk])
             continue
         try:
-            record = record_of(datum, origin=origin, record_id=row.record_id)
+            record = shareable_of(datum, origin=origin, record_id=row.record_id)
         except InvalidRecord:
             continue
         content = fingerprint(record)
         edited = row.fingerprint != content and (bool(row.fingerprint) or row.state in _NEVER_COMPARED)
         if not row.identity:
-            row.identity, row.fingerprint = identity_of(row.model, record), content
+            row.identity, row.fingerprint = shareable_identity(row.model, record), content
             row.kind = record.key.kind.value
             learned.append(row)
         if _to_be_sent(State(row.state), edited=edited, asked_for=asked_for):

@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db import transaction
 
 from sharecore.delivery import State
-from tom_integration.data.rows import DATUM_MODELS
+from tom_integration.data.files import SHARED_MODELS
 from tom_integration.models import RENAMED, Channel, Delivery
 from tom_integration.promises import ledger
 
@@ -119,5 +119,5 @@ def _existing(rows: Iterable[Delivery]) -> set[tuple[str, int]]:
     return {
         (model, pk)
         for model, pks in wanted.items()
-        for pk in DATUM_MODELS[model]._default_manager.filter(pk__in=pks).values_list("pk", flat=True)
+        for pk in SHARED_MODELS[model]._default_manager.filter(pk__in=pks).values_list("pk", flat=True)
     }

@@ -19,7 +19,7 @@ from tom_targets.models import BaseTarget
 
 from sharecore.delivery import State
 from tom_integration import conf
-from tom_integration.data.rows import DATUM_MODELS
+from tom_integration.data.files import SHARED_MODELS
 from tom_integration.models import Attempt, Channel, Delivery, Request, Worker
 from tom_integration.promises import received
 
@@ -110,7 +110,7 @@ def _forget_attempts(then: datetime) -> int:
 def _gone(rows: Iterable[Delivery]) -> Iterator[Delivery]:
     """Those of the rows, settled ones, whose datum is gone."""
     settled = [row for row in rows if row.state in _SETTLED]
-    for name, model in DATUM_MODELS.items():
+    for name, model in SHARED_MODELS.items():
         mine = [row for row in settled if row.model == name]
         there = model._default_manager.filter(pk__in=[row.datum_pk for row in mine])
         known = set(there.values_list("pk", flat=True))

@@ -18,7 +18,7 @@ from sharecore.adapter import Adapter, Batch
 from sharecore.addresses import Address
 from sharecore.delivery import Standing
 from sharecore.destinations import Destination
-from sharecore.dispatch import dispatch
+from sharecore.dispatch import DispatchResult, dispatch, dispatch_file
 from sharecore.exceptions import (
     AuthenticationFailed,
     DeliveryError,
@@ -27,7 +27,7 @@ from sharecore.exceptions import (
     TargetRefused,
 )
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
-from sharecore.records import Record, RecordKey
+from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.retry import RetryPolicy
 from tom_integration import logs, rights, site
 from tom_integration.data.targets import target_of
@@ -114,15 +114,16 @@ class Calls:
             problem = result.stopped.reason if result.stopped else ""
         Request.objects.filter(pk=request.pk).update(introduce=False, problem=plain(problem))
 
-    def send(self, sendable: Iterable[tuple[Delivery, Record]]) -> None:
-        """Send records: those of a one-time request, with its title, in a call of their own."""
-        by_request: dict[int | None, list[tuple[Delivery, Record]]] = {}
+    def send(self, sendable: Iterable[tuple[Delivery, Shareable]]) -> None:
+        """Send records: those of a one-time request, with its title, in a call of their own, as each file."""
+        calls: dict[tuple[int | None, int], list[tuple[Delivery, Shareable]]] = {}
         for row, record in sendable:
-            by_request.setdefault(row.request_id, []).append((row, record))
-        for request_id, group in by_request.items():
+            alone = row.pk if isinstance(record, DataFile) else 0
+            calls.setdefault((row.request_id, alone), []).append((row, record))
+        for (request_id, _), group in calls.items():
             self._send(group, Request.objects.filter(pk=request_id).first() if request_id else None)
 
-    def _send(self, sendable: list[tuple[Delivery, Record]], request: Request | None) -> None:
+    def _send(self, sendable: list[tuple[Delivery, Shareable]], request: Request | None) -> None:
         if not self.claim.hold():
             return
         self.enter()
@@ -133,13 +134,12 @@ class Calls:
         batch = self.batch(request)
         batch = replace(
             batch,
-            records=tuple(record for row, record in sendable if row.pk in in_hand),
             previous={key: row.remote_id or None for key, row in rows.items() if row.delivered_at},
             brought_by=received.bringers(self.target.pk, rows, origin=batch.site.origin),
         )
         started = timezone.now()
         with claims.kept(self.claim):
-            result = dispatch(site.registry(), self.destination, self.adapter, batch)
+            result = self._dispatch(batch, [record for row, record in sendable if row.pk in in_hand])
         self._settle(rows, result.results, result.unsent, result.stopped)
         ledger.write_attempts(rows, result.results, started=started, worker=claims.worker_name())
         logs.of_call(self.claim.channel, rows, result.results)
@@ -149,6 +149,14 @@ class Calls:
         if answered and result.stopped is None:
             health.succeeded(self.address, now=timezone.now())
         self._heed(result.stopped)
+
+    def _dispatch(self, batch: Batch, leaving: list[Shareable]) -> DispatchResult:
+        registry, destination, adapter = site.registry(), self.destination, self.adapter
+        match leaving:
+            case [DataFile() as file]:
+                return dispatch_file(registry, destination, adapter, batch, file)
+        records = tuple(each for each in leaving if isinstance(each, Record))
+        return dispatch(registry, destination, adapter, replace(batch, records=records))
 
     def batch(self, request: Request | None) -> Batch:
         """A batch without records, for the continuous share or for a one-time request."""

@@ -15,6 +15,7 @@ from sharecore.exceptions import AuthenticationFailed, DestinationError, Invalid
 from sharecore.faults import log_fault
 from sharecore.records import Record
 from tom_integration import site
+from tom_integration.data.files import FILE_MODEL
 from tom_integration.data.rows import record_of
 from tom_integration.models import Delivery
 from tom_integration.promises import ledger, received
@@ -30,6 +31,7 @@ def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
 
     Raises `Wait` when the destination stops the call.
     """
+    rows = _without_files(calls, rows, now)
     batch = calls.batch(None)
     records = _comparable(calls, rows, batch, now)
     rows = [row for row in rows if row.pk in records]
@@ -60,6 +62,18 @@ def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
             chance=chance,
         ),
     )
+
+
+def _without_files(calls: Calls, rows: list[Delivery], now: datetime) -> list[Delivery]:
+    """The rows of data; files are sent again, which by `Adapter.deliver_file` does no harm."""
+    chance = ledger.chance()
+    _settle(
+        [row for row in rows if row.model == FILE_MODEL],
+        lambda row: delivery.looked_up(
+            ledger.standing(row), None, can_tell=True, now=now, policy=calls.policy, chance=chance
+        ),
+    )
+    return [row for row in rows if row.model != FILE_MODEL]
 
 
 def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime) -> dict[int, Record]:

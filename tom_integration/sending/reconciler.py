@@ -22,7 +22,7 @@ from sharecore.delivery import CANCELLABLE, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from tom_integration import conf, rights, signals, site
-from tom_integration.data.rows import DATUM_MODELS
+from tom_integration.data.files import SHARED_MODELS
 from tom_integration.data.targets import find_target
 from tom_integration.models import Channel, Request
 from tom_integration.promises import channels, ledger, revisions
@@ -151,7 +151,7 @@ class _Work:
 
     def _close(self) -> None:
         """The target is gone: what is open goes with its data, to another target or nowhere."""
-        for name, model in DATUM_MODELS.items():
+        for name, model in SHARED_MODELS.items():
             pointers = ledger.of(self._channel).filter(model=name).values("datum_pk")
             left = model._default_manager.filter(pk__in=pointers).values_list("target_id", "pk")
             for target_id, pks in groupby(left.order_by("target_id"), key=itemgetter(0)):

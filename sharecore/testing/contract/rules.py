@@ -5,16 +5,17 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from typing import BinaryIO
 
 import pytest
 
 from sharecore.adapter import Preview, Topic
 from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Accepted, Duplicate, Outcome, Unsupported
+from sharecore.outcomes import Accepted, Deferred, Duplicate, Outcome, Rejected, Unsupported
 from sharecore.records import RecordKey
 from sharecore.testing.contract.bench import Bench, Subject
-from sharecore.testing.examples import RECORDS, TARGETS, example_record, example_records
+from sharecore.testing.examples import RECORDS, TARGETS, example_file, example_record, example_records
 from sharecore.testing.sockets import watched_sockets
 
 STORED = (Accepted, Duplicate)
@@ -110,6 +111,26 @@ class AdapterContract:
             assert isinstance(outcome, STORED), "what was stored before is delivered again"
         if bench.subject.stored is not None:
             assert len(bench.subject.stored()) == 1
+
+    def test_a_file_sent_twice_is_there_once(self, bench: Bench) -> None:
+        """An adapter that takes files is handed one again after an unknown outcome; others say so."""
+        file = example_file()
+        outcomes = [each.deliver_file(file, bench.batch()) for each in (bench.open(), bench.open())]
+        if bench.open().takes_files:
+            assert isinstance(outcomes[0], Accepted)
+            assert isinstance(outcomes[1], STORED)
+        else:
+            assert all(isinstance(each, Unsupported) for each in outcomes)
+
+    def test_a_file_that_cannot_be_read_is_no_failure_of_the_destination(self, bench: Bench) -> None:
+        def gone() -> BinaryIO:
+            raise FileNotFoundError(2, "No such file or directory")
+
+        try:
+            outcome = bench.open().deliver_file(example_file(open=gone), bench.batch())
+        except OSError:
+            return  # the framework says which file it is
+        assert isinstance(outcome, Deferred | Rejected | Unsupported)
 
     def test_what_was_delivered_is_not_lost_by_a_look_up(self, bench: Bench) -> None:
         """`find` says `Accepted` or `Duplicate` of what is there; left out is what may be sent again."""

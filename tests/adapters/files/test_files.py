@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sharecore import (
     Accepted,
     Astrometry,
     ConfigurationError,
+    Deferred,
     DestinationError,
     Duplicate,
     OtherDatum,
@@ -28,7 +30,7 @@ from sharecore import (
     Target,
     Unsupported,
 )
-from sharecore.testing import example_batch, example_record
+from sharecore.testing import example_batch, example_file, example_record
 from sharecore_files.adapter import FilesAdapter
 from sharecore_files.config import FilesConfig
 from sharecore_files.folder import folder_name
@@ -216,3 +218,19 @@ def test_check_says_that_nobody_can_write_there(opened: Any, tmp_path: Path) -> 
     (problem,) = opened(DIRECTORY=str(tmp_path / "file" / "below")).check()
     assert problem.where == "DATA_SHARING['folder']['DIRECTORY']"
     assert opened().check() == ()
+
+
+def test_a_file_is_copied_whole_or_not_at_all(opened: Any, folder: Path) -> None:
+    content = bytes(range(256)) * 5000
+    file = example_file(content, name="../été night.fits")
+    first, again = (opened().deliver_file(file, example_batch()) for _ in range(2))
+    assert isinstance(first, Accepted)
+    assert isinstance(again, Duplicate)
+    (copied,) = folder.glob("*.fits")
+    assert copied.read_bytes() == content
+    assert copied.parent == folder
+    assert first.remote_id == f"{folder.name}/{copied.name}"
+    changed = example_file(b"promised", name="b.fits", open=lambda: BytesIO(b"changed"))
+    assert isinstance(opened().deliver_file(changed, example_batch()), Deferred)
+    assert list(folder.glob("*.fits")) == [copied]
+    assert not list(folder.glob(".*.part"))

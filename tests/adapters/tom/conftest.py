@@ -7,6 +7,8 @@ import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.message import Message
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -68,6 +70,7 @@ class StandIn:
         self.hidden: set[int] = set()
         self.read_only: set[int] = set()
         self.rows: list[dict[str, Any]] = []
+        self.products: list[dict[str, Any]] = []
         self.token = "tok-1"
         self.mfa = False
         self.calls: list[tuple[str, str, Any]] = []
@@ -90,7 +93,7 @@ class StandIn:
         url = urlsplit(request.url or "")
         path, method = url.path.removeprefix("/"), request.method or ""
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
-        body = json.loads(request.body) if request.body else query
+        body = _read_body(request) if request.body else query
         self.calls.append((method, path, body))
         scripted = self._scripts.get((method, path))
         answer = scripted.pop(0) if scripted else None
@@ -117,6 +120,8 @@ class StandIn:
         if (method, path) == ("GET", "api/reduceddatums/"):
             wanted = (int(body["target__id"]), body["data_type"])
             return _listed([row for row in self.rows if (row["target"], row["data_type"]) == wanted], body)
+        if (method, path) == ("POST", "api/dataproducts/"):
+            return self._take_product(body)
         target = re.fullmatch(r"api/targets/(\d+)/", path)
         found_one = target and next((t for t in self._visible() if t["id"] == int(target[1])), None)
         if found_one and method in ("GET", "PATCH"):
@@ -180,6 +185,18 @@ class StandIn:
         self.rows.append(stored)
         return said(201, {**stored, "message": "Data successfully uploaded."})
 
+    def _take_product(self, body: Any) -> Answer:
+        known = next((each for each in self.products if each["product_id"] == body["product_id"]), None)
+        if known and self.typed:
+            return said(200, {"id": known["id"], "already_exists": True})
+        if known:
+            return said(400, {"product_id": ["data product with this product id already exists."]})
+        if body["data_product_type"] not in ("photometry", "spectroscopy", "fits_file", "image_file"):
+            return said(400, {"data_product_type": ["Not a valid data_product_type."]})
+        product = {**body, "id": len(self.products) + 1}
+        self.products.append(product)
+        return said(201, {key: value for key, value in product.items() if key != "file"})
+
     def _store_in_one_table(self, body: Any) -> Answer:
         known = body["data_type"] in ("photometry", "spectroscopy", "fits_file", "image_file")
         unique = ("target", "data_type", "timestamp", "value")
@@ -187,6 +204,23 @@ class StandIn:
             return page(500)
         self.rows.append(body)
         return said(201, {**body, "message": "Data successfully uploaded."})
+
+
+def _read_body(request: PreparedRequest) -> Any:
+    """JSON, or the fields of a form with its files as names and bytes."""
+    kind = request.headers.get("Content-Type", "")
+    if not kind.startswith("multipart/form-data"):
+        return json.loads(request.body or "")
+    body = request.body if isinstance(request.body, bytes) else str(request.body).encode()
+    form = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
+    fields: dict[str, Any] = {}
+    for part in form.get_payload():
+        assert isinstance(part, Message)
+        content = part.get_payload(decode=True)
+        assert isinstance(content, bytes)
+        name = str(part.get_param("name", header="content-disposition"))
+        fields[name] = (part.get_filename(), content) if part.get_filename() else content.decode()
+    return fields
 
 
 def _names(target: dict[str, Any]) -> list[str]:

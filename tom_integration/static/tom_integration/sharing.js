@@ -7,8 +7,10 @@
   if (window.sharingPages) { return; }
   window.sharingPages = true;
 
-  const SOON = 2000, LATE = 30000;
+  const SOON = 2000, LATE = 30000, SPOKEN = 10000;
   const parts = new Map();
+  const untold = new Map();
+  let spoken = null;
 
   function plan(id, wait) {
     const part = parts.get(id);
@@ -49,6 +51,20 @@
       found.set(text.slice(0, text.lastIndexOf(": ")), text);
     });
     return found;
+  }
+
+  // To a screen reader: the latest state of each share, and no more often than it can be listened to.
+  function tell(news) {
+    news.forEach(function (text, name) { untold.set(name, text); });
+    if (spoken === null && untold.size) { speak(); }
+  }
+
+  function speak() {
+    spoken = null;
+    if (!untold.size) { return; }
+    announce(Array.from(untold.values()).join(". "));
+    untold.clear();
+    spoken = setTimeout(speak, SPOKEN);
   }
 
   function announce(text) {
@@ -107,12 +123,12 @@
     if (next) { next.focus(); }
     const part = element && parts.get(element.id);
     if (!part || !part.states) { return; }
-    const before = part.states, news = [];
+    const before = part.states, news = new Map();
     states(element).forEach(function (text, name) {
-      if (before.has(name) && before.get(name) !== text) { news.push(text); }
+      if (before.has(name) && before.get(name) !== text) { news.set(name, text); }
     });
     part.states = null;
-    if (news.length) { announce(news.join(". ")); }
+    tell(news);
     if (part.focus) {
       const same = Array.from(element.querySelectorAll("a, button")).find(function (each) {
         return keyOf(each) === part.focus;
