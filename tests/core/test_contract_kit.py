@@ -278,6 +278,25 @@ class Once(Lamp):
         return super().deliver(batch)
 
 
+class Boasting(Lamp):
+    """Says that it takes files, and has no way to send one."""
+
+    takes_files = True
+
+
+class Blaming(Lamp):
+    """Takes a file that cannot be read for a destination that does not answer."""
+
+    takes_files = True
+
+    def deliver_file(self, file: Any, batch: Any) -> Any:
+        try:
+            file.open()
+        except OSError as error:
+            raise DestinationError(str(error)) from None
+        return Accepted()
+
+
 class Vacant(Lamp):
     max_batch = 0
 
@@ -308,6 +327,8 @@ BAD: list[tuple[str, Any, dict[str, Any]]] = [
         {},
     ),
     ("test_the_same_again_is_stored_once", lamp(Once), {}),
+    ("test_a_file_sent_twice_is_there_once", lamp(Boasting), {}),
+    ("test_a_file_that_cannot_be_read_is_no_failure_of_the_destination", lamp(Blaming), {}),
     ("test_what_was_delivered_is_not_lost_by_a_look_up", lamp(Remembering), {}),
     ("test_records_stay_as_they_are", with_method("deliver", mutating), {}),
     ("test_memory_is_json", with_method("deliver", noting), {}),
@@ -396,6 +417,8 @@ SAYS = {
     "test_every_target_is_taken_or_refused": "of every script",
     "test_an_empty_batch_has_no_outcomes": "what it was not given",
     "test_the_same_again_is_stored_once": "delivered again",
+    "test_a_file_sent_twice_is_there_once": "takes files, and answers Unsupported",
+    "test_a_file_that_cannot_be_read_is_no_failure_of_the_destination": "blames the destination",
     "test_what_was_delivered_is_not_lost_by_a_look_up": "never sent",
     "test_records_stay_as_they_are": "changed a value inside",
     "test_memory_is_json": "kept as JSON",

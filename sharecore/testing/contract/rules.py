@@ -117,10 +117,10 @@ class AdapterContract:
         file = example_file()
         outcomes = [each.deliver_file(file, bench.batch()) for each in (bench.open(), bench.open())]
         if bench.open().takes_files:
-            assert isinstance(outcomes[0], Accepted)
-            assert isinstance(outcomes[1], STORED)
+            assert isinstance(outcomes[0], Accepted), f"takes files, and answers {outcomes[0]} to one"
+            assert isinstance(outcomes[1], STORED), f"answers {outcomes[1]} to a file that is there"
         else:
-            assert all(isinstance(each, Unsupported) for each in outcomes)
+            assert all(isinstance(each, Unsupported) for each in outcomes), "takes no files, and takes one"
 
     def test_a_file_that_cannot_be_read_is_no_failure_of_the_destination(self, bench: Bench) -> None:
         def gone() -> BinaryIO:
@@ -130,6 +130,8 @@ class AdapterContract:
             outcome = bench.open().deliver_file(example_file(open=gone), bench.batch())
         except OSError:
             return  # the framework says which file it is
+        except DeliveryError as error:
+            pytest.fail(f"blames the destination for a file that cannot be read: {error}")
         assert isinstance(outcome, Deferred | Rejected | Unsupported)
 
     def test_what_was_delivered_is_not_lost_by_a_look_up(self, bench: Bench) -> None:
