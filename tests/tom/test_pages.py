@@ -22,7 +22,7 @@ from tom_targets.models import PersistentShare, Target, TargetList, TargetName
 
 from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem
 from sharecore.outcomes import Rejected, Unconfirmed
-from sharecore.records import Kind
+from sharecore.records import DATA_KINDS
 from tom_integration.models import Channel, Delivery, Request
 from tom_integration.promises import channels
 
@@ -177,7 +177,9 @@ def test_a_page_that_has_not_changed_is_not_sent_again(tom: Tom, admin: Client) 
 
 
 def create(admin: Client, **form: Any) -> Any:
-    return admin.post(f"{SHARES}create", {"destination": "y", "kinds": [kind.value for kind in Kind], **form})
+    return admin.post(
+        f"{SHARES}create", {"destination": "y", "kinds": [kind.value for kind in DATA_KINDS], **form}
+    )
 
 
 def test_a_share_is_made_with_what_was_chosen(tom: Tom, admin: Client) -> None:
@@ -268,7 +270,7 @@ def test_the_number_of_existing_data_is_that_of_those_that_will_be_sent(tom: Tom
     share.delete()
     tom.data(target, 1)
     ask = f"/targets/{target.pk}/persistentshare/manage/existing"
-    kinds = [kind.value for kind in Kind]
+    kinds = [kind.value for kind in DATA_KINDS]
     assert "4 records (2 more are there" in text(admin.post(ask, {"kinds": kinds, "destination": "y"}))
     assert "6 records. " in text(admin.post(ask, {"kinds": kinds, "destination": "x:red"}))
     create(admin, target=target.pk, share_existing_data="on")
@@ -295,7 +297,7 @@ def test_what_a_share_sends_and_until_when_is_changed(tom: Tom, admin: Client) -
     assert "Choose at least one kind" in text(admin.post(path, {"until": ""}))
     assert "This time is over" in text(admin.post(path, {"kinds": ["other"], "until": "2020-01-01T00:00"}))
     assert tom.channel(target).kinds == ["spectrum"]
-    admin.post(path, {"kinds": [kind.value for kind in Kind], "until": ""})
+    admin.post(path, {"kinds": [kind.value for kind in DATA_KINDS], "until": ""})
     assert (tom.channel(target).kinds, tom.channel(target).until) == ([], None)
     assert tom.deliver(after=60) == 1
 

@@ -136,6 +136,7 @@ def ids(rows: Iterable[Any]) -> list[str]:
 
 
 def test_every_record_can_be_seen_part_by_part_and_in_the_file(tom: Tom, client: Client) -> None:
+    tom.y.max_batch = 10
     target = tom.target()
     rows = tom.data(target, 2 * page.PART + 3)
     spectrum = SpectroscopyReducedDatum.objects.create(
@@ -151,7 +152,6 @@ def test_every_record_can_be_seen_part_by_part_and_in_the_file(tom: Tom, client:
     assert seen == everything
     assert "Records 41 to 44 of 44" in re.sub(r"\s+", " ", answer)
     assert "Records 1 to 20 of 44" in client.post(path, {**form, "part": "x"}).content.decode()
-    tom.y.max_batch = 10
     answer = client.post(path, {**form, "file": "1"})
     assert answer["Content-Disposition"].startswith("attachment")
     body = answer.getvalue().decode()
