@@ -344,7 +344,7 @@ def _faults(
 ) -> Iterator[str]:
     if answer.status_code not in row.shows[verdict]:
         yield f"{answer.status_code} instead of {row.shows[verdict]}"
-    body = answer.content.decode()
+    body = answer.getvalue().decode()
     if verdict is not Verdict.DONE and answer.changed != before:
         yield "changed something all the same"
     # Who acts on a share is answered with it.
@@ -368,5 +368,5 @@ def _faults(
 
 def _plain(answer: Any, share: int) -> str:
     """The body without what differs each time, and without the path that was asked for."""
-    body = _TOKEN.sub("", answer.content.decode())
+    body = _TOKEN.sub("", answer.getvalue().decode())
     return body.replace(f"/persistentshare/{share}/", "").replace(f"/persistentshare/manage/{share}/", "")
