@@ -174,7 +174,7 @@ class Preparer:
                 self._keep(row, (reason, False))
         return sendable
 
-    def _keyed(self, row: Delivery, record: Record) -> Record:
+    def _keyed(self, row: Delivery, record: Shareable) -> Shareable:
         if row.record_id == record.key.id:
             return record
         # its key was taken by a twin

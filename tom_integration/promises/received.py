@@ -11,14 +11,14 @@ from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Value
 
-from sharecore.records import Kind, Record, RecordKey, with_key
+from sharecore.records import Kind, RecordKey, Shareable, with_key
 from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Delivery, Received
 
 CHUNK = 1000
 
 
-def keys_of(rows: Sequence[tuple[Delivery, Record]]) -> dict[int, RecordKey]:
+def keys_of(rows: Sequence[tuple[Delivery, Shareable]]) -> dict[int, RecordKey]:
     """The original keys of those data that another site gave, by primary key of the ledger row.
 
     rows: with the identity of their content.
@@ -35,7 +35,7 @@ def keys_of(rows: Sequence[tuple[Delivery, Record]]) -> dict[int, RecordKey]:
     return keys
 
 
-def with_original_keys(rows: Sequence[tuple[Delivery, Record]]) -> list[tuple[Delivery, Record]]:
+def with_original_keys(rows: Sequence[tuple[Delivery, Shareable]]) -> list[tuple[Delivery, Shareable]]:
     """The same, where a record has the key that the site which observed it gave it."""
     keys = keys_of(rows)
     return [(row, with_key(record, keys[row.pk]) if row.pk in keys else record) for row, record in rows]
