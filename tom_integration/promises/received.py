@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Exists, F, OuterRef, Value
 
@@ -16,6 +16,7 @@ from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Delivery, Received
 
 CHUNK = 1000
+_Kept = TypeVar("_Kept", bound=Shareable)
 
 
 def keys_of(rows: Sequence[tuple[Delivery, Shareable]]) -> dict[int, RecordKey]:
@@ -35,7 +36,7 @@ def keys_of(rows: Sequence[tuple[Delivery, Shareable]]) -> dict[int, RecordKey]:
     return keys
 
 
-def with_original_keys(rows: Sequence[tuple[Delivery, Shareable]]) -> list[tuple[Delivery, Shareable]]:
+def with_original_keys(rows: Sequence[tuple[Delivery, _Kept]]) -> list[tuple[Delivery, _Kept]]:
     """The same, where a record has the key that the site which observed it gave it."""
     keys = keys_of(rows)
     return [(row, with_key(record, keys[row.pk]) if row.pk in keys else record) for row, record in rows]
