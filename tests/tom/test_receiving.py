@@ -291,6 +291,7 @@ class TestRevisions:
         sender.send(target.name, one, other)
         answers = sender.send(target.name, replace(other, brightness=one.brightness), example_record())
         assert outcomes(answers) == ["rejected", "accepted"]
+        assert answers[0]["field"] == "brightness"
 
     def test_revision_that_the_tom_has_no_room_for(self, sender: Sender, target: Any) -> None:
         record = example_record()
@@ -391,11 +392,9 @@ class TestSignals:
 
 class TestSpeed:
     def test_few_queries_whatever_the_number(self, sender: Sender, target: Any) -> None:
-        def count(number: int, **changes: Any) -> int:
+        def count(number: int) -> int:
             records = [example_record(timestamp=START + timedelta(days=next(days))) for _ in range(number)]
-            with CaptureQueriesContext(
-                connection,
-            ) as queries:
+            with CaptureQueriesContext(connection) as queries:
                 sender.send(target.name, *records)
             return len(queries)
 

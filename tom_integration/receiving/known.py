@@ -47,6 +47,11 @@ class Keys:
             elif row.target_id == target_id:
                 self.stale.append(row.pk)
 
+    def has(self, key: RecordKey, fingerprint: str) -> bool:
+        """Was this key received with this content?"""
+        known = self._there.get(key)
+        return known is not None and known.fingerprint == fingerprint
+
     def get(self, key: RecordKey) -> Received | None:
         """The row of a key whose datum is there."""
         return self._there.get(key)

@@ -52,10 +52,10 @@ class _Storing:
     def run(self) -> list[Answer]:
         """Store what is new or revised; the answers."""
         _wait_for_others(self._target_id)
-        records = [each.record for each in self._batch.arrivals if each.record is not None]
-        self._keys = Keys(self._target_id, (record.key for record in records))
-        unknown = [record for record in records if self._keys.get(record.key) is None]
-        self._contents = Contents(self._target_id, unknown)
+        readable = [(each.record, each) for each in self._batch.arrivals if each.record is not None]
+        self._keys = Keys(self._target_id, (record.key for record, _ in readable))
+        news = [record for record, arrival in readable if not self._keys.has(record.key, arrival.fingerprint)]
+        self._contents = Contents(self._target_id, news)
         answers: dict[int, Answer] = {}
         for number, arrival in enumerate(self._batch.arrivals):
             answer = self._look_at(number, arrival)
