@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from sharecore.addresses import Address
 from sharecore.exceptions import Problem
@@ -79,8 +78,12 @@ class Adapter(ABC):
     New methods arrive with a default body, so that old adapters keep working.
     """
 
-    can_update: ClassVar[bool] = False
-    """True when delivering a record again with other content changes or supersedes what is there."""
+    can_update: bool = False
+    """True when delivering a record again with other content changes or supersedes what is there.
+
+    It may differ between destinations of one kind, and is looked at after `ready`. An adapter that finds out
+    only while it delivers that this destination cannot answers `Deferred`.
+    """
 
     takes_files: bool = False
     """True where `deliver_file` sends files; people are offered to share files only then."""
@@ -92,7 +95,13 @@ class Adapter(ABC):
     """How long new records wait for company, where the destination takes one message for many."""
 
     max_batch: int = 200
-    """How many records one call of `deliver` takes at the most."""
+    """How many records one call of `deliver` is given at the most. May change between calls."""
+
+    def ready(self) -> None:  # noqa: B027  (an adapter that knows its destination has nothing to ask)
+        """Learn what `can_update` depends on, if that is not known.
+
+        May ask the destination. Raises as `deliver`.
+        """
 
     @abstractmethod
     def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
@@ -110,6 +119,10 @@ class Adapter(ABC):
         one there. Raises as `deliver`, and lets the OSError of a file that cannot be read pass.
         """
         return Unsupported(reason="this destination takes no files", feature="files")
+
+    def describe(self) -> str:
+        """How data go there now, in a sentence or two for people who check it. No network."""
+        return ""
 
     def check(self) -> Sequence[Problem]:
         """Ask the destination whether credentials, reachability and rights are as they should be.

@@ -10,6 +10,9 @@ from typing import Any
 from sharecore.records import Record, RecordKey
 from sharecore.targets import Orbit, Position, Target
 
+_NAMES: dict[type[Any], tuple[str, ...]] = {}
+_AS_THEY_ARE = frozenset({str, float, int, bool})
+
 
 def as_json(what: Record | Target) -> dict[str, Any]:
     """Its fields by name, in JSON values, without those that say nothing (None and empty ones).
@@ -17,11 +20,19 @@ def as_json(what: Record | Target) -> dict[str, Any]:
     Times are ISO 8601 in UTC with microseconds; the key is one text (`RecordKey.__str__`). Numbers keep the
     units that the class gives. A new field of a later version appears here by itself.
     """
-    values = {each.name: _plain(getattr(what, each.name)) for each in fields(what)}
+    values = {name: _plain(getattr(what, name)) for name in _names(type(what))}
     return {name: value for name, value in values.items() if value is not None and value not in ("", [], {})}
 
 
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    if kind not in _NAMES:
+        _NAMES[kind] = tuple(each.name for each in fields(kind))
+    return _NAMES[kind]
+
+
 def _plain(value: object) -> Any:
+    if value is None or type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, datetime):
         return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
     if isinstance(value, RecordKey):

@@ -119,6 +119,12 @@ def check(destination: Destination) -> Sequence[Problem]:
     return problems
 
 
+def describe(destination: Destination) -> str:
+    """How data go to a destination now, as its adapter says it. Raises as `check`."""
+    with as_plugin_error(logger, f"the description of {destination.name}"):
+        return site.adapters.get(destination).describe()
+
+
 def _retry(rows: Any) -> int:
     """What `sharecore.delivery.replay` does to one, in one statement for any number; how many."""
     return int(rows.update(state=State.DUE, failures=0, next_at=timezone.now(), reason="", field=""))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import ClassVar
 
 from sharecore import (
     Accepted,
@@ -35,7 +34,7 @@ class FilesAdapter(Adapter):
     can_update: an edited record replaces its row, or stands in a later file where each batch has its own.
     """
 
-    can_update: ClassVar[bool] = True
+    can_update = True
     takes_files = True
     settle_time = 1.0
     max_batch = 1000

@@ -2,7 +2,7 @@
 
 from sharecore_http.auth import Authorize, basic, bearer, no_credentials, token
 from sharecore_http.client import Client
-from sharecore_http.content import Content, File, form, json_content
+from sharecore_http.content import Content, File, compressed, form, json_content
 from sharecore_http.failures import Cause, HttpFailure, NoAnswer, NotSent
 from sharecore_http.reply import Reply, Verdict, parse_retry_after
 from sharecore_http.settings import HttpSettings, credential
@@ -21,6 +21,7 @@ __all__ = [
     "Verdict",
     "basic",
     "bearer",
+    "compressed",
     "credential",
     "form",
     "json_content",

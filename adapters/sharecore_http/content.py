@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from urllib3.filepost import encode_multipart_formdata
 
@@ -37,15 +37,16 @@ class File:
     media_type: str = "application/octet-stream"
 
 
-def json_content(value: object, *, compress: bool = False) -> Content:
-    """A value as compact JSON, compressed with gzip if wanted. NaN and infinities raise ValueError."""
+def json_content(value: object) -> Content:
+    """A value as compact JSON. NaN and infinities raise ValueError."""
     body = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
-    if compress:
-        # mtime: the same value is the same bytes
-        return Content(
-            body=gzip.compress(body, GZIP_LEVEL, mtime=0), media_type="application/json", encoding="gzip"
-        )
     return Content(body=body, media_type="application/json")
+
+
+def compressed(content: Content) -> Content:
+    """The same with gzip."""
+    # mtime: the same content is the same bytes
+    return replace(content, body=gzip.compress(content.body, GZIP_LEVEL, mtime=0), encoding="gzip")
 
 
 def form(fields: Mapping[str, str], files: Mapping[str, File]) -> Content:

@@ -1,47 +1,47 @@
-"""The adapter: shares to one other TOM."""
+"""The adapter: shares to one other TOM, by the best road that leads there."""
 
 from __future__ import annotations
 
-import json
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from dataclasses import replace
 
 from sharecore.adapter import Adapter, Batch, Preview
-from sharecore.exceptions import (
-    AuthenticationFailed,
-    DeliveryError,
-    DestinationError,
-    Problem,
-    TargetRefused,
-)
-from sharecore.outcomes import Duplicate, Outcome, Rejected, Unsupported
+from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, Problem
+from sharecore.outcomes import Deferred, Duplicate, Outcome, Rejected
 from sharecore.records import DataFile, RecordKey
 from sharecore_http.client import Client
 from sharecore_tom.api import Api
 from sharecore_tom.auth import Scheme
 from sharecore_tom.config import TomConfig
-from sharecore_tom.deliver import Row, send_all
 from sharecore_tom.files import send_file
 from sharecore_tom.lookup import Targets
-from sharecore_tom.payload import row
-from sharecore_tom.receiver import Generation, generation
-from sharecore_tom.rows import Rows
-from sharecore_tom.targets import target_body
+from sharecore_tom.receiver import Generation, Receiver, Sharing, discover
+from sharecore_tom.roads import Closed, Road
+from sharecore_tom.roads.batches import Batches
+from sharecore_tom.roads.files import Files
+from sharecore_tom.roads.rest import Rest
 
 _REDISCOVER = 3600.0
 """Seconds after which the receiver is asked again what it runs: it may have been upgraded."""
 
+_OURSELVES = (
+    "that TOM has the identity of this one. Is one database a copy of the other? Then give the copy an "
+    "identity of its own, in its table tom_integration_origin. Or is 'BASE_URL' our own address?"
+)
+_NO_FILES_IN_2 = "tomtoolkit 2.x does not keep the columns of a file apart"
+
+logger = logging.getLogger(__name__)
+
 
 class TomAdapter(Adapter):
-    """Sends to the REST API of a stock tomtoolkit 3.x or 2.x.
+    """Sends to a TOM with sharecore in batches, and to the REST API of a stock tomtoolkit 3.x or 2.x.
 
     client, clock: for tests.
     """
 
-    can_update: ClassVar[bool] = False
     takes_files = True
-    max_batch = 200
 
     def __init__(
         self,
@@ -55,71 +55,64 @@ class TomAdapter(Adapter):
         self._api = Api(config, client)
         self._targets = Targets(self._api)
         self._clock = clock
-        self._known: tuple[Generation, float] | None = None
+        self._receiver: Receiver | None = None
+        self._origin = ""
+        self._asked = 0.0
+        self._take(Rest(self._api, self._targets, Generation.TYPED))
 
     def __repr__(self) -> str:
         return f"<TomAdapter {self._config.base_url}>"
 
+    def ready(self) -> None:
+        """Ask the receiver what it runs, if that is not known of the last hour."""
+        if self._receiver is None or self._clock() - self._asked > _REDISCOVER:
+            self._discover()
+
     def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
-        at = self._generation(batch)
-        outcomes, rows = _prepared(batch, at)
-        if batch.records and not rows:
+        self.ready()
+        self._note(batch)
+        road = self._road
+        if self._origin == batch.site.origin:
+            raise DestinationError(_OURSELVES)
+        outcomes = self._at_home(batch) | _edits(batch, road)
+        if batch.records and len(outcomes) == len(batch.records):
             return outcomes
-        target = self._targets.find_or_create(batch, at)
-        if isinstance(target, Rejected):
-            if not batch.records:
-                raise TargetRefused(target.reason)
-            return outcomes | dict.fromkeys(rows, target)
         try:
-            sent, no_target = self._send(rows, target, at)
-            outcomes |= sent
-            if no_target:
-                outcomes |= self._send_again(batch, rows, outcomes, at)
+            return outcomes | dict(road.deliver(_without(batch, outcomes)))
+        except Closed as closed:
+            logger.warning("%s: batches cannot be used: %s", self._config.path, closed.reason)
+            outcomes |= dict(closed.decided)
+            self._receiver = None  # asked again before the next call
         except (DestinationError, AuthenticationFailed) as error:
             error.decided = outcomes | dict(error.decided)
             raise
-        return outcomes
+        finally:
+            self.max_batch = road.max_batch
+        return outcomes | self._by_rest(_without(batch, outcomes), outcomes)
 
     def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:
-        at = self._generation(batch)
+        self.ready()
+        at = self._receiver.generation if self._receiver else Generation.TYPED
         target = self._targets.find_or_create(batch, at)
         return target if isinstance(target, Rejected) else send_file(self._api, file, target)
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
-        """A 3.x TOM has constraints that make sending again harmless; a 2.x TOM is listed and compared."""
-        at = self._generation(batch)
-        if at is Generation.TYPED:
-            return {}
-        target = self._targets.find(batch)
-        if not isinstance(target, int):
-            return {}
-        listed = Rows(self._api, target, at)
-        _, rows = _prepared(batch, at)
-        return {key: Duplicate() for key, each in rows.items() if listed.has(each)}
+        """What is left out is not there, or may harmlessly be sent again."""
+        self.ready()
+        self._note(batch)
+        return self._road.find(batch)
 
     def preview(self, batch: Batch) -> Preview:
-        at = self._known[0] if self._known else _remembered(batch)
-        left_out, rows = _prepared(batch, at)
-        target_id = self._targets.remembered(batch)
-        body: dict[str, Any] = {
-            "reduceddatums": [{"target": target_id, **each} for each in rows.values()],
-        }
-        notes = [
-            f"{key}: {reason.reason}" for key, reason in left_out.items() if isinstance(reason, Unsupported)
-        ]
-        if target_id is None:
-            body = {"target": target_body(batch, self._targets.lists(batch), at), **body}
-            notes.insert(0, "The target is sent only if it is not there yet; its id there is not known yet.")
-        return Preview(
-            content_type="application/json",
-            body=json.dumps(body, indent=2, ensure_ascii=False),
-            note="\n".join(notes),
-        )
+        road = self._road if self._receiver else self._road_to(_remembered(batch))
+        return road.preview(batch)
+
+    def describe(self) -> str:
+        return self._road.about if self._receiver else ""
 
     def check(self) -> Sequence[Problem]:
         config = self._config
         try:
-            at = self._generation(None, again=True)
+            receiver = self._discover()
             next(self._api.pages("api/targets/", {}, limit=1))
         except AuthenticationFailed as error:
             key = "API_KEY" if config.token else "PASSWORD"
@@ -128,68 +121,98 @@ class TomAdapter(Adapter):
         except DeliveryError as error:
             mend = "Check the address in a browser; if it is right, tell the people who run that TOM."
             return [Problem(where=f"{config.path}['BASE_URL']", what=error.reason, mend=mend)]
+        return [*self._about_bulk_upload(receiver), *self._about_login(receiver)]
+
+    def close(self) -> None:
+        self._api.close()
+
+    def _discover(self) -> Receiver:
+        receiver = discover(self._api)
+        self._asked = self._clock()
+        if receiver != self._receiver:
+            self._receiver = receiver
+            self._take(self._road_to(receiver))
+        if receiver.sharing:
+            self._origin = receiver.sharing.origin
+        return receiver
+
+    def _take(self, road: Road) -> None:
+        self._road = road
+        self.can_update, self.max_batch = road.can_update, road.max_batch
+
+    def _road_to(self, receiver: Receiver) -> Road:
+        if receiver.sharing:
+            return Batches(self._api, self._targets, receiver.sharing)
+        if self._config.bulk_upload and receiver.generation is Generation.TYPED:
+            return Files(self._api, self._targets, receiver.note)
+        return Rest(self._api, self._targets, receiver.generation, receiver.note)
+
+    def _note(self, batch: Batch) -> None:
+        """What a preview in another process should know of the receiver."""
+        if self._receiver is not None:
+            sharing = self._receiver.sharing
+            batch.memory["generation"] = self._receiver.generation.value
+            batch.memory["sharecore"] = sharing.version if sharing else ""
+
+    def _at_home(self, batch: Batch) -> dict[RecordKey, Outcome]:
+        """The records that were observed at the receiver, or came from there: it has them."""
+        keys = [record.key for record in batch.records] if self._origin else []
+        return {key: Duplicate() for key in keys if self._origin in _origins(batch, key)}
+
+    def _by_rest(self, batch: Batch, decided: Mapping[RecordKey, Outcome]) -> dict[RecordKey, Outcome]:
+        rest = Rest(self._api, self._targets, Generation.TYPED)
+        kept = _edits(batch, rest)
+        left = _without(batch, kept)
+        if batch.records and not left.records:
+            return kept
+        try:
+            return kept | dict(rest.deliver(left))
+        except (DestinationError, AuthenticationFailed) as error:
+            error.decided = {**decided, **kept, **error.decided}
+            raise
+
+    def _about_bulk_upload(self, receiver: Receiver) -> list[Problem]:
+        if not self._config.bulk_upload or isinstance(self._road, Files):
+            return []
+        why = "that TOM takes batches, which are faster" if receiver.sharing else _NO_FILES_IN_2
+        where = f"{self._config.path}['BULK_UPLOAD']"
+        return [Problem(where=where, what=f"is on but not used: {why}", mend="Remove it.", fatal=False)]
+
+    def _about_login(self, receiver: Receiver) -> list[Problem]:
         if self._api.login.scheme is not Scheme.BASIC:
             return []
         return [
             Problem(
-                where=config.path,
-                what=f"that TOM (tomtoolkit {at}) takes no tokens: the password goes with each request "
-                "and costs it about 0.3 s of hashing",
+                where=self._config.path,
+                what=f"that TOM (tomtoolkit {receiver.generation}) takes no tokens: the password goes with "
+                "each request and costs it about 0.3 s of hashing",
                 mend="Ask its people to add TokenAuthentication to DEFAULT_AUTHENTICATION_CLASSES.",
                 fatal=False,
             )
         ]
 
-    def close(self) -> None:
-        self._api.close()
 
-    def _generation(self, batch: Batch | None, *, again: bool = False) -> Generation:
-        now = self._clock()
-        if again or self._known is None or now - self._known[1] > _REDISCOVER:
-            self._known = generation(self._api), now
-        if batch is not None:
-            batch.memory["generation"] = self._known[0].value
-        return self._known[0]
-
-    def _send(
-        self, rows: Mapping[RecordKey, Row], target: int, at: Generation
-    ) -> tuple[dict[RecordKey, Outcome], bool]:
-        return send_all(rows, Rows(self._api, target, at).send, concurrency=self._config.concurrency)
-
-    def _send_again(
-        self,
-        batch: Batch,
-        rows: Mapping[RecordKey, Row],
-        decided: Mapping[RecordKey, Outcome],
-        at: Generation,
-    ) -> dict[RecordKey, Outcome]:
-        """The receiver did not take the target's id: deleted in this moment, or not ours to change."""
-        left = {key: each for key, each in rows.items() if key not in decided}
-        target = self._targets.find_or_create(batch, at)
-        if isinstance(target, Rejected):
-            return dict.fromkeys(left, target)
-        no_right = Rejected(
-            reason=f"our account may see the target there (id {target}) but not add data to it. "
-            "Let it change that target",
-            field="target",
-        )
-        sent, _ = self._send(left, target, at)
-        return sent | dict.fromkeys(left.keys() - sent.keys(), no_right)
+def _remembered(batch: Batch) -> Receiver:
+    noted, version = batch.memory.get("generation"), batch.memory.get("sharecore")
+    return Receiver(
+        generation=Generation.ONE_TABLE if noted == Generation.ONE_TABLE else Generation.TYPED,
+        sharing=Sharing(version=str(version)) if version else None,
+    )
 
 
-def _remembered(batch: Batch) -> Generation:
-    noted = batch.memory.get("generation")
-    return Generation.ONE_TABLE if noted == Generation.ONE_TABLE else Generation.TYPED
+def _origins(batch: Batch, key: RecordKey) -> tuple[str, str]:
+    return key.origin, batch.brought_by.get(key, "")
 
 
-def _prepared(batch: Batch, at: Generation) -> tuple[dict[RecordKey, Outcome], dict[RecordKey, Row]]:
-    """The records that cannot be expressed there, and the rows of all others."""
-    outcomes: dict[RecordKey, Outcome] = {}
-    rows: dict[RecordKey, Row] = {}
-    for record in batch.records:
-        made = row(record, batch.site, at)
-        if isinstance(made, Unsupported):
-            outcomes[record.key] = made
-        else:
-            rows[record.key] = made
-    return outcomes, rows
+def _edits(batch: Batch, road: Road) -> dict[RecordKey, Outcome]:
+    """Edits, where the receiver turned out not to take them: at the next try the framework knows that."""
+    if road.can_update:
+        return {}
+    edited = batch.previous.keys() & {record.key for record in batch.records}
+    reason = "edited since; that TOM cannot change what it has"
+    return {key: Deferred(reason=reason) for key in edited}
+
+
+def _without(batch: Batch, decided: Mapping[RecordKey, Outcome]) -> Batch:
+    left = tuple(record for record in batch.records if record.key not in decided)
+    return batch if len(left) == len(batch.records) else replace(batch, records=left)

@@ -12,13 +12,22 @@ _MAX_WORDS = 300
 _NO_FIELDS = frozenset({"", "detail", "non_field_errors"})
 
 
+NO_RIGHT = "no-right"
+"""The code with which a TOM with sharecore refuses a target, not the account."""
+
+
+def code(reply: Reply) -> str:
+    """The code with which a TOM with sharecore says why it refuses; empty where there is none."""
+    return str(reply.json.get("code", "")) if isinstance(reply.json, dict) else ""
+
+
 def refused(reply: Reply) -> bool:
     """Whether the receiver refuses our credentials.
 
     A 2.x TOM turns each 401 and 403 into a redirect to its login page (measured on tomtoolkit 2.32.4).
     """
     if reply.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
-        return True
+        return code(reply) != NO_RIGHT
     return reply.verdict is Verdict.REDIRECT and "login" in urlsplit(reply.headers.get("location", "")).path
 
 

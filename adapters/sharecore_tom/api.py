@@ -7,7 +7,7 @@ from typing import Any
 
 from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore_http.client import MAX_ANSWER, Client
-from sharecore_http.content import File, form
+from sharecore_http.content import Content, File, form, json_content
 from sharecore_http.failures import HttpFailure, NotSent
 from sharecore_http.reply import Reply, Verdict
 from sharecore_tom.answers import not_able, refused, words
@@ -30,13 +30,14 @@ class Api:
     def close(self) -> None:
         self._client.close()
 
-    def send(self, method: str, path: str, body: Mapping[str, Any]) -> Reply:
+    def send(self, method: str, path: str, body: Mapping[str, Any] | Content) -> Reply:
         """A request with effects. Raises `NoAnswer` when nobody knows whether it had them."""
-        return self._request(method, path, json=body)
+        content = body if isinstance(body, Content) else json_content(body)
+        return self._request(method, path, content=content)
 
     def upload(self, path: str, fields: Mapping[str, str], files: Mapping[str, File]) -> Reply:
         """POST of a form with files. Raises `NoAnswer` as `send`."""
-        return self._request("POST", path, content=form(fields, files))
+        return self.send("POST", path, form(fields, files))
 
     def ask(
         self,

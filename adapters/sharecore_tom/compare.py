@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,12 +25,6 @@ def differences(sent: Mapping[str, Any], row: Mapping[str, Any], at: Generation)
         else:
             ours = {key: value for key, value in ours.items() if key not in COLUMNS}
     return [key for key in {**ours, **theirs} if not _same(ours.get(key), theirs.get(key))]
-
-
-def of_its_time(sent: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those of the receiver's rows that have the time of the row that was sent."""
-    time = moment(sent["timestamp"])
-    return [row for row in rows if moment(row.get("timestamp")) == time]
 
 
 def moment(text: object) -> datetime | None:

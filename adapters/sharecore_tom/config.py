@@ -18,8 +18,9 @@ class TomConfig:
 
     path: of the entry in the settings, for messages. base_url: with its trailing slash.
     token: preferred to username and password. create_targets: whether a target that is not there is made.
-    concurrency: requests in flight. target_lists: lists there that a shared target joins; None for
-    "Imported From <our name>", as stock tomtoolkit does. settle_seconds: how long after a request without
+    bulk_upload: whether backlogs of photometry may go to a stock TOM as files, of which each stays there as a
+    data product. concurrency: requests in flight. target_lists: lists there that a shared target joins; None
+    for "Imported From <our name>", as stock tomtoolkit does. settle_seconds: how long after a request without
     an answer the receiver may still be at work on it; more than the time-out of its server processes.
     """
 
@@ -29,6 +30,7 @@ class TomConfig:
     password: Secret = field(default_factory=lambda: Secret(""))
     token: Secret = field(default_factory=lambda: Secret(""))
     create_targets: bool = True
+    bulk_upload: bool = False
     concurrency: int = 4
     target_lists: tuple[str, ...] | None = None
     settle_seconds: float = 60.0
@@ -58,6 +60,7 @@ class TomConfig:
             password=password,
             token=token,
             create_targets=section.flag("CREATE_TARGETS", True),
+            bulk_upload=section.flag("BULK_UPLOAD", False),
             concurrency=section.count("CONCURRENCY", 4, maximum=32),
             target_lists=section.texts("TARGET_LISTS") if "TARGET_LISTS" in section else None,
             settle_seconds=section.number("SETTLE_SECONDS", 60.0, minimum=1, maximum=3600),

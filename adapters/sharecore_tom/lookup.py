@@ -50,7 +50,7 @@ class Targets:
                 field="target",
             )
         pk, name = next(iter(found.items()), (None, ""))
-        self._note(batch, pk, name)
+        self.note(batch, pk, name)
         return pk
 
     def find_or_create(self, batch: Batch, at: Generation) -> int | Rejected:
@@ -121,7 +121,7 @@ class Targets:
         pk = reply.json.get("id") if isinstance(reply.json, dict) else None
         if reply.status not in (200, 201) or not isinstance(pk, int):
             raise not_able(reply, "creating the target")
-        self._note(batch, pk, batch.target.name)
+        self.note(batch, pk, batch.target.name)
         batch.memory["lists"] = list(lists)
         return pk
 
@@ -153,7 +153,8 @@ class Targets:
             # No reason to hold back data.
             logger.warning("%s: target %s could not join its lists: %s", self._config.path, pk, words(reply))
 
-    def _note(self, batch: Batch, pk: int | None, name: str) -> None:
+    def note(self, batch: Batch, pk: int | None, name: str) -> None:
+        """Remember the receiver's id of the target, and its name there."""
         batch.memory.pop("lists", None)
         batch.memory.update(receiver=self._config.base_url, target_id=pk, target_name=name)
 

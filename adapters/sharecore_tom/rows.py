@@ -14,11 +14,9 @@ from sharecore_http.failures import Cause, NoAnswer
 from sharecore_http.reply import Reply, Verdict
 from sharecore_tom.answers import not_able, refused_fields, words
 from sharecore_tom.api import Api
-from sharecore_tom.compare import differences, of_its_time
+from sharecore_tom.compare import differences
+from sharecore_tom.listing import Listing, everything
 from sharecore_tom.receiver import DATA, Generation
-
-_PAGE = {"spectroscopy": 10}
-"""Rows to a page of the listing where the usual number would be too long."""
 
 _STOCK_TYPES = frozenset({"photometry", "spectroscopy"})
 
@@ -44,7 +42,7 @@ class Rows:
         self._api = api
         self._target_id = target_id
         self._at = at
-        self._listings: dict[str, list[dict[str, Any]]] = {}
+        self._listings: dict[str, Listing] = {}
         self._lock = threading.Lock()
 
     def send(self, row: Mapping[str, Any]) -> Sent:
@@ -68,19 +66,12 @@ class Rows:
         return self._nearest(row) == []
 
     def _nearest(self, row: Mapping[str, Any]) -> list[str] | None:
-        """In what the most similar row of the same time differs; None when none of that time is listed.
-
-        Each data type is listed once in a call.
-        """
+        """As `Listing.nearest`; each data type is listed once in a call."""
         data_type = str(row["data_type"])
         with self._lock:
             if data_type not in self._listings:
-                query: dict[str, str | int] = {"target__id": self._target_id, "data_type": data_type}
-                limit = _PAGE.get(data_type, 100)
-                pages = self._api.pages(DATA, query, limit=limit)
-                self._listings[data_type] = [each for page in pages for each in page]
-        same_time = of_its_time(row, self._listings[data_type])
-        return min((differences(row, each, self._at) for each in same_time), key=len, default=None)
+                self._listings[data_type] = everything(self._api, self._target_id, data_type, self._at)
+        return self._listings[data_type].nearest(row)
 
     def _read(self, row: Mapping[str, Any], reply: Reply) -> Sent:
         if 200 <= reply.status < 300:

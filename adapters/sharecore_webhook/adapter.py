@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 from urllib.parse import urlsplit
 
 from sharecore import (
@@ -38,7 +37,7 @@ class WebhookAdapter(Adapter):
     settle_time: short where sending again is harmless, since the id of a message is made of what is in it.
     """
 
-    can_update: ClassVar[bool] = True
+    can_update = True
 
     def __init__(self, config: WebhookConfig, *, client: Client | None = None) -> None:
         self._config = config

@@ -186,7 +186,7 @@ class MemoryAdapter(Adapter):
 
     def __init__(self, destination: MemoryDestination) -> None:
         self._destination = destination
-        self.can_update = destination.can_update  # type: ignore[misc]  # a constant of other adapters
+        self.can_update = destination.can_update
         self.settle_time = destination.settle_time
         self.gather_seconds = destination.gather_seconds
         self.max_batch = destination.max_batch

@@ -7,7 +7,7 @@ content, edits become revisions, and echoes and data that the share's user may n
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -49,7 +49,7 @@ class Preparer:
         *,
         origin: str,
         policy: RetryPolicy,
-        can_update: bool,
+        can_update: Callable[[], bool],
         now: datetime,
     ) -> None:
         self._channel = channel
@@ -143,7 +143,7 @@ class Preparer:
     def _is_news(self, row: Delivery, record: Shareable) -> bool:
         """Fill in identity and content; False when the address has this already, or cannot take an edit."""
         content = fingerprint(record)
-        if row.delivered_at and (row.arrived == content or not self._can_update):
+        if row.delivered_at and (row.arrived == content or not self._can_update()):
             note = "edited since; this destination cannot change what it has, so the edit was not sent"
             Delivery.objects.filter(pk=row.pk).update(fingerprint=content)
             standing = replace(

@@ -26,6 +26,7 @@ from sharecore.exceptions import (
     PluginError,
     TargetRefused,
 )
+from sharecore.faults import log_fault
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.retry import RetryPolicy
@@ -102,6 +103,18 @@ class Calls:
         until, why = health.probe(self.address, now=timezone.now())
         if until is not None:
             raise Wait(until, why)
+
+    def can_update(self) -> bool:
+        """Whether the destination takes edits; the adapter may have to ask it."""
+        try:
+            with claims.kept(self.claim):
+                self.adapter.ready()
+        except (AuthenticationFailed, DestinationError) as stop:
+            raise self.wait(stop) from None
+        except Exception as error:
+            # Where it has a bug, delivering shows it, and tells what becomes of the records.
+            log_fault(logger, f"The adapter of {self.address} failed to get ready", error)
+        return self.adapter.can_update
 
     def introduce(self, request: Request) -> None:
         """Make the target itself known."""

@@ -200,7 +200,7 @@ class _Work:
             target,
             origin=origin,
             policy=calls.policy,
-            can_update=calls.adapter.can_update,
+            can_update=calls.can_update,
             now=now,
         )
         calls.send(preparer.prepare(ripe))

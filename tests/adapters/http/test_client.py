@@ -26,6 +26,7 @@ from sharecore_http import (
     NotSent,
     Verdict,
     basic,
+    compressed,
     form,
     json_content,
     parse_retry_after,
@@ -86,7 +87,7 @@ def test_a_form_arrives_with_its_fields_and_files(client: Client, web: responses
 
 def test_json_can_travel_compressed(client: Client, web: responses.RequestsMock) -> None:
     web.post(BASE, json={})
-    client.request("POST", "", content=json_content({"a": [1.5, "é"]}, compress=True))
+    client.request("POST", "", content=compressed(json_content({"a": [1.5, "é"]})))
     request = web.calls[0].request
     assert (request.headers["Content-Type"], request.headers["Content-Encoding"]) == (
         "application/json",

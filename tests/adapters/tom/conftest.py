@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from base64 import b64decode
@@ -24,6 +25,7 @@ from sharecore.targets import Position, Target
 from sharecore_http import Client
 from sharecore_tom.adapter import TomAdapter
 from sharecore_tom.config import TomConfig
+from standins.tom_roads import Products, Sharing
 
 BASE = "https://tom.example.org/"
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -62,7 +64,10 @@ def page(status: int) -> Answer:
 
 
 class StandIn:
-    """One TOM. `typed`: 3.1.0, else 2.32.4. `script` what is to be answered instead, by method and path."""
+    """One TOM. `typed`: 3.1.0, else 2.32.4. `script` what is to be answered instead, by method and path.
+
+    sharing: what it has at `api/sharing/`, where it runs sharecore.
+    """
 
     def __init__(self, *, typed: bool) -> None:
         self.typed = typed
@@ -71,6 +76,8 @@ class StandIn:
         self.read_only: set[int] = set()
         self.rows: list[dict[str, Any]] = []
         self.products: list[dict[str, Any]] = []
+        self.sharing: Sharing | None = None
+        self.files = Products(self.rows, _PHOTOMETRY)
         self.token = "tok-1"
         self.mfa = False
         self.calls: list[tuple[str, str, Any]] = []
@@ -107,6 +114,10 @@ class StandIn:
         refusal = self._refusal(authorization)
         if refusal:
             return refusal
+        if self.sharing and path.startswith("api/sharing/"):
+            return self.sharing(method, path, body)
+        if self._is_bulk(method, path, body):
+            return self.files(method, path, body)
         if (method, path) == ("OPTIONS", "api/reduceddatums/"):
             return said(200, {"actions": {"POST": {"value": {"required": not self.typed}}}})
         if (method, path) == ("GET", "api/targets/"):
@@ -127,6 +138,12 @@ class StandIn:
         if found_one and method in ("GET", "PATCH"):
             return said(200, found_one)
         return said(404, {"detail": "No Target matches the given query."}) if target else page(404)
+
+    def _is_bulk(self, method: str, path: str, body: Any) -> bool:
+        """What a data processor of 3.1 reads, or takes its rows with it."""
+        if not self.typed or not path.startswith("api/dataproducts/"):
+            return False
+        return method == "DELETE" or body.get("data_product_type") == "photometry"
 
     def _give_token(self, body: Any) -> Answer:
         if self.mfa:
@@ -210,7 +227,9 @@ def _read_body(request: PreparedRequest) -> Any:
     """JSON, or the fields of a form with its files as names and bytes."""
     kind = request.headers.get("Content-Type", "")
     if not kind.startswith("multipart/form-data"):
-        return json.loads(request.body or "")
+        text = request.body or ""
+        packed = request.headers.get("Content-Encoding") == "gzip" and isinstance(text, bytes)
+        return json.loads(gzip.decompress(text) if packed else text)
     body = request.body if isinstance(request.body, bytes) else str(request.body).encode()
     form = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
     fields: dict[str, Any] = {}
@@ -240,7 +259,7 @@ def web() -> Iterator[responses.RequestsMock]:
 
 
 def _served(web: responses.RequestsMock, tom: StandIn) -> StandIn:
-    for method in ("GET", "POST", "PATCH", "OPTIONS"):
+    for method in ("GET", "POST", "PATCH", "OPTIONS", "DELETE"):
         web.add_callback(method, re.compile(re.escape(BASE) + ".*"), tom)
     return tom
 
@@ -259,6 +278,13 @@ def tom_31(web: responses.RequestsMock) -> StandIn:
 @pytest.fixture
 def tom_232(web: responses.RequestsMock) -> StandIn:
     return _served(web, StandIn(typed=False))
+
+
+@pytest.fixture
+def tom_sharecore(tom_31: StandIn) -> StandIn:
+    """A TOM of 3.1 with sharecore."""
+    tom_31.sharing = Sharing()
+    return tom_31
 
 
 @pytest.fixture(params=["3.1", "2.32"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sharecore_tom.compare import differences, moment, of_its_time
+from sharecore_tom.compare import differences, moment
+from sharecore_tom.listing import Listing
 from sharecore_tom.receiver import Generation
 
 TIME = "2026-01-02T03:04:05.678901Z"
@@ -53,13 +54,14 @@ def test_a_value_that_is_no_object_is_no_match(value):
 
 
 def test_times_are_compared_as_moments():
-    rows = [
-        {"timestamp": "2026-01-02T03:04:05.678901+00:00"},
-        {"timestamp": "2026-01-02T04:04:05.678901+01:00"},
-        {"timestamp": "2026-01-02T03:04:05.678901"},
-        {"timestamp": "2026-01-02T03:04:05.678902Z"},
-        {"timestamp": None},
-        {},
+    times = [
+        "2026-01-02T03:04:05.678901+00:00",
+        "2026-01-02T04:04:05.678901+01:00",
+        "2026-01-02T03:04:05.678901",
+        "2026-01-02T03:04:05.678902Z",
+        None,
     ]
-    assert of_its_time(sent({}), rows) == rows[:3]
+    listed = [Listing([{"timestamp": time, "value": {"a": 1}}], Generation.ONE_TABLE) for time in times]
+    assert [each.has(sent({"a": 1})) for each in listed] == [True, True, True, False, False]
+    assert not Listing([{}], Generation.ONE_TABLE).has(sent({"a": 1}))
     assert moment("soon") is None

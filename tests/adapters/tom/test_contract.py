@@ -1,7 +1,8 @@
-"""The TOM adapter keeps the contract of adapters, against the stand-in of a 3.x TOM behind a real socket."""
+"""The TOM adapter keeps the contract of adapters on each road, against stand-ins behind a real socket."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,31 +10,55 @@ from requests import PreparedRequest
 
 from sharecore.testing import Answer, FakeServer, HttpAdapterContract, Request, Subject
 from sharecore_tom.plugin import sharecore_destinations
+from sharecore_tom.roads import files
+from standins.tom_roads import Sharing
 
 
-class TestTom(HttpAdapterContract):
+def _subject(server: FakeServer, tom: Any, stored: Callable[[], Any], *paths: str, **more: object) -> Subject:
+    def served(request: Request) -> Answer:
+        query = "&".join(f"{key}={value}" for key, value in request.query.items())
+        prepared = PreparedRequest()
+        prepared.prepare(
+            method=request.method,
+            url=f"https://tom.example.org{request.path}?{query}",
+            headers=dict(request.headers),
+            data=request.body,
+        )
+        status, headers, body = tom(prepared)
+        return Answer(status=status, headers=headers, body=body.encode())
+
+    for method in ("GET", "POST", "PATCH", "OPTIONS", "DELETE"):
+        server.on(method, ".*", served)
+    (kind,) = sharecore_destinations()
+    login = {"BASE_URL": server.url, "API_KEY": "tok-1", "READ_TIMEOUT": 1, "CONNECT_TIMEOUT": 0.5}
+    return Subject(
+        type=kind,
+        settings=login | more,
+        secrets=["tok-1"],
+        stored=stored,
+        server=server,
+        delivers=lambda request: request.writes and request.path in paths,
+    )
+
+
+class TestSingleRows(HttpAdapterContract):
     @pytest.fixture
     def subject(self, server: FakeServer, stand_in: Any) -> Subject:
-        def served(request: Request) -> Answer:
-            query = "&".join(f"{key}={value}" for key, value in request.query.items())
-            prepared = PreparedRequest()
-            prepared.prepare(
-                method=request.method,
-                url=f"https://tom.example.org{request.path}?{query}",
-                headers=dict(request.headers),
-                data=request.body,
-            )
-            status, headers, body = stand_in(prepared)
-            return Answer(status=status, headers=headers, body=body.encode())
+        return _subject(server, stand_in, lambda: stand_in.rows, "/api/reduceddatums/")
 
-        for method in ("GET", "POST", "PATCH", "OPTIONS"):
-            server.on(method, ".*", served)
-        (kind,) = sharecore_destinations()
-        return Subject(
-            type=kind,
-            settings={"BASE_URL": server.url, "API_KEY": "tok-1", "READ_TIMEOUT": 1, "CONNECT_TIMEOUT": 0.5},
-            secrets=["tok-1"],
-            stored=lambda: stand_in.rows,
-            server=server,
-            delivers=lambda request: request.writes and request.path == "/api/reduceddatums/",
-        )
+
+class TestFiles(HttpAdapterContract):
+    @pytest.fixture
+    def subject(self, server: FakeServer, stand_in: Any, monkeypatch: pytest.MonkeyPatch) -> Subject:
+        monkeypatch.setattr(files, "AT_LEAST", 1)
+        paths = ("/api/dataproducts/", "/api/reduceddatums/")
+        return _subject(server, stand_in, lambda: stand_in.rows, *paths, BULK_UPLOAD=True)
+
+
+class TestBatches(HttpAdapterContract):
+    @pytest.fixture
+    def subject(self, server: FakeServer, stand_in: Any) -> Subject:
+        """Where a batch is refused in a way that tells of no sharecore, single rows are tried."""
+        stand_in.sharing = Sharing()
+        paths = ("/api/sharing/batch/", "/api/reduceddatums/")
+        return _subject(server, stand_in, lambda: stand_in.sharing.stored, *paths)

@@ -140,7 +140,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{name} ({destination.kind}) ... ", ending="")
             self.stdout.flush()
             try:
-                problems = actions.check(destination)
+                problems, about = actions.check(destination), actions.describe(destination)
             except (ConfigurationError, DeliveryError) as error:
                 self.stdout.write(self.style.ERROR(str(error)))
                 failed = True
@@ -149,6 +149,8 @@ class Command(BaseCommand):
             self.stdout.write(
                 "\n    ".join(["", *map(str, problems)]) if problems else self.style.SUCCESS("ok")
             )
+            if about:
+                self.stdout.write(f"    {about}")
             topics.ask(destination)
             if offered := ", ".join(topic.name for topic in topics.offered(destination)):
                 self.stdout.write(f"    topics: {offered}")
