@@ -191,3 +191,46 @@ def test_a_tom_of_2x_gets_single_rows(receiver_232, adapter, batch, target_name,
     assert problem.where.endswith("['BULK_UPLOAD']")
     outcomes = opened.deliver(batch(*records))
     assert set(outcomes.values()) == {Accepted()}
+
+
+class TestBatches:
+    """A receiver that is upgraded while data are shared with it, and loses its app again."""
+
+    def test_a_stock_tom_becomes_one_with_sharecore_and_the_reverse(
+        self, adapter, batch, target_name, tmp_path: Path
+    ):
+        tom = make_tom(tmp_path / "tom", name="upgraded", users=[SHARER])
+        settings = tom.path / "mytom" / "settings.py"
+        stock = settings.read_text()
+        try:
+            records = photometry(60)
+            opened = adapter(tom.serve())
+            assert set(opened.deliver(batch(*records[:10])).values()) == {Accepted()}
+            assert not opened.can_update
+
+            tom.stop()
+            settings.write_text(stock + "\nINSTALLED_APPS = [*INSTALLED_APPS, 'tom_integration']\n")
+            tom.manage("migrate", "--no-input", "--verbosity", "0")
+            tom.serve()
+            opened.check()
+            assert "sharecore" in opened.describe()
+            outcomes = opened.deliver(batch(*records[:50]))
+            assert [type(outcomes[each.key]) for each in records[:50]] == [Duplicate] * 10 + [Accepted] * 40
+            edited = dataclasses.replace(records[40], exposure_time=1.5)
+            opened.ready()
+            assert opened.can_update
+            (outcome,) = opened.deliver(batch(edited, previous={edited.key: None})).values()
+            assert isinstance(outcome, Accepted)
+            rows, _ = arrived(tom, target_name)
+            assert rows == [expected(each) for each in (*records[:40], edited, *records[41:50])]
+
+            tom.stop()
+            settings.write_text(stock)
+            tom.serve()
+            outcomes = opened.deliver(batch(edited, *records[41:]))
+            assert [type(each) for each in outcomes.values()] == [Duplicate] * 10 + [Accepted] * 10
+            assert len(arrived(tom, target_name)[0]) == 60
+            opened.ready()
+            assert not opened.can_update
+        finally:
+            tom.remove()
