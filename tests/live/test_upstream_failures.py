@@ -219,6 +219,48 @@ except ValueError:
         assert world.compare(target_name).foreign == 1
 
 
+def test_a_stranger_cannot_send_a_file_away_and_its_owner_can(world: World, target_name: str) -> None:
+    """By the share button of a data product; the receiver, which is stock, has the same bytes."""
+    content = bytes(range(256)) * 100
+    make_target(world.receiver, target_name, user="sharer")
+    world.play(f"""
+target = Target.objects.create(name={target_name!r}, type="SIDEREAL", ra=10.5, dec=-3.25)
+DataProduct.objects.create(
+    target=target, product_id=target.name, data_product_type="fits_file",
+    data=ContentFile(bytes(range(256)) * 100, name="night.fits"),
+)
+""")
+    press = f"""
+from django.test import Client
+from django.contrib.auth.models import User
+product = DataProduct.objects.get(product_id={target_name!r})
+form = {{"share_destination": "receiver", "target": product.target_id, "submitter": "me"}}
+client = Client(SERVER_NAME="127.0.0.1")
+"""
+    button = 'print(client.post(f"/dataproducts/data/{product.pk}/share/", form).url)'
+
+    def arrived() -> list[bytes]:
+        sql = """SELECT data FROM tom_dataproducts_dataproduct
+            WHERE target_id IN (SELECT id FROM tom_targets_basetarget WHERE name = ?)"""
+        return [
+            (world.receiver.path / "data" / name).read_bytes()
+            for (name,) in query(world.receiver, sql, target_name)
+        ]
+
+    led_to = world.play(press + button)
+    if not world.ours:
+        assert arrived() == [content]
+        return
+    assert "/accounts/login/" in led_to
+    held = "SELECT 1 FROM tom_integration_delivery WHERE model = 'dataproduct'"
+    assert not query(world.sender, held)
+    world.play(f"{press}client.force_login(User.objects.get(username='admin'))\n{button}")
+    until(arrived, what=lambda: states(world.sender))
+    delivered = f"{held} AND state = 'delivered'"
+    until(lambda: query(world.sender, delivered), what=lambda: states(world.sender))
+    assert arrived() == [content]
+
+
 def test_an_upper_limit_does_not_circle_between_two_toms(
     world: World, target_name: str, tmp_path: Path
 ) -> None:

@@ -1,0 +1,226 @@
+"""Who sees little, or uses no mouse, does the same: axe on every page, and the main jobs by keyboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from realtoms import Tom
+
+if TYPE_CHECKING:
+    from conftest import Observed, Visit
+
+Start = Callable[..., "Visit"]
+SHARES = "targets/persistentshare/manage/"
+RULES = {
+    "runOnly": {
+        "type": "tag",
+        "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    },
+    "resultTypes": ["violations"],
+}
+FARTHEST = 150
+"""Presses of the tab key after which something counts as out of reach."""
+
+# What is on a page of tomtoolkit around our part is not ours to mend.
+OURS = ".sharing"
+
+
+def violations(page: Page, where: str) -> list[str]:
+    found = Axe().run(page, context=OURS, options=RULES).response["violations"]
+    return [
+        f"{where}: {each['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
+        for each in found
+        for node in each["nodes"]
+    ]
+
+
+def _dress(page: Page, theme: str) -> None:
+    """In the dark theme, as a TOM does with `CSS_THEME = "Dark"`: before our style sheet."""
+    if theme == "dark":
+        page.evaluate(_DARK)
+
+
+_DARK = """() => new Promise(loaded => {
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = "/static/tom_common/css/dark.css";
+  link.onload = loaded;
+  document.querySelector('link[href*="sharing.css"]').before(link);
+})"""
+
+
+def reach(page: Page, name: str, *, backwards: bool = False) -> None:
+    """Press the tab key until what has this name has the focus, which has to show."""
+    pattern = re.compile(name)
+    for _ in range(FARTHEST):
+        page.keyboard.press("Shift+Tab" if backwards else "Tab")
+        if pattern.search(page.evaluate(_NAME)):
+            shown = page.evaluate(_FOCUS)
+            assert shown, f"{name} has the focus, and nobody can see it"
+            return
+    pytest.fail(f"{name} is out of reach of the keyboard on {page.url}")
+
+
+_NAME = """() => {
+  const e = document.activeElement;
+  const labels = e.labels && e.labels.length ? Array.from(e.labels).map(l => l.textContent).join(" ") : "";
+  return (e.getAttribute("aria-label") || labels || e.textContent || "").replace(/\\s+/g, " ").trim();
+}"""
+_FOCUS = """() => {
+  const style = getComputedStyle(document.activeElement);
+  return style.outlineStyle !== "none" || style.boxShadow !== "none";
+}"""
+
+
+@pytest.fixture
+def shared(sender: Tom, target: Observed) -> dict[str, Any]:
+    """A target with a share that has records of several states, and one that is shared by hand."""
+    target.observe(6)
+    told = sender.execute(f"""
+        from django.contrib.auth.models import User
+        from django.utils import timezone
+        from tom_targets.models import PersistentShare, TargetList
+        from tom_integration.models import Channel, Delivery, Request
+        from tom_integration.promises import channels
+        root = User.objects.get(username="admin")
+        share = PersistentShare.objects.create(target_id={target.id}, destination="receiver", user=root)
+        channel = Channel.objects.get(share_id=share.pk)
+        Channel.objects.filter(pk=channel.pk).update(paused="paused by admin")
+        rows = list(Delivery.objects.filter(target_id={target.id}).order_by("pk"))
+        now = timezone.now()
+        for row, state in zip(rows, ["parked", "held", "held", "withheld", "delivered", "due"]):
+            row.state, row.kind, row.reason, row.sent_at = state, "photometry", "a reason", now
+            row.delivered_at = now if state == "delivered" else None
+            row.save()
+        group = TargetList.objects.create(name="Tonight {target.id}")
+        group.targets.add({target.id})
+        print(share.pk, channel.pk, group.pk)
+    """)
+    share, channel, group = map(int, told.split()[-3:])
+    return {"share": share, "channel": channel, "group": group, "target": target.id}
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
+def test_axe_finds_nothing_on_any_page(
+    visit: Start, sender: Tom, target: Observed, shared: dict[str, Any], theme: str, width: int
+) -> None:
+    someone = visit(viewport={"width": width, "height": 900})
+    page = someone.page
+    one, of_target = f"{SHARES}{shared['share']}/", f"targets/{shared['target']}/"
+    paths = [
+        SHARES,
+        f"{SHARES}?q=nothing+fits",
+        one,
+        f"{one}?state=held",
+        f"{one}limits",
+        f"{one}delete",
+        "targets/persistentshare/destinations/",
+        f"{of_target}share/",
+        f"{of_target}share/?tab=continuous",
+        f"{of_target}persistentshare/manage/",
+        f"targets/targetgrouping/{shared['group']}/share/",
+    ]
+    found: list[str] = []
+    for path in paths:
+        someone.go(path)
+        _dress(page, theme)
+        found += violations(page, path)
+    someone.go(SHARES)
+    _dress(page, theme)
+    page.get_by_role("button", name="Share", exact=True).evaluate("each => each.form.noValidate = true")
+    page.get_by_role("button", name="Share", exact=True).click()
+    expect(page.locator("#target-error")).to_be_visible()
+    found += violations(page, "errors")
+    page.get_by_label("Target", exact=True).press_sequentially(target.name)
+    page.get_by_role("radio", name=target.name).check()
+    page.get_by_role("radio", name="Receiver").check()
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_label("What would be sent")).to_be_visible()
+    found += violations(page, "preview")
+    assert found == []
+
+
+def test_a_share_is_made_retried_resolved_and_deleted_by_keyboard(
+    visit: Start, sender: Tom, target: Observed
+) -> None:
+    target.observe(3)
+    someone = visit()
+    page = someone.page
+    someone.go(SHARES)
+    reach(page, "^Target$")
+    page.keyboard.type(target.name)
+    expect(page.get_by_role("radio", name=target.name)).to_be_checked()
+    reach(page, "Receiver")
+    page.keyboard.press("Space")
+    reach(page, "^Preview")
+    page.keyboard.press("Enter")
+    expect(page.locator("#sharing-preview-title")).to_be_focused()
+    reach(page, "^Share$", backwards=True)
+    page.keyboard.press("Enter")
+    made = page.get_by_text(f"{target.name} is now shared with receiver.")
+    expect(made).to_be_visible()
+    expect(made).to_be_focused()
+
+    sender.execute(f"""
+        from django.utils import timezone
+        from tom_integration.models import Channel, Delivery
+        Channel.objects.filter(target_id={target.id}).update(paused="while the test looks")
+        rows = list(Delivery.objects.filter(target_id={target.id}).order_by("pk"))
+        for row, state in zip(rows, ["parked", "held", "held"]):
+            Delivery.objects.filter(pk=row.pk).update(state=state, kind="photometry", sent_at=timezone.now())
+    """)
+    someone.go(f"targets/{target.id}/persistentshare/manage/")
+    reach(page, "^Details of")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("manage/[0-9]+/$"))
+    reach(page, "^Retry datum")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("It will be tried again now.")).to_be_visible()
+    reach(page, "^(It|They) arrived")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("noted as arrived")).to_be_visible()
+    reach(page, "^Delete$")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Delete this share?")).to_be_visible()
+    reach(page, "^Delete$")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(f"{target.name} is no longer shared with receiver.")).to_be_visible()
+
+
+def test_the_focus_stays_and_little_is_said_while_the_page_refreshes_itself(
+    visit: Start, sender: Tom, target: Observed
+) -> None:
+    someone = visit()
+    page = someone.page
+    sender.execute(f"""
+        from tom_targets.models import PersistentShare
+        PersistentShare.objects.create(target_id={target.id}, destination="receiver")
+    """)
+    someone.go(f"targets/{target.id}/persistentshare/manage/")
+    expect(page.locator("#sharing-table").get_by_text("Up to date")).to_be_visible()
+    page.get_by_role("link", name=re.compile("^Details of")).focus()
+    page.evaluate(
+        """() => {
+            window.spoken = [];
+            const watch = () => {
+              const region = document.getElementById("sharing-announcements");
+              const text = region && region.textContent;
+              if (text && window.spoken.at(-1) !== text) { window.spoken.push(text); }
+            };
+            new MutationObserver(watch).observe(
+              document.body, {childList: true, subtree: true, characterData: true});
+        }"""
+    )
+    for number in (1, 2, 3):
+        target.observe(2)
+        delivered = page.locator("td[data-label=Delivered]")
+        expect(delivered).to_have_text(str(2 * number), timeout=60_000)
+        expect(page.get_by_role("link", name=re.compile("^Details of"))).to_be_focused()
+    assert len(page.evaluate("window.spoken")) <= 4
+    assert page.get_by_role("status").count() <= 1
