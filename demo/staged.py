@@ -222,7 +222,7 @@ def _needs_you(target: Any, user: User) -> None:
         if number % 17 == 16:
             return {"state": "parked", "reason": reason, "field": "bandpass", "attempts": 3}
         if number == 15:
-            return {"state": "held", "reason": "no answer within 30 s"}
+            return {"state": "held", "reason": "no answer within 30 s", "sent_at": _soon_after(row)}
         if number % 31 == 30:
             return {"state": "withheld", "reason": "proprietary until the paper is out", "attempts": 0}
         return {"delivered_at": _soon_after(row)}

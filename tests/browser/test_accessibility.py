@@ -50,7 +50,10 @@ _DARK = """() => new Promise(loaded => {
   const link = document.createElement("link");
   link.rel = "stylesheet";
   link.href = "/static/tom_common/css/dark.css";
-  link.onload = loaded;
+  link.onload = () => {
+    document.getAnimations().forEach(each => each.finish());  // colours that are still on their way
+    loaded();
+  };
   document.querySelector('link[href*="sharing.css"]').before(link);
 })"""
 
