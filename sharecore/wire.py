@@ -34,6 +34,8 @@ _CLASSES: Mapping[Kind, type[Record]] = {
     Kind.ASTROMETRY: Astrometry,
     Kind.OTHER: OtherDatum,
 }
+KINDS = tuple(_CLASSES)
+"""The kinds of record that travel so; files of data products do not."""
 
 
 def key_as_wire(key: RecordKey) -> dict[str, str]:

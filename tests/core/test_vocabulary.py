@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import sharecore
 from sharecore import (
     Accepted,
     Address,
@@ -31,64 +30,6 @@ from sharecore import (
 from sharecore.outcomes import MAX_REASON
 
 MakeRecord = Callable[..., Photometry]
-
-
-PUBLIC = {
-    "Accepted",
-    "Adapter",
-    "Address",
-    "Astrometry",
-    "AuthenticationFailed",
-    "Batch",
-    "ConfigurationError",
-    "ConvertRequest",
-    "Deferred",
-    "DeliveredReport",
-    "DeliveryError",
-    "Destination",
-    "DestinationError",
-    "DestinationType",
-    "Destinations",
-    "Duplicate",
-    "InvalidRecord",
-    "JsonValue",
-    "Kind",
-    "Orbit",
-    "OrbitScheme",
-    "OtherDatum",
-    "Outcome",
-    "Photometry",
-    "PhotometryLimit",
-    "PluginError",
-    "PluginInfo",
-    "PluginState",
-    "Position",
-    "Preview",
-    "Problem",
-    "Record",
-    "RecordKey",
-    "Registry",
-    "Rejected",
-    "Result",
-    "Secret",
-    "Section",
-    "SharecoreError",
-    "Site",
-    "Spectrum",
-    "Target",
-    "TargetRefused",
-    "Topic",
-    "Unconfirmed",
-    "Unsupported",
-    "WithholdRequest",
-    "Withheld",
-    "hookimpl",
-}
-
-
-def test_public_names_are_a_promise() -> None:
-    assert set(sharecore.__all__) == PUBLIC
-    assert all(hasattr(sharecore, name) for name in sharecore.__all__)
 
 
 class TestRecords:

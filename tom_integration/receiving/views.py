@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from sharecore.records import Kind
+from sharecore import wire
 from tom_integration import site
 from tom_integration.receiving import body, form, store, targets
 from tom_integration.receiving.refusals import Refused
@@ -60,7 +60,7 @@ class CapabilityView(SharingView):
                 "origin": this.origin,
                 "name": this.name,
                 "limits": {"records": form.MAX_RECORDS, "bytes": body.MAX_BYTES},
-                "kinds": list(Kind),
+                "kinds": list(wire.KINDS),
             }
         )
 

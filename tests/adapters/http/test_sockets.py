@@ -24,13 +24,20 @@ def server(script: Script) -> Iterator[str]:
         def run() -> None:
             connection, _ = listening.accept()
             with connection, suppress(OSError):
-                connection.recv(65536)
+                _read_head(connection)
                 script(connection)
 
         thread = threading.Thread(target=run)
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
         thread.join()
+
+
+def _read_head(connection: socket.socket) -> None:
+    """And nothing of the body, which may come with it."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n") and (byte := connection.recv(1)):
+        head += byte
 
 
 def dripping(head: bytes) -> Script:
@@ -46,9 +53,9 @@ def dripping(head: bytes) -> Script:
 def reading(pause: float, size: int) -> Script:
     def read(connection: socket.socket) -> None:
         left = size
-        while left > 0:
+        while left > 0 and (part := connection.recv(256 * 1024)):
             time.sleep(pause)
-            left -= len(connection.recv(256 * 1024))
+            left -= len(part)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
     return read
