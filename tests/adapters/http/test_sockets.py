@@ -35,9 +35,8 @@ def server(script: Script) -> Iterator[str]:
 
 def _read_head(connection: socket.socket) -> None:
     """And nothing of the body, which may come with it."""
-    head = b""
-    while not head.endswith(b"\r\n\r\n") and (byte := connection.recv(1)):
-        head += byte
+    head, end, _ = connection.recv(65536, socket.MSG_PEEK).partition(b"\r\n\r\n")
+    connection.recv(len(head + end))
 
 
 def dripping(head: bytes) -> Script:
