@@ -279,7 +279,7 @@ def test_an_upper_limit_does_not_circle_between_two_toms(
             tom.serve(workers=2)
         save_limit = f"{find}attempt(datum(target, 1, brightness=None, limit=21))"
         try:
-            one.execute(save_limit, timeout=60 if world.ours else 8)
+            one.execute(save_limit, timeout=60 if world.ours else 20)
         except subprocess.TimeoutExpired:
             assert not world.ours
         if world.ours:
@@ -289,7 +289,7 @@ def test_an_upper_limit_does_not_circle_between_two_toms(
             until(lambda: query(other, count) >= [(2,)], what=lambda: states(one))
             assert query(other, count) == [(2,)]
         else:
-            until(lambda: query(other, count) > [(1,)] and query(one, count) > [(2,)], seconds=30)
+            until(lambda: query(other, count) > [(1,)] and query(one, count) > [(2,)], seconds=60)
     finally:
         one.remove()
         other.remove()
