@@ -78,9 +78,13 @@ class Circle:
         )
 
     def posts(self, at: str) -> list[str]:
-        """The data that a TOM was given, from whomever: the status of each answer."""
+        """The data, or batches of them, that a TOM was given, from whomever: the status of each answer."""
         lines = (self.toms[at].path / "access.log").read_text().splitlines()
-        return [line.split()[2] for line in lines if line.startswith(f"POST {DATUM}")]
+        return [
+            line.split()[2]
+            for line in lines
+            if line.startswith((f"POST {DATUM}", "POST /api/sharing/batch/"))
+        ]
 
     def rows(self, at: str, target: str) -> int:
         of_target = (
@@ -165,7 +169,7 @@ def test_two_toms_with_sharecore(circle: Circle) -> None:
     circle.silent(target)
     assert (circle.rows("a", target), circle.rows("b", target)) == (len(KINDS), len(KINDS))
     after = given(circle)
-    assert after["b"] - before["b"] == len(KINDS), "each datum was sent once"
+    assert 0 < after["b"] - before["b"] <= len(KINDS), "each datum was sent once, alone or in a batch"
     came_back = after["a"] - before["a"] - len(KINDS)  # less what the observatory saved
     assert came_back <= len(KINDS), circle.told()
     circle.save("b", target, "detection")
@@ -211,8 +215,8 @@ def test_three_in_a_ring(circle: Circle) -> None:
     circle.silent(target)
     assert {circle.rows(name, target) for name in "abc"} == {len(KINDS)}
     after = given(circle)
-    assert after["b"] - before["b"] == len(KINDS)
-    assert after["c"] - before["c"] == len(KINDS)
+    assert 0 < after["b"] - before["b"] <= len(KINDS)
+    assert 0 < after["c"] - before["c"] <= len(KINDS)
     assert after["a"] - before["a"] <= 2 * len(KINDS)
 
 
