@@ -17,6 +17,7 @@ from tom_integration.promises.upkeep import Upkeep
 from tom_integration.runners.heartbeat import beat
 from tom_integration.sending import topics
 from tom_integration.sending.reconciler import reconcile
+from tom_integration.sending.rest import rests
 from tom_integration.sending.sweep import Sweep
 
 STALE = 60
@@ -30,7 +31,7 @@ _upkeep = Upkeep()
 @background.writes()
 def look(channel_id: int) -> None:
     """Bring one channel up to date, if nobody has done so since the message was sent."""
-    if channel_id in Sweep.waiting():
+    if channel_id in Sweep.waiting() and not rests(channel_id):
         reconcile(channel_id)
 
 

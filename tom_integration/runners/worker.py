@@ -20,6 +20,7 @@ from tom_integration.runners import heartbeat
 from tom_integration.runners.lane import Lane, guarded
 from tom_integration.sending import topics
 from tom_integration.sending.reconciler import reconcile
+from tom_integration.sending.rest import rests
 from tom_integration.sending.sweep import Sweep
 
 GATHER = 0.05
@@ -92,17 +93,17 @@ class Worker:
                 ledger.name(target_id, model, pks)
         for target_id in targets:
             look_at(target_id)
-        self._put(Channel.objects.filter(target_id__in=targets).values_list("pk", flat=True))
+        self._put(Channel.objects.filter(target_id__in=targets).values_list("pk", flat=True), self._glance)
 
     def _turn(self) -> None:
         now = time.monotonic()
         if self._swept and now - self._swept < conf.sweep_seconds():
-            self._put(self._sweep.waiting())
+            self._put(self._sweep.waiting(), self._glance)
             return
         self._swept = now
         heartbeat.beat(self._runner)
         # Each by itself: one that fails time after time must not keep the others from running.
-        guarded(lambda: self._put(self._sweep.channels()), "the sweep")
+        guarded(lambda: self._put(self._sweep.channels(), self._look), "the sweep")
         guarded(self._sweep.scrub, "the scrub")
         guarded(self._upkeep.step, "the upkeep")
         guarded(self._ask_for_topics, "asking for topics")
@@ -111,13 +112,19 @@ class Worker:
         for destination in topics.stale():
             self._lane(destination.name).put("topics", partial(topics.ask, destination))
 
-    def _put(self, channel_ids: Iterable[int]) -> None:
+    def _put(self, channel_ids: Iterable[int], work: Callable[[int, Lane], None]) -> None:
         pks = list(channel_ids)
         names = dict(Channel.objects.filter(pk__in=pks).values_list("pk", "destination"))
         for pk, address in names.items():
             lane = self._lane(Address.parse(address, [*site.destinations()]).name)
-            work = partial(reconcile, pk, stop=lane.stopping.is_set, gather=self._gather)
-            lane.put(f"channel {pk}", work)
+            lane.put(f"channel {pk}", partial(work, pk, lane))
+
+    def _look(self, channel_id: int, lane: Lane) -> None:
+        reconcile(channel_id, stop=lane.stopping.is_set, gather=self._gather)
+
+    def _glance(self, channel_id: int, lane: Lane) -> None:
+        if not rests(channel_id):
+            self._look(channel_id, lane)
 
     def _lane(self, destination: str) -> Lane:
         if destination not in self._lanes:

@@ -1,0 +1,36 @@
+"""A channel whose destination takes nothing now rests: between two sweeps it is not worth a look."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from sharecore.exceptions import ConfigurationError
+from tom_integration import conf, site
+from tom_integration.models import Channel
+from tom_integration.sending import health
+
+
+def rests(channel_id: int) -> bool:
+    """Put a channel off that can only wait; False where there may be something to do.
+
+    So what is saved while a destination is down costs next to nothing, and holds up no other one. After
+    `SHARECORE_SWEEP_SECONDS` a channel is looked at in full all the same: people want to see how much waits.
+    """
+    channel = Channel.objects.filter(pk=channel_id, lease="").first()
+    if channel is None or channel.swept_at is None:
+        return False
+    now = timezone.now()
+    again = channel.swept_at + timedelta(seconds=conf.sweep_seconds())
+    if again <= now:
+        return False
+    try:
+        address, destination = site.destinations().resolve(channel.destination)
+    except ConfigurationError:
+        return False
+    until, _ = health.gate(address, credentials=site.credentials_digest(destination), now=now)
+    if until is None:
+        return False
+    untouched = Channel.objects.filter(pk=channel_id, lease="", swept_at=channel.swept_at)
+    return bool(untouched.update(due=False, next_at=min(until, again)))
