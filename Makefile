@@ -148,7 +148,7 @@ test-chaos: $(VENV)/.wheel
 chromium:
 	@if [ -z "$$CHROMIUM" ] && ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null; then \
 	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	        echo "Installing chromium" && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
+	        echo "Installing chromium" && apt-get update -qq && apt-get -o DPkg::Lock::Timeout=600 install -y -qq chromium >/dev/null; \
 	    else \
 	        echo "error: no web browser: install Chromium (Debian, Ubuntu: apt-get install chromium)," >&2; \
 	        echo "       or name one: make CHROMIUM=/path/to/chromium" >&2; exit 1; \
