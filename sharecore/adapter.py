@@ -64,7 +64,7 @@ class Batch:
 class Preview:
     """Exactly what would be sent.
 
-    content_type: a media type. body: text. note: what it leaves out, and why.
+    content_type: a media type as of RFC 6838. body: text. note: what it leaves out, and why.
     """
 
     content_type: str
@@ -89,13 +89,13 @@ class Adapter(ABC):
     """True where `deliver_file` sends files; people are offered to share files only then."""
 
     settle_time: float = 60.0
-    """Seconds after which a request without an answer is surely over at the destination."""
+    """Seconds after which a request without an answer is surely over at the destination. More than zero."""
 
     gather_seconds: float = 0.0
-    """How long new records wait for company, where the destination takes one message for many."""
+    """Seconds that new records wait for company, where the destination takes one message for many."""
 
     max_batch: int = 200
-    """How many records one call of `deliver` is given at the most. May change between calls."""
+    """How many records one call of `deliver` is given at the most, 1 or more. May change between calls."""
 
     def ready(self) -> None:  # noqa: B027  (an adapter that knows its destination has nothing to ask)
         """Learn what `can_update` depends on, if that is not known.
@@ -127,12 +127,12 @@ class Adapter(ABC):
     def check(self) -> Sequence[Problem]:
         """Ask the destination whether credentials, reachability and rights are as they should be.
 
-        May take seconds.
+        Empty when they are. May take seconds. Raises as `deliver`.
         """
         return ()
 
     def topics(self) -> Sequence[Topic]:
-        """The topics that a share can name; empty when the destination has none."""
+        """The topics that a share can name; empty when the destination has none. Raises as `deliver`."""
         return ()
 
     @abstractmethod
@@ -143,16 +143,22 @@ class Adapter(ABC):
         """After an unknown outcome: which records are already there (`Accepted` or `Duplicate`)?
 
         Records left out are not there, or may harmlessly be sent again. None: the destination cannot be
-        asked; a person has to decide.
+        asked; a person has to decide. Raises as `deliver`; it is asked again later then.
         """
         return None
 
     def validate(self, batch: Batch) -> Sequence[Problem]:
-        """Ask the destination what is wrong with a batch, without storing it there; empty when nothing is."""
+        """Ask the destination what is wrong with a batch, without storing it there; empty when nothing is.
+
+        Raises as `deliver`.
+        """
         return ()
 
     def link(self, remote_id: str) -> str:
-        """The address of a page that shows what a delivery became; empty when there is none."""
+        """The address of a page that shows what a delivery became; empty when there is none. No network.
+
+        remote_id: as `deliver` gave it in `Accepted` or `Duplicate`.
+        """
         return ""
 
     def close(self) -> None:  # noqa: B027  (an adapter without connections has nothing to give back)

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`name` or `name:topic`, as stored in `PersistentShare.destination`."""
+    """`name` or `name:topic`, as tomtoolkit stores it in `PersistentShare.destination`.
+
+    name: a key of `DATA_SHARING`. topic: a topic of that destination, or an empty text.
+    """
 
     name: str
     topic: str = ""

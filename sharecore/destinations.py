@@ -38,8 +38,9 @@ logger = logging.getLogger(__name__)
 class Destination:
     """One usable entry of `DATA_SHARING`.
 
-    kind: its kind of destination, from `plugin`. display_name: what people see. user_topics: the topics
-    that people may choose. config: what the plugin read from the settings. rate_limit: records per second
+    name: its key there. kind: its kind of destination, from `plugin`. display_name: what people see.
+    user_topics: the topics that people may choose. type: what the plugin offers. config: what it read from
+    `settings`, the entry as it stands. rate_limit: records per second
     that one worker sends at the most; None for as many as it can.
     """
 

@@ -31,6 +31,7 @@ class PluginState(StrEnum):
 class PluginInfo:
     """One plugin and what became of it.
 
+    name: that of its entry point. state: whether its hooks run.
     kinds: each kind of destination that it offers, with its summary. distribution, version: the installed
     package that brings it; empty for a plugin that the site gave directly. reason: why it is not active.
     deprecated: what it uses that a later sharecore will not have.

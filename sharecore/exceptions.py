@@ -45,7 +45,7 @@ class SharecoreError(Exception):
 
 
 class ConfigurationError(SharecoreError):
-    """Settings are wrong. Holds every problem found, so that all can be mended at once."""
+    """Settings are wrong. problems: every one that was found, so that all can be mended at once."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)

@@ -22,7 +22,7 @@ from sharecore.targets import Target
 PROJECT = "sharecore"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
-"""Marks a function of a plugin as the implementation of the hook of its name."""
+"""Marks a function of a plugin as the implementation of the hook of its name (a marker of pluggy)."""
 
 Config = TypeVar("Config")
 ReadSetting = Callable[[str], object]
@@ -50,9 +50,11 @@ class DestinationType(Generic[Config]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithholdRequest:
-    """May this record go to this address? shared_by: user name of who asked for the share, or empty.
+    """May this record go to this address?
 
+    site, address, target: who shares, where to, and of which object.
     record: a datum, or a `DataFile` that somebody shares by hand.
+    shared_by: user name of who asked for the share; empty when the site did.
     """
 
     site: Site
@@ -64,7 +66,10 @@ class WithholdRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertRequest:
-    """How should this record look at this address?"""
+    """How should this record look at this address?
+
+    site, address, target: who shares, where to, and of which object. record: as the plugins before left it.
+    """
 
     site: Site
     address: Address
@@ -74,7 +79,11 @@ class ConvertRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveredReport:
-    """What became of one batch: one result per record, also for those that were withheld."""
+    """What became of one batch.
+
+    site, address, target: who shares, where to, and of which object.
+    records: those that have a result, also those that were withheld. results: one for each of them.
+    """
 
     site: Site
     address: Address
@@ -129,5 +138,5 @@ class HookSpecs:
 
             @hookimpl
             def sharecore_delivered(report):
-                statsd.incr("shared", len(report.records))
+                logger.info("%d records for %s", len(report.records), report.address)
         """

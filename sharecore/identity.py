@@ -39,7 +39,11 @@ def identity(record: Shareable) -> str:
 
 
 def fingerprint(record: Shareable) -> str:
-    """64 hexadecimal digits over every field of the record but its key; a file is known by its digest."""
+    """64 hexadecimal digits (SHA-256) over every field of the record but its key.
+
+    It changes when what leaves the site changes, and never else: 18 and 18.0 are alike. A file is known by
+    its digest.
+    """
     return _digest(record, names_of(type(record)))
 
 

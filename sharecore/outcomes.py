@@ -22,13 +22,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duplicate:
-    """The destination had the record already."""
+    """The destination had the record already. remote_id: its name there, where it tells one."""
 
     remote_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reasoned:
+    """reason: for people, without secrets; cut after 500 characters, control characters become blanks."""
+
     reason: str
 
     def __post_init__(self) -> None:

@@ -24,7 +24,10 @@ JsonValue = JsonScalar | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 
 
 class Kind(StrEnum):
-    """What a record measures, or that it is a file."""
+    """What a record measures, or that it is a file.
+
+    The values stand in keys of records, in the ledger and in REST, and stay as they are.
+    """
 
     PHOTOMETRY = "photometry"
     PHOTOMETRY_LIMIT = "photometry-limit"
@@ -45,6 +48,7 @@ class RecordKey:
     kind: what the record measures.
     origin: the UUID of the site that observed it; names of sites are not unique.
     id: the record within that site. It outlives the primary key of a database row.
+    As a text: `origin/kind/id`.
     """
 
     kind: Kind
@@ -57,10 +61,14 @@ class RecordKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Record:
-    """What all kinds of record share.
+    """What all kinds of record share. The fields are those of the tables of tomtoolkit 3.1.0.
 
-    timestamp: mid-time or start of the observation as the site stored it, aware, UTC.
+    key: its name, the same for every destination and every try.
+    timestamp: mid-time or start of the observation as the site stored it; made UTC.
+    telescope, instrument, source_name, source_location, reduction_version: texts of the site, empty where
+    it says nothing.
     extra: further values of the site, JSON, passed on as they are.
+    Raises `InvalidRecord` for a time without a time zone and for numbers that are not finite.
     """
 
     key: RecordKey
@@ -140,7 +148,11 @@ class Spectrum(_Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Astrometry(_Record):
-    """A measured position: ra, dec in degrees (ICRS); errors in the units named beside them."""
+    """A measured position.
+
+    ra, dec: degrees (ICRS). ra_error, dec_error: in `ra_error_units` and `dec_error_units`, texts of the
+    site such as "arcsec".
+    """
 
     ra: float
     dec: float
@@ -152,7 +164,7 @@ class Astrometry(_Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherDatum(_Record):
-    """A datum of a type that only the site knows; its values are in `extra`."""
+    """A datum of a type that only the site knows. data_type: its name there; the values are in `extra`."""
 
     data_type: str
 

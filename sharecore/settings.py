@@ -43,7 +43,10 @@ class Section:
 
     An adapter's `config` function reads what it knows with the methods below, then calls `finish`, which
     raises one `ConfigurationError` with all problems. Keys that nobody read are reported as warnings by
-    `unread`, since a misspelt setting is otherwise silent.
+    `unread`, since a misspelt setting is otherwise silent. `"KEY" in section` asks whether it is given.
+
+    name, values: the key and value of the entry. root: the setting that it stands in.
+    path: where it stands, `DATA_SHARING['name']`. problems: those noted so far.
     """
 
     def __init__(self, name: str, values: Mapping[str, object], *, root: str = "DATA_SHARING") -> None:

@@ -8,7 +8,10 @@ from enum import StrEnum
 
 
 class OrbitScheme(StrEnum):
-    """Which set of orbital elements a non-sidereal target gives (the names of the TOM Toolkit)."""
+    """Which set of orbital elements a non-sidereal target gives: the names of tomtoolkit 3.1.0.
+
+    The Minor Planet Center's of a minor planet or a comet, and JPL's of a major planet.
+    """
 
     MPC_MINOR_PLANET = "MPC_MINOR_PLANET"
     MPC_COMET = "MPC_COMET"
@@ -39,8 +42,11 @@ class Position:
 class Orbit:
     """Orbital elements and ephemeris. Fields and units are those of tomtoolkit 3.1.0.
 
-    Angles in degrees, epochs as Modified Julian Date, distances in au, mean_daily_motion in degrees per
-    day, ephemeris_period in days, abs_mag and slope in mag. None where the site does not say.
+    scheme: an `OrbitScheme`, or an empty text. mean_anomaly: degrees. arg_of_perihelion, lng_asc_node,
+    inclination: degrees, J2000, the inclination to the ecliptic. eccentricity: a number. mean_daily_motion:
+    degrees per day. semimajor_axis, perihdist: au. epoch_of_elements, epoch_of_perihelion: Modified Julian
+    Date. ephemeris_period, ephemeris_period_err, ephemeris_epoch, ephemeris_epoch_err: days; from when the
+    epoch is counted tomtoolkit does not say. abs_mag, slope: mag. None where the site does not say.
     """
 
     scheme: str = ""
@@ -67,8 +73,9 @@ class Target:
     """An object that a site follows.
 
     name: unique at the site. aliases: its other names. sidereal: False for a solar-system body, whose
-    `orbit` then says where it is. extras: free key/value pairs of the site, the fields of a custom target
-    model among them, as text. lists: names of the target lists that it is to join at the destination.
+    `orbit` then says where it is; of all others `position` does. extras: free key/value pairs of the site,
+    the fields of a custom target model among them, as text. lists: names of the target lists that it is to
+    join at the destination.
     """
 
     name: str

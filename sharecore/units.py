@@ -24,7 +24,9 @@ EV_OVER_PLANCK = Fraction("1.602176634e-19") / Fraction("6.62607015e-34")
 
 
 class Unit(StrEnum):
-    """The units that records can be in, in astropy's spelling; multiples of them are a `ScaledUnit`.
+    """The units that records can be in, in astropy's spelling (its format "generic").
+
+    Multiples of them are a `ScaledUnit`.
 
     Magnitudes have no multiples and convert into nothing: their errors would not convert exactly.
     """
@@ -57,7 +59,7 @@ _INTO_FREQUENCY = {
 
 
 class UnknownUnit(SharecoreError):
-    """A text that is no unit of ours. reason: for people."""
+    """A text that is no unit of ours. reason: why, for people."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -66,13 +68,16 @@ class UnknownUnit(SharecoreError):
 
 @dataclass(frozen=True, slots=True)
 class ScaledUnit:
-    """`scale` times `unit`: µJy is (1e-6, Jy)."""
+    """`scale` times `unit`, an exact number: µJy is (1/1000000, Jy)."""
 
     scale: Fraction
     unit: Unit
 
     def factor(self, other: ScaledUnit) -> Fraction | None:
-        """What a value in this unit is multiplied with to be in `other`; None when no exact factor exists."""
+        """What a value in this unit is multiplied with to be in `other`; None when no exact factor exists.
+
+        Frequency, photon energy and wavenumber convert by the constants of the SI of 2019.
+        """
         ratio = self.scale / other.scale
         if self.unit is other.unit:
             return ratio

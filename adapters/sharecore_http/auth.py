@@ -29,7 +29,7 @@ def token(secret: Secret, *, scheme: str = "Token") -> Authorize:
 
 
 def bearer(secret: Secret) -> Authorize:
-    """`Authorization: Bearer <secret>`."""
+    """`Authorization: Bearer <secret>` (RFC 6750)."""
     return token(secret, scheme="Bearer")
 
 

@@ -45,6 +45,7 @@ class Client:
     connection pool below it has a lock of its own.
 
     base_url: every path is relative to it; a `Secret` where the address itself lets in who knows it.
+    settings: time-outs, certificates, proxies and headers; the usual ones for None.
     connections: how many stay open; set it to the number of threads.
     sleep, clock: for tests.
     """

@@ -15,7 +15,10 @@ GZIP_LEVEL = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """The body of a request. encoding: its `Content-Encoding`, empty for none."""
+    """The body of a request.
+
+    body: its bytes. media_type: as of RFC 6838. encoding: its `Content-Encoding`, empty for none.
+    """
 
     body: bytes = field(repr=False)
     media_type: str
@@ -30,7 +33,10 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file of a form. name: as the receiver is to call it; its folders stay here."""
+    """A file of a form.
+
+    name: as the receiver is to call it; its folders stay here. body: its bytes. media_type: as of RFC 6838.
+    """
 
     name: str
     body: bytes = field(repr=False)
@@ -38,13 +44,13 @@ class File:
 
 
 def json_content(value: object) -> Content:
-    """A value as compact JSON. NaN and infinities raise ValueError."""
+    """A value as compact JSON in UTF-8 (RFC 8259). NaN and infinities, which it lacks, raise ValueError."""
     body = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
     return Content(body=body, media_type="application/json")
 
 
 def compressed(content: Content) -> Content:
-    """The same with gzip."""
+    """The same with gzip (RFC 1952); the same content gives the same bytes."""
     # mtime: the same content is the same bytes
     return replace(content, body=gzip.compress(content.body, GZIP_LEVEL, mtime=0), encoding="gzip")
 

@@ -13,7 +13,10 @@ from sharecore_http.guard import PrivateAddress
 
 
 class Cause(StrEnum):
-    """What went wrong, for code; `HttpFailure.reason` says it to people."""
+    """What went wrong, for code; `HttpFailure.reason` says it to people.
+
+    Up to `PRIVATE` it is the cause of a `NotSent`, from `READ_TIMEOUT` on of a `NoAnswer`.
+    """
 
     REFUSED = "refused"
     NAME = "name"

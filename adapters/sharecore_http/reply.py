@@ -17,7 +17,12 @@ MAX_EXCERPT = 200
 
 
 class Verdict(StrEnum):
-    """What an answer says, before an adapter refines it."""
+    """What an answer says, before an adapter refines it.
+
+    By its status, as of RFC 9110: 2xx is OK (`NOT_JSON` for a body that is none), 3xx `REDIRECT`, 401
+    `UNAUTHORIZED`, 403 `FORBIDDEN`, 404 and 410 `NOT_FOUND`, 429 `THROTTLED` and so is 503 with a
+    `Retry-After`; every other 4xx `REFUSED`, everything from 500 on `SERVER_ERROR`.
+    """
 
     OK = "ok"
     REDIRECT = "redirect"
@@ -32,7 +37,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """One answer. headers: names in lower case. body: at most what the client's cap allows, as it came."""
+    """One answer.
+
+    status: as of RFC 9110. headers: names in lower case. body: decompressed, at most what the client's cap
+    allows, without the secrets of the request. received: when, aware, UTC.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)

@@ -26,7 +26,7 @@ class HttpSettings:
     proxies: scheme to URL; empty for what the environment says. headers: sent with each request.
     connect_timeout, read_timeout: seconds, the second between two pieces of an answer.
     public_only: whether addresses in private networks are refused, for destinations that people name freely.
-    deadline: seconds for one request as a whole, so that a server that drips bytes cannot hold a thread.
+    `deadline` is there so that a server that drips bytes cannot hold a thread.
     """
 
     verify: bool | str = True
@@ -38,6 +38,7 @@ class HttpSettings:
 
     @property
     def deadline(self) -> float:
+        """Seconds for one request as a whole: the time to connect, and one and a half times that to read."""
         return self.connect_timeout + 1.5 * self.read_timeout
 
     @classmethod

@@ -9,7 +9,7 @@ class FakeClock:
     """Time for a test: call it for seconds (like `time.monotonic`), ask `now` for the date, `sleep` to wait.
 
     Give `clock` and `clock.sleep` to code that takes a clock and a way to wait; nothing really waits.
-    slept: every wait, in seconds.
+    start: the date at the beginning, aware. slept: every wait, in seconds.
     """
 
     def __init__(self, start: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)) -> None:

@@ -37,7 +37,9 @@ class MemoryDestination:
     can_update: does a record with other content replace the one that it has? can_tell: can it be asked what
     it has? find_fails: an exception that a look-up raises. problems: the answer to a check.
     files: those it has, with their content, by digest. file_answers: to the next files; None is as usual.
-    Further attributes are those of `Adapter`.
+    opened, closed: how many adapters were. topics: the answer to the question for them.
+    settle_time, gather_seconds (seconds), max_batch, takes_files: as of `Adapter`; set them before it is
+    opened.
     """
 
     def __init__(self) -> None:
@@ -104,7 +106,7 @@ class MemoryDestination:
         self._stored.pop(record.key, None)
 
     def take(self, batch: Batch) -> dict[RecordKey, Outcome]:
-        """What its adapter does with a batch."""
+        """What its adapter does with a batch. Raises what `will` said."""
         self.calls.append(batch)
         outcomes: dict[RecordKey, Outcome] = {}
         if not batch.records:
@@ -123,7 +125,10 @@ class MemoryDestination:
         return outcomes
 
     def take_file(self, file: DataFile, batch: Batch) -> Outcome:
-        """What its adapter does with a file: the content is kept by its digest, so that it is there once."""
+        """What its adapter does with a file: the content is kept by its digest, so that it is there once.
+
+        Answers with the next of `file_answers`, if there is one, and raises it where it is an exception.
+        """
         self.calls.append(batch)
         answer = self.file_answers.pop(0) if self.file_answers else None
         if isinstance(answer, BaseException):
@@ -137,7 +142,7 @@ class MemoryDestination:
         return Duplicate(remote_id=file.name) if known else Accepted(remote_id=file.name)
 
     def find(self, batch: Batch) -> dict[RecordKey, Outcome] | None:
-        """Which of these it has; of an edited one, whether it has the edit."""
+        """Which of these it has; of an edited one, whether it has the edit. Raises `find_fails`."""
         self.looked_up.append(batch)
         if self.find_fails is not None:
             raise self.find_fails
@@ -182,7 +187,7 @@ def _with(error: BaseException, decided: Mapping[RecordKey, Outcome]) -> BaseExc
 
 
 class MemoryAdapter(Adapter):
-    """The adapter of a `MemoryDestination`."""
+    """The adapter of a `MemoryDestination`, which says what it can and what it answers."""
 
     def __init__(self, destination: MemoryDestination) -> None:
         self._destination = destination

@@ -28,7 +28,11 @@ _NO_BODY = frozenset({204, 205, 304})
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a client sent. path: without the query. headers: names in lower case."""
+    """What a client sent.
+
+    method: in capitals. path: without the query. query: of a name that is there more than once, the last
+    value. headers: names in lower case. body: as it came, compressed if it was.
+    """
 
     method: str
     path: str
@@ -49,7 +53,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the server sends back."""
+    """What the server sends back. status: as of RFC 9110. body: as it is. headers: beside its length."""
 
     status: int = 200
     body: bytes = b""
@@ -57,14 +61,17 @@ class Answer:
 
 
 def answer(status: int = 200, json_body: object = None, **headers: str) -> Answer:
-    """An answer with JSON, or with no body for None; `Retry_After="5"` is the header `Retry-After`."""
+    """An answer with this status and JSON, or no body for None.
+
+    headers: `Retry_After="5"` is the header `Retry-After`. Raises TypeError for what JSON cannot hold.
+    """
     body = b"" if json_body is None else json.dumps(json_body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(status=status, body=body, headers={"Content-Type": "application/json"} | named)
 
 
 class Fault(StrEnum):
-    """How a server can fail to answer."""
+    """How a server can fail to answer; the value says what it does."""
 
     RESET = "resets the connection, having done nothing"
     LOST = "does what was asked and resets the connection"
@@ -95,7 +102,7 @@ class _Rule:
 
 
 class FakeServer:
-    """Answers on loopback as it is told; use it as a context manager.
+    """Answers on loopback as it is told, on a port of its own; use it as a context manager.
 
     Example::
 
@@ -111,7 +118,7 @@ class FakeServer:
         self.requests: list[Request] = []
         self.taken = 0
         self.bugs: list[BaseException] = []
-        self.closing = threading.Event()
+        self._closing = threading.Event()
         self._routes: list[tuple[str, re.Pattern[str], Behaviour]] = []
         self._rules: list[_Rule] = []
         self._lock = threading.Lock()
@@ -135,8 +142,8 @@ class FakeServer:
 
     def close(self) -> None:
         """Stop: from now on connections are refused. May be called more than once."""
-        if not self.closing.is_set():
-            self.closing.set()
+        if not self._closing.is_set():
+            self._closing.set()
             self._http.shutdown()
             self._http.server_close()
             self._thread.join()
@@ -241,11 +248,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
         elif fault is Fault.HANG:
-            owner.closing.wait(60)
+            owner._closing.wait(60)
         elif fault is Fault.DRIP:
             with suppress(OSError):
                 self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-                while not owner.closing.wait(_DRIP_PAUSE):
+                while not owner._closing.wait(_DRIP_PAUSE):
                     self.wfile.write(b" ")
         elif fault is Fault.HUGE:
             piece = b"1," * 32768

@@ -25,7 +25,7 @@ class SocketWatch:
         self.uses: list[str] = []
         self.endless: list[str] = []
         self.longest = longest
-        self.ours: WeakSet[socket.socket] = WeakSet()
+        self._ours: WeakSet[socket.socket] = WeakSet()
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def watched_sockets(longest: float | None = None) -> Iterator[SocketWatch]:
     def watched_connect(self: socket.socket, address: Any) -> None:
         if self.family in (socket.AF_INET, socket.AF_INET6):
             watch.uses.append(f"a connection to {address[0]}:{address[1]}")
-            watch.ours.add(self)
+            watch._ours.add(self)
             if self.gettimeout() is None:
                 watch.endless.append("connecting")
                 self.settimeout(watch.longest)
@@ -50,7 +50,7 @@ def watched_sockets(longest: float | None = None) -> Iterator[SocketWatch]:
         settimeout(self, value)
 
     def look(self: socket.socket) -> None:
-        if self in watch.ours and self.gettimeout() is None:
+        if self in watch._ours and self.gettimeout() is None:
             watch.endless.append("reading")
             self.settimeout(watch.longest)
 

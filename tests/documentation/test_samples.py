@@ -22,7 +22,7 @@ import pytest
 from django.core.management.base import CommandError
 from django.test import override_settings
 
-from documentation.samples import KINDS, Sample, pages, samples, samples_of
+from documentation.samples import KINDS, ROOT, Sample, pages, samples, samples_of
 from sharecore import Destinations, Registry
 from sharecore.cli import main
 from tom_integration import conf
@@ -159,6 +159,27 @@ def test_commands_exist(page: str, program: str, rest: str, monkeypatch: pytest.
                 Command().create_parser("manage.py", "sharing").parse_args(shlex.split(arguments))
     except (SystemExit, CommandError) as error:
         pytest.fail(f"{page}: {program} {rest}: {error} {said.getvalue()}")
+
+
+FOLLOWED = {"adapter.md", "first-target.md", "make-a-tom.md", "scale-out.md"}
+"""Pages with files that tests of their own run, in tests/live and tests/browser."""
+
+
+def test_files_of_other_kinds_stand_where_a_test_of_their_own_runs_them() -> None:
+    files = [*samples("python", "module"), *(each for each in samples("python", "settings") if each.file)]
+    assert {each.page.name for each in files} <= FOLLOWED
+
+
+def test_targets_of_make_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    texts = [*pages(), ROOT / "CONTRIBUTING.md", ROOT / "tests" / "README.md"]
+    named = {
+        name
+        for page in texts
+        for name in re.findall(r"(?:`|^)make ([a-z-]+)(?=`|$| +[A-Z#])", page.read_text(), re.M)
+    }
+    assert named
+    assert named - targets == set()
 
 
 def test_buttons_and_fields_are_called_so() -> None:

@@ -75,7 +75,7 @@ class Shown(logging.Handler):
 
 
 class Bench:
-    """Opens adapters of a subject and calls them."""
+    """Opens adapters of a subject and calls them. record: that of the subject."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
@@ -98,13 +98,14 @@ class Bench:
         return self.subject.type.config(self.section())
 
     def open(self) -> Adapter:
-        """A new adapter; it is closed after the test."""
+        """A new adapter; it is closed after the test. Raises AssertionError when it is none."""
         adapter = self.subject.type.open(self.config())
         assert isinstance(adapter, Adapter), f"`open` gave a {type(adapter).__name__}, not an Adapter"
         self._opened.append(adapter)
         return adapter
 
     def close(self) -> None:
+        """Close what was opened."""
         for adapter in self._opened:
             with suppress(Exception):  # one rule is about closing; here it must not hide another
                 adapter.close()
@@ -115,7 +116,7 @@ class Bench:
         return example_batch(*records, **given)
 
     def call(self, adapter: Adapter, batch: Batch) -> Call:
-        """Deliver, and hold the adapter to the form of an answer."""
+        """Deliver, and hold the adapter to the form of an answer. Raises AssertionError where it is none."""
         keys = {record.key for record in batch.records}
         try:
             answered = adapter.deliver(batch)

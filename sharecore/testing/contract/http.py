@@ -47,12 +47,14 @@ class HttpAdapterContract(AdapterContract):
 
     @pytest.fixture
     def server(self) -> Iterator[FakeServer]:
+        """A scripted server for `subject`; an exception in its script fails the test."""
         with FakeServer() as server:
             yield server
         assert server.bugs == [], "the script of the fake server has a bug"
 
     @pytest.fixture
     def bench(self, subject: Subject) -> Iterator[Bench]:
+        """As of `AdapterContract`, with time-outs shortened to half a second."""
         with watched_sockets(longest=SHORT):
             bench = Bench(subject)
             yield bench
@@ -60,6 +62,7 @@ class HttpAdapterContract(AdapterContract):
 
     @pytest.mark.parametrize("hundred", [200, 300, 400, 500, 900])
     def test_every_status_is_understood(self, bench: Bench, hundred: int) -> None:
+        """200 to 599, as RFC 9110 has them, and 999, which some servers invent, in answer to a delivery."""
         wrong: dict[int, str] = {}
         for status in [999] if hundred == 900 else range(hundred, hundred + 100):
             bench.server.recover()
@@ -75,6 +78,7 @@ class HttpAdapterContract(AdapterContract):
     @pytest.mark.parametrize("form", ["seconds", "date"])
     @pytest.mark.parametrize("status", [429, 503])
     def test_the_wait_that_is_asked_for_is_passed_on(self, bench: Bench, status: int, form: str) -> None:
+        """`Retry-After` in both forms of RFC 9110, seconds and a date, reaches the framework in seconds."""
         until = datetime.now(UTC) + timedelta(seconds=120)
         asked = "120" if form == "seconds" else format_datetime(until, usegmt=True)
         bench.server.will(Answer(status=status, headers={"Retry-After": asked}), where=bench.subject.delivers)
@@ -84,6 +88,7 @@ class HttpAdapterContract(AdapterContract):
         assert abs(told - 120) < 10
 
     def test_a_wait_that_makes_no_sense_is_ignored(self, bench: Bench) -> None:
+        """A `Retry-After` that cannot be read breaks nothing; no wait is negative or longer than a year."""
         for asked in ("", "soon", "-5", "1e9", "9" * 400, "Tue, 99 Foo 2026 99:99:99 GMT", "\xff"):
             bench.server.recover()
             bench.server.will(
@@ -101,6 +106,7 @@ class HttpAdapterContract(AdapterContract):
         assert isinstance(call.of(bench.record), Unconfirmed), f"the server {fault}: {call}"
 
     def test_a_server_that_is_away_got_nothing(self, bench: Bench) -> None:
+        """Without a connection the record is still due: `Unconfirmed` would cost a look-up, or a person."""
         adapter = bench.open()
         bench.server.close()
         call = bench.call(adapter, bench.batch(bench.record))
@@ -131,6 +137,7 @@ class HttpAdapterContract(AdapterContract):
 
     @pytest.mark.parametrize("body", MALFORMED, ids=[repr(each[:12]) for each in MALFORMED])
     def test_an_answer_that_makes_no_sense_breaks_nothing(self, bench: Bench, body: bytes) -> None:
+        """An answer 200 whose body is broken, empty or something else: the record may be there."""
         page = "text/html" if b"<" in body else "application/json"
         nonsense = Answer(status=200, body=body, headers={"Content-Type": page})
         adapter = bench.open()
@@ -141,6 +148,7 @@ class HttpAdapterContract(AdapterContract):
         )
 
     def test_an_endless_answer_is_left(self, bench: Bench) -> None:
+        """A server that goes on and on must not fill the memory of a TOM."""
         adapter = bench.open()
         bench.server.will(Fault.HUGE, where=bench.subject.delivers)
         bench.call(adapter, bench.batch(bench.record))
@@ -159,6 +167,7 @@ class HttpAdapterContract(AdapterContract):
         assert not waiting, f"still waiting after {bench.subject.patience:g} s"
 
     def test_every_wait_has_an_end(self, bench: Bench) -> None:
+        """Every socket has a time-out, while it connects and while it reads."""
         with watched_sockets() as watch:
             adapter, batch = bench.open(), bench.batch(bench.record)
             bench.call(adapter, batch)
@@ -168,6 +177,7 @@ class HttpAdapterContract(AdapterContract):
 
     @pytest.mark.parametrize("fault", [Fault.LOST, Fault.RESET], ids=["stored", "not-stored"])
     def test_what_is_sent_again_after_no_answer_is_there_once(self, bench: Bench, fault: Fault) -> None:
+        """As the framework does after `Unconfirmed`: `find`, then `deliver` of what it did not find."""
         adapter, batch = bench.open(), bench.batch(bench.record)
         bench.server.will(fault, where=bench.subject.delivers)
         bench.call(adapter, batch)
@@ -184,6 +194,7 @@ class HttpAdapterContract(AdapterContract):
 
     @pytest.mark.parametrize("fault", [Fault.RESET, Fault.GARBAGE, Fault.TRUNCATED, 401, 404, 500, 503])
     def test_questions_survive_a_server_in_trouble(self, bench: Bench, fault: Fault | int) -> None:
+        """`check`, `topics`, `find` and `validate` raise nothing but `DeliveryError`."""
         adapter, batch = bench.open(), bench.batch(bench.record)
         bench.server.will(fault if isinstance(fault, Fault) else Answer(status=fault))
         ask_everything(adapter, batch)
@@ -213,6 +224,7 @@ class HttpAdapterContract(AdapterContract):
         assert not shown, "a secret is shown"
 
     def test_it_says_who_it_is_and_keeps_no_cookies(self, bench: Bench) -> None:
+        """Each request has a `User-Agent`, and none a cookie."""
         bench.server.will(with_status(bench, 0, **{"Set-Cookie": "sessionid=1; Path=/"}))
         adapter = bench.open()
         for _ in range(2):

@@ -39,11 +39,13 @@ class AdapterContract:
 
     @pytest.fixture
     def bench(self, subject: Subject) -> Iterator[Bench]:
+        """What the rules work with; what it opened is closed after the test."""
         bench = Bench(subject)
         yield bench
         bench.close()
 
     def test_settings_that_work_are_read_without_complaint(self, bench: Bench) -> None:
+        """`config` reads every key of `Subject.settings`, and finds nothing wrong."""
         section = bench.section()
         bench.subject.type.config(section)
         fatal = [problem for problem in section.problems if problem.fatal]
@@ -65,12 +67,14 @@ class AdapterContract:
                     )
 
     def test_limits_make_sense(self, bench: Bench) -> None:
+        """`max_batch` is 1 or more, `settle_time` more than 0 s, `gather_seconds` not negative."""
         adapter = bench.open()
         assert adapter.max_batch >= 1
         assert adapter.settle_time > 0, "nothing is over at once"
         assert adapter.gather_seconds >= 0
 
     def test_every_example_gets_one_outcome(self, bench: Bench) -> None:
+        """One outcome for each example record; one that is not stored gets a reason."""
         adapter = bench.open()
         for name, record in RECORDS.items():
             call = bench.call(adapter, bench.batch(record))
@@ -94,6 +98,7 @@ class AdapterContract:
         assert any(isinstance(each, STORED) for each in together.values())
 
     def test_every_target_is_taken_or_refused(self, bench: Bench) -> None:
+        """Odd targets, with and without records, stop a call by `TargetRefused` only."""
         for name, target in TARGETS.items():
             for records in ((), (example_record(),)):
                 batch = bench.batch(*records, target=target, memory={})
@@ -102,9 +107,11 @@ class AdapterContract:
                 assert stopped is None or type(stopped).__name__ == "TargetRefused", f"{name}: {stopped!r}"
 
     def test_an_empty_batch_has_no_outcomes(self, bench: Bench) -> None:
+        """A batch without records, which asks for the target alone, is answered with an empty mapping."""
         assert bench.call(bench.open(), bench.batch()).outcomes == {}
 
     def test_the_same_again_is_stored_once(self, bench: Bench) -> None:
+        """The same batch again, also through a new adapter, is `Accepted` or `Duplicate`, and there once."""
         adapter, batch = bench.open(), bench.batch(bench.record)
         for each in (adapter, adapter, bench.open()):
             outcome = bench.call(each, batch).of(bench.record)
@@ -123,6 +130,8 @@ class AdapterContract:
             assert all(isinstance(each, Unsupported) for each in outcomes), "takes no files, and takes one"
 
     def test_a_file_that_cannot_be_read_is_no_failure_of_the_destination(self, bench: Bench) -> None:
+        """An OSError of the file passes, or concerns this file only."""
+
         def gone() -> BinaryIO:
             raise FileNotFoundError(2, "No such file or directory")
 
@@ -162,6 +171,7 @@ class AdapterContract:
         assert dict(target.extras) == dict(kept)
 
     def test_memory_is_json(self, bench: Bench) -> None:
+        """What the adapter notes in `Batch.memory` comes back from the ledger as it was."""
         batch = bench.batch(bench.record, memory={})
         bench.call(bench.open(), batch)
         try:
@@ -171,6 +181,7 @@ class AdapterContract:
         assert again == batch.memory, "the memory comes back from the ledger as JSON does"
 
     def test_nothing_but_delivering_and_asking_uses_the_network(self, bench: Bench) -> None:
+        """A site reads its settings, and people look at previews, while the network is down."""
         with watched_sockets() as watch:
             adapter = bench.open()
             for record in RECORDS.values():
@@ -181,6 +192,7 @@ class AdapterContract:
         assert watch.uses == [], "config, open, preview, link and close make no connection"
 
     def test_a_preview_is_text_of_a_type(self, bench: Bench) -> None:
+        """A preview has a media type; one of JSON can be parsed."""
         adapter = bench.open()
         for batch in (bench.batch(), bench.batch(bench.record), bench.batch(*RECORDS.values())):
             preview = adapter.preview(batch)
@@ -193,6 +205,7 @@ class AdapterContract:
                     pytest.fail(f"the preview says JSON, and is none: {error}")
 
     def test_questions_are_answered_in_form(self, bench: Bench) -> None:
+        """`check`, `validate`, `topics` and `link` of a destination that is well."""
         adapter = bench.open()
         problems = [*adapter.check(), *adapter.validate(bench.batch(bench.record))]
         strange = [each for each in problems if not isinstance(each, Problem)]
@@ -206,6 +219,7 @@ class AdapterContract:
             assert link == "" or link.startswith(("http://", "https://")), "a link leads to a web page"
 
     def test_closing_twice_is_closing_once(self, bench: Bench) -> None:
+        """`close` may be called again, and of an adapter that did nothing."""
         unused, used = bench.open(), bench.open()
         bench.call(used, bench.batch(bench.record))
         for adapter in (unused, unused, used, used):
@@ -215,6 +229,7 @@ class AdapterContract:
                 pytest.fail(f"close raised {type(error).__name__}; it may be called more than once")
 
     def test_no_secret_is_shown(self, bench: Bench) -> None:
+        """In no log, repr, preview, outcome, memory, link or complaint about settings."""
         batch = bench.batch(bench.record)
         with bench.shown() as texts:
             config, adapter = bench.config(), bench.open()

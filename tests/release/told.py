@@ -1,0 +1,77 @@
+"""What the docstrings of the public API leave out."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from sphinx.pycode import ModuleAnalyzer
+
+from release.api import fields, is_callable, public
+
+_OURS = ("sharecore", "sharecore_http")
+
+
+@cache
+def _beside(module: str) -> dict[tuple[str, str], str]:
+    """The texts below constants and attributes of a module: by class (or nothing) and name."""
+    found = ModuleAnalyzer.for_module(module).find_attr_docs()
+    return {place: " ".join(lines).strip() for place, lines in found.items()}
+
+
+def _of_constant(name: str, thing: object) -> str:
+    """The text below a constant, in the module that defines it."""
+    short = name.rpartition(".")[2]
+    for module, loaded in list(sys.modules.items()):
+        if module.partition(".")[0] in _OURS and vars(loaded).get(short) is thing:
+            text = _beside(module).get(("", short))
+            if text:
+                return text
+    return ""
+
+
+def _lineage(kind: type[Any]) -> list[type[Any]]:
+    return [each for each in kind.__mro__ if each.__module__.partition(".")[0] in _OURS]
+
+
+def _of_class(kind: type[Any]) -> str:
+    """Its docstring, and those of its `__init__` and of the classes that it derives from."""
+    texts: list[str] = []
+    for each in _lineage(kind):
+        own = each.__doc__ or ""
+        generated = own.startswith(f"{each.__name__}(")  # by dataclass
+        texts += ["" if generated else own, getattr(vars(each).get("__init__"), "__doc__", None) or ""]
+    return " ".join(texts).strip()
+
+
+def _of_member(kind: type[Any], name: str, thing: Any) -> str:
+    """The docstring of a function or property, or the text below an attribute."""
+    if inspect.isroutine(thing) or hasattr(thing, "__get__") or hasattr(thing, "__wrapped__"):
+        return inspect.getdoc(getattr(kind, name)) or inspect.getdoc(thing) or ""
+    places = ((each.__module__, (each.__name__, name)) for each in _lineage(kind))
+    return next((text for module, place in places if (text := _beside(module).get(place))), "")
+
+
+def untold(name: str, thing: Any) -> Iterator[str]:
+    """What nothing is said of: the name, what is public inside it, its fields and parameters."""
+    if not inspect.isclass(thing):
+        if not (inspect.getdoc(thing) if is_callable(thing) else _of_constant(name, thing)):
+            yield name
+        return
+    text = _of_class(thing)
+    if not text:
+        yield name
+    inner = [(each, found) for each, found in public(thing) if not isinstance(found, thing)]
+    yield from (f"{name}.{each}" for each, found in inner if not _of_member(thing, each, found))
+    named = fields(thing)
+    if "__init__" in vars(thing) and not issubclass(thing, enum.Enum):
+        named |= set(inspect.signature(thing).parameters)
+    beside = {
+        each for kind in _lineage(thing) for of, each in _beside(kind.__module__) if of == kind.__name__
+    }
+    yield from (f"{name}.{each}" for each in sorted(named - beside) if not re.search(rf"\b{each}\b", text))
