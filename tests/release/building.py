@@ -15,17 +15,18 @@ import tempfile
 from pathlib import Path
 
 
-def _run(*command: str, folder: Path) -> None:
+def _run(*command: str, folder: Path) -> str:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"error: {' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout.strip()
 
 
-def _export(root: Path, into: Path) -> Path:
-    """The committed files."""
+def _export(root: Path, commit: str, into: Path) -> Path:
+    """The files of a commit."""
     into.mkdir(parents=True)
     archive = into.with_suffix(".tar")
-    _run("git", "archive", "--output", str(archive), "HEAD", folder=root)
+    _run("git", "archive", "--output", str(archive), commit, folder=root)
     with tarfile.open(archive) as tar:
         tar.extractall(into, filter="data")
     return into
@@ -45,11 +46,12 @@ def _build(source: Path, into: Path, *targets: str) -> None:
 
 def main() -> None:
     root, dist = Path.cwd(), Path("dist").resolve()
+    commit = _run("git", "rev-parse", "HEAD", folder=root)  # somebody may commit meanwhile
     shutil.rmtree(dist, ignore_errors=True)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        _build(_export(root, work / "one"), dist, "sdist", "wheel")
-        other = _export(root, work / "other")
+        _build(_export(root, commit, work / "one"), dist, "sdist", "wheel")
+        other = _export(root, commit, work / "other")
         _unlike(other)
         _build(other, work / "again", "sdist")
         (sdist,) = dist.glob("*.tar.gz")
