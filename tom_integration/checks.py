@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from operator import attrgetter
 from typing import Any
 
@@ -123,10 +123,21 @@ def check_database(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> 
     return []
 
 
-def check_journal(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+def _ledger_among(databases: Collection[str] | None) -> bool:
+    """Whether the database of the ledger is to be asked; Django leaves that to each check with this tag."""
+    from tom_integration.models import Delivery
+
+    return router.db_for_write(Delivery) in (databases or ())
+
+
+def check_journal(
+    app_configs: Iterable[AppConfig] | None = None, databases: Collection[str] | None = None, **_: Any
+) -> list[CheckMessage]:
     """What `tom_integration.background` cannot do (asked for with `manage.py check --database default`)."""
     from tom_integration.models import Delivery
 
+    if not _ledger_among(databases):
+        return []
     connection = connections[router.db_for_write(Delivery)]
     mode = connection.settings_dict.get("OPTIONS", {}).get("transaction_mode") or ""
     if connection.vendor != "sqlite" or mode.upper() in _WRITES_FIRST:
@@ -146,8 +157,10 @@ def check_journal(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> l
     ]
 
 
-def check_runner(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+def check_runner(
+    app_configs: Iterable[AppConfig] | None = None, databases: Collection[str] | None = None, **_: Any
+) -> list[CheckMessage]:
     """Somebody delivers what is due (asked for with `manage.py check --database default`)."""
-    if advice := status.nobody_delivers():
+    if _ledger_among(databases) and (advice := status.nobody_delivers()):
         return [checks.Warning("There is work, and nobody delivers.", hint=advice, id="sharecore.W008")]
     return []

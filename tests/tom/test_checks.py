@@ -34,6 +34,10 @@ WRONG = {
 }
 
 
+ASKED = ["default"]
+"""Databases, as `--database` names them."""
+
+
 def _ids(found: list[CheckMessage]) -> list[str]:
     return [str(each.id) for each in found]
 
@@ -109,20 +113,28 @@ def test_a_database_on_which_the_ledger_cannot_rely(monkeypatch: pytest.MonkeyPa
 def test_only_a_journal_in_which_readers_cannot_be_seen_is_warned_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, db: None
 ) -> None:
-    assert checks.check_journal() == []
+    assert checks.check_journal(databases=ASKED) == []
     file = DatabaseWrapper(
         connection.settings_dict | {"NAME": str(tmp_path / "db.sqlite3"), "OPTIONS": {}}, "default"
     )
     monkeypatch.setattr(checks, "connections", {"default": file})
-    assert checks.check_journal() == []
+    assert checks.check_journal(databases=ASKED) == []
     with file.cursor() as cursor:
         cursor.execute("PRAGMA journal_mode = WAL")
-    (found,) = checks.check_journal()
+    (found,) = checks.check_journal(databases=ASKED)
     assert found.id == "sharecore.W010"
     assert "IMMEDIATE" in str(found.hint)
     file.settings_dict["OPTIONS"] = {"transaction_mode": "immediate"}
-    assert checks.check_journal() == []
+    assert checks.check_journal(databases=ASKED) == []
     file.close()
+
+
+def test_the_database_is_asked_only_where_it_is_named(tom: Tom, django_assert_num_queries: Any) -> None:
+    """Every command runs the checks: `sharing deliver` from cron would say that nobody delivers."""
+    tom.share(tom.target())
+    with django_assert_num_queries(0):
+        assert _ids(django_checks.run_checks(tags=[checks.TAG])) == []
+    assert _ids(django_checks.run_checks(tags=[checks.TAG], databases=ASKED)) == ["sharecore.W008"]
 
 
 class TestNobodyDelivers:
@@ -131,11 +143,11 @@ class TestNobodyDelivers:
         tom.share(target)
         tom.datum(target)
         tom.deliver()
-        assert checks.check_runner() == []
+        assert checks.check_runner(databases=ASKED) == []
 
     def test_what_waits_is_told_with_what_to_do(self, tom: Tom) -> None:
         tom.share(tom.target())
-        (found,) = checks.check_runner()
+        (found,) = checks.check_runner(databases=ASKED)
         assert found.id == "sharecore.W008"
         assert "manage.py sharing deliver" in str(found.hint)
 
@@ -149,20 +161,20 @@ class TestNobodyDelivers:
             tom.datum(target)
             tom.commit()
             assert not Channel.objects.filter(due=True).exists()
-            (found,) = checks.check_runner()
+            (found,) = checks.check_runner(databases=ASKED)
         assert "open a page" in str(found.hint)
 
     def test_a_worker_that_is_seen_is_enough(self, tom: Tom) -> None:
         tom.share(tom.target())
         models.Worker.objects.create(name="here:1", runner="command", seen=tom.clock())
-        assert checks.check_runner() == []
+        assert checks.check_runner(databases=ASKED) == []
         tom.clock.forward(hours=1)
-        assert _ids(checks.check_runner()) == ["sharecore.W008"]
+        assert _ids(checks.check_runner(databases=ASKED)) == ["sharecore.W008"]
 
     def test_a_pause_is_named_as_the_reason(self, tom: Tom) -> None:
         tom.share(tom.target())
         with override_settings(SHARECORE_PAUSED=True):
-            (found,) = checks.check_runner()
+            (found,) = checks.check_runner(databases=ASKED)
         assert "SHARECORE_PAUSED" in str(found.hint)
 
     def test_before_migrate_it_says_nothing(self, monkeypatch: pytest.MonkeyPatch, db: None) -> None:
@@ -172,7 +184,7 @@ class TestNobodyDelivers:
             raise OperationalError("no such table: tom_integration_worker")
 
         with connection.execute_wrapper(missing):
-            assert checks.check_runner() == []
+            assert checks.check_runner(databases=ASKED) == []
 
 
 @pytest.mark.parametrize(
