@@ -1,4 +1,4 @@
-"""`docs/benchmarks.md`: the figures of the last whole run on each database, and what limits them."""
+"""`docs/benchmarks.md`: the figures of the last whole runs on each database, and what limits them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,35 @@ from bench.figure import Figure
 DOCS = Path(__file__).parents[2] / "docs"
 _TEXT = Path(__file__).with_name("benchmarks.md")
 _DATABASES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
+RUNS = 3
+"""How many runs are kept: a bar that was met once may have been met by chance."""
 
 
 def write(database: str, postgres: str | None, figures: Iterable[Figure]) -> Path:
-    """Keep the figures of a run, and write the page anew; its path."""
-    lines = [json.dumps(_circumstances(postgres)), *(figure.as_json() for figure in figures)]
-    (DOCS / "benchmarks").mkdir(exist_ok=True)
-    (DOCS / "benchmarks" / f"{database}.jsonl").write_text("\n".join(lines) + "\n")
+    """Keep the figures of a run beside those of the runs before, and write the page anew; its path."""
+    run = [json.dumps(_circumstances(postgres)), *(figure.as_json() for figure in figures)]
+    lines = [line for each in [*_kept(database), run][-RUNS:] for line in each]
+    kept = _file(database)
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text("\n".join(lines) + "\n")
     page = DOCS / "benchmarks.md"
     page.write_text(_TEXT.read_text() + "".join(_section(name) for name in _DATABASES))
     return page
+
+
+def _file(database: str) -> Path:
+    return DOCS / "benchmarks" / f"{database}.jsonl"
+
+
+def _kept(database: str) -> list[list[str]]:
+    """The lines of the runs that were kept, the last run at the end."""
+    runs: list[list[str]] = []
+    if _file(database).exists():
+        for line in _file(database).read_text().splitlines():
+            if "machine" in json.loads(line):
+                runs.append([])
+            runs[-1].append(line)
+    return runs
 
 
 def _circumstances(postgres: str | None) -> dict[str, Any]:
@@ -48,32 +67,38 @@ def _circumstances(postgres: str | None) -> dict[str, Any]:
 
 
 def _section(database: str) -> str:
-    kept = DOCS / "benchmarks" / f"{database}.jsonl"
-    if not kept.exists():
+    runs = [[json.loads(line) for line in run] for run in _kept(database)]
+    if not runs:
         return ""
-    circumstances, *figures = map(json.loads, kept.read_text().splitlines())
     command = "make bench" if database == "sqlite" else f'make bench ARGS="--database {database}"'
+    told = [
+        f"{each['date']} (load of the quarter of an hour before its end: {each['load']})" for each, *_ in runs
+    ]
+    circumstances, *figures = runs[-1]
     rows = [
         f"\n## {_DATABASES[database]}\n",
-        f"`{command}` on {circumstances['date']}: {circumstances['machine']}; load of the last quarter of an "
-        f"hour: {circumstances['load']}.",
-        f"{circumstances['versions']}.\n",
-        "| figure | unit | ours | stock | ratio | spread | n | bar |",
-        "|---|---|--:|--:|--:|--:|--:|---|",
-        *map(_row, figures),
+        f"`{command}`, {len(runs)} in a row: {', '.join(told)}. The figures are of the last run, the last "
+        f"column is of all.",
+        f"{circumstances['machine']}. {circumstances['versions']}.\n",
+        "| figure | unit | ours | stock | ratio | spread | n | bar | met |",
+        "|---|---|--:|--:|--:|--:|--:|---|---|",
+        *(_row(figure, runs) for figure in figures),
     ]
     return "\n".join(rows) + "\n"
 
 
-def _row(figure: dict[str, Any]) -> str:
+def _row(figure: dict[str, Any], runs: list[list[dict[str, Any]]]) -> str:
     ratio = _shown(figure["ratio"])
     if figure["ratio"] is not None and figure["against"] != "stock":
         base = f" = {_shown(figure['base'])}" if "base" in figure else ""
         ratio += f" (to {figure['against']}{base})"
     spread = " to ".join(map(_shown, figure["spread"])) if figure["spread"] else ""
-    bar = f"{figure['bar']}: {'met' if figure['met'] else '**missed**'}" if "bar" in figure else ""
+    met = [
+        each["met"] for run in runs for each in run if each.get("name") == figure["name"] and "met" in each
+    ]
     cells = [figure["name"], figure["unit"], _shown(figure["ours"]), _shown(figure["stock"]), ratio, spread]
-    return f"| {' | '.join([*cells, str(figure['n']), bar])} |"
+    cells += [str(figure["n"]), figure.get("bar", ""), f"{sum(met)} of {len(met)}" if met else ""]
+    return f"| {' | '.join(cells)} |"
 
 
 def _shown(value: float | None) -> str:
