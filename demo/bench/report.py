@@ -72,7 +72,7 @@ def _section(database: str) -> str:
         return ""
     command = "make bench" if database == "sqlite" else f'make bench ARGS="--database {database}"'
     told = [
-        f"{each['date']} (load of the quarter of an hour before its end: {each['load']})" for each, *_ in runs
+        f"{each['date']} (load {each['load']})" for each, *_ in runs
     ]
     circumstances, *figures = runs[-1]
     rows = [
