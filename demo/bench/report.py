@@ -71,9 +71,7 @@ def _section(database: str) -> str:
     if not runs:
         return ""
     command = "make bench" if database == "sqlite" else f'make bench ARGS="--database {database}"'
-    told = [
-        f"{each['date']} (load {each['load']})" for each, *_ in runs
-    ]
+    told = [f"{each['date']} (load {each['load']})" for each, *_ in runs]
     circumstances, *figures = runs[-1]
     rows = [
         f"\n## {_DATABASES[database]}\n",

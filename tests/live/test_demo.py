@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,11 @@ def test_a_demonstration_that_is_interrupted_leaves_nothing_behind(
 ) -> None:
     environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, str(MAIN)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as demo:
+    # Tests that run in the background of a script ignore SIGINT, and so would what they start.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=heed
+    ) as demo:
         assert demo.stdout is not None
         addresses: list[str] = []
         for line in demo.stdout:
