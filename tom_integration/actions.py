@@ -19,9 +19,9 @@ from sharecore.exceptions import Problem
 from sharecore.faults import as_plugin_error
 from tom_integration import capture, rights, site
 from tom_integration.data.targets import find_target
-from tom_integration.models import Channel, Delivery
+from tom_integration.models import Channel, Delivery, DestinationHealth
 from tom_integration.promises import channels, ledger
-from tom_integration.sending import health
+from tom_integration.sending import about, health
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +109,7 @@ def check(destination: Destination) -> Sequence[Problem]:
     adapter = site.adapters.get(destination)
     with as_plugin_error(logger, f"the check of {destination.name}"):
         problems = adapter.check()
+    health.described(destination.name, about.told(destination, adapter))
     if not any(problem.fatal for problem in problems):
         health.mended(destination.name)
         wake(
@@ -120,9 +121,11 @@ def check(destination: Destination) -> Sequence[Problem]:
 
 
 def describe(destination: Destination) -> str:
-    """How data go to a destination now, as its adapter says it. Raises as `check`."""
-    with as_plugin_error(logger, f"the description of {destination.name}"):
-        return site.adapters.get(destination).describe()
+    """How data go to a destination, as was found by the last check or delivery; empty if nothing is known."""
+    return (
+        DestinationHealth.objects.filter(address=destination.name).values_list("about", flat=True).first()
+        or ""
+    )
 
 
 def _retry(rows: Any) -> int:

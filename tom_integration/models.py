@@ -235,6 +235,13 @@ class DestinationHealth(models.Model):
     last_error = models.CharField(max_length=REASON_LENGTH, blank=True)
     last_error_at = models.DateTimeField(null=True)
     last_success_at = models.DateTimeField(null=True)
+    about = models.CharField(
+        max_length=REASON_LENGTH,
+        blank=True,
+        default="",
+        db_default="",  # during an upgrade the version before writes rows, too
+        help_text="How data go there now, as its adapter says.",
+    )
     topics = models.JSONField(default=list, blank=True, help_text="Topics that it offers us, with notes.")
     topics_at = models.DateTimeField(null=True, help_text="When it was asked for its topics.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+from collections.abc import Mapping
 from functools import cache
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.core.signals import setting_changed
 from django.utils.crypto import salted_hmac
 
 from sharecore.adapter import Adapter, Site
+from sharecore.addresses import Address
 from sharecore.destinations import Destination, Destinations
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.faults import log_fault
@@ -46,6 +48,23 @@ def origin() -> str:
     """The UUID of this TOM. `migrate` makes it; a database without one gets it here."""
     row = Origin.objects.order_by("pk").first() or Origin.objects.create()
     return str(row.uuid)
+
+
+def label(text: str) -> str:
+    """What people see of an address: `Partner TOM`, `HERMES hermes.test`; else the address itself."""
+    address = Address.parse(text, [*destinations(), *destinations().broken])
+    name = display_name(address.name)
+    return text if name == address.name else f"{name} {address.topic}".strip()
+
+
+def display_name(name: str) -> str:
+    """What people see of a destination: as its settings say, even where these cannot be used otherwise."""
+    if name in destinations():
+        return destinations()[name].display_name
+    entries = getattr(settings, "DATA_SHARING", None)
+    entry = entries.get(name) if isinstance(entries, Mapping) else None
+    given = entry.get("DISPLAY_NAME") if isinstance(entry, Mapping) else None
+    return given.strip() or name if isinstance(given, str) else name
 
 
 def this_site() -> Site:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError
-from django.db.models import Count, Min
+from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 from tom_targets.models import BaseTarget
 
@@ -71,10 +71,15 @@ class Status:
         return asdict(self)
 
 
-def workers() -> tuple[str, ...]:
+def alive() -> QuerySet[Worker]:
     """The processes that deliver, by their heartbeats."""
-    alive = timezone.now() - timedelta(seconds=3 * conf.sweep_seconds() + 30)
-    return tuple(str(each) for each in Worker.objects.filter(seen__gte=alive).order_by("name"))
+    since = timezone.now() - timedelta(seconds=3 * conf.sweep_seconds() + 30)
+    return Worker.objects.filter(seen__gte=since).order_by("name")
+
+
+def workers() -> tuple[str, ...]:
+    """Their names."""
+    return tuple(str(each) for each in alive())
 
 
 def nobody_delivers() -> str:

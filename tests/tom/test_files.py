@@ -83,7 +83,7 @@ def test_a_data_product_goes_with_its_data_and_its_file(tom: Tom, admin: Client)
     history = admin.get(
         reverse("sharing:history", args=[target.pk, tom.channel(target, "y").pk])
     ).content.decode()
-    assert "Files night" in " ".join(history.split())
+    assert "File night" in " ".join(history.split())
 
 
 def test_an_answer_that_is_lost_leaves_one_file(tom: Tom, admin: Client) -> None:

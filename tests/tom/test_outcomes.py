@@ -329,7 +329,7 @@ class TestCredentialsRefused:
         channel, other = tom.channel(target, address), tom.channel(target, "x:blue")
         seen = glances([channel, other], None)
         assert seen[channel.pk].mood == Mood.NEEDS_YOU
-        assert seen[channel.pk].detail == f"{address} refuses what we send: not your topic"
+        assert seen[channel.pk].detail.startswith(f"{address} refuses what we send: not your topic. ")
         assert seen[other.pk].mood != Mood.NEEDS_YOU
 
 

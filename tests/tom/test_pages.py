@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -23,7 +24,7 @@ from tom_targets.models import PersistentShare, Target, TargetList, TargetName
 from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem
 from sharecore.outcomes import Rejected, Unconfirmed
 from sharecore.records import DATA_KINDS
-from tom_integration.models import Channel, Delivery, Request
+from tom_integration.models import Channel, Delivery, DestinationHealth, Request, Worker
 from tom_integration.promises import channels
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def test_a_share_is_up_to_date_or_says_what_it_waits_for(tom: Tom, admin: Client
     tom.datum(target)
     tom.deliver(after=60)
     assert "Waiting" in glance(admin, share)
-    assert "down &lt;script&gt;" in glance(admin, share)
+    waits = r"1 record waits for the destination; the next try is at [0-9:]{8} UTC\. Last error: down &lt;"
+    assert re.search(waits, glance(admin, share))
 
     tom.x.recover()
     tom.x.will(AuthenticationFailed(f"no {SCRIPT}"))
@@ -106,7 +108,7 @@ def test_a_share_is_up_to_date_or_says_what_it_waits_for(tom: Tom, admin: Client
 
     admin.post(f"{SHARES}{share.pk}/pause")
     assert "Paused" in glance(admin, share)
-    assert "paused by admin" in glance(admin, share)
+    assert "Paused by admin. 1 record waits." in glance(admin, share)
 
 
 def test_progress_counts_the_present_work(tom: Tom, admin: Client) -> None:
@@ -118,7 +120,23 @@ def test_progress_counts_the_present_work(tom: Tom, admin: Client) -> None:
     tom.x.will(DestinationError("down"))
     tom.deliver(after=60)
     Delivery.objects.filter(state="due").update(created=timezone.now(), next_at=timezone.now())
-    assert 'aria-label="0 of 2 records sent"' in glance(admin, share)
+    assert "2 records wait for the destination" in glance(admin, share)
+    assert "progressbar" not in glance(admin, share)
+    DestinationHealth.objects.update(failures=0, open_until=None)
+    Worker.objects.create(name="w", runner="command", seen=timezone.now())
+    assert "Sending </span>" in glance(admin, share)
+    assert "0 of 2 sent" in glance(admin, share)
+    Delivery.objects.filter(state="due").update(
+        next_at=timezone.now() + timedelta(minutes=5), reason="HTTP 429"
+    )
+    assert re.search(
+        r"2 records wait; the next try is at [-0-9: ]+ UTC\. Last answer: HTTP 429\.", glance(admin, share)
+    )
+    Delivery.objects.filter(pk=Delivery.objects.filter(state="due").first().pk).update(
+        state="delivered", delivered_at=timezone.now()
+    )
+    assert 'aria-valuetext="1 of 2 sent"' in glance(admin, share)
+    assert "1 record waits; the next try" in glance(admin, share)
 
 
 def test_a_destination_that_is_gone_needs_a_person(tom: Tom, admin: Client) -> None:
@@ -591,7 +609,7 @@ def _tell_nothing_of_what_is_unseen(tom: Tom, client: Client, share: Any, user: 
     later = arrived.delivered_at + timedelta(days=2)
     rows.exclude(pk=arrived.pk).update(state="delivered", delivered_at=later)
     shown = text(client.get(page))
-    assert "Delivered per minute <small>1 records" in shown
+    assert "Delivered per minute <small>1 record," in shown
     assert f"{later:%Y-%m-%d %H:%M}" not in shown
     assert client.get("/targets/persistentshare/").json()["results"][0]["delivered"] == 1
 

@@ -136,7 +136,7 @@ def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:
         states = counts.get((channel.destination, channel.target_id), {})
         found[share.pk] = {
             "state": glance.mood.value,
-            "state_text": glance.detail or glance.label,
+            "state_text": glance.text,
             "counts": states,
             "pending": glance.pending,
             "parked": states.get("parked", 0),

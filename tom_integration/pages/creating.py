@@ -17,7 +17,7 @@ from tom_targets.models import PersistentShare
 
 from sharecore.exceptions import ConfigurationError
 from sharecore.records import DATA_KINDS, Kind
-from tom_integration import permissions
+from tom_integration import permissions, site
 from tom_integration.data.kinds import conditions
 from tom_integration.models import Channel
 from tom_integration.pages import holdings, one_time, preview, target_search
@@ -80,7 +80,7 @@ class Create(Page):
         return render(request, template, form_context(request, target, form))
 
     def _made(self, request: HttpRequest, share: Any, target: Any | None) -> HttpResponse:
-        text = f"{share.target.name} is now shared with {share.destination}."
+        text = f"{share.target.name} is now shared with {site.label(share.destination)}."
         if request.headers.get("HX-Request"):
             context = form_context(request, target) | {"made": share, "made_text": text}
             response = render(request, _FORM, context)
@@ -108,7 +108,9 @@ def _make(form: ShareForm, user: Any) -> Any | None:
             if data["share_existing_data"]:
                 channels.ask_for(channel, selection=conditions(form.chosen_kinds))
     except IntegrityError:
-        form.add_error("destination", f"{target.name} is shared with {data['destination']} already.")
+        form.add_error(
+            "destination", f"{target.name} is shared with {site.label(data['destination'])} already."
+        )
         return None
     return share
 

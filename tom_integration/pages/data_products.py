@@ -62,7 +62,7 @@ class DataProductShare(Page):
         if address == one_time.DOWNLOAD or site.takes_files(address):
             mine[FILE_MODEL] = Q(pk=product.pk) & WITH_A_FILE
         else:
-            remark = f"The file itself stays here: {address} takes no files."
+            remark = f"The file itself stays here: {site.label(address)} takes no files."
         selection = one_time.restricted(request.user, target.pk, mine)
         if not one_time.number_of(target.pk, selection):
             return _refused(request, target, f"{product} has no data that could be sent. {remark}".strip())
@@ -87,7 +87,7 @@ def _send(
     except ConfigurationError as error:
         return _refused(request, target, str(error))
     asked = one_time.number_of(target.pk, selection)
-    said = one_time.told(queued, asked, target.name, address)
+    said = one_time.told(queued, asked, target.name, address, selection=selection)
     messages.success(request, f"{said} {remark}".strip())
     return redirect("targets:detail", target.pk)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from sharecore.addresses import Address
@@ -26,29 +26,37 @@ class Choice:
     takes_files: bool = False
 
 
-def choices() -> list[Choice]:
-    """All addresses, in the order of the settings; those that cannot be used come last."""
+def choices(shared: Collection[str] = ()) -> list[Choice]:
+    """All addresses, in the order of the settings; those that cannot be used come last.
+
+    shared: addresses of which is said that the target is shared there already.
+    """
     known = {row.address: row for row in DestinationHealth.objects.all()}
-    usable = [choice for name in site.destinations() for choice in _of(name, known)]
+    usable = [choice for name in site.destinations() for choice in _of(name, known, shared)]
     broken = [
-        Choice(address=name, label=name, reason=" ".join(f"{each.where} {each.what}." for each in problems))
+        Choice(
+            address=name,
+            label=site.display_name(name),
+            reason=" ".join(f"{each.where} {each.what}." for each in problems),
+        )
         for name, problems in site.destinations().broken.items()
     ]
     return sorted(usable, key=lambda choice: bool(choice.reason)) + broken
 
 
-def _of(name: str, known: Mapping[str, DestinationHealth]) -> Iterator[Choice]:
+def _of(name: str, known: Mapping[str, DestinationHealth], shared: Collection[str]) -> Iterator[Choice]:
     destination = site.destinations()[name]
     credentials = site.credentials_digest(destination)
     offered = topics.offered(destination)
     for topic, note in [(each.name, each.note) for each in offered] or [("", "")]:
         address = Address(name, topic)
         reason, remark = _state(address, credentials, known)
+        already = "Shared there already." if str(address) in shared else ""
         yield Choice(
             address=str(address),
             label=destination.display_name,
             topic=topic,
-            note=" ".join(filter(None, (note, remark))),
+            note=" ".join(filter(None, (already, note, remark))),
             reason=reason,
             takes_files=not reason and site.takes_files(str(address)),
         )

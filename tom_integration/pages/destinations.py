@@ -26,7 +26,10 @@ class DestinationsPage(Page):
         registry = site.registry()
         context = {
             "destinations": [_about(each) for each in site.destinations().values()],
-            "broken": site.destinations().broken,
+            "broken": [
+                {"name": name, "label": site.display_name(name), "found": found}
+                for name, found in site.destinations().broken.items()
+            ],
             "warnings": [each for each in site.destinations().problems if not each.fatal],
             "plugins": registry.plugins,
             "failed": PluginState.FAILED,
@@ -34,7 +37,7 @@ class DestinationsPage(Page):
             "may_check": _may_check(request.user),
             "halted": site.halted(),
             "runner": conf.runner(),
-            "workers": status.workers(),
+            "workers": status.alive(),
             "advice": status.nobody_delivers(),
         }
         return render(request, "tom_integration/destinations.html", context)
@@ -82,6 +85,7 @@ def _about(destination: Destination) -> dict[str, Any]:
     refused = known.paused if known.is_paused(credentials) else ""
     return {
         "destination": destination,
+        "about": row.about if row else "",
         "plugin": destination.plugin,
         "topics": topics.offered(destination),
         "refused": refused,

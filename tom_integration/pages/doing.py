@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from sharecore.delivery import NEEDS_PERSON, OPEN, State
-from tom_integration import actions, held, permissions
+from tom_integration import actions, held, permissions, site
 from tom_integration.models import Channel, Delivery
 from tom_integration.pages.access import Page, share_or_404, target_or_404
 from tom_integration.pages.share import may_see
@@ -26,7 +26,7 @@ class Act(Page):
     def post(self, request: HttpRequest, pk: int, action: str) -> HttpResponse:
         """Do it, say so, and go back to where the button was."""
         share = share_or_404(request.user, pk, "change")
-        name = f"{share.target.name} to {share.destination}"
+        name = f"{share.target.name} to {site.label(share.destination)}"
         try:
             match action:
                 case "pause":
@@ -123,7 +123,7 @@ class Delete(Page):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The deletion; what it alone had asked for is cancelled by the signal of the model."""
         share = share_or_404(request.user, pk, "delete")
-        name, destination = share.target.name, share.destination
+        name, destination = share.target.name, site.label(share.destination)
         share.delete()
         messages.success(request, f"{name} is no longer shared with {destination}.")
         return redirect("targets:persistent-share-manage-form")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from tom_targets.models import PersistentShare
 
 from sharecore.records import DATA_KINDS, Kind
-from tom_integration import permissions
+from tom_integration import permissions, site
 from tom_integration.models import Channel
 from tom_integration.pages import destination_choices, holdings, target_search
 
@@ -81,11 +81,12 @@ class ShareForm(LimitsForm):
         super().__init__(*args, **kwargs)
         self.user = user
         self.fixed_target = target
-        self.addresses = destination_choices.choices()
+        shared = _addresses_of(target)
+        self.addresses = destination_choices.choices(shared)
         usable = [choice.address for choice in self.addresses if not choice.reason]
         field = cast("forms.ChoiceField", self.fields["destination"])
         field.choices = [(address, address) for address in usable]
-        if len(usable) == 1:
+        if len(usable) == 1 and usable[0] not in shared:
             self.fields["destination"].initial = usable[0]
 
     def clean(self) -> dict[str, Any]:
@@ -93,8 +94,8 @@ class ShareForm(LimitsForm):
         data = self.cleaned_data
         data["target_object"] = self._target(data)
         target, address = data["target_object"], data.get("destination")
-        if target and address and self._is_shared(target, address):
-            self.add_error("destination", f"{target.name} is shared with {address} already.")
+        if address in _addresses_of(target):
+            self.add_error("destination", f"{target.name} is shared with {site.label(address)} already.")
         return data
 
     def _target(self, data: dict[str, Any]) -> Any | None:
@@ -111,5 +112,8 @@ class ShareForm(LimitsForm):
             self.add_error("target_name", known if typed or data.get("target") else "Choose a target.")
         return found
 
-    def _is_shared(self, target: Any, address: str) -> bool:
-        return bool(PersistentShare.objects.filter(target_id=target.pk, destination=address).exists())
+
+def _addresses_of(target: Any | None) -> frozenset[str]:
+    """Where a target is shared continuously; nowhere without one."""
+    shares = PersistentShare.objects.filter(target_id=target.pk) if target else PersistentShare.objects.none()
+    return frozenset(shares.values_list("destination", flat=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +17,7 @@ from sharecore.delivery import NEEDS_PERSON, OPEN, State
 from sharecore.exceptions import ConfigurationError
 from tom_integration import conf, permissions, site, status
 from tom_integration.models import Channel, DestinationHealth, Request
+from tom_integration.pages import sentences
 from tom_integration.sending import health
 
 
@@ -45,13 +46,14 @@ LABELS: Mapping[Mood, str] = {
 class Glance:
     """One channel, for people.
 
-    detail: what happens, or what to do. kept: what stays here, and why. sent, total: the records of the
-    present batch of work; 0 of 0 when nothing is open. pending, needing, withheld, delivered: how many
-    records.
+    detail: what happens, or what to do, in sentences that stand alone. once: whether it was shared by hand
+    alone, and new data are not. kept: what stays here, and why. sent, total: the records of the present
+    batch of work; 0 of 0 when nothing is open. pending, needing, withheld, delivered: how many records.
     """
 
     mood: Mood
     detail: str
+    once: bool = False
     kept: str = ""
     sent: int = 0
     total: int = 0
@@ -64,7 +66,18 @@ class Glance:
     @property
     def label(self) -> str:
         """The state in a word or two."""
-        return LABELS[self.mood]
+        return "Done" if self.once and self.mood is Mood.OK else LABELS[self.mood]
+
+    @property
+    def progress(self) -> str:
+        """How far the present work is, for who watches it; empty where none goes on and none was done."""
+        under_way = self.total and (self.sent or self.mood == Mood.SENDING)
+        return f"{self.sent:,} of {self.total:,} sent" if under_way else ""
+
+    @property
+    def text(self) -> str:
+        """The whole in words, without the numbers that have a place of their own."""
+        return " ".join(filter(None, (self.progress, self.detail))) or self.label
 
     @property
     def percent(self) -> int:
@@ -155,10 +168,11 @@ def _glance(
     if pending:
         mine = permissions.deliveries_for(user, channel)
         sent = mine.filter(state=State.DELIVERED, delivered_at__gte=figures.since).count()
-    mood, detail = _mood(channel, figures, unwell, advice, introducing, pending, needing, sent, user, now)
+    mood, detail = _mood(channel, figures, unwell, advice, introducing, pending, needing, user, now)
     return Glance(
         mood=mood,
         detail=detail,
+        once=channel.share_id is None,
         kept=_kept(channel, withheld, user),
         sent=sent,
         total=sent + pending if pending else 0,
@@ -178,17 +192,16 @@ def _mood(
     introducing: bool,
     pending: int,
     needing: int,
-    sent: int,
     user: Any,
     now: datetime,
 ) -> tuple[Mood, str]:
     if channel.paused:
-        return Mood.PAUSED, channel.paused
+        return Mood.PAUSED, sentences.paused(channel.paused, pending)
     if problem := _misconfigured(channel.destination):
         return Mood.NEEDS_YOU, problem
     for row in unwell:
         if row.paused:
-            return Mood.NEEDS_YOU, f"{row.address.rstrip(':')} refuses what we send: {row.paused}"
+            return Mood.NEEDS_YOU, sentences.refused(row)
     if conf.paused():
         return Mood.PAUSED, site.halted()
     if reason := site.halted():
@@ -197,17 +210,17 @@ def _mood(
         return Mood.NEEDS_YOU, _needing(channel, figures.counts, user)
     for row in unwell:
         if row.failures and (pending or introducing):
-            return Mood.WAITING, f"for the destination{_until(row.open_until, now)}; {row.last_error}"
+            return Mood.WAITING, sentences.outage(row, pending, now)
     if channel.problem and channel.needs_person:
         return Mood.NEEDS_YOU, channel.problem
     if pending and advice:
         return Mood.NEEDS_YOU, f"Nobody is delivering. {advice}"
     if pending and figures.soonest is not None and figures.soonest > now and not _in_hand(figures):
-        return Mood.WAITING, f"{_number(pending)} will be tried again at {_clock(figures.soonest, now)}"
+        return Mood.WAITING, sentences.later(pending, figures.soonest, now, _reason(channel, user, State.DUE))
     if pending:
-        return Mood.SENDING, f"{sent:,} of {sent + pending:,}"
+        return Mood.SENDING, ""
     if introducing:
-        return Mood.SENDING, "the target itself"
+        return Mood.SENDING, "The target itself is being made known there."
     if channel.until is not None and channel.until <= now:
         return Mood.ENDED, f"New data are shared no longer since {channel.until:%Y-%m-%d %H:%M} UTC."
     return Mood.OK, ""
@@ -229,16 +242,19 @@ def _needing(channel: Channel, counts: Counter[str], user: Any) -> str:
     parked, held = counts[State.PARKED], counts[State.HELD]
     said = []
     if parked:
-        said.append(f"{_number(parked)} did not arrive{_reason(channel, user, State.PARKED)}")
+        said.append(f"{sentences.number(parked)} did not arrive{_reason(channel, user, State.PARKED)}")
     if held:
-        said.append(f"{_number(held)} may have arrived: look there, then say so")
-    return "; ".join(said)
+        said.append(
+            f"{sentences.number(held)} may have arrived: look there, then say so on the page of the share"
+        )
+    return sentences.join(*said)
 
 
 def _kept(channel: Channel, withheld: int, user: Any) -> str:
     if not withheld:
         return ""
-    return f"{_number(withheld)} withheld{_reason(channel, user, State.WITHHELD, State.UNSUPPORTED)}"
+    said = f"{sentences.number(withheld)} withheld{_reason(channel, user, State.WITHHELD, State.UNSUPPORTED)}"
+    return sentences.join(said)
 
 
 def _reason(channel: Channel, user: Any, *states: State) -> str:
@@ -246,17 +262,3 @@ def _reason(channel: Channel, user: Any, *states: State) -> str:
     mine = permissions.deliveries_for(user, channel)
     latest = mine.filter(state__in=states).order_by("-pk").first()
     return f": {latest.reason}" if latest is not None and latest.reason else ""
-
-
-def _until(moment: datetime | None, now: datetime) -> str:
-    return f" until {_clock(moment, now)}" if moment is not None and moment > now else ""
-
-
-def _clock(moment: datetime, now: datetime) -> str:
-    """The time, and the day where it is not today; UTC."""
-    moment, now = moment.astimezone(UTC), now.astimezone(UTC)
-    return f"{moment:%H:%M:%S} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _number(number: int) -> str:
-    return "1 record" if number == 1 else f"{number:,} records"

@@ -23,6 +23,13 @@ KIND_LABELS: Mapping[Kind, str] = {
     Kind.FILE: "Files",
 }
 """What is shared, as people call it."""
+KIND_OF_ONE: Mapping[Kind, str] = {
+    **KIND_LABELS,
+    Kind.PHOTOMETRY_LIMIT: "Upper limit",
+    Kind.SPECTRUM: "Spectrum",
+    Kind.FILE: "File",
+}
+"""What one of them is called."""
 
 
 def visible(user: Any, model: str, target_id: int) -> QuerySet[Any]:

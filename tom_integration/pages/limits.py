@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from tom_integration import actions, permissions
+from tom_integration import actions, permissions, site
 from tom_integration.pages.access import Page, share_or_404
 from tom_integration.pages.forms import LimitsForm
 from tom_integration.promises import channels
@@ -28,7 +28,9 @@ class Limits(Page):
         if not form.is_valid():
             return _page(request, share, form)
         channels.limit(channel, kinds=form.chosen_kinds, until=form.cleaned_data["until"])
-        messages.success(request, f"What {share.target.name} shares with {share.destination} is changed.")
+        messages.success(
+            request, f"What {share.target.name} shares with {site.label(share.destination)} is changed."
+        )
         if permissions.may(request.user, "view", share=share):
             return redirect("sharing:share-page", share.pk)
         return redirect("targets:share", share.target_id)

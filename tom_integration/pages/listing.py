@@ -15,7 +15,7 @@ from django.urls import reverse
 from tom_targets.models import PersistentShare
 
 from sharecore.delivery import NEEDS_PERSON
-from tom_integration import permissions, status
+from tom_integration import permissions, site, status
 from tom_integration.models import Channel, Delivery
 from tom_integration.pages.access import Page, require, target_or_404
 from tom_integration.pages.creating import form_context
@@ -82,6 +82,7 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
     rows = [
         {
             "share": share,
+            "name": f"{share.target.name} to {site.label(share.destination)}",
             "channel": channels.get(share.pk),
             "state": states[channels[share.pk].pk] if share.pk in channels else None,
             "may_change": share.pk in changeable,
@@ -110,8 +111,12 @@ def _table_url(target: Any | None) -> str:
 
 def _filtered(shares: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
     if text := request.GET.get("q", "").strip():
-        named = Q(target__name__icontains=text) | Q(target__aliases__name__icontains=text)
-        matching = PersistentShare.objects.filter(named | Q(destination__icontains=text))
+        fitting = Q(target__name__icontains=text) | Q(target__aliases__name__icontains=text)
+        fitting |= Q(destination__icontains=text)
+        for name, destination in site.destinations().items():
+            if text.lower() in destination.display_name.lower():
+                fitting |= Q(destination=name) | Q(destination__startswith=f"{name}:")
+        matching = PersistentShare.objects.filter(fitting)
         shares = shares.filter(pk__in=matching.values("pk"))
     if request.GET.get("needs") == "you":
         stuck = permissions.of_visible_data(

@@ -80,17 +80,18 @@ def objection_to_files(address: str, selection: Mapping[str, Q]) -> str:
     """Why the files of a selection cannot go there; empty when they can, or there are none."""
     if FILE_MODEL not in selection or address == DOWNLOAD or site.takes_files(address):
         return ""
-    return f"{address} takes no files. Untick them, or choose another destination."
+    return f"{site.label(address)} takes no files. Untick them, or choose another destination."
 
 
-def told(queued: int, asked: int, name: str, address: str) -> str:
+def told(queued: int, asked: int, name: str, address: str, *, selection: Mapping[str, Q]) -> str:
     """What to tell the person. asked: how many data and files were meant."""
     if queued:
-        number = "1 record" if queued == 1 else f"{queued:,} records"
-        return f"{number} of {name} will be sent to {address}."
+        word = "file" if set(selection) == {FILE_MODEL} else "record"
+        number = f"1 {word}" if queued == 1 else f"{queued:,} {word}s"
+        return f"{number} of {name} will be sent to {site.label(address)}."
     if asked:
-        return f"Nothing new to send: {address} has these data of {name}, or will have them soon."
-    return f"{name} will be made known to {address}, without data."
+        return f"Nothing new to send: {site.label(address)} has these data of {name}, or will have them soon."
+    return f"{name} will be made known to {site.label(address)}, without data."
 
 
 def selection_of(posted: Any, user: Any, target: Any) -> dict[str, Q]:

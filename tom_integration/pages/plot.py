@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Max, Min, QuerySet
 from django.db.models.functions import TruncDay, TruncHour, TruncMinute, TruncMonth
-from django.utils import timezone
 
 from sharecore.delivery import State
 from tom_integration.models import Delivery
 
 WIDTH, HEIGHT = 720, 120
+FEWEST = 12
+"""Units of time in the picture at least, so that one bar does not fill it."""
 _SCALES: tuple[tuple[timedelta, Callable[..., Any], timedelta, str], ...] = (
     (timedelta(hours=2), TruncMinute, timedelta(minutes=1), "minute"),
     (timedelta(days=4), TruncHour, timedelta(hours=1), "hour"),
@@ -36,9 +37,13 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
-    """Records delivered per `unit`, from `first` to `last`; highest: those of the tallest bar."""
+    """Records delivered per `unit`, from `first` to `last`; highest: those of the tallest bar.
+
+    start: where the picture begins, which is earlier where there are few bars.
+    """
 
     bars: tuple[Bar, ...]
+    start: datetime
     first: datetime
     last: datetime
     highest: int
@@ -57,12 +62,12 @@ def deliveries(rows: QuerySet[Delivery]) -> Plot | None:
     first, last = reach["first"], reach["last"]
     _, trunc, step, unit = next(scale for scale in _SCALES if last - first <= scale[0])
     counted = dict(
-        arrived.annotate(slot=trunc("delivered_at", tzinfo=timezone.get_default_timezone()))
+        arrived.annotate(slot=trunc("delivered_at", tzinfo=UTC))
         .values_list("slot")
         .annotate(number=Count("pk"))
     )
-    start = min(counted)
-    slots = max(round((max(counted) - start) / step) + 1, 12)
+    slots = max(round((max(counted) - min(counted)) / step) + 1, FEWEST)
+    start = min(min(counted), max(counted) - (slots - 1) * step)
     highest = max(counted.values())
     width = WIDTH / slots
     bars = tuple(
@@ -71,8 +76,16 @@ def deliveries(rows: QuerySet[Delivery]) -> Plot | None:
             y=round(HEIGHT * (1 - max(number / highest, 0.02)), 2),
             width=round(width * 0.8, 2),
             height=round(HEIGHT * max(number / highest, 0.02), 2),
-            label=f"{slot:%Y-%m-%d %H:%M}: {number:,}",
+            label=f"{slot:%Y-%m-%d %H:%M} UTC: {number:,}",
         )
         for slot, number in sorted(counted.items())
     )
-    return Plot(bars=bars, first=start, last=last, highest=highest, unit=unit, total=sum(counted.values()))
+    return Plot(
+        bars=bars,
+        start=start,
+        first=first,
+        last=last,
+        highest=highest,
+        unit=unit,
+        total=sum(counted.values()),
+    )

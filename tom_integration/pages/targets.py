@@ -71,7 +71,7 @@ class TargetShare(Page):
             form.add_error("share_destination", str(error))
             return self._page(request, target, form)
         asked = one_time.number_of(target.pk, selection)
-        messages.success(request, one_time.told(queued, asked, target.name, address))
+        messages.success(request, one_time.told(queued, asked, target.name, address, selection=selection))
         channel = Channel.objects.get(destination=address, target_id=target.pk)
         if may_see(request.user, channel):
             return redirect("sharing:history", target.pk, channel.pk)
@@ -126,7 +126,7 @@ class ListShare(Page):
         with_data = bool(request.POST.get("dataSwitch"))
         with_files = bool(request.POST.get("filesSwitch"))
         if with_files and not site.takes_files(data["share_destination"]):
-            form.add_error("share_destination", f"{data['share_destination']} takes no files.")
+            form.add_error("share_destination", f"{site.label(data['share_destination'])} takes no files.")
             return self._page(request, target_list, form)
         queued = 0
         try:
@@ -149,8 +149,10 @@ class ListShare(Page):
             form.add_error("share_destination", str(error))
             return self._page(request, target_list, form)
         number = "1 target" if len(targets) == 1 else f"{len(targets):,} targets"
-        records = f" with {queued:,} records" if queued else ""
-        messages.success(request, f"{number}{records} will be sent to {data['share_destination']}.")
+        records = f" with {queued:,} record{'' if queued == 1 else 's'}" if queued else ""
+        messages.success(
+            request, f"{number}{records} will be sent to {site.label(data['share_destination'])}."
+        )
         return redirect(f"{reverse('targets:list')}?targetlist__name={target_list.pk}")
 
     @staticmethod

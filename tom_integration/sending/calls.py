@@ -34,7 +34,7 @@ from tom_integration import logs, rights, site
 from tom_integration.data.targets import target_of
 from tom_integration.models import Delivery, Request
 from tom_integration.promises import ledger, received
-from tom_integration.sending import claims, health, pace
+from tom_integration.sending import about, claims, health, pace
 from tom_integration.texts import plain
 
 logger = logging.getLogger(__name__)
@@ -160,7 +160,8 @@ class Calls:
         self.arrived += sum(isinstance(outcome, Accepted | Duplicate) for outcome in outcomes)
         answered = any(isinstance(outcome, Accepted | Duplicate | Rejected) for outcome in outcomes)
         if answered and result.stopped is None:
-            health.succeeded(self.address, now=timezone.now())
+            how = about.told(self.destination, self.adapter)
+            health.succeeded(self.address, now=timezone.now(), about=how)
         self._heed(result.stopped)
 
     def _dispatch(self, batch: Batch, leaving: list[Shareable]) -> DispatchResult:

@@ -65,13 +65,14 @@ def probe(address: Address, *, now: datetime) -> tuple[datetime | None, str]:
     return None, ""
 
 
-def succeeded(address: Address, *, now: datetime) -> None:
-    """A call went through: the destination, and the topic, are well."""
+def succeeded(address: Address, *, now: datetime, about: str = "") -> None:
+    """A call went through: the destination, and the topic, are well. about: how it went, of the former."""
     for part in {address.name, str(address)}:
         row, _ = DestinationHealth.objects.get_or_create(address=part)
         quiet = row.last_success_at is None or now - row.last_success_at > timedelta(seconds=10)
-        if of(row) != Health() or quiet:
-            _change(part, lambda _: rules.succeeded(), last_success_at=now)
+        told = about if part == address.name else ""
+        if of(row) != Health() or quiet or row.about != told:
+            _change(part, lambda _: rules.succeeded(), last_success_at=now, about=told)
     if not address.topic:
         for row in DestinationHealth.objects.filter(address=_topic(address)).exclude(paused=""):
             _change(row.address, lambda _: rules.succeeded())
@@ -86,6 +87,12 @@ def mended(destination: str) -> None:
         Q(address=destination) | Q(address__startswith=f"{destination}:")
     ):
         _change(row.address, lambda _: rules.succeeded())
+
+
+def described(destination: str, about: str) -> None:
+    """Note how data go to a destination."""
+    row, _ = DestinationHealth.objects.get_or_create(address=destination)
+    DestinationHealth.objects.filter(pk=row.pk).update(about=about)
 
 
 def stopped(

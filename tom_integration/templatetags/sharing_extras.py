@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString
 
 from sharecore.delivery import State
 from sharecore.records import Kind
-from tom_integration import permissions
-from tom_integration.pages.holdings import KIND_LABELS
+from tom_integration import permissions, site
+from tom_integration.pages.holdings import KIND_OF_ONE
 
 register = template.Library()
 
@@ -44,6 +44,12 @@ def utc(moment: datetime | None) -> SafeString | str:
 
 
 @register.filter
+def utc_as(moment: datetime, form: str) -> str:
+    """A time in UTC in this form of `strftime`, for a place that says itself that it is UTC, or for a day."""
+    return moment.astimezone(UTC).strftime(form)
+
+
+@register.filter
 def thousands(number: int) -> str:
     """12345 as 12,345."""
     return f"{number:,}"
@@ -56,9 +62,15 @@ def state_label(state: str) -> str:
 
 
 @register.filter
+def address_label(address: str) -> str:
+    """The address of a destination as people see it."""
+    return site.label(address)
+
+
+@register.filter
 def kind_label(kind: str) -> str:
-    """A kind of record in words; empty for a delivery that was never looked at."""
-    return KIND_LABELS[Kind(kind)] if kind else ""
+    """What one record of a kind is called; empty for a delivery that was never looked at."""
+    return KIND_OF_ONE[Kind(kind)] if kind else ""
 
 
 @register.simple_tag(takes_context=True)

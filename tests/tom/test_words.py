@@ -1,0 +1,171 @@
+"""The words of the pages: how destinations, times, kinds of data and those who deliver are called."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.messages import get_messages
+from django.core.files.base import ContentFile
+from django.test import Client, override_settings
+from django.utils import timezone
+from tom_dataproducts.models import DataProduct
+
+from sharecore.testing.memory import MemoryAdapter
+from tom_integration.models import Channel, Delivery, Worker
+
+if TYPE_CHECKING:
+    from conftest import Tom
+
+SCRIPT = "<script>alert('x')</script>"
+SHARES = "/targets/persistentshare/manage/"
+DESTINATIONS = "/targets/persistentshare/destinations/"
+
+
+@pytest.fixture
+def admin(tom: Tom) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("admin"))
+    return client
+
+
+def text(answer: Any) -> str:
+    assert answer.status_code == 200, answer.status_code
+    return " ".join(answer.content.decode().split())
+
+
+def told(answer: Any) -> str:
+    """What the next page will tell the user."""
+    return " ".join(str(message) for message in get_messages(answer.wsgi_request))
+
+
+def test_how_data_go_stays_beside_the_destination_after_a_check_and_after_a_delivery(
+    tom: Tom, admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "in batches" not in text(admin.get(DESTINATIONS))
+    monkeypatch.setattr(MemoryAdapter, "describe", lambda self: f"in batches {SCRIPT} {'of any size ' * 60}")
+    assert "in batches" in text(admin.post(f"{DESTINATIONS}check", {"name": "y"}))
+    page = text(admin.get(DESTINATIONS))
+    assert page.count("in batches &lt;script&gt;") == 1
+    assert page.count("of any size") < 40
+    tom.share(target := tom.target())
+    tom.datum(target)
+    tom.deliver(after=60)
+    assert text(admin.get(DESTINATIONS)).count("in batches") == 2
+
+
+def test_an_adapter_that_fails_to_say_how_data_go_delivers_them(
+    tom: Tom, admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MemoryAdapter, "describe", lambda self: 1 / 0)
+    tom.share(target := tom.target())
+    tom.datum(target)
+    assert tom.deliver(after=60) == 1
+    assert "takes our data" in text(admin.post(f"{DESTINATIONS}check", {"name": "x"}))
+
+
+@pytest.mark.parametrize(
+    ("runner", "who", "one"),
+    [
+        ("thread", "web server deliver by themselves", "A process of the web server delivers now: here:1"),
+        ("command", "manage.py sharing deliver", "A worker delivers now: here:1"),
+        ("celery", "Workers of Celery deliver", "A worker of Celery delivers now: here:1"),
+    ],
+)
+def test_who_delivers_is_said_in_words(tom: Tom, admin: Client, runner: str, who: str, one: str) -> None:
+    with override_settings(SHARECORE_RUNNER=runner):
+        page = text(admin.get(DESTINATIONS))
+        assert who in page
+        assert f'SHARECORE_RUNNER = "{runner}"' in page
+        assert "Nobody delivers at the moment, and nothing waits." in page
+        Worker.objects.create(name="here:1", runner=runner, seen=timezone.now())
+        assert one in text(admin.get(DESTINATIONS))
+        Worker.objects.update(seen=timezone.now() - timedelta(hours=1))
+        tom.share(target := tom.target())
+        tom.datum(target)
+        tom.commit()
+        page = text(admin.get(DESTINATIONS))
+    assert "Nobody is delivering at the moment." in page
+    assert "nothing waits" not in page
+
+
+def test_a_destination_has_the_same_name_on_every_page(tom: Tom, admin: Client) -> None:
+    settings = {
+        "x": {"ADAPTER": "memory", "DISPLAY_NAME": "Their <TOM>"},
+        "old": {"ADAPTER": "pigeon", "DISPLAY_NAME": "Old TOM"},
+    }
+    tom.datum(target := tom.target("SN 2026abc"))
+    with override_settings(DATA_SHARING=settings):
+        share = tom.share(target, "x:red")
+        tom.share(target, "old")
+        page, form = text(admin.get(DESTINATIONS)), text(admin.get(SHARES))
+        assert "Old TOM <small>old</small>" in page
+        assert "<strong>Old TOM</strong>" in form
+        for path in (SHARES, f"{SHARES}?q=their", f"{SHARES}{share.pk}/", f"{SHARES}{share.pk}/delete"):
+            assert "Their &lt;TOM&gt; red" in text(admin.get(path)), path
+        assert "No share fits" in text(admin.get(f"{SHARES}?q=nobody"))
+        assert told(admin.post(f"{SHARES}{share.pk}/pause")) == "SN 2026abc to Their <TOM> red is paused."
+
+
+def test_times_are_of_utc_whatever_the_time_zone_of_the_tom(tom: Tom, admin: Client) -> None:
+    share = tom.share(target := tom.target())
+    tom.datum(target)
+    tom.deliver(after=60)
+    moment = datetime(2030, 3, 1, 4, 5, 6, tzinfo=UTC)
+    Delivery.objects.update(delivered_at=moment, state="held", sent_at=moment)
+    type(share).objects.update(created=moment)
+    Channel.objects.update(until=moment)
+    with override_settings(TIME_ZONE="Pacific/Honolulu"):
+        page = text(admin.get(f"{SHARES}{share.pk}/"))
+        assert "Shared since 2030-03-01," in page
+        assert "until 2030-03-01 04:05 UTC" in page
+        assert "sent 2030-03-01 04:05:06 UTC" in page
+        assert ", 2030-03-01</small>" in text(admin.get(SHARES))
+        Delivery.objects.update(state="delivered")
+        page = text(admin.get(f"{SHARES}{share.pk}/"))
+        assert "delivered from 2030-03-01 04:05 to 2030-03-01 04:05 UTC" in page
+        assert "<title>2030-03-01 04:05 UTC: 1</title>" in page
+    assert "2030-02-28" not in page
+
+
+def test_a_plot_of_few_deliveries_ends_with_the_last_of_them(tom: Tom, admin: Client) -> None:
+    share = tom.share(target := tom.target())
+    tom.data(target, 3)
+    tom.deliver(after=60)
+    for row, minute in zip(Delivery.objects.order_by("pk"), (5, 5, 7), strict=True):
+        moment = datetime(2030, 3, 1, 4, minute, 59, tzinfo=UTC)
+        Delivery.objects.filter(pk=row.pk).update(delivered_at=moment)
+    page = text(admin.get(f"{SHARES}{share.pk}/"))
+    axis = page[page.index('<div class="s-axis">') :]
+    assert axis.startswith(
+        '<div class="s-axis"><span>2030-03-01 03:56</span><span>2030-03-01 04:07 UTC</span>'
+    )
+    last = re.findall(r'<rect x="([0-9.]+)"[^>]* width="([0-9.]+)"', page)[-1]
+    assert 700 < float(last[0]) + float(last[1]) <= 720
+    assert "3 records, at most 2 in one minute" in page
+
+
+def test_what_is_shared_by_hand_is_done_not_kept_up_to_date(tom: Tom, admin: Client) -> None:
+    tom.y.takes_files = True
+    target = tom.target()
+    DataProduct.objects.create(
+        target=target, product_id="night", data=ContentFile(b"some bytes", name="night.fits")
+    )
+    answer = admin.post(f"/targets/{target.pk}/share/", {"share_destination": "y", "kinds": ["file"]})
+    assert told(answer) == f"1 file of {target.name} will be sent to y."
+    tom.deliver(after=60)
+    page = text(admin.get(answer.url))
+    assert "Done</span>" in page
+    assert "Up to date" not in page
+    assert "File night" in page
+
+
+def test_where_a_target_is_shared_already_is_said_before_it_is_chosen(tom: Tom, admin: Client) -> None:
+    tom.share(target := tom.target(), "x:red")
+    form = f"/targets/{target.pk}/share/?tab=continuous"
+    assert text(admin.get(form)).count("Shared there already.") == 1
+    assert "Shared there already." not in text(admin.get(f"/targets/{tom.target().pk}/share/?tab=continuous"))
+    assert "Shared there already." not in text(admin.get(SHARES))

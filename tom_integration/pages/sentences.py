@@ -1,0 +1,56 @@
+"""What is said of a share at a glance, in sentences that stand alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from tom_integration import site
+from tom_integration.models import DestinationHealth
+
+
+def paused(reason: str, pending: int) -> str:
+    """Who paused it, and how many wait meanwhile."""
+    return join(f"{reason[:1].upper()}{reason[1:]}", waiting(pending) if pending else "")
+
+
+def refused(row: DestinationHealth) -> str:
+    """The destination, or its topic, refuses what we send; how that is mended."""
+    said = f"{site.label(row.address.rstrip(':'))} refuses what we send: {row.paused}"
+    return join(said, "Once that is mended, test it on the page of destinations")
+
+
+def outage(row: DestinationHealth, pending: int, now: datetime) -> str:
+    """How many wait for a destination that fails, until when, and how it failed last."""
+    who = waiting(pending) if pending else "The target itself waits"
+    if row.open_until is not None and row.open_until > now:
+        when = f"the next try is at {clock(row.open_until, now)}"
+    else:
+        when = "it is being tried now"
+    return join(f"{who} for the destination; {when}", f"Last error: {row.last_error}")
+
+
+def later(pending: int, moment: datetime, now: datetime, reason: str) -> str:
+    """How many are tried again, when, and why: reason is empty, or stands behind a colon."""
+    again = f"{waiting(pending)}; the next try is at {clock(moment, now)}"
+    return join(again, f"Last answer{reason}" if reason else "")
+
+
+def clock(moment: datetime, now: datetime) -> str:
+    """The time, and the day where it is not today; UTC."""
+    moment, now = moment.astimezone(UTC), now.astimezone(UTC)
+    return f"{moment:%H:%M:%S} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def number(records: int) -> str:
+    """So many records."""
+    return "1 record" if records == 1 else f"{records:,} records"
+
+
+def waiting(records: int) -> str:
+    """So many records wait."""
+    return f"{number(records)} {'waits' if records == 1 else 'wait'}"
+
+
+def join(*parts: str) -> str:
+    """Each part as a sentence, one after the other; those that are empty are left out."""
+    return " ".join(part if part.endswith((".", "!", "?", "…")) else f"{part}." for part in parts if part)
