@@ -53,6 +53,7 @@ PAGES = {
     "share-sending": "targets/persistentshare/manage/2/",
     "share-waiting": "targets/persistentshare/manage/3/",
     "share-needs-you": "targets/persistentshare/manage/4/?state=parked",
+    "share-withheld": "targets/persistentshare/manage/4/?state=withheld",
     "share-limits": "targets/persistentshare/manage/4/limits",
     "share-delete": "targets/persistentshare/manage/2/delete",
     "shared-by-hand": "targets/1/share/6/",
@@ -66,7 +67,12 @@ def _staged(folder: Path) -> Iterator[Tom]:
         name="Example TOM",
         users=[OBSERVER],
         apps=["tom_integration"],
-        settings={"DATA_SHARING": DATA_SHARING, "SHARECORE_RUNNER": "command"},
+        # The worker that the stage invents is believed to be alive for three sweeps.
+        settings={
+            "DATA_SHARING": DATA_SHARING,
+            "SHARECORE_RUNNER": "command",
+            "SHARECORE_SWEEP_SECONDS": 3600,
+        },
         files={"staged.py": Path(__file__).with_name("staged.py").read_text()},
     )
     try:
@@ -137,7 +143,8 @@ def main() -> None:
         shutil.rmtree(work, ignore_errors=True)
     for path in FOLDER.glob("*.png"):
         with Image.open(path) as picture:
-            small = picture.convert("RGB").quantize(160, dither=Image.Dither.NONE)
+            # Without kmeans the small spots of colour that tell states apart get other colours.
+            small = picture.convert("RGB").quantize(256, kmeans=3, dither=Image.Dither.NONE)
         small.save(path, optimize=True)
     sys.stdout.write(f"{len(list(FOLDER.glob('*.png')))} screenshots in {FOLDER}\n")
 

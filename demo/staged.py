@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.db.models import Model
 from django.utils import timezone
 from tom_dataproducts.models import (
     AstrometryReducedDatum,
+    DataProduct,
     PhotometryReducedDatum,
     SpectroscopyReducedDatum,
 )
@@ -47,9 +49,11 @@ def stage() -> None:
     _needs_you(targets["V4998 Sgr"], observer)
     _paused(targets["AT 2026xyz"], observer)
     _once(targets["SN 2026kqr"], observer)
-    Worker.objects.create(
-        name="tom.example.org:4711", runner="command", seen=timezone.now() + timedelta(days=1)
+    _file(targets["SN 2026kqr"])
+    DestinationHealth.objects.filter(address="partner-tom").update(
+        about="Each datum goes in a request of its own, as tomtoolkit 3.x takes it."
     )
+    Worker.objects.create(name="tom.example.org:4711", runner="command", seen=timezone.now())
 
 
 def _target(name: str, aliases: list[str], number: int) -> Any:
@@ -90,8 +94,17 @@ def _data(target: Any, number: int) -> None:
     )
 
 
+def _file(target: Any) -> None:
+    """A data product whose file can be shared by hand."""
+    content = ContentFile(b"no picture, but some bytes", name="finding-chart.fits")
+    DataProduct.objects.create(
+        target=target, product_id="finding chart", data_product_type="fits_file", data=content
+    )
+
+
 def _share(target: Any, destination: str, user: User) -> Channel:
     share = PersistentShare.objects.create(target_id=target.pk, destination=destination, user=user)
+    PersistentShare.objects.filter(pk=share.pk).update(created=timezone.now() - timedelta(days=NIGHTS))
     Delivery.objects.filter(destination=destination, target_id=target.pk).delete()
     Channel.objects.filter(share_id=share.pk).update(due=False)
     return Channel.objects.get(share_id=share.pk)
@@ -247,6 +260,7 @@ def _once(target: Any, user: User) -> None:
     request = Request.objects.create(
         channel_id=channel.pk, user_id=user.pk, title="Early light curve of SN 2026kqr"
     )
+    Request.objects.filter(pk=request.pk).update(created=timezone.now() - timedelta(hours=1, minutes=1))
     for number, (model, kind, row) in enumerate(_rows(target)):
         if number < 25:
             Delivery.objects.create(

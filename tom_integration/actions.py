@@ -109,8 +109,8 @@ def check(destination: Destination) -> Sequence[Problem]:
     adapter = site.adapters.get(destination)
     with as_plugin_error(logger, f"the check of {destination.name}"):
         problems = adapter.check()
-    health.described(destination.name, about.told(destination, adapter))
     if not any(problem.fatal for problem in problems):
+        health.described(destination.name, about.told(destination, adapter))
         health.mended(destination.name)
         wake(
             each

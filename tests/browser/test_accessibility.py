@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from realtoms import Tom
 
@@ -149,6 +149,22 @@ def test_axe_finds_nothing_on_any_page(
     assert found == []
 
 
+def test_the_check_finds_what_is_wrong_with_a_bad_page(chromium: Browser) -> None:
+    """Were axe not to run, or to look past our part, the test above would pass all the same."""
+    page = chromium.new_page()
+    page.set_content("""<html lang="en"><title>t</title><body><img src="outside.png"><div class="sharing">
+        <input type="text"><button></button><p style="color: #bbb; background: #fff">pale</p>
+        <div role="progressbar" aria-valuenow="1"></div></div>""")
+    found = violations(page, "bad")
+    page.close()
+    assert {each.split(": ")[1] for each in found} == {
+        "aria-progressbar-name",
+        "button-name",
+        "color-contrast",
+        "label",
+    }
+
+
 def test_a_share_is_made_retried_resolved_and_deleted_by_keyboard(
     visit: Start, sender: Tom, target: Observed
 ) -> None:
@@ -166,7 +182,7 @@ def test_a_share_is_made_retried_resolved_and_deleted_by_keyboard(
     expect(page.locator("#sharing-preview-title")).to_be_focused()
     reach(page, "^Share$", backwards=True)
     page.keyboard.press("Enter")
-    made = page.get_by_text(f"{target.name} is now shared with receiver.")
+    made = page.get_by_text(f"{target.name} is now shared with Receiver.")
     expect(made).to_be_visible()
     expect(made).to_be_focused()
 
@@ -193,7 +209,7 @@ def test_a_share_is_made_retried_resolved_and_deleted_by_keyboard(
     expect(page.get_by_role("heading", name="Delete this share?")).to_be_visible()
     reach(page, "^Delete$")
     page.keyboard.press("Enter")
-    expect(page.get_by_text(f"{target.name} is no longer shared with receiver.")).to_be_visible()
+    expect(page.get_by_text(f"{target.name} is no longer shared with Receiver.")).to_be_visible()
 
 
 def test_the_focus_stays_and_little_is_said_while_the_page_refreshes_itself(

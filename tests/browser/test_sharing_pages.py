@@ -38,7 +38,7 @@ def share(page: Page, target: Observed, *, existing: bool) -> None:
     page.get_by_role("radio", name="Receiver").check()
     page.get_by_label("Share existing data too").set_checked(existing)
     page.get_by_role("button", name="Share", exact=True).click()
-    expect(page.get_by_text(f"{target.name} is now shared with receiver.")).to_be_visible()
+    expect(page.get_by_text(f"{target.name} is now shared with Receiver.")).to_be_visible()
 
 
 def test_a_target_is_shared_and_its_progress_seen(
@@ -79,7 +79,7 @@ def test_a_share_is_made_by_typing_a_part_of_an_alias(visit: Start, target: Obse
     expect(sent).to_contain_text("18.01")
     assert "sharer-at-a-throw-away-tom" not in page.content()
     page.get_by_role("button", name="Share", exact=True).press("Enter")
-    expect(page.get_by_text(f"{target.name} is now shared with receiver.")).to_be_visible()
+    expect(page.get_by_text(f"{target.name} is now shared with Receiver.")).to_be_visible()
 
 
 def test_errors_stand_beside_their_field(visit: Start, target: Observed) -> None:
@@ -89,7 +89,7 @@ def test_errors_stand_beside_their_field(visit: Start, target: Observed) -> None
     page.get_by_label("Until").fill("2020-01-01T00:00")
     page.get_by_role("button", name="Share", exact=True).click()
     expect(page.locator("#until-error")).to_contain_text("in the future")
-    expect(page.locator("#destination-error")).to_contain_text("is shared with receiver already")
+    expect(page.locator("#destination-error")).to_contain_text("is shared with Receiver already")
 
 
 def test_a_destination_that_fails_is_seen_and_mended(
@@ -103,6 +103,7 @@ def test_a_destination_that_fails_is_seen_and_mended(
         state = page.locator("#sharing-table [data-label=State]")
         expect(state).to_contain_text("Waiting", timeout=60_000)
         expect(page.locator("td[data-label=Pending]")).to_have_text("2")
+        expect(state).to_contain_text("2 records wait for the destination")
         expect(page.get_by_role("status").filter(has_text="Waiting")).to_have_count(1)
         page.goto(sender.url + "targets/persistentshare/destinations/")
         card = page.get_by_role("article").filter(has_text="Receiver")
@@ -152,7 +153,7 @@ def test_a_share_is_paused_and_goes_on(visit: Start, sender: Tom, receiver: Tom,
     page.get_by_role("button", name=re.compile("^Pause")).click()
     expect(page.locator(".s-glance")).to_contain_text("Paused")
     target.observe(2)
-    expect(page.locator(".s-glance")).to_contain_text("paused by admin")
+    expect(page.locator(".s-glance")).to_contain_text("Paused by admin")
     assert not is_at(receiver, sender, target)
     page.get_by_role("button", name="Resume").click()
     expect(page.locator(".s-glance")).to_contain_text("Up to date", timeout=60_000)
@@ -169,7 +170,7 @@ def test_deleting_says_what_becomes_of_the_data(visit: Start, sender: Tom, targe
     page.get_by_role("link", name="Keep it").click()
     page.get_by_role("link", name="Delete").click()
     page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_text(f"{target.name} is no longer shared with receiver.")).to_be_visible()
+    expect(page.get_by_text(f"{target.name} is no longer shared with Receiver.")).to_be_visible()
     page.goto(f"{sender.url}targets/{target.id}/persistentshare/manage/")
     expect(page.get_by_text(f"{target.name} is not shared continuously yet.")).to_be_visible()
 
@@ -182,8 +183,8 @@ def test_chosen_data_are_shared_once(visit: Start, sender: Tom, receiver: Tom, t
     page.get_by_text("Choose single ones").click()
     page.get_by_role("checkbox", name="18.02").check()
     page.get_by_role("button", name="Share once").click()
-    expect(page.get_by_text(f"1 record of {target.name} will be sent to receiver.")).to_be_visible()
-    expect(page.locator(".s-glance")).to_contain_text("Up to date", timeout=60_000)
+    expect(page.get_by_text(f"1 record of {target.name} will be sent to Receiver.")).to_be_visible()
+    expect(page.locator(".s-glance")).to_contain_text("Done", timeout=60_000)
     expect(page.get_by_role("row").filter(has_text="18.02")).to_contain_text("Delivered")
 
     page.goto(f"{sender.url}targets/{target.id}/share/")

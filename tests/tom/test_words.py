@@ -169,3 +169,20 @@ def test_where_a_target_is_shared_already_is_said_before_it_is_chosen(tom: Tom, 
     assert text(admin.get(form)).count("Shared there already.") == 1
     assert "Shared there already." not in text(admin.get(f"/targets/{tom.target().pk}/share/?tab=continuous"))
     assert "Shared there already." not in text(admin.get(SHARES))
+
+
+def test_a_target_that_was_chosen_stays_chosen_beside_an_error(tom: Tom, admin: Client) -> None:
+    tom.share(target := tom.target("SN 2026abc"), "x:red")
+    tom.data(target, 2)
+    form = {"target": target.pk, "target_name": "2026", "destination": "x:red", "kinds": ["photometry"]}
+    page = text(admin.post(f"{SHARES}create", form))
+    assert "SN 2026abc is shared with x:red already." in page
+    assert f'<input type="radio" name="target" value="{target.pk}" checked>' in page
+    assert "2 records. Without this" in page
+
+
+def test_a_preview_says_what_goes_where(tom: Tom, admin: Client) -> None:
+    tom.datum(target := tom.target("SN 2026abc"))
+    form = {"target": target.pk, "destination": "x:red", "kinds": ["photometry"]}
+    page = text(admin.post(f"{SHARES}preview", form))
+    assert ">Preview <small>SN 2026abc to x:red</small></h2>" in page

@@ -34,14 +34,16 @@ def form_context(request: HttpRequest, target: Any | None, form: ShareForm | Non
         return {"form": None, "target": target}
     form = form or ShareForm(user=request.user, target=target)
     numbers = holdings.count_by_kind(request.user, target.pk) if target is not None else {}
+    chosen = target or (form.cleaned_data.get("target_object") if form.is_bound else None)
     address, kinds = form["destination"].value() or "", form["kinds"].value() or []
     return {
         "form": form,
         "target": target,
+        "found": [] if chosen is None else [target_search.Found(pk=chosen.pk, name=chosen.name)],
         "addresses": form.addresses,
         "destination": address,
         "kinds": [{**each, "number": numbers.get(each["kind"])} for each in form.choices],
-        **_existing(request.user, target, address, _known(kinds)),
+        **_existing(request.user, chosen, address, _known(kinds)),
         "create_url": _create_url(target),
     }
 

@@ -244,9 +244,8 @@ def _needing(channel: Channel, counts: Counter[str], user: Any) -> str:
     if parked:
         said.append(f"{sentences.number(parked)} did not arrive{_reason(channel, user, State.PARKED)}")
     if held:
-        said.append(
-            f"{sentences.number(held)} may have arrived: look there, then say so on the page of the share"
-        )
+        whom = "it" if held == 1 else "they"
+        said.append(f"{sentences.number(held)} may have arrived: look there, then say whether {whom} did")
     return sentences.join(*said)
 
 

@@ -21,7 +21,7 @@ class Found:
 
     pk: int
     name: str
-    aliases: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
 
 
 def search(user: Any, text: str) -> tuple[list[Found], bool]:

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from sharecore.delivery import State
 from sharecore.records import Kind
 from tom_integration import permissions, site
+from tom_integration.pages import sentences
 from tom_integration.pages.holdings import KIND_OF_ONE
 
 register = template.Library()
@@ -53,6 +54,12 @@ def utc_as(moment: datetime, form: str) -> str:
 def thousands(number: int) -> str:
     """12345 as 12,345."""
     return f"{number:,}"
+
+
+@register.filter
+def sentence(text: str) -> str:
+    """A reason as a sentence, so that another one can follow."""
+    return sentences.join(text)
 
 
 @register.filter
