@@ -157,12 +157,9 @@ def test_the_check_finds_what_is_wrong_with_a_bad_page(chromium: Browser) -> Non
         <div role="progressbar" aria-valuenow="1"></div></div>""")
     found = violations(page, "bad")
     page.close()
-    assert {each.split(": ")[1] for each in found} == {
-        "aria-progressbar-name",
-        "button-name",
-        "color-contrast",
-        "label",
-    }
+    known = {each.split(": ")[1] for each in found}
+    assert known >= {"aria-progressbar-name", "button-name", "color-contrast", "label"}
+    assert "image-alt" not in known, "what is around our part is not ours to mend"
 
 
 def test_a_share_is_made_retried_resolved_and_deleted_by_keyboard(
