@@ -80,6 +80,10 @@ class Registry:
         """Add a plugin given directly: a module or another object with hook functions."""
         return self._enrol(plugin, PluginInfo(name=name, distribution=distribution, version=version))
 
+    def __contains__(self, plugin: object) -> bool:
+        """Whether this module or object is a plugin whose hooks run."""
+        return bool(self._manager.is_registered(plugin))
+
     @property
     def plugins(self) -> tuple[PluginInfo, ...]:
         """Every plugin found, also those that failed or are blocked."""

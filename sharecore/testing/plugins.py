@@ -14,6 +14,7 @@ from sharecore.registry import Registry
 def installed(*plugins: object) -> Iterator[None]:
     """As if distributions with these plugins (modules or objects with hook functions) were installed.
 
+    One that is installed with pip as well is there once.
     A site reads its plugins once, so enter this before the settings of the test are overridden::
 
         with installed(MemoryPlugin()), override_settings(DATA_SHARING={"x": {"ADAPTER": "memory"}}):
@@ -24,7 +25,9 @@ def installed(*plugins: object) -> Iterator[None]:
     def load_with_ours(*args: Any, **kwargs: Any) -> Registry:
         registry = load(*args, **kwargs)
         for number, plugin in enumerate(plugins):
-            registry.register(plugin, name=f"{type(plugin).__name__}-{number}", distribution="test")
+            if plugin not in registry:
+                name = getattr(plugin, "__name__", type(plugin).__name__)
+                registry.register(plugin, name=f"{name}-{number}", distribution="test")
         return registry
 
     with mock.patch.object(Registry, "load", load_with_ours):

@@ -28,6 +28,7 @@ from sharecore import (
     WithholdRequest,
 )
 from sharecore.discovery import blocked_plugins
+from sharecore.testing import installed
 
 Load = Callable[..., Registry]
 MakeRecord = Callable[..., Photometry]
@@ -363,6 +364,19 @@ class TestInstalledPlugins:
             registry = Registry.load()
         assert "lamp" in registry.destination_types
         assert "cannot be read" in caplog.text
+
+
+def test_a_plugin_that_a_test_installs_may_be_installed_already(
+    entry_point: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in docs/how-to/keep-at-home.md: the rule is installed with pip, and tried with `installed`."""
+    point = entry_point("@hookimpl\ndef sharecore_withhold(request): return None\n")
+    with installed(point.load()):
+        (info,) = Registry.load([point]).plugins
+        (alone,) = Registry.load([]).plugins
+    assert (info.state, info.name) == (PluginState.ACTIVE, "lamp")
+    assert (alone.state, alone.name) == (PluginState.ACTIVE, f"{point.module}-0")
+    assert caplog.text == ""
 
 
 def test_importing_sharecore_imports_nothing_heavy() -> None:

@@ -20,7 +20,7 @@ from sharecore.delivery import State, settle
 from sharecore.outcomes import Outcome
 from sharecore.settings import FRAMEWORK_KEYS, Section
 from sharecore_http import HttpSettings
-from tom_integration import checks, conf, status
+from tom_integration import checks, conf, signals, status
 from tom_integration.api import serializers
 from tom_integration.api import urls as api
 from tom_integration.management.commands.sharing import Command
@@ -228,6 +228,14 @@ def test_what_status_tells_programs_is_shown() -> None:
     for name, kind in (("channels", status.ChannelStatus), ("destinations", status.DestinationStatus)):
         (row,) = (row for row in rows if row[0] == f"`{name}`")
         assert words(row[1]) == [each.name for each in fields(kind)]
+
+
+def test_alerts_are_all_shown_with_what_they_hold() -> None:
+    found = [row for rows in tables((DOCS / "how-to" / "alerts.md").read_text()).values() for row in rows]
+    shown = _named(found)
+    attributes = [each.name for each in fields(signals.Alert)]
+    assert [word for word in shown if word in attributes] == attributes
+    assert set(signals.Event) <= set(shown)
 
 
 def test_the_system_checks_are_all_shown() -> None:
