@@ -12,7 +12,7 @@ from sharecore.exceptions import DestinationError
 from tom_integration import conf
 from tom_integration.models import Channel
 from tom_integration.promises import channels
-from tom_integration.sending.rest import rests
+from tom_integration.sending.resting import rests
 from tom_integration.sending.sweep import Sweep
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tom_integration.promises.upkeep import Upkeep
 from tom_integration.runners.heartbeat import beat
 from tom_integration.sending import topics
 from tom_integration.sending.reconciler import reconcile
-from tom_integration.sending.rest import rests
+from tom_integration.sending.resting import rests
 from tom_integration.sending.sweep import Sweep
 
 STALE = 60

@@ -20,7 +20,7 @@ from tom_integration.runners import heartbeat
 from tom_integration.runners.lane import Lane, guarded
 from tom_integration.sending import topics
 from tom_integration.sending.reconciler import reconcile
-from tom_integration.sending.rest import rests
+from tom_integration.sending.resting import rests
 from tom_integration.sending.sweep import Sweep
 
 GATHER = 0.05
