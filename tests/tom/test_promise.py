@@ -18,8 +18,10 @@ from tom_dataproducts.models import (
 from tom_targets.models import PersistentShare
 from tom_targets.sharing import continuous_share_data
 
+from sharecore.delivery import State
 from sharecore.records import Astrometry, OtherDatum, Photometry, PhotometryLimit, Spectrum
 from tom_integration.models import Channel, Delivery
+from tom_integration.promises import channels
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -369,3 +371,27 @@ def test_saving_a_shared_datum_never_raises(tom: Tom, monkeypatch: pytest.Monkey
         row.save()
     assert all(robust for _, _, robust in connection.run_on_commit)
     assert timedelta(0) < tom.clock.now - row.timestamp
+
+
+def test_a_datum_is_new_when_a_sweep_finds_its_share_while_that_is_being_made(
+    tom: Tom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both attach the share; what was saved after the first of them is not from before the share."""
+    target = tom.target()
+    share = PersistentShare(target=target, destination="x")
+    PersistentShare.objects.bulk_create([share])
+    open_channel = channels.open_channel
+    saved = []
+
+    def slow(destination: str, target_id: int) -> Channel:
+        channel = open_channel(destination, target_id)
+        # While the sweep gets ready, the one who makes the share goes on, and saves a datum.
+        monkeypatch.setattr(channels, "open_channel", open_channel)
+        channels.attach(share)
+        saved.append(tom.datum(target))
+        return channel
+
+    monkeypatch.setattr(channels, "open_channel", slow)
+    channels.match_shares()
+    assert tom.deliver() == 1
+    assert tom.state(saved[0]) == State.DELIVERED

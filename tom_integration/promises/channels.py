@@ -47,6 +47,9 @@ def attach(share: Any) -> None:
     previous, channel = channel, open_channel(share.destination, share.target_id)
     with transaction.atomic():
         # First a write: on SQLite a transaction that has read fails at once while another one writes.
+        Channel.objects.filter(pk=channel.pk).update(target_id=share.target_id)
+        if Channel.objects.filter(pk=channel.pk, share_id=share.pk).exists():
+            return  # a sweep was faster; what was saved since then is new
         known = Delivery.objects.filter(destination=channel.destination, target_id=channel.target_id)
         known.filter(state__in=(State.BEFORE, State.CANCELLED)).update(
             state=State.BEFORE, reason="", named=False
