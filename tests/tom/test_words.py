@@ -12,6 +12,7 @@ from django.contrib.messages import get_messages
 from django.core.files.base import ContentFile
 from django.test import Client, override_settings
 from django.utils import timezone
+from guardian.shortcuts import assign_perm
 from tom_dataproducts.models import DataProduct
 
 from sharecore.testing.memory import MemoryAdapter
@@ -186,3 +187,35 @@ def test_a_preview_says_what_goes_where(tom: Tom, admin: Client) -> None:
     form = {"target": target.pk, "destination": "x:red", "kinds": ["photometry"]}
     page = text(admin.post(f"{SHARES}preview", form))
     assert ">Preview <small>SN 2026abc to x:red</small></h2>" in page
+
+
+def test_who_may_only_look_at_what_needs_a_person_is_told_what_it_takes(tom: Tom) -> None:
+    user = tom.user(target := tom.target())
+    assign_perm("tom_targets.view_persistentshare", user)
+    client = Client()
+    client.force_login(user)
+    share = tom.share(target)
+    tom.datum(target)
+    tom.deliver(after=60)
+    takes = "takes the permission to change shares"
+    assert takes not in text(client.get(f"{SHARES}{share.pk}/"))
+    Delivery.objects.update(state="parked", reason="no such filter")
+    assert takes in text(client.get(f"{SHARES}{share.pk}/"))
+    assign_perm("tom_targets.change_persistentshare", user)
+    page = text(client.get(f"{SHARES}{share.pk}/"))
+    assert takes not in page
+    assert "Retry all that did not arrive" in page
+
+
+def test_a_target_shared_by_hand_without_data_promises_none(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    page = text(admin.get(admin.post(f"/targets/{target.pk}/share/", {"share_destination": "y"}).url))
+    assert "The target itself was shared, without data." in page
+    assert "New data of" not in page
+
+
+def test_the_navigation_bar_says_where_one_is(tom: Tom, admin: Client) -> None:
+    here = re.compile('<a class="nav-link active" href="[a-z/]+">Sharing</a>')
+    assert here.search(text(admin.get(SHARES)))
+    assert here.search(text(admin.get(DESTINATIONS)))
+    assert not here.search(text(admin.get("/targets/")))
