@@ -106,15 +106,12 @@ class _Drained:
 def _drain(world: World, road: _Road, backlog: int) -> _Drained:
     world.our_agent.do("tasks_ours.runner", name="thread")
     target, name = _introduced(world, road.destination)
-    world.our_agent.do("tasks_ours.runner", name="command")
     receiver = _receiver(world, road.destination)
-    world.our_agent.do("tasks.fill_photometry", targets=[target], number=backlog)
-    world.our_agent.do("tasks_ours.mark_target", target=target)
-    requests, cpu, began = receiver.requests(), receiver.cpu(), time.time()
-    world.our_agent.do("tasks_ours.runner", name="thread")
+    requests, cpu = receiver.requests(), receiver.cpu()
+    began = world.our_agent.do("tasks_ours.load", target=target, number=backlog)
     there, ended = 0, began
     while there < backlog and ended < began + world.some(int(road.seconds), 10):
-        time.sleep(0.1)
+        time.sleep(0.05)
         there, ended = rows_of(receiver.tom, name) - 1, time.time()
     if not there:
         raise TomError(f"nothing of {name} has arrived in {road.seconds:g} s")

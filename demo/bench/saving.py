@@ -91,12 +91,12 @@ def bulk(world: World) -> Iterator[Figure]:
     ours, stock = world.our_agent, world.stock_agent
     _choose(ours, "thread held")
     target, plain = _prepared(world, ours, 3), _prepared(world, stock, 0)
-    for task, number in (("bulk_create", 500), ("process_file", 500)):
+    for task, number, blocks in (("bulk_create", 500, 60), ("process_file", 500, 16)):
         say(f"{task} of {number} rows")
         result = paired(
             partial(_seconds, ours, f"tasks.{task}", target, number),
             partial(_seconds, stock, f"tasks.{task}", plain, number),
-            blocks=world.some(16, 2),
+            blocks=world.some(blocks, 2),
         )
         name = {"bulk_create": "bulk_create", "process_file": "run_data_processor"}[task]
         with_stock = None
