@@ -3,6 +3,7 @@
     make bench                                everything, on SQLite, in about ten minutes
     make bench ARGS="--database postgres"     the same on PostgreSQL
     make bench ARGS="--only save --quick"     some figures, with few samples
+    make bench ARGS="--profile"               where a worker's time goes
 
 The exit status is 1 when a bar is missed. `docs/benchmarks.md` is written by a whole run.
 """
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from bench import arriving, engine, report, saving
+from bench import arriving, engine, profiles, report, saving
 from bench.figure import Figure
 from bench.world import World, say
 from realtoms import postgres
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--only", action="append", choices=sorted(GROUPS), help="some figures; may be given more than once"
     )
+    parser.add_argument("--profile", action="store_true", help="where a worker's time goes, and nothing else")
     parser.add_argument("--quick", action="store_true", help="few samples: to see that it runs, not how fast")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -65,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ExitStack() as stack:
             address = stack.enter_context(postgres.server()) if options.database == "postgres" else None
             world = stack.enter_context(closing(World(folder, postgres=address, quick=options.quick)))
+            if options.profile:
+                profiles.show(world)
+                return 0
             figures = list(measure(world, options.only or GROUPS))
             if not options.only and not options.quick:
                 say(f"wrote {report.write(options.database, address, figures)}")
