@@ -229,11 +229,11 @@ def _waiting(target: Any, user: User) -> None:
 
 def _needs_you(target: Any, user: User) -> None:
     channel = _share(target, "partner-tom", user)
-    reason = "refused by Partner TOM: bandpass 'i' is not a filter of this TOM"
+    reason = "refused by Partner TOM: the data of this night are closed"
 
     def state(number: int, row: Any) -> dict[str, Any]:
         if number % 17 == 16:
-            return {"state": "parked", "reason": reason, "field": "bandpass", "attempts": 3}
+            return {"state": "parked", "reason": reason, "field": "timestamp", "attempts": 3}
         if number == 15:
             return {"state": "held", "reason": "no answer within 30 s", "sent_at": _soon_after(row)}
         if number % 31 == 30:

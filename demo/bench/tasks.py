@@ -135,7 +135,7 @@ def insert_series(model: type[Model], number: int, **columns: str) -> None:
     params: list[Any] = []
     for field in model._meta.concrete_fields:
         if field.attname in columns:
-            values[str(field.column)] = columns[field.attname]
+            values[str(field.column)] = columns[field.attname].replace("%", "%%")
         elif not field.primary_key:
             values[str(field.column)] = "%s"
             params.append(field.get_db_prep_save(field.get_default(), connection))

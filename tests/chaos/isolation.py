@@ -24,6 +24,7 @@ from chaos.arrivals import Arrivals, percentile
 from chaos.world import ADMIN, QUICK_LOGIN, SHARER
 from live.scenes import Line, make_share, make_target, save
 from realtoms import Tom, make_tom
+from realtoms.postgres import server
 
 TARGETS = 4
 HANGS_FOR = 5.0
@@ -35,11 +36,15 @@ PATIENCE = 60.0
 def main() -> int:
     """Measure; 0 if everything arrived at the healthy destination."""
     parser = argparse.ArgumentParser(prog="chaos.isolation", description=__doc__)
+    parser.add_argument(
+        "--database", choices=("sqlite", "postgres"), default="sqlite", help="of the TOMs that share"
+    )
     parser.add_argument("--records", type=int, default=300, help="in each of the two TOMs")
     parser.add_argument("--pace", type=float, default=0.3, help="seconds between two saves")
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sharecore-isolation-")))
+        address = stack.enter_context(server()) if options.database == "postgres" else None
         dead, hanging = (stack.enter_context(closing(Line(None, mode))) for mode in ("dead", "hangs"))
         receiver = make_tom(folder / "receiver", name="receiver", users=[ADMIN, SHARER], settings=QUICK_LOGIN)
         stack.callback(receiver.remove)
@@ -56,6 +61,7 @@ def main() -> int:
                 users=[ADMIN],
                 apps=["tom_integration"],
                 settings={"DATA_SHARING": {"healthy": healthy, **sharing}},
+                postgres=address,
             )
             for name, sharing in {"alone": {}, "beside": others}.items()
         }
@@ -67,7 +73,7 @@ def main() -> int:
             for name, tom in toms.items()
         }
         result = _measured(toms, targets, receiver, options.records, options.pace)
-        result["hung_requests"] = hanging.calls
+        result |= {"database": options.database, "hung_requests": hanging.calls}
     print(json.dumps(result), flush=True)  # noqa: T201
     return 1 if result["missing"] else 0
 
