@@ -129,6 +129,11 @@ test-matrix: $(VENV)/.wheel dist  ## the wheel, installed by pip on each Python 
 	@echo "Each Python and tomtoolkit"
 	@PYTHONPATH="$(CURDIR)/demo:$(CURDIR)/tests" $(BIN)/python -P -m release.matrix dist/*.whl $(ARGS)
 
+.PHONY: test-other-python
+test-other-python: $(VENV)/.wheel dist
+	@echo "Another Python, the oldest tomtoolkit"
+	@PYTHONPATH="$(CURDIR)/demo:$(CURDIR)/tests" $(BIN)/python -P -m release.matrix dist/*.whl --quick
+
 .PHONY: bench
 bench: $(VENV)/.wheel  ## ours and stock side by side (ARGS="--database postgres --only save --quick")
 	@PYTHONPATH="$(CURDIR)/demo" $(BIN)/python -P -m bench $(ARGS)
