@@ -1,0 +1,154 @@
+"""A lamp: a good adapter over HTTP, written as an author would, and tools to spoil it in one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from sharecore import (
+    Accepted,
+    Adapter,
+    AuthenticationFailed,
+    DestinationError,
+    DestinationType,
+    Preview,
+    Rejected,
+    Secret,
+    Unconfirmed,
+)
+from sharecore.testing import Bench, FakeServer, Request, Subject, answer
+from sharecore.testing.contract.http import SHORT
+from sharecore_http import Cause, Client, HttpSettings, NoAnswer, NotSent, Reply, Verdict, token
+
+SECRET = "s3cret-of-the-lamp"
+
+
+@dataclass(frozen=True)
+class LampConfig:
+    url: str
+    key: Secret
+    http: HttpSettings
+
+    @classmethod
+    def read(cls, section: Any) -> LampConfig:
+        config = cls(section.url(), section.secret("API_KEY", required=True), HttpSettings.read(section))
+        if not config.key.reveal().strip().isprintable():
+            section.problem("API_KEY", "has line breaks", "Copy it again.")
+        section.finish()
+        return config
+
+
+class Lamp(Adapter):
+    """A good adapter: a blink per record, named by its key, so that repeating is harmless."""
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+        self.client = Client(config.url, config.http)
+
+    def deliver(self, batch: Any) -> Any:
+        outcomes: dict[Any, Any] = {}
+        for record in batch.records:
+            try:
+                reply = self.post(record)
+            except NotSent as error:
+                raise DestinationError(error.reason, decided=outcomes) from None
+            except NoAnswer as error:
+                outcomes[record.key] = Unconfirmed(reason=error.reason)
+                raise DestinationError(error.reason, decided=outcomes) from None
+            self.read(record, reply, outcomes)
+        return outcomes
+
+    def post(self, record: Any) -> Any:
+        body = {"name": str(record.key)}
+        return self.client.post("blinks/", json=body, auth=token(self.config.key))
+
+    def read(self, record: Any, reply: Any, outcomes: dict[Any, Any]) -> None:
+        if 200 <= reply.status < 300:
+            outcomes[record.key] = Accepted()
+        elif reply.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
+            raise AuthenticationFailed(f"refused: {reply.excerpt}", decided=outcomes)
+        elif reply.status in (502, 504):
+            outcomes[record.key] = Unconfirmed(reason="a gateway gave up")
+        elif reply.verdict is Verdict.REFUSED and reply.status not in (408, 425):
+            outcomes[record.key] = Rejected(reason=f"refused: {reply.excerpt}")
+        else:
+            wait = reply.retry_after
+            raise DestinationError(f"HTTP {reply.status}", retry_after=wait, decided=outcomes)
+
+    def find(self, batch: Any) -> Any:
+        return {}
+
+    def preview(self, batch: Any) -> Preview:
+        return Preview(content_type="text/plain", body=str([str(each.key) for each in batch.records]))
+
+    def close(self) -> None:
+        self.client.close()
+
+
+def lamp(adapter: Callable[[Any], Any] = Lamp, read: Callable[[Any], Any] = LampConfig.read) -> Any:
+    return DestinationType(kind="lamp", summary="Blinks", config=read, open=adapter)
+
+
+def stage(server: FakeServer, kind: Any, doubles: bool = False) -> Bench:
+    """A bench with a server that has one blink for each name (or for each request, for `doubles`)."""
+    blinks: list[str] = []
+
+    def blink(request: Request) -> Any:
+        if doubles or request.json["name"] not in blinks:
+            blinks.append(request.json["name"])
+        return answer(201, {"id": len(blinks)})
+
+    server.on("POST", "/blinks/", blink)
+    settings = {"BASE_URL": server.url, "API_KEY": SECRET, "READ_TIMEOUT": 1, "CONNECT_TIMEOUT": 0.5}
+    return Bench(
+        Subject(
+            type=kind, settings=settings, secrets=[SECRET], stored=lambda: blinks, server=server, patience=3.0
+        )
+    )
+
+
+def with_method(name: str, body: Callable[..., Any]) -> Any:
+    return lamp(type("Bad", (Lamp,), {name: body}))
+
+
+def with_read(change: Callable[[Any, Any, Any, dict[Any, Any]], bool]) -> Any:
+    """Reads some replies in a way of its own: `change` answers whether it did."""
+
+    def read(self: Any, record: Any, reply: Any, outcomes: dict[Any, Any]) -> None:
+        if not change(self, record, reply, outcomes):
+            Lamp.read(self, record, reply, outcomes)
+
+    return with_method("read", read)
+
+
+def sets(outcomes: dict[Any, Any], record: Any, outcome: Any) -> bool:
+    outcomes[record.key] = outcome
+    return True
+
+
+def plainly(self: Any, record: Any) -> Any:
+    """POST with `requests` alone."""
+    headers = {"Authorization": f"Token {self.config.key.reveal()}"}
+    url = self.config.url + "blinks/"
+    reply = requests.post(url, json={"name": str(record.key)}, headers=headers, timeout=SHORT)
+    return as_reply(reply)
+
+
+def as_reply(reply: Any) -> Any:
+    headers = {name.lower(): value for name, value in reply.headers.items()}
+    return Reply(status=reply.status_code, headers=headers, body=reply.content)
+
+
+def caught(post: Callable[[Any, Any], Any]) -> Any:
+    """Whatever it raises counts as no answer."""
+
+    def careful(self: Any, record: Any) -> Any:
+        try:
+            return post(self, record)
+        except requests.RequestException:
+            raise NoAnswer(Cause.RESET) from None
+
+    return with_method("post", careful)
