@@ -72,6 +72,13 @@ def finding(answer: Callable[[Any], Any]) -> Any:
     return with_method("find", lambda self, batch: answer(batch))
 
 
+def alone(self: Any, batch: Any) -> Any:
+    """Takes no record that has company."""
+    if len(batch.records) == 1:
+        return Lamp.deliver(self, batch)
+    return {record.key: Rejected(reason="too many") for record in batch.records}
+
+
 def after_no_answer(error: type[Exception]) -> Any:
     """Takes no answer for not sent, or for refused credentials."""
 
@@ -132,6 +139,7 @@ BAD: list[tuple[str, Any, dict[str, Any], str]] = [
     ("every_example_gets_one_outcome", answering(Unsupported(reason="x", feature="")), {}, "no feature"),
     ("every_example_gets_one_outcome", answering("stored"), {}, "these are not outcomes: .'str'"),
     ("all_examples_in_one_batch", answering(Rejected(reason="no")), {}, "is not taken by a destination"),
+    ("all_examples_in_one_batch", with_method("deliver", alone), {}, "any\\("),
     (
         "an_empty_batch_has_no_outcomes",
         before_delivering(lambda b: b.records or stops(b)),
