@@ -30,9 +30,14 @@ def write(database: str, postgres: str | None, figures: Iterable[Figure]) -> Pat
     kept = _file(database)
     kept.parent.mkdir(exist_ok=True)
     kept.write_text("\n".join(lines) + "\n")
-    page = DOCS / "benchmarks.md"
-    page.write_text(_TEXT.read_text() + "".join(_section(name) for name in _DATABASES))
-    return page
+    return page()
+
+
+def page() -> Path:
+    """Write the page of the figures that are kept; its path."""
+    path = DOCS / "benchmarks.md"
+    path.write_text(_TEXT.read_text() + "".join(_section(name) for name in _DATABASES))
+    return path
 
 
 def _file(database: str) -> Path:
