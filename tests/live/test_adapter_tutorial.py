@@ -1,4 +1,4 @@
-"""The tutorial for authors of adapters, followed word by word in an empty folder."""
+"""The pages for people who write a plugin, followed word by word in an empty folder."""
 
 from __future__ import annotations
 
@@ -47,3 +47,11 @@ def test_it_ends_with_a_green_suite_and_a_record_shared_by_a_real_tom(reader: Re
     assert "2 delivered" in reader.printed[-1]
     reader.run("python manage.py sharing deliver --once")
     assert len((reader.folder / "observations.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_rule_that_keeps_data_at_home_is_installed_and_active(reader: Reader) -> None:
+    """Up to where the page goes on in a TOM; the rest of it runs in tests/documentation."""
+    reader.run("python -m venv .venv\n. .venv/bin/activate\npip install sharecore")
+    steps = samples_of(DOCS / "how-to" / "keep-at-home.md")
+    reader.follow(step for step in steps if step.file or "pip install" in step.text)
+    assert re.search(r"active +house-rules +house-rules 1\.0", reader.printed[-1])
