@@ -100,6 +100,19 @@ class TestLimits:
         channels.limit(tom.channel(shared), kinds=[], until=None)
         assert tom.deliver() == 1
 
+    def test_a_limit_holds_for_what_is_left_of_a_backlog(self, tom: Tom, shared: Any) -> None:
+        tom.x.max_batch = 1
+        tom.datum(shared)
+        limit = tom.datum(shared, brightness=None, limit=20.0)
+
+        def limited(record: object) -> object:
+            channels.limit(tom.channel(shared), kinds=[Kind.PHOTOMETRY], until=None)
+            return tom.x._store(record)  # type: ignore[arg-type]
+
+        tom.x.will(limited, times=1)  # type: ignore[arg-type]
+        assert tom.deliver() == 1
+        assert tom.state(limit) == "withheld"
+
     def test_a_share_that_is_over_takes_up_no_more(self, tom: Tom, shared: Any) -> None:
         channels.limit(tom.channel(shared), kinds=[], until=tom.clock.now + timedelta(hours=1))
         tom.datum(shared)

@@ -138,8 +138,11 @@ class _Work:
         return ""
 
     def _objection(self, target: Any) -> str:
-        """Why the continuous share sends nothing now: a person may pause it while it has much to send."""
-        self._channel.refresh_from_db(fields=["paused", "creator_id"])
+        """Why the continuous share sends nothing now.
+
+        A person may pause, limit or delete it while it has much to send.
+        """
+        self._channel.refresh_from_db(fields=["paused", "creator_id", "kinds", "share_id"])
         return self._channel.paused or rights.objection(self._channel.creator_id, target)
 
     def _open(self, now: datetime) -> tuple[Address, Destination, Adapter]:
