@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from realtoms.processes import fork_from_now_on
+
+
+def pytest_configure() -> None:
+    """The TOMs of the tests start at once."""
+    fork_from_now_on(Path(sys.executable))
 
 
 @pytest.hookimpl(wrapper=True)

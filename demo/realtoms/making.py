@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import subprocess
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from realtoms import inside
 from realtoms.databases import django_database, make_database
+from realtoms.processes import run
 from realtoms.service import TomError, free_port, tail
 from realtoms.skeleton import PROJECT, copy_skeleton, django_environment
 from realtoms.tom import Tom, User
@@ -102,15 +102,12 @@ def make_tom(
 
 
 def _prepare(python: Path, path: Path, users: Sequence[User], *, migrate: bool) -> dict[str, str]:
-    done = subprocess.run(
+    done = run(
         [str(python), "-P", str(inside.__file__)],
-        cwd=path,
-        env=django_environment(),
-        input=json.dumps({"migrate": migrate, "users": [asdict(user) for user in users]}),
-        capture_output=True,
-        text=True,
+        folder=path,
+        environment=django_environment(),
+        given=json.dumps({"migrate": migrate, "users": [asdict(user) for user in users]}),
         timeout=600,
-        check=False,
     )
     if done.returncode:
         raise TomError(f"the TOM in {path} could not be set up:\n{tail(done.stdout)}\n{tail(done.stderr)}")

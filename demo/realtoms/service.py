@@ -18,6 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from realtoms.forks import ForkServer
+from realtoms.processes import Process, kill_group, start
+
 _running: weakref.WeakSet[Service] = weakref.WeakSet()
 
 
@@ -36,13 +39,17 @@ class Service:
 
     Its standard input is a pipe that closes when this process ends, however it ends: a service that watches
     it (our gunicorn does) is gone soon after. All others are killed when Python exits.
+
+    forks: what forks it, where that is no matter of `command` alone.
     """
 
     command: Sequence[str]
     folder: Path
     log: Path
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+    forks: ForkServer | None = field(default=None, repr=False)
+    _process: Process | None = field(default=None, init=False, repr=False)
+    _stdin: IO[bytes] | None = field(default=None, init=False, repr=False)
 
     @property
     def pid(self) -> int:
@@ -60,20 +67,25 @@ class Service:
         """Start the process; its output is appended to the log."""
         if self.running:
             raise TomError(f"already running: {' '.join(self.command)}")
-        with self.log.open("ab") as log:
-            self._process = self._popen(log)
+        self._close_stdin()
+        reads, writes = os.pipe()
+        self._stdin = os.fdopen(writes, "wb", buffering=0)
+        with os.fdopen(reads, "rb") as stdin, self.log.open("ab") as log:
+            self._process = start(
+                self.command,
+                folder=self.folder,
+                environment=self.environment,
+                stdin=stdin.fileno(),
+                stdout=log.fileno(),
+                stderr=log.fileno(),
+                forks=self.forks,
+            )
         _running.add(self)
 
-    def _popen(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            list(self.command),
-            cwd=self.folder,
-            env=dict(self.environment),
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    def _close_stdin(self) -> None:
+        if self._stdin is not None:
+            self._stdin.close()
+            self._stdin = None
 
     def wait_until_answers(self, url: str, timeout: float = 60.0) -> None:
         """Return as soon as a GET of the address is answered, with whatever status.
@@ -99,6 +111,11 @@ class Service:
         """What the process has printed so far."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, if it is there."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
     def stop(self, patience: float = 10.0) -> None:
         """Ask the process to end; kill its group when it has not within `patience` seconds."""
         self._end(signal.SIGTERM, patience)
@@ -115,12 +132,8 @@ class Service:
             process.send_signal(first)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(patience)
-        # also when the leader has ended: its workers may not have
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
+        kill_group(process)
+        self._close_stdin()
         _running.discard(self)
 
 

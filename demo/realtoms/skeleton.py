@@ -11,6 +11,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from realtoms.processes import run
 from realtoms.service import TomError, tail
 
 PROJECT = "mytom"
@@ -79,16 +80,7 @@ def _make(python: Path, work: Path) -> Path:
 
 
 def _run(python: Path, folder: Path, *arguments: str, answers: str = "") -> None:
-    done = subprocess.run(
-        [str(python), *arguments],
-        cwd=folder,
-        env={k: v for k, v in django_environment().items() if k != "DJANGO_SETTINGS_MODULE"},
-        input=answers,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    environment = {k: v for k, v in django_environment().items() if k != "DJANGO_SETTINGS_MODULE"}
+    done = run([str(python), *arguments], folder=folder, environment=environment, given=answers)
     if done.returncode:
-        raise TomError(f"{' '.join(arguments)} failed:\n{tail(done.stdout)}")
+        raise TomError(f"{' '.join(arguments)} failed:\n{tail(done.stdout)}\n{tail(done.stderr)}")

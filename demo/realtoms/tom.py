@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from realtoms.databases import drop_database
+from realtoms.processes import run
 from realtoms.service import Service, TomError, tail
 from realtoms.skeleton import django_environment
 
@@ -116,16 +117,8 @@ class Tom:
         return service
 
     def _run(self, arguments: list[str], *, timeout: float, check: bool) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [str(self.python), *arguments],
-            cwd=self.path,
-            env=django_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        command = [str(self.python), *arguments]
+        done = run(command, folder=self.path, environment=django_environment(), timeout=timeout)
         if check and done.returncode:
             raise TomError(f"{self.name}: {arguments[:3]} failed:\n{tail(done.stdout)}\n{tail(done.stderr)}")
         return done

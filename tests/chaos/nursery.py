@@ -1,172 +1,74 @@
 """Processes of a TOM that are there at once: forks of one that has Django set up.
 
-A TOM takes some seconds to start. A round that kills dozens of processes would spend its time on that; a fork
-is as real a process, and as dead after a SIGKILL. The other half of this module runs inside the TOM: it reads
-lines of JSON, and answers each with the process id of a new fork.
+A round kills dozens of processes, and would spend its time on their start.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import runpy
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from realtoms import Tom, TomError
+from realtoms import Service, Tom, TomError
+from realtoms.forks import ForkServer
+from realtoms.processes import run
 from realtoms.service import tail
 from realtoms.skeleton import django_environment
 
 _HERE = Path(__file__).parent
+_SET_UP = """
+import os, sys
+sys.path.insert(0, os.getcwd())
+import django
+django.setup()
+import astropy.time, tom_dataproducts.data_processor  # once, for all
+"""
 
 
 class Nursery:
-    """Forks processes of one TOM; to be closed."""
+    """Forks processes of one TOM; to be closed. `settings` are set in one process alone."""
 
     def __init__(self, tom: Tom) -> None:
         self.tom = tom
-        self._process = subprocess.Popen(
-            [str(tom.python), "-P", str(_HERE / "nursery.py")],
-            cwd=tom.path,
-            env=django_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._environment = django_environment()
+        self._forks = ForkServer(str(tom.python), self._environment, folder=tom.path, before=_SET_UP)
 
-    def fork(self, order: Mapping[str, Any]) -> int:
-        """Start a process; its id."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise TomError(f"the processes of {self.tom.name} cannot be started")
-        return int(line)
+    def command(self, log: str, *arguments: str, settings: Mapping[str, Any]) -> Service:
+        """`manage.py` with these arguments, to be started again and again; log: a file's name in the TOM."""
+        code = f"from django.core.management import call_command\ncall_command(*{arguments!r})"
+        return self._service(log, code, settings)
+
+    def script(
+        self, log: str, script: str, argument: Mapping[str, Any], settings: Mapping[str, Any]
+    ) -> Service:
+        """The same with a module of this folder, and the argument of its `main`."""
+        return self._service(log, _code(script, argument), settings)
+
+    def _service(self, log: str, code: str, settings: Mapping[str, Any]) -> Service:
+        lines = [f"settings.{name} = {value!r}" for name, value in settings.items()]
+        text = "\n".join(["from django.conf import settings", *lines, code])
+        command = [str(self.tom.python), "-c", text]
+        return Service(command, self.tom.path, self.tom.path / log, self._environment, self._forks)
+
+    def result(self, script: str, argument: Mapping[str, Any], timeout: float) -> str:
+        """The last line that a module of this folder prints; TomError without any."""
+        command = [str(self.tom.python), "-c", _code(script, argument)]
+        done = run(
+            command,
+            folder=self.tom.path,
+            environment=self._environment,
+            timeout=timeout,
+            forks=self._forks,
+        )
+        if done.returncode or not done.stdout:
+            raise TomError(f"{script} failed:\n{tail(done.stdout)}\n{tail(done.stderr)}")
+        return done.stdout.splitlines()[-1]
 
     def close(self) -> None:
-        """End it, and what it forked."""
-        self._process.communicate()
+        """End all of them."""
+        self._forks.close()
 
 
-@dataclass(eq=False)
-class Child:
-    """One process of a TOM, that can be started again and again.
-
-    command: `manage.py` arguments. script: instead of them, a module of this folder, with its `argument`.
-    settings: set in this process alone.
-    """
-
-    nursery: Nursery
-    log: Path
-    command: tuple[str, ...] = ()
-    script: str = ""
-    argument: Mapping[str, Any] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    pid: int = field(default=0, init=False)
-
-    def start(self) -> None:
-        """Start it; what it prints is appended to the log."""
-        order = {name: getattr(self, name) for name in ("command", "script", "argument", "settings")}
-        self.pid = self.nursery.fork({**order, "log": str(self.log)})
-
-    @property
-    def running(self) -> bool:
-        """Whether it is there."""
-        if not self.pid:
-            return False
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            self.pid = 0
-        return bool(self.pid)
-
-    def send(self, number: signal.Signals) -> None:
-        """A signal, if it is there."""
-        if self.running:
-            os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
-        self.send(signal.SIGKILL)
-        while self.running:
-            time.sleep(0.01)
-
-    def wait(self, timeout: float) -> str:
-        """Wait until it has ended; the last line that it printed. TomError after so many seconds."""
-        deadline = time.monotonic() + timeout
-        while self.running:
-            if time.monotonic() > deadline:
-                self.kill()
-                raise TomError(f"{self.script or self.command} took over {timeout:g} s:\n{self.said}")
-            time.sleep(0.05)
-        return self.said.splitlines()[-1] if self.said else ""
-
-    @property
-    def said(self) -> str:
-        """The end of what all its lives printed."""
-        return tail(self.log.read_text(errors="replace")) if self.log.exists() else ""
-
-
-def _serve() -> None:
-    sys.path.insert(0, os.getcwd())
-    import django
-
-    django.setup()
-    for module in ("astropy.time", "tom_dataproducts.data_processor"):
-        import_module(module)  # once, for all
-
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: no zombies
-    forked = []
-    for line in sys.stdin:
-        pid = os.fork()
-        if not pid:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _live(json.loads(line))
-        forked.append(pid)
-        sys.stdout.write(f"{pid}\n")
-        sys.stdout.flush()
-    for pid in forked:  # whoever ordered them is gone
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def _live(order: dict[str, Any]) -> None:
-    """The life of a fork."""
-    from django.conf import settings
-    from django.core.management import call_command
-
-    os.setsid()
-    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for number, source in enumerate((os.open(os.devnull, os.O_RDONLY), log, log)):
-        os.dup2(source, number)
-    for name, value in order["settings"].items():
-        setattr(settings, name, value)
-    status = 1
-    try:
-        if order["script"]:
-            runpy.run_path(str(_HERE / f"{order['script']}.py"))["main"](**order["argument"])
-        else:
-            call_command(*order["command"])
-        status = 0
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-
-
-if __name__ == "__main__":
-    _serve()
+def _code(script: str, argument: Mapping[str, Any]) -> str:
+    path = str(_HERE / f"{script}.py")
+    return f"import runpy\nrunpy.run_path({path!r})['main'](**{dict(argument)!r})"

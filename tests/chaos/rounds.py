@@ -12,11 +12,11 @@ from typing import Any
 
 from chaos.arrivals import Arrivals, recoveries
 from chaos.ingest import Job
-from chaos.nursery import Child, Nursery
+from chaos.nursery import Nursery
 from chaos.victims import Attack, DatabaseKiller, Victim
 from chaos.world import LEASE_SECONDS, World, start_again
 from faults.plan import Plan
-from realtoms import Tom, TomError, compare
+from realtoms import Service, Tom, TomError, compare
 from realtoms.service import tail
 
 WORKERS = 2
@@ -117,15 +117,15 @@ def _under_fire(world: World, seed: int, jobs: Sequence[Job]) -> Attack:
 
 
 def _attacked(
-    world: World, seed: int, jobs: Sequence[Job], ingesters: Sequence[Child], workers: Sequence[Child]
+    world: World, seed: int, jobs: Sequence[Job], ingesters: Sequence[Service], workers: Sequence[Service]
 ) -> Attack:
     over = False
     victims = [
         *(
-            Victim(child, "ingester", partial(_finished, job))
-            for child, job in zip(ingesters, jobs, strict=True)
+            Victim(service, "ingester", partial(_finished, job))
+            for service, job in zip(ingesters, jobs, strict=True)
         ),
-        *(Victim(child, "worker", lambda: over) for child in workers),
+        *(Victim(service, "worker", lambda: over) for service in workers),
     ]
     cluster = world.cluster
     database = DatabaseKiller(cluster.kill, partial(start_again, cluster)) if cluster else None
@@ -140,7 +140,7 @@ def _attacked(
             if not end and all(map(_finished, jobs)):
                 end = time.monotonic() + AFTER
             if time.monotonic() > deadline:
-                said = "\n".join(tail(victim.process.said, 5) for victim in victims)
+                said = "\n".join(tail(victim.process.output, 5) for victim in victims)
                 raise TomError(f"seed {seed}: the ingesters were not done in {PATIENCE:g} s:\n{said}")
             time.sleep(0.05)
     finally:
@@ -153,28 +153,21 @@ def _attacked(
 
 
 def _drained(nursery: Nursery) -> dict[str, Any]:
-    drained: dict[str, Any] = json.loads(_result(nursery, "drain", {}))
+    drained: dict[str, Any] = json.loads(nursery.result("drain", {}, PATIENCE))
     return drained
-
-
-def _result(nursery: Nursery, script: str, argument: dict[str, Any]) -> str:
-    """What a script inside the TOM prints in its last line."""
-    child = Child(nursery, nursery.tom.path / f"{script}.log", script=script, argument=argument)
-    child.start()
-    return child.wait(PATIENCE)
 
 
 def _alone(world: World, nursery: Nursery, seed: int, names: list[str], steps: int) -> int:
     """The "database is locked" errors of the same ingesters, under the same attack, without our app."""
     targets = _targets(nursery, names, share=False)
     jobs = [_job(nursery.tom, seed, number, targets, steps) for number in range(INGESTERS)]
-    idle = [Child(nursery, nursery.tom.path / "idle.log", script="idle") for _ in range(WORKERS)]
+    idle = [nursery.script("idle.log", "idle", {}, {}) for _ in range(WORKERS)]
     _attacked(world, seed, jobs, [_ingester(nursery, job, {}) for job in jobs], idle)
     return _locked(jobs)
 
 
 def _targets(nursery: Nursery, names: list[str], *, share: bool) -> list[int]:
-    made: list[int] = json.loads(_result(nursery, "targets", {"names": names, "share": share}))
+    made: list[int] = json.loads(nursery.result("targets", {"names": names, "share": share}, PATIENCE))
     return made
 
 
@@ -191,14 +184,12 @@ def _job(tom: Tom, seed: int, number: int, targets: list[int], steps: int) -> Jo
     )
 
 
-def _ingester(nursery: Nursery, job: Job, settings: dict[str, Any]) -> Child:
-    log = nursery.tom.path / f"ingester-{job.number}.log"
-    return Child(nursery, log, script="ingest", argument=asdict(job), settings=settings)
+def _ingester(nursery: Nursery, job: Job, settings: dict[str, Any]) -> Service:
+    return nursery.script(f"ingester-{job.number}.log", "ingest", asdict(job), settings)
 
 
-def _worker(nursery: Nursery, number: int, settings: dict[str, Any]) -> Child:
-    log = nursery.tom.path / f"worker-{number}.log"
-    return Child(nursery, log, command=("sharing", "deliver"), settings=settings)
+def _worker(nursery: Nursery, number: int, settings: dict[str, Any]) -> Service:
+    return nursery.command(f"worker-{number}.log", "sharing", "deliver", settings=settings)
 
 
 def _lines(job: Job) -> list[dict[str, Any]]:

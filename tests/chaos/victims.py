@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from chaos.nursery import Child
+from realtoms import Service
 
 START = 0.5
 """Seconds until the first kill."""
@@ -29,7 +29,7 @@ On PostgreSQL only: a process that is stopped while it writes to SQLite locks ev
 class Victim:
     """A process that is started again when it is gone. over: whether it need not be any more."""
 
-    process: Child
+    process: Service
     kind: str
     over: Callable[[], bool]
     frozen_until: float = field(default=0.0, init=False)

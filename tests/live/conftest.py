@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from realtoms import Tom, User, make_tom, toolkit_version
+from realtoms.processes import fork_from_now_on
 
 ADMIN = User(username="admin", password="admin-of-a-throw-away-tom", superuser=True)
 # A stock TOM lets every user who has logged in create targets, and write to those.
@@ -39,6 +40,7 @@ def _served(python: Path, version: str, name: str, folder: Path) -> Iterator[Tom
     found = toolkit_version(python)
     if not found.startswith(version):
         pytest.fail(f"{python} has tomtoolkit {found}; {name} is to be a TOM of {version}x")
+    fork_from_now_on(python)
     tom = make_tom(folder / name, name=name, python=python, users=[ADMIN, SHARER])
     try:
         yield tom.serve()

@@ -1,0 +1,253 @@
+"""Python processes that are there at once: forks of one that has imported what every TOM imports.
+
+Python needs some seconds to import what a TOM stands on (matplotlib, astropy, plotly, ...), and tests start
+hundreds of processes of TOMs. A fork is as real a process, with a session, a folder, an environment and an
+end of its own, and as dead after a SIGKILL. Linux only.
+
+The second half of this file is the server: a process of the standard library alone, run by the Python that is
+to fork. It takes orders from a socket, and ends, with all its forks, when the other end of that is closed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import json
+import os
+import runpy
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from select import select
+from types import ModuleType
+from typing import Any, NoReturn
+
+IMPORT_WHAT_TOMS_IMPORT = "import_what_toms_import()"
+"""What a server does before it forks: none of it depends on the settings of a TOM."""
+
+_IMPORTS = (
+    "alerce.core",
+    "astroplan",
+    "astropy.table",
+    "astropy.time",
+    "astroquery.ned",
+    "astroquery.simbad",
+    "django.contrib.admindocs.views",
+    "docutils.core",
+    "fido2.server",
+    "fits2image.conversions",
+    "markdown",
+    "plotly.offline",
+    "psycopg",
+    "qrcode.image.svg",
+    "requests",
+    "specutils",
+)
+_LONGEST = 1 << 20
+"""Bytes of an order: above what a socket takes."""
+
+
+class Forked:
+    """A process that a server forked: what is used of `subprocess.Popen`."""
+
+    def __init__(self, told: socket.socket, arguments: Sequence[str]) -> None:
+        self.args = arguments
+        self.returncode: int | None = None
+        self._told = told
+        self._lock = threading.Lock()
+        self.pid = self._answer("pid")
+
+    def _answer(self, expected: str) -> int:
+        word, _, number = self._told.recv(100).decode().partition(" ")
+        if word != expected:
+            raise ChildProcessError(f"the fork server is gone: {' '.join(self.args)}")
+        return int(number)
+
+    def poll(self) -> int | None:
+        """The exit status as `subprocess` gives it, None while it runs."""
+        return self._ended(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end, at most so many seconds; subprocess.TimeoutExpired after them."""
+        status = self._ended(timeout)
+        if status is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+        return status
+
+    def _ended(self, timeout: float | None) -> int | None:
+        with self._lock:
+            if self.returncode is None and select([self._told], [], [], timeout)[0]:
+                self.returncode = self._answer("ended")
+                self._told.close()
+            return self.returncode
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
+class ForkServer:
+    """The parent's side of a server. To be closed.
+
+    before: code that the server runs before it forks, in its folder and environment.
+    """
+
+    def __init__(
+        self, python: str, environment: Mapping[str, str], *, folder: Path | None = None, before: str
+    ) -> None:
+        self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [python, "-P", __file__, str(theirs.fileno()), before],
+                cwd=folder,
+                # threads do not survive a fork
+                env={**environment, "OPENBLAS_NUM_THREADS": "1"},
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+
+    def fork(
+        self,
+        arguments: Sequence[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        stdin: int,
+        stdout: int,
+        stderr: int,
+    ) -> Forked:
+        """Start a process; `arguments` are those of Python, the others as `subprocess.Popen` has them."""
+        order = {"arguments": list(arguments), "folder": str(folder), "environment": dict(environment)}
+        told, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            descriptors = [stdin, stdout, stderr, theirs.fileno()]
+            socket.send_fds(self._orders, [json.dumps(order).encode()], descriptors)
+        return Forked(told, arguments)
+
+    def close(self) -> None:
+        """End it, and what it forked."""
+        self._orders.close()
+        self._process.wait()
+
+
+# --- the server --------------------------------------------------------------------------------------------
+
+
+def import_what_toms_import() -> None:
+    """Import what is slow to import; not every Python has all of it."""
+    for name in _IMPORTS:
+        with suppress(ImportError):
+            import_module(name)
+    with suppress(ImportError):
+        # tomtoolkit's own: each TOM loads it when it starts
+        import_module("plotly.io").templates.default = "plotly_white"
+
+
+def _serve(orders: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """Fork for each order. Returns in the forks alone: with their order, and their standard files."""
+    running: dict[int, tuple[int, socket.socket]] = {}
+    selector = selectors.DefaultSelector()
+    selector.register(orders, selectors.EVENT_READ)
+    gc.freeze()  # what is there is never collected: memory that nobody writes to is shared
+    while True:
+        for key, _ in selector.select():
+            if key.fd in running:
+                pid, told = running.pop(key.fd)
+                selector.unregister(key.fd)
+                os.close(key.fd)
+                status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                with told, suppress(OSError):
+                    told.send(f"ended {status}".encode())
+                continue
+            text, descriptors, _, _ = socket.recv_fds(orders, _LONGEST, 4)
+            if not text:
+                _kill([pid for pid, _ in running.values()])
+            pid = os.fork()
+            told = socket.socket(fileno=descriptors.pop())
+            if pid:
+                for each in descriptors:
+                    os.close(each)
+                descriptor = os.pidfd_open(pid)
+                running[descriptor] = pid, told
+                selector.register(descriptor, selectors.EVENT_READ)
+                continue
+            os.setsid()
+            with told:
+                told.send(f"pid {os.getpid()}".encode())
+            selector.close()
+            orders.close()
+            for descriptor, (_, other) in running.items():
+                os.close(descriptor)
+                other.close()
+            return json.loads(text), descriptors
+
+
+def _kill(leaders: Sequence[int]) -> NoReturn:
+    for leader in leaders:
+        for kill in (os.kill, os.killpg):
+            with suppress(ProcessLookupError):
+                kill(leader, signal.SIGKILL)
+    os._exit(0)
+
+
+def _live(order: dict[str, Any], descriptors: Sequence[int]) -> NoReturn:
+    """The life of a fork: what `python ARGUMENTS` does."""
+    for number, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    status = 0
+    try:
+        os.chdir(order["folder"])
+        os.environ.clear()
+        os.environ.update(order["environment"])
+        _run(order["arguments"])
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+            status = 1
+        else:
+            status = end.code or 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    # As Python ends, but for one thing: it does not take apart what it has imported, which needs longer than
+    # many a command.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status & 0xFF)
+
+
+def _run(arguments: list[str]) -> None:
+    safe_path = arguments[0] == "-P"
+    what, *rest = arguments[safe_path:]
+    if what in ("-c", "-m"):
+        where, subject, sys.argv = "" if what == "-c" else os.getcwd(), rest[0], [what, *rest[1:]]
+    else:
+        where, subject, sys.argv = str(Path(what).resolve().parent), what, [what, *rest]
+    if not safe_path:
+        sys.path.insert(0, where)
+    if what == "-c":
+        sys.modules["__main__"] = main = ModuleType("__main__")
+        exec(compile(subject, "<string>", "exec"), main.__dict__)  # noqa: S102 - it is what `python -c` does
+    elif what == "-m":
+        runpy.run_module(subject, run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(subject, run_name="__main__")
+
+
+if __name__ == "__main__":
+    _socket = socket.socket(fileno=int(sys.argv[1]))
+    _socket.set_inheritable(False)
+    exec(sys.argv[2])  # noqa: S102 - by who started us
+    _live(*_serve(_socket))

@@ -1,0 +1,111 @@
+"""How a process is started: by itself, or, where the tests ask for it, as a fork of a Python that is warm."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from functools import cache
+from pathlib import Path
+
+from realtoms.forks import IMPORT_WHAT_TOMS_IMPORT, Forked, ForkServer
+
+Process = subprocess.Popen[bytes] | Forked
+
+_forking: set[str] = set()
+"""The Pythons whose processes are forks."""
+
+
+def fork_from_now_on(python: Path) -> None:
+    """Fork the processes of this Python, where the system is Linux: the tests start hundreds."""
+    if sys.platform == "linux":
+        _forking.add(str(python))
+
+
+@cache
+def _server(python: str, startup: tuple[tuple[str, str], ...]) -> ForkServer:
+    server = ForkServer(python, {**os.environ, **dict(startup)}, before=IMPORT_WHAT_TOMS_IMPORT)
+    atexit.register(server.close)
+    return server
+
+
+def start(
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    stdin: int,
+    stdout: int,
+    stderr: int,
+    forks: ForkServer | None = None,
+) -> Process:
+    """Start a process in a session of its own.
+
+    stdin, stdout, stderr: file descriptors. forks: what forks it, whatever `fork_from_now_on` was told.
+    """
+    if forks is None and command[0] in _forking:
+        # what Python reads before anything else can no more be changed in a fork
+        startup = {name: value for name, value in environment.items() if name.startswith("PYTHON")}
+        forks = _server(command[0], tuple(sorted(startup.items())))
+    if forks is not None:
+        return forks.fork(
+            command[1:], folder=folder, environment=environment, stdin=stdin, stdout=stdout, stderr=stderr
+        )
+    return subprocess.Popen(
+        list(command),
+        cwd=folder,
+        env=dict(environment),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+    )
+
+
+def run(
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    given: str = "",
+    timeout: float = 300.0,
+    forks: ForkServer | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a process to its end; subprocess.TimeoutExpired, and it is killed, after so many seconds.
+
+    given: its standard input. forks: as for `start`.
+    """
+    with ExitStack() as stack:
+        files = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3)]
+        stdin, stdout, stderr = (file.fileno() for file in files)
+        files[0].write(given)
+        files[0].seek(0)
+        process = start(
+            command,
+            folder=folder,
+            environment=environment,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            forks=forks,
+        )
+        try:
+            status = process.wait(timeout)
+        except BaseException:
+            kill_group(process)
+            raise
+        for file in files:
+            file.seek(0)
+        return subprocess.CompletedProcess(list(command), status, files[1].read(), files[2].read())
+
+
+def kill_group(process: Process) -> None:
+    """SIGKILL a process and what it started, also when it has ended: its workers may not have."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
