@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,22 +29,6 @@ if TYPE_CHECKING:
 
 SCRIPT = "<script>alert('x')</script>"
 SHARES = "/targets/persistentshare/manage/"
-
-
-def test_the_pages_of_a_tom_with_a_target_model_of_its_own() -> None:
-    """Settings cannot change that late, so another process does."""
-    here = Path(__file__)
-    chosen = "chosen_data or tags or made_with"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(here)]
-    run = subprocess.run(
-        [*command, "--ds=tomsite.custom_target", "-k", chosen],
-        cwd=here.parents[2],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-2000:]
 
 
 @pytest.mark.parametrize("seen", [True, False])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,16 +9,14 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.template import RequestContext, Template
 from django.test import Client, RequestFactory, override_settings
 
-from tom.matrix import REST_ROWS, Actor, actors, check, make_world
+from tom.matrix import REST_ROWS, Actor, actors, check, few_actors, make_world
 from tom.matrix_pages import LOGIN, PAGE_ROWS
 
 if TYPE_CHECKING:
     from conftest import Tom
 
 ACTORS = list(actors())
-FEW = [
-    actor for actor in ACTORS if actor.name.split()[0] in ("anonymous", "everything", "owner", "superuser")
-]
+FEW = few_actors()
 STRANGERS = [actor for actor in ACTORS if not actor.changes_target and actor.name.split()[0] != "plain"]
 
 
@@ -82,27 +77,3 @@ def test_rest_of_a_locked_tom_and_with_rights_on_single_data(tom: Tom, actor: Ac
 @pytest.mark.parametrize("actor", STRANGERS, ids=name)
 def test_a_target_that_all_may_see_gives_nobody_rights_to_its_shares(tom: Tom, actor: Actor) -> None:
     assert check(actor, REST_ROWS, make_world(tom, permissions="OPEN")) == []
-
-
-def test_a_tom_with_a_target_model_of_its_own() -> None:
-    """Its rights on targets are another app's. Settings cannot change that late: another process does."""
-    here = Path(__file__)
-    tests = [f"{here}::{test}[{actor.name}]" for actor in FEW for test in ("test_rest", "test_pages")]
-    run = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "--ds=tomsite.custom_target",
-            *tests,
-        ],
-        cwd=here.parents[2],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-2000:]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import subprocess
-import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -417,20 +414,3 @@ class TestBadInput:
         assert answer.status_code == 503
         assert int(answer["Retry-After"]) > 0
         assert stored() == 0
-
-
-def test_a_tom_with_a_target_model_of_its_own() -> None:
-    """Its rights on targets are another app's. Settings cannot change that late: another process does."""
-    here = Path(__file__)
-    chosen = ["TestRights::test_on_the_target", "TestTargets::test_made_as_the_tom_s_own_api_makes_it"]
-    chosen.append("TestTargets::test_a_field_of_our_own_target_model")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--ds=tomsite.custom_target"]
-    run = subprocess.run(
-        [*command, *(f"{here}::{test}" for test in chosen)],
-        cwd=here.parents[2],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-2000:]
