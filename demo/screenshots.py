@@ -96,7 +96,17 @@ def _open(browser: Browser, tom: Tom, size: dict[str, int]) -> Page:
 def _shoot(page: Page, name: str) -> None:
     width, height = page.evaluate("[window.innerWidth, document.documentElement.scrollHeight]")
     shown = {"x": 0, "y": 0, "width": width, "height": min(height, TALLEST)}
-    page.screenshot(path=FOLDER / f"{name}.png", full_page=True, clip=shown)  # type: ignore[arg-type]
+    path = FOLDER / f"{name}.png"
+    page.screenshot(path=path, full_page=True, clip=shown)  # type: ignore[arg-type]
+    _reduce(path)
+
+
+def _reduce(path: Path) -> None:
+    """Fewer colours, a smaller file."""
+    with Image.open(path) as picture:
+        # Without kmeans the small spots of colour that tell states apart get other colours.
+        small = picture.convert("RGB").quantize(256, kmeans=3, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
 
 
 def _take(page: Page, tom: Tom, suffix: str) -> None:
@@ -114,7 +124,9 @@ def _take(page: Page, tom: Tom, suffix: str) -> None:
     page.get_by_role("radio", name="Partner TOM").check()
     page.get_by_role("button", name="Preview").click()
     page.get_by_label("What would be sent").wait_for()
-    page.locator("#sharing-create").screenshot(path=FOLDER / f"preview{suffix}.png")
+    preview = FOLDER / f"preview{suffix}.png"
+    page.locator("#sharing-create").screenshot(path=preview)
+    _reduce(preview)
 
 
 def main() -> None:
@@ -141,11 +153,6 @@ def main() -> None:
             browser.close()
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    for path in FOLDER.glob("*.png"):
-        with Image.open(path) as picture:
-            # Without kmeans the small spots of colour that tell states apart get other colours.
-            small = picture.convert("RGB").quantize(256, kmeans=3, dither=Image.Dither.NONE)
-        small.save(path, optimize=True)
     sys.stdout.write(f"{len(list(FOLDER.glob('*.png')))} screenshots in {FOLDER}\n")
 
 
