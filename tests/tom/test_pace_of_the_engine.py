@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from tom_dataproducts.models import PhotometryReducedDatum
 
 from sharecore.delivery import State
 from tom_integration.models import Channel
@@ -119,3 +120,13 @@ def test_what_was_committed_far_behind_is_found_in_rotation(
     type(late).objects.bulk_create([late])
     found = [turns.channels() for _ in range(Channel.objects.count())]
     assert [tom.channel(targets[2]).pk] in found
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite always asks its indexes")
+def test_a_ledger_without_statistics_is_asked_by_its_index(tom: Tom) -> None:
+    """As a join, each of a young ledger's rows was compared with each datum: hours for a large backlog."""
+    target = tom.target()
+    tom.share(target)
+    tom.data(target, 20)
+    missing = difference.missing(PhotometryReducedDatum, destination="x", target_id=target.pk)
+    assert "Join" not in missing.explain()

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connections, models, router
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.lookups import IsNull
 from django.utils import timezone
 
 from sharecore.delivery import State
@@ -28,7 +29,16 @@ def missing(model: type[models.Model], *, destination: str, target_id: int) -> Q
     """The data of a target that the ledger of an address does not know."""
     name = model._meta.model_name
     known = Delivery.objects.filter(model=name, datum_pk=OuterRef("pk"), destination=destination)
-    return model._default_manager.filter(target_id=target_id).filter(~Exists(known))
+    return model._default_manager.filter(target_id=target_id).filter(_no(known))
+
+
+def _no(known: QuerySet[Delivery]) -> IsNull:
+    """No such row in the ledger, looked up by its index for each datum.
+
+    As NOT EXISTS it would be a join to PostgreSQL, which compares each row with each other one as long as it
+    has no statistics of a ledger that has just grown.
+    """
+    return IsNull(Subquery(known.values("pk")[:1]), True)
 
 
 def register(
@@ -124,6 +134,6 @@ def behind(channels: Iterable[int] | None = None, *, above: Mapping[str, int] | 
         known = Delivery.objects.filter(
             model=name, datum_pk=OuterRef("pk"), destination=OuterRef(OuterRef("destination"))
         )
-        unknown = rows.filter(target_id=OuterRef("target_id")).filter(~Exists(known))
+        unknown = rows.filter(target_id=OuterRef("target_id")).filter(_no(known))
         found.update(candidates.filter(Exists(unknown)).values_list("pk", flat=True))
     return sorted(found)
