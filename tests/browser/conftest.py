@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from browser import from_here, launch
+from live.scenes import QUICK_LOGIN
 from realtoms import Tom, User, make_tom
 from realtoms.service import tail
 
@@ -37,7 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tom]:
-    tom = make_tom(tmp_path_factory.mktemp("toms") / "receiver", name="Receiver", users=[ADMIN, SHARER])
+    folder = tmp_path_factory.mktemp("toms") / "receiver"
+    tom = make_tom(folder, name="Receiver", users=[ADMIN, SHARER], settings=QUICK_LOGIN)
     try:
         yield tom.serve()
     finally:
@@ -52,6 +54,7 @@ def sender(receiver: Tom, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         users=[ADMIN, VISITOR],
         apps=["tom_integration"],
         settings={
+            **QUICK_LOGIN,
             "DATA_SHARING": {"receiver": receiver.sharing_entry("sharer")},
             "SHARECORE_SWEEP_SECONDS": 2,
         },

@@ -21,8 +21,8 @@ from datetime import datetime
 from pathlib import Path
 
 from chaos.arrivals import Arrivals, percentile
-from chaos.world import ADMIN, QUICK_LOGIN, SHARER
-from live.scenes import Line, make_share, make_target, save
+from chaos.world import ADMIN, SHARER
+from live.scenes import QUICK_LOGIN, Line, make_share, make_target, save
 from realtoms import Tom, make_tom
 from realtoms.postgres import server
 

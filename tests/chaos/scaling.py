@@ -22,11 +22,11 @@ from pathlib import Path
 from kombu import Connection
 
 from chaos.arrivals import Arrivals
-from chaos.world import ADMIN, QUICK_LOGIN, SHARER
+from chaos.world import ADMIN, SHARER
 from documentation.samples import samples
 from faults.plan import Fault, Plan
 from faults.proxy import running
-from live.scenes import CELERY_BEAT, celery_command, make_target
+from live.scenes import CELERY_BEAT, QUICK_LOGIN, celery_command, make_target
 from realtoms import Tom, TomError, make_tom
 from realtoms.brokers import rabbitmq
 from realtoms.postgres import server

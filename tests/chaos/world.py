@@ -13,15 +13,13 @@ from pathlib import Path
 
 from chaos.nursery import Nursery
 from faults.proxy import Proxy, running
+from live.scenes import QUICK_LOGIN
 from realtoms import Tom, TomError, User, make_tom
 from realtoms.postgres import Cluster
 from realtoms.service import free_port
 
 ADMIN = User(username="admin", password="admin-of-a-throw-away-tom", superuser=True)
 SHARER = User(username="sharer", password="sharer-at-a-throw-away-tom")
-
-QUICK_LOGIN = {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"]}
-"""On a busy machine a login of a stock TOM takes longer than the time-outs of a round."""
 LEASE_SECONDS = 3.0
 RECEIVER_TIMEOUT = 4
 """Seconds after which the receiver's gunicorn kills a worker that is at work on one request."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from live.scenes import QUICK_LOGIN
 from realtoms import Tom, User, make_tom, toolkit_version
 from realtoms.processes import fork_from_now_on
 
@@ -41,7 +42,7 @@ def _served(python: Path, version: str, name: str, folder: Path) -> Iterator[Tom
     if not found.startswith(version):
         pytest.fail(f"{python} has tomtoolkit {found}; {name} is to be a TOM of {version}x")
     fork_from_now_on(python)
-    tom = make_tom(folder / name, name=name, python=python, users=[ADMIN, SHARER])
+    tom = make_tom(folder / name, name=name, python=python, users=[ADMIN, SHARER], settings=QUICK_LOGIN)
     try:
         yield tom.serve()
     finally:
@@ -81,7 +82,7 @@ def sender(tmp_path: Path) -> Iterator[Callable[..., Tom]]:
             name=name,
             users=[ADMIN, OBSERVER],
             apps=["tom_integration"],
-            settings=settings,
+            settings=QUICK_LOGIN | settings,
             code=code,
             postgres=postgres,
         )

@@ -31,6 +31,9 @@ _ANSWERS: Mapping[str, tuple[str, str, bytes]] = {
     ),
 }
 
+QUICK_LOGIN: dict[str, object] = {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"]}
+"""A stock TOM needs a quarter of a second of processor time for each request that comes with a password: on a
+busy machine longer than the time-outs of some tests."""
 
 CELERY_BEAT = {
     "sharecore.glance": {"task": "sharecore.glance", "schedule": 1.0, "options": {"expires": 5}},

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from live.scenes import api, make_share, make_target, query, states, until
+from live.scenes import QUICK_LOGIN, api, make_share, make_target, query, states, until
 from realtoms import Tom, User, make_tom
 from realtoms.compare import rows_of
 
@@ -136,7 +136,7 @@ def circle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Circle]:
                 name=f"TOM {name}",
                 users=[ADMIN],
                 apps=["tom_integration"] if ours else [],
-                settings=SOON if ours else {},
+                settings=QUICK_LOGIN | (SOON if ours else {}),
                 code=PEERS,
             )
         for name, tom in toms.items():

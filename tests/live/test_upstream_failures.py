@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from live.scenes import Line, make_target, query, states, until
+from live.scenes import QUICK_LOGIN, Line, make_target, query, states, until
 from realtoms import Comparison, Tom, User, compare, make_tom
 
 PRELUDE = """
@@ -87,7 +87,7 @@ def _make(folder: Path, name: str, users: list[User], *, ours: bool) -> Tom:
         name=name,
         users=users,
         apps=["tom_integration"] if ours else [],
-        settings={"SHARECORE_SWEEP_SECONDS": 1.0},
+        settings=QUICK_LOGIN | {"SHARECORE_SWEEP_SECONDS": 1.0},
     )
 
 
@@ -239,9 +239,10 @@ client = Client(SERVER_NAME="127.0.0.1")
 """
     button = 'print(client.post(f"/dataproducts/data/{product.pk}/share/", form).url)'
 
+    of_target = "target_id IN (SELECT id FROM tom_targets_basetarget WHERE name = ?)"
+
     def arrived() -> list[bytes]:
-        sql = """SELECT data FROM tom_dataproducts_dataproduct
-            WHERE target_id IN (SELECT id FROM tom_targets_basetarget WHERE name = ?)"""
+        sql = f"SELECT data FROM tom_dataproducts_dataproduct WHERE {of_target}"  # noqa: S608 - our own text
         return [
             (world.receiver.path / "data" / name).read_bytes()
             for (name,) in query(world.receiver, sql, target_name)
@@ -252,12 +253,12 @@ client = Client(SERVER_NAME="127.0.0.1")
         assert arrived() == [content]
         return
     assert "/accounts/login/" in led_to
-    held = "SELECT 1 FROM tom_integration_delivery WHERE model = 'dataproduct'"
-    assert not query(world.sender, held)
+    held = f"SELECT 1 FROM tom_integration_delivery WHERE model = 'dataproduct' AND {of_target}"  # noqa: S608
+    assert not query(world.sender, held, target_name)
     world.play(f"{press}client.force_login(User.objects.get(username='admin'))\n{button}")
     until(arrived, what=lambda: states(world.sender))
     delivered = f"{held} AND state = 'delivered'"
-    until(lambda: query(world.sender, delivered), what=lambda: states(world.sender))
+    until(lambda: query(world.sender, delivered, target_name), what=lambda: states(world.sender))
     assert arrived() == [content]
 
 
