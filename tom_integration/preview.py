@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet, Value
+from django.db.models import OuterRef, QuerySet, Value
 
 from sharecore.adapter import Adapter, Batch, Preview
 from sharecore.dispatch import prepare
@@ -23,6 +23,7 @@ from tom_integration.data.rows import DATUM_MODELS, model_name, record_of
 from tom_integration.data.targets import find_target, target_of
 from tom_integration.models import Channel, Delivery
 from tom_integration.promises.channels import ASKABLE
+from tom_integration.promises.difference import absent
 from tom_integration.promises.echo import echoes
 
 logger = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ class Outlook:
                 settled = Delivery.objects.filter(
                     model=name, datum_pk=OuterRef("pk"), destination=str(self._address)
                 ).exclude(state__in=ASKABLE)
-                rows = rows.filter(~Exists(settled))
+                rows = rows.filter(absent(settled))
             found[name] = rows if self._user is None else permissions.visible(self._user, rows)
         return found
 

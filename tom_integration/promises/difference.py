@@ -29,10 +29,10 @@ def missing(model: type[models.Model], *, destination: str, target_id: int) -> Q
     """The data of a target that the ledger of an address does not know."""
     name = model._meta.model_name
     known = Delivery.objects.filter(model=name, datum_pk=OuterRef("pk"), destination=destination)
-    return model._default_manager.filter(target_id=target_id).filter(_no(known))
+    return model._default_manager.filter(target_id=target_id).filter(absent(known))
 
 
-def _no(known: QuerySet[Delivery]) -> IsNull:
+def absent(known: QuerySet[Delivery]) -> IsNull:
     """No such row in the ledger, looked up by its index for each datum.
 
     As NOT EXISTS it would be a join to PostgreSQL, which compares each row with each other one as long as it
@@ -134,6 +134,6 @@ def behind(channels: Iterable[int] | None = None, *, above: Mapping[str, int] | 
         known = Delivery.objects.filter(
             model=name, datum_pk=OuterRef("pk"), destination=OuterRef(OuterRef("destination"))
         )
-        unknown = rows.filter(target_id=OuterRef("target_id")).filter(_no(known))
+        unknown = rows.filter(target_id=OuterRef("target_id")).filter(absent(known))
         found.update(candidates.filter(Exists(unknown)).values_list("pk", flat=True))
     return sorted(found)
