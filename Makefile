@@ -17,7 +17,7 @@ RECEIVER_232 := .venv-receiver-2.32
 # Each process has a database of its own.
 PARALLEL := -n auto --maxprocesses 4
 # The tests of one file share TOMs and stay in one process; they wait much, so there may be more than processors.
-PARALLEL_LIVE := -n 4 --dist loadfile
+PARALLEL_LIVE := -n 3 --dist loadfile
 # Real servers, brokers and browsers share the machine with whatever else runs there: what fails is played once
 # more, and both plays are reported.
 PATIENT := --reruns 1 -rfER
