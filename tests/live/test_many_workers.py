@@ -20,7 +20,9 @@ from realtoms.postgres import server
 
 MakeTom = Callable[..., Tom]
 
-TARGETS, EACH = 8, 6
+TARGETS, EACH = 8, 24
+MANY = 200
+"""What takes longer than it takes to see that some have arrived."""
 MADE = """
 from tom_dataproducts.models import PhotometryReducedDatum
 from tom_targets.models import PersistentShare, Target
@@ -113,14 +115,15 @@ def test_a_server_process_that_is_killed_while_its_thread_delivers(
     until(lambda: arrived() == 1, what=lambda: states(tom))
     tom.execute(
         "from tom_dataproducts.models import PhotometryReducedDatum as P\n"
-        f"P.objects.bulk_create(P(target_id={target}, timestamp=f'2026-02-02T00:00:{{n:02}}Z', unit='AB',"
-        " brightness=17, bandpass='r') for n in range(30))"
+        f"P.objects.bulk_create(P(target_id={target}, unit='AB',"
+        f" timestamp=f'2026-02-02T00:{{n // 60:02}}:{{n % 60:02}}Z',"
+        f" brightness=17, bandpass='r') for n in range({MANY}))"
     )
     until(lambda: arrived() > 3, what=lambda: states(tom))
     ((name,),) = query(tom, "SELECT name FROM tom_integration_worker")
     os.kill(int(name.rpartition(":")[2]), signal.SIGKILL)
-    assert arrived() < 31, "it was killed too late to test anything"
+    assert arrived() < 1 + MANY, "it was killed too late to test anything"
     save(tom, target, 1)  # gunicorn has another process by now, in which the next request starts the thread
-    until(lambda: arrived() == 32, seconds=60, what=lambda: states(tom))
+    until(lambda: arrived() == 2 + MANY, seconds=60, what=lambda: states(tom))
     found = compare(tom.database, receiver_31.database, [target_name])
     assert (found.lost, found.duplicates, found.foreign) == (0, 0, 0)
