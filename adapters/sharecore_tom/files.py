@@ -6,6 +6,8 @@ of a file travel as records, so such a file goes under a type that every stock T
 
 from __future__ import annotations
 
+import hashlib
+
 from sharecore.exceptions import DestinationError
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Outcome, Rejected, Unconfirmed, Unsupported
 from sharecore.records import DataFile
@@ -23,9 +25,13 @@ _STOCK_TYPES = frozenset({_NOT_READ, "image_file"})
 _LONGEST = 200
 
 
-def product_id(file: DataFile) -> str:
-    """Its name there: the same for the same content, so that a file sent twice is there once."""
-    return f"{file.name[:_LONGEST]} {file.sha256[:16]}"
+def product_id(file: DataFile, target: int) -> str:
+    """Its name there: the same for the same content and target, so that a file sent twice is there once.
+
+    A TOM has a name once among the products of all its targets, and one file may belong to several.
+    """
+    digest = hashlib.sha256(f"{target} {file.sha256}".encode()).hexdigest()
+    return f"{file.name[:_LONGEST]} {digest[:16]}"
 
 
 def send_file(api: Api, file: DataFile, target: int) -> Outcome:
@@ -38,7 +44,7 @@ def send_file(api: Api, file: DataFile, target: int) -> Outcome:
     with file.open() as stream:
         body = stream.read()
     data_type = file.data_product_type if file.data_product_type in _STOCK_TYPES else _NOT_READ
-    fields = {"target": str(target), "product_id": product_id(file), "data_product_type": data_type}
+    fields = {"target": str(target), "product_id": product_id(file, target), "data_product_type": data_type}
     try:
         sent = File(name=file.name, body=body, media_type=file.media_type)
         return _read(api.upload(PRODUCTS, fields, {"file": sent}))
