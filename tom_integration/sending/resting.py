@@ -18,10 +18,11 @@ def rests(channel_id: int) -> bool:
     So what is saved while a destination is down costs next to nothing, and holds up no other one. After
     `SHARECORE_SWEEP_SECONDS` a channel is looked at in full all the same: people want to see how much waits.
     """
-    channel = Channel.objects.filter(pk=channel_id, lease="").first()
+    now = timezone.now()
+    # Where a destination took nothing, the last look has left a time to come; no other is asked for.
+    channel = Channel.objects.filter(pk=channel_id, lease="", next_at__gt=now).first()
     if channel is None or channel.swept_at is None:
         return False
-    now = timezone.now()
     again = channel.swept_at + timedelta(seconds=conf.sweep_seconds())
     if again <= now:
         return False
