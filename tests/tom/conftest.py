@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.utils import timezone
 from guardian.shortcuts import assign_perm
 from tom_dataproducts.models import PhotometryReducedDatum
@@ -172,3 +172,11 @@ def tom(db: None, clock: Clock, plugins: Iterable[object]) -> Iterator[Tom]:
         stack.enter_context(installed(memory, *plugins))
         stack.enter_context(override_settings(DATA_SHARING=DATA_SHARING, SHARECORE_RUNNER="command"))
         yield Tom(clock, memory)
+
+
+@pytest.fixture
+def admin(tom: Tom) -> Client:
+    """A browser in which a superuser is logged in."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("admin"))
+    return client

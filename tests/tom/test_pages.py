@@ -41,13 +41,6 @@ def test_the_navigation_bar_leads_to_the_shares_who_has_to_do_with_them(tom: Tom
     assert (f'href="{SHARES}"' in text(client.get("/users/"))) is seen
 
 
-@pytest.fixture
-def admin(tom: Tom) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("admin"))
-    return client
-
-
 def text(answer: Any) -> str:
     assert answer.status_code == 200, answer.status_code
     return str(answer.content.decode())

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.core.files.base import ContentFile
 from django.test import Client, override_settings
@@ -24,13 +23,6 @@ if TYPE_CHECKING:
 SCRIPT = "<script>alert('x')</script>"
 SHARES = "/targets/persistentshare/manage/"
 DESTINATIONS = "/targets/persistentshare/destinations/"
-
-
-@pytest.fixture
-def admin(tom: Tom) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("admin"))
-    return client
 
 
 def text(answer: Any) -> str:

@@ -16,6 +16,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from sharecore.delivery import NEEDS_PERSON, OPEN, State
 from tom_integration import actions, held, permissions, site
 from tom_integration.models import Channel, Delivery
+from tom_integration.pages import sentences
 from tom_integration.pages.access import Page, share_or_404, target_or_404
 from tom_integration.pages.share import may_see
 
@@ -153,13 +154,13 @@ def _act_on_all(channel: Channel, action: str, request: HttpRequest) -> str:
     """With those that the user may see; of those that may have arrived with one call, where it is named."""
     rows = permissions.deliveries_for(request.user, channel)
     if action == "retry":
-        return f"{_records(actions.retry_channel(channel, among=rows))} will be tried again."
+        return f"{sentences.number(actions.retry_channel(channel, among=rows))} will be tried again."
     arrived = action == "arrived"
     if sent_at := request.POST.get("sent_at"):
         rows = rows.filter(sent_at=_moment(sent_at))
     number = held.resolve_all(rows, arrived=arrived, by=request.user.get_username())
     noted = "noted as arrived, and not sent again" if arrived else "to be sent again, now"
-    return f"{_records(number)}: {noted}."
+    return f"{sentences.number(number)}: {noted}."
 
 
 def _moment(text: str) -> datetime:
@@ -170,7 +171,3 @@ def _moment(text: str) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise Http404("Nothing was sent at that time.")
     return moment
-
-
-def _records(number: int) -> str:
-    return "1 record" if number == 1 else f"{number:,} records"

@@ -15,7 +15,7 @@ from tom_integration.data.files import FILE_MODEL, SHARED_MODELS, WITH_A_FILE, t
 from tom_integration.data.kinds import conditions
 from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Request
-from tom_integration.pages import destination_choices, holdings
+from tom_integration.pages import destination_choices, holdings, sentences
 from tom_integration.promises import channels
 
 DOWNLOAD = "download"
@@ -87,8 +87,7 @@ def told(queued: int, asked: int, name: str, address: str, *, selection: Mapping
     """What to tell the person. asked: how many data and files were meant."""
     if queued:
         word = "file" if set(selection) == {FILE_MODEL} else "record"
-        number = f"1 {word}" if queued == 1 else f"{queued:,} {word}s"
-        return f"{number} of {name} will be sent to {site.label(address)}."
+        return f"{sentences.number(queued, word)} of {name} will be sent to {site.label(address)}."
     if asked:
         return f"Nothing new to send: {site.label(address)} has these data of {name}, or will have them soon."
     return f"{name} will be made known to {site.label(address)}, without data."

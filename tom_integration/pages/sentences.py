@@ -41,9 +41,9 @@ def clock(moment: datetime, now: datetime) -> str:
     return f"{moment:%H:%M:%S} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def number(records: int) -> str:
-    """So many records."""
-    return "1 record" if records == 1 else f"{records:,} records"
+def number(many: int, word: str = "record") -> str:
+    """So many records, or of what else the word is for one."""
+    return f"1 {word}" if many == 1 else f"{many:,} {word}s"
 
 
 def waiting(records: int) -> str:
