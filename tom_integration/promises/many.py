@@ -38,16 +38,18 @@ def update_each(
     assignments += [f"{quote(name)} = %s" for name in constants]
     assignments += [f"{quote(name)} = {sql}" for name, sql in (expressions or {}).items()]
     where = [f"{table}.{quote('id')} = mine.column1"]
+    # The join says as much; PostgreSQL without statistics would read the whole ledger for it.
+    where += [f"{table}.{quote('id')} BETWEEN %s AND %s"]
     where += [f"{table}.{quote(name)} IN ({_marks(any_of)})" for name, any_of in conditions.items()]
     same = _prepared(Delivery, constants)
     asked = [str(value) for any_of in conditions.values() for value in any_of]
-    values = [(row.pk, *(getattr(row, name) for name in columns)) for row in rows]
+    values = [(row.pk, *(getattr(row, name) for name in columns)) for row in sorted(rows, key=_primary_key)]
     return sum(
         _execute(
             Delivery,
             f"UPDATE {table} SET {', '.join(assignments)} "  # noqa: S608 - our own names
             f"FROM (VALUES {_rows(some)}) AS mine WHERE {' AND '.join(where)}",
-            [*same, *(value for row in some for value in row), *asked],
+            [*same, *(value for row in some for value in row), some[0][0], some[-1][0], *asked],
         )
         for some in _portions(values)
     )
@@ -72,6 +74,10 @@ def insert_many(
         )
         for some in _portions([(*row, *same) for row in rows])
     )
+
+
+def _primary_key(row: Delivery) -> int:
+    return row.pk
 
 
 def _portions(values: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
