@@ -112,6 +112,14 @@ class Adapter(ABC):
         call cannot go on; what was decided before travels in the exception.
         """
 
+    def alone(self, batch: Batch) -> bool:
+        """Must no other call of this site go there while this batch is delivered? No network.
+
+        For a destination that cannot take two calls at once without harm. Other workers of the site wait
+        meanwhile, so say yes to few batches.
+        """
+        return False
+
     def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:
         """Send one file, and say what became of it. batch: whose it is and who asks; without records.
 

@@ -242,6 +242,7 @@ class DestinationHealth(models.Model):
         db_default="",  # during an upgrade the version before writes rows, too
         help_text="How data go there now, as its adapter says.",
     )
+    alone_until = models.DateTimeField(null=True, help_text="Until when one worker has it for itself.")
     topics = models.JSONField(default=list, blank=True, help_text="Topics that it offers us, with notes.")
     topics_at = models.DateTimeField(null=True, help_text="When it was asked for its topics.")
 

@@ -68,6 +68,11 @@ class TomAdapter(Adapter):
         if self._receiver is None or self._clock() - self._asked > _REDISCOVER:
             self._discover()
 
+    def alone(self, batch: Batch) -> bool:
+        """A stock TOM on SQLite may leave half a target if it makes one while it stores something else."""
+        may_make = self._config.create_targets and self._targets.remembered(batch) is None
+        return may_make and not isinstance(self._road, Batches)
+
     def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
         self.ready()
         self._note(batch)

@@ -38,6 +38,7 @@ class MemoryDestination:
     it has? find_fails: an exception that a look-up raises. problems: the answer to a check.
     files: those it has, with their content, by digest. file_answers: to the next files; None is as usual.
     opened, closed: how many adapters were. topics: the answer to the question for them.
+    alone: must each call have the destination for itself?
     settle_time, gather_seconds (seconds), max_batch, takes_files: as of `Adapter`; set them before it is
     opened.
     """
@@ -50,6 +51,7 @@ class MemoryDestination:
         self.gather_seconds = 0.0
         self.max_batch = 200
         self.takes_files = False
+        self.alone = False
         self.files: dict[str, tuple[DataFile, bytes]] = {}
         self.file_answers: list[Outcome | BaseException | None] = []
         self.problems: Sequence[Problem] = ()
@@ -197,6 +199,9 @@ class MemoryAdapter(Adapter):
         self.max_batch = destination.max_batch
         self.takes_files = destination.takes_files
         destination.opened += 1
+
+    def alone(self, batch: Batch) -> bool:
+        return self._destination.alone
 
     def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
         return self._destination.take(batch)

@@ -74,9 +74,6 @@ def test_four_workers_share_one_ledger_on_postgresql_and_one_of_them_is_killed(
     )
     tom.execute(MADE.format(name=target_name, targets=TARGETS, each=EACH))
     names = [f"{target_name} {number}" for number in range(TARGETS)]
-    # While others write, a stock TOM on SQLite can leave a target half made (docs/explanation/chaos.md).
-    for name in names:
-        make_target(receiver_31, name, user="sharer")
     workers = [tom.start("sharing", "deliver") for _ in range(4)]
 
     def arrived() -> int:

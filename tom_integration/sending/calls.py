@@ -6,7 +6,8 @@ No transaction is open while a call lasts, and the claim is renewed meanwhile.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,7 +35,7 @@ from tom_integration import logs, rights, site
 from tom_integration.data.targets import target_of
 from tom_integration.models import Delivery, Request
 from tom_integration.promises import ledger, received
-from tom_integration.sending import about, claims, health, pace
+from tom_integration.sending import about, claims, health, pace, turns
 from tom_integration.texts import plain
 
 logger = logging.getLogger(__name__)
@@ -120,9 +121,10 @@ class Calls:
         """Make the target itself known."""
         problem = rights.objection(request.user_id, self.target)
         if not problem:
-            self.enter()
-            with claims.kept(self.claim):
-                result = dispatch(site.registry(), self.destination, self.adapter, self.batch(request))
+            batch = self.batch(request)
+            with self._turn(batch), claims.kept(self.claim):
+                self.enter()
+                result = dispatch(site.registry(), self.destination, self.adapter, batch)
             self._heed(result.stopped)
             problem = result.stopped.reason if result.stopped else ""
         Request.objects.filter(pk=request.pk).update(introduce=False, problem=plain(problem))
@@ -139,20 +141,25 @@ class Calls:
     def _send(self, sendable: list[tuple[Delivery, Shareable]], request: Request | None) -> None:
         if not self.claim.hold():
             return
-        self.enter()
-        in_hand = {row.pk for row in ledger.write_intents([row for row, _ in sendable], self.claim.token)}
-        rows = {record.key: row for row, record in sendable if row.pk in in_hand}
-        if not rows:
-            return
         batch = self.batch(request)
-        batch = replace(
-            batch,
-            previous={key: row.remote_id or None for key, row in rows.items() if row.delivered_at},
-            brought_by=received.bringers(self.target.pk, rows, origin=batch.site.origin),
-        )
-        started = timezone.now()
-        with claims.kept(self.claim):
-            result = self._dispatch(batch, [record for row, record in sendable if row.pk in in_hand])
+        with self._turn(batch) as alone:
+            self.enter()
+            in_hand = ledger.write_intents([row for row, _ in sendable], self.claim.token)
+            pks = {row.pk for row in in_hand}
+            rows = {record.key: row for row, record in sendable if row.pk in pks}
+            if not rows:
+                return
+            if not alone and turns.reserved(self.address):
+                self._settle(rows, {}, rows, None)
+                raise _later()
+            batch = replace(
+                batch,
+                previous={key: row.remote_id or None for key, row in rows.items() if row.delivered_at},
+                brought_by=received.bringers(self.target.pk, rows, origin=batch.site.origin),
+            )
+            started = timezone.now()
+            with claims.kept(self.claim):
+                result = self._dispatch(batch, [record for row, record in sendable if row.pk in pks])
         self._settle(rows, result.results, result.unsent, result.stopped)
         ledger.write_attempts(rows, result.results, started=started, worker=claims.worker_name())
         logs.of_call(self.claim.channel, rows, result.results)
@@ -163,6 +170,29 @@ class Calls:
             how = about.told(self.destination, self.adapter)
             health.succeeded(self.address, now=timezone.now(), about=how)
         self._heed(result.stopped)
+
+    @contextmanager
+    def _turn(self, batch: Batch) -> Iterator[bool]:
+        """One call, which has the destination for itself if the batch asks for it; whether it does.
+
+        Raises `Wait` while another worker has it.
+        """
+        if not self._asks_to_be_alone(batch):
+            if turns.reserved(self.address):
+                raise _later()
+            yield False
+            return
+        with turns.alone(self.claim, self.address) as ours:
+            if not ours:
+                raise _later()
+            yield True
+
+    def _asks_to_be_alone(self, batch: Batch) -> bool:
+        try:
+            return self.adapter.alone(batch)
+        except Exception as error:
+            log_fault(logger, f"The adapter of {self.address} failed to say whether it must be alone", error)
+            return False
 
     def _dispatch(self, batch: Batch, leaving: list[Shareable]) -> DispatchResult:
         registry, destination, adapter = site.registry(), self.destination, self.adapter
@@ -228,3 +258,8 @@ class Calls:
             settle_time=self.adapter.settle_time,
             chance=chance,
         )
+
+
+def _later() -> Wait:
+    """Another worker has the destination for itself."""
+    return Wait(timezone.now() + turns.AGAIN, "")

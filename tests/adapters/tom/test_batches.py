@@ -57,6 +57,12 @@ def test_the_receivers_target_is_named_the_next_time(tom, adapter, batch, detect
     assert [each["target_id"] for each in tom.sharing.batches] == [None, 12]
 
 
+def test_a_receiver_with_sharecore_takes_several_senders_at_once(tom, adapter, batch, detections):
+    opened = adapter()
+    opened.ready()
+    assert not opened.alone(batch(*detections(1)))
+
+
 def test_the_same_again_changes_nothing_and_an_edit_is_a_revision(tom, adapter, batch, detections):
     opened, (one, two) = adapter(), detections(2)
     opened.deliver(batch(one, two))

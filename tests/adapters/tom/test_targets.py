@@ -255,3 +255,11 @@ def test_a_filter_that_is_ignored_is_noticed(tom, adapter, batch, detections):
     tom.script("GET", "api/targets/", *[(200, {}, whole)] * 2)
     with pytest.raises(DestinationError, match="filter"):
         opened.deliver(batch(*detections(1)))
+
+
+def test_only_while_it_may_have_to_make_the_target_it_must_be_alone(tom, adapter, batch, detections):
+    opened, records = adapter(), detections(1)
+    assert opened.alone(batch(*records))
+    opened.deliver(batch(*records))
+    assert not opened.alone(batch(*records))
+    assert not adapter(CREATE_TARGETS=False).alone(batch(*records, memory={}))

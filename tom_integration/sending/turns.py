@@ -1,0 +1,63 @@
+"""Turns: a call that a destination can take only by itself waits for the others of this TOM, and they for it.
+
+With one worker there are no others: it makes one call of a destination after the other.
+
+Who has records in hand announces them in the ledger before it looks whether the destination is reserved; who
+wants it alone reserves it before it looks what is in hand. So of two that meet, one sees the other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from sharecore.addresses import Address
+from sharecore.delivery import State
+from tom_integration import conf
+from tom_integration.models import Channel, DestinationHealth
+from tom_integration.promises import ledger
+from tom_integration.sending.claims import Claim
+
+AGAIN = timedelta(seconds=1)
+"""When to ask again for a destination that is reserved."""
+_PAUSE = 0.05
+
+
+def reserved(address: Address) -> bool:
+    """Does some worker have this destination for a call of its own, or wait for that?"""
+    health = DestinationHealth.objects.filter(address=address.name)
+    return health.filter(alone_until__gt=timezone.now()).exists()
+
+
+@contextmanager
+def alone(claim: Claim, address: Address) -> Iterator[bool]:
+    """Have a destination for one call, once those under way are over; False when another worker has it.
+
+    At the longest for as long as a claim lasts: who reserved it may be gone.
+    """
+    health, _ = DestinationHealth.objects.get_or_create(address=address.name)
+    now = timezone.now()
+    until = now + timedelta(seconds=conf.lease_seconds())
+    free = health.alone_until is None or health.alone_until <= now
+    before = DestinationHealth.objects.filter(pk=health.pk, alone_until=health.alone_until)
+    if not free or not before.update(alone_until=until):
+        yield False
+        return
+    try:
+        while _under_way(claim, address) and timezone.now() < until:
+            time.sleep(_PAUSE)
+        yield True
+    finally:
+        DestinationHealth.objects.filter(pk=health.pk, alone_until=until).update(alone_until=None)
+
+
+def _under_way(claim: Claim, address: Address) -> bool:
+    """Has another worker records of this destination in hand?"""
+    of_it = Q(destination=address.name) | Q(destination__startswith=f"{address.name}:")
+    claimed = Channel.objects.filter(of_it, lease_until__gt=timezone.now()).exclude(pk=claim.channel.pk)
+    return any(ledger.of(channel).filter(state=State.SENDING).exists() for channel in claimed)
