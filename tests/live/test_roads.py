@@ -227,8 +227,9 @@ class TestBatches:
             tom.stop()
             settings.write_text(stock)
             tom.serve()
-            outcomes = opened.deliver(batch(edited, *records[41:]))
-            assert [type(each) for each in outcomes.values()] == [Duplicate] * 10 + [Accepted] * 10
+            last = (edited, *records[41:])
+            outcomes = opened.deliver(batch(*last))
+            assert [type(outcomes[each.key]) for each in last] == [Duplicate] * 10 + [Accepted] * 10
             assert len(arrived(tom, target_name)[0]) == 60
             opened.ready()
             assert not opened.can_update
