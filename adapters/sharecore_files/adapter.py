@@ -21,7 +21,7 @@ from sharecore import (
     Unsupported,
     as_json,
 )
-from sharecore_files.config import FilesConfig, Format
+from sharecore_files.config import FilesConfig, Format, Per
 from sharecore_files.files import copy, file_name
 from sharecore_files.folder import Folder
 from sharecore_files.rows import Entry, entry
@@ -92,6 +92,12 @@ class FilesAdapter(Adapter):
             for each in entries
             if each.row["content"] in known.get(str(each.record.key), ())
         }
+
+    def describe(self) -> str:
+        form = self._config.format.value.upper()
+        if self._config.per is Per.BATCH:
+            return f"Data go into {form} tables, new ones each time; an edited datum stands in a later one."
+        return f"Data go into {form} tables, one for each target and kind; an edited datum replaces its row."
 
     def preview(self, batch: Batch) -> Preview:
         """The rows as text, under the names of their files; FITS and VOTable as CSV."""

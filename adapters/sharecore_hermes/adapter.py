@@ -102,6 +102,12 @@ class HermesAdapter(Adapter):
         """
         return {} if self.config.resend_unconfirmed else None
 
+    def describe(self) -> str:
+        return (
+            f"Data wait {self.gather_seconds:g} s for others, and up to {self.max_batch} go in one message. "
+            "A published message cannot be changed: edits stay here."
+        )
+
     def topics(self) -> Sequence[Topic]:
         return offered(self.config, self._profile, self._topic_cache)
 

@@ -74,6 +74,12 @@ class WebhookAdapter(Adapter):
             note="\n".join(notes),
         )
 
+    def describe(self) -> str:
+        if self._slack:
+            again = "may be posted twice" if self._config.resend_unconfirmed else "waits for a person"
+            return f"Data that come together go as one text; one that got no answer {again}."
+        return "Each datum goes as a signed event, in a request of its own; an edit is a further event."
+
     def check(self) -> Sequence[Problem]:
         """A receiver of webhooks cannot be asked without being told something."""
         return (

@@ -21,7 +21,7 @@ from sharecore.delivery import State
 from tom_integration import conf
 from tom_integration.models import Channel, DestinationHealth
 from tom_integration.promises import ledger
-from tom_integration.sending.claims import Claim
+from tom_integration.sending.claims import Claim, kept
 
 AGAIN = timedelta(seconds=1)
 """When to ask again for a destination that is reserved."""
@@ -49,8 +49,9 @@ def alone(claim: Claim, address: Address) -> Iterator[bool]:
         yield False
         return
     try:
-        while _under_way(claim, address) and timezone.now() < until:
-            time.sleep(_PAUSE)
+        with kept(claim):
+            while _under_way(claim, address) and timezone.now() < until:
+                time.sleep(_PAUSE)
         yield True
     finally:
         DestinationHealth.objects.filter(pk=health.pk, alone_until=until).update(alone_until=None)

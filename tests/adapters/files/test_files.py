@@ -234,3 +234,8 @@ def test_a_file_is_copied_whole_or_not_at_all(opened: Any, folder: Path) -> None
     assert isinstance(opened().deliver_file(changed, example_batch()), Deferred)
     assert list(folder.glob("*.fits")) == [copied]
     assert not list(folder.glob(".*.part"))
+
+
+def test_it_says_what_the_settings_make_of_data(opened: Any) -> None:
+    assert "ECSV tables, one for each target" in opened().describe()
+    assert "FITS tables, new ones each time" in opened(FORMAT="fits", PER="batch").describe()

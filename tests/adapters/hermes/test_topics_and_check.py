@@ -112,3 +112,9 @@ class TestCheck:
         hermes.profile(403, {"detail": "Invalid token."})
         with pytest.raises(AuthenticationFailed):
             make.adapter(USER_TOPICS=[]).topics()
+
+
+def test_it_says_how_long_data_wait_and_how_many_go_together(make: Any) -> None:
+    said = make.adapter(GATHER_SECONDS=2.5, MAX_ROWS=40).describe()
+    assert "2.5 s" in said
+    assert "up to 40" in said

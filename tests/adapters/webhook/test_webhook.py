@@ -194,3 +194,9 @@ def test_the_time_of_a_signature_is_that_of_the_attempt_and_the_id_stays(
     assert isinstance(outcomes[record.key], Accepted)
     assert [r.headers["webhook-timestamp"] for r in server.requests] == ["1800000000", "1800000005"]
     assert len({request.headers["webhook-id"] for request in server.requests}) == 1
+
+
+def test_it_says_what_becomes_of_a_text_without_an_answer(opened: Any) -> None:
+    assert "waits for a person" in opened(TEMPLATE="slack").describe()
+    assert "twice" in opened(TEMPLATE="slack", RESEND_UNCONFIRMED=True).describe()
+    assert "signed event" in opened().describe()
