@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,7 @@ def test_it_waits_until_calls_of_other_workers_are_over(tom: Tom, monkeypatch: p
 
     def over() -> None:
         assert not tom.x.received
+        assert "sharecore-claim" in {thread.name for thread in threading.enumerate()}, "its claim may run out"
         if len(pauses) == 3:
             Delivery.objects.filter(pk=row.pk).update(state=State.DELIVERED)
 
