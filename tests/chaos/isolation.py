@@ -21,8 +21,8 @@ from datetime import datetime
 from pathlib import Path
 
 from chaos.arrivals import Arrivals, percentile
-from chaos.world import ADMIN, SHARER
-from live.scenes import QUICK_LOGIN, Line, make_share, make_target, save
+from chaos.world import ADMIN, receiving
+from live.scenes import Line, make_share, make_target, save
 from realtoms import Tom, make_tom
 from realtoms.postgres import server
 
@@ -46,9 +46,7 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sharecore-isolation-")))
         address = stack.enter_context(server()) if options.database == "postgres" else None
         dead, hanging = (stack.enter_context(closing(Line(None, mode))) for mode in ("dead", "hangs"))
-        receiver = make_tom(folder / "receiver", name="receiver", users=[ADMIN, SHARER], settings=QUICK_LOGIN)
-        stack.callback(receiver.remove)
-        receiver.serve()
+        receiver = receiving(folder, stack)
         healthy = receiver.sharing_entry("sharer")
         others = {
             "dead": healthy | {"BASE_URL": dead.url},

@@ -22,11 +22,11 @@ from pathlib import Path
 from kombu import Connection
 
 from chaos.arrivals import Arrivals
-from chaos.world import ADMIN, SHARER
+from chaos.world import ADMIN, receiving
 from documentation.samples import samples
 from faults.plan import Fault, Plan
 from faults.proxy import running
-from live.scenes import CELERY_BEAT, QUICK_LOGIN, celery_command, make_target
+from live.scenes import CELERY_BEAT, celery_command, make_target
 from realtoms import Tom, TomError, make_tom
 from realtoms.brokers import rabbitmq
 from realtoms.postgres import server
@@ -67,9 +67,7 @@ def main() -> int:
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sharecore-scaling-")))
-        receiver = make_tom(folder / "receiver", name="receiver", users=[ADMIN, SHARER], settings=QUICK_LOGIN)
-        stack.callback(receiver.remove)
-        receiver.serve()
+        receiver = receiving(folder, stack)
         slow = Plan(rate=1.0, faults=(Fault.LATENCY,), only="POST /api/reduced", seconds=options.latency)
         proxy = stack.enter_context(running(receiver.url, slow, port=free_port()))
         broker = stack.enter_context(rabbitmq())

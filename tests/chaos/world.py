@@ -110,6 +110,14 @@ def world(database: str, *, keep: bool, calm: bool, old: Path | None) -> Iterato
         )
 
 
+def receiving(folder: Path, stack: ExitStack) -> Tom:
+    """A stock TOM that runs until the end of the stack, in which `SHARER` may be shared to."""
+    receiver = make_tom(folder / "receiver", name="receiver", users=[ADMIN, SHARER], settings=QUICK_LOGIN)
+    stack.callback(receiver.remove)
+    receiver.serve()
+    return receiver
+
+
 def _folder(name: str, stack: ExitStack, keep: bool) -> Path:
     folder = Path(tempfile.mkdtemp(prefix=f"sharecore-chaos-{name}-"))
     if not keep:
