@@ -307,7 +307,8 @@ class TestRefusals:
         use(hermes=hermes.settings())
         capsys.readouterr()
         call_command("sharing", "check")
-        assert capsys.readouterr().out == "hermes (hermes) ... ok\n    topics: hermes.test, tomtoolkit.test\n"
+        said = capsys.readouterr().out.splitlines()
+        assert (said[0], said[-1]) == ("hermes (hermes) ... ok", "    topics: hermes.test, tomtoolkit.test")
         assert not DestinationHealth.objects.get(address="hermes").paused
         tom.deliver_until_quiet()
         assert [tom.state(each, ADDRESS) for each in data] == [State.DELIVERED] * 3
