@@ -286,7 +286,8 @@ def test_settings_of_tomtoolkit_2_share_everything_that_hermes_can_express(
     shown = tom.manage("sharing", "preview", str(shares[0]), "--validate")
     assert json.loads(shown.stdout)["data"]["sharecore"] == provenance
     checked = tom.manage("sharing", "check").stdout
-    assert checked == "hermes (hermes) ... ok\n    topics: hermes.test, tomtoolkit.test\n"
+    said = checked.splitlines()
+    assert (said[0], said[-1]) == ("hermes (hermes) ... ok", "    topics: hermes.test, tomtoolkit.test")
     deliver(tom)
     assert len(server.messages()) == 3
 
