@@ -6,6 +6,7 @@ For this the ORM has `bulk_update` and `bulk_create`, which take many times as l
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from django.db import connections, router
@@ -43,7 +44,9 @@ def update_each(
     where += [f"{table}.{quote(name)} IN ({_marks(any_of)})" for name, any_of in conditions.items()]
     same = _prepared(Delivery, constants)
     asked = [str(value) for any_of in conditions.values() for value in any_of]
-    values = [(row.pk, *(getattr(row, name) for name in columns)) for row in sorted(rows, key=_primary_key)]
+    values = [
+        (row.pk, *(getattr(row, name) for name in columns)) for row in sorted(rows, key=attrgetter("pk"))
+    ]
     return sum(
         _execute(
             Delivery,
@@ -74,10 +77,6 @@ def insert_many(
         )
         for some in _portions([(*row, *same) for row in rows])
     )
-
-
-def _primary_key(row: Delivery) -> int:
-    return row.pk
 
 
 def _portions(values: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
