@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 
@@ -18,12 +19,24 @@ class OrbitScheme(StrEnum):
     JPL_MAJOR_PLANET = "JPL_MAJOR_PLANET"
 
 
+class _Elements:
+    """Numbers of which each may be absent. One that is not finite, as catalogues write "unknown", is."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for each in fields(self):  # type: ignore[arg-type]  # the classes below are dataclasses
+            value = getattr(self, each.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                object.__setattr__(self, each.name, None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Position(_Elements):
     """A place on the sky. Fields and units are those of a sidereal target of tomtoolkit 3.1.0.
 
     ra, dec: degrees. epoch: Julian year. pm_ra, pm_dec: mas/yr. parallax: mas. galactic_lng, galactic_lat:
-    degrees. distance, distance_err: parsec. None where the site does not say.
+    degrees. distance, distance_err: parsec. None where the site does not say, or says NaN or infinity.
     """
 
     ra: float | None = None
@@ -39,14 +52,14 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Orbit:
+class Orbit(_Elements):
     """Orbital elements and ephemeris. Fields and units are those of tomtoolkit 3.1.0.
 
     scheme: an `OrbitScheme`, or an empty text. mean_anomaly: degrees. arg_of_perihelion, lng_asc_node,
     inclination: degrees, J2000, the inclination to the ecliptic. eccentricity: a number. mean_daily_motion:
     degrees per day. semimajor_axis, perihdist: au. epoch_of_elements, epoch_of_perihelion: Modified Julian
     Date. ephemeris_period, ephemeris_period_err, ephemeris_epoch, ephemeris_epoch_err: days; from when the
-    epoch is counted tomtoolkit does not say. abs_mag, slope: mag. None where the site does not say.
+    epoch is counted tomtoolkit does not say. abs_mag, slope: mag. None as in `Position`.
     """
 
     scheme: str = ""
@@ -90,3 +103,15 @@ class Target:
     def names(self) -> tuple[str, ...]:
         """The name, then the aliases."""
         return (self.name, *self.aliases)
+
+
+_IGNORED = str.maketrans("", "", " -_()")
+
+
+def simple_name(name: str) -> str:
+    """Return a name in the form in which two names of one object are equal.
+
+    Without case, blanks, dashes, underscores and parentheses: as `TargetMatchManager.simplify_name` of
+    tomtoolkit 3.1.0 and 2.32.4.
+    """
+    return name.lower().translate(_IGNORED)

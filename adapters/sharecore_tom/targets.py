@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from typing import Any
 
@@ -21,7 +20,7 @@ def target_body(batch: Batch, lists: tuple[str, ...], at: Generation) -> dict[st
     body: dict[str, Any] = {
         "name": target.name,
         "type": "SIDEREAL" if target.sidereal else "NON_SIDEREAL",
-        **{name: value for name, value in elements.items() if _known(value)},
+        **{name: value for name, value in elements.items() if value not in (None, "")},
         "aliases": [{"name": alias} for alias in dict.fromkeys(target.aliases) if alias != target.name],
         "targetextra_set": [{"key": key, "value": value} for key, value in target.extras.items()],
         "target_lists": [{"name": name} for name in lists],
@@ -30,7 +29,3 @@ def target_body(batch: Batch, lists: tuple[str, ...], at: Generation) -> dict[st
     if at is Generation.TYPED:
         body |= {"shared_by": batch.shared_by, "shared_from": batch.site.name}
     return body
-
-
-def _known(value: object) -> bool:
-    return value not in (None, "") and not (isinstance(value, float) and not math.isfinite(value))

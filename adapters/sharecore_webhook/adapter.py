@@ -23,7 +23,7 @@ from sharecore import (
 )
 from sharecore_http import Client, NoAnswer, NotSent, Reply, Verdict, no_credentials
 from sharecore_webhook.config import Template, WebhookConfig
-from sharecore_webhook.messages import Message, events, text
+from sharecore_webhook.messages import Message, events, forget, text
 from sharecore_webhook.signing import signed
 
 _PASSING = frozenset({404, 405, 408, 425})
@@ -34,7 +34,7 @@ class WebhookAdapter(Adapter):
     """Posts each record as a signed event, or each batch as a text.
 
     can_update: an edit is a further event (`photometry.updated`) about the same `record.key`.
-    settle_time: short where sending again is harmless, since the id of a message is made of what is in it.
+    settle_time: short where sending again is harmless, since each try of a message has the same id.
     """
 
     can_update = True
@@ -55,6 +55,7 @@ class WebhookAdapter(Adapter):
         outcomes: dict[RecordKey, Outcome] = {}
         for message in self._messages(batch):
             outcomes |= self._send(message, outcomes)
+            forget(batch, message)
         return outcomes
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:

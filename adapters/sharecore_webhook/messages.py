@@ -6,16 +6,28 @@ import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
-from sharecore import Astrometry, Batch, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum, as_json
+from sharecore import (
+    Astrometry,
+    Batch,
+    JsonValue,
+    OtherDatum,
+    Photometry,
+    PhotometryLimit,
+    Record,
+    Spectrum,
+    as_json,
+)
 
+_PREFIX = "msg_"
 _LINES = 10
 """Records that a text lists; of more it says how many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message: its id, which is the same whenever the same is sent, its body, and the records in it."""
+    """One message: its id, the same at each try and of no other message, its body, and the records in it."""
 
     id: str
     body: dict[str, Any]
@@ -49,7 +61,32 @@ def _event(batch: Batch, record: Record) -> Message:
             "record": plain,
         },
     }
-    return Message(_id(batch.site.origin, body["type"], plain), body, (record,))
+    # Not by the whole target, which may gain an alias between two tries.
+    named = (batch.site.origin, batch.target.name, body["type"], plain, _before(batch, record))
+    return Message(_id(*named), body, (record,))
+
+
+def _before(batch: Batch, record: Record) -> JsonValue:
+    """Return the id of the event before this one of the record; None for the first.
+
+    After edits from A to B, to A and to B again, the two events that say B differ in what came before.
+    Where the ledger has no id of ours, as when a person settled it, a random one stands in: noted, so that
+    each try has the same.
+    """
+    before = batch.previous.get(record.key)
+    if record.key not in batch.previous or (before or "").startswith(_PREFIX):
+        return before
+    return batch.memory.setdefault(_note(record), uuid4().hex)
+
+
+def forget(batch: Batch, message: Message) -> None:
+    """Drop what was noted for the tries of a message that has arrived."""
+    for record in message.records:
+        batch.memory.pop(_note(record), None)
+
+
+def _note(record: Record) -> str:
+    return f"before {record.key}"
 
 
 def text(batch: Batch) -> list[Message]:
@@ -92,4 +129,4 @@ def _escaped(line: str) -> str:
 
 
 def _id(*content: object) -> str:
-    return "msg_" + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]
+    return _PREFIX + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]

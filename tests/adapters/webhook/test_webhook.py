@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from sharecore import (
     Photometry,
     PhotometryLimit,
     Section,
+    Site,
     Spectrum,
     Target,
     Unsupported,
@@ -26,6 +28,7 @@ from sharecore import (
 from sharecore.testing import FakeServer, Request, answer, example_batch, example_record
 from sharecore_webhook.adapter import WebhookAdapter
 from sharecore_webhook.config import WebhookConfig
+from sharecore_webhook.messages import events
 
 OLD, NEW = (f"whsec_{b64encode(bytes([n]) * 32).decode()}" for n in (1, 2))
 
@@ -95,6 +98,45 @@ def test_the_same_datum_has_the_same_id_however_batches_are_cut(opened: Any, ser
     assert ids[0] != ids[1]
     assert server.requests[0].body == server.requests[2].body
     assert adapter.find(example_batch(one)) == {}, "so it may be sent again"
+
+
+def test_each_datum_of_each_target_is_an_event_of_its_own() -> None:
+    """Two targets in one exposure: their data have the same time, values and key."""
+    record = example_record(PhotometryLimit)
+    batches = [example_batch(record, target=Target(name=name)) for name in ("ZTF26labaaa", "ZTF26labbbb")]
+    batches.append(replace(batches[0], site=Site(origin="another-site", name="Site A")))
+    renamed = Target(name="ZTF26labaaa", aliases=("AT 2026lab",))
+    assert len({events(batch)[0].id for batch in batches}) == 3
+    assert events(replace(batches[0], target=renamed))[0].id == events(batches[0])[0].id
+
+
+@pytest.mark.parametrize("first_name", [None, "settled by a person"])
+def test_each_of_edits_to_and_fro_is_an_event_of_its_own_and_each_try_the_same(
+    opened: Any, server: FakeServer, first_name: str | None
+) -> None:
+    record = example_record()
+    memory: dict[str, Any] = {}
+    name = first_name
+    for value in (18.5, 18.6, 18.5, 18.6):
+        edited = replace(record, brightness=value)
+        server.will(answer(503), times=1)
+        for _ in range(2):
+            batch = example_batch(edited, previous={record.key: name}, memory=memory)
+            with suppress(DestinationError):
+                name = opened().deliver(batch)[record.key].remote_id
+    ids = [request.headers["webhook-id"] for request in server.requests]
+    assert ids[::2] == ids[1::2]
+    assert len(set(ids)) == 4
+    assert memory == {}
+
+
+def test_edits_after_events_that_a_person_settled_are_events_of_their_own() -> None:
+    record = example_record()
+    ids = [
+        events(example_batch(record, previous={record.key: name}, memory={}))[0].id
+        for name in (None, None, "a", "a")
+    ]
+    assert len(set(ids)) == 4
 
 
 def test_an_edit_is_another_event_about_the_same_record(opened: Any, server: FakeServer) -> None:
