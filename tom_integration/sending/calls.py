@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import Error
 from django.utils import timezone
 
 from sharecore import delivery
@@ -36,6 +37,7 @@ from tom_integration.data.targets import target_of
 from tom_integration.models import Delivery, Request
 from tom_integration.promises import ledger, received
 from tom_integration.sending import about, claims, health, pace, turns
+from tom_integration.sending.persist import persist
 from tom_integration.texts import plain
 
 logger = logging.getLogger(__name__)
@@ -144,23 +146,32 @@ class Calls:
         batch = self.batch(request)
         with self._turn(batch) as alone:
             self.enter()
-            in_hand = ledger.write_intents([row for row, _ in sendable], self.claim.token)
-            pks = {row.pk for row in in_hand}
-            rows = {record.key: row for row, record in sendable if row.pk in pks}
-            if not rows:
-                return
-            if not alone and turns.reserved(self.address):
+            try:
+                in_hand = ledger.write_intents([row for row, _ in sendable], self.claim.token)
+                pks = {row.pk for row in in_hand}
+                rows = {record.key: row for row, record in sendable if row.pk in pks}
+                if not rows:
+                    return
+                reserved = not alone and turns.reserved(self.address)
+                brought_by = received.bringers(self.target.pk, rows, origin=batch.site.origin)
+            except Error:
+                # Whether this was committed is unknown; that nothing has left is not.
+                waiting = {record.key: row for row, record in sendable}
+                self._settle(waiting, {}, waiting, None)
+                raise
+            if reserved:
                 self._settle(rows, {}, rows, None)
                 raise _later()
             batch = replace(
                 batch,
                 previous={key: row.remote_id or None for key, row in rows.items() if row.delivered_at},
-                brought_by=received.bringers(self.target.pk, rows, origin=batch.site.origin),
+                brought_by=brought_by,
             )
             started = timezone.now()
             with claims.kept(self.claim):
                 result = self._dispatch(batch, [record for row, record in sendable if row.pk in pks])
-        self._settle(rows, result.results, result.unsent, result.stopped)
+                # Before anything else that the database may refuse, and while the claim is kept.
+                self._settle(rows, result.results, result.unsent, result.stopped)
         ledger.write_attempts(rows, result.results, started=started, worker=claims.worker_name())
         logs.of_call(self.claim.channel, rows, result.results)
         outcomes = result.results.values()
@@ -247,7 +258,7 @@ class Calls:
                 standings[row.pk] = self._settled(row, Deferred(reason=reason), now, chance)
             else:
                 standings[row.pk] = delivery.unsent(ledger.standing(row), reason, now=now)
-        ledger.settle(rows.values(), standings, token=self.claim.token)
+        persist(lambda: ledger.settle(rows.values(), standings, token=self.claim.token))
 
     def _settled(self, row: Delivery, result: Result, now: datetime, chance: float) -> Standing:
         return delivery.settle(

@@ -32,6 +32,7 @@ from tom_integration.sending import claims
 from tom_integration.sending.calls import Calls, Wait
 from tom_integration.sending.lookup import look_up
 from tom_integration.sending.memory import memory_objection
+from tom_integration.sending.persist import persist
 from tom_integration.signals import Event
 from tom_integration.texts import plain
 
@@ -68,7 +69,7 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False, gath
         logger.exception("%s could not be brought up to date", claim.channel)
         until = timezone.now() + AFTER_AN_ERROR
         problem = "an error in sharecore, it will be tried again; the log of the TOM tells more"
-    next_at = channels.next_look(claim.channel)
+    next_at = persist(lambda: channels.next_look(claim.channel))
     if until is not None:
         next_at = max(next_at, until) if next_at else until
     columns: dict[str, Any] = {"delivered_at": timezone.now()} if work.arrived else {}
@@ -78,13 +79,8 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False, gath
     else:
         columns["memory"] = dict(claim.channel.memory)
     stopped = needs_person and not (claim.channel.needs_person and claim.channel.problem == plain(problem))
-    claim.release(
-        next_at=next_at,
-        problem=plain(problem),
-        needs_person=needs_person,
-        swept_at=timezone.now(),
-        **columns,
-    )
+    columns |= {"problem": plain(problem), "needs_person": needs_person, "swept_at": timezone.now()}
+    persist(lambda: claim.release(next_at=next_at, **columns))
     if stopped:
         signals.of_channel(Event.SHARE_STOPPED, claim.channel, plain(problem))
     return work.arrived
