@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from functools import cache, lru_cache
+from typing import Any
+from unicodedata import combining, normalize
 
 from sharecore.exceptions import SharecoreError
 
@@ -94,26 +96,40 @@ def rescaled(value: float, factor: Fraction) -> float:
     return value if factor == 1 else float(Fraction(repr(value)) * factor)
 
 
-# How sites write magnitudes; astropy reads `AB` alone as a flux of 3631 Jy, but beside a brightness it is the
-# name of the system: astropy itself writes the unit inside mag(AB) so, and tomtoolkit 2.x read it so.
-_MAGNITUDE_WORDS = {
-    "ab": Unit.AB_MAG, "abmag": Unit.AB_MAG, "magab": Unit.AB_MAG, "abmagnitude": Unit.AB_MAG,
-    "vega": Unit.VEGA_MAG, "vegamag": Unit.VEGA_MAG, "magvega": Unit.VEGA_MAG, "vegamagnitude": Unit.VEGA_MAG,
-    "stmag": Unit.ST_MAG, "magst": Unit.ST_MAG,
-    "mag": Unit.MAG, "mags": Unit.MAG, "magnitude": Unit.MAG, "magnitudes": Unit.MAG,
-}  # fmt: skip
+# The systems of magnitudes. astropy reads `AB` and `ST` alone as fluxes, but beside a brightness they name
+# the system: astropy itself writes the unit inside mag(AB) so, and tomtoolkit 2.x read it so.
+_SYSTEMS = {"ab": Unit.AB_MAG, "vega": Unit.VEGA_MAG, "st": Unit.ST_MAG}
+_MAG = r"(?:mag|mags|magnitude|magnitudes)"
+_MAGNITUDE = re.compile(f"(?P<mag>{_MAG})|(?P<before>ab|vega|st){_MAG}?|{_MAG}(?P<after>ab|vega|st)")
 
 _AMBIGUOUS = {
     "abflux": "'ABflux' is 3631 Jy for astropy and was a magnitude for tomtoolkit 2.x",
     "stflux": "'STflux' is a flux for astropy and may be meant as a magnitude",
-    "a": "'A' is ampere for astropy and may be meant as Angstrom",
 }
 
-# The same signs under several code points, and spellings that astropy does not read.
-_SIGNS = str.maketrans(
-    {"\u00c5": "Angstrom", "\u212b": "Angstrom", "\u03bc": "u", "\u00b5": "u", "\u00b7": " "}
-)
-_WORDS = {"degrees": "deg", "micrometre": "um", "nanometre": "nm", "angstroms": "Angstrom"}
+# Signs that astropy does not read in a unit, each with a blank where it ends a name.
+_SIGNS = {
+    "\u03bc": "u", "\u2212": "-", "\u00d7": " ", "\u00b7": " ", "\u22c5": " ", "{": "(", "}": ")",
+    "\u2032": "'", "\u2033": '"', "''": '"', '"': " arcsec ", "'": " arcmin ", "\u00b0": " deg ",
+}  # fmt: skip
+_WORD = re.compile(r"[A-Za-z]+")
+
+# Letters that are other units for astropy, and none that a record can be in.
+_LETTERS = {"A": "Angstrom", "a": "Angstrom", "S": "s", "M": "m", "EV": "eV"}
+_NAMES = {
+    "Angstrom": "ang angs angstrom angstroms angstroem angstroems aa",
+    "s": "sec secs second seconds", "erg": "erg ergs", "W": "watt watts", "J": "joule joules",
+    "um": "micron microns", "mas": "mas", "uas": "uas", "rad": "rad radian radians",
+    "deg": "deg degs degree degrees", "arcmin": "arcmin arcmins arcminute arcminutes",
+}  # fmt: skip
+_WITH_PREFIX = {
+    "Jy": ("jy jansky janskys janskies", "munkMG"), "Hz": ("hz hertz", "kMGT"),
+    "eV": ("ev electronvolt electronvolts", "kMGT"), "m": ("m meter meters metre metres", "numck"),
+    "arcsec": ("arcsec arcsecs arcsecond arcseconds", "mu"),
+}  # fmt: skip
+_PREFIXES = {
+    "n": "nano", "u": "micro", "m": "milli", "c": "centi", "k": "kilo", "M": "mega", "G": "giga", "T": "tera",
+}  # fmt: skip
 _MAX_LENGTH = 100
 
 
@@ -125,40 +141,87 @@ def _bases() -> tuple[tuple[object, Unit], ...]:
     return tuple((units.Unit(unit.value), unit) for unit in linear)
 
 
+@cache
+def _spellings() -> dict[str, frozenset[str]]:
+    """The names that astropy reads for a name in small letters: more than one where capitals decide."""
+    found = {word: {name} for name, words in _NAMES.items() for word in words.split()}
+    for name, (words, letters) in _WITH_PREFIX.items():
+        for word in words.split():
+            found.setdefault(word, set()).add(name)
+            for letter in letters:
+                for prefix in (letter.lower(), _PREFIXES[letter]):
+                    found.setdefault(prefix + word, set()).add(letter + name)
+            if "u" in letters:
+                found.setdefault(f"mu{word}", set()).add(f"u{name}")
+    return {word: frozenset(names) for word, names in found.items()}
+
+
 @lru_cache(maxsize=1024)
 def parse_unit(text: str) -> ScaledUnit:
-    """Read a unit as people and astropy write it: `mag(AB)`, `ABmag`, `uJy`, `1e-17 erg/s/cm2/AA`, `micron`.
+    """Read a unit as people and astropy write it: `mag(AB)`, `ABmag`, `uJy`, `1e-17 erg/s/cm2/A`, `microns`.
 
-    Raises `UnknownUnit`.
+    Capitals are taken as they stand where astropy knows the word so, and else not, but a small m never means
+    mega. Raises `UnknownUnit`.
     """
     shown = f"{text[:40]!r}"
     if not text.strip():
         raise UnknownUnit("no unit is given")
     if len(text) > _MAX_LENGTH:
         raise UnknownUnit(f"{shown}… is too long for a unit")
-    word = re.sub(r"[\s_()\-]", "", text).casefold()
-    if word in _MAGNITUDE_WORDS:
-        return ScaledUnit(Fraction(1), _MAGNITUDE_WORDS[word])
+    word = re.sub(r"[\s_()\[\]{}\-]", "", text).casefold()
+    if found := _MAGNITUDE.fullmatch(word):
+        system = found["before"] or found["after"]
+        return ScaledUnit(Fraction(1), _SYSTEMS[system] if system else Unit.MAG)
     if word in _AMBIGUOUS:
         raise UnknownUnit(_AMBIGUOUS[word])
     return _parse_linear(text, shown)
 
 
 def _parse_linear(text: str, shown: str) -> ScaledUnit:
+    parsed = _from_astropy(_WORD.sub(_spelled, _plain(text)))
+    if parsed is None:
+        raise UnknownUnit(f"{shown} is not a unit that astropy knows")
+    for base, unit in _bases():
+        if parsed.is_equivalent(base):
+            return ScaledUnit(_scale(parsed.to(base), shown), unit)
+    raise UnknownUnit(f"{shown} is not a unit of brightness, flux, wavelength, frequency or angle")
+
+
+def _plain(text: str) -> str:
+    """In ASCII as far as can be: superscripts as digits, letters without marks, signs as words."""
+    plain = "".join(each for each in normalize("NFKD", text) if not combining(each))
+    for sign, word in _SIGNS.items():
+        plain = plain.replace(sign, word)
+    # "2.5 x 10^(-17)", a scale that is written out
+    plain = re.sub(r"^\s*(\d+\.?\d*)(?:\s*[x*]\s*|\s+)10(?:\^|\*\*)\(?([+-]?\d+)\)?", r"\1e\2 ", plain)
+    return re.sub(r"\bper\b", "/", plain, flags=re.IGNORECASE).strip()
+
+
+def _spelled(found: re.Match[str]) -> str:
+    """One name as astropy spells it; one that neither of us knows stays as it is."""
+    word = found[0]
+    if word in _LETTERS:
+        return _LETTERS[word]
+    if _from_astropy(word) is not None:
+        return word
+    names = _spellings().get(word.casefold(), frozenset())
+    if len(names) > 1 and word[0] == "M":
+        raise UnknownUnit(f"{word!r} may be {' or '.join(sorted(names))}")
+    return next((name for name in sorted(names) if not (word[0] == "m" and name[0] == "M")), word)
+
+
+@lru_cache(maxsize=1024)
+def _from_astropy(text: str) -> Any:
+    """The unit of that name or formula; None for what is no linear unit."""
     from astropy import units
 
-    spelled = text.replace("A\u030a", "Angstrom").translate(_SIGNS).strip()
-    spelled = _WORDS.get(spelled.casefold(), spelled)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", units.UnitsWarning)
-            parsed = units.Unit(spelled)
-    except (ValueError, TypeError, OverflowError, ZeroDivisionError) as error:
-        raise UnknownUnit(f"{shown} is not a unit that astropy knows") from error
-    for base, unit in _bases():
-        if isinstance(parsed, units.UnitBase) and parsed.is_equivalent(base):
-            return ScaledUnit(_scale(parsed.to(base), shown), unit)
-    raise UnknownUnit(f"{shown} is not a unit of brightness, flux, wavelength, frequency or angle")
+            parsed = units.Unit(text)
+    except (ValueError, TypeError, OverflowError, ZeroDivisionError):
+        return None
+    return parsed if isinstance(parsed, units.UnitBase) else None
 
 
 def _scale(scale: float, shown: str) -> Fraction:

@@ -15,13 +15,33 @@ from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
 @pytest.mark.parametrize(
     ("texts", "unit", "scale"),
     [
-        (("mag(AB)", "ABmag", "AB mag", "AB_mag", "AB", "ab", "mag (AB)"), Unit.AB_MAG, "1"),
-        (("Vega", "VEGA", "vegamag", "Vega mag", "mag(VEGA)"), Unit.VEGA_MAG, "1"),
-        (("STmag", "mag(ST)"), Unit.ST_MAG, "1"),
-        (("mag", "magnitude", " mag "), Unit.MAG, "1"),
-        (("Jy", "Jansky", "jansky"), Unit.FLUX_PER_FREQUENCY, "1"),
-        (("mJy",), Unit.FLUX_PER_FREQUENCY, "1e-3"),
-        (("uJy", "\u00b5Jy", "\u03bcJy"), Unit.FLUX_PER_FREQUENCY, "1e-6"),
+        (
+            (
+                "mag(AB)",
+                "ABmag",
+                "AB mag",
+                "AB_mag",
+                "AB",
+                "ab",
+                "mag (AB)",
+                "mag[AB]",
+                "ABmags",
+                "AB magnitudes",
+            ),
+            Unit.AB_MAG,
+            "1",
+        ),
+        (("Vega", "VEGA", "vegamag", "Vega mag", "mag(VEGA)", "Vega mags"), Unit.VEGA_MAG, "1"),
+        (("STmag", "mag(ST)", "ST", "st"), Unit.ST_MAG, "1"),
+        (("mag", "magnitude", " mag ", "MAG", "mags"), Unit.MAG, "1"),
+        (("Jy", "Jansky", "jansky", "jy", "JY", "Janskys"), Unit.FLUX_PER_FREQUENCY, "1"),
+        (("mJy", "mjy", "mJY", "milliJy", "milliJansky"), Unit.FLUX_PER_FREQUENCY, "1e-3"),
+        (("MJy", "megaJansky"), Unit.FLUX_PER_FREQUENCY, "1e6"),
+        (
+            ("uJy", "\u00b5Jy", "\u03bcJy", "ujy", "UJY", "microJy", "muJy", "microjansky"),
+            Unit.FLUX_PER_FREQUENCY,
+            "1e-6",
+        ),
         (("erg/cm2/s/Hz", "erg s-1 cm-2 Hz-1"), Unit.FLUX_PER_FREQUENCY, "1e23"),
         (
             (
@@ -35,13 +55,31 @@ from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
         ),
         (("1e-17 erg/s/cm2/AA", "10**-17 erg / (Angstrom cm2 s)"), Unit.FLUX_PER_WAVELENGTH, "1e-17"),
         (("W/m2/um",), Unit.FLUX_PER_WAVELENGTH, "0.1"),
-        (("AA", "Angstrom", "angstrom", "\u00c5", "\u212b", "A\u030a"), Unit.WAVELENGTH, "1e-10"),
-        (("micron", "um", "micrometer", "\u00b5m"), Unit.WAVELENGTH, "1e-6"),
-        (("MHz",), Unit.FREQUENCY, "1e6"),
+        (
+            (
+                "AA",
+                "Angstrom",
+                "angstrom",
+                "\u00c5",
+                "\u212b",
+                "A\u030a",
+                "A",
+                "ANGSTROM",
+                "\u00c5ngstr\u00f6m",
+                "Ang",
+            ),
+            Unit.WAVELENGTH,
+            "1e-10",
+        ),
+        (("micron", "um", "micrometer", "\u00b5m", "microns", "UM", "micrometres"), Unit.WAVELENGTH, "1e-6"),
+        (("nm", "NM", "nanometers", "Nanometre"), Unit.WAVELENGTH, "1e-9"),
+        (("MHz", "MHZ", "megahertz"), Unit.FREQUENCY, "1e6"),
+        (("GHz", "ghz"), Unit.FREQUENCY, "1e9"),
         (("keV",), Unit.PHOTON_ENERGY, "1000"),
         (("1/cm",), Unit.WAVENUMBER, "100"),
-        (("deg", "degrees"), Unit.ANGLE, "3600000"),
-        (("arcsec",), Unit.ANGLE, "1000"),
+        (("deg", "degrees", "DEG", "\u00b0"), Unit.ANGLE, "3600000"),
+        (("arcsec", "arcseconds", "Arcsec", '"', "''", "\u2033"), Unit.ANGLE, "1000"),
+        (("mas", "MAS", "milliarcseconds"), Unit.ANGLE, "1"),
     ],
 )
 def test_spellings(texts: tuple[str, ...], unit: Unit, scale: str) -> None:
@@ -59,10 +97,48 @@ def test_what_is_no_unit_is_refused_with_a_reason(text: str) -> None:
     assert caught.value.reason
 
 
-@pytest.mark.parametrize("text", ["ABflux", "A", "STflux"])
+@pytest.mark.parametrize("text", ["ABflux", "STflux"])
 def test_what_two_communities_read_in_two_ways_is_refused(text: str) -> None:
     with pytest.raises(UnknownUnit, match="for astropy and"):
         parse_unit(text)
+
+
+@pytest.mark.parametrize("text", ["MJY", "Mjy"])
+def test_a_prefix_that_only_capitals_tell_apart_is_refused(text: str) -> None:
+    with pytest.raises(UnknownUnit, match="may be MJy or mJy"):
+        parse_unit(text)
+
+
+@pytest.mark.parametrize("text", ["mhz", "mev"])
+def test_a_small_m_never_means_mega(text: str) -> None:
+    with pytest.raises(UnknownUnit):
+        parse_unit(text)
+
+
+_DIVIDED = st.sampled_from(["{} / {} / {} / {}", "{}/({} {} {})", "{}/{}/{}/{}", "{} per {} per {} per {}"])
+_POWERS = st.sampled_from(
+    ["{} {}-1 {} {}-1", "{}.{}-1.{}.{}-1", "{} {}^-1 {} {}^{{-1}}", "{}*{}**-1*{}*{}**-1"]
+)
+
+
+@given(st.data())
+def test_a_flux_means_the_same_in_every_way_of_writing_it(data: st.DataObject) -> None:
+    scale = data.draw(st.sampled_from(
+        ["1e-17", "1E-17", "10^-17", "10^{-17}", "10**-17", "10**(-17)", "1.0e-17", "1 x 10^{-17}",
+         "10\u207b\u00b9\u2077"]
+    ))  # fmt: skip
+    energy = data.draw(st.sampled_from(["erg", "ergs", "Erg", "ERG"]))
+    second = data.draw(st.sampled_from(["s", "sec", "S", "seconds"]))
+    length = data.draw(
+        st.sampled_from(
+            ["A", "AA", "\u00c5", "\u212b", "A\u030a", "Ang", "Angstrom", "angstroms", "ANGSTROM"]
+        )
+    )
+    area = data.draw(st.sampled_from(["cm2", "cm^2", "cm**2", "cm\u00b2", "CM2"]))
+    inverse = data.draw(st.sampled_from(["cm-2", "cm^-2", "cm**-2", "cm^{-2}", "cm\u207b\u00b2"]))
+    shape, surface = data.draw(st.tuples(_DIVIDED, st.just(area)) | st.tuples(_POWERS, st.just(inverse)))
+    text = f"{scale} {shape.format(energy, second, surface, length)}"
+    assert parse_unit(text) == ScaledUnit(Fraction("1e-17"), Unit.FLUX_PER_WAVELENGTH)
 
 
 @given(st.text(max_size=40))
