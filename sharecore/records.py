@@ -1,8 +1,9 @@
 """Records: what a site observed, free of any framework.
 
 A record is one datum of one target. Detection and upper limit are two types, because 0.0 mag is a
-magnitude and "no detection down to 21.3" is not a measurement of 21.3. Every number is finite and every
-time is an aware UTC datetime: both are checked when a record is made, so that no adapter has to.
+magnitude and "no detection down to 21.3" is not a measurement of 21.3. A record makes sure, when it is made,
+that numbers are finite (NaN, by which catalogues mean "unknown", becomes a blank) and that times are aware
+UTC datetimes, so that no adapter has to.
 Units stay the text that the site stored; `sharecore.units` says what such a text means.
 """
 
@@ -10,17 +11,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from sharecore.exceptions import InvalidRecord
 
 JsonScalar = str | int | float | bool | None
 JsonValue = JsonScalar | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 """What can be written as JSON; numbers are finite."""
+MAX_DEPTH = 64
+"""How many levels of lists and mappings a value may have: readers of JSON give up at some hundred."""
 
 
 class Kind(StrEnum):
@@ -68,7 +71,9 @@ class _Record:
     telescope, instrument, source_name, source_location, reduction_version: texts of the site, empty where
     it says nothing.
     extra: further values of the site, JSON, passed on as they are.
-    Raises `InvalidRecord` for a time without a time zone and for numbers that are not finite.
+    NaN and infinities become None, also within `extra` and lists.
+    Raises `InvalidRecord` for a time without a time zone, for a required number that is not finite, and for
+    values nested deeper than `MAX_DEPTH`.
     """
 
     key: RecordKey
@@ -88,14 +93,18 @@ class _Record:
             value = getattr(self, name)
             if value is None or type(value) is str:
                 continue
-            if isinstance(value, float | list | tuple):
-                _require_finite(name, value)
-                if isinstance(value, list):
-                    object.__setattr__(self, name, tuple(value))
+            if isinstance(value, float):
+                if not math.isfinite(value):
+                    self._blank(name, value)
+            elif isinstance(value, list | tuple):
+                object.__setattr__(self, name, tuple(_without_infinities(name, value)))
             elif isinstance(value, Mapping):
-                frozen = MappingProxyType(dict(value))
-                _require_finite(name, frozen)
-                object.__setattr__(self, name, frozen)
+                object.__setattr__(self, name, MappingProxyType(_without_infinities(name, value)))
+
+    def _blank(self, name: str, value: float) -> None:
+        if type(self).__dataclass_fields__[name].default is MISSING:
+            raise InvalidRecord(field=name, reason=f"must be a finite number, got {value}")
+        object.__setattr__(self, name, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,13 +142,14 @@ class PhotometryLimit(_Record):
 class Spectrum(_Record):
     """A spectrum: flux (n,) in `flux_unit` at wavelength (n,) in `wavelength_unit`, error (n,) or empty.
 
-    The three are kept as the site stored them, so their lengths may differ: an adapter that needs equal
-    lengths answers `Unsupported`. setup: of the instrument, in the site's words. exposure_time: seconds.
+    The three are kept as the site stored them, so their lengths may differ, and a blank pixel is None: an
+    adapter that cannot express these answers `Unsupported`. setup: of the instrument, in the site's words.
+    exposure_time: seconds.
     """
 
-    flux: tuple[float, ...]
-    wavelength: tuple[float, ...] = ()
-    error: tuple[float, ...] = ()
+    flux: tuple[float | None, ...]
+    wavelength: tuple[float | None, ...] = ()
+    error: tuple[float | None, ...] = ()
     flux_unit: str = ""
     wavelength_unit: str = ""
     setup: str = ""
@@ -215,16 +225,17 @@ def with_key(record: _Any, key: RecordKey) -> _Any:
     return twin
 
 
-def _require_finite(name: str, value: object) -> None:
+def _without_infinities(name: str, value: Any, depth: int = 0) -> Any:
+    """The same JSON value, with None for each number that is not finite. name: of the field."""
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise InvalidRecord(field=name, reason=f"{value} is not a finite number")
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            _require_finite(f"{name}[{key!r}]", item)
-    elif isinstance(value, list | tuple) and not _plainly_finite(value):
-        for index, item in enumerate(value):
-            _require_finite(f"{name}[{index}]", item)
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping | list | tuple) and depth > MAX_DEPTH:
+        raise InvalidRecord(field=name, reason=f"must not be nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, Mapping):
+        return {key: _without_infinities(name, item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple) and not _plainly_finite(value):
+        return [_without_infinities(name, item, depth + 1) for item in value]
+    return value
 
 
 def _plainly_finite(values: Sequence[object]) -> bool:

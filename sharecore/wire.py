@@ -152,10 +152,10 @@ def _number(name: str, value: object) -> float:
     return number
 
 
-def _numbers(name: str, value: object) -> tuple[float, ...]:
+def _numbers(name: str, value: object) -> tuple[float | None, ...]:
     if not isinstance(value, list | tuple):
         raise InvalidRecord(field=name, reason="it is not a list")
-    return tuple(_number(name, item) for item in value)
+    return tuple(None if item is None else _number(name, item) for item in value)
 
 
 def _texts(name: str, value: object) -> tuple[str, ...]:
@@ -206,7 +206,7 @@ _TYPES: Mapping[str, tuple[_Reader, Any]] = {
     "float": (_number, None),
     "float | None": (_number, None),
     "datetime": (_time, None),
-    "tuple[float, ...]": (_numbers, ()),
+    "tuple[float | None, ...]": (_numbers, ()),
     "tuple[str, ...]": (_texts, ()),
     "Mapping[str, str]": (_text_values, {}),
     "Mapping[str, JsonValue]": (_values, {}),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from math import nan
 from typing import Any
 
 from sharecore import (
@@ -131,7 +132,7 @@ def _spectrum(record: Spectrum, target: Target) -> Entry | Unsupported:
     wavelength = _linear(record.wavelength_unit, ANGSTROM)
     curve = Curve(
         columns={
-            name: tuple(rescaled(value, scale) for value in values)
+            name: tuple(nan if value is None else rescaled(value, scale) for value in values)
             for name, values, scale in (
                 ("wavelength", record.wavelength, wavelength[0]),
                 ("flux", record.flux, flux[0]),

@@ -51,7 +51,7 @@ BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "float": numbers,
     "float | None": st.none() | numbers,
     "datetime": times,
-    "tuple[float, ...]": st.lists(numbers, max_size=4).map(tuple),
+    "tuple[float | None, ...]": st.lists(numbers, max_size=4).map(tuple),
     "tuple[str, ...]": st.lists(texts, max_size=4).map(tuple),
     "Mapping[str, str]": st.dictionaries(texts, texts, max_size=3),
     "Mapping[str, JsonValue]": st.dictionaries(texts, json_values, max_size=3),

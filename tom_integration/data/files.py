@@ -6,9 +6,11 @@ A continuous share sends data; a file leaves when somebody asks for it, and the 
 from __future__ import annotations
 
 import hashlib
+import io
 import mimetypes
 from collections.abc import Mapping
 from dataclasses import replace
+from errno import EIO
 from functools import partial
 from pathlib import PurePath
 from typing import Any, BinaryIO
@@ -57,7 +59,7 @@ def _file_of(product: Any, key: RecordKey) -> DataFile:
     try:
         size = product.data.size
         sha256 = _digest(product)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a storage raises what it likes: botocore's ClientError is no OSError
         raise InvalidRecord(field="file", reason=f"its file {name!r} cannot be read: {_why(error)}") from None
     return DataFile(
         key=key,
@@ -72,20 +74,45 @@ def _file_of(product: Any, key: RecordKey) -> DataFile:
     )
 
 
+class _Content(io.RawIOBase):
+    """What a storage gives, read in order. Whatever the storage raises becomes an OSError."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            piece = self._stream.read(len(buffer))
+        except Exception as error:
+            raise OSError(EIO, _why(error)) from error
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+        super().close()
+
+
 def _open(product: Any) -> BinaryIO:
-    # The storage's own: `product.data.open` would share one position among all who read.
-    stream: BinaryIO = product.data.storage.open(product.data.name, "rb")
-    return stream
+    try:
+        # The storage's own: `product.data.open` would share one position among all readers.
+        return io.BufferedReader(_Content(product.data.storage.open(product.data.name, "rb")), _CHUNK)
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(EIO, _why(error)) from error
 
 
 def _digest(product: Any) -> str:
-    digest = hashlib.sha256()
     with _open(product) as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
-def _why(error: OSError | ValueError) -> str:
+def _why(error: Exception) -> str:
     """Without the path in the file system of this TOM."""
     return str(getattr(error, "strerror", None) or type(error).__name__)

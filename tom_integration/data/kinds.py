@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from math import inf
 
 from django.db.models import Q
 
 from sharecore.records import DATA_KINDS, Kind
 from tom_integration.data.files import FILE_MODEL, WITH_A_FILE
 
+# A brightness that is not finite counts as blank; PostgreSQL sorts NaN above infinity.
+_FINITE = Q(brightness__lt=inf, brightness__gt=-inf)
+_BLANK = Q(brightness__isnull=True) | Q(brightness__gte=inf) | Q(brightness__lte=-inf)
 _PHOTOMETRY = Q(data_type__iexact="photometry")
 _SPECTRUM = Q(data_type__iexact="spectroscopy")
 _ASTROMETRY = Q(data_type__iexact="astrometry")
 # The generic rows of TOMs that come from tomtoolkit 2.x hold detections and limits in one JSON field: both
 # kinds mean these rows, and what the share does not send is told apart when it is about to leave.
 CONDITIONS: Mapping[Kind, Mapping[str, Q]] = {
-    Kind.PHOTOMETRY: {"photometryreduceddatum": Q(brightness__isnull=False), "reduceddatum": _PHOTOMETRY},
+    Kind.PHOTOMETRY: {"photometryreduceddatum": _FINITE, "reduceddatum": _PHOTOMETRY},
     Kind.PHOTOMETRY_LIMIT: {
-        "photometryreduceddatum": Q(brightness__isnull=True),
+        "photometryreduceddatum": _BLANK,
         "reduceddatum": _PHOTOMETRY,
     },
     Kind.SPECTRUM: {"spectroscopyreduceddatum": Q(), "reduceddatum": _SPECTRUM},

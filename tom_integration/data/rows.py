@@ -7,9 +7,11 @@ them, so that the migration is recognised and nothing is sent again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Model
 from tom_dataproducts.models import (
@@ -21,6 +23,7 @@ from tom_dataproducts.models import (
 )
 
 from sharecore.exceptions import InvalidRecord
+from sharecore.faults import describe, log_fault
 from sharecore.identity import identity
 from sharecore.records import (
     Astrometry,
@@ -34,15 +37,25 @@ from sharecore.records import (
     with_key,
 )
 
+logger = logging.getLogger(__name__)
+
 DATUM_MODELS: dict[str, type[Model]] = {model._meta.model_name: model for model in REDUCED_DATUM_MODELS}
 """The models whose rows are shared, by the name that the ledger knows them by."""
 
 _BRIGHTNESS = ("brightness", "magnitude", "mag")
-_BRIGHTNESS_ERROR = ("brightness_error", "error", "magnitude_error", "mag_error", "mag_err")
+_BRIGHTNESS_ERROR = ("brightness_error", "error", "magnitude_error", "mag_error", "mag_err", "magerr")
 _BANDPASS = ("bandpass", "filter", "band", "f")
 _FLUX_ERROR = ("error", "flux_error", "err", "f_error")
 _FLUX_UNIT = ("flux_units", "flux_unit", "f_unit", "f_units")
 _WAVELENGTH_UNIT = ("wavelength_unit", "wavelength_units", "w_unit", "w_units", "lambda_unit", "lambda_units")
+_BLANKS = frozenset({"", "-", "--", "n/a", "na", "nan", "nil", "none", "null"})
+"""What tables and brokers write, in any case, where they have no number."""
+_T = TypeVar("_T")
+
+
+def finite(value: float | None) -> float | None:
+    """The number, or None for NaN and infinities: PostgreSQL keeps those, SQLite stores NULL for NaN."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def model_name(row: Model) -> str:
@@ -67,16 +80,29 @@ def record_of(row: Any, *, origin: str, record_id: str = "") -> Record:
     record_id: the id that the ledger gave it; a new record gets its identity digest.
     Raises `InvalidRecord` when the row holds nothing that can be shared.
     """
-    if isinstance(row, PhotometryReducedDatum):
-        record = _photometry(row)
-    elif isinstance(row, SpectroscopyReducedDatum):
-        record = _spectrum(row)
-    elif isinstance(row, AstrometryReducedDatum):
-        record = _astrometry(row)
-    else:
-        record = _generic(row)
-    key = RecordKey(kind=record.key.kind, origin=origin, id=record_id or identity_of(model_name(row), record))
-    return with_key(record, key)
+    try:
+        record = _read(row)
+        id = record_id or identity_of(model_name(row), record)
+    except InvalidRecord:
+        raise
+    except (
+        Exception
+    ) as error:  # columns of a TOM hold what any code has put there: a bad row costs only itself
+        log_fault(logger, f"{model_name(row)} {row.pk} cannot be read: {describe(error)}", error)
+        raise InvalidRecord(field="value", reason=f"cannot be read ({type(error).__name__})") from None
+    return with_key(record, RecordKey(kind=record.key.kind, origin=origin, id=id))
+
+
+def _read(row: Any) -> Record:
+    match row:
+        case PhotometryReducedDatum():
+            return _photometry(row)
+        case SpectroscopyReducedDatum():
+            return _spectrum(row)
+        case AstrometryReducedDatum():
+            return _astrometry(row)
+        case _:
+            return _generic(row)
 
 
 def _common(row: Any, kind: Kind, extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,9 +138,9 @@ def _measurement(
 def _photometry(row: PhotometryReducedDatum) -> Record:
     return _measurement(
         _common(row, Kind.PHOTOMETRY, _extra(row)),
-        brightness=row.brightness,
+        brightness=finite(row.brightness),
         error=row.brightness_error,
-        limit=row.limit,
+        limit=finite(row.limit),
         unit=row.unit,
         bandpass=row.bandpass,
         exposure_time=row.exposure_time,
@@ -166,40 +192,35 @@ class _Unreadable(Exception):
 
 
 class _Values:
-    """The free-form value of a generic row; what is not taken out of it stays as extra."""
+    """The free-form value of a generic row, read cell by cell; what is not taken out of it stays as extra.
+
+    A cell that is not of its type counts as blank and stays as extra too: it hides no other cell.
+    """
 
     def __init__(self, value: Mapping[str, Any]) -> None:
         self.rest = dict(value)
 
-    def first(self, names: Iterable[str]) -> Any:
-        found = [name for name in names if self.rest.get(name) is not None]
-        return self.rest.pop(found[0]) if found else None
-
     def number(self, *names: str) -> float | None:
-        value = self.first(names)
-        if value is None or value == "":
-            return None
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            raise _Unreadable from None
+        return self._first(names, _as_number, blank=_is_blank)
 
     def numbers(self, *names: str) -> tuple[float, ...]:
-        value = self.first(names)
-        if value is None:
-            return ()
-        try:
-            return tuple(float(item) for item in value)
-        except (TypeError, ValueError):
-            raise _Unreadable from None
+        return self._first(names, _as_numbers, blank=_is_blank) or ()
 
     def text(self, *names: str) -> str:
-        value = self.first(names)
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            raise _Unreadable
-        return value
+        return self._first(names, _as_text, blank=lambda value: value is None) or ""
+
+    def _first(
+        self, names: Iterable[str], read: Callable[[Any], _T | None], *, blank: Callable[[Any], bool]
+    ) -> _T | None:
+        """The first of these cells that can be read."""
+        for name in names:
+            value = self.rest.get(name)
+            if blank(value):
+                self.rest.pop(name, None)
+            elif (cell := read(value)) is not None:
+                del self.rest[name]
+                return cell
+        return None
 
     def common(self, row: ReducedDatum, kind: Kind) -> dict[str, Any]:
         common = _common(row, kind, self.rest)
@@ -209,11 +230,40 @@ class _Values:
         return common
 
 
+def _is_blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value.strip().lower() in _BLANKS)
+
+
+def _as_number(value: Any) -> float | None:
+    try:
+        return None if isinstance(value, bool) else finite(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _as_numbers(value: Any) -> tuple[float, ...] | None:
+    if not isinstance(value, list | tuple):
+        return None
+    numbers = tuple(_as_number(item) for item in value)
+    readable = all(number is not None or _is_blank(item) for number, item in zip(numbers, value, strict=True))
+    return numbers if readable else None  # type: ignore[return-value]  # a blank pixel is None, as in a column
+
+
+def _as_text(value: Any) -> str | None:
+    """A text; a filter 2 is the bandpass "2", as `migrate_reduced_datums` makes it."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def _generic_photometry(row: ReducedDatum, values: _Values) -> Record:
+    brightness, limit = values.number(*_BRIGHTNESS), values.number("limit")
+    if brightness is None and limit is None and not values.rest.keys().isdisjoint((*_BRIGHTNESS, "limit")):
+        raise _Unreadable
     return _measurement(
-        brightness=values.number(*_BRIGHTNESS),
+        brightness=brightness,
         error=values.number(*_BRIGHTNESS_ERROR),
-        limit=values.number("limit"),
+        limit=limit,
         unit=values.text("unit"),
         bandpass=values.text(*_BANDPASS),
         exposure_time=values.number("exposure_time"),

@@ -1,0 +1,204 @@
+"""One cell, row or file that is wrong costs only itself, on SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, storages
+from django.db.models import Q
+from tom_dataproducts.models import DataProduct, PhotometryReducedDatum, ReducedDatum
+
+from sharecore import DataFile, InvalidRecord, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum
+from sharecore.delivery import State
+from tom_integration.data.files import shareable_of
+from tom_integration.data.rows import record_of
+from tom_integration.models import Channel
+from tom_integration.promises import channels
+
+if TYPE_CHECKING:
+    from tom.conftest import Tom
+
+NIGHT = datetime(2026, 3, 1, tzinfo=UTC)
+NAN, INFINITY = float("nan"), float("inf")
+
+
+@pytest.fixture
+def plugins() -> Iterable[object]:
+    return ()
+
+
+def generic(data_type: str = "photometry", **value: Any) -> Record:
+    """The record of a row of a TOM that comes from tomtoolkit 2.x."""
+    return record_of(ReducedDatum(pk=1, data_type=data_type, timestamp=NIGHT, value=value), origin="o")
+
+
+class TestBlankNumbers:
+    """NaN in a column: SQLite stores NULL, PostgreSQL keeps it."""
+
+    @pytest.mark.parametrize("blank", [NAN, INFINITY, -INFINITY])
+    def test_a_detection_without_error_arrives(self, tom: Tom, blank: float) -> None:
+        target = tom.target()
+        tom.share(target)
+        tom.datum(target, brightness=18.0, brightness_error=blank, exposure_time=blank)
+        tom.deliver()
+        (record,) = tom.x.received
+        assert isinstance(record, Photometry)
+        assert (record.brightness, record.brightness_error, record.exposure_time) == (18.0, None, None)
+
+    @pytest.mark.parametrize("blank", [NAN, INFINITY])
+    def test_an_upper_limit_with_a_blank_brightness_arrives_as_one(self, tom: Tom, blank: float) -> None:
+        target = tom.target()
+        tom.share(target)
+        tom.datum(target, brightness=blank, limit=20.5)
+        tom.deliver()
+        (record,) = tom.x.received
+        assert isinstance(record, PhotometryLimit)
+        assert record.limit == 20.5
+
+    def test_a_share_of_limits_only_selects_it_too(self, tom: Tom) -> None:
+        target = tom.target()
+        tom.share(target)
+        Channel.objects.update(kinds=["photometry-limit"])
+        tom.datum(target, brightness=NAN, limit=20.5)
+        tom.datum(target, brightness=18.0)
+        tom.deliver()
+        assert [type(record) for record in tom.x.received] == [PhotometryLimit]
+
+
+class TestCellsOfFreeForm:
+    @pytest.mark.parametrize(
+        "odd", ["null", "", " ", "NaN", None, "--", "n/a", "untrusted", [0.1], {}, True, NAN]
+    )
+    def test_an_odd_error_does_not_hide_the_detection(self, odd: object) -> None:
+        record = generic(magnitude=18.1, error=odd, filter="G")
+        assert isinstance(record, Photometry)
+        assert (record.brightness, record.brightness_error, record.bandpass) == (18.1, None, "G")
+
+    @pytest.mark.parametrize(("bandpass", "name"), [(2, "2"), ("r", "r"), (["r"], ""), (None, "")])
+    def test_an_odd_filter_does_not_hide_the_detection(self, bandpass: object, name: str) -> None:
+        record = generic(magnitude="18.2", magerr=0.1, filter=bandpass)
+        assert isinstance(record, Photometry)
+        assert (record.brightness, record.brightness_error, record.bandpass) == (18.2, 0.1, name)
+
+    def test_what_cannot_be_read_is_not_lost(self) -> None:
+        record = generic(magnitude=18.1, error="untrusted", filter="G")
+        assert record.extra == {"error": "untrusted"}
+
+    def test_a_brightness_that_cannot_be_read_leaves_the_limit(self) -> None:
+        record = generic(magnitude="untrusted", limit=20.5, filter="G")
+        assert isinstance(record, PhotometryLimit)
+
+    def test_a_form_of_its_own_travels_as_it_is(self) -> None:
+        record = generic(magnitude="untrusted", filter="G")
+        assert isinstance(record, OtherDatum)
+        assert record.extra == {"magnitude": "untrusted", "filter": "G"}
+
+    def test_a_spectrum_with_a_blank_pixel_and_an_odd_error_is_a_spectrum(self) -> None:
+        record = generic("spectroscopy", flux=[1.0, None, "nan"], wavelength=[1, 2, "3"], error="none")
+        assert isinstance(record, Spectrum)
+        assert (record.flux, record.wavelength, record.error) == ((1.0, None, None), (1.0, 2.0, 3.0), ())
+
+
+def deep(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_a_row_that_cannot_be_read_costs_only_itself(tom: Tom) -> None:
+    target = tom.target()
+    tom.share(target)
+    bad = tom.datum(target, value={"deep": deep(400)})
+    good = tom.datum(target)
+    tom.deliver()
+    assert tom.state(good) is State.DELIVERED
+    assert tom.state(bad) is State.UNSUPPORTED
+    assert "nested" in tom.row(bad).reason
+
+
+@pytest.mark.parametrize("value", [deep(2), "text", 7, {"a": NAN}, {"": {"": None}}])
+def test_any_extra_value_leaves_a_detection_a_detection(value: object) -> None:
+    row = PhotometryReducedDatum(pk=1, timestamp=NIGHT, brightness=18.0, bandpass="r", unit="", value=value)
+    assert isinstance(record_of(row, origin="o"), Photometry)
+
+
+def test_a_row_with_a_column_of_another_type_is_refused_by_itself(caplog: pytest.LogCaptureFixture) -> None:
+    row = PhotometryReducedDatum(pk=1, timestamp=NIGHT, brightness="bright", bandpass="r", unit="", value={})
+    with pytest.raises(InvalidRecord) as caught:
+        record_of(row, origin="o")
+    assert caught.value.field == "value"
+    assert "cannot be read" in caplog.text
+
+
+class ClientError(Exception):
+    """As that of botocore: no OSError."""
+
+
+class Refusing(FileSystemStorage):
+    """An object store that answers 403 to some requests."""
+
+    refuses = ""
+
+    def size(self, name: str) -> int:
+        self.maybe("size")
+        return super().size(name)
+
+    def open(self, name: str, mode: str = "rb") -> Any:
+        self.maybe("open")
+        return Stream(self, super().open(name, mode))
+
+    def maybe(self, what: str) -> None:
+        if self.refuses == what:
+            raise ClientError("An error occurred (403) when calling the HeadObject operation: Forbidden")
+
+
+class Stream:
+    """An object of that store, fetched piece by piece."""
+
+    def __init__(self, store: Refusing, stream: Any) -> None:
+        self.store = store
+        self.stream = stream
+
+    def read(self, size: int = -1) -> Any:
+        self.store.maybe("read")
+        return self.stream.read(size)
+
+    def close(self) -> None:
+        self.stream.close()
+
+
+@pytest.mark.parametrize("refused", ["size", "open", "read"])
+def test_a_storage_that_raises_its_own_exception_costs_only_that_file(tom: Tom, refused: str) -> None:
+    tom.x.takes_files = True
+    target = tom.target()
+    tom.share(target)
+    made = DataProduct.objects.create(target=target, product_id="x", data=ContentFile(b"1", name="x.fits"))
+    storage = Refusing(location=storages["default"].location)  # type: ignore[attr-defined]
+    field = DataProduct._meta.get_field("data")
+    kept, field.storage = field.storage, storage
+    try:
+        channels.ask_for(tom.channel(target), selection={"dataproduct": Q()}, request=None)
+        storage.refuses = refused
+        datum = tom.datum(target)
+        tom.deliver()
+        assert tom.state(datum) is State.DELIVERED
+        assert tom.row(made).state in (State.UNSUPPORTED, State.DUE)
+        assert "ClientError" in tom.row(made).reason
+    finally:
+        field.storage = kept
+
+
+def test_a_file_reads_as_the_storage_has_it(tom: Tom) -> None:
+    content = bytes(range(256)) * 5000
+    made = DataProduct.objects.create(
+        target=tom.target(), product_id="x", data=ContentFile(content, name="x.fits")
+    )
+    file = shareable_of(made, origin="o")
+    assert isinstance(file, DataFile)
+    with file.open() as stream:
+        assert stream.read() == content
