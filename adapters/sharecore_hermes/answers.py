@@ -168,8 +168,9 @@ def _read_broker(error: str, config: HermesConfig, topic: str) -> Answer:
         )
     if code in _CREDENTIAL_CODES:
         raise AuthenticationFailed(
-            f"the broker refuses the SCiMMA credential of the user of {config.path} ({code}). Log out of "
-            "HERMES in the browser and in again, so that it makes a new one"
+            f"the broker refuses the SCiMMA credential of the user of {config.path} ({code}), and to log "
+            f"in again does not replace it. POST to {config.base_url}api/v0/revoke_hop_credential/ does "
+            "(with the token, and an empty body)"
         )
     raise DestinationError(f"HERMES could not publish the message: {said(error, config)}")
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from sharecore.records import Astrometry
 from sharecore_hermes import spelling
 from sharecore_hermes.cells import Draft, Finished, Row, error_of, others, text
-from sharecore_hermes.config import HermesConfig
-from sharecore_hermes.rows import COMMON, common, drafted, named
+from sharecore_hermes.rows import COMMON, Context, common, drafted, named
 from sharecore_hermes.sky import declination, right_ascension
 
 _HANDLED = COMMON | {"ra", "dec", "ra_error", "dec_error", "ra_error_units", "dec_error_units"}
@@ -15,22 +14,21 @@ _HANDLED = COMMON | {"ra", "dec", "ra_error", "dec_error", "ra_error_units", "de
 def draft(record: Astrometry, target_name: str) -> Row:
     """The record in HERMES' columns, its units still as the site wrote them."""
     return (
-        drafted(record, target_name)
+        {"ra_error_units": "", "dec_error_units": ""}
+        | drafted(record, target_name)
         | {
             "ra": record.ra,
             "dec": record.dec,
             "ra_error": record.ra_error,
             "dec_error": record.dec_error,
-            "ra_error_units": record.ra_error_units,
-            "dec_error_units": record.dec_error_units,
         }
         | named(record.extra, "mpc_sitecode", "catalog", "comments")
     )
 
 
-def finish(draft: Draft, config: HermesConfig, target_name: str) -> Finished:
+def finish(draft: Draft, context: Context) -> Finished:
     """The row as HERMES gets it. Raises `NotExpressible`."""
-    row = common(draft, config, target_name)
+    row = common(draft, context)
     done = Finished(row)
     row |= {"ra": right_ascension(draft.get("ra")), "dec": declination(draft.get("dec"))}
     for axis in ("ra", "dec"):
@@ -43,7 +41,7 @@ def finish(draft: Draft, config: HermesConfig, target_name: str) -> Finished:
             # error.
             done.left_out.append(f"{axis}_error: it has no unit")
             continue
-        spelled = spelling.angle(unit, config)
+        spelled = spelling.angle(unit, context.config)
         row |= {f"{axis}_error": spelled.value(error), f"{axis}_error_units": spelled.name}
     row |= others(draft, _HANDLED)
     return done

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 Draft = Mapping[str, object]
 """A row as tomtoolkit 2.x's converter classes give it: HERMES' keys, the site's units, None and "" for
@@ -24,6 +26,9 @@ FLOATS = frozenset({
 
 As text, "nan" would be published and only then fail (measured).
 """
+
+
+_MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 
 
 class NotExpressible(Exception):
@@ -81,22 +86,38 @@ def error_of(draft: Draft, key: str, left_out: list[str]) -> float | None:
 def date(value: object, key: str) -> str | float:
     """A date as HERMES reads it: an ISO text, or a Julian Date or Modified Julian Date as number.
 
-    Small numbers are refused, though HERMES takes all above 1000: 2023.5 is a year and would be read as the
-    day 2023.5 of the Modified Julian Date, in 1864.
+    Days before the year 1862 go as ISO text, since HERMES takes numbers above 1000 only. A number that looks
+    like a year is refused: HERMES would take 2023.5 for the day 2023.5 of the Modified Julian Date, in 1864.
     """
     if isinstance(value, datetime):
         return value.isoformat()
-    try:
-        day = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
-    except (ValueError, OverflowError):
-        day = None
+    day = _day(value)
     if day is None:
         if isinstance(value, str) and value.strip():
             return value.strip()
         raise NotExpressible(key, f"{key} is missing")
-    if 15_000 < day < 150_000 or 2_400_000 < day < 2_600_000:
+    if (1000 < day < 150_000 and not 1900 <= day <= 2100) or 2_400_000 < day < 2_600_000:
         return day
-    raise NotExpressible(key, f"{key} is {day:g}, which is no Modified Julian Date of the years 1900 to 2269")
+    if day <= 1000 and day:
+        with suppress(OverflowError):
+            return (_MJD_ZERO + timedelta(days=day)).isoformat()
+    raise NotExpressible(key, f"{key} is {day:g}, which is no Modified Julian Date before the year 2269")
+
+
+def modified_date(value: object, key: str) -> str | float:
+    """The same for a field that HERMES documents as Modified Julian Date: a Julian Date becomes one."""
+    day = _day(value)
+    if day is not None and 2_400_000.5 < day < 2_600_000:
+        value = float(Decimal(repr(day)) - Decimal("2400000.5"))
+    return date(value, key)
+
+
+def _day(value: object) -> float | None:
+    """A number of days; None for what is no number."""
+    try:
+        return float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def others(draft: Draft, handled: frozenset[str]) -> Row:

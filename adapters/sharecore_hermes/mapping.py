@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 
 from sharecore.adapter import Batch
-from sharecore.outcomes import Deferred, Duplicate, Outcome, Unsupported
+from sharecore.outcomes import Deferred, Outcome, Unsupported
 from sharecore.records import (
     Astrometry,
     JsonValue,
@@ -23,6 +23,10 @@ from sharecore_hermes import astrometry, photometry, spectra, targets
 from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row
 from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.converter import Converter, HermesMessageException
+from sharecore_hermes.origin import brought_by, echo
+from sharecore_hermes.rows import Context
+from sharecore_hermes.said import completed, said
+from sharecore_hermes.unread import why_unread
 from sharecore_hermes.views import datum_view, target_view
 
 PHOTOMETRY, SPECTROSCOPY, ASTROMETRY = "photometry", "spectroscopy", "astrometry"
@@ -69,14 +73,12 @@ def map_batch(batch: Batch, config: HermesConfig, converter: Converter, topic: s
     entries: list[Entry] = []
     decided: dict[RecordKey, Outcome] = {}
     for record in batch.records:
-        if _came_from(record, topic):
-            decided[record.key] = Duplicate()
-            continue
+        context = Context(config, str(target["name"]), brought_by(record, batch.site))
 
-        def mapped_record(record: Record = record) -> None:
-            entries.append(_entry(record, view, config, converter, str(target["name"])))
+        def mapped_record(record: Record = record, context: Context = context) -> None:
+            entries.append(_entry(record, view, converter, context))
 
-        if (outcome := _attempt(mapped_record)) is not None:
+        if (outcome := echo(record, topic) or _attempt(mapped_record)) is not None:
             decided[record.key] = outcome
     return Mapped(target, tuple(entries), decided)
 
@@ -94,20 +96,18 @@ def _attempt(step: Callable[[], None]) -> Outcome | None:
     return None
 
 
-def _entry(
-    record: Record, target: SimpleNamespace, config: HermesConfig, converter: Converter, target_name: str
-) -> Entry:
+def _entry(record: Record, target: SimpleNamespace, converter: Converter, context: Context) -> Entry:
     if isinstance(record, OtherDatum):
         record = spectra.of_points(record) or record
     if isinstance(record, OtherDatum):
-        raise NotExpressible("data-type", f"HERMES has no table for data of type {record.data_type!r}")
+        raise why_unread(record)
     datum = datum_view(record, target)
     table, finish, draft = _table(record, datum, converter)
-    done = finish(draft, config, target_name)
+    done = finish(completed(draft, said(record)), context)
     return Entry(record, table, _json(done.row), _provenance(record, done))
 
 
-_Finish = Callable[[Draft, HermesConfig, str], Finished]
+_Finish = Callable[[Draft, Context], Finished]
 
 
 def _table(record: Record, datum: SimpleNamespace, converter: Converter) -> tuple[str, _Finish, Draft]:
@@ -132,13 +132,6 @@ def _provenance(record: Record, done: Finished) -> dict[str, JsonValue]:
         "left_out": done.left_out,
     }
     return {key: value for key, value in facts.items() if value}
-
-
-def _came_from(record: Record, topic: str) -> bool:
-    """Whether a stream reader of a TOM took it from this very topic (the marks that tomtoolkit 2.x
-    leaves).
-    """
-    return record.source_name == topic and record.source_location.startswith("Hermes via HOP")
 
 
 def _json(row: Row) -> Row:

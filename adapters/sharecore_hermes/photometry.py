@@ -6,57 +6,47 @@ from sharecore.records import Photometry, PhotometryLimit
 from sharecore_hermes import spelling
 from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, error_of, number, others, text
 from sharecore_hermes.config import HermesConfig
-from sharecore_hermes.rows import COMMON, common, drafted, named
+from sharecore_hermes.rows import COMMON, Context, common, drafted, named
 
 _HANDLED = COMMON | {
     "bandpass", "brightness", "brightness_error", "brightness_unit",
     "limiting_brightness", "limiting_brightness_error", "limiting_brightness_unit",
 }  # fmt: skip
 
+_FAINTEST = 50.0
+"""Magnitudes. The Sun has -27, and nothing that was ever seen is fainter than 35."""
+_NO_FLUX = (-999.0, -9999.0, -99999.0, -999.9, -999.99, -9999.9)
+
 
 def draft(record: Photometry | PhotometryLimit, target_name: str) -> Row:
     """The record in HERMES' columns, its units still as the site wrote them."""
-    row = drafted(record, target_name)
+    row: Row = {"brightness_unit": ""} | drafted(record, target_name)
     row |= {"bandpass": record.bandpass, "exposure_time": record.exposure_time}
     if isinstance(record, Photometry):
-        row |= {
-            "brightness": record.brightness,
-            "brightness_error": record.brightness_error,
-            "brightness_unit": record.unit,
-            "limiting_brightness": record.limit,
-            "limiting_brightness_unit": record.unit,
-        }
-    else:
-        row |= {
-            "limiting_brightness": record.limit,
-            "limiting_brightness_error": record.limit_error,
-            "limiting_brightness_unit": record.unit,
-        }
+        row |= {"brightness": record.brightness, "brightness_error": record.brightness_error}
+    elif record.limit_error is not None:
+        row["limiting_brightness_error"] = record.limit_error
+    row["limiting_brightness"] = record.limit
     return row | named(record.extra, "observer", "catalog", "comments")
 
 
-def finish(draft: Draft, config: HermesConfig, target_name: str) -> Finished:
+def finish(draft: Draft, context: Context) -> Finished:
     """The row as HERMES gets it. Raises `NotExpressible`."""
-    row = common(draft, config, target_name)
+    row = common(draft, context)
     done = Finished(row)
-    row["bandpass"] = _bandpass(draft, config)
-    brightness, limit = number(draft, "brightness"), number(draft, "limiting_brightness")
-    if brightness is None and limit is None:
+    row["bandpass"] = _bandpass(draft, context.config)
+    if number(draft, "brightness") is None and number(draft, "limiting_brightness") is None:
         raise NotExpressible("brightness", "there is neither a brightness nor a limit")
     error = error_of(draft, "brightness_error", done.left_out)
     limit_error = error_of(draft, "limiting_brightness_error", done.left_out)
-    if brightness is None and limit_error is None:
+    if number(draft, "brightness") is None and limit_error is None:
         # 2.x's converters know one error only, and put that of a limit beside a brightness that is not there.
         error, limit_error = None, error
     own, other = draft.get("brightness_unit"), draft.get("limiting_brightness_unit")
-    if brightness is not None:
-        unit = spelling.brightness(own or other, config)
-        row |= {"brightness": unit.value(brightness), "brightness_unit": unit.name}
-        row |= {} if error is None else {"brightness_error": unit.value(error)}
-    if limit is not None:
-        unit = spelling.brightness(other or own, config)
-        row |= {"limiting_brightness": unit.value(limit), "limiting_brightness_unit": unit.name}
-        row |= {} if limit_error is None else {"limiting_brightness_error": unit.value(limit_error)}
+    row |= _measured(draft, "brightness", error, own or other, context.config, done.left_out)
+    row |= _measured(draft, "limiting_brightness", limit_error, other or own, context.config, done.left_out)
+    if "brightness" not in row and "limiting_brightness" not in row:
+        raise NotExpressible("brightness", "; ".join(done.left_out))
     if not row.get("brightness") and not row.get("limiting_brightness"):
         raise NotExpressible(
             "zero-brightness",
@@ -68,6 +58,31 @@ def finish(draft: Draft, config: HermesConfig, target_name: str) -> Finished:
     row.setdefault("limiting_brightness_unit", row["brightness_unit"])
     row |= others(draft, _HANDLED)
     return done
+
+
+def _measured(
+    draft: Draft, key: str, error: float | None, unit: object, config: HermesConfig, left_out: list[str]
+) -> Row:
+    """A brightness or limit with its error and unit; nothing where its number says that there is none."""
+    value = number(draft, key)
+    if value is None:
+        return {}
+    spelled = spelling.brightness(unit, config)
+    magnitude = spelled.name in spelling.MAGNITUDES
+    if _means_none(value, magnitude=magnitude):
+        left_out.append(f"{key}: {value:g} {spelled.name} is how sites write that there is none")
+        return {}
+    row: Row = {key: spelled.value(value), f"{key}_unit": spelled.name}
+    if error is not None and magnitude and error >= _FAINTEST:
+        left_out.append(f"{key}_error: {error:g} {spelled.name} is how sites write that there is none")
+    elif error is not None:
+        row[f"{key}_error"] = spelled.value(error)
+    return row
+
+
+def _means_none(value: float, *, magnitude: bool) -> bool:
+    """99, 99.99, -999 are no magnitudes, and a flux of -999 or -9999 is none either; one of 99 is."""
+    return abs(value) >= _FAINTEST if magnitude else value in _NO_FLUX
 
 
 def _bandpass(draft: Draft, config: HermesConfig) -> str:

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sharecore.records import Astrometry, JsonValue, Photometry, PhotometryLimit, Spectrum
 from sharecore_hermes.cells import Draft, NotExpressible, Row, date, text
 from sharecore_hermes.config import HermesConfig
+from sharecore_hermes.said import said
 
 COMMON = frozenset({"target_name", "date_obs", "telescope", "instrument"})
 
 Measured = Photometry | PhotometryLimit | Spectrum | Astrometry
 
 
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a row is finished with.
+
+    target_name: of the one target of the message. source: who brought the datum, as a name for people; empty
+    for the site's own data, which alone the default telescope and instrument are for.
+    """
+
+    config: HermesConfig
+    target_name: str
+    source: str = ""
+
+
 def drafted(record: Measured, target_name: str) -> Row:
-    """The common part of the draft of a record."""
-    return {
-        "target_name": target_name,
-        "date_obs": record.timestamp.isoformat(),
-        "telescope": record.telescope,
-        "instrument": record.instrument,
-    }
+    """The common part of the draft of a record: target, time, and what the datum says in its own words."""
+    nothing: Row = {"telescope": "", "instrument": ""}
+    return {"target_name": target_name, "date_obs": record.timestamp.isoformat()} | nothing | said(record)
 
 
 def named(extra: Mapping[str, JsonValue], *keys: str) -> Row:
@@ -30,17 +41,19 @@ def named(extra: Mapping[str, JsonValue], *keys: str) -> Row:
     return {key: extra[key] for key in keys if isinstance(extra.get(key), str)}
 
 
-def common(draft: Draft, config: HermesConfig, target_name: str) -> Row:
+def common(draft: Draft, context: Context) -> Row:
     """The common part of a row. A message has one target, so every row is of that one."""
-    row: Row = {"target_name": target_name, "date_obs": date(draft.get("date_obs"), "date_obs")}
+    config = context.config
+    row: Row = {"target_name": context.target_name, "date_obs": date(draft.get("date_obs"), "date_obs")}
     telescope, instrument = text(draft.get("telescope")), text(draft.get("instrument"))
-    if not telescope and not instrument:
+    if not telescope and not instrument and not context.source:
         telescope, instrument = config.default_telescope, config.default_instrument
     if not telescope and not instrument:
+        mend = f"Say it with 'DEFAULT_TELESCOPE' or 'DEFAULT_INSTRUMENT' in {config.path}"
+        if context.source:
+            mend = f"It came from {context.source}, and the defaults are for data of this site alone"
         raise NotExpressible(
-            "telescope",
-            "HERMES needs a telescope or an instrument, and the datum names neither. Say it with "
-            f"'DEFAULT_TELESCOPE' or 'DEFAULT_INSTRUMENT' in {config.path}",
+            "telescope", f"HERMES needs a telescope or an instrument, and the datum names neither. {mend}"
         )
     instrument = config.instrument_map.get(instrument, instrument)
     row |= {"telescope": telescope} if telescope else {}

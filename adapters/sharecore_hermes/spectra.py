@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from sharecore.records import OtherDatum, Spectrum
 from sharecore_hermes import spelling
 from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, finite, others, text
-from sharecore_hermes.config import HermesConfig
-from sharecore_hermes.rows import COMMON, common, drafted, named
+from sharecore_hermes.rows import COMMON, Context, common, drafted, named
 
 _HANDLED = COMMON | {
     "flux", "flux_error", "wavelength", "flux_units", "wavelength_units", "flux_type", "spec_type",
@@ -49,13 +48,12 @@ def of_points(record: OtherDatum) -> Spectrum | None:
 def draft(record: Spectrum, target_name: str) -> Row:
     """The record in HERMES' columns, its units still as the site wrote them."""
     return (
-        drafted(record, target_name)
+        {"flux_units": "", "wavelength_units": ""}
+        | drafted(record, target_name)
         | {
             "flux": list(record.flux),
             "flux_error": list(record.error),
             "wavelength": list(record.wavelength),
-            "flux_units": record.flux_unit,
-            "wavelength_units": record.wavelength_unit,
             "setup": record.setup,
             "exposure_time": record.exposure_time,
         }
@@ -63,9 +61,9 @@ def draft(record: Spectrum, target_name: str) -> Row:
     )
 
 
-def finish(draft: Draft, config: HermesConfig, target_name: str) -> Finished:
+def finish(draft: Draft, context: Context) -> Finished:
     """The row as HERMES gets it. Raises `NotExpressible`."""
-    row = common(draft, config, target_name)
+    row = common(draft, context)
     done = Finished(row)
     flux, wavelength = _numbers(draft, "flux"), _numbers(draft, "wavelength")
     error = _numbers(draft, "flux_error")
@@ -83,8 +81,8 @@ def finish(draft: Draft, config: HermesConfig, target_name: str) -> Finished:
         done.left_out.append("flux_error: some are negative")
         error = []
     per, at = (
-        spelling.flux(draft.get("flux_units"), config),
-        spelling.wavelength(draft.get("wavelength_units"), config),
+        spelling.flux(draft.get("flux_units"), context.config),
+        spelling.wavelength(draft.get("wavelength_units"), context.config),
     )
     row |= {"flux": [per.value(each) for each in flux], "wavelength": [at.value(each) for each in wavelength]}
     row |= {"flux_error": [per.value(each) for each in error]} if error else {}

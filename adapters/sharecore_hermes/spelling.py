@@ -18,6 +18,7 @@ MICROMETRE = "\u00b5m"
 FLUX_PER_ANGSTROM = "erg / s / cm\u00b2 / \u212b"
 AB_MAG = "AB mag"
 VEGA_MAG = "Vega mag"
+MAGNITUDES = (AB_MAG, VEGA_MAG)
 MILLIJANSKY = "mJy"
 
 _ONE = Fraction(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sharecore.records import JsonValue
 from sharecore.targets import Target
-from sharecore_hermes.cells import Draft, NotExpressible, Row, date, number, others, pruned, text
+from sharecore_hermes.cells import Draft, NotExpressible, Row, modified_date, number, others, pruned, text
 from sharecore_hermes.sky import declination, right_ascension
 
 _ORBIT = {
@@ -77,6 +77,7 @@ def unexpressed(target: Target) -> dict[str, JsonValue]:
         "mean_daily_motion_deg_per_day": orbit.mean_daily_motion,
         "abs_mag": orbit.abs_mag,
         "slope": orbit.slope,
+        "extras": {key: value for key, value in target.extras.items() if value} or None,
     }
     return {key: value for key, value in values.items() if value is not None}
 
@@ -85,7 +86,7 @@ def _orbit(elements: Draft) -> Row:
     missing = [key for key in _REQUIRED if pruned(elements.get(key), key) is None]
     if missing:
         raise NotExpressible("orbit", f"HERMES needs {', '.join(missing)}, and the target has none")
-    row: Row = {"epoch_of_elements": date(elements["epoch_of_elements"], "epoch_of_elements")}
+    row: Row = {"epoch_of_elements": modified_date(elements["epoch_of_elements"], "epoch_of_elements")}
     row["eccentricity"] = _at_least_zero(elements, "eccentricity")
     inclination = _at_least_zero(elements, "orbital_inclination")
     if inclination is not None and inclination > 180:
@@ -105,17 +106,21 @@ def _size_and_phase(elements: Draft) -> Row:
     It takes 0 for missing, and a null epoch crashes it (measured).
     """
     row: Row = {}
-    axis, anomaly = number(elements, "semimajor_axis"), _turned(number(elements, "mean_anomaly"))
+    axis, anomaly = number(elements, "semimajor_axis"), _anomaly(elements)
     distance = number(elements, "perihelion_distance")
     when = elements.get("epoch_of_perihelion")
-    if axis and anomaly is not None:
-        row |= {"semimajor_axis": axis, "mean_anomaly": anomaly or 360.0}
+    if axis and anomaly:
+        row |= {"semimajor_axis": axis, "mean_anomaly": anomaly}
     if distance and pruned(when, "epoch_of_perihelion") is not None:
-        row |= {"perihelion_distance": distance, "epoch_of_perihelion": date(when, "epoch_of_perihelion")}
+        row |= {
+            "perihelion_distance": distance,
+            "epoch_of_perihelion": modified_date(when, "epoch_of_perihelion"),
+        }
     if not row:
         raise NotExpressible(
             "orbit",
-            "HERMES needs semimajor axis and mean anomaly, or perihelion distance and epoch of perihelion",
+            "HERMES needs semimajor axis and mean anomaly (of an open orbit between 0 and 360 degrees), or "
+            "perihelion distance and epoch of perihelion",
         )
     return row
 
@@ -125,6 +130,17 @@ def _at_least_zero(elements: Draft, key: str) -> float | None:
     if value is not None and value < 0:
         raise NotExpressible("orbit", f"{key} is {value:g}, which is negative")
     return value
+
+
+def _anomaly(elements: Draft) -> float | None:
+    """In degrees above 0, up to 360, as HERMES takes it; None where it cannot be said so.
+
+    A closed orbit is at the same place after a turn. An open one never comes back: -30 is not 330 there.
+    """
+    anomaly, eccentricity = number(elements, "mean_anomaly"), number(elements, "eccentricity")
+    if anomaly is not None and (eccentricity is None or eccentricity < 1):
+        return _turned(anomaly) or 360.0
+    return anomaly if anomaly is not None and 0 < anomaly <= 360 else None
 
 
 def _turned(angle: float | None) -> float | None:

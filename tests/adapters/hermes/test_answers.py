@@ -36,8 +36,16 @@ def lost(make: Any) -> Unconfirmed:
         (403, {"detail": "Invalid token."}, SETTING + r"\['HERMES_API_KEY'\]"),
         (403, HTML, SETTING + r"\['HERMES_API_KEY'\]"),
         (200, {"error": "anything at all"}, "log out of HERMES in the browser and in again"),
-        (400, {"error": KAFKA + "code=_AUTHENTICATION Broker: x"}, "Log out of HERMES"),
-        (400, {"error": KAFKA + "code=SASL_AUTHENTICATION_FAILED Broker: x"}, "Log out of HERMES"),
+        (
+            400,
+            {"error": KAFKA + "code=_AUTHENTICATION Broker: x"},
+            "POST to .*/api/v0/revoke_hop_credential/",
+        ),
+        (
+            400,
+            {"error": KAFKA + "code=SASL_AUTHENTICATION_FAILED Broker: x"},
+            "POST to .*/api/v0/revoke_hop_credential/",
+        ),
     ],
 )
 def test_refused_credentials_pause_the_destination(

@@ -1,0 +1,42 @@
+"""Where a datum came from: a topic of HERMES that a reader of this TOM follows, or another source."""
+
+from __future__ import annotations
+
+import re
+
+from sharecore.adapter import Site
+from sharecore.outcomes import Duplicate, Outcome, Unsupported
+from sharecore.records import Record
+
+_MESSAGE = re.compile(r"/api/v0/query/message/([^/]+)/?$")
+
+
+def echo(record: Record, topic: str) -> Outcome | None:
+    """The outcome of a record that was read from HERMES and must not go back; None for any other.
+
+    From another topic it may go on: a share says so. The same topic of two servers of HERMES is one topic of
+    one broker, so the address of the server does not matter.
+    """
+    found = _MESSAGE.search(record.source_location)
+    read_from = _topic(record)
+    if read_from == topic:
+        return Duplicate(remote_id=found[1] if found else None)
+    if read_from or not (found or record.source_name == "Hermes"):
+        return None
+    reason = "it was read from HERMES, and the TOM did not note from which topic"
+    return Unsupported(feature="echo", reason=reason)
+
+
+def brought_by(record: Record, site: Site) -> str:
+    """Who brought a datum that is not of this site: a data service, a broker, another site; else empty."""
+    source = record.source_name.strip()
+    if record.key.origin != site.origin:
+        return source or "another site"
+    return "" if source.casefold() == site.name.strip().casefold() else source
+
+
+def _topic(record: Record) -> str:
+    """As tom_hermes 0.2.1 notes it (`Hermes:<topic>`), and as tomtoolkit 2.x does."""
+    if record.source_name.startswith("Hermes:"):
+        return record.source_name.removeprefix("Hermes:")
+    return record.source_name if record.source_location.startswith("Hermes via HOP") else ""

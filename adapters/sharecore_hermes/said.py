@@ -1,0 +1,96 @@
+"""What a datum itself says of its unit, its telescope and its limit, in the spellings that TOMs use.
+
+tomtoolkit has a column for some of it; sites, data services and stream readers put the rest among the further
+values of the datum, each under a name of its own. Defaults fill only what is said nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sharecore.records import Astrometry, JsonValue, Photometry, PhotometryLimit, Record, Spectrum
+from sharecore.units import Unit, UnknownUnit, parse_unit
+from sharecore_hermes.cells import Draft, NotExpressible, Row, text
+
+# Without capitals, blanks and signs between words.
+_TELESCOPE = ("telescope", "telescopename", "telescop", "facility", "facilityname", "observatory", "observat")
+_INSTRUMENT = ("instrument", "instrumentname", "instrume", "inst", "camera")
+_UNIT = (
+    "unit", "units", "brightnessunit", "brightnessunits", "magnitudeunit", "magnitudeunits", "magunit",
+    "magunits",
+)  # fmt: skip
+_SYSTEM = (
+    "system", "magsystem", "magsys", "magnitudesystem", "photsystem", "photometricsystem", "photometrysystem",
+)  # fmt: skip
+_LIMIT = ("limit", "limitingbrightness", "limitingmagnitude", "limitingmag")
+_LIMIT_UNIT = tuple(f"{name}{unit}" for name in _LIMIT for unit in ("unit", "units"))
+_LIMIT_ERROR = tuple(f"{name}error" for name in _LIMIT)
+_FLUX_UNIT = ("fluxunit", "fluxunits", "funit", "funits", "bunit", "unit", "units")
+_WAVELENGTH_UNIT = (
+    "wavelengthunit", "wavelengthunits", "waveunit", "waveunits", "wunit", "wunits", "lambdaunit",
+    "lambdaunits",
+)  # fmt: skip
+_POSITION_UNIT = ("errorunit", "errorunits", "positionerrorunit", "positionerrorunits")
+
+
+def said(record: Record) -> Row:
+    """The columns of HERMES that a datum fills with its own words, as it writes them; nothing blank.
+
+    Raises `NotExpressible` where two of its words contradict each other.
+    """
+    words = _words(record.extra)
+    names = {key: value for key, value in words.items() if isinstance(value, str)}
+    row: Row = {
+        "telescope": record.telescope or _first(names, _TELESCOPE),
+        "instrument": record.instrument or _first(names, _INSTRUMENT),
+    }
+    if isinstance(record, Photometry | PhotometryLimit):
+        row["brightness_unit"] = _brightness_unit(record.unit or _first(words, _UNIT), words)
+        row["limiting_brightness_unit"] = _first(words, _LIMIT_UNIT)
+        row["limiting_brightness_error"] = _first(words, _LIMIT_ERROR)
+    elif isinstance(record, Spectrum):
+        row["flux_units"] = record.flux_unit or _first(words, _FLUX_UNIT)
+        row["wavelength_units"] = record.wavelength_unit or _first(words, _WAVELENGTH_UNIT)
+    elif isinstance(record, Astrometry):
+        for axis in ("ra", "dec"):
+            unit = getattr(record, f"{axis}_error_units") or _first(words, (f"{axis}errorunit",))
+            row[f"{axis}_error_units"] = unit or _first(words, _POSITION_UNIT)
+    return {key: value for key, value in row.items() if text(value)}
+
+
+def completed(draft: Draft, words: Row) -> Row:
+    """The draft of a converter, with the datum's own words where it says nothing."""
+    return dict(draft) | {key: value for key, value in words.items() if not text(draft.get(key))}
+
+
+def _words(extra: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    inner = extra.get("value")
+    every = {**(inner if isinstance(inner, Mapping) else {}), **extra}
+    return {"".join(filter(str.isalnum, key.casefold())): value for key, value in every.items()}
+
+
+def _first(words: Mapping[str, JsonValue], names: tuple[str, ...]) -> JsonValue:
+    return next((words[name] for name in names if text(words.get(name))), None)
+
+
+def _brightness_unit(unit: JsonValue, words: Mapping[str, JsonValue]) -> JsonValue:
+    """The unit; of a magnitude that names its system elsewhere, that system."""
+    system = _first(words, _SYSTEM)
+    if not unit or not system:
+        return unit or system
+    stated, named = _magnitude(unit), _magnitude(system)
+    if stated is Unit.MAG:
+        return system
+    if stated and named and named not in (stated, Unit.MAG):
+        raise NotExpressible(
+            "brightness-unit", f"its unit is {text(unit)!r}, but its system is {text(system)!r}"
+        )
+    return unit
+
+
+def _magnitude(word: JsonValue) -> Unit | None:
+    try:
+        unit = parse_unit(text(word)).unit
+    except UnknownUnit:
+        return None
+    return unit if unit.is_magnitude else None

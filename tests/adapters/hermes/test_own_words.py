@@ -1,0 +1,249 @@
+"""What a datum says of itself beats every default, in whichever words; what says "none" is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sharecore.adapter import Site
+from sharecore.outcomes import Duplicate, Unsupported
+from sharecore.records import Kind, OtherDatum, Record, RecordKey
+from sharecore.targets import Orbit, Target
+
+DEFAULTS = {
+    "DEFAULT_BRIGHTNESS_UNIT": "AB mag",
+    "DEFAULT_TELESCOPE": "our 1 m",
+    "DEFAULT_FLUX_UNIT": "mJy",
+    "DEFAULT_WAVELENGTH_UNIT": "nm",
+}
+MESSAGE = "https://hermes.lco.global/api/v0/query/message/2c1f0f5e-6b1c-4b0e-9a51-0d5b7c1a2b3c/"
+
+
+def refused(make: Any, record: Record, batch: Any = None, **settings: Any) -> Unsupported:
+    outcome = (
+        make.adapter(**settings)._prepare(make.batch(record, **(batch or {})))[1].decided.get(record.key)
+    )
+    assert isinstance(outcome, Unsupported), outcome
+    return outcome
+
+
+# --- units -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"brightness_unit": "Vega mag"}, {"units": "mag(Vega)"}, {"magnitude_unit": "vega"},
+        {"Unit": "VEGAMAG"}, {"unit": "Vega mags"}, {"value": {"unit": "Vega"}}, {"system": "Vega"},
+        {"magsys": "vega"},
+        {"units": "mag", "system": "Vega"}, {"mag unit": "mag[Vega]"},
+    ],
+)  # fmt: skip
+def test_a_unit_that_the_datum_names_beats_the_default(extra: Any, make: Any) -> None:
+    for record in (make.detection(unit="", extra=extra), make.limit(unit="", extra=extra)):
+        row = make.row(record, **DEFAULTS)
+        assert (row["brightness_unit"], row["limiting_brightness_unit"]) == ("Vega mag", "Vega mag")
+
+
+def test_a_system_completes_the_unit_of_the_column(make: Any) -> None:
+    row = make.row(make.detection(unit="mag", extra={"system": "Vega"}), **DEFAULTS)
+    assert row["brightness_unit"] == "Vega mag"
+    row = make.row(make.detection(unit="mJy", extra={"system": "AB"}), **DEFAULTS)
+    assert row["brightness_unit"] == "mJy"
+    reason = refused(make, make.detection(unit="AB mag", extra={"system": "Vega"}), **DEFAULTS).reason
+    assert "'AB mag'" in reason
+    assert "'Vega'" in reason
+
+
+def test_a_system_that_nobody_knows_is_not_replaced_by_the_default(make: Any) -> None:
+    record = make.detection(unit="", extra={"system": "Johnson"})
+    assert "UNIT_MAP" in refused(make, record, **DEFAULTS).reason
+    assert make.row(record, UNIT_MAP={"Johnson": "Vega mag"}, **DEFAULTS)["brightness_unit"] == "Vega mag"
+
+
+def test_units_of_spectra_and_positions_are_found_too(make: Any) -> None:
+    words = {"flux_units": "Jy", "wavelength_units": "microns"}
+    row = make.row(make.spectrum(flux=(1.0, 2.0), flux_unit="", wavelength_unit="", extra=words), **DEFAULTS)
+    assert (row["flux"], row["flux_units"], row["wavelength_units"]) == ([1000.0, 2000.0], "mJy", "\u00b5m")
+    row = make.row(make.astrometry(ra_error=0.1, dec_error=0.2, extra={"error_units": "arcseconds"}))
+    assert (row["ra_error_units"], row["dec_error_units"]) == ("arcsec", "arcsec")
+    row = make.row(make.astrometry(ra_error=0.1, ra_error_units='"'))
+    assert row["ra_error_units"] == "arcsec"
+
+
+def test_a_unit_that_is_no_text_is_named_as_such(make: Any) -> None:
+    assert "list" in refused(make, make.detection(unit="", extra={"units": ["AB mag"]}), **DEFAULTS).reason
+
+
+def test_a_limit_has_its_own_unit_and_error(make: Any) -> None:
+    """As tom_hermes 0.2.1 stores the limits that it reads."""
+    record = make.limit(limit=0.05, unit="AB mag", extra={"limit_unit": "mJy", "limit_error": 0.01})
+    row = make.row(record)
+    assert (row["limiting_brightness"], row["limiting_brightness_unit"]) == (0.05, "mJy")
+    assert (row["limiting_brightness_error"], row["brightness_unit"]) == (0.01, "mJy")
+    row = make.row(make.detection(limit=50.0, unit="AB mag", extra={"limit_unit": "uJy"}))
+    assert (row["brightness"], row["brightness_unit"]) == (18.5, "AB mag")
+    assert (row["limiting_brightness"], row["limiting_brightness_unit"]) == (0.05, "mJy")
+
+
+def test_st_is_a_magnitude(make: Any) -> None:
+    for unit in ("ST", "st", "STmag", "ST mags"):
+        assert "ST magnitudes" in refused(make, make.detection(unit=unit), **DEFAULTS).reason
+
+
+# --- telescopes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"facility": "Gemini-N"},
+        {"observatory": "Gemini-N"},
+        {"Telescope": "Gemini-N"},
+        {"TELESCOP": "Gemini-N"},
+    ],
+)
+def test_a_telescope_that_the_datum_names_beats_the_default(extra: Any, make: Any) -> None:
+    for record in (make.detection(telescope="", extra=extra), make.spectrum(instrument="", extra=extra)):
+        assert make.row(record, **DEFAULTS)["telescope"] == "Gemini-N"
+    row = make.row(make.detection(telescope="", extra={"INSTRUME": "GMOS"}), **DEFAULTS)
+    assert row["instrument"] == "GMOS"
+    assert "telescope" not in row
+
+
+@pytest.mark.parametrize("source", ["ALeRCE", "ATLAS", "Gaia", "Lasair", "MPC"])
+def test_the_default_telescope_takes_no_credit_for_a_survey(source: str, make: Any) -> None:
+    for record in (
+        make.detection(telescope="", source_name=source),
+        make.astrometry(telescope="", source_name=source),
+    ):
+        assert source in refused(make, record, DEFAULT_INSTRUMENT="our camera", **DEFAULTS).reason
+    own = make.detection(telescope="", source_name="Lab TOM")
+    assert make.row(own, **DEFAULTS)["telescope"] == "our 1 m"
+
+
+def test_nor_for_the_data_of_another_site(make: Any) -> None:
+    other = RecordKey(kind=Kind.PHOTOMETRY, origin="6d0f7a1b-1111-4222-8333-444455556666", id="1")
+    record = replace(make.detection(telescope=""), key=other)
+    assert "another site" in refused(make, record, **DEFAULTS).reason
+    batch = {"site": Site(origin=other.origin, name="Lab TOM")}
+    assert make.message(record, batch=batch, **DEFAULTS)["data"]["photometry"][0]["telescope"] == "our 1 m"
+
+
+# --- echoes ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "location"), [("Hermes:hermes.test", MESSAGE), ("hermes.test", "Hermes via HOP")]
+)
+def test_what_was_read_from_a_topic_is_not_published_on_it_again(name: str, location: str, make: Any) -> None:
+    for record in (
+        make.detection(source_name=name, source_location=location),
+        make.limit(source_name=name, source_location=location),
+        make.spectrum(source_name=name, source_location=location),
+    ):
+        outcome = make.adapter()._prepare(make.batch(record))[1].decided[record.key]
+        assert isinstance(outcome, Duplicate)
+        assert outcome.remote_id in (None, MESSAGE.split("/")[-2])
+        elsewhere = {"source_name": name.replace("test", "other"), "source_location": location}
+        assert make.row(replace(record, **elsewhere))
+
+
+def test_what_was_read_from_an_unknown_topic_of_hermes_stays_at_home(make: Any) -> None:
+    """The data service of tom_hermes 0.2.1 notes its own name alone."""
+    assert refused(make, make.detection(source_name="Hermes")).feature == "echo"
+    assert refused(make, make.detection(source_name="TOM B", source_location=MESSAGE)).feature == "echo"
+
+
+# --- numbers that stand for nothing ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [99.0, 99.99, 99.999, -99.0, -999.0, 999.0, -9999.0])
+def test_a_magnitude_that_stands_for_none_is_none(number: float, make: Any) -> None:
+    assert refused(make, make.detection(brightness=number)).feature == "brightness"
+    assert refused(make, make.limit(limit=number)).feature == "brightness"
+    row = make.row(make.detection(brightness=number, brightness_error=0.1, limit=21.3))
+    assert row["limiting_brightness"] == 21.3
+    assert not {"brightness", "brightness_error", "limiting_brightness_error"} & set(row)
+    assert "brightness_error" not in make.row(make.detection(brightness_error=abs(number)))
+
+
+def test_a_flux_of_99_is_one_and_of_minus_999_is_none(make: Any) -> None:
+    assert make.row(make.detection(brightness=99.0, brightness_error=99.0, unit="uJy"))["brightness"] == 0.099
+    assert refused(make, make.detection(brightness=-999.0, unit="mJy")).feature == "brightness"
+
+
+# --- data that the TOM keeps in no form of their type ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data_type", "values", "word"),
+    [
+        ("photometry", {"magnitude": 18.1, "filter": "r", "error": " "}, "error is ' '"),
+        ("photometry", {"magnitude": 18.1, "filter": "r", "unit": ["AB"]}, "unit is a list"),
+        ("photometry", {"magnitude": 18.1, "filter": 2}, "filter is '2'"),
+        ("spectroscopy", {"flux": [1.0, None], "wavelength": [1.0, 2.0]}, "flux has empty (null) at place 1"),
+        ("astrometry", {"ra": "10:00:24.5", "dec": "-12:30:00"}, "ra is '10:00:24.5'"),
+        ("Photometry", {"counts": 7}, "'counts'"),
+        ("photometry", {}, "nothing"),
+        ("polarimetry", {"q": 0.1}, "no table for data of type 'polarimetry'"),
+    ],
+)
+def test_the_reason_is_the_true_one(data_type: str, values: Any, word: str, make: Any) -> None:
+    record = OtherDatum(key=make.detection().key, timestamp=make.when, data_type=data_type, extra=values)
+    reason = refused(make, record).reason
+    assert word in reason
+    assert ("no table" in reason) is (data_type == "polarimetry")
+
+
+# --- targets -----------------------------------------------------------------------------------------------
+
+ORBIT = {
+    "epoch_of_elements": 60000.0, "inclination": 10.0, "lng_asc_node": 20.0, "arg_of_perihelion": 30.0,
+    "eccentricity": 0.1, "semimajor_axis": 2.5, "mean_anomaly": 45.0,
+}  # fmt: skip
+
+
+def elements(make: Any, **orbit: Any) -> dict[str, Any]:
+    target = Target(name="2026 AB", sidereal=False, orbit=Orbit(**ORBIT | orbit))
+    found = make.message(make.detection(), batch={"target": target})["data"]["targets"][0]["orbital_elements"]
+    return dict(found)
+
+
+@pytest.mark.parametrize("anomaly", [-30.0, 0.0, 400.0])
+def test_an_open_orbit_is_not_turned(anomaly: float, make: Any) -> None:
+    open_orbit = {"eccentricity": 1.2, "semimajor_axis": -2.5, "mean_anomaly": anomaly}
+    target = Target(name="2I", sidereal=False, orbit=Orbit(**ORBIT | open_orbit))
+    assert "open orbit" in refused(make, make.detection(), {"target": target}).reason
+    found = elements(make, **open_orbit, perihdist=0.5, epoch_of_perihelion=60010.0)
+    assert (found["perihelion_distance"], found["epoch_of_perihelion"]) == (0.5, 60010.0)
+    assert "mean_anomaly" not in found
+    assert elements(make, **open_orbit | {"mean_anomaly": 30.0})["mean_anomaly"] == 30.0
+
+
+def test_epochs_of_orbits_are_modified_julian_dates(make: Any) -> None:
+    found = elements(make, epoch_of_elements=2460000.5, perihdist=1.2, epoch_of_perihelion=2460010.7512)
+    assert (found["epoch_of_elements"], found["epoch_of_perihelion"]) == (60000.0, 60010.2512)
+
+
+@pytest.mark.parametrize(
+    ("day", "sent"),
+    [
+        (14999.0, 14999.0), (12000.5, 12000.5), (1000.5, 1000.5), (-8718.0, "1835-01-04T00:00:00+00:00"),
+        (-48.5, "1858-09-29T12:00:00+00:00"),
+    ],
+)  # fmt: skip
+def test_days_before_1900_are_dates_too(day: float, sent: Any, make: Any, server: Any) -> None:
+    assert elements(make, epoch_of_elements=day)["epoch_of_elements"] == sent
+    target = Target(name="2026 AB", sidereal=False, orbit=Orbit(**ORBIT | {"epoch_of_elements": day}))
+    adapter = make.adapter(BASE_URL=server.base_url)
+    assert not adapter.validate(make.batch(make.detection(), target=target))
+    adapter.close()
+
+
+def test_extras_of_a_target_travel(make: Any) -> None:
+    target = make.target(extras={"priority": "7", "redshift": "0.02", "note": ""})
+    data = make.message(make.detection(), batch={"target": target})["data"]
+    assert data["sharecore"]["target"]["extras"] == {"priority": "7", "redshift": "0.02"}
