@@ -252,7 +252,7 @@ def _configure(registry: Registry, kind: str, section: Section) -> tuple[Any, li
         message = f"{plugin} failed to read it: {describe(error)}"
         log_fault(logger, f"{section.path}: {message}", error)
         return None, [Problem(where=section.path, what=message, mend=_REPORT)]
-    return config, section.unread()
+    return config, section.misspelt()
 
 
 def _unknown(kind: str, registry: Registry) -> tuple[str, str]:

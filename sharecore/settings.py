@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from sharecore.exceptions import ConfigurationError, Problem
@@ -42,8 +43,8 @@ class Section:
     """One entry of `DATA_SHARING`, with the path that error messages name.
 
     An adapter's `config` function reads what it knows with the methods below, then calls `finish`, which
-    raises one `ConfigurationError` with all problems. Keys that nobody read are reported as warnings by
-    `unread`, since a misspelt setting is otherwise silent. `"KEY" in section` asks whether it is given.
+    raises one `ConfigurationError` with all problems. Keys that look like misspellings are reported by
+    `misspelt`, since a misspelt setting is otherwise silent. `"KEY" in section` asks whether it is given.
 
     name, values: the key and value of the entry. root: the setting that it stands in.
     path: where it stands, `DATA_SHARING['name']`. problems: those noted so far.
@@ -156,18 +157,30 @@ class Section:
         """Note a problem of one setting."""
         self.problems.append(Problem(where=f"{self.path}[{key!r}]", what=what, mend=mend, fatal=fatal))
 
-    def unread(self) -> list[Problem]:
-        """A warning for each key that nobody reads."""
+    def unread(self) -> list[str]:
+        """The keys that nobody read: of other software, or misspelt."""
+        return [key for key in self._values if key not in self._read]
+
+    def misspelt(self) -> list[Problem]:
+        """A warning for each key that looks like a misspelling of one that the adapter knows.
+
+        Other unknown keys are left alone: other software reads settings of its own from the same entry.
+        """
         return [
             Problem(
                 where=f"{self.path}[{key!r}]",
-                what="is a setting that this adapter does not know",
-                mend="Remove it or correct its spelling.",
+                what="is not known",
+                mend=f"Did you mean {meant!r}?",
                 fatal=False,
             )
-            for key in self._values
-            if key not in self._read
+            for key in self.unread()
+            if (meant := self._resembled(str(key)))
         ]
+
+    def _resembled(self, key: str) -> str:
+        """The known key, not given here, of which this one is a misspelling by a letter or two."""
+        known = [each for each in self._read if each not in self._values and abs(len(each) - len(key)) <= 2]
+        return next(iter(get_close_matches(key.upper(), known, n=1, cutoff=0.8)), "")
 
     def finish(self) -> None:
         """Raise `ConfigurationError` with all fatal problems, if there are any."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
 from collections.abc import Callable, Collection, Iterable
-from operator import attrgetter
 from typing import Any
 
 from django.apps import AppConfig
 from django.core import checks
 from django.core.checks import CheckMessage
 from django.db import connections, router
-from django.urls import Resolver404, resolve
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 
 from sharecore.exceptions import Problem
 from tom_integration import conf, site, status
@@ -64,39 +62,65 @@ def check_plugins(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> l
 
 def check_takeover(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
     """Every route, function and signal that we take over really leads to us."""
-    found: list[CheckMessage] = []
+    return [*_routes(), *_functions(), *_handlers()]
+
+
+def _routes() -> list[CheckMessage]:
+    """A page that is not ours is a warning: it may be a page of this TOM's own."""
+    answered: dict[str, list[str]] = {}
+    prefix = _prefix()
     for path, module in takeover.ROUTES.items():
         try:
-            answers = resolve(path).func.__module__
+            answers = resolve(prefix + path.removeprefix("/")).func.__module__
         except Resolver404:
             answers = "nothing"
         if answers != module:
-            found.append(
-                checks.Error(
-                    f"{path} is answered by {answers}, not by {module}.",
-                    hint="Include tom_common.urls in the URLs of the TOM, and no other routes for this path.",
-                    id="sharecore.E004",
-                )
-            )
-    for stock, ours in takeover.FUNCTIONS.items():
-        in_place = attrgetter(stock.__qualname__)(sys.modules[stock.__module__]) is stock
-        if stock.__code__ is not ours.__code__ or not in_place:
-            found.append(
-                checks.Error(
-                    f"{stock.__module__}.{stock.__qualname__} does not lead to sharecore.",
-                    hint="Another app replaces it as well; remove one of the two.",
-                    id="sharecore.E005",
-                )
-            )
-    for model in takeover.heard_by_stock():
-        found.append(
-            checks.Error(
-                f"tomtoolkit shares each {model.__name__} inside its save() as well.",
-                hint="Some code of this TOM connects cb_reduceddatum_post_save again; remove that.",
-                id="sharecore.E009",
-            )
+            answered.setdefault(answers, []).append(prefix + path.removeprefix("/"))
+    return [
+        checks.Warning(
+            f"Continuous sharing does not show there: {', '.join(paths)}, answered by {answers}.",
+            hint="Nothing is wrong if these are pages of your own. Otherwise include tom_common.urls in the "
+            "URLs of the TOM, and no other route for these paths.",
+            id="sharecore.W004",
         )
-    return found
+        for answers, paths in answered.items()
+    ]
+
+
+def _prefix() -> str:
+    """Where this TOM includes `tom_common.urls`, `/` in most."""
+    try:
+        listed = reverse("targets:list")
+    except NoReverseMatch:
+        return "/"
+    return "/" + listed.removeprefix(get_script_prefix()).removesuffix("targets/")
+
+
+def _functions() -> list[CheckMessage]:
+    found = dict(takeover.missed)
+    for point, ours in takeover.FUNCTIONS.items():
+        if point not in found and takeover.stock_function(point).__code__ is not ours.__code__:
+            found[point] = "another app replaces it as well"
+    return [
+        checks.Error(
+            f"{point.replace(':', '.')} does not lead to sharecore: {why}.",
+            hint="Remove the code of this TOM that replaces it, or install a version of sharecore for this "
+            "version of tomtoolkit. Until then the sharing of tomtoolkit itself works there.",
+            id="sharecore.E005",
+        )
+        for point, why in found.items()
+    ]
+
+
+def _handlers() -> list[CheckMessage]:
+    return [
+        checks.Error(
+            f"tomtoolkit shares each {model.__name__} inside its save() as well.",
+            hint="Some code of this TOM connects cb_reduceddatum_post_save again; remove that.",
+            id="sharecore.E009",
+        )
+        for model in takeover.heard_by_stock()
+    ]
 
 
 def check_database(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from sharecore.settings import Secret, Section
 from sharecore_http.settings import HttpSettings, credential
 
+TOKEN_KEYS = ("API_KEY", "TOKEN", "API_TOKEN")
 _OWN_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -71,10 +72,12 @@ class TomConfig:
 
 
 def _token(section: Section) -> Secret:
-    key, other = credential(section, "API_KEY"), credential(section, "TOKEN")
-    if key and other and key != other:
-        section.problem("TOKEN", "differs from 'API_KEY', which means the same", "Remove one of the two.")
-    return key or other
+    """The token, under any of the names that settings of TOMs use."""
+    given = {key: token for key in TOKEN_KEYS if (token := credential(section, key))}
+    if len(set(given.values())) > 1:
+        first, other = [*given][:2]
+        section.problem(other, f"must equal {first!r}, which means the same", "Remove one of the two.")
+    return next(iter(given.values()), Secret(""))
 
 
 def _warn_if_clear_text(section: Section, base_url: str) -> None:

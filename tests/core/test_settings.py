@@ -110,8 +110,29 @@ def test_a_warning_stops_nothing() -> None:
 def test_a_misspelt_setting_is_named() -> None:
     one = section(BASE_URL="https://tom.example.org", PASWORD="x", ADAPTER="tom", USER_TOPICS=[])
     one.url()
-    (warning,) = one.unread()
+    one.secret("PASSWORD")
+    (warning,) = one.misspelt()
     assert (warning.where, warning.fatal) == ("DATA_SHARING['x']['PASWORD']", False)
+    assert "'PASSWORD'" in warning.mend
+
+
+@pytest.mark.parametrize("key", ["base_url", "BASE_ULR", "API_KEYS", "APIKEY", "DISPLAYNAME", "USER_TOPIC"])
+def test_slips_of_a_letter_or_two_are_found(key: str) -> None:
+    one = section(**{key: "x"})
+    one.raw("BASE_URL")
+    one.raw("API_KEY")
+    assert len(one.misspelt()) == 1
+
+
+@pytest.mark.parametrize(
+    "key", ["FILTER_MAPPING", "INSTRUMENT_MAPPING", "GROUP_NAMES", "ENABLE_TNS", "HERMES_USERNAME", "URL"]
+)
+def test_settings_that_other_software_reads_from_the_entry_are_left_alone(key: str) -> None:
+    one = section(**{key: "x"})
+    for known in ("BASE_URL", "API_KEY", "INSTRUMENT_MAP", "BANDPASS_MAP", "USERNAME", "HEADERS"):
+        one.raw(known)
+    assert one.misspelt() == []
+    assert one.unread() == [key]
 
 
 def test_an_empty_text_counts_as_not_given() -> None:

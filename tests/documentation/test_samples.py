@@ -69,8 +69,9 @@ def test_settings_have_no_problem(sample: Sample, tmp_path: Path) -> None:
     registry = Registry.load()
     for number, plugin in enumerate(_modules(sample.page, "plugin")):
         registry.register(plugin, name=f"plugin-{number}")
+    environ = _Environment()
     settings: dict[str, Any] = {
-        "os": SimpleNamespace(environ=_Environment(), path=os.path),
+        "os": SimpleNamespace(environ=environ, getenv=lambda name, _: environ[name], path=os.path),
         "BASE_DIR": str(tmp_path),  # a text, as tomtoolkit makes it
         "INSTALLED_APPS": ["tom_common"],
         "DATABASES": {"default": {}},

@@ -5,17 +5,20 @@
 * Signals: the stock handlers that share inside `save()` are disconnected.
 * Routes: ours are resolved before the stock ones of the same URL; their names still reverse to it.
 * Template tags: those that show continuous sharing, in the library `targets_extras`.
+
+A point that cannot be taken over, because tomtoolkit moved it or other code wrapped it, does not stop the
+TOM: `missed` says why, and the system checks report it.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
+from pkgutil import resolve_name
 from types import FunctionType
 from typing import Any
 
-import tom_common.middleware
-import tom_dataproducts.sharing
-import tom_targets.sharing
 from django.db.models.signals import post_save
 from tom_dataproducts.models import REDUCED_DATUM_MODELS
 
@@ -57,23 +60,24 @@ def _raise_403(self, request):  # type: ignore[no-untyped-def]
     from tom_integration.api import refusals
     from tom_integration.host import takeover
 
-    return refusals.answer(self, request, takeover.STOCK_RAISE_403)
+    return refusals.answer(self, request, takeover.stock_raise_403)
 
 
-_RAISE_403 = tom_common.middleware.Raise403Middleware.__call__
-STOCK_RAISE_403 = FunctionType(_RAISE_403.__code__, _RAISE_403.__globals__)
-"""A copy of the stock function, for all paths that are not ours."""
-
-
-FUNCTIONS: Mapping[FunctionType, Callable[..., Any]] = {
-    tom_targets.sharing.continuous_share_data: _continuous_share_data,
-    tom_targets.sharing.share_target_with_tom: _share_target_with_tom,
-    tom_targets.sharing.share_target_and_all_data: _share_target_and_all_data,
-    tom_dataproducts.sharing.share_data_with_tom: _share_data_with_tom,
-    tom_dataproducts.sharing.get_sharing_destination_options: _get_sharing_destination_options,
-    _RAISE_403: _raise_403,
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "tom_targets.sharing:continuous_share_data": _continuous_share_data,
+    "tom_targets.sharing:share_target_with_tom": _share_target_with_tom,
+    "tom_targets.sharing:share_target_and_all_data": _share_target_and_all_data,
+    "tom_dataproducts.sharing:share_data_with_tom": _share_data_with_tom,
+    "tom_dataproducts.sharing:get_sharing_destination_options": _get_sharing_destination_options,
+    "tom_common.middleware:Raise403Middleware.__call__": _raise_403,
 }
 """Stock functions, and what their code becomes."""
+
+missed: dict[str, str] = {}
+"""The points that could not be taken over, and why."""
+
+stock_raise_403: Callable[..., Any]
+"""A copy of the stock function, for all paths that are not ours."""
 
 ROUTES: Mapping[str, str] = {
     "/targets/persistentshare/": "tom_integration.api.shares",
@@ -95,19 +99,54 @@ ROUTES: Mapping[str, str] = {
 
 def take_over() -> None:
     """Replace the stock functions and disconnect the stock handlers. Wherever this app stands in the list."""
+    for point, ours in FUNCTIONS.items():
+        _attempt(point, partial(_replace, point, ours))
+    _attempt("tom_targets.signals.handlers:cb_reduceddatum_post_save", _disconnect)
+    _attempt("tom_targets.templatetags.targets_extras:register", _replace_tags)
+
+
+def stock_function(point: str) -> FunctionType:
+    """The function of tomtoolkit at `module:name`, below what other code has wrapped around it.
+
+    Raises ImportError, AttributeError or TypeError where there is none.
+    """
+    function = inspect.unwrap(resolve_name(point))
+    if not isinstance(function, FunctionType):
+        raise TypeError(f"it is a {type(function).__name__}, not a function")
+    return function
+
+
+def _attempt(point: str, take: Callable[[], None]) -> None:
+    try:
+        take()
+    except Exception as error:  # one point that moved must not stop the TOM, nor keep us from the others
+        missed[point] = f"{type(error).__name__}: {error}"
+
+
+def _replace(point: str, ours: Callable[..., Any]) -> None:
+    global stock_raise_403
+    stock = stock_function(point)
+    if stock.__code__ is ours.__code__:
+        return
+    if ours is _raise_403:
+        stock_raise_403 = FunctionType(stock.__code__, stock.__globals__)
+    stock.__code__ = ours.__code__
+
+
+def _disconnect() -> None:
     # Importing this connects its handlers, which tomtoolkit leaves to the moment when its own app is ready.
     from tom_targets.signals import handlers
 
-    for stock, ours in FUNCTIONS.items():
-        stock.__code__ = ours.__code__
     for model in REDUCED_DATUM_MODELS:
         post_save.disconnect(handlers.cb_reduceddatum_post_save, sender=model)
-    _replace_tags()
 
 
 def heard_by_stock() -> list[type[Any]]:
     """The models whose stock handler is connected (again)."""
-    from tom_targets.signals import handlers
+    try:
+        from tom_targets.signals import handlers
+    except ImportError:
+        return []  # it moved: `missed` says so
 
     # Signals tell what is connected only to one who disconnects it.
     connected = [

@@ -35,7 +35,7 @@ def test_the_settings_of_a_stock_tom_work_unchanged() -> None:
     assert "secret" not in repr(config)
 
 
-@pytest.mark.parametrize("key", ["API_KEY", "TOKEN"])
+@pytest.mark.parametrize("key", ["API_KEY", "TOKEN", "API_TOKEN"])
 def test_a_token_under_either_name_is_enough(key: str) -> None:
     assert read(BASE_URL="https://tom.example.org", **{key: "tok"}).token.reveal() == "tok"
 
@@ -62,6 +62,7 @@ def test_all_problems_come_together_with_paths_and_mends() -> None:
         ({"USERNAME": "sender"}, "PASSWORD"),
         ({"PASSWORD": "pw-secret"}, "USERNAME"),
         ({"API_KEY": "secret-1", "TOKEN": "secret-2"}, "TOKEN"),
+        ({"API_TOKEN": "secret-1", "TOKEN": "secret-2"}, "API_TOKEN"),
         ({"API_KEY": "secret-1\n"}, "API_KEY"),
     ],
 )
