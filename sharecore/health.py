@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 FIRST_WAIT = 5.0
 LONGEST_WAIT = 300.0
+LONGEST_ASKED = 86400.0
+"""Seconds that a destination can ask for by `Retry-After`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +30,12 @@ class Health:
         return bool(self.paused) and self.credentials == credentials
 
     def wait_until(self, now: datetime) -> datetime | None:
-        """When the next call may be made; None for now."""
-        return self.open_until if self.open_until is not None and self.open_until > now else None
+        """When the next call may be made; None for now.
+
+        A time further away than any wait was set by a clock that was wrong, and counts as over.
+        """
+        furthest = now + timedelta(seconds=LONGEST_ASKED)
+        return self.open_until if self.open_until is not None and now < self.open_until <= furthest else None
 
 
 def succeeded() -> Health:
@@ -43,7 +49,7 @@ def failed(health: Health, *, now: datetime, retry_after: float | None, chance: 
     doublings = min(failures - 1, 10)  # enough for the longest wait; 2.0 ** 1024 is no number
     seconds = min(FIRST_WAIT * 2.0**doublings, LONGEST_WAIT) * (1.0 + 0.1 * chance)
     if retry_after is not None:
-        seconds = max(seconds, min(retry_after, 86400.0))
+        seconds = max(seconds, min(retry_after, LONGEST_ASKED))
     return replace(health, failures=failures, open_until=now + timedelta(seconds=seconds))
 
 

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import Error
-from django.utils import timezone
 
 from sharecore import delivery
 from sharecore.adapter import Adapter, Batch
@@ -32,7 +31,7 @@ from sharecore.faults import log_fault
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.retry import RetryPolicy
-from tom_integration import logs, rights, site
+from tom_integration import clock, logs, rights, site
 from tom_integration.data.targets import target_of
 from tom_integration.models import Delivery, Request
 from tom_integration.promises import ledger, received
@@ -82,7 +81,7 @@ class Calls:
 
     def gate(self) -> None:
         """Raises `Wait` while the destination takes no calls."""
-        until, why = health.gate(self.address, credentials=self.credentials, now=timezone.now())
+        until, why = health.gate(self.address, credentials=self.credentials, now=clock.now())
         if until is not None:
             raise Wait(until, why)
 
@@ -97,13 +96,13 @@ class Calls:
             if number:
                 return number
             if seconds > LONGEST_PAUSE:
-                raise Wait(timezone.now() + timedelta(seconds=seconds), "")
+                raise Wait(clock.now() + timedelta(seconds=seconds), "")
             pace.sleep(seconds)
 
     def enter(self) -> None:
         """As `gate`, just before a call: of those who wait for a destination that was down, one goes on."""
         self.gate()
-        until, why = health.probe(self.address, now=timezone.now())
+        until, why = health.probe(self.address, now=clock.now())
         if until is not None:
             raise Wait(until, why)
 
@@ -167,7 +166,7 @@ class Calls:
                 previous={key: row.remote_id or None for key, row in rows.items() if row.delivered_at},
                 brought_by=brought_by,
             )
-            started = timezone.now()
+            started = clock.now()
             with claims.kept(self.claim):
                 result = self._dispatch(batch, [record for row, record in sendable if row.pk in pks])
                 # Before anything else that the database may refuse, and while the claim is kept.
@@ -179,7 +178,7 @@ class Calls:
         answered = any(isinstance(outcome, Accepted | Duplicate | Rejected) for outcome in outcomes)
         if answered and result.stopped is None:
             how = about.told(self.destination, self.adapter)
-            health.succeeded(self.address, now=timezone.now(), about=how)
+            health.succeeded(self.address, now=clock.now(), about=how)
         self._heed(result.stopped)
 
     @contextmanager
@@ -243,7 +242,7 @@ class Calls:
         left: Iterable[RecordKey],
         stopped: DeliveryError | None,
     ) -> None:
-        now, chance = timezone.now(), ledger.chance()
+        now, chance = clock.now(), ledger.chance()
         reason = plain(stopped.reason) if stopped else ""
         standings = {
             rows[key].pk: self._settled(rows[key], each, now, chance) for key, each in results.items()
@@ -273,4 +272,4 @@ class Calls:
 
 def _later() -> Wait:
     """Another worker has the destination for itself."""
-    return Wait(timezone.now() + turns.AGAIN, "")
+    return Wait(clock.now() + turns.AGAIN, "")

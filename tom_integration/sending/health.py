@@ -6,13 +6,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db.models import Q
-from django.utils import timezone
 
 from sharecore import health as rules
 from sharecore.addresses import Address
 from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore.health import Health
-from tom_integration import conf, signals
+from tom_integration import clock, conf, signals
 from tom_integration.models import DestinationHealth
 from tom_integration.signals import Event
 from tom_integration.texts import plain
@@ -99,7 +98,7 @@ def stopped(
     address: Address, error: AuthenticationFailed | DestinationError, *, credentials: str, chance: float
 ) -> datetime:
     """A call was stopped by the destination; when to ask again."""
-    now = timezone.now()
+    now = clock.now()
     if isinstance(error, AuthenticationFailed):
         part = _topic(address) if error.topic_only else address.name
         _change(
