@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sharecore.addresses import Address
 from sharecore.exceptions import Problem
-from sharecore.outcomes import Outcome, Unsupported
+from sharecore.outcomes import Found, Outcome, Unsupported
 from sharecore.records import DataFile, JsonValue, Record, RecordKey
 from sharecore.targets import Target
 
@@ -147,11 +147,15 @@ class Adapter(ABC):
     def preview(self, batch: Batch) -> Preview:
         """The exact payload that `deliver` would send. No network."""
 
-    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
-        """After an unknown outcome: which records are already there (`Accepted` or `Duplicate`)?
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
+        """After an unknown outcome: is each record there, and with which content?
 
-        Records left out are not there, or may harmlessly be sent again. None: the destination cannot be
-        asked; a person has to decide. Raises as `deliver`; it is asked again later then.
+        `Present(content=...)` counts as delivered only where the content is that of the record in the batch;
+        with other content the record is sent as an edit. `Absent`: it is sent again. `Rejected` and
+        `Unsupported` end it. `Deferred`, `Unconfirmed`, and a record left out of the answer: it is not sent,
+        and asked for again later. None: the destination cannot be asked at all; a person has to decide.
+        batch: the records as they are now, under the keys under which they were sent.
+        Raises as `deliver`; it is asked again later then.
         """
         return None
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sharecore.adapter import Adapter, Batch, Preview
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, Problem
-from sharecore.outcomes import Deferred, Duplicate, Outcome, Rejected
+from sharecore.outcomes import Deferred, Duplicate, Found, Outcome, Rejected
 from sharecore.records import DataFile, RecordKey
 from sharecore_http.client import Client
 from sharecore_tom.api import Api
@@ -101,8 +101,7 @@ class TomAdapter(Adapter):
         target = self._targets.find_or_create(batch, at)
         return target if isinstance(target, Rejected) else send_file(self._api, file, target)
 
-    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
-        """What is left out is not there, or may harmlessly be sent again."""
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         self.ready()
         self._note(batch)
         return self._road.find(batch)

@@ -17,6 +17,7 @@ from astropy.table import QTable, Table
 from astropy.time import Time
 
 from sharecore import (
+    Absent,
     Accepted,
     Astrometry,
     ConfigurationError,
@@ -25,6 +26,7 @@ from sharecore import (
     Duplicate,
     OtherDatum,
     PhotometryLimit,
+    Present,
     Section,
     Spectrum,
     Target,
@@ -128,10 +130,14 @@ def test_a_repeat_adds_nothing_and_an_edit_replaces_its_row(opened: Any, folder:
     assert adapter.deliver(example_batch(record)) == {record.key: Duplicate()}
     assert path.read_bytes() == before
     edited = replace(record, brightness=17.25)
-    assert adapter.find(example_batch(edited)) == {}
+    assert adapter.find(example_batch(edited, other)) == {
+        edited.key: Present(content=""),
+        other.key: Absent(),
+    }, "the row of before is there"
     outcomes = adapter.deliver(example_batch(edited, other))
     assert all(isinstance(each, Accepted) for each in outcomes.values())
-    assert adapter.find(example_batch(edited, other)) == {edited.key: Duplicate(), other.key: Duplicate()}
+    found = adapter.find(example_batch(edited, other))
+    assert found == {each.key: Present(content=each) for each in (edited, other)}
     table = Table.read(path, format="ascii.csv" if form == "csv" else None)
     assert sorted(table["brightness"]) == [17.25, 18.5]
 
