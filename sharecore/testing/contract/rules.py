@@ -48,7 +48,7 @@ def _edited(record: Record) -> Record:
         case PhotometryLimit(limit=limit):
             return replace(record, limit=limit + 0.5)
         case Spectrum(flux=flux):
-            return replace(record, flux=tuple(2.0 * each for each in flux))
+            return replace(record, flux=tuple(None if each is None else 2.0 * each for each in flux))
         case Astrometry(dec=dec):
             return replace(record, dec=dec / 2.0 + 1.0)
         case OtherDatum(extra=extra):
