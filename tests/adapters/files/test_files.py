@@ -107,6 +107,30 @@ def test_a_spectrum_has_a_table_of_points_and_a_line_in_the_list(opened: Any, fo
     assert (line["record"], line["points"]) == (str(spectrum.key), 3)
 
 
+@pytest.mark.parametrize("form", ["ecsv", "votable", "fits", "csv"])
+@pytest.mark.parametrize(
+    "unit", ["counts", "erg/cm2/s/A", "10^-17 erg/cm^2/s/A", "relative flux", "\u00b5flux\nper pixel"]
+)
+def test_a_spectrum_in_a_unit_of_the_site_is_written_as_it_is(
+    opened: Any, folder: Path, form: str, unit: str
+) -> None:
+    spectrum = example_record(Spectrum, flux_unit=unit, wavelength_unit="pixel", error=(1.0, 2.0, 3.0))
+    outcome = opened(FORMAT=form).deliver(example_batch(spectrum))[spectrum.key]
+    assert isinstance(outcome, Accepted)
+    asked = "ascii.csv" if form == "csv" else None
+    (listed,) = (path for path in folder.glob("spectra.*"))
+    (line,) = Table.read(listed, format=asked)
+    assert line["wavelength_unit"] == "pixel"
+    if unit.isascii():
+        assert line["flux_unit"] == unit
+    points = Table.read(folder / f"{line['file']}{listed.suffix}", format=asked)
+    assert list(points["flux"]) == list(spectrum.flux)
+    assert list(points["wavelength"]) == list(spectrum.wavelength)
+    assert points["flux"].unit is None, "nothing is guessed"
+    if form == "ecsv":
+        assert points["flux_error"].description == f"unit: {unit}".replace("\n", " ")
+
+
 def test_positions_and_other_data_have_tables_too(opened: Any, folder: Path) -> None:
     position = example_record(Astrometry, ra_error=0.1, ra_error_units="arcsec")
     other = example_record(OtherDatum, data_type="redshift", extra={"z": [0.031, None]})
