@@ -30,6 +30,11 @@ _OURSELVES = (
     "that TOM has the identity of this one. Is one database a copy of the other? Then give the copy an "
     "identity of its own, in its table tom_integration_origin. Or is 'BASE_URL' our own address?"
 )
+_LOGIN = {
+    Scheme.API_KEY: "We log in with 'API_KEY'.",
+    Scheme.EXCHANGED: "We log in with a token that it gave us for 'PASSWORD'.",
+    Scheme.BASIC: "We log in with 'PASSWORD', which goes with each request.",
+}
 _NO_FILES_IN_2 = "tomtoolkit 2.x does not keep the columns of a file apart"
 
 logger = logging.getLogger(__name__)
@@ -111,13 +116,14 @@ class TomAdapter(Adapter):
         return road.preview(batch)
 
     def describe(self) -> str:
-        return self._road.about if self._receiver else ""
+        scheme = self._api.login.scheme
+        return f"{self._road.about} {_LOGIN[scheme]}" if self._receiver and scheme else ""
 
     def check(self) -> Sequence[Problem]:
         config = self._config
         try:
+            self._api.log_in_anew()
             receiver = self._discover()
-            next(self._api.pages("api/targets/", {}, limit=1))
         except AuthenticationFailed as error:
             key = "API_KEY" if config.token else "PASSWORD"
             mend = "Correct the credentials, or ask for an account there."
