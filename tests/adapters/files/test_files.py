@@ -108,9 +108,7 @@ def test_a_spectrum_has_a_table_of_points_and_a_line_in_the_list(opened: Any, fo
 
 
 @pytest.mark.parametrize("form", ["ecsv", "votable", "fits", "csv"])
-@pytest.mark.parametrize(
-    "unit", ["counts", "erg/cm2/s/A", "10^-17 erg/cm^2/s/A", "relative flux", "\u00b5flux\nper pixel"]
-)
+@pytest.mark.parametrize("unit", ["counts", "erg/s/cm2/A/arcsec2", "relative flux", "\u00b5flux\nper pixel"])
 def test_a_spectrum_in_a_unit_of_the_site_is_written_as_it_is(
     opened: Any, folder: Path, form: str, unit: str
 ) -> None:
