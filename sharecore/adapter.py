@@ -46,6 +46,8 @@ class Batch:
     brought_by: for a record that another site gave to this one, the origin of the site that brought it; its
         key names the site that observed it. An adapter that knows the origin of its destination answers
         `Duplicate`, without sending, where one of the two is that.
+    target_keys: names of the target that never change, by origin of the site: that of this site, and those of
+        sites that have sent it here. No other site than the one that gave it should be told of such a name.
     """
 
     site: Site
@@ -58,6 +60,7 @@ class Batch:
     title: str = ""
     message: str = ""
     brought_by: Mapping[RecordKey, str] = field(default_factory=dict)
+    target_keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

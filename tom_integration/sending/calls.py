@@ -34,7 +34,7 @@ from sharecore.retry import RetryPolicy
 from tom_integration import clock, logs, rights, site
 from tom_integration.data.targets import target_of
 from tom_integration.models import Delivery, Request
-from tom_integration.promises import ledger, received
+from tom_integration.promises import ledger, pairing, received
 from tom_integration.sending import about, claims, health, pace, turns
 from tom_integration.sending.persist import persist
 from tom_integration.texts import plain
@@ -222,6 +222,7 @@ class Calls:
             records=(),
             shared_by=user.get_username() if user else "",
             memory=self.claim.channel.memory,
+            target_keys=pairing.keys_of(self.target),
             title=request.title if request else "",
             message=request.message if request else "",
         )

@@ -94,6 +94,9 @@ class Batches(Road):
             "create_target": self._api.config.create_targets,
             "target_id": self._targets.remembered(batch),
         }
+        told = (batch.site.origin, self._sharing.origin)  # what other sites call it is their affair
+        if keys := {origin: key for origin, key in batch.target_keys.items() if origin in told}:
+            members["target_keys"] = keys
         return _dumps(members)[:-1]
 
     def _send(self, batch: Batch, head: str, items: Sequence[_Item]) -> dict[RecordKey, Outcome]:
