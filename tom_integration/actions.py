@@ -11,12 +11,13 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from sharecore.delivery import REPLAYABLE, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import Problem
 from sharecore.faults import as_plugin_error
-from tom_integration import capture, clock, rights, site
+from tom_integration import capture, rights, site
 from tom_integration.data.targets import find_target
 from tom_integration.models import Channel, Delivery, DestinationHealth
 from tom_integration.promises import channels, ledger
@@ -101,7 +102,7 @@ def retry_one(row: Delivery) -> None:
 
 
 def check(destination: Destination) -> Sequence[Problem]:
-    """Ask a destination whether it would take our data; when it would, its pauses end.
+    """Ask a destination whether it would take our data; when it would, everything for it is due at once.
 
     Raises `ConfigurationError` or `DeliveryError` when it cannot be asked.
     """
@@ -111,11 +112,6 @@ def check(destination: Destination) -> Sequence[Problem]:
     if not any(problem.fatal for problem in problems):
         health.described(destination.name, about.told(destination, adapter))
         health.mended(destination.name)
-        wake(
-            each
-            for each in Channel.objects.filter(destination__startswith=destination.name)
-            if each.destination.partition(":")[0] == destination.name
-        )
     return problems
 
 
@@ -129,7 +125,7 @@ def describe(destination: Destination) -> str:
 
 def _retry(rows: Any) -> int:
     """What `sharecore.delivery.replay` does to one, in one statement for any number; how many."""
-    return int(rows.update(state=State.DUE, failures=0, next_at=clock.now(), reason="", field=""))
+    return int(rows.update(state=State.DUE, failures=0, next_at=timezone.now(), reason="", field=""))
 
 
 def _why_not(row: Delivery) -> str:

@@ -7,11 +7,13 @@ a delete there, and the ledger has to outlive what it tells about.
 from __future__ import annotations
 
 import uuid
+from dataclasses import fields
 from datetime import datetime
 
 from django.db import models
 
 from sharecore.delivery import State
+from sharecore.health import Health
 
 ADDRESS_LENGTH = 200  # as PersistentShare.destination
 REASON_LENGTH = 500  # as sharecore.outcomes.MAX_REASON
@@ -207,32 +209,6 @@ class Received(models.Model):
         return f"{self.origin}/{self.kind}/{self.record_id}"
 
 
-class Peer(models.Model):
-    """Another site that sends data to this TOM, and the account to which its origin belongs."""
-
-    origin = models.CharField(max_length=64, unique=True, help_text="UUID of the site.")
-    name = models.CharField(max_length=200, blank=True, help_text="As it first called itself.")
-    user_id = models.BigIntegerField(help_text="The account that may use its origin.")
-    created = models.DateTimeField(auto_now_add=True)
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.origin})"
-
-
-class TargetKey(models.Model):
-    """What another site calls a target that it has sent to this TOM; it outlives new names on both sides."""
-
-    origin = models.CharField(max_length=64, help_text="UUID of the site.")
-    key = models.CharField(max_length=64, help_text="The target at that site.")
-    target_id = models.BigIntegerField(db_index=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["origin", "key"], name="sharecore_target_key")]
-
-    def __str__(self) -> str:
-        return f"{self.origin}/{self.key}"
-
-
 class Attempt(models.Model):
     """What one call brought one delivery."""
 
@@ -255,7 +231,13 @@ class DestinationHealth(models.Model):
 
     address = models.CharField(max_length=ADDRESS_LENGTH, unique=True)
     failures = models.PositiveIntegerField(default=0)
+    down_since = models.DateTimeField(null=True, help_text="When the first of these failures was.")
     open_until = models.DateTimeField(null=True)
+    refusals = models.PositiveIntegerField(
+        default=0,
+        db_default=0,  # during an upgrade the version before writes rows, too
+        help_text="Calls in a row that it could not take although it had just answered.",
+    )
     paused = models.CharField(max_length=REASON_LENGTH, blank=True)
     credentials = models.CharField(max_length=64, blank=True)
     last_error = models.CharField(max_length=REASON_LENGTH, blank=True)
@@ -277,6 +259,11 @@ class DestinationHealth(models.Model):
 
     def __str__(self) -> str:
         return self.address
+
+    @property
+    def health(self) -> Health:
+        """What the row tells, for the rules."""
+        return Health(**{each.name: getattr(self, each.name) for each in fields(Health)})
 
 
 class Worker(models.Model):

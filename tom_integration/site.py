@@ -57,6 +57,11 @@ def label(text: str) -> str:
     return text if name == address.name else f"{name} {address.topic}".strip()
 
 
+def destination_of(address: str) -> str:
+    """The destination of an address; also of `name:`, as the part that has no topic is called."""
+    return Address.parse(address, [*destinations(), *destinations().broken]).name
+
+
 def display_name(name: str) -> str:
     """What people see of a destination: as its settings say, even where these cannot be used otherwise."""
     if name in destinations():

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sharecore.adapter import Adapter, Batch, Preview, Topic
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, Problem, TargetRefused
-from sharecore.outcomes import Absent, Found, Outcome, Unsupported
+from sharecore.outcomes import Outcome, Unsupported
 from sharecore.records import Record, RecordKey
 from sharecore_hermes.checks import problems
 from sharecore_hermes.config import HermesConfig, topic_fault
@@ -42,6 +42,9 @@ class HermesAdapter(Adapter):
         self._authorize = token(config.token)
         self._publisher = Publisher(self._client, self._authorize, config)
         self._topic_cache = topic_cache
+
+    def probe(self, seconds: float) -> bool:
+        return self._client.answers("GET", "api/v0/heartbeat/", seconds=seconds)
 
     def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
         """Publish. A target without records is published only with a title or text that a person gave it."""
@@ -95,14 +98,12 @@ class HermesAdapter(Adapter):
                 found.append(Problem(where=where, what=fault.text, mend=mend))
         return found
 
-    def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
+    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
         """HERMES cannot be asked what it published.
 
         With `RESEND_UNCONFIRMED` the site takes doubles instead.
         """
-        if not self.config.resend_unconfirmed:
-            return None
-        return {record.key: Absent() for record in batch.records}
+        return {} if self.config.resend_unconfirmed else None
 
     def describe(self) -> str:
         return (

@@ -13,11 +13,12 @@ import requests
 import tenacity
 import urllib3
 
+from sharecore.exceptions import DestinationError
 from sharecore.settings import Secret
 from sharecore_http import hiding
 from sharecore_http.auth import Authorize, no_credentials
 from sharecore_http.content import Content, json_content
-from sharecore_http.failures import PASSING, Cause, NoAnswer, NotSent, TooLarge, failure
+from sharecore_http.failures import PASSING, Cause, HttpFailure, NoAnswer, NotSent, TooLarge, failure
 from sharecore_http.guard import hide_in_logs, public_only
 from sharecore_http.reply import Reply, Verdict
 from sharecore_http.settings import HttpSettings
@@ -103,6 +104,20 @@ class Client:
         """PATCH of JSON; tried again only when it provably did not arrive."""
         return self.request("PATCH", path, json=json, auth=auth)
 
+    def answers(self, method: str, path: str, *, seconds: float) -> bool:
+        """True when the server answers within so many seconds; one try, without credentials.
+
+        Any answer will do that is not about the server itself. Raises `DestinationError` where there is none.
+        """
+        try:
+            reply = self._once(method, path, None, None, {}, no_credentials, MAX_ANSWER, (), within=seconds)
+        except HttpFailure as error:
+            raise DestinationError(error.reason) from None
+        if reply.status >= 500 or reply.verdict is Verdict.THROTTLED:
+            said = f"HTTP {reply.status}, {reply.excerpt}"
+            raise DestinationError(said, retry_after=reply.retry_after)
+        return True
+
     def request(
         self,
         method: str,
@@ -157,6 +172,7 @@ class Client:
         auth: Authorize,
         max_answer: int,
         hide: Sequence[Secret],
+        within: float = float("inf"),
     ) -> Reply:
         limits = self._settings
         body = content.body if content else b""
@@ -166,7 +182,7 @@ class Client:
         error: Exception
         try:
             with (
-                deadline(limits.deadline + len(body) / SLOWEST_LINE),
+                deadline(min(limits.deadline + len(body) / SLOWEST_LINE, within)),
                 public_only(limits.public_only),
                 self._session.request(
                     method,
@@ -175,7 +191,7 @@ class Client:
                     data=body or None,
                     headers=sent,
                     auth=auth,
-                    timeout=(limits.connect_timeout, limits.read_timeout),
+                    timeout=(min(limits.connect_timeout, within), min(limits.read_timeout, within)),
                     allow_redirects=False,
                     proxies={scheme: url.reveal() for scheme, url in limits.proxies.items()},
                     verify=limits.verify,

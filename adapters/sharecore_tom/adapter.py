@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sharecore.adapter import Adapter, Batch, Preview
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, Problem
-from sharecore.outcomes import Deferred, Duplicate, Found, Outcome, Rejected
+from sharecore.outcomes import Deferred, Duplicate, Outcome, Rejected
 from sharecore.records import DataFile, RecordKey
 from sharecore_http.client import Client
 from sharecore_tom.api import Api
@@ -30,11 +30,6 @@ _OURSELVES = (
     "that TOM has the identity of this one. Is one database a copy of the other? Then give the copy an "
     "identity of its own, in its table tom_integration_origin. Or is 'BASE_URL' our own address?"
 )
-_LOGIN = {
-    Scheme.API_KEY: "We log in with 'API_KEY'.",
-    Scheme.EXCHANGED: "We log in with a token that it gave us for 'PASSWORD'.",
-    Scheme.BASIC: "We log in with 'PASSWORD', which goes with each request.",
-}
 _NO_FILES_IN_2 = "tomtoolkit 2.x does not keep the columns of a file apart"
 
 logger = logging.getLogger(__name__)
@@ -73,6 +68,10 @@ class TomAdapter(Adapter):
         if self._receiver is None or self._clock() - self._asked > _REDISCOVER:
             self._discover()
 
+    def probe(self, seconds: float) -> bool:
+        """Ask for what `discover` asks for first: every TOM has it, and it costs no password there."""
+        return self._api.answers(seconds)
+
     def alone(self, batch: Batch) -> bool:
         """A stock TOM on SQLite may leave half a target if it makes one while it stores something else."""
         may_make = self._config.create_targets and self._targets.remembered(batch) is None
@@ -106,7 +105,8 @@ class TomAdapter(Adapter):
         target = self._targets.find_or_create(batch, at)
         return target if isinstance(target, Rejected) else send_file(self._api, file, target)
 
-    def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
+    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
+        """What is left out is not there, or may harmlessly be sent again."""
         self.ready()
         self._note(batch)
         return self._road.find(batch)
@@ -116,14 +116,13 @@ class TomAdapter(Adapter):
         return road.preview(batch)
 
     def describe(self) -> str:
-        scheme = self._api.login.scheme
-        return f"{self._road.about} {_LOGIN[scheme]}" if self._receiver and scheme else ""
+        return self._road.about if self._receiver else ""
 
     def check(self) -> Sequence[Problem]:
         config = self._config
         try:
-            self._api.log_in_anew()
             receiver = self._discover()
+            next(self._api.pages("api/targets/", {}, limit=1))
         except AuthenticationFailed as error:
             key = "API_KEY" if config.token else "PASSWORD"
             mend = "Correct the credentials, or ask for an account there."

@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from sharecore import (
-    Absent,
     Accepted,
     Adapter,
     AuthenticationFailed,
     Batch,
     DestinationError,
-    Found,
     Outcome,
     Preview,
     Problem,
@@ -60,11 +58,9 @@ class WebhookAdapter(Adapter):
             forget(batch, message)
         return outcomes
 
-    def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
+    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
         """Receivers know a message by its id, so that it may be sent again; Slack knows none."""
-        if self._slack and not self._config.resend_unconfirmed:
-            return None
-        return {record.key: Absent() for record in batch.records}
+        return None if self._slack and not self._config.resend_unconfirmed else {}
 
     def preview(self, batch: Batch) -> Preview:
         messages = self._messages(batch)

@@ -9,7 +9,6 @@ from typing import Any
 import requests
 
 from sharecore import (
-    Absent,
     Accepted,
     Adapter,
     AuthenticationFailed,
@@ -80,7 +79,7 @@ class Lamp(Adapter):
             raise DestinationError(f"HTTP {reply.status}", retry_after=wait, decided=outcomes)
 
     def find(self, batch: Any) -> Any:
-        return {record.key: Absent() for record in batch.records}
+        return {}
 
     def preview(self, batch: Any) -> Preview:
         return Preview(content_type="text/plain", body=str([str(each.key) for each in batch.records]))

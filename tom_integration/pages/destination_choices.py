@@ -69,8 +69,8 @@ def _state(address: Address, credentials: str, known: Mapping[str, DestinationHe
         row = known.get(part)
         if row is None:
             continue
-        if health.of(row).is_paused(credentials):
+        if row.health.is_paused(credentials):
             return f"It refuses what we send: {row.paused}", ""
-        if row.failures:
+        if row.health.under(credentials).failures:
             remark = "It does not answer at the moment; data will wait for it."
     return "", remark

@@ -75,12 +75,12 @@ def _ask(destination: Destination) -> tuple[str, list[Problem]]:
 def _about(destination: Destination) -> dict[str, Any]:
     now = timezone.now()
     credentials = site.credentials_digest(destination)
-    known = health.read(destination.name)
+    known = health.read(destination.name).under(credentials)
     row = DestinationHealth.objects.filter(address=destination.name).first()
     topic_rows = [
         each
         for each in DestinationHealth.objects.filter(address__startswith=f"{destination.name}:")
-        if health.of(each).is_paused(credentials)
+        if each.health.is_paused(credentials) and site.destination_of(each.address) == destination.name
     ]
     refused = known.paused if known.is_paused(credentials) else ""
     return {

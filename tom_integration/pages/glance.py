@@ -125,10 +125,11 @@ def glances(channels: Iterable[Channel], user: Any) -> dict[int, Glance]:
 
 def _is_unwell(row: DestinationHealth) -> bool:
     """Down, or refusing the credentials that the settings have now."""
-    if not row.paused:
-        return row.failures > 0
-    destination = site.destinations().get(Address.parse(row.address, [*site.destinations()]).name)
-    return destination is not None and health.of(row).is_paused(site.credentials_digest(destination))
+    destination = site.destinations().get(site.destination_of(row.address))
+    if destination is None:
+        return row.failures > 0 and not row.paused
+    known = row.health.under(site.credentials_digest(destination))
+    return bool(known.failures or known.paused)
 
 
 def _parts(address: str) -> tuple[str, str]:

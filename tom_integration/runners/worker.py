@@ -18,7 +18,7 @@ from tom_integration.promises.channels import look_at
 from tom_integration.promises.upkeep import Upkeep
 from tom_integration.runners import heartbeat
 from tom_integration.runners.lane import Lane, guarded
-from tom_integration.sending import topics
+from tom_integration.sending import resume, topics
 from tom_integration.sending.reconciler import reconcile
 from tom_integration.sending.resting import rests
 from tom_integration.sending.sweep import Sweep
@@ -50,6 +50,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`."""
+        guarded(resume.after_a_start, "what was put off before the start")
         while not self._stopping.is_set():
             guarded(self._turn, "a turn of the worker")
             self._collect()

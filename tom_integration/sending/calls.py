@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import Error
+from django.utils import timezone
 
 from sharecore import delivery
 from sharecore.adapter import Adapter, Batch
@@ -31,10 +32,10 @@ from sharecore.faults import log_fault
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.retry import RetryPolicy
-from tom_integration import clock, logs, rights, site
+from tom_integration import conf, logs, rights, site
 from tom_integration.data.targets import target_of
 from tom_integration.models import Delivery, Request
-from tom_integration.promises import ledger, pairing, received
+from tom_integration.promises import ledger, received
 from tom_integration.sending import about, claims, health, pace, turns
 from tom_integration.sending.persist import persist
 from tom_integration.texts import plain
@@ -63,7 +64,8 @@ class Wait(Exception):
 class Calls:
     """Calls for one channel; `Wait` is raised when the destination stops one.
 
-    target: the row of the TOM. arrived: how many records have arrived so far.
+    target: the row of the TOM. arrived: how many records have arrived so far. answered: the destination was
+    down, and has just answered a probe.
     """
 
     claim: claims.Claim
@@ -73,6 +75,7 @@ class Calls:
     adapter: Adapter
     policy: RetryPolicy
     arrived: int = 0
+    answered: bool = False
 
     @property
     def credentials(self) -> str:
@@ -81,9 +84,9 @@ class Calls:
 
     def gate(self) -> None:
         """Raises `Wait` while the destination takes no calls."""
-        until, why = health.gate(self.address, credentials=self.credentials, now=clock.now())
+        until, why = health.gate(self.address, credentials=self.credentials, now=timezone.now())
         if until is not None:
-            raise Wait(until, why)
+            raise Wait(_no_sooner(until), why)
 
     def allowance(self, wanted: int) -> int:
         """How many records may go now, under the rate limit of the destination.
@@ -96,15 +99,30 @@ class Calls:
             if number:
                 return number
             if seconds > LONGEST_PAUSE:
-                raise Wait(clock.now() + timedelta(seconds=seconds), "")
+                raise Wait(timezone.now() + timedelta(seconds=seconds), "")
             pace.sleep(seconds)
 
     def enter(self) -> None:
         """As `gate`, just before a call: of those who wait for a destination that was down, one goes on."""
         self.gate()
-        until, why = health.probe(self.address, now=clock.now())
+        self.answered = False
+        if not health.is_down(self.address):
+            return
+        until, why = health.probe(self.address, now=timezone.now())
         if until is not None:
-            raise Wait(until, why)
+            raise Wait(_no_sooner(until), why)
+        self._ask()
+
+    def _ask(self) -> None:
+        """Whether the destination answers again. Where only a delivery can tell, the next one does."""
+        seconds = health.read(self.address.name).patience(timezone.now())
+        try:
+            with claims.kept(self.claim):
+                self.answered = self.adapter.probe(seconds)
+        except (AuthenticationFailed, DestinationError) as stop:
+            raise self.wait(stop) from None
+        except Exception as error:
+            log_fault(logger, f"The adapter of {self.address} failed to ask whether it answers", error)
 
     def can_update(self) -> bool:
         """Whether the destination takes edits; the adapter may have to ask it."""
@@ -166,7 +184,7 @@ class Calls:
                 previous={key: row.remote_id or None for key, row in rows.items() if row.delivered_at},
                 brought_by=brought_by,
             )
-            started = clock.now()
+            started = timezone.now()
             with claims.kept(self.claim):
                 result = self._dispatch(batch, [record for row, record in sendable if row.pk in pks])
                 # Before anything else that the database may refuse, and while the claim is kept.
@@ -178,7 +196,7 @@ class Calls:
         answered = any(isinstance(outcome, Accepted | Duplicate | Rejected) for outcome in outcomes)
         if answered and result.stopped is None:
             how = about.told(self.destination, self.adapter)
-            health.succeeded(self.address, now=clock.now(), about=how)
+            health.succeeded(self.address, now=timezone.now(), about=how)
         self._heed(result.stopped)
 
     @contextmanager
@@ -222,7 +240,6 @@ class Calls:
             records=(),
             shared_by=user.get_username() if user else "",
             memory=self.claim.channel.memory,
-            target_keys=pairing.keys_of(self.target),
             title=request.title if request else "",
             message=request.message if request else "",
         )
@@ -233,8 +250,16 @@ class Calls:
 
     def wait(self, stop: AuthenticationFailed | DestinationError) -> Wait:
         """Note that the destination stopped a call; the exception to raise."""
-        until = health.stopped(self.address, stop, credentials=self.credentials, chance=ledger.chance())
-        return Wait(until, stop.reason)
+        until = health.stopped(
+            self.address,
+            stop,
+            credentials=self.credentials,
+            chance=ledger.chance(),
+            answered=self.answered,
+        )
+        # What an adapter knows of a destination (a token, what it runs) may be what is wrong.
+        site.adapters.close(self.destination.name)
+        return Wait(_no_sooner(until), stop.reason)
 
     def _settle(
         self,
@@ -243,7 +268,7 @@ class Calls:
         left: Iterable[RecordKey],
         stopped: DeliveryError | None,
     ) -> None:
-        now, chance = clock.now(), ledger.chance()
+        now, chance = timezone.now(), ledger.chance()
         reason = plain(stopped.reason) if stopped else ""
         standings = {
             rows[key].pk: self._settled(rows[key], each, now, chance) for key, each in results.items()
@@ -271,6 +296,11 @@ class Calls:
         )
 
 
+def _no_sooner(until: datetime) -> datetime:
+    """When a channel looks again that waits for its destination: it is told when that is back."""
+    return max(until, timezone.now() + timedelta(seconds=conf.sweep_seconds()))
+
+
 def _later() -> Wait:
     """Another worker has the destination for itself."""
-    return Wait(clock.now() + turns.AGAIN, "")
+    return Wait(timezone.now() + turns.AGAIN, "")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.utils import timezone
 
 from sharecore import health as rules
 from sharecore.addresses import Address
 from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore.health import Health
-from tom_integration import clock, conf, signals
+from tom_integration import conf, signals, site
 from tom_integration.models import DestinationHealth
+from tom_integration.sending import resume
 from tom_integration.signals import Event
 from tom_integration.texts import plain
 
@@ -20,14 +22,7 @@ from tom_integration.texts import plain
 def read(address: str) -> Health:
     """What is known of a destination, or of one of its topics."""
     row = DestinationHealth.objects.filter(address=address).first()
-    return of(row) if row else Health()
-
-
-def of(row: DestinationHealth) -> Health:
-    """What a row tells."""
-    return Health(
-        failures=row.failures, open_until=row.open_until, paused=row.paused, credentials=row.credentials
-    )
+    return row.health if row else Health()
 
 
 def _topic(address: Address) -> str:
@@ -43,7 +38,7 @@ def parts(address: Address) -> tuple[str, str]:
 def gate(address: Address, *, credentials: str, now: datetime) -> tuple[datetime | None, str]:
     """May a call be made now? (None, "") if so; else when to ask again, and why not."""
     for part in parts(address):
-        health = read(part)
+        health = read(part).under(credentials)
         if health.is_paused(credentials):
             return now + timedelta(seconds=rules.LONGEST_WAIT), f"{part} is paused: {health.paused}"
         if until := health.wait_until(now):
@@ -51,16 +46,20 @@ def gate(address: Address, *, credentials: str, now: datetime) -> tuple[datetime
     return None, ""
 
 
+def is_down(address: Address) -> bool:
+    """Did the last try of this destination fail?"""
+    return DestinationHealth.objects.filter(address=address.name, failures__gt=0).exists()
+
+
 def probe(address: Address, *, now: datetime) -> tuple[datetime | None, str]:
     """Of those who wait for a destination that was down one goes on to try it; as `gate` for the others."""
-    for part in {address.name, str(address)}:
-        health = read(part)
-        if health.failures:
-            # As long as its claim: should it die, somebody else tries.
-            probe = now + timedelta(seconds=conf.lease_seconds())
-            mine = DestinationHealth.objects.filter(address=part, open_until=health.open_until)
-            if not mine.update(open_until=probe):
-                return probe, f"{part} is being tried by another worker"
+    health = read(address.name)
+    if health.failures:
+        # As long as its claim: should it die, somebody else tries.
+        probe = now + timedelta(seconds=conf.lease_seconds())
+        mine = DestinationHealth.objects.filter(address=address.name, open_until=health.open_until)
+        if not mine.update(open_until=probe):
+            return probe, f"{address.name} is being tried by another worker"
     return None, ""
 
 
@@ -70,7 +69,7 @@ def succeeded(address: Address, *, now: datetime, about: str = "") -> None:
         row, _ = DestinationHealth.objects.get_or_create(address=part)
         quiet = row.last_success_at is None or now - row.last_success_at > timedelta(seconds=10)
         told = about if part == address.name else ""
-        if of(row) != Health() or quiet or row.about != told:
+        if row.health != Health() or quiet or row.about != told:
             _change(part, lambda _: rules.succeeded(), last_success_at=now, about=told)
     if not address.topic:
         for row in DestinationHealth.objects.filter(address=_topic(address)).exclude(paused=""):
@@ -82,10 +81,10 @@ def mended(destination: str) -> None:
 
     A topic that is refused still is paused again by one call.
     """
-    for row in DestinationHealth.objects.filter(
-        Q(address=destination) | Q(address__startswith=f"{destination}:")
-    ):
-        _change(row.address, lambda _: rules.succeeded())
+    for row in DestinationHealth.objects.filter(address__startswith=destination):
+        if site.destination_of(row.address) == destination:
+            _change(row.address, lambda _: rules.succeeded())
+    resume.at_once(destination)
 
 
 def described(destination: str, about: str) -> None:
@@ -95,10 +94,15 @@ def described(destination: str, about: str) -> None:
 
 
 def stopped(
-    address: Address, error: AuthenticationFailed | DestinationError, *, credentials: str, chance: float
+    address: Address,
+    error: AuthenticationFailed | DestinationError,
+    *,
+    credentials: str,
+    chance: float,
+    answered: bool = False,
 ) -> datetime:
-    """A call was stopped by the destination; when to ask again."""
-    now = clock.now()
+    """A call was stopped by the destination; when to ask again. answered: it had just answered a probe."""
+    now = timezone.now()
     if isinstance(error, AuthenticationFailed):
         part = _topic(address) if error.topic_only else address.name
         _change(
@@ -110,7 +114,14 @@ def stopped(
         return now + timedelta(seconds=rules.LONGEST_WAIT)
     changed = _change(
         address.name,
-        lambda health: rules.failed(health, now=now, retry_after=error.retry_after, chance=chance),
+        lambda health: rules.failed(
+            health,
+            now=now,
+            retry_after=error.retry_after,
+            chance=chance,
+            credentials=credentials,
+            answered=answered,
+        ),
         last_error=plain(error.reason),
         last_error_at=now,
     )
@@ -119,15 +130,9 @@ def stopped(
 
 def _change(address: str, rule: Callable[[Health], Health], **noted: object) -> Health:
     row, _ = DestinationHealth.objects.get_or_create(address=address)
-    changed = rule(of(row))
-    DestinationHealth.objects.filter(pk=row.pk).update(
-        failures=changed.failures,
-        open_until=changed.open_until,
-        paused=changed.paused,
-        credentials=changed.credentials,
-        **noted,
-    )
-    _tell(address, of(row), changed, str(noted.get("last_error", "")))
+    changed = rule(row.health)
+    DestinationHealth.objects.filter(pk=row.pk).update(**asdict(changed), **noted)
+    _tell(address, row.health, changed, str(noted.get("last_error", "")))
     return changed
 
 
@@ -137,4 +142,5 @@ def _tell(address: str, before: Health, after: Health, error: str) -> None:
     elif after.failures and not before.failures:
         signals.of_destination(Event.DESTINATION_DOWN, address, error)
     elif (before.failures or before.paused) and not (after.failures or after.paused):
+        resume.waiting(site.destination_of(address))
         signals.of_destination(Event.DESTINATION_UP, address)

@@ -6,13 +6,14 @@ import time
 from datetime import timedelta
 
 from django.db.models import F, Max, Q
+from django.utils import timezone
 
-from tom_integration import clock, conf, site
+from tom_integration import conf, site
 from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Channel
 from tom_integration.promises import channels, revisions
 from tom_integration.promises.difference import behind
-from tom_integration.sending import claims
+from tom_integration.sending import resume, trying
 
 OVERLAP = 1000
 """Primary keys below the highest seen that are read again: rows are committed out of order."""
@@ -33,6 +34,8 @@ class Sweep:
     def channels(self) -> list[int]:
         """The channels that have work now; those that are new to the app are matched first."""
         channels.match_shares()
+        if not self._highest:
+            resume.after_a_change()  # settings are those of a process, from its start
         found = set(self.waiting())
         if self._highest:
             found.update(behind(above={name: seen - OVERLAP for name, seen in self._look().items()}))
@@ -46,13 +49,12 @@ class Sweep:
     def waiting() -> list[int]:
         """Channels with a mark, with something whose time has come, or left by a sender that is gone.
 
-        What is further away than any time that is set now was set by a clock that was wrong.
+        Of those that wait for a destination that is down, one, when it is to be tried.
         """
-        now = clock.now()
-        over = Q(lease_until__lte=now) | Q(lease_until__gt=claims.too_far(now))
-        work = Q(due=True) | Q(next_at__lte=now) | Q(next_at__gt=now + conf.retry_policy().longest) | over
-        free = Q(lease="") | over
-        return list(Channel.objects.filter(work, free).values_list("pk", flat=True))
+        now = timezone.now()
+        work = Q(due=True) | Q(next_at__lte=now) | Q(lease_until__lte=now)
+        free = Q(lease="") | Q(lease_until__lte=now)
+        return [*Channel.objects.filter(work, free).values_list("pk", flat=True), *trying.channels()]
 
     def _look(self) -> dict[str, int]:
         """Note the highest primary keys of now; those that were noted last time."""
@@ -81,12 +83,12 @@ class Sweep:
             found.update(behind(pks[compared : compared + ROTATION]))
             compared += ROTATION
         if compared < len(pks):  # else all are compared each time, and nobody waits for a turn
-            Channel.objects.filter(pk__in=pks[:compared]).update(swept_at=clock.now())
+            Channel.objects.filter(pk__in=pks[:compared]).update(swept_at=timezone.now())
         return found
 
     def scrub(self) -> None:
         """Compare the content of some rows with what was sent: all in `SHARECORE_SCRUB_SECONDS`."""
-        now = clock.now()
+        now = timezone.now()
         before = now - timedelta(seconds=conf.scrub_seconds())
         old = Q(scrubbed_at__isnull=True, created__lte=before) | Q(scrubbed_at__lte=before)
         channel = Channel.objects.filter(old).order_by("scrubbed_at", "pk").first()

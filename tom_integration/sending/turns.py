@@ -13,14 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db.models import Q
+from django.utils import timezone
 
 from sharecore.addresses import Address
 from sharecore.delivery import State
-from tom_integration import clock, conf
+from tom_integration import conf, site
 from tom_integration.models import Channel, DestinationHealth
 from tom_integration.promises import ledger
-from tom_integration.sending import claims
 from tom_integration.sending.claims import Claim, kept
 
 AGAIN = timedelta(seconds=1)
@@ -31,9 +30,7 @@ _PAUSE = 0.05
 def reserved(address: Address) -> bool:
     """Does some worker have this destination for a call of its own, or wait for that?"""
     health = DestinationHealth.objects.filter(address=address.name)
-    now = clock.now()
-    # No longer than a claim lasts: what is further away was set by a clock that was wrong.
-    return health.filter(alone_until__gt=now, alone_until__lte=claims.too_far(now)).exists()
+    return health.filter(alone_until__gt=timezone.now()).exists()
 
 
 @contextmanager
@@ -43,16 +40,16 @@ def alone(claim: Claim, address: Address) -> Iterator[bool]:
     At the longest for as long as a claim lasts: who reserved it may be gone.
     """
     health, _ = DestinationHealth.objects.get_or_create(address=address.name)
-    now = clock.now()
+    now = timezone.now()
     until = now + timedelta(seconds=conf.lease_seconds())
-    free = health.alone_until is None or not now < health.alone_until <= claims.too_far(now)
+    free = health.alone_until is None or health.alone_until <= now
     before = DestinationHealth.objects.filter(pk=health.pk, alone_until=health.alone_until)
     if not free or not before.update(alone_until=until):
         yield False
         return
     try:
         with kept(claim):
-            while _under_way(claim, address) and clock.now() < until:
+            while _under_way(claim, address) and timezone.now() < until:
                 time.sleep(_PAUSE)
         yield True
     finally:
@@ -61,6 +58,9 @@ def alone(claim: Claim, address: Address) -> Iterator[bool]:
 
 def _under_way(claim: Claim, address: Address) -> bool:
     """Has another worker records of this destination in hand?"""
-    of_it = Q(destination=address.name) | Q(destination__startswith=f"{address.name}:")
-    claimed = Channel.objects.filter(of_it, lease_until__gt=clock.now()).exclude(pk=claim.channel.pk)
-    return any(ledger.of(channel).filter(state=State.SENDING).exists() for channel in claimed)
+    near = Channel.objects.filter(destination__startswith=address.name, lease_until__gt=timezone.now())
+    return any(
+        ledger.of(channel).filter(state=State.SENDING).exists()
+        for channel in near.exclude(pk=claim.channel.pk)
+        if site.destination_of(channel.destination) == address.name
+    )
