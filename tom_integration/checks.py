@@ -24,7 +24,7 @@ def register() -> None:
     """Register all checks of this app."""
     for check in (check_settings, check_destinations, check_plugins, check_takeover, check_database):
         checks.register(check, TAG)
-    for check in (check_journal, check_runner):
+    for check in (check_journal, check_runner, check_shares):
         checks.register(check, TAG, checks.Tags.database)
 
 
@@ -97,10 +97,8 @@ def _prefix() -> str:
 
 
 def _functions() -> list[CheckMessage]:
-    found = dict(takeover.missed)
-    for point, ours in takeover.FUNCTIONS.items():
-        if point not in found and takeover.stock_function(point).__code__ is not ours.__code__:
-            found[point] = "another app replaces it as well"
+    replaced = dict.fromkeys(takeover.replaced_by_others(), "another app replaces it as well")
+    found = replaced | takeover.missed
     return [
         checks.Error(
             f"{point.replace(':', '.')} does not lead to sharecore: {why}.",
@@ -188,3 +186,15 @@ def check_runner(
     if _ledger_among(databases) and (advice := status.nobody_delivers()):
         return [checks.Warning("There is work, and nobody delivers.", hint=advice, id="sharecore.W008")]
     return []
+
+
+def check_shares(
+    app_configs: Iterable[AppConfig] | None = None, databases: Collection[str] | None = None, **_: Any
+) -> list[CheckMessage]:
+    """Every share has a destination (asked for with `manage.py check --database default`)."""
+    if not _ledger_among(databases):
+        return []
+    return [
+        checks.Warning(f"{problem.where}: {problem.what}.", hint=problem.mend, id="sharecore.W011")
+        for problem in status.without_destination()
+    ]

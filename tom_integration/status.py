@@ -11,9 +11,11 @@ from typing import Any
 from django.db import DatabaseError
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
-from tom_targets.models import BaseTarget
+from tom_targets.models import BaseTarget, PersistentShare
 
+from sharecore.addresses import Address
 from sharecore.delivery import OPEN
+from sharecore.exceptions import Problem
 from tom_integration import conf, site
 from tom_integration.models import Channel, Delivery, DestinationHealth, Worker
 from tom_integration.promises.difference import behind
@@ -101,6 +103,24 @@ def nobody_delivers() -> str:
     if conf.runner() == "celery":
         return "Start a worker and the beat of the TOM's Celery app, or run `manage.py sharing deliver`."
     return "Run `manage.py sharing deliver`, or `manage.py sharing deliver --once` from cron."
+
+
+def without_destination() -> list[Problem]:
+    """Return a problem for each address of shares whose destination `DATA_SHARING` does not have."""
+    known = [*site.destinations(), *site.destinations().broken]
+    shares = PersistentShare.objects.values_list("destination").annotate(number=Count("pk")).order_by()
+    try:
+        lost = {text: number for text, number in shares if Address.parse(text, known).name not in known}
+    except DatabaseError:
+        return []  # the tables are not there yet; Django says so itself
+    return [
+        Problem(
+            where="DATA_SHARING",
+            what=f"has no destination {text!r}, to which {number} shares go",
+            mend="Add it again, move the shares to another destination, or delete them. Their data wait.",
+        )
+        for text, number in sorted(lost.items())
+    ]
 
 
 def read() -> Status:

@@ -10,9 +10,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from sharecore.delivery import State
 from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem
 from sharecore.outcomes import Rejected
-from tom_integration.models import Channel, Worker
+from tom_integration import checks, status
+from tom_integration.models import Channel, Delivery, Worker
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -49,6 +51,24 @@ class TestStatus:
         tom.deliver()
         assert "x: 1 failures in a row: the receiver said 500" in _sharing("status")
 
+    def test_many_shares_fit_on_a_screen_and_what_needs_somebody_comes_first(self, tom: Tom) -> None:
+        targets = [tom.target() for _ in range(60)]
+        for target in targets:
+            tom.share(target)
+            tom.datum(target)
+        tom.x.will(Rejected(reason="the bandpass is unknown", field="bandpass"), times=1)
+        tom.deliver()
+        refused = Delivery.objects.get(state=State.PARKED)
+        name = next(each.name for each in targets if each.pk == refused.target_id)
+        told = _sharing("status").splitlines()
+        assert len(told) < 30
+        assert told[0].startswith("x (")
+        assert "60 shares; 59 delivered, 1 parked" in told[0]
+        assert told[2].startswith(f"{name} to x ")
+        assert any("40 more" in line and "--all" in line for line in told)
+        whole = _sharing("status", "--all")
+        assert all(f"{each.name} to x " in whole for each in targets)
+
     def test_for_programs(self, tom: Tom, shared: Any) -> None:
         tom.datum(shared)
         tom.deliver()
@@ -75,7 +95,7 @@ class TestCheck:
     def test_a_destination_that_would_refuse(self, tom: Tom) -> None:
         tom.x.problems = [Problem(where="DATA_SHARING['x']", what="the password is wrong", mend="Mend it.")]
         out = StringIO()
-        with pytest.raises(CommandError, match="Not every destination"):
+        with pytest.raises(CommandError, match="One or more destinations failed the check"):
             call_command("sharing", "check", stdout=out, no_color=True)
         assert "the password is wrong" in out.getvalue()
         assert "Mend it." in out.getvalue()
@@ -142,6 +162,18 @@ class TestDeliver:
         with override_settings(SHARECORE_PAUSED=True), pytest.raises(CommandError, match="SHARECORE_PAUSED"):
             _sharing("deliver", "--once")
         assert "SHARECORE_PAUSED" not in _sharing("status")
+
+
+def test_shares_whose_destination_was_removed_are_named(tom: Tom, shared: Any) -> None:
+    assert status.without_destination() == []
+    with override_settings(DATA_SHARING={}):
+        with pytest.raises(CommandError):
+            _sharing("check")
+        (problem,) = status.without_destination()
+        (warning,) = checks.check_shares(databases=["default"])
+    assert "'x'" in problem.what
+    assert "1 shares" in problem.what
+    assert warning.id == "sharecore.W011"
 
 
 @pytest.mark.parametrize("arguments", [(), ("delivr",), ("retry", "x"), ("status", "--jsn")], ids=str)

@@ -105,7 +105,7 @@ def take_over() -> None:
     _attempt("tom_targets.templatetags.targets_extras:register", _replace_tags)
 
 
-def stock_function(point: str) -> FunctionType:
+def _stock_function(point: str) -> FunctionType:
     """The function of tomtoolkit at `module:name`, below what other code has wrapped around it.
 
     Raises ImportError, AttributeError or TypeError where there is none.
@@ -114,6 +114,19 @@ def stock_function(point: str) -> FunctionType:
     if not isinstance(function, FunctionType):
         raise TypeError(f"it is a {type(function).__name__}, not a function")
     return function
+
+
+def replaced_by_others() -> list[str]:
+    """The functions that no longer lead to ours."""
+    others: list[str] = []
+    for point, ours in FUNCTIONS.items():
+        try:
+            is_ours = _stock_function(point).__code__ is ours.__code__
+        except (ImportError, AttributeError, TypeError):
+            is_ours = False
+        if not is_ours:
+            others.append(point)
+    return others
 
 
 def _attempt(point: str, take: Callable[[], None]) -> None:
@@ -125,7 +138,7 @@ def _attempt(point: str, take: Callable[[], None]) -> None:
 
 def _replace(point: str, ours: Callable[..., Any]) -> None:
     global stock_raise_403
-    stock = stock_function(point)
+    stock = _stock_function(point)
     if stock.__code__ is ours.__code__:
         return
     if ours is _raise_403:

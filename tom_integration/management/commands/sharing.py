@@ -19,6 +19,7 @@ from django.utils.dateparse import parse_datetime
 from sharecore.delivery import State
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from tom_integration import actions, held, preview, site, status
+from tom_integration.management import overview
 from tom_integration.models import Channel, Delivery
 from tom_integration.promises import restored, upkeep
 from tom_integration.runners.worker import Worker
@@ -45,7 +46,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="subcommand", required=True, parser_class=type(parser))
         look = commands.add_parser("status", help="How sharing stands.")
-        look.add_argument("--json", action="store_true", help="For programs.")
+        look.add_argument("--all", action="store_true", help="List every share, however many there are.")
+        look.add_argument("--json", action="store_true", help="For programs; always whole.")
         deliver = commands.add_parser("deliver", help="Deliver what is due, until stopped.")
         deliver.add_argument(
             "--once", action="store_true", help="Deliver what is due now, then stop (for cron)."
@@ -89,29 +91,8 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(now.as_json(), cls=DjangoJSONEncoder, indent=2))
             return
-        for each in now.channels:
-            share = f"share {each.share_id}" if each.share_id else "one-time"
-            counts = (
-                ", ".join(f"{number} {state}" for state, number in sorted(each.counts.items())) or "no data"
-            )
-            self.stdout.write(f"{each.target} to {each.destination} ({share}): {counts}")
-            if each.problem:
-                self.stdout.write(self.style.WARNING(f"    {each.problem}"))
-            if held := each.counts.get("held"):
-                what = (
-                    f"{held} may have arrived: look at the destination, then use `manage.py sharing resolve`"
-                )
-                self.stdout.write(self.style.WARNING(f"    {what}"))
-        for destination in now.destinations:
-            if destination.paused or destination.failures:
-                what = (
-                    destination.paused
-                    or f"{destination.failures} failures in a row: {destination.last_error}"
-                )
-                self.stdout.write(self.style.WARNING(f"{destination.address}: {what}"))
-        self.stdout.write(f"Delivering: {', '.join(now.workers) or 'nobody'}")
-        if now.advice:
-            self.stdout.write(self.style.WARNING(now.advice))
+        for line in overview.lines(now, whole=options["all"]):
+            self.stdout.write(self.style.WARNING(line.text) if line.alarming else line.text)
 
     def _deliver(self, options: dict[str, Any]) -> None:
         if reason := site.halted():
@@ -131,8 +112,9 @@ class Command(BaseCommand):
 
     def _check(self, options: dict[str, Any]) -> None:
         destinations = site.destinations()
-        failed = bool(destinations.broken)
-        for problem in destinations.problems:
+        lost = status.without_destination()
+        failed = bool(destinations.broken or lost)
+        for problem in (*destinations.problems, *lost):
             self.stdout.write(
                 str(self.style.ERROR(str(problem)) if problem.fatal else self.style.WARNING(str(problem)))
             )
@@ -155,7 +137,7 @@ class Command(BaseCommand):
             if offered := ", ".join(topic.name for topic in topics.offered(destination)):
                 self.stdout.write(f"    topics: {offered}")
         if failed:
-            raise CommandError("Not every destination would take our data.")
+            raise CommandError("One or more destinations failed the check.")
 
     def _preview(self, options: dict[str, Any]) -> None:
         channel = self._channel(options["share"])
