@@ -40,6 +40,7 @@ class TestSettings:
             assert tom.deliver() == 0
             assert "'x'" in tom.channel(shared).problem
             assert tom.state(sent) == "delivered"
+            assert tom.state(meanwhile) == "due"  # counted as waiting
         assert tom.deliver(after=400) == 1
         assert tom.state(meanwhile) == "delivered"
         assert tom.channel(shared).problem == ""

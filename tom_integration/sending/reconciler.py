@@ -146,6 +146,7 @@ class _Work:
             address, destination = site.destinations().resolve(self._channel.destination)
             return address, destination, site.adapters.get(destination)
         except (ConfigurationError, DeliveryError) as error:
+            self._register(now)  # what waits for the destination is counted
             raise Wait(now + LOOK_AGAIN, str(error), needs_person=True) from None
 
     def _close(self) -> None:
@@ -169,11 +170,14 @@ class _Work:
             )
             ledger.settle([row], {row.pk: standing}, token=row.lease)
 
+    def _register(self, next_at: datetime) -> None:
+        """Write down what is missing in the ledger."""
+        if self._channel.takes_up(timezone.now()):
+            register(self._channel, State.DUE, next_at=next_at)
+
     def _take_up(self, destination: Destination, adapter: Adapter, now: datetime) -> None:
         """What is missing in the ledger, and what may be looked at again since the rules changed."""
-        if self._channel.takes_up(now):
-            company = timedelta(seconds=adapter.gather_seconds if self._gather else 0)
-            register(self._channel, State.DUE, next_at=now + company)
+        self._register(now + timedelta(seconds=adapter.gather_seconds if self._gather else 0))
         rules = site.rules_digest(destination)
         if self._channel.rules != rules:
             kept = ledger.of(self._channel).filter(state__in=(State.WITHHELD, State.UNSUPPORTED))
