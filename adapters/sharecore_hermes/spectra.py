@@ -99,4 +99,7 @@ def _numbers(draft: Draft, key: str) -> list[float]:
         return []
     if not isinstance(value, list | tuple):
         raise NotExpressible(key, f"{key} is a {type(value).__name__}, not a list of numbers")
+    if None in value:
+        at = value.index(None)
+        raise NotExpressible(key, f"{key} has no number at place {at}, and HERMES takes no blank points")
     return [finite(each, key) for each in value]

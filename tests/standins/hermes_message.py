@@ -13,6 +13,7 @@ from hermes_rules import (
     FLUX_UNITS,
     PERIODS,
     SPECTRUM_TYPES,
+    TRANSIENTS,
     WAVELENGTH_UNITS,
     Crash,
     Field,
@@ -29,7 +30,7 @@ from hermes_rules import (
     table,
 )
 
-TEXT, FLOAT, DATE = Field(char()), Field(number()), Field(date)
+TEXT, FLOAT, DATE = Field(char()), Field(number()), Field(date, null=None)
 
 
 def _telescope_or_instrument(row: dict[str, Any]) -> None:
@@ -47,11 +48,12 @@ def _brightness_or_limit(row: dict[str, Any]) -> None:
 def _spectrum_lengths(row: dict[str, Any]) -> None:
     flux, wavelength = row.get("flux", []), row.get("wavelength", [])
     if not flux and not row.get("file_info"):
-        raise Wrong({"flux": ["flux or file_info are required"]})
-    if len(flux) != len(wavelength):
-        raise Wrong({"non_field_errors": ["Must have same number of datapoints for flux and wavelength"]})
+        text = ["Must specify a spectroscopy file to upload or specify one or more flux values"]
+        raise Wrong({"file_info": text, "flux": text})
     if row.get("flux_error") and len(row["flux_error"]) != len(flux):
         raise Wrong({"non_field_errors": ["Must have same number of datapoints for flux and flux_error"]})
+    if len(flux) != len(wavelength):
+        raise Wrong({"non_field_errors": ["Must have same number of datapoints for flux and wavelength"]})
 
 
 def _position_or_orbit(row: dict[str, Any]) -> None:
@@ -64,33 +66,49 @@ def _position_or_orbit(row: dict[str, Any]) -> None:
         raise Wrong({"ra": text, "dec": text, "orbital_elements": {"non_field_errors": text}})
 
 
+_PAIRS = (("semimajor_axis", "mean_anomaly"), ("perihelion_distance", "epoch_of_perihelion"))
+
+
 def _orbit_pair(row: dict[str, Any]) -> None:
-    if not (row.get("semimajor_axis") and row.get("mean_anomaly")) and not (
-        row.get("perihelion_distance") and row.get("epoch_of_perihelion")
-    ):
-        text = [
-            "semimajor_axis and mean_anomaly, or perihelion_distance and epoch_of_perihelion are required"
-        ]
-        raise Wrong({"non_field_errors": text})
+    """0 counts as missing."""
+    if any(row.get(one) and row.get(other) for one, other in _PAIRS):
+        return
+    for one, other in _PAIRS:
+        for given, missing in ((one, other), (other, one)):
+            if row.get(given):
+                raise Wrong({missing: [f"Must set {missing} when {given} is set"]})
+    text = ["Must set mean_anomaly/semimajor_axis or epoch_of_perihelion/perihelion_distance"]
+    raise Wrong({name: text for pair in _PAIRS for name in pair})
 
 
 def _reference(row: dict[str, Any]) -> None:
-    if row.get("source", "").lower() == "hop_uuid":
-        citation = row.get("citation", "")
+    source, citation = row.get("source"), row.get("citation")
+    if source and citation:
+        if source.lower() != "hop_uuid":
+            return
         try:
             UUID(citation)
         except ValueError:
-            raise Wrong({"citation": [f"\u201c{citation}\u201d is not a valid UUID."]}) from None
+            raise Wrong([f"\u201c{citation}\u201d is not a valid UUID."]) from None
         raise Wrong({"citation": [f"hop_uuid {citation} does not exist"]})
+    if source:
+        raise Wrong({"citation": ["Must set citation with source"]})
+    if citation:
+        raise Wrong({"source": ["Must set source with citation"]})
+    if not row.get("url"):
+        text = ["Must set source/citation or url"]
+        raise Wrong({"source": text, "citation": text, "url": text})
 
 
-class NullCrash(Shape):
-    """A shape in which a null of one key crashes the server."""
+class TargetShape(Shape):
+    """A target. What is wrong in the block of a new discovery makes the server fail."""
 
     def __call__(self, value: Any) -> dict[str, Any]:
-        for key in ("epoch_of_perihelion", "date"):
-            if key in self.fields and isinstance(value, dict) and key in value and value[key] is None:
-                raise Crash
+        if isinstance(value, dict) and value.get("new_discovery") and "discovery_info" in value:
+            try:
+                DISCOVERY(value["discovery_info"])
+            except Wrong:
+                raise Crash from None
         return super().__call__(value)
 
 
@@ -98,7 +116,7 @@ FILES = Field(
     table(Shape({"name": Field(char(), required=True), "description": Field(char(True)), "url": TEXT}))
 )
 
-ORBIT = NullCrash(
+ORBIT = Shape(
     {
         "epoch_of_elements": Field(date, required=True, null=False),
         "orbital_inclination": Field(number(0.0, 180.0), required=True, null=False),
@@ -113,9 +131,9 @@ ORBIT = NullCrash(
     (_orbit_pair,),
 )
 
-DISCOVERY = NullCrash({
-    "date": DATE, "reporting_group": TEXT, "discovery_source": TEXT, "transient_type": TEXT,
-    "proprietary_period": FLOAT,
+DISCOVERY = Shape({
+    "date": DATE, "reporting_group": TEXT, "discovery_source": TEXT,
+    "transient_type": Field(choice(*TRANSIENTS), null=False), "proprietary_period": FLOAT,
     "proprietary_period_units": Field(choice(*PERIODS), null=False, default="Days"),
     "nondetection_source": TEXT, "nondetection_comments": TEXT,
 })  # fmt: skip
@@ -126,14 +144,14 @@ _POSITION_ERRORS = {
     "dec_error_units": Field(choice(*ANGLES), null=False, default="degrees"),
 }  # fmt: skip
 
-TARGET = Shape(
+TARGET = TargetShape(
     {
         "name": Field(char(), required=True, null=False),
-        "ra": Field(right_ascension, null=False), "dec": Field(declination, null=False),
+        "ra": Field(right_ascension, null=None), "dec": Field(declination, null=None),
         **_POSITION_ERRORS,
         "pm_ra": FLOAT, "pm_dec": FLOAT, "epoch": Field(date, null=False, default="2000.0"),
         "new_discovery": Field(boolean, null=False, default=False),
-        "orbital_elements": Field(ORBIT, null=False), "discovery_info": Field(DISCOVERY),
+        "orbital_elements": Field(ORBIT, null=False), "discovery_info": Field(DISCOVERY, null=False),
         "distance": FLOAT, "distance_error": FLOAT, "distance_units": Field(choice(*DISTANCES)),
         "redshift": FLOAT, "host_redshift": FLOAT, "host_name": TEXT, "comments": TEXT,
         "aliases": Field(many(char()), null=False),
@@ -191,17 +209,14 @@ REFERENCE = Shape({"source": TEXT, "citation": TEXT, "url": TEXT}, (_reference,)
 
 def _names(data: dict[str, Any]) -> None:
     names = [row["name"] for row in data.get("targets", [])]
-    if len(set(names)) != len(names):
-        raise Wrong({"targets": {"non_field_errors": ["Target names must be unique"]}})
+    errors: dict[str, Any] = {}
+    twice = {"name": ["The target name must be unique within the submission"]}
+    errors["targets"] = [twice if names.count(name) > 1 else {} for name in names]
+    unknown = {"target_name": ["The target_name must reference a name in your target table"]}
     for key in ("photometry", "spectroscopy", "astrometry"):
-        errors = [
-            {}
-            if row["target_name"] in names
-            else {"target_name": ["This target is not in the table of targets"]}
-            for row in data.get(key, [])
-        ]
-        if any(errors):
-            raise Wrong({key: errors})
+        errors[key] = [{} if row["target_name"] in names else unknown for row in data.get(key, [])]
+    if wrong := {key: rows for key, rows in errors.items() if any(rows)}:
+        raise Wrong(wrong)
 
 
 _DATA = {
@@ -217,16 +232,28 @@ def _data(value: Any) -> dict[str, Any]:
     return DATA(value) | {key: inner for key, inner in value.items() if key not in _DATA}
 
 
-MESSAGE = Shape({
+def _test_topic(value: Any) -> str:
+    topic = char()(value)
+    if "test" not in topic:
+        raise Wrong("Hermes Dev can only submit to a test topic.")
+    return topic
+
+
+_MESSAGE = {
     "title": Field(char(), required=True, null=False), "topic": Field(char(), required=True, null=False),
     "message_text": Field(char(True), null=False, default=""),
     "submitter": Field(char(), required=True, null=False),
     "authors": Field(char(True), null=False, default=""),
     "data": Field(_data, null=False),
-})  # fmt: skip
+}  # fmt: skip
+MESSAGE = Shape(_MESSAGE)
+DEVELOPMENT = Shape(_MESSAGE | {"topic": Field(_test_topic, required=True, null=False)})
 
 
-def normalised(message: Any) -> dict[str, Any]:
-    """The message as HERMES publishes it. Raises `Wrong` with the error tree, or `Crash`."""
-    out = MESSAGE(message)
+def normalised(message: Any, *, development: bool = False) -> dict[str, Any]:
+    """The message as HERMES publishes it. Raises `Wrong` with the error tree, or `Crash`.
+
+    development: as the server for development does, which takes topics for tests alone.
+    """
+    out = (DEVELOPMENT if development else MESSAGE)(message)
     return {"title": out["title"], "topic": out["topic"], "message_text": "", "authors": ""} | out

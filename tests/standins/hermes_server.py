@@ -3,8 +3,9 @@
     python hermes_server.py --port 0 --log published.jsonl --writable-topics hermes.test,hermes.demo
 
 It prints its port, serves on loopback until it is ended, and writes each message that it published as one
-line of JSON. Three tokens work: `TOKEN`, `NO_CREDENTIAL` (a user without SCiMMA credential) and `READ_ONLY`
-(whose credential may write nowhere).
+line of JSON. Four tokens work: `TOKEN`, `NO_CREDENTIAL` (a user without SCiMMA credential), `READ_ONLY`
+(whose credential may write nowhere) and `NO_PROFILE` (a user who never logged in, at which the server fails).
+With `--development` it is the server for development.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from hermes_rules import Crash, Wrong
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 NO_CREDENTIAL = "1123456789abcdef0123456789abcdef01234567"
 READ_ONLY = "2123456789abcdef0123456789abcdef01234567"
-TOKENS = {TOKEN: "credential-1", NO_CREDENTIAL: "", READ_ONLY: "credential-2"}
+NO_PROFILE = "3123456789abcdef0123456789abcdef01234567"
+TOKENS = {TOKEN: "credential-1", NO_CREDENTIAL: "", READ_ONLY: "credential-2", NO_PROFILE: ""}
 
 MAX_BODY = 2_621_440
 MAX_MESSAGE = 1_000_000
@@ -48,14 +50,17 @@ class Refused(Exception):
 class Hermes:
     """The state: who may write where, and what was published."""
 
-    def __init__(self, log: Path, writable: tuple[str, ...]) -> None:
+    def __init__(self, log: Path, writable: tuple[str, ...], *, development: bool = False) -> None:
         self.log = log
+        self.development = development
         self.writable = writable
         self.published: dict[str, dict[str, Any]] = {}
         self.lock = threading.Lock()
 
     def publish(self, message: dict[str, Any], token: str | None) -> dict[str, Any]:
         """As the broker does; the answer is the message and its id."""
+        if token == NO_PROFILE:
+            raise Crash
         if not token or not TOKENS[token]:
             raise Refused(200, {"error": NO_CREDENTIAL_TEXT})
         topic = message["topic"]
@@ -180,13 +185,13 @@ class Handler(BaseHTTPRequestHandler):
         if not isinstance(message, dict) or not isinstance(message.get("data", {}), dict):
             raise Crash
         try:
-            return self.hermes.publish(normalised(message), token)
+            return self.hermes.publish(normalised(message, development=self.hermes.development), token)
         except Wrong as wrong:
             raise Refused(400, wrong.errors) from None
 
     def _validate(self, token: str | None) -> Any:
         try:
-            normalised(self._message())
+            normalised(self._message(), development=self.hermes.development)
         except Wrong as wrong:
             return wrong.errors
         return {}
@@ -194,6 +199,8 @@ class Handler(BaseHTTPRequestHandler):
     def _profile(self, token: str | None) -> dict[str, Any]:
         if token is None:
             raise Refused(403, {"detail": "Authentication credentials were not provided."})
+        if token == NO_PROFILE:
+            raise Crash
         topics = list(self.hermes.writable) if token == TOKEN else []
         return {
             "api_token": token, "email": "", "credential_name": TOKENS[token], "writable_topics": topics,
@@ -202,6 +209,8 @@ class Handler(BaseHTTPRequestHandler):
         }  # fmt: skip
 
     def _topics(self, token: str | None) -> dict[str, Any]:
+        if token == NO_PROFILE:
+            raise Crash
         return {"topics": sorted({*PUBLIC_TOPICS, *(self.hermes.writable if token else ())})}
 
     def _heartbeat(self, token: str | None) -> dict[str, Any]:
@@ -227,8 +236,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--writable-topics", default="hermes.test")
+    parser.add_argument("--development", action="store_true")
     options = parser.parse_args()
-    Handler.hermes = Hermes(options.log, tuple(options.writable_topics.split(",")))
+    topics = tuple(options.writable_topics.split(","))
+    Handler.hermes = Hermes(options.log, topics, development=options.development)
     server = ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
     print(server.server_address[1], flush=True)  # noqa: T201 - how the caller learns the port
     server.serve_forever()

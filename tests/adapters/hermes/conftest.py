@@ -161,10 +161,11 @@ def start_hermes(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts the stand-in as a process; it is ended after the test."""
     processes: list[subprocess.Popen[str]] = []
 
-    def start(*topics: str) -> Server:
+    def start(*topics: str, development: bool = False) -> Server:
         log = tmp_path / f"published-{len(processes)}.jsonl"
         command = [sys.executable, str(STANDIN), "--log", str(log)]
         command += ["--writable-topics", ",".join(topics or ("hermes.test",))]
+        command += ["--development"] if development else []
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         processes.append(process)
         assert process.stdout

@@ -20,6 +20,7 @@ TOKENS = {
     "valid": "0123456789abcdef0123456789abcdef01234567",
     "no_scimma_credential": "1123456789abcdef0123456789abcdef01234567",
     "read_only_topic": "2123456789abcdef0123456789abcdef01234567",
+    "no_profile": "3123456789abcdef0123456789abcdef01234567",
     "invalid": "f" * 40,
 }
 
@@ -86,8 +87,9 @@ def test_the_adapter_meets_the_recorded_answer(name: str, vectors: Any, make: An
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_stand_in_answers_as_recorded(name: str, vectors: Any, server: Any) -> None:
+def test_the_stand_in_answers_as_recorded(name: str, vectors: Any, start_hermes: Any) -> None:
     vector = vectors[name]
+    server = start_hermes(development=vector["server"] == "dev")
     body = (vector.get("request_raw_body") or json.dumps(vector["request"])).encode()
     headers = {"Authorization": f"Token {TOKENS[vector['auth']]}", "Content-Type": "application/json"}
     for path, status, answer in (
