@@ -30,10 +30,13 @@ from sharecore.hooks import (
 )
 from sharecore.identity import fingerprint
 from sharecore.outcomes import (
+    Absent,
     Accepted,
     Deferred,
     Duplicate,
+    Found,
     Outcome,
+    Present,
     Rejected,
     Result,
     Unconfirmed,
@@ -60,6 +63,7 @@ from sharecore.targets import Orbit, OrbitScheme, Position, Target
 from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
 
 __all__ = [
+    "Absent",
     "Accepted",
     "Adapter",
     "Address",
@@ -77,6 +81,7 @@ __all__ = [
     "DestinationType",
     "Destinations",
     "Duplicate",
+    "Found",
     "InvalidRecord",
     "JsonValue",
     "Kind",
@@ -90,6 +95,7 @@ __all__ = [
     "PluginInfo",
     "PluginState",
     "Position",
+    "Present",
     "Preview",
     "Problem",
     "Record",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sharecore.addresses import Address
 from sharecore.exceptions import Problem
-from sharecore.outcomes import Outcome, Unsupported
+from sharecore.outcomes import Found, Outcome, Unsupported
 from sharecore.records import DataFile, JsonValue, Record, RecordKey
 from sharecore.targets import Target
 
@@ -46,6 +46,8 @@ class Batch:
     brought_by: for a record that another site gave to this one, the origin of the site that brought it; its
         key names the site that observed it. An adapter that knows the origin of its destination answers
         `Duplicate`, without sending, where one of the two is that.
+    target_keys: names of the target that never change, by origin of the site: that of this site, and those of
+        sites that have sent it here. No other site than the one that gave it should be told of such a name.
     """
 
     site: Site
@@ -58,6 +60,7 @@ class Batch:
     title: str = ""
     message: str = ""
     brought_by: Mapping[RecordKey, str] = field(default_factory=dict)
+    target_keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,11 +158,15 @@ class Adapter(ABC):
     def preview(self, batch: Batch) -> Preview:
         """The exact payload that `deliver` would send. No network."""
 
-    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
-        """After an unknown outcome: which records are already there (`Accepted` or `Duplicate`)?
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
+        """After an unknown outcome: is each record there, and with which content?
 
-        Records left out are not there, or may harmlessly be sent again. None: the destination cannot be
-        asked; a person has to decide. Raises as `deliver`; it is asked again later then.
+        `Present(content=...)` counts as delivered only where the content is that of the record in the batch;
+        with other content the record is sent as an edit. `Absent`: it is sent again. `Rejected` and
+        `Unsupported` end it. `Deferred`, `Unconfirmed`, and a record left out of the answer: it is not sent,
+        and asked for again later. None: the destination cannot be asked at all; a person has to decide.
+        batch: the records as they are now, under the keys under which they were sent.
+        Raises as `deliver`; it is asked again later then.
         """
         return None
 

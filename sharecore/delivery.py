@@ -16,10 +16,12 @@ from enum import StrEnum
 from typing import assert_never
 
 from sharecore.outcomes import (
+    Absent,
     Accepted,
     Deferred,
     Duplicate,
-    Outcome,
+    Found,
+    Present,
     Rejected,
     Result,
     Unconfirmed,
@@ -139,29 +141,45 @@ def abandoned(standing: Standing, *, sent_at: datetime, settle_time: float) -> S
 
 def looked_up(
     standing: Standing,
-    found: Outcome | None,
+    found: Found | None,
     *,
-    can_tell: bool,
+    content: str,
+    can_tell: bool = True,
     now: datetime,
     policy: RetryPolicy,
     chance: float,
 ) -> Standing:
     """The destination was asked whether it has an unconfirmed one.
 
-    found: `Accepted` or `Duplicate` when it has. can_tell: False when it cannot be asked.
+    found: its answer; None when it said nothing about this one. content: the fingerprint of what is to be
+    there. can_tell: False when it cannot be asked at all.
     """
-    match found:
-        case Accepted(remote_id=remote_id) | Duplicate(remote_id=remote_id):
-            return replace(
-                standing,
-                state=State.DELIVERED,
-                failures=0,
-                next_at=None,
-                reason="",
-                remote_id=remote_id or standing.remote_id,
-            )
     if not can_tell:
         return replace(standing, state=State.HELD, next_at=None)
+    match found:
+        case Present(content=there, remote_id=remote_id):
+            named = replace(standing, remote_id=remote_id or standing.remote_id)
+            if there == content:
+                return replace(named, state=State.DELIVERED, failures=0, next_at=None, reason="")
+            named = replace(named, reason="the destination has it with other content")
+            return _again(named, now=now, policy=policy, chance=chance)
+        case Absent():
+            return _again(standing, now=now, policy=policy, chance=chance)
+        case Rejected() | Unsupported():
+            return settle(standing, found, now=now, policy=policy, settle_time=0, chance=chance)
+        case Deferred(reason=reason, retry_after=wait):
+            return not_looked_up(standing, reason, now=now, policy=policy, retry_after=wait, chance=chance)
+        case Unconfirmed(reason=reason):
+            return not_looked_up(standing, reason, now=now, policy=policy, chance=chance)
+        case None:
+            silence = "the destination did not say whether it has it"
+            return not_looked_up(standing, silence, now=now, policy=policy, chance=chance)
+        case _:
+            assert_never(found)
+
+
+def _again(standing: Standing, *, now: datetime, policy: RetryPolicy, chance: float) -> Standing:
+    """It is not there as it is to be: sent again, the first time at once."""
     if standing.failures > len(policy.schedule):
         return replace(standing, state=State.PARKED, next_at=None, reason=f"given up: {standing.reason}")
     if standing.failures <= 1:
@@ -171,11 +189,17 @@ def looked_up(
 
 
 def not_looked_up(
-    standing: Standing, reason: str, *, now: datetime, policy: RetryPolicy, chance: float
+    standing: Standing,
+    reason: str,
+    *,
+    now: datetime,
+    policy: RetryPolicy,
+    retry_after: float | None = None,
+    chance: float,
 ) -> Standing:
-    """The look-up itself went wrong: look again later, and leave it to a person in the end."""
+    """The look-up said nothing, or went wrong: look again later, and leave it to a person in the end."""
     failures = standing.failures + 1
-    wait = policy.wait(failures, retry_after=None, chance=chance)
+    wait = policy.wait(failures, retry_after=retry_after, chance=chance)
     if wait is None:
         return undecidable(replace(standing, failures=failures), reason)
     return replace(standing, failures=failures, reason=reason, next_at=now + wait)

@@ -14,9 +14,9 @@ from types import MappingProxyType
 from sharecore.adapter import Adapter, Batch
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecord, PluginError
-from sharecore.faults import describe, log_fault
+from sharecore.faults import as_plugin_error, describe, log_fault
 from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest
-from sharecore.outcomes import Deferred, Outcome, Result, Unconfirmed, Unsupported, Withheld
+from sharecore.outcomes import Deferred, Found, Outcome, Result, Unconfirmed, Unsupported, Withheld
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.registry import Registry
 
@@ -74,6 +74,24 @@ def dispatch_file(
         sent, stopped = _call(destination, batch, [file.key], lambda: _send_file(adapter, batch, file))
         results.update(sent)
     return _told(registry, batch, (file,), results, stopped)
+
+
+def look_up(destination: Destination, adapter: Adapter, batch: Batch) -> Mapping[RecordKey, Found] | None:
+    """Ask whether the records of a batch are there, as they would leave; None when nobody can tell.
+
+    What is of no valid type counts as not said. Raises `DeliveryError`.
+    """
+    who = _who(destination)
+    with as_plugin_error(logger, f"the look-up by {who}"):
+        answer = adapter.find(batch)
+        if answer is None:
+            return None
+        answers = dict(answer)
+    keys = {record.key for record in batch.records}
+    found = {key: each for key, each in answers.items() if key in keys and isinstance(each, Found)}
+    if len(found) < len(answers):
+        logger.error("%s answered find for %d records in no valid way", who, len(answers) - len(found))
+    return found
 
 
 def _send_file(adapter: Adapter, batch: Batch, file: DataFile) -> Mapping[RecordKey, Outcome]:
@@ -163,7 +181,7 @@ def _call(
     call: Callable[[], Mapping[RecordKey, Outcome]],
 ) -> tuple[dict[RecordKey, Outcome], DeliveryError | None]:
     """What an adapter answers to a call about these keys, or what became of them when it fails."""
-    who = f"adapter {destination.kind!r} of {destination.plugin.label}"
+    who = _who(destination)
     try:
         answer = call()
         answered = dict(answer) if isinstance(answer, Mapping) else None
@@ -189,6 +207,10 @@ def _call(
     message = f"{who} gave no valid outcome for {len(missing)} of {len(keys)} records"
     logger.error("%s (%d of them of a wrong type)", message, len(wrong))
     return outcomes | _unconfirmed(missing, f"{who} gave no valid outcome"), PluginError(message)
+
+
+def _who(destination: Destination) -> str:
+    return f"adapter {destination.kind!r} of {destination.plugin.label}"
 
 
 def _outcomes(

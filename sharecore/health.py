@@ -13,7 +13,7 @@ SECOND_WAIT = 30.0
 LONGEST_WAIT = 300.0
 """The same, after the first day."""
 LONGEST_ASKED = 86400.0
-"""Seconds that a destination can ask to be left alone, at the most."""
+"""Seconds that a destination can ask for by `Retry-After`."""
 _MINUTES, _DAY = 600.0, 86400.0
 _JITTER = 0.1
 
@@ -46,10 +46,10 @@ class Health:
     def wait_until(self, now: datetime) -> datetime | None:
         """When the next call may be made; None for now.
 
-        A time that no failure of today can have set comes from a clock that was wrong, and does not count.
+        A time further away than any wait was set by a clock that was wrong, and counts as over.
         """
-        latest = now + timedelta(seconds=LONGEST_ASKED * (1 + _JITTER))
-        return self.open_until if self.open_until and now < self.open_until <= latest else None
+        furthest = now + timedelta(seconds=LONGEST_ASKED)
+        return self.open_until if self.open_until is not None and now < self.open_until <= furthest else None
 
     def patience(self, now: datetime) -> float:
         """Seconds that a probe may wait for its answer.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sharecore.identity import fingerprint
+from sharecore.records import Record
+
 MAX_REASON = 500
 
 
@@ -71,8 +74,34 @@ class Withheld(_Reasoned):
     """The site itself does not let the record go there. Given by the framework, never by an adapter."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """The destination has the record that was looked up; an answer of `Adapter.find` only.
+
+    content: what it says there, as `sharecore.fingerprint` gives it for a record; a record stands for its
+    own fingerprint. A destination that keeps no fingerprint is compared with the record that was asked for:
+    that record where it has the same, and an empty text where it has other content, or does not show it.
+    remote_id: its name there, where the destination tells one.
+    """
+
+    content: Record | str
+    remote_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.content, Record):
+            object.__setattr__(self, "content", fingerprint(self.content))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """The record that was looked up is not there, or to send it again changes nothing there."""
+
+
 Outcome = Accepted | Duplicate | Rejected | Unsupported | Deferred | Unconfirmed
 """What an adapter may answer for a record."""
 
 Result = Outcome | Withheld
 """What became of a record: an outcome, or kept at home by the site."""
+
+Found = Present | Absent | Rejected | Unsupported | Deferred | Unconfirmed
+"""What an adapter may answer when it is asked whether a record is there."""

@@ -37,3 +37,8 @@ class RetryPolicy:
         if retry_after is not None:
             seconds = max(seconds, min(retry_after, DAY))
         return timedelta(seconds=seconds)
+
+    @property
+    def longest(self) -> timedelta:
+        """The longest wait there is; a try that is further away was put off by a clock that was wrong."""
+        return timedelta(seconds=max((*self.schedule, DAY)) * (1.0 + self.jitter))

@@ -1,8 +1,8 @@
 """Records and targets as they travel between two sites with sharecore: JSON there and back, without a loss.
 
 The form is that of `sharecore.plain` with the key in its three parts. What is read comes from another site:
-each value is checked, and what is wrong is an `InvalidRecord` that names the field. Unknown names are
-ignored, so that a later version may add fields.
+each value is checked and has a limit, and what is wrong is an `InvalidRecord` that names the field. Unknown
+names are ignored, so that a later version may add fields.
 """
 
 from __future__ import annotations
@@ -37,6 +37,20 @@ _CLASSES: Mapping[Kind, type[Record]] = {
 KINDS = tuple(_CLASSES)
 """The kinds of record that travel so; files of data products do not."""
 
+MAX_DEPTH = 64
+"""How deep lists and objects may be nested in the `extra` of a record."""
+MAX_MEMBERS = 10_000
+"""Of all objects in the `extra` of a record."""
+MAX_ALIASES = 1000
+MAX_LISTS = 1000
+MAX_EXTRAS = 1000
+"""Of a target."""
+MAX_TARGET_KEYS = 100
+MAX_KEY = 64
+"""Characters of an origin, and of the name of a record or target there."""
+MAX_NAME = 1000
+"""Characters of a name: of a site, a person, a target, an alias, a list, or a member of `extra`."""
+
 
 def key_as_wire(key: RecordKey) -> dict[str, str]:
     """The three parts of a key."""
@@ -64,6 +78,8 @@ def key_from_wire(value: object) -> RecordKey:
     named = {name: _text(f"key[{name!r}]", parts.get(name)) for name in ("origin", "id")}
     if not all(named.values()):
         raise InvalidRecord(field="key", reason="it needs a kind, an origin and an id")
+    if max(map(len, named.values())) > MAX_KEY:
+        raise InvalidRecord(field="key", reason=f"a part of it is longer than {MAX_KEY} characters")
     return RecordKey(kind=kind, **named)
 
 
@@ -74,18 +90,47 @@ def record_from_wire(value: object) -> Record:
     cls = _CLASSES.get(key.kind)
     if cls is None:
         raise InvalidRecord(field="key", reason=f"a {key.kind.value} does not travel in this form")
-    try:
-        return cls(key=key, **_read(cls, given))
-    except RecursionError:
-        raise InvalidRecord(field="extra", reason="it is nested too deeply") from None
+    return cls(key=key, **_read(cls, given))
 
 
 def target_from_wire(value: object) -> Target:
     """Read a target. Raises `InvalidRecord`."""
-    target = Target(**_read(Target, _object("target", value)))
+    given = _object("target", value)
+    for member, most in (("aliases", MAX_ALIASES), ("lists", MAX_LISTS), ("extras", MAX_EXTRAS)):
+        names_from_wire(member, given.get(member), most)
+    name_from_wire("name", given.get("name"))
+    target = Target(**_read(Target, given))
     if not target.name.strip():
         raise InvalidRecord(field="name", reason="the target has no name")
     return target
+
+
+def name_from_wire(field: str, value: object) -> str:
+    """Read a name; an empty text where none is given. Raises `InvalidRecord`."""
+    name = _text(field, "" if value is None else value)
+    if len(name) > MAX_NAME:
+        raise InvalidRecord(field=field, reason=f"it has {len(name)} characters, the limit is {MAX_NAME}")
+    return name
+
+
+def names_from_wire(field: str, value: object, most: int) -> tuple[str, ...]:
+    """Read a list of names, or those of the members of an object. Raises `InvalidRecord`."""
+    if value is None:
+        return ()
+    if not isinstance(value, list | Mapping):
+        raise InvalidRecord(field=field, reason="it is not a list")
+    if len(value) > most:
+        raise InvalidRecord(field=field, reason=f"it has {len(value)} entries, the limit is {most}")
+    return tuple(name_from_wire(field, name) for name in value)
+
+
+def target_keys_from_wire(value: object) -> dict[str, str]:
+    """Read `target_keys`: what sites call the target, by origin. Raises `InvalidRecord`."""
+    names_from_wire("target_keys", value, MAX_TARGET_KEYS)
+    keys = {} if value is None else _text_values("target_keys", value)
+    if any(not 0 < len(part) <= MAX_KEY for pair in keys.items() for part in pair):
+        raise InvalidRecord(field="target_keys", reason=f"origins and ids have 1 to {MAX_KEY} characters")
+    return keys
 
 
 def _read(cls: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,20 +221,26 @@ def _time(name: str, value: object) -> datetime:
 
 def _values(name: str, value: object) -> dict[str, Any]:
     values = dict(_object(name, value))
-    _check_texts(name, values)
+    if _members(name, values, MAX_DEPTH) > MAX_MEMBERS:
+        raise InvalidRecord(field=name, reason=f"its objects have more than {MAX_MEMBERS} members")
     return values
 
 
-def _check_texts(name: str, value: object) -> None:
+def _members(name: str, value: object, deeper: int) -> int:
+    """Check a JSON value that may go `deeper`, and count the members of its objects."""
     if isinstance(value, str):
         _text(name, value)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            _text(name, key)
-            _check_texts(name, item)
-    elif isinstance(value, list):
-        for item in value:
-            _check_texts(name, item)
+    elif isinstance(value, float):
+        _number(name, value)
+    elif isinstance(value, dict | list):
+        if not deeper:
+            raise InvalidRecord(field=name, reason=f"it is nested more than {MAX_DEPTH} deep")
+        if isinstance(value, list):
+            return sum([_members(name, item, deeper - 1) for item in value])
+        for key in value:
+            name_from_wire(name, key)
+        return len(value) + sum([_members(name, item, deeper - 1) for item in value.values()])
+    return 0
 
 
 def _text_values(name: str, value: object) -> dict[str, str]:

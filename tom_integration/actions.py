@@ -11,13 +11,12 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from sharecore.delivery import REPLAYABLE, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import Problem
 from sharecore.faults import as_plugin_error
-from tom_integration import capture, rights, site
+from tom_integration import capture, clock, rights, site
 from tom_integration.data.targets import find_target
 from tom_integration.models import Channel, Delivery, DestinationHealth
 from tom_integration.promises import channels, ledger
@@ -125,7 +124,7 @@ def describe(destination: Destination) -> str:
 
 def _retry(rows: Any) -> int:
     """What `sharecore.delivery.replay` does to one, in one statement for any number; how many."""
-    return int(rows.update(state=State.DUE, failures=0, next_at=timezone.now(), reason="", field=""))
+    return int(rows.update(state=State.DUE, failures=0, next_at=clock.now(), reason="", field=""))
 
 
 def _why_not(row: Delivery) -> str:

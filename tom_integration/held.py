@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Count, Min, QuerySet
-from django.utils import timezone
 
 from sharecore.delivery import State
-from tom_integration import actions
+from tom_integration import actions, clock
 from tom_integration.models import Channel, Delivery
 from tom_integration.promises import ledger
 
@@ -76,7 +75,7 @@ def _resolve(row: Delivery, *, arrived: bool, by: str) -> int:
         note = f"{by} found that it arrived"
         known = replace(known, state=State.DELIVERED, next_at=None, reason=note)
     else:
-        known = replace(known, state=State.DUE, next_at=timezone.now())
+        known = replace(known, state=State.DUE, next_at=clock.now())
     return ledger.settle([row], {row.pk: known}, token="", expected=State(row.state))
 
 

@@ -209,6 +209,32 @@ class Received(models.Model):
         return f"{self.origin}/{self.kind}/{self.record_id}"
 
 
+class Peer(models.Model):
+    """Another site that sends data to this TOM, and the account to which its origin belongs."""
+
+    origin = models.CharField(max_length=64, unique=True, help_text="UUID of the site.")
+    name = models.CharField(max_length=200, blank=True, help_text="As it first called itself.")
+    user_id = models.BigIntegerField(help_text="The account that may use its origin.")
+    created = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.origin})"
+
+
+class TargetKey(models.Model):
+    """What another site calls a target that it has sent to this TOM; it outlives new names on both sides."""
+
+    origin = models.CharField(max_length=64, help_text="UUID of the site.")
+    key = models.CharField(max_length=64, help_text="The target at that site.")
+    target_id = models.BigIntegerField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["origin", "key"], name="sharecore_target_key")]
+
+    def __str__(self) -> str:
+        return f"{self.origin}/{self.key}"
+
+
 class Attempt(models.Model):
     """What one call brought one delivery."""
 

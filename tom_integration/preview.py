@@ -22,6 +22,7 @@ from tom_integration.data.kinds import conditions
 from tom_integration.data.rows import DATUM_MODELS, model_name, record_of
 from tom_integration.data.targets import find_target, target_of
 from tom_integration.models import Channel, Delivery
+from tom_integration.promises import pairing
 from tom_integration.promises.channels import ASKABLE
 from tom_integration.promises.difference import absent
 from tom_integration.promises.echo import echoes
@@ -135,6 +136,7 @@ class Outlook:
             records=(),
             shared_by=self._user.get_username() if self._user else "",
             memory=dict(self._memory),
+            target_keys=pairing.keys_of(self._target),
         )
         repeated = _echoes(rows)
         records: list[Record] = []

@@ -10,13 +10,12 @@ from typing import Any
 
 from django.db import DatabaseError
 from django.db.models import Count, Min, QuerySet
-from django.utils import timezone
 from tom_targets.models import BaseTarget, PersistentShare
 
 from sharecore.addresses import Address
 from sharecore.delivery import OPEN
 from sharecore.exceptions import Problem
-from tom_integration import conf, site
+from tom_integration import clock, conf, site
 from tom_integration.models import Channel, Delivery, DestinationHealth, Worker
 from tom_integration.promises.difference import behind
 
@@ -75,8 +74,8 @@ class Status:
 
 def alive() -> QuerySet[Worker]:
     """The processes that deliver, by their heartbeats."""
-    since = timezone.now() - timedelta(seconds=3 * conf.sweep_seconds() + 30)
-    return Worker.objects.filter(seen__gte=since).order_by("name")
+    now, rest = clock.now(), timedelta(seconds=3 * conf.sweep_seconds() + 30)
+    return Worker.objects.filter(seen__range=(now - rest, now + rest)).order_by("name")
 
 
 def workers() -> tuple[str, ...]:
@@ -138,7 +137,7 @@ def read() -> Status:
         workers=workers(),
         advice=nobody_delivers(),
         oldest=oldest,
-        oldest_seconds=max((timezone.now() - oldest).total_seconds(), 0.0) if oldest else None,
+        oldest_seconds=max((clock.now() - oldest).total_seconds(), 0.0) if oldest else None,
         channels=tuple(
             ChannelStatus(
                 id=row.pk,

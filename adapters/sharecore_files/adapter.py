@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 
 from sharecore import (
+    Absent,
     Accepted,
     Adapter,
     Batch,
@@ -14,7 +15,9 @@ from sharecore import (
     Deferred,
     DestinationError,
     Duplicate,
+    Found,
     Outcome,
+    Present,
     Preview,
     Problem,
     RecordKey,
@@ -81,16 +84,15 @@ class FilesAdapter(Adapter):
             return Deferred(reason=str(error))
         return Accepted(remote_id=name) if fresh else Duplicate(remote_id=name)
 
-    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
-        _, entries = _prepared(batch)
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
+        """The tables name the content of each row; what no table can hold is not there."""
+        outcomes, entries = _prepared(batch)
         try:
             known = Folder(self._config, batch.target).known()
         except (OSError, Unreadable) as error:
             raise DestinationError(self._why(error)) from None
-        return {
-            each.record.key: Duplicate()
-            for each in entries
-            if each.row["content"] in known.get(str(each.record.key), ())
+        return {key: each for key, each in outcomes.items() if isinstance(each, Unsupported)} | {
+            each.record.key: _found(each, known.get(str(each.record.key), ())) for each in entries
         }
 
     def describe(self) -> str:
@@ -137,6 +139,12 @@ class FilesAdapter(Adapter):
         if isinstance(error, Unreadable):
             return f"the file {error.name!r} cannot be read. Repair it, or move it away"
         return f"{self._config.path}['DIRECTORY'] cannot be written: {error.strerror}"
+
+
+def _found(entry: Entry, contents: Collection[str]) -> Found:
+    if entry.row["content"] in contents:
+        return Present(content=entry.record)
+    return Present(content="") if contents else Absent()
 
 
 def _prepared(batch: Batch) -> tuple[dict[RecordKey, Outcome], list[Entry]]:

@@ -60,10 +60,15 @@ def columns(kind: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The points of a spectrum, each column with its unit ("" for none). All of them are equally long."""
+    """The points of a spectrum.
+
+    columns: all equally long. units: of each column, "" for none. words: a unit that `sharecore.units` does
+    not know, in the words of the site, for each column that has one.
+    """
 
     columns: Mapping[str, tuple[float, ...]]
     units: Mapping[str, str]
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,38 +135,51 @@ def _spectrum(record: Spectrum, target: Target) -> Entry | Unsupported:
         return Unsupported(feature="lengths", reason=reason)
     flux = _linear(record.flux_unit)
     wavelength = _linear(record.wavelength_unit, ANGSTROM)
+    given = (
+        ("wavelength", record.wavelength, wavelength),
+        ("flux", record.flux, flux),
+        ("flux_error", record.error, flux),
+    )
     curve = Curve(
         columns={
-            name: tuple(nan if value is None else rescaled(value, scale) for value in values)
-            for name, values, scale in (
-                ("wavelength", record.wavelength, wavelength[0]),
-                ("flux", record.flux, flux[0]),
-                ("flux_error", record.error, flux[0]),
-            )
+            name: tuple(nan if value is None else rescaled(value, unit.scale) for value in values)
+            for name, values, unit in given
             if values
         },
-        units={"wavelength": wavelength[1], "flux": flux[1], "flux_error": flux[1]},
+        units={name: unit.name for name, _, unit in given},
+        words={name: unit.words for name, _, unit in given if unit.words},
     )
     row = _row(record, target, "spectra")
     name = f"spectrum_{record.timestamp:%Y%m%dT%H%M%S}_{row['content']}"
     row |= {
         "file": name,
         "points": float(len(record.flux)),
-        "wavelength_unit": wavelength[1],
-        "flux_unit": flux[1],
+        "wavelength_unit": wavelength.name or wavelength.words,
+        "flux_unit": flux.name or flux.words,
     }
     return Entry(record, "spectra", "spectra", row, curve=curve)
 
 
-def _linear(text: str, preferred: ScaledUnit | None = None) -> tuple[Fraction, str]:
-    """The factor into the unit that is written, and that unit. Raises `UnknownUnit`."""
+@dataclass(frozen=True, slots=True)
+class _Linear:
+    """How values are written: times `scale`, in the unit `name`; else as they are, in a unit of the site."""
+
+    scale: Fraction = Fraction(1)
+    name: str = ""
+    words: str = ""
+
+
+def _linear(text: str, preferred: ScaledUnit | None = None) -> _Linear:
     if not text.strip():
-        return Fraction(1), ""
-    given = parse_unit(text)
+        return _Linear()
+    try:
+        given = parse_unit(text)
+    except UnknownUnit:
+        return _Linear(words=_text(text).strip())
     factor = given.factor(preferred) if preferred else None
     if factor is not None and preferred is ANGSTROM and given.unit is Unit.WAVELENGTH:
-        return factor, "Angstrom"
-    return given.scale, given.unit.value
+        return _Linear(factor, "Angstrom")
+    return _Linear(given.scale, given.unit.value)
 
 
 def _text(value: Any) -> str:

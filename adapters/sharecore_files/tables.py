@@ -70,6 +70,8 @@ def curve_of(curve: Curve) -> Table:
     table = Table({name: np.array(values) for name, values in curve.columns.items()})
     for name in table.colnames:
         table[name].unit = curve.units[name] or None
+        # No unit for astropy to guess at: it takes the A in erg/s/cm2/A/arcsec2 for ampere.
+        table[name].description = f"unit: {curve.words[name]}" if name in curve.words else None
     return table
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sharecore.adapter import Adapter, Batch, Preview, Topic
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, Problem, TargetRefused
-from sharecore.outcomes import Outcome, Unsupported
+from sharecore.outcomes import Absent, Found, Outcome, Unsupported
 from sharecore.records import Record, RecordKey
 from sharecore_hermes.checks import problems
 from sharecore_hermes.config import HermesConfig, topic_fault
@@ -98,12 +98,14 @@ class HermesAdapter(Adapter):
                 found.append(Problem(where=where, what=fault.text, mend=mend))
         return found
 
-    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         """HERMES cannot be asked what it published.
 
         With `RESEND_UNCONFIRMED` the site takes doubles instead.
         """
-        return {} if self.config.resend_unconfirmed else None
+        if not self.config.resend_unconfirmed:
+            return None
+        return {record.key: Absent() for record in batch.records}
 
     def describe(self) -> str:
         return (

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sharecore.adapter import Adapter, Batch, Preview
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, Problem
-from sharecore.outcomes import Deferred, Duplicate, Outcome, Rejected
+from sharecore.outcomes import Deferred, Duplicate, Found, Outcome, Rejected
 from sharecore.records import DataFile, RecordKey
 from sharecore_http.client import Client
 from sharecore_tom.api import Api
@@ -30,6 +30,11 @@ _OURSELVES = (
     "that TOM has the identity of this one. Is one database a copy of the other? Then give the copy an "
     "identity of its own, in its table tom_integration_origin. Or is 'BASE_URL' our own address?"
 )
+_LOGIN = {
+    Scheme.API_KEY: "We log in with 'API_KEY'.",
+    Scheme.EXCHANGED: "We log in with a token that it gave us for 'PASSWORD'.",
+    Scheme.BASIC: "We log in with 'PASSWORD', which goes with each request.",
+}
 _NO_FILES_IN_2 = "tomtoolkit 2.x does not keep the columns of a file apart"
 
 logger = logging.getLogger(__name__)
@@ -105,8 +110,7 @@ class TomAdapter(Adapter):
         target = self._targets.find_or_create(batch, at)
         return target if isinstance(target, Rejected) else send_file(self._api, file, target)
 
-    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
-        """What is left out is not there, or may harmlessly be sent again."""
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         self.ready()
         self._note(batch)
         return self._road.find(batch)
@@ -116,13 +120,14 @@ class TomAdapter(Adapter):
         return road.preview(batch)
 
     def describe(self) -> str:
-        return self._road.about if self._receiver else ""
+        scheme = self._api.login.scheme
+        return f"{self._road.about} {_LOGIN[scheme]}" if self._receiver and scheme else ""
 
     def check(self) -> Sequence[Problem]:
         config = self._config
         try:
+            self._api.log_in_anew()
             receiver = self._discover()
-            next(self._api.pages("api/targets/", {}, limit=1))
         except AuthenticationFailed as error:
             key = "API_KEY" if config.token else "PASSWORD"
             mend = "Correct the credentials, or ask for an account there."

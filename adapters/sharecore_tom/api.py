@@ -9,10 +9,11 @@ from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore_http.client import MAX_ANSWER, Client
 from sharecore_http.content import Content, File, form, json_content
 from sharecore_http.failures import HttpFailure, NotSent
-from sharecore_http.reply import Reply, Verdict
-from sharecore_tom.answers import not_able, refused, words
+from sharecore_http.reply import Reply
+from sharecore_tom.answers import refused, words
 from sharecore_tom.auth import Login
 from sharecore_tom.config import TomConfig
+from sharecore_tom.paging import Params, pages
 
 _PAGE = 100
 _MAX_PAGE = 32 * 1024 * 1024
@@ -46,7 +47,7 @@ class Api:
     def ask(
         self,
         path: str,
-        params: Mapping[str, str | int] | None = None,
+        params: Params | None = None,
         *,
         method: str = "GET",
         max_answer: int = MAX_ANSWER,
@@ -57,22 +58,18 @@ class Api:
         except HttpFailure as error:
             raise DestinationError(f"{method} {path}: {error.reason}") from None
 
-    def pages(
-        self, path: str, params: Mapping[str, str | int], *, limit: int = _PAGE
-    ) -> Iterator[list[dict[str, Any]]]:
-        """The pages of a list, each a list of objects."""
-        offset = 0
-        while True:
-            reply = self.ask(path, {**params, "limit": limit, "offset": offset}, max_answer=_MAX_PAGE)
-            if reply.verdict is not Verdict.OK:
-                raise not_able(reply, f"GET {path}")
-            page = reply.json.get("results") if isinstance(reply.json, dict) else None
-            if not isinstance(page, list) or not all(isinstance(each, dict) for each in page):
-                raise DestinationError(f"GET {path}: the answer is not the list of a TOM. Check 'BASE_URL'.")
-            yield page
-            offset += len(page)
-            if not page or not reply.json.get("next"):  # type: ignore[attr-defined]
-                return
+    def log_in_anew(self) -> None:
+        """Log in with the credentials of the settings, whatever was got for them before.
+
+        Raises as `Login.authorize`; then what was in use stays in use.
+        """
+        fresh = Login(self._client, self.config)
+        fresh.authorize()
+        self.login = fresh
+
+    def pages(self, path: str, params: Params, *, limit: int = _PAGE) -> Iterator[list[dict[str, Any]]]:
+        """Yield the pages of a list: see `paging.pages`."""
+        return pages(lambda query: self.ask(path, query, max_answer=_MAX_PAGE), path, params, limit)
 
     def _request(self, method: str, path: str, **options: Any) -> Reply:
         used = self.login.authorize()

@@ -2,7 +2,8 @@
 
 A stock 2.x TOM hands out tokens and then ignores them: whoever sends one is anonymous, sees nothing, and
 may still create targets (measured on tomtoolkit 2.32.4). So no scheme is trusted before it is proved: a
-scheme that the receiver looks at refuses nonsense.
+scheme that the receiver looks at refuses nonsense. Asked for is a description of the API, which needs none of
+the receiver's data: a list of targets fails where one of them is bad.
 """
 
 from __future__ import annotations
@@ -21,8 +22,7 @@ from sharecore_http.reply import Reply, Verdict
 from sharecore_tom.answers import not_able, refused, words
 from sharecore_tom.config import TomConfig
 
-_ASK = "api/targets/"
-_ONE = {"limit": 1}
+_ASK = "api/reduceddatums/"
 _TWO_FACTOR_MEND = "Copy the API token from your profile page there and set it as 'API_KEY'."
 
 
@@ -130,17 +130,18 @@ class Login:
 
     def _ask(self, authorize: Authorize) -> Reply:
         try:
-            return self._client.get(_ASK, params=_ONE, auth=authorize)
+            return self._client.request("OPTIONS", _ASK, auth=authorize)
         except HttpFailure as error:
             raise DestinationError(f"logging in: {error.reason}") from None
 
 
 def _answered(reply: Reply) -> None:
-    """Raises `DestinationError` unless this is the list of a TOM: trouble there says nothing of a login."""
+    """Raises `DestinationError` unless a TOM describes its API here: trouble says nothing of a login."""
     if reply.verdict is not Verdict.OK:
         raise not_able(reply, "logging in")
-    if not isinstance(reply.json, dict) or not isinstance(reply.json.get("results"), list):
-        raise DestinationError("logging in: the answer is not the list of a TOM. Check 'BASE_URL'.")
+    said = reply.json if isinstance(reply.json, dict) else {}
+    if not isinstance(said.get("actions"), dict) and "parses" not in said:
+        raise DestinationError("logging in: the answer is not that of a TOM. Check 'BASE_URL'.")
 
 
 def _nonsense_basic(request: PreparedRequest) -> PreparedRequest:

@@ -49,7 +49,7 @@ def photometry_since(api: Api, target_id: int, rows: Iterable[Mapping[str, Any]]
     for page in api.pages(DATA, _query(target_id, "photometry"), limit=_LONG_PAGE):
         found += page
         last = moment(page[-1].get("timestamp")) if page else None
-        if last is None or last < first:
+        if last is not None and last < first:
             break
     return Listing(found, Generation.TYPED)
 

@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from sharecore import (
+    Absent,
     Accepted,
     Adapter,
     AuthenticationFailed,
     Batch,
     DestinationError,
+    Found,
     Outcome,
     Preview,
     Problem,
@@ -58,9 +60,11 @@ class WebhookAdapter(Adapter):
             forget(batch, message)
         return outcomes
 
-    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         """Receivers know a message by its id, so that it may be sent again; Slack knows none."""
-        return None if self._slack and not self._config.resend_unconfirmed else {}
+        if self._slack and not self._config.resend_unconfirmed:
+            return None
+        return {record.key: Absent() for record in batch.records}
 
     def preview(self, batch: Batch) -> Preview:
         messages = self._messages(batch)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sharecore.adapter import Adapter, Batch, Preview
 from sharecore.hooks import DestinationType, hookimpl
-from sharecore.outcomes import Accepted, Outcome
+from sharecore.outcomes import Absent, Accepted, Found, Outcome
 from sharecore.records import RecordKey
 from sharecore.settings import Section
 
@@ -29,8 +29,8 @@ class Sink(Adapter):
         Sink.taken += len(batch.records)
         return {record.key: Accepted(remote_id=record.key.id[:12]) for record in batch.records}
 
-    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
-        return {}
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
+        return {record.key: Absent() for record in batch.records}
 
     def preview(self, batch: Batch) -> Preview:
         return Preview(content_type="text/plain", body=str(len(batch.records)))

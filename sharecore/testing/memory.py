@@ -12,7 +12,7 @@ from sharecore.adapter import Adapter, Batch, Preview, Topic
 from sharecore.exceptions import DeliveryError, Problem
 from sharecore.hooks import DestinationType, hookimpl
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Accepted, Duplicate, Outcome
+from sharecore.outcomes import Absent, Accepted, Duplicate, Found, Outcome, Present
 from sharecore.records import DataFile, Record, RecordKey
 from sharecore.settings import Section
 from sharecore.targets import Target
@@ -35,7 +35,8 @@ class MemoryDestination:
     calls: the batches it was given. received: the records it stored, in order, one entry for each time.
     introduced: the targets that it was told about without records. looked_up: the batches it was asked for.
     can_update: does a record with other content replace the one that it has? can_tell: can it be asked what
-    it has? find_fails: an exception that a look-up raises. problems: the answer to a check.
+    it has? find_fails: an exception that a look-up raises. find_answers: what the next look-ups say, one for
+    each record, in place of what is there. problems: the answer to a check.
     files: those it has, with their content, by digest. file_answers: to the next files; None is as usual.
     opened, closed: how many adapters were. topics: the answer to the question for them.
     alone: must each call have the destination for itself?
@@ -47,6 +48,7 @@ class MemoryDestination:
         self.can_update = False
         self.can_tell = True
         self.find_fails: BaseException | None = None
+        self.find_answers: list[Found] = []
         self.settle_time = 60.0
         self.gather_seconds = 0.0
         self.max_batch = 200
@@ -143,21 +145,22 @@ class MemoryDestination:
         self.files[file.sha256] = (file, content)
         return Duplicate(remote_id=file.name) if known else Accepted(remote_id=file.name)
 
-    def find(self, batch: Batch) -> dict[RecordKey, Outcome] | None:
-        """Which of these it has; of an edited one, whether it has the edit. Raises `find_fails`."""
+    def find(self, batch: Batch) -> dict[RecordKey, Found] | None:
+        """Which of these it has, and with which content. Raises `find_fails`."""
         self.looked_up.append(batch)
         if self.find_fails is not None:
             raise self.find_fails
         if not self.can_tell:
             return None
-        found: dict[RecordKey, Outcome] = {}
-        for record in batch.records:
-            if record.key not in self._stored:
-                continue
-            remote_id, stored = self._stored[record.key]
-            if record.key not in batch.previous or fingerprint(stored) == fingerprint(record):
-                found[record.key] = Duplicate(remote_id=remote_id)
-        return found
+        return {record.key: self._found(record) for record in batch.records}
+
+    def _found(self, record: Record) -> Found:
+        if self.find_answers:
+            return self.find_answers.pop(0)
+        if record.key not in self._stored:
+            return Absent()
+        remote_id, stored = self._stored[record.key]
+        return Present(content=stored, remote_id=remote_id)
 
     def _rule(self, record: Record) -> _Rule | None:
         for rule in self._rules:
@@ -221,7 +224,7 @@ class MemoryAdapter(Adapter):
         keys = [str(record.key) for record in batch.records]
         return Preview(content_type="application/json", body=json.dumps(keys))
 
-    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome] | None:
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         return self._destination.find(batch)
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import requests
 
 from sharecore import (
+    Absent,
     Accepted,
     Adapter,
     AuthenticationFailed,
@@ -79,7 +80,7 @@ class Lamp(Adapter):
             raise DestinationError(f"HTTP {reply.status}", retry_after=wait, decided=outcomes)
 
     def find(self, batch: Any) -> Any:
-        return {}
+        return {record.key: Absent() for record in batch.records}
 
     def preview(self, batch: Any) -> Preview:
         return Preview(content_type="text/plain", body=str([str(each.key) for each in batch.records]))

@@ -14,11 +14,13 @@ import requests
 
 from core.lamp import SECRET, Lamp, LampConfig, as_reply, caught, lamp, sets, stage, with_method, with_read
 from sharecore import (
+    Absent,
     Accepted,
     AuthenticationFailed,
     ConfigurationError,
     DestinationError,
     Duplicate,
+    Present,
     Preview,
     Rejected,
     Topic,
@@ -165,13 +167,25 @@ BAD: list[tuple[str, Any, dict[str, Any], str]] = [
         {},
         "isinstance",
     ),
-    ("what_was_delivered_is_not_lost_by_a_look_up", finding(lambda b: []), {}, "isinstance"),
-    ("what_was_delivered_is_not_lost_by_a_look_up", finding(lambda b: {"x": Duplicate()}), {}, "<="),
+    ("what_was_delivered_is_not_lost_by_a_look_up", finding(lambda b: []), {}, "not a mapping"),
+    ("what_was_delivered_is_not_lost_by_a_look_up", finding(lambda b: {"x": Absent()}), {}, "each record"),
     (
         "what_was_delivered_is_not_lost_by_a_look_up",
         finding(lambda b: {b.records[0].key: Rejected(reason="no")}),
         {},
-        "all\\(",
+        "to a record that is there",
+    ),
+    (
+        "what_was_delivered_is_not_lost_by_a_look_up",
+        finding(lambda b: {b.records[0].key: Duplicate()}),
+        {},
+        "not Present",
+    ),
+    (
+        "an_edit_that_was_not_sent_is_not_found",
+        finding(lambda b: {b.records[0].key: Present(content=b.records[0])}),
+        {},
+        "compare the content",
     ),
     ("records_stay_as_they_are", before_delivering(lambda b: b.previous.clear()), {}, "old-name"),
     ("records_stay_as_they_are", before_delivering(lambda b: b.target.extras.update(z="9")), {}, "0.1"),

@@ -31,14 +31,7 @@ from core.lamp import (
     with_method,
     with_read,
 )
-from sharecore import (
-    Accepted,
-    DestinationError,
-    Duplicate,
-    Preview,
-    Problem,
-    Rejected,
-)
+from sharecore import Accepted, DestinationError, Present, Preview, Problem, Rejected
 from sharecore.outcomes import Deferred
 from sharecore.testing import (
     FakeClock,
@@ -180,7 +173,7 @@ class Remembering(Lamp):
     """Says that what was not answered is there."""
 
     def find(self, batch: Any) -> Any:
-        return {record.key: Duplicate() for record in batch.records}
+        return {record.key: Present(content=record) for record in batch.records}
 
 
 def deferred(self: Any, record: Any, reply: Any, outcomes: dict[Any, Any]) -> bool:
@@ -205,6 +198,7 @@ BAD: list[tuple[str, Any, dict[str, Any]]] = [
     ("test_a_file_sent_twice_is_there_once", lamp(Boasting), {}),
     ("test_a_file_that_cannot_be_read_is_no_failure_of_the_destination", lamp(Blaming), {}),
     ("test_what_was_delivered_is_not_lost_by_a_look_up", lamp(Remembering), {}),
+    ("test_an_edit_that_was_not_sent_is_not_found", lamp(Remembering), {}),
     ("test_records_stay_as_they_are", with_method("deliver", mutating), {}),
     ("test_memory_is_json", with_method("deliver", noting), {}),
     ("test_nothing_but_delivering_and_asking_uses_the_network", lamp(hasty), {}),
@@ -295,6 +289,7 @@ SAYS = {
     "test_a_file_sent_twice_is_there_once": "takes files, and answers Unsupported",
     "test_a_file_that_cannot_be_read_is_no_failure_of_the_destination": "blames the destination",
     "test_what_was_delivered_is_not_lost_by_a_look_up": "never sent",
+    "test_an_edit_that_was_not_sent_is_not_found": "compare the content",
     "test_records_stay_as_they_are": "changed a value inside",
     "test_memory_is_json": "kept as JSON",
     "test_nothing_but_delivering_and_asking_uses_the_network": "make no connection",

@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharecore import Accepted, Deferred, Duplicate, Rejected, Result, Unconfirmed, Unsupported, Withheld
+from sharecore import (
+    Absent,
+    Accepted,
+    Deferred,
+    Duplicate,
+    Found,
+    Present,
+    Rejected,
+    Result,
+    Unconfirmed,
+    Unsupported,
+    Withheld,
+)
 from sharecore import delivery as machine
 from sharecore.delivery import CANCELLABLE, NEEDS_PERSON, OPEN, REPLAYABLE, Standing, State
 from sharecore.retry import DEFAULT_SCHEDULE, RetryPolicy
@@ -38,6 +50,14 @@ standings = st.builds(
     remote_id=st.sampled_from(["", "7"]),
 )
 results = st.sampled_from([result for result, _ in RESULTS])
+contents = st.sampled_from(["", "old", "new"])
+answers: st.SearchStrategy[Found | None] = st.one_of(
+    st.none(),
+    st.builds(Present, content=contents, remote_id=st.sampled_from([None, "8"])),
+    st.just(Absent()),
+    st.builds(Deferred, reason=st.just("busy"), retry_after=st.none() | st.floats(0, 1e6)),
+    st.sampled_from([Rejected(reason="no"), Unsupported(reason="no", feature="x"), Unconfirmed(reason="?")]),
+)
 chances = st.floats(0, 1)
 
 
@@ -71,7 +91,7 @@ def test_to_start_is_the_only_thing_that_counts_as_an_attempt(standing: Standing
     others = [
         machine.unsent(standing, "down", now=NOW),
         machine.abandoned(standing, sent_at=NOW, settle_time=60),
-        machine.looked_up(standing, None, can_tell=True, now=NOW, policy=POLICY, chance=0),
+        machine.looked_up(standing, Absent(), content="", now=NOW, policy=POLICY, chance=0),
         machine.not_looked_up(standing, "bug", now=NOW, policy=POLICY, chance=0),
         machine.undecidable(standing, "edited"),
         machine.replay(standing, now=NOW),
@@ -113,31 +133,54 @@ def test_an_unknown_fate_waits_for_the_destination_to_be_done() -> None:
 class TestLookUp:
     STANDING = Standing(state=State.UNCONFIRMED, failures=1, reason="silence", next_at=NOW, remote_id="7")
 
-    def look(
-        self, standing: Standing, found: Accepted | Duplicate | None, *, can_tell: bool = True
-    ) -> Standing:
-        return machine.looked_up(standing, found, can_tell=can_tell, now=NOW, policy=POLICY, chance=0)
+    def look(self, standing: Standing, found: Found | None, *, can_tell: bool = True) -> Standing:
+        return machine.looked_up(
+            standing, found, content="new", can_tell=can_tell, now=NOW, policy=POLICY, chance=0
+        )
 
-    @pytest.mark.parametrize("found", [Accepted(remote_id="8"), Duplicate(remote_id="8")])
-    def test_found(self, found: Accepted | Duplicate) -> None:
-        after = self.look(self.STANDING, found)
+    def test_found(self) -> None:
+        after = self.look(self.STANDING, Present(content="new", remote_id="8"))
         assert after == Standing(state=State.DELIVERED, remote_id="8")
 
     def test_found_without_a_name_keeps_the_one_known(self) -> None:
-        assert self.look(self.STANDING, Accepted()).remote_id == "7"
+        assert self.look(self.STANDING, Present(content="new")).remote_id == "7"
+
+    @pytest.mark.parametrize("content", ["old", ""])
+    def test_found_with_other_content_it_is_still_due(self, content: str) -> None:
+        after = self.look(self.STANDING, Present(content=content, remote_id="8"))
+        assert (after.state, after.next_at, after.remote_id) == (State.DUE, NOW, "8")
 
     def test_not_there_is_sent_again_at_once_the_first_time_and_later_the_next(self) -> None:
-        assert self.look(self.STANDING, None).next_at == NOW
-        again = self.look(replace(self.STANDING, failures=3), None)
+        assert self.look(self.STANDING, Absent()).next_at == NOW
+        again = self.look(replace(self.STANDING, failures=3), Absent())
         assert again.state is State.DUE
         assert again.next_at == NOW + timedelta(seconds=DEFAULT_SCHEDULE[1])
+
+    def test_refused_at_a_look_up_it_is_not_sent_again(self) -> None:
+        after = self.look(self.STANDING, Rejected(reason="no", field="band"))
+        assert (after.state, after.reason, after.field) == (State.PARKED, "no", "band")
+        assert self.look(self.STANDING, Unsupported(reason="no", feature="x")).state is State.UNSUPPORTED
+
+    @pytest.mark.parametrize("found", [Unconfirmed(reason="?"), Deferred(reason="?"), None])
+    def test_what_nobody_can_tell_yet_is_asked_for_again_and_in_the_end_left_to_a_person(
+        self, found: Found | None
+    ) -> None:
+        standing, looks = self.STANDING, 0
+        while standing.state is State.UNCONFIRMED:
+            standing = self.look(standing, found)
+            looks += 1
+        assert (standing.state, standing.next_at, looks) == (State.HELD, None, len(DEFAULT_SCHEDULE))
+
+    def test_a_destination_that_asks_for_time_gets_it(self) -> None:
+        after = self.look(self.STANDING, Deferred(reason="busy", retry_after=5000))
+        assert (after.state, after.next_at) == (State.UNCONFIRMED, NOW + timedelta(seconds=5000))
 
     def test_a_destination_that_cannot_tell_needs_a_person(self) -> None:
         after = self.look(self.STANDING, None, can_tell=False)
         assert (after.state, after.next_at, after.reason) == (State.HELD, None, "silence")
 
     def test_after_too_many_it_is_parked(self) -> None:
-        after = self.look(replace(self.STANDING, failures=len(DEFAULT_SCHEDULE) + 1), None)
+        after = self.look(replace(self.STANDING, failures=len(DEFAULT_SCHEDULE) + 1), Absent())
         assert (after.state, after.reason) == (State.PARKED, "given up: silence")
 
     def test_a_look_up_that_fails_is_repeated_and_then_left_to_a_person(self) -> None:
@@ -176,11 +219,25 @@ def test_the_sets_of_states_fit_together() -> None:
     assert not CANCELLABLE & {State.DELIVERED, State.BEFORE, State.CANCELLED}
 
 
-@given(story=st.lists(st.tuples(results, chances), max_size=60), can_tell=st.booleans())
-def test_every_story_ends(story: list[tuple[Result, float]], can_tell: bool) -> None:
+@given(standing=standings, found=answers, content=contents, chance=chances)
+def test_a_look_up_calls_delivered_only_what_is_there_with_its_content(
+    standing: Standing, found: Found | None, content: str, chance: float
+) -> None:
+    standing = replace(standing, state=State.UNCONFIRMED)
+    after = machine.looked_up(standing, found, content=content, now=NOW, policy=POLICY, chance=chance)
+    there = isinstance(found, Present) and found.content == content
+    assert (after.state is State.DELIVERED) == there
+    if after.state is State.DUE:
+        assert isinstance(found, Present | Absent), "sent again only where that is known to be right"
+    assert (after.next_at is not None) == (after.state in OPEN)
+    assert after.attempts == standing.attempts
+
+
+@given(story=st.lists(st.tuples(results, answers, chances), max_size=60), can_tell=st.booleans())
+def test_every_story_ends(story: list[tuple[Result, Found | None, float]], can_tell: bool) -> None:
     """Whatever a destination answers: no delivery is tried without end, and none is forgotten."""
     standing = Standing(state=State.DUE)
-    for result, chance in story:
+    for result, found, chance in story:
         if standing.state is not State.DUE:
             break
         before = standing
@@ -188,7 +245,7 @@ def test_every_story_ends(story: list[tuple[Result, float]], can_tell: bool) -> 
         assert standing.attempts == before.attempts + 1
         if standing.state is State.UNCONFIRMED:
             standing = machine.looked_up(
-                standing, None, can_tell=can_tell, now=NOW, policy=POLICY, chance=chance
+                standing, found, content="", can_tell=can_tell, now=NOW, policy=POLICY, chance=chance
             )
         assert standing.failures > before.failures or standing.state is not State.DUE
     assert standing.attempts <= len(DEFAULT_SCHEDULE) + 1

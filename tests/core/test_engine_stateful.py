@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from sharecore import delivery
 from sharecore.delivery import OPEN, Standing, State
-from sharecore.outcomes import Accepted, Deferred, Duplicate, Outcome, Rejected, Unconfirmed
+from sharecore.outcomes import Absent, Accepted, Deferred, Outcome, Present, Rejected, Unconfirmed
 from sharecore.retry import RetryPolicy
 
 SETTLE_TIME = 60.0
@@ -136,9 +136,9 @@ class Engine(RuleBasedStateMachine):
                 item.standing, "down", now=self.now, policy=POLICY, chance=chance
             )
         else:
-            found = Duplicate() if item.there else None
+            found = Present(content="it") if item.there else Absent()
             standing = delivery.looked_up(
-                item.standing, found, can_tell=True, now=self.now, policy=POLICY, chance=chance
+                item.standing, found, content="it", now=self.now, policy=POLICY, chance=chance
             )
         self._write(item, standing)
 

@@ -19,6 +19,7 @@ from tom_targets.models import PersistentShare, Target
 
 from sharecore.delivery import State
 from sharecore.testing import MemoryDestination, MemoryPlugin, deliver_now, installed
+from tom_integration import clock as database_clock
 from tom_integration.models import Channel, Delivery
 from tom_integration.sending import reconciler
 
@@ -32,7 +33,7 @@ DATA_SHARING = {
 
 
 class Clock:
-    """What `timezone.now` says; stands still unless it is moved."""
+    """What this machine and the database say it is; stands still unless it is moved."""
 
     def __init__(self) -> None:
         self.now = timezone.now()
@@ -156,6 +157,7 @@ def guard(monkeypatch: pytest.MonkeyPatch) -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(timezone, "now", clock)
+    monkeypatch.setattr(database_clock, "now", clock)
     return clock
 
 

@@ -11,6 +11,7 @@ from tom_dataproducts.models import PhotometryReducedDatum, ReducedDatum, Spectr
 from tom_targets.merge import target_merge
 
 from sharecore import Deferred, Unconfirmed
+from tom.deaths import Died
 from tom_integration import capture
 from tom_integration.models import Delivery
 
@@ -212,6 +213,49 @@ class TestTargetMerge:
         merge(primary, secondary)
         for _ in range(3):
             assert tom.deliver(after=90000) == 0
+
+    @pytest.mark.parametrize("answer", ["stored", "deferred"])
+    @pytest.mark.parametrize("also_shared", [True, False])
+    def test_while_a_call_is_under_way(self, tom: Tom, merge: Any, answer: str, also_shared: bool) -> None:
+        """Its rows are at the other target now, in the hand of a sender that is alive."""
+        primary, secondary = tom.target("left"), tom.target("gone")
+        for target in (primary, secondary)[not also_shared :]:
+            tom.share(target)
+        tom.x.can_tell = False
+        data = tom.data(secondary, 2)
+
+        def meanwhile(record: Any) -> Any:
+            merge(primary, secondary)
+            tom.share(primary) if not also_shared else None
+            assert tom.deliver() == 0
+            assert {tom.state(datum) for datum in data} == {"sending"}
+            return tom.x._store(record) if answer == "stored" else Deferred(reason="busy")
+
+        tom.x.will(meanwhile, times=1)
+        tom.deliver()
+        tom.deliver_until_quiet()
+        assert tom.states() == ["delivered"] * 2
+        assert len(tom.x.received) == 2
+        assert not tom.x.repeated
+
+    def test_while_a_call_is_under_way_whose_sender_dies(self, tom: Tom, merge: Any) -> None:
+        primary, secondary = tom.target("left"), tom.target("gone")
+        for target in (primary, secondary):
+            tom.share(target)
+        tom.data(secondary, 1)
+
+        def meanwhile(record: Any) -> Any:
+            merge(primary, secondary)
+            tom.deliver()
+            tom.x._store(record)
+            raise Died
+
+        tom.x.will(meanwhile, times=1)
+        with pytest.raises(Died):
+            tom.deliver()
+        tom.deliver_until_quiet(hours=1)
+        assert tom.states() == ["delivered"]
+        assert len(tom.x.received) == 1
 
     def test_what_nobody_knows_the_fate_of(self, tom: Tom, merge: Any) -> None:
         primary, secondary = tom.target(), tom.target()

@@ -201,14 +201,14 @@ class TestOnce:
         assert outcomes(answers) == ["accepted", "rejected"]
         assert answers[1]["field"] == field
 
-    def test_a_key_is_unique_among_the_data_of_a_target(self, tom: Tom, sender: Sender, target: Any) -> None:
+    def test_a_key_is_unique_among_the_data_of_a_target(self, tom: Tom, target: Any) -> None:
         """Two targets on one exposure have limits that differ in nothing, and so have their keys."""
         other = tom.target("SN 2026xyz")
-        second = Sender(tom.user(other))
+        sender = Sender(tom.user(target, other))
         record = example_record(PhotometryLimit)
         assert outcomes(sender.send(target.name, record)) == ["accepted"]
-        assert outcomes(second.send(other.name, record)) == ["accepted"]
-        assert outcomes(second.send(other.name, record)) == ["duplicate"]
+        assert outcomes(sender.send(other.name, record)) == ["accepted"]
+        assert outcomes(sender.send(other.name, record)) == ["duplicate"]
         assert sorted(row.target_id for row in rows()) == [target.pk, other.pk]
 
     def test_a_record_of_our_own_comes_back(self, tom: Tom, sender: Sender, target: Any) -> None:
@@ -313,17 +313,17 @@ class TestMoves:
         assert (answer["outcome"], answer["id"]) == ("duplicate", f"photometryreduceddatum/{row.pk}")
         assert Received.objects.get().datum_pk == row.pk
 
-    def test_moved_to_another_target(self, tom: Tom, sender: Sender, target: Any) -> None:
+    def test_moved_to_another_target(self, tom: Tom, target: Any) -> None:
         """As a merge of targets does: the old one becomes an alias of the other."""
         record = example_record()
-        sender.send(target.name, record)
         other = tom.target("SN 2026xyz")
+        sender = Sender(tom.user(target, other))
+        sender.send(target.name, record)
         PhotometryReducedDatum.objects.update(target=other)
         target.delete()
         TargetName.objects.create(target=other, name="SN 2026abc")
-        second = Sender(tom.user(other))
-        assert outcomes(second.send("SN 2026abc", record)) == ["duplicate"]
-        assert outcomes(second.send("SN 2026abc", replace(record, brightness=19.0))) == ["revised"]
+        assert outcomes(sender.send("SN 2026abc", record)) == ["duplicate"]
+        assert outcomes(sender.send("SN 2026abc", replace(record, brightness=19.0))) == ["revised"]
         assert len(rows()) == 1
 
     def test_deleted_here_and_sent_again(self, sender: Sender, target: Any) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery
-from django.utils import timezone
 from tom_targets.models import PersistentShare
 
 from sharecore.delivery import REPLAYABLE, State
 from sharecore.records import Kind
+from tom_integration import clock
 from tom_integration.data.files import SHARED_MODELS
 from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Channel, Delivery, Request
@@ -90,7 +90,7 @@ def ask_for(
     the one-time request that asks; None when it is for the channel's continuous share. What was
     refused or withheld before is tried again, since a person asks for it.
     """
-    now = timezone.now()
+    now = clock.now()
     asked = {"request_id": request.pk if request else None}
     conditions = {name: Q() for name in DATUM_MODELS} if selection is None else selection
     with transaction.atomic():
@@ -127,7 +127,7 @@ def limit(channel: Channel, *, kinds: Iterable[Kind], until: datetime | None) ->
 
     What was kept at home before is looked at again.
     """
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         Channel.objects.filter(pk=channel.pk).update(
             kinds=[kind.value for kind in kinds], until=until, due=True

@@ -14,9 +14,9 @@ from typing import Any
 from django.db import connections, models, router
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.lookups import IsNull
-from django.utils import timezone
 
 from sharecore.delivery import State
+from tom_integration import clock
 from tom_integration.data.files import SHARED_MODELS, time_column
 from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Channel, Delivery
@@ -83,7 +83,7 @@ def _portions(rows: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
 
 def _insert(rows: QuerySet[Any], constants: dict[str, Any]) -> int:
     """INSERT ... SELECT of ledger rows; columns that are not named get the default of their field."""
-    constants = {"created": timezone.now(), **constants}
+    constants = {"created": clock.now(), **constants}
     timestamp = F(time_column(constants["model"]))
     selected: dict[str, Any] = {"target_id": F("target_id"), "datum_pk": F("pk"), "timestamp": timestamp}
     for field in Delivery._meta.concrete_fields:
@@ -118,7 +118,7 @@ def behind(channels: Iterable[int] | None = None, *, above: Mapping[str, int] | 
     channels: only these; all when None. above: by model, look at the data above this primary key only, and
     at no model that is not named. One query per model, whatever the number of channels.
     """
-    lasting = Q(until__isnull=True) | Q(until__gt=timezone.now())
+    lasting = Q(until__isnull=True) | Q(until__gt=clock.now())
     shared = Channel.objects.filter(lasting, share_id__isnull=False, paused="")
     if channels is not None:
         shared = shared.filter(pk__in=list(channels))

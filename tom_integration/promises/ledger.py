@@ -5,16 +5,15 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from sharecore.delivery import Standing, State
 from sharecore.outcomes import Result
 from sharecore.records import RecordKey
-from tom_integration import signals
+from tom_integration import clock, signals
 from tom_integration.data.files import SHARED_MODELS
 from tom_integration.models import (
     FIELD_LENGTH,
@@ -95,13 +94,24 @@ def unconfirmed(channel: Channel, *, now: datetime, limit: int) -> list[Delivery
     )
 
 
+def bring_near(channel: Channel, furthest: datetime, *, settle_time: float) -> None:
+    """Mend what a clock that was wrong has put off until after the furthest try that there is: it is due now.
+
+    What may have arrived is looked up after its destination is surely done with it, settle_time in seconds.
+    """
+    now = clock.now()
+    far = of(channel).filter(next_at__gt=furthest)
+    far.filter(state__in=(State.DUE, State.WITHHELD)).update(next_at=now)
+    far.filter(state=State.UNCONFIRMED).update(next_at=now + timedelta(seconds=settle_time))
+
+
 def write_intents(rows: Iterable[Delivery], token: str) -> list[Delivery]:
     """Note, before anything leaves, that these are in hand.
 
     Rows hold identity and content; those that another hand changed meanwhile are left out.
     """
     rows = list(rows)
-    now = timezone.now()
+    now = clock.now()
     in_hand = {"state": State.SENDING, "lease": token, "sent_at": now, "next_at": None}
     with transaction.atomic():
         # First a write: on SQLite a transaction that has read fails at once while another one writes.
@@ -110,7 +120,8 @@ def write_intents(rows: Iterable[Delivery], token: str) -> list[Delivery]:
             ("kind", "record_id", "identity", "fingerprint"),
             constants=in_hand,
             expressions={"attempts": "attempts + 1"},
-            only={"state": (State.DUE, State.WITHHELD)},
+            # Not those that have followed their data to another target: they go under its name.
+            only={"state": (State.DUE, State.WITHHELD), "target_id": sorted({row.target_id for row in rows})},
         )
         if written < len(rows):
             mine = Delivery.objects.filter(pk__in=[row.pk for row in rows], state=State.SENDING, lease=token)
@@ -138,7 +149,7 @@ def settle(
         stands = standings[row.pk]
         same = (stands.state, stands.failures, stands.next_at, stands.reason, stands.field)
         by_change[same].append(row)
-    now = timezone.now()
+    now = clock.now()
     guard = {"state": [expected]} | ({"lease": [token]} if expected is State.SENDING else {})
     written = 0
     told: list[tuple[Standing, list[Delivery]]] = []
@@ -175,7 +186,7 @@ def write_attempts(
     rows: Mapping[RecordKey, Delivery], results: Mapping[RecordKey, Result], *, started: datetime, worker: str
 ) -> None:
     """Keep what one call brought."""
-    same = {"started": started, "finished": timezone.now(), "worker": worker}
+    same = {"started": started, "finished": clock.now(), "worker": worker}
     insert_many(
         Attempt,
         ("delivery_id", "outcome", "reason"),

@@ -24,7 +24,7 @@ def update_each(
     *,
     constants: Mapping[str, object] | None = None,
     expressions: Mapping[str, str] | None = None,
-    only: Mapping[str, Sequence[str]] | None = None,
+    only: Mapping[str, Sequence[object]] | None = None,
 ) -> int:
     """Write these columns, which hold text, as each row has them; how many rows.
 

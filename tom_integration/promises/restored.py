@@ -7,9 +7,8 @@ cannot be asked, a person decides.
 
 from __future__ import annotations
 
-from django.utils import timezone
-
 from sharecore.delivery import State
+from tom_integration import clock
 from tom_integration.models import Channel
 from tom_integration.promises import channels, ledger, upkeep
 from tom_integration.promises.difference import register
@@ -23,7 +22,7 @@ def doubt() -> int:
     upkeep.everything()  # a key that the database gives again must not lead to what had it before
     number = 0
     for channel in Channel.objects.all():
-        now = timezone.now()
+        now = clock.now()
         if channel.takes_up(now):
             number += register(channel, State.UNCONFIRMED, next_at=now, reason=REASON)
         due = ledger.of(channel).filter(state=State.DUE)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tom_integration.texts import plain
+
 
 class Refused(Exception):
     """status: of HTTP. detail: for people. more: further members of the answer, for programs."""
@@ -11,4 +13,5 @@ class Refused(Exception):
     def __init__(self, status: int, detail: str, **more: Any) -> None:
         super().__init__(detail)
         self.status = status
-        self.body = {"detail": detail, **more}
+        # What another site wrote stands in the detail, and may be long.
+        self.body = {"detail": plain(detail), **more}

@@ -1,11 +1,14 @@
-"""The target of a batch here: found by its names, or made as the TOM's own API makes it."""
+"""The target of a batch here: found by its keys or names, or made as the TOM's own API makes it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Value
+from django.db.models.functions import Lower, Replace
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from tom_targets.models import BaseTarget, TargetList, TargetName, get_target_model_class
@@ -14,8 +17,15 @@ from tom_targets.serializers import TargetSerializer
 from sharecore.targets import Target
 from tom_integration.data.targets import custom_fields
 from tom_integration.permissions import targets_for_shares
+from tom_integration.promises import pairing
 from tom_integration.receiving.form import IncomingBatch
 from tom_integration.receiving.refusals import Refused
+
+_IGNORED = " -_()"  # by TargetMatchManager.simplify_name, tomtoolkit 3.1.0, beside case
+_LEFT_OUT = str.maketrans("", "", _IGNORED)
+_SIMPLE: Any = Lower("name")
+for _each in _IGNORED:
+    _SIMPLE = Replace(_SIMPLE, Value(_each), Value(""))
 
 
 def resolve(batch: IncomingBatch, request: Request) -> tuple[int, bool]:
@@ -27,16 +37,18 @@ def resolve(batch: IncomingBatch, request: Request) -> tuple[int, bool]:
     created = found is None
     if found is None:
         found, created = _create(batch, request)
+    key = batch.target_keys.get(batch.site.origin)
+    if key and pairing.find({batch.site.origin: key}) != found:
+        pairing.note(batch.site.origin, key, found)
     introduced = created or not batch.arrivals
     _join_lists(found, (*batch.target.lists, *(batch.lists if introduced else ())))
     return found, created
 
 
 def _find(batch: IncomingBatch, user: Any) -> int | None:
-    """By name and alias, exactly; what the sender remembers decides between several."""
-    names = {name for name in batch.target.names if name and "\0" not in name}
-    named = set(BaseTarget.objects.filter(name__in=names).values_list("pk", flat=True))
-    named.update(TargetName.objects.filter(name__in=names).values_list("target_id", flat=True))
+    """By key, else by name and alias; what the sender remembers decides between several."""
+    paired = pairing.find(batch.target_keys) if batch.target_keys else None
+    named = {paired} if paired is not None else _named(batch.target.names)
     if not named:
         return None
     permitted: dict[int, str] = dict(targets_for_shares(user).filter(pk__in=named).values_list("pk", "name"))
@@ -59,6 +71,19 @@ def _find(batch: IncomingBatch, user: Any) -> int | None:
             code="no-right",
         )
     return next(iter(permitted))
+
+
+def _named(names: Iterable[str]) -> set[int]:
+    """The targets that have one of these names or aliases: exactly, or else as tomtoolkit compares them."""
+    wanted = {name for name in names if name}
+    exactly = _having({"name__in": wanted})
+    return exactly or _having({"simple__in": {name.lower().translate(_LEFT_OUT) for name in wanted} - {""}})
+
+
+def _having(condition: Mapping[str, set[str]]) -> set[int]:
+    targets = BaseTarget.objects.annotate(simple=_SIMPLE).filter(**condition)
+    aliases = TargetName.objects.annotate(simple=_SIMPLE).filter(**condition)
+    return {*targets.values_list("pk", flat=True), *aliases.values_list("target_id", flat=True)}
 
 
 def _create(batch: IncomingBatch, request: Request) -> tuple[int, bool]:

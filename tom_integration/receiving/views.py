@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from sharecore import wire
 from tom_integration import site
-from tom_integration.receiving import body, form, store, targets
+from tom_integration.receiving import body, form, peers, store, targets
 from tom_integration.receiving.refusals import Refused
 
 
@@ -59,7 +59,7 @@ class CapabilityView(SharingView):
                 "protocols": list(form.PROTOCOLS),
                 "origin": this.origin,
                 "name": this.name,
-                "limits": {"records": form.MAX_RECORDS, "bytes": body.MAX_BYTES},
+                "limits": {**form.LIMITS, "bytes": body.MAX_BYTES},
                 "kinds": list(wire.KINDS),
             }
         )
@@ -78,7 +78,10 @@ class BatchView(SharingView):
                 "Then give it an identity of its own: change the row of its table tom_integration_origin.",
                 code="same-origin",
             )
+        known = peers.known(batch.site, request.user)
         target_id, created = targets.resolve(batch, request)
+        if not known:
+            peers.claim(batch.site, request.user)
         answers = store.store(batch, target_id, origin=origin)
         pairs = zip(batch.arrivals, answers, strict=True)
         return Response(

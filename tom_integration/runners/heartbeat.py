@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.utils import timezone
 
+from tom_integration import clock
 from tom_integration.models import Worker
 from tom_integration.sending import claims
 
@@ -12,7 +12,7 @@ from tom_integration.sending import claims
 def beat(runner: str) -> None:
     """This process delivers."""
     # A write first: update_or_create reads first, and then fails on SQLite while another one writes.
-    seen = {"runner": runner, "seen": timezone.now()}
+    seen = {"runner": runner, "seen": clock.now()}
     with transaction.atomic():
         if not Worker.objects.filter(name=claims.worker_name()).update(**seen):
             Worker.objects.create(name=claims.worker_name(), **seen)

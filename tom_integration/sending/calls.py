@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import Error
-from django.utils import timezone
 
 from sharecore import delivery
 from sharecore.adapter import Adapter, Batch
@@ -32,10 +31,10 @@ from sharecore.faults import log_fault
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.retry import RetryPolicy
-from tom_integration import conf, logs, rights, site
+from tom_integration import clock, conf, logs, rights, site
 from tom_integration.data.targets import target_of
 from tom_integration.models import Delivery, Request
-from tom_integration.promises import ledger, received
+from tom_integration.promises import ledger, pairing, received
 from tom_integration.sending import about, claims, health, pace, turns
 from tom_integration.sending.persist import persist
 from tom_integration.texts import plain
@@ -84,7 +83,7 @@ class Calls:
 
     def gate(self) -> None:
         """Raises `Wait` while the destination takes no calls."""
-        until, why = health.gate(self.address, credentials=self.credentials, now=timezone.now())
+        until, why = health.gate(self.address, credentials=self.credentials, now=clock.now())
         if until is not None:
             raise Wait(_no_sooner(until), why)
 
@@ -99,7 +98,7 @@ class Calls:
             if number:
                 return number
             if seconds > LONGEST_PAUSE:
-                raise Wait(timezone.now() + timedelta(seconds=seconds), "")
+                raise Wait(clock.now() + timedelta(seconds=seconds), "")
             pace.sleep(seconds)
 
     def enter(self) -> None:
@@ -108,14 +107,14 @@ class Calls:
         self.answered = False
         if not health.is_down(self.address):
             return
-        until, why = health.probe(self.address, now=timezone.now())
+        until, why = health.probe(self.address, now=clock.now())
         if until is not None:
             raise Wait(_no_sooner(until), why)
         self._ask()
 
     def _ask(self) -> None:
         """Whether the destination answers again. Where only a delivery can tell, the next one does."""
-        seconds = health.read(self.address.name).patience(timezone.now())
+        seconds = health.read(self.address.name).patience(clock.now())
         try:
             with claims.kept(self.claim):
                 self.answered = self.adapter.probe(seconds)
@@ -184,7 +183,7 @@ class Calls:
                 previous={key: row.remote_id or None for key, row in rows.items() if row.delivered_at},
                 brought_by=brought_by,
             )
-            started = timezone.now()
+            started = clock.now()
             with claims.kept(self.claim):
                 result = self._dispatch(batch, [record for row, record in sendable if row.pk in pks])
                 # Before anything else that the database may refuse, and while the claim is kept.
@@ -196,7 +195,7 @@ class Calls:
         answered = any(isinstance(outcome, Accepted | Duplicate | Rejected) for outcome in outcomes)
         if answered and result.stopped is None:
             how = about.told(self.destination, self.adapter)
-            health.succeeded(self.address, now=timezone.now(), about=how)
+            health.succeeded(self.address, now=clock.now(), about=how)
         self._heed(result.stopped)
 
     @contextmanager
@@ -240,6 +239,7 @@ class Calls:
             records=(),
             shared_by=user.get_username() if user else "",
             memory=self.claim.channel.memory,
+            target_keys=pairing.keys_of(self.target),
             title=request.title if request else "",
             message=request.message if request else "",
         )
@@ -268,7 +268,7 @@ class Calls:
         left: Iterable[RecordKey],
         stopped: DeliveryError | None,
     ) -> None:
-        now, chance = timezone.now(), ledger.chance()
+        now, chance = clock.now(), ledger.chance()
         reason = plain(stopped.reason) if stopped else ""
         standings = {
             rows[key].pk: self._settled(rows[key], each, now, chance) for key, each in results.items()
@@ -298,9 +298,9 @@ class Calls:
 
 def _no_sooner(until: datetime) -> datetime:
     """When a channel looks again that waits for its destination: it is told when that is back."""
-    return max(until, timezone.now() + timedelta(seconds=conf.sweep_seconds()))
+    return max(until, clock.now() + timedelta(seconds=conf.sweep_seconds()))
 
 
 def _later() -> Wait:
     """Another worker has the destination for itself."""
-    return Wait(timezone.now() + turns.AGAIN, "")
+    return Wait(clock.now() + turns.AGAIN, "")

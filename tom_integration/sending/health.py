@@ -6,13 +6,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from django.utils import timezone
-
 from sharecore import health as rules
 from sharecore.addresses import Address
 from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore.health import Health
-from tom_integration import conf, signals, site
+from tom_integration import clock, conf, signals, site
 from tom_integration.models import DestinationHealth
 from tom_integration.sending import resume
 from tom_integration.signals import Event
@@ -102,7 +100,7 @@ def stopped(
     answered: bool = False,
 ) -> datetime:
     """A call was stopped by the destination; when to ask again. answered: it had just answered a probe."""
-    now = timezone.now()
+    now = clock.now()
     if isinstance(error, AuthenticationFailed):
         part = _topic(address) if error.topic_only else address.name
         _change(

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from types import MappingProxyType
 
-from sharecore import delivery
+from django.db import transaction
+
+from sharecore import delivery, dispatch
 from sharecore.adapter import Batch
 from sharecore.delivery import Standing, State
-from sharecore.dispatch import convert
-from sharecore.exceptions import AuthenticationFailed, DestinationError, InvalidRecord, PluginError
-from sharecore.faults import log_fault
-from sharecore.records import Record
+from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, InvalidRecord
+from sharecore.hooks import DeliveredReport
+from sharecore.identity import fingerprint
+from sharecore.outcomes import Absent, Duplicate, Found, Present, Rejected, Result, Unsupported
+from sharecore.records import Record, RecordKey
 from tom_integration import site
-from tom_integration.data.files import FILE_MODEL
+from tom_integration.data.files import FILE_MODEL, shareable_identity
 from tom_integration.data.rows import record_of
 from tom_integration.models import Delivery
 from tom_integration.promises import ledger, received
+from tom_integration.promises.many import update_each
 from tom_integration.promises.prepare import load
 from tom_integration.sending import claims
 from tom_integration.sending.calls import Calls
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """A delivery whose fate nobody knows. record: its datum as it is now; leaves: as it leaves the site."""
+
+    row: Delivery
+    record: Record
+    leaves: Record
 
 
 def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
@@ -33,35 +48,81 @@ def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
     """
     rows = _without_files(calls, rows, now)
     batch = calls.batch(None)
-    records = _comparable(calls, rows, batch, now)
-    rows = [row for row in rows if row.pk in records]
-    if not rows:
+    doubts = _comparable(calls, rows, batch, now)
+    if not doubts:
         return
-    previous = {records[row.pk].key: row.remote_id or None for row in rows if row.delivered_at}
-    batch = replace(batch, records=tuple(records.values()), previous=previous)
+    previous = {each.leaves.key: each.row.remote_id or None for each in doubts if each.row.delivered_at}
+    batch = replace(batch, records=tuple(each.leaves for each in doubts), previous=previous)
     calls.enter()
     try:
         with claims.kept(calls.claim):
-            answer = calls.adapter.find(batch)
-        found = None if answer is None else dict(answer)
+            found = dispatch.look_up(calls.destination, calls.adapter, batch)
     except (AuthenticationFailed, DestinationError) as stop:
         raise calls.wait(stop) from None
-    except Exception as error:
-        log_fault(logger, f"The adapter of {calls.address} failed to look up records", error)
-        _try_later(calls, rows, f"the adapter failed to look it up: {type(error).__name__}", now)
+    except DeliveryError as error:
+        _try_later(calls, [each.row for each in doubts], error.reason, now)
         return
+    _conclude(calls, doubts, found, now)
+    _tell(batch, doubts, found or {})
+
+
+def _conclude(
+    calls: Calls, doubts: list[_Doubt], found: Mapping[RecordKey, Found] | None, now: datetime
+) -> None:
+    """Write what the destination said."""
     chance = ledger.chance()
-    _settle(
-        rows,
-        lambda row: delivery.looked_up(
-            ledger.standing(row),
-            None if found is None else found.get(records[row.pk].key),
-            can_tell=found is not None,
-            now=now,
-            policy=calls.policy,
-            chance=chance,
-        ),
-    )
+    answers = {each.row.pk: found.get(each.leaves.key) if found else None for each in doubts}
+    contents = {each.row.pk: fingerprint(each.leaves) for each in doubts}
+    there = [each for each in doubts if isinstance(answers[each.row.pk], Present)]
+    for each in there:
+        # It was sent, perhaps before a backup was restored that tells nothing of it.
+        row, record = each.row, each.record
+        row.record_id = row.record_id or each.leaves.key.id
+        row.identity = shareable_identity(row.model, record)
+        row.fingerprint, row.kind = fingerprint(record), record.key.kind.value
+    with transaction.atomic():
+        update_each(
+            [each.row for each in there],
+            ("record_id", "identity", "fingerprint", "kind"),
+            only={"state": [State.UNCONFIRMED]},
+        )
+        # From now on it is known there: what it lacks goes as an edit.
+        Delivery.objects.filter(
+            pk__in=[each.row.pk for each in there], state=State.UNCONFIRMED, delivered_at=None
+        ).update(delivered_at=now)
+        _settle(
+            [each.row for each in doubts],
+            lambda row: delivery.looked_up(
+                ledger.standing(row),
+                answers[row.pk],
+                content=contents[row.pk],
+                can_tell=found is not None,
+                now=now,
+                policy=calls.policy,
+                chance=chance,
+            ),
+        )
+
+
+def _tell(batch: Batch, doubts: list[_Doubt], found: Mapping[RecordKey, Found]) -> None:
+    """Tell the observers what has ended, as after any call."""
+    results: dict[RecordKey, Result] = {}
+    for each in doubts:
+        match found.get(each.leaves.key):
+            case Present(content=content, remote_id=name) if content == fingerprint(each.leaves):
+                results[each.leaves.key] = Duplicate(remote_id=name)
+            case Rejected() | Unsupported() as refused:
+                results[each.leaves.key] = refused
+    if results:
+        site.registry().observe(
+            DeliveredReport(
+                site=batch.site,
+                address=batch.address,
+                target=batch.target,
+                records=tuple(each.record for each in doubts if each.leaves.key in results),
+                results=MappingProxyType(results),
+            )
+        )
 
 
 def _without_files(calls: Calls, rows: list[Delivery], now: datetime) -> list[Delivery]:
@@ -70,22 +131,21 @@ def _without_files(calls: Calls, rows: list[Delivery], now: datetime) -> list[De
     _settle(
         [row for row in rows if row.model == FILE_MODEL],
         lambda row: delivery.looked_up(
-            ledger.standing(row), None, can_tell=True, now=now, policy=calls.policy, chance=chance
+            ledger.standing(row), Absent(), content="", now=now, policy=calls.policy, chance=chance
         ),
     )
     return [row for row in rows if row.model != FILE_MODEL]
 
 
-def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime) -> dict[int, Record]:
-    """The records to ask for, by primary key of the ledger row; what cannot be asked for is settled here."""
+def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime) -> list[_Doubt]:
+    """What can be asked for; what cannot is settled here."""
     data = load(rows)
     pairs: list[tuple[Delivery, Record]] = []
     for row in rows:
         datum = data.get(row.pk)
         if datum is None:
             # It cannot be compared; whatever became of it, nothing is to be sent any more.
-            gone = delivery.cancel(ledger.standing(row), "the datum was deleted")
-            ledger.settle([row], {row.pk: gone}, token="", expected=State.UNCONFIRMED)
+            _settle([row], lambda row: delivery.cancel(ledger.standing(row), "the datum was deleted"))
             continue
         if datum.target_id != row.target_id:
             ledger.name(datum.target_id, row.model, [row.datum_pk])
@@ -94,16 +154,15 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
             pairs.append((row, record_of(datum, origin=batch.site.origin, record_id=row.record_id)))
         except InvalidRecord as error:
             reason = f"sent without an answer, and edited since into what cannot be compared: {error}"
-            held = delivery.undecidable(ledger.standing(row), reason)
-            ledger.settle([row], {row.pk: held}, token="", expected=State.UNCONFIRMED)
-    records: dict[int, Record] = {}
+            _settle([row], partial(_held, reason=reason))
+    doubts: list[_Doubt] = []
     for row, record in received.with_original_keys(pairs):
         try:
             # What is there is what was sent: a destination that compares would not know the original.
-            records[row.pk] = convert(site.registry(), batch, record)
-        except PluginError as error:
-            _try_later(calls, [row], error.reason, now)
-    return records
+            doubts.append(_Doubt(row, record, dispatch.convert(site.registry(), batch, record)))
+        except (DeliveryError, InvalidRecord) as error:
+            _try_later(calls, [row], str(error), now)
+    return doubts
 
 
 def _try_later(calls: Calls, rows: list[Delivery], reason: str, now: datetime) -> None:
@@ -116,5 +175,10 @@ def _try_later(calls: Calls, rows: list[Delivery], reason: str, now: datetime) -
     )
 
 
-def _settle(rows: list[Delivery], rule: Callable[[Delivery], Standing]) -> None:
+def _held(row: Delivery, *, reason: str) -> Standing:
+    return delivery.undecidable(ledger.standing(row), reason)
+
+
+def _settle(rows: Iterable[Delivery], rule: Callable[[Delivery], Standing]) -> None:
+    rows = list(rows)
     ledger.settle(rows, {row.pk: rule(row) for row in rows}, token="", expected=State.UNCONFIRMED)

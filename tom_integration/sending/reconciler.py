@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from django.utils import timezone
+from django.db.models import Q
 
 from sharecore import delivery
 from sharecore.adapter import Adapter
@@ -21,10 +21,10 @@ from sharecore.addresses import Address
 from sharecore.delivery import CANCELLABLE, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from tom_integration import conf, rights, signals, site
+from tom_integration import clock, conf, rights, signals, site
 from tom_integration.data.files import SHARED_MODELS
 from tom_integration.data.targets import find_target
-from tom_integration.models import Channel, Request
+from tom_integration.models import Channel, Delivery, Request
 from tom_integration.promises import channels, ledger, revisions
 from tom_integration.promises.difference import register
 from tom_integration.promises.prepare import Preparer
@@ -64,22 +64,20 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False, gath
     except Wait as wait:
         until, problem, needs_person = wait.until, wait.problem, wait.needs_person
     except ConfigurationError as error:
-        until, problem, needs_person = timezone.now() + LOOK_AGAIN, str(error), True
+        until, problem, needs_person = clock.now() + LOOK_AGAIN, str(error), True
     except Exception:
         logger.exception("%s could not be brought up to date", claim.channel)
-        until = timezone.now() + AFTER_AN_ERROR
+        until = clock.now() + AFTER_AN_ERROR
         problem = "an error in sharecore, it will be tried again; the log of the TOM tells more"
-    next_at = persist(lambda: channels.next_look(claim.channel))
-    if until is not None:
-        next_at = max(next_at, until) if next_at else until
-    columns: dict[str, Any] = {"delivered_at": timezone.now()} if work.arrived else {}
+    next_at = persist(lambda: work.next_look(until))
+    columns: dict[str, Any] = {"delivered_at": clock.now()} if work.arrived else {}
     if objection := memory_objection(claim.channel.memory):
         logger.error("The adapter of %s noted what cannot be kept: %s", claim.channel, objection)
         problem = problem or f"the memory that its adapter leaves cannot be kept: {objection}"
     else:
         columns["memory"] = dict(claim.channel.memory)
     stopped = needs_person and not (claim.channel.needs_person and claim.channel.problem == plain(problem))
-    columns |= {"problem": plain(problem), "needs_person": needs_person, "swept_at": timezone.now()}
+    columns |= {"problem": plain(problem), "needs_person": needs_person, "swept_at": clock.now()}
     persist(lambda: claim.release(next_at=next_at, **columns))
     if stopped:
         signals.of_channel(Event.SHARE_STOPPED, claim.channel, plain(problem))
@@ -96,15 +94,28 @@ class _Work:
         self._channel: Channel = claim.channel
         self._ripe = ledger.Ripe(claim.channel)
         self._calls: Calls | None = None
+        self._others_until: datetime | None = None
 
     @property
     def arrived(self) -> int:
         """How many records have arrived."""
         return self._calls.arrived if self._calls else 0
 
+    def next_look(self, until: datetime | None) -> datetime | None:
+        """When the channel is to be looked at again. until: not before, unless somebody asks for it."""
+        next_at = channels.next_look(self._channel)
+        furthest = clock.now() + conf.retry_policy().longest
+        if next_at is not None and next_at > furthest:
+            if self._calls is not None:
+                ledger.bring_near(self._channel, furthest, settle_time=self._calls.adapter.settle_time)
+            next_at = None if self._calls is None else channels.next_look(self._channel)
+        if until is not None:
+            next_at = max(next_at, until) if next_at else until
+        return min(filter(None, (next_at, self._others_until)), default=None)
+
     def run(self) -> str:
         """Everything that is due now; what people should know afterwards, or an empty text."""
-        now = timezone.now()
+        now = clock.now()
         target = find_target(self._channel.target_id)
         if target is None:
             self._close()
@@ -156,17 +167,27 @@ class _Work:
             left = model._default_manager.filter(pk__in=pointers).values_list("target_id", "pk")
             for target_id, pks in groupby(left.order_by("target_id"), key=itemgetter(0)):
                 ledger.name(target_id, name, [pk for _, pk in pks])
-        ledger.of(self._channel).filter(state__in=CANCELLABLE).update(
+        free = ~Q(state=State.SENDING) | Q(pk__in=[row.pk for row in self._abandoned()])
+        ledger.of(self._channel).filter(free, state__in=CANCELLABLE).update(
             state=State.CANCELLED, reason="the target was deleted", next_at=None, lease=""
         )
 
+    def _abandoned(self) -> list[Delivery]:
+        """What senders that are gone had in hand.
+
+        Not what has followed its data to this target while a call for the other one is under way.
+        """
+        rows = list(ledger.of(self._channel).filter(state=State.SENDING).exclude(lease=self._claim.token))
+        others = claims.alive(row.lease for row in rows) if rows else {}
+        self._others_until = min(others.values(), default=None)
+        return [row for row in rows if row.lease not in others]
+
     def _recover(self, adapter: Adapter, now: datetime) -> None:
         """What a sender that is gone had in hand: nobody knows its fate before it is looked up."""
-        since = self._claim.previous_until or now
-        lost = ledger.of(self._channel).filter(state=State.SENDING).exclude(lease=self._claim.token)
-        for row in lost:
+        for row in self._abandoned():
+            since = self._claim.previous_until if row.lease == self._claim.previous else None
             standing = delivery.abandoned(
-                ledger.standing(row), sent_at=since, settle_time=adapter.settle_time
+                ledger.standing(row), sent_at=since or now, settle_time=adapter.settle_time
             )
             ledger.settle([row], {row.pk: standing}, token=row.lease)
 
@@ -188,7 +209,7 @@ class _Work:
 
     def _round(self, calls: Calls, target: Any, *, continuous: bool) -> bool:
         """One batch; False when nothing is left to do now."""
-        now, origin, limit = timezone.now(), site.origin(), calls.adapter.max_batch
+        now, origin, limit = clock.now(), site.origin(), calls.adapter.max_batch
         revisions.compare_named(self._channel, origin=origin, now=now)
         ripe = self._ripe.batch(now=now, limit=limit, continuous=continuous)
         # Last, since a datum that was made again is recognised among the ripe ones.

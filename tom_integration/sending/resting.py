@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.utils import timezone
-
 from sharecore.exceptions import ConfigurationError
-from tom_integration import conf, site
+from tom_integration import clock, conf, site
 from tom_integration.models import Channel
 from tom_integration.sending import health
 
@@ -18,13 +16,13 @@ def rests(channel_id: int) -> bool:
     So what is saved while a destination is down costs next to nothing, and holds up no other one. After
     `SHARECORE_SWEEP_SECONDS` a channel is looked at in full all the same: people want to see how much waits.
     """
-    now = timezone.now()
+    now = clock.now()
     # Where a destination took nothing, the last look has left a time to come; no other is asked for.
     channel = Channel.objects.filter(pk=channel_id, lease="", next_at__gt=now).first()
     if channel is None or channel.swept_at is None:
         return False
     again = channel.swept_at + timedelta(seconds=conf.sweep_seconds())
-    if again <= now:
+    if again <= now or channel.swept_at > now:
         return False
     try:
         address, destination = site.destinations().resolve(channel.destination)

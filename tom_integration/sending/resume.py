@@ -9,10 +9,9 @@ from datetime import timedelta
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Greatest
-from django.utils import timezone
 
 from sharecore.delivery import State
-from tom_integration import conf, site
+from tom_integration import clock, conf, site
 from tom_integration.models import Channel, Delivery, DestinationHealth
 
 _A_TRY = timedelta(seconds=60)
@@ -26,7 +25,7 @@ def waiting(destination: str) -> None:
 
 def at_once(destination: str) -> None:
     """Somebody mended it: everything for it is due now, with all its tries."""
-    now = timezone.now()
+    now = clock.now()
     _put_off().filter(destination__in=_of(destination).values("destination")).update(next_at=now, failures=0)
     _of(destination).filter(Q(next_at__isnull=False) | ~Q(problem=""), due=False).update(due=True)
 
@@ -49,7 +48,7 @@ def after_a_change() -> None:
 
 def after_a_start() -> None:
     """A process starts that delivers: what was put off is tried now, at the cost of none of its tries."""
-    now = timezone.now()
+    now = clock.now()
     for row in DestinationHealth.objects.filter(open_until__gt=now):
         known = DestinationHealth.objects.filter(pk=row.pk, open_until=row.open_until)
         known.update(open_until=row.health.resumed(now, failed_at=row.last_error_at).open_until)
@@ -60,7 +59,7 @@ def after_a_start() -> None:
 
 
 def _put_off() -> QuerySet[Delivery]:
-    return Delivery.objects.filter(state=State.DUE, failures__gt=0, next_at__gt=timezone.now())
+    return Delivery.objects.filter(state=State.DUE, failures__gt=0, next_at__gt=clock.now())
 
 
 def _of(destination: str) -> QuerySet[Channel]:

@@ -6,14 +6,13 @@ import time
 from datetime import timedelta
 
 from django.db.models import F, Max, Q
-from django.utils import timezone
 
-from tom_integration import conf, site
+from tom_integration import clock, conf, site
 from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Channel
 from tom_integration.promises import channels, revisions
 from tom_integration.promises.difference import behind
-from tom_integration.sending import resume, trying
+from tom_integration.sending import claims, resume, trying
 
 OVERLAP = 1000
 """Primary keys below the highest seen that are read again: rows are committed out of order."""
@@ -49,11 +48,13 @@ class Sweep:
     def waiting() -> list[int]:
         """Channels with a mark, with something whose time has come, or left by a sender that is gone.
 
-        Of those that wait for a destination that is down, one, when it is to be tried.
+        What is further away than any time that is set now was set by a clock that was wrong. Of those that
+        wait for a destination that is down it is one, when that is to be tried.
         """
-        now = timezone.now()
-        work = Q(due=True) | Q(next_at__lte=now) | Q(lease_until__lte=now)
-        free = Q(lease="") | Q(lease_until__lte=now)
+        now = clock.now()
+        over = Q(lease_until__lte=now) | Q(lease_until__gt=claims.too_far(now))
+        work = Q(due=True) | Q(next_at__lte=now) | Q(next_at__gt=now + conf.retry_policy().longest) | over
+        free = Q(lease="") | over
         return [*Channel.objects.filter(work, free).values_list("pk", flat=True), *trying.channels()]
 
     def _look(self) -> dict[str, int]:
@@ -83,12 +84,12 @@ class Sweep:
             found.update(behind(pks[compared : compared + ROTATION]))
             compared += ROTATION
         if compared < len(pks):  # else all are compared each time, and nobody waits for a turn
-            Channel.objects.filter(pk__in=pks[:compared]).update(swept_at=timezone.now())
+            Channel.objects.filter(pk__in=pks[:compared]).update(swept_at=clock.now())
         return found
 
     def scrub(self) -> None:
         """Compare the content of some rows with what was sent: all in `SHARECORE_SCRUB_SECONDS`."""
-        now = timezone.now()
+        now = clock.now()
         before = now - timedelta(seconds=conf.scrub_seconds())
         old = Q(scrubbed_at__isnull=True, created__lte=before) | Q(scrubbed_at__lte=before)
         channel = Channel.objects.filter(old).order_by("scrubbed_at", "pk").first()

@@ -5,15 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q
-from django.utils import timezone
 
-from tom_integration import conf, site
+from tom_integration import clock, conf, site
 from tom_integration.models import Channel, DestinationHealth
 
 
 def channels() -> list[int]:
     """For each destination whose next try is due, the channel that makes it."""
-    now = timezone.now()
+    now = clock.now()
     down = DestinationHealth.objects.filter(failures__gt=0, open_until__lte=now, paused="")
     chosen = (_channel(name, now) for name in down.values_list("address", flat=True))
     return [pk for pk in chosen if pk is not None]

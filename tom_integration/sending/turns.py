@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.utils import timezone
-
 from sharecore.addresses import Address
 from sharecore.delivery import State
-from tom_integration import conf, site
+from tom_integration import clock, conf, site
 from tom_integration.models import Channel, DestinationHealth
 from tom_integration.promises import ledger
+from tom_integration.sending import claims
 from tom_integration.sending.claims import Claim, kept
 
 AGAIN = timedelta(seconds=1)
@@ -30,7 +29,9 @@ _PAUSE = 0.05
 def reserved(address: Address) -> bool:
     """Does some worker have this destination for a call of its own, or wait for that?"""
     health = DestinationHealth.objects.filter(address=address.name)
-    return health.filter(alone_until__gt=timezone.now()).exists()
+    now = clock.now()
+    # No longer than a claim lasts: what is further away was set by a clock that was wrong.
+    return health.filter(alone_until__gt=now, alone_until__lte=claims.too_far(now)).exists()
 
 
 @contextmanager
@@ -40,16 +41,16 @@ def alone(claim: Claim, address: Address) -> Iterator[bool]:
     At the longest for as long as a claim lasts: who reserved it may be gone.
     """
     health, _ = DestinationHealth.objects.get_or_create(address=address.name)
-    now = timezone.now()
+    now = clock.now()
     until = now + timedelta(seconds=conf.lease_seconds())
-    free = health.alone_until is None or health.alone_until <= now
+    free = health.alone_until is None or not now < health.alone_until <= claims.too_far(now)
     before = DestinationHealth.objects.filter(pk=health.pk, alone_until=health.alone_until)
     if not free or not before.update(alone_until=until):
         yield False
         return
     try:
         with kept(claim):
-            while _under_way(claim, address) and timezone.now() < until:
+            while _under_way(claim, address) and clock.now() < until:
                 time.sleep(_PAUSE)
         yield True
     finally:
@@ -58,7 +59,7 @@ def alone(claim: Claim, address: Address) -> Iterator[bool]:
 
 def _under_way(claim: Claim, address: Address) -> bool:
     """Has another worker records of this destination in hand?"""
-    near = Channel.objects.filter(destination__startswith=address.name, lease_until__gt=timezone.now())
+    near = Channel.objects.filter(destination__startswith=address.name, lease_until__gt=clock.now())
     return any(
         ledger.of(channel).filter(state=State.SENDING).exists()
         for channel in near.exclude(pk=claim.channel.pk)

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from sharecore.adapter import Batch, Preview
-from sharecore.outcomes import Outcome
+from sharecore.outcomes import Found, Outcome
 from sharecore.records import RecordKey
 
 
@@ -25,7 +25,7 @@ class Road(ABC):
         """As `Adapter.deliver`. Raises `Closed` when this road leads nowhere any more."""
 
     @abstractmethod
-    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
         """As `Adapter.find`."""
 
     @abstractmethod

@@ -10,7 +10,7 @@ from typing import Any
 from sharecore.adapter import Batch, Preview, Site
 from sharecore.exceptions import AuthenticationFailed, DestinationError, TargetRefused
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Accepted, Duplicate, Outcome, Rejected, Unconfirmed, Unsupported
+from sharecore.outcomes import Absent, Accepted, Duplicate, Found, Outcome, Rejected, Unconfirmed, Unsupported
 from sharecore.records import Record, RecordKey
 from sharecore.wire import key_as_wire, record_as_wire, target_as_wire
 from sharecore_http.content import Content, compressed
@@ -70,9 +70,9 @@ class Batches(Road):
             raise Closed(closed.reason, outcomes | dict(closed.decided)) from None
         return outcomes
 
-    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
         """Sending again is harmless: the receiver knows each record by key and fingerprint."""
-        return {}
+        return {record.key: Absent() for record in batch.records}
 
     def preview(self, batch: Batch) -> Preview:
         items = [_item(record, batch.site) for record in batch.records]
@@ -94,6 +94,9 @@ class Batches(Road):
             "create_target": self._api.config.create_targets,
             "target_id": self._targets.remembered(batch),
         }
+        told = (batch.site.origin, self._sharing.origin)  # what other sites call it is their affair
+        if keys := {origin: key for origin, key in batch.target_keys.items() if origin in told}:
+            members["target_keys"] = keys
         return _dumps(members)[:-1]
 
     def _send(self, batch: Batch, head: str, items: Sequence[_Item]) -> dict[RecordKey, Outcome]:

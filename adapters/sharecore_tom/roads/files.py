@@ -16,7 +16,7 @@ from typing import Any
 from sharecore.adapter import Batch, Preview
 from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Accepted, Duplicate, Outcome, Unconfirmed
+from sharecore.outcomes import Accepted, Duplicate, Found, Outcome, Unconfirmed
 from sharecore.records import Kind, RecordKey
 from sharecore_http.content import File
 from sharecore_http.failures import Cause, NoAnswer
@@ -101,7 +101,7 @@ class Files(Road):
             stop.decided = outcomes | dict(stop.decided)
             raise
 
-    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
         return self._rest.find(batch)
 
     def preview(self, batch: Batch) -> Preview:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sharecore.adapter import Batch, Preview
 from sharecore.exceptions import AuthenticationFailed, DestinationError, TargetRefused
-from sharecore.outcomes import Duplicate, Outcome, Rejected, Unsupported
+from sharecore.outcomes import Absent, Found, Outcome, Present, Rejected, Unsupported
 from sharecore.records import RecordKey
 from sharecore_tom.api import Api
 from sharecore_tom.deliver import Row, send_all
@@ -57,16 +57,18 @@ class Rest(Road):
             error.decided = outcomes | dict(error.decided)
             raise
 
-    def find(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
         """A 3.x TOM has constraints that make sending again harmless; a 2.x TOM is listed and compared."""
+        absent: dict[RecordKey, Found] = {record.key: Absent() for record in batch.records}
         if self._at is Generation.TYPED:
-            return {}
+            return absent
         target = self._targets.find(batch)
         if not isinstance(target, int):
-            return {}
+            return absent
         listed = Rows(self._api, target, self._at)
         _, rows = prepared(batch, self._at)
-        return {key: Duplicate() for key, each in rows.items() if listed.has(each)}
+        there = (record for record in batch.records if record.key in rows and listed.has(rows[record.key]))
+        return absent | {record.key: Present(content=record) for record in there}
 
     def preview(self, batch: Batch) -> Preview:
         left_out, rows = prepared(batch, self._at)

@@ -14,7 +14,7 @@ from sharecore.adapter import Adapter, Batch
 from sharecore.addresses import Address
 from sharecore.exceptions import DeliveryError
 from sharecore.hooks import DestinationType
-from sharecore.outcomes import Outcome
+from sharecore.outcomes import Found, Outcome
 from sharecore.records import JsonValue, Record, RecordKey
 from sharecore.settings import Section
 from sharecore.testing.examples import example_batch, example_record
@@ -137,6 +137,17 @@ class Bench:
         wrong = [type(each).__name__ for each in call.outcomes.values() if not isinstance(each, Outcome)]
         assert not wrong, f"these are not outcomes: {wrong}"
         return call
+
+    def find(self, adapter: Adapter, record: Record) -> Found | None:
+        """Look one record up; None when the destination cannot be asked."""
+        answered = adapter.find(self.batch(record))
+        if answered is None:
+            return None
+        assert isinstance(answered, Mapping), f"find gave a {type(answered).__name__}, not a mapping"
+        assert set(answered) == {record.key}, "find must answer for each record, and no other"
+        found = answered[record.key]
+        assert isinstance(found, Found), f"{found!r} is not Present, Absent or an outcome of find"
+        return found
 
     @contextmanager
     def shown(self) -> Iterator[list[str]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import BinaryIO
 
 import pytest
@@ -12,13 +13,51 @@ import pytest
 from sharecore.adapter import Preview, Topic
 from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Accepted, Deferred, Duplicate, Outcome, Rejected, Unsupported
-from sharecore.records import RecordKey
+from sharecore.outcomes import (
+    Absent,
+    Accepted,
+    Deferred,
+    Duplicate,
+    Found,
+    Outcome,
+    Present,
+    Rejected,
+    Unsupported,
+)
+from sharecore.records import (
+    Astrometry,
+    OtherDatum,
+    Photometry,
+    PhotometryLimit,
+    Record,
+    RecordKey,
+    Spectrum,
+)
 from sharecore.testing.contract.bench import Bench, Subject
 from sharecore.testing.examples import RECORDS, TARGETS, example_file, example_record, example_records
 from sharecore.testing.sockets import watched_sockets
 
 STORED = (Accepted, Duplicate)
+
+
+def _edited(record: Record) -> Record:
+    """The same record after somebody corrected what was measured."""
+    match record:
+        case Photometry(brightness=brightness):
+            return replace(record, brightness=brightness + 0.5)
+        case PhotometryLimit(limit=limit):
+            return replace(record, limit=limit + 0.5)
+        case Spectrum(flux=flux):
+            return replace(record, flux=tuple(None if each is None else 2.0 * each for each in flux))
+        case Astrometry(dec=dec):
+            return replace(record, dec=dec / 2.0 + 1.0)
+        case OtherDatum(extra=extra):
+            return replace(record, extra={**extra, "corrected": True})
+
+
+def _there(record: Record, found: Found | None) -> Present:
+    """This record found with its content, under the name that `found` has."""
+    return Present(content=record, remote_id=found.remote_id if isinstance(found, Present) else None)
 
 
 class AdapterContract:
@@ -145,17 +184,22 @@ class AdapterContract:
         assert isinstance(outcome, Deferred | Rejected | Unsupported)
 
     def test_what_was_delivered_is_not_lost_by_a_look_up(self, bench: Bench) -> None:
-        """`find` says `Accepted` or `Duplicate` of what is there; left out is what may be sent again."""
+        """`find` says `Present` with the content, or `Absent` where sending again is harmless."""
         adapter, batch = bench.open(), bench.batch(bench.record)
         bench.call(adapter, batch)
-        found = adapter.find(batch)
-        if found is not None:
-            assert isinstance(found, Mapping)
-            assert set(found) <= {bench.record.key}
-            assert all(isinstance(each, STORED) for each in found.values())
-        other = example_record()
-        found = adapter.find(bench.batch(other))
-        assert not found, "it found a record that was never sent"
+        found = bench.find(adapter, bench.record)
+        assert found is None or isinstance(found, Absent) or found == _there(bench.record, found), (
+            f"answers {found} to a record that is there"
+        )
+        found = bench.find(adapter, example_record())
+        assert not isinstance(found, Present), "it found a record that was never sent"
+
+    def test_an_edit_that_was_not_sent_is_not_found(self, bench: Bench) -> None:
+        """A look-up by key alone would take what was there before for the edit."""
+        adapter, edited = bench.open(), _edited(bench.record)
+        bench.call(adapter, bench.batch(bench.record))
+        found = bench.find(adapter, edited)
+        assert found != _there(edited, found), "it found an edit that was never sent; compare the content"
 
     def test_records_stay_as_they_are(self, bench: Bench) -> None:
         """The ledger compares by content: an adapter that changes a record has it sent again and again."""

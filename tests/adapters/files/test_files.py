@@ -17,6 +17,7 @@ from astropy.table import QTable, Table
 from astropy.time import Time
 
 from sharecore import (
+    Absent,
     Accepted,
     Astrometry,
     ConfigurationError,
@@ -25,6 +26,7 @@ from sharecore import (
     Duplicate,
     OtherDatum,
     PhotometryLimit,
+    Present,
     Section,
     Spectrum,
     Target,
@@ -105,6 +107,28 @@ def test_a_spectrum_has_a_table_of_points_and_a_line_in_the_list(opened: Any, fo
     assert (line["record"], line["points"]) == (str(spectrum.key), 3)
 
 
+@pytest.mark.parametrize("form", ["ecsv", "votable", "fits", "csv"])
+@pytest.mark.parametrize("unit", ["counts", "erg/s/cm2/A/arcsec2", "relative flux", "\u00b5flux\nper pixel"])
+def test_a_spectrum_in_a_unit_of_the_site_is_written_as_it_is(
+    opened: Any, folder: Path, form: str, unit: str
+) -> None:
+    spectrum = example_record(Spectrum, flux_unit=unit, wavelength_unit="pixel", error=(1.0, 2.0, 3.0))
+    outcome = opened(FORMAT=form).deliver(example_batch(spectrum))[spectrum.key]
+    assert isinstance(outcome, Accepted)
+    asked = "ascii.csv" if form == "csv" else None
+    (listed,) = (path for path in folder.glob("spectra.*"))
+    (line,) = Table.read(listed, format=asked)
+    assert line["wavelength_unit"] == "pixel"
+    if unit.isascii():
+        assert line["flux_unit"] == unit
+    points = Table.read(folder / f"{line['file']}{listed.suffix}", format=asked)
+    assert list(points["flux"]) == list(spectrum.flux)
+    assert list(points["wavelength"]) == list(spectrum.wavelength)
+    assert points["flux"].unit is None, "nothing is guessed"
+    if form == "ecsv":
+        assert points["flux_error"].description == f"unit: {unit}".replace("\n", " ")
+
+
 def test_positions_and_other_data_have_tables_too(opened: Any, folder: Path) -> None:
     position = example_record(Astrometry, ra_error=0.1, ra_error_units="arcsec")
     other = example_record(OtherDatum, data_type="redshift", extra={"z": [0.031, None]})
@@ -128,10 +152,14 @@ def test_a_repeat_adds_nothing_and_an_edit_replaces_its_row(opened: Any, folder:
     assert adapter.deliver(example_batch(record)) == {record.key: Duplicate()}
     assert path.read_bytes() == before
     edited = replace(record, brightness=17.25)
-    assert adapter.find(example_batch(edited)) == {}
+    assert adapter.find(example_batch(edited, other)) == {
+        edited.key: Present(content=""),
+        other.key: Absent(),
+    }, "the row of before is there"
     outcomes = adapter.deliver(example_batch(edited, other))
     assert all(isinstance(each, Accepted) for each in outcomes.values())
-    assert adapter.find(example_batch(edited, other)) == {edited.key: Duplicate(), other.key: Duplicate()}
+    found = adapter.find(example_batch(edited, other))
+    assert found == {each.key: Present(content=each) for each in (edited, other)}
     table = Table.read(path, format="ascii.csv" if form == "csv" else None)
     assert sorted(table["brightness"]) == [17.25, 18.5]
 

@@ -79,6 +79,7 @@ class StandIn:
         self.sharing: Sharing | None = None
         self.files = Products(self.rows, _PHOTOMETRY)
         self.token = "tok-1"
+        self.password = "pw-secret"
         self.mfa = False
         self.calls: list[tuple[str, str, Any]] = []
         self._scripts: dict[tuple[str, str], list[Answer | Exception | None]] = {}
@@ -148,7 +149,7 @@ class StandIn:
     def _give_token(self, body: Any) -> Answer:
         if self.mfa:
             return said(403, {"detail": "This endpoint is disabled because API tokens require two factors."})
-        if body != {"username": "sender", "password": "pw-secret"}:
+        if body != {"username": "sender", "password": self.password}:
             return said(400, {"non_field_errors": ["Unable to log in with provided credentials."]})
         return said(200, {"token": self.token})
 

@@ -12,7 +12,7 @@ from urllib3 import exceptions as u3
 
 from sharecore.exceptions import AuthenticationFailed, DestinationError, TargetRefused
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Unconfirmed, Unsupported
+from sharecore.outcomes import Absent, Accepted, Deferred, Duplicate, Rejected, Unconfirmed, Unsupported
 from sharecore.records import OtherDatum
 from sharecore.wire import record_from_wire, target_from_wire
 from standins.tom_roads import said
@@ -70,7 +70,7 @@ def test_the_same_again_changes_nothing_and_an_edit_is_a_revision(tom, adapter, 
     assert opened.can_update
     outcomes = opened.deliver(batch(one, edited, previous={edited.key: "row/1"}))
     assert list(map(type, outcomes.values())) == [Duplicate, Accepted]
-    assert opened.find(batch(one)) == {}
+    assert opened.find(batch(one)) == {one.key: Absent()}
 
 
 def test_a_rejected_record_names_its_field_and_the_others_are_stored(tom, adapter, batch, detections):
@@ -216,7 +216,7 @@ def test_without_a_clear_answer_nothing_is_certain_and_a_repeat_is_harmless(
         opened.deliver(batch(*records))
     assert {type(each) for each in caught.value.decided.values()} == {Unconfirmed}
     assert set(caught.value.decided) == {each.key for each in records}
-    assert opened.find(batch(*records)) == {}
+    assert set(opened.find(batch(*records)).values()) == {Absent()}
     assert set(map(type, opened.deliver(batch(*records)).values())) <= {Accepted, Duplicate}
 
 

@@ -11,7 +11,7 @@ import pytest
 from requests import exceptions as rq
 
 from sharecore.exceptions import DestinationError
-from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Unconfirmed
+from sharecore.outcomes import Absent, Accepted, Deferred, Duplicate, Rejected, Unconfirmed
 from sharecore.records import Astrometry, Kind, PhotometryLimit, RecordKey
 from sharecore_tom.roads import files
 from standins.tom_roads import said
@@ -220,7 +220,7 @@ def test_a_file_without_an_answer_is_unconfirmed_and_the_repeat_finds_its_rows(t
     assert {type(each) for each in caught.value.decided.values()} == {Unconfirmed}
     assert len(tom.rows) == before + 30
     tom.files = real
-    assert opened.find(batch(*records)) == {}
+    assert set(opened.find(batch(*records)).values()) == {Absent()}
     posts = len(tom.made("POST", DATA))
     outcomes = opened.deliver(batch(*backlog(60)[30:]))
     assert set(outcomes.values()) == {Duplicate()}

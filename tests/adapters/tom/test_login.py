@@ -5,10 +5,15 @@ from __future__ import annotations
 import pytest
 
 from sharecore.exceptions import AuthenticationFailed, DestinationError
+from sharecore.outcomes import Accepted
+
+DATA = "api/reduceddatums/"
 
 
-def authorizations(web, path="/api/reduceddatums/"):
-    return [call.request.headers.get("Authorization") for call in web.calls if path in call.request.url]
+def authorizations(web):
+    """Those with which data were sent."""
+    sent = [call.request for call in web.calls if call.request.method == "POST" and DATA in call.request.url]
+    return [request.headers.get("Authorization") for request in sent]
 
 
 def test_a_password_is_exchanged_once_for_a_token(tom_31, web, adapter, batch, detections):
@@ -91,7 +96,7 @@ def test_a_locked_site_is_a_refusal_whatever_its_status(tom_31, adapter, batch, 
 
 def test_a_receiver_that_is_down_at_login_is_not_a_refusal(tom, adapter, batch, detections):
     tom.script("POST", "api/token-auth/", (502, {}, ""))
-    tom.script("GET", "api/targets/", (502, {}, ""))
+    tom.script("OPTIONS", DATA, (502, {}, ""))
     with pytest.raises(DestinationError, match="502"):
         adapter().deliver(batch(*detections(1)))
 
@@ -107,7 +112,7 @@ def test_a_receiver_in_trouble_does_not_pass_for_one_that_ignores_tokens(
     tom_31, adapter, batch, detections, trouble, number
 ):
     """That would pause the destination until a person comes, or send the password from then on."""
-    tom_31.script("GET", "api/targets/", *[None] * number, trouble)
+    tom_31.script("OPTIONS", DATA, *[None] * number, trouble)
     opened = adapter(API_KEY="tok-1", USERNAME="", PASSWORD="")
     with pytest.raises(DestinationError):
         opened.deliver(batch(*detections(1)))
@@ -124,3 +129,33 @@ def test_trouble_while_a_token_is_asked_for_is_no_reason_to_send_the_password(
         opened.deliver(batch(*detections(1)))
     opened.deliver(batch(*detections(1)))
     assert set(authorizations(web)) == {"Token tok-1"}
+
+
+def test_a_receiver_that_can_list_none_of_its_targets_lets_us_log_in(tom, adapter, batch, detections):
+    """One target with a number that JSON lacks makes each list with it an error 500."""
+    pk = tom.add_target("SN 2026abc")
+    memory = {"receiver": "https://tom.example.org/", "target_id": pk, "target_name": "SN 2026abc"}
+    tom.script("GET", "api/targets/", *[BROKEN] * 100)
+    opened = adapter()
+    assert not any(problem.fatal for problem in opened.check())
+    assert set(opened.deliver(batch(*detections(1), memory=memory)).values()) == {Accepted()}
+
+
+def test_a_check_tests_the_password_of_the_settings_not_the_token_that_it_gave(
+    tom_31, adapter, batch, detections
+):
+    opened = adapter()
+    opened.deliver(batch(*detections(1)))
+    assert "a token that it gave us for 'PASSWORD'" in opened.describe()
+    tom_31.password = "changed"
+    (problem,) = opened.check()
+    assert problem.where == "DATA_SHARING['b']['PASSWORD']"
+    assert len(opened.deliver(batch(*detections(2)))) == 2, "the token is good until it is refused"
+    tom_31.password = "pw-secret"
+    assert opened.check() == []
+
+
+def test_it_says_how_it_logs_in(tom_31, adapter):
+    opened = adapter(API_KEY="tok-1")
+    opened.check()
+    assert "We log in with 'API_KEY'." in opened.describe()

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tom_integration", "0006_turns"),
+        ("tom_integration", "0007_peers"),
     ]
 
     operations = [

@@ -1,0 +1,54 @@
+"""Targets that are one at two sites, whatever each of them calls it now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tom_targets.models import BaseTarget
+
+from tom_integration import site
+from tom_integration.models import TargetKey
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def keys_of(target: Any) -> dict[str, str]:
+    """What sites call this target of the TOM, by origin: this one, and those that have sent it."""
+    known = TargetKey.objects.filter(target_id=target.pk).order_by("pk").values_list("origin", "key")
+    return {**dict(known), site.origin(): _key(target.pk, target.created)}
+
+
+def find(keys: Mapping[str, str]) -> int | None:
+    """The primary key of the target that other sites call so, by origin; our own name of it counts first."""
+    for origin, key in keys.items():
+        if origin == site.origin() and (pk := _own(key)) is not None:
+            return pk
+    known = {
+        row.origin: row.target_id
+        for row in TargetKey.objects.filter(key__in=set(keys.values()))
+        if keys.get(row.origin) == row.key
+    }
+    if not known:
+        return None
+    there = set(BaseTarget.objects.filter(pk__in=known.values()).values_list("pk", flat=True))
+    return next((known[origin] for origin in keys if known.get(origin) in there), None)
+
+
+def note(origin: str, key: str, target_id: int) -> None:
+    """Remember what the site that sends calls a target."""
+    TargetKey.objects.update_or_create(origin=origin, key=key, defaults={"target_id": target_id})
+
+
+def _key(pk: int, created: datetime) -> str:
+    """A database that is restored may give a primary key again, but not with the time of before."""
+    return f"{pk}.{(created - _EPOCH) // timedelta(microseconds=1)}"
+
+
+def _own(key: str) -> int | None:
+    number = key.partition(".")[0]
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
+        return None
+    target = BaseTarget.objects.filter(pk=int(number)).only("created").first()
+    return target.pk if target is not None and _key(target.pk, target.created) == key else None
