@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sharecore.adapter import Adapter, Batch, Preview
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, Problem
-from sharecore.outcomes import Deferred, Duplicate, Found, Outcome, Rejected
+from sharecore.outcomes import Deferred, Duplicate, Found, Outcome
 from sharecore.records import DataFile, RecordKey
 from sharecore_http.client import Client
 from sharecore_tom.api import Api
@@ -108,7 +108,7 @@ class TomAdapter(Adapter):
         self.ready()
         at = self._receiver.generation if self._receiver else Generation.TYPED
         target = self._targets.find_or_create(batch, at)
-        return target if isinstance(target, Rejected) else send_file(self._api, file, target)
+        return send_file(self._api, file, target) if isinstance(target, int) else target
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         self.ready()

@@ -15,16 +15,25 @@ def differences(sent: Mapping[str, Any], row: Mapping[str, Any], at: Generation)
     """The keys of `value` in which a row of the receiver differs from a row that was sent.
 
     A 3.x TOM shows some columns of a typed row and none of its extra data; only what it shows is compared.
+    What shows nothing of the row is compared as a whole: it differs in "value".
     """
     ours, theirs = sent["value"], row.get("value")
     if not isinstance(theirs, Mapping):
         return ["value"]
     if at is Generation.TYPED:
         if str(sent["data_type"]).lower() in TYPED_KINDS:
+            if theirs.keys().isdisjoint(ours):
+                return ["value"]
             ours = {key: ours.get(key) for key in theirs}
         else:
             ours = {key: value for key, value in ours.items() if key not in COLUMNS}
     return [key for key in {**ours, **theirs} if not _same(ours.get(key), theirs.get(key))]
+
+
+def altered(sent: Mapping[str, Any], stored: Mapping[str, Any], at: Generation) -> list[str]:
+    """As `differences`, and the time: what a receiver changed of a row that it says it has stored."""
+    keeps_time = "timestamp" not in stored or moment(stored["timestamp"]) == moment(sent["timestamp"])
+    return [*([] if keeps_time else ["timestamp"]), *differences(sent, stored, at)]
 
 
 def moment(text: object) -> datetime | None:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sharecore.adapter import Batch
 from sharecore.exceptions import DestinationError
-from sharecore.outcomes import Rejected
+from sharecore.outcomes import Deferred, Rejected
+from sharecore.targets import simple_name
 from sharecore_http.failures import NoAnswer
-from sharecore_http.reply import Verdict
+from sharecore_http.reply import Reply, Verdict
 from sharecore_tom.answers import not_able, refused_fields, words
 from sharecore_tom.api import Api
-from sharecore_tom.receiver import Generation
+from sharecore_tom.compare import moment
+from sharecore_tom.receiver import DATA, Generation
 from sharecore_tom.targets import target_body
 
 TARGETS = "api/targets/"
 _MAX_CANDIDATES = 10_000
+_MAX_NAME = 400
+"""Characters; what is longer is no name at a TOM, and no part of an address that servers take."""
+
+NoTarget = Rejected | Deferred
+"""Why there is no target to send to: for good, or for now."""
 
 logger = logging.getLogger(__name__)
 
@@ -35,25 +42,31 @@ class Targets:
         here = batch.memory.get("receiver") == self._config.base_url
         return known if here and isinstance(known, int) else None
 
-    def find(self, batch: Batch) -> int | Rejected | None:
-        """The receiver's id of the target; None when it is not there (or hidden from us)."""
+    def find(self, batch: Batch) -> int | NoTarget | None:
+        """The receiver's id of the target; None when it is not there (or hidden from us).
+
+        A target that was paired by its id stays paired, whatever it is called here or there by now.
+        """
         known = self.remembered(batch)
-        # One request against sending into a target that took over the id: a TOM may be rebuilt from nothing.
-        if known is not None and self._is_still(batch, known):
-            return known
+        if known is not None:
+            still = self._still(batch, known)
+            if still is not None:
+                return still
         found = self._matches(batch)
+        if isinstance(found, Deferred):
+            return found
         if len(found) > 1:
-            listed = ", ".join(f"{name!r} (id {pk})" for pk, name in sorted(found.items()))
+            listed = ", ".join(f"{each.get('name')!r} (id {pk})" for pk, each in sorted(found.items()))
             return Rejected(
                 reason=f"the names of this target belong to several targets there: {listed}. "
                 "Merge them there, or remove the alias that does not belong to it here",
                 field="target",
             )
-        pk, name = next(iter(found.items()), (None, ""))
-        self.note(batch, pk, name)
+        pk, target = next(iter(found.items()), (None, {}))
+        self._note_target(batch, pk, target)
         return pk
 
-    def find_or_create(self, batch: Batch, at: Generation) -> int | Rejected:
+    def find_or_create(self, batch: Batch, at: Generation) -> int | NoTarget:
         """The receiver's id of the target, which is made if needed and allowed; else why there is none."""
         found = self.find(batch)
         if isinstance(found, int) and (batch.target.lists or not batch.records):
@@ -74,38 +87,72 @@ class Targets:
         first = (f"Imported From {batch.site.name}",) if configured is None else configured
         return tuple(dict.fromkeys((*first, *batch.target.lists)))
 
-    def _is_still(self, batch: Batch, pk: int) -> bool:
+    def _still(self, batch: Batch, pk: int) -> int | Deferred | None:
+        """Return the id if the target that has it there is still the one that was paired, else None.
+
+        One request against sending into a target that took over the id: a TOM may be rebuilt from nothing.
+        """
         reply = self._api.ask(f"{TARGETS}{pk}/")
         if reply.status == 404:
-            return False
+            return None
+        if reply.status == 500:
+            return self._not_shown(reply)
         if reply.verdict is not Verdict.OK or not isinstance(reply.json, dict):
             raise not_able(reply, "looking up the target")
-        # Its name there, or one that we know it by, is still the same.
-        return not _names(reply.json).isdisjoint({*batch.target.names, batch.memory.get("target_name")})
+        made, noted = moment(reply.json.get("created")), moment(batch.memory.get("target_created"))
+        same = made is not None and made == noted
+        if not same and _forms(_names(reply.json)).isdisjoint(
+            _forms({*batch.target.names, str(batch.memory.get("target_name"))})
+        ):
+            return None
+        self._note_target(batch, pk, reply.json)
+        return pk
 
-    def _matches(self, batch: Batch) -> dict[int, str]:
-        """Ids and names of the targets there of which a name or alias equals one of ours.
+    def _not_shown(self, reply: Reply) -> Deferred:
+        """What a receiver means that fails for one target and is well otherwise.
 
-        The filter finds parts of names and a comma means "or", so that it finds too much, never too little.
+        It does so where a number of the target has no form in JSON. Raises `DestinationError` where it fails
+        for everything.
         """
-        wanted = {name for name in batch.target.names if name}
-        found: dict[int, str] = {}
-        for name in dict.fromkeys(batch.target.names):
+        if self._api.ask(DATA, method="OPTIONS").verdict is not Verdict.OK:
+            raise not_able(reply, "looking up the target")
+        return Deferred(
+            reason=f"that TOM cannot show its target of this name ({words(reply)}). Ask its people to look "
+            "for a number there that is NaN or infinite"
+        )
+
+    def _matches(self, batch: Batch) -> dict[int, Mapping[str, Any]] | Deferred:
+        """The targets there, by id, of which a name or alias is one of ours, as tomtoolkit compares names.
+
+        Where several are, those with exactly the same name are meant. Some receivers ignore the filter, so
+        that it finds too much, never too little.
+        """
+        names = [name for name in batch.target.names if name and len(name) <= _MAX_NAME and "\0" not in name]
+        found: dict[int, Mapping[str, Any]] = {}
+        hidden = False
+        for name in {_form(name): name for name in reversed(names)}.values():
             seen = 0
-            for page in self._api.pages(TARGETS, {"name": name}) if name else ():
+            for page in self._api.pages(TARGETS, {"name_fuzzy": name}):
                 seen += len(page)
+                hidden = hidden or {} in page
                 found |= {
-                    each["id"]: str(each.get("name"))
+                    each["id"]: each
                     for each in page
-                    if isinstance(each.get("id"), int) and _names(each) & wanted
+                    if isinstance(each.get("id"), int) and _forms(_names(each)) & _forms(names)
                 }
                 if seen >= _MAX_CANDIDATES:
                     raise DestinationError(
-                        f"{seen} targets there are said to have {name!r} in their names; is its filter off?"
+                        f"{seen} targets there are said to have the name {name!r}; is its filter off?"
                     )
-        return found
+        if hidden and not found:
+            return Deferred(
+                reason="that TOM cannot show its target of this name. Ask its people to look for a number "
+                "there that is NaN or infinite"
+            )
+        exact = {pk: each for pk, each in found.items() if _names(each) & set(names)}
+        return exact or found
 
-    def _create(self, batch: Batch, at: Generation) -> int | Rejected:
+    def _create(self, batch: Batch, at: Generation) -> int | NoTarget:
         lists = self.lists(batch)
         try:
             body = target_body(batch, lists, at)
@@ -118,14 +165,15 @@ class Targets:
             if 0 in body.values():
                 said += ". A stock TOM takes a value of exactly 0 for a missing one: create it there"
             return self._not_created(batch, refused_fields(reply), said)
-        pk = reply.json.get("id") if isinstance(reply.json, dict) else None
+        made = reply.json if isinstance(reply.json, dict) else {}
+        pk = made.get("id")
         if reply.status not in (200, 201) or not isinstance(pk, int):
             raise not_able(reply, "creating the target")
-        self.note(batch, pk, batch.target.name)
+        self._note_target(batch, pk, made)
         batch.memory["lists"] = list(lists)
         return pk
 
-    def _not_created(self, batch: Batch, fields: tuple[str, ...], said: str) -> int | Rejected:
+    def _not_created(self, batch: Batch, fields: tuple[str, ...], said: str) -> int | NoTarget:
         if not {"name", "aliases"} & set(fields):
             return Rejected(reason=f"the target was refused there: {said}", field="target")
         # Somebody may have made it between our look-up and our request.
@@ -153,10 +201,18 @@ class Targets:
             # No reason to hold back data.
             logger.warning("%s: target %s could not join its lists: %s", self._config.path, pk, words(reply))
 
-    def note(self, batch: Batch, pk: int | None, name: str) -> None:
-        """Remember the receiver's id of the target, and its name there."""
-        batch.memory.pop("lists", None)
-        batch.memory.update(receiver=self._config.base_url, target_id=pk, target_name=name)
+    def note(self, batch: Batch, pk: int | None, name: str, created: object = None) -> None:
+        """Remember the receiver's id of the target, its name there, and when it was made there."""
+        if self.remembered(batch) != pk:
+            batch.memory.pop("lists", None)
+            batch.memory.pop("target_created", None)
+        # A ledger keeps no NUL.
+        batch.memory.update(receiver=self._config.base_url, target_id=pk, target_name=name.replace("\0", ""))
+        if made := moment(created):
+            batch.memory["target_created"] = made.isoformat()
+
+    def _note_target(self, batch: Batch, pk: int | None, target: Mapping[str, Any]) -> None:
+        self.note(batch, pk, str(target.get("name") or ""), target.get("created"))
 
 
 def _names(target: Mapping[str, Any]) -> set[str]:
@@ -165,3 +221,12 @@ def _names(target: Mapping[str, Any]) -> set[str]:
     return {str(target.get("name"))} | {
         str(each.get("name")) for each in aliases if isinstance(each, Mapping)
     }
+
+
+def _form(name: str) -> str:
+    """What is compared of a name; one of nothing but dashes is compared as it is."""
+    return simple_name(name) or name
+
+
+def _forms(names: Iterable[str]) -> set[str]:
+    return {_form(name) for name in names}

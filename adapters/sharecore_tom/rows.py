@@ -14,7 +14,7 @@ from sharecore_http.failures import Cause, NoAnswer
 from sharecore_http.reply import Reply, Verdict
 from sharecore_tom.answers import not_able, refused_fields, words
 from sharecore_tom.api import Api
-from sharecore_tom.compare import differences
+from sharecore_tom.compare import altered, differences
 from sharecore_tom.listing import Listing, everything
 from sharecore_tom.receiver import DATA, Generation
 
@@ -103,7 +103,11 @@ class Rows:
                 stop=DestinationError(f"the answer is not that of a TOM: {reason}. Check 'BASE_URL'."),
             )
         if reply.status == 201:
-            return Sent(outcome=Accepted())
+            changed = altered(row, answer, self._at)
+            if not changed:
+                return Sent(outcome=Accepted())
+            reason = f"stored there with another {', '.join(changed)} than was sent. Ask the people of that TOM why"
+            return Sent(outcome=Rejected(reason=reason, field=changed[0]))
         # tomtoolkit 3.1.0 shows the first row with this time and band, which need not be the equal one. It
         # also says "already exists" of an invalid row.
         differing: list[str] | None = differences(row, answer, self._at)

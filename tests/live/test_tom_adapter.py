@@ -14,7 +14,7 @@ from realtoms import Tom
 from sharecore.adapter import Batch, Site
 from sharecore.addresses import Address
 from sharecore.exceptions import AuthenticationFailed, DestinationError
-from sharecore.outcomes import Absent, Accepted, Duplicate, Present, Rejected, Unsupported
+from sharecore.outcomes import Absent, Accepted, Deferred, Duplicate, Present, Rejected, Unsupported
 from sharecore.records import (
     Astrometry,
     Kind,
@@ -453,3 +453,56 @@ def test_a_receiver_that_is_down_gets_everything_once_it_is_back(
     outcomes = adapter.deliver(batch(*records))
     assert [outcomes[record.key] for record in records] == [Duplicate()] * 5 + [Accepted()] * 5
     assert sum(map(len, rows(receiver, target_name).values())) == 10
+
+
+CHANGE = "from tom_targets.models import Target; Target.objects.filter(name={name!r}).update(**{columns!r})"
+
+
+def test_a_target_renamed_on_both_sides_stays_one(
+    receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
+) -> None:
+    adapter, there = open_adapter(receiver), f"{target_name} as they call it"
+    adapter.deliver(batch(*detections(1)))
+    receiver.execute(CHANGE.format(name=target_name, columns={"name": there}))
+    for number, here in ((2, f"{target_name} as we call it"), (3, target_name)):
+        target = Target(name=here, position=Position(ra=10.5, dec=-5.25))
+        adapter.deliver(batch(*detections(number), target=target))
+        assert sum(map(len, rows(receiver, there).values())) == number
+        assert sum(map(len, rows(receiver, here).values())) == 0
+
+
+@pytest.mark.parametrize("spelling", ["{}ABC", "{}-abc", "({}) a_b_c"])
+def test_a_target_is_found_as_the_toolkit_compares_names(
+    receiver: Tom,
+    open_adapter: Callable[..., TomAdapter],
+    batch: Callable[..., Batch],
+    target_name: str,
+    spelling: str,
+) -> None:
+    adapter, spelt = open_adapter(receiver), spelling.format(target_name)
+    position = Position(ra=10.5, dec=-5.25)
+    adapter.deliver(batch(*detections(1), target=Target(name=spelt, position=position), memory={}))
+    same = Target(name=f"{target_name} abc", position=position)
+    adapter.deliver(batch(*detections(2), target=same, memory={}))
+    assert sum(map(len, rows(receiver, spelt).values())) == 2
+
+
+def test_a_target_that_the_receiver_cannot_show_costs_only_itself(
+    receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
+) -> None:
+    open_adapter(receiver).deliver(batch(*detections(1)))
+    receiver.execute(
+        "from math import inf; "
+        + CHANGE.format(name=target_name, columns={"parallax": "@"}).replace("'@'", "inf")
+    )
+    adapter = open_adapter(receiver)
+    try:
+        assert not any(problem.fatal for problem in adapter.check())
+        for memory in ({}, dict(batch().memory)):
+            (outcome,) = set(adapter.deliver(batch(*detections(2), memory=memory)).values())
+            assert isinstance(outcome, Deferred)
+            assert "NaN" in outcome.reason
+        other = Target(name=f"{target_name} beside it", position=Position(ra=10.5, dec=-5.25))
+        assert set(adapter.deliver(batch(*detections(2), target=other, memory={})).values()) == {Accepted()}
+    finally:
+        receiver.execute(CHANGE.format(name=target_name, columns={"parallax": None}))

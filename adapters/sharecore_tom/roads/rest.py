@@ -36,7 +36,7 @@ class Rest(Road):
         if batch.records and not rows:
             return outcomes
         target = self._targets.find_or_create(batch, self._at)
-        if isinstance(target, Rejected):
+        if not isinstance(target, int):
             if not batch.records:
                 raise TargetRefused(target.reason)
             return outcomes | dict.fromkeys(rows, target)
@@ -64,7 +64,7 @@ class Rest(Road):
             return absent
         target = self._targets.find(batch)
         if not isinstance(target, int):
-            return absent
+            return absent if target is None else dict.fromkeys(absent, target)
         listed = Rows(self._api, target, self._at)
         _, rows = prepared(batch, self._at)
         there = (record for record in batch.records if record.key in rows and listed.has(rows[record.key]))
@@ -96,7 +96,7 @@ class Rest(Road):
         """The receiver did not take the target's id: deleted in this moment, or not ours to change."""
         left = {key: each for key, each in rows.items() if key not in decided}
         target = self._targets.find_or_create(batch, self._at)
-        if isinstance(target, Rejected):
+        if not isinstance(target, int):
             return dict.fromkeys(left, target)
         no_right = Rejected(
             reason=f"our account may see the target there (id {target}) but not add data to it. "

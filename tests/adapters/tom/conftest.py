@@ -21,7 +21,7 @@ from sharecore.adapter import Batch, Site
 from sharecore.addresses import Address
 from sharecore.records import Kind, Photometry, Record, RecordKey
 from sharecore.settings import Section
-from sharecore.targets import Position, Target
+from sharecore.targets import Position, Target, simple_name
 from sharecore_http import Client
 from sharecore_tom.adapter import TomAdapter
 from sharecore_tom.config import TomConfig
@@ -122,9 +122,7 @@ class StandIn:
         if (method, path) == ("OPTIONS", "api/reduceddatums/"):
             return said(200, {"actions": {"POST": {"value": {"required": not self.typed}}}})
         if (method, path) == ("GET", "api/targets/"):
-            terms = body.get("name", "").lower().split(",")
-            found = [t for t in self._visible() if any(x in n.lower() for x in terms for n in _names(t))]
-            return _listed(found, body)
+            return _listed([each for each in self._visible() if _is_called(each, body)], body)
         if (method, path) == ("POST", "api/targets/"):
             return self._create(body)
         if (method, path) == ("POST", "api/reduceddatums/"):
@@ -245,6 +243,16 @@ def _read_body(request: PreparedRequest) -> Any:
 
 def _names(target: dict[str, Any]) -> list[str]:
     return [target["name"], *(alias["name"] for alias in target["aliases"])]
+
+
+def _is_called(target: dict[str, Any], query: dict[str, str]) -> bool:
+    """The filters `name` (a part of a name) and `name_fuzzy` of tomtoolkit 3.1.0 and 2.32.4."""
+    terms = query.get("name", "").lower().split(",")
+    simple = simple_name(query.get("name_fuzzy", ""))
+    return any(
+        any(term in name.lower() for term in terms) and simple in ("", simple_name(name))
+        for name in _names(target)
+    )
 
 
 def _listed(found: list[dict[str, Any]], query: dict[str, str]) -> Answer:

@@ -245,3 +245,48 @@ def test_a_listing_is_read_to_its_last_page(tom_232, adapter, batch, detections)
     opened.deliver(batch(*records[:150]))
     opened.deliver(batch(*records[150:]))
     assert all(isinstance(each, Present) for each in opened.find(batch(*records)).values())
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"brightness": 18.0}, "brightness"),
+        ({"brightness": None}, "brightness"),
+        ({"brightness": "18.123456"}, "brightness"),
+        ({"bandpass": "r-band"}, "bandpass"),
+        ({"brightness_error": 0.02000001}, "brightness_error"),
+        (None, "value"),
+        ([], "value"),
+        ({"timestamp": "2026-01-02T03:04:05Z"}, "timestamp"),
+    ],
+)
+def test_what_was_stored_with_other_values_is_not_believed(tom_31, adapter, batch, detections, change, field):
+    """A column of a receiver may round, cut or lose what was sent, and its answer shows it."""
+    (record,) = (dataclasses.replace(each, brightness=18.123456) for each in detections(1))
+    opened, real = adapter(), tom_31._store
+
+    def store(body):
+        status, headers, text = real(body)
+        answer = json.loads(text)
+        if field == "timestamp":
+            answer |= change
+        else:
+            answer["value"] = answer["value"] | change if isinstance(change, dict) else change or {}
+        return status, headers, json.dumps(answer)
+
+    tom_31._store = store
+    outcome = opened.deliver(batch(record))[record.key]
+    assert isinstance(outcome, Rejected)
+    assert (outcome.field, field in outcome.reason) == (field, True)
+
+
+def test_the_last_bit_of_a_float_is_no_other_value(tom_31, adapter, batch, detections):
+    (record,) = (dataclasses.replace(each, brightness=18.123456789012344) for each in detections(1))
+    opened, real = adapter(), tom_31._store
+
+    def store(body):
+        status, headers, text = real(body)
+        return status, headers, text.replace("18.123456789012344", "18.12345678901234")
+
+    tom_31._store = store
+    assert opened.deliver(batch(record)) == {record.key: Accepted()}
