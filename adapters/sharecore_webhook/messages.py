@@ -61,8 +61,9 @@ def _event(batch: Batch, record: Record) -> Message:
             "record": plain,
         },
     }
-    # Not by the whole target, which may gain an alias between two tries.
-    named = (batch.site.origin, batch.target.name, body["type"], plain, _before(batch, record))
+    # Not by the whole target, which may gain an alias or another name between two tries.
+    target = batch.target_keys.get(batch.site.origin, batch.target.name)
+    named = (batch.site.origin, target, body["type"], plain, _before(batch, record))
     return Message(_id(*named), body, (record,))
 
 

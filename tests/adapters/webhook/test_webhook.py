@@ -109,6 +109,8 @@ def test_each_datum_of_each_target_is_an_event_of_its_own() -> None:
     renamed = Target(name="ZTF26labaaa", aliases=("AT 2026lab",))
     assert len({events(batch)[0].id for batch in batches}) == 3
     assert events(replace(batches[0], target=renamed))[0].id == events(batches[0])[0].id
+    keyed = replace(batches[0], target_keys={batches[0].site.origin: "5.17673"})
+    assert events(replace(keyed, target=Target(name="SN 2026lab")))[0].id == events(keyed)[0].id
 
 
 @pytest.mark.parametrize("first_name", [None, "settled by a person"])
