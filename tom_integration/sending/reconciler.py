@@ -193,7 +193,7 @@ class _Work:
 
     def _register(self, next_at: datetime) -> None:
         """Write down what is missing in the ledger."""
-        if self._channel.takes_up(timezone.now()):
+        if self._channel.takes_up(clock.now()):
             register(self._channel, State.DUE, next_at=next_at)
 
     def _take_up(self, destination: Destination, adapter: Adapter, now: datetime) -> None:
