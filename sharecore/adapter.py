@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 from sharecore.addresses import Address
@@ -32,6 +32,10 @@ class Topic:
     note: str = ""
 
 
+def _unknown(key: RecordKey) -> object | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """The records of one share handed to an adapter in one call, in order of time.
@@ -48,6 +52,8 @@ class Batch:
         `Duplicate`, without sending, where one of the two is that.
     target_keys: names of the target that never change, by origin of the site: that of this site, and those of
         sites that have sent it here. No other site than the one that gave it should be told of such a name.
+    original: returns what the site keeps behind the record of a key, as a row of its database, or None. For
+        code of the site that an adapter calls, such as a converter class, and never to be sent.
     """
 
     site: Site
@@ -61,6 +67,7 @@ class Batch:
     message: str = ""
     brought_by: Mapping[RecordKey, str] = field(default_factory=dict)
     target_keys: Mapping[str, str] = field(default_factory=dict)
+    original: Callable[[RecordKey], object | None] = field(default=_unknown, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from sharecore.adapter import Adapter, Batch, Preview
 from sharecore.dispatch import prepare
 from sharecore.exceptions import ConfigurationError, InvalidRecord, Problem
 from sharecore.faults import as_plugin_error
-from sharecore.records import Kind, Record
+from sharecore.records import Kind, Record, RecordKey
 from tom_integration import permissions, rights, site
 from tom_integration.data.kinds import conditions
 from tom_integration.data.rows import DATUM_MODELS, model_name, record_of
@@ -140,6 +140,7 @@ class Outlook:
         )
         repeated = _echoes(rows)
         records: list[Record] = []
+        originals: dict[RecordKey, Any] = {}
         left_out: list[str] = []
         for row in rows:
             try:
@@ -155,9 +156,11 @@ class Outlook:
             ready = prepare(site.registry(), batch, record)
             if isinstance(ready, Record):
                 records.append(ready)
+                originals[ready.key] = row
             else:
                 left_out.append(f"{_named(row)}: {ready.reason}")
-        return Sample(batch=replace(batch, records=tuple(records)), left_out=tuple(left_out))
+        batch = replace(batch, records=tuple(records), original=originals.get)
+        return Sample(batch=batch, left_out=tuple(left_out))
 
 
 def of_channel(channel: Channel) -> Outlook:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 from sharecore.adapter import Batch
 from sharecore.outcomes import Deferred, Outcome, Unsupported
@@ -27,7 +26,7 @@ from sharecore_hermes.origin import brought_by, echo
 from sharecore_hermes.rows import Context
 from sharecore_hermes.said import completed, said
 from sharecore_hermes.unread import why_unread
-from sharecore_hermes.views import datum_view, target_view
+from sharecore_hermes.views import View, datum_view, target_view
 
 PHOTOMETRY, SPECTROSCOPY, ASTROMETRY = "photometry", "spectroscopy", "astrometry"
 TABLES = (PHOTOMETRY, SPECTROSCOPY, ASTROMETRY)
@@ -61,7 +60,7 @@ def map_batch(batch: Batch, config: HermesConfig, converter: Converter, topic: s
 
     A target that cannot go decides them all.
     """
-    view = target_view(batch.target)
+    view = target_view(batch)
     target: Row = {}
 
     def mapped_target() -> None:
@@ -76,7 +75,7 @@ def map_batch(batch: Batch, config: HermesConfig, converter: Converter, topic: s
         context = Context(config, str(target["name"]), brought_by(record, batch.site))
 
         def mapped_record(record: Record = record, context: Context = context) -> None:
-            entries.append(_entry(record, view, converter, context))
+            entries.append(_entry(record, view, converter, context, batch.original))
 
         if (outcome := echo(record, topic) or _attempt(mapped_record)) is not None:
             decided[record.key] = outcome
@@ -96,12 +95,18 @@ def _attempt(step: Callable[[], None]) -> Outcome | None:
     return None
 
 
-def _entry(record: Record, target: SimpleNamespace, converter: Converter, context: Context) -> Entry:
+def _entry(
+    record: Record,
+    target: View,
+    converter: Converter,
+    context: Context,
+    original: Callable[[RecordKey], object | None],
+) -> Entry:
     if isinstance(record, OtherDatum):
         record = spectra.of_points(record) or record
     if isinstance(record, OtherDatum):
         raise why_unread(record)
-    datum = datum_view(record, target)
+    datum = datum_view(record, target, original)
     table, finish, draft = _table(record, datum, converter)
     done = finish(completed(draft, said(record)), context)
     return Entry(record, table, _json(done.row), _provenance(record, done))
@@ -110,7 +115,7 @@ def _entry(record: Record, target: SimpleNamespace, converter: Converter, contex
 _Finish = Callable[[Draft, Context], Finished]
 
 
-def _table(record: Record, datum: SimpleNamespace, converter: Converter) -> tuple[str, _Finish, Draft]:
+def _table(record: Record, datum: View, converter: Converter) -> tuple[str, _Finish, Draft]:
     if isinstance(record, Photometry | PhotometryLimit):
         return PHOTOMETRY, photometry.finish, converter.get_hermes_photometry(datum)
     if isinstance(record, Spectrum):

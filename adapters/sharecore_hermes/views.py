@@ -4,10 +4,12 @@ database.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from types import SimpleNamespace
 
-from sharecore.records import Astrometry, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum
-from sharecore.targets import Target
+from sharecore.adapter import Batch
+from sharecore.records import Astrometry, OtherDatum, Photometry, PhotometryLimit, Record, RecordKey, Spectrum
 
 _DATA_TYPES = {
     Photometry: "photometry",
@@ -32,46 +34,76 @@ class Aliases:
         return len(self._names)
 
 
-def target_view(target: Target) -> SimpleNamespace:
+class View(SimpleNamespace):
+    """The fields of a model as attributes. Any other attribute is that of the site's own row.
+
+    row: reads it, which happens when such an attribute is asked for and not before. without: what stands in
+    where there is no row.
+    """
+
+    def __init__(
+        self, fields: Mapping[str, object], row: Callable[[], object | None], without: Mapping[str, object]
+    ) -> None:
+        super().__init__(**fields)
+        self._read = row
+        self._without = without
+
+    @cached_property
+    def _row(self) -> object | None:
+        return self._read()
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if self._row is None and name in self._without:
+            return self._without[name]
+        return getattr(self._row, name)
+
+
+def target_view(batch: Batch) -> View:
     """`target.name`, `.type`, `.ra`, `.epoch_of_elements`, `.aliases.all()`, `.extra_fields`, ... of a model.
 
     `target.sharecore` is the target itself.
     """
+    target = batch.target
     fields: dict[str, object] = {}
     for part in (target.position, target.orbit):
         fields |= {name: getattr(part, name) for name in part.__dataclass_fields__}
-    return SimpleNamespace(
-        **fields,
-        sharecore=target,
-        name=target.name,
-        names=list(target.names),
-        type="SIDEREAL" if target.sidereal else "NON_SIDEREAL",
-        aliases=Aliases(target.aliases),
-        extra_fields=dict(target.extras),
-        tags=dict(target.extras),
-    )
+    fields |= {
+        "sharecore": target,
+        "name": target.name,
+        "names": list(target.names),
+        "type": "SIDEREAL" if target.sidereal else "NON_SIDEREAL",
+        "aliases": Aliases(target.aliases),
+        "extra_fields": dict(target.extras),
+        "tags": dict(target.extras),
+    }
+
+    def row() -> object | None:
+        return next((getattr(batch.original(each.key), "target", None) for each in batch.records), None)
+
+    return View(fields, row, {})
 
 
-def datum_view(record: Record, target: SimpleNamespace) -> SimpleNamespace:
+def datum_view(record: Record, target: View, original: Callable[[RecordKey], object | None]) -> View:
     """`datum.value` (a dictionary in 2.x's keys), `.timestamp`, `.target`, `.data_type`, and 3.x's columns.
 
-    `datum.sharecore` is the record itself.
+    `datum.sharecore` is the record itself; `datum.data_product`, `.pk` and the like are those of the row.
     """
     fields = {
         name: getattr(record, name) for name in record.__dataclass_fields__ if name not in ("key", "extra")
     }
     if isinstance(record, PhotometryLimit):
         fields |= {"brightness": None, "brightness_error": record.limit_error}
-    data_type = record.data_type if isinstance(record, OtherDatum) else _DATA_TYPES[type(record)]
-    return SimpleNamespace(
-        **{name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
-        | {"data_type": data_type},
-        sharecore=record,
-        id=record.key.id,
-        pk=record.key.id,
-        target=target,
-        value=_value(record),
-    )
+    fields = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+    fields |= {
+        "data_type": record.data_type if isinstance(record, OtherDatum) else _DATA_TYPES[type(record)],
+        "sharecore": record,
+        "target": target,
+        "value": _value(record),
+    }
+    without = {"data_product": None, "id": record.key.id, "pk": record.key.id}
+    return View(fields, lambda: original(record.key), without)
 
 
 def _value(record: Record) -> dict[str, object]:

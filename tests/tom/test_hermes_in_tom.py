@@ -14,16 +14,18 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
+from tom_dataproducts.models import DataProduct, ReducedDatum, SpectroscopyReducedDatum
 
 from faults.plan import Fault, Plan
 from faults.proxy import Proxy, running
 from sharecore.delivery import State
+from sharecore_hermes.converter import HermesDataConverter
 from tom_integration import held
 from tom_integration.host import stock
 from tom_integration.models import Delivery, DestinationHealth, Request
 from tom_integration.sending import topics
 
-from .conftest import Tom
+from .conftest import NIGHT, Tom
 
 STAND_IN = Path(__file__).parents[1] / "standins" / "hermes_server.py"
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
@@ -480,3 +482,57 @@ def test_admin_and_rest_link_to_the_message(tom: Tom, hermes: Hermes, shared: An
     share = tom.channel(shared, ADDRESS).share_id
     answer = admin_client.get(f"/targets/persistentshare/{share}/deliveries/").json()
     assert [each["link"] for each in answer["results"]] == [f"{hermes.proxy.url}message/{hermes.uuids[0]}"]
+
+
+class ProductConverter(HermesDataConverter):
+    """As that of snex2: what it adds stands in the file that the spectrum came from."""
+
+    def get_hermes_spectroscopy(self, datum: Any) -> dict[str, Any]:
+        row = super().get_hermes_spectroscopy(datum)
+        product = DataProduct.objects.filter(pk=datum.data_product.pk, target_id=datum.target.id).get()
+        return {**row, "telescope": product.product_id, "comments": f"spectrum {datum.pk}"}
+
+
+def test_a_converter_class_reads_the_data_product_of_a_datum(
+    tom: Tom, hermes: Hermes, use: Callable[..., None], monkeypatch: Any
+) -> None:
+    custom_code = ModuleType("custom_code")
+    custom_code.ProductConverter = ProductConverter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "custom_code", custom_code)
+    use(hermes=hermes.settings(DATA_CONVERTER_CLASS="custom_code.ProductConverter"))
+    target = tom.target()
+    tom.share(target, ADDRESS)
+    product = DataProduct.objects.create(target=target, product_id="FTN", data="spectrum.csv")
+    spectrum = SpectroscopyReducedDatum.objects.create(
+        target=target, data_product=product, timestamp=NIGHT, flux=[1e-16, 2e-16], wavelength=[400.0, 401.0],
+        flux_unit="erg/s/cm2/A", wavelength_unit="nanometers",
+    )  # fmt: skip
+    tom.deliver()
+    assert tom.deliver(after=10) == 1
+    (row,) = hermes.messages[0]["data"]["spectroscopy"]
+    assert (row["telescope"], row["comments"]) == ("FTN", f"spectrum {spectrum.pk}")
+    share = str(tom.channel(target, ADDRESS).share_id)
+    call_command("sharing", "preview", share, "--validate")
+
+
+def test_what_tom_hermes_read_from_a_topic_goes_to_other_topics_alone(
+    tom: Tom, hermes: Hermes, shared: Any
+) -> None:
+    tom.share(shared, "hermes:tomtoolkit.test")
+    value = {
+        "limit": 0.05, "unit": "AB mag", "limit_unit": "mJy", "limit_error": 0.01, "error": "", "filter": "r",
+        "telescope": "LCO 1m", "instrument": "",
+    }  # fmt: skip
+    ReducedDatum.objects.create(
+        target=shared, data_type="photometry", timestamp=NIGHT, value=value, source_name="Hermes:hermes.test",
+        source_location="https://hermes.lco.global/api/v0/query/message/2c1f0f5e-6b1c-4b0e-9a51-0d5b7c1a2b3c/",
+    )  # fmt: skip
+    tom.deliver()
+    tom.deliver(after=10)
+    (message,) = hermes.messages
+    assert message["topic"] == "tomtoolkit.test"
+    (row,) = message["data"]["photometry"]
+    assert (row["limiting_brightness"], row["limiting_brightness_unit"]) == (0.05, "mJy")
+    assert row["limiting_brightness_error"] == 0.01
+    there = Delivery.objects.get(destination="hermes:hermes.test")
+    assert (there.state, there.remote_id) == (State.DELIVERED, "2c1f0f5e-6b1c-4b0e-9a51-0d5b7c1a2b3c")

@@ -7,7 +7,7 @@ content, edits become revisions, and echoes and data that the share's user may n
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from sharecore.delivery import State
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Unsupported, Withheld
-from sharecore.records import Shareable, with_key
+from sharecore.records import RecordKey, Shareable, with_key
 from sharecore.retry import RetryPolicy
 from tom_integration.data.files import SHARED_MODELS, shareable_identity, shareable_of
 from tom_integration.models import Channel, Delivery, Request
@@ -37,6 +37,15 @@ def load(rows: Iterable[Delivery]) -> dict[int, Any]:
         for model, pointers in wanted.items()
         for pk, datum in SHARED_MODELS[model]._default_manager.in_bulk(list(pointers)).items()
     }
+
+
+def originals(rows: Mapping[RecordKey, Delivery]) -> Callable[[RecordKey], Any]:
+    """Gives the datum behind the record of a key, read when it is asked for; None for one that is gone."""
+
+    def original(key: RecordKey) -> Any:
+        return next(iter(load([rows[key]]).values()), None) if key in rows else None
+
+    return original
 
 
 class Preparer:

@@ -35,6 +35,7 @@ from tom_integration import clock, conf, logs, rights, site
 from tom_integration.data.targets import target_of
 from tom_integration.models import Delivery, Request
 from tom_integration.promises import ledger, pairing, received
+from tom_integration.promises.prepare import originals
 from tom_integration.sending import about, claims, health, pace, turns
 from tom_integration.sending.persist import persist
 from tom_integration.texts import plain
@@ -182,6 +183,7 @@ class Calls:
                 batch,
                 previous={key: row.remote_id or None for key, row in rows.items() if row.delivered_at},
                 brought_by=brought_by,
+                original=originals(rows),
             )
             started = clock.now()
             with claims.kept(self.claim):

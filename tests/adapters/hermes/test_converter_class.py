@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -161,6 +162,49 @@ class Ours(HermesDataConverter):
     assert isinstance(mapped.decided[bug.key], Deferred)
     assert "KeyError" in mapped.decided[bug.key].reason
     assert [entry.record for entry in mapped.entries] == [good]
+
+
+def test_a_class_reads_what_the_row_of_the_site_has_beside(make: Any, write: Write) -> None:
+    path = write(
+        OLD_BASE
+        + """
+class Ours(HermesDataConverter):
+    def get_hermes_spectroscopy(self, datum):
+        row = super().get_hermes_spectroscopy(datum)
+        if datum.data_product:
+            row['telescope'] = datum.data_product.extra['telescope']
+            row['comments'] = f'{datum.id} {datum.pk} {datum.target.id} {datum.target.name}'
+        return row
+
+    def get_hermes_photometry(self, datum):
+        return super().get_hermes_photometry(datum) | {'comments': datum.airmass}
+"""
+    )
+    product = SimpleNamespace(extra={"telescope": "FTS"})
+    row = SimpleNamespace(id=7, pk=7, data_product=product, target=SimpleNamespace(id=3))
+    spectrum, detection = make.spectrum(), make.detection()
+    asked: list[Any] = []
+
+    def original(key: Any) -> Any:
+        asked.append(key)
+        return row if key == spectrum.key else None
+
+    data = make.message(spectrum, batch={"original": original}, DATA_CONVERTER_CLASS=path)["data"]
+    assert data["spectroscopy"][0]["telescope"] == "FTS"
+    assert data["spectroscopy"][0]["comments"] == "7 7 3 AT2026abc"
+    assert set(asked) == {spectrum.key}
+    # Where the row is not known, there is no data product.
+    assert "telescope" not in make.row(spectrum, DATA_CONVERTER_CLASS=path)
+    mapped = make.adapter(DATA_CONVERTER_CLASS=path)._prepare(make.batch(detection, spectrum))[1]
+    assert "airmass" in mapped.decided[detection.key].reason
+    assert [entry.record for entry in mapped.entries] == [spectrum]
+
+
+def test_rows_are_read_for_classes_that_ask_alone(make: Any) -> None:
+    def original(key: Any) -> Any:
+        raise AssertionError("nobody asks")
+
+    assert make.message(make.detection(), make.spectrum(), batch={"original": original})["data"]["photometry"]
 
 
 @pytest.mark.parametrize(
