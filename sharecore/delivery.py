@@ -217,6 +217,11 @@ def replay(standing: Standing, *, now: datetime) -> Standing:
     return replace(standing, state=State.DUE, failures=0, next_at=now, reason="", field="")
 
 
+def doubt(standing: Standing, reason: str, *, look_at: datetime) -> Standing:
+    """It may be there: look it up at this time, and send it only if it is not."""
+    return replace(standing, state=State.UNCONFIRMED, failures=0, next_at=look_at, reason=reason, field="")
+
+
 def cancel(standing: Standing, reason: str) -> Standing:
     """Datum, share or target are gone; what was delivered stays so."""
     if standing.state not in CANCELLABLE:

@@ -235,6 +235,17 @@ class TargetKey(models.Model):
         return f"{self.origin}/{self.key}"
 
 
+class ScanPosition(models.Model):
+    """How far the scan for data that nobody announced has got, in one model. Of all workers together."""
+
+    model = models.CharField(max_length=40, unique=True, help_text="The model of the data.")
+    newest = models.BigIntegerField(default=0, help_text="The highest primary key at the last scan.")
+    compared_to = models.BigIntegerField(default=0, help_text="How far all data are compared.")
+
+    def __str__(self) -> str:
+        return f"{self.model}: new data from {self.newest}, all data from {self.compared_to}"
+
+
 class Attempt(models.Model):
     """What one call brought one delivery."""
 

@@ -17,7 +17,7 @@ from sharecore.delivery import OPEN
 from sharecore.exceptions import Problem
 from tom_integration import clock, conf, site
 from tom_integration.models import Channel, Delivery, DestinationHealth, Worker
-from tom_integration.promises.difference import behind
+from tom_integration.promises.difference import unseen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def nobody_delivers() -> str:
         idle = bool(workers()) or not (
             Delivery.objects.filter(state__in=OPEN).exists()
             or Channel.objects.filter(due=True).exists()
-            or behind()  # with the default runner a save outside of a server leaves no mark
+            or unseen()  # with the default runner a save outside of a server leaves no mark
         )
     except DatabaseError:
         return ""  # the tables are not there yet; Django says so itself

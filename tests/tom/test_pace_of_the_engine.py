@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from tom_dataproducts.models import PhotometryReducedDatum
+from tom_targets.models import PersistentShare
 
 from sharecore.delivery import State
+from tom_integration import status
 from tom_integration.models import Channel
-from tom_integration.promises import difference, ledger
+from tom_integration.promises import channels, difference, ledger
 from tom_integration.promises.difference import behind
 from tom_integration.sending import reconciler, sweep
 
@@ -75,36 +78,38 @@ def test_what_becomes_due_while_a_backlog_is_sent_goes_with_it(
     assert tom.state(first) == State.DELIVERED
 
 
-def test_an_idle_sweep_reads_what_is_new_and_a_few_shares_in_full(
-    tom: Tom, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sweep, "ROTATION", 1)
-    monkeypatch.setattr(sweep, "ROTATION_SECONDS", 0)
-    monkeypatch.setattr(sweep, "OVERLAP", 2)
-    targets = [tom.target() for _ in range(4)]
-    for target in targets:
-        tom.share(target)
-    tom.deliver()
-    turns = sweep.Sweep()
-    assert turns.channels() == []
-    compared: list[list[int]] = []
+def _spans(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Which primary keys of photometry are compared with the ledger from now on."""
+    compared: list[tuple[int, int]] = []
 
-    def noted(pks: list[int] | None = None, **above: object) -> list[int]:
-        if pks is not None:
-            compared.append(pks)
-        return behind(pks, **above)  # type: ignore[arg-type]
+    def noted(spans: Mapping[str, tuple[int, int]]) -> list[int]:
+        compared.extend(spans[name] for name in spans if name == "photometryreduceddatum")
+        return behind(spans)
 
     monkeypatch.setattr(sweep, "behind", noted)
-    tom.data(targets[3], 2)
-    assert turns.channels() == [tom.channel(targets[3]).pk], "new data are found whosever turn it is"
-    assert [len(each) for each in compared] == [1]
+    return compared
+
+
+def test_a_worker_that_lives_for_one_sweep_reads_what_is_new_and_a_portion_of_all(
+    tom: Tom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no worker between two runs of cron, each began with a comparison of all data."""
+    monkeypatch.setattr(sweep, "ROTATION", 10)
+    monkeypatch.setattr(sweep, "OVERLAP", 2)
+    target, other = tom.target(), tom.target()
+    tom.share(target)
+    last = tom.data(other, 50)[-1].pk
+    sweep.Sweep().channels()
+    new = tom.data(target, 1)[0].pk
+    compared = _spans(monkeypatch)
+    assert sweep.Sweep().channels() == [tom.channel(target).pk]
+    assert compared == [(last - 40, last - 30), (last - 2, new)]
 
 
 def test_what_was_committed_far_behind_is_found_in_rotation(
     tom: Tom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "ROTATION", 1)
-    monkeypatch.setattr(sweep, "ROTATION_SECONDS", 0)
+    monkeypatch.setattr(sweep, "ROTATION", 4)
     monkeypatch.setattr(sweep, "OVERLAP", 0)
     targets = [tom.target() for _ in range(3)]
     for target in targets:
@@ -112,14 +117,91 @@ def test_what_was_committed_far_behind_is_found_in_rotation(
     late = tom.data(targets[2], 1)[0]
     pk = late.pk
     late.delete()
-    tom.data(targets[0], 5)
+    tom.data(targets[0], 9)
     tom.deliver()
-    turns = sweep.Sweep()
-    assert turns.channels() == []
+    while sweep.Sweep().channels():
+        tom.deliver()
     late.pk = pk
     type(late).objects.bulk_create([late])
-    found = [turns.channels() for _ in range(Channel.objects.count())]
+    found = [sweep.Sweep().channels() for _ in range(3)]
     assert [tom.channel(targets[2]).pk] in found
+
+
+def test_what_a_sweep_found_is_not_forgotten_with_it(tom: Tom) -> None:
+    """It notes how far it has read; the channels that it found get a mark before."""
+    target = tom.target()
+    tom.share(target)
+    tom.deliver()
+    tom.data(target, 1)
+    sweep.Sweep().channels()
+    assert sweep.Sweep.waiting() == [tom.channel(target).pk]
+
+
+def test_whether_anybody_delivers_is_found_without_a_comparison_of_all_data(
+    tom: Tom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tom.target()
+    tom.share(target)
+    tom.data(target, 5)
+    tom.deliver()
+    compared = _spans(monkeypatch)
+    monkeypatch.setattr(difference, "behind", sweep.behind)
+    assert status.nobody_delivers() == ""
+    assert compared == []
+    monkeypatch.setattr(difference, "PORTION", 2)
+    new = tom.data(target, 4)
+    assert "deliver" in status.nobody_delivers()
+    assert compared == [(new[-1].pk - 2, new[-1].pk)]
+
+
+class TestSharesMadeInBulk:
+    @pytest.fixture
+    def many(self, tom: Tom) -> list[Any]:
+        targets = [tom.target() for _ in range(12)]
+        for target in targets:
+            tom.data(target, 2)
+        PersistentShare.objects.bulk_create(
+            [PersistentShare(target=target, destination=address) for target in targets for address in "xy"]
+        )
+        return targets
+
+    def test_they_act_as_those_made_one_by_one(self, tom: Tom, many: list[Any]) -> None:
+        assert channels.match_shares()
+        assert tom.states() == ["before"] * 24
+        shares = PersistentShare.objects.values_list("pk", "destination", "target_id", "user_id")
+        acting = Channel.objects.values_list("share_id", "destination", "target_id", "creator_id")
+        assert set(shares) == set(acting)
+        new = tom.data(many[7], 1)[0]
+        assert tom.deliver() == 2
+        assert tom.state(new) == tom.state(new, "y") == State.DELIVERED
+
+    def test_a_portion_takes_as_many_statements_with_few_shares_as_with_many(
+        self, tom: Tom, many: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        counts = []
+        for portion in (4, 20):
+            monkeypatch.setattr(channels, "PORTION", portion)
+            with CaptureQueriesContext(connection) as queries:
+                channels.match_shares(seconds=0)
+            counts.append(len(queries))
+        assert counts[0] == counts[1]
+        assert Channel.objects.count() == 24
+
+    def test_other_work_goes_on_between_the_portions(
+        self, tom: Tom, many: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(channels, "PORTION", 5)
+        monkeypatch.setattr(sweep, "MATCHING_SECONDS", 0)
+        waits = tom.target()
+        tom.share(waits)
+        tom.data(waits, 1)
+        worker = sweep.Sweep()
+        assert tom.channel(waits).pk in worker.channels()
+        assert worker.more_shares
+        assert Channel.objects.count() == 1 + 5
+        while worker.more_shares:
+            worker.match()
+        assert Channel.objects.count() == 1 + 24
 
 
 def test_the_ledger_is_asked_for_each_datum_by_itself(tom: Tom) -> None:

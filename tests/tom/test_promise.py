@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import call_command
@@ -21,7 +21,7 @@ from tom_targets.sharing import continuous_share_data
 from sharecore.delivery import State
 from sharecore.records import Astrometry, OtherDatum, Photometry, PhotometryLimit, Spectrum
 from tom_integration.models import Channel, Delivery
-from tom_integration.promises import channels
+from tom_integration.promises import channels, newcomers
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -373,25 +373,30 @@ def test_saving_a_shared_datum_never_raises(tom: Tom, monkeypatch: pytest.Monkey
     assert timedelta(0) < tom.clock.now - row.timestamp
 
 
+@pytest.mark.parametrize("in_bulk", [True, False])
 def test_a_datum_is_new_when_a_sweep_finds_its_share_while_that_is_being_made(
-    tom: Tom, monkeypatch: pytest.MonkeyPatch
+    tom: Tom, monkeypatch: pytest.MonkeyPatch, in_bulk: bool
 ) -> None:
     """Both attach the share; what was saved after the first of them is not from before the share."""
     target = tom.target()
     share = PersistentShare(target=target, destination="x")
     PersistentShare.objects.bulk_create([share])
-    open_channel = channels.open_channel
+    module, function = (newcomers, "_attach") if in_bulk else (channels, "open_channel")
+    real = getattr(module, function)
     saved = []
 
-    def slow(destination: str, target_id: int) -> Channel:
-        channel = open_channel(destination, target_id)
+    def slow(*args: Any) -> Any:
         # While the sweep gets ready, the one who makes the share goes on, and saves a datum.
-        monkeypatch.setattr(channels, "open_channel", open_channel)
+        monkeypatch.setattr(module, function, real)
+        made = None if in_bulk else real(*args)
         channels.attach(share)
         saved.append(tom.datum(target))
-        return channel
+        return real(*args) if in_bulk else made
 
-    monkeypatch.setattr(channels, "open_channel", slow)
-    channels.match_shares()
+    monkeypatch.setattr(module, function, slow)
+    if in_bulk:
+        channels.match_shares()
+    else:
+        channels.attach(share)
     assert tom.deliver() == 1
     assert tom.state(saved[0]) == State.DELIVERED

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Subquery
 from tom_targets.models import PersistentShare
 
 from sharecore.delivery import REPLAYABLE, State
@@ -17,11 +19,15 @@ from tom_integration.data.files import SHARED_MODELS
 from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Channel, Delivery, Request
 from tom_integration.promises.difference import missing, register
+from tom_integration.promises.moving import take_along
+from tom_integration.promises.newcomers import attach_new
 
 _CANCELLED_BY_CLOSING = (State.DUE, State.WITHHELD, State.UNSUPPORTED, State.PARKED)
 """Not those of which nobody knows whether they arrived: forgotten, they could be sent again."""
 _WAITING = (State.DUE, State.WITHHELD, State.UNCONFIRMED)
 """The states in which a delivery may have a time to be taken in hand."""
+PORTION = 50
+"""Shares that are attached at once: on SQLite nobody else can save until it is done."""
 ASKABLE = frozenset({State.BEFORE}) | REPLAYABLE
 """What somebody can ask for who shares existing data: it is not there, and nobody is sending it."""
 
@@ -35,7 +41,8 @@ def attach(share: Any) -> None:
     """Let a continuous share act, from now on.
 
     The data that its target has now become `before` rows: nobody asked for them. When the share acts
-    already, only its user is noted; given another target or destination, it keeps its limits and its pause.
+    already, only its user is noted; given another target or destination, it keeps its limits and its pause,
+    and takes along what it has promised.
     """
     channel = Channel.objects.filter(share_id=share.pk).first()
     if channel and (channel.destination, channel.target_id) == (share.destination, share.target_id):
@@ -54,9 +61,10 @@ def attach(share: Any) -> None:
         known.filter(state__in=(State.BEFORE, State.CANCELLED)).update(
             state=State.BEFORE, reason="", named=False
         )
-        if previous:
-            detach(share.pk, reason="the share was given another target or destination")
         register(channel, State.BEFORE)
+        if previous:
+            take_along(previous, channel)
+            detach(share.pk, reason="the share was given another target or destination")
         Channel.objects.filter(pk=channel.pk).update(
             share_id=share.pk,
             creator_id=creator_id,
@@ -167,21 +175,39 @@ def next_look(channel: Channel) -> datetime | None:
     return earliest
 
 
-def match_shares() -> None:
-    """Attach shares that were made without a signal (in bulk), detach those that went without one."""
+def match_shares(*, seconds: float = math.inf) -> bool:
+    """Attach shares that were made without a signal (in bulk), detach those that went without one.
+
+    seconds: for how long at the most, but for one portion; whether that was enough.
+    """
+    began = time.monotonic()
     known = Channel.objects.filter(share_id=OuterRef("pk"))
-    strays = PersistentShare.objects.annotate(
-        channel_destination=Subquery(known.values("destination")[:1]),
-        channel_target=Subquery(known.values("target_id")[:1]),
-    ).filter(
-        Q(channel_target__isnull=True)
-        | ~Q(channel_destination=F("destination"))
-        | ~Q(channel_target=F("target_id"))
+    taken = Channel.objects.filter(
+        destination=OuterRef("destination"), target_id=OuterRef("target_id"), share_id__isnull=False
     )
-    for share in strays:
-        attach(share)
+    strays = (
+        PersistentShare.objects.order_by("pk")
+        .annotate(
+            channel_destination=Subquery(known.values("destination")[:1]),
+            channel_target=Subquery(known.values("target_id")[:1]),
+            taken=Exists(taken),
+        )
+        .filter(
+            Q(channel_target__isnull=True)
+            | ~Q(channel_destination=F("destination"))
+            | ~Q(channel_target=F("target_id"))
+        )
+    )
+    while some := list(strays[:PORTION]):
+        attach_new(share for share in some if share.channel_target is None and not share.taken)
+        for share in some:
+            if share.channel_target is not None or share.taken:
+                attach(share)
+        if time.monotonic() - began > seconds:
+            return False
     gone = Channel.objects.filter(share_id__isnull=False).exclude(
         share_id__in=PersistentShare.objects.values("pk")
     )
     for share_id in filter(None, list(gone.values_list("share_id", flat=True))):
         detach(share_id, reason="the share was deleted")
+    return True

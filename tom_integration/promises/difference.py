@@ -12,14 +12,14 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connections, models, router
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.lookups import IsNull
 
 from sharecore.delivery import State
 from tom_integration import clock
 from tom_integration.data.files import SHARED_MODELS, time_column
 from tom_integration.data.rows import DATUM_MODELS
-from tom_integration.models import Channel, Delivery
+from tom_integration.models import Channel, Delivery, ScanPosition
 
 PORTION = 1000
 """Ledger rows that one statement writes: on SQLite nobody else can save until it is done."""
@@ -27,9 +27,13 @@ PORTION = 1000
 
 def missing(model: type[models.Model], *, destination: str, target_id: int) -> QuerySet[Any]:
     """The data of a target that the ledger of an address does not know."""
+    return _unknown(model, destination).filter(target_id=target_id)
+
+
+def _unknown(model: type[models.Model], destination: str) -> QuerySet[Any]:
     name = model._meta.model_name
     known = Delivery.objects.filter(model=name, datum_pk=OuterRef("pk"), destination=destination)
-    return model._default_manager.filter(target_id=target_id).filter(absent(known))
+    return model._default_manager.filter(absent(known))
 
 
 def absent(known: QuerySet[Delivery]) -> IsNull:
@@ -56,12 +60,27 @@ def register(
     """
     columns = {"destination": channel.destination, "state": state.value, "next_at": next_at, **columns}
     conditions = {name: Q() for name in DATUM_MODELS} if selection is None else selection
-    count = 0
-    for name, condition in conditions.items():
-        rows = missing(SHARED_MODELS[name], destination=channel.destination, target_id=channel.target_id)
-        for portion in _portions(rows.filter(condition)):
-            count += _insert(portion, {"model": name, **columns})
-    return count
+    return sum(
+        _register(
+            missing(SHARED_MODELS[name], destination=channel.destination, target_id=channel.target_id).filter(
+                condition
+            ),
+            {"model": name, **columns},
+        )
+        for name, condition in conditions.items()
+    )
+
+
+def register_before(destination: str, targets: Iterable[int]) -> None:
+    """The same for many targets at one address: all of their data were there before."""
+    columns = {"destination": destination, "state": State.BEFORE.value}
+    for name, model in DATUM_MODELS.items():
+        rows = _unknown(model, destination).filter(target_id__in=list(targets))
+        _register(rows, {"model": name, **columns})
+
+
+def _register(rows: QuerySet[Any], columns: dict[str, Any]) -> int:
+    return sum(_insert(portion, columns) for portion in _portions(rows))
 
 
 def _portions(rows: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
@@ -112,28 +131,31 @@ def _untouched(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
     return kind(max_length=field.max_length)
 
 
-def behind(channels: Iterable[int] | None = None, *, above: Mapping[str, int] | None = None) -> list[int]:
-    """Ids of the continuous shares' channels whose target has data that the ledger does not know.
+def behind(spans: Mapping[str, tuple[int, int]]) -> list[int]:
+    """Ids of the continuous shares' channels of targets with data that the ledger of a share does not know.
 
-    channels: only these; all when None. above: by model, look at the data above this primary key only, and
-    at no model that is not named. One query per model, whatever the number of channels.
+    spans: by model, look at the data above the first primary key, and up to the second one. One query for
+    each model, and what it costs is what is in its span.
     """
     lasting = Q(until__isnull=True) | Q(until__gt=clock.now())
     shared = Channel.objects.filter(lasting, share_id__isnull=False, paused="")
-    if channels is not None:
-        shared = shared.filter(pk__in=list(channels))
-    found: set[int] = set()
-    for name, model in DATUM_MODELS.items():
-        if above is not None and name not in above:
-            continue
-        rows = model._default_manager.order_by()
-        candidates = shared
-        if above is not None:
-            rows = rows.filter(pk__gt=above[name])
-            candidates = shared.filter(target_id__in=rows.values("target_id"))
+    targets: set[int] = set()
+    for name, (above, last) in spans.items():
         known = Delivery.objects.filter(
-            model=name, datum_pk=OuterRef("pk"), destination=OuterRef(OuterRef("destination"))
+            model=name, datum_pk=OuterRef(OuterRef("pk")), destination=OuterRef("destination")
         )
-        unknown = rows.filter(target_id=OuterRef("target_id")).filter(absent(known))
-        found.update(candidates.filter(Exists(unknown)).values_list("pk", flat=True))
-    return sorted(found)
+        lacking = shared.filter(target_id=OuterRef("target_id")).filter(absent(known))
+        rows = DATUM_MODELS[name]._default_manager.order_by().filter(pk__gt=above, pk__lte=last)
+        targets.update(rows.filter(Exists(lacking)).values_list("target_id", flat=True).distinct())
+    return sorted(shared.filter(target_id__in=targets).values_list("pk", flat=True)) if targets else []
+
+
+def unseen() -> bool:
+    """Is there something new that no scan has looked at, among the latest data? Costs little."""
+    spans: dict[str, tuple[int, int]] = {}
+    for position in ScanPosition.objects.filter(model__in=DATUM_MODELS):
+        rows = DATUM_MODELS[position.model]._default_manager
+        newest = rows.aggregate(highest=Max("pk"))["highest"] or 0
+        if newest > position.newest:
+            spans[position.model] = (max(position.newest, newest - PORTION), newest)
+    return bool(behind(spans))

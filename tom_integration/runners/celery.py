@@ -12,7 +12,6 @@ from __future__ import annotations
 from celery import shared_task
 
 from tom_integration import background
-from tom_integration.models import Channel
 from tom_integration.promises.upkeep import Upkeep
 from tom_integration.runners.heartbeat import beat
 from tom_integration.sending import topics
@@ -48,9 +47,7 @@ def glance() -> None:
 def sweep() -> None:
     """Find what the marks missed, and do the upkeep of the ledger."""
     beat("celery")
-    found = _sweep.channels()
-    Channel.objects.filter(pk__in=found, due=False).update(due=True)
-    _put(found)
+    _put(_sweep.channels())
     _sweep.scrub()
     _upkeep.step()
     for destination in topics.stale():

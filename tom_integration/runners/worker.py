@@ -63,6 +63,8 @@ class Worker:
         """
         self._gather = False
         guarded(self._turn, "the sweep")
+        while self._sweep.more_shares:
+            guarded(self._turn, "attaching shares")
         while any(lane.busy for lane in self._lanes.values()):
             time.sleep(GATHER)
             report(sum(lane.busy for lane in self._lanes.values()))
@@ -98,6 +100,8 @@ class Worker:
 
     def _turn(self) -> None:
         now = time.monotonic()
+        if self._sweep.more_shares:
+            guarded(self._sweep.match, "attaching shares")
         if self._swept and now - self._swept < conf.sweep_seconds():
             self._put(self._sweep.waiting(), self._glance)
             return

@@ -2,47 +2,48 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
-from django.db.models import F, Max, Q
+from django.db.models import Max, Q
 
 from tom_integration import clock, conf, site
 from tom_integration.data.rows import DATUM_MODELS
-from tom_integration.models import Channel
+from tom_integration.models import Channel, ScanPosition
 from tom_integration.promises import channels, revisions
 from tom_integration.promises.difference import behind
 from tom_integration.sending import claims, resume, trying
 
 OVERLAP = 1000
 """Primary keys below the highest seen that are read again: rows are committed out of order."""
-ROTATION = 50
-"""Channels compared with their data in full by one query."""
-ROTATION_SECONDS = 0.2
-"""How long one sweep goes on with that; at least one query is made."""
+ROTATION = 20_000
+"""Rows of each model that one sweep compares with the ledger, whatever their age."""
+MATCHING_SECONDS = 0.5
+"""How long shares that were made in bulk are attached before something else has its turn."""
 SCRUB_ROWS = 2000
 """Rows whose content is compared in one sweep."""
 
 
 class Sweep:
-    """Remembers, for one worker, how far it has read."""
+    """How far it has read stands in the ledger: a worker that runs from cron lives for one sweep only.
+
+    more_shares: whether shares that were made in bulk are still to be attached, see `match`.
+    """
 
     def __init__(self) -> None:
-        self._highest: dict[str, int] = {}
+        self.more_shares = False
+        self._began = False
 
     def channels(self) -> list[int]:
-        """The channels that have work now; those that are new to the app are matched first."""
-        channels.match_shares()
-        if not self._highest:
+        """The channels that have work now; shares that are new to the app are matched first."""
+        self.match()
+        if not self._began:
             resume.after_a_change()  # settings are those of a process, from its start
-        found = set(self.waiting())
-        if self._highest:
-            found.update(behind(above={name: seen - OVERLAP for name, seen in self._look().items()}))
-            found.update(self._in_rotation())
-        else:
-            self._look()
-            found.update(behind())
-        return sorted(found)
+            self._began = True
+        return sorted({*self.waiting(), *self._behind()})
+
+    def match(self) -> None:
+        """Attach some of the shares that were made in bulk."""
+        self.more_shares = not channels.match_shares(seconds=MATCHING_SECONDS)
 
     @staticmethod
     def waiting() -> list[int]:
@@ -57,35 +58,35 @@ class Sweep:
         free = Q(lease="") | over
         return [*Channel.objects.filter(work, free).values_list("pk", flat=True), *trying.channels()]
 
-    def _look(self) -> dict[str, int]:
-        """Note the highest primary keys of now; those that were noted last time."""
-        seen = self._highest
-        highest = {
-            name: model._default_manager.aggregate(highest=Max("pk"))["highest"] or 0
-            for name, model in DATUM_MODELS.items()
-        }
-        self._highest = highest
-        return seen
-
     @staticmethod
-    def _in_rotation() -> set[int]:
-        """Channels with work among those that were not compared with their data for the longest time.
-
-        Which is to say as many of them as can be compared in a moment.
-        """
-        shared = Channel.objects.filter(share_id__isnull=False).order_by(
-            F("swept_at").asc(nulls_first=True), "pk"
-        )
-        pks = list(shared.values_list("pk", flat=True))
+    def _behind() -> list[int]:
+        """Channels that lack new data, or some of those compared in rotation. Each gets a mark."""
+        known = ScanPosition.objects.in_bulk(field_name="model")
+        moved: list[ScanPosition] = []
         found: set[int] = set()
-        compared = 0
-        began = time.monotonic()
-        while compared < len(pks) and (not compared or time.monotonic() - began < ROTATION_SECONDS):
-            found.update(behind(pks[compared : compared + ROTATION]))
-            compared += ROTATION
-        if compared < len(pks):  # else all are compared each time, and nobody waits for a turn
-            Channel.objects.filter(pk__in=pks[:compared]).update(swept_at=clock.now())
-        return found
+        for name, model in DATUM_MODELS.items():
+            rows = model._default_manager.order_by("pk")
+            before = known.get(name) or ScanPosition(model=name)
+            newest = rows.aggregate(highest=Max("pk"))["highest"] or 0
+            portion = rows.filter(pk__gt=before.compared_to).values_list("pk", flat=True)
+            end = next(iter(portion[ROTATION - 1 : ROTATION]), None)
+            found.update(behind({name: (before.compared_to, end or newest)}))
+            if end or before.compared_to:  # else all were compared, the new ones, too
+                found.update(behind({name: (min(before.newest, newest) - OVERLAP, newest)}))
+            after = ScanPosition(model=name, newest=newest, compared_to=end or 0)
+            if (after.newest, after.compared_to) != (before.newest, before.compared_to):
+                moved.append(after)
+        # First the marks: whoever stops here has forgotten nothing.
+        if found:
+            Channel.objects.filter(pk__in=found, due=False).update(due=True)
+        if moved:
+            ScanPosition.objects.bulk_create(
+                moved,
+                update_conflicts=True,
+                unique_fields=["model"],
+                update_fields=["newest", "compared_to"],
+            )
+        return sorted(found)
 
     def scrub(self) -> None:
         """Compare the content of some rows with what was sent: all in `SHARECORE_SCRUB_SECONDS`."""

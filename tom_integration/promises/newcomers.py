@@ -1,0 +1,45 @@
+"""Shares that were made in bulk, without a signal: attached many at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.db.models import OuterRef, Subquery
+from tom_targets.models import PersistentShare
+
+from sharecore.delivery import State
+from tom_integration.models import Channel, Delivery
+from tom_integration.promises.difference import register_before
+
+
+def attach_new(shares: Iterable[Any]) -> None:
+    """What `channels.attach` does to one, for shares whose target no share has at their address so far."""
+    targets: dict[str, list[int]] = defaultdict(list)
+    for share in shares:
+        targets[share.destination].append(share.target_id)
+    with transaction.atomic():
+        # First a write: on SQLite a transaction that has read fails at once while another one writes.
+        Channel.objects.bulk_create(
+            [Channel(destination=address, target_id=pk) for address, pks in targets.items() for pk in pks],
+            ignore_conflicts=True,
+        )
+        for address, pks in targets.items():
+            _attach(address, pks)
+
+
+def _attach(address: str, targets: list[int]) -> None:
+    free = Channel.objects.filter(destination=address, target_id__in=targets, share_id__isnull=True)
+    # A write, too, so that whoever attaches one of them meanwhile waits, and sees that it is done.
+    free.update(paused="", problem="", needs_person=False, kinds=[], until=None, due=True)
+    targets = list(free.values_list("target_id", flat=True))
+    known = Delivery.objects.filter(destination=address, target_id__in=targets)
+    known.filter(state__in=(State.BEFORE, State.CANCELLED)).update(state=State.BEFORE, reason="", named=False)
+    register_before(address, targets)
+    share = PersistentShare.objects.filter(destination=address, target_id=OuterRef("target_id"))
+    free.update(
+        share_id=Subquery(share.order_by().values("pk")[:1]),
+        creator_id=Subquery(share.order_by().values("user_id")[:1]),
+    )
