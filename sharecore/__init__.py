@@ -6,6 +6,7 @@ settings, and `as_json` and `fingerprint` of a record.
 What a site needs beside it: `Registry`, `Destinations`, and `dispatch` in `sharecore.dispatch`.
 """
 
+from sharecore import logs
 from sharecore.adapter import Adapter, Batch, Preview, Site, Topic
 from sharecore.addresses import Address
 from sharecore.destinations import Destination, Destinations
@@ -125,3 +126,5 @@ __all__ = [
     "parse_unit",
     "rescaled",
 ]
+
+logs.install()

@@ -10,6 +10,7 @@ from sharecore.addresses import Address
 from sharecore.exceptions import Problem
 from sharecore.outcomes import Found, Outcome, Unsupported
 from sharecore.records import DataFile, JsonValue, Record, RecordKey
+from sharecore.secrets import hide_secrets
 from sharecore.targets import Target
 
 
@@ -30,6 +31,10 @@ class Topic:
 
     name: str
     note: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", hide_secrets(self.name))
+        object.__setattr__(self, "note", hide_secrets(self.note))
 
 
 def _unknown(key: RecordKey) -> object | None:
@@ -74,12 +79,17 @@ class Batch:
 class Preview:
     """Exactly what would be sent.
 
-    content_type: a media type as of RFC 6838. body: text. note: what it leaves out, and why.
+    content_type: a media type as of RFC 6838. body: text. note: what it leaves out, and why. Both are hidden
+    when they repeat a credential.
     """
 
     content_type: str
     body: str
     note: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "body", hide_secrets(self.body))
+        object.__setattr__(self, "note", hide_secrets(self.note))
 
 
 class Adapter(ABC):

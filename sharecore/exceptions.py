@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sharecore.secrets import hide_secrets
+
 if TYPE_CHECKING:
     from sharecore.outcomes import Outcome
     from sharecore.records import RecordKey
@@ -35,6 +37,10 @@ class Problem:
     what: str
     mend: str
     fatal: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("where", "what", "mend"):
+            object.__setattr__(self, name, hide_secrets(getattr(self, name)))
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}. {self.mend}"
@@ -56,22 +62,22 @@ class InvalidRecord(SharecoreError):
     """A datum cannot be a record. field: which of its fields is wrong; reason: how."""
 
     def __init__(self, *, field: str, reason: str) -> None:
-        self.field = field
-        self.reason = reason
-        super().__init__(f"{field}: {reason}")
+        self.field = hide_secrets(field)
+        self.reason = hide_secrets(reason)
+        super().__init__(f"{self.field}: {self.reason}")
 
 
 class DeliveryError(SharecoreError):
     """Stops a whole call.
 
-    reason: for the people of the site; no secret, and no decision hangs on its text.
+    reason: for the people of the site, hidden when it repeats a credential; no decision hangs on its text.
     decided: the outcomes of those records of the batch that were already sent. All others were not sent.
     """
 
     def __init__(self, reason: str, *, decided: Mapping[RecordKey, Outcome] | None = None) -> None:
-        self.reason = reason
+        self.reason = hide_secrets(reason)
         self.decided: Mapping[RecordKey, Outcome] = dict(decided or {})
-        super().__init__(reason)
+        super().__init__(self.reason)
 
 
 class AuthenticationFailed(DeliveryError):

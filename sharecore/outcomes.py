@@ -6,33 +6,44 @@ from dataclasses import dataclass
 
 from sharecore.identity import fingerprint
 from sharecore.records import Record
+from sharecore.secrets import hide_secrets, repeats_secret
 
 MAX_REASON = 500
 
 
 def _cut(text: str) -> str:
     """Reasons may quote a remote server, which is not to be trusted with length or control characters."""
-    plain = "".join(character if character.isprintable() else " " for character in text)
+    plain = "".join(character if character.isprintable() else " " for character in hide_secrets(text))
     return plain if len(plain) <= MAX_REASON else plain[: MAX_REASON - 1] + "…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """The destination has stored the record. remote_id: its name there, where it tells one."""
+class _There:
+    """remote_id: its name at the destination, where it tells one; None for one that repeats a credential."""
 
     remote_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.remote_id, str) and repeats_secret(self.remote_id):
+            object.__setattr__(self, "remote_id", None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Duplicate:
-    """The destination had the record already. remote_id: its name there, where it tells one."""
+class Accepted(_There):
+    """The destination has stored the record."""
 
-    remote_id: str | None = None
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicate(_There):
+    """The destination had the record already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reasoned:
-    """reason: for people, without secrets; cut after 500 characters, control characters become blanks."""
+    """reason: for people; cut after 500 characters, control characters become blanks.
+
+    Hidden when it repeats a credential.
+    """
 
     reason: str
 
@@ -46,6 +57,11 @@ class Rejected(_Reasoned):
 
     field: str | None = None
 
+    def __post_init__(self) -> None:
+        _Reasoned.__post_init__(self)
+        if isinstance(self.field, str):
+            object.__setattr__(self, "field", hide_secrets(self.field))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsupported(_Reasoned):
@@ -55,6 +71,10 @@ class Unsupported(_Reasoned):
     """
 
     feature: str
+
+    def __post_init__(self) -> None:
+        _Reasoned.__post_init__(self)
+        object.__setattr__(self, "feature", hide_secrets(self.feature))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,24 +5,44 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from typing import NoReturn, Self, SupportsIndex
 from urllib.parse import urlsplit
 
 from sharecore.exceptions import ConfigurationError, Problem
+from sharecore.secrets import register, register_settings
 
 FRAMEWORK_KEYS = frozenset({"ADAPTER", "DISPLAY_NAME", "RATE_LIMIT", "USER_TOPICS"})
 
 
 class Secret:
-    """A text that shows itself to no log, repr, page or traceback; only `reveal` gives it."""
+    """A text that shows itself to no log, repr, page or traceback; only `reveal` gives it.
+
+    Making one registers the text as a credential: from then on no reason, problem or other text that is kept
+    or shown repeats it (`sharecore.secrets`). It cannot be pickled.
+    """
 
     __slots__ = ("_text",)
 
     def __init__(self, text: str) -> None:
         self._text = text
+        register(text)
 
     def reveal(self) -> str:
         """The text itself, for the request that needs it."""
+        register(self._text)  # again, should so many have come since that it was forgotten
         return self._text
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("A Secret cannot be pickled, since its text would be in the file. Pickle its name.")
+
+    def __getstate__(self) -> NoReturn:
+        self.__reduce_ex__(0)
 
     def __bool__(self) -> bool:
         return bool(self._text)
@@ -56,6 +76,7 @@ class Section:
         self.problems: list[Problem] = []
         self._values = values
         self._read: set[str] = set(FRAMEWORK_KEYS)
+        register_settings(values)
 
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) not in (None, "")

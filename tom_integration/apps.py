@@ -16,7 +16,7 @@ class TomIntegrationConfig(AppConfig):
 
     def ready(self) -> None:
         from sharecore.testing import rounds
-        from tom_integration import capture, checks
+        from tom_integration import capture, checks, reports
         from tom_integration.host import takeover
         from tom_integration.runners import thread
         from tom_integration.sending import round
@@ -24,6 +24,7 @@ class TomIntegrationConfig(AppConfig):
         takeover.take_over()
         capture.connect()
         checks.register()
+        reports.install()
         thread.connect()
         rounds.register(round.deliver)
 

@@ -13,7 +13,7 @@ from django.db import connections, router
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 
 from sharecore.exceptions import Problem
-from tom_integration import conf, site, status
+from tom_integration import conf, reports, site, status
 from tom_integration.host import takeover
 
 TAG = "sharing"
@@ -22,7 +22,8 @@ _WRITES_FIRST = ("IMMEDIATE", "EXCLUSIVE")
 
 def register() -> None:
     """Register all checks of this app."""
-    for check in (check_settings, check_destinations, check_plugins, check_takeover, check_database):
+    for check in (check_settings, check_destinations, check_plugins, check_takeover, check_database,
+                  check_reports):  # fmt: skip
         checks.register(check, TAG)
     for check in (check_journal, check_runner, check_shares):
         checks.register(check, TAG, checks.Tags.database)
@@ -58,6 +59,20 @@ def check_destinations(app_configs: Iterable[AppConfig] | None = None, **_: Any)
 def check_plugins(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
     """The adapter plugins."""
     return _messages(site.registry().problems, 3)
+
+
+def check_reports(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+    """Django's error pages and mails show no credentials of destinations."""
+    if reports.is_installed():
+        return []
+    return [
+        checks.Warning(
+            f"{reports.SETTING} is a class that does not hide the credentials in DATA_SHARING: error "
+            "pages and error mails can show them.",
+            hint="Derive that class from tom_integration.reports.SecretsFilter.",
+            id="sharecore.W013",
+        )
+    ]
 
 
 def check_takeover(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:

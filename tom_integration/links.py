@@ -6,6 +6,7 @@ import logging
 
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.faults import as_plugin_error
+from sharecore.secrets import repeats_secret
 from tom_integration import site
 
 logger = logging.getLogger(__name__)
@@ -24,4 +25,5 @@ def link(address: str, remote_id: str) -> str:
             found = adapter.link(remote_id)
     except (ConfigurationError, DeliveryError):
         return ""
-    return found if found.startswith(("https://", "http://")) else ""
+    usable = found.startswith(("https://", "http://")) and not repeats_secret(found)
+    return found if usable else ""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError
+from sharecore.secrets import hide_secrets
 from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.errortree import Tree
 from sharecore_http import Reply, Verdict
@@ -176,6 +177,6 @@ def _read_broker(error: str, config: HermesConfig, topic: str) -> Answer:
 
 
 def said(text: object, config: HermesConfig) -> str:
-    """What a server said, for people: short, in one line, without our token should it have sent that back."""
-    plain = "".join(each if each.isprintable() else " " for each in str(text)[:2000])
-    return plain.replace(config.token.reveal(), "…")[:200]
+    """What a server said, for people: short, in one line, hidden should it repeat our token."""
+    plain = "".join(each if each.isprintable() else " " for each in hide_secrets(str(text)[:4000]))
+    return plain[:200]

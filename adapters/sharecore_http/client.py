@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
+from urllib.request import getproxies
 
 import requests
 import tenacity
 import urllib3
 
 from sharecore.exceptions import DestinationError
+from sharecore.secrets import register
 from sharecore.settings import Secret
-from sharecore_http import hiding
 from sharecore_http.auth import Authorize, no_credentials
 from sharecore_http.content import Content, json_content
 from sharecore_http.failures import PASSING, Cause, HttpFailure, NoAnswer, NotSent, TooLarge, failure
-from sharecore_http.guard import hide_in_logs, public_only
+from sharecore_http.guard import public_only
 from sharecore_http.reply import Reply, Verdict
 from sharecore_http.settings import HttpSettings
 from sharecore_http.transport import DeadlineAdapter, deadline
@@ -61,13 +62,12 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = base_url.reveal() if isinstance(base_url, Secret) else base_url
-        if isinstance(base_url, Secret):
-            hide_in_logs(urlsplit(self._url).path)
-            hide_in_logs(urlsplit(self._url).query)
         self.base_url = base_url
         self._settings = settings or HttpSettings()
         self._sleep = sleep
         self._clock = clock
+        for proxy in getproxies().values():  # those of the environment, which the library uses as well
+            register(proxy)
         self._session = requests.Session()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
@@ -94,11 +94,9 @@ class Client:
         """GET; tried again, within the limits, also after a lost answer."""
         return self.request("GET", path, params=params, auth=auth, max_answer=max_answer)
 
-    def post(
-        self, path: str, *, json: object, auth: Authorize = no_credentials, hide: Sequence[Secret] = ()
-    ) -> Reply:
-        """POST of JSON; tried again only when it provably did not arrive. hide: as of `request`."""
-        return self.request("POST", path, json=json, auth=auth, hide=hide)
+    def post(self, path: str, *, json: object, auth: Authorize = no_credentials) -> Reply:
+        """POST of JSON; tried again only when it provably did not arrive."""
+        return self.request("POST", path, json=json, auth=auth)
 
     def patch(self, path: str, *, json: object, auth: Authorize = no_credentials) -> Reply:
         """PATCH of JSON; tried again only when it provably did not arrive."""
@@ -110,7 +108,7 @@ class Client:
         Any answer will do that is not about the server itself. Raises `DestinationError` where there is none.
         """
         try:
-            reply = self._once(method, path, None, None, {}, no_credentials, MAX_ANSWER, (), within=seconds)
+            reply = self._once(method, path, None, None, {}, no_credentials, MAX_ANSWER, within=seconds)
         except HttpFailure as error:
             raise DestinationError(error.reason) from None
         if reply.status >= 500 or reply.verdict is Verdict.THROTTLED:
@@ -130,7 +128,6 @@ class Client:
         auth: Authorize = no_credentials,
         max_answer: int = MAX_ANSWER,
         repeatable: bool | None = None,
-        hide: Sequence[Secret] = (),
     ) -> Reply:
         """One request, with at most `MAX_TRIES` tries within `MAX_RETRYING` seconds.
 
@@ -138,7 +135,6 @@ class Client:
         its place. repeatable: True when doing it twice is harmless; by default so are GET, HEAD and OPTIONS.
         Redirects are returned, never followed: one to a login page is a refusal, and one of a POST would turn
         it into a GET.
-        hide: secrets of the body, which must not stand in the answer (those of headers never do).
         Raises `NotSent` or `NoAnswer`; any status is a `Reply`.
         """
         sent = content if json is None else json_content(json)
@@ -146,7 +142,7 @@ class Client:
         started = self._clock()
 
         def once() -> Reply:
-            return self._once(method, path, params, sent, headers or {}, auth, max_answer, hide)
+            return self._once(method, path, params, sent, headers or {}, auth, max_answer)
 
         def worth_it(state: tenacity.RetryCallState) -> bool:
             outcome = state.outcome
@@ -171,7 +167,6 @@ class Client:
         headers: Mapping[str, str],
         auth: Authorize,
         max_answer: int,
-        hide: Sequence[Secret],
         within: float = float("inf"),
     ) -> Reply:
         limits = self._settings
@@ -201,25 +196,12 @@ class Client:
                 return Reply(
                     status=response.status_code,
                     headers={name.lower(): value for name, value in response.headers.items()},
-                    body=hiding.without(
-                        _read(response, max_answer + 2 * len(body)),
-                        self._credentials(response.request, hide),
-                    ),
+                    body=_read(response, max_answer + 2 * len(body)),
                 )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as caught:
             error = caught
         # Outside the handler, so that not even a traceback's context holds the library's text.
         raise failure(error)
-
-    def _credentials(self, request: requests.PreparedRequest, hide: Sequence[Secret]) -> Iterator[bytes]:
-        for name in ("Authorization", *self._settings.headers):
-            yield hiding.of_header(request.headers.get(name))
-        if isinstance(self.base_url, Secret):
-            yield from hiding.of_address(self.base_url)
-        for secret in hide:
-            yield from hiding.of_body(secret)
-        for proxy in self._settings.proxies.values():
-            yield from hiding.of_proxy(proxy)
 
 
 def _read(response: requests.Response, limit: int) -> bytes:

@@ -1,23 +1,18 @@
-"""What must not be reached, and what must not be logged.
+"""What must not be reached.
 
 An address that a request may not go to is recognised on the open connection, before anything is sent: a
-look-up of the name beforehand could be answered differently the second time. A secret in an address would
-stand in the debug log of urllib3.
+look-up of the name beforehand could be answered differently the second time.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 _public_only: ContextVar[bool] = ContextVar("sharecore_http_public_only", default=False)
-_HIDDEN: set[str] = set()
-_SHORTEST = 5
-"""Characters; what is shorter is no secret, and stands in any message."""
 
 
 class PrivateAddress(OSError):
@@ -43,22 +38,3 @@ def let_pass(sock: socket.socket) -> socket.socket:
             sock.close()
             raise PrivateAddress
     return sock
-
-
-def hide_in_logs(secret: str) -> None:
-    """From now on this text does not stand in what urllib3 logs."""
-    if len(secret) >= _SHORTEST:
-        _HIDDEN.add(secret)
-
-
-class _Hiding(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        if any(secret in message for secret in _HIDDEN):
-            for secret in sorted(_HIDDEN, key=len, reverse=True):
-                message = message.replace(secret, "…")
-            record.msg, record.args = message, ()
-        return True
-
-
-logging.getLogger("urllib3.connectionpool").addFilter(_Hiding())

@@ -10,6 +10,8 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from functools import cached_property
 
+from sharecore.secrets import hide_secrets
+
 LONGEST_WAIT = 24 * 3600.0
 """No destination can ask us to wait longer than this, in seconds."""
 
@@ -40,7 +42,8 @@ class Reply:
     """One answer.
 
     status: as of RFC 9110. headers: names in lower case. body: decompressed, at most what the client's cap
-    allows, without the secrets of the request. received: when, aware, UTC.
+    allows. received: when, aware, UTC. It may repeat what it was sent, credentials too: quote `excerpt`, or
+    pass what you quote through `sharecore.secrets.hide_secrets` before you cut it.
     """
 
     status: int
@@ -72,16 +75,24 @@ class Reply:
 
     @cached_property
     def excerpt(self) -> str:
-        """The beginning of a body that is not HTML, in one line, for a message to people; else what it is."""
+        """The beginning of a body that is not HTML, in one line, for a message to people; else what it is.
+
+        Hidden when it repeats a credential.
+        """
         if "<html" in self.text[:2000].lower() or "html" in self.headers.get("content-type", ""):
             return "an HTML page"
-        line = " ".join("".join(c if c.isprintable() else " " for c in self.text[: 4 * MAX_EXCERPT]).split())
+        beginning = hide_secrets(self.text[: 20 * MAX_EXCERPT])
+        line = " ".join("".join(c if c.isprintable() else " " for c in beginning).split())
         return line[: MAX_EXCERPT - 1] + "…" if len(line) > MAX_EXCERPT else line or "an empty answer"
 
     @cached_property
     def retry_after(self) -> float | None:
-        """Seconds that the destination asks us to wait, if it does."""
-        return parse_retry_after(self.headers.get("retry-after"), now=self.received)
+        """Seconds that the destination asks us to wait, if it does.
+
+        A date is taken by the clock that wrote it, which the answer tells (RFC 9110, 6.6.1): ours may differ.
+        """
+        now = _http_date(self.headers.get("date", "")) or self.received
+        return parse_retry_after(self.headers.get("retry-after"), now=now)
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -111,10 +122,14 @@ def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
     text = value.strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), LONGEST_WAIT)
+    when = _http_date(text)
+    return None if when is None else min(max((when - now).total_seconds(), 0.0), LONGEST_WAIT)
+
+
+def _http_date(text: str) -> datetime | None:
+    """A date in any of the forms of RFC 9110; None for another text."""
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return min(max((when - now).total_seconds(), 0.0), LONGEST_WAIT)

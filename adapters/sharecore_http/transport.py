@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from http.client import HTTPResponse
+from http.client import HTTPResponse, parse_headers
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -74,6 +74,18 @@ class _TimedResponse(HTTPResponse):
         if ends_at is not None:
             self.fp.close()
             self.fp = io.BufferedReader(_TimedRaw(sock, ends_at))
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """The status of the final answer.
+
+        Informational ones (102, 103) may precede it (RFC 9110, 15.2). The library skips 100 alone, and would
+        take another one for the answer. 101 is none of them: it ends HTTP.
+        """
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if status in (100, 101) or not 100 < status < 200:
+                return version, status, reason
+            parse_headers(self.fp)
 
 
 class _TimedSend:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from sharecore.exceptions import DestinationError
+from sharecore.secrets import hide_secrets
 from sharecore_http.reply import Reply, Verdict
 
 _MAX_WORDS = 300
 _NO_FIELDS = frozenset({"", "detail", "non_field_errors"})
 
+
+LOGIN_PAGE = "/accounts/login"
+"""The path of the login page of a TOM, below its address, in all versions."""
 
 NO_RIGHT = "no-right"
 """The code with which a TOM with sharecore refuses a target, not the account."""
@@ -21,14 +25,27 @@ def code(reply: Reply) -> str:
     return str(reply.json.get("code", "")) if isinstance(reply.json, dict) else ""
 
 
-def refused(reply: Reply) -> bool:
-    """Whether the receiver refuses our credentials.
+def refused(reply: Reply, base_url: str) -> bool:
+    """Return whether the receiver refuses our credentials.
 
-    A 2.x TOM turns each 401 and 403 into a redirect to its login page (measured on tomtoolkit 2.32.4).
+    A 2.x TOM turns each 401 and 403 into a redirect to its login page (measured on tomtoolkit 2.32.4). Any
+    other redirect, to the page of a gateway or of another host, says nothing of our credentials.
     """
     if reply.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
         return code(reply) != NO_RIGHT
-    return reply.verdict is Verdict.REDIRECT and "login" in urlsplit(reply.headers.get("location", "")).path
+    if reply.verdict is not Verdict.REDIRECT:
+        return False
+    place = _place(reply, base_url)
+    here = place.hostname == urlsplit(base_url).hostname
+    return here and place.path.rstrip("/").endswith(LOGIN_PAGE)
+
+
+def _place(reply: Reply, base_url: str) -> SplitResult:
+    """Where a redirect leads; nowhere when that is no address."""
+    try:
+        return urlsplit(urljoin(base_url, reply.headers.get("location", "")))
+    except ValueError:
+        return urlsplit("")
 
 
 def words(reply: Reply) -> str:
@@ -38,6 +55,7 @@ def words(reply: Reply) -> str:
     said = "; ".join(
         text if path in _NO_FIELDS else f"{path}: {text}" for path, text in _leaves(reply.json)
     ).rstrip(".")
+    said = hide_secrets(said)
     said = said if len(said) <= _MAX_WORDS else said[: _MAX_WORDS - 1] + "…"
     return f"HTTP {reply.status}, {said or 'no reason'}"
 
@@ -52,9 +70,9 @@ def not_able(reply: Reply, doing: str) -> DestinationError:
     if reply.verdict is Verdict.THROTTLED:
         return DestinationError(f"{doing}: asked to wait", retry_after=reply.retry_after)
     if reply.verdict is Verdict.REDIRECT:
-        place = urlsplit(reply.headers.get("location", ""))
+        place = _place(reply, "")
         where = f"{place.scheme}://{place.hostname}{place.path}" if place.hostname else place.path
-        return DestinationError(f"{doing}: redirected to {where[:200]}. Correct 'BASE_URL'.")
+        return DestinationError(f"{doing}: redirected to {hide_secrets(where)[:200]}. Correct 'BASE_URL'.")
     if reply.verdict in (Verdict.NOT_FOUND, Verdict.NOT_JSON):
         return DestinationError(
             f"{doing}: {words(reply)}. Is 'BASE_URL' the address of a TOM, without 'api/' behind it?"

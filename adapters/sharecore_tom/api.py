@@ -75,10 +75,10 @@ class Api:
         used = self.login.authorize()
         try:
             reply = self._client.request(method, path, auth=used, **options)
-            if refused(reply) and self.login.renew(used):
+            if refused(reply, self.config.base_url) and self.login.renew(used):
                 reply = self._client.request(method, path, auth=self.login.authorize(), **options)
         except NotSent as error:
             raise DestinationError(f"{method} {path}: {error.reason}") from None
-        if refused(reply):
+        if refused(reply, self.config.base_url):
             raise AuthenticationFailed(f"{method} {path} was refused: {words(reply)}")
         return reply

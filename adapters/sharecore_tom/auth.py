@@ -8,12 +8,16 @@ the receiver's data: a list of targets fails where one of them is bad.
 
 from __future__ import annotations
 
+import re
 import threading
 from enum import StrEnum
+from itertools import islice
 
 from requests import PreparedRequest
 
+from sharecore.escapes import readings
 from sharecore.exceptions import AuthenticationFailed, DestinationError
+from sharecore.secrets import register
 from sharecore.settings import Secret
 from sharecore_http.auth import Authorize, basic, no_credentials, token
 from sharecore_http.client import Client
@@ -23,6 +27,8 @@ from sharecore_tom.answers import not_able, refused, words
 from sharecore_tom.config import TomConfig
 
 _ASK = "api/reduceddatums/"
+_TOKEN = re.compile(r"(?=[\w-]*\d)[\w-]{16,}")
+_MOST_TOKENS = 100
 _TWO_FACTOR_MEND = "Copy the API token from your profile page there and set it as 'API_KEY'."
 
 
@@ -97,12 +103,12 @@ class Login:
 
     def _proved(self, scheme: Scheme, authorize: Authorize, who: str) -> Authorize:
         reply = self._ask(authorize)
-        if refused(reply):
+        if refused(reply, self._config.base_url):
             raise AuthenticationFailed(f"{who} was refused: {words(reply)}")
         _answered(reply)
         nonsense = _nonsense_basic if scheme is Scheme.BASIC else token(Secret("0"))
         reply = self._ask(nonsense)
-        if not refused(reply):
+        if not refused(reply, self._config.base_url):
             _answered(reply)
             raise _Ignored
         self.scheme = scheme
@@ -115,10 +121,13 @@ class Login:
                 "api/token-auth/",
                 json={"username": self._config.username, "password": self._config.password.reveal()},
                 auth=no_credentials,
-                hide=[self._config.password],
             )
         except HttpFailure as error:
             raise DestinationError(f"logging in: {error.reason}") from None
+        # What looks like a token in the answer to a login is one, whatever the answer means.
+        found = (given for reading in readings(reply.text[:4000]) for given in _TOKEN.findall(reading))
+        for given in islice(found, _MOST_TOKENS):
+            register(given)
         if reply.verdict in (Verdict.THROTTLED, Verdict.SERVER_ERROR, Verdict.NOT_JSON):
             raise not_able(reply, "logging in")
         if reply.status == 400 and reply.is_json:

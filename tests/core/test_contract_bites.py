@@ -5,6 +5,7 @@ Each row is a lamp that differs in one thing, the rule that finds it, and what t
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -91,6 +92,11 @@ def after_no_answer(error: type[Exception]) -> Any:
             raise error("no") from None
 
     return with_method("post", post)
+
+
+def logging_it(error: Exception) -> Deferred:
+    logging.getLogger("lamp").warning("No luck: %s", error)
+    return Deferred(reason="no luck")
 
 
 def swallowing(outcome: Callable[[Exception], Any]) -> Any:
@@ -232,7 +238,7 @@ BAD: list[tuple[str, Any, dict[str, Any], str]] = [
     ),
     (
         "every_exception_of_requests_is_caught",
-        swallowing(lambda error: Deferred(reason=str(error))),
+        swallowing(logging_it),
         {"name": "ProxyError"},
         "a secret is shown",
     ),

@@ -14,6 +14,7 @@ import responses
 from requests import exceptions as rq
 from urllib3 import exceptions as u3
 
+from sharecore.secrets import HIDDEN, repeats_secret
 from sharecore.settings import Secret
 from sharecore.testing import FakeClock
 from sharecore_http import (
@@ -24,6 +25,7 @@ from sharecore_http import (
     HttpSettings,
     NoAnswer,
     NotSent,
+    Reply,
     Verdict,
     basic,
     compressed,
@@ -297,6 +299,22 @@ def test_retry_after(value: str | None, seconds: float | None) -> None:
     assert parse_retry_after(value, now=NOW) == seconds
 
 
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(days=2), timedelta(days=-2)])
+def test_a_date_to_come_back_is_read_by_the_clock_that_wrote_it(late: timedelta) -> None:
+    """Whatever ours says: a clock two days ahead there would else stop the destination for a day."""
+    theirs = datetime.now(UTC) + late
+    headers = {
+        "retry-after": format_datetime(theirs + timedelta(seconds=90), usegmt=True),
+        "date": format_datetime(theirs, usegmt=True),
+    }
+    assert Reply(status=429, headers=headers, body=b"").retry_after == 90.0
+
+
+def test_without_a_date_of_the_answer_ours_counts() -> None:
+    headers = {"retry-after": format_datetime(NOW + timedelta(seconds=90), usegmt=True), "date": "today"}
+    assert Reply(status=429, headers=headers, body=b"", received=NOW).retry_after == 90.0
+
+
 def test_an_excerpt_is_short_plain_and_never_html(client: Client, web: responses.RequestsMock) -> None:
     web.get(BASE + "page", body="<!doctype html><html><script>evil()</script>", content_type="text/html")
     web.get(BASE + "text", body="a\r\n\x1b[31mred" + "x" * 5000)
@@ -318,9 +336,16 @@ def test_a_body_is_compact_json(client: Client, web: responses.RequestsMock) -> 
     assert web.calls[0].request.headers["Content-Type"] == "application/json"
 
 
-def test_an_answer_that_repeats_our_credentials_is_read_without_them(
+def test_a_quote_that_repeats_our_credentials_is_not_shown(
     client: Client, web: responses.RequestsMock
 ) -> None:
-    web.get(f"{BASE}debug", body='{"HTTP_AUTHORIZATION": "Token tok-secret"}', status=400)
+    web.get(f"{BASE}debug", body='{"HTTP_AUTHORIZATION": "Token tok-\\u0073ecret"}', status=400)
     reply = client.get("debug", auth=token(Secret("tok-secret")))
-    assert reply.json == {"HTTP_AUTHORIZATION": "Token …"}
+    assert reply.excerpt == HIDDEN
+    assert reply.json == {"HTTP_AUTHORIZATION": "Token tok-secret"}
+
+
+def test_the_proxy_of_the_environment_is_a_credential_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://someone:pr0xy-pass@proxy.example.org:3128")
+    Client(BASE).close()
+    assert repeats_secret("407 someone:pr0xy-pass is not allowed here")

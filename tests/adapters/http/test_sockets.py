@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -161,3 +163,58 @@ def test_a_proxy_that_is_not_there_is_named_without_its_password() -> None:
         Client("http://tom.invalid/", settings).post("", json={})
     assert caught.value.cause is Cause.PROXY
     assert "secret" not in str(caught.value)
+
+
+INFORMATIONAL = (
+    b"HTTP/1.1 102 Processing\r\n\r\n"
+    b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nRetry-After: 9\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("before", [INFORMATIONAL, b"HTTP/1.1 100 Continue\r\n\r\n" + INFORMATIONAL * 9])
+def test_informational_answers_are_not_the_answer(before: bytes) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(before + b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}")
+
+    with server(answer) as url:
+        client = Client(url)
+        reply = client.post("", json={})
+        client.close()
+    assert (reply.status, reply.json, reply.headers) == (201, {}, {"content-length": "2"})
+
+
+def test_a_server_that_only_ever_processes_holds_nobody() -> None:
+    def process(connection: socket.socket) -> None:
+        while True:
+            connection.sendall(b"HTTP/1.1 102 Processing\r\n\r\n")
+            time.sleep(0.02)
+
+    with server(process) as url:
+        client = impatient(url)
+        with pytest.raises(NoAnswer) as caught:
+            client.post("", json={})
+        client.close()
+    assert caught.value.cause is Cause.READ_TIMEOUT
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_small_answer_that_unpacks_into_gigabytes_is_left_early(times: int) -> None:
+    body = b"\0" * 300_000_000
+    for _ in range(times):
+        body = gzip.compress(body, compresslevel=9 if len(body) < 10_000_000 else 1)
+    coding = b", ".join([b"gzip"] * times)
+
+    def bomb(connection: socket.socket) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n"
+        connection.sendall(head % (coding, len(body)) + body)
+
+    with server(bomb) as url:
+        client = Client(url)
+        tracemalloc.start()
+        with pytest.raises(NoAnswer) as caught:
+            client.get("")
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        client.close()
+    assert caught.value.cause is Cause.TOO_LARGE
+    assert most < 20_000_000

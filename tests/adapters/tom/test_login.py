@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore.outcomes import Accepted
+from sharecore.secrets import HIDDEN
 
 DATA = "api/reduceddatums/"
 
@@ -92,6 +95,39 @@ def test_a_locked_site_is_a_refusal_whatever_its_status(tom_31, adapter, batch, 
     tom_31.script("POST", "api/reduceddatums/", login, login)
     with pytest.raises(AuthenticationFailed):
         opened.deliver(batch(*detections(1)))
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "/maintenance/login/?next=/api/",
+        "https://gateway.example.org/accounts/login/",
+        "/accounts/login/help/",
+        "/accounts/logins",
+        "http://[::1/accounts/login/",
+        "",
+    ],
+)
+def test_another_redirect_says_nothing_of_our_credentials(tom_31, adapter, batch, detections, location):
+    opened = adapter()
+    opened.deliver(batch(*detections(1)))
+    away = (302, {"Location": location}, "")
+    tom_31.script("POST", "api/reduceddatums/", away, away)
+    with pytest.raises(DestinationError):
+        opened.deliver(batch(*detections(1)))
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 500])
+@pytest.mark.parametrize("name", ["token", "key", "detail"])
+def test_a_token_in_the_refusal_of_a_login_is_not_quoted(tom, adapter, batch, detections, status, name):
+    given = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"
+    body = json.dumps({"error": "a second factor is needed", name: f"no: {given}"})
+    answer = (status, {"Content-Type": "application/json"}, body)
+    tom.script("POST", "api/token-auth/", *[answer] * 5)
+    with pytest.raises((AuthenticationFailed, DestinationError)) as caught:
+        adapter().deliver(batch(*detections(1)))
+    assert HIDDEN in caught.value.reason
+    assert given not in caught.value.reason
 
 
 def test_a_receiver_that_is_down_at_login_is_not_a_refusal(tom, adapter, batch, detections):

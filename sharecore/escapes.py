@@ -1,0 +1,81 @@
+"""What a text says once its escapes are undone, so that a credential is recognised in any usual disguise."""
+
+from __future__ import annotations
+
+import html
+import re
+from base64 import b64decode
+from collections.abc import Iterable, Iterator
+
+MOST_READINGS = 200
+"""More readings than this has no text that somebody wrote to be read."""
+
+_DEEPEST = 6
+"""How often escapes are undone within what was escaped."""
+
+_BACKSLASH = re.compile(
+    r"\\(?:(?-i:U)([0-9a-f]{8})|u([0-9a-f]{4})|u\{([0-9a-f]{1,6})\}|x([0-9a-f]{2})|([0-7]{3})|(.))",
+    re.DOTALL | re.IGNORECASE,
+)
+_PERCENT = re.compile(r"[%=](?:u([0-9a-fA-F]{4})|([0-9a-fA-F]{2}))")
+_BLANK = re.compile(r"\s+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{6,}")
+_HEX = re.compile(r"[0-9a-f]{10,}")
+_LEGIBLE = re.compile(rb"(?:[\t\n\r\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]){5,}")
+_NOT_BARE = re.compile(r"[^a-z0-9]+")
+_URLSAFE = str.maketrans("-_", "+/")
+
+
+def bare(text: str) -> str:
+    """Return the ASCII letters, in lower case, and digits of a text: blanks, signs and case do not count."""
+    return _NOT_BARE.sub("", text.lower())
+
+
+def readings(text: str) -> Iterator[str]:
+    """Give the text and each further reading of it.
+
+    Undone, also one within another, are the escapes of JSON and of programming languages, percent signs,
+    quoted-printable, HTML entities, base64 (of both alphabets, broken into lines, begun anywhere) and
+    hexadecimal digits. One more than `MOST_READINGS` means that there could be others.
+    """
+    waiting, seen = [(text, 0)], {text}
+    while waiting:
+        reading, depth = waiting.pop()
+        yield reading
+        if depth < _DEEPEST:
+            for further in (*_unescaped(reading), *_decoded(reading)):
+                if further and further not in seen and len(seen) <= MOST_READINGS:
+                    seen.add(further)
+                    waiting.append((further, depth + 1))
+
+
+def _unescaped(text: str) -> Iterator[str]:
+    if "&" in text:
+        yield html.unescape(text)
+    if "%" in text or "=" in text:
+        yield _PERCENT.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
+    if "\\" in text:
+        yield _BACKSLASH.sub(_character, text)
+
+
+def _character(found: re.Match[str]) -> str:
+    *hexadecimal, octal, other = found.groups()
+    if digits := next(filter(None, hexadecimal), None):
+        return chr(min(int(digits, 16), 0x10FFFF))
+    return chr(int(octal, 8)) if octal else {"n": "\n", "r": "\r", "t": "\t"}.get(other, other)
+
+
+def _decoded(text: str) -> Iterator[str]:
+    """Give what base64 and hexadecimal digits stand for, as far as it is text (ASCII and Latin letters)."""
+    runs = _BASE64.findall(_BLANK.sub("", text).translate(_URLSAFE))
+    for start in range(4):
+        # "A" fills up a last group that is incomplete.
+        whole = [run[start:] + "A" * (-len(run[start:]) % 4) for run in runs]
+        yield _legible(map(b64decode, whole))
+    runs = _HEX.findall(bare(text))
+    for start in range(2):
+        yield _legible(bytes.fromhex(run[start : len(run) - (len(run) - start) % 2]) for run in runs)
+
+
+def _legible(pieces: Iterable[bytes]) -> str:
+    return b" ".join(run for piece in pieces for run in _LEGIBLE.findall(piece)).decode()

@@ -1,0 +1,39 @@
+"""Log records of sharecore, its adapters and the HTTP library, without credentials."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import Any
+
+from sharecore.secrets import HIDDEN, repeats_secret
+
+LOGGERS = ("sharecore", "tom_integration", "urllib3", "requests")
+"""What the names of the loggers begin with."""
+
+
+def install() -> None:
+    """Look at each log record of these loggers, whenever they are made, before any handler gets it."""
+    make = logging.getLogRecordFactory()
+
+    def make_clean(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        if record.name.startswith(LOGGERS):
+            _clean(record)
+        return record
+
+    logging.setLogRecordFactory(make_clean)
+
+
+def _clean(record: logging.LogRecord) -> None:
+    try:
+        said = record.getMessage()
+    except Exception:
+        return  # its arguments do not fit: logging itself reports that, with its place
+    if repeats_secret(said):
+        record.msg, record.args = HIDDEN, ()
+    if record.exc_info and record.exc_info[1] is not None:
+        error = record.exc_info[1]
+        if repeats_secret("".join(traceback.format_exception(error))):
+            record.exc_info = None
+            record.exc_text = f"{type(error).__name__} {HIDDEN}"

@@ -1,0 +1,184 @@
+"""The credentials of this process, and whether a text repeats one.
+
+Each `Secret` and each setting of `DATA_SHARING` that is named like a credential is registered when it is
+made or read, so that no author of an adapter has to think of it. Every text that is kept or shown (outcomes,
+exceptions, problems, previews, the ledger, logs) is looked at once more as the last step.
+
+What is found: a credential of `SHORTEST` characters or more as it stands; of one with eight letters and
+digits or more also any spelling (case, blanks, signs and line breaks do not count), and any `PIECE` letters
+and digits of it in a row; each in every reading that `sharecore.escapes` knows.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from urllib.parse import unquote
+
+from sharecore.escapes import MOST_READINGS, bare, readings
+
+HIDDEN = "(hidden: it repeats our credentials)"
+"""What is shown in place of a text that repeats a credential."""
+
+SHORTEST = 5
+"""Characters; what is shorter stands in a text by chance."""
+
+PIECE = 12
+"""Letters and digits in a row that give a credential away."""
+
+_SHORTEST_BARE = 8
+_SHORTEST_WORD = 8
+_SHORTEST_TOKEN = 12
+_MOST = 1000
+"""Credentials that are known at a time; when there are more, the older half of them is forgotten."""
+
+_MOST_CACHED = 4000
+"""Characters of a text whose verdict is remembered: reasons repeat, payloads do not."""
+
+_SETTINGS = frozenset({
+    "AUTHORIZATION", "APIKEY", "COOKIE", "COOKIES", "CREDENTIAL", "CREDENTIALS", "HEADERS", "KEY", "KEYS",
+    "PASS", "PASSPHRASE", "PASSWD", "PASSWORD", "PROXIES", "PROXY", "SECRET", "SECRETS", "TOKEN", "TOKENS",
+})  # fmt: skip
+"""Words in the name of a setting that holds credentials."""
+
+_USER_INFO = re.compile(r"//[^/\s]*?:([^/\s]+)@")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#\s]*@)?[^/?#\s]+", re.IGNORECASE)
+_MEDIA_TYPE = re.compile(r"(?:application|audio|font|image|multipart|text|video|\*)/[a-z0-9.+*-]+(?:[;,].*)?")
+_BETWEEN_WORDS = re.compile(r"[\s;,=&:@\"']+")
+_BETWEEN_TOKENS = re.compile(r"[/?&=#;]+")
+
+
+class _Known:
+    """The credentials, cut up for the search. Changed under a lock, read without."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, None] = {}
+        self.version = 0
+        self._lock = threading.Lock()
+        self._forget()
+
+    def _forget(self) -> None:
+        self.exact: frozenset[str] = frozenset()
+        self.bare: dict[int, set[str]] = {size: set() for size in range(_SHORTEST_BARE, PIECE + 1)}
+
+    def add(self, text: str) -> None:
+        with self._lock:
+            if text in self.texts:
+                return
+            if len(self.texts) >= _MOST:
+                self._forget()
+                kept = list(self.texts)[_MOST // 2 :]
+                self.texts = dict.fromkeys(kept)
+                for each in kept:
+                    self._cut(each)
+            self.texts[text] = None
+            self._cut(text)
+            self.version += 1
+
+    def _cut(self, text: str) -> None:
+        whole, keys = _credentials(text.strip())
+        exact = {each for each in (*whole, *keys) if len(each) >= SHORTEST}
+        # Escaped byte by byte, UTF-8 looks like Latin-1.
+        self.exact |= exact | {each.encode(errors="replace").decode("latin-1") for each in exact}
+        for short in map(bare, keys):
+            size = min(len(short), PIECE)
+            if size >= _SHORTEST_BARE:
+                self.bare[size].update(short[at : at + size] for at in range(len(short) - size + 1))
+
+    def among(self, reading: str) -> bool:
+        if any(credential in reading for credential in self.exact):
+            return True
+        short = bare(reading)
+        return any(
+            pieces and not pieces.isdisjoint(short[at : at + size] for at in range(len(short) - size + 1))
+            for size, pieces in self.bare.items()
+        )
+
+
+_known = _Known()
+
+
+def register(text: str) -> None:
+    """Know this text as a credential from now on: a key, the value of a header or cookie, or a secret URL."""
+    if text not in _known.texts:
+        _known.add(text)
+
+
+def register_settings(values: Mapping[str, object]) -> None:
+    """Register the values of settings that are named like credentials, and the user info of addresses."""
+    for key, value in values.items():
+        named = not _SETTINGS.isdisjoint(str(key).upper().split("_"))
+        for text in _texts(value):
+            if named:
+                register(text)
+            for found in _USER_INFO.findall(text):
+                register(found)
+
+
+def repeats_secret(text: str) -> bool:
+    """Return whether a text repeats a credential of this process, or a long piece of one, escaped or not."""
+    if not _known.texts:
+        return False
+    look = _repeats if len(text) <= _MOST_CACHED else _repeats.__wrapped__
+    return look(text, _known.version)
+
+
+def hide_secrets(text: str) -> str:
+    """Return the text, or `HIDDEN` in its place when it repeats a credential."""
+    return HIDDEN if repeats_secret(text) else text
+
+
+@lru_cache(maxsize=1024)
+def _repeats(text: str, version: int) -> bool:
+    """version: of the credentials, so that what was found before another one came does not count."""
+    number = 0
+    for reading in readings(text):
+        number += 1
+        if _known.among(reading):
+            return True
+    return number > MOST_READINGS
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for each in value:
+            yield from _texts(each)
+
+
+def _credentials(text: str) -> tuple[set[str], set[str]]:
+    """Return what of a text lets somebody in: what does as a whole only, and what does in any spelling."""
+    place = _ADDRESS.match(text)
+    if place:
+        return _of_address(place[1] or "", text[place.end() :])
+    if _MEDIA_TYPE.fullmatch(text):
+        return set(), set()  # the value of a header that holds no credential
+    keys = {text, *(word for word in _BETWEEN_WORDS.split(text) if len(word) >= _SHORTEST_WORD)}
+    if text[:6].lower() == "basic ":
+        with suppress(ValueError):
+            keys.add(b64decode(text[6:]).decode(errors="replace").partition(":")[2])
+    return set(), keys
+
+
+def _of_address(user_info: str, path: str) -> tuple[set[str], set[str]]:
+    """The same of an address, whose path lets in who knows it.
+
+    A word of it that is no token is no credential: `/hooks/T0123456789ab` is one, `hooks` is not.
+    """
+    user, _, password = user_info.removesuffix("@").partition(":")
+    tokens = [
+        token
+        for token in _BETWEEN_TOKENS.split(path)
+        if len(token) >= _SHORTEST_TOKEN
+        or (len(token) >= _SHORTEST_WORD and any(character.isdigit() for character in token))
+    ]
+    whole, keys = {path, path.partition("?")[2]}, {password or user, *tokens}
+    return whole | set(map(unquote, whole)), keys | set(map(unquote, keys))

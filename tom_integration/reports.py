@@ -1,0 +1,64 @@
+"""Django's error pages and error mails, without credentials."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pprint import pformat
+from typing import Any
+
+from django.conf import global_settings, settings
+from django.views.debug import SafeExceptionReporterFilter, get_default_exception_reporter_filter
+
+from sharecore.secrets import repeats_secret
+from tom_integration import site
+
+SETTING = "DEFAULT_EXCEPTION_REPORTER_FILTER"
+_WHOLE = frozenset({"DATA_SHARING", "HERMES_CONFIGURATION"})
+"""Settings of which nothing is shown."""
+
+
+class SecretsFilter(SafeExceptionReporterFilter):
+    """What Django's own hides, `DATA_SHARING`, and every value that repeats a credential of a destination.
+
+    A TOM with a filter of its own derives it from this one.
+    """
+
+    def cleanse_setting(self, key: Any, value: Any) -> Any:
+        """A setting, a value of `request.META`, or one inside these."""
+        if key in _WHOLE or _unsafe(value):
+            return self.cleansed_substitute
+        return super().cleanse_setting(key, value)
+
+    def get_safe_settings(self) -> dict[str, Any]:
+        with suppress(Exception):
+            site.destinations()  # so that their credentials are known
+        return super().get_safe_settings()
+
+    def get_traceback_frame_variables(self, request: Any, tb_frame: Any) -> Any:
+        """The variables of one frame of a traceback."""
+        with suppress(Exception):
+            site.destinations()
+        return [
+            (name, self.cleansed_substitute if _unsafe(value) else value)
+            for name, value in super().get_traceback_frame_variables(request, tb_frame)
+        ]
+
+
+def install() -> None:
+    """Let Django's reports go through the filter, unless the TOM has one of its own."""
+    name = f"{SecretsFilter.__module__}.{SecretsFilter.__qualname__}"
+    if getattr(settings, SETTING) == getattr(global_settings, SETTING):
+        setattr(settings, SETTING, name)
+        get_default_exception_reporter_filter.cache_clear()  # type: ignore[attr-defined]
+
+
+def is_installed() -> bool:
+    """Return whether reports go through the filter, or one that derives from it."""
+    return isinstance(get_default_exception_reporter_filter(), SecretsFilter)
+
+
+def _unsafe(value: object) -> bool:
+    try:
+        return repeats_secret(pformat(value))
+    except Exception:
+        return False  # Django says of such a value that it cannot be shown
