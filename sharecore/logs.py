@@ -27,13 +27,16 @@ def install() -> None:
 
 def _clean(record: logging.LogRecord) -> None:
     try:
-        said = record.getMessage()
+        repeats = repeats_secret(record.getMessage())
     except Exception:
         return  # its arguments do not fit: logging itself reports that, with its place
-    if repeats_secret(said):
+    if repeats and isinstance(record.args, tuple):
+        # Often one argument alone does, and the others say what happened.
+        record.args = tuple(HIDDEN if repeats_secret(str(each)) else each for each in record.args)
+        repeats = repeats_secret(record.getMessage())
+    if repeats:
         record.msg, record.args = HIDDEN, ()
-    if record.exc_info and record.exc_info[1] is not None:
-        error = record.exc_info[1]
-        if repeats_secret("".join(traceback.format_exception(error))):
-            record.exc_info = None
-            record.exc_text = f"{type(error).__name__} {HIDDEN}"
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None and repeats_secret("".join(traceback.format_exception(error))):
+        record.exc_info = None
+        record.exc_text = f"{type(error).__name__} {HIDDEN}"

@@ -59,18 +59,24 @@ class _Known:
         self.texts: dict[str, None] = {}
         self.version = 0
         self._lock = threading.Lock()
-        self._forget()
+        self._clear()
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self.exact: frozenset[str] = frozenset()
         self.bare: dict[int, set[str]] = {size: set() for size in range(_SHORTEST_BARE, PIECE + 1)}
+
+    def forget(self) -> None:
+        with self._lock:
+            self.texts = {}
+            self._clear()
+            self.version += 1
 
     def add(self, text: str) -> None:
         with self._lock:
             if text in self.texts:
                 return
             if len(self.texts) >= _MOST:
-                self._forget()
+                self._clear()
                 kept = list(self.texts)[_MOST // 2 :]
                 self.texts = dict.fromkeys(kept)
                 for each in kept:
@@ -117,6 +123,11 @@ def register_settings(values: Mapping[str, object]) -> None:
                 register(text)
             for found in _USER_INFO.findall(text):
                 register(found)
+
+
+def forget() -> None:
+    """Know no credential any more, since the settings have changed; those in use come back when revealed."""
+    _known.forget()
 
 
 def repeats_secret(text: str) -> bool:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.crypto import salted_hmac
 
+from sharecore import secrets
 from sharecore.adapter import Adapter, Site
 from sharecore.addresses import Address
 from sharecore.destinations import Destination, Destinations
@@ -133,6 +134,7 @@ def takes_files(address: str) -> bool:
 def forget(**_: object) -> None:
     """Read settings, plugins and identity anew."""
     adapters.close()
+    secrets.forget()
     destinations.cache_clear()
     registry.cache_clear()
     origin.cache_clear()
