@@ -14,6 +14,7 @@ import requests
 import tenacity
 import urllib3
 
+from sharecore import shutdown
 from sharecore.exceptions import DestinationError
 from sharecore.secrets import register
 from sharecore.settings import Secret
@@ -58,7 +59,7 @@ class Client:
         settings: HttpSettings | None = None,
         *,
         connections: int = 4,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = shutdown.pause,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = base_url.reveal() if isinstance(base_url, Secret) else base_url
@@ -169,6 +170,8 @@ class Client:
         max_answer: int,
         within: float = float("inf"),
     ) -> Reply:
+        if shutdown.begun():
+            raise NotSent(Cause.STOPPING)
         limits = self._settings
         body = content.body if content else b""
         sent = {"User-Agent": _user_agent(), "Accept": "application/json"}

@@ -15,7 +15,7 @@ from sharecore_http.guard import PrivateAddress
 class Cause(StrEnum):
     """What went wrong, for code; `HttpFailure.reason` says it to people.
 
-    Up to `PRIVATE` it is the cause of a `NotSent`, from `READ_TIMEOUT` on of a `NoAnswer`.
+    Up to `STOPPING` it is the cause of a `NotSent`, from `READ_TIMEOUT` on of a `NoAnswer`.
     """
 
     REFUSED = "refused"
@@ -25,6 +25,7 @@ class Cause(StrEnum):
     PROXY = "proxy"
     INVALID = "invalid"
     PRIVATE = "private"
+    STOPPING = "stopping"
     READ_TIMEOUT = "read-timeout"
     RESET = "reset"
     TRUNCATED = "truncated"
@@ -39,6 +40,7 @@ _WORDS = {
     Cause.PROXY: "no connection to the proxy",
     Cause.INVALID: "the request could not be formed: check the address, the headers and the credentials",
     Cause.PRIVATE: "the address leads into a private network or to this machine, which is not allowed",
+    Cause.STOPPING: "this process ends; it was not sent",
     Cause.READ_TIMEOUT: "no complete answer within the time-out",
     Cause.RESET: "the connection was closed before an answer came",
     Cause.TRUNCATED: "the answer broke off",

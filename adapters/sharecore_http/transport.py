@@ -11,20 +11,25 @@ import io
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from http.client import HTTPResponse, parse_headers
 from typing import Any
+from weakref import WeakSet
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.poolmanager import PoolManager, ProxyManager
 
+from sharecore import shutdown
 from sharecore_http.guard import let_pass
 
 _PIECE = 64 * 1024
 """Bytes that are written at a time."""
+
+_open: WeakSet[socket.socket] = WeakSet()
+"""Connections of this process; those of which no answer has come are cut when it ends."""
 
 _ends_at: ContextVar[float | None] = ContextVar("sharecore_http_ends_at", default=None)
 
@@ -70,6 +75,7 @@ class _TimedRaw(io.RawIOBase):
 class _TimedResponse(HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
+        _open.add(sock)
         ends_at = _ends_at.get()
         if ends_at is not None:
             self.fp.close()
@@ -107,11 +113,21 @@ class _TimedSend:
             super().send(data[start : start + _PIECE])  # type: ignore[misc]
 
 
+def _cut() -> None:
+    for sock in list(_open):
+        with suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+shutdown.on_cut(_cut)
+
+
 class _TimedHTTP(_TimedSend, HTTPConnection):
     response_class = _TimedResponse
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
+        _open.add(sock)
         # Where a proxy stands is the site's own choice.
         return sock if self.proxy else let_pass(sock)
 

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from sharecore import shutdown
+from sharecore.exceptions import DestinationError
+from tom_integration.models import DestinationHealth
+from tom_integration.runners import celery
 from tom_integration.runners.worker import Worker
+from tom_integration.sending.reconciler import reconcile
+
+if TYPE_CHECKING:
+    from tom.conftest import Tom
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,3 +32,40 @@ def test_a_sweep_that_fails_does_not_stop_the_scrub(
     worker.run_once()
     assert ran == ["scrub"]
     assert "the sweep failed" in caplog.text
+
+
+def test_a_worker_that_is_to_stop_begins_no_batch(tom: Tom) -> None:
+    target = tom.target()
+    tom.share(target)
+    tom.data(target, 5)
+    channel = tom.channel(target)
+    assert reconcile(channel.pk, stop=lambda: True) == 0
+    assert not tom.x.calls
+    assert set(tom.states()) == {"due"}
+    assert tom.channel(target).lease == ""
+    assert tom.deliver() == 5
+
+
+def test_a_call_that_the_end_of_the_process_stopped_says_nothing_of_the_destination(tom: Tom) -> None:
+    target = tom.target()
+    tom.share(target)
+    tom.data(target, 5)
+    tom.x.will(DestinationError("this process ends; it was not sent"), times=1)
+    with shutdown.ending():
+        tom.deliver()
+    assert not DestinationHealth.objects.filter(failures__gt=0).exists()
+    assert set(tom.states()) == {"due"}
+    assert tom.deliver() == 5
+
+
+def test_a_task_begins_no_other_batch_for_ever(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
+    tom.x.max_batch = 1
+    target = tom.target()
+    tom.share(target)
+    tom.data(target, 5)
+    monkeypatch.setattr(celery, "LOOK_SECONDS", -1)
+    celery.look(tom.channel(target).pk)
+    assert not tom.x.received
+    monkeypatch.setattr(celery, "LOOK_SECONDS", 60)
+    celery.look(tom.channel(target).pk)
+    assert len(tom.x.received) == 5

@@ -9,18 +9,25 @@ Celery app sends `sharecore.glance` every second and `sharecore.sweep` every hal
 
 from __future__ import annotations
 
+import time
+
 from celery import shared_task
+from celery.signals import worker_ready
 
 from tom_integration import background
 from tom_integration.promises.upkeep import Upkeep
 from tom_integration.runners.heartbeat import beat
-from tom_integration.sending import topics
+from tom_integration.runners.lane import guarded
+from tom_integration.sending import resume, topics
 from tom_integration.sending.reconciler import reconcile
 from tom_integration.sending.resting import rests
 from tom_integration.sending.sweep import Sweep
 
 STALE = 60
 """Seconds after which a message is dropped: the next glance or sweep sends another one."""
+
+LOOK_SECONDS = 5.0
+"""Seconds after which a task begins no other batch, so that a worker that is to stop can; the rest is due."""
 
 _sweep = Sweep()
 _upkeep = Upkeep()
@@ -30,8 +37,9 @@ _upkeep = Upkeep()
 @background.writes()
 def look(channel_id: int) -> None:
     """Bring one channel up to date, if nobody has done so since the message was sent."""
+    ends_at = time.monotonic() + LOOK_SECONDS
     if channel_id in Sweep.waiting() and not rests(channel_id):
-        reconcile(channel_id)
+        reconcile(channel_id, stop=lambda: time.monotonic() > ends_at)
 
 
 @shared_task(name="sharecore.glance", ignore_result=True)  # type: ignore[untyped-decorator]
@@ -52,6 +60,11 @@ def sweep() -> None:
     _upkeep.step()
     for destination in topics.stale():
         topics.ask(destination)
+
+
+@worker_ready.connect(dispatch_uid="sharecore.celery")  # type: ignore[untyped-decorator]
+def _started(**_: object) -> None:
+    guarded(resume.after_a_start, "what was put off before the start")
 
 
 def _put(channel_ids: list[int]) -> None:

@@ -17,14 +17,17 @@ Work = Callable[[], object]
 
 
 class Lane:
-    """Does pieces of work one after the other; the same piece waits only once."""
+    """Does pieces of work one after the other; the same piece waits only once.
 
-    def __init__(self, name: str) -> None:
+    stopping: once it is set, what is in hand is finished and the rest is left.
+    """
+
+    def __init__(self, name: str, stopping: threading.Event) -> None:
         self._queue: queue.Queue[tuple[Hashable, Work] | None] = queue.Queue()
         self._waiting: set[Hashable] = set()
         self._lock = threading.Lock()
         self._busy = 0
-        self.stopping = threading.Event()
+        self.stopping = stopping
         self._thread = threading.Thread(target=self._run, name=f"sharecore-{name}", daemon=True)
         self._thread.start()
 
@@ -43,13 +46,14 @@ class Lane:
         return self._busy > 0
 
     def stop(self) -> None:
-        """Finish what is in hand and leave the rest."""
+        """Do nothing new."""
         self.stopping.set()
         self._queue.put(None)
 
-    def join(self, timeout: float) -> None:
-        """Wait until it has stopped."""
-        self._thread.join(timeout)
+    def join(self, timeout: float) -> bool:
+        """Wait until it has stopped; whether it has."""
+        self._thread.join(max(timeout, 0.0))
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None and not self.stopping.is_set():

@@ -7,6 +7,7 @@ start it, since they leave the work to the sweep of a server; it never starts on
 from __future__ import annotations
 
 import atexit
+import concurrent.futures.thread  # noqa: F401  (its pools are to stop after us)
 import logging
 import os
 import sys
@@ -17,7 +18,7 @@ from django.core.signals import request_started
 from django.db import connection
 
 from tom_integration import conf
-from tom_integration.runners.worker import Worker
+from tom_integration.runners.worker import FINISH, GIVE_BACK, Worker
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,9 @@ def connect() -> None:
     """Start with the first request of a server process."""
     request_started.connect(_on_request, dispatch_uid="sharecore.thread")
     os.register_at_fork(after_in_child=_forget)
-    atexit.register(stop)
+    # What runs at `atexit` comes after pools of threads were stopped, which calls of adapters may be using.
+    # Pools hook in like this themselves (concurrent/futures/thread.py).
+    getattr(threading, "_register_atexit", atexit.register)(stop)
 
 
 def _on_request(**_: object) -> None:
@@ -86,7 +89,7 @@ def stop() -> None:
     """Let the thread finish what it has in hand."""
     if _worker is not None and _thread is not None and _thread.is_alive():
         _worker.stop()
-        _thread.join(timeout=6.0)
+        _thread.join(timeout=FINISH + GIVE_BACK + 1.0)
 
 
 def _forget() -> None:

@@ -10,6 +10,7 @@ from functools import partial
 
 from django.db import connections
 
+from sharecore import shutdown
 from sharecore.addresses import Address
 from tom_integration import conf, site
 from tom_integration.models import Channel
@@ -27,6 +28,11 @@ GATHER = 0.05
 """Seconds that a hint waits for others: data often come in bursts."""
 GLANCE = 1.0
 """Seconds between two looks at what has become due."""
+
+FINISH = 1.5
+"""Seconds that a process which ends gives to the requests that are under way."""
+GIVE_BACK = 1.0
+"""Seconds for writing down what became of those that were broken off then."""
 
 Hint = tuple[int, dict[str, list[int]]]
 
@@ -131,15 +137,21 @@ class Worker:
         if not rests(channel_id):
             self._look(channel_id, lane)
 
+    def _ended(self, seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        return all(lane.join(until - time.monotonic()) for lane in self._lanes.values())
+
     def _lane(self, destination: str) -> Lane:
         if destination not in self._lanes:
-            self._lanes[destination] = Lane(destination)
+            self._lanes[destination] = Lane(destination, self._stopping)
         return self._lanes[destination]
 
     def _close(self) -> None:
-        for lane in self._lanes.values():
-            lane.stop()
-        for lane in self._lanes.values():
-            lane.join(timeout=5.0)
+        with shutdown.ending():
+            for lane in self._lanes.values():
+                lane.stop()
+            if not self._ended(FINISH):
+                shutdown.cut()
+                self._ended(GIVE_BACK)
         heartbeat.end()
         connections.close_all()

@@ -6,7 +6,7 @@ No transaction is open while a call lasts, and the claim is renewed meanwhile.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import Error
 
-from sharecore import delivery
+from sharecore import delivery, shutdown
 from sharecore.adapter import Adapter, Batch
 from sharecore.addresses import Address
 from sharecore.delivery import Standing
@@ -65,7 +65,7 @@ class Calls:
     """Calls for one channel; `Wait` is raised when the destination stops one.
 
     target: the row of the TOM. arrived: how many records have arrived so far. answered: the destination was
-    down, and has just answered a probe.
+    down, and has just answered a probe. stop: whether nothing new may begin.
     """
 
     claim: claims.Claim
@@ -74,6 +74,7 @@ class Calls:
     destination: Destination
     adapter: Adapter
     policy: RetryPolicy
+    stop: Callable[[], bool] = lambda: False
     arrived: int = 0
     answered: bool = False
 
@@ -98,7 +99,7 @@ class Calls:
             number, seconds = pace.allowance(self.destination, wanted)
             if number:
                 return number
-            if seconds > LONGEST_PAUSE:
+            if seconds > LONGEST_PAUSE or self.stop():
                 raise Wait(clock.now() + timedelta(seconds=seconds), "")
             pace.sleep(seconds)
 
@@ -158,7 +159,7 @@ class Calls:
             self._send(group, Request.objects.filter(pk=request_id).first() if request_id else None)
 
     def _send(self, sendable: list[tuple[Delivery, Shareable]], request: Request | None) -> None:
-        if not self.claim.hold():
+        if self.stop() or not self.claim.hold():
             return
         batch = self.batch(request)
         with self._turn(batch) as alone:
@@ -252,6 +253,8 @@ class Calls:
 
     def wait(self, stop: AuthenticationFailed | DestinationError) -> Wait:
         """Note that the destination stopped a call; the exception to raise."""
+        if shutdown.begun():
+            return Wait(clock.now(), "")  # we stopped it; that says nothing of the destination
         until = health.stopped(
             self.address,
             stop,

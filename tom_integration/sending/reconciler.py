@@ -131,6 +131,7 @@ class _Work:
             destination=destination,
             adapter=adapter,
             policy=conf.retry_policy(),
+            stop=self._stop,
         )
         for request in Request.objects.filter(channel_id=self._channel.pk, introduce=True).order_by("pk"):
             calls.introduce(request)

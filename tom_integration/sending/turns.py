@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from sharecore import shutdown
 from sharecore.addresses import Address
 from sharecore.delivery import State
 from tom_integration import clock, conf, site
@@ -50,9 +51,9 @@ def alone(claim: Claim, address: Address) -> Iterator[bool]:
         return
     try:
         with kept(claim):
-            while _under_way(claim, address) and clock.now() < until:
+            while _under_way(claim, address) and clock.now() < until and not shutdown.begun():
                 time.sleep(_PAUSE)
-        yield True
+        yield not shutdown.begun()
     finally:
         DestinationHealth.objects.filter(pk=health.pk, alone_until=until).update(alone_until=None)
 
