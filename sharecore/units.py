@@ -109,10 +109,13 @@ _AMBIGUOUS = {
 
 # Signs that astropy does not read in a unit, each with a blank where it ends a name.
 _SIGNS = {
-    "\u03bc": "u", "\u2212": "-", "\u00d7": " ", "\u00b7": " ", "\u22c5": " ", "{": "(", "}": ")",
+    "$": " ", "\\": " ", "\u03bc": "u",
+    "\u2212": "-", "\u00d7": " ", "\u00b7": " ", "\u22c5": " ", "{": "(", "}": ")",
     "\u2032": "'", "\u2033": '"', "''": '"', '"': " arcsec ", "'": " arcmin ", "\u00b0": " deg ",
 }  # fmt: skip
 _WORD = re.compile(r"[A-Za-z]+")
+# Around the first factor, after the scale: without a power they say nothing, and astropy stumbles over them.
+_FIRST_BRACKETS = re.compile(r"^([\d.eE^*+\-\s]*)[(\[]([^()\[\]]*)[)\]](?!\s*(?:\^|\*\*|[-+\d]))")
 
 # Letters that are other units for astropy, and none that a record can be in.
 _LETTERS = {"A": "Angstrom", "a": "Angstrom", "S": "s", "M": "m", "EV": "eV"}
@@ -168,6 +171,7 @@ def parse_unit(text: str) -> ScaledUnit:
         raise UnknownUnit("no unit is given")
     if len(text) > _MAX_LENGTH:
         raise UnknownUnit(f"{shown}… is too long for a unit")
+    text = text.strip().rstrip(".")
     word = re.sub(r"[\s_()\[\]{}\-]", "", text).casefold()
     if found := _MAGNITUDE.fullmatch(word):
         system = found["before"] or found["after"]
@@ -192,6 +196,7 @@ def _plain(text: str) -> str:
     plain = "".join(each for each in normalize("NFKD", text) if not combining(each))
     for sign, word in _SIGNS.items():
         plain = plain.replace(sign, word)
+    plain = _FIRST_BRACKETS.sub(r"\1\2 ", plain)
     # "2.5 x 10^(-17)", a scale that is written out
     plain = re.sub(r"^\s*(\d+\.?\d*)(?:\s*[x*]\s*|\s+)10(?:\^|\*\*)\(?([+-]?\d+)\)?", r"\1e\2 ", plain)
     return re.sub(r"\bper\b", "/", plain, flags=re.IGNORECASE).strip()

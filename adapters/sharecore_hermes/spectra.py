@@ -66,7 +66,7 @@ def finish(draft: Draft, context: Context) -> Finished:
     row = common(draft, context)
     done = Finished(row)
     flux, wavelength = _numbers(draft, "flux"), _numbers(draft, "wavelength")
-    error = _numbers(draft, "flux_error")
+    error = _errors(draft, done.left_out)
     if flux or not draft.get("file_info"):
         if not flux:
             raise NotExpressible("empty-spectrum", "the spectrum has no points")
@@ -76,10 +76,6 @@ def finish(draft: Draft, context: Context) -> Finished:
             )
         if error and len(error) != len(flux):
             raise NotExpressible("spectrum-lengths", f"{len(flux)} fluxes have {len(error)} errors")
-    if error and min(error) < 0:
-        # HERMES has no null within a list, so a "-1 for none" cannot go for its point alone.
-        done.left_out.append("flux_error: some are negative")
-        error = []
     per, at = (
         spelling.flux(draft.get("flux_units"), context.config),
         spelling.wavelength(draft.get("wavelength_units"), context.config),
@@ -91,6 +87,19 @@ def finish(draft: Draft, context: Context) -> Finished:
     row |= {"spec_type": draft["spec_type"]} if draft.get("spec_type") in _TYPES else {}
     done.row = row | others(draft, _HANDLED)
     return done
+
+
+def _errors(draft: Draft, left_out: list[str]) -> list[float]:
+    """The error bars; none at all where some are blank or -1: HERMES has no null within a list."""
+    value = draft.get("flux_error")
+    if isinstance(value, list | tuple) and None in value:
+        left_out.append("flux_error: some are blank")
+        return []
+    error = _numbers(draft, "flux_error")
+    if error and min(error) < 0:
+        left_out.append("flux_error: some are negative")
+        return []
+    return error
 
 
 def _numbers(draft: Draft, key: str) -> list[float]:

@@ -53,7 +53,18 @@ from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
             Unit.FLUX_PER_WAVELENGTH,
             "1",
         ),
-        (("1e-17 erg/s/cm2/AA", "10**-17 erg / (Angstrom cm2 s)"), Unit.FLUX_PER_WAVELENGTH, "1e-17"),
+        (
+            (
+                "1e-17 erg/s/cm2/AA",
+                "10**-17 erg / (Angstrom cm2 s)",
+                r"$10^{-17} erg s^{-1} cm^{-2} \AA^{-1}$",
+                "(1e-17 erg/s/cm2/A)",
+                "10^-17 (erg/s/cm2/A)",
+                "1e-17 (erg/s)/cm2/ang.",
+            ),
+            Unit.FLUX_PER_WAVELENGTH,
+            "1e-17",
+        ),
         (("W/m2/um",), Unit.FLUX_PER_WAVELENGTH, "0.1"),
         (
             (
@@ -88,8 +99,8 @@ def test_spellings(texts: tuple[str, ...], unit: Unit, scale: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "ct", "K", "m/s", "mag / arcsec2", "ph / (Angstrom s cm2)", "mJy/beam", "nonsense", "(",
-     "1e-17", "-1 Jy", "1e400 Jy", "0 Jy", "Jy" * 80],
+    ["", " ", "ct", "K", "m/s", "mag / arcsec2", "ph / (Angstrom s cm2)", "mJy/beam", "nonsense",
+     "(cm s)^-1", "(", "1e-17", "-1 Jy", "1e400 Jy", "0 Jy", "Jy" * 80],
 )  # fmt: skip
 def test_what_is_no_unit_is_refused_with_a_reason(text: str) -> None:
     with pytest.raises(UnknownUnit) as caught:

@@ -29,13 +29,22 @@ def mostly(*usual: Any, wild: Any = WILD) -> Any:
 
 
 WORD = mostly("r", "LCO 1m", wild=WILD_TEXT)
-VALUE = mostly(18.5, 0.02, 150.1, -12.5)
+VALUE = mostly(18.5, 0.02, 150.1, -12.5, 99.0, -999.0)
 MAYBE = mostly(None, 0.1, 30.0)
 COMMON = {
     "telescope": WORD,
     "instrument": WORD,
     "reduction_version": WORD,
-    "extra": st.dictionaries(st.sampled_from(["observer", "spec_type", "other", "flux"]), WORD | VALUE),
+    "source_name": mostly("", "ALeRCE", "Hermes", "Hermes:other.topic", wild=WILD_TEXT),
+    "extra": st.dictionaries(
+        st.sampled_from(["observer", "spec_type", "other", "flux"])
+        | st.sampled_from(
+            ["units", "system", "limit_unit", "limit_error", "facility", "error_units", "value"]
+        ),
+        WORD
+        | VALUE
+        | st.sampled_from(["AB", "Vega", "mJy", "arcseconds", ["AB mag"], {"unit": "mJy"}, None]),
+    ),
 }
 PHOTOMETRY = COMMON | {
     "unit": mostly("AB mag", "mag(Vega)", "uJy", "1e-17 erg/s/cm2/AA", wild=WILD_TEXT),
@@ -72,7 +81,7 @@ POSITIONS = st.fixed_dictionaries({
     "pm_ra": MAYBE, "parallax": MAYBE, "distance": MAYBE,
 })  # fmt: skip
 ORBITS = st.fixed_dictionaries({
-    "epoch_of_elements": mostly(60000.0), "mean_anomaly": mostly(None, 0.0, 45.0),
+    "epoch_of_elements": mostly(60000.0, 2460000.5, -8718.0), "mean_anomaly": mostly(None, 0.0, 45.0, -30.0),
     "inclination": mostly(10.0),
     "arg_of_perihelion": mostly(-5.0, 30.0), "lng_asc_node": mostly(400.0), "eccentricity": mostly(0.0, 1.2),
     "semimajor_axis": mostly(None, 2.5), "epoch_of_perihelion": mostly(None, 60010.5),

@@ -175,6 +175,11 @@ def test_a_flux_of_99_is_one_and_of_minus_999_is_none(make: Any) -> None:
     assert refused(make, make.detection(brightness=-999.0, unit="mJy")).feature == "brightness"
 
 
+def test_a_blank_pixel_is_named_and_a_blank_error_goes_without_the_others(make: Any) -> None:
+    assert "flux has no number at place 1" in refused(make, make.spectrum(flux=(1e-16, None))).reason
+    assert "flux_error" not in make.row(make.spectrum(error=(1e-17, None)))
+
+
 # --- data that the TOM keeps in no form of their type ------------------------------------------------------
 
 
