@@ -116,6 +116,10 @@ test-brokers: $(VENV)/.wheel
 	@echo "Tests with RabbitMQ and Redis"
 	@PYTHONPATH=demo $(BIN)/python -m realtoms.brokers $(BIN)/pytest $(PATIENT) -m brokers $(ARGS)
 
+.PHONY: test-fuzz
+test-fuzz: $(VENV)/.wheel  ## ten thousand hostile batches at the inbox
+	@SHARECORE_FUZZ=10000 $(BIN)/pytest -q tests/tom/test_receiving_fuzz.py $(ARGS)
+
 .PHONY: chaos
 chaos: $(VENV)/.wheel  ## kill everything at random, count what arrived (ARGS="--seeds 20 --database postgres")
 	@PYTHONPATH="$(CURDIR)/demo:$(CURDIR)/tests" $(BIN)/python -P -m chaos $(ARGS)

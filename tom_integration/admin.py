@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.utils.html import format_html
 
 from tom_integration.links import link
-from tom_integration.models import Attempt, Channel, Delivery, DestinationHealth, Received, Request, Worker
+from tom_integration.models import (
+    Attempt,
+    Channel,
+    Delivery,
+    DestinationHealth,
+    Peer,
+    Received,
+    Request,
+    Worker,
+)
 
 
 class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
@@ -94,3 +105,44 @@ class WorkerAdmin(_ReadOnly):
     """The processes that deliver."""
 
     list_display = ("name", "runner", "seen")
+
+
+class PeerForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """A site and its account, by name."""
+
+    account = forms.ModelChoiceField(get_user_model()._default_manager.order_by("username"))
+
+    class Meta:
+        model = Peer
+        fields = ("origin", "name")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("account", self.instance.user_id)
+
+    def save(self, commit: bool = True) -> Any:
+        self.instance.user_id = self.cleaned_data["account"].pk
+        return super().save(commit)
+
+
+@admin.register(Peer)
+class PeerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+    """Sites that send data here. Only a superuser says with which account."""
+
+    form = PeerForm
+    list_display = ("name", "origin", "account", "created")
+
+    @admin.display(description="account")
+    def account(self, peer: Peer) -> str:
+        """The user name."""
+        user = get_user_model()._default_manager.filter(pk=peer.user_id).first()
+        return user.get_username() if user else "an account that is gone"
+
+    def has_module_permission(self, request: Any) -> bool:
+        return bool(request.user.is_superuser)
+
+    def _is_superuser(self, request: Any, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    has_view_permission = has_change_permission = has_delete_permission = _is_superuser
+    has_add_permission = has_module_permission

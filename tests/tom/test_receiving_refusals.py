@@ -162,6 +162,8 @@ def test_capabilities(sender: Sender) -> None:
         "limits": {
             "records": 1000,
             "bytes": 8_000_000,
+            "seconds": 25,
+            "batches_per_minute": 6000,
             "depth": 64,
             "members": 10_000,
             "aliases": 1000,

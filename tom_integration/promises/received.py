@@ -16,6 +16,8 @@ from tom_integration.data.rows import DATUM_MODELS
 from tom_integration.models import Delivery, Received
 
 CHUNK = 1000
+_BROUGHT = Received.objects.exclude(content="")
+"""A datum that this TOM had before stays its own, whoever sends the same again."""
 _Kept = TypeVar("_Kept", bound=Shareable)
 
 
@@ -47,7 +49,7 @@ def bringers(target_id: int, keys: Iterable[RecordKey], *, origin: str) -> Mappi
     wanted = {key for key in keys if key.origin != origin}
     if not wanted:
         return {}
-    rows = Received.objects.filter(record_id__in={key.id for key in wanted})
+    rows = _BROUGHT.filter(record_id__in={key.id for key in wanted})
     known = {
         RecordKey(kind=Kind(row.kind), origin=row.origin, id=row.record_id): row.brought_by
         # Those of this target last, so that they count; a merge of targets leaves the old number.
@@ -58,9 +60,7 @@ def bringers(target_id: int, keys: Iterable[RecordKey], *, origin: str) -> Mappi
 
 def _by_place(rows: Iterable[Delivery]) -> dict[tuple[str, int], Received]:
     places = {(row.model, row.datum_pk) for row in rows}
-    known = Received.objects.filter(
-        model__in={model for model, _ in places}, datum_pk__in={pk for _, pk in places}
-    )
+    known = _BROUGHT.filter(model__in={model for model, _ in places}, datum_pk__in={pk for _, pk in places})
     # The first key of a datum stays its key.
     return {(row.model, row.datum_pk): row for row in known.order_by("-pk")}
 
@@ -68,7 +68,7 @@ def _by_place(rows: Iterable[Delivery]) -> dict[tuple[str, int], Received]:
 def _by_content(rows: Iterable[Delivery]) -> dict[tuple[str, int], Received]:
     """Data that were made again under other primary keys (a merge of targets, a restored row)."""
     identities = {(row.model, row.datum_pk): row.identity for row in rows}
-    known = _gone(Received.objects.filter(identity__in=set(identities.values())))
+    known = _gone(_BROUGHT.filter(identity__in=set(identities.values())))
     by_identity = {row.identity: row for row in known}
     return {place: by_identity[digest] for place, digest in identities.items() if digest in by_identity}
 

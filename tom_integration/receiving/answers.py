@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tom_integration.receiving.form import Arrival
-from tom_integration.receiving.known import Place
+from tom_integration.receiving.sight import Place
 from tom_integration.texts import plain
 
 TAKEN = "another datum of this target has the same values of those fields that the TOM keeps unique"
@@ -14,7 +14,10 @@ TAKEN = "another datum of this target has the same values of those fields that t
 
 @dataclass(slots=True, kw_only=True)
 class Answer:
-    """outcome: accepted, revised, duplicate or rejected. place: the datum. field, reason: of a rejection."""
+    """outcome: accepted, revised, duplicate or rejected. field, reason: of a rejection.
+
+    place: the datum; of a rejection the one that is in the way, if it is one.
+    """
 
     outcome: str
     place: Place | None = None
@@ -27,13 +30,13 @@ class Answer:
 
     def as_json(self, arrival: Arrival) -> dict[str, Any]:
         """The answer to one record."""
-        name = "/".join(map(str, self.place)) if self.place else ""
-        answer = {"key": arrival.key, "outcome": self.outcome, "id": name}
         if self.outcome == "rejected":
-            answer |= {"field": self.field, "reason": plain(self.reason)}
-        return answer
+            told = {"id": "", "field": self.field, "reason": plain(self.reason)}
+        else:
+            told = {"id": "/".join(map(str, self.place)) if self.place else ""}
+        return {"key": arrival.key, "outcome": self.outcome, **told}
 
 
-def rejected(field: str, reason: str) -> Answer:
-    """This record is not stored."""
-    return Answer(outcome="rejected", field=field, reason=reason)
+def rejected(field: str, reason: str, place: Place | None = None) -> Answer:
+    """This record is not stored. place: the datum that is in its way."""
+    return Answer(outcome="rejected", field=field, reason=reason, place=place)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 from django.http import HttpRequest
@@ -12,6 +16,8 @@ from tom_integration.receiving.refusals import Refused
 
 MAX_BYTES = 8_000_000
 """Of the body, decompressed; the compressed one is never larger."""
+MAX_SECONDS = 25
+"""For a body to arrive: less than the 30 s after which gunicorn would end the whole worker."""
 _CHUNK = 65_536
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -31,15 +37,45 @@ def _limited(request: HttpRequest) -> bytes:
     """Read here, not by `request.body`: that refuses more than `DATA_UPLOAD_MAX_MEMORY_SIZE`."""
     parts: list[bytes] = []
     size = 0
-    try:
-        while chunk := request.read(_CHUNK):
-            size += len(chunk)
-            if size > MAX_BYTES:
-                _too_large()
-            parts.append(chunk)
-    except OSError:
-        raise Refused(400, "The body ended before it was whole.") from None
+    with _deadline(request) as late:
+        try:
+            while (chunk := request.read(_CHUNK)) and not late.is_set():
+                size += len(chunk)
+                if size > MAX_BYTES:
+                    _too_large()
+                parts.append(chunk)
+        except OSError:
+            if not late.is_set():
+                raise Refused(400, "The body ended before it was whole.") from None
+    if late.is_set():
+        raise Refused(408, f"The body took longer than {MAX_SECONDS} s to arrive.")
     return b"".join(parts)
+
+
+@contextmanager
+def _deadline(request: HttpRequest) -> Iterator[threading.Event]:
+    """Set when the time for the body is over: one that drips in would hold a thread of the server for ever.
+
+    A read that waits for the next byte ends where the server tells its socket, as gunicorn does. Others read
+    the body before they call the app, or have a limit of their own.
+    """
+    late = threading.Event()
+    connection = request.META.get("gunicorn.socket")
+
+    def stop() -> None:
+        late.set()
+        with suppress(OSError):
+            if isinstance(connection, socket.socket):
+                # Of the plain socket: a TLS one would forget its state while another thread reads from it.
+                socket.socket.shutdown(connection, socket.SHUT_RD)
+
+    timer = threading.Timer(MAX_SECONDS, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
 
 
 def _decompressed(raw: bytes) -> bytes:

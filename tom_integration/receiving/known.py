@@ -15,11 +15,10 @@ from django.db.models import Model, UniqueConstraint
 from sharecore.exceptions import InvalidRecord
 from sharecore.records import OtherDatum, Record, RecordKey
 from tom_integration.data.rows import DATUM_MODELS, identity_of, record_of
-from tom_integration.models import Received
+from tom_integration.models import Delivery, Received
 from tom_integration.receiving.rows import model_for
+from tom_integration.receiving.sight import Place, permitted
 
-Place = tuple[str, int]
-"""A datum: model and primary key."""
 _GENERIC = "reduceddatum"
 _NOT_COMPARED = frozenset({"key", "source_name", "source_location", "reduction_version"})
 _OF_ANY_DATUM = frozenset(
@@ -41,11 +40,22 @@ class Keys:
         self._there: dict[RecordKey, Received] = {}
         self.stale: list[int] = []
         """Rows of this target's keys whose datum is gone, or elsewhere."""
+        self.hidden: set[RecordKey] = set()
+        """Keys of data that are there, and of which the sender must not know."""
         for row in rows:
             if targets.get((row.model, row.datum_pk)) == target_id:
                 self._there.setdefault(_key(row), row)
             elif row.target_id == target_id:
                 self.stale.append(row.pk)
+
+    def hide(self, user: Any, origin: str) -> None:
+        """Leave out the data that the user may not view, but for those that their site has brought itself."""
+        foreign = {key: row for key, row in self._there.items() if row.brought_by != origin}
+        seen = permitted(user, ((row.model, row.datum_pk) for row in foreign.values()), "view")
+        for key, row in foreign.items():
+            if (row.model, row.datum_pk) not in seen:
+                self.hidden.add(key)
+                del self._there[key]
 
     def has(self, key: RecordKey, fingerprint: str) -> bool:
         """Was this key received with this content?"""
@@ -61,7 +71,7 @@ def _key(row: Received) -> RecordKey:
     return RecordKey(kind=row.kind, origin=row.origin, id=row.record_id)  # type: ignore[arg-type]
 
 
-def _targets(rows: Iterable[Received]) -> dict[Place, int]:
+def _targets(rows: Iterable[Received | Delivery]) -> dict[Place, int]:
     wanted: dict[str, set[int]] = defaultdict(set)
     for row in rows:
         wanted[row.model].add(row.datum_pk)
@@ -73,6 +83,15 @@ def _targets(rows: Iterable[Received]) -> dict[Place, int]:
         ._default_manager.filter(pk__in=pks)
         .values_list("pk", "target_id")
     }
+
+
+def ours(target_id: int, records: Iterable[Record]) -> dict[str, Place]:
+    """The data of a target that this TOM has sent to others, by the id in their keys, edited since or not."""
+    wanted = {record.key.id for record in records}
+    sent = list(Delivery.objects.filter(target_id=target_id, record_id__in=wanted)) if wanted else []
+    targets = _targets(sent)
+    places = {row.record_id: (row.model, row.datum_pk) for row in sent}
+    return {name: place for name, place in places.items() if targets.get(place) == target_id}
 
 
 class Contents:
@@ -109,16 +128,19 @@ class Contents:
             found = self._generic.get(identity_of(_GENERIC, record))
         return found
 
-    def clash(self, model: type[Model], values: Mapping[str, Any], *, own: int | None = None) -> str | None:
-        """The field in which a datum that is there forbids another one with these values; None if none does.
+    def clash(
+        self, model: type[Model], values: Mapping[str, Any], *, own: int | None = None
+    ) -> tuple[str, Place | None] | None:
+        """The field in which a datum forbids another one with these values, and which; None if none does.
 
         The values are noted: others of the same batch may clash with them. own: the row that has them now.
         """
         name = str(model._meta.model_name)
         signatures = [(rule, _signature(name, rule, values)) for rule in unique_fields(model)]
         for rule, signature in signatures:
-            if None not in signature and self._taken.get(signature, own) != own:
-                return next((field for field in rule if field not in _OF_ANY_DATUM), rule[0])
+            if None not in signature and (pk := self._taken.get(signature, own)) != own:
+                field = next((field for field in rule if field not in _OF_ANY_DATUM), rule[0])
+                return field, (name, pk) if pk else None
         for _, signature in signatures:
             self._taken[signature] = own or 0
         return None

@@ -1,7 +1,8 @@
 """Revisions: a key that was received before, with other content.
 
-Only what still is as it was received is changed, and what its observer brought is changed by its observer
-only: a site in between may be late, or somebody may have edited the datum there.
+Only what still is as it was received is changed, since somebody may have edited it here; and only by the site
+that observed it or brought it. What its observer brought is changed by its observer only: a site in between
+may be late.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from tom_integration.receiving.answers import TAKEN, Answer, rejected
 from tom_integration.receiving.events import Events
 from tom_integration.receiving.known import Contents
 from tom_integration.receiving.rows import columns, model_for, objection
+from tom_integration.receiving.sight import permitted
 from tom_integration.receiving.writing import kept_apart
+
+_NO_RIGHT = rejected("key", "to change this datum, the account needs the rights to view and to change it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,19 @@ class Revision:
 
 
 def revise(
-    revisions: Mapping[int, Revision], site: Site, contents: Contents, events: Events
+    revisions: Mapping[int, Revision], site: Site, user: Any, contents: Contents, events: Events
 ) -> dict[int, Answer]:
-    """Change data by what a site sends now; the answers, by the number of the record in the batch."""
+    """Change data by what a site sends now; the answers, by the number of the record in the batch.
+
+    user: the account with which it sends.
+    """
     data = _data([each.known for each in revisions.values()])
+    changeable = permitted(user, data, "view", "change")
     answers: dict[int, Answer] = {}
     for number, each in revisions.items():
-        row = data.get((each.known.model, each.known.datum_pk))
-        problem = _problem(each.record, each.known, row, site)
+        place = (each.known.model, each.known.datum_pk)
+        row = data.get(place)
+        problem = _NO_RIGHT if place not in changeable else _problem(each.record, each.known, row, site)
         answers[number] = problem or _change(row, each, contents, events)
     return answers
 
@@ -58,6 +67,8 @@ def _data(known: list[Received]) -> dict[tuple[str, int], Any]:
 
 
 def _problem(record: Record, known: Received, row: Any, site: Site) -> Answer | None:
+    if site.origin not in (known.origin, known.brought_by):
+        return rejected("key", "only the site that observed it, or the one that brought it here, changes it")
     if known.brought_by == known.origin != site.origin:
         return rejected(
             "key", "its observer gave another content of it to this TOM, and only that site changes it"
@@ -77,8 +88,9 @@ def _change(row: Any, revision: Revision, contents: Contents, events: Events) ->
     known, model, values = revision.known, type(row), columns(revision.record)
     if problem := objection(model, values):
         return rejected(*problem)
-    if field := contents.clash(model, values, own=row.pk):
-        return rejected(field, TAKEN)
+    if clash := contents.clash(model, values, own=row.pk):
+        field, place = clash
+        return rejected(field, TAKEN, place)
     for name, value in values.items():
         setattr(row, name, value)
     refusals = events.before([row])

@@ -7,29 +7,38 @@ equal ones store once. What another hand saves meanwhile is found when the const
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 from django.db import transaction
 from tom_targets.models import BaseTarget
 
-from sharecore.identity import fingerprint
 from sharecore.records import Record, RecordKey
 from tom_integration.data.rows import identity_of, model_name
 from tom_integration.models import Received
 from tom_integration.receiving.answers import TAKEN, Answer, rejected
 from tom_integration.receiving.events import Events
 from tom_integration.receiving.form import Arrival, IncomingBatch
-from tom_integration.receiving.known import Contents, Keys, Place, difference
+from tom_integration.receiving.known import Contents, Keys, difference, model_name_for, ours
 from tom_integration.receiving.refusals import Refused
 from tom_integration.receiving.revise import Revision, revise
 from tom_integration.receiving.rows import columns, model_for, objection
+from tom_integration.receiving.sight import Place, permitted
 from tom_integration.receiving.writing import Newcomer, insert
 
+logger = logging.getLogger(__name__)
+NOT_OURS = rejected("key", "it says that this TOM observed it, but no such datum is here")
 
-def store(batch: IncomingBatch, target_id: int, *, origin: str) -> list[Answer]:
-    """Store the records of a batch; one answer for each, in order. origin: of this TOM."""
+
+def store(batch: IncomingBatch, target_id: int, *, origin: str, user: Any) -> list[Answer]:
+    """Store the records of a batch; one answer for each, in order.
+
+    origin: of this TOM. user: the account with which the site sends.
+    """
     if not batch.arrivals:
         return []
     with transaction.atomic():
-        storing = _Storing(batch, target_id, origin)
+        storing = _Storing(batch, target_id, origin, user)
         answers = storing.run()
     storing.events.tell()
     return answers
@@ -38,11 +47,12 @@ def store(batch: IncomingBatch, target_id: int, *, origin: str) -> list[Answer]:
 class _Storing:
     """One batch. Answers are by the number of the record in the batch."""
 
-    def __init__(self, batch: IncomingBatch, target_id: int, origin: str) -> None:
+    def __init__(self, batch: IncomingBatch, target_id: int, origin: str, user: Any) -> None:
         self.events = Events()
         self._batch = batch
         self._target_id = target_id
         self._origin = origin
+        self._user = user
         self._first: dict[RecordKey, int] = {}
         self._as_first: dict[int, int] = {}
         self._new: dict[str, Newcomer] = {}
@@ -54,6 +64,8 @@ class _Storing:
         _wait_for_others(self._target_id)
         readable = [(each.record, each) for each in self._batch.arrivals if each.record is not None]
         self._keys = Keys(self._target_id, (record.key for record, _ in readable))
+        self._keys.hide(self._user, self._batch.site.origin)
+        self._own = ours(self._target_id, (record for record, _ in readable if self._is_own(record)))
         news = [record for record, arrival in readable if not self._keys.has(record.key, arrival.fingerprint)]
         self._contents = Contents(self._target_id, news)
         answers: dict[int, Answer] = {}
@@ -61,21 +73,52 @@ class _Storing:
             answer = self._look_at(number, arrival)
             if answer is not None:
                 answers[number] = answer
-        answers |= revise(self._revisions, self._batch.site, self._contents, self.events)
+        answers |= revise(self._revisions, self._batch.site, self._user, self._contents, self.events)
         answers |= self._insert()
         for number, first in self._as_first.items():
             answers[number] = answers[first].repeated()
         Received.objects.filter(pk__in=self._keys.stale).delete()
         Received.objects.bulk_create(self._notes)
-        return [answers[number] for number in range(len(self._batch.arrivals))]
+        return self._told([answers[number] for number in range(len(self._batch.arrivals))])
+
+    def _told(self, answers: list[Answer]) -> list[Answer]:
+        """The answers, of which none tells of a datum that the account may not view.
+
+        Whether such a datum was here before or is stored now, the answer is the same.
+        """
+        places = {answer.place for answer in answers if answer.place is not None}
+        hidden = places - permitted(self._user, places, "view")
+        for number, answer in enumerate(answers):
+            record = self._batch.arrivals[number].record
+            if answer.place not in hidden or record is None:
+                continue
+            if self._is_own(record):
+                answers[number] = NOT_OURS
+                continue
+            if answer.outcome == "rejected":
+                logger.warning(
+                    "A datum of the site %r was not stored. The account %s may not view %s %s, and is told "
+                    "nothing of it: %s: %s",
+                    self._batch.site.name,
+                    self._user.get_username(),
+                    *(answer.place or ()),
+                    answer.field,
+                    answer.reason,
+                )
+            answers[number] = Answer(outcome="accepted")
+        return answers
+
+    def _is_own(self, record: Record) -> bool:
+        return record.key.origin == self._origin
 
     def _look_at(self, number: int, arrival: Arrival) -> Answer | None:
         """The answer to one record; None when it has to be written first."""
         record = arrival.record
         if record is None:
             return rejected(*arrival.problem)
-        if record.key.origin == self._origin:
-            return Answer(outcome="duplicate")
+        if self._is_own(record):
+            place = self._own.get(record.key.id) or self._place_of(record)
+            return Answer(outcome="duplicate", place=place) if place else NOT_OURS
         first = self._first.setdefault(record.key, number)
         if first != number:
             return self._again(number, arrival, first)
@@ -93,9 +136,13 @@ class _Storing:
         self._as_first[number] = first
         return None
 
+    def _place_of(self, record: Record) -> Place | None:
+        found = self._contents.find(record, identity_of(model_name_for(record), record))
+        return found[0] if found else None
+
     def _look_at_new(self, number: int, arrival: Arrival, record: Record) -> Answer | None:
         model = model_for(record)
-        identity = identity_of(str(model._meta.model_name), record)
+        identity = identity_of(model_name_for(record), record)
         found = self._contents.find(record, identity)
         if found is not None:
             return self._there(arrival, record, identity, *found)
@@ -108,8 +155,9 @@ class _Storing:
         problem = objection(model, values)
         if problem is not None:
             return rejected(*problem)
-        if field := self._contents.clash(model, values):
-            return rejected(field, TAKEN)
+        if clash := self._contents.clash(model, values):
+            field, place = clash
+            return rejected(field, TAKEN, place)
         row = model(target_id=self._target_id, **values)
         self._new[identity] = Newcomer(number=number, arrival=arrival, record=record, row=row)
         return None
@@ -117,7 +165,8 @@ class _Storing:
     def _there(self, arrival: Arrival, record: Record, identity: str, place: Place, there: Record) -> Answer:
         """The answer to an observation that the target has, by whatever way it came."""
         if field := difference(record, there):
-            return rejected(field, f"the same observation is here with another {field}, and stays as it is")
+            reason = f"the same observation is here with another {field}, and stays as it is"
+            return rejected(field, reason, place)
         self._note(arrival, record, place, identity, content="")
         return Answer(outcome="duplicate", place=place)
 
@@ -134,7 +183,7 @@ class _Storing:
                     answers[number] = self._there(arrival, record, identity, *found) if found else refusal
                 continue
             answer = Answer(outcome="accepted", place=(model_name(new.row), new.row.pk))
-            content = fingerprint(new.record)
+            content = new.arrival.fingerprint
             for number, arrival, record in keys:
                 answers[number] = answer if number == new.number else answer.repeated()
                 self._note(arrival, record, (model_name(new.row), new.row.pk), identity, content=content)
@@ -142,6 +191,8 @@ class _Storing:
 
     def _note(self, arrival: Arrival, record: Record, place: Place, identity: str, *, content: str) -> None:
         """Remember the key. content: of the datum as it was stored now; empty when it was here before."""
+        if record.key in self._keys.hidden:
+            return
         model, datum_pk = place
         self._notes.append(
             Received(

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from sharecore import wire
 from tom_integration import site
-from tom_integration.receiving import body, form, peers, store, targets
+from tom_integration.receiving import body, form, peers, rate, store, targets
 from tom_integration.receiving.refusals import Refused
 
 
@@ -59,7 +59,12 @@ class CapabilityView(SharingView):
                 "protocols": list(form.PROTOCOLS),
                 "origin": this.origin,
                 "name": this.name,
-                "limits": {**form.LIMITS, "bytes": body.MAX_BYTES},
+                "limits": {
+                    **form.LIMITS,
+                    "bytes": body.MAX_BYTES,
+                    "seconds": body.MAX_SECONDS,
+                    "batches_per_minute": rate.MAX_BATCHES,
+                },
                 "kinds": list(wire.KINDS),
             }
         )
@@ -67,6 +72,8 @@ class CapabilityView(SharingView):
 
 class BatchView(SharingView):
     """Store a batch."""
+
+    throttle_classes = (rate.BatchRate,)
 
     def post(self, request: Request) -> Response:
         batch = form.read(body.read(request._request))
@@ -82,7 +89,7 @@ class BatchView(SharingView):
         target_id, created = targets.resolve(batch, request)
         if not known:
             peers.claim(batch.site, request.user)
-        answers = store.store(batch, target_id, origin=origin)
+        answers = store.store(batch, target_id, origin=origin, user=request.user)
         pairs = zip(batch.arrivals, answers, strict=True)
         return Response(
             {

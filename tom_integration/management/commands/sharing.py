@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
@@ -20,7 +21,7 @@ from sharecore.delivery import State
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from tom_integration import actions, held, preview, site, status
 from tom_integration.management import overview
-from tom_integration.models import Channel, Delivery
+from tom_integration.models import Channel, Delivery, Peer
 from tom_integration.promises import restored, upkeep
 from tom_integration.runners.worker import Worker
 from tom_integration.sending import topics
@@ -41,7 +42,7 @@ def _moment(text: str) -> datetime:
 class Command(BaseCommand):
     """One command with a subcommand for each thing to do."""
 
-    help = "Continuous sharing: status, deliver, check, preview, retry, resolve, purge, restored."
+    help = "Continuous sharing: status, deliver, check, preview, retry, resolve, purge, origins, restored."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="subcommand", required=True, parser_class=type(parser))
@@ -78,6 +79,13 @@ class Command(BaseCommand):
 
         commands.add_parser(
             "purge", help="Empty what has grown old; workers do it by themselves in small steps."
+        )
+        origins = commands.add_parser(
+            "origins", help="List the sites that send data here, or let a site belong to another account."
+        )
+        origins.add_argument("origin", nargs="?", help="UUID of the site.")
+        origins.add_argument(
+            "--account", metavar="USERNAME", help="The account that sends for it from now on."
         )
         commands.add_parser(
             "restored", help="After a restored backup: look up what is due before anything is sent."
@@ -219,6 +227,18 @@ class Command(BaseCommand):
         parts = ", ".join(f"{done[what]} {what}" for what in ("answers", "attempts", "rows", "channels"))
         keys = f"{done['received']} keys of received data"
         self.stdout.write(f"Removed: {parts}, {keys}. ", ending=ending)
+
+    def _origins(self, options: dict[str, Any]) -> None:
+        if options["account"] is not None:
+            user = get_user_model().objects.filter(username=options["account"]).first()
+            if user is None or not options["origin"]:
+                raise CommandError("Name a site (an origin) and a user name that are known here.")
+            Peer.objects.update_or_create(origin=options["origin"], defaults={"user_id": user.pk})
+        names = dict(get_user_model().objects.values_list("pk", "username"))
+        for peer in Peer.objects.order_by("name", "pk"):
+            if options["origin"] in (None, peer.origin):
+                account = names.get(peer.user_id, "an account that is gone")
+                self.stdout.write(f"{peer.origin} {peer.name or '(not seen yet)'}: {account}")
 
     def _restored(self, options: dict[str, Any]) -> None:
         self.stdout.write(f"{restored.doubt()} records will be looked up before they are sent.")
