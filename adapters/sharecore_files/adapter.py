@@ -22,7 +22,6 @@ from sharecore import (
     Problem,
     RecordKey,
     Unsupported,
-    as_json,
 )
 from sharecore_files.config import FilesConfig, Format, Per
 from sharecore_files.files import copy, file_name
@@ -47,11 +46,11 @@ class FilesAdapter(Adapter):
 
     def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
         outcomes, entries = _prepared(batch)
-        folder = Folder(self._config, batch.target)
+        folder = Folder(self._config, batch)
         try:
             with folder.locked():
-                folder.describe(as_json(batch.target))
-                known = folder.known() if entries else {}
+                folder.describe(batch)
+                known = folder.known(_keys(entries))
                 fresh: list[Entry] = []
                 for each in entries:
                     if each.row["content"] in known.get(str(each.record.key), ()):
@@ -67,7 +66,7 @@ class FilesAdapter(Adapter):
 
     def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:
         """A copy in the folder of the target; a half-written one is never seen under its name."""
-        folder = Folder(self._config, batch.target)
+        folder = Folder(self._config, batch)
         name = f"{folder.path.name}/{file_name(file)}"
         try:
             with file.open():
@@ -76,7 +75,7 @@ class FilesAdapter(Adapter):
             return Deferred(reason=f"the file {file.name!r} cannot be read: {error.strerror}")
         try:
             with folder.locked():
-                folder.describe(as_json(batch.target))
+                folder.describe(batch)
                 fresh = copy(file, folder.path)
         except OSError as error:
             raise DestinationError(self._why(error)) from None
@@ -88,7 +87,7 @@ class FilesAdapter(Adapter):
         """The tables name the content of each row; what no table can hold is not there."""
         outcomes, entries = _prepared(batch)
         try:
-            known = Folder(self._config, batch.target).known()
+            known = Folder(self._config, batch).known(_keys(entries))
         except (OSError, Unreadable) as error:
             raise DestinationError(self._why(error)) from None
         return {key: each for key, each in outcomes.items() if isinstance(each, Unsupported)} | {
@@ -104,7 +103,7 @@ class FilesAdapter(Adapter):
     def preview(self, batch: Batch) -> Preview:
         """The rows as text, under the names of their files; FITS and VOTable as CSV."""
         outcomes, entries = _prepared(batch)
-        folder = Folder(self._config, batch.target)
+        folder = Folder(self._config, batch)
         form = Format.ECSV if self._config.format is Format.ECSV else Format.CSV
         parts: list[str] = []
         for together in _by_table(entries):
@@ -158,6 +157,10 @@ def _prepared(batch: Batch) -> tuple[dict[RecordKey, Outcome], list[Entry]]:
         else:
             entries.append(made)
     return outcomes, entries
+
+
+def _keys(entries: Sequence[Entry]) -> set[str]:
+    return {str(each.record.key) for each in entries}
 
 
 def _by_table(entries: Sequence[Entry]) -> list[list[Entry]]:

@@ -6,18 +6,22 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import IO
 
-from sharecore import Target
+from sharecore import Batch, as_json
 from sharecore_files.config import FilesConfig, Per
-from sharecore_files.rows import COLUMNS, Entry, Row
-from sharecore_files.tables import curve_of, read, table_of, write
+from sharecore_files.rows import COLUMNS, Entry
+from sharecore_files.tables import as_bytes, contents, curve_of, grown, ordered, table_of, write
 
-_PLAIN = re.compile(r"[A-Za-z0-9+(][A-Za-z0-9+.() -]*")
+_PLAIN = re.compile(r"[A-Za-z0-9+(](?:[A-Za-z0-9+.() -]*[A-Za-z0-9+()-])?")
 _LONGEST = 80
+_ABOUT = "target.json"
+_NOTE = "folder"
+"""Under which an address remembers the folder of a target."""
 
 
 def folder_name(target: str) -> str:
@@ -25,35 +29,61 @@ def folder_name(target: str) -> str:
     if _PLAIN.fullmatch(target) and len(target) <= _LONGEST:
         return target.replace(" ", "_")
     plain = re.sub(r"[^A-Za-z0-9+.()-]", "_", target).lstrip(".")[:_LONGEST]
-    return f"{plain or 'target'}_{hashlib.sha256(target.encode()).hexdigest()[:8]}"
+    return f"{plain or 'target'}_{_digest(target)}"
 
 
 class Folder:
-    """The files of one target."""
+    """The files of one target: always the same folder, whatever the target is called by now."""
 
-    def __init__(self, config: FilesConfig, target: Target) -> None:
+    def __init__(self, config: FilesConfig, batch: Batch) -> None:
         self._config = config
-        self._target = target
-        self.path = config.directory / folder_name(target.name)
+        key = batch.target_keys.get(batch.site.origin)
+        self._about = as_json(batch.target) | {"site": batch.site.origin}
+        if key is not None:
+            self._about["id"] = _digest(f"{batch.site.origin} {key}")
+        self.path = self._place(batch.memory.get(_NOTE))
 
-    def known(self) -> dict[str, set[str]]:
-        """What is in the files: the key of each record, with the contents that it had."""
+    def _place(self, noted: object) -> Path:
+        name = str(self._about["name"])
+        first, own = folder_name(name), self._about.get("id", name)
+        names = chain([first], (f"{first}_{_digest(f'{own} {number}')}" for number in count()))
+        if isinstance(noted, str) and noted[:1] not in ("", ".") and noted == Path(noted).name:
+            names = chain([noted], names)
+        return next(path for each in names if self._is_free(path := self._config.directory / each))
+
+    def _is_free(self, path: Path) -> bool:
+        """Whether it is the folder of this target, or of none yet.
+
+        A target of this site is known by its key: another may have the name that it had before, or, where a
+        file system ignores case, one like it. Targets of two sites are one if they have one name.
+        """
+        try:
+            there = json.loads((path / _ABOUT).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return True
+        if not isinstance(there, dict):
+            return True
+        by_key = "id" in self._about and "id" in there and there.get("site") == self._about["site"]
+        return all(there.get(name) == self._about[name] for name in (("id",) if by_key else ("name",)))
+
+    def known(self, wanted: Set[str]) -> dict[str, set[str]]:
+        """What is in the files of these records: the key of each, with the contents that it had."""
         found: dict[str, set[str]] = {}
         for kind in COLUMNS:
             for path in sorted(self.path.glob(f"{kind}*.{self._config.format.suffix}")):
-                for row in read(path, self._config.format):
-                    found.setdefault(str(row["record"]), set()).add(str(row["content"]))
+                for record, content in contents(path, self._config.format, wanted):
+                    found.setdefault(record, set()).add(content)
         return found
 
-    def describe(self, plain: Mapping[str, object]) -> None:
-        """Write what is known of the target beside its tables."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(plain, indent=2, ensure_ascii=False)
-        file = self.path / "target.json"
+    def describe(self, batch: Batch) -> None:
+        """Write what is known of the target beside its tables, and note the folder."""
+        text = json.dumps(self._about, indent=2, ensure_ascii=False)
+        file = self.path / _ABOUT
         if not file.exists() or file.read_text(encoding="utf-8") != text:
-            part = file.with_name(".target.json.part")
+            part = file.with_name(f".{_ABOUT}.part")
             part.write_text(text, encoding="utf-8")
             os.replace(part, file)
+        batch.memory[_NOTE] = self.path.name
 
     def add(self, entries: Sequence[Entry]) -> dict[str, str]:
         """Add records of one table; the file of each by its key. What has the same key is replaced.
@@ -63,14 +93,14 @@ class Folder:
         form = self._config.format
         for each in entries:
             if each.curve is not None:
-                write(curve_of(each.curve), self.path / f"{each.row['file']}.{form.suffix}", form)
-        path = self.file(entries)
-        rows: dict[object, Row] = {}
+                points = as_bytes(curve_of(each.curve), form)
+                write(points, self.path / f"{each.row['file']}.{form.suffix}")
+        path, first = self.file(entries), entries[0]
+        rows = [each.row for each in entries]
         if self._config.per is Per.TARGET:
-            rows = {row["record"]: row for row in read(path, form)}
-        rows |= {each.row["record"]: each.row for each in entries}
-        first = entries[0]
-        write(table_of(_ordered(rows.values()), first.kind, first.unit, form), path, form)
+            write(grown(path, rows, first.kind, first.unit, form), path)
+        else:
+            write(as_bytes(table_of(ordered(rows), first.kind, first.unit, form), form), path)
         return {str(each.record.key): f"{self.path.name}/{path.name}" for each in entries}
 
     def file(self, entries: Sequence[Entry]) -> Path:
@@ -91,13 +121,13 @@ class Folder:
             yield
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
 def _lock(file: IO[str]) -> None:
     try:
         import fcntl
     except ImportError:  # Windows: the ledger's claims alone keep senders apart
         return
     fcntl.flock(file, fcntl.LOCK_EX)
-
-
-def _ordered(rows: Iterable[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: (str(row["time"]), str(row["record"])))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from typing import Any
 import numpy as np
 from astropy import units
 from astropy.io import ascii as astropy_ascii
-from astropy.table import Column, MaskedColumn, Table
+from astropy.table import Column, MaskedColumn, Table, vstack
 from astropy.time import Time
 from erfa import ErfaWarning
 
 from sharecore import Unit
 from sharecore_files.config import Format
+from sharecore_files.lines import text_of
 from sharecore_files.rows import NUMBERS, Curve, Row, columns
 
 _MAGNITUDES = {Unit.AB_MAG: units.ABmag, Unit.ST_MAG: units.STmag}
@@ -34,6 +36,8 @@ _ASTROPY = {
     Format.FITS: "fits",
     Format.CSV: "ascii.csv",
 }
+
+_WIDTH = re.compile(rb'arraysize="\d+" datatype="unicodeChar"')
 
 
 class Unreadable(Exception):
@@ -75,13 +79,13 @@ def curve_of(curve: Curve) -> Table:
     return table
 
 
-def write(table: Table, path: Path, form: Format) -> None:
-    """Write in one step: whoever reads meanwhile sees the old file or the new one. Raises OSError."""
+def write(content: bytes, path: Path) -> None:
+    """Write in one step: a reader meanwhile sees the old file or the new one. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(as_bytes(table, form))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
@@ -98,7 +102,72 @@ def as_bytes(table: Table, form: Format) -> bytes:
     in_text = form in (Format.ECSV, Format.CSV)
     with _quietly():
         table.write(text if in_text else binary, format=_ASTROPY[form])
+    if form is Format.VOTABLE:
+        # Longer texts may come later, and the standard has a form for any length.
+        return _WIDTH.sub(b'arraysize="*" datatype="unicodeChar"', binary.getvalue())
     return text.getvalue().encode() if in_text else binary.getvalue()
+
+
+def grown(path: Path, rows: Sequence[Row], kind: str, unit: Unit | None, form: Format) -> bytes:
+    """Return the file with rows added in order of time; a row of the same record is replaced.
+
+    Raises `Unreadable`, OSError.
+    """
+    new = as_bytes(table_of(ordered(rows), kind, unit, form), form)
+    old = _content(path)
+    if old is None:
+        return new
+    if form is Format.FITS:
+        return _grown_fits(path, old, new)
+    fresh = text_of(new, form)
+    with suppress(ValueError):
+        there = text_of(old, form)
+        if there.head == fresh.head:
+            return there.with_rows(fresh)
+    # Edited by somebody, or written by another version.
+    known = {row["record"]: row for row in read(path, form)}
+    known |= {row["record"]: row for row in rows}
+    return as_bytes(table_of(ordered(known.values()), kind, unit, form), form)
+
+
+def contents(path: Path, form: Format, wanted: Set[str]) -> Iterator[tuple[str, str]]:
+    """Yield record and content of each row of these records. Raises `Unreadable`, OSError."""
+    content = _content(path)
+    if content is None:
+        return
+    if form is not Format.FITS:
+        with suppress(ValueError):
+            yield from text_of(content, form).contents(wanted)
+            return
+    table = _opened(path, content, form)
+    spelled = {_spelled(each, form): each for each in wanted}
+    for number, record in enumerate(table["record"].tolist()):
+        name = spelled.get(_word(record))
+        if name is not None:
+            yield name, _word(table["content"][number])
+
+
+def ordered(rows: Iterable[Row]) -> list[Row]:
+    """The rows in order of time."""
+    return sorted(rows, key=lambda row: (str(row["time"]), str(row["record"])))
+
+
+def _grown_fits(path: Path, old: bytes, new: bytes) -> bytes:
+    there, fresh = (_opened(path, content, Format.FITS) for content in (old, new))
+    replaced = set(fresh["record"].tolist())
+    kept = [record not in replaced for record in there["record"].tolist()]
+    with _quietly():
+        both = vstack([there if all(kept) else there[kept], fresh], metadata_conflicts="silent")
+    if len(there) and max(there["time"].tolist()) > fresh["time"][0]:
+        both = both[np.lexsort((both["record"], both["time"]))]
+    return as_bytes(both, Format.FITS)
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 @contextmanager
@@ -112,19 +181,27 @@ def _quietly() -> Iterator[None]:
 
 def read(path: Path, form: Format) -> list[Row]:
     """The rows of a file; none when there is no file. Raises `Unreadable`, OSError."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+    content = _content(path)
+    if content is None:
         return []
+    table = _opened(path, content, form)
+    try:
+        return [_row(each, table.colnames) for each in table]
+    except Exception as error:
+        raise Unreadable(path.name) from error
+
+
+def _opened(path: Path, content: bytes, form: Format) -> Table:
     try:
         with _quietly():
-            table = _parsed(content, form)
-            return [_row(each, table.colnames) for each in table]
+            return _parsed(content, form)
     except Exception as error:  # whatever a damaged file makes of four parsers
         raise Unreadable(path.name) from error
 
 
 def _parsed(content: bytes, form: Format) -> Table:
+    if form in (Format.CSV, Format.ECSV) and not content.endswith(b"\n"):
+        raise ValueError("its end is missing")
     if form is Format.CSV:
         # As text: a telescope named 007 is no number.
         as_text = {"*": [astropy_ascii.convert_numpy(str)]}

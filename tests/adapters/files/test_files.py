@@ -5,28 +5,35 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from math import isnan
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from astropy import units
 from astropy.table import QTable, Table
 from astropy.time import Time
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sharecore import (
     Absent,
     Accepted,
     Astrometry,
+    Batch,
     ConfigurationError,
     Deferred,
     DestinationError,
     Duplicate,
+    Kind,
     OtherDatum,
     PhotometryLimit,
     Present,
+    Record,
+    RecordKey,
     Section,
     Spectrum,
     Target,
@@ -225,6 +232,127 @@ def test_targets_have_folders_of_their_own_inside_the_folder(opened: Any, tmp_pa
     folders = {folder_name(name) for name in names}
     assert len(folders) == len(names)
     assert {path.name for path in tmp_path.iterdir()} == folders
+
+
+def test_a_target_keeps_its_folder_through_renames(opened: Any, tmp_path: Path) -> None:
+    record, origin = example_record(), example_batch().site.origin
+    memory: dict[str, Any] = {}
+
+    def batch(name: str, key: str, memory: dict[str, Any], *records: Record) -> Batch:
+        given = {"target": Target(name=name), "target_keys": {origin: key}, "memory": memory}
+        return example_batch(*records, **given)
+
+    opened().deliver(batch("SN 2026abc", "5.1", memory, record))
+    edited = replace(record, brightness=17.25)
+    opened().deliver(batch("AT 2026xyz", "5.1", memory, edited))
+    opened().deliver_file(example_file(), batch("AT 2026xyz", "5.1", memory))
+    assert [path.name for path in tmp_path.iterdir()] == ["SN_2026abc"]
+    assert list(Table.read(tmp_path / "SN_2026abc" / "photometry_mag_AB.ecsv")["brightness"]) == [17.25]
+    assert json.loads((tmp_path / "SN_2026abc" / "target.json").read_text())["name"] == "AT 2026xyz"
+    found = opened().find(batch("and again", "5.1", memory, edited))
+    assert found == {edited.key: Present(content=edited)}
+    notes: list[dict[str, Any]] = [{}, {}]
+    for number, note in enumerate(notes):
+        opened().deliver(batch("SN 2026abc", f"{6 + number}.2", note, example_record()))
+        opened().deliver(batch("SN 2026abc", f"{6 + number}.2", note, example_record()))
+    assert len({path.name for path in tmp_path.iterdir()}) == 3, "those that have its old name have others"
+    assert len({note["folder"] for note in notes}) == 2
+
+
+def test_on_a_file_system_that_ignores_case_two_targets_have_two_folders(opened: Any, tmp_path: Path) -> None:
+    origin = example_batch().site.origin
+    lower = example_batch(example_record(), target=Target(name="sn 2026abc"), target_keys={origin: "1.1"})
+    upper = example_batch(example_record(), target=Target(name="SN 2026ABC"), target_keys={origin: "2.2"})
+    opened().deliver(lower)
+    (tmp_path / "SN_2026ABC").symlink_to(tmp_path / "sn_2026abc")
+    opened().deliver(upper)
+    assert len(Table.read(tmp_path / "sn_2026abc" / "photometry_mag_AB.ecsv")) == 1
+
+
+@pytest.mark.parametrize("noted", ["..", "", "/etc", "a/b", 7])
+def test_a_strange_note_leads_nowhere(opened: Any, tmp_path: Path, noted: object) -> None:
+    opened().deliver(example_batch(example_record(), memory={"folder": noted}))
+    assert [path.name for path in tmp_path.iterdir()] == ["SN_2026abc"]
+
+
+FORMS = ["ecsv", "csv", "votable", "fits"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_a_table_that_grew_is_the_one_written_at_once(form: str, data: st.DataObject) -> None:
+    """In order of time, each record once with its last content, whatever came when."""
+    words = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=30)
+    steps = data.draw(
+        st.lists(
+            st.lists(st.tuples(st.integers(0, 20), words), min_size=1, max_size=5), min_size=1, max_size=5
+        )
+    )
+    with TemporaryDirectory() as place:
+        adapter = FilesAdapter(FilesConfig.read(Section("folder", {"DIRECTORY": place, "FORMAT": form})))
+        last: dict[int, Any] = {}
+        for step in steps:
+            for number, word in step:
+                last[number] = example_record(
+                    key=RecordKey(kind=Kind.PHOTOMETRY, origin="o", id=f"{number} &"),
+                    timestamp=WHEN + timedelta(hours=number),
+                    telescope=word,
+                    extra={"note": f'<"{word}">'},
+                )
+            outcomes = adapter.deliver(example_batch(*{n: last[n] for n, _ in step}.values()))
+            assert not any(isinstance(each, Unsupported) for each in outcomes.values())
+            found = adapter.find(example_batch(*last.values()))
+            assert found == {record.key: Present(content=record) for record in last.values()}
+        (path,) = Path(place).glob("*/photometry*")
+        table = Table.read(path, format="ascii.csv" if form == "csv" else None)
+        expected = [str(last[number].key) for number in sorted(last)]
+        assert [str(each) for each in table["record"]] == expected
+        if form in ("ecsv", "votable"):
+            assert [str(each) for each in table["telescope"]] == [
+                last[number].telescope for number in sorted(last)
+            ]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_table_that_lost_its_end_is_named_and_never_overwritten(
+    opened: Any, folder: Path, form: str
+) -> None:
+    adapter = opened(FORMAT=form)
+    adapter.deliver(example_batch(*(example_record() for _ in range(50))))
+    (path,) = folder.glob("photometry*")
+    cut = path.read_bytes()[: -path.stat().st_size // 3]
+    path.write_bytes(cut)
+    with pytest.raises(DestinationError, match="Repair it"):
+        adapter.deliver(example_batch(example_record()))
+    assert path.read_bytes() == cut
+
+
+def test_a_table_with_another_head_is_read_and_written_anew(opened: Any, folder: Path) -> None:
+    """One that somebody saved with astropy, with a comment."""
+    first, second = example_record(), example_record()
+    opened().deliver(example_batch(first))
+    path = folder / "photometry_mag_AB.ecsv"
+    table = Table.read(path)
+    table.meta["comments"] = ["by hand"]
+    table.write(path, overwrite=True)
+    opened().deliver(example_batch(second))
+    assert {str(each) for each in Table.read(path)["record"]} == {str(first.key), str(second.key)}
+
+
+@pytest.mark.parametrize("form", ["ecsv", "csv", "votable"])
+def test_rows_are_added_without_reading_the_table(
+    opened: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """Astropy takes half a minute to read and write 100,000 rows."""
+    adapter, record = opened(FORMAT=form), example_record()
+    adapter.deliver(example_batch(record))
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the table was read as a whole")
+
+    monkeypatch.setattr(Table, "read", never)
+    adapter.deliver(example_batch(replace(record, brightness=17.0), example_record()))
 
 
 def test_settings_are_checked(tmp_path: Path) -> None:
