@@ -59,6 +59,7 @@ from sharecore.records import (
     Spectrum,
 )
 from sharecore.registry import Registry
+from sharecore.secrets import hide_secrets, repeats_secret
 from sharecore.settings import Secret, Section
 from sharecore.targets import Orbit, OrbitScheme, Position, Target
 from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
@@ -122,8 +123,10 @@ __all__ = [
     "WithholdRequest",
     "as_json",
     "fingerprint",
+    "hide_secrets",
     "hookimpl",
     "parse_unit",
+    "repeats_secret",
     "rescaled",
 ]
 

@@ -29,6 +29,7 @@ from sharecore.hooks import (
     WithholdRequest,
 )
 from sharecore.records import Record
+from sharecore.secrets import hide_secrets
 
 logger = logging.getLogger(__name__)
 
@@ -240,7 +241,7 @@ class Registry:
                 )
 
     def _fail(self, info: PluginInfo, reason: str, error: BaseException | None = None) -> PluginInfo:
-        info = replace(info, state=PluginState.FAILED, reason=reason[:500])
+        info = replace(info, state=PluginState.FAILED, reason=hide_secrets(reason)[:500])
         self._plugins.append(info)
         if error is None:
             logger.error("%s is not used: %s", info.label, info.reason)

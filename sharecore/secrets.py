@@ -47,7 +47,13 @@ _SETTINGS = frozenset({
 
 _USER_INFO = re.compile(r"//[^/\s]*?:([^/\s]+)@")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#\s]*@)?[^/?#\s]+", re.IGNORECASE)
-_MEDIA_TYPE = re.compile(r"(?:application|audio|font|image|multipart|text|video|\*)/[a-z0-9.+*-]+(?:[;,].*)?")
+_NO_CREDENTIAL = re.compile(
+    r"(?:application|audio|font|image|multipart|text|video|\*)/[a-z0-9.+*-]+(?:[;,].*)?"
+    r"|https?|close|gzip|identity|keep-alive|no-cache|no-store|xmlhttprequest",
+    re.IGNORECASE,
+)
+"""Values of headers that say how to talk."""
+
 _BETWEEN_WORDS = re.compile(r"[\s;,=&:@\"']+")
 _BETWEEN_TOKENS = re.compile(r"[/?&=#;]+")
 
@@ -170,8 +176,8 @@ def _credentials(text: str) -> tuple[set[str], set[str]]:
     place = _ADDRESS.match(text)
     if place:
         return _of_address(place[1] or "", text[place.end() :])
-    if _MEDIA_TYPE.fullmatch(text):
-        return set(), set()  # the value of a header that holds no credential
+    if _NO_CREDENTIAL.fullmatch(text):
+        return set(), set()
     keys = {text, *(word for word in _BETWEEN_WORDS.split(text) if len(word) >= _SHORTEST_WORD)}
     if text[:6].lower() == "basic ":
         with suppress(ValueError):

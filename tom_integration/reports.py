@@ -7,6 +7,7 @@ from pprint import pformat
 from typing import Any
 
 from django.conf import global_settings, settings
+from django.utils.module_loading import import_string
 from django.views.debug import SafeExceptionReporterFilter, get_default_exception_reporter_filter
 
 from sharecore.secrets import repeats_secret
@@ -54,7 +55,7 @@ def install() -> None:
 
 def is_installed() -> bool:
     """Return whether reports go through the filter, or one that derives from it."""
-    return isinstance(get_default_exception_reporter_filter(), SecretsFilter)
+    return issubclass(import_string(getattr(settings, SETTING)), SecretsFilter)
 
 
 def _unsafe(value: object) -> bool:

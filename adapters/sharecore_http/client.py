@@ -16,7 +16,7 @@ import urllib3
 
 from sharecore import shutdown
 from sharecore.exceptions import DestinationError
-from sharecore.secrets import register
+from sharecore.secrets import register_settings
 from sharecore.settings import Secret
 from sharecore_http.auth import Authorize, no_credentials
 from sharecore_http.content import Content, json_content
@@ -67,8 +67,7 @@ class Client:
         self._settings = settings or HttpSettings()
         self._sleep = sleep
         self._clock = clock
-        for proxy in getproxies().values():  # those of the environment, which the library uses as well
-            register(proxy)
+        register_settings(getproxies())  # the library uses those of the environment as well
         self._session = requests.Session()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):

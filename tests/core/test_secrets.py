@@ -289,7 +289,14 @@ def test_a_secret_address_is_found_by_its_path_and_its_tokens(text: str) -> None
 def test_other_texts_stay_as_they_are(text: str) -> None:
     for secret in (ADDRESS, KEY, PASSWORD, "a", "abcd", "", "http://proxy.example.org:3128"):
         Secret(secret)
-    Section("x", {"USERNAME": "sharer", "PASSWORD": "hunter2", "HEADERS": {"Accept": "application/json"}})
+    Section(
+        "x",
+        {
+            "USERNAME": "sharer",
+            "PASSWORD": "hunter2",
+            "HEADERS": {"Accept": "application/json", "X-Forwarded-Proto": "https"},
+        },
+    )
     assert hide_secrets(text) == text
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import traceback
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
@@ -29,12 +30,22 @@ if TYPE_CHECKING:
 # a form of django_comments on the target's page
 pytestmark = pytest.mark.filterwarnings("ignore:The default scheme will be changed")
 
+
+def each_letter(text: str) -> str:
+    """As JSON may write it."""
+    return "".join(f"\\u{ord(each):04x}" for each in text)
+
+
 MARKER = "s3cr3tMARKER"
 PASSWORD, GATE, PROXY_PASSWORD = (f"{MARKER}{number}" for number in (1, 2, 3))
 API_KEY, HERMES_KEY, GIVEN = (f"{MARKER}{number:028}" for number in (4, 5, 6))
 HOOK, SIGNING = f"{MARKER}7", f"whsec_{MARKER}{'A' * 32}"
 SIGHTS = [
     MARKER,
+    each_letter(MARKER),
+    quote(each_letter(MARKER)),
+    "".join(f"&#{ord(each)};" for each in MARKER),
+    *(b64encode(each.encode()).decode().rstrip("=") for each in (PASSWORD, GATE, API_KEY, HERMES_KEY)),
     b64encode(f"sharer:{PASSWORD}".encode()).decode(),
     b64encode(f"someone:{PROXY_PASSWORD}".encode()).decode(),
 ]
@@ -42,14 +53,23 @@ SIGHTS = [
 SCHEMES = (f"Token {API_KEY}", f"Token {GIVEN}", f"Token {HERMES_KEY}", f"Basic {SIGHTS[1]}")
 
 
-def reflects(status: int) -> Behaviour:
-    """A server that tells us what we told it, as error pages of development servers do."""
+def reflects(status: int, form: Callable[[str], str] = str) -> Behaviour:
+    """A server that tells us what we told it, as error pages of development servers do.
+
+    form: how it writes that, beside what it reads in the credentials of Basic.
+    """
 
     def react(request: Request) -> Answer:
-        told = {**request.headers, "body": request.body.decode(errors="replace"), "path": request.path}
+        given = request.headers.get("authorization", "")
+        read = b64decode(given[6:]).decode() if given.startswith("Basic ") and given[6:] != "!" else given
+        told = {"user": f"wrong login {read}", **request.headers}
+        told |= {"body": request.body.decode(errors="replace"), "path": request.path}
+        told = {name: form(value) for name, value in told.items()}
         detail = " ".join(f"{name}: {value}" for name, value in told.items())
-        more = {"Location": f"/?{request.headers.get('authorization', '')}"} if status < 400 else {}
-        return answer(status, {"detail": detail, "brightness": [detail], "errors": told}, **more)
+        away = f"/errors/{quote(form(given.rpartition(' ')[2] or request.path), safe='')}/"
+        more = {"Location": away} if 300 <= status < 400 else {}
+        token = {"token": GIVEN} if "token-auth" in request.path else {}
+        return answer(status, {**token, "detail": detail, "brightness": [detail], "errors": told}, **more)
 
     return react
 
@@ -57,6 +77,11 @@ def reflects(status: int) -> Behaviour:
 FAILURES: dict[str, Behaviour] = {
     **{fault.name.lower(): fault for fault in Fault if fault is not Fault.HUGE},
     **{f"reflects {status}": reflects(status) for status in (201, 302, 400, 401, 403, 404, 409, 429, 500)},
+    "reflects in JSON escapes": reflects(403, each_letter),
+    "reflects in percent signs": reflects(400, lambda text: quote(quote(text, safe=""))),
+    "reflects in HTML": reflects(409, lambda text: "".join(f"&#{ord(each)};" for each in text)),
+    "reflects in base64": reflects(403, lambda text: b64encode(text.encode()).decode()),
+    "redirects to base64": reflects(302, lambda text: b64encode(text.encode()).decode()),
     "html": Answer(status=200, body=b"<html>hotel</html>", headers={"Content-Type": "text/html"}),
     "reason in a header": Answer(status=503, headers={"Retry-After": "1", "Server": "x"}),
 }

@@ -347,5 +347,7 @@ def test_a_quote_that_repeats_our_credentials_is_not_shown(
 
 def test_the_proxy_of_the_environment_is_a_credential_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://someone:pr0xy-pass@proxy.example.org:3128")
+    monkeypatch.setenv("NO_PROXY", "localhost,tom.example.org")
     Client(BASE).close()
     assert repeats_secret("407 someone:pr0xy-pass is not allowed here")
+    assert not repeats_secret("localhost and tom.example.org are reached without one")
