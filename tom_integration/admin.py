@@ -1,4 +1,7 @@
-"""The ledger in the Django admin, to be read: what it tells is not to be changed by hand."""
+"""The ledger in the Django admin, to be read: what it tells is not to be changed by hand.
+
+The permission of the model lets a user read that part of it which the pages would show to them.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,11 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.html import format_html
+from tom_targets.models import PersistentShare
 
+from tom_integration import permissions
 from tom_integration.links import link
 from tom_integration.models import (
     Attempt,
@@ -20,9 +26,23 @@ from tom_integration.models import (
     Request,
     Worker,
 )
+from tom_integration.share_admin import ShareAdmin
+
+if admin.site.is_registered(PersistentShare):  # by tomtoolkit, whose module has been imported by ours
+    admin.site.unregister(PersistentShare)
+admin.site.register(PersistentShare, ShareAdmin)
 
 
 class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+    @staticmethod
+    def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Those of these rows that the user may read."""
+        return rows
+
+    def get_queryset(self, request: Any) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        return rows if request.user.is_superuser else self.permitted(request.user, rows)
+
     def has_add_permission(self, request: Any) -> bool:
         return False
 
@@ -33,6 +53,12 @@ class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
         return False
 
 
+def _deliveries(user: Any) -> QuerySet[Delivery]:
+    ledgers = permissions.ledgers_for(user, "view")
+    here = ledgers.filter(destination=OuterRef("destination"), target_id=OuterRef("target_id"))
+    return permissions.of_visible_data(user, Delivery.objects.filter(Exists(here)))
+
+
 @admin.register(Channel)
 class ChannelAdmin(_ReadOnly):
     """One target at one address."""
@@ -41,12 +67,20 @@ class ChannelAdmin(_ReadOnly):
     list_filter = ("destination", "due")
     search_fields = ("destination", "=target_id")
 
+    @staticmethod
+    def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return permissions.ledgers_for(user, "view")
+
 
 @admin.register(Request)
 class RequestAdmin(_ReadOnly):
     """What somebody asked for by hand."""
 
     list_display = ("created", "channel_id", "user_id", "title", "introduce", "problem")
+
+    @staticmethod
+    def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(channel_id__in=permissions.ledgers_for(user, "view").values("pk"))
 
 
 @admin.register(Delivery)
@@ -68,6 +102,10 @@ class DeliveryAdmin(_ReadOnly):
     search_fields = ("=target_id", "=datum_pk", "record_id", "remote_id", "reason")
     readonly_fields = ("at_destination",)
 
+    @staticmethod
+    def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return _deliveries(user)
+
     @admin.display(description="at the destination")
     def at_destination(self, row: Delivery) -> str:
         """What it became there, with a link where there is a page of it."""
@@ -83,6 +121,10 @@ class AttemptAdmin(_ReadOnly):
     list_filter = ("outcome",)
     search_fields = ("=delivery_id", "reason")
 
+    @staticmethod
+    def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(delivery_id__in=_deliveries(user).values("pk"))
+
 
 @admin.register(Received)
 class ReceivedAdmin(_ReadOnly):
@@ -91,6 +133,10 @@ class ReceivedAdmin(_ReadOnly):
     list_display = ("created", "target_id", "model", "datum_pk", "origin", "brought_by", "record_id")
     list_filter = ("kind", "brought_by")
     search_fields = ("=target_id", "=datum_pk", "record_id", "origin")
+
+    @staticmethod
+    def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(target_id__in=permissions.targets_for_shares(user).values("pk"))
 
 
 @admin.register(DestinationHealth)

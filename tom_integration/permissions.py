@@ -1,8 +1,12 @@
-"""Who may do what with continuous shares: the only place that answers, for REST, pages and tags alike.
+"""Who may do what with shares: the only place that answers, for REST, pages, tags and admin alike.
 
 The rule: `tom_targets.{view,add,change,delete}_persistentshare`, given to the user or to a group of theirs,
 globally or for one share, *and* `change_target` on the share's target, globally or for that target. That a
 target is public gives nobody the right to change it. Anonymous and inactive users may do nothing.
+
+The ledger of a target at a destination follows the continuous share that is there. Where there is none (it
+was deleted, or only one-time shares were made), it needs the right on all shares. To share once needs only
+`change_target`, so whoever does it may know nothing of what the destination has.
 """
 
 from __future__ import annotations
@@ -19,9 +23,10 @@ from tom_targets.base_models import get_target_model_app_label
 from tom_targets.models import PersistentShare, get_target_model_class
 
 from tom_integration.data.files import SHARED_MODELS
-from tom_integration.models import Delivery
+from tom_integration.models import Channel, Delivery
 
 Action = Literal["view", "add", "change", "delete"]
+REFUSAL = "You have no permission to do this with continuous shares."
 _ALL = Q()
 
 
@@ -52,11 +57,11 @@ def holds(user: Any, action: Action) -> bool:
     """
     if not _acts(user):
         return False
-    codename = f"{action}_persistentshare"
-    if user.has_perm(f"tom_targets.{codename}"):
+    if _everywhere(user, action):
         return True
     if action == "add":
         return False
+    codename = f"{action}_persistentshare"
     permission = Q(
         permission__codename=codename,
         permission__content_type=ContentType.objects.get_for_model(PersistentShare),
@@ -66,22 +71,57 @@ def holds(user: Any, action: Action) -> bool:
     return bool(given.exists() or by_group.exists())
 
 
-def may(user: Any, action: Action, share: Any = None, target: Any = None) -> bool:
-    """May the user do this to a share, or, where only a target is given, to some share of this target?
+def ledgers_for(user: Any, action: Action) -> QuerySet[Channel]:
+    """The channels of which a user may view, or change, what was shared: one-time shares as well."""
+    channels = Channel.objects.all()
+    if not _acts(user) or action == "add":
+        return channels.none()
+    if user.is_superuser:
+        return channels
+    permitted = Q(share_id__in=shares_for(user, action).values("pk"))
+    if _everywhere(user, action):
+        permitted |= Q(share_id=None, target_id__in=targets_for_shares(user).values("pk"))
+    return channels.filter(permitted)
 
-    With neither: is there any use in asking (see `holds`)? target: of the TOM's target model or its base.
+
+def sees_all_shares(user: Any, target: Any = None) -> bool:
+    """Is no share (of this target) hidden from the user, so that none shown means that there is none?"""
+    if not _everywhere(user, "view"):
+        return False
+    if target is None:
+        return bool(user.has_perm(f"{get_target_model_app_label()}.change_target"))
+    return targets_for_shares(user).filter(pk=target.pk).exists()
+
+
+def may(
+    user: Any, action: Action, share: Any = None, target: Any = None, ledger: Channel | Delivery | None = None
+) -> bool:
+    """May the user do this to a share, to a ledger, or, given only a target, to some share of this target?
+
+    With none of them: is there any use in asking (see `holds`)? target: of the TOM's target model or its
+    base. ledger: a channel or a delivery; it names target and destination, and need not be in the database.
     """
     if share is not None:
         return shares_for(user, action).filter(pk=share.pk).exists()
+    if ledger is not None:
+        return _may_with_ledger(user, action, ledger)
     if not holds(user, action):
         return False
     return target is None or targets_for_shares(user).filter(pk=target.pk).exists()
 
 
+def _may_with_ledger(user: Any, action: Action, ledger: Channel | Delivery) -> bool:
+    known = Channel.objects.filter(destination=ledger.destination, target_id=ledger.target_id).first()
+    if known is not None:
+        return ledgers_for(user, action).filter(pk=known.pk).exists()
+    # The answer must not tell whether anything was ever shared there.
+    return _everywhere(user, action) and targets_for_shares(user).filter(pk=ledger.target_id).exists()
+
+
 def deliveries_for(user: Any, share: Any) -> QuerySet[Delivery]:
     """The deliveries of a share that the user may view; those of data that they may not see are left out.
 
-    share: a share or a channel, of which the user may know.
+    share: a share or a channel, with which the user may do what they are about to do.
     """
     return visible_deliveries(user, [share])
 
@@ -119,6 +159,11 @@ def visible(user: Any, data: QuerySet[Any]) -> QuerySet[Any]:
     right = f"tom_dataproducts.view_{data.model._meta.model_name}"
     permitted: QuerySet[Any] = get_objects_for_user(user, right, klass=data)
     return permitted
+
+
+def _everywhere(user: Any, action: Action) -> bool:
+    """Has the user been given this right on all shares?"""
+    return _acts(user) and bool(user.has_perm(f"tom_targets.{action}_persistentshare"))
 
 
 def _acts(user: Any) -> bool:

@@ -63,8 +63,9 @@ class Outlook:
     """The data of a target that a share would send to an address, in the order in which they would leave.
 
     Only data that the user may see; without a user all. kinds: only these kinds of record; all if none is
-    named. unsent: only what the address does not have, and nobody is sending. However many there are, no
-    more than a part of them is in memory. Raises `ConfigurationError` when there is no such destination.
+    named. unsent: only what the address does not have, and nobody is sending. blind: show nothing of what
+    was shared there before, for who may not know of it. However many there are, no more than a part of them
+    is in memory. Raises `ConfigurationError` when there is no such destination.
     """
 
     def __init__(
@@ -75,13 +76,18 @@ class Outlook:
         user_id: int | None,
         kinds: Collection[Kind] = (),
         unsent: bool = False,
+        blind: bool = False,
     ) -> None:
         self._address, self._destination = site.destinations().resolve(address_text)
         self._target = target
         self._user = rights.find_user(user_id)
         self._kinds = kinds
-        self._unsent = unsent
-        channel = Channel.objects.filter(destination=str(self._address), target_id=target.pk).first()
+        self._unsent = unsent and not blind
+        channel = (
+            None
+            if blind
+            else Channel.objects.filter(destination=str(self._address), target_id=target.pk).first()
+        )
         self._memory = dict(channel.memory) if channel else {}
 
     def count(self) -> int:

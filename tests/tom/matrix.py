@@ -76,6 +76,10 @@ class Actor:
         given = self.everywhere | self.by_group | (self.on_share - {"add"})
         return self.superuser or action in given
 
+    def holds_everywhere(self, action: str) -> bool:
+        """Has this right been given to them on all shares?"""
+        return self.superuser or action in self.everywhere | self.by_group
+
     @property
     def changes_target(self) -> bool:
         """May they change the share's target?"""
@@ -84,6 +88,10 @@ class Actor:
     def can(self, action: str) -> bool:
         """May they do this to the share?"""
         return self.holds(action) and self.changes_target
+
+    def can_with_ledger(self, action: str) -> bool:
+        """May they do this with what was shared once, or by a share that is gone?"""
+        return self.changes_target and self.holds_everywhere(action)
 
     def client(self, world: World) -> Client:
         """A browser, or a program, in which this user has logged in."""
@@ -153,8 +161,8 @@ def few_actors() -> list[Actor]:
 class World:
     """A share of a target, with a record that nobody knows the fate of; and a target that has no share.
 
-    once: where the target was shared by hand. product, group: of the target. secrets: what only those may
-    read who may view the share.
+    once: where somebody else shared the target by hand; one_time: a delivery there. product, group: of the
+    target. secrets: what only those may read who may view the share; once_secrets: who may view all shares.
     """
 
     target: Any
@@ -162,9 +170,11 @@ class World:
     share: Any
     delivery: Any
     once: Channel
+    one_time: Delivery
     product: DataProduct
     group: TargetList
     secrets: tuple[str, ...] = ("hidden-hand", "untold")
+    once_secrets: tuple[str, ...] = ("undisclosed",)
 
     def places(self) -> dict[str, int]:
         """What stands in the paths of rows."""
@@ -172,6 +182,7 @@ class World:
             "share": self.share.pk,
             "target": self.target.pk,
             "delivery": self.delivery.pk,
+            "one_time": self.one_time.pk,
             "channel": Channel.objects.get(share_id=self.share.pk).pk,
             "once": self.once.pk,
             "product": self.product.pk,
@@ -203,10 +214,13 @@ def make_world(tom: Any, *, permissions: str = "PRIVATE") -> World:
     Delivery.objects.filter(pk=row.pk).update(state=State.HELD, reason="an untold reason")
     Channel.objects.update(problem="an untold problem")
     once = channels.open_channel("y", target.pk)
-    Request.objects.create(channel_id=once.pk, title="By hand")
+    asked = Request.objects.create(channel_id=once.pk, title="undisclosed", user_id=share.user_id)
+    channels.ask_for(once, request=asked)
+    one_time = tom.row(datum, "y")
+    Delivery.objects.filter(pk=one_time.pk).update(state=State.HELD, reason="an undisclosed reason")
     group = TargetList.objects.create(name="Tonight")
     group.targets.add(target)
-    return World(target, other, share, row, once, product, group)
+    return World(target, other, share, row, once, one_time, product, group)
 
 
 _TOKEN = re.compile(r"[A-Za-z0-9]{64}")
@@ -220,8 +234,9 @@ class Row:
     """A request. path: with the places of the world. action: the right that it needs, or "one or another".
 
     scope: what it is about, and so what a refusal looks like: "list" (whatever the user may see), "target"
-    (of one target), "targets" (of a list of them), "make" (a new share of a target), or "share" (one that is
-    there).
+    (of one target), "targets" (of a list of them), "make" (a new share of a target), "share" (one that is
+    there), "move" (one that is put elsewhere; with `other`, to the other target), or "ledger" (what was
+    shared once).
     """
 
     method: str
@@ -229,6 +244,7 @@ class Row:
     action: str
     scope: str
     body: Body = lambda world: {}
+    other: bool = False
     shows: Mapping[Verdict, tuple[int, ...]]
 
     def verdict(self, actor: Actor) -> Verdict:
@@ -239,6 +255,16 @@ class Row:
             if actor.can(self.action):
                 return Verdict.DONE
             return Verdict.REFUSED if actor.can("view") else Verdict.HIDDEN
+        if self.scope == "move":
+            if not actor.can("change"):
+                return Verdict.REFUSED if actor.can("view") else Verdict.HIDDEN
+            if self.other and not (actor.superuser or actor.target == "everywhere"):
+                return Verdict.INVALID
+            return Verdict.DONE if actor.holds("add") else Verdict.REFUSED
+        if self.scope == "ledger":
+            if actor.can_with_ledger(self.action):
+                return Verdict.DONE
+            return Verdict.REFUSED if actor.can_with_ledger("view") else Verdict.HIDDEN
         if self.action and not any(actor.holds(action) for action in self.action.split(" or ")):
             return Verdict.REFUSED
         if self.scope == "list" or actor.changes_target:
@@ -271,6 +297,18 @@ def _same(world: World) -> dict[str, Any]:
     return {"target": world.target.pk, "destination": "x", "kinds": ["spectrum"]}
 
 
+def _elsewhere(world: World) -> dict[str, Any]:
+    return {"destination": "y", "share_existing_data": True}
+
+
+def _new_place(world: World) -> dict[str, Any]:
+    return {"target": world.target.pk, "destination": "x:red"}
+
+
+def _other(world: World) -> dict[str, Any]:
+    return {"target": world.other.pk}
+
+
 def _limit(world: World) -> dict[str, Any]:
     return {"kinds": ["other"]}
 
@@ -284,6 +322,18 @@ REST_ROWS = (
     Row(method="head", path=_ONE, action="view", scope="share", shows=REST),
     Row(method="put", path=_ONE, action="change", scope="share", body=_same, shows=REST),
     Row(method="patch", path=_ONE, action="change", scope="share", body=_limit, shows=REST),
+    Row(method="patch", path=_ONE, action="change", scope="share", body=lambda world: {}, shows=REST),
+    *(
+        Row(method="patch", path=_ONE, action="change", scope="share", body=body, shows=REST)
+        for body in (
+            lambda world: {"until": "2099-01-01T00:00:00Z"},
+            lambda world: {"share_existing_data": True},
+            lambda world: {"user": None, "destination": "x"},
+        )
+    ),
+    Row(method="patch", path=_ONE, action="change", scope="move", body=_elsewhere, shows=REST),
+    Row(method="put", path=_ONE, action="change", scope="move", body=_new_place, shows=REST),
+    Row(method="patch", path=_ONE, action="change", scope="move", body=_other, other=True, shows=REST),
     Row(method="delete", path=_ONE, action="delete", scope="share", shows=REST),
     Row(method="post", path=f"{_ONE}pause/", action="change", scope="share", shows=REST),
     Row(method="post", path=f"{_ONE}resume/", action="change", scope="share", shows=REST),
@@ -353,26 +403,26 @@ def _faults(
     body = answer.getvalue().decode()
     if verdict is not Verdict.DONE and answer.changed != before:
         yield "changed something all the same"
-    # Who acts on a share is answered with it.
-    of_share = actor.can("view") or (row.scope == "share" and row.action != "view")
-    if not (verdict is Verdict.DONE and of_share):
+    if not (verdict is Verdict.DONE and actor.can("view")):
         yield from (f"tells {secret!r}" for secret in world.secrets if secret in body)
+    if not (verdict is Verdict.DONE and actor.can_with_ledger("view")):
+        yield from (f"tells {secret!r}" for secret in world.once_secrets if secret in body)
     if not (verdict is Verdict.DONE and actor.changes_target) and "Unannounced" in body:
         yield "tells the name of the target"
     if verdict is Verdict.DONE and row.scope in ("list", "target") and row.shows is REST and body:
         expected = int(actor.can("view"))
         if answer.json()["count"] != expected:
             yield f"counts {answer.json()['count']} instead of {expected}"
-    if verdict is Verdict.HIDDEN and row.scope == "share":
-        no_share = world.share.pk + 1000
-        nothing = row.send(client, world, share=no_share)
-        if nothing.status_code != answer.status_code or _plain(nothing, no_share) != _plain(
-            answer, world.share.pk
+    if verdict is Verdict.HIDDEN and row.scope in ("share", "move", "ledger"):
+        gone = {name: pk + 1000 for name, pk in world.places().items() if name != "target"}
+        nothing = row.send(client, world, **gone)
+        if _plain(nothing, row.path.format(**(world.places() | gone))) != _plain(
+            answer, row.path.format(**world.places())
         ):
-            yield "differs from the answer for a share that was never there"
+            yield "differs from the answer for one that was never there"
 
 
-def _plain(answer: Any, share: int) -> str:
-    """The body without what differs each time, and without the path that was asked for."""
+def _plain(answer: Any, path: str) -> tuple[int, str, str]:
+    """Status, where it leads, and the body, without what differs each time and without the path."""
     body = _TOKEN.sub("", answer.getvalue().decode())
-    return body.replace(f"/persistentshare/{share}/", "").replace(f"/persistentshare/manage/{share}/", "")
+    return answer.status_code, answer.get("Location", "").replace(path, ""), body.replace(path, "")

@@ -89,16 +89,18 @@ def _rows() -> Iterator[PageRow]:
     yield get(f"{ONE}delete", "delete", "share")
     yield post(f"{ONE}delete", "delete", "share")
     yield post(f"{DESTINATIONS}check", "add or change", "list", body=lambda world: {"name": "x"})
-    # sharing once: whoever may change the target; what a continuous share did is for those who may view it
+    # sharing once: whoever may change the target; what became of it is for those who may view shares
     yield get(BY_HAND, "", "target")
     yield get(f"{BY_HAND}?tab=continuous", "", "target")
     yield post(BY_HAND, "", "target", body=_once)
-    yield get(f"{BY_HAND}{{once}}/", "", "target")
-    yield get(f"{BY_HAND}{{once}}/live", "", "target")
+    yield get(f"{BY_HAND}{{once}}/", "view", "ledger")
+    yield get(f"{BY_HAND}{{once}}/live", "view", "ledger")
     yield get(f"{BY_HAND}{{channel}}/", "view", "share")
     yield get(f"{BY_HAND}{{channel}}/live", "view", "share")
     for act in ("retry", "arrived", "resend"):
-        yield post(f"{BY_HAND}{{once}}/{act}", "", "target")
+        yield post(f"{BY_HAND}{{once}}/{act}", "change", "ledger")
+        yield post(f"{SHARES}records/{{one_time}}/{act}", "change", "ledger")
+        yield post(f"{BY_HAND}{{channel}}/{act}", "change", "share")
     yield post("/dataproducts/target/{target}/share/", "", "target", body=_once)
     yield post("/dataproducts/data/{product}/share/", "", "target", body=_once)
     yield get("/targets/targetgrouping/{group}/share/", "", "targets")

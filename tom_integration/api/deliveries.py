@@ -18,7 +18,7 @@ from tom_integration.api.rights import ShareApi
 from tom_integration.api.serializers import DeliveryDetailSerializer, DeliverySerializer, VerdictSerializer
 from tom_integration.api.shares import Conflict
 from tom_integration.models import Delivery
-from tom_integration.permissions import Action, deliveries_for
+from tom_integration.permissions import Action, deliveries_for, may
 
 
 class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
@@ -59,9 +59,10 @@ class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
 
     def _done(self, act: Callable[[Any], None]) -> Response:
         row = self.get_object()
+        seen = may(self.request.user, "view", ledger=row)
         try:
             act(row)
         except actions.NotPossible as error:
-            raise Conflict(str(error)) from None
+            raise Conflict(str(error) if seen else None) from None
         row.refresh_from_db()
-        return Response(self.get_serializer(row).data)
+        return Response(self.get_serializer(row).data if seen else {"id": row.pk})

@@ -11,13 +11,13 @@ from typing import Any
 
 from rest_framework import exceptions, permissions
 from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-from tom_integration.permissions import Action, holds, shares_for
-
-REFUSAL = "You have no permission to do this with continuous shares."
+from tom_integration.api.bodies import FlatJSONParser
+from tom_integration.permissions import REFUSAL, Action, holds, shares_for
 
 
 class ShareRights(permissions.BasePermission):
@@ -42,6 +42,7 @@ class ShareApi:
     """What all views of this API have in common. rights: what each action needs; `view` if not named."""
 
     permission_classes = (ShareRights,)
+    parser_classes = (FlatJSONParser, FormParser, MultiPartParser)
     # The browsable API would list all targets in a form, and answer refusals with HTML.
     renderer_classes = (JSONRenderer,)
     metadata_class = None

@@ -9,18 +9,20 @@ from typing import Any, ClassVar
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 from django.utils import timezone
-from rest_framework import serializers
+from rest_framework import exceptions, serializers
 from tom_targets.models import PersistentShare, get_target_model_class
 
 from sharecore.exceptions import ConfigurationError
 from sharecore.records import DATA_KINDS, Kind
-from tom_integration import actions, site
+from tom_integration import actions, placing, site
 from tom_integration.links import link
 from tom_integration.models import Attempt, Channel, Delivery
+from tom_integration.pages import one_time
 from tom_integration.pages.glance import Glance, Mood, glances
-from tom_integration.permissions import targets_for_shares, visible_deliveries
+from tom_integration.permissions import REFUSAL, holds, may, targets_for_shares, visible_deliveries
 from tom_integration.promises import channels
 
+_CHANGED = "This has changed at this moment; try again."
 _NEW = Glance(mood=Mood.WAITING, detail="It starts when a worker looks next.")
 
 
@@ -34,7 +36,7 @@ class ShareList(serializers.ListSerializer):
 
 
 class ShareSerializer(serializers.ModelSerializer):
-    """A share. Its creator is the user of the request, whatever the request says, and stays it."""
+    """A share. Its creator is whoever made it, or moved it last, whatever the request says."""
 
     target = serializers.PrimaryKeyRelatedField(queryset=get_target_model_class().objects.none())
     share_existing_data = serializers.BooleanField(default=False, required=False, write_only=True)
@@ -79,12 +81,15 @@ class ShareSerializer(serializers.ModelSerializer):
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        old = PersistentShare() if self.instance is None else self.instance
-        target_id = attrs["target"].pk if "target" in attrs else old.target_id
-        destination = attrs.get("destination", old.destination)
-        others = PersistentShare.objects.filter(target_id=target_id, destination=destination)
-        if others.exclude(pk=old.pk).exists():
-            raise serializers.ValidationError({"destination": _taken(destination)})
+        user, share = self.context["request"].user, self.instance
+        target_id = attrs["target"].pk if "target" in attrs else share.target_id
+        destination = attrs.get("destination", share.destination if share else "")
+        if share is not None and placing.moves(share, target_id, destination):
+            if not holds(user, "add"):
+                raise exceptions.PermissionDenied(REFUSAL)
+            attrs["user"] = user
+        if problem := placing.taken(user, target_id, destination, by=share):
+            raise serializers.ValidationError({"destination": [problem]})
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> Any:
@@ -106,21 +111,23 @@ class ShareSerializer(serializers.ModelSerializer):
                     until = limits.get("until", channel.until)
                     channels.limit(channel, kinds=sorted({Kind(kind) for kind in kinds}), until=until)
                 if existing:
-                    channels.ask_for(channel)
+                    user = self.context["request"].user
+                    wanted = one_time.restricted(user, share.target_id, one_time.everything())
+                    channels.ask_for(channel, selection=wanted)
         except IntegrityError:
-            raise serializers.ValidationError({"destination": _taken(data.get("destination", ""))}) from None
+            raise serializers.ValidationError({"destination": [_CHANGED]}) from None
         return share
 
     def to_representation(self, share: Any) -> dict[str, Any]:
-        return self.shown(share, read([share], self.context["request"].user)[share.pk])
+        user = self.context["request"].user
+        if may(user, "view", share=share):
+            return self.shown(share, read([share], user)[share.pk])
+        # Who may make or change a share without viewing it is told no more than they said.
+        return self.shown(share, {}) if share.user_id == user.pk else {"id": share.pk}
 
     def shown(self, share: Any, standing: dict[str, Any]) -> dict[str, Any]:
         """The columns of the share, and how it stands."""
         return {**super().to_representation(share), "target_name": share.target.name, **standing}
-
-
-def _taken(destination: str) -> list[str]:
-    return [f"This target is shared with {destination} already."]
 
 
 def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:

@@ -16,13 +16,14 @@ from tom_integration import actions, held
 from tom_integration.api.filters import ShareFilter
 from tom_integration.api.rights import ShareApi
 from tom_integration.api.serializers import HeldSerializer, ShareSerializer
-from tom_integration.permissions import Action, deliveries_for, shares_for, targets_for_shares
+from tom_integration.permissions import Action, deliveries_for, may, shares_for, targets_for_shares
 
 
 class Conflict(exceptions.APIException):
     """The request is well-formed, but makes no sense as things stand."""
 
     status_code = status.HTTP_409_CONFLICT
+    default_detail = "That makes no sense as things stand."
 
 
 class ShareViewSet(ShareApi, viewsets.ModelViewSet):
@@ -100,9 +101,11 @@ class ShareViewSet(ShareApi, viewsets.ModelViewSet):
 
     def _done(self, act: Callable[[Any], dict[str, int] | None]) -> Response:
         share = self.share()
+        seen = may(self.request.user, "view", share=share)
         try:
             numbers = act(share)
         except actions.NotPossible as error:
-            raise Conflict(str(error)) from None
+            raise Conflict(str(error) if seen else None) from None
         share.refresh_from_db()
-        return Response({**self.get_serializer(share).data, **(numbers or {})})
+        shown = self.get_serializer(share).data
+        return Response({**shown, **numbers} if seen and numbers else shown)

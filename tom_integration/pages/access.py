@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import reverse
 from django.views import View
 from tom_targets.models import get_target_model_class
 from tom_targets.permissions import targets_for_user
 
 from tom_integration import permissions
+from tom_integration.models import Channel, Delivery
+from tom_integration.pages import posted
 from tom_integration.permissions import Action
 
 
@@ -19,6 +23,12 @@ class Page(LoginRequiredMixin, View):
     """A page of ours: who has not logged in is sent to the login."""
 
     request: HttpRequest
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Refuse what no browser sends, for all pages alike."""
+        if posted.has_nul(request):
+            raise BadRequest("A field holds a NUL character.")
+        return super().dispatch(request, *args, **kwargs)
 
 
 def share_or_404(user: Any, pk: int, action: Action) -> Any:
@@ -29,6 +39,40 @@ def share_or_404(user: Any, pk: int, action: Action) -> Any:
     if permissions.shares_for(user, "view").filter(pk=pk).exists():
         raise PermissionDenied
     raise Http404("There is no such share.")
+
+
+def channel_or_404(user: Any, target_pk: int, pk: int, action: Action) -> Channel:
+    """What was shared of a target with one destination; 404 when the user may not see it, or it is gone."""
+    target = target_or_404(user, target_pk)
+    channel = Channel.objects.filter(pk=pk, target_id=target.pk).first()
+    _require_ledger(user, channel, action)
+    return cast("Channel", channel)
+
+
+def delivery_or_404(user: Any, pk: int, action: Action) -> Delivery:
+    """A delivery, of a share or of a one-time share; 404 when the user may not see it, or it is not there."""
+    row = permissions.of_visible_data(user, Delivery.objects.filter(pk=pk)).first()
+    _require_ledger(user, row, action)
+    return cast("Delivery", row)
+
+
+def _require_ledger(user: Any, ledger: Channel | Delivery | None, action: Action) -> None:
+    if ledger is not None and permissions.may(user, action, ledger=ledger):
+        return
+    if ledger is not None and permissions.may(user, "view", ledger=ledger):
+        raise PermissionDenied
+    raise Http404("Nothing was shared there.")
+
+
+def page_of(ledger: Channel | Delivery, user: Any) -> str:
+    """Where a user goes on who acted on what was shared there: its page, if they may view it."""
+    if permissions.may(user, "view", ledger=ledger):
+        known = Channel.objects.filter(destination=ledger.destination, target_id=ledger.target_id).first()
+        if known is not None and known.share_id is not None:
+            return reverse("sharing:share-page", args=[known.share_id])
+        if known is not None:
+            return reverse("sharing:history", args=[known.target_id, known.pk])
+    return reverse("targets:share", args=[ledger.target_id])
 
 
 def target_or_404(user: Any, pk: int) -> Any:

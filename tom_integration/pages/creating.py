@@ -17,11 +17,11 @@ from tom_targets.models import PersistentShare
 
 from sharecore.exceptions import ConfigurationError
 from sharecore.records import DATA_KINDS, Kind
-from tom_integration import permissions, site
+from tom_integration import actions, permissions, placing, site
 from tom_integration.data.kinds import conditions
 from tom_integration.models import Channel
-from tom_integration.pages import holdings, one_time, preview, target_search
-from tom_integration.pages.access import Page, require, target_or_404
+from tom_integration.pages import holdings, one_time, posted, preview, target_search
+from tom_integration.pages.access import Page, page_of, require, target_or_404
 from tom_integration.pages.forms import ShareForm
 from tom_integration.promises import channels
 
@@ -51,12 +51,15 @@ def form_context(request: HttpRequest, target: Any | None, form: ShareForm | Non
 def _existing(user: Any, target: Any | None, address: str, kinds: list[Kind]) -> dict[str, Any]:
     """How many data of these kinds "share existing data" means: those that the address does not have.
 
-    None without a target. While no address is chosen, all that the target has.
+    None without a target. While no address is chosen, or for those who may not know what it has, all that
+    the target has; then `already`, how many the address has, is None.
     """
     if target is None or not kinds:
         return {"existing": None}
     wanted = one_time.restricted(user, target.pk, conditions(kinds))
     held = one_time.number_of(target.pk, wanted)
+    if address and not one_time.may_follow(user, target, address):
+        return {"existing": held, "already": None}
     unsent = channels.asked_for(address, target.pk, selection=wanted) if address else held
     return {"existing": unsent, "already": held - unsent}
 
@@ -89,9 +92,7 @@ class Create(Page):
             response["HX-Trigger"] = "sharing:changed"
             return response
         messages.success(request, text)
-        if permissions.may(request.user, "view", share=share):
-            return redirect("sharing:share-page", share.pk)
-        return redirect("targets:share", share.target_id)
+        return redirect(page_of(actions.channel_of(share), request.user))
 
 
 def _make(form: ShareForm, user: Any) -> Any | None:
@@ -108,11 +109,11 @@ def _make(form: ShareForm, user: Any) -> Any | None:
             channel = Channel.objects.get(share_id=share.pk)
             channels.limit(channel, kinds=form.chosen_kinds, until=data["until"])
             if data["share_existing_data"]:
-                channels.ask_for(channel, selection=conditions(form.chosen_kinds))
+                wanted = one_time.restricted(user, target.pk, conditions(form.chosen_kinds))
+                channels.ask_for(channel, selection=wanted)
     except IntegrityError:
-        form.add_error(
-            "destination", f"{target.name} is shared with {site.label(data['destination'])} already."
-        )
+        problem = placing.taken(user, target.pk, data["destination"], name=target.name)
+        form.add_error("destination", problem or "This has changed at this moment; try again.")
         return None
     return share
 
@@ -194,9 +195,9 @@ def _as_file(user: Any, target: Any, address: str, kinds: list[Kind], *, existin
 def _chosen_target(request: HttpRequest, target_pk: int | None) -> Any | None:
     if target_pk is not None:
         return target_or_404(request.user, target_pk)
-    pk = request.POST.get("target", "")
-    if pk.isdecimal():
-        return permissions.targets_for_shares(request.user).filter(pk=int(pk)).first()
+    if request.POST.get("target"):
+        pk = posted.pk(request.POST["target"])
+        return permissions.targets_for_shares(request.user).filter(pk=pk).first()
     return target_search.exact(request.user, request.POST.get("target_name", "").strip())
 
 

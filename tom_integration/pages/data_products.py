@@ -50,7 +50,7 @@ class DataProductShare(Page):
         """Needs the right to share the product's target, and to see the product."""
         product = DataProduct.objects.filter(pk=dp_pk).first()
         if product is None or not _visible(request.user, product):
-            raise Http404("There is no such data product.")
+            raise Http404("There is no such target.")  # as where its target is not to be seen
         target = target_or_404(request.user, product.target_id)
         form = one_time.OnceForm(request.POST, download=True)
         if not form.is_valid():
@@ -86,8 +86,7 @@ def _send(
         )
     except ConfigurationError as error:
         return _refused(request, target, str(error))
-    asked = one_time.number_of(target.pk, selection)
-    said = one_time.told(queued, asked, target.name, address, selection=selection)
+    said = one_time.told(request.user, queued, target, address, selection)
     messages.success(request, f"{said} {remark}".strip())
     return redirect("targets:detail", target.pk)
 

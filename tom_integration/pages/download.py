@@ -38,6 +38,10 @@ _SPECTRUM = ("setup", "wavelength", "wavelength_unit", "flux", "flux_error", "fl
 _LAST = ("source_name",)
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection")."""
+
+
 class _Echo:
     """What `csv` writes to; each row is passed on at once."""
 
@@ -91,10 +95,21 @@ def _csv(target: Any, selection: Mapping[str, Q], message: str) -> Iterator[str]
     rows = writer.DictWriter(_Echo(), columns, extrasaction="ignore", restval="")
 
     for line in message.splitlines():
-        yield f"# {line}\n"
+        yield f"# {','.join(map(_harmless, line.split(',')))}\n"
     yield str(rows.writeheader())
     for row in _rows(target, selection):
-        yield str(rows.writerow(row))
+        yield str(rows.writerow({name: _harmless(value) for name, value in row.items()}))
+
+
+def _harmless(value: Any) -> Any:
+    """A cell that no spreadsheet runs: a text that begins as a formula does, and is no number, is quoted."""
+    if not isinstance(value, str) or not value.lstrip(" ").startswith(_FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def _columns(selection: Mapping[str, Q]) -> list[str]:

@@ -7,10 +7,9 @@ from typing import Any, cast
 
 from django import forms
 from django.utils import timezone
-from tom_targets.models import PersistentShare
 
 from sharecore.records import DATA_KINDS, Kind
-from tom_integration import permissions, site
+from tom_integration import permissions, placing
 from tom_integration.models import Channel
 from tom_integration.pages import destination_choices, holdings, target_search
 
@@ -73,7 +72,7 @@ class ShareForm(LimitsForm):
     destination = forms.ChoiceField(
         label="Destination", error_messages={"required": "Choose where the data are to go."}
     )
-    target = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    target = forms.IntegerField(required=False, max_value=2**63 - 1, widget=forms.HiddenInput)
     target_name = forms.CharField(required=False, max_length=200, label="Target")
     share_existing_data = forms.BooleanField(required=False, label="Share existing data too")
 
@@ -81,7 +80,7 @@ class ShareForm(LimitsForm):
         super().__init__(*args, **kwargs)
         self.user = user
         self.fixed_target = target
-        shared = _addresses_of(target)
+        shared = self._shared(target)
         self.addresses = destination_choices.choices(shared)
         usable = [choice.address for choice in self.addresses if not choice.reason]
         field = cast("forms.ChoiceField", self.fields["destination"])
@@ -94,9 +93,14 @@ class ShareForm(LimitsForm):
         data = self.cleaned_data
         data["target_object"] = self._target(data)
         target, address = data["target_object"], data.get("destination")
-        if address in _addresses_of(target):
-            self.add_error("destination", f"{target.name} is shared with {site.label(address)} already.")
+        if target and address and (problem := placing.taken(self.user, target.pk, address, name=target.name)):
+            self.add_error("destination", problem)
         return data
+
+    def _shared(self, target: Any | None) -> frozenset[str]:
+        """Where a target is shared continuously, as far as the user may know; nowhere without one."""
+        shares = permissions.shares_for(self.user, "view").filter(target_id=target.pk if target else None)
+        return frozenset(shares.values_list("destination", flat=True))
 
     def _target(self, data: dict[str, Any]) -> Any | None:
         allowed = permissions.targets_for_shares(self.user)
@@ -111,9 +115,3 @@ class ShareForm(LimitsForm):
             known = "There is no such target among those that you may share."
             self.add_error("target_name", known if typed or data.get("target") else "Choose a target.")
         return found
-
-
-def _addresses_of(target: Any | None) -> frozenset[str]:
-    """Where a target is shared continuously; nowhere without one."""
-    shares = PersistentShare.objects.filter(target_id=target.pk) if target else PersistentShare.objects.none()
-    return frozenset(shares.values_list("destination", flat=True))

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from tom_integration import actions, permissions, site
-from tom_integration.pages.access import Page, share_or_404
+from tom_integration.pages.access import Page, page_of, share_or_404
 from tom_integration.pages.forms import LimitsForm
 from tom_integration.promises import channels
 
@@ -31,9 +31,7 @@ class Limits(Page):
         messages.success(
             request, f"What {share.target.name} shares with {site.label(share.destination)} is changed."
         )
-        if permissions.may(request.user, "view", share=share):
-            return redirect("sharing:share-page", share.pk)
-        return redirect("targets:share", share.target_id)
+        return redirect(page_of(channel, request.user))
 
 
 def _page(request: HttpRequest, share: object, form: LimitsForm) -> HttpResponse:

@@ -95,6 +95,7 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
         "rows": rows,
         "page": page,
         "may_view": permissions.holds(request.user, "view"),
+        "sees_all": permissions.sees_all_shares(request.user, target),
         "needs_you": request.GET.get("needs") == "you",
         "search": request.GET.get("q", ""),
         "filtered": bool(request.GET.get("q") or request.GET.get("needs")),
@@ -110,7 +111,8 @@ def _table_url(target: Any | None) -> str:
 
 
 def _filtered(shares: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
-    if text := request.GET.get("q", "").strip():
+    # A page of the TOM with our tags takes any text; PostgreSQL knows no NUL.
+    if text := request.GET.get("q", "").replace("\0", "").strip():
         fitting = Q(target__name__icontains=text) | Q(target__aliases__name__icontains=text)
         fitting |= Q(destination__icontains=text)
         for name, destination in site.destinations().items():

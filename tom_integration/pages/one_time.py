@@ -9,16 +9,18 @@ from django import forms
 from django.db import transaction
 from django.db.models import Q
 
+from sharecore.delivery import NEEDS_PERSON, State
 from sharecore.records import Kind
-from tom_integration import capture, site
+from tom_integration import capture, permissions, site
 from tom_integration.data.files import FILE_MODEL, SHARED_MODELS, WITH_A_FILE, time_column
 from tom_integration.data.kinds import conditions
 from tom_integration.data.rows import DATUM_MODELS
-from tom_integration.models import Request
-from tom_integration.pages import destination_choices, holdings, sentences
+from tom_integration.models import Channel, Delivery, Request
+from tom_integration.pages import destination_choices, holdings, posted, sentences
 from tom_integration.promises import channels
 
 DOWNLOAD = "download"
+_FAILED = NEEDS_PERSON | {State.WITHHELD, State.UNSUPPORTED}
 LISTED = 100
 """Data of each kind that can be chosen one by one: the newest."""
 
@@ -83,22 +85,46 @@ def objection_to_files(address: str, selection: Mapping[str, Q]) -> str:
     return f"{site.label(address)} takes no files. Untick them, or choose another destination."
 
 
-def told(queued: int, asked: int, name: str, address: str, *, selection: Mapping[str, Q]) -> str:
-    """What to tell the person. asked: how many data and files were meant."""
+def told(user: Any, queued: int, target: Any, address: str, selection: Mapping[str, Q]) -> str:
+    """What to tell the person who asked; nothing of what the destination has, if they may not know it."""
+    asked, label = number_of(target.pk, selection), site.label(address)
+    word = "file" if set(selection) == {FILE_MODEL} else "record"
+    if not asked:
+        return f"{target.name} will be made known to {label}, without data."
+    if not may_follow(user, target, address):
+        return (
+            f"{sentences.number(asked, word)} of {target.name} will be sent to {label}, except what is there."
+        )
     if queued:
-        word = "file" if set(selection) == {FILE_MODEL} else "record"
-        return f"{sentences.number(queued, word)} of {name} will be sent to {site.label(address)}."
-    if asked:
-        return f"Nothing new to send: {site.label(address)} has these data of {name}, or will have them soon."
-    return f"{name} will be made known to {site.label(address)}, without data."
+        return f"{sentences.number(queued, word)} of {target.name} will be sent to {label}."
+    return f"Nothing new to send: {label} has these data of {target.name}, or will have them soon."
 
 
-def selection_of(posted: Any, user: Any, target: Any) -> dict[str, Q]:
+def may_follow(user: Any, target: Any, address: str) -> bool:
+    """May who shares a target once see what becomes of it there, and so what is there?"""
+    return permissions.may(user, "view", ledger=Channel(destination=address, target_id=target.pk))
+
+
+def failed(user: Any, request: Request) -> str:
+    """What did not arrive of what somebody asked for; empty while nothing is wrong.
+
+    For who may not see the rest: what has arrived, or was there before, is not told.
+    """
+    mine = Delivery.objects.filter(request_id=request.pk, state__in=_FAILED)
+    rows = permissions.of_visible_data(user, mine).order_by("-pk")
+    row = rows.first()
+    if row is None:
+        return ""
+    said = f"{sentences.number(rows.count())} did not arrive, or may not have"
+    return sentences.join(f"{said}: {row.reason}" if row.reason else said)
+
+
+def selection_of(fields: Any, user: Any, target: Any) -> dict[str, Q]:
     """What was ticked: whole kinds, single data or files. Only those of this target that the user may see."""
     known = {kind.value for kind in Kind}
-    kinds = [Kind(value) for value in posted.getlist("kinds") if value in known]
+    kinds = [Kind(value) for value in fields.getlist("kinds") if value in known]
     wanted = conditions(kinds) if kinds else {}
-    for model, pks in _ticked(posted).items():
+    for model, pks in _ticked(fields).items():
         single = Q(pk__in=pks) & WITH_A_FILE if model == FILE_MODEL else Q(pk__in=pks)
         whole = model in wanted and not wanted[model]
         wanted[model] = Q() if whole else wanted.get(model, single) | single
@@ -107,20 +133,22 @@ def selection_of(posted: Any, user: Any, target: Any) -> dict[str, Q]:
 
 def restricted(user: Any, target_id: int, wanted: Mapping[str, Q]) -> dict[str, Q]:
     """The same, without data that the user may not see."""
+    if not permissions.single_data_have_rights():
+        return dict(wanted)
     return {
         model: condition & Q(pk__in=holdings.visible(user, model, target_id).values("pk"))
         for model, condition in wanted.items()
     }
 
 
-def _ticked(posted: Any) -> dict[str, list[int]]:
+def _ticked(fields: Any) -> dict[str, list[int]]:
     """`model:pk` as our page sends them, and the bare keys of photometry that tomtoolkit's tables send."""
     chosen: dict[str, list[int]] = {}
-    for value in [*posted.getlist("datum"), *posted.getlist("share-box")]:
-        model, _, pk = value.rpartition(":")
+    for value in [*fields.getlist("datum"), *fields.getlist("share-box")]:
+        model, _, key = value.rpartition(":")
         model = model or "photometryreduceddatum"
-        if model in SHARED_MODELS and pk.isdecimal() and len(pk) < 19:
-            chosen.setdefault(model, []).append(int(pk))
+        if model in SHARED_MODELS and (pk := posted.pk(key)) is not None:
+            chosen.setdefault(model, []).append(pk)
     return chosen
 
 

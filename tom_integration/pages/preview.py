@@ -8,6 +8,7 @@ from typing import Any
 
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.records import Kind
+from tom_integration.pages import one_time
 from tom_integration.preview import Outlook
 
 PART = 20
@@ -53,7 +54,7 @@ def show(
     """
     shown = Shown(asked=existing)
     try:
-        outlook = Outlook(address, target, user_id=user.pk, kinds=kinds, unsent=existing)
+        outlook = _outlook(user, target, address, kinds, existing=existing)
         shown.total = outlook.count()
         shown.part = min(max(part, 1), shown.parts)
         start = (shown.part - 1) * PART
@@ -75,7 +76,12 @@ def whole(user: Any, target: Any, address: str, kinds: Collection[Kind], *, exis
 
     Raises `ConfigurationError` before the first line.
     """
-    return _lines(Outlook(address, target, user_id=user.pk, kinds=kinds, unsent=existing))
+    return _lines(_outlook(user, target, address, kinds, existing=existing))
+
+
+def _outlook(user: Any, target: Any, address: str, kinds: Collection[Kind], *, existing: bool) -> Outlook:
+    blind = not one_time.may_follow(user, target, address)
+    return Outlook(address, target, user_id=user.pk, kinds=kinds, unsent=existing, blind=blind)
 
 
 def _lines(outlook: Outlook) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,8 +18,8 @@ from tom_integration import actions, held, permissions, rights
 from tom_integration.data.targets import find_target
 from tom_integration.links import link
 from tom_integration.models import Attempt, Channel, Delivery, Request
-from tom_integration.pages import holdings, plot
-from tom_integration.pages.access import Page, share_or_404, target_or_404
+from tom_integration.pages import holdings, plot, posted
+from tom_integration.pages.access import Page, channel_or_404, page_of, share_or_404
 from tom_integration.pages.glance import glances
 from tom_integration.pages.listing import fresh
 from tom_integration.promises.prepare import load
@@ -57,7 +57,7 @@ class HistoryPage(Page):
         """The whole page; that of the continuous share, where there is one."""
         context = history_context(request, target_pk, pk)
         if context["channel"].share_id is not None:
-            return redirect("sharing:share-page", context["channel"].share_id)
+            return redirect(page_of(context["channel"], request.user))
         return render(request, self.template, context)
 
 
@@ -89,21 +89,12 @@ def share_context(request: HttpRequest, pk: int) -> dict[str, Any]:
 
 def history_context(request: HttpRequest, target_pk: int, pk: int) -> dict[str, Any]:
     """The context of the page of one-time requests."""
-    target = target_or_404(request.user, target_pk)
-    channel = Channel.objects.filter(pk=pk, target_id=target.pk).first()
-    if channel is None or not may_see(request.user, channel):
-        raise Http404("Nothing was shared there.")
+    channel = channel_or_404(request.user, target_pk, pk, "view")
+    may_change = permissions.may(request.user, "change", ledger=channel)
     return {
-        "live_url": reverse("sharing:history-live", args=[target.pk, channel.pk]),
-        **channel_context(request, channel, target, may_change=True),
+        "live_url": reverse("sharing:history-live", args=[channel.target_id, channel.pk]),
+        **channel_context(request, channel, find_target(channel.target_id), may_change=may_change),
     }
-
-
-def may_see(user: Any, channel: Channel) -> bool:
-    """May who can share the target see this channel? Where a continuous share is, it decides."""
-    if channel.share_id is None:
-        return True
-    return permissions.shares_for(user, "view").filter(pk=channel.share_id).exists()
 
 
 def channel_context(
@@ -145,8 +136,8 @@ def _filtered(rows: QuerySet[Delivery], state: str, text: str) -> QuerySet[Deliv
     if not text:
         return rows
     said = Q(reason__icontains=text) | Q(remote_id__icontains=text) | Q(kind__icontains=text)
-    if text.isdecimal():
-        said |= Q(datum_pk=int(text[:18]))
+    if (pk := posted.pk(text)) is not None:
+        said |= Q(datum_pk=pk)
     return rows.filter(said)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -16,12 +17,11 @@ from sharecore.exceptions import ConfigurationError
 from tom_integration import permissions, site
 from tom_integration.data.files import FILE_MODEL, WITH_A_FILE
 from tom_integration.models import Channel, Request
-from tom_integration.pages import download, one_time
-from tom_integration.pages.access import Page, target_or_404
+from tom_integration.pages import download, one_time, posted, sentences
+from tom_integration.pages.access import Page, page_of, target_or_404
 from tom_integration.pages.creating import form_context
 from tom_integration.pages.glance import glances
 from tom_integration.pages.listing import table_context
-from tom_integration.pages.share import may_see
 
 HISTORY = 10
 LISTED_TARGETS = 500
@@ -70,12 +70,8 @@ class TargetShare(Page):
         except ConfigurationError as error:
             form.add_error("share_destination", str(error))
             return self._page(request, target, form)
-        asked = one_time.number_of(target.pk, selection)
-        messages.success(request, one_time.told(queued, asked, target.name, address, selection=selection))
-        channel = Channel.objects.get(destination=address, target_id=target.pk)
-        if may_see(request.user, channel):
-            return redirect("sharing:history", target.pk, channel.pk)
-        return redirect("targets:share", target.pk)
+        messages.success(request, one_time.told(request.user, queued, target, address, selection))
+        return redirect(page_of(Channel(destination=address, target_id=target.pk), request.user))
 
     @staticmethod
     def _page(request: HttpRequest, target: Any, form: one_time.OnceForm) -> HttpResponse:
@@ -93,12 +89,21 @@ class TargetShare(Page):
 
 
 def _history(user: Any, target: Any) -> list[dict[str, Any]]:
-    """What was asked for by hand before, the newest first."""
-    channels = {each.pk: each for each in Channel.objects.filter(target_id=target.pk) if may_see(user, each)}
-    states = glances(channels.values(), user)
-    requests = Request.objects.filter(channel_id__in=channels).order_by("-pk")[:HISTORY]
+    """What was asked for by hand before, the newest first: all of it where the user may know what a
+    destination has; elsewhere their own, with what did not arrive of it and no more.
+    """
+    channels = {each.pk: each for each in Channel.objects.filter(target_id=target.pk)}
+    known = set(permissions.ledgers_for(user, "view").filter(pk__in=channels).values_list("pk", flat=True))
+    mine = Q(channel_id__in=known) | Q(channel_id__in=channels, user_id=user.pk)
+    requests = list(Request.objects.filter(mine).order_by("-pk")[:HISTORY])
+    states = glances([channels[pk] for pk in known & {each.channel_id for each in requests}], user)
     return [
-        {"request": each, "channel": channels[each.channel_id], "glance": states[each.channel_id]}
+        {
+            "request": each,
+            "channel": channels[each.channel_id],
+            "glance": states.get(each.channel_id),
+            "failed": "" if each.channel_id in states else one_time.failed(user, each),
+        }
         for each in requests
     ]
 
@@ -116,7 +121,7 @@ class ListShare(Page):
         """Ask for each chosen target; what the user may not share is left out, whatever the form says."""
         target_list = _list_or_404(request.user, pk)
         form = one_time.OnceForm(request.POST, download=False)
-        chosen = [int(each) for each in request.POST.getlist("selected-target") if each.isdecimal()]
+        chosen = posted.pks(request.POST.getlist("selected-target"))
         targets = list(_shareable(request.user, target_list).filter(pk__in=chosen))
         if not targets:
             form.add_error(None, "Choose at least one target.")
@@ -128,14 +133,14 @@ class ListShare(Page):
         if with_files and not site.takes_files(data["share_destination"]):
             form.add_error("share_destination", f"{site.label(data['share_destination'])} takes no files.")
             return self._page(request, target_list, form)
-        queued = 0
+        queued, rest = 0, ""
         try:
             for target in targets:
                 wanted = one_time.everything() if with_data else {}
                 if with_files:
                     wanted[FILE_MODEL] = WITH_A_FILE
                 selection = one_time.restricted(request.user, target.pk, wanted)
-                queued += one_time.ask(
+                number = one_time.ask(
                     request.user,
                     data["share_destination"],
                     target,
@@ -145,14 +150,17 @@ class ListShare(Page):
                     lists=[target_list.name],
                     selection=selection,
                 )
+                if not one_time.may_follow(request.user, target, data["share_destination"]):
+                    number = one_time.number_of(target.pk, selection)
+                    rest = ", except what is there"
+                queued += number
         except ConfigurationError as error:
             form.add_error("share_destination", str(error))
             return self._page(request, target_list, form)
-        number = "1 target" if len(targets) == 1 else f"{len(targets):,} targets"
-        records = f" with {queued:,} record{'' if queued == 1 else 's'}" if queued else ""
-        messages.success(
-            request, f"{number}{records} will be sent to {site.label(data['share_destination'])}."
-        )
+        targets_sent = sentences.number(len(targets), "target")
+        records = f" with {sentences.number(queued)}" if queued else ""
+        label = site.label(data["share_destination"])
+        messages.success(request, f"{targets_sent}{records} will be sent to {label}{rest if queued else ''}.")
         return redirect(f"{reverse('targets:list')}?targetlist__name={target_list.pk}")
 
     @staticmethod

@@ -1,0 +1,53 @@
+"""What a program may send: JSON that the databases and the answers can hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+DEEPEST = 4
+"""Levels of lists and objects; what this API takes has two."""
+
+
+class FlatJSONParser(JSONParser):
+    """JSON without deep nesting, numbers that are none or infinite, and halves of characters.
+
+    Python's own parser takes all of these, and none can be stored, or said again in an answer.
+    """
+
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The body. Raises `ParseError`."""
+        try:
+            body = json.loads(stream.read())
+            json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as error:
+            raise ParseError(f"The body is no JSON that can be used: {_short(error)}") from None
+        if _is_deeper(body, DEEPEST):
+            raise ParseError(f"The body is nested more than {DEEPEST} levels deep.")
+        return body
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, list | dict):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(each, levels - 1) for each in inner)
+
+
+def _short(error: ValueError | RecursionError) -> str:
+    match error:
+        case RecursionError():
+            return "it is nested too deep."
+        case UnicodeError():
+            return "its text is no Unicode."
+        case _:
+            return str(error)[:200]

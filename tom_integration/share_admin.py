@@ -1,0 +1,80 @@
+"""Continuous shares in the Django admin of tomtoolkit, by the rule that holds on every page."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.admin.widgets import ForeignKeyRawIdWidget
+from django.db.models import QuerySet
+from tom_targets.admin import PersistentShareAdmin
+from tom_targets.forms import AdminPersistentShareForm
+
+from tom_integration import permissions, placing
+
+
+class _TargetInput(ForeignKeyRawIdWidget):
+    """A primary key alone: the stock widget names whatever target is typed, or stands in the address."""
+
+    def label_and_url_for_value(self, value: Any) -> tuple[str, str]:
+        return "", ""
+
+
+class ShareForm(AdminPersistentShareForm):
+    """Target and destination; who saves is the creator. user: who is asked for rights."""
+
+    user: ClassVar[Any]
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for what the REST API asks for, with the same words."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        target, destination = data.get("target"), data.get("destination")
+        if target is None or not destination:
+            return data
+        moved = placing.moves(self.instance, target.pk, destination)
+        if moved and not permissions.may(self.user, "add", target=target):
+            self.add_error(None, permissions.REFUSAL)
+        elif problem := placing.taken(self.user, target.pk, destination, by=self.instance):
+            self.add_error("destination", problem)
+        return data
+
+    def validate_unique(self) -> None:
+        """`clean` has looked, and tells of no share that the user may not view."""
+
+
+class ShareAdmin(PersistentShareAdmin):
+    """The shares that the user may view, and with each only what they may do."""
+
+    form = ShareForm
+    fields = ("target", "destination", "user", "created")
+    readonly_fields = ("user", "created")
+    raw_id_fields = ("target",)
+
+    def get_queryset(self, request: Any) -> QuerySet[Any]:
+        return permissions.shares_for(request.user, "view")
+
+    def has_view_permission(self, request: Any, obj: Any = None) -> bool:
+        return permissions.may(request.user, "view", share=obj)
+
+    def has_add_permission(self, request: Any) -> bool:
+        return permissions.may(request.user, "add")
+
+    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
+        return permissions.may(request.user, "change", share=obj)
+
+    def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
+        return permissions.may(request.user, "delete", share=obj)
+
+    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        return type("ShareForm", (form,), {"user": request.user})
+
+    def formfield_for_foreignkey(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if db_field.name == "target":
+            kwargs["queryset"] = permissions.targets_for_shares(request.user)
+            kwargs["widget"] = _TargetInput(db_field.remote_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
+        if not change or {"target", "destination"} & set(form.changed_data):
+            obj.user = request.user
+        super().save_model(request, obj, form, change)
