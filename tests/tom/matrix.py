@@ -217,7 +217,9 @@ def make_world(tom: Any, *, permissions: str = "PRIVATE") -> World:
     asked = Request.objects.create(channel_id=once.pk, title="undisclosed", user_id=share.user_id)
     channels.ask_for(once, request=asked)
     one_time = tom.row(datum, "y")
-    Delivery.objects.filter(pk=one_time.pk).update(state=State.HELD, reason="an undisclosed reason")
+    Delivery.objects.filter(pk=one_time.pk).update(
+        state=State.HELD, reason="an undisclosed reason", sent_at=tom.clock()
+    )
     group = TargetList.objects.create(name="Tonight")
     group.targets.add(target)
     return World(target, other, share, row, once, one_time, product, group)

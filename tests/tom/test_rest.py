@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import override_settings
-from guardian.shortcuts import assign_perm
+from guardian.shortcuts import assign_perm, remove_perm
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 from tom_targets.models import PersistentShare
@@ -294,14 +294,16 @@ class TestChanging:
         assert answer.status_code == 400
         assert "does not exist" in answer.json()["target"][0]
 
-    def test_a_share_whose_user_is_gone_does_not_become_the_sites_by_moving(
-        self, api: APIClient, target: Any, tom: Tom
+    def test_a_share_whose_user_is_gone_belongs_to_who_moves_it(
+        self, api: APIClient, target: Any, tom: Tom, user: Any
     ) -> None:
         maker = tom.user(target)
         share = tom.share(target, user=maker)
         maker.delete()
         api.patch(f"{URL}{share.pk}/", {"destination": "y"}, format="json")
+        assert tom.channel(target, "y").creator_id == user.pk
         tom.datum(target)
+        remove_perm("tom_targets.change_target", user, target)
         tom.deliver_until_quiet()
         assert State.DELIVERED not in tom.states("y")
 

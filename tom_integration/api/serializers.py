@@ -82,8 +82,7 @@ class ShareSerializer(serializers.ModelSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         user, share = self.context["request"].user, self.instance
-        target_id = attrs["target"].pk if "target" in attrs else share.target_id
-        destination = attrs.get("destination", share.destination if share else "")
+        target_id, destination = self._place(attrs)
         if share is not None and placing.moves(share, target_id, destination):
             if not holds(user, "add"):
                 raise exceptions.PermissionDenied(REFUSAL)
@@ -91,6 +90,12 @@ class ShareSerializer(serializers.ModelSerializer):
         if problem := placing.taken(user, target_id, destination, by=share):
             raise serializers.ValidationError({"destination": [problem]})
         return attrs
+
+    def _place(self, given: dict[str, Any]) -> tuple[int, str]:
+        """The primary key of the target, and the destination, that the share would have."""
+        old = PersistentShare() if self.instance is None else self.instance
+        target_id = given["target"].pk if "target" in given else old.target_id
+        return target_id, given.get("destination", old.destination)
 
     def create(self, validated_data: dict[str, Any]) -> Any:
         return self._save(None, validated_data)
@@ -115,7 +120,8 @@ class ShareSerializer(serializers.ModelSerializer):
                     wanted = one_time.restricted(user, share.target_id, one_time.everything())
                     channels.ask_for(channel, selection=wanted)
         except IntegrityError:
-            raise serializers.ValidationError({"destination": [_CHANGED]}) from None
+            problem = placing.taken(self.context["request"].user, *self._place(data), by=self.instance)
+            raise serializers.ValidationError({"destination": [problem or _CHANGED]}) from None
         return share
 
     def to_representation(self, share: Any) -> dict[str, Any]:
