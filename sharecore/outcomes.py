@@ -95,7 +95,7 @@ class Withheld(_Reasoned):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Present:
+class Present(_There):
     """The destination has the record that was looked up; an answer of `Adapter.find` only.
 
     content: what it says there, as `sharecore.fingerprint` gives it for a record; a record stands for its
@@ -105,9 +105,9 @@ class Present:
     """
 
     content: Record | str
-    remote_id: str | None = None
 
     def __post_init__(self) -> None:
+        _There.__post_init__(self)
         if isinstance(self.content, Record):
             object.__setattr__(self, "content", fingerprint(self.content))
 

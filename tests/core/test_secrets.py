@@ -28,6 +28,7 @@ from sharecore import (
     Duplicate,
     InvalidRecord,
     PluginError,
+    Present,
     Preview,
     Problem,
     Rejected,
@@ -155,6 +156,7 @@ def outcomes_of(text: str) -> list[Any]:
         Withheld(reason=text),
         Accepted(remote_id=text),
         Duplicate(remote_id=text),
+        Present(content="", remote_id=text),
     ]
 
 
