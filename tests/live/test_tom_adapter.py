@@ -6,11 +6,14 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from realtoms import Tom
+from live.conftest import SHARER
+from live.scenes import QUICK_LOGIN
+from realtoms import Tom, make_tom
 from sharecore.adapter import Batch, Site
 from sharecore.addresses import Address
 from sharecore.exceptions import AuthenticationFailed, DestinationError
@@ -506,3 +509,22 @@ def test_a_target_that_the_receiver_cannot_show_costs_only_itself(
         assert set(adapter.deliver(batch(*detections(2), target=other, memory={})).values()) == {Accepted()}
     finally:
         receiver.execute(CHANGE.format(name=target_name, columns={"parallax": None}))
+
+
+def test_a_receiver_that_pages_by_number_is_read_to_the_end(
+    tmp_path: Path, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
+) -> None:
+    paging = {
+        "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
+        "PAGE_SIZE": 5,
+    }
+    code = f"REST_FRAMEWORK = {{**REST_FRAMEWORK, **{paging!r}}}"
+    tom = make_tom(tmp_path / "numbers", name="numbers", users=[SHARER], settings=QUICK_LOGIN, code=code)
+    records = tuple(dataclasses.replace(each, timestamp=TIME) for each in detections(12))
+    try:
+        tom.serve()
+        assert set(open_adapter(tom).deliver(batch(*records)).values()) == {Accepted()}
+        again = open_adapter(tom).deliver(batch(*records, memory={}))
+    finally:
+        tom.remove()
+    assert again == {record.key: Duplicate() for record in records}, "each is found on the page that has it"
