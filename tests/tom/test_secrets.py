@@ -6,7 +6,7 @@ import json
 import logging
 import traceback
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,12 +17,17 @@ from django.core import checks
 from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 
+from sharecore import Batch, Outcome, Preview, Problem, RecordKey, Rejected, Topic
 from sharecore.exceptions import ConfigurationError, DeliveryError
+from sharecore.secrets import HIDDEN
 from sharecore.testing import Answer, FakeServer, Request, answer
+from sharecore.testing.memory import MemoryAdapter, MemoryPlugin
+from sharecore.testing.plugins import installed
 from sharecore.testing.server import Behaviour, Fault
 from sharecore_http import Client as HttpClient
-from tom_integration import actions, site
+from tom_integration import actions, links, site
 from tom_integration.models import DestinationHealth
+from tom_integration.sending import topics
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -332,3 +337,58 @@ def test_of_no_wrong_setting_can_a_credential_be_seen(
         call_command("dumpdata", "tom_integration", stdout=out)
         seen.append(out.getvalue())
     assert_unseen(seen)
+
+
+class Careless(MemoryAdapter):
+    """An adapter of somebody who thinks of no secret; what it says in a test is in `told`."""
+
+    told = ""
+
+    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+        super().deliver(batch)
+        batch.memory["token"] = self.told
+        logging.getLogger("sharecore_careless").info("I sent %s", self.told)
+        refused = Rejected(reason=f"there they say {self.told}", field=self.told)
+        return {record.key: refused for record in batch.records}
+
+    def describe(self) -> str:
+        return f"With {self.told}."
+
+    def topics(self) -> Sequence[Topic]:
+        return [Topic(name="night", note=f"Needs {self.told}")]
+
+    def check(self) -> Sequence[Problem]:
+        return [Problem(where="there", what=self.told, mend=f"Use {self.told}", fatal=False)]
+
+    def preview(self, batch: Batch) -> Preview:
+        return Preview(content_type="text/plain", body=self.told, note=self.told)
+
+    def link(self, remote_id: str) -> str:
+        return f"https://tom.example.org/{self.told}"
+
+
+@pytest.mark.parametrize("form", [str, each_letter, lambda text: b64encode(f"x:{text}".encode()).decode()])
+def test_an_adapter_that_thinks_of_no_secret_shows_none(
+    tom: Tom, observer: Observer, browser: Client, monkeypatch: pytest.MonkeyPatch, form: Callable[[str], str]
+) -> None:
+    monkeypatch.setattr(Careless, "told", form(PASSWORD))
+    monkeypatch.setattr("sharecore.testing.memory.MemoryAdapter", Careless)
+    entries = {"x": {"ADAPTER": "memory", "PARTNER_PASSWORD": PASSWORD}}
+    with installed(MemoryPlugin()), override_settings(DATA_SHARING=entries):
+        target = tom.target()
+        share = tom.share(target)
+        tom.datum(target)
+        tom.deliver()
+        destination = site.destinations()["x"]
+        seen = [*observer.seen, *map(str, actions.check(destination)), links.link("x", "7")]
+        topics.ask(destination)
+        assert tom.states() == ["parked"]
+        out = StringIO()
+        call_command("sharing", "preview", str(share.pk), stdout=out)
+        call_command("sharing", "check", stdout=out)
+        call_command("dumpdata", "tom_integration", stdout=out)
+        rest = browser.get(f"/targets/persistentshare/{share.pk}/deliveries/")
+        seen += [out.getvalue(), ledger(), rest.content.decode(), *pages(target, browser)]
+    assert_unseen(seen)
+    assert [text for text in seen if Careless.told in text] == []
+    assert any(HIDDEN in text for text in seen)
