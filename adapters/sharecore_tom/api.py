@@ -72,13 +72,13 @@ class Api:
         return pages(lambda query: self.ask(path, query, max_answer=_MAX_PAGE), path, params, limit)
 
     def _request(self, method: str, path: str, **options: Any) -> Reply:
-        used = self.login.authorize()
+        used, here = self.login.authorize(), str(self._client.base_url)
         try:
             reply = self._client.request(method, path, auth=used, **options)
-            if refused(reply, self.config.base_url) and self.login.renew(used):
+            if refused(reply, here) and self.login.renew(used):
                 reply = self._client.request(method, path, auth=self.login.authorize(), **options)
         except NotSent as error:
             raise DestinationError(f"{method} {path}: {error.reason}") from None
-        if refused(reply, self.config.base_url):
+        if refused(reply, here):
             raise AuthenticationFailed(f"{method} {path} was refused: {words(reply)}")
         return reply
