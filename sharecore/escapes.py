@@ -17,7 +17,8 @@ _BACKSLASH = re.compile(
     r"\\(?:(?-i:U)([0-9a-f]{8})|u([0-9a-f]{4})|u\{([0-9a-f]{1,6})\}|x([0-9a-f]{2})|([0-7]{3})|(.))",
     re.DOTALL | re.IGNORECASE,
 )
-_PERCENT = re.compile(r"[%=](?:u([0-9a-fA-F]{4})|([0-9a-fA-F]{2}))")
+_PERCENT = re.compile(r"(?:%|=|0x)(?:u([0-9a-fA-F]{4})|([0-9a-fA-F]{2}))")
+_TAG = re.compile(r"<[^<>]{1,200}>")
 _BLANK = re.compile(r"\s+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{6,}")
 _HEX = re.compile(r"[0-9a-f]{10,}")
@@ -35,8 +36,8 @@ def readings(text: str) -> Iterator[str]:
     """Give the text and each further reading of it.
 
     Undone, also one within another, are the escapes of JSON and of programming languages, percent signs,
-    quoted-printable, HTML entities, base64 (of both alphabets, broken into lines, begun anywhere) and
-    hexadecimal digits. One more than `MOST_READINGS` means that there could be others.
+    quoted-printable, HTML entities and tags, base64 (of both alphabets, broken into lines, begun anywhere)
+    and hexadecimal digits. One more than `MOST_READINGS` means that there could be others.
     """
     waiting, seen = [(text, 0)], {text}
     while waiting:
@@ -52,7 +53,9 @@ def readings(text: str) -> Iterator[str]:
 def _unescaped(text: str) -> Iterator[str]:
     if "&" in text:
         yield html.unescape(text)
-    if "%" in text or "=" in text:
+    if "<" in text:
+        yield _TAG.sub("", text)
+    if "%" in text or "=" in text or "0x" in text:
         yield _PERCENT.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
     if "\\" in text:
         yield _BACKSLASH.sub(_character, text)
@@ -66,7 +69,7 @@ def _character(found: re.Match[str]) -> str:
 
 
 def _decoded(text: str) -> Iterator[str]:
-    """Give what base64 and hexadecimal digits stand for, as far as it is text (ASCII and Latin letters)."""
+    """Give what base64 and hexadecimal digits stand for, as far as it is text: ASCII and Latin letters."""
     runs = _BASE64.findall(_BLANK.sub("", text).translate(_URLSAFE))
     for start in range(4):
         # "A" fills up a last group that is incomplete.
@@ -78,4 +81,4 @@ def _decoded(text: str) -> Iterator[str]:
 
 
 def _legible(pieces: Iterable[bytes]) -> str:
-    return b" ".join(run for piece in pieces for run in _LEGIBLE.findall(piece)).decode()
+    return b" ".join(run for piece in pieces for run in _LEGIBLE.findall(piece.replace(b"\0", b""))).decode()

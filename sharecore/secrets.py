@@ -93,6 +93,7 @@ class _Known:
 
     def _cut(self, text: str) -> None:
         whole, keys = _credentials(text.strip())
+        keys |= {each[::-1] for each in keys}  # written backwards
         exact = {each for each in (*whole, *keys) if len(each) >= SHORTEST}
         # Escaped byte by byte, UTF-8 looks like Latin-1.
         self.exact |= exact | {each.encode(errors="replace").decode("latin-1") for each in exact}
