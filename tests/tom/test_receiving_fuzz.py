@@ -129,7 +129,7 @@ def test_any_batch(tom: Tom, single_data: bool, monkeypatch: pytest.MonkeyPatch,
     tracemalloc.start()
     try:
         before = 0
-        for part in (REQUESTS // 10, REQUESTS // 2):
+        for part in (REQUESTS // 20, REQUESTS * 9 // 20):
             _try(sender, requests(whole, list(_places(whole))), part)
             before, kept = before or _kept(), _kept()
         assert kept - before < GROWTH

@@ -75,7 +75,7 @@ def _find(batch: IncomingBatch, user: Any) -> int | None:
 
 def _named(names: Iterable[str]) -> set[int]:
     """The targets that have one of these names or aliases: exactly, or else as tomtoolkit compares them."""
-    wanted = {name for name in names if name}
+    wanted = {name for name in names if name and "\0" not in name}
     exactly = _having({"name__in": wanted})
     return exactly or _having({"simple__in": {name.lower().translate(_LEFT_OUT) for name in wanted} - {""}})
 
