@@ -10,10 +10,10 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, F, Max, Min, OuterRef, QuerySet, Value
+from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 from tom_targets.models import BaseTarget
 
@@ -75,30 +75,31 @@ def step(*, after: int) -> tuple[int, Counter[str]]:
     """Look at the next rows of the ledger above this primary key; the last one, or 0 at the end."""
     now = timezone.now()
     done: Counter[str] = Counter()
-    rows = list(Delivery.objects.filter(pk__gt=after).order_by("pk")[:STEP])
+    above = Delivery.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)
+    last = next(iter(above[STEP - 1 : STEP]), None)
+    rows = Delivery.objects.filter(pk__gt=after)
+    if last is not None:
+        rows = rows.filter(pk__lte=last)
     long_ago = now - timedelta(days=conf.keep_delivered_days())
     done["answers"] = _forget_answers(rows, long_ago)
-    gone = list(_gone(rows))
-    targets = {row.target_id for row in gone}
-    targets -= set(BaseTarget.objects.filter(pk__in=targets).values_list("pk", flat=True))
-    useless = [
-        row for row in gone if _is_useless(row, without_target=row.target_id in targets, then=long_ago)
-    ]
-    done["rows"] = _unchanged(useless).delete()[0]
-    _lead_away(gone)
+    for name, model in SHARED_MODELS.items():
+        there = model._default_manager.filter(pk=OuterRef("datum_pk"))
+        # Settled ones, in one statement: what was given to a datum, or to a sender, meanwhile stays.
+        gone = rows.filter(~Exists(there), model=name, state__in=_SETTLED)
+        done["rows"] += _useless(gone, long_ago).delete()[0]
+        gone.filter(datum_pk__gt=0).update(datum_pk=Value(0) - F("pk"))
     done["attempts"] = _forget_attempts(now - timedelta(days=conf.keep_attempts_days()))
-    if len(rows) == STEP or done["attempts"] == STEP:
-        return max((row.pk for row in rows), default=max(after, 1)), done
+    if last is not None or done["attempts"] == STEP:
+        return last or max(after, 1), done
     done["channels"] = _forget_channels(long_ago)
     done["received"] = received.forget_gone(long_ago)
     Worker.objects.filter(seen__lt=now - timedelta(days=1)).delete()
     return 0, done
 
 
-def _forget_answers(rows: Iterable[Delivery], then: datetime) -> int:
-    old = [row.pk for row in rows if row.state == State.DELIVERED]
-    delivered = Delivery.objects.filter(pk__in=old, state=State.DELIVERED, delivered_at__lt=then)
-    Attempt.objects.filter(delivery_id__in=list(delivered.values_list("pk", flat=True))).delete()
+def _forget_answers(rows: QuerySet[Delivery], then: datetime) -> int:
+    delivered = rows.filter(state=State.DELIVERED, delivered_at__lt=then)
+    Attempt.objects.filter(delivery_id__in=delivered.values("pk")).delete()
     return delivered.exclude(reason="", field="").update(reason="", field="")
 
 
@@ -107,39 +108,19 @@ def _forget_attempts(then: datetime) -> int:
     return Attempt.objects.filter(pk__in=list(old[:STEP])).delete()[0]
 
 
-def _gone(rows: Iterable[Delivery]) -> Iterator[Delivery]:
-    """Those of the rows, settled ones, whose datum is gone."""
-    settled = [row for row in rows if row.state in _SETTLED]
-    for name, model in SHARED_MODELS.items():
-        mine = [row for row in settled if row.model == name]
-        there = model._default_manager.filter(pk__in=[row.datum_pk for row in mine])
-        known = set(there.values_list("pk", flat=True))
-        yield from (row for row in mine if row.datum_pk not in known)
-
-
-def _is_useless(row: Delivery, *, without_target: bool, then: datetime) -> bool:
-    """Can nothing that may still happen make use of this row, whose datum is gone?
+def _useless(gone: QuerySet[Delivery], then: datetime) -> QuerySet[Delivery]:
+    """Those of the rows, whose datum is gone, of which nothing that may still happen can make use.
 
     While there is a target, its datum may be made again, and must be known by what was delivered.
     """
-    last = max(filter(None, (row.created, row.sent_at, row.delivered_at)))
-    if last >= then:
-        return False
-    return without_target or (row.state == State.CANCELLED and row.delivered_at is None)
-
-
-def _unchanged(rows: Iterable[Delivery]) -> QuerySet[Delivery]:
-    """The rows, without those that another hand gave to a datum, or to a sender, meanwhile."""
-    rows = list(rows)
-    return Delivery.objects.filter(
-        pk__in=[row.pk for row in rows],
-        datum_pk__in=[row.datum_pk for row in rows],
-        state__in=_SETTLED,
+    long_gone = (
+        Q(created__lt=then)
+        & (Q(sent_at__isnull=True) | Q(sent_at__lt=then))
+        & (Q(delivered_at__isnull=True) | Q(delivered_at__lt=then))
     )
-
-
-def _lead_away(gone: Iterable[Delivery]) -> None:
-    _unchanged(row for row in gone if row.datum_pk > 0).update(datum_pk=Value(0) - F("pk"))
+    without_target = ~Exists(BaseTarget.objects.filter(pk=OuterRef("target_id")))
+    never_sent = Q(state=State.CANCELLED, delivered_at__isnull=True)
+    return gone.filter(long_gone).filter(Q(without_target) | never_sent)
 
 
 def _forget_channels(then: datetime) -> int:
