@@ -222,6 +222,20 @@ def doubt(standing: Standing, reason: str, *, look_at: datetime) -> Standing:
     return replace(standing, state=State.UNCONFIRMED, failures=0, next_at=look_at, reason=reason, field="")
 
 
+def lost_there(standing: Standing, reason: str, *, now: datetime, can_tell: bool) -> Standing:
+    """It was delivered, and the destination may have lost it since (it was restored from a backup).
+
+    It is looked up, and sent if it is not there. can_tell: False where the destination cannot be asked; then
+    it is sent. Its name there is forgotten: another record may have it now.
+    """
+    if standing.state is not State.DELIVERED:
+        return standing
+    fresh = replace(standing, remote_id="")
+    if can_tell:
+        return doubt(fresh, reason, look_at=now)
+    return replace(fresh, state=State.DUE, failures=0, next_at=now, reason=reason, field="")
+
+
 def cancel(standing: Standing, reason: str) -> Standing:
     """Datum, share or target are gone; what was delivered stays so."""
     if standing.state not in CANCELLABLE:

@@ -218,7 +218,7 @@ def test_every_command_is_shown_with_its_options(heading: str, monkeypatch: pyte
     shown = {}
     for command, what in _tables("commands")[heading]:
         name = words(command)[0].removeprefix(f"{heading} ").split()[0]
-        shown[name] = set(re.findall(r"--[a-z]+", command + what))
+        shown[name] = set(re.findall(r"--[a-z][a-z-]+", command + what))
     assert shown == _subcommands(parser)
 
 

@@ -13,12 +13,13 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 from tom_targets.models import BaseTarget
 
 from sharecore.delivery import State
-from tom_integration import conf
+from tom_integration import background, conf
 from tom_integration.data.files import SHARED_MODELS
 from tom_integration.models import Attempt, Channel, Delivery, Request, Worker
 from tom_integration.promises import received
@@ -81,14 +82,15 @@ def step(*, after: int) -> tuple[int, Counter[str]]:
     if last is not None:
         rows = rows.filter(pk__lte=last)
     long_ago = now - timedelta(days=conf.keep_delivered_days())
-    done["answers"] = _forget_answers(rows, long_ago)
-    for name, model in SHARED_MODELS.items():
-        there = model._default_manager.filter(pk=OuterRef("datum_pk"))
-        # Settled ones, in one statement: what was given to a datum, or to a sender, meanwhile stays.
-        gone = rows.filter(~Exists(there), model=name, state__in=_SETTLED)
-        done["rows"] += _useless(gone, long_ago).delete()[0]
-        gone.filter(datum_pk__gt=0).update(datum_pk=Value(0) - F("pk"))
-    done["attempts"] = _forget_attempts(now - timedelta(days=conf.keep_attempts_days()))
+    with background.writes(), transaction.atomic():
+        done["answers"] = _forget_answers(rows, long_ago)
+        for name, model in SHARED_MODELS.items():
+            there = model._default_manager.filter(pk=OuterRef("datum_pk"))
+            # Settled ones, in one statement: what was given to a datum, or to a sender, meanwhile stays.
+            gone = rows.filter(~Exists(there), model=name, state__in=_SETTLED)
+            done["rows"] += _useless(gone, long_ago).delete()[0]
+            gone.filter(datum_pk__gt=0).update(datum_pk=Value(0) - F("pk"))
+        done["attempts"] = _forget_attempts(now - timedelta(days=conf.keep_attempts_days()))
     if last is not None or done["attempts"] == STEP:
         return last or max(after, 1), done
     done["channels"] = _forget_channels(long_ago)
@@ -105,7 +107,7 @@ def _forget_answers(rows: QuerySet[Delivery], then: datetime) -> int:
 
 def _forget_attempts(then: datetime) -> int:
     old = Attempt.objects.filter(started__lt=then).order_by("started").values_list("pk", flat=True)
-    return Attempt.objects.filter(pk__in=list(old[:STEP])).delete()[0]
+    return Attempt.objects.filter(pk__in=old[:STEP]).delete()[0]
 
 
 def _useless(gone: QuerySet[Delivery], then: datetime) -> QuerySet[Delivery]:

@@ -20,7 +20,7 @@ from django.utils.dateparse import parse_datetime
 from sharecore.delivery import State
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from tom_integration import actions, held, preview, site, status
-from tom_integration.management import overview
+from tom_integration.management import again, overview
 from tom_integration.models import Channel, Delivery, Peer
 from tom_integration.promises import restored, upkeep
 from tom_integration.runners.worker import Worker
@@ -35,14 +35,14 @@ def _moment(text: str) -> datetime:
     with suppress(ValueError):
         moment = parse_datetime(text)
     if moment is None or moment.tzinfo is None:
-        raise ArgumentTypeError(f"{text!r} is no time with a time zone, as `sharing resolve` lists them")
+        raise ArgumentTypeError(f"{text!r} is no time with a time zone. Write it as 2026-03-01T12:00:00Z")
     return moment
 
 
 class Command(BaseCommand):
     """One command with a subcommand for each thing to do."""
 
-    help = "Continuous sharing: status, deliver, check, preview, retry, resolve, purge, origins, restored."
+    help = "Continuous sharing: status, deliver, check, preview, retry, resolve, replay, purge, origins, restored."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="subcommand", required=True, parser_class=type(parser))
@@ -77,6 +77,12 @@ class Command(BaseCommand):
         verdict.add_argument("--arrived", action="store_true", help="The destination has it.")
         verdict.add_argument("--resend", action="store_true", help="It has nothing of it: send it again.")
 
+        again.add_arguments(
+            commands.add_parser(
+                "replay", help="Send again what arrived since a time: the destination lost it (a backup)."
+            ),
+            _moment,
+        )
         commands.add_parser(
             "purge", help="Empty what has grown old; workers do it by themselves in small steps."
         )
@@ -218,6 +224,9 @@ class Command(BaseCommand):
         self.stdout.write(
             f"    {call.number} may have arrived (deliveries {', '.join(numbers)}{more}) {call.reason}"
         )
+
+    def _replay(self, options: dict[str, Any]) -> None:
+        again.run(self, options)
 
     def _purge(self, options: dict[str, Any]) -> None:
         done = upkeep.everything(lambda done: self._counted(done, ending="\r"))
