@@ -42,7 +42,7 @@ def _moment(text: str) -> datetime:
 class Command(BaseCommand):
     """One command with a subcommand for each thing to do."""
 
-    help = "Continuous sharing: status, deliver, check, preview, retry, resolve, replay, purge, origins, restored."
+    help = "Look at continuous sharing, deliver, and mend what needs a person."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="subcommand", required=True, parser_class=type(parser))
