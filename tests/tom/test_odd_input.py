@@ -118,6 +118,7 @@ def refused_at_most(answer: Any) -> None:
     query=st.dictionaries(st.sampled_from(QUERY), ANY),
     htmx=st.booleans(),
 )
+@example(path=f"{SHARES}{{share}}/retry", odd={"next": ["no-view"]}, query={}, htmx=False)
 def test_pages(
     admin: Client, places: dict[str, Any], path: str, odd: dict[str, Any], query: dict[str, str], htmx: bool
 ) -> None:

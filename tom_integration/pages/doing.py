@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -127,7 +127,8 @@ def back(request: HttpRequest, otherwise: str) -> HttpResponse:
     here = url_has_allowed_host_and_scheme(
         page, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return redirect(page if page and here else otherwise)
+    # Not `redirect`, which would look for a view of that name.
+    return HttpResponseRedirect(page if page and here else otherwise)
 
 
 def _act_on_all(channel: Channel, action: str, request: HttpRequest) -> str:
