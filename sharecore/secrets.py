@@ -33,6 +33,7 @@ PIECE = 12
 _SHORTEST_BARE = 8
 _SHORTEST_WORD = 8
 _SHORTEST_TOKEN = 12
+_MOST_WORDS = 3
 _MOST = 1000
 """Credentials that are known at a time; when there are more, the older half of them is forgotten."""
 
@@ -179,7 +180,11 @@ def _credentials(text: str) -> tuple[set[str], set[str]]:
         return _of_address(place[1] or "", text[place.end() :])
     if _NO_CREDENTIAL.fullmatch(text):
         return set(), set()
-    keys = {text, *(word for word in _BETWEEN_WORDS.split(text) if len(word) >= _SHORTEST_WORD)}
+    words = {word for word in _BETWEEN_WORDS.split(text) if len(word) >= _SHORTEST_WORD}
+    if len(text.split()) > _MOST_WORDS:
+        # A phrase, or a note in place of a key: pieces of it stand in other sentences.
+        return {text}, {word for word in words if any(character.isdigit() for character in word)}
+    keys = {text, *words}
     if text[:6].lower() == "basic ":
         with suppress(ValueError):
             keys.add(b64decode(text[6:]).decode(errors="replace").partition(":")[2])

@@ -288,6 +288,7 @@ def test_a_secret_address_is_found_by_its_path_and_its_tokens(text: str) -> None
         "user 'sharer' with its password was refused",
         "topic hermes.test of sharer",
         "application/json; charset=utf-8",
+        "Copy the API token from your profile page there",
         "2026-11-28T12:00:00.123456Z 6f0d3a52-8d1e-4c55-9f6e-0d1c2b3a4958",
         "".join(b64encode(sha256(bytes([n])).digest()).decode() for n in range(99)),
         HIDDEN,
