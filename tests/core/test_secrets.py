@@ -297,6 +297,7 @@ def test_a_secret_address_is_found_by_its_path_and_its_tokens(text: str) -> None
 def test_other_texts_stay_as_they_are(text: str) -> None:
     for secret in (ADDRESS, KEY, PASSWORD, "a", "abcd", "", "http://proxy.example.org:3128"):
         Secret(secret)
+    Section("z", {"API_KEY": "the token on your profile page there"})
     Section(
         "x",
         {
