@@ -9,6 +9,8 @@ What a site needs beside it: `Registry`, `Destinations`, and `dispatch` in `shar
 from sharecore import logs
 from sharecore.adapter import Adapter, Batch, Preview, Site, Topic
 from sharecore.addresses import Address
+from sharecore.apart import progress
+from sharecore.building import before_sending, build_each
 from sharecore.destinations import Destination, Destinations
 from sharecore.discovery import PluginInfo, PluginState
 from sharecore.exceptions import (
@@ -122,10 +124,13 @@ __all__ = [
     "Withheld",
     "WithholdRequest",
     "as_json",
+    "before_sending",
+    "build_each",
     "fingerprint",
     "hide_secrets",
     "hookimpl",
     "parse_unit",
+    "progress",
     "repeats_secret",
     "rescaled",
 ]

@@ -93,8 +93,9 @@ class Preview:
 
 
 class Adapter(ABC):
-    """One open destination. One thread uses it at a time; it lives for many calls, until `close`.
+    """One open destination. It lives for many calls, until `close`: one at a time, in threads that change.
 
+    A call that says nothing for too long is given up, and the adapter is not used any more; see `progress`.
     New methods arrive with a default body, so that old adapters keep working.
     """
 
@@ -137,7 +138,8 @@ class Adapter(ABC):
 
         An empty batch of records asks for the target alone: make it known at the destination where that
         means something. Raises `AuthenticationFailed`, `DestinationError` or `TargetRefused` when the whole
-        call cannot go on; what was decided before travels in the exception.
+        call cannot go on; what was decided before travels in the exception. After anything else nobody knows
+        what was sent; see `build_each` and `before_sending`.
         """
 
     def alone(self, batch: Batch) -> bool:

@@ -17,7 +17,7 @@ from sharecore.adapter import Adapter
 from sharecore.addresses import Address
 from sharecore.discovery import PluginInfo, PluginState
 from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError, Problem
-from sharecore.faults import describe, log_fault
+from sharecore.faults import contained, describe, log_fault
 from sharecore.hooks import DestinationType, ReadSetting
 from sharecore.registry import Registry
 from sharecore.settings import FRAMEWORK_KEYS, Secret, Section
@@ -60,7 +60,8 @@ class Destination:
         Raises `PluginError` when the plugin fails; `ConfigurationError` and other `DeliveryError` pass.
         """
         try:
-            adapter = self.type.open(self.config)
+            with contained():
+                adapter = self.type.open(self.config)
         except (ConfigurationError, DeliveryError):
             raise
         except Exception as error:
@@ -133,7 +134,8 @@ class Destinations(Mapping[str, Destination]):
         entries: dict[object, object] = {}
         for kind, each in registry.destination_types.items():
             try:
-                entries.update(each.inherit(read))
+                with contained():
+                    entries.update(each.inherit(read))
             except Exception as error:
                 owner = registry.owner(kind).label
                 log_fault(logger, f"{owner} failed to read older settings: {describe(error)}", error)
@@ -238,7 +240,8 @@ def _configure(registry: Registry, kind: str, section: Section) -> tuple[Any, li
     plugin = registry.owner(kind).label
     config = None
     try:
-        config = registry.destination_types[kind].config(section)
+        with contained():
+            config = registry.destination_types[kind].config(section)
     except ConfigurationError as error:
         further = [problem for problem in error.problems if problem not in section.problems]
         if further:

@@ -10,16 +10,27 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 from sharecore.adapter import Adapter, Batch
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecord, PluginError
-from sharecore.faults import as_plugin_error, describe, log_fault
+from sharecore.guard import Broken, GivenUp, Guarded, named
 from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest
-from sharecore.outcomes import Deferred, Found, Outcome, Result, Unconfirmed, Unsupported, Withheld
+from sharecore.outcomes import (
+    Deferred,
+    Found,
+    Outcome,
+    Result,
+    Unconfirmed,
+    Unsupported,
+    Withheld,
+    mended,
+)
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.registry import Registry
 
+_Answer = TypeVar("_Answer", bound=Found | Outcome)
 logger = logging.getLogger(__name__)
 
 
@@ -37,11 +48,14 @@ class DispatchResult:
     stopped: DeliveryError | None = None
 
 
-def dispatch(registry: Registry, destination: Destination, adapter: Adapter, batch: Batch) -> DispatchResult:
+def dispatch(
+    registry: Registry, destination: Destination, adapter: Adapter, batch: Batch, *, tells: bool = True
+) -> DispatchResult:
     """Send one batch and say what became of each record.
 
     A batch without records asks the adapter for the target alone. The adapter is not called when there were
-    records and none is left to send. Raises `ConfigurationError` only: also when a plugin that the site
+    records and none is left to send. tells: tell the observers, too; False where that waits until the result
+    is kept, see `tell`. Raises `ConfigurationError` only: also when a plugin that the site
     requires is not active, since a target may be as secret as its data.
     """
     if registry.missing:
@@ -58,11 +72,17 @@ def dispatch(registry: Registry, destination: Destination, adapter: Adapter, bat
     if leaving or not batch.records:
         sent, stopped = _deliver(destination, adapter, replace(batch, records=tuple(leaving)))
         results.update(sent)
-    return _told(registry, batch, batch.records, results, stopped)
+    return _concluded(registry, batch, batch.records, results, stopped, tells)
 
 
 def dispatch_file(
-    registry: Registry, destination: Destination, adapter: Adapter, batch: Batch, file: DataFile
+    registry: Registry,
+    destination: Destination,
+    adapter: Adapter,
+    batch: Batch,
+    file: DataFile,
+    *,
+    tells: bool = True,
 ) -> DispatchResult:
     """The same for one file; batch: whose it is, without records. Files are not converted."""
     result: Result | None = withheld(registry, batch, file)
@@ -71,9 +91,12 @@ def dispatch_file(
         result = Unsupported(reason=f"{destination.display_name} takes no files", feature="files")
     results = {} if result is None else {file.key: result}
     if result is None:
-        sent, stopped = _call(destination, batch, [file.key], lambda: _send_file(adapter, batch, file))
+        safe = guarded(destination, adapter)
+        sent, stopped = _call(
+            destination, batch, [file.key], lambda: {file.key: safe.deliver_file(file, batch)}
+        )
         results.update(sent)
-    return _told(registry, batch, (file,), results, stopped)
+    return _concluded(registry, batch, (file,), results, stopped, tells)
 
 
 def look_up(destination: Destination, adapter: Adapter, batch: Batch) -> Mapping[RecordKey, Found] | None:
@@ -81,34 +104,41 @@ def look_up(destination: Destination, adapter: Adapter, batch: Batch) -> Mapping
 
     What is of no valid type counts as not said. Raises `DeliveryError`.
     """
-    who = _who(destination)
-    with as_plugin_error(logger, f"the look-up by {who}"):
-        answer = adapter.find(batch)
-        if answer is None:
-            return None
-        answers = dict(answer)
-    keys = {record.key for record in batch.records}
-    found = {key: each for key, each in answers.items() if key in keys and isinstance(each, Found)}
-    if len(found) < len(answers):
-        logger.error("%s answered find for %d records in no valid way", who, len(answers) - len(found))
+    who = named(destination)
+    answer = guarded(destination, adapter).find(batch)
+    if answer is None:
+        return None
+    if not isinstance(answer, Mapping):
+        raise PluginError(f"{who} answered find with a {type(answer).__name__}, not a mapping")
+    found, wrong = _valid(answer, [record.key for record in batch.records], Found, who)
+    if wrong:
+        logger.error("%s gave no valid answer to find for %d records", who, len(wrong))
     return found
 
 
-def _send_file(adapter: Adapter, batch: Batch, file: DataFile) -> Mapping[RecordKey, Outcome]:
-    try:
-        return {file.key: adapter.deliver_file(file, batch)}
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        return {file.key: Deferred(reason=f"the file {file.name!r} cannot be read: {why}")}
+def guarded(destination: Destination, adapter: Adapter) -> Guarded:
+    """The adapter, called in safety."""
+    return adapter if isinstance(adapter, Guarded) else Guarded(destination, lambda: adapter)
 
 
-def _told(
+def _concluded(
     registry: Registry,
     batch: Batch,
     asked: tuple[Shareable, ...],
     results: Mapping[RecordKey, Result],
     stopped: DeliveryError | None,
+    tells: bool,
 ) -> DispatchResult:
+    unsent = tuple(record.key for record in asked if record.key not in results)
+    result = DispatchResult(results=MappingProxyType(dict(results)), unsent=unsent, stopped=stopped)
+    if tells:
+        tell(registry, batch, asked, result.results)
+    return result
+
+
+def tell(
+    registry: Registry, batch: Batch, asked: Iterable[Shareable], results: Mapping[RecordKey, Result]
+) -> None:
     """Tell the observers what became of those that were asked for."""
     told = tuple(record for record in asked if record.key in results)
     if told:
@@ -120,8 +150,6 @@ def _told(
             results=MappingProxyType(dict(results)),
         )
         registry.observe(report)
-    unsent = tuple(record.key for record in asked if record.key not in results)
-    return DispatchResult(results=MappingProxyType(dict(results)), unsent=unsent, stopped=stopped)
 
 
 def withheld(registry: Registry, batch: Batch, record: Shareable) -> Withheld | Deferred | None:
@@ -171,7 +199,8 @@ def _deliver(
     destination: Destination, adapter: Adapter, batch: Batch
 ) -> tuple[dict[RecordKey, Outcome], DeliveryError | None]:
     keys = [record.key for record in batch.records]
-    return _call(destination, batch, keys, lambda: adapter.deliver(batch))
+    safe = guarded(destination, adapter)
+    return _call(destination, batch, keys, lambda: safe.deliver(batch))
 
 
 def _call(
@@ -181,26 +210,24 @@ def _call(
     call: Callable[[], Mapping[RecordKey, Outcome]],
 ) -> tuple[dict[RecordKey, Outcome], DeliveryError | None]:
     """What an adapter answers to a call about these keys, or what became of them when it fails."""
-    who = _who(destination)
+    who = named(destination)
     try:
         answer = call()
-        answered = dict(answer) if isinstance(answer, Mapping) else None
-    except ConfigurationError:
-        raise
+    except Broken as broken:
+        logger.error("%s had %d records in hand, for %s", who, len(keys), batch.address)
+        return _unconfirmed(keys, broken.short), broken
+    except GivenUp as late:
+        return _unconfirmed(keys, late.reason), late
     except DeliveryError as stop:
-        decided, wrong = _outcomes(stop.decided, keys, who)
+        decided, wrong = _valid(stop.decided, keys, Outcome, who)
         if wrong:
             logger.error("%s named no valid outcome for %d decided records", who, len(wrong))
         return decided | _unconfirmed(wrong, f"{who} named no valid outcome"), stop
-    except Exception as error:
-        message = f"{who} failed: {describe(error)}"
-        log_fault(logger, f"{message}, delivering {len(keys)} records to {batch.address}", error)
-        return _unconfirmed(keys, f"{who} failed: {type(error).__name__}"), PluginError(message)
-    if answered is None:
+    if not isinstance(answer, Mapping):
         message = f"{who} answered with a {type(answer).__name__}, not a mapping"
         logger.error("%s", message)
         return _unconfirmed(keys, message), PluginError(message)
-    outcomes, wrong = _outcomes(answered, keys, who)
+    outcomes, wrong = _valid(answer, keys, Outcome, who)
     missing = [key for key in keys if key not in outcomes]
     if not missing:
         return outcomes, None
@@ -209,19 +236,20 @@ def _call(
     return outcomes | _unconfirmed(missing, f"{who} gave no valid outcome"), PluginError(message)
 
 
-def _who(destination: Destination) -> str:
-    return f"adapter {destination.kind!r} of {destination.plugin.label}"
-
-
-def _outcomes(
-    answer: Mapping[RecordKey, Outcome], keys: Iterable[RecordKey], who: str
-) -> tuple[dict[RecordKey, Outcome], list[RecordKey]]:
-    """The valid outcomes in the order of the keys, and the keys whose outcome is of a wrong type."""
+def _valid(
+    answer: Mapping[RecordKey, _Answer], keys: Iterable[RecordKey], wanted: Any, who: str
+) -> tuple[dict[RecordKey, _Answer], list[RecordKey]]:
+    """The valid answers in the order of the keys, and the keys whose answer is of a wrong type."""
     items = dict(answer)
     given = {key: items.pop(key) for key in keys if key in items}
     if items:
         logger.error("%s gave outcomes for %d records that it was not given", who, len(items))
-    valid = {key: outcome for key, outcome in given.items() if isinstance(outcome, Outcome)}
+    valid: dict[RecordKey, _Answer] = {}
+    for key, each in given.items():
+        if isinstance(each, wanted):
+            valid[key], complaints = mended(each)
+            for complaint in complaints:
+                logger.error("%s answered out of contract: %s", who, complaint)
     return valid, [key for key in given if key not in valid]
 
 

@@ -14,6 +14,7 @@ They form a tree::
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -67,6 +68,11 @@ class InvalidRecord(SharecoreError):
         super().__init__(f"{self.field}: {self.reason}")
 
 
+def is_wait(value: object) -> bool:
+    """Can one wait for so many seconds?"""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
 class DeliveryError(SharecoreError):
     """Stops a whole call.
 
@@ -75,7 +81,7 @@ class DeliveryError(SharecoreError):
     """
 
     def __init__(self, reason: str, *, decided: Mapping[RecordKey, Outcome] | None = None) -> None:
-        self.reason = hide_secrets(reason)
+        self.reason = hide_secrets(str(reason))
         self.decided: Mapping[RecordKey, Outcome] = dict(decided or {})
         super().__init__(self.reason)
 
@@ -107,7 +113,7 @@ class DestinationError(DeliveryError):
         decided: Mapping[RecordKey, Outcome] | None = None,
     ) -> None:
         super().__init__(reason, decided=decided)
-        self.retry_after = retry_after
+        self.retry_after = retry_after if is_wait(retry_after) else None
 
 
 class TargetRefused(DeliveryError):

@@ -7,41 +7,71 @@ are told its type and place; the log gets the stack, which shows source lines bu
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
+from types import FrameType
 
-from sharecore.exceptions import PluginError, SharecoreError
+
+class Escaped(Exception):
+    """Code of a plugin raised what is meant to end a thread or a process: its cause."""
+
+
+@contextmanager
+def contained() -> Iterator[None]:
+    """Inside, what is no `Exception` (`SystemExit`, `KeyboardInterrupt`) is raised as `Escaped`.
+
+    It comes from a plugin, except where a person pressed Ctrl-C meanwhile: that passes.
+    """
+    pressed: list[int] = []
+    # Only the main thread is interrupted, and only there Python lets one listen.
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if in_main else None
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        if callable(before):
+            before(number, frame)
+
+    if callable(before):
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException as error:
+        if pressed:
+            raise
+        raise Escaped from error
+    finally:
+        if callable(before):
+            signal.signal(signal.SIGINT, before)
+
+
+def kind(error: BaseException) -> str:
+    """The type of an exception."""
+    return type(_real(error)).__name__
 
 
 def describe(error: BaseException) -> str:
     """The type of an exception and where it was raised: `ValueError at lamp.py:12`."""
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = traceback.extract_tb(_real(error).__traceback__)
     place = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
+    return f"{kind(error)}{place}"
 
 
 def log_fault(logger: logging.Logger, message: str, error: BaseException) -> None:
     """Log a message with the stack of an exception and of those that led to it."""
     stacks: list[str] = []
-    link: BaseException | None = error
+    link: BaseException | None = _real(error)
     while link is not None and len(stacks) < 5:
         stacks.append("".join(traceback.format_tb(link.__traceback__)) + type(link).__name__)
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     logger.error("%s\n%s", message, "\ncaused by\n".join(stacks))
 
 
-@contextmanager
-def as_plugin_error(logger: logging.Logger, doing: str) -> Iterator[None]:
-    """What a plugin raises inside, beside our own exceptions, is logged and becomes a `PluginError`.
-
-    doing: who fails at what, to be followed by "failed".
-    """
-    try:
-        yield
-    except SharecoreError:
-        raise
-    except Exception as error:
-        log_fault(logger, f"{doing} failed: {describe(error)}", error)
-        raise PluginError(f"{doing} failed ({type(error).__name__})") from None
+def _real(error: BaseException) -> BaseException:
+    return error.__cause__ or error if isinstance(error, Escaped) else error

@@ -132,7 +132,7 @@ class HookSpecs:
 
     @hookspec
     def sharecore_delivered(self, report: DeliveredReport) -> None:
-        """Told after each batch. What it returns or raises changes nothing.
+        """Told after each batch, and of what a look-up settled. What it returns or raises changes nothing.
 
         Example::
 

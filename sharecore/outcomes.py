@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
+from sharecore.exceptions import is_wait
 from sharecore.identity import fingerprint
 from sharecore.records import Record
 from sharecore.secrets import hide_secrets, repeats_secret
@@ -11,9 +14,10 @@ from sharecore.secrets import hide_secrets, repeats_secret
 MAX_REASON = 500
 
 
-def _cut(text: str) -> str:
+def _cut(text: object) -> str:
     """Reasons may quote a remote server, which is not to be trusted with length or control characters."""
-    plain = "".join(character if character.isprintable() else " " for character in hide_secrets(text))
+    shown = hide_secrets(text if isinstance(text, str) else str(text))
+    plain = "".join(character if character.isprintable() else " " for character in shown)
     return plain if len(plain) <= MAX_REASON else plain[: MAX_REASON - 1] + "…"
 
 
@@ -125,3 +129,27 @@ Result = Outcome | Withheld
 
 Found = Present | Absent | Rejected | Unsupported | Deferred | Unconfirmed
 """What an adapter may answer when it is asked whether a record is there."""
+
+_Answer = TypeVar("_Answer", bound=Found | Outcome)
+_RULES: dict[str, tuple[Callable[[object], bool], str, object]] = {
+    "remote_id": (lambda value: isinstance(value, str | None), "a text or None", None),
+    "field": (lambda value: isinstance(value, str | None), "a text or None", None),
+    "feature": (lambda value: isinstance(value, str), "a text", ""),
+    "content": (lambda value: isinstance(value, str), "a record or a text", ""),
+    "retry_after": (lambda value: value is None or is_wait(value), "seconds or None", None),
+}
+
+
+def mended(answer: _Answer) -> tuple[_Answer, list[str]]:
+    """The answer of an adapter with fields as the contract has them; a complaint for each that was not.
+
+    What it says of the record counts all the same, and a whole number for a name is written as text.
+    """
+    changes: dict[str, Any] = {}
+    complaints: list[str] = []
+    for name, (valid, rule, instead) in _RULES.items():
+        value = getattr(answer, name, instead)
+        if not valid(value):
+            changes[name] = str(value) if name == "remote_id" and type(value) is int else instead
+            complaints.append(f"{name} must be {rule}, got a {type(value).__name__}")
+    return (replace(answer, **changes) if changes else answer), complaints

@@ -19,7 +19,7 @@ import pluggy
 from sharecore.admission import Refusal, destination_types, hook_functions, notices
 from sharecore.discovery import BLOCKED_VARIABLE, REQUIRED_SETTING, PluginInfo, PluginState, candidates
 from sharecore.exceptions import InvalidRecord, PluginError, Problem
-from sharecore.faults import describe, log_fault
+from sharecore.faults import contained, describe, log_fault
 from sharecore.hooks import (
     PROJECT,
     ConvertRequest,
@@ -67,8 +67,9 @@ class Registry:
                 registry._plugins.append(replace(info, state=PluginState.BLOCKED, reason=reason))
                 continue
             try:
-                plugin = entry_point.load()
-            except (Exception, SystemExit) as error:
+                with contained():
+                    plugin = entry_point.load()
+            except Exception as error:
                 # The text of these is written by Python and says what to install or to correct.
                 spoken = isinstance(error, ImportError | SyntaxError | AttributeError)
                 what = f"{type(error).__name__}: {error}" if spoken else describe(error)
@@ -213,9 +214,10 @@ class Registry:
             if self._manager.has_plugin(key) or self._manager.is_registered(plugin):
                 raise Refusal("is registered already")
             try:
-                with notices() as deprecated:
-                    functions = hook_functions(self._manager, plugin, key)
-                types = destination_types(functions)
+                with contained():
+                    with notices() as deprecated:
+                        functions = hook_functions(self._manager, plugin, key)
+                    types = destination_types(functions)
                 kinds = {kind: each.summary for kind, each in types.items()}
                 self._refuse_taken(kinds, info)
             except BaseException:
@@ -223,7 +225,7 @@ class Registry:
                 raise
         except (Refusal, pluggy.PluginValidationError) as error:
             return self._fail(replace(info, kinds=kinds), " ".join(str(error).split()))
-        except (Exception, SystemExit) as error:
+        except Exception as error:
             return self._fail(info, f"failed when it was registered: {describe(error)}", error)
         info = replace(info, kinds=MappingProxyType(kinds), deprecated=tuple(deprecated))
         self._plugins.append(info)
@@ -251,7 +253,8 @@ class Registry:
 
 
 def _call(function: pluggy.HookImpl, request: object) -> object:
-    return function.function(request) if function.argnames else function.function()
+    with contained():
+        return function.function(request) if function.argnames else function.function()
 
 
 def _broken(info: PluginInfo, what: str, error: Exception | None = None) -> PluginError:

@@ -5,7 +5,6 @@ A share's deliveries are all of its target at its destination, those of one-time
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,14 +14,11 @@ from django.db.models import QuerySet
 from sharecore.delivery import REPLAYABLE, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import Problem
-from sharecore.faults import as_plugin_error
 from tom_integration import capture, clock, rights, site
 from tom_integration.data.targets import find_target
 from tom_integration.models import Channel, Delivery, DestinationHealth
 from tom_integration.promises import channels, ledger
 from tom_integration.sending import about, health
-
-logger = logging.getLogger(__name__)
 
 RETRIED = REPLAYABLE - {State.CANCELLED}
 """What "retry" tries again. A cancelled one is not: its datum, share or target is gone."""
@@ -106,10 +102,9 @@ def check(destination: Destination) -> Sequence[Problem]:
     Raises `ConfigurationError` or `DeliveryError` when it cannot be asked.
     """
     adapter = site.adapters.get(destination)
-    with as_plugin_error(logger, f"the check of {destination.name}"):
-        problems = adapter.check()
+    problems = adapter.check()
     if not any(problem.fatal for problem in problems):
-        health.described(destination.name, about.told(destination, adapter))
+        health.described(destination.name, about.told(adapter))
         health.mended(destination.name)
     return problems
 

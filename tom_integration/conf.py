@@ -12,6 +12,7 @@ from django.conf import settings
 from sharecore import discovery
 from sharecore.discovery import REQUIRED_SETTING
 from sharecore.exceptions import Problem
+from sharecore.guard import CALL_SECONDS
 from sharecore.retry import DEFAULT_SCHEDULE, RetryPolicy
 
 RUNNERS = ("thread", "command", "celery")
@@ -58,6 +59,7 @@ SETTINGS: dict[str, _Setting] = {
     "SHARECORE_SWEEP_SECONDS": _Setting(30.0, "a number of seconds above zero", _is_seconds),
     "SHARECORE_SCRUB_SECONDS": _Setting(86400.0, "a number of seconds above zero", _is_seconds),
     "SHARECORE_LEASE_SECONDS": _Setting(60.0, "a number of seconds above zero", _is_seconds),
+    "SHARECORE_CALL_SECONDS": _Setting(CALL_SECONDS, "a number of seconds above zero", _is_seconds),
     "SHARECORE_KEEP_DELIVERED_DAYS": _Setting(90.0, "a number of days above zero", _is_days),
     "SHARECORE_KEEP_ATTEMPTS_DAYS": _Setting(30.0, "a number of days above zero", _is_days),
 }
@@ -119,6 +121,11 @@ def scrub_seconds() -> float:
 def lease_seconds() -> float:
     """How long a claim of a share lasts without being renewed."""
     return float(_get("SHARECORE_LEASE_SECONDS"))
+
+
+def call_seconds() -> float:
+    """How long a call of an adapter may say nothing before it is given up."""
+    return float(_get("SHARECORE_CALL_SECONDS"))
 
 
 def keep_delivered_days() -> float:

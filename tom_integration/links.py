@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from sharecore.faults import as_plugin_error
 from sharecore.secrets import repeats_secret
 from tom_integration import site
-
-logger = logging.getLogger(__name__)
 
 
 def link(address: str, remote_id: str) -> str:
@@ -21,8 +16,7 @@ def link(address: str, remote_id: str) -> str:
         return ""
     try:
         adapter = site.adapters.get(site.destinations().resolve(address)[1])
-        with as_plugin_error(logger, f"making a link to {address}"):
-            found = adapter.link(remote_id)
+        found = adapter.link(remote_id)
     except (ConfigurationError, DeliveryError):
         return ""
     usable = found.startswith(("https://", "http://")) and not repeats_secret(found)

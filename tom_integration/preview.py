@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,6 @@ from django.db.models import OuterRef, QuerySet, Value
 from sharecore.adapter import Adapter, Batch, Preview
 from sharecore.dispatch import prepare
 from sharecore.exceptions import ConfigurationError, InvalidRecord, Problem
-from sharecore.faults import as_plugin_error
 from sharecore.records import Kind, Record, RecordKey
 from tom_integration import permissions, rights, site
 from tom_integration.data.kinds import conditions
@@ -26,8 +24,6 @@ from tom_integration.promises import pairing
 from tom_integration.promises.channels import ASKABLE
 from tom_integration.promises.difference import absent
 from tom_integration.promises.echo import echoes
-
-logger = logging.getLogger(__name__)
 
 SAMPLE = 20
 """How many of the newest data the preview of a share shows."""
@@ -44,15 +40,13 @@ class Sample:
 
     def preview(self) -> Preview:
         """The payload. Raises `ConfigurationError`, or `DeliveryError` when the adapter cannot make it."""
-        with as_plugin_error(logger, f"the preview of {self.batch.address}"):
-            return self._adapter.preview(self.batch)
+        return self._adapter.preview(self.batch)
 
     def validate(self) -> Sequence[Problem]:
         """Ask the destination what is wrong with it; nothing is stored there. Raises as `preview`."""
         if site.registry().missing:
             raise ConfigurationError(site.registry().missing)
-        with as_plugin_error(logger, f"the validation at {self.batch.address}"):
-            return self._adapter.validate(self.batch)
+        return self._adapter.validate(self.batch)
 
     @property
     def _adapter(self) -> Adapter:

@@ -6,18 +6,20 @@ import hashlib
 import logging
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 
 from django.conf import settings
 from django.core.signals import setting_changed
+from django.db import connections
 from django.utils.crypto import salted_hmac
 
 from sharecore import secrets
-from sharecore.adapter import Adapter, Site
+from sharecore.adapter import Site
 from sharecore.addresses import Address
 from sharecore.destinations import Destination, Destinations
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from sharecore.faults import log_fault
+from sharecore.guard import Guarded
 from sharecore.registry import Registry
 from tom_integration import conf
 from tom_integration.models import Origin
@@ -96,16 +98,19 @@ class Adapters(threading.local):
     """The open adapters of one thread: an adapter is used by one thread at a time."""
 
     def __init__(self) -> None:
-        self._open: dict[str, tuple[str, Adapter]] = {}
+        self._open: dict[str, tuple[str, Guarded]] = {}
 
-    def get(self, destination: Destination) -> Adapter:
-        """The adapter of a destination; a new one when its settings have changed."""
+    def get(self, destination: Destination) -> Guarded:
+        """The adapter of a destination; a new one when its settings have changed, or one call did not end."""
         digest = credentials_digest(destination)
         known = self._open.get(destination.name)
-        if known is not None and known[0] == digest:
+        if known is not None and known[0] == digest and not known[1].lost:
             return known[1]
         self.close(destination.name)
-        adapter = destination.open()
+        # A thread has database connections of its own, if the adapter or the storage of a file uses them.
+        adapter = Guarded(
+            destination, destination.open, seconds=conf.call_seconds(), finish=connections.close_all
+        )
         self._open[destination.name] = (digest, adapter)
         return adapter
 
@@ -114,10 +119,8 @@ class Adapters(threading.local):
         for name in names or tuple(self._open):
             known = self._open.pop(name, None)
             if known is not None:
-                try:
+                with suppress(ConfigurationError, DeliveryError):  # logged
                     known[1].close()
-                except Exception as error:
-                    log_fault(logger, f"The adapter of {name} did not close", error)
 
 
 adapters = Adapters()

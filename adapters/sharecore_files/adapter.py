@@ -22,6 +22,7 @@ from sharecore import (
     Problem,
     RecordKey,
     Unsupported,
+    build_each,
 )
 from sharecore_files.config import FilesConfig, Format, Per
 from sharecore_files.files import copy, file_name
@@ -90,7 +91,7 @@ class FilesAdapter(Adapter):
             known = Folder(self._config, batch).known(_keys(entries))
         except (OSError, Unreadable) as error:
             raise DestinationError(self._why(error)) from None
-        return {key: each for key, each in outcomes.items() if isinstance(each, Unsupported)} | {
+        return {key: each for key, each in outcomes.items() if isinstance(each, Unsupported | Deferred)} | {
             each.record.key: _found(each, known.get(str(each.record.key), ())) for each in entries
         }
 
@@ -148,15 +149,9 @@ def _found(entry: Entry, contents: Collection[str]) -> Found:
 
 def _prepared(batch: Batch) -> tuple[dict[RecordKey, Outcome], list[Entry]]:
     """The records that no table can hold, and the entries of all others."""
-    outcomes: dict[RecordKey, Outcome] = {}
-    entries: list[Entry] = []
-    for record in batch.records:
-        made = entry(record, batch.target)
-        if isinstance(made, Unsupported):
-            outcomes[record.key] = made
-        else:
-            entries.append(made)
-    return outcomes, entries
+    entries: dict[RecordKey, Entry]
+    entries, outcomes = build_each(batch.records, lambda record: entry(record, batch.target))
+    return outcomes, list(entries.values())
 
 
 def _keys(entries: Sequence[Entry]) -> set[str]:

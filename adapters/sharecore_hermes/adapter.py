@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from sharecore.adapter import Adapter, Batch, Preview, Topic
+from sharecore.building import before_sending
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, Problem, TargetRefused
 from sharecore.outcomes import Absent, Found, Outcome, Unsupported
 from sharecore.records import Record, RecordKey
@@ -48,7 +49,8 @@ class HermesAdapter(Adapter):
 
     def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
         """Publish. A target without records is published only with a title or text that a person gave it."""
-        envelope, mapped = self._prepare(batch)
+        with before_sending():
+            envelope, mapped = self._prepare(batch)
         if fault := topic_fault(envelope.topic):
             raise AuthenticationFailed(f"{fault}. {self._which_topic()}", topic_only=True)
         if not batch.records and (batch.title or batch.message):

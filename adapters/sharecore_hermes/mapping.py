@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sharecore.adapter import Batch
+from sharecore.faults import contained, kind
 from sharecore.outcomes import Deferred, Outcome, Unsupported
 from sharecore.records import (
     Astrometry,
@@ -85,13 +86,14 @@ def map_batch(batch: Batch, config: HermesConfig, converter: Converter, topic: s
 def _attempt(step: Callable[[], None]) -> Outcome | None:
     """Run one step of the mapping; what stands in its way is the outcome of that record alone."""
     try:
-        step()
+        with contained():
+            step()
     except NotExpressible as error:
         return Unsupported(feature=error.feature, reason=error.reason)
     except HermesMessageException as error:
         return Unsupported(feature="converter", reason=str(error))
     except Exception as error:  # the site's own converter: a bug there must not stop the rest
-        return Deferred(reason=f"the converter of this site failed: {type(error).__name__}: {error}")
+        return Deferred(reason=f"the converter of this site failed: {kind(error)}: {error}")
     return None
 
 

@@ -15,6 +15,7 @@ import tenacity
 import urllib3
 
 from sharecore import shutdown
+from sharecore.apart import progress
 from sharecore.exceptions import DestinationError
 from sharecore.secrets import register_settings
 from sharecore.settings import Secret
@@ -176,10 +177,12 @@ class Client:
         sent = {"User-Agent": _user_agent(), "Accept": "application/json"}
         sent |= content.headers if content else {}
         sent |= {name: value.reveal() for name, value in limits.headers.items()} | dict(headers)
+        longest = min(limits.deadline + len(body) / SLOWEST_LINE, within)
+        progress(longest)
         error: Exception
         try:
             with (
-                deadline(min(limits.deadline + len(body) / SLOWEST_LINE, within)),
+                deadline(longest),
                 public_only(limits.public_only),
                 self._session.request(
                     method,

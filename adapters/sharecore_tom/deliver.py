@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from typing import Any
 
 from sharecore.exceptions import AuthenticationFailed, DestinationError
@@ -65,4 +66,5 @@ def _launch(
         if following is None:
             return
         key, row = following
-        flying[pool.submit(send, row)] = key
+        # In the context of the call, so that its requests count as progress.
+        flying[pool.submit(copy_context().run, send, row)] = key

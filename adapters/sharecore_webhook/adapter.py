@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
 from sharecore import (
@@ -22,10 +23,12 @@ from sharecore import (
     Rejected,
     Unconfirmed,
     Unsupported,
+    before_sending,
+    build_each,
 )
 from sharecore_http import Client, NoAnswer, NotSent, Reply, Verdict, no_credentials
 from sharecore_webhook.config import Template, WebhookConfig
-from sharecore_webhook.messages import Message, events, forget, text
+from sharecore_webhook.messages import Message, event, events, forget, text
 from sharecore_webhook.signing import signed
 
 _PASSING = frozenset({404, 405, 408, 425})
@@ -55,7 +58,14 @@ class WebhookAdapter(Adapter):
     def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
         """Send in order of time. The first message without a good end stops the call."""
         outcomes: dict[RecordKey, Outcome] = {}
-        for message in self._messages(batch):
+        if self._slack:
+            with before_sending():
+                messages = text(batch)
+        else:
+            built: dict[RecordKey, Message]
+            built, outcomes = build_each(batch.records, partial(event, batch))
+            messages = list(built.values())
+        for message in messages:
             outcomes |= self._send(message, outcomes)
             forget(batch, message)
         return outcomes

@@ -40,16 +40,17 @@ class Message:
 
 
 def events(batch: Batch) -> list[Message]:
-    """One event for each record.
+    """One event for each record."""
+    return [event(batch, record) for record in batch.records]
+
+
+def event(batch: Batch, record: Record) -> Message:
+    """The event for one record.
 
     A message of several would get another id when the ledger forms its batches otherwise the next time, and
     the receiver would take twice what it has. `timestamp` is the time of the observation, so that the same
     datum is the same body.
     """
-    return [_event(batch, record) for record in batch.records]
-
-
-def _event(batch: Batch, record: Record) -> Message:
     happened = "updated" if record.key in batch.previous else "created"
     plain = as_json(record)
     body: dict[str, Any] = {

@@ -269,10 +269,9 @@ class TestStops:
         assert isinstance(by_id(result)["1"], Unconfirmed)
         assert [key.id for key in result.unsent] == ["2"]
 
-    @pytest.mark.parametrize("error", [ConfigurationError([]), KeyboardInterrupt(), SystemExit(1)])
-    def test_these_pass(self, site: Site, error: BaseException) -> None:
-        with pytest.raises(type(error)):
-            site.send("1", answer=stop(error))
+    def test_wrong_settings_pass(self, site: Site) -> None:
+        with pytest.raises(ConfigurationError):
+            site.send("1", answer=stop(ConfigurationError([])))
 
 
 class TestAdaptersWithBugs:
@@ -292,6 +291,36 @@ class TestAdaptersWithBugs:
         assert isinstance(result.stopped, PluginError)
         assert "int(secret)" in caplog.text
         assert "hunter2" not in f"{caplog.text}{result}"
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), GeneratorExit(), BaseException()])
+    def test_what_is_meant_to_end_the_process_is_one_more_crash(
+        self, site: Site, error: BaseException, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        result, _ = site.send("1", answer=stop(error))
+        assert "failed: " + type(error).__name__ in by_id(result)["1"].reason  # type: ignore[union-attr]
+        assert isinstance(by_id(result)["1"], Unconfirmed)
+        assert isinstance(result.stopped, PluginError)
+        assert "test_dispatch.py" in caplog.text
+
+    @pytest.mark.parametrize(
+        ("given", "kept"),
+        [
+            (Accepted(remote_id=5), Accepted(remote_id="5")),  # type: ignore[arg-type]
+            (Duplicate(remote_id=[5]), Duplicate()),  # type: ignore[arg-type]
+            (Rejected(reason=ValueError("no"), field=1), Rejected(reason="no")),  # type: ignore[arg-type]
+            (Unsupported(reason="no", feature=None), Unsupported(reason="no", feature="")),  # type: ignore[arg-type]
+            (Deferred(reason="x", retry_after="60"), Deferred(reason="x")),  # type: ignore[arg-type]
+            (Deferred(reason="x", retry_after=float("nan")), Deferred(reason="x")),
+            (Deferred(reason="x", retry_after=float("inf")), Deferred(reason="x")),
+        ],
+    )
+    def test_an_outcome_out_of_contract_counts_without_the_field(
+        self, site: Site, given: Any, kept: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        result, _ = site.send("1", answer=lambda batch: {record.key: given for record in batch.records})
+        assert by_id(result)["1"] == kept
+        assert result.stopped is None
+        assert "plugin 'site' (dist 1) answered out of contract" in caplog.text
 
     @pytest.mark.parametrize("answer", [None, [], "ok", 200])
     def test_no_mapping(self, site: Site, answer: object) -> None:

@@ -110,6 +110,12 @@ BROKEN = {
         r"cannot be imported: ValueError at sharecore_test_plugin",
     ),
     "import exits": ("raise SystemExit(3)", "cannot be imported: SystemExit"),
+    "import interrupts": ("raise KeyboardInterrupt", "cannot be imported: KeyboardInterrupt"),
+    "import closes": ("raise GeneratorExit", "cannot be imported: GeneratorExit"),
+    "offers and exits": (
+        "@hookimpl\ndef sharecore_destinations():\n    yield lamp()\n    raise SystemExit",
+        "failed when it was registered: SystemExit at sharecore_test_plugin",
+    ),
     "misspelt hook": (
         "@hookimpl\ndef sharecore_withold(request): return 'no'",
         "unknown hook 'sharecore_withold'",
@@ -249,7 +255,10 @@ class TestWithhold:
         registry = load("@hookimpl\ndef sharecore_withhold(request): return ''")
         assert "plugin 'a' (dist-a 1.0)" in str(registry.withhold(withhold_request(make_record())))
 
-    @pytest.mark.parametrize("answer", ["False", "0", "True", "1 / 0", "['no']"])
+    @pytest.mark.parametrize(
+        "answer",
+        ["False", "0", "True", "1 / 0", "['no']", "exec('raise SystemExit')", "exec('raise BaseException')"],
+    )
     def test_whoever_cannot_answer_keeps_it_here(
         self, load: Load, make_record: MakeRecord, answer: str
     ) -> None:
@@ -312,10 +321,11 @@ class TestConvert:
             load(source).convert(convert_request(make_record()))
 
 
+@pytest.mark.parametrize("error", ["OSError", "SystemExit", "KeyboardInterrupt"])
 def test_an_observer_that_fails_silences_nobody(
-    load: Load, make_record: MakeRecord, caplog: pytest.LogCaptureFixture
+    load: Load, make_record: MakeRecord, caplog: pytest.LogCaptureFixture, error: str
 ) -> None:
-    fails = "@hookimpl\ndef sharecore_delivered(report): raise OSError('hunter2')"
+    fails = f"@hookimpl\ndef sharecore_delivered(report): raise {error}('hunter2')"
     listens = """
     import logging
     @hookimpl
@@ -327,9 +337,9 @@ def test_an_observer_that_fails_silences_nobody(
     report = DeliveredReport(site=SITE, address=Address("x"), target=TARGET, records=(record,), results={})
     registry.observe(report)
     assert [r.getMessage() for r in caplog.records if r.name == "listener"] == ["heard of 1"]
-    assert "plugin 'a' (dist-a 1.0) failed in sharecore_delivered: OSError" in caplog.text
-    assert "plugin 'c' (dist-c 1.0) failed in sharecore_delivered: OSError" in caplog.text
-    assert "hunter2" not in caplog.text.replace("raise OSError('hunter2')", "")
+    assert f"plugin 'a' (dist-a 1.0) failed in sharecore_delivered: {error}" in caplog.text
+    assert f"plugin 'c' (dist-c 1.0) failed in sharecore_delivered: {error}" in caplog.text
+    assert "hunter2" not in caplog.text.replace(f"raise {error}('hunter2')", "")
 
 
 def test_an_implementation_may_leave_out_the_request(load: Load, make_record: MakeRecord) -> None:

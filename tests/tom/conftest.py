@@ -19,6 +19,7 @@ from tom_targets.models import PersistentShare, Target
 
 from sharecore.delivery import State
 from sharecore.testing import MemoryDestination, MemoryPlugin, deliver_now, installed
+from tom.deaths import survived_by_nobody
 from tom_integration import clock as database_clock
 from tom_integration.models import Channel, Delivery
 from tom_integration.sending import reconciler
@@ -136,6 +137,12 @@ class Tom:
         from tom_integration.promises import channels
 
         return channels.ask_for(self.channel(target, destination))
+
+
+@pytest.fixture(autouse=True)
+def deaths(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that dies in the call of an adapter is no fault of the adapter."""
+    monkeypatch.setattr("sharecore.apart.contained", survived_by_nobody)
 
 
 @pytest.fixture(autouse=True)

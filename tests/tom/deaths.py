@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from sharecore.faults import Escaped, contained
 from tom_integration.promises import ledger
 from tom_integration.sending import calls, claims, reconciler
 
 
 class Died(BaseException):
     """The process is gone: nothing after this point runs."""
+
+
+@contextmanager
+def survived_by_nobody() -> Iterator[None]:
+    """As `contained`: whatever an adapter raises is survived, but not that the process dies meanwhile."""
+    try:
+        with contained():
+            yield
+    except Escaped as escaped:
+        if isinstance(escaped.__cause__, Died):
+            raise escaped.__cause__ from None
+        raise
 
 
 def before(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,16 +14,13 @@ from sharecore import delivery
 from sharecore.delivery import Standing, State
 from sharecore.outcomes import Outcome
 from sharecore.records import Record
+from tom.deaths import Died
 from tom_integration.models import Channel, Delivery
 from tom_integration.promises import channels, ledger, twins
 from tom_integration.sending import claims, reconciler
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
-
-
-class Died(BaseException):
-    """The process is gone."""
 
 
 def one_sender_at_a_time(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from tom_dataproducts.models import SpectroscopyReducedDatum
 
 from sharecore import ConvertRequest, Record, WithholdRequest, hookimpl
 from sharecore.records import Kind
+from sharecore.testing import MemoryAdapter
 from tom_integration import links, preview, site
 from tom_integration.data.rows import record_of
 from tom_integration.pages import preview as page
@@ -92,12 +93,11 @@ def test_a_bug_of_an_adapter_shows_neither_traceback_nor_its_text(
     tom.share(target)
     tom.datum(target)
     destination = site.destinations()["x"]
-    adapter = type(site.adapters.get(destination))
 
     def bug(*_: object) -> None:
         raise ValueError(f"invalid literal: {SECRET!r}")
 
-    monkeypatch.setattr(adapter, method, bug)
+    monkeypatch.setattr(MemoryAdapter, method, bug, raising=False)
     if method == "link":
         assert links.link("x", "7") == ""
     elif method == "topics":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -139,8 +139,9 @@ def settle(
     *,
     token: str,
     expected: State = State.SENDING,
+    also: Callable[[], object] = lambda: None,
 ) -> int:
-    """Write where deliveries stand now; how many.
+    """Write where deliveries stand now; how many. also: what is written before, in the same transaction.
 
     Only rows that are still in hand under this token change: what a stale worker brings is dropped.
     """
@@ -154,6 +155,7 @@ def settle(
     written = 0
     told: list[tuple[Standing, list[Delivery]]] = []
     with transaction.atomic():
+        also()
         for group in by_change.values():
             change = standings[group[0].pk]
             values = written_as(change) | {"lease": ""}

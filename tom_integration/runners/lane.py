@@ -60,9 +60,13 @@ class Lane:
             key, work = item
             with self._lock:
                 self._waiting.discard(key)
-            guarded(work, str(key))
-            with self._lock:
-                self._busy -= 1
+            try:
+                guarded(work, str(key))
+            except BaseException:  # no signal reaches this thread, and the next piece must be done
+                logger.exception("sharecore: %s ended in an unusual way; it will be tried again", key)
+            finally:
+                with self._lock:
+                    self._busy -= 1
         site.adapters.close()
         connections.close_all()
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import Error
@@ -19,7 +21,7 @@ from sharecore.adapter import Adapter, Batch
 from sharecore.addresses import Address
 from sharecore.delivery import Standing
 from sharecore.destinations import Destination
-from sharecore.dispatch import DispatchResult, dispatch, dispatch_file
+from sharecore.dispatch import DispatchResult, dispatch, dispatch_file, tell
 from sharecore.exceptions import (
     AuthenticationFailed,
     DeliveryError,
@@ -27,16 +29,17 @@ from sharecore.exceptions import (
     PluginError,
     TargetRefused,
 )
-from sharecore.faults import log_fault
+from sharecore.guard import GivenUp
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.retry import RetryPolicy
 from tom_integration import clock, conf, logs, rights, site
 from tom_integration.data.targets import target_of
-from tom_integration.models import Delivery, Request
+from tom_integration.models import Channel, Delivery, Request
 from tom_integration.promises import ledger, pairing, received
 from tom_integration.promises.prepare import originals
 from tom_integration.sending import about, claims, health, pace, turns
+from tom_integration.sending.memory import memory_objection
 from tom_integration.sending.persist import persist
 from tom_integration.texts import plain
 
@@ -65,7 +68,8 @@ class Calls:
     """Calls for one channel; `Wait` is raised when the destination stops one.
 
     target: the row of the TOM. arrived: how many records have arrived so far. answered: the destination was
-    down, and has just answered a probe. stop: whether nothing new may begin.
+    down, and has just answered a probe. stop: whether nothing new may begin. objection: why what its adapter
+    noted cannot be kept.
     """
 
     claim: claims.Claim
@@ -77,6 +81,7 @@ class Calls:
     stop: Callable[[], bool] = lambda: False
     arrived: int = 0
     answered: bool = False
+    objection: str = ""
 
     @property
     def credentials(self) -> str:
@@ -122,8 +127,8 @@ class Calls:
                 self.answered = self.adapter.probe(seconds)
         except (AuthenticationFailed, DestinationError) as stop:
             raise self.wait(stop) from None
-        except Exception as error:
-            log_fault(logger, f"The adapter of {self.address} failed to ask whether it answers", error)
+        except DeliveryError:
+            pass  # logged; the delivery is tried
 
     def can_update(self) -> bool:
         """Whether the destination takes edits; the adapter may have to ask it."""
@@ -132,9 +137,8 @@ class Calls:
                 self.adapter.ready()
         except (AuthenticationFailed, DestinationError) as stop:
             raise self.wait(stop) from None
-        except Exception as error:
-            # Where it has a bug, delivering shows it, and tells what becomes of the records.
-            log_fault(logger, f"The adapter of {self.address} failed to get ready", error)
+        except DeliveryError:
+            pass  # Where it has a bug, delivering shows it, and tells what becomes of the records.
         return self.adapter.can_update
 
     def introduce(self, request: Request) -> None:
@@ -145,6 +149,7 @@ class Calls:
             with self._turn(batch), claims.kept(self.claim):
                 self.enter()
                 result = dispatch(site.registry(), self.destination, self.adapter, batch)
+                persist(partial(ledger.settle, (), {}, token="", also=self.notes(batch, result.stopped)))
             self._heed(result.stopped)
             problem = result.stopped.reason if result.stopped else ""
         Request.objects.filter(pk=request.pk).update(introduce=False, problem=plain(problem))
@@ -190,14 +195,17 @@ class Calls:
             with claims.kept(self.claim):
                 result = self._dispatch(batch, [record for row, record in sendable if row.pk in pks])
                 # Before anything else that the database may refuse, and while the claim is kept.
-                self._settle(rows, result.results, result.unsent, result.stopped)
+                notes = self.notes(batch, result.stopped)
+                written = self._settle(rows, result.results, result.unsent, result.stopped, notes)
+        if written == len(rows):  # else another worker has taken them over, and tells what it finds out
+            tell(site.registry(), batch, [record for _, record in sendable], result.results)
         ledger.write_attempts(rows, result.results, started=started, worker=claims.worker_name())
         logs.of_call(self.claim.channel, rows, result.results)
         outcomes = result.results.values()
         self.arrived += sum(isinstance(outcome, Accepted | Duplicate) for outcome in outcomes)
         answered = any(isinstance(outcome, Accepted | Duplicate | Rejected) for outcome in outcomes)
         if answered and result.stopped is None:
-            how = about.told(self.destination, self.adapter)
+            how = about.told(self.adapter)
             health.succeeded(self.address, now=clock.now(), about=how)
         self._heed(result.stopped)
 
@@ -220,17 +228,16 @@ class Calls:
     def _asks_to_be_alone(self, batch: Batch) -> bool:
         try:
             return self.adapter.alone(batch)
-        except Exception as error:
-            log_fault(logger, f"The adapter of {self.address} failed to say whether it must be alone", error)
+        except DeliveryError:
             return False
 
     def _dispatch(self, batch: Batch, leaving: list[Shareable]) -> DispatchResult:
         registry, destination, adapter = site.registry(), self.destination, self.adapter
         match leaving:
             case [DataFile() as file]:
-                return dispatch_file(registry, destination, adapter, batch, file)
+                return dispatch_file(registry, destination, adapter, batch, file, tells=False)
         records = tuple(each for each in leaving if isinstance(each, Record))
-        return dispatch(registry, destination, adapter, replace(batch, records=records))
+        return dispatch(registry, destination, adapter, replace(batch, records=records), tells=False)
 
     def batch(self, request: Request | None) -> Batch:
         """A batch without records, for the continuous share or for a one-time request."""
@@ -241,11 +248,29 @@ class Calls:
             target=target_of(self.target, lists=request.lists if request else ()),
             records=(),
             shared_by=user.get_username() if user else "",
-            memory=self.claim.channel.memory,
+            memory=deepcopy(self.claim.channel.memory),
             target_keys=pairing.keys_of(self.target),
             title=request.title if request else "",
             message=request.message if request else "",
         )
+
+    def notes(self, batch: Batch, stopped: DeliveryError | None = None) -> Callable[[], None]:
+        """What writes down what the adapter noted in a call, in the transaction that keeps its outcomes."""
+        channel = self.claim.channel
+        if isinstance(stopped, GivenUp):
+            return lambda: None  # it may be at work on them still
+        noted = dict(batch.memory)
+        self.objection = memory_objection(noted)
+        if self.objection:
+            logger.error("The adapter of %s noted what cannot be kept: %s", channel, self.objection)
+        if self.objection or noted == channel.memory:
+            return lambda: None
+        channel.memory = noted
+
+        def write() -> None:
+            Channel.objects.filter(pk=channel.pk, lease=self.claim.token).update(memory=noted)
+
+        return write
 
     def _heed(self, stopped: DeliveryError | None) -> None:
         if isinstance(stopped, AuthenticationFailed | DestinationError):
@@ -272,7 +297,8 @@ class Calls:
         results: Mapping[RecordKey, Result],
         left: Iterable[RecordKey],
         stopped: DeliveryError | None,
-    ) -> None:
+        notes: Callable[[], None] = lambda: None,
+    ) -> int:
         now, chance = clock.now(), ledger.chance()
         reason = plain(stopped.reason) if stopped else ""
         standings = {
@@ -288,7 +314,7 @@ class Calls:
                 standings[row.pk] = self._settled(row, Deferred(reason=reason), now, chance)
             else:
                 standings[row.pk] = delivery.unsent(ledger.standing(row), reason, now=now)
-        persist(lambda: ledger.settle(rows.values(), standings, token=self.claim.token))
+        return persist(lambda: ledger.settle(rows.values(), standings, token=self.claim.token, also=notes))
 
     def _settled(self, row: Delivery, result: Result, now: datetime, chance: float) -> Standing:
         return delivery.settle(

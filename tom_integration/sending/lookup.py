@@ -7,15 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from types import MappingProxyType
-
-from django.db import transaction
 
 from sharecore import delivery, dispatch
 from sharecore.adapter import Batch
 from sharecore.delivery import Standing, State
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, InvalidRecord
-from sharecore.hooks import DeliveredReport
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Duplicate, Found, Present, Rejected, Result, Unsupported
 from sharecore.records import Record, RecordKey
@@ -28,6 +24,7 @@ from tom_integration.promises.many import update_each
 from tom_integration.promises.prepare import load
 from tom_integration.sending import claims
 from tom_integration.sending.calls import Calls
+from tom_integration.sending.persist import persist
 
 logger = logging.getLogger(__name__)
 
@@ -62,14 +59,18 @@ def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
     except DeliveryError as error:
         _try_later(calls, [each.row for each in doubts], error.reason, now)
         return
-    _conclude(calls, doubts, found, now)
+    _conclude(calls, doubts, found, now, calls.notes(batch))
     _tell(batch, doubts, found or {})
 
 
 def _conclude(
-    calls: Calls, doubts: list[_Doubt], found: Mapping[RecordKey, Found] | None, now: datetime
+    calls: Calls,
+    doubts: list[_Doubt],
+    found: Mapping[RecordKey, Found] | None,
+    now: datetime,
+    notes: Callable[[], None],
 ) -> None:
-    """Write what the destination said."""
+    """Write what the destination said, and what its adapter noted."""
     chance = ledger.chance()
     answers = {each.row.pk: found.get(each.leaves.key) if found else None for each in doubts}
     contents = {each.row.pk: fingerprint(each.leaves) for each in doubts}
@@ -80,7 +81,9 @@ def _conclude(
         row.record_id = row.record_id or each.leaves.key.id
         row.identity = shareable_identity(row.model, record)
         row.fingerprint, row.kind = fingerprint(record), record.key.kind.value
-    with transaction.atomic():
+
+    def also() -> None:
+        notes()
         update_each(
             [each.row for each in there],
             ("record_id", "identity", "fingerprint", "kind"),
@@ -90,18 +93,20 @@ def _conclude(
         Delivery.objects.filter(
             pk__in=[each.row.pk for each in there], state=State.UNCONFIRMED, delivered_at=None
         ).update(delivered_at=now)
-        _settle(
-            [each.row for each in doubts],
-            lambda row: delivery.looked_up(
-                ledger.standing(row),
-                answers[row.pk],
-                content=contents[row.pk],
-                can_tell=found is not None,
-                now=now,
-                policy=calls.policy,
-                chance=chance,
-            ),
-        )
+
+    _settle(
+        [each.row for each in doubts],
+        lambda row: delivery.looked_up(
+            ledger.standing(row),
+            answers[row.pk],
+            content=contents[row.pk],
+            can_tell=found is not None,
+            now=now,
+            policy=calls.policy,
+            chance=chance,
+        ),
+        also,
+    )
 
 
 def _tell(batch: Batch, doubts: list[_Doubt], found: Mapping[RecordKey, Found]) -> None:
@@ -113,16 +118,7 @@ def _tell(batch: Batch, doubts: list[_Doubt], found: Mapping[RecordKey, Found]) 
                 results[each.leaves.key] = Duplicate(remote_id=name)
             case Rejected() | Unsupported() as refused:
                 results[each.leaves.key] = refused
-    if results:
-        site.registry().observe(
-            DeliveredReport(
-                site=batch.site,
-                address=batch.address,
-                target=batch.target,
-                records=tuple(each.record for each in doubts if each.leaves.key in results),
-                results=MappingProxyType(results),
-            )
-        )
+    dispatch.tell(site.registry(), batch, [each.record for each in doubts], results)
 
 
 def _without_files(calls: Calls, rows: list[Delivery], now: datetime) -> list[Delivery]:
@@ -179,6 +175,9 @@ def _held(row: Delivery, *, reason: str) -> Standing:
     return delivery.undecidable(ledger.standing(row), reason)
 
 
-def _settle(rows: Iterable[Delivery], rule: Callable[[Delivery], Standing]) -> None:
+def _settle(
+    rows: Iterable[Delivery], rule: Callable[[Delivery], Standing], also: Callable[[], None] = lambda: None
+) -> None:
     rows = list(rows)
-    ledger.settle(rows, {row.pk: rule(row) for row in rows}, token="", expected=State.UNCONFIRMED)
+    standings = {row.pk: rule(row) for row in rows}
+    persist(lambda: ledger.settle(rows, standings, token="", expected=State.UNCONFIRMED, also=also))

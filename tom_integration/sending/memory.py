@@ -8,13 +8,19 @@ from typing import Any
 
 from sharecore.secrets import repeats_secret
 
+LARGEST = 100_000
+"""Bytes of the notes about one target; they are read and written with each of its calls."""
+
 
 def memory_objection(memory: Mapping[str, Any]) -> str:
     """Why the ledger cannot keep this memory; empty when it can."""
     try:
-        text = json.dumps(dict(memory), allow_nan=False)
-    except (TypeError, ValueError) as error:
-        return str(error)
+        text = json.dumps(dict(memory), allow_nan=False, ensure_ascii=False)
+        size = len(text.encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        return type(error).__name__ if isinstance(error, UnicodeError) else str(error)
+    if size > LARGEST:
+        return f"it has {size} bytes, more than {LARGEST}"
     if repeats_secret(text):
         return "it repeats a credential"
     return "it holds a NUL character" if "\\u0000" in text else ""

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from django.db import connections, router
 from django.db.models import Q
 
 from sharecore import delivery
 from sharecore.adapter import Adapter
 from sharecore.addresses import Address
+from sharecore.apart import here
 from sharecore.delivery import CANCELLABLE, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
@@ -31,7 +34,6 @@ from tom_integration.promises.prepare import Preparer
 from tom_integration.sending import claims
 from tom_integration.sending.calls import Calls, Wait
 from tom_integration.sending.lookup import look_up
-from tom_integration.sending.memory import memory_objection
 from tom_integration.sending.persist import persist
 from tom_integration.signals import Event
 from tom_integration.texts import plain
@@ -59,8 +61,11 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False, gath
     work = _Work(claim, stop, gather)
     until: datetime | None = None
     needs_person = False
+    # Another thread does not see what is not committed; only tests have a transaction open here.
+    in_transaction = connections[router.db_for_write(Delivery)].in_atomic_block
     try:
-        problem = work.run()
+        with here() if in_transaction else nullcontext():
+            problem = work.run()
     except Wait as wait:
         until, problem, needs_person = wait.until, wait.problem, wait.needs_person
     except ConfigurationError as error:
@@ -71,11 +76,8 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False, gath
         problem = "an error in sharecore, it will be tried again; the log of the TOM tells more"
     next_at = persist(lambda: work.next_look(until))
     columns: dict[str, Any] = {"delivered_at": clock.now()} if work.arrived else {}
-    if objection := memory_objection(claim.channel.memory):
-        logger.error("The adapter of %s noted what cannot be kept: %s", claim.channel, objection)
-        problem = problem or f"the memory that its adapter leaves cannot be kept: {objection}"
-    else:
-        columns["memory"] = dict(claim.channel.memory)
+    if work.objection:
+        problem = problem or f"the memory that its adapter leaves cannot be kept: {work.objection}"
     stopped = needs_person and not (claim.channel.needs_person and claim.channel.problem == plain(problem))
     columns |= {"problem": plain(problem), "needs_person": needs_person, "swept_at": clock.now()}
     persist(lambda: claim.release(next_at=next_at, **columns))
@@ -95,6 +97,11 @@ class _Work:
         self._ripe = ledger.Ripe(claim.channel)
         self._calls: Calls | None = None
         self._others_until: datetime | None = None
+
+    @property
+    def objection(self) -> str:
+        """Why what the adapter noted last cannot be kept."""
+        return self._calls.objection if self._calls else ""
 
     @property
     def arrived(self) -> int:

@@ -11,7 +11,6 @@ from django.utils import timezone
 from sharecore.adapter import Topic
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from sharecore.faults import as_plugin_error
 from tom_integration import site
 from tom_integration.models import DestinationHealth
 
@@ -34,9 +33,7 @@ def ask(destination: Destination) -> None:
     row, _ = DestinationHealth.objects.get_or_create(address=destination.name)
     noted = DestinationHealth.objects.filter(pk=row.pk)
     try:
-        adapter = site.adapters.get(destination)
-        with as_plugin_error(logger, f"asking {destination.name} for its topics"):
-            topics = adapter.topics()
+        topics = site.adapters.get(destination).topics()
     except (ConfigurationError, DeliveryError) as error:
         logger.warning("%s did not tell its topics: %s", destination.name, error)
         noted.update(topics_at=now)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sharecore.adapter import Batch, Preview, Site
+from sharecore.building import before_sending, build_each
 from sharecore.exceptions import AuthenticationFailed, DestinationError, TargetRefused
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Accepted, Duplicate, Found, Outcome, Rejected, Unconfirmed, Unsupported
@@ -51,13 +52,16 @@ class Batches(Road):
         )
 
     def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
-        outcomes: dict[RecordKey, Outcome] = {
-            record.key: Unsupported(reason=f"that TOM takes no {record.key.kind}", feature="kind")
-            for record in batch.records
-            if record.key.kind not in self._sharing.kinds
-        }
-        head = self._head(batch)
-        items = [_item(record, batch.site) for record in batch.records if record.key not in outcomes]
+        def item(record: Record) -> _Item | Outcome:
+            if record.key.kind not in self._sharing.kinds:
+                return Unsupported(reason=f"that TOM takes no {record.key.kind}", feature="kind")
+            return _item(record, batch.site)
+
+        with before_sending():
+            head = self._head(batch)
+        built: dict[RecordKey, _Item]
+        built, outcomes = build_each(batch.records, item)
+        items = list(built.values())
         if batch.records and not items:
             return outcomes
         try:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sharecore.adapter import Batch, Preview
+from sharecore.building import before_sending
 from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Accepted, Duplicate, Found, Outcome, Unconfirmed
@@ -80,7 +81,8 @@ class Files(Road):
         filed = _filed(rows)
         if len(filed) < AT_LEAST or self._objection(batch.memory):
             return self._rest.deliver(batch)
-        target = self._targets.find_or_create(batch, Generation.TYPED)
+        with before_sending():
+            target = self._targets.find_or_create(batch, Generation.TYPED)
         if not isinstance(target, int):
             return outcomes | dict.fromkeys(rows, target)
         done: dict[RecordKey, Outcome] = {}

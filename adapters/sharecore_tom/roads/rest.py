@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sharecore.adapter import Batch, Preview
+from sharecore.building import before_sending, build_each
 from sharecore.exceptions import AuthenticationFailed, DestinationError, TargetRefused
 from sharecore.outcomes import Absent, Found, Outcome, Present, Rejected, Unsupported
 from sharecore.records import RecordKey
@@ -35,7 +36,8 @@ class Rest(Road):
         outcomes, rows = prepared(batch, self._at)
         if batch.records and not rows:
             return outcomes
-        target = self._targets.find_or_create(batch, self._at)
+        with before_sending():
+            target = self._targets.find_or_create(batch, self._at)
         if not isinstance(target, int):
             if not batch.records:
                 raise TargetRefused(target.reason)
@@ -109,12 +111,6 @@ class Rest(Road):
 
 def prepared(batch: Batch, at: Generation) -> tuple[dict[RecordKey, Outcome], dict[RecordKey, Row]]:
     """The records that cannot be expressed there, and the rows of all others."""
-    outcomes: dict[RecordKey, Outcome] = {}
-    rows: dict[RecordKey, Row] = {}
-    for record in batch.records:
-        made = row(record, batch.site, at)
-        if isinstance(made, Unsupported):
-            outcomes[record.key] = made
-        else:
-            rows[record.key] = made
+    rows: dict[RecordKey, Row]
+    rows, outcomes = build_each(batch.records, lambda record: row(record, batch.site, at))
     return outcomes, rows

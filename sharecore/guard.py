@@ -1,0 +1,235 @@
+"""The guard around an adapter: whatever its code does, the site and its other destinations go on.
+
+Each call is made in a thread of its own, so that one that does not come back can be given up. What it raises
+beside our own exceptions, `SystemExit` and its like included, becomes a `PluginError`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from numbers import Integral, Real
+from typing import Any, TypeVar
+
+from sharecore.adapter import Adapter, Batch, Preview, Topic
+from sharecore.apart import Call
+from sharecore.destinations import ROOT, Destination
+from sharecore.exceptions import ConfigurationError, DeliveryError, DestinationError, PluginError, Problem
+from sharecore.faults import contained, describe, kind, log_fault
+from sharecore.outcomes import Deferred, Found, Outcome
+from sharecore.records import DataFile, RecordKey
+
+CALL_SECONDS = 120.0
+"""How long a delivery or look-up may say nothing, unless the site says otherwise; a question half of that."""
+LOCAL_SECONDS = 10.0
+"""The same of what needs no network and makes nothing."""
+MOST_LOST = 3
+"""So many calls of a destination may be given up and not have come back; then no more are made."""
+
+_LIMITS: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
+    "can_update": (lambda value: isinstance(value, bool), "True or False", False),
+    "takes_files": (lambda value: isinstance(value, bool), "True or False", False),
+    "settle_time": (lambda value: _is_number(value) and 0 < value <= 86400, "above 0 and up to 86400", 60.0),
+    "gather_seconds": (lambda value: _is_number(value) and 0 <= value <= 3600, "from 0 to 3600", 0.0),
+    "max_batch": (
+        lambda value: isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1,
+        "a whole number of 1 or more",
+        1,
+    ),
+}
+"""What an adapter says of itself: the rule, the rule in words, and what is used where it is broken."""
+
+_Value = TypeVar("_Value")
+_lost: dict[str, list[threading.Thread]] = defaultdict(list)
+logger = logging.getLogger(__name__)
+
+
+class Broken(PluginError):
+    """The adapter raised what its contract does not know: what it had in hand may have been sent.
+
+    short: the reason without the place.
+    """
+
+    def __init__(self, reason: str, short: str) -> None:
+        super().__init__(reason)
+        self.short = short
+
+
+class GivenUp(DestinationError):
+    """A call did not come back in time: what it had in hand may have been sent."""
+
+
+def named(destination: Destination) -> str:
+    """The adapter of a destination, with its plugin, as messages name it."""
+    return f"adapter {destination.kind!r} of {destination.plugin.label}"
+
+
+class Guarded(Adapter):
+    """The adapter of a destination, called in safety. Its methods raise nothing but our own exceptions.
+
+    open: makes the adapter. seconds: see `CALL_SECONDS`. finish: called at the end of each thread.
+    lost: a call did not come back, so that no more can be made; a new one is to be opened.
+    What the adapter says of itself (`max_batch`, `can_update`, ...) is read anew after each call, and held to
+    the contract.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        open: Callable[[], Adapter],
+        *,
+        seconds: float = CALL_SECONDS,
+        finish: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.lost = False
+        self._destination = destination
+        self._seconds = seconds
+        self._finish = finish
+        self._complaints: dict[str, str] = {}
+        self._adapter = self._make("open", open, seconds / 2)
+        self._ask("read", lambda adapter: None, LOCAL_SECONDS)
+
+    def __repr__(self) -> str:
+        return f"<Guarded {self._destination.name}>"
+
+    def ready(self) -> None:
+        self._ask("ready", lambda adapter: adapter.ready(), self._seconds / 2)
+
+    def probe(self, seconds: float) -> bool:
+        return self._ask("probe", lambda adapter: bool(adapter.probe(seconds)), seconds + LOCAL_SECONDS)
+
+    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+        return self._ask("deliver", lambda adapter: _plain(adapter.deliver(batch)), self._seconds)
+
+    def alone(self, batch: Batch) -> bool:
+        return self._ask("alone", lambda adapter: bool(adapter.alone(batch)), LOCAL_SECONDS)
+
+    def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:
+        def send(adapter: Adapter) -> Outcome:
+            try:
+                return adapter.deliver_file(file, batch)
+            except OSError as error:
+                why = error.strerror or type(error).__name__
+                return Deferred(reason=f"the file {file.name!r} cannot be read: {why}")
+
+        return self._ask("deliver_file", send, self._seconds)
+
+    def describe(self) -> str:
+        return self._ask("describe", lambda adapter: self._one(adapter.describe(), str), LOCAL_SECONDS)
+
+    def check(self) -> Sequence[Problem]:
+        found = self._ask("check", lambda adapter: self._all(adapter.check(), Problem), self._seconds / 2)
+        where = f"{ROOT}[{self._destination.name!r}]"
+        mend = "Report this to the author of the plugin."
+        return [
+            *found,
+            *(Problem(where=where, what=each, mend=mend, fatal=False) for each in self._complaints.values()),
+        ]
+
+    def topics(self) -> Sequence[Topic]:
+        return self._ask("topics", lambda adapter: self._all(adapter.topics(), Topic), self._seconds / 2)
+
+    def preview(self, batch: Batch) -> Preview:
+        return self._ask(
+            "preview", lambda adapter: self._one(adapter.preview(batch), Preview), self._seconds / 2
+        )
+
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
+        found: Mapping[RecordKey, Found] | None
+        found = self._ask("find", lambda adapter: _plain(adapter.find(batch)), self._seconds)
+        return found
+
+    def validate(self, batch: Batch) -> Sequence[Problem]:
+        return self._ask(
+            "validate", lambda adapter: self._all(adapter.validate(batch), Problem), self._seconds / 2
+        )
+
+    def link(self, remote_id: str) -> str:
+        return self._ask("link", lambda adapter: self._one(adapter.link(remote_id), str), LOCAL_SECONDS)
+
+    def close(self) -> None:
+        if not self.lost:
+            self._ask("close", lambda adapter: adapter.close(), LOCAL_SECONDS)
+
+    def _ask(self, what: str, ask: Callable[[Adapter], _Value], seconds: float) -> _Value:
+        """What the adapter answers; then what it says of itself."""
+
+        def asked() -> tuple[_Value, dict[str, object]]:
+            answer = ask(self._adapter)
+            return answer, {name: _said(self._adapter, name) for name in _LIMITS}
+
+        answer, said = self._make(what, asked, seconds)
+        for name, value in said.items():
+            self._hold(name, value)
+        return answer
+
+    def _make(self, what: str, call: Callable[[], _Value], seconds: float) -> _Value:
+        name, who = self._destination.name, named(self._destination)
+        _lost[name] = [thread for thread in _lost[name] if thread.is_alive()]
+        if self.lost or len(_lost[name]) >= MOST_LOST:
+            raise DestinationError(f"calls of {who} did not come back; restart the TOM if that goes on")
+        made = Call(call, seconds=seconds, finish=self._finish)
+        back = False
+        try:
+            back = made.run(f"sharecore-{name}-{what}")
+        finally:
+            if not back and made.thread is not None:
+                self.lost = True
+                _lost[name].append(made.thread)
+        if not back:
+            message = f"{who} did not come back from {what} within {seconds:g} s"
+            logger.error("%s; the call was given up", message)
+            raise GivenUp(message)
+        if made.error is None:
+            return made.value
+        if isinstance(made.error, ConfigurationError | DeliveryError):
+            raise made.error
+        message = f"{who} failed: {describe(made.error)}"
+        log_fault(logger, f"{message}, in {what}", made.error)
+        raise Broken(message, f"{who} failed: {kind(made.error)}")
+
+    def _hold(self, name: str, value: object) -> None:
+        """Take over what the adapter says of itself, where that is within the contract."""
+        valid, rule, instead = _LIMITS[name]
+        if valid(value):
+            setattr(self, name, value)
+            self._complaints.pop(name, None)
+            return
+        setattr(self, name, instead)
+        given = repr(value) if isinstance(value, Real) else f"a {type(value).__name__}"
+        complaint = f"{name} of {named(self._destination)} must be {rule}, got {given}; {instead} is used"
+        if self._complaints.get(name) != complaint:
+            self._complaints[name] = complaint
+            logger.error("%s", complaint)
+
+    def _one(self, answer: _Value, wanted: type[_Value]) -> _Value:
+        if not isinstance(answer, wanted):
+            raise self._misfit(answer, wanted)
+        return answer
+
+    def _all(self, answer: Iterable[_Value], wanted: type[_Value]) -> tuple[_Value, ...]:
+        if not isinstance(answer, Iterable):
+            raise self._misfit(answer, wanted)
+        return tuple(self._one(each, wanted) for each in answer)
+
+    def _misfit(self, answer: object, wanted: type) -> PluginError:
+        given = type(answer).__name__
+        return PluginError(f"{named(self._destination)} answered with a {given}, not a {wanted.__name__}")
+
+
+def _plain(answer: Any) -> Any:
+    """The same, where a mapping does nothing of its own any more."""
+    return dict(answer) if isinstance(answer, Mapping) else answer
+
+
+def _said(adapter: Adapter, name: str) -> object:
+    with suppress(Exception), contained():
+        return getattr(adapter, name)
+    return None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

@@ -1,0 +1,202 @@
+"""An adapter that does what it must not: the others deliver, commands end, and the ledger tells the truth."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from sharecore import Accepted, PluginError, Present, Unconfirmed
+from tom_integration.models import Channel, Delivery, DestinationHealth
+
+if TYPE_CHECKING:
+    from tom.conftest import Tom
+
+ENDS = [SystemExit, KeyboardInterrupt, GeneratorExit]
+
+
+@pytest.fixture
+def shared(tom: Tom) -> Any:
+    """A target that is shared to both destinations."""
+    target = tom.target()
+    tom.share(target, "x")
+    tom.share(target, "y")
+    return target
+
+
+@pytest.fixture
+def over() -> Iterator[threading.Event]:
+    """What hangs comes back when this is set, at the end of the test."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_what_is_meant_to_end_a_process_ends_one_call(tom: Tom, shared: Any, end: Any) -> None:
+    row = tom.datum(shared)
+    tom.x.will(end(), times=1)
+    tom.deliver()
+    assert (tom.state(row), tom.state(row, "y")) == ("unconfirmed", "delivered")
+    assert f"failed: {end.__name__}" in tom.row(row).reason
+    tom.deliver(after=100)
+    assert tom.state(row) == "delivered"
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_look_up_that_ends_in_that_way_is_made_again(tom: Tom, shared: Any, end: Any) -> None:
+    row = tom.datum(shared)
+    tom.x.will(Unconfirmed(reason="no answer"), times=1, stores=True)
+    tom.deliver()
+    tom.x.find_fails = end()
+    tom.deliver(after=100)
+    assert tom.state(row) == "unconfirmed"
+    tom.x.recover()
+    tom.deliver(after=1000)
+    assert tom.state(row) == "delivered"
+    assert len(tom.x.received) == 1
+
+
+def test_what_fails_while_a_message_is_built_was_not_sent(tom: Tom, shared: Any) -> None:
+    row = tom.datum(shared)
+    tom.x.will(PluginError("the message could not be built: ValueError"), times=1)
+    tom.deliver()
+    assert (tom.state(row), tom.row(row).reason) == ("due", "the message could not be built: ValueError")
+    assert tom.deliver(after=100) == 1
+
+
+def test_what_an_adapter_notes_is_kept_with_the_outcomes_of_its_call(tom: Tom, shared: Any) -> None:
+    """Whatever happens in the next call, even the end of the process, it is not lost."""
+    tom.x.max_batch = 1
+    kept: list[Any] = []
+
+    def deliver(batch: Any) -> Any:
+        kept.append(Channel.objects.get(destination="x").memory)
+        batch.memory["calls"] = len(kept)
+        return {record.key: Accepted() for record in batch.records}
+
+    tom.x.take = deliver  # type: ignore[method-assign]
+    tom.data(shared, 3)
+    tom.deliver()
+    assert kept == [{}, {"calls": 1}, {"calls": 2}]
+    assert Channel.objects.get(destination="x").memory == {"calls": 3}
+
+
+def test_what_an_adapter_notes_in_a_look_up_is_kept_with_what_it_found(tom: Tom, shared: Any) -> None:
+    row = tom.datum(shared)
+    tom.x.will(Unconfirmed(reason="no answer"), times=1, stores=True)
+    tom.deliver()
+
+    def find(batch: Any) -> Any:
+        batch.memory["seen"] = True
+        return {record.key: Present(content=record) for record in batch.records}
+
+    tom.x.find = find  # type: ignore[method-assign]
+    tom.deliver(after=100)
+    assert tom.state(row) == "delivered"
+    assert tom.channel(shared).memory == {"seen": True}
+
+
+@pytest.mark.parametrize(
+    ("notes", "why"),
+    [({"x": object()}, "not JSON"), ({"x": "\ud800"}, "Unicode"), ({"x": "y" * 200_000}, "bytes")],
+)
+def test_notes_that_cannot_be_kept_cost_nothing_else(tom: Tom, shared: Any, notes: Any, why: str) -> None:
+    row = tom.datum(shared)
+
+    def deliver(batch: Any) -> Any:
+        batch.memory.update(notes)
+        return {record.key: Accepted() for record in batch.records}
+
+    tom.x.take = deliver  # type: ignore[method-assign]
+    tom.deliver()
+    assert tom.state(row) == "delivered"
+    assert why in tom.channel(shared).problem
+    assert tom.channel(shared).memory == {}
+
+
+def test_a_whole_number_for_a_name_is_kept_as_text(tom: Tom, shared: Any) -> None:
+    row = tom.datum(shared)
+    tom.x.will(Accepted(remote_id=5))  # type: ignore[arg-type]
+    tom.deliver()
+    assert (tom.state(row), tom.row(row).remote_id) == ("delivered", "5")
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_batch": 0}, {"gather_seconds": float("inf")}, {"settle_time": None}]
+)
+def test_limits_out_of_contract_hold_nothing_up(
+    tom: Tom, shared: Any, limits: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, value in limits.items():
+        setattr(tom.x, name, value)
+    rows = tom.data(shared, 3)
+    tom.deliver()
+    assert {tom.state(row) for row in rows} == {"delivered"}
+    (name,) = limits
+    assert f"{name} of adapter 'memory' of plugin" in caplog.text
+    assert caplog.text.count(f"{name} of adapter") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+class TestInThreads:
+    """As a worker does it: the calls are in threads of their own."""
+
+    @pytest.fixture(autouse=True)
+    def soon(self) -> Iterator[None]:
+        with override_settings(SHARECORE_CALL_SECONDS=6.0):
+            yield
+
+    def once(self) -> None:
+        call_command("sharing", "deliver", "--once", stdout=StringIO())
+
+    def test_a_delivery_that_hangs_is_given_up(self, tom: Tom, shared: Any, over: threading.Event) -> None:
+        row = tom.datum(shared)
+        tom.x.will(lambda record: over.wait() and Accepted(), times=1)
+        self.once()
+        assert (tom.state(row), tom.state(row, "y")) == ("unconfirmed", "delivered")
+        assert "did not come back from deliver" in tom.row(row).reason
+        assert DestinationHealth.objects.get(address="x").failures == 1
+
+    @pytest.mark.parametrize("method", ["find", "take", "alone"])
+    def test_a_round_ends_whatever_hangs(
+        self, tom: Tom, shared: Any, over: threading.Event, method: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sharecore.guard.LOCAL_SECONDS", 0.5)
+        tom.datum(shared)
+        tom.x.settle_time = 0.01
+        tom.x.will(Unconfirmed(reason="no answer"), times=1)
+        tom.x.__dict__[method] = lambda *_: over.wait()
+        self.once()
+        assert Delivery.objects.get(destination="y").state == "delivered"
+
+    def test_a_check_that_hangs_is_given_up(self, tom: Tom, over: threading.Event, monkeypatch: Any) -> None:
+        monkeypatch.setattr("sharecore.testing.MemoryAdapter.check", lambda self: over.wait())
+        out = StringIO()
+        with pytest.raises(CommandError):
+            call_command("sharing", "check", stdout=out, stderr=out)
+        assert "did not come back from check" in out.getvalue()
+
+    @pytest.mark.parametrize("end", ENDS)
+    def test_a_check_that_exits_ends_in_a_problem(self, tom: Tom, end: Any, monkeypatch: Any) -> None:
+        def check(self: Any) -> Any:
+            raise end
+
+        monkeypatch.setattr("sharecore.testing.MemoryAdapter.check", check)
+        out = StringIO()
+        with pytest.raises(CommandError):
+            call_command("sharing", "check", stdout=out, stderr=out)
+        assert f"failed: {end.__name__}" in out.getvalue()
+
+    @pytest.mark.parametrize("end", ENDS)
+    def test_the_thread_of_a_destination_goes_on(self, tom: Tom, shared: Any, end: Any) -> None:
+        tom.x.max_batch = 1
+        first, second = tom.datum(shared), tom.datum(shared)
+        tom.x.will(end(), times=1)
+        self.once()
+        assert sorted({tom.state(first), tom.state(second)}) == ["delivered", "unconfirmed"]
