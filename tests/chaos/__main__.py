@@ -81,6 +81,7 @@ def _summary(rounds: list[Round], databases: list[str]) -> dict[str, object]:
         "foreign",
         "parked_before_replay",
         "parked",
+        "restored",
         "locked_errors",
         "locked_errors_without_us",
     )

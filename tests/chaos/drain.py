@@ -16,8 +16,8 @@ PATIENCE = 120.0
 """Seconds after which what is still open counts as parked."""
 
 
-def main() -> None:
-    """Deliver all."""
+def main(since: str = "") -> None:
+    """Deliver all. since: first send again what was delivered from then on, and is lost there."""
     from django.core.management import CommandError, call_command
 
     def counts() -> Counter[str]:
@@ -52,6 +52,8 @@ def main() -> None:
     while not check():
         if time.monotonic() > deadline:
             raise TimeoutError("the receiver does not answer")
+    if since:
+        call_command("sharing", "replay", "--since", since, "--yes", stdout=io.StringIO())
     before = deliver(deadline)
     after = before
     for _ in range(3):

@@ -6,15 +6,17 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from chaos.arrivals import Arrivals, recoveries
+from chaos.backup import Backup
 from chaos.ingest import Job
 from chaos.nursery import Nursery
 from chaos.victims import Attack, DatabaseKiller, Victim
-from chaos.world import LEASE_SECONDS, World, start_again
+from chaos.world import LEASE_SECONDS, World, end_connections, start_again
 from faults.plan import Plan
 from realtoms import Service, Tom, TomError, compare
 from realtoms.service import tail
@@ -30,6 +32,10 @@ FAULTS = 0.1
 AFTER = 6.0
 """Seconds that the attack goes on after the last datum."""
 PATIENCE = 240.0
+AHEAD = (2 * 86400.0, 120.0)
+"""Seconds by which the clock of the last worker is wrong, with even and with odd seeds."""
+SAVED_AFTER = 5.0
+"""Seconds after which the receiver's database is saved, to be put back in the end."""
 
 
 @dataclass(kw_only=True)
@@ -46,6 +52,7 @@ class Round:
     foreign: int = 0
     parked_before_replay: int = 0
     parked: int = 0
+    restored: int = 0
     locked_errors: int = 0
     locked_errors_without_us: int = 0
     recoveries: list[float] = field(default_factory=list)
@@ -79,14 +86,21 @@ def play(world: World, seed: int, records: int) -> Round:
     arrivals = Arrivals(world.receiver.database)
     arrivals.look()
     met = world.proxy.met.total()
+    backup = Backup(world.receiver.database, world.folder)
+    since = datetime.now(UTC).isoformat()
     with arrivals.watched():
-        attack = _under_fire(world, seed, jobs)
+        with backup.after(SAVED_AFTER):
+            attack = _under_fire(world, seed, jobs)
         drained = _drained(world.forks)
     arrivals.look()
-    comparison = compare(world.sender.database, world.receiver.database, names)
-    result.records, result.lost = comparison.records, comparison.lost
-    result.duplicates, result.foreign = comparison.duplicates, comparison.foreign
-    result.examples = comparison.examples
+    _compared(world, names, result)
+    if not world.calm:
+        backup.restore()
+        result.restored = compare(world.sender.database, world.receiver.database, names).lost
+        drained = _drained(world.forks, since=since) | {
+            "parked_before_replay": drained["parked_before_replay"]
+        }
+        _compared(world, names, result)
     result.killed, result.kills = dict(attack.kills), attack.kills.total()
     result.faults = world.proxy.met.total() - met
     result.parked_before_replay, result.parked = drained["parked_before_replay"], drained["parked"]
@@ -100,12 +114,22 @@ def play(world: World, seed: int, records: int) -> Round:
     return result
 
 
+def _compared(world: World, names: list[str], result: Round) -> None:
+    """Count what is wrong, beside what was wrong before."""
+    comparison = compare(world.sender.database, world.receiver.database, names)
+    result.records = comparison.records
+    result.lost += comparison.lost
+    result.duplicates += comparison.duplicates
+    result.foreign += comparison.foreign
+    result.examples = [*result.examples, *comparison.examples]
+
+
 def _under_fire(world: World, seed: int, jobs: Sequence[Job]) -> Attack:
     """Ingest and deliver while everybody is being killed; at the end all processes are gone."""
     # With "command" the ingesters leave a mark for the workers, with "thread" only the sweep finds the data.
     settings = {"SHARECORE_RUNNER": "command" if seed % 2 or world.calm else "thread"}
     nurseries = (world.forks, world.old_forks or world.forks)
-    workers = [_worker(nurseries[number % 2], number, settings) for number in range(WORKERS)]
+    workers = [_worker(nurseries[number % 2], number, settings, AHEAD[seed % 2]) for number in range(WORKERS)]
     # Two of each version: one that works in transactions, and one that does not.
     ingesters = [_ingester(nurseries[job.number // 2 % 2], job, settings) for job in jobs]
     if not world.calm:
@@ -128,7 +152,11 @@ def _attacked(
         *(Victim(service, "worker", lambda: over) for service in workers),
     ]
     cluster = world.cluster
-    database = DatabaseKiller(cluster.kill, partial(start_again, cluster)) if cluster else None
+    database = None
+    if cluster is not None:
+        database = DatabaseKiller(
+            cluster.kill, partial(start_again, cluster), partial(end_connections, cluster)
+        )
     attack = Attack(seed, victims, freeze_seconds=LEASE_SECONDS + 1.5, database=database)
     deadline, end = time.monotonic() + PATIENCE, 0.0
     try:
@@ -152,8 +180,8 @@ def _attacked(
     return attack
 
 
-def _drained(nursery: Nursery) -> dict[str, Any]:
-    drained: dict[str, Any] = json.loads(nursery.result("drain", {}, PATIENCE))
+def _drained(nursery: Nursery, *, since: str = "") -> dict[str, Any]:
+    drained: dict[str, Any] = json.loads(nursery.result("drain", {"since": since}, PATIENCE))
     return drained
 
 
@@ -188,8 +216,11 @@ def _ingester(nursery: Nursery, job: Job, settings: dict[str, Any]) -> Service:
     return nursery.script(f"ingester-{job.number}.log", "ingest", asdict(job), settings)
 
 
-def _worker(nursery: Nursery, number: int, settings: dict[str, Any]) -> Service:
-    return nursery.command(f"worker-{number}.log", "sharing", "deliver", settings=settings)
+def _worker(nursery: Nursery, number: int, settings: dict[str, Any], ahead: float) -> Service:
+    log = f"worker-{number}.log"
+    if number == WORKERS - 1:
+        return nursery.script(log, "ahead", {"seconds": ahead}, settings)
+    return nursery.command(log, "sharing", "deliver", settings=settings)
 
 
 def _lines(job: Job) -> list[dict[str, Any]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from chaos.arrivals import Arrivals, percentile, recoveries
+from chaos.backup import Backup
 from chaos.rounds import Round
 from realtoms.compare import TABLES
 
@@ -23,6 +25,28 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
     assert percentile([], 99) is None
     assert percentile([3.0], 99) == 3.0
     assert percentile([float(n) for n in range(1, 201)], 99) == 198.0
+
+
+def test_a_backup_puts_back_what_was_there_when_it_was_made(tmp_path: Path) -> None:
+    file = str(tmp_path / "receiver.sqlite3")
+
+    def rows() -> list[int]:
+        with closing(sqlite3.connect(file)) as connection:
+            return [number for (number,) in connection.execute("SELECT number FROM data")]
+
+    def write(sql: str) -> None:
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute(sql)
+
+    write("CREATE TABLE data (number INTEGER)")
+    write("INSERT INTO data VALUES (1)")
+    backup = Backup(file, tmp_path)
+    with backup.after(60):
+        write("INSERT INTO data VALUES (2)")
+    write("INSERT INTO data VALUES (3)")
+    assert rows() == [1, 2, 3]
+    backup.restore()
+    assert rows() == [1, 2]
 
 
 @pytest.mark.parametrize(

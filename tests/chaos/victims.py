@@ -18,6 +18,8 @@ MEAN_PAUSE = 1.0
 """Seconds between two kills, on average."""
 DATABASE = 0.12
 """The share of attacks that go to the database server, where it can be killed."""
+CONNECTIONS = 0.15
+"""The share of attacks that end all connections to the database server."""
 FREEZE = 0.2
 """The share of attacks on workers that stop them for longer than their lease, and let them go on after.
 
@@ -37,11 +39,15 @@ class Victim:
 
 
 class DatabaseKiller:
-    """Kills the database server, and has a thread start it again."""
+    """Kills the database server, and has a thread start it again; or ends its connections.
 
-    def __init__(self, kill: Callable[[], None], start: Callable[[], None]) -> None:
+    end: ends them all, and returns False when it cannot.
+    """
+
+    def __init__(self, kill: Callable[[], None], start: Callable[[], None], end: Callable[[], bool]) -> None:
         self._kill = kill
         self._start = start
+        self.end_connections = end
         self._thread: threading.Thread | None = None
 
     def strike(self) -> bool:
@@ -109,6 +115,9 @@ class Attack:
         target, mode, pause = chance.random(), chance.random(), chance.uniform(0.05, 0.8)
         if self._database is not None and chance.random() < DATABASE and self._database.strike():
             self._count("database")
+            return
+        if self._database is not None and chance.random() < CONNECTIONS and self._database.end_connections():
+            self._count("connections")
             return
         # Out of all: the fewer are left, the fewer attacks, or the last would never get anything done.
         victim = self._victims[int(target * len(self._victims))]

@@ -11,6 +11,8 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psycopg
+
 from chaos.nursery import Nursery
 from faults.proxy import Proxy, running
 from live.scenes import QUICK_LOGIN
@@ -136,6 +138,19 @@ def start_again(cluster: Cluster) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.3)
+
+
+def end_connections(cluster: Cluster) -> bool:
+    """End every connection to a server but this one; False when there is no server."""
+    try:
+        with psycopg.connect(cluster.address, connect_timeout=2) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def say(text: str) -> None:

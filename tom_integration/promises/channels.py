@@ -26,7 +26,7 @@ _CANCELLED_BY_CLOSING = (State.DUE, State.WITHHELD, State.UNSUPPORTED, State.PAR
 """Not those of which nobody knows whether they arrived: forgotten, they could be sent again."""
 _WAITING = (State.DUE, State.WITHHELD, State.UNCONFIRMED)
 """The states in which a delivery may have a time to be taken in hand."""
-PORTION = 50
+PORTION = 20
 """Shares that are attached at once: on SQLite nobody else can save until it is done."""
 ASKABLE = frozenset({State.BEFORE}) | REPLAYABLE
 """What somebody can ask for who shares existing data: it is not there, and nobody is sending it."""

@@ -72,11 +72,14 @@ def register(
 
 
 def register_before(destination: str, targets: Iterable[int]) -> None:
-    """The same for many targets at one address: all of their data were there before."""
+    """The same for many targets at one address: all of their data were there before.
+
+    At once: in portions, each would look through the data of all of these targets.
+    """
     columns = {"destination": destination, "state": State.BEFORE.value}
     for name, model in DATUM_MODELS.items():
         rows = _unknown(model, destination).filter(target_id__in=list(targets))
-        _register(rows, {"model": name, **columns})
+        _insert(rows, {"model": name, **columns})
 
 
 def _register(rows: QuerySet[Any], columns: dict[str, Any]) -> int:

@@ -35,6 +35,8 @@ def _attach(address: str, targets: list[int]) -> None:
     # A write, too, so that whoever attaches one of them meanwhile waits, and sees that it is done.
     free.update(paused="", problem="", needs_person=False, kinds=[], until=None, due=True)
     targets = list(free.values_list("target_id", flat=True))
+    if not targets:
+        return
     known = Delivery.objects.filter(destination=address, target_id__in=targets)
     known.filter(state__in=(State.BEFORE, State.CANCELLED)).update(state=State.BEFORE, reason="", named=False)
     register_before(address, targets)
