@@ -29,7 +29,7 @@ LOCAL_SECONDS = 10.0
 MOST_LOST = 3
 """So many calls of a destination may be given up and not have come back; then no more are made."""
 
-_LIMITS: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
+LIMITS: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
     "can_update": (lambda value: isinstance(value, bool), "True or False", False),
     "takes_files": (lambda value: isinstance(value, bool), "True or False", False),
     "settle_time": (lambda value: _is_number(value) and 0 < value <= 86400, "above 0 and up to 86400", 60.0),
@@ -159,7 +159,7 @@ class Guarded(Adapter):
 
         def asked() -> tuple[_Value, dict[str, object]]:
             answer = ask(self._adapter)
-            return answer, {name: _said(self._adapter, name) for name in _LIMITS}
+            return answer, {name: _said(self._adapter, name) for name in LIMITS}
 
         answer, said = self._make(what, asked, seconds)
         for name, value in said.items():
@@ -193,7 +193,7 @@ class Guarded(Adapter):
 
     def _hold(self, name: str, value: object) -> None:
         """Take over what the adapter says of itself, where that is within the contract."""
-        valid, rule, instead = _LIMITS[name]
+        valid, rule, instead = LIMITS[name]
         if valid(value):
             setattr(self, name, value)
             self._complaints.pop(name, None)

@@ -67,11 +67,17 @@ class Folder:
         return all(there.get(name) == self._about[name] for name in (("id",) if by_key else ("name",)))
 
     def known(self, wanted: Set[str]) -> dict[str, set[str]]:
-        """What is in the files of these records: the key of each, with the contents that it had."""
+        """What the files say of these records: the key of each, with its contents.
+
+        Where each batch has files of its own, the one that was written last counts.
+        """
         found: dict[str, set[str]] = {}
         for kind in COLUMNS:
-            for path in sorted(self.path.glob(f"{kind}*.{self._config.format.suffix}")):
+            paths = self.path.glob(f"{kind}*.{self._config.format.suffix}")
+            for path in sorted(paths, key=lambda each: each.stat().st_mtime_ns):
                 for record, content in contents(path, self._config.format, wanted):
+                    if self._config.per is Per.BATCH:
+                        found[record] = set()
                     found.setdefault(record, set()).add(content)
         return found
 

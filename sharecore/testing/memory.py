@@ -13,6 +13,7 @@ from sharecore.exceptions import DeliveryError, Problem
 from sharecore.hooks import DestinationType, hookimpl
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Accepted, Duplicate, Found, Outcome, Present
+from sharecore.plain import as_json
 from sharecore.records import DataFile, Record, RecordKey
 from sharecore.settings import Section
 from sharecore.targets import Target
@@ -221,8 +222,8 @@ class MemoryAdapter(Adapter):
         return self._destination.topics
 
     def preview(self, batch: Batch) -> Preview:
-        keys = [str(record.key) for record in batch.records]
-        return Preview(content_type="application/json", body=json.dumps(keys))
+        records = [{"key": str(record.key), **as_json(record)} for record in batch.records]
+        return Preview(content_type="application/json", body=json.dumps(records))
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         return self._destination.find(batch)

@@ -19,6 +19,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from sharecore.testing.certificate import self_signed
+
 HUGE_LIMIT = 64 * 1024 * 1024
 """Bytes after which even a `Fault.HUGE` ends."""
 
@@ -110,11 +112,12 @@ class FakeServer:
             server.on("POST", "/api/data/", lambda request: answer(201, {"id": request.json["name"]}))
             server.will(Fault.RESET, times=1)   # the next request; then it is itself again
 
+    untrusted: it speaks TLS, with a certificate that nobody signed, so that clients must refuse it.
     requests: what came in, in order. taken: bytes that clients took of endless answers. bugs: exceptions of
     its own scripts, which a test should look at.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, untrusted: bool = False) -> None:
         self.requests: list[Request] = []
         self.taken = 0
         self.bugs: list[BaseException] = []
@@ -124,6 +127,11 @@ class FakeServer:
         self._lock = threading.Lock()
         self._http = _Server(("127.0.0.1", 0), _Handler)
         self._http.owner = self
+        self._scheme = "https" if untrusted else "http"
+        if untrusted:
+            self._http.socket = self_signed().wrap_socket(
+                self._http.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -138,7 +146,7 @@ class FakeServer:
     @property
     def url(self) -> str:
         """Its address, with a slash at the end."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}/"
+        return f"{self._scheme}://127.0.0.1:{self._http.server_address[1]}/"
 
     def close(self) -> None:
         """Stop: from now on connections are refused. May be called more than once."""

@@ -93,7 +93,7 @@ def lamp(adapter: Callable[[Any], Any] = Lamp, read: Callable[[Any], Any] = Lamp
     return DestinationType(kind="lamp", summary="Blinks", config=read, open=adapter)
 
 
-def stage(server: FakeServer, kind: Any, doubles: bool = False) -> Bench:
+def stage(server: FakeServer, kind: Any, doubles: bool = False, patience: float = 10.0) -> Bench:
     """A bench with a server that has one blink for each name (or for each request, for `doubles`)."""
     blinks: list[str] = []
 
@@ -106,7 +106,12 @@ def stage(server: FakeServer, kind: Any, doubles: bool = False) -> Bench:
     settings = {"BASE_URL": server.url, "API_KEY": SECRET, "READ_TIMEOUT": 1, "CONNECT_TIMEOUT": 0.5}
     return Bench(
         Subject(
-            type=kind, settings=settings, secrets=[SECRET], stored=lambda: blinks, server=server, patience=3.0
+            type=kind,
+            settings=settings,
+            secrets=[SECRET],
+            stored=lambda: blinks,
+            server=server,
+            patience=patience,
         )
     )
 

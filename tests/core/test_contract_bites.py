@@ -140,7 +140,7 @@ def picky(self: Any, record: Any, reply: Any, outcomes: dict[Any, Any]) -> bool:
 BAD: list[tuple[str, Any, dict[str, Any], str]] = [
     ("settings_that_work_are_read_without_complaint", lamp(read=complaining), {}, "is old"),
     ("bad_settings_are_told_as_problems", lamp(read=silent), {}, "without saying why"),
-    ("limits_make_sense", with_attributes(settle_time=0.0), {}, "nothing is over at once"),
+    ("limits_make_sense", with_attributes(settle_time=0.0), {}, "settle_time must be above 0"),
     ("limits_make_sense", with_attributes(gather_seconds=-1.0), {}, "gather_seconds"),
     ("every_example_gets_one_outcome", before_delivering(stops), {}, "stopped the call, not the record"),
     ("every_example_gets_one_outcome", answering(Rejected(reason=" ")), {}, "gives no reason"),
@@ -177,15 +177,15 @@ BAD: list[tuple[str, Any, dict[str, Any], str]] = [
     ("what_was_delivered_is_not_lost_by_a_look_up", finding(lambda b: {"x": Absent()}), {}, "each record"),
     (
         "what_was_delivered_is_not_lost_by_a_look_up",
-        finding(lambda b: {b.records[0].key: Rejected(reason="no")}),
+        finding(lambda b: {each.key: Rejected(reason="no") for each in b.records}),
         {},
         "to a record that is there",
     ),
     (
         "what_was_delivered_is_not_lost_by_a_look_up",
-        finding(lambda b: {b.records[0].key: Duplicate()}),
+        finding(lambda b: {each.key: Duplicate() for each in b.records}),
         {},
-        "not Present",
+        "not answers of find",
     ),
     (
         "an_edit_that_was_not_sent_is_not_found",
@@ -216,7 +216,12 @@ BAD: list[tuple[str, Any, dict[str, Any], str]] = [
         {"status": 503, "form": "date"},
         "< 10",
     ),
-    ("a_wait_that_makes_no_sense_is_ignored", with_read(backwards), {}, "was read as -5"),
+    (
+        "a_wait_that_makes_no_sense_is_ignored",
+        with_read(backwards),
+        {},
+        "retry_after must be seconds",
+    ),
     (
         "a_delivery_without_an_answer_is_unconfirmed",
         after_no_answer(DestinationError),

@@ -6,7 +6,8 @@ It needs pytest, and is therefore imported only by tests.
 import pytest
 
 # Before they are imported: so a failed rule shows the values that it compared.
-pytest.register_assert_rewrite("sharecore.testing.contract.rules", "sharecore.testing.contract.http")
+for _rules in ("delivering", "truth", "lookups", "questions", "guest", "http", "guest_http"):
+    pytest.register_assert_rewrite(f"sharecore.testing.contract.{_rules}")
 
 from sharecore.testing.contract.bench import Bench, Call, Subject  # noqa: E402
 from sharecore.testing.contract.http import HttpAdapterContract  # noqa: E402

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from functools import partial
 
 import pytest
 
-from sharecore.exceptions import DestinationError
-from sharecore.outcomes import Absent, Accepted, Deferred, Duplicate, Present, Rejected, Unconfirmed
+from sharecore.exceptions import DeliveryError, DestinationError
+from sharecore.outcomes import Absent, Accepted, Deferred, Duplicate, Present, Unconfirmed
 from sharecore.testing.contract.bench import Bench, Subject
-from sharecore.testing.contract.rules import STORED, AdapterContract
-from sharecore.testing.contract.trouble import (
-    BROKEN,
-    MALFORMED,
-    MAY_HAVE_ARRIVED,
-    REQUESTS_EXCEPTIONS,
-    ask_everything,
-    misread,
-    raising,
-    with_status,
-)
-from sharecore.testing.server import HUGE_LIMIT, Answer, FakeServer, Fault, Request
+from sharecore.testing.contract.delivering import STORED
+from sharecore.testing.contract.guest_http import OverHttp
+from sharecore.testing.contract.rules import AdapterContract
+from sharecore.testing.contract.trouble import BROKEN, MALFORMED, ask_everything, misread, with_status
+from sharecore.testing.server import HUGE_LIMIT, Answer, FakeServer, Fault
 from sharecore.testing.sockets import watched_sockets
 
 SHORT = 0.5
 """Seconds to which time-outs are shortened, so that a server that hangs costs a test no more."""
 
 
-class HttpAdapterContract(AdapterContract):
+class HttpAdapterContract(AdapterContract, OverHttp):
     """What every adapter of a web API keeps.
 
     Subclass it and override `subject`::
@@ -99,11 +89,13 @@ class HttpAdapterContract(AdapterContract):
 
     @pytest.mark.parametrize("fault", BROKEN)
     def test_a_delivery_without_an_answer_is_unconfirmed(self, bench: Bench, fault: Fault) -> None:
-        """The request was out; only a look-up can tell what it did."""
-        adapter = bench.open()
+        """The request was out, once; only a look-up can tell what it did."""
+        adapter, arrivals = bench.open(), bench.arrivals()
         bench.server.will(fault, where=bench.subject.delivers)
         call = bench.call(adapter, bench.batch(bench.record))
         assert isinstance(call.of(bench.record), Unconfirmed), f"the server {fault}: {call}"
+        tries = len(arrivals.requests)
+        assert tries == 1, f"the server {fault}, and it was sent {tries} times: it may be there already"
 
     def test_a_server_that_is_away_got_nothing(self, bench: Bench) -> None:
         """Without a connection the record is still due: `Unconfirmed` would cost a look-up, or a person."""
@@ -113,28 +105,6 @@ class HttpAdapterContract(AdapterContract):
         outcome = call.of(bench.record)
         assert outcome is None or isinstance(outcome, Deferred), "nothing was sent, so nothing is uncertain"
         assert isinstance(call.stopped, DestinationError) or outcome is not None
-
-    @pytest.mark.parametrize("name", REQUESTS_EXCEPTIONS)
-    def test_every_exception_of_requests_is_caught(self, bench: Bench, name: str) -> None:
-        """For adapters that use `requests`: raised where the answer to a delivery would come."""
-        adapter = bench.open()
-        secret = next(iter(bench.subject.secrets), "a-secret")
-        with (
-            bench.shown() as texts,
-            raising(name, f"https://x/?key={secret}", bench.subject.delivers) as raised,
-        ):
-            call = bench.call(adapter, bench.batch(bench.record))
-        outcome = call.of(bench.record)
-        if not raised:
-            assert "requests" not in sys.modules or isinstance(outcome, STORED), (
-                f"no delivery was seen: {call}"
-            )
-            return
-        assert not isinstance(outcome, Accepted | Duplicate | Rejected), f"{name}: {outcome}"
-        if name in MAY_HAVE_ARRIVED:
-            assert isinstance(outcome, Unconfirmed), f"after {name} nobody knows whether it arrived: {call}"
-        shown = bench.leaks([*texts, repr(call), str(call.stopped)])
-        assert not shown, "a secret is shown"
 
     @pytest.mark.parametrize("body", MALFORMED, ids=[repr(each[:12]) for each in MALFORMED])
     def test_an_answer_that_makes_no_sense_breaks_nothing(self, bench: Bench, body: bytes) -> None:
@@ -159,13 +129,7 @@ class HttpAdapterContract(AdapterContract):
         """A byte now and then satisfies every time-out between two bytes; the whole needs a limit too."""
         adapter = bench.open()
         bench.server.will(Fault.DRIP, where=bench.subject.delivers)
-        thread = threading.Thread(target=bench.call, args=(adapter, bench.batch(bench.record)), daemon=True)
-        thread.start()
-        thread.join(bench.subject.patience)
-        waiting = thread.is_alive()
-        bench.server.close()
-        thread.join(10)
-        assert not waiting, f"still waiting after {bench.subject.patience:g} s"
+        bench.call(adapter, bench.batch(bench.record))
 
     def test_every_wait_has_an_end(self, bench: Bench) -> None:
         """Every socket has a time-out, while it connects and while it reads."""
@@ -183,9 +147,10 @@ class HttpAdapterContract(AdapterContract):
         bench.server.will(fault, where=bench.subject.delivers)
         bench.call(adapter, batch)
         bench.server.recover()
-        found = bench.find(adapter, bench.record)
-        if found is None:
+        answers = bench.find(adapter, bench.record)
+        if answers is None:
             return  # nobody can tell; a person decides
+        found = answers[bench.record.key]
         if fault is Fault.RESET:
             assert not isinstance(found, Present), "it found what never arrived"
         if isinstance(found, Absent):
@@ -195,42 +160,17 @@ class HttpAdapterContract(AdapterContract):
 
     @pytest.mark.parametrize("fault", [Fault.RESET, Fault.GARBAGE, Fault.TRUNCATED, 401, 404, 500, 503])
     def test_questions_survive_a_server_in_trouble(self, bench: Bench, fault: Fault | int) -> None:
-        """`check`, `topics`, `find` and `validate` raise nothing but `DeliveryError`."""
+        """What is asked raises nothing but `DeliveryError`."""
         adapter, batch = bench.open(), bench.batch(bench.record)
         bench.server.will(fault if isinstance(fault, Fault) else Answer(status=fault))
         ask_everything(adapter, batch)
 
-    def test_trouble_shows_no_secret(self, bench: Bench) -> None:
-        """Also when a server sends back what it was sent, as pages for debugging do."""
-
-        def echo(status: int, request: Request) -> Answer:
-            # Those first that hold a secret: adapters cut what they quote.
-            values = sorted(request.headers.values(), key=lambda value: not bench.leaks([value]))
-            body = " ".join(values).encode() + b"\n" + request.body
-            return Answer(status=status, body=body, headers={"Content-Type": "text/plain"})
-
-        with bench.shown() as texts:
-            for status in (200, 302, 400, 401, 403, 404, 429, 500, 503):
-                for where in (bench.subject.delivers, lambda request: True):
-                    bench.server.recover()
-                    bench.server.will(partial(echo, status), where=where)
-                    adapter, batch = bench.open(), bench.batch(bench.record, memory={})
-                    call = bench.call(adapter, batch)
-                    texts += [repr(call), str(call.stopped), repr(call.stopped), repr(adapter)]
-                    texts += ask_everything(adapter, batch)
-            bench.server.close()
-            call = bench.call(bench.open(), bench.batch(bench.record, memory={}))
-            texts += [repr(call), str(call.stopped)]
-        shown = bench.leaks(texts)
-        assert not shown, "a secret is shown"
-
-    def test_it_says_who_it_is_and_keeps_no_cookies(self, bench: Bench) -> None:
-        """Each request has a `User-Agent`, and none a cookie."""
-        bench.server.will(with_status(bench, 0, **{"Set-Cookie": "sessionid=1; Path=/"}))
+    def test_a_server_that_is_away_does_not_answer_a_probe(self, bench: Bench) -> None:
+        """`probe` says True only after an answer, since everything that waits is sent then."""
         adapter = bench.open()
-        for _ in range(2):
-            bench.call(adapter, bench.batch(bench.record))
-        assert bench.server.requests
-        for request in bench.server.requests:
-            assert request.headers.get("user-agent"), "User-Agent tells the people there whom to ask"
-            assert "cookie" not in request.headers, "a cookie is a state that nobody asked for"
+        bench.server.close()
+        try:
+            answers = adapter.probe(1.0)
+        except DeliveryError:
+            return
+        assert answers is False, "probe says that a server answers which is not there"

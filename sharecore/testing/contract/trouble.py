@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
-
-import pytest
 
 from sharecore.adapter import Adapter, Batch
 from sharecore.exceptions import AuthenticationFailed, DeliveryError
@@ -69,23 +68,19 @@ def misread(status: int, call: Call, outcome: object) -> str:
     return ""
 
 
-def ask_everything(adapter: Adapter, batch: Batch) -> list[str]:
-    """Ask what can be asked; the answers and failures as texts. Only `DeliveryError` may leave them."""
-    texts: list[str] = []
-    questions: dict[str, Callable[[], object]] = {
-        "check": adapter.check,
-        "topics": adapter.topics,
-        "find": lambda: adapter.find(batch),
-        "validate": lambda: adapter.validate(batch),
-    }
-    for name, ask in questions.items():
-        try:
-            texts.append(repr(ask()))
-        except DeliveryError as error:
-            texts += [str(error), repr(error)]
-        except Exception as error:
-            pytest.fail(f"{name} raised {type(error).__name__}; only exceptions of sharecore may leave it")
-    return texts
+def ask_everything(adapter: Adapter, batch: Batch) -> None:
+    """Ask all that a destination can be asked. Fails when something but a `DeliveryError` leaves it."""
+    questions: tuple[Callable[[], object], ...] = (
+        adapter.ready,
+        lambda: adapter.probe(1.0),
+        adapter.check,
+        adapter.topics,
+        lambda: adapter.find(batch),
+        lambda: adapter.validate(batch),
+    )
+    for ask in questions:
+        with suppress(DeliveryError):
+            ask()
 
 
 @contextmanager
@@ -116,3 +111,17 @@ def raising(name: str, text: str, where: Callable[[Request], bool]) -> Iterator[
 
     with mock.patch.object(library.Session, "send", send_or_raise):
         yield raised
+
+
+@contextmanager
+def interrupting(error: type[BaseException]) -> Iterator[list[str]]:
+    """Each connection is interrupted by this; where those went that were."""
+    interrupted: list[str] = []
+
+    def interrupt(self: socket.socket, address: object) -> None:
+        interrupted.append(str(address))
+        self.close()
+        raise error
+
+    with mock.patch.object(socket.socket, "connect", interrupt):
+        yield interrupted

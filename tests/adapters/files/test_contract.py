@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from sharecore.testing import AdapterContract, Subject
+from sharecore_files.config import Format
 from sharecore_files.plugin import sharecore_destinations
+from sharecore_files.rows import COLUMNS, Row
+from sharecore_files.tables import read
 
 
 class TestFiles(AdapterContract):
@@ -16,6 +19,10 @@ class TestFiles(AdapterContract):
         (kind,) = sharecore_destinations()
         form, per = request.param.split()
         settings = {"DIRECTORY": str(tmp_path / "shared"), "FORMAT": form, "PER": per}
-        return Subject(
-            type=kind, settings=settings, stored=lambda: list((tmp_path / "shared").glob("*/photometry*"))
-        )
+
+        def rows() -> list[Row]:
+            """The rows of all tables that list records."""
+            tables = [path for each in COLUMNS for path in (tmp_path / "shared").glob(f"*/{each}*")]
+            return [row for path in tables for row in read(path, Format(form))]
+
+        return Subject(type=kind, settings=settings, stored=rows)

@@ -1,0 +1,118 @@
+"""Calls of the adapter under test: each has an end, and what goes wrong in one is named after it.
+
+They are made as a site makes them, each in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any, TypeVar
+
+import pytest
+
+from sharecore.adapter import Adapter
+from sharecore.apart import Call
+from sharecore.exceptions import DeliveryError
+from sharecore.faults import kind
+
+MOST_LOST = 3
+"""So many calls of one adapter may hang; then its other rules fail at once."""
+
+MOST_ANSWERS = 1000
+"""More than so many problems or topics nobody reads; an endless iterator ends here."""
+
+MAY_RAISE: Mapping[str, tuple[type[BaseException], ...]] = {
+    "ready": (DeliveryError,),
+    "probe": (DeliveryError,),
+    "deliver": (DeliveryError,),
+    "deliver_file": (DeliveryError, OSError),
+    "check": (DeliveryError,),
+    "topics": (DeliveryError,),
+    "find": (DeliveryError,),
+    "validate": (DeliveryError,),
+}
+"""What may leave a method; the others raise nothing."""
+
+_Value = TypeVar("_Value")
+_lost: dict[str, list[tuple[str, threading.Thread]]] = defaultdict(list)
+
+
+class _Timed(Call[_Value]):
+    """A call with an end that nothing puts off."""
+
+    def extend(self, seconds: float) -> None:
+        if not self._deadline:
+            super().extend(0.0)
+
+
+def timed(
+    what: str,
+    call: Callable[[], _Value],
+    *,
+    of: str,
+    seconds: float,
+    passes: tuple[type[BaseException], ...] = (),
+) -> _Value:
+    """Make one call, and give its value. Fails the test, naming the call, when it hangs or raises.
+
+    what: the call. of: the kind of destination. passes: the exceptions that may leave it; they are raised.
+    """
+    _lost[of] = [(name, thread) for name, thread in _lost[of] if thread.is_alive()]
+    if len(_lost[of]) >= MOST_LOST:
+        pytest.fail(f"{what} was not tried: {', '.join(name for name, _ in _lost[of])} hang since before")
+    made = _Timed(call, seconds=seconds, finish=lambda: None)
+    if not made.run(f"contract-{what}"):
+        if made.thread is not None:
+            _lost[of].append((what, made.thread))
+        pytest.fail(f"{what} did not come back within {seconds:g} s; give each wait in it a time-out")
+    if made.error is None:
+        return made.value
+    if isinstance(made.error, passes):
+        raise made.error
+    allowed = " or ".join(each.__name__ for each in passes)
+    rule = f"only {allowed} may leave it" if passes else "nothing may leave it"
+    raise AssertionError(f"{what} raised {kind(made.error)}; {rule}") from made.error
+
+
+class Opened:
+    """An open adapter, each of whose calls is timed. told: is given each answer and failure as text."""
+
+    def __init__(self, adapter: Adapter, timed: Callable[..., Any], told: Callable[[str], None]) -> None:
+        self._adapter = adapter
+        self._timed = timed
+        self._told = told
+
+    def __getattr__(self, name: str) -> Any:
+        value = self._timed(name, lambda: getattr(self._adapter, name))
+        return (lambda *args: self._ask(name, lambda: value(*args))) if callable(value) else value
+
+    def __repr__(self) -> str:
+        shown: str = self._timed("repr", lambda: f"{self._adapter!r} {self._adapter}")
+        self._told(shown)
+        return shown
+
+    def _ask(self, what: str, call: Callable[[], Any]) -> Any:
+        def asked() -> tuple[Any, str]:
+            answer = _whole(call())
+            return answer, f"{what}: {answer!r}"
+
+        passes = MAY_RAISE.get(what, ())
+        try:
+            answer, text = self._timed(what, asked, *passes)
+        except passes as error:
+            self._told(f"{what}: {error} {error!r} {getattr(error, 'decided', '')!r}")
+            raise
+        self._told(text)
+        return answer
+
+
+def _whole(answer: Any) -> Any:
+    """The answer with all that it would do later done now, while the call is timed."""
+    if isinstance(answer, Mapping):
+        return dict(answer)
+    if isinstance(answer, Iterator):
+        return list(islice(answer, MOST_ANSWERS))
+    return answer

@@ -1,0 +1,126 @@
+"""Rules of delivery: an outcome for each record, whatever it is and however often it comes."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import BinaryIO
+
+import pytest
+
+from sharecore.exceptions import DeliveryError
+from sharecore.identity import fingerprint
+from sharecore.outcomes import Accepted, Deferred, Duplicate, Outcome, Rejected, Unsupported
+from sharecore.records import RecordKey
+from sharecore.testing.contract.bench import Bench
+from sharecore.testing.examples import RECORDS, TARGETS, example_file, example_record, example_records
+
+STORED = (Accepted, Duplicate)
+
+
+class Delivering:
+    """How records, targets and files are taken."""
+
+    def test_every_example_gets_one_outcome(self, bench: Bench) -> None:
+        """One outcome for each example record; one that is not stored gets a reason."""
+        adapter = bench.open()
+        for name, record in RECORDS.items():
+            call = bench.call(adapter, bench.batch(record))
+            assert call.stopped is None, f"{name}: {call.stopped!r} stopped the call, not the record"
+            outcome = call.of(record)
+            reason = getattr(outcome, "reason", "stored")
+            assert reason.strip(), f"{name}: {outcome!r} gives no reason"
+            if isinstance(outcome, Unsupported):
+                assert outcome.feature.strip(), f"{name}: {outcome!r} names no feature"
+
+    def test_all_examples_in_one_batch(self, bench: Bench) -> None:
+        """One record that cannot go does not take the others with it."""
+        adapter, records = bench.open(), list(RECORDS.values())
+        together: dict[RecordKey, Outcome] = {}
+        size = max(1, adapter.max_batch)
+        for start in range(0, len(records), size):
+            call = bench.call(adapter, bench.batch(*records[start : start + size]))
+            assert call.stopped is None
+            together.update(call.outcomes)
+        alone = bench.call(bench.open(), bench.batch(bench.record)).of(bench.record)
+        assert isinstance(alone, STORED), "Subject.record is not taken by a destination that is well"
+        assert any(isinstance(each, STORED) for each in together.values())
+
+    def test_every_target_is_taken_or_refused(self, bench: Bench) -> None:
+        """Odd targets, with and without records, stop a call by `TargetRefused` only."""
+        for name, target in TARGETS.items():
+            for records in ((), (example_record(),)):
+                batch = bench.batch(*records, target=target, memory={})
+                call = bench.call(bench.open(), batch)
+                stopped = call.stopped
+                assert stopped is None or type(stopped).__name__ == "TargetRefused", f"{name}: {stopped!r}"
+
+    def test_an_empty_batch_has_no_outcomes(self, bench: Bench) -> None:
+        """A batch without records, which asks for the target alone, is answered with an empty mapping."""
+        call = bench.call(bench.open(), bench.batch())
+        assert call.stopped is None, f"{call.stopped!r} stopped a call that brings a target alone"
+
+    def test_the_same_again_is_stored_once(self, bench: Bench) -> None:
+        """The same batch again, also through a new adapter, is `Accepted` or `Duplicate`, and there once."""
+        adapter, batch = bench.open(), bench.batch(bench.record)
+        for each in (adapter, adapter, bench.open()):
+            outcome = bench.call(each, batch).of(bench.record)
+            assert isinstance(outcome, STORED), "what was stored before is delivered again"
+        if bench.subject.stored is not None:
+            assert len(bench.subject.stored()) == 1
+
+    @pytest.mark.parametrize("keeps", [True, False], ids=["alias-kept", "alias-dropped"])
+    def test_a_renamed_target_is_the_same_target(self, bench: Bench, keeps: bool) -> None:
+        """What was sent under the old name of a target is not there once more under the new one."""
+        target = TARGETS["sidereal"]
+        aliases = (target.name, *target.aliases) if keeps else ()
+        arrivals = bench.arrivals()
+        for each in (target, replace(target, name="SN 2026zzz", aliases=aliases)):
+            call = bench.call(bench.open(), bench.batch(bench.record, target=each))
+            assert call.stopped is None, f"{call.stopped!r} stopped a call for {each.name}"
+            outcome = call.of(bench.record)
+            assert isinstance(outcome, STORED), f"answers {outcome} to a record of {each.name}"
+        assert arrivals.entries in (None, 1), (
+            "the record is there under both names; know a target by what you noted in Batch.memory, or by "
+            "Batch.target_keys"
+        )
+
+    def test_a_file_sent_twice_is_there_once(self, bench: Bench) -> None:
+        """An adapter that takes files is handed one again after an unknown outcome; others say so."""
+        file, arrivals = example_file(), bench.arrivals()
+        outcomes = [each.deliver_file(file, bench.batch()) for each in (bench.open(), bench.open())]
+        if bench.open().takes_files:
+            assert isinstance(outcomes[0], Accepted), f"takes files, and answers {outcomes[0]} to one"
+            assert isinstance(outcomes[1], STORED), f"answers {outcomes[1]} to a file that is there"
+            if bench.subject.server is not None:
+                assert arrivals.writing, "says Accepted to a file of which nothing arrived"
+        else:
+            assert all(isinstance(each, Unsupported) for each in outcomes), "takes no files, and takes one"
+
+    def test_a_file_that_cannot_be_read_is_no_failure_of_the_destination(self, bench: Bench) -> None:
+        """An OSError of the file passes, or concerns this file only."""
+
+        def gone() -> BinaryIO:
+            raise FileNotFoundError(2, "No such file or directory")
+
+        try:
+            outcome = bench.open().deliver_file(example_file(open=gone), bench.batch())
+        except OSError:
+            return  # the framework says which file it is
+        except DeliveryError as error:
+            pytest.fail(f"blames the destination for a file that cannot be read: {error}")
+        assert isinstance(outcome, Deferred | Rejected | Unsupported)
+
+    def test_records_stay_as_they_are(self, bench: Bench) -> None:
+        """The ledger compares by content: an adapter that changes a record has it sent again and again."""
+        records = tuple(example_records().values())
+        target = TARGETS["of every script"]
+        kept, before = copy.deepcopy(target.extras), [fingerprint(record) for record in records]
+        batch = bench.batch(*records, target=target, previous={records[0].key: "old-name"}, memory={})
+        adapter = bench.open()
+        adapter.preview(batch)
+        bench.call(adapter, batch)
+        changed = [r.key for r, was in zip(records, before, strict=True) if fingerprint(r) != was]
+        assert not changed, "deliver or preview changed a value inside these records"
+        assert batch.previous == {records[0].key: "old-name"}
+        assert dict(target.extras) == dict(kept)

@@ -1,0 +1,143 @@
+"""Rules of a guest that talks to a web API: whom it trusts, and what it tells to whom."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from unittest import mock
+
+import pytest
+
+from sharecore.faults import Escaped
+from sharecore.outcomes import Accepted, Duplicate, Rejected, Unconfirmed
+from sharecore.testing.contract.bench import Bench
+from sharecore.testing.contract.delivering import STORED
+from sharecore.testing.contract.trouble import (
+    MAY_HAVE_ARRIVED,
+    REQUESTS_EXCEPTIONS,
+    ask_everything,
+    interrupting,
+    raising,
+    with_status,
+)
+from sharecore.testing.server import Answer, FakeServer, Request
+
+BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables which, where they are set, have `requests` verify all the same."""
+
+
+class OverHttp:
+    """Secrets, certificates, redirects, cookies, and interruptions."""
+
+    @pytest.mark.parametrize("name", REQUESTS_EXCEPTIONS)
+    def test_every_exception_of_requests_is_caught(self, bench: Bench, name: str) -> None:
+        """For adapters that use `requests`: raised where the answer to a delivery would come."""
+        adapter = bench.open()
+        secret = next(iter(bench.subject.secrets), "a-secret")
+        with (
+            bench.shown() as texts,
+            raising(name, f"https://x/?key={secret}", bench.subject.delivers) as raised,
+        ):
+            call = bench.call(adapter, bench.batch(bench.record))
+        outcome = call.of(bench.record)
+        if not raised:
+            assert "requests" not in sys.modules or isinstance(outcome, STORED), (
+                f"no delivery was seen: {call}"
+            )
+            return
+        assert not isinstance(outcome, Accepted | Duplicate | Rejected), f"{name}: {outcome}"
+        if name in MAY_HAVE_ARRIVED:
+            assert isinstance(outcome, Unconfirmed), f"after {name} nobody knows whether it arrived: {call}"
+        shown = bench.leaks(texts, quoting=True)
+        assert not shown, "a secret is shown"
+
+    def test_trouble_shows_no_secret(self, bench: Bench) -> None:
+        """Also when a server sends back what it was sent, as pages for debugging do."""
+
+        def echo(status: int, request: Request) -> Answer:
+            # Those first that hold a secret: adapters cut what they quote.
+            secrets = bench.subject.secrets
+            values = sorted(
+                request.headers.values(), key=lambda value: not any(each in value for each in secrets)
+            )
+            body = " ".join(values).encode() + b"\n" + request.body
+            return Answer(status=status, body=body, headers={"Content-Type": "text/plain"})
+
+        with bench.shown() as texts:
+            for status in (200, 302, 400, 401, 403, 404, 429, 500, 503):
+                for where in (bench.subject.delivers, lambda request: True):
+                    bench.server.recover()
+                    bench.server.will(partial(echo, status), where=where)
+                    adapter, batch = bench.open(), bench.batch(bench.record, memory={})
+                    bench.call(adapter, batch)
+                    repr(adapter)
+                    ask_everything(adapter, batch)
+                    texts.append(repr(batch.memory))
+            bench.server.close()
+            bench.call(bench.open(), bench.batch(bench.record, memory={}))
+        shown = bench.leaks(texts, quoting=True)
+        assert not shown, "a secret is shown"
+
+    def test_it_says_who_it_is_and_keeps_no_cookies(self, bench: Bench) -> None:
+        """Each request has a `User-Agent`, and none a cookie."""
+        bench.server.will(with_status(bench, 0, **{"Set-Cookie": "sessionid=1; Path=/"}))
+        adapter = bench.open()
+        for _ in range(2):
+            bench.call(adapter, bench.batch(bench.record))
+        assert bench.server.requests
+        for request in bench.server.requests:
+            assert request.headers.get("user-agent"), "User-Agent tells the people there whom to ask"
+            assert "cookie" not in request.headers, "a cookie is a state that nobody asked for"
+
+    def test_a_certificate_that_nobody_signed_is_refused(self, bench: Bench) -> None:
+        """Without verification of TLS anybody on the way reads the credentials, and answers."""
+        with FakeServer(untrusted=True) as impostor, mock.patch.dict(os.environ):
+            for name in BUNDLES:
+                os.environ.pop(name, None)
+            other = bench.behind(impostor)
+            adapter, batch = other.open(), other.batch(bench.record)
+            call = other.call(adapter, batch)
+            ask_everything(adapter, batch)
+            other.close()
+            assert not impostor.requests, "it talks to a server whose certificate nobody signed; verify TLS"
+            assert not isinstance(call.of(bench.record), (Unconfirmed, *STORED)), f"nothing was sent: {call}"
+
+    def test_credentials_go_nowhere_else(self, bench: Bench) -> None:
+        """A server that redirects to another one does not get our credentials sent there."""
+        with FakeServer() as elsewhere:
+            for status in (301, 302, 307, 308):
+                there = Answer(status=status, headers={"Location": elsewhere.url})
+                for where in (bench.subject.delivers, lambda request: True):
+                    bench.server.recover()
+                    bench.server.will(there, where=where)
+                    adapter, batch = bench.open(), bench.batch(bench.record, memory={})
+                    bench.call(adapter, batch)
+                    ask_everything(adapter, batch)
+            told = [f"{each.headers} {each.query} {each.body!r}" for each in elsewhere.requests]
+            assert not bench.leaks(told), "it followed a redirect to another server, with its credentials"
+
+    def test_two_destinations_are_two(self, bench: Bench) -> None:
+        """A site opens one adapter for each destination; they share no address, session or memory."""
+        with FakeServer() as second:
+            other = bench.behind(second)
+            adapters = {"first": (bench, bench.open()), "second": (other, other.open())}
+            for name, (its, adapter) in adapters.items():
+                arrivals = {each: b.arrivals() for each, (b, _) in adapters.items()}
+                its.call(adapter, its.batch(bench.record, memory={}))
+                got = [each for each, of in arrivals.items() if of.requests]
+                assert got == [name], f"what was for the {name} of two destinations went to: {got or 'none'}"
+            other.close()
+
+    def test_whoever_interrupts_it_is_heard(self, bench: Bench) -> None:
+        """`KeyboardInterrupt` and `SystemExit` pass: never write `except:` or `except BaseException`."""
+        for error in (KeyboardInterrupt, SystemExit):
+            adapter = bench.open()
+            with interrupting(error) as interrupted:
+                try:
+                    bench.call(adapter, bench.batch(bench.record, memory={}))
+                except AssertionError as failure:
+                    if isinstance(failure.__cause__, Escaped):
+                        continue
+                    raise
+            assert not interrupted, f"deliver swallows {error.__name__}; catch what you expect"

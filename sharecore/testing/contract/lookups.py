@@ -1,0 +1,44 @@
+"""Rules of look-ups: what `find` says after an unknown outcome."""
+
+from __future__ import annotations
+
+from sharecore.outcomes import Absent, Accepted, Found, Present
+from sharecore.records import Record
+from sharecore.testing.contract.bench import Bench
+from sharecore.testing.contract.marks import edited, marked_records
+
+
+class LookUps:
+    """What `find` may say of what was sent, and of what was not."""
+
+    def test_what_was_delivered_is_not_lost_by_a_look_up(self, bench: Bench) -> None:
+        """`find` says `Present` with the content, or `Absent` where sending again is harmless."""
+        for name, record in {"Subject.record": bench.record, **marked_records()}.items():
+            adapter = bench.open()
+            if not isinstance(bench.call(adapter, bench.batch(record)).of(record), Accepted):
+                continue
+            other = marked_records()[name] if record is not bench.record else marked_records()["a detection"]
+            answers = bench.find(adapter, record, other)
+            if answers is None:
+                continue
+            found = answers[record.key]
+            assert isinstance(found, Absent) or found == _there(record, found), (
+                f"answers {found} to a record that is there ({name})"
+            )
+            assert not isinstance(answers[other.key], Present), "it found a record that was never sent"
+
+    def test_an_edit_that_was_not_sent_is_not_found(self, bench: Bench) -> None:
+        """A look-up by key alone would take what was there before for the edit."""
+        for name, record in {"Subject.record": bench.record, **marked_records()}.items():
+            adapter, edit = bench.open(), edited(record)
+            bench.call(adapter, bench.batch(record))
+            answers = bench.find(adapter, edit)
+            found = answers and answers[edit.key]
+            assert not found or found != _there(edit, found), (
+                f"it found an edit that was never sent ({name}); compare the content"
+            )
+
+
+def _there(record: Record, found: Found) -> Present:
+    """This record found with its content, under the name that `found` has."""
+    return Present(content=record, remote_id=found.remote_id if isinstance(found, Present) else None)

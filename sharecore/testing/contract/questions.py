@@ -1,0 +1,119 @@
+"""Rules of settings and questions: what is read, asked and answered beside delivering."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from sharecore.adapter import Preview, Topic
+from sharecore.exceptions import ConfigurationError, Problem
+from sharecore.guard import LIMITS
+from sharecore.testing.contract.bench import Bench
+from sharecore.testing.contract.calls import MOST_ANSWERS
+from sharecore.testing.contract.trouble import ask_everything
+from sharecore.testing.examples import RECORDS
+
+MOST_NOTES = 20_000
+"""Characters of JSON that an adapter may note about a target with all examples: they are kept for ever."""
+
+
+class Questions:
+    """What the adapter says of its settings, of itself, and of its destination."""
+
+    def test_settings_that_work_are_read_without_complaint(self, bench: Bench) -> None:
+        """`config` reads every key of `Subject.settings`, finds nothing wrong, and changes nothing there."""
+        section, before = bench.section(), copy.deepcopy(dict(bench.subject.settings))
+        bench.config(section)
+        fatal = [problem for problem in section.problems if problem.fatal]
+        assert not fatal
+        assert not section.unread(), "settings that work, but that nobody reads"
+        assert dict(bench.subject.settings) == before, "config changed the settings of the site"
+
+    def test_bad_settings_are_told_as_problems(self, bench: Bench) -> None:
+        """Only `ConfigurationError` may leave `config`; an `int(...)` of a wrong value is a bug."""
+        for key in bench.subject.settings:
+            for bad in (object(), [], 1.5, "", "\n\x00", -1):
+                try:
+                    bench.config(bench.section(**{key: bad}))
+                except ConfigurationError as refusal:
+                    if not refusal.problems:
+                        pytest.fail(f"{key}={bad!r} was refused without saying why")
+                except AssertionError as error:
+                    pytest.fail(f"{key}={bad!r}: {error}")
+
+    def test_limits_make_sense(self, bench: Bench) -> None:
+        """`max_batch`, `settle_time`, `gather_seconds` and the flags are as the framework can use them."""
+        adapter = bench.open()
+        adapter.ready()
+        for name, (valid, rule, _) in LIMITS.items():
+            value = getattr(adapter, name)
+            assert valid(value), f"{name} must be {rule}, got {value!r}"
+
+    def test_memory_is_json(self, bench: Bench) -> None:
+        """What the adapter notes in `Batch.memory` is little, and comes back from the ledger as it was."""
+        batch = bench.batch(*RECORDS.values(), memory={})
+        bench.call(bench.open(), batch)
+        try:
+            text = json.dumps(dict(batch.memory), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            pytest.fail(f"the memory is kept as JSON, and this is none: {error}")
+        assert json.loads(text) == batch.memory, "the memory comes back from the ledger as JSON does"
+        assert "\\u0000" not in text, "no database keeps the character NUL of the memory"
+        assert len(text) <= MOST_NOTES, (
+            f"the memory has {len(text)} characters after {len(RECORDS)} records, more than {MOST_NOTES}; "
+            "note what is needed about the target, not the records"
+        )
+
+    def test_a_preview_is_text_of_a_type(self, bench: Bench) -> None:
+        """A preview has a media type; one of JSON can be parsed."""
+        adapter = bench.open()
+        for batch in (bench.batch(), bench.batch(bench.record), bench.batch(*RECORDS.values())):
+            preview = adapter.preview(batch)
+            assert isinstance(preview, Preview)
+            assert "/" in preview.content_type
+            if preview.content_type == "application/json":
+                try:
+                    json.loads(preview.body)
+                except ValueError as error:
+                    pytest.fail(f"the preview says JSON, and is none: {error}")
+
+    def test_questions_are_answered_in_form(self, bench: Bench) -> None:
+        """Each question to an adapter whose destination is well has an answer of its type."""
+        adapter, batch = bench.open(), bench.batch(bench.record)
+        assert isinstance(adapter.describe(), str), "describe answers with a text"
+        for each in (batch, bench.batch()):
+            assert isinstance(adapter.alone(each), bool), "alone answers True or False"
+        adapter.ready()
+        assert isinstance(adapter.probe(5.0), bool), "probe answers True or False"
+        problems = [*adapter.check(), *adapter.validate(batch)]
+        strange = [each for each in problems if not isinstance(each, Problem)]
+        assert not strange, "check and validate answer with problems"
+        assert not [each for each in problems if each.fatal], "a destination that is well has no problems"
+        topics = adapter.topics()
+        assert isinstance(topics, Sequence)
+        assert all(isinstance(each, Topic) for each in topics)
+        assert max(len(problems), len(topics)) < MOST_ANSWERS, "so many problems or topics nobody reads"
+        for remote_id in ("1", "", "../../x", "javascript:alert(1)", "ü/?#&"):
+            link = adapter.link(remote_id)
+            assert link == "" or link.startswith(("http://", "https://")), "a link leads to a web page"
+
+    def test_questions_deliver_nothing(self, bench: Bench) -> None:
+        """People ask, check and preview what they have not decided to send."""
+        adapter, batch, arrivals = bench.open(), bench.batch(bench.record), bench.arrivals()
+        adapter.preview(batch)
+        ask_everything(adapter, batch)
+        assert not arrivals.requests, "a question sent a request that delivers (see Subject.delivers)"
+        assert not arrivals.entries, "a question stored something at the destination"
+
+    def test_closing_twice_is_closing_once(self, bench: Bench) -> None:
+        """`close` may be called again, and of an adapter that did nothing."""
+        unused, used = bench.open(), bench.open()
+        bench.call(used, bench.batch(bench.record))
+        for adapter in (unused, unused, used, used):
+            try:
+                adapter.close()
+            except AssertionError as error:
+                pytest.fail(f"{error}: it may be called more than once")

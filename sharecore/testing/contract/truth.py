@@ -1,0 +1,116 @@
+"""Rules of truth: outcomes and previews tell what has arrived at the destination."""
+
+from __future__ import annotations
+
+from sharecore.adapter import Adapter
+from sharecore.outcomes import Accepted, Deferred, Duplicate, Unsupported
+from sharecore.records import Record
+from sharecore.testing.contract.arrivals import Arrivals
+from sharecore.testing.contract.bench import Bench
+from sharecore.testing.contract.marks import edited, marked_records, names, values
+
+
+class Truth:
+    """What is said of a record of any kind, compared with what the destination got."""
+
+    def test_what_is_accepted_has_arrived(self, bench: Bench) -> None:
+        """Alone, a record of each kind is there when it is `Accepted`, not when it is `Unsupported`."""
+        shown: dict[str, set[str]] = {}
+        for name, record in marked_records().items():
+            arrivals = bench.arrivals()
+            outcome = bench.call(bench.open(), bench.batch(record)).of(record)
+            if isinstance(outcome, Accepted):
+                assert arrivals.any, f"says Accepted to {name}, and nothing of it arrived"
+                assert arrivals.entries in (None, 1), (
+                    f"says Accepted to {name}, and Subject.stored has {arrivals.entries} more"
+                )
+                shown[name] = _marks(record, arrivals)
+            assert not isinstance(outcome, Duplicate), f"says Duplicate to {name}, which was never sent"
+            if isinstance(outcome, Unsupported):
+                assert not arrivals.entries, f"says Unsupported to {name}, and stored it"
+        hidden = [name for name, marks in shown.items() if not marks]
+        assert not hidden or len(hidden) == len(shown), (
+            f"says Accepted, and what arrived holds no value, key or telescope of: {', '.join(hidden)}"
+        )
+
+    def test_what_is_accepted_in_a_batch_has_arrived(self, bench: Bench) -> None:
+        """The same of one batch with all kinds: what of a record arrives alone arrives in company, too."""
+        alone: dict[str, bool] = {}
+        for name, record in marked_records().items():
+            arrivals = bench.arrivals()
+            outcome = bench.call(bench.open(), bench.batch(record)).of(record)
+            alone[name] = isinstance(outcome, Accepted) and bool(_marks(record, arrivals))
+        records, adapter = marked_records(), bench.open()
+        arrivals, accepted = bench.arrivals(), []
+        for some in _portions(list(records.values()), max(1, adapter.max_batch)):
+            outcomes = bench.call(adapter, bench.batch(*some)).outcomes
+            accepted += [key for key, outcome in outcomes.items() if isinstance(outcome, Accepted)]
+        lost = [
+            name
+            for name, record in records.items()
+            if record.key in accepted and alone[name] and not _marks(record, arrivals)
+        ]
+        assert not lost, f"says Accepted in a batch to what never arrived: {', '.join(lost)}"
+        assert arrivals.entries in (None, len(accepted)), (
+            f"says Accepted to {len(accepted)} records of a batch, and Subject.stored has "
+            f"{arrivals.entries} more"
+        )
+
+    def test_an_edit_arrives_where_edits_are_taken(self, bench: Bench) -> None:
+        """With `can_update`, corrected content replaces or follows what is there; and so back again."""
+        adapter = bench.open()
+        adapter.ready()
+        if not adapter.can_update:
+            return  # the framework hands it no edits
+        for name, record in {"Subject.record": bench.record, **marked_records()}.items():
+            arrivals = bench.arrivals()
+            first = bench.call(adapter, bench.batch(record)).of(record)
+            showed = record is not bench.record and bool(values(record, arrivals.text))
+            if isinstance(first, Accepted):  # else it is no record to edit; other rules are about that
+                for each in (edited(record), record):
+                    _takes_edit(bench, adapter, each, first.remote_id, showed, f"an edit of {name}")
+
+    def test_a_preview_shows_what_arrives(self, bench: Bench) -> None:
+        """Nothing of a record is sent that its preview does not show, nor shown that is not sent."""
+        for name, record in marked_records().items():
+            adapter, arrivals = bench.open(), bench.arrivals()
+            preview = adapter.preview(bench.batch(record))
+            shown = f"{preview.body}\n{preview.note}"
+            outcome = bench.call(adapter, bench.batch(record)).of(record)
+            if not isinstance(outcome, Accepted):
+                continue
+            sent, text = _marks(record, arrivals), arrivals.text
+            hidden = sorted(sent - names(record, shown) - values(record, shown))
+            assert not hidden, f"{name}: the preview does not show what is sent: {hidden}"
+            invented = names(record, preview.body) - sent
+            if values(record, text):  # numbers may be converted, or be packed
+                invented |= values(record, preview.body) - sent
+            if bench.subject.server is not None or bench.subject.stored is not None:
+                assert not invented, f"{name}: the preview shows what is not sent: {sorted(invented)}"
+
+
+def _takes_edit(
+    bench: Bench, adapter: Adapter, edit: Record, there: str | None, showed: bool, what: str
+) -> None:
+    """there: the name of the record at the destination. showed: values of it were seen when it was new."""
+    arrivals = bench.arrivals()
+    outcome = bench.call(adapter, bench.batch(edit, previous={edit.key: there})).of(edit)
+    if isinstance(outcome, Deferred):
+        return  # it found out that this destination takes none
+    assert isinstance(outcome, Accepted), f"says can_update, and answers {outcome} to {what}"
+    assert arrivals.any, f"says Accepted to {what}, and nothing arrived"
+    assert not showed or values(edit, arrivals.text), (
+        f"says Accepted to {what}, and what arrived has other values"
+    )
+    found = bench.find(adapter, edit)
+    content = getattr(found[edit.key], "content", None) if found else None
+    assert content != "", f"says Accepted to {what}, and does not find its content"
+
+
+def _marks(record: Record, arrivals: Arrivals) -> set[str]:
+    text = arrivals.text
+    return names(record, text) | values(record, text)
+
+
+def _portions(records: list[Record], size: int) -> list[list[Record]]:
+    return [records[start : start + size] for start in range(0, len(records), size)]

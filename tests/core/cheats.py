@@ -1,0 +1,455 @@
+"""Cheats: adapters that say what is not so, or that harm the site, which no single answer shows.
+
+Each row is a lamp that differs in one thing, the rule that finds it, what else the rule is given, and what it
+says. The values of a shining lamp are those of the record, so that edits show.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, ClassVar
+
+import requests
+
+from core.lamp import SHORT, Lamp, LampConfig, as_reply, caught, lamp, with_method
+from sharecore import (
+    Accepted,
+    Duplicate,
+    Photometry,
+    Present,
+    Preview,
+    Problem,
+    Rejected,
+    Topic,
+    Unconfirmed,
+    Unsupported,
+    as_json,
+)
+from sharecore_http import NoAnswer, token
+
+released = threading.Event()
+"""Ends what hangs, so that one test leaves no thread to the next."""
+
+
+class Shining(Lamp):
+    """A lamp that sends the content, takes edits, and previews what it sends."""
+
+    can_update = True
+
+    def body(self, record: Any) -> Any:
+        return {"name": str(record.key), **as_json(record)}
+
+    def post(self, record: Any) -> Any:
+        return self.client.post("blinks/", json=self.body(record), auth=token(self.config.key))
+
+    def preview(self, batch: Any) -> Preview:
+        return Preview(content_type="text/plain", body=str([self.body(each) for each in batch.records]))
+
+
+def shining(**attributes: Any) -> Any:
+    return lamp(type("Bad", (Shining,), attributes))
+
+
+def raising(error: type[BaseException]) -> Callable[..., Any]:
+    def method(self: Any, *args: Any) -> Any:
+        raise error("because")
+
+    return method
+
+
+def hanging(self: Any, *args: Any) -> Any:
+    released.wait(60)
+    return Lamp.deliver(self, *args) if args else ()
+
+
+def telling(make: Callable[[Any, str], Any]) -> Callable[..., Any]:
+    """Answers with what is made of the secret."""
+    return lambda self, *args: make(args, self.config.key.reveal())
+
+
+def first_of_all(do: Callable[[Any, Any], Any]) -> Any:
+    def deliver(self: Any, batch: Any) -> Any:
+        do(self, batch)
+        return Lamp.deliver(self, batch)
+
+    return with_method("deliver", deliver)
+
+
+def detections_only(self: Any, batch: Any) -> Any:
+    """Sends detections, and says Accepted to all."""
+    for record in batch.records:
+        if isinstance(record, Photometry):
+            self.post(record)
+    return {record.key: Accepted() for record in batch.records}
+
+
+def first_only(self: Any, batch: Any) -> Any:
+    """Sends the first of a batch, and says Accepted to all."""
+    for record in batch.records[:1]:
+        self.post(record)
+    return {record.key: Accepted() for record in batch.records}
+
+
+def without_values(self: Any, record: Any) -> Any:
+    """Sends nothing but the names of spectra and limits."""
+    if isinstance(record, Photometry):
+        return Shining.body(self, record)
+    return {"name": str(time.monotonic_ns())}
+
+
+def not_again(self: Any, batch: Any) -> Any:
+    """Takes an edit, and sends nothing."""
+    seen = vars(self).setdefault("seen", set())
+    fresh = [each for each in batch.records if each.key not in seen]
+    for record in fresh:
+        self.post(record)
+    seen.update(each.key for each in fresh)
+    return {record.key: Accepted() for record in batch.records}
+
+
+def as_before(self: Any, record: Any) -> Any:
+    """Sends an edit with the values of before."""
+    kept = vars(self).setdefault("kept", {})
+    return Shining.body(self, kept.setdefault(record.key, record))
+
+
+def by_target(self: Any, batch: Any) -> Any:
+    """Names a record by the name of its target."""
+    name = batch.target.name
+    for record in batch.records:
+        self.client.post("blinks/", json={"name": f"{name} {record.key}"}, auth=token(self.config.key))
+    return {record.key: Accepted() for record in batch.records}
+
+
+def by_first_name(self: Any, batch: Any) -> Any:
+    """Does not know a target that lost the name that was noted."""
+    known = batch.memory.setdefault("name", batch.target.name)
+    if known not in (batch.target.name, *batch.target.aliases):
+        raise LookupError(known)
+    return Lamp.deliver(self, batch)
+
+
+def impatient(self: Any, record: Any) -> Any:
+    """Tries again after no answer."""
+    for _ in range(2):
+        try:
+            return Lamp.post(self, record)
+        except NoAnswer:
+            continue
+    return Lamp.post(self, record)
+
+
+def trusting(self: Any, record: Any) -> Any:
+    """Verifies no certificate."""
+    url, key = f"{self.config.url}blinks/", self.config.key.reveal()
+    with requests.Session() as session:
+        session.verify = False
+        return as_reply(
+            session.post(url, json={"name": str(record.key)}, headers={"X-Key": key}, timeout=SHORT)
+        )
+
+
+def wandering(self: Any) -> Any:
+    """Follows where a server sends it, with the key in a header of its own."""
+    key = self.config.key.reveal()
+    with suppress(requests.RequestException):
+        requests.get(self.config.url, headers={"X-Key": key}, timeout=SHORT)
+    return ()
+
+
+class OneForAll(Lamp):
+    """Opens one connection for all destinations."""
+
+    shared: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.client = self.shared.setdefault("client", self.client)
+
+    def close(self) -> None:
+        pass
+
+
+def deaf(self: Any, batch: Any) -> Any:
+    """Whatever happens, it goes on."""
+    try:
+        return Lamp.deliver(self, batch)
+    except BaseException as error:
+        return {record.key: Unconfirmed(reason=type(error).__name__) for record in batch.records}
+
+
+def lingering(self: Any, batch: Any) -> None:
+    threading.Thread(target=released.wait, args=(60,), name="lamp-flush", daemon=True).start()
+
+
+def one_thread(self: Any, batch: Any) -> Any:
+    here = threading.current_thread()
+    if vars(self).setdefault("thread", here) is not here:
+        raise RuntimeError("made in another thread")
+    return Lamp.deliver(self, batch)
+
+
+def endless(self: Any) -> Any:
+    while True:
+        yield Topic(name="again")
+
+
+def popping(section: Any) -> Any:
+    config = LampConfig.read(section)
+    section.raw("EXTRA").append("seen")
+    return config
+
+
+def check_by_sending(self: Any) -> Any:
+    self.client.post("blinks/", json={"name": "a test"}, auth=token(self.config.key))
+    return ()
+
+
+CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
+    # Said, and not done.
+    (
+        "what_is_accepted_has_arrived",
+        with_method("deliver", detections_only),
+        {},
+        "to an upper limit",
+    ),
+    (
+        "what_is_accepted_has_arrived",
+        shining(body=without_values),
+        {},
+        "holds no value.*an upper limit",
+    ),
+    (
+        "what_is_accepted_has_arrived",
+        with_method("deliver", lambda self, b: {each.key: Duplicate() for each in b.records}),
+        {},
+        "Duplicate to a detection, which was never sent",
+    ),
+    (
+        "what_is_accepted_has_arrived",
+        with_method(
+            "read",
+            lambda self, record, reply, outcomes: outcomes.update(
+                {record.key: Unsupported(reason="no", feature="all")}
+            ),
+        ),
+        {},
+        "Unsupported to a detection, and stored it",
+    ),
+    (
+        "what_is_accepted_in_a_batch_has_arrived",
+        shining(deliver=first_only),
+        {},
+        "never arrived: an upper",
+    ),
+    (
+        "what_is_accepted_in_a_batch_has_arrived",
+        with_method("deliver", first_only),
+        {},
+        "never arrived|5 records of a batch, and Subject.stored has 1 more",
+    ),
+    ("an_edit_arrives_where_edits_are_taken", shining(deliver=not_again), {}, "Accepted to an edit.*nothing"),
+    ("an_edit_arrives_where_edits_are_taken", shining(body=as_before), {}, "has other values"),
+    (
+        "an_edit_arrives_where_edits_are_taken",
+        shining(find=lambda self, batch: {each.key: Present(content="") for each in batch.records}),
+        {},
+        "does not find its content",
+    ),
+    (
+        "a_preview_shows_what_arrives",
+        shining(preview=lambda self, batch: Preview(content_type="text/plain", body="Lorem ipsum")),
+        {},
+        "does not show what is sent",
+    ),
+    (
+        "a_preview_shows_what_arrives",
+        lamp(type("Bad", (Shining,), {"post": Lamp.post})),
+        {},
+        "shows what is not sent",
+    ),
+    ("a_renamed_target_is_the_same_target", with_method("deliver", by_target), {"keeps": True}, "both names"),
+    (
+        "a_renamed_target_is_the_same_target",
+        with_method("deliver", by_first_name),
+        {"keeps": False},
+        "raised",
+    ),
+    ("questions_deliver_nothing", with_method("check", check_by_sending), {}, "a request that delivers"),
+    (
+        "a_server_that_is_away_does_not_answer_a_probe",
+        with_method("probe", lambda self, seconds: True),
+        {},
+        "which is not there",
+    ),
+    (
+        "a_delivery_without_an_answer_is_unconfirmed",
+        with_method("post", impatient),
+        {"fault": "LOST"},
+        "was sent 3 times",
+    ),
+    # Out of form.
+    (
+        "every_example_gets_one_outcome",
+        with_method("deliver", lambda self, b: {each.key: Accepted(remote_id=5) for each in b.records}),
+        {},
+        "remote_id must be a text or None, got a int",
+    ),
+    (
+        "every_example_gets_one_outcome",
+        with_method("deliver", lambda self, b: {**Lamp.deliver(self, b), "another": Accepted()}),
+        {},
+        "outcomes for what it was not given",
+    ),
+    ("limits_make_sense", shining(gather_seconds=float("inf")), {}, "gather_seconds must be from 0 to 3600"),
+    ("limits_make_sense", shining(max_batch=0), {}, "max_batch must be a whole number of 1 or more, got 0"),
+    ("limits_make_sense", shining(can_update="yes"), {}, "can_update must be True or False, got 'yes'"),
+    (
+        "limits_make_sense",
+        shining(max_batch=property(raising(SystemExit))),
+        {},
+        "raised SystemExit",
+    ),
+    ("limits_make_sense", with_method("ready", raising(ValueError)), {}, "ready raised ValueError"),
+    (
+        "questions_are_answered_in_form",
+        with_method("describe", raising(ValueError)),
+        {},
+        "raised Value",
+    ),
+    ("questions_are_answered_in_form", with_method("describe", lambda self: None), {}, "with a text"),
+    ("questions_are_answered_in_form", with_method("alone", raising(KeyError)), {}, "alone raised KeyError"),
+    (
+        "questions_are_answered_in_form",
+        with_method("alone", lambda self, batch: "no"),
+        {},
+        "alone answers",
+    ),
+    ("questions_are_answered_in_form", with_method("probe", lambda self, seconds: None), {}, "probe answers"),
+    ("questions_are_answered_in_form", with_method("topics", endless), {}, "nobody reads"),
+    ("memory_is_json", first_of_all(lambda self, b: b.memory.update(log="x" * 10**6)), {}, "more than 20000"),
+    ("memory_is_json", first_of_all(lambda self, b: b.memory.update(name="a\0b")), {}, "character NUL"),
+    (
+        "settings_that_work_are_read_without_complaint",
+        lamp(read=popping),
+        {"EXTRA": []},
+        "config changed",
+    ),
+    # Secrets.
+    (
+        "no_secret_is_shown",
+        with_method("topics", telling(lambda args, key: [Topic(name="a", note=f"with {key}")])),
+        {},
+        "a secret is shown",
+    ),
+    ("no_secret_is_shown", with_method("describe", telling(lambda args, key: f"As {key}")), {}, "is shown"),
+    (
+        "no_secret_is_shown",
+        with_method("describe", telling(lambda args, key: b64encode(f"user:{key}".encode()).decode())),
+        {},
+        "is shown",
+    ),
+    (
+        "no_secret_is_shown",
+        with_method("link", telling(lambda args, key: f"http://x/{key}")),
+        {},
+        "is shown",
+    ),
+    (
+        "no_secret_is_shown",
+        with_method(
+            "deliver",
+            telling(lambda args, key: {r.key: Rejected(reason=f"{key} is refused") for r in args[0].records}),
+        ),
+        {},
+        "is shown",
+    ),
+    (
+        "no_secret_is_shown",
+        with_method(
+            "check", telling(lambda args, key: [Problem(where="x", what=key, mend="Wait.", fatal=False)])
+        ),
+        {},
+        "is shown",
+    ),
+    (
+        "no_secret_is_shown",
+        first_of_all(lambda self, batch: batch.memory.update(key=self.config.key.reveal()[::-1])),
+        {},
+        "is shown",
+    ),
+    (
+        "no_secret_is_shown",
+        first_of_all(lambda self, batch: sys.stderr.write(self.config.key.reveal())),
+        {},
+        "is shown",
+    ),
+    (
+        "nothing_is_printed",
+        first_of_all(lambda self, batch: sys.stdout.write("b'{}'")),
+        {},
+        "it printed \"b'",
+    ),
+    # A bad guest.
+    ("it_leaves_the_process_as_it_was", first_of_all(lingering), {}, "left threads behind: lamp-flush"),
+    (
+        "it_leaves_the_process_as_it_was",
+        first_of_all(lambda self, batch: socket.setdefaulttimeout(30 + time.monotonic())),
+        {},
+        "changed the process: socket.setdefaulttimeout",
+    ),
+    (
+        "it_leaves_the_process_as_it_was",
+        first_of_all(lambda self, batch: os.environ.update(LAMP=str(time.monotonic()))),
+        {},
+        "changed the process: the environment",
+    ),
+    (
+        "it_leaves_the_process_as_it_was",
+        first_of_all(lambda self, batch: logging.getLogger().addHandler(logging.NullHandler())),
+        {},
+        "handlers or level of the root logger",
+    ),
+    ("a_certificate_that_nobody_signed_is_refused", caught(trusting), {}, "verify TLS"),
+    ("credentials_go_nowhere_else", with_method("check", wandering), {}, "with its credentials"),
+    ("two_destinations_are_two", lamp(OneForAll), {}, "the second of two destinations went to: .'first'"),
+    ("whoever_interrupts_it_is_heard", with_method("deliver", deaf), {}, "swallows KeyboardInterrupt"),
+    ("the_same_again_is_stored_once", with_method("deliver", one_thread), {}, "deliver raised RuntimeError"),
+    # What would end or stop the tests.
+    (
+        "every_example_gets_one_outcome",
+        with_method("deliver", hanging),
+        {"patience": 0.3},
+        "deliver did not",
+    ),
+    (
+        "questions_are_answered_in_form",
+        with_method("check", hanging),
+        {"patience": 0.5},
+        "check did not",
+    ),
+    ("bad_settings_are_told_as_problems", lamp(read=hanging), {"patience": 0.3}, "config did not"),
+    ("closing_twice_is_closing_once", with_method("close", hanging), {"patience": 0.5}, "close did not"),
+    (
+        "every_example_gets_one_outcome",
+        with_method("deliver", raising(KeyboardInterrupt)),
+        {},
+        "deliver raised KeyboardInterrupt; only DeliveryError may leave it",
+    ),
+    (
+        "questions_survive_a_server_in_trouble",
+        with_method("check", raising(SystemExit)),
+        {"fault": 500},
+        "check raised Sys",
+    ),
+    ("bad_settings_are_told_as_problems", lamp(read=raising(SystemExit)), {}, "config raised SystemExit"),
+    ("no_secret_is_shown", with_method("__repr__", raising(GeneratorExit)), {}, "repr raised GeneratorExit"),
+]
