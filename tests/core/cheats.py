@@ -254,7 +254,7 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
         "what_is_accepted_in_a_batch_has_arrived",
         with_method("deliver", first_only),
         {},
-        "never arrived|5 records of a batch, and Subject.stored has 1 more",
+        "never arrived|5 of 5 records of a batch, and Subject.stored has 1 more",
     ),
     ("an_edit_arrives_where_edits_are_taken", shining(deliver=not_again), {}, "Accepted to an edit.*nothing"),
     ("an_edit_arrives_where_edits_are_taken", shining(body=as_before), {}, "has other values"),

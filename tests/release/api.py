@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sharecore import testing
 from sharecore.hooks import HookSpecs
 
 MODULES = ("sharecore", "sharecore_http", "sharecore.testing")
+CONTRACT = "sharecore.testing.contract"
 PROMISED = Path(__file__).with_name("public_api.txt")
 
 
@@ -55,10 +57,15 @@ def fields(kind: type[Any]) -> set[str]:
 
 
 def public(kind: type[Any]) -> Iterator[tuple[str, Any]]:
-    """The public functions, properties and attributes that a class defines itself, fields excepted."""
-    for name, each in vars(kind).items():
-        if not name.startswith("_") and name not in fields(kind):
-            yield name, each.__func__ if isinstance(each, classmethod | staticmethod) else each
+    """The public functions, properties and attributes that a class defines itself, fields excepted.
+
+    Of the contract of adapters also those of the parts that it is made of, which have no public names.
+    """
+    parts = [each for each in kind.__bases__ if each.__module__.startswith(CONTRACT)]
+    for part in (kind, *(each for each in parts if each.__name__ not in testing.__all__)):
+        for name, each in vars(part).items():
+            if not name.startswith("_") and name not in fields(kind):
+                yield name, each.__func__ if isinstance(each, classmethod | staticmethod) else each
 
 
 def _lines(name: str, thing: Any) -> Iterator[str]:

@@ -51,9 +51,10 @@ class Truth:
             if record.key in accepted and alone[name] and not _marks(record, arrivals)
         ]
         assert not lost, f"says Accepted in a batch to what never arrived: {', '.join(lost)}"
-        assert arrivals.entries in (None, len(accepted)), (
-            f"says Accepted to {len(accepted)} records of a batch, and Subject.stored has "
-            f"{arrivals.entries} more"
+        entries = arrivals.entries
+        assert entries is None or len(accepted) <= entries <= len(records), (
+            f"says Accepted to {len(accepted)} of {len(records)} records of a batch, and "
+            f"Subject.stored has {entries} more"
         )
 
     def test_an_edit_arrives_where_edits_are_taken(self, bench: Bench) -> None:
@@ -74,6 +75,7 @@ class Truth:
         """Nothing of a record is sent that its preview does not show, nor shown that is not sent."""
         for name, record in marked_records().items():
             adapter, arrivals = bench.open(), bench.arrivals()
+            adapter.ready()  # what is sent may depend on what the destination can take
             preview = adapter.preview(bench.batch(record))
             shown = f"{preview.body}\n{preview.note}"
             outcome = bench.call(adapter, bench.batch(record)).of(record)
