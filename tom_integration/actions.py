@@ -22,6 +22,8 @@ from tom_integration.sending import about, health
 
 RETRIED = REPLAYABLE - {State.CANCELLED}
 """What "retry" tries again. A cancelled one is not: its datum, share or target is gone."""
+RETRIED_ONE = RETRIED | {State.BEFORE, State.DUE}
+"""What a person can send at once, one by one: what waits for its next try as well."""
 
 
 class NotPossible(Exception):
@@ -85,13 +87,26 @@ def retry_channel(channel: Channel, *, among: QuerySet[Delivery] | None = None) 
     return number
 
 
+def hurry(channel: Channel, *, among: QuerySet[Delivery]) -> int:
+    """Try at once, among these deliveries of a channel, those that wait for their next try; how many."""
+    number = _retry(among.filter(state=State.DUE))
+    wake([channel])
+    return number
+
+
+def send_existing(channel: Channel, *, among: QuerySet[Delivery]) -> int:
+    """Send, among these deliveries of a channel, those that were there before its share; how many."""
+    number = _retry(among.filter(state=State.BEFORE))
+    wake([channel])
+    return number
+
+
 def retry_one(row: Delivery) -> None:
     """Try one delivery again, now; one that was there before the share, and was not asked for, is sent too.
 
     Raises `NotPossible` when it is not in a state to be tried again.
     """
-    again = RETRIED | {State.BEFORE, State.DUE}
-    if not _retry(Delivery.objects.filter(pk=row.pk, state__in=again)):
+    if not _retry(Delivery.objects.filter(pk=row.pk, state__in=RETRIED_ONE)):
         raise NotPossible(_why_not(row))
     wake(_channels(row))
 

@@ -22,6 +22,10 @@ REMOTE_ID_LENGTH = 200
 
 RENAMED = ~models.Q(record_id=models.F("identity"))
 """Of deliveries whose record was not made of what they are now. All others are found by their identity."""
+OUTDATED = (
+    models.Q(state=State.DELIVERED) & ~models.Q(arrived="") & ~models.Q(arrived=models.F("fingerprint"))
+)
+"""Of deliveries whose datum was edited since, where the destination does not take edits."""
 
 
 class Origin(models.Model):
@@ -143,7 +147,11 @@ class Delivery(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["destination", "target_id", "state", "next_at"], name="sharecore_delivery_work"
+                fields=["destination", "target_id", "state", "next_at", "delivered_at"],
+                name="sharecore_delivery_work",
+            ),
+            models.Index(
+                fields=["destination", "target_id"], name="sharecore_delivery_outdated", condition=OUTDATED
             ),
             models.Index(
                 fields=["destination", "target_id", "identity", "timestamp"],

@@ -20,7 +20,7 @@ from django.db.models import Q, QuerySet
 from guardian.shortcuts import get_objects_for_user
 from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 from tom_targets.base_models import get_target_model_app_label
-from tom_targets.models import PersistentShare, get_target_model_class
+from tom_targets.models import PersistentShare, TargetList, get_target_model_class
 
 from tom_integration.data.files import SHARED_MODELS
 from tom_integration.models import Channel, Delivery
@@ -36,6 +36,15 @@ def targets_for_shares(user: Any) -> QuerySet[Any]:
     if not _acts(user):
         return targets.none()
     permitted: QuerySet[Any] = get_objects_for_user(user, "change_target", klass=targets)
+    return permitted
+
+
+def lists_for(user: Any) -> QuerySet[Any]:
+    """The target lists that a user may view, by tomtoolkit's own right."""
+    if not _acts(user):
+        return TargetList.objects.none()  # type: ignore[no-any-return]
+    right = "tom_targets.view_targetlist"
+    permitted: QuerySet[Any] = get_objects_for_user(user, right, klass=TargetList)
     return permitted
 
 

@@ -63,17 +63,17 @@ def test_an_adapter_that_fails_to_say_how_data_go_delivers_them(
 @pytest.mark.parametrize(
     ("runner", "who", "one"),
     [
-        ("thread", "web server deliver by themselves", "A process of the web server delivers now: here:1"),
-        ("command", "manage.py sharing deliver", "A worker delivers now: here:1"),
-        ("celery", "Workers of Celery deliver", "A worker of Celery delivers now: here:1"),
+        ("thread", "The web server sends data in the background", "Web server process here:1"),
+        ("command", "manage.py sharing deliver", "Worker here:1"),
+        ("celery", "Celery workers send data", "Celery worker here:1"),
     ],
 )
-def test_who_delivers_is_said_in_words(tom: Tom, admin: Client, runner: str, who: str, one: str) -> None:
+def test_the_workers_are_named_in_words(tom: Tom, admin: Client, runner: str, who: str, one: str) -> None:
     with override_settings(SHARECORE_RUNNER=runner):
         page = text(admin.get(DESTINATIONS))
         assert who in page
         assert f'SHARECORE_RUNNER = "{runner}"' in page
-        assert "Nobody delivers at the moment, and nothing waits." in page
+        assert "No worker is running, and nothing waits." in page
         Worker.objects.create(name="here:1", runner=runner, seen=timezone.now())
         assert one in text(admin.get(DESTINATIONS))
         Worker.objects.update(seen=timezone.now() - timedelta(hours=1))
@@ -81,7 +81,7 @@ def test_who_delivers_is_said_in_words(tom: Tom, admin: Client, runner: str, who
         tom.datum(target)
         tom.commit()
         page = text(admin.get(DESTINATIONS))
-    assert "Nobody is delivering at the moment." in page
+    assert "No worker is running." in page
     assert "nothing waits" not in page
 
 
@@ -99,7 +99,7 @@ def test_a_destination_has_the_same_name_on_every_page(tom: Tom, admin: Client) 
         assert "<strong>Old TOM</strong>" in form
         for path in (SHARES, f"{SHARES}?q=their", f"{SHARES}{share.pk}/", f"{SHARES}{share.pk}/delete"):
             assert "Their &lt;TOM&gt; red" in text(admin.get(path)), path
-        assert "No share fits" in text(admin.get(f"{SHARES}?q=nobody"))
+        assert "No share matches" in text(admin.get(f"{SHARES}?q=nobody"))
         assert told(admin.post(f"{SHARES}{share.pk}/pause")) == "SN 2026abc to Their <TOM> red is paused."
 
 
@@ -119,26 +119,8 @@ def test_times_are_of_utc_whatever_the_time_zone_of_the_tom(tom: Tom, admin: Cli
         assert ", 2030-03-01</small>" in text(admin.get(SHARES))
         Delivery.objects.update(state="delivered")
         page = text(admin.get(f"{SHARES}{share.pk}/"))
-        assert "delivered from 2030-03-01 04:05 to 2030-03-01 04:05 UTC" in page
-        assert "<title>2030-03-01 04:05 UTC: 1</title>" in page
+        assert "2030-03-01 04:05:06 UTC" in page
     assert "2030-02-28" not in page
-
-
-def test_a_plot_of_few_deliveries_ends_with_the_last_of_them(tom: Tom, admin: Client) -> None:
-    share = tom.share(target := tom.target())
-    tom.data(target, 3)
-    tom.deliver(after=60)
-    for row, minute in zip(Delivery.objects.order_by("pk"), (5, 5, 7), strict=True):
-        moment = datetime(2030, 3, 1, 4, minute, 59, tzinfo=UTC)
-        Delivery.objects.filter(pk=row.pk).update(delivered_at=moment)
-    page = text(admin.get(f"{SHARES}{share.pk}/"))
-    axis = page[page.index('<div class="s-axis">') :]
-    assert axis.startswith(
-        '<div class="s-axis"><span>2030-03-01 03:56</span><span>2030-03-01 04:07 UTC</span>'
-    )
-    last = re.findall(r'<rect x="([0-9.]+)"[^>]* width="([0-9.]+)"', page)[-1]
-    assert 700 < float(last[0]) + float(last[1]) <= 720
-    assert "3 records, at most 2 in one minute" in page
 
 
 def test_what_is_shared_by_hand_is_done_not_kept_up_to_date(tom: Tom, admin: Client) -> None:
@@ -189,7 +171,7 @@ def test_who_may_only_look_at_what_needs_a_person_is_told_what_it_takes(tom: Tom
     share = tom.share(target)
     tom.datum(target)
     tom.deliver(after=60)
-    takes = "takes the permission to change shares"
+    takes = "You need permission to change shares and this target"
     assert takes not in text(client.get(f"{SHARES}{share.pk}/"))
     Delivery.objects.update(state="parked", reason="no such filter")
     assert takes in text(client.get(f"{SHARES}{share.pk}/"))

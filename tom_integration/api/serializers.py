@@ -23,7 +23,7 @@ from tom_integration.permissions import REFUSAL, holds, may, targets_for_shares,
 from tom_integration.promises import channels
 
 _CHANGED = "This has changed at this moment; try again."
-_NEW = Glance(mood=Mood.WAITING, detail="It starts when a worker looks next.")
+_NEW = Glance(mood=Mood.WAITING, own="It starts when a worker looks next.")
 
 
 class ShareList(serializers.ListSerializer):

@@ -17,12 +17,13 @@ from tom_integration import actions, held, permissions, site
 from tom_integration.models import Channel
 from tom_integration.pages import sentences
 from tom_integration.pages.access import Page, channel_or_404, delivery_or_404, page_of, share_or_404
+from tom_integration.pages.figures import existing
 
-_NOT_POSSIBLE = "That makes no sense as things stand."
+_NOT_POSSIBLE = "This is not possible now."
 
 
 class Act(Page):
-    """POST: pause, resume, adopt, try all again what did not arrive, say what became of all that may have."""
+    """POST: pause, resume, adopt, send what is missing, resolve what may have arrived."""
 
     def post(self, request: HttpRequest, pk: int, action: str) -> HttpResponse:
         """Do it, say so, and go back to where the button was."""
@@ -49,7 +50,7 @@ class Act(Page):
 
 
 class ActOnDelivery(Page):
-    """POST: try one record again, or say what became of one that nobody knows the fate of."""
+    """POST: send one record now, or resolve one that may have arrived."""
 
     def post(self, request: HttpRequest, pk: int, action: str) -> HttpResponse:
         """Do it, say so, and go back to where the button was."""
@@ -59,10 +60,10 @@ class ActOnDelivery(Page):
             match action:
                 case "retry":
                     actions.retry_one(row)
-                    text = "It will be tried again now."
+                    text = "It will be sent now."
                 case "arrived":
                     held.resolve(row, arrived=True, by=request.user.get_username())
-                    text = "Noted: it arrived, and is not sent again."
+                    text = "Noted as arrived. It will not be sent again."
                 case _:
                     held.resolve(row, arrived=False, by=request.user.get_username())
                     text = "It will be sent again now."
@@ -138,12 +139,18 @@ def _act_on_all(channel: Channel, action: str, request: HttpRequest) -> str:
     if action == "retry":
         number = actions.retry_channel(channel, among=rows)
         return f"{sentences.number(number) if seen else 'What did not arrive'} will be tried again."
+    if action == "hurry":
+        number = actions.hurry(channel, among=rows)
+        return f"{sentences.number(number) if seen else 'What waits'} will be tried now."
+    if action == "send-existing":
+        number = actions.send_existing(channel, among=existing(channel, rows))
+        return f"{sentences.number(number, 'existing record') if seen else 'Existing data'} will be sent."
     arrived = action == "arrived"
     if sent_at := request.POST.get("sent_at"):
         rows = rows.filter(sent_at=_moment(sent_at))
     number = held.resolve_all(rows, arrived=arrived, by=request.user.get_username())
-    noted = "noted as arrived, and not sent again" if arrived else "to be sent again, now"
-    return f"{sentences.number(number) if seen else 'What may have arrived'}: {noted}."
+    noted = "noted as arrived" if arrived else "will be sent again"
+    return f"{sentences.number(number) if seen else 'What may have arrived'} {noted}."
 
 
 def _moment(text: str) -> datetime:

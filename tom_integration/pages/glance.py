@@ -9,7 +9,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Count, Max, Min
 from django.utils import timezone
 
 from sharecore.addresses import Address
@@ -18,6 +17,7 @@ from sharecore.exceptions import ConfigurationError
 from tom_integration import conf, permissions, site, status
 from tom_integration.models import Channel, DestinationHealth, Request
 from tom_integration.pages import sentences
+from tom_integration.pages.figures import Figures, counted
 from tom_integration.sending import health
 
 
@@ -25,6 +25,7 @@ class Mood(StrEnum):
     """What a share is like, for its colour and its word."""
 
     OK = "ok"
+    PARTLY = "partly"
     SENDING = "sending"
     WAITING = "waiting"
     NEEDS_YOU = "needs-you"
@@ -34,9 +35,10 @@ class Mood(StrEnum):
 
 LABELS: Mapping[Mood, str] = {
     Mood.OK: "Up to date",
+    Mood.PARTLY: "Partly shared",
     Mood.SENDING: "Sending",
     Mood.WAITING: "Waiting",
-    Mood.NEEDS_YOU: "Needs you",
+    Mood.NEEDS_YOU: "Action needed",
     Mood.PAUSED: "Paused",
     Mood.ENDED: "Ended",
 }
@@ -46,13 +48,16 @@ LABELS: Mapping[Mood, str] = {
 class Glance:
     """One channel, for people.
 
-    detail: what happens, or what to do, in sentences that stand alone. once: whether it was shared by hand
-    alone, and new data are not. kept: what stays here, and why. sent, total: the records of the present
-    batch of work; 0 of 0 when nothing is open. pending, needing, withheld, delivered: how many records.
+    mood is OK only when every record is at the destination with its present content. detail: what happens,
+    or what to do, in sentences that stand alone: `common`, equal for all channels of the destination, and
+    `own`. kept: what is not there, and why. once: whether it was shared by hand alone, and new
+    data are not. sent, total: the records of the present batch of work; 0 of 0 when nothing is open. pending,
+    needing, withheld, existing, outdated, delivered: how many records.
     """
 
     mood: Mood
-    detail: str
+    own: str = ""
+    common: str = ""
     once: bool = False
     kept: str = ""
     sent: int = 0
@@ -60,6 +65,8 @@ class Glance:
     pending: int = 0
     needing: int = 0
     withheld: int = 0
+    existing: int = 0
+    outdated: int = 0
     delivered: int = 0
     delivered_at: datetime | None = None
 
@@ -69,15 +76,21 @@ class Glance:
         return "Done" if self.once and self.mood is Mood.OK else LABELS[self.mood]
 
     @property
+    def detail(self) -> str:
+        """What happens, or what to do."""
+        return " ".join(filter(None, (self.common, self.own)))
+
+    @property
     def progress(self) -> str:
-        """How far the present work is, for who watches it; empty where none goes on and none was done."""
+        """How far the present work is; empty where none goes on and none was done."""
         under_way = self.total and (self.sent or self.mood == Mood.SENDING)
         return f"{self.sent:,} of {self.total:,} sent" if under_way else ""
 
     @property
     def text(self) -> str:
         """The whole in words, without the numbers that have a place of their own."""
-        return " ".join(filter(None, (self.progress, self.detail))) or self.label
+        said = " ".join(filter(None, (self.progress, self.detail, self.kept)))
+        return said or self.label
 
     @property
     def percent(self) -> int:
@@ -85,12 +98,15 @@ class Glance:
         return min(99, 100 * self.sent // self.total) if self.total else 100
 
 
-@dataclass(slots=True)
-class _Figures:
-    counts: Counter[str]
-    since: datetime | None = None
-    soonest: datetime | None = None
-    delivered_at: datetime | None = None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Around:
+    """What is the same for all channels that are looked at."""
+
+    user: Any
+    now: datetime
+    advice: str
+    unwell: Mapping[str, DestinationHealth]
+    introducing: frozenset[int]
 
 
 def glances(channels: Iterable[Channel], user: Any) -> dict[int, Glance]:
@@ -99,26 +115,18 @@ def glances(channels: Iterable[Channel], user: Any) -> dict[int, Glance]:
     user: who looks; data that they may not see are not counted.
     """
     channels = list(channels)
-    now = timezone.now()
-    figures = _figures(channels, user)
-    known = {row.address: row for row in DestinationHealth.objects.all()}
-    advice = status.nobody_delivers() if channels else ""
+    figures = counted(channels, user)
     introduced = Request.objects.filter(channel_id__in=[each.pk for each in channels], introduce=True)
-    introducing = set(introduced.values_list("channel_id", flat=True))
+    around = _Around(
+        user=user,
+        now=timezone.now(),
+        advice=status.nobody_delivers() if channels else "",
+        unwell={row.address: row for row in DestinationHealth.objects.all() if _is_unwell(row)},
+        introducing=frozenset(introduced.values_list("channel_id", flat=True)),
+    )
+    nothing = Figures(Counter())
     return {
-        channel.pk: _glance(
-            channel,
-            figures.get((channel.destination, channel.target_id), _Figures(Counter())),
-            [
-                known[part]
-                for part in _parts(channel.destination)
-                if part in known and _is_unwell(known[part])
-            ],
-            advice,
-            channel.pk in introducing,
-            user,
-            now,
-        )
+        channel.pk: _glance(channel, figures.get((channel.destination, channel.target_id), nothing), around)
         for channel in channels
     }
 
@@ -136,99 +144,77 @@ def _parts(address: str) -> tuple[str, str]:
     return health.parts(Address.parse(address, [*site.destinations()]))
 
 
-def _figures(channels: list[Channel], user: Any) -> dict[tuple[str, int], _Figures]:
-    rows = permissions.visible_deliveries(user, channels).order_by()
-    grouped = rows.values("destination", "target_id", "state").annotate(
-        number=Count("pk"), since=Min("created"), soonest=Min("next_at"), latest=Max("delivered_at")
-    )
-    figures: dict[tuple[str, int], _Figures] = {}
-    for row in grouped:
-        each = figures.setdefault((row["destination"], row["target_id"]), _Figures(Counter()))
-        each.counts[row["state"]] = row["number"]
-        each.delivered_at = max(filter(None, (each.delivered_at, row["latest"])), default=None)
-        if row["state"] in OPEN:
-            each.since = min(filter(None, (each.since, row["since"])))
-            each.soonest = min(filter(None, (each.soonest, row["soonest"])), default=None)
-    return figures
-
-
-def _glance(
-    channel: Channel,
-    figures: _Figures,
-    unwell: list[DestinationHealth],
-    advice: str,
-    introducing: bool,
-    user: Any,
-    now: datetime,
-) -> Glance:
+def _glance(channel: Channel, figures: Figures, around: _Around) -> Glance:
     counts = figures.counts
     pending = sum(counts[state] for state in OPEN)
-    needing = sum(counts[state] for state in NEEDS_PERSON)
-    withheld = counts[State.WITHHELD] + counts[State.UNSUPPORTED]
     sent = 0
     if pending:
-        mine = permissions.deliveries_for(user, channel)
-        sent = mine.filter(state=State.DELIVERED, delivered_at__gte=figures.since).count()
-    mood, detail = _mood(channel, figures, unwell, advice, introducing, pending, needing, user, now)
+        mine = permissions.deliveries_for(around.user, channel).filter(state=State.DELIVERED)
+        sent = mine.filter(delivered_at__gte=figures.since).count()
+    kept = _kept(channel, figures, around.user)
+    mood, own, common = _mood(channel, figures, around, pending)
+    if mood is Mood.OK and kept:
+        mood = Mood.PARTLY
     return Glance(
         mood=mood,
-        detail=detail,
+        own=own,
+        common=common,
         once=channel.share_id is None,
-        kept=_kept(channel, withheld, user),
+        kept=kept,
         sent=sent,
         total=sent + pending if pending else 0,
         pending=pending,
-        needing=needing,
-        withheld=withheld,
+        needing=sum(counts[state] for state in NEEDS_PERSON),
+        withheld=counts[State.WITHHELD] + counts[State.UNSUPPORTED],
+        existing=figures.existing,
+        outdated=figures.outdated,
         delivered=counts[State.DELIVERED],
         delivered_at=figures.delivered_at,
     )
 
 
-def _mood(
-    channel: Channel,
-    figures: _Figures,
-    unwell: list[DestinationHealth],
-    advice: str,
-    introducing: bool,
-    pending: int,
-    needing: int,
-    user: Any,
-    now: datetime,
-) -> tuple[Mood, str]:
+def _mood(channel: Channel, figures: Figures, around: _Around, pending: int) -> tuple[Mood, str, str]:
+    """The mood, what is said of the channel, and what is said of all channels there."""
+    waits = sentences.join(sentences.waiting(pending)) if pending else ""
+    unwell = [around.unwell[part] for part in _parts(channel.destination) if part in around.unwell]
+    introducing = channel.pk in around.introducing
     if channel.paused:
-        return Mood.PAUSED, sentences.paused(channel.paused, pending)
+        return Mood.PAUSED, sentences.paused(channel.paused, pending), ""
     if problem := _misconfigured(channel.destination):
-        return Mood.NEEDS_YOU, problem
+        return Mood.NEEDS_YOU, waits, sentences.join(problem)
     for row in unwell:
         if row.paused:
-            return Mood.NEEDS_YOU, sentences.refused(row)
-    if conf.paused():
-        return Mood.PAUSED, site.halted()
+            return Mood.NEEDS_YOU, waits, sentences.refused(row)
     if reason := site.halted():
-        return Mood.NEEDS_YOU, reason
-    if needing:
-        return Mood.NEEDS_YOU, _needing(channel, figures.counts, user)
+        return Mood.PAUSED if conf.paused() else Mood.NEEDS_YOU, waits, reason
+    if any(figures.counts[state] for state in NEEDS_PERSON):
+        return Mood.NEEDS_YOU, _needing(channel, figures.counts, around.user), ""
+    work = bool(pending or introducing or channel.due)
     for row in unwell:
-        if row.failures and (pending or introducing):
-            return Mood.WAITING, sentences.outage(row, pending, now)
+        if row.failures and work:
+            return Mood.WAITING, waits, sentences.outage(row, around.now)
     if channel.problem and channel.needs_person:
-        return Mood.NEEDS_YOU, channel.problem
-    if pending and advice:
-        return Mood.NEEDS_YOU, f"Nobody is delivering. {advice}"
-    if pending and figures.soonest is not None and figures.soonest > now and not _in_hand(figures):
-        return Mood.WAITING, sentences.later(pending, figures.soonest, now, _reason(channel, user, State.DUE))
+        return Mood.NEEDS_YOU, channel.problem, ""
+    if work and around.advice:
+        return Mood.NEEDS_YOU, waits, sentences.join("No worker is running", around.advice)
+    return _at_work(channel, figures, around, pending)
+
+
+def _at_work(channel: Channel, figures: Figures, around: _Around, pending: int) -> tuple[Mood, str, str]:
+    """The same where nothing is wrong."""
+    now, soonest = around.now, figures.soonest
+    if pending and soonest is not None and soonest > now and not figures.counts[State.SENDING]:
+        reason = _reason(channel, around.user, State.DUE)
+        return Mood.WAITING, sentences.later(pending, soonest, now, reason), ""
     if pending:
-        return Mood.SENDING, ""
-    if introducing:
-        return Mood.SENDING, "The target itself is being made known there."
+        return Mood.SENDING, "", ""
+    if channel.pk in around.introducing:
+        return Mood.SENDING, "The target itself is being sent.", ""
+    if channel.due:
+        return Mood.SENDING, "Looking for new data.", ""
     if channel.until is not None and channel.until <= now:
-        return Mood.ENDED, f"New data are shared no longer since {channel.until:%Y-%m-%d %H:%M} UTC."
-    return Mood.OK, ""
-
-
-def _in_hand(figures: _Figures) -> bool:
-    return bool(figures.counts[State.SENDING])
+        return Mood.ENDED, f"New data have not been shared since {channel.until:%Y-%m-%d %H:%M} UTC.", ""
+    return Mood.OK, "", ""
 
 
 def _misconfigured(address: str) -> str:
@@ -240,21 +226,31 @@ def _misconfigured(address: str) -> str:
 
 
 def _needing(channel: Channel, counts: Counter[str], user: Any) -> str:
-    parked, held = counts[State.PARKED], counts[State.HELD]
+    refused, held = counts[State.PARKED], counts[State.HELD]
     said = []
-    if parked:
-        said.append(f"{sentences.number(parked)} did not arrive{_reason(channel, user, State.PARKED)}")
+    if refused:
+        said.append(f"{sentences.number(refused)} did not arrive{_reason(channel, user, State.PARKED)}")
     if held:
         whom = "it" if held == 1 else "they"
         said.append(f"{sentences.number(held)} may have arrived: look there, then say whether {whom} did")
     return sentences.join(*said)
 
 
-def _kept(channel: Channel, withheld: int, user: Any) -> str:
-    if not withheld:
-        return ""
-    said = f"{sentences.number(withheld)} withheld{_reason(channel, user, State.WITHHELD, State.UNSUPPORTED)}"
-    return sentences.join(said)
+def _kept(channel: Channel, figures: Figures, user: Any) -> str:
+    """What the destination does not have as it is here, and why."""
+    counts, said = figures.counts, []
+    if number := figures.outdated:
+        said.append(sentences.outdated(number))
+    if number := counts[State.UNSUPPORTED]:
+        why = _reason(channel, user, State.UNSUPPORTED)
+        said.append(
+            f"{sentences.number(number)} not sent, {sentences.cannot_store(channel.destination)}{why}"
+        )
+    if number := counts[State.WITHHELD]:
+        said.append(f"{sentences.number(number)} not sent{_reason(channel, user, State.WITHHELD)}")
+    if number := figures.existing:
+        said.append(f"{sentences.number(number, 'existing record')} not shared")
+    return sentences.join(*said)
 
 
 def _reason(channel: Channel, user: Any, *states: State) -> str:

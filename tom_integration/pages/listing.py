@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -17,6 +18,7 @@ from tom_targets.models import PersistentShare
 from sharecore.delivery import NEEDS_PERSON
 from tom_integration import permissions, site, status
 from tom_integration.models import Channel, Delivery
+from tom_integration.pages import removed
 from tom_integration.pages.access import Page, require, target_or_404
 from tom_integration.pages.creating import form_context
 from tom_integration.pages.glance import glances
@@ -92,6 +94,8 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
     ]
     return {
         "target": target,
+        "common": _common(rows),
+        "removed": removed.destinations(request.user, target),
         "rows": rows,
         "page": page,
         "may_view": permissions.holds(request.user, "view"),
@@ -102,6 +106,16 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
         "advice": status.nobody_delivers() if rows else "",
         "table_url": _table_url(target),
     }
+
+
+def _common(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What is the same for several shares of this page, once, with the number of them."""
+    numbers: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        if row["state"] is not None and row["state"].common and removed.is_known(row["share"].destination):
+            name = site.destination_of(row["share"].destination)
+            numbers[site.display_name(name), row["state"].common] += 1
+    return [{"label": label, "text": text, "number": number} for (label, text), number in numbers.items()]
 
 
 def _table_url(target: Any | None) -> str:

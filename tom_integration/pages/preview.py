@@ -8,21 +8,26 @@ from typing import Any
 
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.records import Kind
-from tom_integration.pages import one_time
+from sharecore.targets import Target
+from tom_integration.pages import holdings, one_time
 from tom_integration.preview import Outlook
 
 PART = 20
 """Records in one part: enough to see what is sent, few enough to read."""
 LONGEST = 40_000
 """Characters of a part that are shown; the file holds them all."""
+_NOTHING = ("", "[]", "{}", "null")
+"""Payloads without any content."""
 
 
 @dataclass(slots=True)
 class Shown:
     """What a person sees of one part.
 
-    body: the payload; first, last, total: which records these are, counted from 1; kept: data that stay, and
-    why; asked: whether they would be sent, or are only shown as examples; problem: why there is no payload.
+    body: the payload; empty where nothing is sent of a target without data, then `target` tells of it.
+    first, last, total: which records these are, counted from 1; kept: data that stay, and why; asked:
+    whether they would be sent, or are only shown as examples; held: whether the target has such data at all;
+    problem: why there is no payload.
     """
 
     body: str = ""
@@ -36,6 +41,8 @@ class Shown:
     cut: bool = False
     asked: bool = True
     kept: tuple[str, ...] = ()
+    held: bool = True
+    target: tuple[tuple[str, str], ...] = ()
     problem: str = ""
 
     @property
@@ -68,7 +75,21 @@ def show(
     shown.records = len(sample.batch.records)
     shown.content_type, shown.note = made.content_type, made.note
     shown.body, shown.cut = made.body[:LONGEST], len(made.body) > LONGEST
+    if not shown.total:
+        shown.held = bool(holdings.count(user, target.pk, kinds))
+        if made.body.strip() in _NOTHING:
+            shown.body, shown.target = "", tuple(_told(sample.batch.target))
     return shown
+
+
+def _told(target: Target) -> Iterator[tuple[str, str]]:
+    """What a destination learns of a target, by name."""
+    yield "Name", target.name
+    if target.aliases:
+        yield "Aliases", ", ".join(target.aliases)
+    if target.sidereal and target.position.ra is not None and target.position.dec is not None:
+        yield "RA, Dec", f"{target.position.ra:.6f} {target.position.dec:+.6f} deg"
+    yield from target.extras.items()
 
 
 def whole(user: Any, target: Any, address: str, kinds: Collection[Kind], *, existing: bool) -> Iterator[str]:

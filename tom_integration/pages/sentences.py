@@ -14,19 +14,30 @@ def paused(reason: str, pending: int) -> str:
 
 
 def refused(row: DestinationHealth) -> str:
-    """The destination, or its topic, refuses what we send; how that is mended."""
+    """The destination, or its topic, refuses what we send, and what to do."""
     said = f"{site.label(row.address.rstrip(':'))} refuses what we send: {row.paused}"
-    return join(said, "Once that is mended, test it on the page of destinations")
+    return join(said, "Fix that, then press Test it now on the page of destinations")
 
 
-def outage(row: DestinationHealth, pending: int, now: datetime) -> str:
-    """How many wait for a destination that fails, until when, and how it failed last."""
-    who = waiting(pending) if pending else "The target itself waits"
+def outage(row: DestinationHealth, now: datetime) -> str:
+    """The destination fails: until when its data wait, and how it failed last."""
     if row.open_until is not None and row.open_until > now:
         when = f"the next try is at {clock(row.open_until, now)}"
     else:
         when = "it is being tried now"
-    return join(f"{who} for the destination; {when}", f"Last error: {row.last_error}")
+    return join(
+        f"{site.label(row.address.rstrip(':'))} does not answer; {when}", f"Last error: {row.last_error}"
+    )
+
+
+def cannot_store(address: str) -> str:
+    """A destination has no way to hold what we have."""
+    return f"{site.label(address)} cannot store it"
+
+
+def outdated(records: int) -> str:
+    """So many records were edited here since, and the destination does not take edits."""
+    return f"{number(records)} edited since: the destination has the content of before"
 
 
 def later(pending: int, moment: datetime, now: datetime, reason: str) -> str:

@@ -1,12 +1,12 @@
-"""The page of one share: its deliveries with their attempts and answers, filters, search, a plot."""
+"""The page of one share: its deliveries with their attempts and answers, filters and search."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime
 from typing import Any
 
-from django.core.paginator import Paginator
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,15 +18,15 @@ from tom_integration import actions, held, permissions, rights
 from tom_integration.data.targets import find_target
 from tom_integration.links import link
 from tom_integration.models import Attempt, Channel, Delivery, Request
-from tom_integration.pages import holdings, plot, posted
+from tom_integration.pages import deliveries, holdings
 from tom_integration.pages.access import Page, channel_or_404, page_of, share_or_404
 from tom_integration.pages.glance import glances
 from tom_integration.pages.listing import fresh
 from tom_integration.promises.prepare import load
 
-PAGE = 25
 ATTEMPTS = 10
 """Attempts shown for one delivery: the last ones."""
+_BUTTONS = {State.BEFORE: "Send", State.DUE: "Try now"}
 RESOLVABLE = frozenset({State.HELD, State.UNCONFIRMED})
 
 
@@ -100,13 +100,11 @@ def history_context(request: HttpRequest, target_pk: int, pk: int) -> dict[str, 
 def channel_context(
     request: HttpRequest, channel: Channel, target: Any, *, may_change: bool
 ) -> dict[str, Any]:
-    """State, numbers, plot, and one page of deliveries."""
+    """State, numbers, and one page of deliveries."""
     rows = permissions.deliveries_for(request.user, channel)
     numbers = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
     state = request.GET.get("state", "")
-    text = request.GET.get("q", "").strip()
-    found = _filtered(rows, state, text).order_by("-timestamp", "-pk")
-    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    page = deliveries.page_of(rows, numbers, request)
     requests = Request.objects.filter(channel_id=channel.pk).order_by("-pk")
     return {
         "target": target,
@@ -114,31 +112,21 @@ def channel_context(
         "glance": glances([channel], request.user)[channel.pk],
         "states": [
             {"value": each.value, "number": numbers[each.value], "chosen": each.value == state}
-            for each in State
+            for each in deliveries.BY_URGENCY
             if each.value in numbers
         ],
         "total": sum(numbers.values()),
         "state_chosen": state,
-        "search": text,
+        "search": request.GET.get("q", "").strip(),
+        "sort": request.GET.get("sort", ""),
         "page": page,
         "deliveries": _shown(list(page)),
         "may_change": may_change,
         "retryable": any(each.value in numbers for each in actions.RETRIED),
-        "held": held.calls(rows) if may_change else [],
+        "hurried": State.DUE in numbers and rows.filter(state=State.DUE, next_at__gt=timezone.now()).exists(),
+        "held": held.calls(rows) if may_change and State.HELD in numbers else [],
         "requests": requests[:10],
-        "plot": plot.deliveries(rows),
     }
-
-
-def _filtered(rows: QuerySet[Delivery], state: str, text: str) -> QuerySet[Delivery]:
-    if state in set(State):
-        rows = rows.filter(state=state)
-    if not text:
-        return rows
-    said = Q(reason__icontains=text) | Q(remote_id__icontains=text) | Q(kind__icontains=text)
-    if (pk := posted.pk(text)) is not None:
-        said |= Q(datum_pk=pk)
-    return rows.filter(said)
 
 
 def _shown(rows: list[Delivery]) -> list[dict[str, Any]]:
@@ -152,11 +140,16 @@ def _shown(rows: list[Delivery]) -> list[dict[str, Any]]:
             "row": row,
             "what": holdings.describe(data[row.pk]) if row.pk in data else "",
             "gone": row.pk not in data,
-            "upcoming": row.next_at is not None and row.next_at > now,
+            "upcoming": _waits(row, now),
             "attempts": attempts[row.pk][:ATTEMPTS],
             "link": link(row.destination, row.remote_id),
-            "may_retry": row.state in actions.RETRIED or row.state == State.BEFORE,
+            "may_retry": row.state in actions.RETRIED_ONE and (row.state != State.DUE or _waits(row, now)),
+            "button": _BUTTONS.get(State(row.state), "Retry"),
             "may_resolve": row.state in RESOLVABLE,
         }
         for row in rows
     ]
+
+
+def _waits(row: Delivery, now: datetime) -> bool:
+    return row.next_at is not None and row.next_at > now

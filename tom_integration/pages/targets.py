@@ -11,7 +11,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from tom_targets.models import TargetList
 
 from sharecore.exceptions import ConfigurationError
 from tom_integration import permissions, site
@@ -183,9 +182,8 @@ class ListShare(Page):
 
 
 def _list_or_404(user: Any, pk: int) -> Any:
-    target_list = TargetList.objects.filter(pk=pk).first()
-    right = "tom_targets.view_targetlist"
-    if target_list is None or not (user.has_perm(right) or user.has_perm(right, target_list)):
+    target_list = permissions.lists_for(user).filter(pk=pk).first()
+    if target_list is None:
         raise Http404("There is no such target list.")
     if not _shareable(user, target_list).exists() and target_list.targets.exists():
         raise PermissionDenied

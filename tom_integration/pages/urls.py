@@ -11,6 +11,8 @@ from tom_integration.pages import (
     doing,
     limits,
     listing,
+    lists,
+    removed,
     share,
     targets,
 )
@@ -41,7 +43,7 @@ ours = [
     path(f"{SHARES}<int:pk>/delete", doing.Delete.as_view(), name="delete"),
     *(
         path(f"{SHARES}<int:pk>/{action}", doing.Act.as_view(), {"action": action}, name=action)
-        for action in ("pause", "resume", "adopt", "retry", "arrived", "resend")
+        for action in ("pause", "resume", "adopt", "retry", "hurry", "send-existing", "arrived", "resend")
     ),
     *(
         path(
@@ -61,8 +63,10 @@ ours = [
             {"action": action},
             name=f"history-{action}",
         )
-        for action in ("retry", "arrived", "resend")
+        for action in ("retry", "hurry", "arrived", "resend")
     ),
+    path(f"{SHARES}delete", removed.DeleteAll.as_view(), name="delete-all"),
+    path("persistentshare/lists/", lists.Lists.as_view(), name="lists"),
     path("persistentshare/destinations/", destinations.DestinationsPage.as_view(), name="destinations"),
     path("persistentshare/destinations/check", destinations.Check.as_view(), name="check"),
 ]

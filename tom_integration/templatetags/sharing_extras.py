@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import template
+from django.core.paginator import Page
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -19,18 +20,17 @@ from tom_integration.pages.holdings import KIND_OF_ONE
 register = template.Library()
 
 STATE_LABELS = {
-    State.BEFORE: "Not asked for",
+    State.BEFORE: "Existing, not shared",
     State.DUE: "Waiting to be sent",
     State.SENDING: "Being sent",
     State.DELIVERED: "Delivered",
     State.UNCONFIRMED: "Being looked up",
-    State.HELD: "Perhaps arrived",
-    State.WITHHELD: "Withheld",
-    State.UNSUPPORTED: "Cannot be expressed there",
-    State.PARKED: "Parked",
+    State.HELD: "May have arrived",
+    State.WITHHELD: "Not sent: kept here",
+    State.PARKED: "Refused",
     State.CANCELLED: "Cancelled",
 }
-"""States of a delivery as people read them."""
+"""States of a delivery as people read them; of what a destination cannot store, its name is a part."""
 
 
 @register.filter
@@ -63,8 +63,10 @@ def sentence(text: str) -> str:
 
 
 @register.filter
-def state_label(state: str) -> str:
-    """The state of a delivery in words."""
+def state_label(state: str, address: str) -> str:
+    """The state of a delivery in words. address: of its destination."""
+    if state == State.UNSUPPORTED:
+        return f"Not sent: {sentences.cannot_store(address)}"
     return STATE_LABELS[State(state)]
 
 
@@ -85,6 +87,26 @@ def query_with(context: dict[str, Any], **changes: object) -> str:
     """The query of this page with some of its values changed; an empty value leaves one out."""
     query = {key: value for key, value in context["request"].GET.items() if key != "seen"} | changes
     return "?" + urlencode({key: value for key, value in query.items() if value not in (None, "")})
+
+
+@register.simple_tag(takes_context=True)
+def query_sorted(context: dict[str, Any], column: str) -> str:
+    """The query of this page sorted by a column: the highest first, then the lowest."""
+    falling = f"-{column}"
+    chosen = column if context["request"].GET.get("sort") == falling else falling
+    return query_with(context, sort=chosen, page="")
+
+
+@register.filter
+def sorted_by(sort: str, column: str) -> str:
+    """The value of `aria-sort` for a column."""
+    return {column: "ascending", f"-{column}": "descending"}.get(sort, "none")
+
+
+@register.simple_tag
+def elided(page: Page[Any]) -> list[int | str]:
+    """The numbers of pages to be shown, with an ellipsis for those between."""
+    return list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1))
 
 
 @register.simple_tag(takes_context=True)

@@ -1,0 +1,289 @@
+"""A share is green only when everything is at the destination as it is here; what is not is counted."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.contrib.messages import get_messages
+from django.test import Client, override_settings
+from guardian.shortcuts import assign_perm
+from tom_targets.models import PersistentShare, TargetList
+
+from sharecore.exceptions import DestinationError
+from sharecore.outcomes import Deferred, Rejected, Unsupported
+from tom_integration.models import Channel, Delivery
+from tom_integration.pages.deliveries import BY_URGENCY
+
+if TYPE_CHECKING:
+    from conftest import Tom
+
+SHARES = "/targets/persistentshare/manage/"
+WITHOUT_Y = {"x": {"ADAPTER": "memory", "USER_TOPICS": ["red", "blue"]}}
+
+
+def text(answer: Any) -> str:
+    assert answer.status_code == 200, answer.status_code
+    return " ".join(answer.content.decode().replace("<", " <").split())
+
+
+def told(answer: Any) -> str:
+    """What the next page will tell the user."""
+    assert answer.status_code == 302, answer.status_code
+    return " ".join(str(message) for message in get_messages(answer.wsgi_request))
+
+
+def in_rest(admin: Client) -> tuple[str, str]:
+    shown = admin.get("/targets/persistentshare/").json()["results"][0]
+    return shown["state"], shown["state_text"]
+
+
+def test_existing_data_that_are_not_shared_are_counted_and_can_be_sent(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    tom.data(target, 26)
+    share = tom.share(target)
+    tom.data(target, 2)
+    tom.deliver(after=60)
+    page = f"{SHARES}{share.pk}/"
+    for shown in (text(admin.get(page)), text(admin.get(SHARES))):
+        assert "Up to date" not in shown
+        assert "Partly shared" in shown
+        assert "26 existing records not shared." in shown
+    assert in_rest(admin) == ("partly", "26 existing records not shared.")
+    assert "Send all 26" in text(admin.get(page))
+    assert told(admin.post(f"{page}send-existing")) == "26 existing records will be sent."
+    assert tom.deliver(after=60) == 26
+    assert "Up to date" in text(admin.get(page))
+    assert in_rest(admin)[0] == "ok"
+
+
+def test_of_existing_data_those_that_a_share_does_not_send_are_not_missing(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    tom.data(target, 3)
+    share = tom.share(target)
+    Channel.objects.update(kinds=["spectrum"])
+    Delivery.objects.update(kind="photometry")
+    tom.deliver(after=60)
+    assert "Up to date" in text(admin.get(f"{SHARES}{share.pk}/"))
+
+
+@pytest.mark.parametrize("outcome", [Unsupported(reason="no such band", feature="band"), None])
+def test_what_cannot_leave_is_counted(
+    tom: Tom, admin: Client, monkeypatch: pytest.MonkeyPatch, outcome: Any
+) -> None:
+    share = tom.share(target := tom.target())
+    if outcome is None:
+        Channel.objects.update(kinds=["spectrum"])
+    else:
+        tom.x.will(outcome)
+    tom.data(target, 2)
+    tom.deliver(after=60)
+    page = text(admin.get(f"{SHARES}{share.pk}/"))
+    assert "Up to date" not in page
+    why = "this share sends" if outcome is None else "x cannot store it: no such band"
+    assert re.search(rf"2 records not sent[,:] {why}", page)
+    assert in_rest(admin)[0] == "partly"
+    pill = "Not sent: kept here" if outcome is None else "Not sent: x cannot store it"
+    assert page.count(pill) == 3
+
+
+def test_an_edit_that_the_destination_does_not_take_is_counted(tom: Tom, admin: Client) -> None:
+    share = tom.share(target := tom.target())
+    row = tom.datum(target)
+    tom.deliver(after=60)
+    assert "Up to date" in text(admin.get(f"{SHARES}{share.pk}/"))
+    before = row.brightness
+    row.brightness = 12.5
+    row.save()
+    tom.deliver(after=60)
+    assert tom.state(row) == "delivered"
+    page = text(admin.get(f"{SHARES}{share.pk}/"))
+    assert "Up to date" not in page
+    assert "1 record edited since: the destination has the content of before." in page
+    row.brightness = before
+    row.save()
+    tom.deliver(after=60)
+    assert "Up to date" in text(admin.get(f"{SHARES}{share.pk}/"))
+
+
+def test_a_share_with_data_that_no_worker_has_looked_at_is_not_up_to_date(tom: Tom, admin: Client) -> None:
+    share = tom.share(tom.target())
+    tom.deliver(after=60)
+    assert "Up to date" in text(admin.get(f"{SHARES}{share.pk}/"))
+    Channel.objects.update(due=True)
+    assert "Up to date" not in text(admin.get(f"{SHARES}{share.pk}/"))
+
+
+def test_what_waits_for_its_next_try_is_hurried_one_by_one_or_all(tom: Tom, admin: Client) -> None:
+    share = tom.share(target := tom.target())
+    rows = tom.data(target, 3)
+    tom.x.will(Deferred(reason="busy", retry_after=3600))
+    tom.deliver(after=60)
+    assert tom.states() == ["due"] * 3
+    page = f"{SHARES}{share.pk}/"
+    assert text(admin.get(page)).count("Try now </button>") == 3
+    tom.x.recover()
+    admin.post(f"{SHARES}records/{tom.row(rows[0]).pk}/retry")
+    assert tom.deliver(after=5) == 1
+    assert told(admin.post(f"{page}hurry")).endswith("2 records will be tried now.")
+    assert tom.deliver(after=5) == 2
+    assert "Try all waiting now" not in text(admin.get(page))
+
+
+def test_an_outage_is_told_once_for_all_shares(tom: Tom, admin: Client) -> None:
+    tom.x.will(DestinationError("no route to host"))
+    for _ in range(3):
+        tom.share(target := tom.target())
+        tom.datum(target)
+    tom.deliver(after=60)
+    page = text(admin.get(SHARES))
+    assert page.count("no route to host") == 1
+    assert "<strong>x </strong> <small>3 shares on this page" in page
+    assert page.count("1 record waits.") == 3
+    share = PersistentShare.objects.first()
+    assert "no route to host" in text(admin.get(f"{SHARES}{share.pk}/"))
+    assert "no route to host" in in_rest(admin)[1]
+
+
+def test_shares_to_a_removed_destination_tell_what_waits_and_are_deleted_together(
+    tom: Tom, admin: Client
+) -> None:
+    for _ in range(3):
+        tom.share(target := tom.target("" if PersistentShare.objects.exists() else "SN 2026 gone"), "y")
+    tom.share(kept := tom.target())
+    with override_settings(DATA_SHARING=WITHOUT_Y):
+        tom.data(target, 5)
+        tom.deliver(after=60)
+        page = text(admin.get(SHARES))
+        assert "3 shares to it are stopped; 5 records wait." in page
+        assert page.count("has no destination") == 0
+        question = f"{SHARES}delete?destination=y"
+        assert question in page
+        asked = text(admin.get(question))
+        assert "SN 2026 gone" in asked
+        assert "5 records </strong> not sent yet will not be sent" in asked
+        assert told(admin.post(f"{SHARES}delete", {"destination": "y"})) == "3 shares to y deleted."
+        assert [share.target.pk for share in PersistentShare.objects.all()] == [kept.pk]
+        assert admin.post(f"{SHARES}delete", {"destination": "x"}).status_code == 404
+    assert PersistentShare.objects.count() == 1
+
+
+def test_who_may_not_delete_a_share_to_a_removed_destination_is_not_offered_it(tom: Tom) -> None:
+    mine, theirs = tom.target(), tom.target("SN 2026 theirs")
+    user = tom.user(mine)
+    assign_perm("tom_targets.view_persistentshare", user)
+    for target in (mine, theirs):
+        tom.share(target, "y")
+    client = Client()
+    client.force_login(user)
+    with override_settings(DATA_SHARING=WITHOUT_Y):
+        page = text(client.get(SHARES))
+        assert "1 share to it is stopped" in page
+        assert "delete?destination" not in page
+        assert client.get(f"{SHARES}delete?destination=y").status_code != 200
+        assign_perm("tom_targets.delete_persistentshare", user)
+        assert "theirs" not in text(client.get(f"{SHARES}delete?destination=y"))
+        client.post(f"{SHARES}delete", {"destination": "y"})
+    assert [share.target.pk for share in PersistentShare.objects.all()] == [theirs.pk]
+
+
+def test_target_lists_are_found_from_the_page_of_shares(tom: Tom, admin: Client) -> None:
+    seen = TargetList.objects.create(name="Tonight")
+    TargetList.objects.create(name="Secret")
+    assert 'href="/targets/persistentshare/lists/"' in text(admin.get(SHARES))
+    assert "Secret" in text(admin.get("/targets/persistentshare/lists/"))
+    user = tom.user(name="viewer")
+    assign_perm("tom_targets.view_targetlist", user, seen)
+    client = Client()
+    client.force_login(user)
+    page = text(client.get("/targets/persistentshare/lists/"))
+    assert f'href="/targets/targetgrouping/{seen.pk}/share/"' in page
+    assert "Secret" not in page
+    assert Client().get("/targets/persistentshare/lists/").status_code == 302
+
+
+@pytest.mark.parametrize("destination", ["y", "x:red"])
+def test_a_preview_without_data_says_so_and_shows_the_target(
+    tom: Tom, admin: Client, destination: str
+) -> None:
+    target = tom.target("SN 2026 bare")
+    form = {"target": target.pk, "destination": destination, "kinds": ["photometry"]}
+    for more in ({}, {"share_existing_data": "on"}):
+        page = text(admin.post(f"{SHARES}preview", form | more))
+        assert "SN 2026 bare has no such data yet." in page
+        assert "10.000000 -20.000000 deg" in page
+        assert "<pre" not in page
+
+
+def _states_on(page: str) -> list[str]:
+    return re.findall(r's-pill s-d-([a-z]+)"', page)
+
+
+def test_what_needs_a_person_and_what_waits_come_first(tom: Tom, admin: Client) -> None:
+    share = tom.share(target := tom.target())
+    tom.data(target, 120)
+    tom.deliver(after=60)
+    rows = list(Delivery.objects.order_by("pk"))
+    for row, state in zip(rows[::12], BY_URGENCY, strict=True):
+        Delivery.objects.filter(pk=row.pk).update(state=state, sent_at=tom.clock())
+    page = f"{SHARES}{share.pk}/"
+    first = _states_on(text(admin.get(page)))
+    assert first[:7] == [str(state) for state in BY_URGENCY[:7]]
+    assert set(first[7:]) == {"delivered"}
+    last = _states_on(text(admin.get(page, {"page": "5"})))
+    assert last[-2:] == ["before", "cancelled"]
+    keys = [
+        pk
+        for number in range(1, 6)
+        for pk in re.findall(
+            r"(\d{4}-\d\d-\d\dT[0-9:.+]+)\"> \d{4}[^<]*</time></span>|$",
+            text(admin.get(page, {"page": number})),
+        )
+    ]
+    assert len(keys) >= 5
+    assert 'aria-label="Page 2"' in text(admin.get(page))
+
+
+@pytest.mark.parametrize("column", ["datum", "attempts", "delivered"])
+def test_deliveries_are_sorted_by_a_column(tom: Tom, admin: Client, column: str) -> None:
+    share = tom.share(target := tom.target())
+    tom.data(target, 3)
+    tom.deliver(after=60)
+    for number, row in enumerate(Delivery.objects.order_by("pk")):
+        moment = row.timestamp + timedelta(days=number)
+        fields = {"timestamp": moment, "delivered_at": moment, "attempts": number}
+        Delivery.objects.filter(pk=row.pk).update(record_id=f"r{number}", remote_id=f"n{number}", **fields)
+    page = f"{SHARES}{share.pk}/"
+    for sort, order in ((column, ["n0", "n1", "n2"]), (f"-{column}", ["n2", "n1", "n0"])):
+        shown = text(admin.get(page, {"sort": sort}))
+        assert re.findall(r"ID at destination: (n\d)", shown) == order
+    assert 'aria-sort="descending"' in shown
+    assert f"sort={column}" in shown
+
+
+def test_every_delivery_is_on_one_page_whatever_the_order(tom: Tom, admin: Client) -> None:
+    share = tom.share(target := tom.target())
+    tom.data(target, 60)
+    tom.deliver(after=60)
+    Delivery.objects.filter(pk__in=Delivery.objects.values("pk")[:7]).update(state="parked")
+    for pk in Delivery.objects.values_list("pk", flat=True):
+        Delivery.objects.filter(pk=pk).update(remote_id=f"n{pk}")
+    for sort in ("", "datum", "-delivered", "attempts"):
+        found = []
+        for number in (1, 2, 3):
+            shown = text(admin.get(f"{SHARES}{share.pk}/", {"sort": sort, "page": number}))
+            found += re.findall(r"ID at destination: n(\d+)", shown)
+        assert sorted(map(int, found)) == sorted(Delivery.objects.values_list("pk", flat=True)), sort
+
+
+def test_a_refused_record_is_called_so(tom: Tom, admin: Client) -> None:
+    share = tom.share(target := tom.target())
+    tom.x.will(Rejected(reason="no such band"))
+    tom.datum(target)
+    tom.deliver(after=60)
+    page = text(admin.get(f"{SHARES}{share.pk}/"))
+    assert 's-d-parked">Refused </span>' in page
+    assert ">Reply" in page.replace("> Reply", ">Reply")
+    assert "Parked" not in page

@@ -1,0 +1,92 @@
+"""The deliveries of a share in the order in which a person wants them, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+
+from sharecore.delivery import State
+from tom_integration.models import Delivery
+from tom_integration.pages import posted
+
+PAGE = 25
+BY_URGENCY = (
+    State.HELD,
+    State.PARKED,
+    State.UNCONFIRMED,
+    State.SENDING,
+    State.DUE,
+    State.UNSUPPORTED,
+    State.WITHHELD,
+    State.DELIVERED,
+    State.BEFORE,
+    State.CANCELLED,
+)
+"""What needs a person first, then what waits, then what did not leave, then the rest."""
+SORTED = {
+    "datum": ("timestamp", "pk"),
+    "attempts": ("attempts", "pk"),
+    "delivered": ("delivered_at", "pk"),
+}
+"""The columns by which a person can sort; a minus before the name turns it round."""
+
+
+class ByUrgency:
+    """Deliveries by state; within one by their next try, or the latest arrived first.
+
+    Each part is in the order of the index, so that a page costs the same among a hundred and a million.
+    """
+
+    def __init__(self, rows: QuerySet[Delivery], numbers: Mapping[str, int]) -> None:
+        self._rows = rows
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return sum(self._numbers.values())
+
+    def __getitem__(self, span: slice) -> list[Delivery]:
+        """Those from span.start up to span.stop, of which both are given."""
+        found: list[Delivery] = []
+        start, stop = span.start, span.stop
+        for state in BY_URGENCY:
+            number = self._numbers.get(state, 0)
+            if start < number and stop > 0:
+                rows = self._rows.filter(state=state)
+                delivered = state is State.DELIVERED
+                ordered = (
+                    rows.order_by("-next_at", "-delivered_at") if delivered else rows.order_by("next_at")
+                )
+                found += ordered[max(start, 0) : min(stop, number)]
+            start, stop = start - number, stop - number
+        return found
+
+
+def page_of(rows: QuerySet[Delivery], numbers: Mapping[str, int], request: HttpRequest) -> Page[Any]:
+    """The page that a request asks for with `state`, `q`, `sort` and `page`. numbers: of rows, by state."""
+    state, text = request.GET.get("state", ""), request.GET.get("q", "").strip()
+    if state in set(State):
+        rows, numbers = rows.filter(state=state), {state: numbers.get(state, 0)}
+    if text:
+        rows = rows.filter(_said(text))
+        numbers = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
+    paginator = Paginator(_sorted(rows, numbers, request.GET.get("sort", "")), PAGE)
+    return paginator.get_page(request.GET.get("page"))
+
+
+def _sorted(rows: QuerySet[Delivery], numbers: Mapping[str, int], sort: str) -> Any:
+    columns = SORTED.get(sort.removeprefix("-"))
+    if columns is None:
+        return ByUrgency(rows, numbers)
+    sign = "-" if sort.startswith("-") else ""
+    return rows.order_by(*(f"{sign}{column}" for column in columns))
+
+
+def _said(text: str) -> Q:
+    said = Q(reason__icontains=text) | Q(remote_id__icontains=text) | Q(kind__icontains=text)
+    if (pk := posted.pk(text)) is not None:
+        said |= Q(datum_pk=pk)
+    return said

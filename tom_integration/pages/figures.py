@@ -1,0 +1,64 @@
+"""The numbers behind the state of a share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Max, Min, Q, QuerySet
+
+from sharecore.delivery import OPEN, State
+from tom_integration import permissions
+from tom_integration.models import OUTDATED, Channel, Delivery
+
+
+@dataclass(slots=True)
+class Figures:
+    """How many deliveries are in each state; how many of them are outdated, and were there before the share.
+
+    since: when the first of those that are open was asked for. soonest: when the next of them is tried.
+    """
+
+    counts: Counter[str]
+    outdated: int = 0
+    existing: int = 0
+    since: datetime | None = None
+    soonest: datetime | None = None
+    delivered_at: datetime | None = None
+
+
+def existing(channel: Channel, rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    """Those of these deliveries of a share that were there before it, of the kinds that it sends."""
+    # Of a datum that was never looked at the kind is not known yet.
+    of_its_kinds = Q(kind__in=["", *channel.kinds]) if channel.kinds else Q()
+    return rows.filter(of_its_kinds, state=State.BEFORE)
+
+
+def counted(channels: list[Channel], user: Any) -> dict[tuple[str, int], Figures]:
+    """The numbers of channels, by address and target; data that the user may not see are not counted.
+
+    What is delivered grows for ever: it is counted on an index alone.
+    """
+    rows = permissions.visible_deliveries(user, channels).order_by()
+    by_channel = rows.values("destination", "target_id")
+    figures: dict[tuple[str, int], Figures] = {}
+    by_state = by_channel.values("destination", "target_id", "state")
+    for row in by_state.annotate(number=Count("pk"), soonest=Min("next_at"), latest=Max("delivered_at")):
+        each = figures.setdefault((row["destination"], row["target_id"]), Figures(Counter()))
+        each.counts[row["state"]] = row["number"]
+        each.delivered_at = max(filter(None, (each.delivered_at, row["latest"])), default=None)
+        if row["state"] in OPEN:
+            each.soonest = min(filter(None, (each.soonest, row["soonest"])), default=None)
+    for first in by_channel.filter(state__in=OPEN).annotate(since=Min("created")):
+        figures[first["destination"], first["target_id"]].since = first["since"]
+    for edited in by_channel.filter(OUTDATED).annotate(number=Count("pk")):
+        figures[edited["destination"], edited["target_id"]].outdated = edited["number"]
+    for channel in channels:
+        each = figures.get((channel.destination, channel.target_id), Figures(Counter()))
+        if channel.share_id is not None and each.counts[State.BEFORE]:
+            each.existing = each.counts[State.BEFORE]
+            if channel.kinds:
+                each.existing = existing(channel, permissions.deliveries_for(user, channel)).count()
+    return figures
