@@ -143,7 +143,7 @@ class Adapter(ABC):
         """
 
     def alone(self, batch: Batch) -> bool:
-        """Must no other call of this site go there while this batch is delivered? No network.
+        """Return True if delivery of this batch needs exclusive access to the destination. No network.
 
         For a destination that cannot take two calls at once without harm. Other workers of the site wait
         meanwhile, so say yes to few batches.

@@ -50,7 +50,9 @@ def hook_functions(
             hidden = set(caller.spec.argnames) & set(inspect.signature(each.function).parameters)
             if hidden - set(each.argnames):
                 arguments = ", ".join(caller.spec.argnames)
-                raise Refusal(f"{hook} must take its argument plainly; write {hook}({arguments})")
+                raise Refusal(
+                    f"{hook} must accept `request` as an ordinary parameter; write {hook}({arguments})"
+                )
     if not any(functions.values()):
         raise Refusal("has no hook function of sharecore; mark at least one with @hookimpl")
     return functions

@@ -188,7 +188,9 @@ def _read(
 ) -> tuple[Destination | None, list[Problem]]:
     path = f"{ROOT}[{name!r}]"
     if not isinstance(name, str) or not name.strip():
-        return None, [Problem(where=path, what="has no name", mend="Give the destination a text as name.")]
+        return None, [
+            Problem(where=path, what="has no name", mend="Destination names must be non-empty strings.")
+        ]
     if not isinstance(values, Mapping):
         what = f"is a {type(values).__name__}"
         return None, [Problem(where=path, what=what, mend="Write a dictionary of its settings.")]

@@ -22,10 +22,8 @@ REMOTE_ID_LENGTH = 200
 
 RENAMED = ~models.Q(record_id=models.F("identity"))
 """Of deliveries whose record was not made of what they are now. All others are found by their identity."""
-OUTDATED = (
-    models.Q(state=State.DELIVERED) & ~models.Q(arrived="") & ~models.Q(arrived=models.F("fingerprint"))
-)
-"""Of deliveries whose datum was edited since, where the destination does not take edits."""
+EDITED = models.Q(delivered_at__isnull=False) & ~models.Q(arrived=models.F("fingerprint"))
+"""Of deliveries whose datum was edited since it arrived. Without constants, else SQLite misses its index."""
 
 
 class Origin(models.Model):
@@ -151,7 +149,9 @@ class Delivery(models.Model):
                 name="sharecore_delivery_work",
             ),
             models.Index(
-                fields=["destination", "target_id"], name="sharecore_delivery_outdated", condition=OUTDATED
+                fields=["destination", "target_id", "state"],
+                name="sharecore_delivery_outdated",
+                condition=EDITED,
             ),
             models.Index(
                 fields=["destination", "target_id", "identity", "timestamp"],

@@ -21,7 +21,7 @@ from tom_integration.permissions import REFUSAL, Action, holds, shares_for
 
 
 class ShareRights(permissions.BasePermission):
-    """Whoever is not known may nothing; to list and to make shares needs the right of that name."""
+    """Reject anonymous users; list and create need the permission of that name."""
 
     message = REFUSAL
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.utils import timezone
 from rest_framework import exceptions, serializers
 from tom_targets.models import PersistentShare, get_target_model_class
@@ -19,7 +19,7 @@ from tom_integration.links import link
 from tom_integration.models import Attempt, Channel, Delivery
 from tom_integration.pages import one_time
 from tom_integration.pages.glance import Glance, Mood, glances
-from tom_integration.permissions import REFUSAL, holds, may, targets_for_shares, visible_deliveries
+from tom_integration.permissions import REFUSAL, holds, may, targets_for_shares
 from tom_integration.promises import channels
 
 _CHANGED = "This has changed at this moment; try again."
@@ -141,12 +141,11 @@ def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:
     shares = list(shares)
     by_share = {each.share_id: each for each in Channel.objects.filter(share_id__in=[s.pk for s in shares])}
     seen = glances(by_share.values(), user)
-    counts = _counts(by_share.values(), user)
     found = {}
     for share in shares:
         channel = by_share.get(share.pk, Channel())
         glance = seen.get(channel.pk, _NEW)
-        states = counts.get((channel.destination, channel.target_id), {})
+        states = glance.counts
         found[share.pk] = {
             "state": glance.mood.value,
             "state_text": glance.text,
@@ -165,14 +164,6 @@ def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:
             "until": _time(channel.until),
             "remote": channel.memory,
         }
-    return found
-
-
-def _counts(chosen: Iterable[Channel], user: Any) -> dict[tuple[str, int], dict[str, int]]:
-    rows = visible_deliveries(user, chosen)
-    found: dict[tuple[str, int], dict[str, int]] = {}
-    for row in rows.order_by().values("destination", "target_id", "state").annotate(number=Count("pk")):
-        found.setdefault((row["destination"], row["target_id"]), {})[row["state"]] = row["number"]
     return found
 
 

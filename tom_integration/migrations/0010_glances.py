@@ -23,11 +23,10 @@ class Migration(migrations.Migration):
             model_name="delivery",
             index=models.Index(
                 condition=models.Q(
-                    ("state", "delivered"),
-                    models.Q(("arrived", ""), _negated=True),
+                    ("delivered_at__isnull", False),
                     models.Q(("arrived", models.F("fingerprint")), _negated=True),
                 ),
-                fields=["destination", "target_id"],
+                fields=["destination", "target_id", "state"],
                 name="sharecore_delivery_outdated",
             ),
         ),

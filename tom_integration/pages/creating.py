@@ -29,7 +29,7 @@ _FORM = "tom_integration/partials/create_share.html"
 
 
 def form_context(request: HttpRequest, target: Any | None, form: ShareForm | None = None) -> dict[str, Any]:
-    """What the form needs; without a form for who may not make shares (of this target)."""
+    """Return the form context; `form` is None if the user cannot add shares (of this target)."""
     if not permissions.may(request.user, "add", target=target):
         return {"form": None, "target": target}
     form = form or ShareForm(user=request.user, target=target)

@@ -11,7 +11,7 @@ from django.db.models import Count, Max, Min, Q, QuerySet
 
 from sharecore.delivery import OPEN, State
 from tom_integration import permissions
-from tom_integration.models import OUTDATED, Channel, Delivery
+from tom_integration.models import EDITED, Channel, Delivery
 
 
 @dataclass(slots=True)
@@ -53,7 +53,8 @@ def counted(channels: list[Channel], user: Any) -> dict[tuple[str, int], Figures
             each.soonest = min(filter(None, (each.soonest, row["soonest"])), default=None)
     for first in by_channel.filter(state__in=OPEN).annotate(since=Min("created")):
         figures[first["destination"], first["target_id"]].since = first["since"]
-    for edited in by_channel.filter(OUTDATED).annotate(number=Count("pk")):
+    outdated = by_channel.filter(EDITED, state=State.DELIVERED).exclude(arrived="")
+    for edited in outdated.annotate(number=Count("pk")):
         figures[edited["destination"], edited["target_id"]].outdated = edited["number"]
     for channel in channels:
         each = figures.get((channel.destination, channel.target_id), Figures(Counter()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -69,6 +69,7 @@ class Glance:
     outdated: int = 0
     delivered: int = 0
     delivered_at: datetime | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -170,6 +171,7 @@ def _glance(channel: Channel, figures: Figures, around: _Around) -> Glance:
         outdated=figures.outdated,
         delivered=counts[State.DELIVERED],
         delivered_at=figures.delivered_at,
+        counts=dict(counts),
     )
 
 
@@ -196,7 +198,8 @@ def _mood(channel: Channel, figures: Figures, around: _Around, pending: int) -> 
     if channel.problem and channel.needs_person:
         return Mood.NEEDS_YOU, channel.problem, ""
     if work and around.advice:
-        return Mood.NEEDS_YOU, waits, sentences.join("No worker is running", around.advice)
+        mood = Mood.NEEDS_YOU if pending else Mood.WAITING
+        return mood, waits, sentences.join("No worker is running", around.advice)
     return _at_work(channel, figures, around, pending)
 
 
@@ -253,8 +256,8 @@ def _kept(channel: Channel, figures: Figures, user: Any) -> str:
     return sentences.join(*said)
 
 
-def _reason(channel: Channel, user: Any, *states: State) -> str:
-    """Why the newest of these is there: one stands for the others, the share's page lists them all."""
-    mine = permissions.deliveries_for(user, channel)
-    latest = mine.filter(state__in=states).order_by("-pk").first()
-    return f": {latest.reason}" if latest is not None and latest.reason else ""
+def _reason(channel: Channel, user: Any, state: State) -> str:
+    """Why one of these is there, in the order of the index: the share's page lists them all."""
+    mine = permissions.deliveries_for(user, channel).filter(state=state)
+    one = mine.order_by("-next_at", "-delivered_at").values_list("reason", flat=True).first()
+    return f": {one}" if one else ""

@@ -6,7 +6,6 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -102,14 +101,15 @@ def channel_context(
 ) -> dict[str, Any]:
     """State, numbers, and one page of deliveries."""
     rows = permissions.deliveries_for(request.user, channel)
-    numbers = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
+    glance = glances([channel], request.user)[channel.pk]
+    numbers = glance.counts
     state = request.GET.get("state", "")
     page = deliveries.page_of(rows, numbers, request)
     requests = Request.objects.filter(channel_id=channel.pk).order_by("-pk")
     return {
         "target": target,
         "channel": channel,
-        "glance": glances([channel], request.user)[channel.pk],
+        "glance": glance,
         "states": [
             {"value": each.value, "number": numbers[each.value], "chosen": each.value == state}
             for each in deliveries.BY_URGENCY

@@ -78,7 +78,7 @@ def attach(share: Any) -> None:
 
 
 def detach(share_id: int, *, reason: str) -> None:
-    """A continuous share is gone: what it alone asked for and is not out yet is cancelled, all else stays."""
+    """Cancel pending deliveries requested only by this share, which is gone."""
     for channel in Channel.objects.filter(share_id=share_id):
         Delivery.objects.filter(
             destination=channel.destination,

@@ -45,7 +45,7 @@ def with_original_keys(rows: Sequence[tuple[Delivery, _Kept]]) -> list[tuple[Del
 
 
 def bringers(target_id: int, keys: Iterable[RecordKey], *, origin: str) -> Mapping[RecordKey, str]:
-    """The sites that brought records of this target. origin: of this TOM, whose own nobody brought."""
+    """Return the sites that relayed records of this target. origin: of this TOM, whose own are omitted."""
     wanted = {key for key in keys if key.origin != origin}
     if not wanted:
         return {}

@@ -24,7 +24,7 @@ CHUNK = 500
 
 
 def compare_named(channel: Channel, *, origin: str, now: datetime) -> None:
-    """Take up the rows that were saved or named since: what nobody had asked for before is asked for now."""
+    """Recheck modified rows; touched baseline rows become pending."""
     named = ledger.of(channel).filter(named=True).exclude(state__in=_IN_HAND)
     while rows := list(named.order_by("pk")[:CHUNK]):
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Turns: a call that a destination can take only by itself waits for the others of this TOM, and they for it.
+"""Per-destination exclusive lock among the workers of this TOM.
 
 With one worker there are no others: it makes one call of a destination after the other.
 
