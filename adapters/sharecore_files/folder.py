@@ -106,6 +106,7 @@ class Folder:
         if self._config.per is Per.TARGET:
             write(grown(path, rows, first.kind, first.unit, form), path)
         else:
+            path = _free(path)
             write(as_bytes(table_of(ordered(rows), first.kind, first.unit, form), form), path)
         return {str(each.record.key): f"{self.path.name}/{path.name}" for each in entries}
 
@@ -125,6 +126,12 @@ class Folder:
         with open(self.path / ".lock", "a", encoding="utf-8") as file:
             _lock(file)
             yield
+
+
+def _free(path: Path) -> Path:
+    """This path, or the next that is free: an edit that is taken back has the content of an older file."""
+    numbered = (path.with_stem(f"{path.stem}_{number}") for number in count(2))
+    return next(each for each in chain([path], numbered) if not each.exists())
 
 
 def _digest(text: str) -> str:

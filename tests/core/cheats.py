@@ -147,6 +147,43 @@ def impatient(self: Any, record: Any) -> Any:
     return Lamp.post(self, record)
 
 
+def stubborn(self: Any, record: Any) -> Any:
+    """Tries again after a gateway gave up."""
+    reply = Lamp.post(self, record)
+    return Lamp.post(self, record) if reply.status == 504 else reply
+
+
+class Unread(Lamp):
+    """Says Accepted to a file without a look at it."""
+
+    takes_files = True
+
+    def deliver_file(self, file: Any, batch: Any) -> Any:
+        return Accepted()
+
+
+class Leaving(Unread):
+    """Leaves a file open."""
+
+    def deliver_file(self, file: Any, batch: Any) -> Any:
+        vars(self).setdefault("files", []).append(file.open())
+        return Accepted()
+
+
+class Common(Lamp):
+    """Keeps its client where every adapter of the destination has it, and closes it for all."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        vars(config).setdefault("client", self.client)
+
+    def post(self, record: Any) -> Any:
+        return self.config.client.post("blinks/", json={"name": str(record.key)}, auth=token(self.config.key))
+
+    def close(self) -> None:
+        vars(self.config)["client"] = None
+
+
 def trusting(self: Any, record: Any) -> Any:
     """Verifies no certificate."""
     url, key = f"{self.config.url}blinks/", self.config.key.reveal()
@@ -283,6 +320,16 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
         {"keeps": False},
         "raised",
     ),
+    ("a_check_finds_what_is_wrong", with_method("check", lambda self: ()), {}, "while the server refuses"),
+    (
+        "every_status_is_understood",
+        with_method("post", stubborn),
+        {"hundred": 500},
+        "504: .*sent again",
+    ),
+    ("a_file_sent_twice_is_there_once", lamp(Leaving), {}, "close the file"),
+    ("a_file_sent_twice_is_there_once", lamp(Unread), {}, "that it never opened"),
+    ("the_same_again_is_stored_once", lamp(Common), {}, "raised AttributeError"),
     ("questions_deliver_nothing", with_method("check", check_by_sending), {}, "a request that delivers"),
     (
         "a_server_that_is_away_does_not_answer_a_probe",

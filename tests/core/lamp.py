@@ -22,7 +22,7 @@ from sharecore import (
 )
 from sharecore.testing import Bench, FakeServer, Request, Subject, answer
 from sharecore.testing.contract.http import SHORT
-from sharecore_http import Cause, Client, HttpSettings, NoAnswer, NotSent, Reply, Verdict, token
+from sharecore_http import Cause, Client, HttpFailure, HttpSettings, NoAnswer, NotSent, Reply, Verdict, token
 
 SECRET = "s3cret-of-the-lamp"
 
@@ -82,6 +82,15 @@ class Lamp(Adapter):
     def find(self, batch: Any) -> Any:
         return {record.key: Absent() for record in batch.records}
 
+    def check(self) -> Any:
+        try:
+            reply = self.client.get("blinks/", auth=token(self.config.key))
+        except HttpFailure as error:
+            raise DestinationError(error.reason) from None
+        if reply.status != 200:
+            raise DestinationError(f"HTTP {reply.status}")
+        return ()
+
     def preview(self, batch: Any) -> Preview:
         return Preview(content_type="text/plain", body=str([str(each.key) for each in batch.records]))
 
@@ -103,6 +112,7 @@ def stage(server: FakeServer, kind: Any, doubles: bool = False, patience: float 
         return answer(201, {"id": len(blinks)})
 
     server.on("POST", "/blinks/", blink)
+    server.on("GET", "/blinks/", answer(200, []))
     settings = {"BASE_URL": server.url, "API_KEY": SECRET, "READ_TIMEOUT": 1, "CONNECT_TIMEOUT": 0.5}
     return Bench(
         Subject(

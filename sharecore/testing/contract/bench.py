@@ -91,6 +91,7 @@ class Bench:
         self.printed = io.StringIO()
         code = (subject.type.config, subject.type.open)
         self.modules = {each for part in code if (each := getattr(part, "__module__", None))}
+        self._config: Any = None
         self._opened: list[Adapter] = []
         self._memory: dict[str, JsonValue] = {}
         self._told: list[str] = []
@@ -118,8 +119,10 @@ class Bench:
         return config
 
     def open(self) -> Adapter:
-        """A new adapter; it is closed after the test. Fails when it is none."""
-        config = self.config()
+        """A new adapter of the one configuration; it is closed after the test. Fails when it is none."""
+        if self._config is None:
+            self._config = self.config()
+        config = self._config
         adapter = self._timed("open", lambda: self.subject.type.open(config))
         assert isinstance(adapter, Adapter), f"`open` gave a {type(adapter).__name__}, not an Adapter"
         self.modules.add(type(adapter).__module__)

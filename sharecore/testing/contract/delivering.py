@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from io import BytesIO
 from typing import BinaryIO
 
 import pytest
@@ -62,10 +63,12 @@ class Delivering:
 
     def test_the_same_again_is_stored_once(self, bench: Bench) -> None:
         """The same batch again, also through a new adapter, is `Accepted` or `Duplicate`, and there once."""
-        adapter, batch = bench.open(), bench.batch(bench.record)
-        for each in (adapter, adapter, bench.open()):
+        adapter, new, batch = bench.open(), bench.open(), bench.batch(bench.record)
+        for number, each in enumerate((adapter, adapter, new)):
             outcome = bench.call(each, batch).of(bench.record)
             assert isinstance(outcome, STORED), "what was stored before is delivered again"
+            if number == 1:
+                adapter.close()  # which costs the new one nothing
         if bench.subject.stored is not None:
             assert len(bench.subject.stored()) == 1
 
@@ -87,11 +90,19 @@ class Delivering:
 
     def test_a_file_sent_twice_is_there_once(self, bench: Bench) -> None:
         """An adapter that takes files is handed one again after an unknown outcome; others say so."""
-        file, arrivals = example_file(), bench.arrivals()
+        opened: list[BinaryIO] = []
+
+        def read() -> BinaryIO:
+            opened.append(BytesIO(b"time,magnitude\n61041.5,18.5\n"))
+            return opened[-1]
+
+        file, arrivals = replace(example_file(), open=read), bench.arrivals()
         outcomes = [each.deliver_file(file, bench.batch()) for each in (bench.open(), bench.open())]
         if bench.open().takes_files:
             assert isinstance(outcomes[0], Accepted), f"takes files, and answers {outcomes[0]} to one"
             assert isinstance(outcomes[1], STORED), f"answers {outcomes[1]} to a file that is there"
+            assert opened, "says Accepted to a file that it never opened"
+            assert all(each.closed for each in opened), "close the file; each stays open otherwise"
             if bench.subject.server is not None:
                 assert arrivals.writing, "says Accepted to a file of which nothing arrived"
         else:

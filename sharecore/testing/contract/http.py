@@ -57,8 +57,11 @@ class HttpAdapterContract(AdapterContract, OverHttp):
         for status in [999] if hundred == 900 else range(hundred, hundred + 100):
             bench.server.recover()
             bench.server.will(with_status(bench, status), where=bench.subject.delivers)
+            arrivals = bench.arrivals()
             call = bench.call(bench.open(), bench.batch(bench.record, memory={}))
             complaint = misread(status, call, call.of(bench.record))
+            if status in (502, 504) and len(arrivals.requests) > 1:
+                complaint = "a gateway does not know what became of it, and it was sent again"
             if complaint:
                 wrong[status] = f"{complaint}: {call.of(bench.record)!r}, {call.stopped!r}"
         assert not wrong, "\n".join(["", *(f"{status}: {what}" for status, what in wrong.items())])
@@ -164,6 +167,20 @@ class HttpAdapterContract(AdapterContract, OverHttp):
         adapter, batch = bench.open(), bench.batch(bench.record)
         bench.server.will(fault if isinstance(fault, Fault) else Answer(status=fault))
         ask_everything(adapter, batch)
+
+    def test_a_check_finds_what_is_wrong(self, bench: Bench) -> None:
+        """People press a button to see whether it works; where nobody can tell, a warning says so."""
+        for trouble in ("refuses everything (HTTP 401)", "is away"):
+            adapter = bench.open()
+            if trouble == "is away":
+                bench.server.close()
+            else:
+                bench.server.will(Answer(status=401))
+            try:
+                problems = adapter.check()
+            except DeliveryError:
+                continue
+            assert problems, f"check finds all well while the server {trouble}"
 
     def test_a_server_that_is_away_does_not_answer_a_probe(self, bench: Bench) -> None:
         """`probe` says True only after an answer, since everything that waits is sent then."""
