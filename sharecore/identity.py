@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from sharecore.records import (
     Astrometry,
@@ -22,6 +23,9 @@ from sharecore.records import (
     Spectrum,
     names_of,
 )
+
+_EXACT = 2.0**53
+"""Below it each whole number is a float of its own."""
 
 _IDENTITY_FIELDS: dict[type, tuple[str, ...]] = {
     Photometry: ("bandpass", "brightness", "limit", "instrument", "reduction_version"),
@@ -48,20 +52,25 @@ def fingerprint(record: Shareable) -> str:
 
 
 def _digest(record: Shareable, names: tuple[str, ...]) -> str:
-    content = {name: _alike(getattr(record, name)) for name in names}
+    content = {name: alike(getattr(record, name)) for name in names}
     return hashlib.sha256(_JSON.encode([type(record).__name__, content]).encode()).hexdigest()
 
 
-def _alike(value: object) -> object:
-    """Numbers in one form: 18 of a JSON value is 18.0 of a column, and -0.0 is 0.0."""
+def alike(value: object) -> object:
+    """Return a value with its numbers in one form: 18 is 18.0, -0.0 is 0.0, and 1e23 is 10**23.
+
+    PostgreSQL gives the numbers of a JSON value back as digits, without an exponent.
+    """
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float):
-        return int(value) if value.is_integer() else value
+        if not value.is_integer():
+            return value
+        return int(value) if abs(value) < _EXACT else int(Decimal(repr(value)))
     if isinstance(value, tuple | list):
-        return [_alike(item) for item in value]
+        return [alike(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: _alike(item) for key, item in value.items()}
+        return {key: alike(item) for key, item in value.items()}
     return value
 
 

@@ -181,7 +181,8 @@ class Delivery(models.Model):
 class Received(models.Model):
     """The key of a record that another site gave to this TOM, and the datum that it is here.
 
-    A key is unique among the data of one target only. Several keys may lead to one datum.
+    A key is unique among the data of one target only. Several keys may lead to one datum. identity: empty of
+    a record that was not stored, because a datum that its sender may not view is in its way.
     """
 
     origin = models.CharField(max_length=64, help_text="UUID of the site that observed it.")

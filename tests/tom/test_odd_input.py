@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 from typing import TYPE_CHECKING, Any
@@ -207,3 +208,20 @@ def test_numbers_that_are_texts_stay_numbers(tom: Tom, admin: Client) -> None:
     form = {"share_destination": "download", "kinds": ["photometry"]}
     answer = admin.post(f"/targets/{target.pk}/share/", form)
     assert ",-1.5," in b"".join(answer.streaming_content).decode()
+
+
+@pytest.mark.parametrize("charset", ["idna", "punycode", "utf-16", "utf-7"])
+def test_a_form_in_an_odd_charset(tom: Tom, admin: Client, charset: str) -> None:
+    field = b'--x\r\nContent-Disposition: form-data; name="target"\r\n\r\n1\r\n--x--\r\n'
+    answer = admin.generic("POST", API, field, f"multipart/form-data; boundary=x; charset={charset}")
+    assert answer.status_code == 400
+    assert "destination" in answer.json()
+
+
+@pytest.mark.parametrize("path", [API, "/api/sharing/"])
+@pytest.mark.parametrize("name", [b"a\0b", b"\xff", b"\xed\xa0\x80", b""])
+def test_a_name_that_nobody_can_have(tom: Tom, path: str, name: bytes) -> None:
+    login = f"Basic {base64.b64encode(name + b':password').decode()}"
+    answer = Client().get(path, headers={"Authorization": login})
+    assert answer.status_code == 401
+    assert answer.json()["detail"]

@@ -402,3 +402,15 @@ class TestSpeed:
         few, many = count(10), count(100)
         assert many <= few + 10, "two inserts of some dozen rows each, on SQLite"
         assert few < 30
+
+
+@pytest.mark.parametrize("number", [1e23, 1.7976931348623157e308, 2**53 + 1, -0.0])
+def test_any_number_can_be_revised(tom: Tom, number: float) -> None:
+    """Also where the database writes it in another way."""
+    target = tom.target()
+    sender = Sender(tom.user(target))
+    record = replace(example_record(OtherDatum), extra={"a": number})
+    assert outcomes(sender.send(target.name, record)) == ["accepted"]
+    again = replace(record, key=replace(record.key, id="again"))
+    assert outcomes(sender.send(target.name, again)) == ["duplicate"]
+    assert outcomes(sender.send(target.name, replace(record, extra={"a": number, "b": 1}))) == ["revised"]

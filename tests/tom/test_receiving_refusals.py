@@ -282,6 +282,13 @@ class TestTargets:
         assert not Target.objects.exists()
         assert stored() == 0
 
+    @pytest.mark.parametrize("extra", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+    def test_one_with_an_extra_that_no_column_holds(self, tom: Tom, extra: str) -> None:
+        answer = self.make(Sender(tom.user()), replace(TARGETS["sidereal"], extras={"a": extra}))
+        assert (answer.status_code, answer.json()["code"]) == (400, "target-refused")
+        assert answer.json()["field"] == "target.extras"
+        assert not Target.objects.exists()
+
     def test_made_by_another_hand_meanwhile(
         self, tom: Tom, sender: Sender, target: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -21,7 +21,7 @@ from tom.conftest import Tom
 from tom.incoming import Sender, body, entry, outcomes
 from tom_integration import site
 from tom_integration.data.rows import DATUM_MODELS, record_of
-from tom_integration.models import Peer
+from tom_integration.models import Peer, Received
 
 THIRD = {"origin": "3c6c1f0e-0000-4000-8000-00000000000c", "name": "Third TOM"}
 FOURTH = {"origin": "4d6c1f0e-0000-4000-8000-00000000000d", "name": "Fourth TOM"}
@@ -222,6 +222,39 @@ class TestRightsOnSingleData:
             PhotometryReducedDatum.objects.exclude(pk=hidden.pk).delete()
         assert told[0] == told[1]
         assert not any(each["id"] for answers in told for each in answers)
+
+    @pytest.mark.parametrize("number", range(5))
+    def test_no_series_of_batches_finds_it(
+        self, sender: Sender, target: Any, hidden: Any, number: int
+    ) -> None:
+        right, wrong, *_ = self.guesses(hidden)
+        other = replace(wrong, brightness_error=0.2)
+        series = [
+            [[wrong, replace(other, key=replace(wrong.key, id="3"))]],
+            [[wrong], [other], [wrong]],
+            [[wrong], [replace(right, brightness=3.0)]],
+            [[right], [other]],
+            [[replace(right, telescope="x" * 1000)]],
+        ][number]
+        told = []
+        for there in (True, False):
+            told.append([sender.send(target.name, *batch) for batch in series])
+            PhotometryReducedDatum.objects.all().delete()
+            Received.objects.all().delete()
+            if there:
+                assert not any(each["id"] for answers in told[0] for each in answers)
+        assert told[0] == told[1]
+
+    def test_what_was_in_the_way_is_told_once_it_may_be_viewed(
+        self, sender: Sender, target: Any, hidden: Any
+    ) -> None:
+        _, wrong, *_ = self.guesses(hidden)
+        assert outcomes(sender.send(target.name, wrong)) == ["accepted"]
+        assign_perm("tom_dataproducts.view_photometryreduceddatum", User.objects.get(username="first"))
+        (answer,) = sender.send(target.name, wrong)
+        assert (answer["outcome"], answer["field"]) == ("rejected", "brightness_error")
+        hidden.delete()
+        assert outcomes(sender.send(target.name, wrong)) == ["accepted"]
 
     def test_two_that_cannot_stand_together(self, sender: Sender, target: Any) -> None:
         record = example_record(OtherDatum)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import JSONParser, MultiPartParser
 
 DEEPEST = 4
 """Levels of lists and objects; what this API takes has two."""
@@ -34,6 +34,22 @@ class FlatJSONParser(JSONParser):
         if _is_deeper(body, DEEPEST):
             raise ParseError(f"The body is nested more than {DEEPEST} levels deep.")
         return body
+
+
+class Utf8MultiPartParser(MultiPartParser):
+    """Forms in UTF-8, as Django takes those that are not in parts, whatever their `charset` says.
+
+    With some of Python's other codecs reading fails.
+    """
+
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The fields. Raises `ParseError`."""
+        return super().parse(stream, media_type, {**(parser_context or {}), "encoding": "utf-8"})
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -11,13 +11,14 @@ from typing import Any
 
 from rest_framework import exceptions, permissions
 from rest_framework.pagination import LimitOffsetPagination
-from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.parsers import FormParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-from tom_integration.api.bodies import FlatJSONParser
+from tom_integration.api.bodies import FlatJSONParser, Utf8MultiPartParser
 from tom_integration.permissions import REFUSAL, Action, holds, shares_for
+from tom_integration.programs import RefusesInJson
 
 
 class ShareRights(permissions.BasePermission):
@@ -38,15 +39,13 @@ class Pages(LimitOffsetPagination):
     max_limit = 1000
 
 
-class ShareApi:
+class ShareApi(RefusesInJson):
     """What all views of this API have in common. rights: what each action needs; `view` if not named."""
 
     permission_classes = (ShareRights,)
-    parser_classes = (FlatJSONParser, FormParser, MultiPartParser)
+    parser_classes = (FlatJSONParser, FormParser, Utf8MultiPartParser)
     # The browsable API would list all targets in a form, and answer refusals with HTML.
     renderer_classes = (JSONRenderer,)
-    metadata_class = None
-    refuses_in_json = True
     pagination_class = api_settings.DEFAULT_PAGINATION_CLASS or Pages
     rights: Mapping[str, Action] = {}
     collections: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import Model, UniqueConstraint
 
 from sharecore.exceptions import InvalidRecord
+from sharecore.identity import alike
 from sharecore.records import OtherDatum, Record, RecordKey
 from tom_integration.data.rows import DATUM_MODELS, identity_of, record_of
 from tom_integration.models import Delivery, Received
@@ -49,11 +50,17 @@ class Keys:
                 self.stale.append(row.pk)
 
     def hide(self, user: Any, origin: str) -> None:
-        """Leave out the data that the user may not view, but for those that their site has brought itself."""
-        foreign = {key: row for key, row in self._there.items() if row.brought_by != origin}
-        seen = permitted(user, ((row.model, row.datum_pk) for row in foreign.values()), "view")
-        for key, row in foreign.items():
-            if (row.model, row.datum_pk) not in seen:
+        """Leave out the data that the user may not view, but for those that their site has brought itself.
+
+        What stood behind a hidden datum (see `Received.identity`) is looked at anew once the user sees that.
+        """
+        seen = permitted(user, ((row.model, row.datum_pk) for row in self._there.values()), "view")
+        for key, row in list(self._there.items()):
+            if (row.model, row.datum_pk) in seen:
+                if not row.identity:
+                    self.stale.append(row.pk)
+                    del self._there[key]
+            elif row.brought_by != origin:
                 self.hidden.add(key)
                 del self._there[key]
 
@@ -95,22 +102,15 @@ def ours(target_id: int, records: Iterable[Record]) -> dict[str, Place]:
 
 
 class Contents:
-    """The data of one target that records may repeat: those of the same times."""
+    """Data of one target that records may repeat."""
 
-    def __init__(self, target_id: int, records: Iterable[Record]) -> None:
+    def __init__(self) -> None:
         self._by_identity: dict[str, tuple[Place, Record]] = {}
         self._generic: dict[str, tuple[Place, Record]] = {}
         self._taken: dict[tuple[Any, ...], int] = {}
-        times: dict[str, set[datetime]] = defaultdict(set)
-        for record in records:
-            times[model_name_for(record)].add(record.timestamp)
-            times[_GENERIC].add(record.timestamp)  # data that come from tomtoolkit 2.x
-        for name, moments in times.items():
-            rows = DATUM_MODELS[name]._default_manager.filter(target_id=target_id, timestamp__in=moments)
-            for row in rows.order_by("pk"):
-                self._note_row(name, row)
 
-    def _note_row(self, name: str, row: Any) -> None:
+    def note(self, name: str, row: Any) -> None:
+        """Add a row of the model of this name."""
         for rule in unique_fields(DATUM_MODELS[name]):
             self._taken.setdefault(_signature(name, rule, row.__dict__), row.pk)
         try:
@@ -146,13 +146,29 @@ class Contents:
         return None
 
 
+def contents(target_id: int, records: Iterable[Record], user: Any) -> tuple[Contents, Contents]:
+    """The data of a target at the times of these records: those that the user may view, and the others."""
+    times: dict[str, set[datetime]] = defaultdict(set)
+    for record in records:
+        times[model_name_for(record)].add(record.timestamp)
+        times[_GENERIC].add(record.timestamp)  # data that come from tomtoolkit 2.x
+    seen, unseen = Contents(), Contents()
+    for name, moments in times.items():
+        data = DATUM_MODELS[name]._default_manager.filter(target_id=target_id, timestamp__in=moments)
+        rows = list(data.order_by("pk"))
+        visible = permitted(user, [(name, row.pk) for row in rows], "view")
+        for row in rows:
+            (seen if (name, row.pk) in visible else unseen).note(name, row)
+    return seen, unseen
+
+
 def difference(record: Record, there: Record) -> str | None:
     """The first field in which two records of one observation differ; None when they say the same.
 
     Who told it first is no difference, nor is what a generic row of tomtoolkit 2.x has no room for.
     """
     names = (each.name for each in fields(record) if each.name not in _NOT_COMPARED)
-    return next((name for name in names if getattr(record, name) != getattr(there, name)), None)
+    return next((name for name in names if alike(getattr(record, name)) != alike(getattr(there, name))), None)
 
 
 def model_name_for(record: Record) -> str:

@@ -8,7 +8,7 @@ may be late.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +38,11 @@ class Revision:
 
 
 def revise(
-    revisions: Mapping[int, Revision], site: Site, user: Any, contents: Contents, events: Events
+    revisions: Mapping[int, Revision], site: Site, user: Any, contents: Sequence[Contents], events: Events
 ) -> dict[int, Answer]:
     """Change data by what a site sends now; the answers, by the number of the record in the batch.
 
-    user: the account with which it sends.
+    user: the account with which it sends. contents: what may be in the way, the hidden apart.
     """
     data = _data([each.known for each in revisions.values()])
     changeable = permitted(user, data, "view", "change")
@@ -84,13 +84,14 @@ def _problem(record: Record, known: Received, row: Any, site: Site) -> Answer | 
     return None
 
 
-def _change(row: Any, revision: Revision, contents: Contents, events: Events) -> Answer:
+def _change(row: Any, revision: Revision, contents: Sequence[Contents], events: Events) -> Answer:
     known, model, values = revision.known, type(row), columns(revision.record)
     if problem := objection(model, values):
         return rejected(*problem)
-    if clash := contents.clash(model, values, own=row.pk):
-        field, place = clash
-        return rejected(field, TAKEN, place)
+    for each in contents:
+        if clash := each.clash(model, values, own=row.pk):
+            field, place = clash
+            return rejected(field, TAKEN, place)
     for name, value in values.items():
         setattr(row, name, value)
     refusals = events.before([row])

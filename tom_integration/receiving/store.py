@@ -19,7 +19,7 @@ from tom_integration.models import Received
 from tom_integration.receiving.answers import TAKEN, Answer, rejected
 from tom_integration.receiving.events import Events
 from tom_integration.receiving.form import Arrival, IncomingBatch
-from tom_integration.receiving.known import Contents, Keys, difference, model_name_for, ours
+from tom_integration.receiving.known import Keys, contents, difference, model_name_for, ours
 from tom_integration.receiving.refusals import Refused
 from tom_integration.receiving.revise import Revision, revise
 from tom_integration.receiving.rows import columns, model_for, objection
@@ -67,13 +67,15 @@ class _Storing:
         self._keys.hide(self._user, self._batch.site.origin)
         self._own = ours(self._target_id, (record for record, _ in readable if self._is_own(record)))
         news = [record for record, arrival in readable if not self._keys.has(record.key, arrival.fingerprint)]
-        self._contents = Contents(self._target_id, news)
+        self._contents, self._unseen = contents(self._target_id, news, self._user)
         answers: dict[int, Answer] = {}
         for number, arrival in enumerate(self._batch.arrivals):
             answer = self._look_at(number, arrival)
             if answer is not None:
                 answers[number] = answer
-        answers |= revise(self._revisions, self._batch.site, self._user, self._contents, self.events)
+        both = (self._contents, self._unseen)
+        answers |= revise(self._revisions, self._batch.site, self._user, both, self.events)
+        answers |= self._leave_out()
         answers |= self._insert()
         for number, first in self._as_first.items():
             answers[number] = answers[first].repeated()
@@ -170,6 +172,30 @@ class _Storing:
         self._note(arrival, record, place, identity, content="")
         return Answer(outcome="duplicate", place=place)
 
+    def _leave_out(self) -> dict[int, Answer]:
+        """Take out what cannot stand beside data that the account may not view; the answers.
+
+        Until here nothing was asked of such data, so that no answer about a record depends on them.
+        """
+        answers: dict[int, Answer] = {}
+        for identity, new in list(self._new.items()):
+            found = self._unseen.find(new.record, identity)
+            clash = None if found else self._unseen.clash(type(new.row), columns(new.record))
+            if not found and not clash:
+                continue
+            del self._new[identity]
+            keys = [(new.number, new.arrival, new.record), *new.others]
+            for number, arrival, record in keys:
+                if found:
+                    answers[number] = self._there(arrival, record, identity, *found)
+                elif clash:
+                    answers[number] = rejected(clash[0], TAKEN, clash[1])
+                place = answers[number].place
+                if answers[number].outcome == "rejected" and place is not None:
+                    # The next answer to this key is then what it would be if the record were stored.
+                    self._note(arrival, record, place, "", content="")
+        return answers
+
     def _insert(self) -> dict[int, Answer]:
         answers: dict[int, Answer] = {}
         refusals = insert([each.row for each in self._new.values()], self.events)
@@ -178,7 +204,8 @@ class _Storing:
             keys = [(new.number, new.arrival, new.record), *new.others]
             if refusal is not None:
                 # Another hand may have saved the same meanwhile.
-                found = Contents(self._target_id, [new.record]).find(new.record, identity)
+                now = contents(self._target_id, [new.record], self._user)
+                found = next(filter(None, (each.find(new.record, identity) for each in now)), None)
                 for number, arrival, record in keys:
                     answers[number] = self._there(arrival, record, identity, *found) if found else refusal
                 continue

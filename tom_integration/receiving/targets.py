@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import UTC
 from typing import Any
 
+from dateutil.parser import parse  # type: ignore[import-untyped]
 from django.db import IntegrityError, transaction
 from django.db.models import Value
 from django.db.models.functions import Lower, Replace
+from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from tom_targets.models import BaseTarget, TargetList, TargetName, get_target_model_class
@@ -89,6 +92,14 @@ def _having(condition: Mapping[str, set[str]]) -> set[int]:
 def _create(batch: IncomingBatch, request: Request) -> tuple[int, bool]:
     if not batch.create_target:
         raise Refused(404, f"There is no target {batch.target.name!r} here.", code="no-target")
+    for name, value in batch.target.extras.items():
+        if not _fits(value):
+            raise Refused(
+                400,
+                f"The target cannot be made here: no database can store the time in its extra field {name!r}.",
+                code="target-refused",
+                field="target.extras",
+            )
     try:
         return _save(batch, request), True
     except (ValidationError, IntegrityError) as error:
@@ -115,6 +126,19 @@ def _save(batch: IncomingBatch, request: Request) -> int:
         serializer.is_valid(raise_exception=True)
     with transaction.atomic():
         return int(serializer.save().pk)
+
+
+def _fits(extra: str) -> bool:
+    """Return whether a database can store what tomtoolkit reads in an extra field, if that is a time."""
+    try:
+        moment = parse(extra)
+    except (ValueError, OverflowError):
+        return True
+    try:
+        (moment if moment.tzinfo else timezone.make_aware(moment)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return False
+    return True
 
 
 def _values(target: Target, shared_from: str, shared_by: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from sharecore import wire
 from tom_integration import site
+from tom_integration.programs import RefusesInJson
 from tom_integration.receiving import body, form, peers, rate, store, targets
 from tom_integration.receiving.refusals import Refused
 
@@ -27,13 +28,11 @@ class Known(permissions.BasePermission):
         return True
 
 
-class SharingView(APIView):
+class SharingView(RefusesInJson, APIView):
     """For programs: refusals are JSON too."""
 
     permission_classes = (Known,)
     renderer_classes = (JSONRenderer,)
-    metadata_class = None
-    refuses_in_json = True
 
     def get_authenticate_header(self, request: Request) -> str:
         """Without one, a refusal would be 403 in a TOM whose first way to log in has none."""
