@@ -96,7 +96,7 @@ def _create(batch: IncomingBatch, request: Request) -> tuple[int, bool]:
         if not _fits(value):
             raise Refused(
                 400,
-                f"The target cannot be made here: no database can store the time in its extra field {name!r}.",
+                f"The target cannot be made here: no database can store the time in its field {name!r}.",
                 code="target-refused",
                 field="target.extras",
             )
