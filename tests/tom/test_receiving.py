@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from tom_dataproducts.models import PhotometryReducedDatum, ReducedDatum
 from tom_targets.models import TargetName
 
-from sharecore import Kind, OtherDatum, PhotometryLimit, RecordKey
+from sharecore import Kind, OtherDatum, PhotometryLimit, RecordKey, Spectrum
 from sharecore.testing.examples import RECORDS, SITE, START, example_record, example_records
 from tom.conftest import Tom
 from tom.incoming import Sender, entry, outcomes
@@ -73,6 +73,7 @@ class TestContent:
             (example_record(extra={"note": ["a\0b"]}), "extra"),
             (example_record(extra={"a\0b": 1}), "extra"),
             (example_record(unit="u" * 33), "unit"),
+            (example_record(Spectrum, flux=(1.0, None, 2.0), wavelength=(1.0, 2.0, 3.0)), "flux"),
             (example_record(OtherDatum, data_type=""), "data_type"),
             (example_record(OtherDatum, data_type="Photometry"), "data_type"),
         ],
@@ -100,8 +101,6 @@ class TestContent:
         }
 
     def test_spectra_of_many_points(self, sender: Sender, target: Any) -> None:
-        from sharecore import Spectrum
-
         values = tuple(float(n) for n in range(300))
         spectrum = example_record(Spectrum, flux=values, wavelength=values, error=())
         assert outcomes(sender.send(target.name, spectrum)) == ["accepted"]
@@ -109,8 +108,6 @@ class TestContent:
     def test_a_spectrum_that_postgresql_has_no_room_for(self, sender: Sender, target: Any) -> None:
         """Its flux is in an index of tomtoolkit 3.1.0, whose entries PostgreSQL limits; SQLite takes it."""
         import random
-
-        from sharecore import Spectrum
 
         chance = random.Random(1)  # noqa: S311
         flux = tuple(chance.random() for _ in range(3000))
@@ -299,6 +296,12 @@ class TestRevisions:
         (answer,) = sender.send(target.name, replace(record, bandpass=""))
         assert (answer["outcome"], answer["field"]) == ("rejected", "bandpass")
         assert rows()[0].bandpass == "r"
+
+    def test_a_spectrum_with_a_blank(self, sender: Sender, target: Any) -> None:
+        record = example_record(Spectrum, flux=(1.0, 2.0), wavelength=(1.0, 2.0), error=())
+        sender.send(target.name, record)
+        (answer,) = sender.send(target.name, replace(record, flux=(None, 2.0)))
+        assert (answer["outcome"], answer["field"]) == ("rejected", "flux")
 
 
 class TestMoves:

@@ -64,6 +64,9 @@ def objection(model: type[Model], values: dict[str, Any]) -> tuple[str, str] | N
             return name, f"it has {len(text)} characters, and there is room for {longest}"
         if "\0" in text:
             return name, "it has a character that a database cannot store (NUL)"
+    for name, value in values.items():
+        if isinstance(value, list) and None in value:
+            return name, "it has a blank, and the TOM Toolkit stores only numbers there"
     if _has_nul(values["value"]):
         return "extra", "it has a character that a database cannot store (NUL)"
     if values.get("data_type", "").lower() in _TYPED:
