@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, QuerySet
 from tom_targets.models import BaseTarget, PersistentShare
 
 from sharecore.addresses import Address
@@ -85,9 +85,12 @@ def workers() -> tuple[str, ...]:
 
 def nobody_delivers() -> str:
     """What to do when there is work and no worker; empty when all is well."""
+    waiting = Delivery.objects.filter(
+        destination=OuterRef("destination"), target_id=OuterRef("target_id"), state__in=OPEN
+    )
     try:
         idle = bool(workers()) or not (
-            Delivery.objects.filter(state__in=OPEN).exists()
+            Channel.objects.filter(Exists(waiting)).exists()  # by an index, not through the whole ledger
             or Channel.objects.filter(due=True).exists()
             or unseen()  # with the default runner a save outside of a server leaves no mark
         )

@@ -121,6 +121,8 @@ def test_axe_finds_nothing_on_any_page(
         f"{SHARES}?q=nothing+fits",
         one,
         f"{one}?state=held",
+        f"{one}?sort=-delivered",
+        "targets/persistentshare/lists/",
         f"{one}limits",
         f"{one}delete",
         "targets/persistentshare/destinations/",

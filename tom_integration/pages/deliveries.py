@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.paginator import Page, Paginator
@@ -65,6 +65,23 @@ class ByUrgency:
         return found
 
 
+class BySort:
+    """Deliveries sorted by columns: only their keys are put in order, which spares the rest of the rows."""
+
+    def __init__(self, rows: QuerySet[Delivery], number: int, columns: Iterable[str]) -> None:
+        self._keys = rows.order_by(*columns).values_list("pk", flat=True)
+        self._number = number
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __getitem__(self, span: slice) -> list[Delivery]:
+        """Those of a span, without those that went at this moment."""
+        keys = list(self._keys[span])
+        found = Delivery.objects.in_bulk(keys)
+        return [found[key] for key in keys if key in found]
+
+
 def page_of(rows: QuerySet[Delivery], numbers: Mapping[str, int], request: HttpRequest) -> Page[Any]:
     """The page that a request asks for with `state`, `q`, `sort` and `page`. numbers: of rows, by state."""
     state, text = request.GET.get("state", ""), request.GET.get("q", "").strip()
@@ -73,7 +90,7 @@ def page_of(rows: QuerySet[Delivery], numbers: Mapping[str, int], request: HttpR
     if text:
         rows = rows.filter(_said(text))
         numbers = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
-    paginator = Paginator(_sorted(rows, numbers, request.GET.get("sort", "")), PAGE)
+    paginator: Paginator[Any] = Paginator(_sorted(rows, numbers, request.GET.get("sort", "")), PAGE)
     return paginator.get_page(request.GET.get("page"))
 
 
@@ -82,7 +99,7 @@ def _sorted(rows: QuerySet[Delivery], numbers: Mapping[str, int], sort: str) -> 
     if columns is None:
         return ByUrgency(rows, numbers)
     sign = "-" if sort.startswith("-") else ""
-    return rows.order_by(*(f"{sign}{column}" for column in columns))
+    return BySort(rows, sum(numbers.values()), [f"{sign}{column}" for column in columns])
 
 
 def _said(text: str) -> Q:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
 
 from sharecore.delivery import OPEN, State
 from tom_integration import permissions
@@ -44,15 +44,17 @@ def counted(channels: list[Channel], user: Any) -> dict[tuple[str, int], Figures
     rows = permissions.visible_deliveries(user, channels).order_by()
     by_channel = rows.values("destination", "target_id")
     figures: dict[tuple[str, int], Figures] = {}
-    by_state = by_channel.values("destination", "target_id", "state")
-    for row in by_state.annotate(number=Count("pk"), soonest=Min("next_at"), latest=Max("delivered_at")):
+    by_state = by_channel.values("destination", "target_id", "state").annotate(number=Count("*"))
+    for row in by_state:
         each = figures.setdefault((row["destination"], row["target_id"]), Figures(Counter()))
         each.counts[row["state"]] = row["number"]
-        each.delivered_at = max(filter(None, (each.delivered_at, row["latest"])), default=None)
-        if row["state"] in OPEN:
-            each.soonest = min(filter(None, (each.soonest, row["soonest"])), default=None)
-    for first in by_channel.filter(state__in=OPEN).annotate(since=Min("created")):
-        figures[first["destination"], first["target_id"]].since = first["since"]
+    open_ones = by_channel.filter(state__in=OPEN).annotate(since=Min("created"), soonest=Min("next_at"))
+    for waiting in open_ones:
+        each = figures[waiting["destination"], waiting["target_id"]]
+        each.since, each.soonest = waiting["since"], waiting["soonest"]
+    for channel in _with_latest(channels, user):
+        if (channel.destination, channel.target_id) in figures:
+            figures[channel.destination, channel.target_id].delivered_at = channel.latest
     outdated = by_channel.filter(EDITED, state=State.DELIVERED).exclude(arrived="")
     for edited in outdated.annotate(number=Count("pk")):
         figures[edited["destination"], edited["target_id"]].outdated = edited["number"]
@@ -63,3 +65,14 @@ def counted(channels: list[Channel], user: Any) -> dict[tuple[str, int], Figures
             if channel.kinds:
                 each.existing = existing(channel, permissions.deliveries_for(user, channel)).count()
     return figures
+
+
+def _with_latest(channels: list[Channel], user: Any) -> QuerySet[Any]:
+    """The same channels with `latest`, when something arrived last: one step into the index for each."""
+    arrived = Delivery.objects.filter(
+        destination=OuterRef("destination"), target_id=OuterRef("target_id"), state=State.DELIVERED
+    )
+    targets = Q(target_id__in={each.target_id for each in channels})
+    seen = permissions.of_visible_data(user, arrived, targets).order_by("-next_at", "-delivered_at")
+    mine = Channel.objects.filter(pk__in=[each.pk for each in channels])
+    return mine.annotate(latest=Subquery(seen.values("delivered_at")[:1]))
