@@ -71,7 +71,7 @@ def test_a_share_is_up_to_date_or_says_what_it_waits_for(tom: Tom, admin: Client
     tom.datum(target)
     tom.deliver(after=60)
     assert "Waiting" in glance(admin, share)
-    assert "1 record waits." in glance(admin, share)
+    assert "1 record waits for the destination." in glance(admin, share)
     why = r"x does not answer; the next try is at [0-9:]{8} UTC\. Last error: down &lt;"
     assert re.search(why, glance(admin, share))
 
@@ -95,7 +95,7 @@ def test_progress_counts_the_present_work(tom: Tom, admin: Client) -> None:
     tom.x.will(DestinationError("down"))
     tom.deliver(after=60)
     Delivery.objects.filter(state="due").update(created=timezone.now(), next_at=timezone.now())
-    assert "2 records wait. </span>" in glance(admin, share)
+    assert "2 records wait for the destination. </span>" in glance(admin, share)
     assert "progressbar" not in glance(admin, share)
     DestinationHealth.objects.update(failures=0, open_until=None)
     Worker.objects.create(name="w", runner="command", seen=timezone.now())
@@ -328,7 +328,7 @@ def test_all_of_a_message_that_may_have_arrived_is_resolved_at_once(
     tom.deliver(after=600)
     assert "<strong>3 records</strong>, sent " in text(admin.get(page))
     tom.x.recover()
-    assert "3 records " in told(admin.post(path))
+    assert "3 records: " in told(admin.post(path))
     assert tom.deliver(after=60) == sent
     assert tom.states("x:red") == ["delivered"] * 3
     assert "Did these arrive?" not in text(admin.get(page))
@@ -580,7 +580,7 @@ def _tell_nothing_of_what_is_unseen(tom: Tom, client: Client, share: Any, user: 
     assert "No share matches" in text(client.get(f"{SHARES}?needs=you"))
     rows.update(state="held", sent_at=tom.clock())
     assert "<strong>1 record</strong>, sent " in text(client.get(page))
-    assert told(client.post(f"{page}arrived")).startswith("1 record noted")
+    assert told(client.post(f"{page}arrived")).startswith("1 record: noted")
     arrived = rows.get(state="delivered")
     later = arrived.delivered_at + timedelta(days=2)
     rows.exclude(pk=arrived.pk).update(state="delivered", delivered_at=later)

@@ -141,7 +141,7 @@ def test_an_outage_is_told_once_for_all_shares(tom: Tom, admin: Client) -> None:
     page = text(admin.get(SHARES))
     assert page.count("no route to host") == 1
     assert "<strong>x </strong> <small>3 shares on this page" in page
-    assert page.count("1 record waits.") == 3
+    assert page.count("1 record waits for the destination.") == 3
     share = PersistentShare.objects.first()
     assert "no route to host" in text(admin.get(f"{SHARES}{share.pk}/"))
     assert "no route to host" in in_rest(admin)[1]

@@ -60,7 +60,7 @@ class ActOnDelivery(Page):
             match action:
                 case "retry":
                     actions.retry_one(row)
-                    text = "It will be sent now."
+                    text = "It will be tried again now."
                 case "arrived":
                     held.resolve(row, arrived=True, by=request.user.get_username())
                     text = "Noted as arrived. It will not be sent again."
@@ -149,8 +149,8 @@ def _act_on_all(channel: Channel, action: str, request: HttpRequest) -> str:
     if sent_at := request.POST.get("sent_at"):
         rows = rows.filter(sent_at=_moment(sent_at))
     number = held.resolve_all(rows, arrived=arrived, by=request.user.get_username())
-    noted = "noted as arrived" if arrived else "will be sent again"
-    return f"{sentences.number(number) if seen else 'What may have arrived'} {noted}."
+    noted = "noted as arrived, and not sent again" if arrived else "to be sent again, now"
+    return f"{sentences.number(number) if seen else 'What may have arrived'}: {noted}."
 
 
 def _moment(text: str) -> datetime:

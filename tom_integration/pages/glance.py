@@ -194,7 +194,8 @@ def _mood(channel: Channel, figures: Figures, around: _Around, pending: int) -> 
     work = bool(pending or introducing or channel.due)
     for row in unwell:
         if row.failures and work:
-            return Mood.WAITING, waits, sentences.outage(row, around.now)
+            own = sentences.join(f"{sentences.waiting(pending)} for the destination") if pending else ""
+            return Mood.WAITING, own, sentences.outage(row, around.now)
     if channel.problem and channel.needs_person:
         return Mood.NEEDS_YOU, channel.problem, ""
     if work and around.advice:
