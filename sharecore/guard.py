@@ -185,7 +185,8 @@ class Guarded(Adapter):
             raise GivenUp(message)
         if made.error is None:
             return made.value
-        if isinstance(made.error, ConfigurationError | DeliveryError):
+        ours = (DeliveryError, ConfigurationError) if what == "open" else DeliveryError
+        if isinstance(made.error, ours):
             raise made.error
         message = f"{who} failed: {describe(made.error)}"
         log_fault(logger, f"{message}, in {what}", made.error)

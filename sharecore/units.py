@@ -186,9 +186,18 @@ def _parse_linear(text: str, shown: str) -> ScaledUnit:
     if parsed is None:
         raise UnknownUnit(f"{shown} is not a unit that astropy knows")
     for base, unit in _bases():
-        if parsed.is_equivalent(base):
+        if parsed.is_equivalent(base) and _names(parsed, unit):
             return ScaledUnit(_scale(parsed.to(base), shown), unit)
     raise UnknownUnit(f"{shown} is not a unit of brightness, flux, wavelength, frequency or angle")
+
+
+def _names(parsed: Any, unit: Unit) -> bool:
+    """Whether it says what it is of: by its dimensions alone a fluence (erg/cm2), or "N/A", would be Jy."""
+    from astropy import units
+
+    if unit is not Unit.FLUX_PER_FREQUENCY:
+        return True
+    return any(base.is_equivalent(each) for base in parsed.bases for each in (units.Jy, units.Hz))
 
 
 def _plain(text: str) -> str:

@@ -75,7 +75,10 @@ def finite(value: object, key: str) -> float:
 
 
 def error_of(draft: Draft, key: str, left_out: list[str]) -> float | None:
-    """An error bar. A negative one is how some sites write "none": it is left out, and that is noted."""
+    """An error bar, or an exposure time.
+
+    A negative one is how some sites write "none": it is left out, and that is noted.
+    """
     value = number(draft, key)
     if value is not None and value < 0:
         left_out.append(f"{key}: {value:g} is negative")

@@ -9,7 +9,7 @@ from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.rows import COMMON, Context, common, drafted, named
 
 _HANDLED = COMMON | {
-    "bandpass", "brightness", "brightness_error", "brightness_unit",
+    "exposure_time", "bandpass", "brightness", "brightness_error", "brightness_unit",
     "limiting_brightness", "limiting_brightness_error", "limiting_brightness_unit",
 }  # fmt: skip
 
@@ -56,6 +56,8 @@ def finish(draft: Draft, context: Context) -> Finished:
     # exist that take the one unit for the other: both always say the same then.
     row.setdefault("brightness_unit", row.get("limiting_brightness_unit"))
     row.setdefault("limiting_brightness_unit", row["brightness_unit"])
+    if (exposure := error_of(draft, "exposure_time", done.left_out)) is not None:
+        row["exposure_time"] = exposure
     row |= others(draft, _HANDLED)
     return done
 

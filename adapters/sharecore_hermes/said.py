@@ -13,40 +13,44 @@ from sharecore.units import Unit, UnknownUnit, parse_unit
 from sharecore_hermes.cells import Draft, NotExpressible, Row, text
 
 # Without capitals, blanks and signs between words.
-_TELESCOPE = ("telescope", "telescopename", "telescop", "facility", "facilityname", "observatory", "observat")
-_INSTRUMENT = ("instrument", "instrumentname", "instrume", "inst", "camera")
+_TELESCOPE = (
+    "telescope", "telescopename", "telescop", "telescopeid", "telid", "telname", "tel", "facility",
+    "facilityname", "observatory", "observat", "survey",
+)  # fmt: skip
+_INSTRUMENT = (
+    "instrument", "instrumentname", "instrume", "instrumentid", "instname", "inst", "camera", "detector",
+)  # fmt: skip
 _UNIT = (
     "unit", "units", "brightnessunit", "brightnessunits", "magnitudeunit", "magnitudeunits", "magunit",
-    "magunits",
+    "magunits", "photunit", "photometricunit", "photometryunit", "valueunit", "bunit",
 )  # fmt: skip
 _SYSTEM = (
-    "system", "magsystem", "magsys", "magnitudesystem", "photsystem", "photometricsystem", "photometrysystem",
+    "system", "magsystem", "magsys", "magnitudesystem", "photsystem", "photsys", "photometricsystem",
+    "photometrysystem", "filtersystem", "zpsys", "zpsystem", "zeropointsystem",
 )  # fmt: skip
 _LIMIT = ("limit", "limitingbrightness", "limitingmagnitude", "limitingmag")
 _LIMIT_UNIT = tuple(f"{name}{unit}" for name in _LIMIT for unit in ("unit", "units"))
 _LIMIT_ERROR = tuple(f"{name}error" for name in _LIMIT)
-_FLUX_UNIT = ("fluxunit", "fluxunits", "funit", "funits", "bunit", "unit", "units")
+_FLUX_UNIT = ("fluxunit", "fluxunits", "funit", "funits", "bunit", "yunit", "yunits", "unit", "units")
 _WAVELENGTH_UNIT = (
     "wavelengthunit", "wavelengthunits", "waveunit", "waveunits", "wunit", "wunits", "lambdaunit",
-    "lambdaunits",
+    "lambdaunits", "cunit1", "xunit", "xunits",
 )  # fmt: skip
-_POSITION_UNIT = ("errorunit", "errorunits", "positionerrorunit", "positionerrorunits")
+_POSITION_UNIT = ("errorunit", "errorunits", "errunit", "errunits", "positionerrorunit", "positionerrorunits")
 
 
 def said(record: Record) -> Row:
     """The columns of HERMES that a datum fills with its own words, as it writes them; nothing blank.
 
-    Raises `NotExpressible` where two of its words contradict each other.
+    Raises `NotExpressible` where two of its words contradict each other, or cannot be read.
     """
     words = _words(record.extra)
-    names = {key: value for key, value in words.items() if isinstance(value, str)}
-    row: Row = {
-        "telescope": record.telescope or _first(names, _TELESCOPE),
-        "instrument": record.instrument or _first(names, _INSTRUMENT),
-    }
+    row: Row = _observer(record, words)
     if isinstance(record, Photometry | PhotometryLimit):
-        row["brightness_unit"] = _brightness_unit(record.unit or _first(words, _UNIT), words)
-        row["limiting_brightness_unit"] = _first(words, _LIMIT_UNIT)
+        own = record.unit or _first(words, _UNIT) or _of_the_flux(words)
+        unit, limit = _brightness_unit(own, words), _first(words, _LIMIT_UNIT)
+        row["brightness_unit"] = _with_system(unit, limit)
+        row["limiting_brightness_unit"] = _with_system(limit, _first(words, _SYSTEM), unit)
         row["limiting_brightness_error"] = _first(words, _LIMIT_ERROR)
     elif isinstance(record, Spectrum):
         row["flux_units"] = record.flux_unit or _first(words, _FLUX_UNIT)
@@ -61,6 +65,36 @@ def said(record: Record) -> Row:
 def completed(draft: Draft, words: Row) -> Row:
     """The draft of a converter, with the datum's own words where it says nothing."""
     return dict(draft) | {key: value for key, value in words.items() if not text(draft.get(key))}
+
+
+def _observer(record: Record, words: Mapping[str, JsonValue]) -> Row:
+    """Its telescope and instrument: the columns, else its words. A number is a name; a list is none."""
+    names = {
+        key: text(value)
+        for key, value in words.items()
+        if isinstance(value, str | int | float) and not isinstance(value, bool)
+    }
+    row: Row = {
+        "telescope": record.telescope or _first(names, _TELESCOPE),
+        "instrument": record.instrument or _first(names, _INSTRUMENT),
+    }
+    unread = _first(words, (*_TELESCOPE, *_INSTRUMENT))
+    if unread and not any(row.values()):
+        kind = type(unread).__name__
+        raise NotExpressible("telescope", f"it names its telescope or instrument in a {kind}, not in a text")
+    return row
+
+
+def _of_the_flux(words: Mapping[str, JsonValue]) -> JsonValue:
+    """The unit of a flux, unless that is another value beside the brightness."""
+    return None if "flux" in words else _first(words, _FLUX_UNIT)
+
+
+def _with_system(unit: JsonValue, *others: JsonValue) -> JsonValue:
+    """The unit; of a magnitude without system, the system that other words of the datum name."""
+    if not unit or _magnitude(unit) is not Unit.MAG:
+        return unit
+    return next((each for each in others if _magnitude(each) not in (None, Unit.MAG)), unit)
 
 
 def _words(extra: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

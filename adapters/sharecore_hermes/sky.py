@@ -11,6 +11,9 @@ def right_ascension(value: object) -> float | str:
     Raises `NotExpressible`.
     """
     degrees = _degrees(value, "ra")
+    if isinstance(degrees, float) and not -360 <= degrees <= 720:
+        # -999 is how sites write that there is none, and would be a place on the sky.
+        raise NotExpressible("position", f"ra is {degrees:g}, which is more than a turn away from the sky")
     return degrees if isinstance(degrees, str) or 0 <= degrees <= 360 else degrees % 360
 
 

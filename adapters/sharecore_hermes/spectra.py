@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from sharecore.records import OtherDatum, Spectrum
 from sharecore_hermes import spelling
-from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, finite, others, text
+from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, error_of, finite, others, text
 from sharecore_hermes.rows import COMMON, Context, common, drafted, named
 
 _HANDLED = COMMON | {
-    "flux", "flux_error", "wavelength", "flux_units", "wavelength_units", "flux_type", "spec_type",
+    "exposure_time", "flux", "flux_error", "wavelength", "flux_units", "wavelength_units", "flux_type",
+    "spec_type",
 }  # fmt: skip
 _TYPES = ("Object", "Other", "Host", "Synthetic", "Sky", "Arcs")
 
@@ -85,6 +86,8 @@ def finish(draft: Draft, context: Context) -> Finished:
     row = {key: value for key, value in row.items() if value != []}
     row |= {"flux_units": per.name, "flux_type": spelling.flux_type(per), "wavelength_units": at.name}
     row |= {"spec_type": draft["spec_type"]} if draft.get("spec_type") in _TYPES else {}
+    if (exposure := error_of(draft, "exposure_time", done.left_out)) is not None:
+        row["exposure_time"] = exposure
     done.row = row | others(draft, _HANDLED)
     return done
 

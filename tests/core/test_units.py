@@ -190,3 +190,9 @@ def test_a_conversion_there_and_back_is_the_same_number(value: float) -> None:
     except OverflowError:
         return
     assert turned == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize("text", ["N/A", "erg/cm2", "erg cm^-2", "keV/cm2", "J/m2", "N/m", "kg/s2"])
+def test_what_has_the_dimensions_of_a_flux_by_chance_is_none(text: str) -> None:
+    with pytest.raises(UnknownUnit):
+        parse_unit(text)

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from sharecore import Accepted, PluginError, Present, Unconfirmed
+from sharecore import Accepted, ConfigurationError, PluginError, Present, Problem, Unconfirmed
 from tom_integration.models import Channel, Delivery, DestinationHealth
 
 if TYPE_CHECKING:
@@ -200,3 +200,13 @@ class TestInThreads:
         tom.x.will(end(), times=1)
         self.once()
         assert sorted({tom.state(first), tom.state(second)}) == ["delivered", "unconfirmed"]
+
+
+def test_settings_that_are_found_wrong_in_a_call_leave_nothing_in_hand(tom: Tom, shared: Any) -> None:
+    row = tom.datum(shared)
+    tom.x.will(ConfigurationError([Problem(where="a", what="b", mend="c")]), times=1)
+    tom.deliver()
+    assert tom.state(row) == "unconfirmed"
+    assert "failed: ConfigurationError" in tom.row(row).reason
+    tom.deliver(after=100)
+    assert tom.state(row) == "delivered"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,11 +12,13 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, storages
 from django.db.models import Q
 from tom_dataproducts.models import DataProduct, PhotometryReducedDatum, ReducedDatum
+from tom_targets.models import TargetExtra
 
 from sharecore import DataFile, InvalidRecord, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum
 from sharecore.delivery import State
 from tom_integration.data.files import shareable_of
 from tom_integration.data.rows import record_of
+from tom_integration.data.targets import target_of
 from tom_integration.models import Channel
 from tom_integration.promises import channels
 
@@ -202,3 +205,16 @@ def test_a_file_reads_as_the_storage_has_it(tom: Tom) -> None:
     assert isinstance(file, DataFile)
     with file.open() as stream:
         assert stream.read() == content
+
+
+@pytest.mark.parametrize("number", [NAN, INFINITY, -INFINITY, Decimal("NaN")])
+def test_numbers_that_are_not_finite_are_blank_in_what_a_target_has_beside_its_columns(
+    tom: Tom, monkeypatch: pytest.MonkeyPatch, number: Any
+) -> None:
+    target = tom.target()
+    said = {"redshift": str(number), "host": "M 31"}
+    target.targetextra_set.bulk_create(TargetExtra(target=target, key=k, value=v) for k, v in said.items())
+    target.distance = number
+    own = {"own_distance": type(target)._meta.get_field("distance")}
+    monkeypatch.setattr("tom_integration.data.targets.custom_fields", lambda model: own)
+    assert target_of(target).extras == {"host": "M 31"}

@@ -200,6 +200,17 @@ class TestTargets:
         assert outcomes(sender.send(name, example_record(), create_target=True)) == ["accepted"]
         assert Target.objects.count() == 1
 
+    @pytest.mark.parametrize("alias", [True, False])
+    def test_capitals_beyond_ascii_are_compared_alike_on_every_database(
+        self, sender: Sender, target: Any, alias: bool
+    ) -> None:
+        if alias:
+            TargetName.objects.create(target=target, name="Ångström-2")
+        else:
+            Target.objects.update(name="Ångström-2")
+        assert outcomes(sender.send("ångström 2", example_record(), create_target=True)) == ["accepted"]
+        assert Target.objects.count() == 1
+
     def test_the_very_name_goes_before_one_that_is_alike(self, tom: Tom) -> None:
         targets = [tom.target(name) for name in ("AT 2026lab", "AT2026lab", "at2026lab")]
         sender = Sender(tom.user(*targets))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
@@ -19,7 +20,7 @@ def find_target(target_id: int) -> Any | None:
 
 def target_of(row: Any, *, lists: Iterable[str] = ()) -> Target:
     """What the site says of the target. lists: target lists that it is to join at the destination."""
-    extras = {extra.key: str(extra.value) for extra in row.targetextra_set.all()}
+    extras = {extra.key: str(extra.value) for extra in row.targetextra_set.all() if _is_said(extra.value)}
     return Target(
         name=row.name,
         aliases=tuple(alias.name for alias in row.aliases.all()),
@@ -41,4 +42,12 @@ def custom_fields(model: type[Model]) -> dict[str, Field[Any, Any]]:
 def _custom_values(row: Any) -> dict[str, str]:
     """The receiver may not have the fields of a custom target model, so they travel as extras."""
     values = {name: field.value_from_object(row) for name, field in custom_fields(type(row)).items()}
-    return {name: str(value) for name, value in values.items() if value is not None}
+    return {name: str(value) for name, value in values.items() if _is_said(value)}
+
+
+def _is_said(value: Any) -> bool:
+    """Whether it says anything: None does not, nor a number that is not finite, also one written as text."""
+    try:
+        return value is not None and math.isfinite(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return True  # a text or another thing that is no number

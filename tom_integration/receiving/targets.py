@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC
+from itertools import chain
 from typing import Any
 
 from dateutil.parser import parse  # type: ignore[import-untyped]
@@ -17,7 +18,7 @@ from rest_framework.request import Request
 from tom_targets.models import BaseTarget, TargetList, TargetName, get_target_model_class
 from tom_targets.serializers import TargetSerializer
 
-from sharecore.targets import Target
+from sharecore.targets import Target, simple_name
 from tom_integration.data.targets import custom_fields
 from tom_integration.permissions import targets_for_shares
 from tom_integration.promises import pairing
@@ -25,7 +26,6 @@ from tom_integration.receiving.form import IncomingBatch
 from tom_integration.receiving.refusals import Refused
 
 _IGNORED = " -_()"  # by TargetMatchManager.simplify_name, tomtoolkit 3.1.0, beside case
-_LEFT_OUT = str.maketrans("", "", _IGNORED)
 _SIMPLE: Any = Lower("name")
 for _each in _IGNORED:
     _SIMPLE = Replace(_SIMPLE, Value(_each), Value(""))
@@ -79,8 +79,17 @@ def _find(batch: IncomingBatch, user: Any) -> int | None:
 def _named(names: Iterable[str]) -> set[int]:
     """The targets that have one of these names or aliases: exactly, or else as tomtoolkit compares them."""
     wanted = {name for name in names if name and "\0" not in name}
-    exactly = _having({"name__in": wanted})
-    return exactly or _having({"simple__in": {name.lower().translate(_LEFT_OUT) for name in wanted} - {""}})
+    return _having({"name__in": wanted}) or _alike({simple_name(name) for name in wanted} - {""})
+
+
+def _alike(simple: set[str]) -> set[int]:
+    """The targets of which a name has one of these simple forms."""
+    if all(map(str.isascii, simple)):
+        return _having({"simple__in": simple})
+    # SQLite, and PostgreSQL in some locales, know the small letters of ASCII only.
+    names = BaseTarget.objects.values_list("pk", "name").iterator()
+    aliases = TargetName.objects.values_list("target_id", "name").iterator()
+    return {pk for pk, name in chain(names, aliases) if simple_name(name) in simple}
 
 
 def _having(condition: Mapping[str, set[str]]) -> set[int]:

@@ -252,3 +252,55 @@ def test_extras_of_a_target_travel(make: Any) -> None:
     target = make.target(extras={"priority": "7", "redshift": "0.02", "note": ""})
     data = make.message(make.detection(), batch={"target": target})["data"]
     assert data["sharecore"]["target"]["extras"] == {"priority": "7", "redshift": "0.02"}
+
+
+# --- further words -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("extra", "unit"),
+    [
+        ({"zpsys": "vega"}, "Vega mag"), ({"filter_system": "Vega"}, "Vega mag"),
+        ({"phot_unit": "Vega mag"}, "Vega mag"), ({"BUNIT": "mJy"}, "mJy"), ({"flux_unit": "mJy"}, "mJy"),
+        ({"flux": 7.0, "flux_unit": "mJy"}, "AB mag"),
+    ],
+)  # fmt: skip
+def test_units_have_many_names(extra: Any, unit: str, make: Any) -> None:
+    assert make.row(make.detection(unit="", extra=extra), **DEFAULTS)["brightness_unit"] == unit
+
+
+def test_brightness_and_limit_of_one_exposure_are_in_one_system(make: Any) -> None:
+    both = {"limit": 21.0}
+    row = make.row(
+        make.detection(unit="mag", **both, extra={"system": "Vega", "limit_unit": "mag"}), **DEFAULTS
+    )
+    assert (row["brightness_unit"], row["limiting_brightness_unit"]) == ("Vega mag", "Vega mag")
+    row = make.row(make.detection(unit="Vega mag", **both, extra={"limit_unit": "mag"}), **DEFAULTS)
+    assert row["limiting_brightness_unit"] == "Vega mag"
+    row = make.row(make.detection(unit="mag", **both, extra={"limit_unit": "Vega mag"}), **DEFAULTS)
+    assert row["brightness_unit"] == "Vega mag"
+    row = make.row(make.detection(unit="mJy", **both, extra={"limit_unit": "mag"}), **DEFAULTS)
+    assert (row["brightness_unit"], row["limiting_brightness_unit"]) == ("mJy", "AB mag")
+
+
+def test_a_telescope_in_any_form_keeps_the_default_away(make: Any) -> None:
+    row = make.row(make.detection(telescope="", extra={"observatory": 809}), **DEFAULTS)
+    assert row["telescope"] == "809"
+    row = make.row(make.detection(telescope="", extra={"TELID": "1m0a"}), **DEFAULTS)
+    assert row["telescope"] == "1m0a"
+    for unread in ({"telescope": ["LT"]}, {"facility": {"name": "ZTF"}}):
+        assert "not in a text" in refused(make, make.detection(telescope="", extra=unread), **DEFAULTS).reason
+    row = make.row(make.detection(extra={"instrument": {"gain": 1.2}}), **DEFAULTS)
+    assert row["telescope"] == "LCO 1m"
+
+
+def test_negative_exposure_times_say_none(make: Any) -> None:
+    assert "exposure_time" not in make.row(make.detection(exposure_time=-1.0))
+    assert "exposure_time" not in make.row(make.spectrum(exposure_time=-999.0))
+    assert make.row(make.detection(exposure_time=0.0))["exposure_time"] == 0.0
+
+
+@pytest.mark.parametrize("ra", [-999.0, 999.0, 9999.0])
+def test_a_place_that_says_none_is_no_place(ra: float, make: Any) -> None:
+    assert "ra is" in refused(make, make.astrometry(ra=ra, dec=0.0)).reason
+    assert make.row(make.astrometry(ra=-10.0, dec=0.0))["ra"] == 350.0
