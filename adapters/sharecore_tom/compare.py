@@ -26,7 +26,8 @@ def differences(sent: Mapping[str, Any], row: Mapping[str, Any], at: Generation)
                 return ["value"]
             ours = {key: ours.get(key) for key in theirs}
         else:
-            ours = {key: value for key, value in ours.items() if key not in COLUMNS}
+            # 3.1.0 moves what are columns out of the value; a receiver that leaves them there is right, too.
+            ours = {key: value for key, value in ours.items() if key not in COLUMNS or key in theirs}
     return [key for key in {**ours, **theirs} if not _same(ours.get(key), theirs.get(key))]
 
 

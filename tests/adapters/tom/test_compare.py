@@ -45,6 +45,7 @@ def test_of_a_typed_row_only_what_3x_shows_is_compared():
 def test_columns_of_other_data_are_not_shown_by_3x():
     ours = sent({"telescope": "FTN", "counts": 5})
     assert differences(ours, {"value": {"counts": 5}}, Generation.TYPED) == []
+    assert differences(ours, {"value": {"counts": 5, "telescope": "FTN"}}, Generation.TYPED) == []
     assert differences(ours, {"value": {"counts": 5}}, Generation.ONE_TABLE) == ["telescope"]
 
 
