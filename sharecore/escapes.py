@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from base64 import b64decode
+import unicodedata
+from base64 import b32decode, b64decode
 from collections.abc import Iterable, Iterator
 
 MOST_READINGS = 200
@@ -21,6 +22,8 @@ _PERCENT = re.compile(r"(?:%|=|0x)(?:u([0-9a-fA-F]{4})|([0-9a-fA-F]{2}))")
 _TAG = re.compile(r"<[^<>]{1,200}>")
 _BLANK = re.compile(r"\s+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{6,}")
+_BASE32 = re.compile(r"[a-z2-7]{8,}", re.IGNORECASE)
+_BYTES = re.compile(r"\d{1,3}(?:[\s,;]+\d{1,3}){4,}")
 _HEX = re.compile(r"[0-9a-f]{10,}")
 _LEGIBLE = re.compile(rb"(?:[\t\n\r\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]){5,}")
 _NOT_BARE = re.compile(r"[^a-z0-9]+")
@@ -36,8 +39,9 @@ def readings(text: str) -> Iterator[str]:
     """Give the text and each further reading of it.
 
     Undone, also one within another, are the escapes of JSON and of programming languages, percent signs,
-    quoted-printable, HTML entities and tags, base64 (of both alphabets, broken into lines, begun anywhere)
-    and hexadecimal digits. One more than `MOST_READINGS` means that there could be others.
+    quoted-printable, HTML entities and tags, base64 (of both alphabets, broken into lines, begun anywhere),
+    base32, lists of the numbers of bytes, hexadecimal digits, and other shapes of letters such as full-width
+    ones. One more than `MOST_READINGS` means that there could be others.
     """
     waiting, seen = [(text, 0)], {text}
     while waiting:
@@ -51,6 +55,8 @@ def readings(text: str) -> Iterator[str]:
 
 
 def _unescaped(text: str) -> Iterator[str]:
+    if not text.isascii():
+        yield unicodedata.normalize("NFKC", text)
     if "&" in text:
         yield html.unescape(text)
     if "<" in text:
@@ -69,12 +75,18 @@ def _character(found: re.Match[str]) -> str:
 
 
 def _decoded(text: str) -> Iterator[str]:
-    """Give what base64 and hexadecimal digits stand for, as far as it is text: ASCII and Latin letters."""
+    """Give what base64 and its like stand for, as far as it is text: ASCII and Latin letters."""
     runs = _BASE64.findall(_BLANK.sub("", text).translate(_URLSAFE))
     for start in range(4):
         # "A" fills up a last group that is incomplete.
         whole = [run[start:] + "A" * (-len(run[start:]) % 4) for run in runs]
         yield _legible(map(b64decode, whole))
+    runs = _BASE32.findall(_BLANK.sub("", text))
+    for start in range(8):
+        whole = [run[start:] + "A" * (-len(run[start:]) % 8) for run in runs]
+        yield _legible(b32decode(run, casefold=True) for run in whole)
+    numbers = [map(int, re.findall(r"\d+", run)) for run in _BYTES.findall(text)]
+    yield _legible(bytes(number for number in run if number < 256) for run in numbers)
     runs = _HEX.findall(bare(text))
     for start in range(2):
         yield _legible(bytes.fromhex(run[start : len(run) - (len(run) - start) % 2]) for run in runs)

@@ -8,7 +8,7 @@ import json
 import logging
 import pickle
 import quopri
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b32encode, b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -98,6 +98,12 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "base64, second shift": lambda text: b64encode(b"xy" + text.encode()).decode(),
     "base64 begun late": lambda text: b64encode(b"user:" + text.encode()).decode()[1:],
     "base64 glued": lambda text: "token" + b64encode(text.encode()).decode(),
+    "base32": lambda text: "key " + b32encode(text.encode()).decode(),
+    "base32 in small letters": lambda text: b32encode(text.encode()).decode().lower(),
+    "numbers of bytes": lambda text: json.dumps({"type": "Buffer", "data": list(text.encode())}),
+    "full-width letters": lambda text: "".join(
+        chr(ord(each) + 0xFEE0) if "!" <= each <= "~" else each for each in text
+    ),
     "base64 for URLs": lambda text: urlsafe_b64encode(b"u:" + text.encode()).decode().rstrip("="),
     "base64 twice": lambda text: b64encode(b64encode(text.encode())).decode(),
     "base64 in JSON in percent": lambda text: quote(json.dumps(b64encode(text.encode()).decode())),
