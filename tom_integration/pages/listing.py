@@ -92,9 +92,10 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
         }
         for share in page
     ]
+    advice = status.nobody_delivers() if rows else ""
     return {
         "target": target,
-        "common": _common(rows),
+        "common": _common(rows, advice),
         "removed": removed.destinations(request.user, target),
         "rows": rows,
         "page": page,
@@ -103,19 +104,22 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
         "needs_you": request.GET.get("needs") == "you",
         "search": request.GET.get("q", ""),
         "filtered": bool(request.GET.get("q") or request.GET.get("needs")),
-        "advice": status.nobody_delivers() if rows else "",
+        "advice": advice,
         "table_url": _table_url(target),
     }
 
 
-def _common(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What is the same for several shares of this page, once, with the number of them."""
-    numbers: Counter[tuple[str, str]] = Counter()
+def _common(rows: Iterable[Mapping[str, Any]], advice: str) -> list[dict[str, Any]]:
+    """What is the same for several shares of this page, once, with the number of them.
+
+    Without what stands above the table in any case: that nobody delivers, and removed destinations.
+    """
+    numbers: Counter[str] = Counter()
     for row in rows:
-        if row["state"] is not None and row["state"].common and removed.is_known(row["share"].destination):
-            name = site.destination_of(row["share"].destination)
-            numbers[site.display_name(name), row["state"].common] += 1
-    return [{"label": label, "text": text, "number": number} for (label, text), number in numbers.items()]
+        said = row["state"].common if row["state"] is not None else ""
+        if said and not (advice and advice in said) and removed.is_known(row["share"].destination):
+            numbers[said] += 1
+    return [{"text": text, "number": number} for text, number in numbers.items()]
 
 
 def _table_url(target: Any | None) -> str:
