@@ -57,6 +57,9 @@ class Batch:
         `Duplicate`, without sending, where one of the two is that.
     target_keys: names of the target that never change, by origin of the site: that of this site, and those of
         sites that have sent it here. No other site than the one that gave it should be told of such a name.
+    moved: asked of `find` alone: the records belong to another target by now, and will be sent as its data.
+        So `Absent` has to mean that this target does not have them: that sending one again to the same target
+        does no harm is no answer. An adapter that cannot look returns None.
     original: returns what the site keeps behind the record of a key, as a row of its database, or None. For
         code of the site that an adapter calls, such as a converter class, and never to be sent.
     """
@@ -72,6 +75,7 @@ class Batch:
     message: str = ""
     brought_by: Mapping[RecordKey, str] = field(default_factory=dict)
     target_keys: Mapping[str, str] = field(default_factory=dict)
+    moved: bool = False
     original: Callable[[RecordKey], object | None] = field(default=_unknown, repr=False, compare=False)
 
 

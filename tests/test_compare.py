@@ -104,6 +104,23 @@ def test_a_target_that_is_not_there_loses_everything(tom: Make) -> None:
     assert compare(here, there, ["SN 1"], names={"SN 1": "SN 2"}).lost == 1
 
 
+@pytest.mark.parametrize(("at", "wrong"), [((1,), 0), ((2,), 0), ((1, 2), 1), ((3,), 2), ((), 1)])
+def test_a_row_that_was_moved_is_there_once_under_a_target_that_it_has_or_has_had(
+    tom: Make, at: tuple[int, ...], wrong: int
+) -> None:
+    here = tom("here", ("photometry", POINT | {"target_id": 102}))
+    there = tom("there!", *(("photometry", POINT | {"target_id": 100 + number}) for number in at))
+    for database in (here, there):
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.executemany(
+                "INSERT INTO tom_targets_basetarget VALUES (?, ?)",
+                [(101, "was"), (102, "is"), (103, "another")],
+            )
+    result = compare(here, there, ["was", "is", "another"], former=lambda row: ["was"])
+    assert result.lost + result.duplicates + result.foreign == wrong, result
+    assert result.duplicates == (at == (1, 2))
+
+
 def test_a_2_32_receiver_holds_the_fields_in_its_json_under_the_keys_that_it_plots(tom: Make) -> None:
     value = {"magnitude": POINT["brightness"], "error": 0.1, "filter": "r", "seeing": 1.1}
     row = {"timestamp": POINT["timestamp"], "data_type": "photometry"}

@@ -133,6 +133,9 @@ class Delivery(models.Model):
     remote_id = models.CharField(max_length=REMOTE_ID_LENGTH, blank=True)
     lease = models.CharField(max_length=64, blank=True)
     sent_at = models.DateTimeField(null=True)
+    sent_to = models.BigIntegerField(
+        null=True, help_text="The target of the datum when it was last sent; none where it still is that."
+    )
     delivered_at = models.DateTimeField(null=True)
     created = models.DateTimeField(auto_now_add=True)
 

@@ -113,6 +113,8 @@ class TomAdapter(Adapter):
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         self.ready()
         self._note(batch)
+        if batch.moved and self._receiver:
+            return Rest(self._api, self._targets, self._receiver.generation).look(batch)
         return self._road.find(batch)
 
     def preview(self, batch: Batch) -> Preview:

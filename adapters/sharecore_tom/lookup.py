@@ -66,6 +66,18 @@ class Targets:
         self._note_target(batch, pk, target)
         return pk
 
+    def candidates(self, batch: Batch) -> list[int] | Deferred:
+        """The ids of all targets there that may have data of this one: the paired one, or all of its name.
+
+        It may have become one with another target here, and not there.
+        """
+        known = self.remembered(batch)
+        still = None if known is None else self._still(batch, known)
+        found = still if still is not None else self._matches(batch)
+        if isinstance(found, Deferred):
+            return found
+        return [found] if isinstance(found, int) else sorted(found)
+
     def find_or_create(self, batch: Batch, at: Generation) -> int | NoTarget:
         """The receiver's id of the target, which is made if needed and allowed; else why there is none."""
         found = self.find(batch)

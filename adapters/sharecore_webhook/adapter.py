@@ -71,8 +71,11 @@ class WebhookAdapter(Adapter):
         return outcomes
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
-        """Receivers know a message by its id, so that it may be sent again; Slack knows none."""
-        if self._slack and not self._config.resend_unconfirmed:
+        """Receivers know a message by its id, so that it may be sent again; Slack knows none.
+
+        Neither does anybody know a datum that has moved: the id names the target.
+        """
+        if (self._slack or batch.moved) and not self._config.resend_unconfirmed:
             return None
         return {record.key: Absent() for record in batch.records}
 

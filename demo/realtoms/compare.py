@@ -72,23 +72,34 @@ class Comparison:
         }
 
 
+def _never_moved(row: Row) -> Iterable[str]:
+    return ()
+
+
 def compare(
-    sender: str, receiver: str, targets: Iterable[str], *, names: Mapping[str, str] | None = None
+    sender: str,
+    receiver: str,
+    targets: Iterable[str],
+    *,
+    names: Mapping[str, str] | None = None,
+    former: Callable[[Row], Iterable[str]] = _never_moved,
 ) -> Comparison:
     """Compare two TOMs on tomtoolkit 3.x.
 
     :param sender: SQLite file, or PostgreSQL address, of the TOM that shares; `receiver` likewise.
     :param targets: names of the targets at the sender.
     :param names: the name at the receiver of each target that has another one there.
+    :param former: gives the targets among these at which a row of the sender was before: it may have arrived
+        under one of them in place of the one that it has now.
     """
-    return _compare(sender, receiver, targets, names, rows_of, _content, _same)
+    return _compare(sender, receiver, targets, names, rows_of, _content, _same, former)
 
 
 def compare_with_2_32(
     sender: str, receiver: str, targets: Iterable[str], *, names: Mapping[str, str] | None = None
 ) -> Comparison:
     """Compare a TOM on tomtoolkit 3.x with a receiver on 2.32: one table there, with the values as JSON."""
-    return _compare(sender, receiver, targets, names, _rows_2_32, _moment, _same_2_32)
+    return _compare(sender, receiver, targets, names, _rows_2_32, _moment, _same_2_32, _never_moved)
 
 
 def _compare(
@@ -99,37 +110,40 @@ def _compare(
     rows_there: Callable[[str, str], list[Row]],
     bucket: Callable[[Row], Hashable],
     same: Callable[[Row, Row], bool],
+    former: Callable[[Row], Iterable[str]],
 ) -> Comparison:
     """Pair each row here with one there of its bucket; rows that say most about their origin choose first."""
-    records = arrived = duplicates = foreign = 0
+    called = {target: (names or {}).get(target, target) for target in targets}
+    here = [(target, row) for target in called for row in rows_of(sender, target)]
+    here.sort(key=lambda each: sum(not each[1][name] for name in _ORIGIN))
+    there: dict[Hashable, list[tuple[str, Row]]] = {}
+    for name in dict.fromkeys(called.values()):
+        for row in rows_there(receiver, name):
+            there.setdefault(bucket(row), []).append((name, row))
+    arrived = duplicates = foreign = 0
     examples: list[str] = []
-    for target in targets:
-        here = sorted(rows_of(sender, target), key=lambda row: sum(not row[name] for name in _ORIGIN))
-        there: dict[Hashable, list[Row]] = {}
-        for row in rows_there(receiver, (names or {}).get(target, target)):
-            there.setdefault(bucket(row), []).append(row)
-        wanted: dict[Hashable, list[Row]] = {}
-        for row in here:
-            candidates = there.get(bucket(row), [])
-            wanted.setdefault(bucket(row), []).append(row)
-            found = next((other for other in candidates if same(row, other)), None)
-            if found is None:
-                examples.append(f"lost: {target}: {_brief(row)}")
-            else:
-                arrived += 1
-                # by identity: several rows may be equal
-                candidates[:] = [other for other in candidates if other is not found]
-        records += len(here)
-        for key, left in there.items():
-            for row in left:
-                twice = any(same(mine, row) for mine in wanted.get(key, ()))
-                duplicates += twice
-                foreign += not twice
-                examples.append(f"{'duplicate' if twice else 'foreign'}: {target}: {_brief(row)}")
+    wanted: dict[Hashable, list[tuple[set[str], Row]]] = {}
+    for target, row in here:
+        places = {called[each] for each in (target, *former(row))}
+        wanted.setdefault(bucket(row), []).append((places, row))
+        candidates = there.get(bucket(row), [])
+        found = next((each for each in candidates if each[0] in places and same(row, each[1])), None)
+        if found is None:
+            examples.append(f"lost: {target}: {_brief(row)}")
+        else:
+            arrived += 1
+            # by identity: several rows may be equal
+            candidates[:] = [each for each in candidates if each is not found]
+    for key, left in there.items():
+        for name, row in left:
+            twice = any(name in places and same(mine, row) for places, mine in wanted.get(key, ()))
+            duplicates += twice
+            foreign += not twice
+            examples.append(f"{'duplicate' if twice else 'foreign'}: {name}: {_brief(row)}")
     return Comparison(
-        records=records,
+        records=len(here),
         arrived=arrived,
-        lost=records - arrived,
+        lost=len(here) - arrived,
         duplicates=duplicates,
         foreign=foreign,
         examples=tuple(examples[:20]),

@@ -14,15 +14,19 @@ from typing import Any
 from chaos.arrivals import Arrivals, recoveries
 from chaos.backup import Backup
 from chaos.ingest import Job
+from chaos.moves import merged_name, places
 from chaos.nursery import Nursery
 from chaos.victims import Attack, DatabaseKiller, Victim
 from chaos.world import LEASE_SECONDS, World, end_connections, start_again
 from faults.plan import Plan
 from realtoms import Service, Tom, TomError, compare
+from realtoms.compare import Comparison
 from realtoms.service import tail
 
 WORKERS = 2
 INGESTERS = 4
+PROCESSES = INGESTERS + 1
+"""And one that merges targets and moves data."""
 TARGETS = 6
 RECORDS_PER_STEP = 6.5
 """What an ingester writes in one step, on average."""
@@ -80,9 +84,10 @@ def play(world: World, seed: int, records: int) -> Round:
     began = time.monotonic()
     result = Round(seed=seed)
     names = [f"Chaos {seed}-{number}" for number in range(TARGETS)]
-    steps = max(1, round(records / INGESTERS / RECORDS_PER_STEP))
+    steps = max(1, round(records / PROCESSES / RECORDS_PER_STEP))
     targets = _targets(world.forks, names, share=True)
-    jobs = [_job(world.sender, seed, number, targets, steps) for number in range(INGESTERS)]
+    names += [merged_name(seed, step) for step in range(steps)]
+    jobs = [_job(world.sender, seed, number, targets, steps) for number in range(PROCESSES)]
     arrivals = Arrivals(world.receiver.database)
     arrivals.look()
     met = world.proxy.met.total()
@@ -96,7 +101,7 @@ def play(world: World, seed: int, records: int) -> Round:
     _compared(world, names, result)
     if not world.calm:
         backup.restore()
-        result.restored = compare(world.sender.database, world.receiver.database, names).lost
+        result.restored = _comparison(world, names).lost
         drained = _drained(world.forks, since=since) | {
             "parked_before_replay": drained["parked_before_replay"]
         }
@@ -116,12 +121,17 @@ def play(world: World, seed: int, records: int) -> Round:
 
 def _compared(world: World, names: list[str], result: Round) -> None:
     """Count what is wrong, beside what was wrong before."""
-    comparison = compare(world.sender.database, world.receiver.database, names)
+    comparison = _comparison(world, names)
     result.records = comparison.records
     result.lost += comparison.lost
     result.duplicates += comparison.duplicates
     result.foreign += comparison.foreign
     result.examples = [*result.examples, *comparison.examples]
+
+
+def _comparison(world: World, names: list[str]) -> Comparison:
+    """Each datum once: at the target that it has, or at one that it has had."""
+    return compare(world.sender.database, world.receiver.database, names, former=places)
 
 
 def _under_fire(world: World, seed: int, jobs: Sequence[Job]) -> Attack:
@@ -131,7 +141,7 @@ def _under_fire(world: World, seed: int, jobs: Sequence[Job]) -> Attack:
     nurseries = (world.forks, world.old_forks or world.forks)
     workers = [_worker(nurseries[number % 2], number, settings, AHEAD[seed % 2]) for number in range(WORKERS)]
     # Two of each version: one that works in transactions, and one that does not.
-    ingesters = [_ingester(nurseries[job.number // 2 % 2], job, settings) for job in jobs]
+    ingesters = [_ingester(nurseries[job.number // 2 % 2], job, settings, share=True) for job in jobs]
     if not world.calm:
         world.proxy.plan = Plan(seed=seed, rate=FAULTS, seconds=2.5)
     try:
@@ -146,7 +156,7 @@ def _attacked(
     over = False
     victims = [
         *(
-            Victim(service, "ingester", partial(_finished, job))
+            Victim(service, "mover" if job.number == INGESTERS else "ingester", partial(_finished, job))
             for service, job in zip(ingesters, jobs, strict=True)
         ),
         *(Victim(service, "worker", lambda: over) for service in workers),
@@ -187,10 +197,10 @@ def _drained(nursery: Nursery, *, since: str = "") -> dict[str, Any]:
 
 def _alone(world: World, nursery: Nursery, seed: int, names: list[str], steps: int) -> int:
     """The "database is locked" errors of the same ingesters, under the same attack, without our app."""
-    targets = _targets(nursery, names, share=False)
-    jobs = [_job(nursery.tom, seed, number, targets, steps) for number in range(INGESTERS)]
+    targets = _targets(nursery, names[:TARGETS], share=False)
+    jobs = [_job(nursery.tom, seed, number, targets, steps) for number in range(PROCESSES)]
     idle = [nursery.script("idle.log", "idle", {}, {}) for _ in range(WORKERS)]
-    _attacked(world, seed, jobs, [_ingester(nursery, job, {}) for job in jobs], idle)
+    _attacked(world, seed, jobs, [_ingester(nursery, job, {}, share=False) for job in jobs], idle)
     return _locked(jobs)
 
 
@@ -212,7 +222,12 @@ def _job(tom: Tom, seed: int, number: int, targets: list[int], steps: int) -> Jo
     )
 
 
-def _ingester(nursery: Nursery, job: Job, settings: dict[str, Any]) -> Service:
+def _ingester(nursery: Nursery, job: Job, settings: dict[str, Any], *, share: bool) -> Service:
+    """The last one merges and moves."""
+    if job.number == INGESTERS:
+        wanted = ("seed", "number", "targets", "steps", "journal")
+        values = {name: getattr(job, name) for name in wanted} | {"share": share}
+        return nursery.script("moves.log", "moves", values, settings)
     return nursery.script(f"ingester-{job.number}.log", "ingest", asdict(job), settings)
 
 

@@ -13,7 +13,8 @@ from tom_targets.merge import target_merge
 from sharecore import Deferred, Unconfirmed
 from tom.deaths import Died
 from tom_integration import capture
-from tom_integration.models import Delivery
+from tom_integration.models import Channel, Delivery
+from tom_integration.replay import Replay
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -268,6 +269,80 @@ class TestTargetMerge:
         tom.deliver_until_quiet()
         assert len(tom.x.received) == 4
         assert set(tom.states()) == {"delivered"}
+
+
+class TestWhereItWasSentTo:
+    """Data that have moved to another target since they were sent are looked up at the one that they had."""
+
+    @pytest.fixture(params=["merged", "moved"])
+    def targets(self, request: pytest.FixtureRequest, tom: Tom) -> Any:
+        """Two targets that are shared, and what leads the data of the second to the first."""
+        first, second = tom.target("first"), tom.target("second")
+        for target in (first, second):
+            tom.share(target)
+
+        def lead() -> None:
+            if request.param == "merged":
+                target_merge(first, second)
+                return
+            PhotometryReducedDatum.objects.filter(target=second).update(target=first)
+            capture.name_data(first.pk, PhotometryReducedDatum.objects.filter(target=first))
+
+        return first, second, lead
+
+    @pytest.mark.parametrize("stored", [True, False])
+    def test_without_an_answer(self, tom: Tom, targets: Any, stored: bool) -> None:
+        _, second, lead = targets
+        tom.data(second, 2)
+        tom.x.will(Unconfirmed(reason="no answer"), times=2, stores=stored)
+        tom.deliver()
+        lead()
+        tom.deliver_until_quiet()
+        (asked,) = tom.x.looked_up
+        assert asked.moved
+        assert "second" in asked.target.names
+        assert tom.states() == ["delivered"] * 2
+        assert [batch.target.name for batch in tom.x.calls] == ["second"] + ["first"] * (not stored)
+
+    def test_again_without_an_answer_it_is_looked_up_at_the_new_one(self, tom: Tom, targets: Any) -> None:
+        _, second, lead = targets
+        tom.data(second, 1)
+        tom.x.will(Unconfirmed(reason="no answer"), times=2, stores=False)
+        tom.deliver()
+        lead()
+        tom.deliver_until_quiet()
+        assert [asked.moved for asked in tom.x.looked_up] == [True, False]
+        assert tom.states() == ["delivered"]
+
+    def test_what_its_adapter_noted_of_that_target_is_in_its_hand(self, tom: Tom, targets: Any) -> None:
+        first, second, lead = targets
+        for target in (first, second):
+            tom.data(target, 1)
+        tom.deliver()
+        pk = second.pk
+        notes = {target.pk: {**tom.channel(target).memory, "id": target.pk} for target in (first, second)}
+        for target_id, memory in notes.items():
+            Channel.objects.filter(target_id=target_id).update(memory=memory)
+        tom.data(second, 1)
+        tom.x.will(Unconfirmed(reason="no answer"), times=1)
+        tom.deliver()
+        lead()
+        tom.deliver_until_quiet()
+        assert [asked.memory["id"] for asked in tom.x.looked_up] == [pk]
+        assert tom.channel(first).memory["id"] == first.pk
+
+    def test_sent_again_after_the_destination_has_lost_it(self, tom: Tom, targets: Any) -> None:
+        first, second, lead = targets
+        since = tom.clock.now
+        for target in (first, second):
+            tom.data(target, 1)
+        tom.deliver()
+        lead()
+        tom.deliver()
+        assert Replay(since=since).send_again() == 2
+        tom.deliver()
+        assert sorted(asked.moved for asked in tom.x.looked_up if asked.records) == [False, True]
+        assert len(tom.x.received) == 2
 
 
 class TestMadeAgainUnderAnotherKey:

@@ -25,6 +25,7 @@ from tom_integration.models import (
 )
 from tom_integration.promises.channels import moved
 from tom_integration.promises.many import insert_many, update_each
+from tom_integration.promises.moving import follow
 from tom_integration.signals import Event
 from tom_integration.texts import plain
 
@@ -112,7 +113,7 @@ def write_intents(rows: Iterable[Delivery], token: str) -> list[Delivery]:
     """
     rows = list(rows)
     now = clock.now()
-    in_hand = {"state": State.SENDING, "lease": token, "sent_at": now, "next_at": None}
+    in_hand = {"state": State.SENDING, "lease": token, "sent_at": now, "sent_to": None, "next_at": None}
     with transaction.atomic():
         # First a write: on SQLite a transaction that has read fails at once while another one writes.
         written = update_each(
@@ -210,7 +211,7 @@ def name(target_id: int, model: str, pks: Iterable[int]) -> int:
     come = rows.exclude(target_id=target_id).filter(datum_pk__in=here.values("pk"))
     destinations = set(come.values_list("destination", flat=True))
     if destinations:
-        come.update(target_id=target_id)
+        follow(come, target_id)
         for destination in destinations:
             moved(destination, target_id)
     return rows.update(named=True)

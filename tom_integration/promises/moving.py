@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Case, Exists, F, OuterRef, QuerySet, When
 
 from sharecore import delivery
 from sharecore.delivery import Standing, State
@@ -57,4 +57,10 @@ def _follow(promised: QuerySet[Delivery], channel: Channel) -> None:
     """Data that have come to the channel's target (a merge of targets moves them) stay promised there."""
     for name, model in DATUM_MODELS.items():
         come = model._default_manager.filter(target_id=channel.target_id)
-        promised.filter(model=name, datum_pk__in=come.values("pk")).update(target_id=channel.target_id)
+        follow(promised.filter(model=name, datum_pk__in=come.values("pk")), channel.target_id)
+
+
+def follow(rows: QuerySet[Delivery], target_id: int) -> None:
+    """The data of these deliveries belong to this target now; where they were sent to stays known."""
+    sent = When(sent_to=None, sent_at__isnull=False, then=F("target_id"))
+    rows.update(target_id=target_id, sent_to=Case(sent, default=F("sent_to")))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from itertools import groupby
 
 from sharecore import delivery, dispatch
 from sharecore.adapter import Batch
@@ -18,8 +19,9 @@ from sharecore.records import Record, RecordKey
 from tom_integration import site
 from tom_integration.data.files import FILE_MODEL, shareable_identity
 from tom_integration.data.rows import record_of
-from tom_integration.models import Delivery
-from tom_integration.promises import ledger, received
+from tom_integration.data.targets import find_target, target_of
+from tom_integration.models import Channel, Delivery
+from tom_integration.promises import ledger, pairing, received
 from tom_integration.promises.many import update_each
 from tom_integration.promises.prepare import load
 from tom_integration.sending import claims
@@ -46,8 +48,32 @@ def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
     rows = _without_files(calls, rows, now)
     batch = calls.batch(None)
     doubts = _comparable(calls, rows, batch, now)
-    if not doubts:
-        return
+    elsewhere = [each for each in doubts if each.row.sent_to not in (None, each.row.target_id)]
+    sent_here = [each for each in doubts if each not in elsewhere]
+    if sent_here:
+        _ask(calls, sent_here, batch, now)
+    for target_id, group in groupby(sorted(elsewhere, key=_sent_to), key=_sent_to):
+        _ask(calls, list(group), _about(target_id, batch, calls), now)
+
+
+def _sent_to(doubt: _Doubt) -> int:
+    return doubt.row.sent_to or 0
+
+
+def _about(target_id: int, batch: Batch, calls: Calls) -> Batch:
+    """The same question about the target that its records had when they were sent.
+
+    One that is gone has left its names to the target that it was merged into.
+    """
+    channel = Channel.objects.filter(destination=calls.claim.channel.destination, target_id=target_id).first()
+    batch = replace(batch, memory=channel.memory if channel else {}, moved=True)
+    target = find_target(target_id)
+    if target is None:
+        return batch
+    return replace(batch, target=target_of(target), target_keys=pairing.keys_of(target))
+
+
+def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> None:
     previous = {each.leaves.key: each.row.remote_id or None for each in doubts if each.row.delivered_at}
     batch = replace(batch, records=tuple(each.leaves for each in doubts), previous=previous)
     calls.enter()
@@ -59,7 +85,8 @@ def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
     except DeliveryError as error:
         _try_later(calls, [each.row for each in doubts], error.reason, now)
         return
-    _conclude(calls, doubts, found, now, calls.notes(batch))
+    # What it notes of another target is not for the channel of this one.
+    _conclude(calls, doubts, found, now, (lambda: None) if batch.moved else calls.notes(batch))
     _tell(batch, doubts, found or {})
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sharecore.adapter import Batch, Preview
 from sharecore.building import before_sending, build_each
 from sharecore.exceptions import AuthenticationFailed, DestinationError, TargetRefused
-from sharecore.outcomes import Absent, Found, Outcome, Present, Rejected, Unsupported
+from sharecore.outcomes import Absent, Deferred, Found, Outcome, Present, Rejected, Unsupported
 from sharecore.records import RecordKey
 from sharecore_tom.api import Api
 from sharecore_tom.deliver import Row, send_all
@@ -61,15 +61,20 @@ class Rest(Road):
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
         """A 3.x TOM has constraints that make sending again harmless; a 2.x TOM is listed and compared."""
-        absent: dict[RecordKey, Found] = {record.key: Absent() for record in batch.records}
         if self._at is Generation.TYPED:
-            return absent
-        target = self._targets.find(batch)
-        if not isinstance(target, int):
-            return absent if target is None else dict.fromkeys(absent, target)
-        listed = Rows(self._api, target, self._at)
+            return {record.key: Absent() for record in batch.records}
+        return self.look(batch)
+
+    def look(self, batch: Batch) -> Mapping[RecordKey, Found]:
+        """List the data of each target there that may be meant, and compare."""
+        absent: dict[RecordKey, Found] = {record.key: Absent() for record in batch.records}
+        targets = self._targets.candidates(batch)
+        if isinstance(targets, Deferred):
+            return dict.fromkeys(absent, targets)
+        listed = [Rows(self._api, target, self._at) for target in targets]
         _, rows = prepared(batch, self._at)
-        there = (record for record in batch.records if record.key in rows and listed.has(rows[record.key]))
+        known = (record for record in batch.records if record.key in rows)
+        there = (record for record in known if any(each.has(rows[record.key]) for each in listed))
         return absent | {record.key: Present(content=record) for record in there}
 
     def preview(self, batch: Batch) -> Preview:

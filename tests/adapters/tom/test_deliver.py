@@ -21,6 +21,7 @@ from sharecore.outcomes import (
     Unsupported,
 )
 from sharecore.records import Astrometry, Kind, OtherDatum, PhotometryLimit, RecordKey
+from standins.tom_roads import Sharing
 
 DATA = "api/reduceddatums/"
 HTML = {"Content-Type": "text/html"}
@@ -233,6 +234,29 @@ def test_after_an_unknown_outcome_2x_is_listed_and_3x_may_be_sent_to_again(tom, 
     found = opened.find(batch(*records))
     there = {} if tom.typed else {record.key: Present(content=record) for record in records[:4]}
     assert found == {record.key: Absent() for record in records} | there
+
+
+@pytest.mark.parametrize("runs_sharecore", [True, False])
+@pytest.mark.parametrize("remembers", [True, False])
+def test_data_that_have_moved_are_looked_for_under_the_target_that_they_had(
+    tom, adapter, batch, detections, runs_sharecore, remembers
+):
+    """Sent again as data of another target, they would be there twice."""
+    opened, records = adapter(), detections(6)
+    gone = tom.add_target("gone")
+    sent = batch(*records[:4], name="gone", memory={})
+    opened.deliver(sent)
+    # It was merged into one that has its name as an alias.
+    aliases = () if remembers else ("gone",)
+    memory = dict(sent.memory) if remembers else {}
+    tom.add_target("SN 2026abc")
+    asked = batch(*records, aliases=aliases, memory=memory, moved=True)
+    if runs_sharecore and tom.typed:
+        tom.sharing = Sharing()
+        opened = adapter()
+    assert {row["target"] for row in tom.rows} == {gone}
+    there = {record.key: Present(content=record) for record in records[:4]}
+    assert opened.find(asked) == {record.key: Absent() for record in records} | there
 
 
 def test_looking_makes_no_target(tom_232, adapter, batch, detections):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -99,6 +100,8 @@ def test_the_same_datum_has_the_same_id_however_batches_are_cut(opened: Any, ser
     assert ids[0] != ids[1]
     assert server.requests[0].body == server.requests[2].body
     assert adapter.find(example_batch(one)) == {one.key: Absent()}, "so it may be sent again"
+    moved = dataclasses.replace(example_batch(one), moved=True)
+    assert adapter.find(moved) is None, "under another target it gets another id"
 
 
 def test_each_datum_of_each_target_is_an_event_of_its_own() -> None:
