@@ -48,16 +48,14 @@ def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
     rows = _without_files(calls, rows, now)
     batch = calls.batch(None)
     doubts = _comparable(calls, rows, batch, now)
-    elsewhere = [each for each in doubts if each.row.sent_to not in (None, each.row.target_id)]
-    sent_here = [each for each in doubts if each not in elsewhere]
-    if sent_here:
-        _ask(calls, sent_here, batch, now)
-    for target_id, group in groupby(sorted(elsewhere, key=_sent_to), key=_sent_to):
-        _ask(calls, list(group), _about(target_id, batch, calls), now)
+    here = calls.claim.channel.target_id
+    for target_id, group in groupby(sorted(doubts, key=_sent_to), key=_sent_to):
+        about = batch if target_id == here else _about(target_id, batch, calls)
+        _ask(calls, list(group), about, now)
 
 
 def _sent_to(doubt: _Doubt) -> int:
-    return doubt.row.sent_to or 0
+    return doubt.row.sent_to or doubt.row.target_id
 
 
 def _about(target_id: int, batch: Batch, calls: Calls) -> Batch:
