@@ -140,7 +140,7 @@ def forget() -> None:
 
 def repeats_secret(text: str) -> bool:
     """Return whether a text repeats a credential of this process, or a long piece of one, escaped or not."""
-    if not _known.texts:
+    if not _known.texts or not isinstance(text, str):  # an adapter may give anything
         return False
     look = _repeats if len(text) <= _MOST_CACHED else _repeats.__wrapped__
     return look(text, _known.version)

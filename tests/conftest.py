@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from realtoms.processes import fork_from_now_on
+from sharecore import secrets
 
 
 def pytest_configure() -> None:
@@ -44,3 +45,9 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def no_credentials_of_other_tests() -> None:
+    """The process knows the credentials of its settings: another test's would hide texts of this one."""
+    secrets.forget()
