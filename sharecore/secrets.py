@@ -46,6 +46,15 @@ _SETTINGS = frozenset({
 })  # fmt: skip
 """Words in the name of a setting that holds credentials."""
 
+_NO_SETTINGS = frozenset({"FIELD", "FIELDS", "HEADER", "NAME", "TYPE", "URL"})
+"""Last words in the name of a setting that tells where a credential stands, and holds none."""
+
+_PUBLIC_HEADER = re.compile(
+    r"accept.*|cache-control|connection|content-.*|date|from|host|origin|referer|user-agent|via|x-forwarded-.*"
+    r"|x-requested-with",
+    re.IGNORECASE,
+)
+
 _USER_INFO = re.compile(r"//[^/\s]*?:([^/\s]+)@")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#\s]*@)?[^/?#\s]+", re.IGNORECASE)
 _NO_CREDENTIAL = re.compile(
@@ -55,8 +64,10 @@ _NO_CREDENTIAL = re.compile(
 )
 """Values of headers that say how to talk."""
 
+_BETWEEN_FIELDS = re.compile(r"[\s;,]+")
 _BETWEEN_WORDS = re.compile(r"[\s;,=&:@\"']+")
 _BETWEEN_TOKENS = re.compile(r"[/?&=#;]+")
+_PLAIN_WORD = re.compile(r"[a-z_-]{1,19}")
 
 
 class _Known:
@@ -125,12 +136,20 @@ def register(text: str) -> None:
 def register_settings(values: Mapping[str, object]) -> None:
     """Register the values of settings that are named like credentials, and the user info of addresses."""
     for key, value in values.items():
-        named = not _SETTINGS.isdisjoint(str(key).upper().split("_"))
+        words = str(key).upper().split("_")
+        named = not _SETTINGS.isdisjoint(words) and words[-1] not in _NO_SETTINGS
+        if key == "HEADERS" and isinstance(value, Mapping):
+            value = [text for name, text in value.items() if holds_credential(str(name))]
         for text in _texts(value):
             if named:
                 register(text)
             for found in _USER_INFO.findall(text):
                 register(found)
+
+
+def holds_credential(header: str) -> bool:
+    """Return whether a header of this name may hold a credential: any that is not known to be public."""
+    return _PUBLIC_HEADER.fullmatch(header) is None
 
 
 def forget() -> None:
@@ -180,7 +199,8 @@ def _credentials(text: str) -> tuple[set[str], set[str]]:
         return _of_address(place[1] or "", text[place.end() :])
     if _NO_CREDENTIAL.fullmatch(text):
         return set(), set()
-    words = {word for word in _BETWEEN_WORDS.split(text) if len(word) >= _SHORTEST_WORD}
+    values = " ".join(map(_value, _BETWEEN_FIELDS.split(text)))
+    words = {word for word in _BETWEEN_WORDS.split(values) if len(word) >= _SHORTEST_WORD}
     if len(text.split()) > _MOST_WORDS:
         # A phrase, or a note in place of a key: pieces of it stand in other sentences.
         return {text}, {word for word in words if any(character.isdigit() for character in word)}
@@ -189,6 +209,12 @@ def _credentials(text: str) -> tuple[set[str], set[str]]:
         with suppress(ValueError):
             keys.add(b64decode(text[6:]).decode(errors="replace").partition(":")[2])
     return set(), keys
+
+
+def _value(field: str) -> str:
+    """Return the value of `sessionid=...`, whose name is no credential."""
+    name, _, value = field.partition("=")
+    return value if name.isalpha() and value.strip("=") else field
 
 
 def _of_address(user_info: str, path: str) -> tuple[set[str], set[str]]:
@@ -200,7 +226,7 @@ def _of_address(user_info: str, path: str) -> tuple[set[str], set[str]]:
     tokens = [
         token
         for token in _BETWEEN_TOKENS.split(path)
-        if len(token) >= _SHORTEST_TOKEN
+        if (len(token) >= _SHORTEST_TOKEN and not _PLAIN_WORD.fullmatch(token))
         or (len(token) >= _SHORTEST_WORD and any(character.isdigit() for character in token))
     ]
     whole, keys = {path, path.partition("?")[2]}, {password or user, *tokens}

@@ -176,7 +176,9 @@ class Client:
         body = content.body if content else b""
         sent = {"User-Agent": _user_agent(), "Accept": "application/json"}
         sent |= content.headers if content else {}
-        sent |= {name: value.reveal() for name, value in limits.headers.items()} | dict(headers)
+        for name, value in limits.headers.items():
+            sent[name] = value.reveal() if isinstance(value, Secret) else value
+        sent |= headers
         longest = min(limits.deadline + len(body) / SLOWEST_LINE, within)
         progress(longest)
         error: Exception

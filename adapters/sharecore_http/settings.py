@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
 
+from sharecore.secrets import holds_credential
 from sharecore.settings import Secret, Section
 
 CONNECT_TIMEOUT = 3.05
@@ -31,7 +32,7 @@ class HttpSettings:
 
     verify: bool | str = True
     proxies: Mapping[str, Secret] = field(default_factory=dict)
-    headers: Mapping[str, Secret] = field(default_factory=dict)
+    headers: Mapping[str, Secret | str] = field(default_factory=dict)
     connect_timeout: float = CONNECT_TIMEOUT
     read_timeout: float = READ_TIMEOUT
     public_only: bool = False
@@ -106,7 +107,7 @@ def _proxies(section: Section) -> dict[str, Secret]:
     return {scheme: Secret(url) for scheme, url in proxies.items()}
 
 
-def _headers(section: Section) -> dict[str, Secret]:
+def _headers(section: Section) -> dict[str, Secret | str]:
     headers = section.mapping("HEADERS")
     for name, value in headers.items():
         if not name or not name.isascii() or not all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name):
@@ -114,4 +115,4 @@ def _headers(section: Section) -> dict[str, Secret]:
         elif value != value.strip() or not sendable(value):
             what = f"the value of {name!r} cannot be sent"
             section.problem("HEADERS", what, "Remove blanks and line breaks.")
-    return {name: Secret(value) for name, value in headers.items()}
+    return {name: Secret(value) if holds_credential(name) else value for name, value in headers.items()}

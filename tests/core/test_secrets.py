@@ -315,6 +315,37 @@ def test_other_texts_stay_as_they_are(text: str) -> None:
     assert hide_secrets(text) == text
 
 
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (
+            {"HEADERS": {"Cookie": "csrftoken=k3yk3yk3yk3y; sessionid=gatekeeper9"}},
+            "csrftoken missing: sessionid",
+        ),
+        ({"HEADERS": {"User-Agent": "sharecore"}}, "an error in sharecore"),
+        ({"HEADERS": {"Host": "tom.example.org"}}, "tom.example.org does not answer"),
+        ({"HEADERS": {"Accept-Language": "en-US"}}, "en-US is not offered"),
+        (
+            {"PASSWORD_FIELD": "password", "TOKEN_URL": "/api/token-auth/"},
+            "the password is sent to /api/token-auth/",
+        ),
+        ({"API_KEY_HEADER": "X-Api-Key"}, "the header X-Api-Key is missing"),
+    ],
+)
+def test_settings_that_only_tell_where_a_credential_stands_hide_nothing(
+    settings: dict[str, Any], text: str
+) -> None:
+    section = Section("x", settings)
+    section.mapping("HEADERS")
+    assert hide_secrets(text) == text
+
+
+def test_a_word_in_a_secret_address_hides_nothing() -> None:
+    Secret("https://hub.example.org/notifications/photometry-limit/T0123456789ab")
+    assert not repeats_secret("2 notifications of a photometry-limit")
+    assert repeats_secret("no such hook: T0123456789ab")
+
+
 @given(ordinary, ordinary)
 def test_a_payload_is_shown_as_it_is(one: str, other: str) -> None:
     Secret(KEY)
