@@ -55,7 +55,7 @@ def resolve(row: Delivery, *, arrived: bool, by: str) -> None:
     by: who says so. Raises `actions.NotPossible` when its fate is known.
     """
     if row.state not in (State.HELD, State.UNCONFIRMED):
-        raise actions.NotPossible(f"Already resolved (state: {row.state}).")
+        raise actions.NotPossible(f"Already resolved: its state is {row.state}.")
     if not _resolve(row, arrived=arrived, by=by):
         raise actions.NotPossible("It changed at this moment; look again.")
     _wake([row])

@@ -25,6 +25,9 @@ RENAMED = ~models.Q(record_id=models.F("identity"))
 EDITED = models.Q(delivered_at__isnull=False) & ~models.Q(arrived=models.F("fingerprint"))
 """Of deliveries whose datum was edited since it arrived. Without constants, else SQLite misses its index."""
 
+OUTDATED = EDITED & models.Q(state=State.DELIVERED) & ~models.Q(arrived="")
+"""Of deliveries that a destination has with the content of before, since it does not take edits."""
+
 
 class Origin(models.Model):
     """This TOM's identity among all sites, one row, made by `migrate`: names of TOMs are not unique."""

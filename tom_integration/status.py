@@ -16,7 +16,7 @@ from sharecore.addresses import Address
 from sharecore.delivery import OPEN
 from sharecore.exceptions import Problem
 from tom_integration import clock, conf, site
-from tom_integration.models import Channel, Delivery, DestinationHealth, Worker
+from tom_integration.models import OUTDATED, Channel, Delivery, DestinationHealth, Worker
 from tom_integration.promises.difference import unseen
 
 
@@ -24,7 +24,8 @@ from tom_integration.promises.difference import unseen
 class ChannelStatus:
     """One target at one address.
 
-    counts: how many deliveries are in each state. problem: why nothing goes on, or empty. next_at: when it
+    counts: how many deliveries are in each state. outdated: of those that are delivered, how many were edited
+    here since. problem: why nothing goes on, or empty. next_at: when it
     is looked at again.
     """
 
@@ -33,6 +34,7 @@ class ChannelStatus:
     target: str
     destination: str
     counts: Mapping[str, int]
+    outdated: int
     problem: str
     next_at: datetime | None
     delivered_at: datetime | None
@@ -135,6 +137,8 @@ def read() -> Status:
     # Of rows: of primary keys PostgreSQL would have to look at each row, beside its index.
     for row in Delivery.objects.values("destination", "target_id", "state").annotate(number=Count("*")):
         counts.setdefault((row["destination"], row["target_id"]), Counter())[row["state"]] = row["number"]
+    edited = Delivery.objects.filter(OUTDATED).values("destination", "target_id").annotate(number=Count("*"))
+    outdated = {(row["destination"], row["target_id"]): row["number"] for row in edited}
     rows = list(Channel.objects.order_by("destination", "target_id"))
     names = BaseTarget.objects.in_bulk({row.target_id for row in rows})
     waiting = _open().filter(delivered_at__isnull=True).order_by("created").values("created")[:1]
@@ -155,6 +159,7 @@ def read() -> Status:
                 else f"(deleted target {row.target_id})",
                 destination=row.destination,
                 counts=dict(counts.get((row.destination, row.target_id), {})),
+                outdated=outdated.get((row.destination, row.target_id), 0),
                 problem=row.paused or row.problem,
                 next_at=row.next_at,
                 delivered_at=row.delivered_at,

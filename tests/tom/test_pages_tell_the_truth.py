@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.messages import get_messages
+from django.core.management import call_command
 from django.test import Client, override_settings
 from guardian.shortcuts import assign_perm
 from tom_targets.models import PersistentShare, TargetList
@@ -102,6 +104,8 @@ def test_an_edit_that_the_destination_does_not_take_is_counted(tom: Tom, admin: 
     page = text(admin.get(f"{SHARES}{share.pk}/"))
     assert "Up to date" not in page
     assert "1 record edited since: the destination has the content of before." in page
+    call_command("sharing", "status", stdout=(out := StringIO()))
+    assert "1 edited since: the destination has the content of before" in out.getvalue()
     row.brightness = before
     row.save()
     tom.deliver(after=60)

@@ -65,6 +65,8 @@ def _channel(each: ChannelStatus) -> Iterator[Line]:
     yield Line(f"{each.target} to {each.destination} ({share}): {_counted(each.counts)}")
     if each.problem:
         yield Line(f"    {each.problem}", alarming=True)
+    if each.outdated:
+        yield Line(f"    {each.outdated} edited since: the destination has the content of before")
     if held := each.counts.get("held"):
         mend = "look at the destination, then use `manage.py sharing resolve`"
         yield Line(f"    {held} may have arrived: {mend}", alarming=True)

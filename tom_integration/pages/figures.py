@@ -11,7 +11,7 @@ from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
 
 from sharecore.delivery import OPEN, State
 from tom_integration import permissions
-from tom_integration.models import EDITED, Channel, Delivery
+from tom_integration.models import OUTDATED, Channel, Delivery
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ def counted(channels: list[Channel], user: Any) -> dict[tuple[str, int], Figures
     for channel in _with_latest(channels, user):
         if (channel.destination, channel.target_id) in figures:
             figures[channel.destination, channel.target_id].delivered_at = channel.latest
-    outdated = by_channel.filter(EDITED, state=State.DELIVERED).exclude(arrived="")
+    outdated = by_channel.filter(OUTDATED)
     for edited in outdated.annotate(number=Count("pk")):
         figures[edited["destination"], edited["target_id"]].outdated = edited["number"]
     for channel in channels:
