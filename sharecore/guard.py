@@ -185,8 +185,7 @@ class Guarded(Adapter):
             raise GivenUp(message)
         if made.error is None:
             return made.value
-        ours = (DeliveryError, ConfigurationError) if what == "open" else DeliveryError
-        if isinstance(made.error, ours):
+        if isinstance(made.error, ConfigurationError | DeliveryError):
             raise made.error
         message = f"{who} failed: {describe(made.error)}"
         log_fault(logger, f"{message}, in {what}", made.error)

@@ -6,39 +6,31 @@ No transaction is open while a call lasts, and the claim is renewed meanwhile.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.db import Error
 
-from sharecore import delivery, shutdown
-from sharecore.adapter import Adapter, Batch
-from sharecore.addresses import Address
+from sharecore import delivery
+from sharecore.adapter import Batch
 from sharecore.delivery import Standing
-from sharecore.destinations import Destination
 from sharecore.dispatch import DispatchResult, dispatch, dispatch_file, tell
-from sharecore.exceptions import (
-    AuthenticationFailed,
-    DeliveryError,
-    DestinationError,
-    PluginError,
-    TargetRefused,
-)
+from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError, TargetRefused
 from sharecore.guard import GivenUp
-from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
+from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result, Unconfirmed
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.retry import RetryPolicy
-from tom_integration import clock, conf, logs, rights, site
+from tom_integration import clock, logs, rights, site
 from tom_integration.data.targets import target_of
 from tom_integration.models import Channel, Delivery, Request
 from tom_integration.promises import ledger, pairing, received
 from tom_integration.promises.prepare import originals
-from tom_integration.sending import about, claims, health, pace, turns
+from tom_integration.sending import about, claims, health, turns
+from tom_integration.sending.entrance import Entrance, later
 from tom_integration.sending.memory import memory_objection
 from tom_integration.sending.persist import persist
 from tom_integration.texts import plain
@@ -46,111 +38,29 @@ from tom_integration.texts import plain
 logger = logging.getLogger(__name__)
 
 
-LONGEST_PAUSE = 2.0
-"""Seconds that a channel in hand waits for the rate limit of its destination."""
-
-
-class Wait(Exception):
-    """The channel cannot go on now. until: when to look again. problem: why, for people.
-
-    needs_person: the problem does not end by itself.
-    """
-
-    def __init__(self, until: datetime, problem: str, *, needs_person: bool = False) -> None:
-        super().__init__(problem)
-        self.until = until
-        self.problem = problem
-        self.needs_person = needs_person
-
-
 @dataclass(slots=True, kw_only=True)
-class Calls:
+class Calls(Entrance):
     """Calls for one channel; `Wait` is raised when the destination stops one.
 
-    target: the row of the TOM. arrived: how many records have arrived so far. answered: the destination was
-    down, and has just answered a probe. stop: whether nothing new may begin. objection: why what its adapter
-    noted cannot be kept.
+    target: the row of the TOM. policy: when a record is tried again. arrived: how many records have arrived
+    so far. objection: why what its adapter noted cannot be kept.
     """
 
-    claim: claims.Claim
     target: Any
-    address: Address
-    destination: Destination
-    adapter: Adapter
     policy: RetryPolicy
-    stop: Callable[[], bool] = lambda: False
     arrived: int = 0
-    answered: bool = False
     objection: str = ""
-
-    @property
-    def credentials(self) -> str:
-        """Digest of the settings under which the calls are made."""
-        return site.credentials_digest(self.destination)
-
-    def gate(self) -> None:
-        """Raises `Wait` while the destination takes no calls."""
-        until, why = health.gate(self.address, credentials=self.credentials, now=clock.now())
-        if until is not None:
-            raise Wait(_no_sooner(until), why)
-
-    def allowance(self, wanted: int) -> int:
-        """How many records may go now, under the rate limit of the destination.
-
-        Where it is none it waits for a moment: whatever else this thread could do is for the same
-        destination. Raises `Wait` where a moment is not enough.
-        """
-        while True:
-            number, seconds = pace.allowance(self.destination, wanted)
-            if number:
-                return number
-            if seconds > LONGEST_PAUSE or self.stop():
-                raise Wait(clock.now() + timedelta(seconds=seconds), "")
-            pace.sleep(seconds)
-
-    def enter(self) -> None:
-        """As `gate`, just before a call: of those who wait for a destination that was down, one goes on."""
-        self.gate()
-        self.answered = False
-        if not health.is_down(self.address):
-            return
-        until, why = health.probe(self.address, now=clock.now())
-        if until is not None:
-            raise Wait(_no_sooner(until), why)
-        self._ask()
-
-    def _ask(self) -> None:
-        """Whether the destination answers again. Where only a delivery can tell, the next one does."""
-        seconds = health.read(self.address.name).patience(clock.now())
-        try:
-            with claims.kept(self.claim):
-                self.answered = self.adapter.probe(seconds)
-        except (AuthenticationFailed, DestinationError) as stop:
-            raise self.wait(stop) from None
-        except DeliveryError:
-            pass  # logged; the delivery is tried
-
-    def can_update(self) -> bool:
-        """Whether the destination takes edits; the adapter may have to ask it."""
-        try:
-            with claims.kept(self.claim):
-                self.adapter.ready()
-        except (AuthenticationFailed, DestinationError) as stop:
-            raise self.wait(stop) from None
-        except DeliveryError:
-            pass  # Where it has a bug, delivering shows it, and tells what becomes of the records.
-        return self.adapter.can_update
 
     def introduce(self, request: Request) -> None:
         """Make the target itself known."""
         problem = rights.objection(request.user_id, self.target)
         if not problem:
             batch = self.batch(request)
-            with self._turn(batch), claims.kept(self.claim):
+            with self.turn(batch), claims.kept(self.claim):
                 self.enter()
                 result = dispatch(site.registry(), self.destination, self.adapter, batch)
                 persist(partial(ledger.settle, (), {}, token="", also=self.notes(batch, result.stopped)))
-            self._heed(result.stopped)
+            self.heed(result.stopped)
             problem = result.stopped.reason if result.stopped else ""
         Request.objects.filter(pk=request.pk).update(introduce=False, problem=plain(problem))
 
@@ -167,7 +77,7 @@ class Calls:
         if self.stop() or not self.claim.hold():
             return
         batch = self.batch(request)
-        with self._turn(batch) as alone:
+        with self.turn(batch) as alone:
             self.enter()
             try:
                 in_hand = ledger.write_intents([row for row, _ in sendable], self.claim.token)
@@ -184,7 +94,7 @@ class Calls:
                 raise
             if reserved:
                 self._settle(rows, {}, rows, None)
-                raise _later()
+                raise later()
             batch = replace(
                 batch,
                 previous={key: row.remote_id or None for key, row in rows.items() if row.delivered_at},
@@ -193,7 +103,15 @@ class Calls:
             )
             started = clock.now()
             with claims.kept(self.claim):
-                result = self._dispatch(batch, [record for row, record in sendable if row.pk in pks])
+                try:
+                    result = self._dispatch(batch, [record for row, record in sendable if row.pk in pks])
+                except ConfigurationError as wrong:
+                    # What an adapter finds wrong in a call may come after it has sent something.
+                    in_doubt = (
+                        {} if site.registry().missing else dict.fromkeys(rows, Unconfirmed(reason=str(wrong)))
+                    )
+                    self._settle(rows, in_doubt, rows.keys() - in_doubt.keys(), None)
+                    raise
                 # Before anything else that the database may refuse, and while the claim is kept.
                 notes = self.notes(batch, result.stopped)
                 written = self._settle(rows, result.results, result.unsent, result.stopped, notes)
@@ -207,29 +125,7 @@ class Calls:
         if answered and result.stopped is None:
             how = about.told(self.adapter)
             health.succeeded(self.address, now=clock.now(), about=how)
-        self._heed(result.stopped)
-
-    @contextmanager
-    def _turn(self, batch: Batch) -> Iterator[bool]:
-        """One call, which has the destination for itself if the batch asks for it; whether it does.
-
-        Raises `Wait` while another worker has it.
-        """
-        if not self._asks_to_be_alone(batch):
-            if turns.reserved(self.address):
-                raise _later()
-            yield False
-            return
-        with turns.alone(self.claim, self.address) as ours:
-            if not ours:
-                raise _later()
-            yield True
-
-    def _asks_to_be_alone(self, batch: Batch) -> bool:
-        try:
-            return self.adapter.alone(batch)
-        except DeliveryError:
-            return False
+        self.heed(result.stopped)
 
     def _dispatch(self, batch: Batch, leaving: list[Shareable]) -> DispatchResult:
         registry, destination, adapter = site.registry(), self.destination, self.adapter
@@ -272,25 +168,6 @@ class Calls:
 
         return write
 
-    def _heed(self, stopped: DeliveryError | None) -> None:
-        if isinstance(stopped, AuthenticationFailed | DestinationError):
-            raise self.wait(stopped) from None
-
-    def wait(self, stop: AuthenticationFailed | DestinationError) -> Wait:
-        """Note that the destination stopped a call; the exception to raise."""
-        if shutdown.begun():
-            return Wait(clock.now(), "")  # we stopped it; that says nothing of the destination
-        until = health.stopped(
-            self.address,
-            stop,
-            credentials=self.credentials,
-            chance=ledger.chance(),
-            answered=self.answered,
-        )
-        # What an adapter knows of a destination (a token, what it runs) may be what is wrong.
-        site.adapters.close(self.destination.name)
-        return Wait(_no_sooner(until), stop.reason)
-
     def _settle(
         self,
         rows: Mapping[RecordKey, Delivery],
@@ -325,13 +202,3 @@ class Calls:
             settle_time=self.adapter.settle_time,
             chance=chance,
         )
-
-
-def _no_sooner(until: datetime) -> datetime:
-    """When a channel looks again that waits for its destination: it is told when that is back."""
-    return max(until, clock.now() + timedelta(seconds=conf.sweep_seconds()))
-
-
-def _later() -> Wait:
-    """Another worker has the destination for itself."""
-    return Wait(clock.now() + turns.AGAIN, "")

@@ -32,7 +32,8 @@ from tom_integration.promises import channels, ledger, revisions
 from tom_integration.promises.difference import register
 from tom_integration.promises.prepare import Preparer
 from tom_integration.sending import claims
-from tom_integration.sending.calls import Calls, Wait
+from tom_integration.sending.calls import Calls
+from tom_integration.sending.entrance import Wait
 from tom_integration.sending.lookup import look_up
 from tom_integration.sending.persist import persist
 from tom_integration.signals import Event
