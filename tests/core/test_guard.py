@@ -264,6 +264,15 @@ def test_a_mapping_with_a_will_of_its_own_is_read_in_safety(destination: Any, ma
             ASKED[method](adapter, make_batch("1"))
 
 
+@pytest.fixture
+def hears_ctrl_c() -> Iterator[None]:
+    """A shell that starts a run in the background lets it ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_a_person_who_presses_ctrl_c_is_heard() -> None:
     def press() -> None:
         os.kill(os.getpid(), signal.SIGINT)
@@ -277,6 +286,7 @@ def test_a_person_who_presses_ctrl_c_is_heard() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_whoever_waits_for_a_call_can_be_interrupted(destination: Any, hang: Callable[..., Any]) -> None:
     def press_and_hang(self: Any) -> Any:
         os.kill(os.getpid(), signal.SIGINT)

@@ -169,7 +169,7 @@ def test_what_the_destination_has_is_not_among_what_would_be_sent(tom: Tom, clie
     asked = client.post(path, {**FORM, "share_existing_data": "on"}).content.decode()
     assert shown(asked) == ids([fresh])
     as_examples = client.post(path, FORM).content.decode()
-    assert "Of the data that are there now none would be sent" in as_examples
+    assert "No existing data will be sent. New data will look like this:" in as_examples
     assert len(shown(as_examples)) == 3
 
 

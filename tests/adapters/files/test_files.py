@@ -321,7 +321,9 @@ def test_a_table_that_lost_its_end_is_named_and_never_overwritten(
     adapter = opened(FORMAT=form)
     adapter.deliver(example_batch(*(example_record() for _ in range(50))))
     (path,) = folder.glob("photometry*")
-    cut = path.read_bytes()[: -path.stat().st_size // 3]
+    whole = path.read_bytes()
+    # In the midst of a line: a text table that ends with a whole one is a table.
+    cut = whole[: max(whole.rfind(b"\n", 0, len(whole) * 2 // 3) + 5, len(whole) // 2)]
     path.write_bytes(cut)
     with pytest.raises(DestinationError, match="Repair it"):
         adapter.deliver(example_batch(example_record()))
