@@ -67,7 +67,10 @@ def test_four_workers_share_one_ledger_on_postgresql_and_one_of_them_is_killed(
 ) -> None:
     tom = sender(
         postgres=postgres,
-        DATA_SHARING={"b": receiver_31.sharing_entry("sharer", CONCURRENCY=1, SETTLE_SECONDS=2)},
+        # At this rate one worker has each target in hand for seconds, so that the others take the next.
+        DATA_SHARING={
+            "b": receiver_31.sharing_entry("sharer", CONCURRENCY=1, SETTLE_SECONDS=2, RATE_LIMIT=8)
+        },
         SHARECORE_RUNNER="command",
         SHARECORE_LEASE_SECONDS=3.0,
         SHARECORE_SWEEP_SECONDS=1.0,
