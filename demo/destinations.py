@@ -96,6 +96,8 @@ class Hermes(Destination):
             "USER_TOPICS": [_TOPIC],
             # the samples name neither their telescope nor their unit: a site has to say them
             "DEFAULT_TELESCOPE": "unknown telescope",
+            # they do name their surveys, which count as this site's own here
+            "OWN_SOURCES": ["CSS", "DEFAULT", "DLT40", "LCORedirect", "Las Cumbres", "ZTF"],
             "DEFAULT_BRIGHTNESS_UNIT": "AB mag",
             "GATHER_SECONDS": 1,
         }

@@ -41,6 +41,7 @@ class HermesConfig:
     user_topics: tuple[str, ...] = ()
     default_topic: str = ""
     converter: str = ""
+    own_sources: frozenset[str] = frozenset()
     default_telescope: str = ""
     default_instrument: str = ""
     default_brightness: ScaledUnit | None = None
@@ -67,6 +68,7 @@ def read_config(section: Section) -> HermesConfig:
         user_topics=_topics(section),
         default_topic=section.text("DEFAULT_TOPIC"),
         converter=section.text("DATA_CONVERTER_CLASS"),
+        own_sources=frozenset(each.strip().casefold() for each in section.texts("OWN_SOURCES")),
         default_telescope=section.text("DEFAULT_TELESCOPE"),
         default_instrument=section.text("DEFAULT_INSTRUMENT"),
         default_brightness=_unit(

@@ -46,12 +46,16 @@ def common(draft: Draft, context: Context) -> Row:
     config = context.config
     row: Row = {"target_name": context.target_name, "date_obs": date(draft.get("date_obs"), "date_obs")}
     telescope, instrument = text(draft.get("telescope")), text(draft.get("instrument"))
-    if not telescope and not instrument and not context.source:
+    source = "" if context.source.casefold() in config.own_sources else context.source
+    if not telescope and not instrument and not source:
         telescope, instrument = config.default_telescope, config.default_instrument
     if not telescope and not instrument:
         mend = f"Say it with 'DEFAULT_TELESCOPE' or 'DEFAULT_INSTRUMENT' in {config.path}"
-        if context.source:
-            mend = f"It came from {context.source}, and the defaults are for data of this site alone"
+        if source:
+            mend = (
+                f"It came from {source}, and the defaults are for data of this site alone. If {source} is "
+                f"this site's own, name it in 'OWN_SOURCES' of {config.path}"
+            )
         raise NotExpressible(
             "telescope", f"HERMES needs a telescope or an instrument, and the datum names neither. {mend}"
         )

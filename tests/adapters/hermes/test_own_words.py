@@ -124,6 +124,12 @@ def test_the_default_telescope_takes_no_credit_for_a_survey(source: str, make: A
     assert make.row(own, **DEFAULTS)["telescope"] == "our 1 m"
 
 
+def test_a_source_that_the_site_names_as_its_own_gets_the_defaults(make: Any) -> None:
+    record = make.detection(telescope="", source_name="Night log")
+    assert "'OWN_SOURCES'" in refused(make, record, **DEFAULTS).reason
+    assert make.row(record, **DEFAULTS, OWN_SOURCES=["night log"])["telescope"] == "our 1 m"
+
+
 def test_nor_for_the_data_of_another_site(make: Any) -> None:
     other = RecordKey(kind=Kind.PHOTOMETRY, origin="6d0f7a1b-1111-4222-8333-444455556666", id="1")
     record = replace(make.detection(telescope=""), key=other)
