@@ -42,8 +42,7 @@ def main(*, seed: int, number: int, targets: list[int], steps: int, journal: str
         for step in range(done, steps):
             chance = Random(f"moves {seed} {step}")  # noqa: S311 - to be repeated
             first, second = (Target.objects.get(pk=pk).name for pk in chance.sample(targets, 2))
-            # A merge or a move. Data that are moved again before the first move was noticed can be there twice:
-            # docs/explanation/limits.md.
+            # A merge or a move, not both: docs/explanation/limits.md.
             merged = merged_name(seed, step)
             names = ([merged, first], [first, second])[step % 2]
             waits = [chance.uniform(0, LONGEST_WAIT) for _ in names[1:]]
