@@ -1,4 +1,4 @@
-"""Calls in threads of their own: whoever waits for one can give it up.
+"""Calls of plugins, in threads of their own: whoever waits for one can give it up.
 
 Python cannot end a thread. One that was given up stays until its call comes back, and its answer is dropped.
 """
@@ -14,6 +14,9 @@ from typing import Any, Generic, TypeVar
 
 from sharecore.faults import contained
 
+LOCAL_SECONDS = 10.0
+"""How long a call may say nothing that needs no network and makes nothing."""
+
 Value = TypeVar("Value")
 _current: contextvars.ContextVar[Call[Any] | None] = contextvars.ContextVar("current", default=None)
 _LONGEST_WAIT = 60.0
@@ -21,7 +24,7 @@ _here: contextvars.ContextVar[bool] = contextvars.ContextVar("here", default=Fal
 
 
 def progress(seconds: float = 0.0) -> None:
-    """Say that the call of an adapter in which this runs is getting on, so that it is not given up.
+    """Say that the call of an adapter or hook in which this runs is getting on, so that it is not given up.
 
     seconds: what it does next may take so long, and ends by itself then. Requests of `sharecore_http` say so
     by themselves. Does nothing outside of such a call, or in a thread that does not have its context.
@@ -41,45 +44,73 @@ def here() -> Iterator[None]:
         _here.reset(token)
 
 
-class Call(Generic[Value]):
-    """One call, and what became of it: `value`, or `error` where it raised one.
+class Late(Exception):
+    """A call did not come back in time. Its text says from where, and within how long."""
 
-    seconds: how long it may say nothing. finish: called in its thread, at the end. thread: where it has one.
+
+class Call(Generic[Value]):
+    """One call of a plugin's code.
+
+    what: is called, for people. seconds: how long it may say nothing. finish: called in its thread, at the
+    end. given_up: it did not come back, and is still in its `thread`.
     """
 
-    value: Value
-    error: Exception | None = None
+    given_up = False
     thread: threading.Thread | None = None
+    _value: Value
+    _error: Exception | None = None
 
-    def __init__(self, call: Callable[[], Value], *, seconds: float, finish: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        what: str,
+        call: Callable[[], Value],
+        *,
+        seconds: float,
+        finish: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._what = what
         self._call = call
         self._seconds = seconds
         self._finish = finish
         self._deadline = 0.0
 
-    def run(self, name: str) -> bool:
-        """Make the call; False where it did not come back in time. name: of its thread."""
+    def run(self, place: str) -> Value:
+        """What the call answers. Raises `Late`, or what it raised, as `contained` does.
+
+        place: what it is about, such as a destination, for the name of its thread.
+        """
         if _here.get():
             self._make()
-            return True
-        self.extend(0.0)
-        context = contextvars.copy_context()
-        context.run(_current.set, self)
-        thread = threading.Thread(target=context.run, args=(self._in_thread,), name=name, daemon=True)
-        self.thread = thread
-        try:
-            thread.start()
-        except RuntimeError:  # no more threads, or none any more in a process that ends: the call comes first
-            self.thread = None
-            self._make()
-            return True
-        while thread.is_alive() and (left := self._deadline - time.monotonic()) > 0:
-            thread.join(min(left, _LONGEST_WAIT))
-        return not thread.is_alive()
+        else:
+            self._make_apart(f"sharecore-{place}-{self._what}")
+        if self._error is not None:
+            raise self._error
+        return self._value
 
     def extend(self, seconds: float) -> None:
         """It may take so much longer, and the seconds that it has anyway."""
         self._deadline = max(self._deadline, time.monotonic() + self._seconds + seconds)
+
+    def _make_apart(self, name: str) -> None:
+        self.extend(0.0)
+        context = contextvars.copy_context()
+        context.run(_current.set, self)
+        self.thread = thread = threading.Thread(
+            target=context.run, args=(self._in_thread,), name=name, daemon=True
+        )
+        back = False
+        try:
+            try:
+                thread.start()
+            except RuntimeError:  # no more threads, or a process that ends: the call comes first
+                self._make()
+            while thread.is_alive() and (left := self._deadline - time.monotonic()) > 0:
+                thread.join(min(left, _LONGEST_WAIT))
+            back = not thread.is_alive()
+        finally:
+            self.given_up = not back
+        if self.given_up:
+            raise Late(f"did not come back from {self._what} within {self._seconds:g} s")
 
     def _in_thread(self) -> None:
         try:
@@ -90,6 +121,6 @@ class Call(Generic[Value]):
     def _make(self) -> None:
         try:
             with contained():
-                self.value = self._call()
+                self._value = self._call()
         except Exception as error:
-            self.error = error
+            self._error = error

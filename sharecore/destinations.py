@@ -11,10 +11,12 @@ import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self
 
 from sharecore.adapter import Adapter
 from sharecore.addresses import Address
+from sharecore.apart import LOCAL_SECONDS, Call, Late
 from sharecore.discovery import PluginInfo, PluginState
 from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError, Problem
 from sharecore.faults import contained, describe, log_fault
@@ -133,11 +135,13 @@ class Destinations(Mapping[str, Destination]):
             return cls.parse(own, registry)
         entries: dict[object, object] = {}
         for kind, each in registry.destination_types.items():
+            owner = registry.owner(kind).label
+            ask = partial(_inherited, each, read)
             try:
-                with contained():
-                    entries.update(each.inherit(read))
+                entries.update(Call("inherit", ask, seconds=LOCAL_SECONDS).run(kind))
+            except Late as late:
+                logger.error("%s %s", owner, late)
             except Exception as error:
-                owner = registry.owner(kind).label
                 log_fault(logger, f"{owner} failed to read older settings: {describe(error)}", error)
         return cls.parse(entries | dict(own or {}), registry)
 
@@ -181,6 +185,10 @@ class Destinations(Mapping[str, Destination]):
 def infer_kind(name: str, settings: Mapping[str, object]) -> str:
     """The kind of a destination that names no adapter: what settings written before sharecore mean."""
     return "hermes" if name.lower() == "hermes" or "HERMES_API_KEY" in settings else "tom"
+
+
+def _inherited(kind: DestinationType[Any], read: ReadSetting) -> dict[str, Mapping[str, object]]:
+    return dict(kind.inherit(read))
 
 
 def _read(
@@ -241,9 +249,12 @@ def _configure(registry: Registry, kind: str, section: Section) -> tuple[Any, li
     """What the plugin reads from the section, and the problems beyond those noted in the section."""
     plugin = registry.owner(kind).label
     config = None
+    read = registry.destination_types[kind].config
     try:
-        with contained():
-            config = registry.destination_types[kind].config(section)
+        config = Call("config", lambda: read(section), seconds=LOCAL_SECONDS).run(section.name)
+    except Late as late:
+        logger.error("%s: %s %s", section.path, plugin, late)
+        return None, [Problem(where=section.path, what=f"{plugin} {late}", mend=_REPORT)]
     except ConfigurationError as error:
         further = [problem for problem in error.problems if problem not in section.problems]
         if further:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from sharecore.adapter import Adapter, Batch
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecord, PluginError
+from sharecore.faults import contained, describe, log_fault
 from sharecore.guard import Broken, GivenUp, Guarded, named
 from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest
 from sharecore.outcomes import (
@@ -62,8 +63,7 @@ def dispatch(
         raise ConfigurationError(registry.missing)
     results: dict[RecordKey, Result] = {}
     leaving: list[Record] = []
-    for record in batch.records:
-        ready = prepare(registry, batch, record)
+    for record, ready in zip(batch.records, prepare(registry, batch), strict=True):
         if isinstance(ready, Record):
             leaving.append(ready)
         else:
@@ -85,7 +85,8 @@ def dispatch_file(
     tells: bool = True,
 ) -> DispatchResult:
     """The same for one file; batch: whose it is, without records. Files are not converted."""
-    result: Result | None = withheld(registry, batch, file)
+    (kept,) = _withheld(registry, batch, [file])
+    result: Result | None = kept
     stopped: DeliveryError | None = None
     if result is None and not adapter.takes_files:
         result = Unsupported(reason=f"{destination.display_name} takes no files", feature="files")
@@ -152,10 +153,32 @@ def tell(
         registry.observe(report)
 
 
-def withheld(registry: Registry, batch: Batch, record: Shareable) -> Withheld | Deferred | None:
-    """Why the plugins of the site do not let it leave; None when they do. A failing one keeps it here."""
-    try:
-        reason = registry.withhold(
+def prepare(registry: Registry, batch: Batch) -> list[Record | Withheld | Unsupported | Deferred]:
+    """Each record as it leaves in this batch, or why it does not: what the plugins of the site say.
+
+    A plugin that fails, or does not come back, keeps it here for another try.
+    """
+    kept = _withheld(registry, batch, batch.records)
+    free = [record for record, reason in zip(batch.records, kept, strict=True) if reason is None]
+    converted = iter(convert(registry, batch, free))
+    return [_ready(next(converted)) if reason is None else reason for reason in kept]
+
+
+def _ready(made: Record | InvalidRecord | PluginError) -> Record | Unsupported | Deferred:
+    match made:
+        case InvalidRecord():
+            return Unsupported(reason=str(made), feature="conversion")
+        case PluginError():
+            return Deferred(reason=made.reason)
+    return made
+
+
+def _withheld(
+    registry: Registry, batch: Batch, records: Iterable[Shareable]
+) -> list[Withheld | Deferred | None]:
+    """Why the plugins of the site do not let each of them leave; None when they do."""
+    said = registry.withhold(
+        [
             WithholdRequest(
                 site=batch.site,
                 address=batch.address,
@@ -163,35 +186,30 @@ def withheld(registry: Registry, batch: Batch, record: Shareable) -> Withheld | 
                 record=record,
                 shared_by=batch.shared_by,
             )
-        )
-    except PluginError as error:
-        return Deferred(reason=error.reason)
-    return None if reason is None else Withheld(reason=reason)
+            for record in records
+        ]
+    )
+    return [_kept(each) for each in said]
 
 
-def prepare(registry: Registry, batch: Batch, record: Record) -> Record | Withheld | Unsupported | Deferred:
-    """The record as it leaves in this batch, or why it does not: what the plugins of the site say.
-
-    A plugin that fails keeps it here for another try.
-    """
-    kept = withheld(registry, batch, record)
-    if kept is not None:
-        return kept
-    try:
-        return convert(registry, batch, record)
-    except InvalidRecord as error:
-        return Unsupported(reason=str(error), feature="conversion")
-    except PluginError as error:
-        return Deferred(reason=error.reason)
+def _kept(said: str | PluginError | None) -> Withheld | Deferred | None:
+    match said:
+        case None:
+            return None
+        case PluginError():
+            return Deferred(reason=said.reason)
+    return Withheld(reason=said)
 
 
-def convert(registry: Registry, batch: Batch, record: Record) -> Record:
-    """The record as the plugins of the site let it look at this address.
-
-    Raises `InvalidRecord` or `PluginError`.
-    """
+def convert(
+    registry: Registry, batch: Batch, records: Iterable[Record]
+) -> list[Record | InvalidRecord | PluginError]:
+    """Each record as the plugins of the site let it look at the address of the batch, or why it cannot."""
     return registry.convert(
-        ConvertRequest(site=batch.site, address=batch.address, target=batch.target, record=record)
+        [
+            ConvertRequest(site=batch.site, address=batch.address, target=batch.target, record=record)
+            for record in records
+        ]
     )
 
 
@@ -246,10 +264,16 @@ def _valid(
         logger.error("%s gave outcomes for %d records that it was not given", who, len(items))
     valid: dict[RecordKey, _Answer] = {}
     for key, each in given.items():
-        if isinstance(each, wanted):
-            valid[key], complaints = mended(each)
-            for complaint in complaints:
-                logger.error("%s answered out of contract: %s", who, complaint)
+        try:
+            with contained():
+                if not isinstance(each, wanted):
+                    continue
+                valid[key], complaints = mended(each)
+        except Exception as error:
+            log_fault(logger, f"{who} gave an outcome that cannot be read: {describe(error)}", error)
+            continue
+        for complaint in complaints:
+            logger.error("%s answered out of contract: %s", who, complaint)
     return valid, [key for key in given if key not in valid]
 
 

@@ -122,3 +122,24 @@ class TargetRefused(DeliveryError):
 
 class PluginError(DeliveryError):
     """A plugin broke its contract, for example answered for too few records: a bug for its author."""
+
+
+def retold(error: SharecoreError) -> SharecoreError:
+    """The same as one of our own types: a plugin may raise a type of its own, which does what it likes."""
+    match error:
+        case ConfigurationError():
+            return ConfigurationError(error.problems)
+        case InvalidRecord():
+            return InvalidRecord(field=error.field, reason=error.reason)
+        case AuthenticationFailed():
+            topic_only = bool(error.topic_only)
+            return AuthenticationFailed(error.reason, topic_only=topic_only, decided=error.decided)
+        case DestinationError():
+            return DestinationError(error.reason, retry_after=error.retry_after, decided=error.decided)
+        case TargetRefused():
+            return TargetRefused(error.reason, decided=error.decided)
+        case PluginError():
+            return PluginError(error.reason, decided=error.decided)
+        case DeliveryError():
+            return DeliveryError(error.reason, decided=error.decided)
+    return error

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import PurePath
 from types import FrameType
 
+from sharecore.exceptions import SharecoreError, retold
+
 
 class Escaped(Exception):
     """Code of a plugin raised what is meant to end a thread or a process: its cause."""
@@ -22,9 +24,9 @@ class Escaped(Exception):
 
 @contextmanager
 def contained() -> Iterator[None]:
-    """Inside, what is no `Exception` (`SystemExit`, `KeyboardInterrupt`) is raised as `Escaped`.
-
-    It comes from a plugin, except where a person pressed Ctrl-C meanwhile: that passes.
+    """Inside, code of a plugin runs. What is no `Exception` (`SystemExit`, `KeyboardInterrupt`) is raised as
+    `Escaped`, except where a person pressed Ctrl-C meanwhile: that passes. Our exceptions are raised as our
+    own types, whatever type derived from them it raised.
     """
     pressed: list[int] = []
     # Only the main thread is interrupted, and only there Python lets one listen.
@@ -39,7 +41,10 @@ def contained() -> Iterator[None]:
     if callable(before):
         signal.signal(signal.SIGINT, note)
     try:
-        yield
+        try:
+            yield
+        except SharecoreError as error:
+            raise retold(error).with_traceback(error.__traceback__) from error.__cause__
     except Exception:
         raise
     except BaseException as error:

@@ -15,7 +15,7 @@ from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from sharecore.adapter import Adapter, Batch, Preview, Topic
-from sharecore.apart import Call
+from sharecore.apart import LOCAL_SECONDS, Call, Late
 from sharecore.destinations import ROOT, Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, DestinationError, PluginError, Problem
 from sharecore.faults import contained, describe, kind, log_fault
@@ -24,8 +24,6 @@ from sharecore.records import DataFile, RecordKey
 
 CALL_SECONDS = 120.0
 """How long a delivery or look-up may say nothing, unless the site says otherwise; a question half of that."""
-LOCAL_SECONDS = 10.0
-"""The same of what needs no network and makes nothing."""
 MOST_LOST = 3
 """So many calls of a destination may be given up and not have come back; then no more are made."""
 
@@ -171,25 +169,23 @@ class Guarded(Adapter):
         _lost[name] = [thread for thread in _lost[name] if thread.is_alive()]
         if self.lost or len(_lost[name]) >= MOST_LOST:
             raise DestinationError(f"calls of {who} did not come back; restart the TOM if that goes on")
-        made = Call(call, seconds=seconds, finish=self._finish)
-        back = False
+        made = Call(what, call, seconds=seconds, finish=self._finish)
         try:
-            back = made.run(f"sharecore-{name}-{what}")
+            return made.run(name)
+        except Late as late:
+            message = f"{who} {late}"
+            logger.error("%s; the call was given up", message)
+            raise GivenUp(message) from None
+        except (ConfigurationError, DeliveryError):
+            raise
+        except Exception as error:
+            message = f"{who} failed: {describe(error)}"
+            log_fault(logger, f"{message}, in {what}", error)
+            raise Broken(message, f"{who} failed: {kind(error)}") from None
         finally:
-            if not back and made.thread is not None:
+            if made.given_up and made.thread is not None:
                 self.lost = True
                 _lost[name].append(made.thread)
-        if not back:
-            message = f"{who} did not come back from {what} within {seconds:g} s"
-            logger.error("%s; the call was given up", message)
-            raise GivenUp(message)
-        if made.error is None:
-            return made.value
-        if isinstance(made.error, ConfigurationError | DeliveryError):
-            raise made.error
-        message = f"{who} failed: {describe(made.error)}"
-        log_fault(logger, f"{message}, in {what}", made.error)
-        raise Broken(message, f"{who} failed: {kind(made.error)}")
 
     def _hold(self, name: str, value: object) -> None:
         """Take over what the adapter says of itself, where that is within the contract."""

@@ -93,7 +93,10 @@ class DeliveredReport:
 
 
 class HookSpecs:
-    """The specifications; their docstrings are the contract."""
+    """The specifications; their docstrings are the contract.
+
+    One that does not return soon is given up, as if it had raised (`sharecore.asking`).
+    """
 
     @hookspec
     def sharecore_destinations(self) -> Iterable[DestinationType[Any]]:  # type: ignore[empty-body]

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Self
 
 import pluggy
 
+from sharecore import asking
 from sharecore.admission import Refusal, destination_types, hook_functions, notices
+from sharecore.apart import Late
+from sharecore.asking import Asking, converted, reason
 from sharecore.discovery import BLOCKED_VARIABLE, REQUIRED_SETTING, PluginInfo, PluginState, candidates
 from sharecore.exceptions import InvalidRecord, PluginError, Problem
 from sharecore.faults import contained, describe, log_fault
@@ -37,8 +40,14 @@ logger = logging.getLogger(__name__)
 class Registry:
     """The plugins of a site and the kinds of destination that they offer."""
 
-    def __init__(self, *, required: Collection[str] = ()) -> None:
-        """required: names of plugins without which nothing may leave, such as one that withholds."""
+    def __init__(
+        self, *, required: Collection[str] = (), finish: Callable[[], object] = lambda: None
+    ) -> None:
+        """required: names of plugins without which nothing may leave, such as one that withholds.
+
+        finish: called at the end of each thread in which a plugin was called.
+        """
+        self._asking = Asking(finish)
         self._required = tuple(dict.fromkeys(required))
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(HookSpecs)
@@ -54,21 +63,25 @@ class Registry:
         *,
         blocked: Collection[str] = (),
         required: Collection[str] = (),
+        finish: Callable[[], object] = lambda: None,
     ) -> Self:
         """Load every installed plugin whose name is not blocked. Never raises because of a plugin.
 
         Where two plugins claim one kind, ours keeps it, then the one whose distribution comes first by
         name; the other is switched off as a whole, since half a plugin would surprise more.
         """
-        registry = cls(required=required)
+        registry = cls(required=required, finish=finish)
         for info, entry_point in candidates(entry_points):
             if info.name in blocked:
-                reason = "blocked by the settings of this site"
-                registry._plugins.append(replace(info, state=PluginState.BLOCKED, reason=reason))
+                why = "blocked by the settings of this site"
+                registry._plugins.append(replace(info, state=PluginState.BLOCKED, reason=why))
                 continue
             try:
-                with contained():
-                    plugin = entry_point.load()
+                plugin = registry._asking.once(
+                    info, "import", entry_point.load, seconds=asking.IMPORT_SECONDS
+                )
+            except Late as late:
+                registry._fail(info, str(late))
             except Exception as error:
                 # The text of these is written by Python and says what to install or to correct.
                 spoken = isinstance(error, ImportError | SyntaxError | AttributeError)
@@ -142,65 +155,47 @@ class Registry:
         """The plugin that offers a kind of destination. Raises KeyError."""
         return self._owners[kind]
 
-    def withhold(self, request: WithholdRequest) -> str | None:
-        """The first reason that a plugin gives to keep the record at home, or None.
+    def withhold(self, requests: Sequence[WithholdRequest]) -> list[str | PluginError | None]:
+        """Why the record of each request stays at home; None if it may leave. All are about one address.
 
-        A reason counts also when another plugin failed. Raises `PluginError` when no plugin gave one but
-        one could not answer, or is required and not there: the record must not leave then.
+        It is the first reason that a plugin gives, also when another plugin failed. A `PluginError` when no
+        plugin gave one but one could not answer, or is required and not there: it must not leave then.
         """
         if self.missing:
-            raise PluginError("; ".join(f"{each.where} {each.what}" for each in self.missing))
-        reasons: list[str] = []
-        failure: PluginError | None = None
+            why = "; ".join(f"{each.where} {each.what}" for each in self.missing)
+            return [PluginError(why)] * len(requests)
+        said: list[str | PluginError | None] = [None] * len(requests)
         for info, function in self._implementations("sharecore_withhold"):
-            try:
-                answer = _call(function, request)
-            except Exception as error:
-                failure = _broken(info, f"failed to say whether to withhold: {describe(error)}", error)
-                continue
-            if isinstance(answer, str):
-                reasons.append(answer.strip() or f"withheld by {info.label}, which gave no reason")
-            elif answer is not None:
-                given = type(answer).__name__
-                failure = _broken(info, f"answered sharecore_withhold with a {given}, not a text")
-        if reasons:
-            return reasons[0]
-        if failure:
-            raise failure
-        return None
+            for number, answer in enumerate(
+                self._asking.each(info, "sharecore_withhold", function, requests)
+            ):
+                if not isinstance(said[number], str):
+                    said[number] = reason(info, answer) or said[number]
+        return said
 
-    def convert(self, request: ConvertRequest) -> Record:
-        """The record as the address should see it: each plugin sees what the one before made of it.
+    def convert(self, requests: Sequence[ConvertRequest]) -> list[Record | InvalidRecord | PluginError]:
+        """The record of each request as its address should see it. All are about one address.
 
-        Raises `PluginError` when a plugin failed or answered another thing than a record of the same type
-        and key, `InvalidRecord` when a plugin found that the record cannot be expressed.
+        Each plugin sees what the one before made of it. An `InvalidRecord` when one found that the record
+        cannot be expressed; a `PluginError` when one failed, or answered another thing than a record of the
+        same type and key.
         """
+        made: list[Record | InvalidRecord | PluginError] = [request.record for request in requests]
         for info, function in self._implementations("sharecore_convert"):
-            try:
-                answer = _call(function, request)
-            except InvalidRecord as error:
-                reason = f"{error.reason} (found by {info.label})"
-                raise InvalidRecord(field=error.field, reason=reason) from error
-            except Exception as error:
-                raise _broken(info, f"failed to convert: {describe(error)}", error) from None
-            if answer is None:
-                continue
-            record = request.record
-            if type(answer) is not type(record):
-                wanted, given = type(record).__name__, type(answer).__name__
-                raise _broken(info, f"answered sharecore_convert for a {wanted} with a {given}")
-            if answer.key != record.key:
-                raise _broken(info, "answered sharecore_convert with a record that has another key")
-            request = replace(request, record=answer)
-        return request.record
+            left = {
+                number: replace(requests[number], record=record)
+                for number, record in enumerate(made)
+                if isinstance(record, Record)
+            }
+            answers = self._asking.each(info, "sharecore_convert", function, list(left.values()))
+            for (number, request), answer in zip(left.items(), answers, strict=True):
+                made[number] = converted(info, request.record, answer)
+        return made
 
     def observe(self, report: DeliveredReport) -> None:
         """Tell every plugin what became of a batch. A failure is logged and changes nothing."""
         for info, function in self._implementations("sharecore_delivered"):
-            try:
-                _call(function, report)
-            except Exception as error:
-                _broken(info, f"failed in sharecore_delivered: {describe(error)}", error)
+            self._asking.each(info, "sharecore_delivered", function, [report])
 
     def _implementations(self, hook: str) -> Iterator[tuple[PluginInfo, pluggy.HookImpl]]:
         """In pluggy's order of calling: `tryfirst`, then the last registered first, then `trylast`."""
@@ -214,16 +209,20 @@ class Registry:
             if self._manager.has_plugin(key) or self._manager.is_registered(plugin):
                 raise Refusal("is registered already")
             try:
-                with contained():
-                    with notices() as deprecated:
-                        functions = hook_functions(self._manager, plugin, key)
-                    types = destination_types(functions)
+                with contained(), notices() as deprecated:
+                    functions = hook_functions(self._manager, plugin, key)
+                types = self._asking.once(
+                    info,
+                    "sharecore_destinations",
+                    lambda: destination_types(functions),
+                    seconds=asking.HOOK_SECONDS,
+                )
                 kinds = {kind: each.summary for kind, each in types.items()}
                 self._refuse_taken(kinds, info)
             except BaseException:
                 self._manager.unregister(name=key)
                 raise
-        except (Refusal, pluggy.PluginValidationError) as error:
+        except (Refusal, Late, pluggy.PluginValidationError) as error:
             return self._fail(replace(info, kinds=kinds), " ".join(str(error).split()))
         except Exception as error:
             return self._fail(info, f"failed when it was registered: {describe(error)}", error)
@@ -250,17 +249,3 @@ class Registry:
         else:
             log_fault(logger, f"{info.label} is not used: {info.reason}", error)
         return info
-
-
-def _call(function: pluggy.HookImpl, request: object) -> object:
-    with contained():
-        return function.function(request) if function.argnames else function.function()
-
-
-def _broken(info: PluginInfo, what: str, error: Exception | None = None) -> PluginError:
-    message = f"{info.label} {what}"
-    if error is None:
-        logger.error("%s", message)
-    else:
-        log_fault(logger, message, error)
-    return PluginError(message)

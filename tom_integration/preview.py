@@ -139,8 +139,7 @@ class Outlook:
             target_keys=pairing.keys_of(self._target),
         )
         repeated = _echoes(rows)
-        records: list[Record] = []
-        originals: dict[RecordKey, Any] = {}
+        asked: list[tuple[Any, Record]] = []
         left_out: list[str] = []
         for row in rows:
             try:
@@ -153,7 +152,12 @@ class Outlook:
             if (model_name(row), row.pk) in repeated:
                 left_out.append(f"{_named(row)}: came back from another TOM")
                 continue
-            ready = prepare(site.registry(), batch, record)
+            asked.append((row, record))
+        with site.apart():
+            answers = prepare(site.registry(), replace(batch, records=tuple(record for _, record in asked)))
+        records: list[Record] = []
+        originals: dict[RecordKey, Any] = {}
+        for (row, _), ready in zip(asked, answers, strict=True):
             if isinstance(ready, Record):
                 records.append(ready)
                 originals[ready.key] = row

@@ -6,23 +6,24 @@ import hashlib
 import logging
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 
 from django.conf import settings
 from django.core.signals import setting_changed
-from django.db import connections
+from django.db import connections, router
 from django.utils.crypto import salted_hmac
 
 from sharecore import secrets
 from sharecore.adapter import Site
 from sharecore.addresses import Address
+from sharecore.apart import here
 from sharecore.destinations import Destination, Destinations
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.guard import Guarded
 from sharecore.registry import Registry
 from tom_integration import conf
-from tom_integration.models import Origin
+from tom_integration.models import Delivery, Origin
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,20 @@ logger = logging.getLogger(__name__)
 @cache
 def registry() -> Registry:
     """The plugins that are installed beside this TOM."""
-    return Registry.load(blocked=conf.blocked_plugins(), required=conf.required_plugins())
+    # A thread has database connections of its own, if a plugin uses them.
+    return Registry.load(
+        blocked=conf.blocked_plugins(), required=conf.required_plugins(), finish=connections.close_all
+    )
+
+
+def apart() -> AbstractContextManager[None]:
+    """Inside, plugins are called in threads of their own, except in a transaction, which others do not see.
+
+    Only tests have one open there, beside that of each request (`ATOMIC_REQUESTS`), which does not count.
+    """
+    connection = connections[router.db_for_write(Delivery)]
+    in_a_test = connection.in_atomic_block and not connection.settings_dict["ATOMIC_REQUESTS"]
+    return here() if in_a_test else nullcontext()
 
 
 def halted() -> str:

@@ -176,13 +176,15 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
         except InvalidRecord as error:
             reason = f"sent without an answer, and edited since into what cannot be compared: {error}"
             _settle([row], partial(_held, reason=reason))
+    keyed = received.with_original_keys(pairs)
+    # What is there is what was sent: a destination that compares would not know the original.
+    converted = dispatch.convert(site.registry(), batch, [record for _, record in keyed])
     doubts: list[_Doubt] = []
-    for row, record in received.with_original_keys(pairs):
-        try:
-            # What is there is what was sent: a destination that compares would not know the original.
-            doubts.append(_Doubt(row, record, dispatch.convert(site.registry(), batch, record)))
-        except (DeliveryError, InvalidRecord) as error:
-            _try_later(calls, [row], str(error), now)
+    for (row, record), leaves in zip(keyed, converted, strict=True):
+        if isinstance(leaves, Record):
+            doubts.append(_Doubt(row, record, leaves))
+        else:
+            _try_later(calls, [row], str(leaves), now)
     return doubts
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from sharecore.faults import contained, kind
 from sharecore.secrets import repeats_secret
 
 LARGEST = 100_000
@@ -15,10 +16,11 @@ LARGEST = 100_000
 def memory_objection(memory: Mapping[str, Any]) -> str:
     """Why the ledger cannot keep this memory; empty when it can."""
     try:
-        text = json.dumps(dict(memory), allow_nan=False, ensure_ascii=False)
-        size = len(text.encode())
-    except (TypeError, ValueError, RecursionError) as error:
-        return type(error).__name__ if isinstance(error, UnicodeError) else str(error)
+        with contained():
+            text = json.dumps(dict(memory), allow_nan=False, ensure_ascii=False)
+            size = len(text.encode())
+    except Exception as error:
+        return str(error) if type(error) in (TypeError, ValueError, RecursionError) else kind(error)
     if size > LARGEST:
         return f"it has {size} bytes, more than {LARGEST}"
     if repeats_secret(text):

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import nullcontext
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from django.db import connections, router
 from django.db.models import Q
 
 from sharecore import delivery
 from sharecore.adapter import Adapter
 from sharecore.addresses import Address
-from sharecore.apart import here
 from sharecore.delivery import CANCELLABLE, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
@@ -62,10 +59,8 @@ def reconcile(channel_id: int, *, stop: Callable[[], bool] = lambda: False, gath
     work = _Work(claim, stop, gather)
     until: datetime | None = None
     needs_person = False
-    # Another thread does not see what is not committed; only tests have a transaction open here.
-    in_transaction = connections[router.db_for_write(Delivery)].in_atomic_block
     try:
-        with here() if in_transaction else nullcontext():
+        with site.apart():
             problem = work.run()
     except Wait as wait:
         until, problem, needs_person = wait.until, wait.problem, wait.needs_person

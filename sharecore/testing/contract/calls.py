@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import pytest
 
 from sharecore.adapter import Adapter
-from sharecore.apart import Call
+from sharecore.apart import Call, Late
 from sharecore.exceptions import DeliveryError
 from sharecore.faults import kind
 
@@ -63,18 +63,19 @@ def timed(
     _lost[of] = [(name, thread) for name, thread in _lost[of] if thread.is_alive()]
     if len(_lost[of]) >= MOST_LOST:
         pytest.fail(f"{what} was not tried: {', '.join(name for name, _ in _lost[of])} hang since before")
-    made = _Timed(call, seconds=seconds, finish=lambda: None)
-    if not made.run(f"contract-{what}"):
+    made = _Timed(what, call, seconds=seconds)
+    try:
+        return made.run("contract")
+    except Late:
         if made.thread is not None:
             _lost[of].append((what, made.thread))
         pytest.fail(f"{what} did not come back within {seconds:g} s; give each wait in it a time-out")
-    if made.error is None:
-        return made.value
-    if isinstance(made.error, passes):
-        raise made.error
-    allowed = " or ".join(each.__name__ for each in passes)
-    rule = f"only {allowed} may leave it" if passes else "nothing may leave it"
-    raise AssertionError(f"{what} raised {kind(made.error)}; {rule}") from made.error
+    except passes:
+        raise
+    except Exception as error:
+        allowed = " or ".join(each.__name__ for each in passes)
+        rule = f"only {allowed} may leave it" if passes else "nothing may leave it"
+        raise AssertionError(f"{what} raised {kind(error)}; {rule}") from error
 
 
 class Opened:

@@ -1,0 +1,136 @@
+"""Asking plugins: a hook is called for a whole batch in one thread, and given up when it does not return."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import pluggy
+
+from sharecore.apart import Call, Late, progress
+from sharecore.discovery import PluginInfo
+from sharecore.exceptions import InvalidRecord, PluginError
+from sharecore.faults import contained, describe, log_fault
+from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest
+from sharecore.records import Record
+
+HOOK_SECONDS = 10.0
+"""How long a hook may take for one record, or for one report, unless it says `progress`."""
+IMPORT_SECONDS = 120.0
+"""The same of the import of a plugin."""
+
+Request = WithholdRequest | ConvertRequest | DeliveredReport
+_Value = TypeVar("_Value")
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a hook returned; or its `InvalidRecord`, or a fault of the plugin, which is logged."""
+
+    value: object = None
+    error: InvalidRecord | PluginError | None = None
+
+
+class Asking:
+    """Asks plugins. finish: called at the end of each thread.
+
+    A hook that was given up is not called again for the same destination until it has come back, so that
+    threads that hang do not pile up.
+    """
+
+    def __init__(self, finish: Callable[[], object]) -> None:
+        self._finish = finish
+        self._lost: dict[tuple[str, str, str], threading.Thread] = {}
+
+    def once(self, info: PluginInfo, what: str, call: Callable[[], _Value], *, seconds: float) -> _Value:
+        """What the plugin answers as it is taken in. Raises `Late`, or what it raised."""
+        return Call(what, call, seconds=seconds, finish=self._finish).run(info.name)
+
+    def each(
+        self, info: PluginInfo, hook: str, function: pluggy.HookImpl, requests: Sequence[Request]
+    ) -> list[Answer]:
+        """What a hook answers to each of these requests, all about one address."""
+        if not requests:
+            return []
+        place = requests[0].address.name
+        about = info.label, hook, place
+        if about in self._lost and self._lost[about].is_alive():
+            error = _broken(info, f"has not come back from {hook} yet; restart the TOM if that goes on")
+            return [Answer(error=error)] * len(requests)
+        answers: list[Answer] = []
+
+        def ask() -> None:
+            for request in requests:
+                answer = _answer(info, hook, function, request)
+                if made.given_up:
+                    return
+                answers.append(answer)
+                progress()
+
+        made = Call(hook, ask, seconds=HOOK_SECONDS, finish=self._finish)
+        try:
+            made.run(place)
+        except Late as late:
+            error = _broken(info, str(late))
+            there = answers[: len(requests)]
+            return there + [Answer(error=error)] * (len(requests) - len(there))
+        finally:
+            if made.given_up and made.thread is not None:
+                self._lost[about] = made.thread
+        return answers
+
+
+def reason(info: PluginInfo, answer: Answer) -> str | PluginError | None:
+    """Why the record stays at home, by this answer; None if it may leave."""
+    match answer:
+        case Answer(error=PluginError() as error):
+            return error
+        case Answer(error=InvalidRecord()):
+            return _broken(info, "failed in sharecore_withhold: InvalidRecord")
+        case Answer(value=str(said)):
+            return said.strip() or f"withheld by {info.label}, which gave no reason"
+        case Answer(value=None):
+            return None
+    return _broken(info, f"answered sharecore_withhold with a {type(answer.value).__name__}, not a text")
+
+
+def converted(info: PluginInfo, record: Record, answer: Answer) -> Record | InvalidRecord | PluginError:
+    """The record as this answer leaves it."""
+    match answer:
+        case Answer(error=InvalidRecord(field=field, reason=reason)):
+            return InvalidRecord(field=field, reason=f"{reason} (found by {info.label})")
+        case Answer(error=PluginError() as error):
+            return error
+        case Answer(value=None):
+            return record
+    made = answer.value
+    if type(made) is not type(record):
+        wanted, given = type(record).__name__, type(made).__name__
+        return _broken(info, f"answered sharecore_convert for a {wanted} with a {given}")
+    if made.key != record.key:
+        return _broken(info, "answered sharecore_convert with a record that has another key")
+    return made
+
+
+def _broken(info: PluginInfo, what: str, error: Exception | None = None) -> PluginError:
+    """A fault of a plugin, logged."""
+    message = f"{info.label} {what}"
+    if error is None:
+        logger.error("%s", message)
+    else:
+        log_fault(logger, message, error)
+    return PluginError(message)
+
+
+def _answer(info: PluginInfo, hook: str, function: pluggy.HookImpl, request: Request) -> Answer:
+    try:
+        with contained():
+            return Answer(function.function(request) if function.argnames else function.function())
+    except InvalidRecord as error:
+        return Answer(error=error)
+    except Exception as error:
+        return Answer(error=_broken(info, f"failed in {hook}: {describe(error)}", error))
