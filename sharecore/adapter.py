@@ -58,6 +58,7 @@ class Batch:
     target_keys: names of the target that never change, by origin of the site: that of this site, and those of
         sites that have sent it here. No other site than the one that gave it should be told of such a name.
     moved: asked of `find` alone: the records belong to another target by now, and will be sent as its data.
+        Of a target that the site does not have any more, names and aliases are all that is told.
         So `Absent` has to mean that this target does not have them: that sending one again to the same target
         does no harm is no answer. An adapter that cannot look returns None.
     original: returns what the site keeps behind the record of a key, as a row of its database, or None. For

@@ -59,6 +59,9 @@ class Channel(models.Model):
     problem = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="What is wrong at the moment.")
     needs_person = models.BooleanField(default=False, help_text="The problem does not end by itself.")
     memory = models.JSONField(default=dict, blank=True, help_text="What the adapter noted about the target.")
+    names = models.JSONField(
+        null=True, blank=True, help_text="The target's name and aliases when data were last sent."
+    )
 
     rules = models.CharField(max_length=64, blank=True, help_text="Digest of settings and plugins last time.")
 

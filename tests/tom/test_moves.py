@@ -274,7 +274,7 @@ class TestTargetMerge:
 class TestWhereItWasSentTo:
     """Data that have moved to another target since they were sent are looked up at the one that they had."""
 
-    @pytest.fixture(params=["merged", "moved"])
+    @pytest.fixture(params=["merged", "moved", "moved, and the target deleted"])
     def targets(self, request: pytest.FixtureRequest, tom: Tom) -> Any:
         """Two targets that are shared, and what leads the data of the second to the first."""
         first, second = tom.target("first"), tom.target("second")
@@ -287,6 +287,8 @@ class TestWhereItWasSentTo:
                 return
             PhotometryReducedDatum.objects.filter(target=second).update(target=first)
             capture.name_data(first.pk, PhotometryReducedDatum.objects.filter(target=first))
+            if request.param != "moved":
+                second.delete()
 
         return first, second, lead
 
@@ -303,6 +305,26 @@ class TestWhereItWasSentTo:
         assert "second" in asked.target.names
         assert tom.states() == ["delivered"] * 2
         assert [batch.target.name for batch in tom.x.calls] == ["second"] + ["first"] * (not stored)
+
+    @pytest.mark.parametrize("noticed", [True, False])
+    def test_moved_again(self, tom: Tom, targets: Any, noticed: bool) -> None:
+        first, second, lead = targets
+        third = tom.target("third")
+        tom.share(third)
+        data = tom.data(second, 2)
+        tom.x.will(Unconfirmed(reason="no answer"), times=2, stores=True)
+        tom.deliver()
+        lead()
+        if noticed:
+            tom.deliver()
+        PhotometryReducedDatum.objects.filter(target=first).update(target=third)
+        capture.name_data(third.pk, data)
+        tom.deliver_until_quiet()
+        (asked,) = tom.x.looked_up
+        assert asked.moved
+        assert asked.target.names == ("second",)
+        assert tom.states() == ["delivered"] * 2
+        assert [batch.target.name for batch in tom.x.calls] == ["second"]
 
     def test_again_without_an_answer_it_is_looked_up_at_the_new_one(self, tom: Tom, targets: Any) -> None:
         _, second, lead = targets

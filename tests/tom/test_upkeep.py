@@ -14,7 +14,7 @@ from django.test import override_settings
 from tom_dataproducts.models import PhotometryReducedDatum
 from tom_targets.models import PersistentShare, Target
 
-from sharecore import Accepted, Deferred, Rejected, Unconfirmed
+from sharecore import Accepted, Deferred, DestinationError, Rejected, Unconfirmed
 from sharecore.records import Record
 from tom_integration.host import stock
 from tom_integration.models import Attempt, Channel, Delivery, Request, Worker
@@ -236,6 +236,26 @@ class TestGone:
         done = upkeep.everything()
         assert (done["rows"], done["channels"]) == (3, 1)
         assert not Request.objects.exists()
+
+    def test_what_moved_without_an_answer_is_looked_up_at_a_target_that_is_long_gone(
+        self, tom: Tom, shared: Any
+    ) -> None:
+        gone = tom.target("gone")
+        tom.share(gone)
+        tom.clock.forward(days=91)
+        tom.x.will(Unconfirmed(reason="no answer"), times=1, stores=True)
+        row = tom.datum(gone)
+        tom.deliver()
+        row.target = shared
+        row.save()
+        gone.delete()
+        tom.x.find_fails = DestinationError("down")
+        tom.deliver(after=100)
+        assert not upkeep.everything()["channels"]
+        tom.x.recover()
+        tom.deliver_until_quiet()
+        assert tom.x.looked_up[-1].target.names == ("gone",)
+        assert tom.states() == ["delivered"]
 
     def test_a_key_that_the_database_gives_again_means_another_datum(self, tom: Tom, shared: Any) -> None:
         """As after a backup in which the data are older than the ledger."""

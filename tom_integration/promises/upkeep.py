@@ -126,10 +126,12 @@ def _useless(gone: QuerySet[Delivery], then: datetime) -> QuerySet[Delivery]:
 
 
 def _forget_channels(then: datetime) -> int:
-    """Channels of targets that are gone, when nothing is left of them."""
+    """Channels of targets that are gone, when nothing is left of them, and nothing was sent to them."""
     rows = Delivery.objects.filter(destination=OuterRef("destination"), target_id=OuterRef("target_id"))
     there = BaseTarget.objects.filter(pk=OuterRef("target_id"))
     empty = Channel.objects.filter(~Exists(rows), ~Exists(there), share_id=None, lease="", created__lt=then)
+    # What has moved since then is looked up by what such a channel tells of its target.
+    empty = empty.exclude(target_id__in=Delivery.objects.filter(sent_to__isnull=False).values("sent_to"))
     pks = list(empty.values_list("pk", flat=True)[:STEP])
     Request.objects.filter(channel_id__in=pks).delete()
     return Channel.objects.filter(pk__in=pks).delete()[0]

@@ -80,6 +80,7 @@ class Calls(Entrance):
         with self.turn(batch) as alone:
             self.enter()
             try:
+                self._keep_names(batch)
                 in_hand = ledger.write_intents([row for row, _ in sendable], self.claim.token)
                 pks = {row.pk for row in in_hand}
                 rows = {record.key: row for row, record in sendable if row.pk in pks}
@@ -126,6 +127,13 @@ class Calls(Entrance):
             how = about.told(self.adapter)
             health.succeeded(self.address, now=clock.now(), about=how)
         self.heed(result.stopped)
+
+    def _keep_names(self, batch: Batch) -> None:
+        """Write down what the target is called: it may be gone when somebody asks for what leaves now."""
+        channel, names = self.claim.channel, list(batch.target.names)
+        if channel.names != names:
+            Channel.objects.filter(pk=channel.pk, lease=self.claim.token).update(names=names)
+            channel.names = names
 
     def _dispatch(self, batch: Batch, leaving: list[Shareable]) -> DispatchResult:
         registry, destination, adapter = site.registry(), self.destination, self.adapter

@@ -16,6 +16,7 @@ from sharecore.exceptions import AuthenticationFailed, DeliveryError, Destinatio
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Duplicate, Found, Present, Rejected, Result, Unsupported
 from sharecore.records import Record, RecordKey
+from sharecore.targets import Target
 from tom_integration import site
 from tom_integration.data.files import FILE_MODEL, shareable_identity
 from tom_integration.data.rows import record_of
@@ -59,16 +60,16 @@ def _sent_to(doubt: _Doubt) -> int:
 
 
 def _about(target_id: int, batch: Batch, calls: Calls) -> Batch:
-    """The same question about the target that its records had when they were sent.
-
-    One that is gone has left its names to the target that it was merged into.
-    """
+    """The same question about the target that its records had when they were sent, which may be gone."""
     channel = Channel.objects.filter(destination=calls.claim.channel.destination, target_id=target_id).first()
     batch = replace(batch, memory=channel.memory if channel else {}, moved=True)
     target = find_target(target_id)
-    if target is None:
-        return batch
-    return replace(batch, target=target_of(target), target_keys=pairing.keys_of(target))
+    if target is not None:
+        return replace(batch, target=target_of(target), target_keys=pairing.keys_of(target))
+    if channel is None or not channel.names:
+        return batch  # sent by a version that kept no names: perhaps it was merged into this one
+    name, *aliases = channel.names
+    return replace(batch, target=Target(name=name, aliases=tuple(aliases)), target_keys={})
 
 
 def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> None:
