@@ -11,12 +11,13 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from sharecore.delivery import REPLAYABLE, State
+from sharecore import delivery
+from sharecore.delivery import REPLAYABLE, Standing, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import Problem
 from tom_integration import capture, clock, rights, site
 from tom_integration.data.targets import find_target
-from tom_integration.models import Channel, Delivery, DestinationHealth
+from tom_integration.models import OUTDATED, Channel, Delivery, DestinationHealth
 from tom_integration.promises import channels, ledger
 from tom_integration.sending import about, health
 
@@ -101,12 +102,25 @@ def send_existing(channel: Channel, *, among: QuerySet[Delivery]) -> int:
     return number
 
 
+def send_edited(channel: Channel, *, among: QuerySet[Delivery]) -> int:
+    """Send the new values of those, among these deliveries of a channel, that were edited here; how many.
+
+    Their destination takes no edits: it gets them as new data, beside the old values.
+    """
+    number = _send_edited(among)
+    wake([channel])
+    return number
+
+
 def retry_one(row: Delivery) -> None:
     """Try one delivery again, now; one that was there before the share, and was not asked for, is sent too.
 
-    Raises `NotPossible` when it is not in a state to be tried again.
+    Of one that was edited here after delivery the new values are sent. Raises `NotPossible` when it is not in
+    a state to be tried again.
     """
-    if not _retry(Delivery.objects.filter(pk=row.pk, state__in=RETRIED_ONE)):
+    mine = Delivery.objects.filter(pk=row.pk)
+    followed = any(each.share_id for each in _channels(row))
+    if not (_retry(mine.filter(state__in=RETRIED_ONE)) or (followed and _send_edited(mine))):
         raise NotPossible(_why_not(row))
     wake(_channels(row))
 
@@ -135,6 +149,13 @@ def describe(destination: Destination) -> str:
 def _retry(rows: Any) -> int:
     """What `sharecore.delivery.replay` does to one, in one statement for any number; how many."""
     return int(rows.update(state=State.DUE, failures=0, next_at=clock.now(), reason="", field=""))
+
+
+def _send_edited(rows: QuerySet[Delivery]) -> int:
+    """Forget that they arrived, as of what a destination has lost: it is sent without looking."""
+    arrived, asked = Standing(state=State.DELIVERED), "a person asked for the new values to be sent"
+    standing = delivery.lost_there(arrived, asked, now=clock.now(), can_tell=False)
+    return rows.filter(OUTDATED).update(**ledger.written_as(standing), delivered_at=None, arrived="")
 
 
 def _why_not(row: Delivery) -> str:

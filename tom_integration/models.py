@@ -183,6 +183,11 @@ class Delivery(models.Model):
             ),
         ]
 
+    @property
+    def is_outdated(self) -> bool:
+        """Is it one of `OUTDATED`?"""
+        return self.state == State.DELIVERED and self.arrived not in ("", self.fingerprint)
+
     def __str__(self) -> str:
         return f"{self.model} {self.datum_pk} to {self.destination}: {self.state}"
 

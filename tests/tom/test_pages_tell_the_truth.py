@@ -84,7 +84,7 @@ def test_what_cannot_leave_is_counted(
     tom.deliver(after=60)
     page = text(admin.get(f"{SHARES}{share.pk}/"))
     assert "Up to date" not in page
-    why = "this share sends" if outcome is None else "x cannot store it: no such band"
+    why = "this share sends" if outcome is None else "as x cannot store them: no such band"
     assert re.search(rf"2 records not sent[,:] {why}", page)
     assert in_rest(admin)[0] == "partly"
     pill = "Not sent: kept here" if outcome is None else "Not sent: x cannot store it"
@@ -103,13 +103,48 @@ def test_an_edit_that_the_destination_does_not_take_is_counted(tom: Tom, admin: 
     assert tom.state(row) == "delivered"
     page = text(admin.get(f"{SHARES}{share.pk}/"))
     assert "Up to date" not in page
-    assert "1 record edited since: the destination has the content of before." in page
+    assert "1 record edited here after delivery: x takes no edits and has the old values." in page
     call_command("sharing", "status", stdout=(out := StringIO()))
-    assert "1 edited since: the destination has the content of before" in out.getvalue()
+    assert "1 edited here after delivery: the destination has the old values" in out.getvalue()
     row.brightness = before
     row.save()
     tom.deliver(after=60)
     assert "Up to date" in text(admin.get(f"{SHARES}{share.pk}/"))
+
+
+@pytest.mark.parametrize("button", ["all", "one"])
+def test_the_new_values_of_edited_data_can_be_sent(tom: Tom, admin: Client, button: str) -> None:
+    share = tom.share(target := tom.target())
+    row, other = tom.datum(target), tom.datum(target)
+    tom.deliver(after=60)
+    row.brightness = 12.5
+    row.save()
+    tom.deliver(after=60)
+    page = f"{SHARES}{share.pk}/"
+    edited = text(admin.get(page + "?state=outdated"))
+    assert edited.count(">Send new values <") == 1
+    assert f"datum {row.pk}" in edited
+    assert f"datum {other.pk}" not in edited
+    assert "x keeps the old values beside the new ones" in edited
+    where = f"{page}send-edited" if button == "all" else f"{SHARES}records/{tom.row(row).pk}/retry"
+    assert ("new values of 1 record" if button == "all" else "tried again") in told(admin.post(where))
+    tom.deliver(after=60)
+    assert [record.brightness for record in tom.x.received[2:]] == [12.5]
+    after = text(admin.get(page))
+    assert "Up to date" in after
+    assert "Send new values" not in after
+
+
+def test_what_a_deleted_share_sent_cannot_be_sent_again(tom: Tom, admin: Client) -> None:
+    share = tom.share(target := tom.target())
+    row = tom.datum(target)
+    tom.deliver(after=60)
+    row.brightness = 12.5
+    row.save()
+    tom.deliver(after=60)
+    share.delete()
+    admin.post(f"{SHARES}records/{tom.row(row).pk}/retry")
+    assert tom.state(row) == "delivered"
 
 
 def test_a_share_with_data_that_no_worker_has_looked_at_is_not_up_to_date(tom: Tom, admin: Client) -> None:

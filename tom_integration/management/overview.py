@@ -66,7 +66,7 @@ def _channel(each: ChannelStatus) -> Iterator[Line]:
     if each.problem:
         yield Line(f"    {each.problem}", alarming=True)
     if each.outdated:
-        yield Line(f"    {each.outdated} edited since: the destination has the content of before")
+        yield Line(f"    {each.outdated} edited here after delivery: the destination has the old values")
     if held := each.counts.get("held"):
         mend = "look at the destination, then use `manage.py sharing resolve`"
         yield Line(f"    {held} may have arrived: {mend}", alarming=True)

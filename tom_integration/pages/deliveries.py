@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
 from sharecore.delivery import State
-from tom_integration.models import Delivery
+from tom_integration.models import OUTDATED, Delivery
 from tom_integration.pages import posted
 
 PAGE = 25
@@ -33,6 +33,8 @@ SORTED = {
     "delivered": ("delivered_at", "pk"),
 }
 """The columns by which a person can sort; a minus before the name turns it round."""
+EDITED = "outdated"
+"""As a filter, beside the states: what a destination has with old values, a part of what is delivered."""
 
 
 class ByUrgency:
@@ -87,8 +89,11 @@ def page_of(rows: QuerySet[Delivery], numbers: Mapping[str, int], request: HttpR
     state, text = request.GET.get("state", ""), request.GET.get("q", "").strip()
     if state in set(State):
         rows, numbers = rows.filter(state=state), {state: numbers.get(state, 0)}
+    elif state == EDITED:
+        rows = rows.filter(OUTDATED)
     if text:
         rows = rows.filter(_said(text))
+    if text or state == EDITED:
         numbers = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
     paginator: Paginator[Any] = Paginator(_sorted(rows, numbers, request.GET.get("sort", "")), PAGE)
     return paginator.get_page(request.GET.get("page"))

@@ -145,6 +145,9 @@ def _act_on_all(channel: Channel, action: str, request: HttpRequest) -> str:
     if action == "send-existing":
         number = actions.send_existing(channel, among=existing(channel, rows))
         return f"{sentences.number(number, 'existing record') if seen else 'Existing data'} will be sent."
+    if action == "send-edited":
+        number = actions.send_edited(channel, among=rows)
+        return f"The new values of {sentences.number(number) if seen else 'edited data'} will be sent."
     arrived = action == "arrived"
     if sent_at := request.POST.get("sent_at"):
         rows = rows.filter(sent_at=_moment(sent_at))

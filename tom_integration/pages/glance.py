@@ -244,12 +244,11 @@ def _kept(channel: Channel, figures: Figures, user: Any) -> str:
     """What the destination does not have as it is here, and why."""
     counts, said = figures.counts, []
     if number := figures.outdated:
-        said.append(sentences.outdated(number))
+        said.append(sentences.outdated(number, channel.destination))
     if number := counts[State.UNSUPPORTED]:
         why = _reason(channel, user, State.UNSUPPORTED)
-        said.append(
-            f"{sentences.number(number)} not sent, {sentences.cannot_store(channel.destination)}{why}"
-        )
+        unable = sentences.cannot_store(channel.destination, number)
+        said.append(f"{sentences.number(number)} not sent, as {unable}{why}")
     if number := counts[State.WITHHELD]:
         said.append(f"{sentences.number(number)} not sent{_reason(channel, user, State.WITHHELD)}")
     if number := figures.existing:

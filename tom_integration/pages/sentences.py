@@ -30,14 +30,15 @@ def outage(row: DestinationHealth, now: datetime) -> str:
     )
 
 
-def cannot_store(address: str) -> str:
-    """A destination has no way to hold what we have."""
-    return f"{site.label(address)} cannot store it"
+def cannot_store(address: str, records: int = 1) -> str:
+    """A destination has no way to hold so many records."""
+    return f"{site.label(address)} cannot store {'it' if records == 1 else 'them'}"
 
 
-def outdated(records: int) -> str:
-    """So many records were edited here since, and the destination does not take edits."""
-    return f"{number(records)} edited since: the destination has the content of before"
+def outdated(records: int, address: str) -> str:
+    """So many records were edited here since they arrived at a destination that takes no edits."""
+    label = site.label(address)
+    return f"{number(records)} edited here after delivery: {label} takes no edits and has the old values"
 
 
 def later(pending: int, moment: datetime, now: datetime, reason: str) -> str:

@@ -25,7 +25,7 @@ from tom_integration.promises.prepare import load
 
 ATTEMPTS = 10
 """Attempts shown for one delivery: the last ones."""
-_BUTTONS = {State.BEFORE: "Send", State.DUE: "Try now"}
+_BUTTONS = {State.BEFORE: "Send", State.DUE: "Try now", State.DELIVERED: "Send new values"}
 RESOLVABLE = frozenset({State.HELD, State.UNCONFIRMED})
 
 
@@ -115,12 +115,13 @@ def channel_context(
             for each in deliveries.BY_URGENCY
             if each.value in numbers
         ],
+        "edited_chosen": state == deliveries.EDITED,
         "total": sum(numbers.values()),
         "state_chosen": state,
         "search": request.GET.get("q", "").strip(),
         "sort": request.GET.get("sort", ""),
         "page": page,
-        "deliveries": _shown(list(page)),
+        "deliveries": _shown(list(page), followed=channel.share_id is not None),
         "may_change": may_change,
         "retryable": any(each.value in numbers for each in actions.RETRIED),
         "hurried": State.DUE in numbers and rows.filter(state=State.DUE, next_at__gt=timezone.now()).exists(),
@@ -129,7 +130,7 @@ def channel_context(
     }
 
 
-def _shown(rows: list[Delivery]) -> list[dict[str, Any]]:
+def _shown(rows: list[Delivery], *, followed: bool) -> list[dict[str, Any]]:
     data = load(rows)
     attempts: dict[int, list[Attempt]] = defaultdict(list)
     for attempt in Attempt.objects.filter(delivery_id__in=[row.pk for row in rows]).order_by("-pk"):
@@ -143,7 +144,8 @@ def _shown(rows: list[Delivery]) -> list[dict[str, Any]]:
             "upcoming": _waits(row, now),
             "attempts": attempts[row.pk][:ATTEMPTS],
             "link": link(row.destination, row.remote_id),
-            "may_retry": row.state in actions.RETRIED_ONE and (row.state != State.DUE or _waits(row, now)),
+            "may_retry": (followed and row.is_outdated)
+            or (row.state in actions.RETRIED_ONE and (row.state != State.DUE or _waits(row, now))),
             "button": _BUTTONS.get(State(row.state), "Retry"),
             "may_resolve": row.state in RESOLVABLE,
         }
