@@ -16,7 +16,7 @@ from tom_targets.models import PersistentShare, TargetList
 
 from sharecore.exceptions import DestinationError
 from sharecore.outcomes import Deferred, Rejected, Unsupported
-from tom_integration.models import Channel, Delivery
+from tom_integration.models import Channel, Delivery, DestinationHealth
 from tom_integration.pages.deliveries import BY_URGENCY
 
 if TYPE_CHECKING:
@@ -133,6 +133,43 @@ def test_the_new_values_of_edited_data_can_be_sent(tom: Tom, admin: Client, butt
     after = text(admin.get(page))
     assert "Up to date" in after
     assert "Send new values" not in after
+
+
+def test_a_datum_that_was_not_looked_at_is_called_what_it_is(tom: Tom, admin: Client) -> None:
+    tom.data(target := tom.target(), 1)
+    share = tom.share(target)
+    assert Delivery.objects.get().kind == ""
+    assert "<small>Photometry" in text(admin.get(f"{SHARES}{share.pk}/")).replace("<small> ", "<small>")
+
+
+def test_a_destination_says_the_same_last_success_as_its_shares(tom: Tom, admin: Client) -> None:
+    tom.share(target := tom.target(), "x:red")
+    tom.data(target, 1)
+    tom.deliver(after=60)
+    latest = Delivery.objects.get().delivered_at
+    DestinationHealth.objects.update(last_success_at=latest - timedelta(hours=1))
+    assert f"{latest:%Y-%m-%d %H:%M:%S} UTC" in text(admin.get("/targets/persistentshare/destinations/"))
+
+
+def test_who_shares_once_is_told_what_is_there_already(tom: Tom, admin: Client) -> None:
+    tom.share(target := tom.target(), "y")
+    tom.data(target, 3)
+    tom.deliver(after=60)
+    Delivery.objects.filter(target_id=target.pk, pk=Delivery.objects.earliest("pk").pk).delete()
+    form = {"share_destination": "y", "kinds": "photometry"}
+    said = told(admin.post(f"/targets/{target.pk}/share/", form))
+    assert said == f"1 record of {target.name} will be sent to y. 2 more are there, or on their way."
+
+
+def test_a_command_that_finds_nothing_says_so(tom: Tom) -> None:
+    for name, said in {"resolve": "Nothing to resolve", "origins": "No other site has sent"}.items():
+        call_command("sharing", name, stdout=(out := StringIO()))
+        assert said in out.getvalue()
+
+
+def test_the_command_that_empties_says_once_what_it_removed(tom: Tom) -> None:
+    call_command("sharing", "purge", stdout=(out := StringIO()))
+    assert out.getvalue().count("Removed") == 1
 
 
 def test_what_a_deleted_share_sent_cannot_be_sent_again(tom: Tom, admin: Client) -> None:

@@ -169,8 +169,20 @@ def test_what_the_destination_has_is_not_among_what_would_be_sent(tom: Tom, clie
     asked = client.post(path, {**FORM, "share_existing_data": "on"}).content.decode()
     assert shown(asked) == ids([fresh])
     as_examples = client.post(path, FORM).content.decode()
-    assert "No existing data will be sent. New data will look like this:" in as_examples
+    assert "No existing data will be sent. New data will look like the existing ones below." in as_examples
     assert len(shown(as_examples)) == 3
+
+
+def test_nothing_is_shown_as_sent_where_all_is_there(tom: Tom, client: Client) -> None:
+    target = tom.target()
+    tom.share(target, "y")
+    tom.data(target, 2)
+    tom.deliver(after=60)
+    path = f"/targets/{target.pk}/persistentshare/manage/preview"
+    page = client.post(path, {**FORM, "share_existing_data": "on"}).content.decode()
+    assert "no record will be sent" in page
+    assert "What would be sent" not in page
+    assert "<dl>" not in page
 
 
 def test_the_command_prints_all_call_by_call(tom: Tom, capsys: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from django.db.models import Max, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -12,7 +14,7 @@ from sharecore.destinations import Destination
 from sharecore.discovery import PluginState
 from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
 from tom_integration import actions, conf, permissions, site, status
-from tom_integration.models import DestinationHealth
+from tom_integration.models import Channel, DestinationHealth
 from tom_integration.pages.access import Page, require
 from tom_integration.sending import health, topics
 
@@ -93,9 +95,16 @@ def _about(destination: Destination) -> dict[str, Any]:
         "wait_until": known.wait_until(now),
         "last_error": row.last_error if row and (known.failures or refused) else "",
         "last_error_at": row.last_error_at if row else None,
-        "last_success_at": row.last_success_at if row else None,
+        "last_success_at": _last_success(destination.name, row),
         "refused_topics": topic_rows,
     }
+
+
+def _last_success(name: str, row: DestinationHealth | None) -> datetime | None:
+    """When something arrived there last, as the shares say; the health notes it only now and then."""
+    there = Channel.objects.filter(Q(destination=name) | Q(destination__startswith=f"{name}:"))
+    moments = [there.aggregate(latest=Max("delivered_at"))["latest"], row and row.last_success_at]
+    return max(filter(None, moments), default=None)
 
 
 def _general() -> list[Problem]:

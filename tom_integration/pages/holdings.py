@@ -58,6 +58,21 @@ def count_by_kind(user: Any, target_id: int) -> dict[Kind, int]:
     return numbers
 
 
+def kind_of(model: str, row: Any) -> str:
+    """The kind of a datum that was not read yet, None when it is gone; empty where only reading it tells."""
+    if model == "photometryreduceddatum" and row is not None and row.brightness is None:
+        return Kind.PHOTOMETRY_LIMIT
+    return _KIND_OF_MODEL.get(model, "")
+
+
+_KIND_OF_MODEL: Mapping[str, Kind] = {
+    "photometryreduceddatum": Kind.PHOTOMETRY,
+    "spectroscopyreduceddatum": Kind.SPECTRUM,
+    "astrometryreduceddatum": Kind.ASTROMETRY,
+    FILE_MODEL: Kind.FILE,
+}
+
+
 def describe(row: Any) -> str:
     """One datum in a few words: what it measures, and the value."""
     match model_name(row):

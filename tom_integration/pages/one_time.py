@@ -96,7 +96,8 @@ def told(user: Any, queued: int, target: Any, address: str, selection: Mapping[s
             f"{sentences.number(asked, word)} of {target.name} will be sent to {label}, except what is there."
         )
     if queued:
-        return f"{sentences.number(queued, word)} of {target.name} will be sent to {label}."
+        there = f" {asked - queued:,} more are there, or on their way." if asked > queued else ""
+        return f"{sentences.number(queued, word)} of {target.name} will be sent to {label}.{there}"
     return f"Nothing new to send: {label} has these data of {target.name}, or will have them soon."
 
 

@@ -77,7 +77,9 @@ def show(
     shown.body, shown.cut = made.body[:LONGEST], len(made.body) > LONGEST
     if not shown.total:
         shown.held = bool(holdings.count(user, target.pk, kinds))
-        if made.body.strip() in _NOTHING:
+        if existing and shown.held:
+            shown.body = ""
+        elif made.body.strip() in _NOTHING:
             shown.body, shown.target = "", tuple(_told(sample.batch.target))
     return shown
 

@@ -139,6 +139,7 @@ def _shown(rows: list[Delivery], *, followed: bool) -> list[dict[str, Any]]:
     return [
         {
             "row": row,
+            "kind": row.kind or holdings.kind_of(row.model, data.get(row.pk)),
             "what": holdings.describe(data[row.pk]) if row.pk in data else "",
             "gone": row.pk not in data,
             "upcoming": _waits(row, now),

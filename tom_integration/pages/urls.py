@@ -43,7 +43,17 @@ ours = [
     path(f"{SHARES}<int:pk>/delete", doing.Delete.as_view(), name="delete"),
     *(
         path(f"{SHARES}<int:pk>/{action}", doing.Act.as_view(), {"action": action}, name=action)
-        for action in ("pause", "resume", "adopt", "retry", "hurry", "send-existing", "send-edited", "arrived", "resend")
+        for action in (
+            "pause",
+            "resume",
+            "adopt",
+            "retry",
+            "hurry",
+            "send-existing",
+            "send-edited",
+            "arrived",
+            "resend",
+        )
     ),
     *(
         path(

@@ -179,13 +179,16 @@ class Command(BaseCommand):
             number = actions.retry(options["share"])
         except LookupError as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"{number} records will be tried again.")
+        self.stdout.write(f"{number:,} record{'' if number == 1 else 's'} will be tried again.")
 
     def _resolve(self, options: dict[str, Any]) -> None:
         rows = self._held(options)
         if not (options["arrived"] or options["resend"]):
-            for call in held.calls(rows):
+            calls = held.calls(rows)
+            for call in calls:
                 self._list_held(call, rows)
+            if not calls:
+                self.stdout.write("Nothing to resolve: it is known of each record whether it arrived.")
             return
         if options["share"] is None and not options["delivery"]:
             raise CommandError("Name a share, or deliveries; `manage.py sharing resolve` lists them.")
@@ -229,8 +232,11 @@ class Command(BaseCommand):
         again.run(self, options)
 
     def _purge(self, options: dict[str, Any]) -> None:
-        done = upkeep.everything(lambda done: self._counted(done, ending="\r"))
+        done = upkeep.everything(self._counting if sys.stdout.isatty() else lambda done: None)
         self._counted(done, ending="\n")
+
+    def _counting(self, done: Counter[str]) -> None:
+        self._counted(done, ending="\r")
 
     def _counted(self, done: Counter[str], *, ending: str) -> None:
         parts = ", ".join(f"{done[what]} {what}" for what in ("answers", "attempts", "rows", "channels"))
@@ -244,10 +250,15 @@ class Command(BaseCommand):
                 raise CommandError("Name a site (an origin) and a user name that are known here.")
             Peer.objects.update_or_create(origin=options["origin"], defaults={"user_id": user.pk})
         names = dict(get_user_model().objects.values_list("pk", "username"))
-        for peer in Peer.objects.order_by("name", "pk"):
-            if options["origin"] in (None, peer.origin):
-                account = names.get(peer.user_id, "an account that is gone")
-                self.stdout.write(f"{peer.origin} {peer.name or '(not seen yet)'}: {account}")
+        peers = Peer.objects.order_by("name", "pk")
+        if options["origin"]:
+            peers = peers.filter(origin=options["origin"])
+        for peer in peers:
+            account = names.get(peer.user_id, "an account that is gone")
+            self.stdout.write(f"{peer.origin} {peer.name or '(not seen yet)'}: {account}")
+        if not peers:
+            which = f"The site {options['origin']}" if options["origin"] else "No other site"
+            self.stdout.write(f"{which} has {'not ' if options['origin'] else ''}sent data here.")
 
     def _restored(self, options: dict[str, Any]) -> None:
         self.stdout.write(f"{restored.doubt()} records will be looked up before they are sent.")
