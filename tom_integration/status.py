@@ -13,7 +13,7 @@ from django.db.models import Count, Exists, Min, OuterRef, QuerySet, Subquery
 from tom_targets.models import BaseTarget, PersistentShare
 
 from sharecore.addresses import Address
-from sharecore.delivery import OPEN
+from sharecore.delivery import OPEN, State
 from sharecore.exceptions import Problem
 from tom_integration import clock, conf, site
 from tom_integration.models import OUTDATED, Channel, Delivery, DestinationHealth, Worker
@@ -25,8 +25,8 @@ class ChannelStatus:
     """One target at one address.
 
     counts: how many deliveries are in each state. outdated: of those that are delivered, how many were edited
-    here since. problem: why nothing goes on, or empty. next_at: when it
-    is looked at again.
+    here since. problem: why nothing goes on, or empty. tried: why what was tried waits for another try, of
+    most of it; or empty. next_at: when it is looked at again.
     """
 
     id: int
@@ -36,6 +36,7 @@ class ChannelStatus:
     counts: Mapping[str, int]
     outdated: int
     problem: str
+    tried: str
     next_at: datetime | None
     delivered_at: datetime | None
 
@@ -139,6 +140,13 @@ def read() -> Status:
         counts.setdefault((row["destination"], row["target_id"]), Counter())[row["state"]] = row["number"]
     edited = Delivery.objects.filter(OUTDATED).values("destination", "target_id").annotate(number=Count("*"))
     outdated = {(row["destination"], row["target_id"]): row["number"] for row in edited}
+    tried = Delivery.objects.filter(state=State.DUE, failures__gt=0)
+    reasons = {
+        (row["destination"], row["target_id"]): row["reason"]
+        for row in tried.values("destination", "target_id", "reason")
+        .annotate(number=Count("*"))
+        .order_by("number")  # the last one counts
+    }
     rows = list(Channel.objects.order_by("destination", "target_id"))
     names = BaseTarget.objects.in_bulk({row.target_id for row in rows})
     waiting = _open().filter(delivered_at__isnull=True).order_by("created").values("created")[:1]
@@ -161,6 +169,7 @@ def read() -> Status:
                 counts=dict(counts.get((row.destination, row.target_id), {})),
                 outdated=outdated.get((row.destination, row.target_id), 0),
                 problem=row.paused or row.problem,
+                tried=reasons.get((row.destination, row.target_id), ""),
                 next_at=row.next_at,
                 delivered_at=row.delivered_at,
             )

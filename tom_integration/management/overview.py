@@ -65,6 +65,8 @@ def _channel(each: ChannelStatus) -> Iterator[Line]:
     yield Line(f"{each.target} to {each.destination} ({share}): {_counted(each.counts)}")
     if each.problem:
         yield Line(f"    {each.problem}", alarming=True)
+    if each.tried:
+        yield Line(f"    will be tried again: {each.tried}", alarming=True)
     if each.outdated:
         yield Line(f"    {each.outdated} edited here after delivery: the destination has the old values")
     if held := each.counts.get("held"):
