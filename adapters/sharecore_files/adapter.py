@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from sharecore import (
@@ -51,14 +51,10 @@ class FilesAdapter(Adapter):
         try:
             with folder.locked():
                 folder.describe(batch)
-                known = folder.known(_keys(entries))
-                fresh: list[Entry] = []
-                for each in entries:
-                    if each.row["content"] in known.get(str(each.record.key), ()):
-                        outcomes[each.record.key] = Duplicate()
-                    else:
-                        fresh.append(each)
-                for together in _by_table(fresh):
+                known = folder.known(entries)
+                same = {each.record.key for each in entries if known.get(str(each.record.key))}
+                outcomes |= dict.fromkeys(same, Duplicate())
+                for together in _by_table([each for each in entries if each.record.key not in same]):
                     files = folder.add(together)
                     outcomes |= {e.record.key: Accepted(remote_id=files[str(e.record.key)]) for e in together}
         except (OSError, Unreadable) as error:
@@ -88,11 +84,11 @@ class FilesAdapter(Adapter):
         """The tables name the content of each row; what no table can hold is not there."""
         outcomes, entries = _prepared(batch)
         try:
-            known = Folder(self._config, batch).known(_keys(entries))
+            known = Folder(self._config, batch).known(entries)
         except (OSError, Unreadable) as error:
             raise DestinationError(self._why(error)) from None
         return {key: each for key, each in outcomes.items() if isinstance(each, Unsupported | Deferred)} | {
-            each.record.key: _found(each, known.get(str(each.record.key), ())) for each in entries
+            each.record.key: _found(each, known.get(str(each.record.key))) for each in entries
         }
 
     def describe(self) -> str:
@@ -141,10 +137,11 @@ class FilesAdapter(Adapter):
         return f"{self._config.path}['DIRECTORY'] cannot be written: {error.strerror}"
 
 
-def _found(entry: Entry, contents: Collection[str]) -> Found:
-    if entry.row["content"] in contents:
-        return Present(content=entry.record)
-    return Present(content="") if contents else Absent()
+def _found(entry: Entry, same: bool | None) -> Found:
+    """same: whether it is there with its content; None when it is not there at all."""
+    if same is None:
+        return Absent()
+    return Present(content=entry.record if same else "")
 
 
 def _prepared(batch: Batch) -> tuple[dict[RecordKey, Outcome], list[Entry]]:
@@ -152,10 +149,6 @@ def _prepared(batch: Batch) -> tuple[dict[RecordKey, Outcome], list[Entry]]:
     entries: dict[RecordKey, Entry]
     entries, outcomes = build_each(batch.records, lambda record: entry(record, batch.target))
     return outcomes, list(entries.values())
-
-
-def _keys(entries: Sequence[Entry]) -> set[str]:
-    return {str(each.record.key) for each in entries}
 
 
 def _by_table(entries: Sequence[Entry]) -> list[list[Entry]]:

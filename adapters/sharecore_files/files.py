@@ -1,16 +1,38 @@
-"""Copying a file into the folder of its target: whole, or not at all."""
+"""Writing files whole or not at all: tables, and copies of files in the folder of their target."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from sharecore import DataFile
 
 _CHUNK = 1024 * 1024
 _LONGEST = 120
+
+
+def write(pieces: Iterable[bytes | memoryview], path: Path) -> os.stat_result:
+    """Write in one step: a reader meanwhile sees the old file or the new one. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        stat = os.stat(name)
+        os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+    return stat
 
 
 def file_name(file: DataFile) -> str:

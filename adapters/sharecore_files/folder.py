@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
@@ -14,8 +14,10 @@ from typing import IO
 
 from sharecore import Batch, as_json
 from sharecore_files.config import FilesConfig, Per
+from sharecore_files.files import write
+from sharecore_files.growing import grow, shrink, there
 from sharecore_files.rows import COLUMNS, Entry
-from sharecore_files.tables import as_bytes, contents, curve_of, grown, ordered, table_of, write
+from sharecore_files.tables import as_bytes, curve_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9+(](?:[A-Za-z0-9+.() -]*[A-Za-z0-9+()-])?")
 _LONGEST = 80
@@ -66,20 +68,25 @@ class Folder:
         by_key = "id" in self._about and "id" in there and there.get("site") == self._about["site"]
         return all(there.get(name) == self._about[name] for name in (("id",) if by_key else ("name",)))
 
-    def known(self, wanted: Set[str]) -> dict[str, set[str]]:
-        """What the files say of these records: the key of each, with its contents.
+    def known(self, entries: Sequence[Entry]) -> dict[str, bool]:
+        """Which of these the files have, by key, and whether with this content.
 
         Where each batch has files of its own, the one that was written last counts.
         """
-        found: dict[str, set[str]] = {}
-        for kind in COLUMNS:
-            paths = self.path.glob(f"{kind}*.{self._config.format.suffix}")
-            for path in sorted(paths, key=lambda each: each.stat().st_mtime_ns):
-                for record, content in contents(path, self._config.format, wanted):
-                    if self._config.per is Per.BATCH:
-                        found[record] = set()
-                    found.setdefault(record, set()).add(content)
+        wanted = {str(each.record.key): str(each.row["content"]) for each in entries}
+        found: dict[str, bool] = {}
+        for path in self._tables():
+            in_file = there(path, self._config.format, wanted)
+            if self._config.per is Per.TARGET:
+                in_file = {key: same or found.get(key, False) for key, same in in_file.items()}
+            found |= in_file
         return found
+
+    def _tables(self) -> list[Path]:
+        """Those that list records, the one that was written last at the end."""
+        suffix = self._config.format.suffix
+        paths = (path for kind in COLUMNS for path in self.path.glob(f"{kind}*.{suffix}"))
+        return sorted(paths, key=lambda each: each.stat().st_mtime_ns)
 
     def describe(self, batch: Batch) -> None:
         """Write what is known of the target beside its tables, and note the folder."""
@@ -100,14 +107,14 @@ class Folder:
         for each in entries:
             if each.curve is not None:
                 points = as_bytes(curve_of(each.curve), form)
-                write(points, self.path / f"{each.row['file']}.{form.suffix}")
+                write([points], self.path / f"{each.row['file']}.{form.suffix}")
         path, first = self.file(entries), entries[0]
-        rows = [each.row for each in entries]
-        if self._config.per is Per.TARGET:
-            write(grown(path, rows, first.kind, first.unit, form), path)
-        else:
+        if self._config.per is Per.BATCH:
             path = _free(path)
-            write(as_bytes(table_of(ordered(rows), first.kind, first.unit, form), form), path)
+        for table in self._tables() if self._config.per is Per.TARGET else ():
+            if table != path:
+                shrink(table, form, [str(each.record.key) for each in entries])
+        grow(path, [each.row for each in entries], first.kind, first.unit, form)
         return {str(each.record.key): f"{self.path.name}/{path.name}" for each in entries}
 
     def file(self, entries: Sequence[Entry]) -> Path:

@@ -1,4 +1,4 @@
-"""Tables on disk: written whole or not at all, and read back.
+"""Rows as tables of astropy: as files hold them, and read back.
 
 What each format keeps was measured on astropy 7.2: ECSV everything; VOTable and FITS no logarithmic units
 (the column `unit` names them), FITS no characters beyond ASCII, CSV no units at all.
@@ -7,25 +7,22 @@ What each format keeps was measured on astropy 7.2: ECSV everything; VOTable and
 from __future__ import annotations
 
 import io
-import os
 import re
-import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy import units
 from astropy.io import ascii as astropy_ascii
-from astropy.table import Column, MaskedColumn, Table, vstack
+from astropy.table import Column, MaskedColumn, Table
 from astropy.time import Time
 from erfa import ErfaWarning
 
 from sharecore import Unit
 from sharecore_files.config import Format
-from sharecore_files.lines import text_of
 from sharecore_files.rows import NUMBERS, Curve, Row, columns
 
 _MAGNITUDES = {Unit.AB_MAG: units.ABmag, Unit.ST_MAG: units.STmag}
@@ -65,7 +62,7 @@ def table_of(rows: Sequence[Row], kind: str, unit: Unit | None, form: Format) ->
             table[name] = MaskedColumn(numbers, mask=mask) if blank else Column(numbers)
             table[name].unit = column_unit
         else:
-            table[name] = Column([_spelled(str(value or ""), form) for value in values], dtype=str)
+            table[name] = Column([spelled(str(value or ""), form) for value in values], dtype=str)
     return table
 
 
@@ -77,23 +74,6 @@ def curve_of(curve: Curve) -> Table:
         # No unit for astropy to guess at: it takes the A in erg/s/cm2/A/arcsec2 for ampere.
         table[name].description = f"unit: {curve.words[name]}" if name in curve.words else None
     return table
-
-
-def write(content: bytes, path: Path) -> None:
-    """Write in one step: a reader meanwhile sees the old file or the new one. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
 
 
 def as_bytes(table: Table, form: Format) -> bytes:
@@ -108,66 +88,9 @@ def as_bytes(table: Table, form: Format) -> bytes:
     return text.getvalue().encode() if in_text else binary.getvalue()
 
 
-def grown(path: Path, rows: Sequence[Row], kind: str, unit: Unit | None, form: Format) -> bytes:
-    """Return the file with rows added in order of time; a row of the same record is replaced.
-
-    Raises `Unreadable`, OSError.
-    """
-    new = as_bytes(table_of(ordered(rows), kind, unit, form), form)
-    old = _content(path)
-    if old is None:
-        return new
-    if form is Format.FITS:
-        return _grown_fits(path, old, new)
-    fresh = text_of(new, form)
-    with suppress(ValueError):
-        there = text_of(old, form)
-        if there.head == fresh.head:
-            return there.with_rows(fresh)
-    # Edited by somebody, or written by another version.
-    known = {row["record"]: row for row in read(path, form)}
-    known |= {row["record"]: row for row in rows}
-    return as_bytes(table_of(ordered(known.values()), kind, unit, form), form)
-
-
-def contents(path: Path, form: Format, wanted: Set[str]) -> Iterator[tuple[str, str]]:
-    """Yield record and content of each row of these records. Raises `Unreadable`, OSError."""
-    content = _content(path)
-    if content is None:
-        return
-    if form is not Format.FITS:
-        with suppress(ValueError):
-            yield from text_of(content, form).contents(wanted)
-            return
-    table = _opened(path, content, form)
-    spelled = {_spelled(each, form): each for each in wanted}
-    for number, record in enumerate(table["record"].tolist()):
-        name = spelled.get(_word(record))
-        if name is not None:
-            yield name, _word(table["content"][number])
-
-
 def ordered(rows: Iterable[Row]) -> list[Row]:
     """The rows in order of time."""
     return sorted(rows, key=lambda row: (str(row["time"]), str(row["record"])))
-
-
-def _grown_fits(path: Path, old: bytes, new: bytes) -> bytes:
-    there, fresh = (_opened(path, content, Format.FITS) for content in (old, new))
-    replaced = set(fresh["record"].tolist())
-    kept = [record not in replaced for record in there["record"].tolist()]
-    with _quietly():
-        both = vstack([there if all(kept) else there[kept], fresh], metadata_conflicts="silent")
-    if len(there) and max(there["time"].tolist()) > fresh["time"][0]:
-        both = both[np.lexsort((both["record"], both["time"]))]
-    return as_bytes(both, Format.FITS)
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
 
 
 @contextmanager
@@ -181,20 +104,28 @@ def _quietly() -> Iterator[None]:
 
 def read(path: Path, form: Format) -> list[Row]:
     """The rows of a file; none when there is no file. Raises `Unreadable`, OSError."""
-    content = _content(path)
-    if content is None:
+    if not path.exists():
         return []
-    table = _opened(path, content, form)
-    try:
-        return [_row(each, table.colnames) for each in table]
-    except Exception as error:
-        raise Unreadable(path.name) from error
+    content = path.read_bytes()
+    with _reading(path):
+        table = _parsed(content, form)
+        return [_row(each, table.colnames) for each in table] if len(table["record"]) else []
 
 
-def _opened(path: Path, content: bytes, form: Format) -> Table:
+def without(path: Path, form: Format, keys: Collection[str]) -> Table:
+    """The table of a file, without the rows of these records. Raises `Unreadable`, OSError."""
+    content = path.read_bytes()
+    with _reading(path):
+        table = _parsed(content, form)
+        gone = {spelled(key, form) for key in keys}
+        return table[[_word(each) not in gone for each in table["record"]]]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
         with _quietly():
-            return _parsed(content, form)
+            yield
     except Exception as error:  # whatever a damaged file makes of four parsers
         raise Unreadable(path.name) from error
 
@@ -242,5 +173,6 @@ def _unit(name: str, unit: Unit | None, form: Format) -> Any:
     return units.Unit(unit.value)
 
 
-def _spelled(text: str, form: Format) -> str:
+def spelled(text: str, form: Format) -> str:
+    """How a text stands in a file: FITS has only ASCII."""
     return text.encode("ascii", "backslashreplace").decode("ascii") if form is Format.FITS else text

@@ -167,7 +167,7 @@ def test_a_repeat_adds_nothing_and_an_edit_replaces_its_row(opened: Any, folder:
     assert all(isinstance(each, Accepted) for each in outcomes.values())
     found = adapter.find(example_batch(edited, other))
     assert found == {each.key: Present(content=each) for each in (edited, other)}
-    table = Table.read(path, format="ascii.csv" if form == "csv" else None)
+    table = Table.read(path, format=_asked(path))
     assert sorted(table["brightness"]) == [17.25, 18.5]
 
 
@@ -305,7 +305,7 @@ def test_a_table_that_grew_is_the_one_written_at_once(form: str, data: st.DataOb
             found = adapter.find(example_batch(*last.values()))
             assert found == {record.key: Present(content=record) for record in last.values()}
         (path,) = Path(place).glob("*/photometry*")
-        table = Table.read(path, format="ascii.csv" if form == "csv" else None)
+        table = Table.read(path, format=_asked(path))
         expected = [str(last[number].key) for number in sorted(last)]
         assert [str(each) for each in table["record"]] == expected
         if form in ("ecsv", "votable"):
@@ -342,7 +342,7 @@ def test_a_table_with_another_head_is_read_and_written_anew(opened: Any, folder:
     assert {str(each) for each in Table.read(path)["record"]} == {str(first.key), str(second.key)}
 
 
-@pytest.mark.parametrize("form", ["ecsv", "csv", "votable"])
+@pytest.mark.parametrize("form", FORMS)
 def test_rows_are_added_without_reading_the_table(
     opened: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
@@ -355,6 +355,92 @@ def test_rows_are_added_without_reading_the_table(
 
     monkeypatch.setattr(Table, "read", never)
     adapter.deliver(example_batch(replace(record, brightness=17.0), example_record()))
+
+
+def test_a_row_is_found_without_opening_the_table(
+    opened: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter, record = opened(), example_record()
+    adapter.deliver(example_batch(record, *(example_record() for _ in range(50))))
+    (path,) = folder.glob("photometry*")
+    monkeypatch.setattr(Path, "open", _only(Path.open, besides=path))
+    monkeypatch.setattr(Path, "read_bytes", _only(Path.read_bytes, besides=path))
+    assert adapter.find(example_batch(record)) == {record.key: Present(content=record)}
+
+
+def _only(read: Callable[..., Any], *, besides: Path) -> Callable[..., Any]:
+    def reading(path: Path, *arguments: Any, **named: Any) -> Any:
+        assert path != besides, "the table was read"
+        return read(path, *arguments, **named)
+
+    return reading
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_was_noted_of_another_table_counts_for_nothing(opened: Any, folder: Path, form: str) -> None:
+    """A crash after the table was written, a table that came back from a backup, one without its note."""
+    first, second, third = (example_record(timestamp=WHEN + timedelta(hours=n)) for n in range(3))
+    adapter = opened(FORMAT=form)
+    adapter.deliver(example_batch(second))
+    (path,) = folder.glob("photometry*")
+    (note,) = folder.glob(".photometry*")
+    older, noted = path.read_bytes(), note.read_bytes()
+    adapter.deliver(example_batch(first, third))
+    newer = note.read_bytes()
+    note.write_bytes(noted)
+    assert adapter.deliver(example_batch(first, third)) == {r.key: Duplicate() for r in (first, third)}
+    note.write_bytes(noted[: len(noted) // 2])
+    edited = replace(second, brightness=17.25)
+    adapter.deliver(example_batch(edited))
+    assert _records(path) == [str(each.key) for each in (first, second, third)]
+    path.write_bytes(older)
+    note.write_bytes(newer)
+    assert adapter.find(example_batch(first, second)) == {
+        first.key: Absent(),
+        second.key: Present(content=second),
+    }
+    note.unlink()
+    adapter.deliver(example_batch(third, first))
+    assert _records(path) == [str(each.key) for each in (first, second, third)]
+
+
+def _records(path: Path) -> list[str]:
+    return [str(each) for each in Table.read(path, format=_asked(path))["record"]]
+
+
+def _asked(path: Path) -> str | None:
+    return "ascii.csv" if path.suffix == ".csv" else None
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_edit_to_another_unit_moves_the_row(opened: Any, folder: Path, form: str) -> None:
+    flux = example_record(brightness=-1.5, unit="uJy")
+    beside = example_record(brightness=2.0, unit="uJy")
+    magnitude = replace(flux, brightness=18.5, unit="mag(AB)")
+    adapter = opened(FORMAT=form)
+    adapter.deliver(example_batch(flux, beside))
+    adapter.deliver(example_batch(magnitude))
+    (in_jansky,), (in_magnitudes,) = folder.glob("photometry_Jy*"), folder.glob("photometry_mag*")
+    assert (_records(in_jansky), _records(in_magnitudes)) == ([str(beside.key)], [str(flux.key)])
+    assert adapter.find(example_batch(flux)) == {flux.key: Present(content="")}
+    adapter.deliver(example_batch(flux))
+    assert sorted(_records(in_jansky)) == sorted([str(beside.key), str(flux.key)])
+    assert _records(in_magnitudes) == []
+
+
+def test_longer_texts_make_the_columns_of_fits_wider(opened: Any, folder: Path) -> None:
+    adapter = opened(FORMAT="fits")
+    notes = ["", "a longer note than before", "short"]
+    records = [
+        example_record(timestamp=WHEN + timedelta(hours=n), extra={"note": note} if note else {})
+        for n, note in enumerate(notes)
+    ]
+    for record in records:
+        adapter.deliver(example_batch(record))
+    table = Table.read(folder / "photometry_mag_AB.fits")
+    assert [json.loads(each) for each in table["extra"]] == [dict(each.extra) for each in records]
+    assert list(table["brightness"]) == [18.5] * 3
+    assert (folder / "photometry_mag_AB.fits").stat().st_size % 2880 == 0
 
 
 def test_settings_are_checked(tmp_path: Path) -> None:

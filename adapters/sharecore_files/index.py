@@ -1,0 +1,76 @@
+"""Which rows a table has: a small file beside it says so, so that the table need not be read to add to it.
+
+It counts only for the very file that it was written for. When that was edited, or a crash came between the
+two, the rows of the table are read anew; so the table alone is what is true.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from sharecore_files.files import write
+
+Rows = npt.NDArray[np.void]
+"""An entry for each row: digests of its record and content, its time in microseconds since 1970, and how many
+bytes it takes."""
+
+Digests = npt.NDArray[np.uint64]
+
+_ROW = np.dtype([("record", "<u8"), ("time", "<i8"), ("content", "<u8"), ("length", "<i8")])
+
+
+def digest(cell: bytes) -> int:
+    """64 bits that stand for a text."""
+    return int.from_bytes(hashlib.blake2b(cell, digest_size=8).digest(), "little")
+
+
+def rows_of(cells: Iterable[tuple[bytes, bytes, bytes, int]]) -> Rows:
+    """Rows of their record, time, content and length. Raises ValueError when a time is none."""
+    given = list(cells)
+    rows = np.array([(digest(record), 0, digest(content), size) for record, _, content, size in given], _ROW)
+    rows["time"] = np.array([time.decode() for _, time, _, _ in given], "datetime64[us]").view(np.int64)
+    return rows
+
+
+def among(rows: Rows, records: Digests) -> npt.NDArray[np.bool_]:
+    """Which of the rows are of these records."""
+    if not len(records):
+        return np.zeros(len(rows), bool)
+    ordered = np.sort(records)
+    places = np.searchsorted(ordered, rows["record"])
+    found: npt.NDArray[np.bool_] = ordered[np.minimum(places, len(ordered) - 1)] == rows["record"]
+    return found
+
+
+def load(table: Path, stat: os.stat_result) -> tuple[int, Rows] | None:
+    """Length of what stands before the rows, and the rows; None when nobody wrote them down for this file."""
+    try:
+        with _beside(table).open("rb") as file:
+            stamp, head = np.load(file).tolist()
+            rows = np.load(file)
+    except (OSError, ValueError, EOFError):
+        return None
+    return (head, rows) if stamp == _stamp(stat) and rows.dtype == _ROW else None
+
+
+def save(table: Path, stat: os.stat_result, head: int, rows: Rows) -> None:
+    """Write them down for a table. Raises OSError."""
+    file = BytesIO()
+    np.save(file, np.array([_stamp(stat), head], "<u8"))
+    np.save(file, rows)
+    write([file.getvalue()], _beside(table))
+
+
+def _beside(table: Path) -> Path:
+    return table.with_name(f".{table.name}.rows")
+
+
+def _stamp(stat: os.stat_result) -> int:
+    return digest(f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns}".encode())
