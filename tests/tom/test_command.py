@@ -44,7 +44,7 @@ class TestStatus:
         tom.datum(shared)
         tom.deliver()
         share = Channel.objects.get().share_id
-        assert f"SN 2026cmd to x (share {share}): 1 delivered, 1 parked" in _sharing("status")
+        assert f"SN 2026cmd to x (share {share}): 1 delivered; 1 refused" in _sharing("status")
         tom.x.recover()
         tom.x.will(DestinationError("the receiver said 500"))
         tom.datum(shared)
@@ -63,7 +63,7 @@ class TestStatus:
         told = _sharing("status").splitlines()
         assert len(told) < 30
         assert told[0].startswith("x (")
-        assert "60 shares; 59 delivered, 1 parked" in told[0]
+        assert "60 shares; 59 delivered; 1 refused" in told[0]
         assert told[2].startswith(f"{name} to x ")
         assert any("40 more" in line and "--all" in line for line in told)
         whole = _sharing("status", "--all")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sharecore.delivery import NEEDS_PERSON, OPEN
 from tom_integration import site
+from tom_integration.pages import sentences
 from tom_integration.status import ChannelStatus, Status
 
 FITS = 20
@@ -56,13 +57,15 @@ def _totals(now: Status) -> Iterator[Line]:
     for each in now.channels:
         counts[each.destination].update(each.counts)
     for address, number in sorted(shares.items()):
-        yield Line(f"{address} ({site.label(address)}): {number} shares; {_counted(counts[address])}")
+        yield Line(
+            f"{address} ({site.label(address)}): {number} shares; {_counted(counts[address], address)}"
+        )
     yield Line("")
 
 
 def _channel(each: ChannelStatus) -> Iterator[Line]:
     share = f"share {each.share_id}" if each.share_id else "one-time"
-    yield Line(f"{each.target} to {each.destination} ({share}): {_counted(each.counts)}")
+    yield Line(f"{each.target} to {each.destination} ({share}): {_counted(each.counts, each.destination)}")
     if each.problem:
         yield Line(f"    {each.problem}", alarming=True)
     if each.tried:
@@ -74,5 +77,7 @@ def _channel(each: ChannelStatus) -> Iterator[Line]:
         yield Line(f"    {held} may have arrived: {mend}", alarming=True)
 
 
-def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{number} {state}" for state, number in sorted(counts.items())) or "no data"
+def _counted(counts: Mapping[str, int], address: str) -> str:
+    said = {state: sentences.state(state, address, number) for state, number in sorted(counts.items())}
+    parts = [f"{counts[state]:,} {words[0].lower()}{words[1:]}" for state, words in said.items()]
+    return "; ".join(parts) or "no data"

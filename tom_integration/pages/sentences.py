@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from sharecore.delivery import State
 from tom_integration import site
 from tom_integration.models import DestinationHealth
+
+STATES: Mapping[str, str] = {
+    State.BEFORE: "Existing, not shared",
+    State.DUE: "Waiting to be sent",
+    State.SENDING: "Being sent",
+    State.DELIVERED: "Delivered",
+    State.UNCONFIRMED: "Being looked up",
+    State.HELD: "May have arrived",
+    State.WITHHELD: "Not sent: kept here",
+    State.PARKED: "Refused",
+    State.CANCELLED: "Cancelled",
+}
+"""States of a delivery as people read them; of what a destination cannot store, its name is a part."""
+
+
+def state(state: str, address: str, records: int = 1) -> str:
+    """Return the state of so many deliveries to a destination in words."""
+    if state == State.UNSUPPORTED:
+        return f"Not sent: {cannot_store(address, records)}"
+    return STATES[state]
 
 
 def paused(reason: str, pending: int) -> str:

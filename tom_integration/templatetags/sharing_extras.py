@@ -11,26 +11,12 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from sharecore.delivery import State
 from sharecore.records import Kind
 from tom_integration import permissions, site
 from tom_integration.pages import sentences
 from tom_integration.pages.holdings import KIND_OF_ONE
 
 register = template.Library()
-
-STATE_LABELS = {
-    State.BEFORE: "Existing, not shared",
-    State.DUE: "Waiting to be sent",
-    State.SENDING: "Being sent",
-    State.DELIVERED: "Delivered",
-    State.UNCONFIRMED: "Being looked up",
-    State.HELD: "May have arrived",
-    State.WITHHELD: "Not sent: kept here",
-    State.PARKED: "Refused",
-    State.CANCELLED: "Cancelled",
-}
-"""States of a delivery as people read them; of what a destination cannot store, its name is a part."""
 
 
 @register.filter
@@ -65,9 +51,7 @@ def sentence(text: str) -> str:
 @register.filter
 def state_label(state: str, address: str) -> str:
     """The state of a delivery in words. address: of its destination."""
-    if state == State.UNSUPPORTED:
-        return f"Not sent: {sentences.cannot_store(address)}"
-    return STATE_LABELS[State(state)]
+    return sentences.state(state, address)
 
 
 @register.filter
