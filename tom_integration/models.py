@@ -195,7 +195,8 @@ class Delivery(models.Model):
 class Received(models.Model):
     """The key of a record that another site gave to this TOM, and the datum that it is here.
 
-    A key is unique among the data of one target only. Several keys may lead to one datum. identity: empty of
+    A key is unique among the data of one target only. Several keys may lead to one datum; and one key, given
+    by several sites, to a datum each, where a site may not view what another one brought. identity: empty of
     a record that was not stored, because a datum that its sender may not view is in its way.
     """
 
@@ -220,7 +221,8 @@ class Received(models.Model):
         verbose_name_plural = "received"
         constraints = [
             models.UniqueConstraint(
-                fields=["record_id", "target_id", "origin", "kind"], name="sharecore_received_key"
+                fields=["record_id", "target_id", "origin", "kind", "brought_by"],
+                name="sharecore_received_key",
             )
         ]
         indexes = [

@@ -268,14 +268,6 @@ class TestRightsOnSingleData:
         (answer,) = sender.send(target.name, record)
         assert (answer["outcome"], answer["id"]) == ("accepted", "")
 
-    def test_a_key_that_another_site_brought(self, sender: Sender, other: Sender, target: Any) -> None:
-        record = example_record()
-        other.send(target.name, record, site=THIRD)
-        for guess in (record, replace(record, brightness=3.0)):
-            answers = sender.send(target.name, guess, guess)
-            assert outcomes(answers) == ["accepted", "accepted"]
-            assert outcomes(sender.send(target.name, guess)) == ["accepted"]
-
     def test_what_the_account_may_view_is_told(self, sender: Sender, target: Any, hidden: Any) -> None:
         user = User.objects.get(username="first")
         assign_perm("tom_dataproducts.view_photometryreduceddatum", user, hidden)

@@ -44,18 +44,19 @@ def with_original_keys(rows: Sequence[tuple[Delivery, _Kept]]) -> list[tuple[Del
     return [(row, with_key(record, keys[row.pk]) if row.pk in keys else record) for row, record in rows]
 
 
-def bringers(target_id: int, keys: Iterable[RecordKey], *, origin: str) -> Mapping[RecordKey, str]:
+def bringers(target_id: int, rows: Mapping[RecordKey, Delivery], *, origin: str) -> Mapping[RecordKey, str]:
     """Return the sites that relayed records of this target. origin: of this TOM, whose own are omitted."""
-    wanted = {key for key in keys if key.origin != origin}
+    wanted = {key: (row.model, row.datum_pk) for key, row in rows.items() if key.origin != origin}
     if not wanted:
         return {}
-    rows = _BROUGHT.filter(record_id__in={key.id for key in wanted})
-    known = {
-        RecordKey(kind=Kind(row.kind), origin=row.origin, id=row.record_id): row.brought_by
-        # Those of this target last, so that they count; a merge of targets leaves the old number.
-        for row in sorted(rows, key=lambda row: row.target_id == target_id)
-    }
-    return {key: known[key] for key in wanted if key in known}
+    ranked: list[tuple[bool, bool, RecordKey, str]] = []
+    for row in _BROUGHT.filter(record_id__in={key.id for key in wanted}).order_by("pk"):
+        key = RecordKey(kind=Kind(row.kind), origin=row.origin, id=row.record_id)
+        if key in wanted:
+            # Several sites may have given this key. A merge of targets leaves the old number.
+            here = (row.model, row.datum_pk) == wanted[key]
+            ranked.append((here, row.target_id == target_id, key, row.brought_by))
+    return {key: site for *_, key, site in sorted(ranked, key=lambda each: each[:2])}
 
 
 def _by_place(rows: Iterable[Delivery]) -> dict[tuple[str, int], Received]:

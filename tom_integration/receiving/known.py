@@ -28,9 +28,13 @@ _OF_ANY_DATUM = frozenset(
 
 
 class Keys:
-    """The keys of some records that were received before for data of one target."""
+    """The keys of some records that were received before for data of one target.
 
-    def __init__(self, target_id: int, keys: Iterable[RecordKey]) -> None:
+    Each site has its own: what another one brought under a key counts where the user may view that datum.
+    """
+
+    def __init__(self, target_id: int, keys: Iterable[RecordKey], *, origin: str, user: Any) -> None:
+        """origin, user: the site that sends, and its account."""
         wanted = set(keys)
         rows = [
             row
@@ -38,40 +42,29 @@ class Keys:
             if _key(row) in wanted
         ]
         targets = _targets(rows)
-        self._there: dict[RecordKey, Received] = {}
+        seen = permitted(user, (place for place, there in targets.items() if there == target_id), "view")
+        self._known: dict[RecordKey, Received] = {}
         self.stale: list[int] = []
-        """Rows of this target's keys whose datum is gone, or elsewhere."""
-        self.hidden: set[RecordKey] = set()
-        """Keys of data that are there, and of which the sender must not know."""
-        for row in rows:
-            if targets.get((row.model, row.datum_pk)) == target_id:
-                self._there.setdefault(_key(row), row)
-            elif row.target_id == target_id:
-                self.stale.append(row.pk)
-
-    def hide(self, user: Any, origin: str) -> None:
-        """Leave out the data that the user may not view, but for those that their site has brought itself.
-
-        What stood behind a hidden datum (see `Received.identity`) is looked at anew once the user sees that.
-        """
-        seen = permitted(user, ((row.model, row.datum_pk) for row in self._there.values()), "view")
-        for key, row in list(self._there.items()):
-            if (row.model, row.datum_pk) in seen:
-                if not row.identity:
+        """Rows of this site that hold no longer: their datum is gone, elsewhere, or no longer hidden."""
+        for row in sorted(rows, key=lambda row: row.brought_by != origin):
+            place, own = (row.model, row.datum_pk), row.brought_by == origin
+            if targets.get(place) != target_id:
+                if own and row.target_id == target_id:
                     self.stale.append(row.pk)
-                    del self._there[key]
-            elif row.brought_by != origin:
-                self.hidden.add(key)
-                del self._there[key]
+            elif not row.identity and place in seen:
+                if own:
+                    self.stale.append(row.pk)
+            elif own or place in seen:
+                self._known.setdefault(_key(row), row)
 
     def has(self, key: RecordKey, fingerprint: str) -> bool:
         """Was this key received with this content?"""
-        known = self._there.get(key)
+        known = self._known.get(key)
         return known is not None and known.fingerprint == fingerprint
 
     def get(self, key: RecordKey) -> Received | None:
         """The row of a key whose datum is there."""
-        return self._there.get(key)
+        return self._known.get(key)
 
 
 def _key(row: Received) -> RecordKey:
@@ -92,13 +85,18 @@ def _targets(rows: Iterable[Received | Delivery]) -> dict[Place, int]:
     }
 
 
-def ours(target_id: int, records: Iterable[Record]) -> dict[str, Place]:
-    """The data of a target that this TOM has sent to others, by the id in their keys, edited since or not."""
+def ours(target_id: int, records: Iterable[Record], user: Any) -> dict[str, Place]:
+    """The data of a target that this TOM has sent to others, by the id in their keys, edited since or not.
+
+    Those that the user may view.
+    """
     wanted = {record.key.id for record in records}
     sent = list(Delivery.objects.filter(target_id=target_id, record_id__in=wanted)) if wanted else []
     targets = _targets(sent)
     places = {row.record_id: (row.model, row.datum_pk) for row in sent}
-    return {name: place for name, place in places.items() if targets.get(place) == target_id}
+    there = {name: place for name, place in places.items() if targets.get(place) == target_id}
+    seen = permitted(user, there.values(), "view")
+    return {name: place for name, place in there.items() if place in seen}
 
 
 class Contents:

@@ -42,7 +42,7 @@ def revise(
 ) -> dict[int, Answer]:
     """Change data by what a site sends now; the answers, by the number of the record in the batch.
 
-    user: the account with which it sends. contents: what may be in the way, the hidden apart.
+    user: the account with which it sends. contents: what may be in the way, and what of that is hidden.
     """
     data = _data([each.known for each in revisions.values()])
     changeable = permitted(user, data, "view", "change")
@@ -86,16 +86,20 @@ def _problem(record: Record, known: Received, row: Any, site: Site) -> Answer | 
 
 def _change(row: Any, revision: Revision, contents: Sequence[Contents], events: Events) -> Answer:
     known, model, values = revision.known, type(row), columns(revision.record)
+    seen, unseen = contents
     if problem := objection(model, values):
         return rejected(*problem)
-    for each in contents:
-        if clash := each.clash(model, values, own=row.pk):
-            field, place = clash
-            return rejected(field, TAKEN, place)
+    if clash := seen.clash(model, values, own=row.pk):
+        return rejected(clash[0], TAKEN, clash[1])
     for name, value in values.items():
         setattr(row, name, value)
+    done = Answer(outcome="revised", place=(known.model, known.datum_pk))
     refusals = events.before([row])
     if not refusals:
+        if clash := unseen.clash(model, values, own=row.pk):
+            # The next answer to this key is then what it would be if the datum were changed.
+            Received.objects.filter(pk=known.pk).update(fingerprint=revision.fingerprint)
+            return rejected(clash[0], TAKEN, clash[1], otherwise=done)
         with kept_apart(refusals, id(row)):
             model._default_manager.filter(pk=row.pk).update(**values)
             Received.objects.filter(pk=known.pk).update(
@@ -106,4 +110,4 @@ def _change(row: Any, revision: Revision, contents: Sequence[Contents], events: 
     if refusals:
         return refusals[id(row)]
     events.after([row], created=False)
-    return Answer(outcome="revised", place=(known.model, known.datum_pk))
+    return done

@@ -7,7 +7,6 @@ equal ones store once. What another hand saves meanwhile is found when the const
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from django.db import transaction
@@ -16,17 +15,16 @@ from tom_targets.models import BaseTarget
 from sharecore.records import Record, RecordKey
 from tom_integration.data.rows import identity_of, model_name
 from tom_integration.models import Received
-from tom_integration.receiving.answers import TAKEN, Answer, rejected
+from tom_integration.receiving.answers import TAKEN, Answer, rejected, told
 from tom_integration.receiving.events import Events
 from tom_integration.receiving.form import Arrival, IncomingBatch
-from tom_integration.receiving.known import Keys, contents, difference, model_name_for, ours
+from tom_integration.receiving.known import Contents, Keys, contents, difference, model_name_for, ours
 from tom_integration.receiving.refusals import Refused
 from tom_integration.receiving.revise import Revision, revise
 from tom_integration.receiving.rows import columns, model_for, objection
-from tom_integration.receiving.sight import Place, permitted
+from tom_integration.receiving.sight import Place
 from tom_integration.receiving.writing import Newcomer, insert
 
-logger = logging.getLogger(__name__)
 NOT_OURS = rejected("key", "it says that this TOM observed it, but no such datum is here")
 
 
@@ -63,9 +61,9 @@ class _Storing:
         """Store what is new or revised; the answers."""
         _wait_for_others(self._target_id)
         readable = [(each.record, each) for each in self._batch.arrivals if each.record is not None]
-        self._keys = Keys(self._target_id, (record.key for record, _ in readable))
-        self._keys.hide(self._user, self._batch.site.origin)
-        self._own = ours(self._target_id, (record for record, _ in readable if self._is_own(record)))
+        keys = (record.key for record, _ in readable)
+        self._keys = Keys(self._target_id, keys, origin=self._batch.site.origin, user=self._user)
+        self._own = ours(self._target_id, (each for each, _ in readable if self._is_own(each)), self._user)
         news = [record for record, arrival in readable if not self._keys.has(record.key, arrival.fingerprint)]
         self._contents, self._unseen = contents(self._target_id, news, self._user)
         answers: dict[int, Answer] = {}
@@ -75,40 +73,12 @@ class _Storing:
                 answers[number] = answer
         both = (self._contents, self._unseen)
         answers |= revise(self._revisions, self._batch.site, self._user, both, self.events)
-        answers |= self._leave_out()
         answers |= self._insert()
         for number, first in self._as_first.items():
             answers[number] = answers[first].repeated()
         Received.objects.filter(pk__in=self._keys.stale).delete()
         Received.objects.bulk_create(self._notes)
-        return self._told([answers[number] for number in range(len(self._batch.arrivals))])
-
-    def _told(self, answers: list[Answer]) -> list[Answer]:
-        """The answers, of which none tells of a datum that the account may not view.
-
-        Whether such a datum was here before or is stored now, the answer is the same.
-        """
-        places = {answer.place for answer in answers if answer.place is not None}
-        hidden = places - permitted(self._user, places, "view")
-        for number, answer in enumerate(answers):
-            record = self._batch.arrivals[number].record
-            if answer.place not in hidden or record is None:
-                continue
-            if self._is_own(record):
-                answers[number] = NOT_OURS
-                continue
-            if answer.outcome == "rejected":
-                logger.warning(
-                    "A datum of the site %r was not stored. The account %s may not view %s %s, and is told "
-                    "nothing of it: %s: %s",
-                    self._batch.site.name,
-                    self._user.get_username(),
-                    *(answer.place or ()),
-                    answer.field,
-                    answer.reason,
-                )
-            answers[number] = Answer(outcome="accepted")
-        return answers
+        return told([answers[number] for number in range(len(self._batch.arrivals))], self._batch, self._user)
 
     def _is_own(self, record: Record) -> bool:
         return record.key.origin == self._origin
@@ -172,54 +142,63 @@ class _Storing:
         self._note(arrival, record, place, identity, content="")
         return Answer(outcome="duplicate", place=place)
 
-    def _leave_out(self) -> dict[int, Answer]:
-        """Take out what cannot stand beside data that the account may not view; the answers.
+    def _insert(self) -> dict[int, Answer]:
+        """Store the new records; the answers.
 
-        Until here nothing was asked of such data, so that no answer about a record depends on them.
+        Until here nothing was asked of data that the account may not view: no answer depends on them.
         """
+        refusals = self.events.before(new.row for new in self._new.values())
         answers: dict[int, Answer] = {}
-        for identity, new in list(self._new.items()):
-            found = self._unseen.find(new.record, identity)
-            clash = None if found else self._unseen.clash(type(new.row), columns(new.record))
-            if not found and not clash:
-                continue
-            del self._new[identity]
-            keys = [(new.number, new.arrival, new.record), *new.others]
-            for number, arrival, record in keys:
-                if found:
-                    answers[number] = self._there(arrival, record, identity, *found)
-                elif clash:
-                    answers[number] = rejected(clash[0], TAKEN, clash[1])
-                place = answers[number].place
-                if answers[number].outcome == "rejected" and place is not None:
-                    # The next answer to this key is then what it would be if the record were stored.
-                    self._note(arrival, record, place, "", content="")
+        fit: list[tuple[str, Newcomer]] = []
+        for identity, new in self._new.items():
+            if refusal := refusals.get(id(new.row)):
+                answers |= new.all(refusal)
+            elif hidden := self._behind(new, identity, self._unseen):
+                answers |= hidden
+            else:
+                fit.append((identity, new))
+        refusals = insert([new.row for _, new in fit], self.events)
+        for identity, new in fit:
+            refusal = refusals.get(id(new.row))
+            answers |= self._late(new, identity, refusal) if refusal else self._inserted(new, identity)
         return answers
 
-    def _insert(self) -> dict[int, Answer]:
+    def _inserted(self, new: Newcomer, identity: str) -> dict[int, Answer]:
+        place = (model_name(new.row), new.row.pk)
+        for _, arrival, record in new.keys:
+            self._note(arrival, record, place, identity, content=new.arrival.fingerprint)
+        answer = Answer(outcome="accepted", place=place)
+        return new.all(answer.repeated()) | {new.number: answer}
+
+    def _late(self, new: Newcomer, identity: str, refusal: Answer) -> dict[int, Answer]:
+        """The answers where the database refuses a record: another hand may have saved the same meanwhile."""
+        seen, unseen = contents(self._target_id, [new.record], self._user)
+        if found := seen.find(new.record, identity):
+            return {
+                number: self._there(arrival, record, identity, *found) for number, arrival, record in new.keys
+            }
+        return self._behind(new, identity, unseen) or new.all(refusal)
+
+    def _behind(self, new: Newcomer, identity: str, there: Contents) -> dict[int, Answer]:
+        """The answers to a record that cannot stand beside these data; none if it can."""
+        found = there.find(new.record, identity)
+        clash = None if found else there.clash(type(new.row), columns(new.record))
+        if not found and not clash:
+            return {}
         answers: dict[int, Answer] = {}
-        refusals = insert([each.row for each in self._new.values()], self.events)
-        for identity, new in self._new.items():
-            refusal = refusals.get(id(new.row))
-            keys = [(new.number, new.arrival, new.record), *new.others]
-            if refusal is not None:
-                # Another hand may have saved the same meanwhile.
-                now = contents(self._target_id, [new.record], self._user)
-                found = next(filter(None, (each.find(new.record, identity) for each in now)), None)
-                for number, arrival, record in keys:
-                    answers[number] = self._there(arrival, record, identity, *found) if found else refusal
-                continue
-            answer = Answer(outcome="accepted", place=(model_name(new.row), new.row.pk))
-            content = new.arrival.fingerprint
-            for number, arrival, record in keys:
-                answers[number] = answer if number == new.number else answer.repeated()
-                self._note(arrival, record, (model_name(new.row), new.row.pk), identity, content=content)
+        for number, arrival, record in new.keys:
+            if found:
+                answers[number] = self._there(arrival, record, identity, *found)
+            elif clash:
+                answers[number] = rejected(clash[0], TAKEN, clash[1])
+            place = answers[number].place
+            if answers[number].outcome == "rejected" and place is not None:
+                # The next answer to this key is then what it would be if the record were stored.
+                self._note(arrival, record, place, "", content="")
         return answers
 
     def _note(self, arrival: Arrival, record: Record, place: Place, identity: str, *, content: str) -> None:
         """Remember the key. content: of the datum as it was stored now; empty when it was here before."""
-        if record.key in self._keys.hidden:
-            return
         model, datum_pk = place
         self._notes.append(
             Received(

@@ -32,14 +32,22 @@ class Newcomer:
     row: Any
     others: list[tuple[int, Arrival, Record]] = field(default_factory=list)
 
+    @property
+    def keys(self) -> list[tuple[int, Arrival, Record]]:
+        """The records of the batch that tell of it."""
+        return [(self.number, self.arrival, self.record), *self.others]
+
+    def all(self, answer: Answer) -> dict[int, Answer]:
+        """The same answer to each of them."""
+        return {number: answer for number, _, _ in self.keys}
+
 
 def insert(rows: Sequence[Any], events: Events) -> dict[int, Answer]:
     """Insert rows and fill in their primary keys; the refusals, by `id` of the row."""
-    refusals = events.before(rows)
+    refusals: dict[int, Answer] = {}
     by_model: dict[type[Any], list[Any]] = defaultdict(list)
     for row in rows:
-        if id(row) not in refusals:
-            by_model[type(row)].append(row)
+        by_model[type(row)].append(row)
     for model, group in by_model.items():
         try:
             with transaction.atomic():
