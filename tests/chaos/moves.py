@@ -42,9 +42,9 @@ def main(*, seed: int, number: int, targets: list[int], steps: int, journal: str
         for step in range(done, steps):
             chance = Random(f"moves {seed} {step}")  # noqa: S311 - to be repeated
             first, second = (Target.objects.get(pk=pk).name for pk in chance.sample(targets, 2))
-            # A merge or a move, not both: docs/explanation/limits.md.
+            # A merge, a move, or a merge and then a move.
             merged = merged_name(seed, step)
-            names = ([merged, first], [first, second])[step % 2]
+            names = ([merged, first], [first, second], [merged, first, second])[step % 3]
             waits = [chance.uniform(0, LONGEST_WAIT) for _ in names[1:]]
             while True:
                 try:
