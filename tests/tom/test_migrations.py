@@ -72,7 +72,7 @@ def _value(field: Any, number: int) -> Any:
         case "DateTimeField":
             return MOMENT
         case "JSONField":
-            return field.default() if callable(field.default) else ["kept", number]
+            return field.default() if field.has_default() else ["kept", number]
         case "UUIDField":
             return uuid.UUID(int=number)
         case kind if kind.endswith("IntegerField"):
