@@ -99,7 +99,7 @@ class Hermes(Destination):
             # they do name their surveys, which count as this site's own here
             "OWN_SOURCES": ["CSS", "DEFAULT", "DLT40", "LCORedirect", "Las Cumbres", "ZTF"],
             "DEFAULT_BRIGHTNESS_UNIT": "AB mag",
-            "GATHER_SECONDS": 1,
+            "BATCH_WINDOW_SECONDS": 1,
         }
 
     def start(self) -> None:

@@ -52,7 +52,7 @@ PAGES = {
     "share-up-to-date": "targets/persistentshare/manage/1/",
     "share-sending": "targets/persistentshare/manage/2/",
     "share-waiting": "targets/persistentshare/manage/3/",
-    "share-needs-you": "targets/persistentshare/manage/4/?state=parked",
+    "share-needs-you": "targets/persistentshare/manage/4/?state=failed",
     "share-withheld": "targets/persistentshare/manage/4/?state=withheld",
     "share-limits": "targets/persistentshare/manage/4/limits",
     "share-delete": "targets/persistentshare/manage/2/delete",
@@ -67,11 +67,11 @@ def _staged(folder: Path) -> Iterator[Tom]:
         name="Example TOM",
         users=[OBSERVER],
         apps=["tom_integration"],
-        # The worker that the stage invents is believed to be alive for three sweeps.
+        # The worker that the stage invents is believed to be alive for three scans.
         settings={
             "DATA_SHARING": DATA_SHARING,
             "SHARECORE_RUNNER": "command",
-            "SHARECORE_SWEEP_SECONDS": 3600,
+            "SHARECORE_SCAN_SECONDS": 3600,
         },
         files={"staged.py": Path(__file__).with_name("staged.py").read_text()},
     )

@@ -39,7 +39,7 @@ print(target.pk)
 _REASONS = """
 import json
 from tom_integration.models import Delivery
-wanted = ("unsupported", "parked", "held", "withheld", "due", "unconfirmed")
+wanted = ("unsupported", "failed", "needs_review", "withheld", "pending", "unconfirmed")
 rows = Delivery.objects.filter(state__in=wanted).values_list("destination", "state", "reason")
 print(json.dumps(list(rows)))
 """
@@ -92,12 +92,12 @@ class TomA:
             raise TomError(f"TOM A answered {answer.status_code} to POST {path}: {answer.text[:500]}")
 
     def needing_a_person(self) -> int:
-        """How many records are parked or held, as A itself says."""
+        """How many records are failed or held, as A itself says."""
         status = json.loads(self.tom.manage("sharing", "status", "--json").stdout)
         states: Counter[str] = Counter()
-        for channel in status["channels"]:
-            states.update(channel["counts"])
-        return states["parked"] + states["held"]
+        for outbox in status["outboxes"]:
+            states.update(outbox["counts"])
+        return states["failed"] + states["needs_review"]
 
     def reasons(self) -> Sequence[tuple[str, str, str, int]]:
         """What A notes of the records that did not go out: destination, state, reason, how many."""

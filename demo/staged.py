@@ -22,7 +22,7 @@ from tom_dataproducts.models import (
 )
 from tom_targets.models import PersistentShare, Target, TargetList, TargetName
 
-from tom_integration.models import Attempt, Channel, Delivery, DestinationHealth, Request, Worker
+from tom_integration.models import Attempt, Delivery, DestinationHealth, OneTimeShare, Outbox, Worker
 
 NIGHTS = 40
 
@@ -102,12 +102,12 @@ def _file(target: Any) -> None:
     )
 
 
-def _share(target: Any, destination: str, user: User) -> Channel:
+def _share(target: Any, destination: str, user: User) -> Outbox:
     share = PersistentShare.objects.create(target_id=target.pk, destination=destination, user=user)
     PersistentShare.objects.filter(pk=share.pk).update(created=timezone.now() - timedelta(days=NIGHTS))
     Delivery.objects.filter(destination=destination, target_id=target.pk).delete()
-    Channel.objects.filter(share_id=share.pk).update(due=False)
-    return Channel.objects.get(share_id=share.pk)
+    Outbox.objects.filter(share_id=share.pk).update(look_now=False)
+    return Outbox.objects.get(share_id=share.pk)
 
 
 def _rows(target: Any) -> Iterator[tuple[str, str, Any]]:
@@ -125,7 +125,7 @@ def _rows(target: Any) -> Iterator[tuple[str, str, Any]]:
             yield str(model._meta.model_name), "photometry-limit" if limit else kind, row
 
 
-def _ledger(channel: Channel, target: Any, states: Any) -> list[Delivery]:
+def _ledger(outbox: Outbox, target: Any, states: Any) -> list[Delivery]:
     """states: from the number of a row and the row to the columns of its delivery."""
     made = []
     for number, (model, kind, row) in enumerate(_rows(target)):
@@ -134,7 +134,7 @@ def _ledger(channel: Channel, target: Any, states: Any) -> list[Delivery]:
             columns.setdefault("remote_id", str(90_000 + number))
         made.append(
             Delivery(
-                destination=channel.destination,
+                destination=outbox.destination,
                 target_id=target.pk,
                 model=model,
                 kind=kind,
@@ -146,7 +146,7 @@ def _ledger(channel: Channel, target: Any, states: Any) -> list[Delivery]:
             )
         )
     Delivery.objects.bulk_create(made)
-    return list(Delivery.objects.filter(destination=channel.destination, target_id=target.pk))
+    return list(Delivery.objects.filter(destination=outbox.destination, target_id=target.pk))
 
 
 def _attempts(rows: list[Delivery], outcome: str, reason: str = "", number: int = 1) -> None:
@@ -171,25 +171,25 @@ def _soon_after(row: Any) -> datetime:
 
 
 def _up_to_date(target: Any, user: User) -> None:
-    channel = _share(target, "partner-tom", user)
-    rows = _ledger(channel, target, lambda number, row: {"delivered_at": _soon_after(row)})
+    outbox = _share(target, "partner-tom", user)
+    rows = _ledger(outbox, target, lambda number, row: {"delivered_at": _soon_after(row)})
     _attempts(rows[-20:], "accepted")
-    _last_success(channel)
+    _last_success(outbox)
 
 
-def _last_success(channel: Channel) -> None:
+def _last_success(outbox: Outbox) -> None:
     last = Delivery.objects.filter(
-        destination=channel.destination, target_id=channel.target_id, delivered_at__isnull=False
+        destination=outbox.destination, target_id=outbox.target_id, delivered_at__isnull=False
     ).latest("delivered_at")
-    Channel.objects.filter(pk=channel.pk).update(delivered_at=last.delivered_at)
-    for address in {channel.destination, channel.destination.partition(":")[0]}:
+    Outbox.objects.filter(pk=outbox.pk).update(delivered_at=last.delivered_at)
+    for address in {outbox.destination, outbox.destination.partition(":")[0]}:
         DestinationHealth.objects.update_or_create(
             address=address, defaults={"last_success_at": last.delivered_at}
         )
 
 
 def _sending(target: Any, user: User) -> None:
-    channel = _share(target, "partner-tom", user)
+    outbox = _share(target, "partner-tom", user)
     now = timezone.now()
 
     def state(number: int, row: Any) -> dict[str, Any]:
@@ -197,25 +197,30 @@ def _sending(target: Any, user: User) -> None:
             return {"delivered_at": now - timedelta(seconds=120 - number / 11), "created": now}
         if number < 1260:
             return {"state": "sending"}
-        return {"state": "due", "attempts": 0, "next_at": now}
+        return {"state": "pending", "attempts": 0, "next_at": now}
 
-    _ledger(channel, target, state)
-    rows = Delivery.objects.filter(destination=channel.destination, target_id=target.pk)
+    _ledger(outbox, target, state)
+    rows = Delivery.objects.filter(destination=outbox.destination, target_id=target.pk)
     rows.update(created=now - timedelta(minutes=3))
-    _last_success(channel)
+    _last_success(outbox)
 
 
 def _waiting(target: Any, user: User) -> None:
-    channel = _share(target, "hermes:hermes.test", user)
+    outbox = _share(target, "hermes:hermes.test", user)
     now = timezone.now()
 
     def state(number: int, row: Any) -> dict[str, Any]:
         if number < 90:
             return {"delivered_at": _soon_after(row)}
-        return {"state": "due", "failures": 0, "next_at": now + timedelta(minutes=4), "reason": "HTTP 503"}
+        return {
+            "state": "pending",
+            "failures": 0,
+            "next_at": now + timedelta(minutes=4),
+            "reason": "HTTP 503",
+        }
 
-    _ledger(channel, target, state)
-    _last_success(channel)
+    _ledger(outbox, target, state)
+    _last_success(outbox)
     DestinationHealth.objects.update_or_create(
         address="hermes",
         defaults={
@@ -228,49 +233,49 @@ def _waiting(target: Any, user: User) -> None:
 
 
 def _needs_you(target: Any, user: User) -> None:
-    channel = _share(target, "partner-tom", user)
+    outbox = _share(target, "partner-tom", user)
     reason = "refused by Partner TOM: the data of this night are closed"
 
     def state(number: int, row: Any) -> dict[str, Any]:
         if number % 17 == 16:
-            return {"state": "parked", "reason": reason, "field": "timestamp", "attempts": 3}
+            return {"state": "failed", "reason": reason, "field": "timestamp", "attempts": 3}
         if number == 15:
-            return {"state": "held", "reason": "no answer within 30 s", "sent_at": _soon_after(row)}
+            return {"state": "needs_review", "reason": "no answer within 30 s", "sent_at": _soon_after(row)}
         if number % 31 == 30:
             return {"state": "withheld", "reason": "proprietary until the paper is out", "attempts": 0}
         return {"delivered_at": _soon_after(row)}
 
-    rows = _ledger(channel, target, state)
-    _attempts([row for row in rows if row.state == "parked"], "rejected", reason, number=3)
-    _attempts([row for row in rows if row.state == "held"], "unconfirmed", "no answer within 30 s")
-    _last_success(channel)
+    rows = _ledger(outbox, target, state)
+    _attempts([row for row in rows if row.state == "failed"], "rejected", reason, number=3)
+    _attempts([row for row in rows if row.state == "needs_review"], "unconfirmed", "no answer within 30 s")
+    _last_success(outbox)
 
 
 def _paused(target: Any, user: User) -> None:
-    channel = _share(target, "partner-tom", user)
-    _ledger(channel, target, lambda number, row: {"delivered_at": _soon_after(row)})
-    _last_success(channel)
-    Channel.objects.filter(pk=channel.pk).update(paused="paused by observer")
+    outbox = _share(target, "partner-tom", user)
+    _ledger(outbox, target, lambda number, row: {"delivered_at": _soon_after(row)})
+    _last_success(outbox)
+    Outbox.objects.filter(pk=outbox.pk).update(paused="paused by observer")
 
 
 def _once(target: Any, user: User) -> None:
-    channel = Channel.objects.create(
+    outbox = Outbox.objects.create(
         destination="hermes:hermes.test", target_id=target.pk, delivered_at=timezone.now()
     )
-    request = Request.objects.create(
-        channel_id=channel.pk, user_id=user.pk, title="Early light curve of SN 2026kqr"
+    request = OneTimeShare.objects.create(
+        outbox_id=outbox.pk, user_id=user.pk, title="Early light curve of SN 2026kqr"
     )
-    Request.objects.filter(pk=request.pk).update(created=timezone.now() - timedelta(hours=1, minutes=1))
+    OneTimeShare.objects.filter(pk=request.pk).update(created=timezone.now() - timedelta(hours=1, minutes=1))
     for number, (model, kind, row) in enumerate(_rows(target)):
         if number < 25:
             Delivery.objects.create(
-                destination=channel.destination,
+                destination=outbox.destination,
                 target_id=target.pk,
                 model=model,
                 kind=kind,
                 datum_pk=row.pk,
                 timestamp=row.timestamp,
-                request_id=request.pk,
+                one_time_share_id=request.pk,
                 state="delivered",
                 attempts=1,
                 delivered_at=timezone.now() - timedelta(hours=1),

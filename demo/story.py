@@ -115,7 +115,7 @@ class Story:
     def report(self) -> bool:
         """The tables, what is missing, and the line for programs; whether all is there, once."""
         time.sleep(2.0)  # what arrives twice would arrive about now
-        counts, parked = self._count(), self._a.needing_a_person()
+        counts, failed = self._count(), self._a.needing_a_person()
         self._screen.table(
             "How data came in, and how long until the last of them had arrived",
             ["", "records", *(each.label for each in self._destinations)],
@@ -138,11 +138,11 @@ class Story:
         for address, state, reason, number in reasons:
             print(f"  {address}: {number} {state}: {reason}")
         total = {name: sum(count.comparison.as_dict()[name] for count in counts) for name in COUNTS}
-        perfect = all(count.comparison.perfect for count in counts) and not parked
+        perfect = all(count.comparison.perfect for count in counts) and not failed
         if not perfect:
             self._say_what_is_wrong(counts)
         seconds = round(self._ended - self._began, 1)
-        print("\n" + json.dumps({**total, "parked": parked, "seconds": seconds}), flush=True)
+        print("\n" + json.dumps({**total, "failed": failed, "seconds": seconds}), flush=True)
         return perfect
 
     def _say_what_is_wrong(self, counts: Sequence[Count]) -> None:

@@ -9,8 +9,8 @@ What a site needs beside it: `Registry`, `Destinations`, and `dispatch` in `shar
 from sharecore import logs
 from sharecore.adapter import Adapter, Batch, Preview, Site, Topic
 from sharecore.addresses import Address
-from sharecore.apart import progress
 from sharecore.building import before_sending, build_each
+from sharecore.call_thread import progress
 from sharecore.destinations import Destination, Destinations
 from sharecore.discovery import PluginInfo, PluginState
 from sharecore.exceptions import (
@@ -46,7 +46,7 @@ from sharecore.outcomes import (
     Unsupported,
     Withheld,
 )
-from sharecore.plain import as_json
+from sharecore.record_json import as_json
 from sharecore.records import (
     Astrometry,
     DataFile,

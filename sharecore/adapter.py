@@ -52,7 +52,7 @@ class Batch:
     the framework keeps it between calls (an id at the receiver, a version).
     previous: for a record that was delivered before with other content, its name at the destination.
     title, message: what a person typed beside a one-time share; empty otherwise.
-    brought_by: for a record that another site gave to this one, the origin of the site that brought it; its
+    relayed_by: for a record that another site gave to this one, the origin of the site that brought it; its
         key names the site that observed it. An adapter that knows the origin of its destination answers
         `Duplicate`, without sending, where one of the two is that.
     target_keys: names of the target that never change, by origin of the site: that of this site, and those of
@@ -70,11 +70,11 @@ class Batch:
     target: Target
     records: tuple[Record, ...]
     shared_by: str = ""
-    memory: MutableMapping[str, JsonValue] = field(default_factory=dict)
+    state: MutableMapping[str, JsonValue] = field(default_factory=dict)
     previous: Mapping[RecordKey, str | None] = field(default_factory=dict)
     title: str = ""
     message: str = ""
-    brought_by: Mapping[RecordKey, str] = field(default_factory=dict)
+    relayed_by: Mapping[RecordKey, str] = field(default_factory=dict)
     target_keys: Mapping[str, str] = field(default_factory=dict)
     moved: bool = False
     original: Callable[[RecordKey], object | None] = field(default=_unknown, repr=False, compare=False)
@@ -117,7 +117,7 @@ class Adapter(ABC):
     settle_time: float = 60.0
     """Seconds after which a request without an answer is surely over at the destination. More than zero."""
 
-    gather_seconds: float = 0.0
+    batch_window_seconds: float = 0.0
     """Seconds that new records wait for company, where the destination takes one message for many."""
 
     max_batch: int = 200

@@ -10,11 +10,11 @@ from typing import TypeVar
 
 import pluggy
 
-from sharecore.apart import Call, Late, progress
+from sharecore.call_thread import Call, Late, progress
 from sharecore.discovery import PluginInfo
 from sharecore.exceptions import InvalidRecord, PluginError
-from sharecore.faults import contained, describe, log_fault
 from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest
+from sharecore.plugin_errors import contained, describe, log_fault
 from sharecore.records import Record
 
 HOOK_SECONDS = 10.0

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from sharecore.exceptions import PluginError, SharecoreError
-from sharecore.faults import contained, describe, log_fault
 from sharecore.outcomes import Deferred, Outcome
+from sharecore.plugin_errors import contained, describe, log_fault
 from sharecore.records import Record, RecordKey
 
 Made = TypeVar("Made")

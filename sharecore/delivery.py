@@ -2,8 +2,8 @@
 
 BEFORE ──(asked for, saved again)──> DUE ──start──> SENDING ──┬─> DELIVERED
                                       ^                      ├─> DUE again, later   (deferred, unsent)
-                                      │                      ├─> UNCONFIRMED ─find─> DELIVERED, DUE, HELD
-                                      │                      └─> PARKED, UNSUPPORTED, WITHHELD
+                                      │                      ├─> UNCONFIRMED ─find─> DELIVERED, DUE, NEEDS_REVIEW
+                                      │                      └─> FAILED, UNSUPPORTED, WITHHELD
                                       └────────── replay, by a person or changed settings
 any open state ──(datum, share or target gone)──> CANCELLED
 """
@@ -34,28 +34,28 @@ from sharecore.retry import RetryPolicy
 class State(StrEnum):
     """Where a delivery stands."""
 
-    BEFORE = "before"  # was there before the share; nobody asked for it
-    DUE = "due"  # promised; sent when `next_at` has come
+    BASELINE = "baseline"  # was there before the share; nobody asked for it
+    PENDING = "pending"  # promised; sent when `next_at` has come
     SENDING = "sending"  # handed to the adapter
     DELIVERED = "delivered"  # the destination has it
     UNCONFIRMED = "unconfirmed"  # sent, no answer; looked up when `next_at` has come
-    HELD = "held"  # sent, no answer, cannot be looked up: a person decides
+    NEEDS_REVIEW = "needs_review"  # sent, no answer, cannot be looked up: a person decides
     WITHHELD = "withheld"  # the site does not let it go there
     UNSUPPORTED = "unsupported"  # the destination cannot express it
-    PARKED = "parked"  # refused, or tried too often; can be replayed
+    FAILED = "failed"  # refused, or tried too often; can be replayed
     CANCELLED = "cancelled"  # datum, share or target are gone
 
 
-OPEN = frozenset({State.DUE, State.SENDING, State.UNCONFIRMED})
-NEEDS_PERSON = frozenset({State.HELD, State.PARKED})
+OPEN = frozenset({State.PENDING, State.SENDING, State.UNCONFIRMED})
+NEEDS_PERSON = frozenset({State.NEEDS_REVIEW, State.FAILED})
 CANCELLABLE = OPEN | NEEDS_PERSON | {State.WITHHELD, State.UNSUPPORTED}
 """States in which it makes a difference that the datum or the target is gone."""
-REPLAYABLE = frozenset({State.PARKED, State.UNSUPPORTED, State.WITHHELD, State.CANCELLED})
-"""States that `replay` leads out of. HELD is not one: only a person knows whether it arrived."""
+REPLAYABLE = frozenset({State.FAILED, State.UNSUPPORTED, State.WITHHELD, State.CANCELLED})
+"""States that `replay` leads out of. NEEDS_REVIEW is not one: only a person knows whether it arrived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class DeliveryState:
     """One delivery at one moment.
 
     attempts: how often it was handed to the adapter; only grows. failures: how many of these count
@@ -71,20 +71,20 @@ class Standing:
     remote_id: str = ""
 
 
-def start(standing: Standing) -> Standing:
+def start(standing: DeliveryState) -> DeliveryState:
     """It is handed to the adapter now."""
     return replace(standing, state=State.SENDING, attempts=standing.attempts + 1, next_at=None)
 
 
 def settle(
-    standing: Standing,
+    standing: DeliveryState,
     result: Result,
     *,
     now: datetime,
     policy: RetryPolicy,
     settle_time: float,
     chance: float,
-) -> Standing:
+) -> DeliveryState:
     """The adapter (or the framework) said what became of it."""
     clean = replace(standing, reason="", field="", next_at=None)
     match result:
@@ -93,7 +93,7 @@ def settle(
                 clean, state=State.DELIVERED, failures=0, remote_id=remote_id or standing.remote_id
             )
         case Rejected(reason=reason, field=field):
-            return replace(clean, state=State.PARKED, reason=reason, field=field or "")
+            return replace(clean, state=State.FAILED, reason=reason, field=field or "")
         case Unsupported(reason=reason, feature=feature):
             return replace(clean, state=State.UNSUPPORTED, reason=reason, field=feature)
         case Withheld(reason=reason):
@@ -108,27 +108,27 @@ def settle(
 
 
 def _later(
-    standing: Standing,
+    standing: DeliveryState,
     reason: str,
     *,
     now: datetime,
     policy: RetryPolicy,
     retry_after: float | None,
     chance: float,
-) -> Standing:
+) -> DeliveryState:
     failures = standing.failures + 1
     wait = policy.wait(failures, retry_after=retry_after, chance=chance)
     if wait is None:
-        return replace(standing, state=State.PARKED, failures=failures, reason=f"given up: {reason}")
-    return replace(standing, state=State.DUE, failures=failures, reason=reason, next_at=now + wait)
+        return replace(standing, state=State.FAILED, failures=failures, reason=f"given up: {reason}")
+    return replace(standing, state=State.PENDING, failures=failures, reason=reason, next_at=now + wait)
 
 
-def unsent(standing: Standing, reason: str, *, now: datetime) -> Standing:
+def unsent(standing: DeliveryState, reason: str, *, now: datetime) -> DeliveryState:
     """The call stopped before it was sent: due as before, at no cost."""
-    return replace(standing, state=State.DUE, next_at=now, reason=reason)
+    return replace(standing, state=State.PENDING, next_at=now, reason=reason)
 
 
-def abandoned(standing: Standing, *, sent_at: datetime, settle_time: float) -> Standing:
+def abandoned(standing: DeliveryState, *, sent_at: datetime, settle_time: float) -> DeliveryState:
     """Its sender died with it in hand: wait until the destination is surely done with it, then look."""
     return replace(
         standing,
@@ -140,7 +140,7 @@ def abandoned(standing: Standing, *, sent_at: datetime, settle_time: float) -> S
 
 
 def looked_up(
-    standing: Standing,
+    standing: DeliveryState,
     found: Found | None,
     *,
     content: str,
@@ -148,14 +148,14 @@ def looked_up(
     now: datetime,
     policy: RetryPolicy,
     chance: float,
-) -> Standing:
+) -> DeliveryState:
     """The destination was asked whether it has an unconfirmed one.
 
     found: its answer; None when it said nothing about this one. content: the fingerprint of what is to be
     there. can_tell: False when it cannot be asked at all.
     """
     if not can_tell:
-        return replace(standing, state=State.HELD, next_at=None)
+        return replace(standing, state=State.NEEDS_REVIEW, next_at=None)
     match found:
         case Present(content=there, remote_id=remote_id):
             named = replace(standing, remote_id=remote_id or standing.remote_id)
@@ -178,25 +178,25 @@ def looked_up(
             assert_never(found)
 
 
-def _again(standing: Standing, *, now: datetime, policy: RetryPolicy, chance: float) -> Standing:
+def _again(standing: DeliveryState, *, now: datetime, policy: RetryPolicy, chance: float) -> DeliveryState:
     """It is not there as it is to be: sent again, the first time at once."""
     if standing.failures > len(policy.schedule):
-        return replace(standing, state=State.PARKED, next_at=None, reason=f"given up: {standing.reason}")
+        return replace(standing, state=State.FAILED, next_at=None, reason=f"given up: {standing.reason}")
     if standing.failures <= 1:
-        return replace(standing, state=State.DUE, next_at=now)
+        return replace(standing, state=State.PENDING, next_at=now)
     wait = policy.wait(standing.failures - 1, retry_after=None, chance=chance)
-    return replace(standing, state=State.DUE, next_at=now + (wait or timedelta()))
+    return replace(standing, state=State.PENDING, next_at=now + (wait or timedelta()))
 
 
 def not_looked_up(
-    standing: Standing,
+    standing: DeliveryState,
     reason: str,
     *,
     now: datetime,
     policy: RetryPolicy,
     retry_after: float | None = None,
     chance: float,
-) -> Standing:
+) -> DeliveryState:
     """The look-up said nothing, or went wrong: look again later, and leave it to a person in the end."""
     failures = standing.failures + 1
     wait = policy.wait(failures, retry_after=retry_after, chance=chance)
@@ -205,24 +205,24 @@ def not_looked_up(
     return replace(standing, failures=failures, reason=reason, next_at=now + wait)
 
 
-def undecidable(standing: Standing, reason: str) -> Standing:
+def undecidable(standing: DeliveryState, reason: str) -> DeliveryState:
     """Nobody but a person can find out whether it arrived."""
-    return replace(standing, state=State.HELD, next_at=None, reason=reason)
+    return replace(standing, state=State.NEEDS_REVIEW, next_at=None, reason=reason)
 
 
-def replay(standing: Standing, *, now: datetime) -> Standing:
+def replay(standing: DeliveryState, *, now: datetime) -> DeliveryState:
     """A person, or a change of settings, asks for another try with a fresh schedule."""
-    if standing.state not in REPLAYABLE and standing.state is not State.BEFORE:
+    if standing.state not in REPLAYABLE and standing.state is not State.BASELINE:
         return standing
-    return replace(standing, state=State.DUE, failures=0, next_at=now, reason="", field="")
+    return replace(standing, state=State.PENDING, failures=0, next_at=now, reason="", field="")
 
 
-def doubt(standing: Standing, reason: str, *, look_at: datetime) -> Standing:
+def doubt(standing: DeliveryState, reason: str, *, look_at: datetime) -> DeliveryState:
     """It may be there: look it up at this time, and send it only if it is not."""
     return replace(standing, state=State.UNCONFIRMED, failures=0, next_at=look_at, reason=reason, field="")
 
 
-def lost_there(standing: Standing, reason: str, *, now: datetime, can_tell: bool) -> Standing:
+def lost_there(standing: DeliveryState, reason: str, *, now: datetime, can_tell: bool) -> DeliveryState:
     """It was delivered, and the destination may have lost it since (it was restored from a backup).
 
     It is looked up, and sent if it is not there. can_tell: False where the destination cannot be asked; then
@@ -233,10 +233,10 @@ def lost_there(standing: Standing, reason: str, *, now: datetime, can_tell: bool
     fresh = replace(standing, remote_id="")
     if can_tell:
         return doubt(fresh, reason, look_at=now)
-    return replace(fresh, state=State.DUE, failures=0, next_at=now, reason=reason, field="")
+    return replace(fresh, state=State.PENDING, failures=0, next_at=now, reason=reason, field="")
 
 
-def cancel(standing: Standing, reason: str) -> Standing:
+def cancel(standing: DeliveryState, reason: str) -> DeliveryState:
     """Datum, share or target are gone; what was delivered stays so."""
     if standing.state not in CANCELLABLE:
         return standing

@@ -16,11 +16,11 @@ from typing import Any, Self
 
 from sharecore.adapter import Adapter
 from sharecore.addresses import Address
-from sharecore.apart import LOCAL_SECONDS, Call, Late
+from sharecore.call_thread import LOCAL_SECONDS, Call, Late
 from sharecore.discovery import PluginInfo, PluginState
 from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError, Problem
-from sharecore.faults import contained, describe, log_fault
 from sharecore.hooks import DestinationType, ReadSetting
+from sharecore.plugin_errors import contained, describe, log_fault
 from sharecore.registry import Registry
 from sharecore.settings import FRAMEWORK_KEYS, Secret, Section
 
@@ -108,8 +108,8 @@ class Destinations(Mapping[str, Destination]):
             settings = {}
         if not isinstance(settings, Mapping):
             what = f"is a {type(settings).__name__}"
-            mend = "Write a dictionary: {'name of the destination': {'BASE_URL': ...}}."
-            return cls({}, {}, [Problem(where=ROOT, what=what, mend=mend)])
+            hint = "Write a dictionary: {'name of the destination': {'BASE_URL': ...}}."
+            return cls({}, {}, [Problem(where=ROOT, what=what, hint=hint)])
         names = [name for name in settings if isinstance(name, str)]
         usable: dict[str, Destination] = {}
         broken: dict[str, tuple[Problem, ...]] = {}
@@ -166,8 +166,8 @@ class Destinations(Mapping[str, Destination]):
             raise ConfigurationError(self.broken[address.name])
         there = ", ".join(map(repr, self._usable)) or "none"
         what = f"has no destination {address.name!r} (usable are: {there})"
-        mend = "Add it again, or remove the shares that use it."
-        raise ConfigurationError([Problem(where=ROOT, what=what, mend=mend)])
+        hint = "Add it again, or remove the shares that use it."
+        raise ConfigurationError([Problem(where=ROOT, what=what, hint=hint)])
 
     def choices(self) -> list[Choice]:
         """Choices of a form field: (name, label), or (label, ((address, topic), ...)) where there are topics.
@@ -197,21 +197,21 @@ def _read(
     path = f"{ROOT}[{name!r}]"
     if not isinstance(name, str) or not name.strip():
         return None, [
-            Problem(where=path, what="has no name", mend="Destination names must be non-empty strings.")
+            Problem(where=path, what="has no name", hint="Destination names must be non-empty strings.")
         ]
     if not isinstance(values, Mapping):
         what = f"is a {type(values).__name__}"
-        return None, [Problem(where=path, what=what, mend="Write a dictionary of its settings.")]
+        return None, [Problem(where=path, what=what, hint="Write a dictionary of its settings.")]
     section = Section(name, values, root=ROOT)
     topics = _topics(section, names)
     if len(name) > MAX_ADDRESS:
         what = f"has a name of {len(name)} characters"
-        section.problems.append(Problem(where=path, what=what, mend=f"Use at most {MAX_ADDRESS}."))
+        section.problems.append(Problem(where=path, what=what, hint=f"Use at most {MAX_ADDRESS}."))
     kind = section.text("ADAPTER") or infer_kind(name, values)
     if kind not in registry.destination_types:
         if not any(problem.where.endswith("['ADAPTER']") for problem in section.problems):
-            what, mend = _unknown(kind, registry)
-            section.problem("ADAPTER", what, mend)
+            what, hint = _unknown(kind, registry)
+            section.problem("ADAPTER", what, hint)
         return None, section.problems
     limit = "RATE_LIMIT" in section
     rate_limit = section.number("RATE_LIMIT", 1.0, minimum=SLOWEST, maximum=FASTEST) if limit else None
@@ -254,7 +254,7 @@ def _configure(registry: Registry, kind: str, section: Section) -> tuple[Any, li
         config = Call("config", lambda: read(section), seconds=LOCAL_SECONDS).run(section.name)
     except Late as late:
         logger.error("%s: %s %s", section.path, plugin, late)
-        return None, [Problem(where=section.path, what=f"{plugin} {late}", mend=_REPORT)]
+        return None, [Problem(where=section.path, what=f"{plugin} {late}", hint=_REPORT)]
     except ConfigurationError as error:
         further = [problem for problem in error.problems if problem not in section.problems]
         if further:
@@ -262,12 +262,12 @@ def _configure(registry: Registry, kind: str, section: Section) -> tuple[Any, li
             return None, further
         if not any(problem.fatal for problem in section.problems):
             return None, [
-                Problem(where=section.path, what=f"{plugin} refuses it without a reason", mend=_REPORT)
+                Problem(where=section.path, what=f"{plugin} refuses it without a reason", hint=_REPORT)
             ]
     except Exception as error:
         message = f"{plugin} failed to read it: {describe(error)}"
         log_fault(logger, f"{section.path}: {message}", error)
-        return None, [Problem(where=section.path, what=message, mend=_REPORT)]
+        return None, [Problem(where=section.path, what=message, hint=_REPORT)]
     return config, section.misspelt()
 
 

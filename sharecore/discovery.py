@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sharecore.faults import log_fault
+from sharecore.plugin_errors import log_fault
 
 ENTRY_POINT_GROUP = "sharecore"
 BUILT_IN_DISTRIBUTION = "sharecore"

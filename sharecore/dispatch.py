@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 from sharecore.adapter import Adapter, Batch
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecord, PluginError
-from sharecore.faults import contained, describe, log_fault
 from sharecore.guard import Broken, GivenUp, Guarded, named
 from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest
 from sharecore.outcomes import (
@@ -28,6 +27,7 @@ from sharecore.outcomes import (
     Withheld,
     mended,
 )
+from sharecore.plugin_errors import contained, describe, log_fault
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.registry import Registry
 

@@ -31,20 +31,20 @@ class Problem:
     """Something that a person has to mend.
 
     where: the path of the setting or the name of the destination ("DATA_SHARING['x']['BASE_URL']").
-    what: what is wrong. mend: what to do about it. fatal: False for a warning.
+    what: what is wrong. hint: what to do about it. fatal: False for a warning.
     """
 
     where: str
     what: str
-    mend: str
+    hint: str
     fatal: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("where", "what", "mend"):
+        for name in ("where", "what", "hint"):
             object.__setattr__(self, name, hide_secrets(getattr(self, name)))
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}. {self.mend}"
+        return f"{self.where}: {self.what}. {self.hint}"
 
 
 class SharecoreError(Exception):

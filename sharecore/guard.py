@@ -15,11 +15,11 @@ from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from sharecore.adapter import Adapter, Batch, Preview, Topic
-from sharecore.apart import LOCAL_SECONDS, Call, Late
+from sharecore.call_thread import LOCAL_SECONDS, Call, Late
 from sharecore.destinations import ROOT, Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, DestinationError, PluginError, Problem
-from sharecore.faults import contained, describe, kind, log_fault
 from sharecore.outcomes import Deferred, Found, Outcome
+from sharecore.plugin_errors import contained, describe, kind, log_fault
 from sharecore.records import DataFile, RecordKey
 
 CALL_SECONDS = 120.0
@@ -31,7 +31,7 @@ LIMITS: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
     "can_update": (lambda value: isinstance(value, bool), "True or False", False),
     "takes_files": (lambda value: isinstance(value, bool), "True or False", False),
     "settle_time": (lambda value: _is_number(value) and 0 < value <= 86400, "above 0 and up to 86400", 60.0),
-    "gather_seconds": (lambda value: _is_number(value) and 0 <= value <= 3600, "from 0 to 3600", 0.0),
+    "batch_window_seconds": (lambda value: _is_number(value) and 0 <= value <= 3600, "from 0 to 3600", 0.0),
     "max_batch": (
         lambda value: isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1,
         "a whole number of 1 or more",
@@ -121,10 +121,10 @@ class Guarded(Adapter):
     def check(self) -> Sequence[Problem]:
         found = self._ask("check", lambda adapter: self._all(adapter.check(), Problem), self._seconds / 2)
         where = f"{ROOT}[{self._destination.name!r}]"
-        mend = "Report this to the author of the plugin."
+        hint = "Report this to the author of the plugin."
         return [
             *found,
-            *(Problem(where=where, what=each, mend=mend, fatal=False) for each in self._complaints.values()),
+            *(Problem(where=where, what=each, hint=hint, fatal=False) for each in self._complaints.values()),
         ]
 
     def topics(self) -> Sequence[Topic]:

@@ -17,12 +17,10 @@ from typing import Any, Self
 import pluggy
 
 from sharecore import asking
-from sharecore.admission import Refusal, destination_types, hook_functions, notices
-from sharecore.apart import Late
 from sharecore.asking import Asking, converted, reason
+from sharecore.call_thread import Late
 from sharecore.discovery import BLOCKED_VARIABLE, REQUIRED_SETTING, PluginInfo, PluginState, candidates
 from sharecore.exceptions import InvalidRecord, PluginError, Problem
-from sharecore.faults import contained, describe, log_fault
 from sharecore.hooks import (
     PROJECT,
     ConvertRequest,
@@ -31,6 +29,8 @@ from sharecore.hooks import (
     HookSpecs,
     WithholdRequest,
 )
+from sharecore.plugin_checks import Refusal, destination_types, hook_functions, notices
+from sharecore.plugin_errors import contained, describe, log_fault
 from sharecore.records import Record
 from sharecore.secrets import hide_secrets
 
@@ -116,7 +116,7 @@ class Registry:
             Problem(
                 where=info.label,
                 what=info.reason,
-                mend=f"Update or uninstall it, or block it by name ({BLOCKED_VARIABLE}). Until then none of "
+                hint=f"Update or uninstall it, or block it by name ({BLOCKED_VARIABLE}). Until then none of "
                 f"its hooks runs: if it is there to withhold data, name it in {REQUIRED_SETTING}.",
                 fatal=False,
             )
@@ -127,7 +127,7 @@ class Registry:
             Problem(
                 where=info.label,
                 what=" ".join(info.deprecated),
-                mend="Update it, or ask its authors to.",
+                hint="Update it, or ask its authors to.",
                 fatal=False,
             )
             for info in self._active.values()
@@ -144,7 +144,7 @@ class Registry:
             Problem(
                 where=f"required plugin {name!r}",
                 what=reasons.get(name, "is not installed"),
-                mend=f"Install or mend it, or take it out of {REQUIRED_SETTING}. "
+                hint=f"Install or mend it, or take it out of {REQUIRED_SETTING}. "
                 "Until then nothing is sent to any destination.",
             )
             for name in self._required

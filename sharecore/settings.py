@@ -174,9 +174,9 @@ class Section:
             return {}
         return dict(value)
 
-    def problem(self, key: str, what: str, mend: str, *, fatal: bool = True) -> None:
+    def problem(self, key: str, what: str, hint: str, *, fatal: bool = True) -> None:
         """Note a problem of one setting."""
-        self.problems.append(Problem(where=f"{self.path}[{key!r}]", what=what, mend=mend, fatal=fatal))
+        self.problems.append(Problem(where=f"{self.path}[{key!r}]", what=what, hint=hint, fatal=fatal))
 
     def unread(self) -> list[str]:
         """The keys that nobody read: of other software, or misspelt."""
@@ -191,7 +191,7 @@ class Section:
             Problem(
                 where=f"{self.path}[{key!r}]",
                 what="is not known",
-                mend=f"Did you mean {meant!r}?",
+                hint=f"Did you mean {meant!r}?",
                 fatal=False,
             )
             for key in self.unread()

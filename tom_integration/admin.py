@@ -14,16 +14,16 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.html import format_html
 from tom_targets.models import PersistentShare
 
-from tom_integration import permissions
+from tom_integration import access
 from tom_integration.links import link
 from tom_integration.models import (
     Attempt,
-    Channel,
     Delivery,
     DestinationHealth,
+    InboxRecord,
+    OneTimeShare,
+    Outbox,
     Peer,
-    Received,
-    Request,
     Worker,
 )
 from tom_integration.share_admin import ShareAdmin
@@ -54,33 +54,33 @@ class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
 
 
 def _deliveries(user: Any) -> QuerySet[Delivery]:
-    ledgers = permissions.ledgers_for(user, "view")
+    ledgers = access.ledgers_for(user, "view")
     here = ledgers.filter(destination=OuterRef("destination"), target_id=OuterRef("target_id"))
-    return permissions.of_visible_data(user, Delivery.objects.filter(Exists(here)))
+    return access.of_visible_data(user, Delivery.objects.filter(Exists(here)))
 
 
-@admin.register(Channel)
-class ChannelAdmin(_ReadOnly):
+@admin.register(Outbox)
+class OutboxAdmin(_ReadOnly):
     """One target at one address."""
 
-    list_display = ("destination", "target_id", "share_id", "due", "next_at", "delivered_at", "problem")
-    list_filter = ("destination", "due")
+    list_display = ("destination", "target_id", "share_id", "look_now", "next_at", "delivered_at", "problem")
+    list_filter = ("destination", "look_now")
     search_fields = ("destination", "=target_id")
 
     @staticmethod
     def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return permissions.ledgers_for(user, "view")
+        return access.ledgers_for(user, "view")
 
 
-@admin.register(Request)
-class RequestAdmin(_ReadOnly):
+@admin.register(OneTimeShare)
+class OneTimeShareAdmin(_ReadOnly):
     """What somebody asked for by hand."""
 
-    list_display = ("created", "channel_id", "user_id", "title", "introduce", "problem")
+    list_display = ("created", "outbox_id", "user_id", "title", "introduce", "problem")
 
     @staticmethod
     def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.filter(channel_id__in=permissions.ledgers_for(user, "view").values("pk"))
+        return rows.filter(outbox_id__in=access.ledgers_for(user, "view").values("pk"))
 
 
 @admin.register(Delivery)
@@ -126,17 +126,17 @@ class AttemptAdmin(_ReadOnly):
         return rows.filter(delivery_id__in=_deliveries(user).values("pk"))
 
 
-@admin.register(Received)
-class ReceivedAdmin(_ReadOnly):
+@admin.register(InboxRecord)
+class InboxRecordAdmin(_ReadOnly):
     """What other sites gave to this TOM."""
 
-    list_display = ("created", "target_id", "model", "datum_pk", "origin", "brought_by", "record_id")
-    list_filter = ("kind", "brought_by")
+    list_display = ("created", "target_id", "model", "datum_pk", "origin", "relayed_by", "record_id")
+    list_filter = ("kind", "relayed_by")
     search_fields = ("=target_id", "=datum_pk", "record_id", "origin")
 
     @staticmethod
     def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.filter(target_id__in=permissions.targets_for_shares(user).values("pk"))
+        return rows.filter(target_id__in=access.targets_for_shares(user).values("pk"))
 
 
 @admin.register(DestinationHealth)

@@ -16,17 +16,16 @@ class TomIntegrationConfig(AppConfig):
 
     def ready(self) -> None:
         from sharecore.testing import rounds
-        from tom_integration import capture, checks, reports
-        from tom_integration.host import takeover
-        from tom_integration.runners import thread
-        from tom_integration.sending import round
+        from tom_integration import checks, error_reports, wake_up
+        from tom_integration.tomtoolkit import takeover
+        from tom_integration.worker import one_round, thread
 
         takeover.take_over()
-        capture.connect()
+        wake_up.connect()
         checks.register()
-        reports.install()
+        error_reports.install()
         thread.connect()
-        rounds.register(round.deliver)
+        rounds.register(one_round.deliver)
 
     def nav_items(self) -> list[dict[str, str]]:
         """Asked for by the navigation bar of tomtoolkit's pages."""
@@ -41,5 +40,5 @@ class TomIntegrationConfig(AppConfig):
         return [
             path("targets/", include("tom_integration.urls")),
             path("dataproducts/", include((data_product_routes, "sharing-data"))),
-            path("api/sharing/", include("tom_integration.receiving.urls")),
+            path("api/sharing/", include("tom_integration.inbox.urls")),
         ]

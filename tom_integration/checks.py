@@ -13,8 +13,8 @@ from django.db import connections, router
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 
 from sharecore.exceptions import Problem
-from tom_integration import conf, reports, site, status
-from tom_integration.host import takeover
+from tom_integration import conf, error_reports, site, status
+from tom_integration.tomtoolkit import takeover
 
 TAG = "sharing"
 _WRITES_FIRST = ("IMMEDIATE", "EXCLUSIVE")
@@ -36,7 +36,7 @@ def _messages(problems: Iterable[Problem], number: int) -> list[CheckMessage]:
     return [
         kind(problem)(
             f"{problem.where}: {problem.what}.",
-            hint=problem.mend,
+            hint=problem.hint,
             id=f"sharecore.{'E' if problem.fatal else 'W'}{number:03}",
         )
         for problem in problems
@@ -51,7 +51,7 @@ def check_settings(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> 
 def check_destinations(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
     """`DATA_SHARING`. A destination that cannot be used is a warning: the TOM works on, its shares wait."""
     return [
-        checks.Warning(f"{problem.where}: {problem.what}.", hint=problem.mend, id="sharecore.W002")
+        checks.Warning(f"{problem.where}: {problem.what}.", hint=problem.hint, id="sharecore.W002")
         for problem in site.destinations().problems
     ]
 
@@ -63,13 +63,13 @@ def check_plugins(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> l
 
 def check_reports(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
     """Django's error pages and mails show no credentials of destinations."""
-    if reports.is_installed():
+    if error_reports.is_installed():
         return []
     return [
         checks.Warning(
-            f"{reports.SETTING} is a class that does not hide the credentials in DATA_SHARING: error "
+            f"{error_reports.SETTING} is a class that does not hide the credentials in DATA_SHARING: error "
             "pages and error mails can show them.",
-            hint="Derive that class from tom_integration.reports.SecretsFilter.",
+            hint="Derive that class from tom_integration.error_reports.SecretsFilter.",
             id="sharecore.W013",
         )
     ]
@@ -170,7 +170,7 @@ def _ledger_among(databases: Collection[str] | None) -> bool:
 def check_journal(
     app_configs: Iterable[AppConfig] | None = None, databases: Collection[str] | None = None, **_: Any
 ) -> list[CheckMessage]:
-    """What `tom_integration.background` cannot do (asked for with `manage.py check --database default`)."""
+    """What `tom_integration.polite_writes` cannot do (asked for with `manage.py check --database default`)."""
     from tom_integration.models import Delivery
 
     if not _ledger_among(databases):
@@ -210,6 +210,6 @@ def check_shares(
     if not _ledger_among(databases):
         return []
     return [
-        checks.Warning(f"{problem.where}: {problem.what}.", hint=problem.mend, id="sharecore.W011")
+        checks.Warning(f"{problem.where}: {problem.what}.", hint=problem.hint, id="sharecore.W011")
         for problem in status.without_destination()
     ]

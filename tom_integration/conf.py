@@ -56,8 +56,8 @@ SETTINGS: dict[str, _Setting] = {
     "SHARECORE_RETRY_SCHEDULE": _Setting(
         DEFAULT_SCHEDULE, "a list of seconds, each above zero", _is_schedule
     ),
-    "SHARECORE_SWEEP_SECONDS": _Setting(30.0, "a number of seconds above zero", _is_seconds),
-    "SHARECORE_SCRUB_SECONDS": _Setting(86400.0, "a number of seconds above zero", _is_seconds),
+    "SHARECORE_SCAN_SECONDS": _Setting(30.0, "a number of seconds above zero", _is_seconds),
+    "SHARECORE_RESCAN_SECONDS": _Setting(86400.0, "a number of seconds above zero", _is_seconds),
     "SHARECORE_LEASE_SECONDS": _Setting(60.0, "a number of seconds above zero", _is_seconds),
     "SHARECORE_CALL_SECONDS": _Setting(CALL_SECONDS, "a number of seconds above zero", _is_seconds),
     "SHARECORE_KEEP_DELIVERED_DAYS": _Setting(90.0, "a number of days above zero", _is_days),
@@ -74,7 +74,7 @@ def _get(name: str) -> Any:
 def problems() -> list[Problem]:
     """Every setting of the app that is not as it must be."""
     return [
-        Problem(where=name, what=f"is {getattr(settings, name)!r}", mend=f"Give {setting.rule}.")
+        Problem(where=name, what=f"is {getattr(settings, name)!r}", hint=f"Give {setting.rule}.")
         for name, setting in SETTINGS.items()
         if hasattr(settings, name) and not setting.valid(getattr(settings, name))
     ]
@@ -108,14 +108,14 @@ def retry_policy() -> RetryPolicy:
     return RetryPolicy(tuple(_get("SHARECORE_RETRY_SCHEDULE")))
 
 
-def sweep_seconds() -> float:
-    """How often the sweep looks for what the hints missed."""
-    return float(_get("SHARECORE_SWEEP_SECONDS"))
+def scan_seconds() -> float:
+    """How often the scan looks for what the hints missed."""
+    return float(_get("SHARECORE_SCAN_SECONDS"))
 
 
-def scrub_seconds() -> float:
+def rescan_seconds() -> float:
     """How often every datum of a share is compared with what was sent."""
-    return float(_get("SHARECORE_SCRUB_SECONDS"))
+    return float(_get("SHARECORE_RESCAN_SECONDS"))
 
 
 def lease_seconds() -> float:

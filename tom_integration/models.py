@@ -12,8 +12,8 @@ from datetime import datetime
 
 from django.db import models
 
+from sharecore.circuit_breaker import Health
 from sharecore.delivery import State
-from sharecore.health import Health
 
 ADDRESS_LENGTH = 200  # as PersistentShare.destination
 REASON_LENGTH = 500  # as sharecore.outcomes.MAX_REASON
@@ -38,7 +38,7 @@ class Origin(models.Model):
         return str(self.uuid)
 
 
-class Channel(models.Model):
+class Outbox(models.Model):
     """One target at one address: the unit that one sender claims.
 
     A continuous share opens it, and a one-time request does; it stays when the share is deleted, so that a
@@ -58,32 +58,36 @@ class Channel(models.Model):
     paused = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="Why nothing is sent.")
     problem = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="What is wrong at the moment.")
     needs_person = models.BooleanField(default=False, help_text="The problem does not end by itself.")
-    memory = models.JSONField(default=dict, blank=True, help_text="What the adapter noted about the target.")
+    adapter_state = models.JSONField(
+        default=dict, blank=True, help_text="What the adapter noted about the target."
+    )
     names = models.JSONField(
         null=True, blank=True, help_text="The target's name and aliases when data were last sent."
     )
 
     rules = models.CharField(max_length=64, blank=True, help_text="Digest of settings and plugins last time.")
 
-    due = models.BooleanField(default=False, help_text="Look now.")
+    look_now = models.BooleanField(default=False, help_text="Look now.")
     next_at = models.DateTimeField(null=True, help_text="Look then.")
     lease = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True)
-    swept_at = models.DateTimeField(null=True, help_text="When it was last compared with the data.")
-    scrubbed_at = models.DateTimeField(null=True, help_text="When content was last compared.")
-    scrubbed_to = models.BigIntegerField(default=0, help_text="How far the comparison is; 0 when it is done.")
+    scanned_at = models.DateTimeField(null=True, help_text="When it was last compared with the data.")
+    rescanned_at = models.DateTimeField(null=True, help_text="When content was last compared.")
+    rescanned_to = models.BigIntegerField(
+        default=0, help_text="How far the comparison is; 0 when it is done."
+    )
     delivered_at = models.DateTimeField(null=True, help_text="When something last arrived.")
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["destination", "target_id"], name="sharecore_channel_address")
+            models.UniqueConstraint(fields=["destination", "target_id"], name="sharecore_outbox_address")
         ]
         indexes = [
-            models.Index(fields=["target_id"], name="sharecore_channel_target"),
-            models.Index(fields=["next_at"], name="sharecore_channel_next"),
-            models.Index(fields=["swept_at"], name="sharecore_channel_swept"),
-            models.Index(fields=["due"], name="sharecore_channel_due", condition=models.Q(due=True)),
+            models.Index(fields=["target_id"], name="sharecore_outbox_target"),
+            models.Index(fields=["next_at"], name="sharecore_outbox_next"),
+            models.Index(fields=["scanned_at"], name="sharecore_outbox_swept"),
+            models.Index(fields=["look_now"], name="sharecore_outbox_due", condition=models.Q(look_now=True)),
         ]
 
     def __str__(self) -> str:
@@ -94,10 +98,10 @@ class Channel(models.Model):
         return self.share_id is not None and not self.paused and (self.until is None or now < self.until)
 
 
-class Request(models.Model):
+class OneTimeShare(models.Model):
     """Somebody asked, by hand, to share a target, or data of it, once."""
 
-    channel_id = models.BigIntegerField(db_index=True)
+    outbox_id = models.BigIntegerField(db_index=True)
     user_id = models.BigIntegerField(null=True, help_text="With whose rights; the site's if empty.")
     title = models.CharField(max_length=200, blank=True)
     message = models.TextField(blank=True)
@@ -118,7 +122,7 @@ class Delivery(models.Model):
     model = models.CharField(max_length=40, help_text="The datum's model.")
     datum_pk = models.BigIntegerField(help_text="Where the datum is now; data move and are made again.")
     timestamp = models.DateTimeField(help_text="The time of the datum.")
-    request_id = models.BigIntegerField(
+    one_time_share_id = models.BigIntegerField(
         null=True, help_text="The one-time request that asked for it; none if a continuous share did."
     )
 
@@ -172,9 +176,9 @@ class Delivery(models.Model):
                 condition=RENAMED,
             ),
             models.Index(
-                fields=["request_id"],
+                fields=["one_time_share_id"],
                 name="sharecore_delivery_request",
-                condition=models.Q(request_id__isnull=False),
+                condition=models.Q(one_time_share_id__isnull=False),
             ),
             models.Index(
                 fields=["destination", "target_id"],
@@ -192,7 +196,7 @@ class Delivery(models.Model):
         return f"{self.model} {self.datum_pk} to {self.destination}: {self.state}"
 
 
-class Received(models.Model):
+class InboxRecord(models.Model):
     """The key of a record that another site gave to this TOM, and the datum that it is here.
 
     A key is unique among the data of one target only. Several keys may lead to one datum; and one key, given
@@ -204,7 +208,7 @@ class Received(models.Model):
     kind = models.CharField(max_length=20)
     record_id = models.CharField(max_length=64, help_text="The record within that site.")
     target_id = models.BigIntegerField()
-    brought_by = models.CharField(max_length=64, help_text="UUID of the site that sent it.")
+    relayed_by = models.CharField(max_length=64, help_text="UUID of the site that sent it.")
     fingerprint = models.CharField(max_length=64, help_text="Digest of the content last sent.")
 
     model = models.CharField(max_length=40, help_text="The datum's model.")
@@ -221,7 +225,7 @@ class Received(models.Model):
         verbose_name_plural = "received"
         constraints = [
             models.UniqueConstraint(
-                fields=["record_id", "target_id", "origin", "kind", "brought_by"],
+                fields=["record_id", "target_id", "origin", "kind", "relayed_by"],
                 name="sharecore_received_key",
             )
         ]
@@ -289,7 +293,7 @@ class Attempt(models.Model):
 
 
 class DestinationHealth(models.Model):
-    """What is known of a destination, or of one topic of it; see `sharecore.health`."""
+    """What is known of a destination, or of one topic of it; see `sharecore.circuit_breaker`."""
 
     address = models.CharField(max_length=ADDRESS_LENGTH, unique=True)
     failures = models.PositiveIntegerField(default=0)
@@ -312,7 +316,7 @@ class DestinationHealth(models.Model):
         db_default="",  # during an upgrade the version before writes rows, too
         help_text="How data go there now, as its adapter says.",
     )
-    alone_until = models.DateTimeField(null=True, help_text="Until when one worker has it for itself.")
+    exclusive_until = models.DateTimeField(null=True, help_text="Until when one worker has it for itself.")
     topics = models.JSONField(default=list, blank=True, help_text="Topics that it offers us, with notes.")
     topics_at = models.DateTimeField(null=True, help_text="When it was asked for its topics.")
 

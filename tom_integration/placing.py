@@ -6,7 +6,7 @@ from typing import Any
 
 from tom_targets.models import PersistentShare
 
-from tom_integration import permissions, site
+from tom_integration import access, site
 
 
 def moves(share: Any, target_id: int, destination: str) -> bool:
@@ -24,6 +24,6 @@ def taken(user: Any, target_id: int, destination: str, *, name: str = "This targ
     other = others.exclude(pk=by.pk if by else None).first()
     if other is None:
         return ""
-    if permissions.may(user, "view", share=other):
+    if access.may(user, "view", share=other):
         return f"{name} is shared with {site.label(destination)} already."
     return f"{name} cannot be put there by you; ask somebody who may view its shares."

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from tom_targets.admin import PersistentShareAdmin
 from tom_targets.forms import AdminPersistentShareForm
 
-from tom_integration import permissions, placing
+from tom_integration import access, placing
 
 
 class _TargetInput(ForeignKeyRawIdWidget):
@@ -31,8 +31,8 @@ class ShareForm(AdminPersistentShareForm):
         if target is None or not destination:
             return data
         moved = placing.moves(self.instance, target.pk, destination)
-        if moved and not permissions.may(self.user, "add", target=target):
-            self.add_error(None, permissions.REFUSAL)
+        if moved and not access.may(self.user, "add", target=target):
+            self.add_error(None, access.REFUSAL)
         elif problem := placing.taken(self.user, target.pk, destination, by=self.instance):
             self.add_error("destination", problem)
         return data
@@ -50,19 +50,19 @@ class ShareAdmin(PersistentShareAdmin):
     raw_id_fields = ("target",)
 
     def get_queryset(self, request: Any) -> QuerySet[Any]:
-        return permissions.shares_for(request.user, "view")
+        return access.shares_for(request.user, "view")
 
     def has_view_permission(self, request: Any, obj: Any = None) -> bool:
-        return permissions.may(request.user, "view", share=obj)
+        return access.may(request.user, "view", share=obj)
 
     def has_add_permission(self, request: Any) -> bool:
-        return permissions.may(request.user, "add")
+        return access.may(request.user, "add")
 
     def has_change_permission(self, request: Any, obj: Any = None) -> bool:
-        return permissions.may(request.user, "change", share=obj)
+        return access.may(request.user, "change", share=obj)
 
     def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
-        return permissions.may(request.user, "delete", share=obj)
+        return access.may(request.user, "delete", share=obj)
 
     def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
@@ -70,7 +70,7 @@ class ShareAdmin(PersistentShareAdmin):
 
     def formfield_for_foreignkey(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if db_field.name == "target":
-            kwargs["queryset"] = permissions.targets_for_shares(request.user)
+            kwargs["queryset"] = access.targets_for_shares(request.user)
             kwargs["widget"] = _TargetInput(db_field.remote_field, self.admin_site)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 

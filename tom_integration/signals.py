@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from django.dispatch import Signal
 
-from tom_integration.models import Channel
+from tom_integration.models import Outbox
 
 sharing_alert = Signal()
 """Sent with `alert`, an `Alert`; the sender is the `Alert` class.
@@ -24,8 +24,8 @@ class Event(StrEnum):
     DESTINATION_PAUSED = "destination paused"  # it refuses our credentials: nothing is sent until they change
     DESTINATION_DOWN = "destination down"  # it cannot take anything; tried again at growing intervals
     DESTINATION_UP = "destination up"  # after one of these two: it takes our data again
-    RECORDS_PARKED = "records parked"  # refused, or tried too often: `manage.py sharing retry`
-    RECORDS_HELD = "records held"  # may have arrived, a person decides: `manage.py sharing resolve`
+    RECORDS_FAILED = "records failed"  # refused, or tried too often: `manage.py sharing retry`
+    RECORDS_NEED_REVIEW = "records held"  # may have arrived, a person decides: `manage.py sharing resolve`
     SHARE_STOPPED = "share stopped"  # a share cannot go on before a person mends something
 
 
@@ -35,7 +35,7 @@ class Alert:
 
     destination: the address, `name` or `name:topic`. reason: for people; parts of it may come from the
     destination. share_id: the continuous share, None for a one-time request or a whole destination.
-    delivery_ids: the rows of `tom_integration.models.Delivery` that are parked or held.
+    delivery_ids: the rows of `tom_integration.models.Delivery` that are failed or held.
     """
 
     event: Event
@@ -51,15 +51,15 @@ def of_destination(event: Event, address: str, reason: str = "") -> None:
     _send(Alert(event=event, destination=address, reason=reason))
 
 
-def of_channel(event: Event, channel: Channel, reason: str) -> None:
+def of_outbox(event: Event, outbox: Outbox, reason: str) -> None:
     """Tell what happened to a share."""
     _send(
         Alert(
             event=event,
-            destination=channel.destination,
+            destination=outbox.destination,
             reason=reason,
-            share_id=channel.share_id,
-            target_id=channel.target_id,
+            share_id=outbox.share_id,
+            target_id=outbox.target_id,
         )
     )
 
@@ -67,8 +67,8 @@ def of_channel(event: Event, channel: Channel, reason: str) -> None:
 def of_records(
     event: Event, *, destination: str, target_id: int, delivery_ids: Iterable[int], reason: str
 ) -> None:
-    """Tell what happened to records of one channel."""
-    shares = Channel.objects.filter(destination=destination, target_id=target_id)
+    """Tell what happened to records of one outbox."""
+    shares = Outbox.objects.filter(destination=destination, target_id=target_id)
     _send(
         Alert(
             event=event,

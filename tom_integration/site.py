@@ -17,7 +17,7 @@ from django.utils.crypto import salted_hmac
 from sharecore import secrets
 from sharecore.adapter import Site
 from sharecore.addresses import Address
-from sharecore.apart import here
+from sharecore.call_thread import here
 from sharecore.destinations import Destination, Destinations
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.guard import Guarded

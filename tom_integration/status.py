@@ -16,12 +16,12 @@ from sharecore.addresses import Address
 from sharecore.delivery import OPEN, State
 from sharecore.exceptions import Problem
 from tom_integration import clock, conf, site
-from tom_integration.models import OUTDATED, Channel, Delivery, DestinationHealth, Worker
-from tom_integration.promises.difference import unseen
+from tom_integration.models import OUTDATED, Delivery, DestinationHealth, Outbox, Worker
+from tom_integration.outbox.backlog import unseen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelStatus:
+class OutboxStatus:
     """One target at one address.
 
     counts: how many deliveries are in each state. outdated: of those that are delivered, how many were edited
@@ -67,7 +67,7 @@ class Status:
     advice: str
     oldest: datetime | None
     oldest_seconds: float | None
-    channels: tuple[ChannelStatus, ...]
+    outboxes: tuple[OutboxStatus, ...]
     destinations: tuple[DestinationStatus, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class Status:
 
 def alive() -> QuerySet[Worker]:
     """The processes that deliver, by their heartbeats."""
-    now, rest = clock.now(), timedelta(seconds=3 * conf.sweep_seconds() + 30)
+    now, rest = clock.now(), timedelta(seconds=3 * conf.scan_seconds() + 30)
     return Worker.objects.filter(seen__range=(now - rest, now + rest)).order_by("name")
 
 
@@ -90,8 +90,8 @@ def nobody_delivers() -> str:
     """What to do when there is work and no worker; empty when all is well."""
     try:
         idle = bool(workers()) or not (
-            Channel.objects.filter(due=True).exists()
-            or Channel.objects.filter(Exists(_open())).exists()
+            Outbox.objects.filter(look_now=True).exists()
+            or Outbox.objects.filter(Exists(_open())).exists()
             or unseen()  # with the default runner a save outside of a server leaves no mark
         )
     except DatabaseError:
@@ -108,7 +108,7 @@ def nobody_delivers() -> str:
 
 
 def _open() -> QuerySet[Delivery]:
-    """What is on its way in a channel, which an index finds: among all deliveries none does."""
+    """What is on its way in an outbox, which an index finds: among all deliveries none does."""
     return Delivery.objects.filter(
         destination=OuterRef("destination"), target_id=OuterRef("target_id"), state__in=OPEN
     )
@@ -126,7 +126,7 @@ def without_destination() -> list[Problem]:
         Problem(
             where="DATA_SHARING",
             what=f"has no destination {text!r}, to which {number} shares go",
-            mend="Add it again, move the shares to another destination, or delete them. Their data wait.",
+            hint="Add it again, move the shares to another destination, or delete them. Their data wait.",
         )
         for text, number in sorted(lost.items())
     ]
@@ -140,17 +140,17 @@ def read() -> Status:
         counts.setdefault((row["destination"], row["target_id"]), Counter())[row["state"]] = row["number"]
     edited = Delivery.objects.filter(OUTDATED).values("destination", "target_id").annotate(number=Count("*"))
     outdated = {(row["destination"], row["target_id"]): row["number"] for row in edited}
-    tried = Delivery.objects.filter(state=State.DUE, failures__gt=0)
+    tried = Delivery.objects.filter(state=State.PENDING, failures__gt=0)
     reasons = {
         (row["destination"], row["target_id"]): row["reason"]
         for row in tried.values("destination", "target_id", "reason")
         .annotate(number=Count("*"))
         .order_by("number")  # the last one counts
     }
-    rows = list(Channel.objects.order_by("destination", "target_id"))
+    rows = list(Outbox.objects.order_by("destination", "target_id"))
     names = BaseTarget.objects.in_bulk({row.target_id for row in rows})
     waiting = _open().filter(delivered_at__isnull=True).order_by("created").values("created")[:1]
-    oldest = Channel.objects.aggregate(oldest=Min(Subquery(waiting)))["oldest"]
+    oldest = Outbox.objects.aggregate(oldest=Min(Subquery(waiting)))["oldest"]
     return Status(
         paused=conf.paused(),
         runner=conf.runner(),
@@ -158,8 +158,8 @@ def read() -> Status:
         advice=nobody_delivers(),
         oldest=oldest,
         oldest_seconds=max((clock.now() - oldest).total_seconds(), 0.0) if oldest else None,
-        channels=tuple(
-            ChannelStatus(
+        outboxes=tuple(
+            OutboxStatus(
                 id=row.pk,
                 share_id=row.share_id,
                 target=names[row.target_id].name

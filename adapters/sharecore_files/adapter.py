@@ -25,9 +25,9 @@ from sharecore import (
     build_each,
 )
 from sharecore_files.config import FilesConfig, Format, Per
-from sharecore_files.files import copy, file_name
+from sharecore_files.copy_file import copy, file_name
 from sharecore_files.folder import Folder
-from sharecore_files.rows import Entry, entry
+from sharecore_files.table_rows import Entry, entry
 from sharecore_files.tables import Unreadable, as_bytes, curve_of, table_of
 
 
@@ -126,9 +126,9 @@ class FilesAdapter(Adapter):
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
-            mend = "Let the user of the server and of the worker write there, or name another folder."
+            hint = "Let the user of the server and of the worker write there, or name another folder."
             where = f"{self._config.path}['DIRECTORY']"
-            return (Problem(where=where, what=f"cannot be written: {error.strerror}", mend=mend),)
+            return (Problem(where=where, what=f"cannot be written: {error.strerror}", hint=hint),)
         return ()
 
     def _why(self, error: OSError | Unreadable) -> str:

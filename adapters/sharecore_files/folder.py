@@ -14,9 +14,9 @@ from typing import IO
 
 from sharecore import Batch, as_json
 from sharecore_files.config import FilesConfig, Per
-from sharecore_files.files import write
+from sharecore_files.copy_file import write
 from sharecore_files.growing import grow, shrink, there
-from sharecore_files.rows import COLUMNS, Entry
+from sharecore_files.table_rows import COLUMNS, Entry
 from sharecore_files.tables import as_bytes, curve_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9+(](?:[A-Za-z0-9+.() -]*[A-Za-z0-9+()-])?")
@@ -43,7 +43,7 @@ class Folder:
         self._about = as_json(batch.target) | {"site": batch.site.origin}
         if key is not None:
             self._about["id"] = _digest(f"{batch.site.origin} {key}")
-        self.path = self._place(batch.memory.get(_NOTE))
+        self.path = self._place(batch.state.get(_NOTE))
 
     def _place(self, noted: object) -> Path:
         name = str(self._about["name"])
@@ -96,7 +96,7 @@ class Folder:
             part = file.with_name(f".{_ABOUT}.part")
             part.write_text(text, encoding="utf-8")
             os.replace(part, file)
-        batch.memory[_NOTE] = self.path.name
+        batch.state[_NOTE] = self.path.name
 
     def add(self, entries: Sequence[Entry]) -> dict[str, str]:
         """Add records of one table; the file of each by its key. What has the same key is replaced.

@@ -19,9 +19,9 @@ import numpy.typing as npt
 from sharecore import Unit
 from sharecore_files import fitstables, lines
 from sharecore_files.config import Format
-from sharecore_files.files import write
+from sharecore_files.copy_file import write
 from sharecore_files.index import Digests, Rows, among, digest, load, rows_of, save
-from sharecore_files.rows import Row
+from sharecore_files.table_rows import Row
 from sharecore_files.tables import as_bytes, ordered, read, spelled, table_of, without
 
 

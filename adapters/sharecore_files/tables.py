@@ -23,7 +23,7 @@ from erfa import ErfaWarning
 
 from sharecore import Unit
 from sharecore_files.config import Format
-from sharecore_files.rows import NUMBERS, Curve, Row, columns
+from sharecore_files.table_rows import NUMBERS, Curve, Row, columns
 
 _MAGNITUDES = {Unit.AB_MAG: units.ABmag, Unit.ST_MAG: units.STmag}
 _FIXED = {"mjd": "d", "exposure_time": "s", "ra": "deg", "dec": "deg"}

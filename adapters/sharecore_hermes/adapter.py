@@ -27,7 +27,7 @@ SETTLE_TIME = 330.0
 class HermesAdapter(Adapter):
     """Publishes a batch as one message, or as few as its size allows. Messages cannot be changed afterwards.
 
-    gather_seconds: seconds for which the framework may wait for more records, so that they share a message.
+    batch_window_seconds: seconds for which the framework may wait for more records, so that they share a message.
     """
 
     settle_time = SETTLE_TIME
@@ -37,7 +37,7 @@ class HermesAdapter(Adapter):
     ) -> None:
         self.config = config
         self.max_batch = config.max_rows
-        self.gather_seconds = config.gather_seconds
+        self.batch_window_seconds = config.batch_window_seconds
         self._converter = load_converter(config.converter, config.path)
         self._client = client or Client(config.base_url, config.http, connections=1)
         self._authorize = token(config.token)
@@ -91,13 +91,13 @@ class HermesAdapter(Adapter):
         found: list[Problem] = []
         if mapped.target is None:
             return found
-        mend = "Correct it, or map it with the settings or a converter; the rest is sent without it."
+        hint = "Correct it, or map it with the settings or a converter; the rest is sent without it."
         parcels = list(split(envelope, mapped.entries)) if batch.records else [[]]
         for parcel in parcels:
             for fault in self._publisher.faults(envelope, parcel):
                 entry = row_of(parcel, fault.table or "", -1 if fault.index is None else fault.index)
                 where = f"{fault.path} ({_named(entry.record)})" if entry else fault.path
-                found.append(Problem(where=where, what=fault.text, mend=mend))
+                found.append(Problem(where=where, what=fault.text, hint=hint))
         return found
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
@@ -111,7 +111,7 @@ class HermesAdapter(Adapter):
 
     def describe(self) -> str:
         return (
-            f"Data wait {self.gather_seconds:g} s for others, and up to {self.max_batch} go in one message. "
+            f"Data wait {self.batch_window_seconds:g} s for others, and up to {self.max_batch} go in one message. "
             "A published message cannot be changed: edits stay here."
         )
 

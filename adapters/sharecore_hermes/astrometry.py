@@ -5,7 +5,7 @@ from __future__ import annotations
 from sharecore.records import Astrometry
 from sharecore_hermes import spelling
 from sharecore_hermes.cells import Draft, Finished, Row, error_of, others, text
-from sharecore_hermes.rows import COMMON, Context, common, drafted, named
+from sharecore_hermes.common_columns import COMMON, Context, common, drafted, named
 from sharecore_hermes.sky import declination, right_ascension
 
 _HANDLED = COMMON | {"ra", "dec", "ra_error", "dec_error", "ra_error_units", "dec_error_units"}

@@ -56,5 +56,5 @@ def problems(config: HermesConfig, ask: Callable[[], Profile]) -> list[Problem]:
     ]
 
 
-def _problem(config: HermesConfig, key: str, what: str, mend: str, *, fatal: bool = True) -> Problem:
-    return Problem(where=f"{config.path}[{key!r}]", what=what, mend=mend, fatal=fatal)
+def _problem(config: HermesConfig, key: str, what: str, hint: str, *, fatal: bool = True) -> Problem:
+    return Problem(where=f"{config.path}[{key!r}]", what=what, hint=hint, fatal=fatal)

@@ -27,7 +27,7 @@ class HermesConfig:
     path: of the settings, for messages to people. authors: one text. user_topics: the topics that people may
     choose; empty for all that the token may write. default_topic: of a share whose address names none.
     converter: dotted path of a class that overrides the mapping. default_*: for data that say nothing
-    themselves. *_map: the site's word to the one that HERMES gets. gather_seconds: how long to wait for more
+    themselves. *_map: the site's word to the one that HERMES gets. batch_window_seconds: how long to wait for more
     rows before a message goes out. max_rows: how many rows one message has at the most.
     """
 
@@ -50,7 +50,7 @@ class HermesConfig:
     instrument_map: Mapping[str, str] = field(default_factory=dict)
     bandpass_map: Mapping[str, str] = field(default_factory=dict)
     unit_map: Mapping[str, ScaledUnit] = field(default_factory=dict)
-    gather_seconds: float = 10.0
+    batch_window_seconds: float = 10.0
     max_rows: int = 500
     resend_unconfirmed: bool = False
 
@@ -79,7 +79,7 @@ def read_config(section: Section) -> HermesConfig:
         instrument_map=section.mapping("INSTRUMENT_MAP"),
         bandpass_map=section.mapping("BANDPASS_MAP"),
         unit_map=_unit_map(section),
-        gather_seconds=section.number("GATHER_SECONDS", 10.0, maximum=3600),
+        batch_window_seconds=section.number("BATCH_WINDOW_SECONDS", 10.0, maximum=3600),
         max_rows=section.count("MAX_ROWS", 500, maximum=5000),
         resend_unconfirmed=section.flag("RESEND_UNCONFIRMED", False),
     )
@@ -130,16 +130,16 @@ def _authors(section: Section) -> str:
 
 def _title(section: Section) -> str:
     template = section.text("TITLE_TEMPLATE", DEFAULT_TITLE)
-    mend = "Write it like 'New data of {target}'; there are {target}, {site}, {topic} and {count}."
+    hint = "Write it like 'New data of {target}'; there are {target}, {site}, {topic} and {count}."
     try:
         names = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
         template.format(target="", site="", topic="", count=1)
     except (ValueError, LookupError, AttributeError) as error:
-        section.problem("TITLE_TEMPLATE", f"cannot be filled in ({type(error).__name__})", mend)
+        section.problem("TITLE_TEMPLATE", f"cannot be filled in ({type(error).__name__})", hint)
         return DEFAULT_TITLE
     if not names <= TITLE_FIELDS:
         unknown = sorted(names - TITLE_FIELDS)
-        section.problem("TITLE_TEMPLATE", f"has unknown fields: {', '.join(unknown)}", mend)
+        section.problem("TITLE_TEMPLATE", f"has unknown fields: {', '.join(unknown)}", hint)
     return template or DEFAULT_TITLE
 
 

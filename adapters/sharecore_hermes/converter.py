@@ -15,7 +15,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Protocol
 
 from sharecore.exceptions import ConfigurationError, Problem
-from sharecore_hermes import astrometry, photometry, spectra, targets
+from sharecore_hermes import astrometry, photometry, spectra, target_rows
 from sharecore_hermes.cells import Draft
 
 OLD_MODULE = "tom_dataproducts.alertstreams.hermes"
@@ -46,7 +46,7 @@ class HermesDataConverter:
 
     def get_hermes_target(self, target: SimpleNamespace) -> Draft:
         """The row of a target."""
-        return targets.draft(target.sharecore)
+        return target_rows.draft(target.sharecore)
 
     def get_hermes_photometry(self, datum: SimpleNamespace) -> Draft:
         """The row of a detection or limit."""
@@ -76,7 +76,7 @@ def load_converter(path: str, where: str) -> Converter:
         problem = Problem(
             where=f"{where}['DATA_CONVERTER_CLASS']",
             what=f"{path!r} cannot be loaded: {type(error).__name__}: {error}",
-            mend="Give the dotted path of a class like sharecore_hermes.converter.HermesDataConverter.",
+            hint="Give the dotted path of a class like sharecore_hermes.converter.HermesDataConverter.",
         )
         raise ConfigurationError([problem]) from error
     return made if isinstance(made, HermesDataConverter) else _Completed(made)

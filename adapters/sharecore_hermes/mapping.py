@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sharecore.adapter import Batch
-from sharecore.faults import contained, kind
 from sharecore.outcomes import Deferred, Outcome, Unsupported
+from sharecore.plugin_errors import contained, kind
 from sharecore.records import (
     Astrometry,
     JsonValue,
@@ -19,15 +19,15 @@ from sharecore.records import (
     RecordKey,
     Spectrum,
 )
-from sharecore_hermes import astrometry, photometry, spectra, targets
+from sharecore_hermes import astrometry, photometry, spectra, target_rows
 from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row
+from sharecore_hermes.common_columns import Context
 from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.converter import Converter, HermesMessageException
-from sharecore_hermes.origin import brought_by, echo
-from sharecore_hermes.rows import Context
-from sharecore_hermes.said import completed, said
-from sharecore_hermes.unread import why_unread
+from sharecore_hermes.origin import echo, relayed_by
+from sharecore_hermes.own_words import completed, said
 from sharecore_hermes.views import View, datum_view, target_view
+from sharecore_hermes.wrong_form import why_unread
 
 PHOTOMETRY, SPECTROSCOPY, ASTROMETRY = "photometry", "spectroscopy", "astrometry"
 TABLES = (PHOTOMETRY, SPECTROSCOPY, ASTROMETRY)
@@ -65,7 +65,7 @@ def map_batch(batch: Batch, config: HermesConfig, converter: Converter, topic: s
     target: Row = {}
 
     def mapped_target() -> None:
-        target.update(_json(targets.finish(converter.get_hermes_target(view))))
+        target.update(_json(target_rows.finish(converter.get_hermes_target(view))))
 
     if (outcome := _attempt(mapped_target)) is not None:
         problem = str(getattr(outcome, "reason", ""))
@@ -73,7 +73,7 @@ def map_batch(batch: Batch, config: HermesConfig, converter: Converter, topic: s
     entries: list[Entry] = []
     decided: dict[RecordKey, Outcome] = {}
     for record in batch.records:
-        context = Context(config, str(target["name"]), brought_by(record, batch.site))
+        context = Context(config, str(target["name"]), relayed_by(record, batch.site))
 
         def mapped_record(record: Record = record, context: Context = context) -> None:
             entries.append(_entry(record, view, converter, context, batch.original))

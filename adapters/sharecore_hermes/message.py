@@ -12,7 +12,7 @@ from sharecore.records import JsonValue
 from sharecore_hermes.cells import Row, text
 from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.mapping import TABLES, Entry
-from sharecore_hermes.targets import unexpressed
+from sharecore_hermes.target_rows import unexpressed
 
 MAX_BYTES = 950_000
 """Of one message.

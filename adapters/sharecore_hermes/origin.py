@@ -27,7 +27,7 @@ def echo(record: Record, topic: str) -> Outcome | None:
     return Unsupported(feature="echo", reason=reason)
 
 
-def brought_by(record: Record, site: Site) -> str:
+def relayed_by(record: Record, site: Site) -> str:
     """Who brought a datum that is not of this site: a data service, a broker, another site; else empty."""
     source = record.source_name.strip()
     if record.key.origin != site.origin:

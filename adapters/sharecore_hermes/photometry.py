@@ -5,8 +5,8 @@ from __future__ import annotations
 from sharecore.records import Photometry, PhotometryLimit
 from sharecore_hermes import spelling
 from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, error_of, number, others, text
+from sharecore_hermes.common_columns import COMMON, Context, common, drafted, named
 from sharecore_hermes.config import HermesConfig
-from sharecore_hermes.rows import COMMON, Context, common, drafted, named
 
 _HANDLED = COMMON | {
     "exposure_time", "bandpass", "brightness", "brightness_error", "brightness_unit",

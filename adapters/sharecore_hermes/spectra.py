@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sharecore.records import OtherDatum, Spectrum
 from sharecore_hermes import spelling
 from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, error_of, finite, others, text
-from sharecore_hermes.rows import COMMON, Context, common, drafted, named
+from sharecore_hermes.common_columns import COMMON, Context, common, drafted, named
 
 _HANDLED = COMMON | {
     "exposure_time", "flux", "flux_error", "wavelength", "flux_units", "wavelength_units", "flux_type",

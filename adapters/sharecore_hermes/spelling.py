@@ -115,8 +115,8 @@ def _meant(
         return config.unit_map[word]
     if not word:
         if default is None:
-            mend = f". Say it with {setting!r} in {config.path}" if setting else ""
-            raise NotExpressible(feature, f"the datum has no unit{mend}")
+            hint = f". Say it with {setting!r} in {config.path}" if setting else ""
+            raise NotExpressible(feature, f"the datum has no unit{hint}")
         return default
     try:
         return parse_unit(word)

@@ -15,14 +15,14 @@ import tenacity
 import urllib3
 
 from sharecore import shutdown
-from sharecore.apart import progress
+from sharecore.call_thread import progress
 from sharecore.exceptions import DestinationError
 from sharecore.secrets import register_settings
 from sharecore.settings import Secret
 from sharecore_http.auth import Authorize, no_credentials
 from sharecore_http.content import Content, json_content
 from sharecore_http.failures import PASSING, Cause, HttpFailure, NoAnswer, NotSent, TooLarge, failure
-from sharecore_http.guard import public_only
+from sharecore_http.private_networks import public_only
 from sharecore_http.reply import Reply, Verdict
 from sharecore_http.settings import HttpSettings
 from sharecore_http.transport import DeadlineAdapter, deadline

@@ -9,7 +9,7 @@ from enum import StrEnum
 from requests import exceptions as rq
 from urllib3 import exceptions as u3
 
-from sharecore_http.guard import PrivateAddress
+from sharecore_http.private_networks import PrivateAddress
 
 
 class Cause(StrEnum):

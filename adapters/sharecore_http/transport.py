@@ -23,7 +23,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.poolmanager import PoolManager, ProxyManager
 
 from sharecore import shutdown
-from sharecore_http.guard import let_pass
+from sharecore_http.private_networks import let_pass
 
 _PIECE = 64 * 1024
 """Bytes that are written at a time."""

@@ -1,4 +1,4 @@
-"""The adapter: shares to one other TOM, by the best road that leads there."""
+"""The adapter: shares to one other TOM, by the best transport that leads there."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from sharecore_http.client import Client
 from sharecore_tom.api import Api
 from sharecore_tom.auth import Scheme
 from sharecore_tom.config import TomConfig
-from sharecore_tom.files import send_file
-from sharecore_tom.lookup import Targets
 from sharecore_tom.receiver import Generation, Receiver, Sharing, discover
-from sharecore_tom.roads import Closed, Road
-from sharecore_tom.roads.batches import Batches
-from sharecore_tom.roads.files import Files
-from sharecore_tom.roads.rest import Rest
+from sharecore_tom.receiver_target import Targets
+from sharecore_tom.send_file import send_file
+from sharecore_tom.transports import Closed, Transport
+from sharecore_tom.transports.batches import Batches
+from sharecore_tom.transports.files import Files
+from sharecore_tom.transports.rest import Rest
 
 _REDISCOVER = 3600.0
 """Seconds after which the receiver is asked again what it runs: it may have been upgraded."""
@@ -80,19 +80,19 @@ class TomAdapter(Adapter):
     def alone(self, batch: Batch) -> bool:
         """A stock TOM on SQLite may leave half a target if it makes one while it stores something else."""
         may_make = self._config.create_targets and self._targets.remembered(batch) is None
-        return may_make and not isinstance(self._road, Batches)
+        return may_make and not isinstance(self._transport, Batches)
 
     def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
         self.ready()
         self._note(batch)
-        road = self._road
+        transport = self._transport
         if self._origin == batch.site.origin:
             raise DestinationError(_OURSELVES)
-        outcomes = self._at_home(batch) | _edits(batch, road)
+        outcomes = self._at_home(batch) | _edits(batch, transport)
         if batch.records and len(outcomes) == len(batch.records):
             return outcomes
         try:
-            return outcomes | dict(road.deliver(_without(batch, outcomes)))
+            return outcomes | dict(transport.deliver(_without(batch, outcomes)))
         except Closed as closed:
             logger.warning("%s: batches cannot be used: %s", self._config.path, closed.reason)
             outcomes |= dict(closed.decided)
@@ -101,7 +101,7 @@ class TomAdapter(Adapter):
             error.decided = outcomes | dict(error.decided)
             raise
         finally:
-            self.max_batch = road.max_batch
+            self.max_batch = transport.max_batch
         return outcomes | self._by_rest(_without(batch, outcomes), outcomes)
 
     def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:
@@ -115,15 +115,15 @@ class TomAdapter(Adapter):
         self._note(batch)
         if batch.moved and self._receiver:
             return Rest(self._api, self._targets, self._receiver.generation).look(batch)
-        return self._road.find(batch)
+        return self._transport.find(batch)
 
     def preview(self, batch: Batch) -> Preview:
-        road = self._road if self._receiver else self._road_to(_remembered(batch))
-        return road.preview(batch)
+        transport = self._transport if self._receiver else self._transport_to(_remembered(batch))
+        return transport.preview(batch)
 
     def describe(self) -> str:
         scheme = self._api.login.scheme
-        return f"{self._road.about} {_LOGIN[scheme]}" if self._receiver and scheme else ""
+        return f"{self._transport.about} {_LOGIN[scheme]}" if self._receiver and scheme else ""
 
     def check(self) -> Sequence[Problem]:
         config = self._config
@@ -132,11 +132,11 @@ class TomAdapter(Adapter):
             receiver = self._discover()
         except AuthenticationFailed as error:
             key = "API_KEY" if config.token else "PASSWORD"
-            mend = "Correct the credentials, or ask for an account there."
-            return [Problem(where=f"{config.path}[{key!r}]", what=error.reason, mend=mend)]
+            hint = "Correct the credentials, or ask for an account there."
+            return [Problem(where=f"{config.path}[{key!r}]", what=error.reason, hint=hint)]
         except DeliveryError as error:
-            mend = "Check the address in a browser; if it is right, tell the people who run that TOM."
-            return [Problem(where=f"{config.path}['BASE_URL']", what=error.reason, mend=mend)]
+            hint = "Check the address in a browser; if it is right, tell the people who run that TOM."
+            return [Problem(where=f"{config.path}['BASE_URL']", what=error.reason, hint=hint)]
         return [*self._about_bulk_upload(receiver), *self._about_login(receiver)]
 
     def close(self) -> None:
@@ -147,16 +147,16 @@ class TomAdapter(Adapter):
         self._asked = self._clock()
         if receiver != self._receiver:
             self._receiver = receiver
-            self._take(self._road_to(receiver))
+            self._take(self._transport_to(receiver))
         if receiver.sharing:
             self._origin = receiver.sharing.origin
         return receiver
 
-    def _take(self, road: Road) -> None:
-        self._road = road
-        self.can_update, self.max_batch = road.can_update, road.max_batch
+    def _take(self, transport: Transport) -> None:
+        self._transport = transport
+        self.can_update, self.max_batch = transport.can_update, transport.max_batch
 
-    def _road_to(self, receiver: Receiver) -> Road:
+    def _transport_to(self, receiver: Receiver) -> Transport:
         if receiver.sharing:
             return Batches(self._api, self._targets, receiver.sharing)
         if self._config.bulk_upload and receiver.generation is Generation.TYPED:
@@ -167,8 +167,8 @@ class TomAdapter(Adapter):
         """What a preview in another process should know of the receiver."""
         if self._receiver is not None:
             sharing = self._receiver.sharing
-            batch.memory["generation"] = self._receiver.generation.value
-            batch.memory["sharecore"] = sharing.version if sharing else ""
+            batch.state["generation"] = self._receiver.generation.value
+            batch.state["sharecore"] = sharing.version if sharing else ""
 
     def _at_home(self, batch: Batch) -> dict[RecordKey, Outcome]:
         """The records that were observed at the receiver, or came from there: it has them."""
@@ -188,11 +188,11 @@ class TomAdapter(Adapter):
             raise
 
     def _about_bulk_upload(self, receiver: Receiver) -> list[Problem]:
-        if not self._config.bulk_upload or isinstance(self._road, Files):
+        if not self._config.bulk_upload or isinstance(self._transport, Files):
             return []
         why = "that TOM takes batches, which are faster" if receiver.sharing else _NO_FILES_IN_2
         where = f"{self._config.path}['BULK_UPLOAD']"
-        return [Problem(where=where, what=f"is on but not used: {why}", mend="Remove it.", fatal=False)]
+        return [Problem(where=where, what=f"is on but not used: {why}", hint="Remove it.", fatal=False)]
 
     def _about_login(self, receiver: Receiver) -> list[Problem]:
         if self._api.login.scheme is not Scheme.BASIC:
@@ -202,14 +202,14 @@ class TomAdapter(Adapter):
                 where=self._config.path,
                 what=f"that TOM (tomtoolkit {receiver.generation}) takes no tokens: the password goes with "
                 "each request and costs it about 0.3 s of hashing",
-                mend="Ask its people to add TokenAuthentication to DEFAULT_AUTHENTICATION_CLASSES.",
+                hint="Ask its people to add TokenAuthentication to DEFAULT_AUTHENTICATION_CLASSES.",
                 fatal=False,
             )
         ]
 
 
 def _remembered(batch: Batch) -> Receiver:
-    noted, version = batch.memory.get("generation"), batch.memory.get("sharecore")
+    noted, version = batch.state.get("generation"), batch.state.get("sharecore")
     return Receiver(
         generation=Generation.ONE_TABLE if noted == Generation.ONE_TABLE else Generation.TYPED,
         sharing=Sharing(version=str(version)) if version else None,
@@ -217,12 +217,12 @@ def _remembered(batch: Batch) -> Receiver:
 
 
 def _origins(batch: Batch, key: RecordKey) -> tuple[str, str]:
-    return key.origin, batch.brought_by.get(key, "")
+    return key.origin, batch.relayed_by.get(key, "")
 
 
-def _edits(batch: Batch, road: Road) -> dict[RecordKey, Outcome]:
+def _edits(batch: Batch, transport: Transport) -> dict[RecordKey, Outcome]:
     """Edits, where the receiver turned out not to take them: at the next try the framework knows that."""
-    if road.can_update:
+    if transport.can_update:
         return {}
     edited = batch.previous.keys() & {record.key for record in batch.records}
     reason = "edited since; that TOM cannot change what it has"

@@ -10,10 +10,10 @@ from sharecore_http.client import MAX_ANSWER, Client
 from sharecore_http.content import Content, File, form, json_content
 from sharecore_http.failures import HttpFailure, NotSent
 from sharecore_http.reply import Reply
-from sharecore_tom.answers import refused, words
 from sharecore_tom.auth import Login
 from sharecore_tom.config import TomConfig
 from sharecore_tom.paging import Params, pages
+from sharecore_tom.refusals import refused, words
 
 _PAGE = 100
 _MAX_PAGE = 32 * 1024 * 1024

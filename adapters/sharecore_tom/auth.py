@@ -23,13 +23,13 @@ from sharecore_http.auth import Authorize, basic, no_credentials, token
 from sharecore_http.client import Client
 from sharecore_http.failures import HttpFailure
 from sharecore_http.reply import Reply, Verdict
-from sharecore_tom.answers import not_able, refused, words
 from sharecore_tom.config import TomConfig
+from sharecore_tom.refusals import not_able, refused, words
 
 _ASK = "api/reduceddatums/"
 _TOKEN = re.compile(r"(?=[\w-]*\d)[\w-]{16,}")
 _MOST_TOKENS = 100
-_TWO_FACTOR_MEND = "Copy the API token from your profile page there and set it as 'API_KEY'."
+_TWO_FACTOR_HINT = "Copy the API token from your profile page there and set it as 'API_KEY'."
 
 
 class Scheme(StrEnum):
@@ -133,7 +133,7 @@ class Login:
         if reply.status == 400 and reply.is_json:
             raise AuthenticationFailed(f"user {self._config.username!r} was refused: {words(reply)}")
         if reply.status in (401, 403) and reply.is_json:
-            raise AuthenticationFailed(f"no token for the password: {words(reply)}. {_TWO_FACTOR_MEND}")
+            raise AuthenticationFailed(f"no token for the password: {words(reply)}. {_TWO_FACTOR_HINT}")
         given = reply.json.get("token") if reply.status == 200 and isinstance(reply.json, dict) else None
         return Secret(given) if isinstance(given, str) and given.isascii() and given.isprintable() else None
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from sharecore.exceptions import DestinationError
 from sharecore_http.reply import Reply, Verdict
-from sharecore_tom.answers import not_able
+from sharecore_tom.refusals import not_able
 
 Params = Mapping[str, str | int]
 Row = dict[str, Any]

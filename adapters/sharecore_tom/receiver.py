@@ -15,8 +15,8 @@ from enum import StrEnum
 from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore.records import Kind
 from sharecore_http.reply import Reply, Verdict
-from sharecore_tom.answers import not_able, words
 from sharecore_tom.api import Api
+from sharecore_tom.refusals import not_able, words
 
 DATA = "api/reduceddatums/"
 SHARING = "api/sharing/"

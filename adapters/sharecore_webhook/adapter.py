@@ -49,7 +49,7 @@ class WebhookAdapter(Adapter):
         self.clock = time.time
         self._slack = config.template is Template.SLACK
         self._client = client or Client(config.url, config.http, connections=1)
-        self.gather_seconds = config.gather_seconds
+        self.batch_window_seconds = config.batch_window_seconds
         self.settle_time = 60.0 if self._slack else 5.0
 
     def __repr__(self) -> str:
@@ -104,7 +104,7 @@ class WebhookAdapter(Adapter):
             Problem(
                 where=self._config.path,
                 what="a webhook cannot be asked whether it works",
-                mend="Share one datum, and look whether it arrives.",
+                hint="Share one datum, and look whether it arrives.",
                 fatal=False,
             ),
         )
@@ -157,8 +157,8 @@ class WebhookAdapter(Adapter):
             lost = dict.fromkeys([r.key for r in message.records], Unconfirmed(reason=said))
             raise DestinationError(said, retry_after=reply.retry_after, decided={**before, **lost})
         if reply.verdict is Verdict.REDIRECT:
-            mend = f"redirects are not followed: correct {self._config.path}['URL']"
-            raise DestinationError(f"HTTP {reply.status}: {mend}", decided=before)
+            hint = f"redirects are not followed: correct {self._config.path}['URL']"
+            raise DestinationError(f"HTTP {reply.status}: {hint}", decided=before)
         if reply.status == 429 or reply.status >= 500 or reply.status in _PASSING:
             raise DestinationError(said, retry_after=reply.retry_after, decided=before)
         return Rejected(reason=f"refused: {said}")

@@ -39,7 +39,7 @@ class WebhookConfig:
     path: of the entry in the settings, for messages. url: secret, as whoever knows a Slack address may post
     there. keys: each signs every message, so that a receiver can change its secret at any time. max_bytes:
     of one message. resend_unconfirmed: Slack only, whether a text that may have arrived is posted again.
-    gather_seconds: how long new records wait for company.
+    batch_window_seconds: how long new records wait for company.
     """
 
     path: str
@@ -47,7 +47,7 @@ class WebhookConfig:
     keys: tuple[Secret, ...] = ()
     template: Template = Template.STANDARD
     max_bytes: int = MAX_BYTES
-    gather_seconds: float = 0.0
+    batch_window_seconds: float = 0.0
     resend_unconfirmed: bool = False
     http: HttpSettings = field(default_factory=HttpSettings)
 
@@ -63,7 +63,7 @@ class WebhookConfig:
             keys=_keys(section, needed=not slack),
             template=template,
             max_bytes=section.count("MAX_BYTES", MAX_BYTES, minimum=1000, maximum=50_000_000),
-            gather_seconds=section.number("GATHER_SECONDS", 10.0 if slack else 0.0, maximum=3600),
+            batch_window_seconds=section.number("BATCH_WINDOW_SECONDS", 10.0 if slack else 0.0, maximum=3600),
             resend_unconfirmed=section.flag("RESEND_UNCONFIRMED", False),
             http=replace(http, public_only=not section.flag("ALLOW_PRIVATE", False)),
         )

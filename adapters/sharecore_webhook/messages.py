@@ -78,13 +78,13 @@ def _before(batch: Batch, record: Record) -> JsonValue:
     before = batch.previous.get(record.key)
     if record.key not in batch.previous or (before or "").startswith(_PREFIX):
         return before
-    return batch.memory.setdefault(_note(record), uuid4().hex)
+    return batch.state.setdefault(_note(record), uuid4().hex)
 
 
 def forget(batch: Batch, message: Message) -> None:
     """Drop what was noted for the tries of a message that has arrived."""
     for record in message.records:
-        batch.memory.pop(_note(record), None)
+        batch.state.pop(_note(record), None)
 
 
 def _note(record: Record) -> str:

@@ -103,18 +103,18 @@ class _Drained:
     cpu: float
 
 
-def _drain(world: World, road: _Road, backlog: int) -> _Drained:
+def _drain(world: World, transport: _Road, backlog: int) -> _Drained:
     world.our_agent.do("tasks_ours.runner", name="thread")
-    target, name = _introduced(world, road.destination)
-    receiver = _receiver(world, road.destination)
+    target, name = _introduced(world, transport.destination)
+    receiver = _receiver(world, transport.destination)
     requests, cpu = receiver.requests(), receiver.cpu()
     began = world.our_agent.do("tasks_ours.load", target=target, number=backlog)
     there, ended = 0, began
-    while there < backlog and ended < began + world.some(int(road.seconds), 10):
+    while there < backlog and ended < began + world.some(int(transport.seconds), 10):
         time.sleep(0.05)
         there, ended = rows_of(receiver.tom, name) - 1, time.time()
     if not there:
-        raise TomError(f"nothing of {name} has arrived in {road.seconds:g} s")
+        raise TomError(f"nothing of {name} has arrived in {transport.seconds:g} s")
     cpu, requests = receiver.cpu() - cpu, receiver.requests() - requests
     world.our_agent.do("tasks_ours.runner", name="command")
     world.our_agent.do("tasks_ours.forget", target=target)
@@ -136,18 +136,18 @@ def _stock_drained(world: World, number: int) -> _Drained:
 
 def backlogs(world: World) -> Iterator[Figure]:
     """Records per second, requests and CPU of the receiver."""
-    for name, road in ROADS.items():
-        for backlog in [world.some(size, 200) for size in road.backlogs]:
+    for name, transport in ROADS.items():
+        for backlog in [world.some(size, 200) for size in transport.backlogs]:
             ours, stock = [], []
             for _ in range(world.some(2 if backlog <= 1_000 else 1, 1)):
                 stock.append(_stock_drained(world, world.some(6, 2)))
                 say(f"backlog of {backlog}, {name}")
-                ours.append(_drain(world, road, backlog))
+                ours.append(_drain(world, transport, backlog))
                 stock.append(_stock_drained(world, world.some(6, 2)))
-            yield from _of_backlog(f"backlog of {backlog}/{name}", road, ours, stock)
+            yield from _of_backlog(f"backlog of {backlog}/{name}", transport, ours, stock)
 
 
-def _of_backlog(name: str, road: _Road, ours: list[_Drained], stock: list[_Drained]) -> Iterator[Figure]:
+def _of_backlog(name: str, transport: _Road, ours: list[_Drained], stock: list[_Drained]) -> Iterator[Figure]:
     base = statistics.median(each.rate for each in stock)
     rates = [each.rate for each in ours]
     rate = statistics.median(rates)
@@ -159,7 +159,7 @@ def _of_backlog(name: str, road: _Road, ours: list[_Drained], stock: list[_Drain
         ratio=rate / base,
         n=len(ours),
         spread=quartiles([each / base for each in rates]),
-        bar=at_least(road.wanted, rate / base, f"at least {road.wanted:g} times"),
+        bar=at_least(transport.wanted, rate / base, f"at least {transport.wanted:g} times"),
     )
     for what, unit in (("requests", "requests/record"), ("cpu", "ms CPU of the receiver/record")):
         factor = 1000 if what == "cpu" else 1

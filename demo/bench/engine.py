@@ -1,4 +1,4 @@
-"""The host side alone, with a destination in memory: the engine, its growth, an idle worker's sweep."""
+"""The host side alone, with a destination in memory: the engine, its growth, an idle worker's scan."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _cost(world: World, agent: Agent) -> list[float]:
 
 
 def growth(world: World) -> Iterator[Figure]:
-    """Cost per record with few and many shares and ledger rows, and the sweep of an idle worker."""
+    """Cost per record with few and many shares and ledger rows, and the scan of an idle worker."""
     small, grown = world.with_sink("small"), world.with_sink("grown")
     shares, rows = world.some(10_000, 200), world.some(1_000_000, 5_000)
 
@@ -93,11 +93,11 @@ def growth(world: World) -> Iterator[Figure]:
     grown.do("tasks.fill_photometry", targets=targets[:1], number=rows // 10)
     grown.do("tasks_ours.fill_ledger")
     yield flat(f"{shares} shares, {rows} ledger rows")
-    say("sweeps of an idle worker")
-    grown.do("tasks_ours.sweep")
-    seconds = [grown.do("tasks_ours.sweep")["seconds"] for _ in range(world.some(9, 3))]
+    say("scans of an idle worker")
+    grown.do("tasks_ours.scan")
+    seconds = [grown.do("tasks_ours.scan")["seconds"] for _ in range(world.some(9, 3))]
     yield Figure(
-        name=f"sweep/{shares} shares over {rows} data",
+        name=f"scan/{shares} shares over {rows} data",
         unit="s",
         ours=statistics.median(seconds),
         n=len(seconds),

@@ -46,7 +46,7 @@ def saves(world: World) -> Iterator[Figure]:
 
             def block(target: int = target, runner: str = runner, size: int = size) -> list[float]:
                 if runner == "another, first wake":
-                    ours.do("tasks_ours.mark", due=False)
+                    ours.do("tasks_ours.mark", look_now=False)
                 return _seconds(ours, "tasks.save", target, size)
 
             result = paired(block, partial(bare, size), blocks=world.some(120 if size == 1 else 24, 4))
@@ -59,7 +59,7 @@ def saves(world: World) -> Iterator[Figure]:
 def _choose(agent: Agent, runner: str) -> None:
     held = runner == "thread held"
     agent.do("tasks_ours.runner", name="thread" if held else "command", held=held)
-    agent.do("tasks_ours.mark", due=True)
+    agent.do("tasks_ours.mark", look_now=True)
 
 
 def _stock_sharing(world: World, shares: int) -> float | None:

@@ -23,12 +23,12 @@ from bench.sink import Sink, SinkPlugin
 from bench.tasks import fill_photometry
 from sharecore.delivery import State
 from sharecore.testing import installed
-from tom_integration import capture, site
-from tom_integration.models import Channel, Delivery
-from tom_integration.runners import thread
-from tom_integration.runners.worker import Worker
-from tom_integration.sending.reconciler import reconcile
-from tom_integration.sending.sweep import Sweep
+from tom_integration import site, wake_up
+from tom_integration.models import Delivery, Outbox
+from tom_integration.worker import thread
+from tom_integration.worker.loop import Worker
+from tom_integration.worker.run import reconcile
+from tom_integration.worker.scan import Scan
 
 _stack = ExitStack()
 
@@ -64,29 +64,29 @@ def stop_runner() -> None:
 
 
 def mark(due: bool) -> None:
-    """Leave, or take away, the mark of all channels that they are to be looked at."""
-    Channel.objects.update(due=due)
+    """Leave, or take away, the mark of all outboxes that they are to be looked at."""
+    Outbox.objects.update(look_now=due)
 
 
 def load(target: int, number: int) -> float:
     """Load so many data at once and say so, as a data processor does; when that was, by the clock."""
     with transaction.atomic():
         fill_photometry([target], number)
-        capture.hint(target, {})
+        wake_up.hint(target, {})
     return time.time()
 
 
 def forget(target: int) -> None:
     """Let nothing of a target be sent any more."""
     PersistentShare.objects.filter(target_id=target).delete()
-    Channel.objects.filter(target_id=target).update(due=False, next_at=None)
+    Outbox.objects.filter(target_id=target).update(look_now=False, next_at=None)
 
 
 def reconcile_all(target: int) -> dict[str, Any]:
-    """Bring all channels of a target up to date in this thread; records and seconds."""
+    """Bring all outboxes of a target up to date in this thread; records and seconds."""
     began, cpu = time.perf_counter(), time.process_time()
-    channels = Channel.objects.filter(target_id=target).values_list("pk", flat=True)
-    arrived = sum(reconcile(pk) for pk in list(channels))
+    outboxes = Outbox.objects.filter(target_id=target).values_list("pk", flat=True)
+    arrived = sum(reconcile(pk) for pk in list(outboxes))
     return {
         "records": arrived,
         "seconds": time.perf_counter() - began,
@@ -122,9 +122,9 @@ def fill_shares(targets: Sequence[int]) -> None:
         [PersistentShare(target_id=pk, destination="sink") for pk in targets], batch_size=1000
     )
     shares = PersistentShare.objects.filter(target_id__in=targets)
-    Channel.objects.bulk_create(
+    Outbox.objects.bulk_create(
         [
-            Channel(destination="sink", target_id=target, share_id=pk, rules=_rules())
+            Outbox(destination="sink", target_id=target, share_id=pk, rules=_rules())
             for pk, target in shares.values_list("pk", "target_id")
         ],
         batch_size=1000,
@@ -165,7 +165,7 @@ def fill_ledger() -> None:
         cursor.execute(
             f"INSERT INTO {quote(table)} ({', '.join(map(quote, values))}) "  # noqa: S608 - our own names
             f"SELECT {', '.join(values.values())} FROM {quote(data)} d "
-            f"JOIN {quote(Channel._meta.db_table)} c ON c.target_id = d.target_id WHERE true "
+            f"JOIN {quote(Outbox._meta.db_table)} c ON c.target_id = d.target_id WHERE true "
             "ON CONFLICT DO NOTHING",
             params,
         )
@@ -174,17 +174,17 @@ def fill_ledger() -> None:
 
 
 class _State:
-    sweep: Sweep | None = None
+    scan: Scan | None = None
 
 
-def sweep() -> dict[str, Any]:
-    """One sweep of a worker that has swept before; the seconds, and how many channels it found."""
-    if _State.sweep is None:
-        _State.sweep = Sweep()
-        _State.sweep.channels()
+def scan() -> dict[str, Any]:
+    """One scan of a worker that has scanned before; the seconds, and how many outboxes it found."""
+    if _State.scan is None:
+        _State.scan = Scan()
+        _State.scan.outboxes()
         now = timezone.now()
-        Channel.objects.update(swept_at=now, scrubbed_at=now)
+        Outbox.objects.update(scanned_at=now, rescanned_at=now)
     began = time.perf_counter()
-    found = _State.sweep.channels()
-    _State.sweep.scrub()
+    found = _State.scan.outboxes()
+    _State.scan.rescan()
     return {"seconds": time.perf_counter() - began, "found": len(found)}

@@ -13,7 +13,7 @@ from sharecore.exceptions import DeliveryError, Problem
 from sharecore.hooks import DestinationType, hookimpl
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Accepted, Duplicate, Found, Outcome, Present
-from sharecore.plain import as_json
+from sharecore.record_json import as_json
 from sharecore.records import DataFile, Record, RecordKey
 from sharecore.settings import Section
 from sharecore.targets import Target
@@ -41,7 +41,7 @@ class MemoryDestination:
     files: those it has, with their content, by digest. file_answers: to the next files; None is as usual.
     opened, closed: how many adapters were. topics: the answer to the question for them.
     alone: must each call have the destination for itself?
-    settle_time, gather_seconds (seconds), max_batch, takes_files: as of `Adapter`; set them before it is
+    settle_time, batch_window_seconds (seconds), max_batch, takes_files: as of `Adapter`; set them before it is
     opened.
     """
 
@@ -51,7 +51,7 @@ class MemoryDestination:
         self.find_fails: BaseException | None = None
         self.find_answers: list[Found] = []
         self.settle_time = 60.0
-        self.gather_seconds = 0.0
+        self.batch_window_seconds = 0.0
         self.max_batch = 200
         self.takes_files = False
         self.alone = False
@@ -199,7 +199,7 @@ class MemoryAdapter(Adapter):
         self._destination = destination
         self.can_update = destination.can_update
         self.settle_time = destination.settle_time
-        self.gather_seconds = destination.gather_seconds
+        self.batch_window_seconds = destination.batch_window_seconds
         self.max_batch = destination.max_batch
         self.takes_files = destination.takes_files
         destination.opened += 1

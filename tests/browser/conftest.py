@@ -56,7 +56,7 @@ def sender(receiver: Tom, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         settings={
             **QUICK_LOGIN,
             "DATA_SHARING": {"receiver": receiver.sharing_entry("sharer")},
-            "SHARECORE_SWEEP_SECONDS": 2,
+            "SHARECORE_SCAN_SECONDS": 2,
         },
         # On SQLite a transaction that reads, then writes, fails when another one wrote meanwhile.
         code='DATABASES["default"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20}',

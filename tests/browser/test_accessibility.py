@@ -89,24 +89,24 @@ def shared(sender: Tom, target: Observed) -> dict[str, Any]:
         from django.contrib.auth.models import User
         from django.utils import timezone
         from tom_targets.models import PersistentShare, TargetList
-        from tom_integration.models import Channel, Delivery, Request
-        from tom_integration.promises import channels
+        from tom_integration.models import Outbox, Delivery, OneTimeShare
+        from tom_integration.outbox import opening
         root = User.objects.get(username="admin")
         share = PersistentShare.objects.create(target_id={target.id}, destination="receiver", user=root)
-        channel = Channel.objects.get(share_id=share.pk)
-        Channel.objects.filter(pk=channel.pk).update(paused="paused by admin")
+        outbox = Outbox.objects.get(share_id=share.pk)
+        Outbox.objects.filter(pk=outbox.pk).update(paused="paused by admin")
         rows = list(Delivery.objects.filter(target_id={target.id}).order_by("pk"))
         now = timezone.now()
-        for row, state in zip(rows, ["parked", "held", "held", "withheld", "delivered", "due"]):
+        for row, state in zip(rows, ["failed", "needs_review", "needs_review", "withheld", "delivered", "pending"]):
             row.state, row.kind, row.reason, row.sent_at = state, "photometry", "a reason", now
             row.delivered_at = now if state == "delivered" else None
             row.save()
         group = TargetList.objects.create(name="Tonight {target.id}")
         group.targets.add({target.id})
-        print(share.pk, channel.pk, group.pk)
+        print(share.pk, outbox.pk, group.pk)
     """)
-    share, channel, group = map(int, told.split()[-3:])
-    return {"share": share, "channel": channel, "group": group, "target": target.id}
+    share, outbox, group = map(int, told.split()[-3:])
+    return {"share": share, "outbox": outbox, "group": group, "target": target.id}
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
@@ -187,10 +187,10 @@ def test_a_share_is_made_retried_resolved_and_deleted_by_keyboard(
 
     sender.execute(f"""
         from django.utils import timezone
-        from tom_integration.models import Channel, Delivery
-        Channel.objects.filter(target_id={target.id}).update(paused="while the test looks")
+        from tom_integration.models import Outbox, Delivery
+        Outbox.objects.filter(target_id={target.id}).update(paused="while the test looks")
         rows = list(Delivery.objects.filter(target_id={target.id}).order_by("pk"))
-        for row, state in zip(rows, ["parked", "held", "held"]):
+        for row, state in zip(rows, ["failed", "needs_review", "needs_review"]):
             Delivery.objects.filter(pk=row.pk).update(state=state, kind="photometry", sent_at=timezone.now())
     """)
     someone.go(f"targets/{target.id}/persistentshare/manage/")

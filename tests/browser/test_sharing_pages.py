@@ -129,7 +129,7 @@ def test_what_was_refused_is_retried_from_the_page(
     sender.execute(f"""
         from tom_integration.models import Delivery
         Delivery.objects.filter(target_id={target.id}).update(
-            state="parked", reason={script!r}, field={script!r}, remote_id={script!r}, delivered_at=None)
+            state="failed", reason={script!r}, field={script!r}, remote_id={script!r}, delivered_at=None)
     """)
     page.goto(f"{sender.url}targets/{target.id}/persistentshare/manage/")
     state = page.locator("[data-label=State]")
@@ -259,19 +259,19 @@ def test_nothing_runs_out_of_the_screen(visit: Start, target: Observed, width: i
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_long_word_does_not_widen_a_page(visit: Start, sender: Tom, target: Observed, width: int) -> None:
     target.observe(2)
-    share_pk, channel = sender.execute(f"""
+    share_pk, outbox = sender.execute(f"""
         from django.contrib.auth.models import User
         from tom_targets.models import PersistentShare
-        from tom_integration.models import Channel, Delivery, Request
+        from tom_integration.models import Outbox, Delivery, OneTimeShare
         root = User.objects.get(username="admin")
         share, _ = PersistentShare.objects.get_or_create(
             target_id={target.id}, destination="receiver", defaults=dict(user=root))
-        channel = Channel.objects.get(share_id=share.pk)
-        Channel.objects.filter(pk=channel.pk).update(paused="W" * 400)
+        outbox = Outbox.objects.get(share_id=share.pk)
+        Outbox.objects.filter(pk=outbox.pk).update(paused="W" * 400)
         Delivery.objects.filter(target_id={target.id}).update(
-            state="parked", reason="X" * 400, remote_id="Y" * 200, field="Z" * 100)
-        Request.objects.create(channel_id=channel.pk, user_id=root.pk, title="T" * 200, problem="P" * 400)
-        print(share.pk, channel.pk)
+            state="failed", reason="X" * 400, remote_id="Y" * 200, field="Z" * 100)
+        OneTimeShare.objects.create(outbox_id=outbox.pk, user_id=root.pk, title="T" * 200, problem="P" * 400)
+        print(share.pk, outbox.pk)
     """).split()[-2:]
     page = visit(viewport={"width": width, "height": 900}).page
     for path in (
@@ -279,7 +279,7 @@ def test_a_long_word_does_not_widen_a_page(visit: Start, sender: Tom, target: Ob
         f"{SHARES}{share_pk}/",
         f"targets/{target.id}/share/",
         f"targets/{target.id}/persistentshare/manage/",
-        f"targets/{target.id}/share/{channel}/",
+        f"targets/{target.id}/share/{outbox}/",
     ):
         page.goto(sender.url + path)
         assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, path

@@ -20,7 +20,7 @@ from realtoms import TomError
 
 
 def main() -> int:
-    """Play all rounds; 0 if nothing was lost, doubled or left parked."""
+    """Play all rounds; 0 if nothing was lost, doubled or left failed."""
     options = _options()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(1))  # in good order: nothing may stay behind
@@ -79,8 +79,8 @@ def _summary(rounds: list[Round], databases: list[str]) -> dict[str, object]:
         "lost",
         "duplicates",
         "foreign",
-        "parked_before_replay",
-        "parked",
+        "failed_before_replay",
+        "failed",
         "restored",
         "locked_errors",
         "locked_errors_without_us",

@@ -1,7 +1,7 @@
 """Runs inside the TOM that shares, when faults and kills are over: delivers what is left, as a person would.
 
 The destination is checked (which ends a pause), `sharing deliver --once` runs until nothing is open, and what
-was given up is replayed. The last line of the output is JSON: what was parked before the replay, and after.
+was given up is replayed. The last line of the output is JSON: what was failed before the replay, and after.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections import Counter
 
 PATIENCE = 120.0
-"""Seconds after which what is still open counts as parked."""
+"""Seconds after which what is still open counts as failed."""
 
 
 def main(since: str = "") -> None:
@@ -25,9 +25,9 @@ def main(since: str = "") -> None:
         call_command("sharing", "status", "--json", stdout=out)
         status = json.loads(out.getvalue())
         states: Counter[str] = Counter()
-        for channel in status["channels"]:
-            states.update(channel["counts"])
-        problems = {channel["problem"] for channel in status["channels"] if channel["problem"]}
+        for outbox in status["outboxes"]:
+            states.update(outbox["counts"])
+        problems = {outbox["problem"] for outbox in status["outboxes"] if outbox["problem"]}
         sys.stdout.write(f"{time.strftime('%H:%M:%S')} {dict(states)} {sorted(problems)}\n")
         return states
 
@@ -42,7 +42,7 @@ def main(since: str = "") -> None:
         while True:
             call_command("sharing", "deliver", "--once", stdout=io.StringIO())
             states = counts()
-            if not (states["due"] or states["sending"] or states["unconfirmed"]):
+            if not (states["pending"] or states["sending"] or states["unconfirmed"]):
                 return states
             if time.monotonic() > deadline:
                 return states
@@ -57,10 +57,10 @@ def main(since: str = "") -> None:
     before = deliver(deadline)
     after = before
     for _ in range(3):
-        if not after["parked"]:
+        if not after["failed"]:
             break
         call_command("sharing", "retry", stdout=io.StringIO())
         after = deliver(deadline)
-    left = sum(after[state] for state in ("parked", "held", "due", "sending", "unconfirmed"))
-    result = {"parked_before_replay": before["parked"], "parked": left, "states": after}
+    left = sum(after[state] for state in ("failed", "needs_review", "pending", "sending", "unconfirmed"))
+    result = {"failed_before_replay": before["failed"], "failed": left, "states": after}
     sys.stdout.write(json.dumps(result) + "\n")

@@ -54,8 +54,8 @@ class Round:
     lost: int = 0
     duplicates: int = 0
     foreign: int = 0
-    parked_before_replay: int = 0
-    parked: int = 0
+    failed_before_replay: int = 0
+    failed: int = 0
     restored: int = 0
     locked_errors: int = 0
     locked_errors_without_us: int = 0
@@ -67,7 +67,7 @@ class Round:
     @property
     def good(self) -> bool:
         """Whether everything is at the receiver, once."""
-        return not (self.lost or self.duplicates or self.foreign or self.parked or self.error)
+        return not (self.lost or self.duplicates or self.foreign or self.failed or self.error)
 
     def line(self) -> str:
         """For people: one line, and what is wrong."""
@@ -103,12 +103,12 @@ def play(world: World, seed: int, records: int) -> Round:
         backup.restore()
         result.restored = _comparison(world, names).lost
         drained = _drained(world.forks, since=since) | {
-            "parked_before_replay": drained["parked_before_replay"]
+            "failed_before_replay": drained["failed_before_replay"]
         }
         _compared(world, names, result)
     result.killed, result.kills = dict(attack.kills), attack.kills.total()
     result.faults = world.proxy.met.total() - met
-    result.parked_before_replay, result.parked = drained["parked_before_replay"], drained["parked"]
+    result.failed_before_replay, result.failed = drained["failed_before_replay"], drained["failed"]
     result.locked_errors = _locked(jobs)
     result.recoveries = recoveries(_written(jobs), arrivals.at, attack.times)
     if not result.good:
@@ -136,7 +136,7 @@ def _comparison(world: World, names: list[str]) -> Comparison:
 
 def _under_fire(world: World, seed: int, jobs: Sequence[Job]) -> Attack:
     """Ingest and deliver while everybody is being killed; at the end all processes are gone."""
-    # With "command" the ingesters leave a mark for the workers, with "thread" only the sweep finds the data.
+    # With "command" the ingesters leave a mark for the workers, with "thread" only the scan finds the data.
     settings = {"SHARECORE_RUNNER": "command" if seed % 2 or world.calm else "thread"}
     nurseries = (world.forks, world.old_forks or world.forks)
     workers = [_worker(nurseries[number % 2], number, settings, AHEAD[seed % 2]) for number in range(WORKERS)]

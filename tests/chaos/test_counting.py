@@ -55,12 +55,12 @@ def test_a_backup_puts_back_what_was_there_when_it_was_made(tmp_path: Path) -> N
         Round(seed=1, lost=1),
         Round(seed=1, duplicates=1),
         Round(seed=1, foreign=1),
-        Round(seed=1, parked=1),
+        Round(seed=1, failed=1),
         Round(seed=1, error="the database did not start"),
     ],
 )
 def test_one_wrong_record_fails_a_round(wrong: Round) -> None:
-    assert Round(seed=1, records=9, parked_before_replay=3).good
+    assert Round(seed=1, records=9, failed_before_replay=3).good
     assert not wrong.good
 
 

@@ -30,13 +30,13 @@ SETTLE_SECONDS = 5.0
 # Times as a TOM has them, but shorter: a round is to see many leases run out and many tries.
 _SETTINGS = {
     "SHARECORE_LEASE_SECONDS": LEASE_SECONDS,
-    "SHARECORE_SWEEP_SECONDS": 2.0,
+    "SHARECORE_SCAN_SECONDS": 2.0,
     "SHARECORE_RETRY_SCHEDULE": (0.5, 1.0, 1.0, 2.0, 2.0, 3.0),
 }
 # The waits of the circuit breaker are no settings. With its own a round would see a handful of calls.
 _CODE = """
-from sharecore import health
-health.FIRST_WAIT, health.LONGEST_WAIT = 0.3, 2.0
+from sharecore import circuit_breaker
+circuit_breaker.FIRST_WAIT, circuit_breaker.LONGEST_WAIT = 0.3, 2.0
 """
 
 

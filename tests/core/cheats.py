@@ -131,7 +131,7 @@ def by_target(self: Any, batch: Any) -> Any:
 
 def by_first_name(self: Any, batch: Any) -> Any:
     """Does not know a target that lost the name that was noted."""
-    known = batch.memory.setdefault("name", batch.target.name)
+    known = batch.state.setdefault("name", batch.target.name)
     if known not in (batch.target.name, *batch.target.aliases):
         raise LookupError(known)
     return Lamp.deliver(self, batch)
@@ -356,7 +356,12 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
         {},
         "outcomes for what it was not given",
     ),
-    ("limits_make_sense", shining(gather_seconds=float("inf")), {}, "gather_seconds must be from 0 to 3600"),
+    (
+        "limits_make_sense",
+        shining(batch_window_seconds=float("inf")),
+        {},
+        "batch_window_seconds must be from 0 to 3600",
+    ),
     ("limits_make_sense", shining(max_batch=0), {}, "max_batch must be a whole number of 1 or more, got 0"),
     ("limits_make_sense", shining(can_update="yes"), {}, "can_update must be True or False, got 'yes'"),
     (
@@ -382,8 +387,8 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
     ),
     ("questions_are_answered_in_form", with_method("probe", lambda self, seconds: None), {}, "probe answers"),
     ("questions_are_answered_in_form", with_method("topics", endless), {}, "nobody reads"),
-    ("memory_is_json", first_of_all(lambda self, b: b.memory.update(log="x" * 10**6)), {}, "more than 20000"),
-    ("memory_is_json", first_of_all(lambda self, b: b.memory.update(name="a\0b")), {}, "character NUL"),
+    ("memory_is_json", first_of_all(lambda self, b: b.state.update(log="x" * 10**6)), {}, "more than 20000"),
+    ("memory_is_json", first_of_all(lambda self, b: b.state.update(name="a\0b")), {}, "character NUL"),
     (
         "settings_that_work_are_read_without_complaint",
         lamp(read=popping),
@@ -422,14 +427,14 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
     (
         "no_secret_is_shown",
         with_method(
-            "check", telling(lambda args, key: [Problem(where="x", what=key, mend="Wait.", fatal=False)])
+            "check", telling(lambda args, key: [Problem(where="x", what=key, hint="Wait.", fatal=False)])
         ),
         {},
         "is shown",
     ),
     (
         "no_secret_is_shown",
-        first_of_all(lambda self, batch: batch.memory.update(key=self.config.key.reveal()[::-1])),
+        first_of_all(lambda self, batch: batch.state.update(key=self.config.key.reveal()[::-1])),
         {},
         "is shown",
     ),

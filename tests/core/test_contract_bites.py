@@ -148,7 +148,7 @@ BAD: list[tuple[str, Any, dict[str, Any], str]] = [
     ("settings_that_work_are_read_without_complaint", lamp(read=complaining), {}, "is old"),
     ("bad_settings_are_told_as_problems", lamp(read=silent), {}, "without saying why"),
     ("limits_make_sense", with_attributes(settle_time=0.0), {}, "settle_time must be above 0"),
-    ("limits_make_sense", with_attributes(gather_seconds=-1.0), {}, "gather_seconds"),
+    ("limits_make_sense", with_attributes(batch_window_seconds=-1.0), {}, "batch_window_seconds"),
     ("every_example_gets_one_outcome", before_delivering(stops), {}, "stopped the call, not the record"),
     ("every_example_gets_one_outcome", answering(Rejected(reason=" ")), {}, "gives no reason"),
     ("every_example_gets_one_outcome", answering(Unsupported(reason="x", feature="")), {}, "no feature"),
@@ -202,7 +202,7 @@ BAD: list[tuple[str, Any, dict[str, Any], str]] = [
     ),
     ("records_stay_as_they_are", before_delivering(lambda b: b.previous.clear()), {}, "old-name"),
     ("records_stay_as_they_are", before_delivering(lambda b: b.target.extras.update(z="9")), {}, "0.1"),
-    ("memory_is_json", before_delivering(lambda b: b.memory.update(seen=("a",))), {}, "comes back"),
+    ("memory_is_json", before_delivering(lambda b: b.state.update(seen=("a",))), {}, "comes back"),
     ("a_preview_is_text_of_a_type", with_method("preview", lambda self, batch: "{}"), {}, "isinstance"),
     (
         "a_preview_is_text_of_a_type",

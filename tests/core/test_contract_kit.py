@@ -84,7 +84,7 @@ def mutating(self: Any, batch: Any) -> Any:
 
 
 def noting(self: Any, batch: Any) -> Any:
-    batch.memory["seen"] = {record.key for record in batch.records}
+    batch.state["seen"] = {record.key for record in batch.records}
     return Lamp.deliver(self, batch)
 
 
@@ -211,7 +211,7 @@ BAD: list[tuple[str, Any, dict[str, Any]]] = [
     ("test_questions_are_answered_in_form", with_method("check", lambda self: ["all is well"]), {}),
     (
         "test_questions_are_answered_in_form",
-        with_method("check", lambda self: [Problem(where="x", what="is down", mend="Wait.")]),
+        with_method("check", lambda self: [Problem(where="x", what="is down", hint="Wait.")]),
         {},
     ),
     ("test_questions_are_answered_in_form", with_method("link", lambda self, remote_id: remote_id), {}),

@@ -23,7 +23,7 @@ from sharecore import (
     Withheld,
 )
 from sharecore import delivery as machine
-from sharecore.delivery import CANCELLABLE, NEEDS_PERSON, OPEN, REPLAYABLE, Standing, State
+from sharecore.delivery import CANCELLABLE, NEEDS_PERSON, OPEN, REPLAYABLE, DeliveryState, State
 from sharecore.retry import DEFAULT_SCHEDULE, RetryPolicy
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -32,15 +32,15 @@ POLICY = RetryPolicy(jitter=0.0)
 RESULTS: list[tuple[Result, State]] = [
     (Accepted(remote_id="7"), State.DELIVERED),
     (Duplicate(), State.DELIVERED),
-    (Rejected(reason="no", field="band"), State.PARKED),
+    (Rejected(reason="no", field="band"), State.FAILED),
     (Unsupported(reason="no", feature="limit"), State.UNSUPPORTED),
     (Withheld(reason="secret"), State.WITHHELD),
-    (Deferred(reason="busy"), State.DUE),
+    (Deferred(reason="busy"), State.PENDING),
     (Unconfirmed(reason="silence"), State.UNCONFIRMED),
 ]
 
 standings = st.builds(
-    Standing,
+    DeliveryState,
     state=st.sampled_from(State),
     attempts=st.integers(0, 50),
     failures=st.integers(0, 50),
@@ -61,21 +61,23 @@ answers: st.SearchStrategy[Found | None] = st.one_of(
 chances = st.floats(0, 1)
 
 
-def settle(standing: Standing, result: Result, *, chance: float = 0, settle_time: float = 60) -> Standing:
+def settle(
+    standing: DeliveryState, result: Result, *, chance: float = 0, settle_time: float = 60
+) -> DeliveryState:
     return machine.settle(standing, result, now=NOW, policy=POLICY, settle_time=settle_time, chance=chance)
 
 
 @pytest.mark.parametrize(("result", "state"), RESULTS, ids=lambda value: type(value).__name__)
 @given(standing=standings)
 def test_a_result_leads_to_its_state_from_wherever_it_was(
-    standing: Standing, result: Result, state: State
+    standing: DeliveryState, result: Result, state: State
 ) -> None:
     after = settle(standing, result)
     exhausted = isinstance(result, Deferred) and standing.failures >= len(DEFAULT_SCHEDULE)
-    assert after.state is (State.PARKED if exhausted else state)
+    assert after.state is (State.FAILED if exhausted else state)
     assert after.attempts == standing.attempts
     # What is to be done again has a time, what is done or waits for somebody has none.
-    assert (after.next_at is not None) == (after.state in (State.DUE, State.UNCONFIRMED))
+    assert (after.next_at is not None) == (after.state in (State.PENDING, State.UNCONFIRMED))
     assert after.next_at is None or after.next_at > NOW
     if after.state is State.DELIVERED:
         assert (after.failures, after.reason, after.field) == (0, "", "")
@@ -85,7 +87,7 @@ def test_a_result_leads_to_its_state_from_wherever_it_was(
 
 
 @given(standing=standings)
-def test_to_start_is_the_only_thing_that_counts_as_an_attempt(standing: Standing) -> None:
+def test_to_start_is_the_only_thing_that_counts_as_an_attempt(standing: DeliveryState) -> None:
     started = machine.start(standing)
     assert (started.state, started.attempts, started.next_at) == (State.SENDING, standing.attempts + 1, None)
     others = [
@@ -101,46 +103,48 @@ def test_to_start_is_the_only_thing_that_counts_as_an_attempt(standing: Standing
 
 
 @given(standing=standings)
-def test_a_call_that_was_stopped_before_it_was_sent_costs_nothing(standing: Standing) -> None:
+def test_a_call_that_was_stopped_before_it_was_sent_costs_nothing(standing: DeliveryState) -> None:
     after = machine.unsent(standing, "down", now=NOW)
-    assert after == replace(standing, state=State.DUE, next_at=NOW, reason="down")
+    assert after == replace(standing, state=State.PENDING, next_at=NOW, reason="down")
 
 
 def test_deferred_again_and_again_it_is_tried_for_days_and_then_parked() -> None:
-    standing, waits = Standing(state=State.DUE), []
-    while standing.state is State.DUE:
+    standing, waits = DeliveryState(state=State.PENDING), []
+    while standing.state is State.PENDING:
         standing = settle(machine.start(standing), Deferred(reason="busy"))
         if standing.next_at:
             waits.append((standing.next_at - NOW).total_seconds())
     assert waits == list(DEFAULT_SCHEDULE)
-    assert (standing.state, standing.reason) == (State.PARKED, "given up: busy")
+    assert (standing.state, standing.reason) == (State.FAILED, "given up: busy")
     assert standing.attempts == len(DEFAULT_SCHEDULE) + 1
 
 
 def test_the_destinations_own_wait_counts() -> None:
-    after = settle(Standing(state=State.SENDING), Deferred(reason="busy", retry_after=5000))
+    after = settle(DeliveryState(state=State.SENDING), Deferred(reason="busy", retry_after=5000))
     assert after.next_at == NOW + timedelta(seconds=5000)
 
 
 def test_an_unknown_fate_waits_for_the_destination_to_be_done() -> None:
-    after = settle(Standing(state=State.SENDING), Unconfirmed(reason="silence"), settle_time=300)
+    after = settle(DeliveryState(state=State.SENDING), Unconfirmed(reason="silence"), settle_time=300)
     assert (after.next_at, after.failures) == (NOW + timedelta(seconds=300), 1)
     sent_at = NOW - timedelta(seconds=100)
-    lost = machine.abandoned(Standing(state=State.SENDING), sent_at=sent_at, settle_time=300)
+    lost = machine.abandoned(DeliveryState(state=State.SENDING), sent_at=sent_at, settle_time=300)
     assert (lost.state, lost.next_at) == (State.UNCONFIRMED, sent_at + timedelta(seconds=300))
 
 
 class TestLookUp:
-    STANDING = Standing(state=State.UNCONFIRMED, failures=1, reason="silence", next_at=NOW, remote_id="7")
+    STANDING = DeliveryState(
+        state=State.UNCONFIRMED, failures=1, reason="silence", next_at=NOW, remote_id="7"
+    )
 
-    def look(self, standing: Standing, found: Found | None, *, can_tell: bool = True) -> Standing:
+    def look(self, standing: DeliveryState, found: Found | None, *, can_tell: bool = True) -> DeliveryState:
         return machine.looked_up(
             standing, found, content="new", can_tell=can_tell, now=NOW, policy=POLICY, chance=0
         )
 
     def test_found(self) -> None:
         after = self.look(self.STANDING, Present(content="new", remote_id="8"))
-        assert after == Standing(state=State.DELIVERED, remote_id="8")
+        assert after == DeliveryState(state=State.DELIVERED, remote_id="8")
 
     def test_found_without_a_name_keeps_the_one_known(self) -> None:
         assert self.look(self.STANDING, Present(content="new")).remote_id == "7"
@@ -148,17 +152,17 @@ class TestLookUp:
     @pytest.mark.parametrize("content", ["old", ""])
     def test_found_with_other_content_it_is_still_due(self, content: str) -> None:
         after = self.look(self.STANDING, Present(content=content, remote_id="8"))
-        assert (after.state, after.next_at, after.remote_id) == (State.DUE, NOW, "8")
+        assert (after.state, after.next_at, after.remote_id) == (State.PENDING, NOW, "8")
 
     def test_not_there_is_sent_again_at_once_the_first_time_and_later_the_next(self) -> None:
         assert self.look(self.STANDING, Absent()).next_at == NOW
         again = self.look(replace(self.STANDING, failures=3), Absent())
-        assert again.state is State.DUE
+        assert again.state is State.PENDING
         assert again.next_at == NOW + timedelta(seconds=DEFAULT_SCHEDULE[1])
 
     def test_refused_at_a_look_up_it_is_not_sent_again(self) -> None:
         after = self.look(self.STANDING, Rejected(reason="no", field="band"))
-        assert (after.state, after.reason, after.field) == (State.PARKED, "no", "band")
+        assert (after.state, after.reason, after.field) == (State.FAILED, "no", "band")
         assert self.look(self.STANDING, Unsupported(reason="no", feature="x")).state is State.UNSUPPORTED
 
     @pytest.mark.parametrize("found", [Unconfirmed(reason="?"), Deferred(reason="?"), None])
@@ -169,7 +173,7 @@ class TestLookUp:
         while standing.state is State.UNCONFIRMED:
             standing = self.look(standing, found)
             looks += 1
-        assert (standing.state, standing.next_at, looks) == (State.HELD, None, len(DEFAULT_SCHEDULE))
+        assert (standing.state, standing.next_at, looks) == (State.NEEDS_REVIEW, None, len(DEFAULT_SCHEDULE))
 
     def test_a_destination_that_asks_for_time_gets_it(self) -> None:
         after = self.look(self.STANDING, Deferred(reason="busy", retry_after=5000))
@@ -177,57 +181,57 @@ class TestLookUp:
 
     def test_a_destination_that_cannot_tell_needs_a_person(self) -> None:
         after = self.look(self.STANDING, None, can_tell=False)
-        assert (after.state, after.next_at, after.reason) == (State.HELD, None, "silence")
+        assert (after.state, after.next_at, after.reason) == (State.NEEDS_REVIEW, None, "silence")
 
     def test_after_too_many_it_is_parked(self) -> None:
         after = self.look(replace(self.STANDING, failures=len(DEFAULT_SCHEDULE) + 1), Absent())
-        assert (after.state, after.reason) == (State.PARKED, "given up: silence")
+        assert (after.state, after.reason) == (State.FAILED, "given up: silence")
 
     def test_a_look_up_that_fails_is_repeated_and_then_left_to_a_person(self) -> None:
         standing, looks = self.STANDING, 0
         while standing.state is State.UNCONFIRMED:
             standing = machine.not_looked_up(standing, "bug", now=NOW, policy=POLICY, chance=0)
             looks += 1
-        assert (standing.state, standing.next_at, looks) == (State.HELD, None, len(DEFAULT_SCHEDULE))
+        assert (standing.state, standing.next_at, looks) == (State.NEEDS_REVIEW, None, len(DEFAULT_SCHEDULE))
 
 
 @pytest.mark.parametrize("state", State)
 def test_replay(state: State) -> None:
-    standing = Standing(state=state, attempts=3, failures=9, reason="no", field="band", remote_id="7")
+    standing = DeliveryState(state=state, attempts=3, failures=9, reason="no", field="band", remote_id="7")
     after = machine.replay(standing, now=NOW)
-    if state in REPLAYABLE or state is State.BEFORE:
-        assert after == Standing(state=State.DUE, attempts=3, next_at=NOW, remote_id="7")
+    if state in REPLAYABLE or state is State.BASELINE:
+        assert after == DeliveryState(state=State.PENDING, attempts=3, next_at=NOW, remote_id="7")
     else:
         assert after == standing
 
 
 def test_what_may_have_arrived_cannot_be_replayed() -> None:
-    assert not REPLAYABLE & {State.SENDING, State.UNCONFIRMED, State.HELD, State.DELIVERED}
+    assert not REPLAYABLE & {State.SENDING, State.UNCONFIRMED, State.NEEDS_REVIEW, State.DELIVERED}
 
 
 @pytest.mark.parametrize("state", State)
 def test_cancel(state: State) -> None:
-    after = machine.cancel(Standing(state=state, next_at=NOW), "gone")
+    after = machine.cancel(DeliveryState(state=state, next_at=NOW), "gone")
     if state in CANCELLABLE:
-        assert after == Standing(state=State.CANCELLED, reason="gone")
+        assert after == DeliveryState(state=State.CANCELLED, reason="gone")
     else:
-        assert after == Standing(state=state, next_at=NOW)
+        assert after == DeliveryState(state=state, next_at=NOW)
 
 
 def test_the_sets_of_states_fit_together() -> None:
     assert OPEN | NEEDS_PERSON <= CANCELLABLE
-    assert not CANCELLABLE & {State.DELIVERED, State.BEFORE, State.CANCELLED}
+    assert not CANCELLABLE & {State.DELIVERED, State.BASELINE, State.CANCELLED}
 
 
 @given(standing=standings, found=answers, content=contents, chance=chances)
 def test_a_look_up_calls_delivered_only_what_is_there_with_its_content(
-    standing: Standing, found: Found | None, content: str, chance: float
+    standing: DeliveryState, found: Found | None, content: str, chance: float
 ) -> None:
     standing = replace(standing, state=State.UNCONFIRMED)
     after = machine.looked_up(standing, found, content=content, now=NOW, policy=POLICY, chance=chance)
     there = isinstance(found, Present) and found.content == content
     assert (after.state is State.DELIVERED) == there
-    if after.state is State.DUE:
+    if after.state is State.PENDING:
         assert isinstance(found, Present | Absent), "sent again only where that is known to be right"
     assert (after.next_at is not None) == (after.state in OPEN)
     assert after.attempts == standing.attempts
@@ -236,9 +240,9 @@ def test_a_look_up_calls_delivered_only_what_is_there_with_its_content(
 @given(story=st.lists(st.tuples(results, answers, chances), max_size=60), can_tell=st.booleans())
 def test_every_story_ends(story: list[tuple[Result, Found | None, float]], can_tell: bool) -> None:
     """Whatever a destination answers: no delivery is tried without end, and none is forgotten."""
-    standing = Standing(state=State.DUE)
+    standing = DeliveryState(state=State.PENDING)
     for result, found, chance in story:
-        if standing.state is not State.DUE:
+        if standing.state is not State.PENDING:
             break
         before = standing
         standing = settle(machine.start(standing), result, chance=chance)
@@ -247,6 +251,6 @@ def test_every_story_ends(story: list[tuple[Result, Found | None, float]], can_t
             standing = machine.looked_up(
                 standing, found, content="", can_tell=can_tell, now=NOW, policy=POLICY, chance=chance
             )
-        assert standing.failures > before.failures or standing.state is not State.DUE
+        assert standing.failures > before.failures or standing.state is not State.PENDING
     assert standing.attempts <= len(DEFAULT_SCHEDULE) + 1
     assert standing.state is not State.SENDING

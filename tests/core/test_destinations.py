@@ -201,7 +201,7 @@ class TestProblems:
         assert "hunter2" not in f"{destinations.problems}{caplog.text}"
 
     def test_a_plugin_that_stops_early_is_believed_and_no_setting_called_unknown(self) -> None:
-        mine = Problem(where="DATA_SHARING['x']", what="is odd", mend="Mend it.")
+        mine = Problem(where="DATA_SHARING['x']", what="is odd", hint="Mend it.")
 
         def stops(section: Section) -> None:
             raise ConfigurationError([mine])

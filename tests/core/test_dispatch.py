@@ -151,10 +151,10 @@ class TestThatGoesWell:
         memory: dict[str, Any] = {}
 
         def answer(batch: Batch) -> Any:
-            batch.memory["target"] = 7
+            batch.state["target"] = 7
             return accept(batch)
 
-        site.send("1", answer=answer, memory=memory)
+        site.send("1", answer=answer, state=memory)
         assert memory == {"target": 7}
 
     def test_observers_are_told_of_every_record_and_cannot_change_it(self, site: Site) -> None:

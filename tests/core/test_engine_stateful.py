@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from sharecore import delivery
-from sharecore.delivery import OPEN, Standing, State
+from sharecore.delivery import OPEN, DeliveryState, State
 from sharecore.outcomes import Absent, Accepted, Deferred, Outcome, Present, Rejected, Unconfirmed
 from sharecore.retry import RetryPolicy
 
 SETTLE_TIME = 60.0
 LEASE = 20.0
 POLICY = RetryPolicy((5.0, 30.0, 120.0))
-WAITING = frozenset({State.DUE, State.UNCONFIRMED})
+WAITING = frozenset({State.PENDING, State.UNCONFIRMED})
 
 fractions = st.floats(0, 1)
 choices = st.integers(0, 1)
@@ -31,7 +31,7 @@ choices = st.integers(0, 1)
 class Item:
     """One record. reaches: when what was sent reaches the destination. lease: under which it is sent."""
 
-    standing: Standing
+    standing: DeliveryState
     leased_until: datetime
     attempts: int = 0
     reaches: list[datetime] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Engine(RuleBasedStateMachine):
         self.all: list[Item] = []
         self.calls: list[tuple[Item, int]] = []
 
-    def _write(self, item: Item, standing: Standing) -> None:
+    def _write(self, item: Item, standing: DeliveryState) -> None:
         assert standing.attempts >= item.attempts, "attempts only grow"
         item.standing, item.attempts = standing, standing.attempts
 
@@ -71,18 +71,18 @@ class Engine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.all) < 2)
     @rule()
     def save(self) -> None:
-        self.all.append(Item(Standing(state=State.DUE, next_at=self.now), leased_until=self.now))
+        self.all.append(Item(DeliveryState(state=State.PENDING, next_at=self.now), leased_until=self.now))
 
     @rule(seconds=st.sampled_from([0.5, LEASE, LEASE, SETTLE_TIME, 200.0]))
     def time_passes(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
         self._arrive()
 
-    @precondition(lambda self: self._ripe(State.DUE))
+    @precondition(lambda self: self._ripe(State.PENDING))
     @rule(choice=choices, delay=fractions)
     def send(self, choice: int, delay: float) -> None:
         """A sender takes one in hand; the request may take a while to arrive, or never do."""
-        item = _chosen(self._ripe(State.DUE), choice)
+        item = _chosen(self._ripe(State.PENDING), choice)
         item.lease += 1
         item.leased_until = self.now + timedelta(seconds=LEASE)
         self._write(item, delivery.start(item.standing))
@@ -113,7 +113,7 @@ class Engine(RuleBasedStateMachine):
             outcome = Rejected(reason="no") if rejected else failure
         self._write(item, self._settled(item, outcome, chance))
 
-    def _settled(self, item: Item, outcome: Outcome, chance: float) -> Standing:
+    def _settled(self, item: Item, outcome: Outcome, chance: float) -> DeliveryState:
         return delivery.settle(
             item.standing, outcome, now=self.now, policy=POLICY, settle_time=SETTLE_TIME, chance=chance
         )
@@ -142,18 +142,18 @@ class Engine(RuleBasedStateMachine):
             )
         self._write(item, standing)
 
-    @precondition(lambda self: self._in(State.PARKED, State.DELIVERED, State.HELD))
+    @precondition(lambda self: self._in(State.FAILED, State.DELIVERED, State.NEEDS_REVIEW))
     @rule(choice=choices)
     def replay(self, choice: int) -> None:
         """A person asks for another try; where it is there already, or may be, nothing comes of it."""
-        item = _chosen(self._in(State.PARKED, State.DELIVERED, State.HELD), choice)
+        item = _chosen(self._in(State.FAILED, State.DELIVERED, State.NEEDS_REVIEW), choice)
         self._write(item, delivery.replay(item.standing, now=self.now))
 
-    @precondition(lambda self: self._in(State.DUE, State.UNCONFIRMED, State.PARKED, State.DELIVERED))
+    @precondition(lambda self: self._in(State.PENDING, State.UNCONFIRMED, State.FAILED, State.DELIVERED))
     @rule(choice=choices, wanted=st.integers(0, 9))
     def cancel(self, choice: int, wanted: int) -> None:
         if not wanted:
-            item = _chosen(self._in(State.DUE, State.UNCONFIRMED, State.PARKED, State.DELIVERED), choice)
+            item = _chosen(self._in(State.PENDING, State.UNCONFIRMED, State.FAILED, State.DELIVERED), choice)
             self._write(item, delivery.cancel(item.standing, "gone"))
 
     @invariant()
@@ -170,7 +170,7 @@ class Engine(RuleBasedStateMachine):
         assert all(item.there for item in self.all if item.standing.state is State.DELIVERED)
 
     def teardown(self) -> None:
-        """Everything ends: with a destination that works, nothing stays open, and what was parked arrives."""
+        """Everything ends: with a destination that works, nothing stays open, and what was failed arrives."""
         for _ in range(60):
             self.now += timedelta(days=1)
             self._arrive()
@@ -178,16 +178,16 @@ class Engine(RuleBasedStateMachine):
                 self.take_over(0)
             while self._ripe(State.UNCONFIRMED):
                 self.look_up(0, 0.0, False)
-            for item in self._in(State.PARKED):
+            for item in self._in(State.FAILED):
                 self._write(item, delivery.replay(item.standing, now=self.now))
-            for item in self._ripe(State.DUE):
+            for item in self._ripe(State.PENDING):
                 self._write(item, delivery.start(item.standing))
                 item.there += 1
                 self._write(item, self._settled(item, Accepted(), 0.0))
         assert not self._in(*OPEN)
         for item in self.all:
             assert item.there <= 1
-            assert item.there or item.standing.state in (State.CANCELLED, State.HELD)
+            assert item.there or item.standing.state in (State.CANCELLED, State.NEEDS_REVIEW)
 
 
 def _chosen(items: list[Item], choice: int) -> Item:

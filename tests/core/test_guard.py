@@ -26,8 +26,8 @@ from sharecore import (
     progress,
 )
 from sharecore.dispatch import dispatch, guarded
-from sharecore.faults import Escaped, contained
 from sharecore.guard import MOST_LOST, Broken, GivenUp, Guarded
+from sharecore.plugin_errors import Escaped, contained
 from sharecore.testing import example_file
 
 MakeBatch = Callable[..., Batch]
@@ -208,11 +208,11 @@ def test_what_is_to_be_done_in_a_thread_is_done_in_it(destination: Any) -> None:
         ("max_batch", "20", 1),
         ("max_batch", 2.5, 1),
         ("max_batch", True, 1),
-        ("gather_seconds", float("inf"), 0.0),
-        ("gather_seconds", float("nan"), 0.0),
-        ("gather_seconds", 1e9, 0.0),
-        ("gather_seconds", -1, 0.0),
-        ("gather_seconds", "10", 0.0),
+        ("batch_window_seconds", float("inf"), 0.0),
+        ("batch_window_seconds", float("nan"), 0.0),
+        ("batch_window_seconds", 1e9, 0.0),
+        ("batch_window_seconds", -1, 0.0),
+        ("batch_window_seconds", "10", 0.0),
         ("settle_time", 0, 60.0),
         ("settle_time", float("inf"), 60.0),
         ("settle_time", None, 60.0),

@@ -61,7 +61,7 @@ def test_it_is_named_with_the_reason(why: str, entry_point: Callable[..., Any]) 
     assert problem.fatal
     assert "'embargo'" in problem.where
     assert why in problem.what
-    assert "SHARECORE_REQUIRED_PLUGINS" in problem.mend
+    assert "SHARECORE_REQUIRED_PLUGINS" in problem.hint
     assert "lamp" in registry.destination_types, "the others go on being there"
 
 

@@ -173,7 +173,7 @@ def outcomes_of(text: str) -> list[Any]:
 
 def exceptions_of(text: str) -> list[Exception]:
     return [
-        ConfigurationError([Problem(where=text, what=text, mend=text)]),
+        ConfigurationError([Problem(where=text, what=text, hint=text)]),
         InvalidRecord(field=text, reason=text),
         *(kind(text) for kind in (AuthenticationFailed, DestinationError, TargetRefused, PluginError)),
     ]
@@ -188,7 +188,7 @@ PLACES: dict[str, Callable[[str], str]] = {
     "exceptions": lambda text: "\n".join(
         f"{each} {each.args} {getattr(each, 'reason', '')}" for each in exceptions_of(text)
     ),
-    "problems": lambda text: _fields([Problem(where=text, what=text, mend=text)]),
+    "problems": lambda text: _fields([Problem(where=text, what=text, hint=text)]),
     "topics": lambda text: _fields([Topic(name=text, note=text)]),
     "previews": lambda text: _fields([Preview(content_type="text/plain", body=text, note=text)]),
     "a log": lambda text: _logged(lambda logger: logger.warning("Said: %s", text)),

@@ -112,7 +112,7 @@ def test_a_misspelt_setting_is_named() -> None:
     one.secret("PASSWORD")
     (warning,) = one.misspelt()
     assert (warning.where, warning.fatal) == ("DATA_SHARING['x']['PASWORD']", False)
-    assert "'PASSWORD'" in warning.mend
+    assert "'PASSWORD'" in warning.hint
 
 
 @pytest.mark.parametrize("key", ["base_url", "BASE_ULR", "API_KEYS", "APIKEY", "DISPLAYNAME", "USER_TOPIC"])

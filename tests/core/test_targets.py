@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
-from sharecore.plain import as_json
+from sharecore.record_json import as_json
 from sharecore.targets import Orbit, Position, Target, simple_name
 
 

@@ -129,8 +129,8 @@ class TestExceptions:
 
     def test_a_configuration_error_tells_every_problem_with_place_and_mend(self) -> None:
         problems = [
-            Problem(where="DATA_SHARING['x']", what="is odd", mend="Mend it."),
-            Problem(where="DATA_SHARING['y']", what="is even", mend="Mend that."),
+            Problem(where="DATA_SHARING['x']", what="is odd", hint="Mend it."),
+            Problem(where="DATA_SHARING['y']", what="is even", hint="Mend that."),
         ]
         text = str(ConfigurationError(problems))
         assert text == "DATA_SHARING['x']: is odd. Mend it.; DATA_SHARING['y']: is even. Mend that."

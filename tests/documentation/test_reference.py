@@ -24,7 +24,7 @@ from tom_integration import checks, conf, signals, status
 from tom_integration.api import serializers
 from tom_integration.api import urls as api
 from tom_integration.management.commands.sharing import Command
-from tom_integration.pages.glance import Mood
+from tom_integration.pages.status_summary import ShareStatus
 
 REFERENCE = DOCS / "reference"
 
@@ -111,7 +111,7 @@ def test_what_a_hook_gets_is_shown_field_by_field(request_type: type[Any]) -> No
 def test_outcomes_are_shown_with_their_fields_and_what_follows() -> None:
     from datetime import UTC, datetime
 
-    from sharecore.delivery import Standing
+    from sharecore.delivery import DeliveryState
     from sharecore.retry import RetryPolicy
 
     rows = _tables("outcomes")["Outcomes"]
@@ -122,7 +122,7 @@ def test_outcomes_are_shown_with_their_fields_and_what_follows() -> None:
         assert sorted(words(its_fields)) == sorted(each.name for each in fields(kind))
         given = {each.name: "x" for each in fields(kind) if each.name in ("reason", "feature")}
         settled = settle(
-            Standing(state=State.SENDING),
+            DeliveryState(state=State.SENDING),
             kind(**given),
             now=datetime(2026, 1, 1, tzinfo=UTC),
             policy=RetryPolicy(),
@@ -181,7 +181,7 @@ def test_what_a_share_says_is_shown(db: None) -> None:
 
     columns = set(serializers.ShareSerializer.Meta.fields) - {"share_existing_data"}
     standing = serializers.read([Share()], None)[1]
-    moods = {mood.value for mood in Mood}
+    moods = {mood.value for mood in ShareStatus}
     assert _keys("What a share says") == columns | {"target_name"} | set(standing)
     (state,) = (row for row in _tables("rest")["What a share says"] if row[0] == "`state`")
     assert set(words(state[1])) == moods
@@ -225,7 +225,7 @@ def test_every_command_is_shown_with_its_options(heading: str, monkeypatch: pyte
 def test_what_status_tells_programs_is_shown() -> None:
     rows = _tables("commands")["What status --json holds"]
     assert _named(rows) == [each.name for each in fields(status.Status)]
-    for name, kind in (("channels", status.ChannelStatus), ("destinations", status.DestinationStatus)):
+    for name, kind in (("outboxes", status.OutboxStatus), ("destinations", status.DestinationStatus)):
         (row,) = (row for row in rows if row[0] == f"`{name}`")
         assert words(row[1]) == [each.name for each in fields(kind)]
 

@@ -72,7 +72,7 @@ class Proxy:
         self._close()
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.batch_window(*self._tasks, return_exceptions=True)
 
     def _close(self) -> None:
         if self._server is not None:
@@ -126,7 +126,7 @@ class Proxy:
                 await writer.drain()
             case Fault.BLACK_HOLE:
                 await asyncio.sleep(seconds)
-            case Fault.HELD:
+            case Fault.NEEDS_REVIEW:
                 await self._ask(request)
                 await asyncio.sleep(seconds)
             case Fault.DRIP:

@@ -37,7 +37,7 @@ busy machine longer than the time-outs of some tests."""
 
 CELERY_BEAT = {
     "sharecore.glance": {"task": "sharecore.glance", "schedule": 1.0, "options": {"expires": 5}},
-    "sharecore.sweep": {"task": "sharecore.sweep", "schedule": 5.0, "options": {"expires": 30}},
+    "sharecore.scan": {"task": "sharecore.scan", "schedule": 5.0, "options": {"expires": 30}},
 }
 
 
@@ -213,7 +213,7 @@ def states(tom: Tom) -> str:
         *query(
             tom, "SELECT destination, state, reason, count(*) FROM tom_integration_delivery GROUP BY 1, 2, 3"
         ),
-        *query(tom, "SELECT destination, due, next_at, lease_until, problem FROM tom_integration_channel"),
+        *query(tom, "SELECT destination, due, next_at, lease_until, problem FROM tom_integration_outbox"),
         *query(tom, "SELECT started, finished, outcome, reason FROM tom_integration_attempt"),
         *query(tom, "SELECT * FROM tom_integration_destinationhealth"),
     ]

@@ -32,7 +32,7 @@ def tom(request: pytest.FixtureRequest, sender: Callable[..., Tom], receiver_31:
         DATA_SHARING={"b": receiver_31.sharing_entry("sharer", SETTLE_SECONDS=2, READ_TIMEOUT=2)},
         SHARECORE_RUNNER="celery",
         SHARECORE_LEASE_SECONDS=3,
-        SHARECORE_SWEEP_SECONDS=5,
+        SHARECORE_SCAN_SECONDS=5,
         CELERY_BROKER_URL=broker,
         CELERY_TASK_DEFAULT_QUEUE=queue,
         CELERY_BEAT_SCHEDULE=CELERY_BEAT,

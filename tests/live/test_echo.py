@@ -29,7 +29,7 @@ DATA_SHARING = json.loads(_peers.read_text()) if _peers.exists() else {}
 # django-guardian reads, then writes, in one transaction when a target is made
 DATABASES["default"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE"}
 """
-SOON = {"SHARECORE_SWEEP_SECONDS": 1, "SHARECORE_RETRY_SCHEDULE": [1.0] * 5}
+SOON = {"SHARECORE_SCAN_SECONDS": 1, "SHARECORE_RETRY_SCHEDULE": [1.0] * 5}
 DATUM = "/api/reduceddatums/"
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -107,7 +107,7 @@ class Circle:
         return sum(len(query(self.toms[at], of_target.format(table), target)) for table in tables)
 
     def silent(self, target: str) -> None:
-        """Wait until no TOM gives another one anything, for some sweeps."""
+        """Wait until no TOM gives another one anything, for some scans."""
 
         def asked() -> list[int]:
             return [len(self.posts(each)) for each in self.toms]

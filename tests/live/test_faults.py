@@ -19,14 +19,14 @@ TIMES = {"CONNECT_TIMEOUT": 1.0, "READ_TIMEOUT": 3.0, "SETTLE_SECONDS": 1.0, "CO
 BRIEF, HOLD = 0.3, 8.0
 """Seconds: less, and more, than the sender waits for an answer."""
 
-SENT = Fault.RESET_AFTER, Fault.TRUNCATED, Fault.HELD, Fault.DRIP
+SENT = Fault.RESET_AFTER, Fault.TRUNCATED, Fault.NEEDS_REVIEW, Fault.DRIP
 """The receiver has done these, but its answer is lost."""
 
 ROUND = """
 import json
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from tom_integration.models import Attempt, Channel, Delivery, DestinationHealth
+from tom_integration.models import Attempt, Outbox, Delivery, DestinationHealth
 from tom_targets.models import PersistentShare, Target
 
 def deliver():
@@ -67,7 +67,7 @@ for _ in range(60):
     if not Delivery.objects.filter(target_id=target.pk).exclude(state="delivered").exists():
         break
     DestinationHealth.objects.all().update(open_until=None)
-    Channel.objects.filter(target_id=target.pk).update(due=True, next_at=None)
+    Outbox.objects.filter(target_id=target.pk).update(look_now=True, next_at=None)
     deliver()
     time.sleep(0.25)
 states(target)
@@ -118,14 +118,14 @@ def test_a_datum_that_meets_a_fault_arrives_once(
             # One lost connection says little about the receiver: only the datum's fate is unknown.
             assert first[0] == "unconfirmed"
             assert {state for state, *_ in rest} == {"delivered"}
-        case Fault.BLACK_HOLE | Fault.HELD | Fault.DRIP | Fault.HTML | Fault.WRONG_JSON:
+        case Fault.BLACK_HOLE | Fault.NEEDS_REVIEW | Fault.DRIP | Fault.HTML | Fault.WRONG_JSON:
             assert first[0] == "unconfirmed"
-            assert [row[:3] for row in rest] == [["due", 1, 0]] * len(rest), "not sent, and at no cost"
+            assert [row[:3] for row in rest] == [["pending", 1, 0]] * len(rest), "not sent, and at no cost"
         case Fault.REFUSED:
             assert first[0] == "delivered"
-            assert [row[:3] for row in rest] == [["due", 1, 0]] * len(rest), "not sent, and at no cost"
+            assert [row[:3] for row in rest] == [["pending", 1, 0]] * len(rest), "not sent, and at no cost"
         case Fault.SERVER_ERROR:
-            assert (first[0], first[2]) == ("due", 1)
+            assert (first[0], first[2]) == ("pending", 1)
             assert {state for state, *_ in rest} == {"delivered"}
         case _:
             # Waits that end within one call.

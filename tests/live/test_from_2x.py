@@ -59,7 +59,7 @@ def test_a_tom_that_comes_from_2x(
     tom = sender(
         DATA_SHARING={"there": receiver_31.sharing_entry("sharer")},
         SHARECORE_RUNNER="command",
-        SHARECORE_SCRUB_SECONDS=1.0,
+        SHARECORE_RESCAN_SECONDS=1.0,
         # as its settings had it: migrations of tomtoolkit 3.x look for it on the way from 2.x
         code="INSTALLED_APPS += ['tom_alerts']",
     )
@@ -74,4 +74,4 @@ def test_a_tom_that_comes_from_2x(
     assert (found.records, found.arrived) == (4, 1), found.examples
     assert (found.duplicates, found.foreign) == (0, 0)
     states = query(tom, "SELECT state, count(*) FROM tom_integration_delivery GROUP BY 1 ORDER BY 1")
-    assert states == [("before", 3), ("delivered", 1)]
+    assert states == [("baseline", 3), ("delivered", 1)]

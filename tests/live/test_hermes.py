@@ -146,8 +146,8 @@ LEDGER = """
 SIX_MINUTES_PASS = """
     from datetime import timedelta
     from django.db.models import F
-    from tom_integration.models import Channel, Delivery, DestinationHealth
-    for model in (Channel, Delivery):
+    from tom_integration.models import Outbox, Delivery, DestinationHealth
+    for model in (Outbox, Delivery):
         model.objects.filter(next_at__isnull=False).update(next_at=F("next_at") - timedelta(minutes=6))
     waiting = DestinationHealth.objects.filter(open_until__isnull=False)
     waiting.update(open_until=F("open_until") - timedelta(minutes=6))
@@ -391,7 +391,12 @@ def test_a_converter_class_written_for_tomtoolkit_2_and_a_server_that_does_not_a
         tom.execute(SIX_MINUTES_PASS)
         deliver(tom)
         rows = ledger(tom)
-        assert [row["state"] for row in rows] == ["held", "unsupported", "held", "held"]
+        assert [row["state"] for row in rows] == [
+            "needs_review",
+            "unsupported",
+            "needs_review",
+            "needs_review",
+        ]
         assert "bad nights" in rows[1]["reason"]
         # A person finds the message at HERMES, and misses one row in it.
         path = f"targets/persistentshare/{number}/deliveries/{{}}/resolve/"

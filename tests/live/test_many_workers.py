@@ -1,4 +1,4 @@
-"""Many workers on one ledger: each channel has one sender at a time, all take part, and one may die."""
+"""Many workers on one ledger: each outbox has one sender at a time, all take part, and one may die."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_four_workers_share_one_ledger_on_postgresql_and_one_of_them_is_killed(
         },
         SHARECORE_RUNNER="command",
         SHARECORE_LEASE_SECONDS=3.0,
-        SHARECORE_SWEEP_SECONDS=1.0,
+        SHARECORE_SCAN_SECONDS=1.0,
     )
     tom.execute(MADE.format(name=target_name, targets=TARGETS, each=EACH))
     names = [f"{target_name} {number}" for number in range(TARGETS)]
@@ -93,7 +93,7 @@ def test_four_workers_share_one_ledger_on_postgresql_and_one_of_them_is_killed(
     assert len({worker for _, worker, _, _ in calls}) >= 3, "the work was not shared"
     for _, of_target in groupby(calls, key=itemgetter(0)):
         for (_, one, _, finished), (_, other, started, _) in pairwise(of_target):
-            assert one == other or started >= finished, "two workers had one channel in hand"
+            assert one == other or started >= finished, "two workers had one outbox in hand"
 
 
 def test_a_server_process_that_is_killed_while_its_thread_delivers(
@@ -102,7 +102,7 @@ def test_a_server_process_that_is_killed_while_its_thread_delivers(
     tom = sender(
         DATA_SHARING={"b": receiver_31.sharing_entry("sharer", CONCURRENCY=1, SETTLE_SECONDS=2)},
         SHARECORE_LEASE_SECONDS=3.0,
-        SHARECORE_SWEEP_SECONDS=1.0,
+        SHARECORE_SCAN_SECONDS=1.0,
     )
     tom.serve(workers=1)
     target = make_target(tom, target_name)

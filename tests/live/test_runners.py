@@ -81,7 +81,7 @@ def test_what_cron_jobs_save_is_delivered_by_the_server_whole_to_both_versions(
             "new": receiver_31.sharing_entry("sharer"),
             "old": receiver_232.sharing_entry("sharer"),
         },
-        SHARECORE_SWEEP_SECONDS=1.0,
+        SHARECORE_SCAN_SECONDS=1.0,
     )
     tom.serve()
     both = f"{target_name} both"
@@ -108,7 +108,7 @@ def test_gunicorn_that_loads_the_tom_before_it_forks(
     make_share(tom, target, "new")
     for number in range(12):
         save(tom, target, number)
-    # no sweep comes in this time: the hint of the process that saved brings them
+    # no scan comes in this time: the hint of the process that saved brings them
     until(_whole(tom, receiver_31, target_name, 12), seconds=20, what=lambda: states(tom))
     delivering = {
         int(name.rpartition(":")[2]) for (name,) in query(tom, "SELECT name FROM tom_integration_worker")
@@ -145,7 +145,7 @@ def test_a_command_delivers_without_any_server_and_ends_when_told(
     tom = sender(
         DATA_SHARING={"new": receiver_31.sharing_entry("sharer")},
         SHARECORE_RUNNER="command",
-        SHARECORE_SWEEP_SECONDS=1.0,
+        SHARECORE_SCAN_SECONDS=1.0,
     )
     tom.execute(f"{PRELUDE}\ndata(shared({target_name!r}, 'new'), range(3))")
     tom.manage("sharing", "deliver", "--once")
@@ -158,7 +158,7 @@ def test_a_command_delivers_without_any_server_and_ends_when_told(
     until(lambda: not command.running, seconds=10)
     assert "Traceback" not in command.output
     assert query(tom, "SELECT * FROM tom_integration_worker") == []
-    assert query(tom, "SELECT * FROM tom_integration_channel WHERE lease != ''") == []
+    assert query(tom, "SELECT * FROM tom_integration_outbox WHERE lease != ''") == []
 
 
 def test_a_process_that_is_killed_while_it_delivers(
@@ -172,7 +172,7 @@ def test_a_process_that_is_killed_while_it_delivers(
         },
         SHARECORE_RUNNER="command",
         SHARECORE_LEASE_SECONDS=3.0,
-        SHARECORE_SWEEP_SECONDS=1.0,
+        SHARECORE_SCAN_SECONDS=1.0,
     )
     tom.execute(f"{PRELUDE}\ndata(shared({target_name!r}, 'new', 'old'), range(20))")
 
@@ -202,7 +202,7 @@ def test_a_copy_that_is_paused_by_its_environment_sends_nothing(
 ) -> None:
     tom = sender(
         DATA_SHARING={"new": receiver_31.sharing_entry("sharer", BASE_URL=line.url)},
-        SHARECORE_SWEEP_SECONDS=1.0,
+        SHARECORE_SCAN_SECONDS=1.0,
     )
     monkeypatch.setenv("SHARECORE_PAUSED", "1")
     tom.serve(workers=1)

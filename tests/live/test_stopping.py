@@ -122,9 +122,9 @@ def test_a_stop_while_a_destination_hangs(sender: MakeTom, sink: Sink, target_na
     until(lambda: not service.running, seconds=15)
     found = counts(tom)
     assert found.get("unconfirmed", 0) <= 1, found
-    assert found["due"] >= 60
+    assert found["pending"] >= 60
     assert "sending" not in found
-    assert query(tom, "SELECT * FROM tom_integration_channel WHERE lease != ''") == []
+    assert query(tom, "SELECT * FROM tom_integration_outbox WHERE lease != ''") == []
     assert query(tom, "SELECT * FROM tom_integration_worker") == []
     failures = "SELECT failures FROM tom_integration_destinationhealth WHERE address = 'hook'"
     assert query(tom, failures) in ([], [(0,)]), "it was us who stopped"
@@ -140,7 +140,7 @@ def test_a_stop_in_the_middle_of_a_backlog(sender: MakeTom, receiver_31: Tom, ta
 
     until(lambda: arrived() > 10, what=lambda: states(tom))
     tom.stop()
-    assert set(counts(tom)) == {"delivered", "due"}, counts(tom)
+    assert set(counts(tom)) == {"delivered", "pending"}, counts(tom)
     assert in_doubt(tom) == 0
     tom.serve(workers=1)
     until(lambda: counts(tom) == {"delivered": 300}, seconds=60, what=lambda: states(tom))

@@ -186,7 +186,7 @@ def open_adapter() -> Iterator[Callable[..., TomAdapter]]:
 
 @pytest.fixture
 def batch(target_name: str) -> Callable[..., Batch]:
-    memory: dict[str, Any] = {}
+    state: dict[str, Any] = {}
 
     def make(*records: Record, target: Target | None = None, **more: Any) -> Batch:
         return Batch(
@@ -258,8 +258,8 @@ def test_sending_again_adds_nothing(
     adapter.deliver(batch(*records))
     before = rows(receiver, target_name)
     # Another process, which remembers nothing but the share's notes; then one that lost even these.
-    for memory in ({}, dict(batch().memory)):
-        again = open_adapter(receiver).deliver(batch(*records, memory=memory))
+    for memory in ({}, dict(batch().state)):
+        again = open_adapter(receiver).deliver(batch(*records, state=memory))
         assert again == {record.key: Duplicate() for record in records}
     assert rows(receiver, target_name) == before
 
@@ -304,8 +304,8 @@ def test_a_sidereal_target_is_made_whole_and_found_by_each_of_its_names(
         assert (there["shared_by"], there["shared_from"]) == ("pi", "Site A")
     for name in target.names:
         records = (dataclasses.replace(DETECTION, instrument=name[-20:]),)
-        memory: dict[str, Any] = {}
-        open_adapter(receiver).deliver(batch(*records, target=Target(name=name), memory=memory))
+        state: dict[str, Any] = {}
+        open_adapter(receiver).deliver(batch(*records, target=Target(name=name), state=memory))
         assert memory["target_id"] == there["id"]
 
 
@@ -356,7 +356,7 @@ def test_a_target_of_somebody_else_is_not_doubled(
     receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
 ) -> None:
     open_adapter(receiver, "admin").deliver(batch(*detections(1)))
-    (outcome,) = open_adapter(receiver).deliver(batch(*detections(1), memory={})).values()
+    (outcome,) = open_adapter(receiver).deliver(batch(*detections(1), state={})).values()
     assert isinstance(outcome, Rejected)
     assert "may not see it" in outcome.reason
     receiver.execute(f"""
@@ -366,7 +366,7 @@ def test_a_target_of_somebody_else_is_not_doubled(
         target, user = Target.objects.get(name={target_name!r}), User.objects.get(username="sharer")
         assign_perm(f"{{target._meta.app_label}}.view_target", user, target)
     """)
-    (outcome,) = open_adapter(receiver).deliver(batch(*detections(1), memory={})).values()
+    (outcome,) = open_adapter(receiver).deliver(batch(*detections(1), state={})).values()
     assert isinstance(outcome, Rejected)
     assert "Let it change that target" in outcome.reason
 
@@ -376,9 +376,9 @@ def test_several_targets_of_our_names_are_listed(
 ) -> None:
     adapter, other = open_adapter(receiver), f"{target_name} other"
     adapter.deliver(batch())
-    adapter.deliver(batch(target=Target(name=other, position=Position(ra=1.0, dec=1.0)), memory={}))
+    adapter.deliver(batch(target=Target(name=other, position=Position(ra=1.0, dec=1.0)), state={}))
     both = Target(name=target_name, aliases=(other,))
-    (outcome,) = adapter.deliver(batch(*detections(1), target=both, memory={})).values()
+    (outcome,) = adapter.deliver(batch(*detections(1), target=both, state={})).values()
     assert isinstance(outcome, Rejected)
     assert repr(other) in outcome.reason
 
@@ -484,9 +484,9 @@ def test_a_target_is_found_as_the_toolkit_compares_names(
 ) -> None:
     adapter, spelt = open_adapter(receiver), spelling.format(target_name)
     position = Position(ra=10.5, dec=-5.25)
-    adapter.deliver(batch(*detections(1), target=Target(name=spelt, position=position), memory={}))
+    adapter.deliver(batch(*detections(1), target=Target(name=spelt, position=position), state={}))
     same = Target(name=f"{target_name} abc", position=position)
-    adapter.deliver(batch(*detections(2), target=same, memory={}))
+    adapter.deliver(batch(*detections(2), target=same, state={}))
     assert sum(map(len, rows(receiver, spelt).values())) == 2
 
 
@@ -501,12 +501,12 @@ def test_a_target_that_the_receiver_cannot_show_costs_only_itself(
     adapter = open_adapter(receiver)
     try:
         assert not any(problem.fatal for problem in adapter.check())
-        for memory in ({}, dict(batch().memory)):
-            (outcome,) = set(adapter.deliver(batch(*detections(2), memory=memory)).values())
+        for memory in ({}, dict(batch().state)):
+            (outcome,) = set(adapter.deliver(batch(*detections(2), state=memory)).values())
             assert isinstance(outcome, Deferred)
             assert "NaN" in outcome.reason
         other = Target(name=f"{target_name} beside it", position=Position(ra=10.5, dec=-5.25))
-        assert set(adapter.deliver(batch(*detections(2), target=other, memory={})).values()) == {Accepted()}
+        assert set(adapter.deliver(batch(*detections(2), target=other, state={})).values()) == {Accepted()}
     finally:
         receiver.execute(CHANGE.format(name=target_name, columns={"parallax": None}))
 
@@ -524,7 +524,7 @@ def test_a_receiver_that_pages_by_number_is_read_to_the_end(
     try:
         tom.serve()
         assert set(open_adapter(tom).deliver(batch(*records)).values()) == {Accepted()}
-        again = open_adapter(tom).deliver(batch(*records, memory={}))
+        again = open_adapter(tom).deliver(batch(*records, state={}))
     finally:
         tom.remove()
     assert again == {record.key: Duplicate() for record in records}, "each is found on the page that has it"

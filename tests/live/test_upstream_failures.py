@@ -87,7 +87,7 @@ def _make(folder: Path, name: str, users: list[User], *, ours: bool) -> Tom:
         name=name,
         users=users,
         apps=["tom_integration"] if ours else [],
-        settings=QUICK_LOGIN | {"SHARECORE_SWEEP_SECONDS": 1.0},
+        settings=QUICK_LOGIN | {"SHARECORE_SCAN_SECONDS": 1.0},
     )
 
 

@@ -21,8 +21,8 @@ from sharecore.delivery import State
 from sharecore.testing import MemoryDestination, MemoryPlugin, deliver_now, installed
 from tom.deaths import survived_by_nobody
 from tom_integration import clock as database_clock
-from tom_integration.models import Channel, Delivery
-from tom_integration.sending import reconciler
+from tom_integration.models import Delivery, Outbox
+from tom_integration.worker import run
 
 NIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 MOST_ROUNDS = 120
@@ -110,7 +110,7 @@ class Tom:
         self.clock.forward(seconds=after)
         arrived = deliver_now()
         if not fails:
-            assert not Channel.objects.filter(problem__startswith="an error in sharecore").exists()
+            assert not Outbox.objects.filter(problem__startswith="an error in sharecore").exists()
         return arrived
 
     def deliver_until_quiet(self, *, hours: float = 24) -> int:
@@ -120,8 +120,8 @@ class Tom:
             arrived += self.deliver(after=hours * 3600 / 20)
         return arrived
 
-    def channel(self, target: Target, destination: str = "x") -> Channel:
-        return Channel.objects.get(target_id=target.pk, destination=destination)
+    def outbox(self, target: Target, destination: str = "x") -> Outbox:
+        return Outbox.objects.get(target_id=target.pk, destination=destination)
 
     def row(self, datum: Any, destination: str = "x") -> Delivery:
         return Delivery.objects.get(model=datum._meta.model_name, datum_pk=datum.pk, destination=destination)
@@ -134,30 +134,30 @@ class Tom:
         return State(self.row(datum, destination).state)
 
     def share_existing(self, target: Target, destination: str = "x") -> int:
-        from tom_integration.promises import channels
+        from tom_integration.outbox import opening
 
-        return channels.ask_for(self.channel(target, destination))
+        return opening.ask_for(self.outbox(target, destination))
 
 
 @pytest.fixture(autouse=True)
 def deaths(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that dies in the call of an adapter is no fault of the adapter."""
-    monkeypatch.setattr("sharecore.apart.contained", survived_by_nobody)
+    monkeypatch.setattr("sharecore.call_thread.contained", survived_by_nobody)
 
 
 @pytest.fixture(autouse=True)
 def guard(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail a test in which one look at a channel does not come to an end."""
+    """Fail a test in which one look at an outbox does not come to an end."""
     rounds: dict[int, int] = {}
-    real = reconciler._Work._round
+    real = run._Work._round
 
     def counted(self: Any, *args: Any, **kwargs: Any) -> bool:
         rounds[id(self)] = rounds.get(id(self), 0) + 1
         if rounds[id(self)] > MOST_ROUNDS:
-            pytest.fail(f"{MOST_ROUNDS} rounds on one channel")
+            pytest.fail(f"{MOST_ROUNDS} rounds on one outbox")
         return real(self, *args, **kwargs)
 
-    monkeypatch.setattr(reconciler._Work, "_round", counted)
+    monkeypatch.setattr(run._Work, "_round", counted)
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sharecore.faults import Escaped, contained
-from tom_integration.promises import ledger
-from tom_integration.sending import calls, claims, reconciler
+from sharecore.plugin_errors import Escaped, contained
+from tom_integration.outbox import ledger
+from tom_integration.worker import leases, run
 
 
 class Died(BaseException):
@@ -43,7 +43,7 @@ def after(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 POINTS = {
-    "when it has claimed": (after, reconciler.claims, "claim"),
+    "when it has claimed": (after, run.claims, "claim"),
     "when it has registered": (after, reconciler, "register"),
     "before it writes intents": (before, ledger, "write_intents"),
     "when intents are written": (after, ledger, "write_intents"),
@@ -52,6 +52,6 @@ POINTS = {
     "before it settles": (before, ledger, "settle"),
     "when it has settled": (after, ledger, "settle"),
     "before it notes the attempts": (before, ledger, "write_attempts"),
-    "before it gives the claim back": (before, claims.Claim, "release"),
+    "before it gives the claim back": (before, leases.Lease, "release"),
 }
 """How a process dies there, the place, and its name."""

@@ -1,6 +1,6 @@
 """Who may do what, as tables: actors, requests, and what the rule says of each pair.
 
-The rule (`tom_integration.permissions`): the right of that name on the share, from the user or a group,
+The rule (`tom_integration.access`): the right of that name on the share, from the user or a group,
 globally or for this share, and `change_target` on the target. Nothing here asks the code that is tested.
 
 The pages are in `matrix_pages`, the REST API is here. The management command asks for no rights: who can run
@@ -27,8 +27,8 @@ from tom_targets.base_models import get_target_model_app_label
 from tom_targets.models import PersistentShare, TargetList, get_target_model_class
 
 from sharecore.delivery import State
-from tom_integration.models import Channel, Delivery, Request
-from tom_integration.promises import channels
+from tom_integration.models import Delivery, OneTimeShare, Outbox
+from tom_integration.outbox import opening
 
 ACTIONS = ("view", "add", "change", "delete")
 
@@ -169,7 +169,7 @@ class World:
     other: Any
     share: Any
     delivery: Any
-    once: Channel
+    once: Outbox
     one_time: Delivery
     product: DataProduct
     group: TargetList
@@ -183,7 +183,7 @@ class World:
             "target": self.target.pk,
             "delivery": self.delivery.pk,
             "one_time": self.one_time.pk,
-            "channel": Channel.objects.get(share_id=self.share.pk).pk,
+            "outbox": Outbox.objects.get(share_id=self.share.pk).pk,
             "once": self.once.pk,
             "product": self.product.pk,
             "group": self.group.pk,
@@ -194,9 +194,9 @@ class World:
         columns = ("destination", "target_id", "share_id", "creator_id", "kinds", "until", "paused")
         return (
             list(PersistentShare.objects.order_by("pk").values_list()),
-            list(Channel.objects.order_by("pk").values_list(*columns)),
+            list(Outbox.objects.order_by("pk").values_list(*columns)),
             list(Delivery.objects.order_by("pk").values_list("pk", "state", "reason")),
-            list(Request.objects.order_by("pk").values_list()),
+            list(OneTimeShare.objects.order_by("pk").values_list()),
         )
 
 
@@ -211,14 +211,14 @@ def make_world(tom: Any, *, permissions: str = "PRIVATE") -> World:
     datum = tom.datum(target, data_product=product)
     tom.deliver(after=60)
     row = tom.row(datum)
-    Delivery.objects.filter(pk=row.pk).update(state=State.HELD, reason="an untold reason")
-    Channel.objects.update(problem="an untold problem")
-    once = channels.open_channel("y", target.pk)
-    asked = Request.objects.create(channel_id=once.pk, title="undisclosed", user_id=share.user_id)
-    channels.ask_for(once, request=asked)
+    Delivery.objects.filter(pk=row.pk).update(state=State.NEEDS_REVIEW, reason="an untold reason")
+    Outbox.objects.update(problem="an untold problem")
+    once = opening.open_outbox("y", target.pk)
+    asked = OneTimeShare.objects.create(outbox_id=once.pk, title="undisclosed", user_id=share.user_id)
+    opening.ask_for(once, request=asked)
     one_time = tom.row(datum, "y")
     Delivery.objects.filter(pk=one_time.pk).update(
-        state=State.HELD, reason="an undisclosed reason", sent_at=tom.clock()
+        state=State.NEEDS_REVIEW, reason="an undisclosed reason", sent_at=tom.clock()
     )
     group = TargetList.objects.create(name="Tonight")
     group.targets.add(target)

@@ -12,8 +12,9 @@ from sharecore.delivery import State
 from sharecore.exceptions import AuthenticationFailed, Problem
 from sharecore.outcomes import Accepted, Outcome, Rejected, Unsupported
 from sharecore.records import Record
-from tom_integration import actions, held, site
-from tom_integration.models import Channel, Delivery, DestinationHealth
+from tom_integration import site
+from tom_integration.models import Delivery, DestinationHealth, Outbox
+from tom_integration.services import resolve, shares
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -23,10 +24,10 @@ class TestPause:
     def test_waiting_data_are_sent_when_it_goes_on(self, tom: Tom) -> None:
         target = tom.target()
         share = tom.share(target)
-        actions.pause(share, by=tom.user(name="ada"))
+        shares.pause(share, by=tom.user(name="ada"))
         rows = [tom.datum(target) for _ in range(3)]
         assert tom.deliver(after=60) == 0
-        actions.resume(share)
+        shares.resume(share)
         assert tom.deliver(after=60) == 3
         assert {tom.state(row) for row in rows} == {State.DELIVERED}
 
@@ -38,26 +39,26 @@ class TestPause:
             tom.datum(target)
 
         def pausing(record: Record) -> Outcome:
-            actions.pause(share, by=user)
+            shares.pause(share, by=user)
             return Accepted()
 
         tom.x.will(pausing, times=1)
         tom.deliver(after=60)
         assert len(tom.x.calls) == 1
-        actions.resume(share)
+        shares.resume(share)
         tom.deliver(after=60)
         assert tom.states().count("delivered") == 6
 
     def test_who_paused_it_first_is_remembered(self, tom: Tom) -> None:
         share = tom.share(tom.target())
-        actions.pause(share, by=tom.user(name="ada"))
-        actions.pause(share, by=tom.user(name="bob"))
-        assert actions.channel_of(share).paused == "paused by ada"
+        shares.pause(share, by=tom.user(name="ada"))
+        shares.pause(share, by=tom.user(name="bob"))
+        assert shares.outbox_of(share).paused == "paused by ada"
 
     def test_a_share_made_in_bulk_can_be_paused_before_a_worker_saw_it(self, tom: Tom) -> None:
         target = tom.target()
         PersistentShare.objects.bulk_create([PersistentShare(target=target, destination="x")])
-        actions.pause(PersistentShare.objects.get(), by=tom.user())
+        shares.pause(PersistentShare.objects.get(), by=tom.user())
         tom.datum(target)
         assert tom.deliver(after=60) == 0
 
@@ -66,9 +67,9 @@ def test_to_look_at_a_share_that_is_older_than_the_app_changes_nothing(tom: Tom)
     """It acts as the site, although it has a user: that user may have lost their rights long ago."""
     target = tom.target()
     share = tom.share(target, user=tom.user())
-    Channel.objects.update(creator_id=None)  # as the migration leaves it
+    Outbox.objects.update(creator_id=None)  # as the migration leaves it
     tom.datum(target)
-    assert actions.channel_of(share).creator_id is None
+    assert shares.outbox_of(share).creator_id is None
     assert tom.deliver() == 1
 
 
@@ -81,10 +82,10 @@ class TestAdopt:
         share.refresh_from_db()
         tom.datum(target)
         assert tom.deliver(after=60) == 0
-        assert tom.channel(target).needs_person
-        actions.adopt(share, by=heir)
+        assert tom.outbox(target).needs_person
+        shares.adopt(share, by=heir)
         assert tom.deliver() == 1
-        assert not tom.channel(target).needs_person
+        assert not tom.outbox(target).needs_person
         share.refresh_from_db()
         assert share.user == heir
 
@@ -94,14 +95,14 @@ class TestAdopt:
         share = tom.share(target, user=gone)
         gone.delete()
         share.refresh_from_db()
-        with pytest.raises(actions.NotPossible, match="has no right to change the target"):
-            actions.adopt(share, by=tom.user())
+        with pytest.raises(shares.NotPossible, match="has no right to change the target"):
+            shares.adopt(share, by=tom.user())
 
     def test_not_what_its_user_can_answer_for(self, tom: Tom) -> None:
         target = tom.target()
         share = tom.share(target, user=tom.user(target))
-        with pytest.raises(actions.NotPossible, match="still answers"):
-            actions.adopt(share, by=tom.user(target))
+        with pytest.raises(shares.NotPossible, match="still answers"):
+            shares.adopt(share, by=tom.user(target))
 
     def test_another_user_given_on_the_admin_page_counts_as_well(self, tom: Tom) -> None:
         target = tom.target()
@@ -122,7 +123,7 @@ class TestRetry:
         tom.x.will(outcome, times=2)
         rows = [tom.datum(target) for _ in range(3)]
         tom.deliver(after=60)
-        assert actions.retry(share.pk) == 2
+        assert shares.retry(share.pk) == 2
         assert tom.deliver() == 2
         assert {tom.state(row) for row in rows} == {State.DELIVERED}
 
@@ -134,9 +135,9 @@ class TestRetry:
             destination.will(Rejected(reason="no"), times=1)
         tom.datum(target)
         tom.deliver(after=60)
-        actions.retry(share.pk)
+        shares.retry(share.pk)
         tom.deliver()
-        assert (tom.states("x"), tom.states("y")) == (["delivered"], ["parked"])
+        assert (tom.states("x"), tom.states("y")) == (["delivered"], ["failed"])
 
     def test_of_all_by_the_command(self, tom: Tom, capsys: pytest.CaptureFixture[str]) -> None:
         target = tom.target()
@@ -150,7 +151,7 @@ class TestRetry:
 
     def test_of_a_share_that_there_is_not(self, tom: Tom) -> None:
         with pytest.raises(LookupError, match="no share 17"):
-            actions.retry(17)
+            shares.retry(17)
         with pytest.raises(CommandError, match="no share 17"):
             call_command("sharing", "retry", "17")
 
@@ -160,15 +161,15 @@ class TestRetry:
         tom.x.will(Rejected(reason="no"), times=2)
         first, second = tom.datum(target), tom.datum(target)
         tom.deliver(after=60)
-        actions.retry_one(tom.row(first))
+        shares.retry_one(tom.row(first))
         tom.deliver()
-        assert (tom.state(first), tom.state(second)) == (State.DELIVERED, State.PARKED)
+        assert (tom.state(first), tom.state(second)) == (State.DELIVERED, State.FAILED)
 
     def test_one_that_was_there_before(self, tom: Tom) -> None:
         target = tom.target()
         old = tom.datum(target)
         tom.share(target)
-        actions.retry_one(tom.row(old))
+        shares.retry_one(tom.row(old))
         tom.deliver()
         assert tom.state(old) is State.DELIVERED
 
@@ -177,15 +178,15 @@ class TestRetry:
         [
             (State.DELIVERED, "has it already"),
             (State.SENDING, "being sent"),
-            (State.HELD, "may have arrived"),
+            (State.NEEDS_REVIEW, "may have arrived"),
             (State.UNCONFIRMED, "may have arrived"),
             (State.CANCELLED, "cancelled: the datum was deleted"),
         ],
     )
     def test_not_one_that_is(self, tom: Tom, state: State, says: str) -> None:
         row = delivery_in(tom, state)
-        with pytest.raises(actions.NotPossible, match=says):
-            actions.retry_one(row)
+        with pytest.raises(shares.NotPossible, match=says):
+            shares.retry_one(row)
         assert Delivery.objects.get(pk=row.pk).state == state
 
 
@@ -202,11 +203,11 @@ def delivery_in(tom: Tom, state: State) -> Delivery:
 
 
 class TestResolve:
-    @pytest.mark.parametrize("state", [State.HELD, State.UNCONFIRMED])
+    @pytest.mark.parametrize("state", [State.NEEDS_REVIEW, State.UNCONFIRMED])
     def test_it_arrived(self, tom: Tom, state: State) -> None:
         row = delivery_in(tom, state)
         sent = len(tom.x.calls)
-        held.resolve(row, arrived=True, by="ada")
+        resolve.resolve(row, arrived=True, by="ada")
         row.refresh_from_db()
         assert (row.state, row.reason) == (State.DELIVERED, "ada found that it arrived")
         assert row.delivered_at is not None
@@ -214,22 +215,22 @@ class TestResolve:
         assert len(tom.x.calls) == sent
 
     def test_it_did_not(self, tom: Tom) -> None:
-        row = delivery_in(tom, State.HELD)
-        held.resolve(row, arrived=False, by="ada")
+        row = delivery_in(tom, State.NEEDS_REVIEW)
+        resolve.resolve(row, arrived=False, by="ada")
         assert tom.deliver() == 1
 
-    @pytest.mark.parametrize("state", [State.DUE, State.SENDING, State.DELIVERED, State.PARKED])
+    @pytest.mark.parametrize("state", [State.PENDING, State.SENDING, State.DELIVERED, State.FAILED])
     def test_not_one_whose_fate_is_known(self, tom: Tom, state: State) -> None:
         row = delivery_in(tom, state)
-        with pytest.raises(actions.NotPossible, match=f"is {state}"):
-            held.resolve(row, arrived=True, by="ada")
+        with pytest.raises(shares.NotPossible, match=f"is {state}"):
+            resolve.resolve(row, arrived=True, by="ada")
 
     def test_not_one_that_somebody_else_resolved_meanwhile(self, tom: Tom) -> None:
-        row = delivery_in(tom, State.HELD)
+        row = delivery_in(tom, State.NEEDS_REVIEW)
         seen = Delivery.objects.get(pk=row.pk)
-        held.resolve(row, arrived=True, by="ada")
-        with pytest.raises(actions.NotPossible, match="look again"):
-            held.resolve(seen, arrived=False, by="ada")
+        resolve.resolve(row, arrived=True, by="ada")
+        with pytest.raises(shares.NotPossible, match="look again"):
+            resolve.resolve(seen, arrived=False, by="ada")
         seen.refresh_from_db()
         assert seen.state == State.DELIVERED
 
@@ -248,13 +249,13 @@ class TestCheck:
         self.refused(tom)
         tom.x.recover()
         assert tom.deliver(after=60) == 0
-        actions.check(site.destinations()["x"])
+        shares.check(site.destinations()["x"])
         assert tom.deliver() == 2
 
     def test_one_that_is_not_stays_paused(self, tom: Tom) -> None:
         self.refused(tom)
-        tom.x.problems = [Problem(where="x", what="refuses the password", mend="Give another.")]
-        (problem,) = actions.check(site.destinations()["x"])
+        tom.x.problems = [Problem(where="x", what="refuses the password", hint="Give another.")]
+        (problem,) = shares.check(site.destinations()["x"])
         assert problem.what == "refuses the password"
         assert DestinationHealth.objects.get(address="x").paused
-        assert not Channel.objects.filter(due=True).exists()
+        assert not Outbox.objects.filter(look_now=True).exists()

@@ -22,9 +22,10 @@ from sharecore.identity import fingerprint
 from sharecore.outcomes import Deferred, Rejected, Unconfirmed
 from sharecore.records import Kind
 from tom.deaths import POINTS, Died
-from tom_integration import actions, site
+from tom_integration import site
 from tom_integration.models import Delivery
-from tom_integration.promises import channels, upkeep
+from tom_integration.outbox import opening, retention
+from tom_integration.services import shares
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -97,7 +98,7 @@ class Scene:
 
     def limit(self, number: int) -> None:
         kinds = [Kind.SPECTRUM] if number % 2 else []
-        channels.limit(self.tom.channel(self.target), kinds=kinds, until=None)
+        opening.limit(self.tom.outbox(self.target), kinds=kinds, until=None)
 
     def change_settings(self, number: int) -> None:
         schedule = ([5.0], [5.0, 60.0, 600.0])[number % 2]
@@ -105,7 +106,7 @@ class Scene:
 
     def purge(self, _: int) -> None:
         self.tom.clock.forward(days=100)
-        upkeep.everything()
+        retention.everything()
 
     def observe(self) -> None:
         """What holds after each event."""
@@ -120,11 +121,11 @@ class Scene:
         self.tom.x.recover()
         self.rule.closed = False
         self.limit(0)
-        actions.resume(self.share)
+        shares.resume(self.share)
         self.tom.deliver_until_quiet(hours=3)
-        actions.check(site.destinations()["x"])
+        shares.check(site.destinations()["x"])
         self.tom.deliver_until_quiet(hours=24)
-        actions.retry()
+        shares.retry()
         self.tom.deliver_until_quiet(hours=24)
 
 
@@ -139,13 +140,13 @@ EVENTS: Mapping[str, Callable[[Scene, int], object]] = {
     "die": Scene.die,
     "fault": lambda scene, n: scene.tom.x.will(**FAULTS[n % len(FAULTS)], times=1 + n % 2),
     "recover": lambda scene, _: scene.tom.x.recover(),
-    "pause": lambda scene, _: actions.pause(scene.share, by=scene.user),
-    "resume": lambda scene, _: actions.resume(scene.share),
+    "pause": lambda scene, _: shares.pause(scene.share, by=scene.user),
+    "resume": lambda scene, _: shares.resume(scene.share),
     "keep at home": lambda scene, n: setattr(scene.rule, "closed", n % 2 == 0),
     "limit": Scene.limit,
     "settings": Scene.change_settings,
-    "retry": lambda scene, _: actions.retry(),
-    "check": lambda scene, _: actions.check(site.destinations()["x"]),
+    "retry": lambda scene, _: shares.retry(),
+    "check": lambda scene, _: shares.check(site.destinations()["x"]),
     "purge": Scene.purge,
 }
 RULE = HomeRule()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 
-from tom_integration import background
+from tom_integration import polite_writes
 
 BESIDE = "beside"
 LONG_ENOUGH = 0.3
@@ -39,7 +39,7 @@ class File:
 
         def run() -> None:
             try:
-                with background.writes() if politely else nullcontext():
+                with polite_writes.writes() if politely else nullcontext():
                     work()
             finally:
                 connections[BESIDE].close()
@@ -58,7 +58,7 @@ class File:
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any) -> Iterator[File]:
     beside = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3"), "OPTIONS": {}}
     monkeypatch.setitem(connections.settings, BESIDE, connection.settings_dict | beside)
-    monkeypatch.setattr(background, "router", SimpleNamespace(db_for_write=lambda model: BESIDE))
+    monkeypatch.setattr(polite_writes, "router", SimpleNamespace(db_for_write=lambda model: BESIDE))
     with django_db_blocker.unblock():
         made = File()
         made.sql("CREATE TABLE written (id INTEGER PRIMARY KEY, who TEXT)")
@@ -109,7 +109,7 @@ def test_the_tom_waits_before_it_begins_while_we_write(file: File) -> None:
 def test_a_transaction_of_the_tom_that_takes_long_holds_us_up_for_so_long_only(
     file: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(background._Politely, "__init__", lambda self, _: setattr(self, "_patience", 0.05))
+    monkeypatch.setattr(polite_writes._Politely, "__init__", lambda self, _: setattr(self, "_patience", 0.05))
     with transaction.atomic(using=BESIDE):
         file.read()
         we = file.meanwhile(lambda: file.write("we"))
@@ -118,7 +118,7 @@ def test_a_transaction_of_the_tom_that_takes_long_holds_us_up_for_so_long_only(
 
 
 def test_answers_and_time_outs_are_as_always(file: File) -> None:
-    with background.writes():
+    with polite_writes.writes():
         assert file.sql("INSERT INTO written (who) VALUES ('we') RETURNING id") == [(1,)]
         with transaction.atomic(using=BESIDE), transaction.atomic(using=BESIDE):
             file.write("a savepoint")
@@ -130,7 +130,7 @@ def test_answers_and_time_outs_are_as_always(file: File) -> None:
 
 
 def test_what_is_rolled_back_is_gone(file: File) -> None:
-    with background.writes(), transaction.atomic(using=BESIDE):
+    with polite_writes.writes(), transaction.atomic(using=BESIDE):
         file.write("we")
         transaction.set_rollback(True, using=BESIDE)
     assert file.read() == []

@@ -18,7 +18,7 @@ from django.urls import reverse
 from sharecore.hooks import hookimpl
 from sharecore.testing import installed
 from tom_integration import checks, models
-from tom_integration.models import Attempt, Channel, Delivery
+from tom_integration.models import Attempt, Delivery, Outbox
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -28,8 +28,8 @@ WRONG = {
     "SHARECORE_PAUSED": "yes",
     "SHARECORE_BLOCKED_PLUGINS": "tom",
     "SHARECORE_RETRY_SCHEDULE": [5, -1],
-    "SHARECORE_SWEEP_SECONDS": 0,
-    "SHARECORE_SCRUB_SECONDS": "daily",
+    "SHARECORE_SCAN_SECONDS": 0,
+    "SHARECORE_RESCAN_SECONDS": "daily",
     "SHARECORE_LEASE_SECONDS": True,
 }
 
@@ -160,7 +160,7 @@ class TestNobodyDelivers:
         with override_settings(SHARECORE_RUNNER="thread"):
             tom.datum(target)
             tom.commit()
-            assert not Channel.objects.filter(due=True).exists()
+            assert not Outbox.objects.filter(look_now=True).exists()
             (found,) = checks.check_runner(databases=ASKED)
         assert "open a page" in str(found.hint)
 
@@ -187,16 +187,14 @@ class TestNobodyDelivers:
             assert checks.check_runner(databases=ASKED) == []
 
 
-@pytest.mark.parametrize(
-    "model", ["channel", "delivery", "attempt", "request", "destinationhealth", "worker"]
-)
+@pytest.mark.parametrize("model", ["outbox", "delivery", "attempt", "request", "destinationhealth", "worker"])
 def test_the_admin_shows_and_changes_nothing(tom: Tom, admin_client: Client, model: str) -> None:
     target = tom.target()
     tom.share(target)
     tom.datum(target)
     tom.deliver()
     models.Worker.objects.create(name="here:1", runner="command", seen=tom.clock())
-    models.Request.objects.create(channel_id=Channel.objects.get().pk, title="by hand")
+    models.Request.objects.create(outbox_id=Outbox.objects.get().pk, title="by hand")
     assert Attempt.objects.count() == Delivery.objects.count() == 1
     kind = apps.get_model("tom_integration", model)
     before = kind.objects.values().first()

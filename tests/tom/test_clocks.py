@@ -15,9 +15,9 @@ from sharecore.records import Record
 from tom.deaths import Died
 from tom_integration import clock
 from tom_integration.clock import now as database_time
-from tom_integration.models import Channel, DestinationHealth
-from tom_integration.sending import claims
-from tom_integration.sending.sweep import Sweep
+from tom_integration.models import DestinationHealth, Outbox
+from tom_integration.worker import leases
+from tom_integration.worker.scan import Scan
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -82,7 +82,7 @@ def test_a_clock_far_ahead_that_is_set_right_puts_nothing_off(tom: Tom, days: in
     tom.x.will(Unconfirmed(reason="no answer"), times=1, stores=True)
     tom.data(target, 2)
     tom.deliver()
-    assert sorted(tom.states()) == ["due", "unconfirmed"]
+    assert sorted(tom.states()) == ["pending", "unconfirmed"]
     tom.x.will(Died(), times=1, stores=True)
     tom.data(other, 1)
     with pytest.raises(Died):
@@ -110,23 +110,23 @@ def test_a_destination_that_was_down_then_is_tried_when_the_clock_is_right(tom: 
 def test_whoever_holds_a_claim_while_the_clock_is_set_right_keeps_it(tom: Tom) -> None:
     target = tom.target()
     tom.share(target)
-    pk = tom.channel(target).pk
+    pk = tom.outbox(target).pk
     tom.clock.forward(days=2)
-    held = claims.claim(pk)
+    held = leases.claim(pk)
     assert held is not None
     tom.clock.forward(days=-2)
-    assert pk in Sweep.waiting()
-    assert claims.claim(pk) is None
+    assert pk in Scan.waiting()
+    assert leases.claim(pk) is None
     tom.clock.forward(seconds=40)
     assert held.renew(), "it was alive all the time"
     tom.clock.forward(seconds=40)
-    assert claims.claim(pk) is None
-    assert Channel.objects.get(pk=pk).lease == held.token
+    assert leases.claim(pk) is None
+    assert Outbox.objects.get(pk=pk).lease == held.token
 
 
 def test_a_destination_is_not_reserved_for_days(tom: Tom) -> None:
     tom.share(target := tom.target())
     datum = tom.datum(target)
-    DestinationHealth.objects.create(address="x", alone_until=tom.clock.now + timedelta(days=2))
+    DestinationHealth.objects.create(address="x", exclusive_until=tom.clock.now + timedelta(days=2))
     tom.deliver()
     assert tom.state(datum) == "delivered"

@@ -14,7 +14,7 @@ from sharecore.delivery import State
 from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem
 from sharecore.outcomes import Rejected
 from tom_integration import checks, status
-from tom_integration.models import Channel, Delivery, Worker
+from tom_integration.models import Delivery, Outbox, Worker
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -43,7 +43,7 @@ class TestStatus:
         tom.x.will(Rejected(reason="the bandpass is unknown", field="bandpass"))
         tom.datum(shared)
         tom.deliver()
-        share = Channel.objects.get().share_id
+        share = Outbox.objects.get().share_id
         assert f"SN 2026cmd to x (share {share}): 1 delivered; 1 refused" in _sharing("status")
         tom.x.recover()
         tom.x.will(DestinationError("the receiver said 500"))
@@ -58,7 +58,7 @@ class TestStatus:
             tom.datum(target)
         tom.x.will(Rejected(reason="the bandpass is unknown", field="bandpass"), times=1)
         tom.deliver()
-        refused = Delivery.objects.get(state=State.PARKED)
+        refused = Delivery.objects.get(state=State.FAILED)
         name = next(each.name for each in targets if each.pk == refused.target_id)
         told = _sharing("status").splitlines()
         assert len(told) < 30
@@ -73,10 +73,10 @@ class TestStatus:
         tom.datum(shared)
         tom.deliver()
         now = json.loads(_sharing("status", "--json"))
-        (channel,) = now["channels"]
-        assert channel["target"] == "SN 2026cmd"
-        assert channel["destination"] == "x"
-        assert channel["counts"] == {"delivered": 1}
+        (outbox,) = now["outboxes"]
+        assert outbox["target"] == "SN 2026cmd"
+        assert outbox["destination"] == "x"
+        assert outbox["counts"] == {"delivered": 1}
         assert now["workers"] == []
         assert now["paused"] is False
 
@@ -93,7 +93,7 @@ class TestCheck:
         assert "y (memory) ... ok" in said
 
     def test_a_destination_that_would_refuse(self, tom: Tom) -> None:
-        tom.x.problems = [Problem(where="DATA_SHARING['x']", what="the password is wrong", mend="Mend it.")]
+        tom.x.problems = [Problem(where="DATA_SHARING['x']", what="the password is wrong", hint="Mend it.")]
         out = StringIO()
         with pytest.raises(CommandError, match="One or more destinations failed the check"):
             call_command("sharing", "check", stdout=out, no_color=True)
@@ -102,7 +102,7 @@ class TestCheck:
         assert "y (memory) ... ok" in out.getvalue(), "the others are asked all the same"
 
     def test_a_warning_is_no_failure(self, tom: Tom) -> None:
-        note = Problem(where="DATA_SHARING['x']", what="is slow", mend="Wait.", fatal=False)
+        note = Problem(where="DATA_SHARING['x']", what="is slow", hint="Wait.", fatal=False)
         tom.x.problems = [note]
         assert "is slow" in _sharing("check")
 

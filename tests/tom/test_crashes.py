@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sharecore.delivery import Standing, State
+from sharecore.delivery import DeliveryState, State
 from tom.deaths import POINTS, Died
-from tom_integration.models import Channel, Delivery
-from tom_integration.promises import ledger
-from tom_integration.sending import claims, reconciler
+from tom_integration.models import Delivery, Outbox
+from tom_integration.outbox import ledger
+from tom_integration.worker import leases, run
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -24,65 +24,65 @@ def shared(tom: Tom) -> Any:
 
 
 class TestClaims:
-    def test_there_is_one_for_each_channel(self, tom: Tom, shared: Any) -> None:
-        pk = tom.channel(shared).pk
-        first = claims.claim(pk)
+    def test_there_is_one_for_each_outbox(self, tom: Tom, shared: Any) -> None:
+        pk = tom.outbox(shared).pk
+        first = leases.claim(pk)
         assert first is not None
-        assert claims.claim(pk) is None
+        assert leases.claim(pk) is None
         first.release(next_at=None)
-        assert claims.claim(pk) is not None
+        assert leases.claim(pk) is not None
 
     def test_it_ends_when_it_is_not_renewed(self, tom: Tom, shared: Any) -> None:
-        pk = tom.channel(shared).pk
-        first = claims.claim(pk)
+        pk = tom.outbox(shared).pk
+        first = leases.claim(pk)
         assert first is not None
         tom.clock.forward(seconds=50)
         assert first.renew()
         tom.clock.forward(seconds=50)
-        assert claims.claim(pk) is None
+        assert leases.claim(pk) is None
         tom.clock.forward(seconds=20)
-        second = claims.claim(pk)
+        second = leases.claim(pk)
         assert second is not None
         assert second.previous_until is not None
 
     def test_whoever_lost_it_can_neither_renew_nor_give_it_back(self, tom: Tom, shared: Any) -> None:
-        pk = tom.channel(shared).pk
-        stale = claims.claim(pk)
+        pk = tom.outbox(shared).pk
+        stale = leases.claim(pk)
         assert stale is not None
         tom.clock.forward(seconds=100)
-        fresh = claims.claim(pk)
+        fresh = leases.claim(pk)
         assert fresh is not None
         assert not stale.renew()
         stale.release(next_at=None, problem="I am stale")
-        channel = Channel.objects.get(pk=pk)
-        assert (channel.lease, channel.problem) == (fresh.token, "")
+        outbox = Outbox.objects.get(pk=pk)
+        assert (outbox.lease, outbox.problem) == (fresh.token, "")
 
     def test_of_two_who_saw_it_free_one_gets_it(self, tom: Tom, shared: Any, monkeypatch: Any) -> None:
         """Both read the row before either writes."""
-        pk = tom.channel(shared).pk
-        seen = Channel.objects.get(pk=pk)
-        assert claims.claim(pk) is not None
+        pk = tom.outbox(shared).pk
+        seen = Outbox.objects.get(pk=pk)
+        assert leases.claim(pk) is not None
 
         class Late:
-            def first(self) -> Channel:
+            def first(self) -> Outbox:
                 return seen
 
-        real = Channel.objects.filter
+        real = Outbox.objects.filter
         answers = iter([Late()])
         monkeypatch.setattr(
-            Channel.objects, "filter", lambda *args, **kwargs: next(answers, None) or real(*args, **kwargs)
+            Outbox.objects, "filter", lambda *args, **kwargs: next(answers, None) or real(*args, **kwargs)
         )
-        assert claims.claim(pk) is None
+        assert leases.claim(pk) is None
 
     def test_a_mark_that_comes_after_the_claim_means_another_look(self, tom: Tom, shared: Any) -> None:
-        from tom_integration.promises import channels
+        from tom_integration.outbox import opening
 
-        claim = claims.claim(tom.channel(shared).pk)
+        claim = leases.claim(tom.outbox(shared).pk)
         assert claim is not None
-        assert not tom.channel(shared).due
-        channels.look_at(shared.pk)
+        assert not tom.outbox(shared).due
+        opening.look_at(shared.pk)
         claim.release(next_at=None)
-        assert tom.channel(shared).due
+        assert tom.outbox(shared).due
 
     def test_what_a_stale_sender_brings_is_dropped(self, tom: Tom, shared: Any) -> None:
         row = tom.datum(shared)
@@ -90,7 +90,7 @@ class TestClaims:
         def slow(record: Any) -> Any:
             outcome = tom.x._store(record)
             tom.clock.forward(seconds=100)
-            reconciler.reconcile(tom.channel(shared).pk)  # another worker, since the claim is over
+            run.reconcile(tom.outbox(shared).pk)  # another worker, since the claim is over
             assert tom.state(row) == "unconfirmed"
             return outcome
 
@@ -107,7 +107,7 @@ class TestClaims:
         with pytest.raises(Died):
             tom.deliver()
         row = Delivery.objects.get()
-        done = {row.pk: Standing(state=State.DELIVERED)}
+        done = {row.pk: DeliveryState(state=State.DELIVERED)}
         assert ledger.settle([row], done, token="another") == 0
         assert ledger.settle([row], done, token=row.lease) == 1
 
@@ -141,7 +141,7 @@ def test_a_sender_dies(tom: Tom, shared: Any, point: str, can_tell: bool, monkey
         assert states == ["delivered"] * 5
     else:
         # Nobody can say what became of the batch in hand: a person decides, the others are there.
-        assert states == ["held", "held", "delivered", "delivered", "delivered"]
+        assert states == ["needs_review", "needs_review", "delivered", "delivered", "delivered"]
         assert len(tom.x.received) == arrived_then + 3
 
 
@@ -176,9 +176,9 @@ def test_an_error_of_ours_loses_nothing(tom: Tom, shared: Any, monkeypatch: Any)
         patch.setattr(ledger, "settle", broken)
         tom.data(shared, 1)
         tom.deliver(after=100, fails=True)
-    assert "log of the TOM" in tom.channel(shared).problem
+    assert "log of the TOM" in tom.outbox(shared).problem
     tom.deliver_until_quiet(hours=3)
-    assert tom.channel(shared).problem == ""
+    assert tom.outbox(shared).problem == ""
     assert {tom.state(row) for row in rows} == {"delivered"}
     assert len(tom.x.received) == 4
     assert not tom.x.repeated

@@ -15,8 +15,8 @@ from sharecore.testing import MemoryPlugin, deliver_now, installed
 
 class SharingOfMyTom(TestCase):
     def setUp(self) -> None:
-        self.memory = MemoryPlugin()
-        self.enterContext(installed(self.memory))
+        self.adapter_state = MemoryPlugin()
+        self.enterContext(installed(self.adapter_state))
         self.enterContext(override_settings(DATA_SHARING={"partner": {"ADAPTER": "memory"}}))
         self.target = Target.objects.create(name="SN 2026x", type="SIDEREAL", ra=1.0, dec=2.0)
         PersistentShare.objects.create(target=self.target, destination="partner")
@@ -24,19 +24,19 @@ class SharingOfMyTom(TestCase):
     def test_a_new_datum_arrives(self) -> None:
         PhotometryReducedDatum.objects.create(target=self.target, brightness=18.5, bandpass="r")
         assert deliver_now() == 1
-        (record,) = self.memory["partner"].records
+        (record,) = self.adapter_state["partner"].records
         assert record.brightness == 18.5  # type: ignore[union-attr]
         assert deliver_now() == 0
 
     def test_an_edit_leaves_with_its_commit(self) -> None:
-        self.memory["partner"].can_update = True
+        self.adapter_state["partner"].can_update = True
         row = PhotometryReducedDatum.objects.create(target=self.target, brightness=18.5, bandpass="r")
         deliver_now()
         with self.captureOnCommitCallbacks(execute=True):
             row.brightness = 18.75
             row.save()
         assert deliver_now() == 1
-        (record,) = self.memory["partner"].records
+        (record,) = self.adapter_state["partner"].records
         assert record.brightness == 18.75  # type: ignore[union-attr]
 
 

@@ -11,7 +11,7 @@ from tom_targets.sharing import continuous_share_data
 from sharecore import Deferred, Rejected, Unconfirmed
 from tom_integration import site
 from tom_integration.models import Delivery
-from tom_integration.promises import revisions
+from tom_integration.outbox import changes
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -75,10 +75,10 @@ def test_a_datum_from_before_is_shared_when_it_is_saved_or_named(tom: Tom, how: 
     else:
         continuous_share_data(target, [row])
     assert tom.deliver() == 1
-    assert tom.state(other) == "before"
+    assert tom.state(other) == "baseline"
 
 
-def test_an_update_without_signals_is_seen_by_the_scrub(tom: Tom, shared: Any) -> None:
+def test_an_update_without_signals_is_seen_by_the_rescan(tom: Tom, shared: Any) -> None:
     tom.x.can_update = True
     row = tom.datum(shared)
     tom.deliver()
@@ -90,18 +90,18 @@ def test_an_update_without_signals_is_seen_by_the_scrub(tom: Tom, shared: Any) -
 def test_the_scrub_takes_nothing_out_of_a_senders_hand(
     tom: Tom, shared: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is sent while the scrub reads would go out a second time, and the answer to the first be lost."""
+    """What is sent while the rescan reads would go out a second time, and the answer to the first be lost."""
     row = tom.datum(shared)
     tom.deliver()
     PhotometryReducedDatum.objects.filter(pk=row.pk).update(brightness_error=0.5)
-    read = revisions.load
+    read = changes.load
 
     def meanwhile(rows: Any) -> Any:
         Delivery.objects.update(state="sending", lease="a sender")
         return read(rows)
 
-    monkeypatch.setattr(revisions, "load", meanwhile)
-    revisions.scrub(tom.channel(shared), origin=site.origin(), now=tom.clock())
+    monkeypatch.setattr(changes, "load", meanwhile)
+    changes.rescan(tom.outbox(shared), origin=site.origin(), now=tom.clock())
     assert tom.state(row) == "sending"
 
 
@@ -150,7 +150,7 @@ def test_a_refused_edit_taken_back_needs_no_sending(tom: Tom, shared: Any) -> No
     edit(row, brightness_error=-1.0)
     tom.x.will(Rejected(reason="negative"), times=1)
     tom.deliver()
-    assert tom.state(row) == "parked"
+    assert tom.state(row) == "failed"
     edit(row, brightness_error=None)
     assert tom.deliver() == 0
     assert tom.state(row) == "delivered"
@@ -181,7 +181,7 @@ def test_a_datum_that_can_no_longer_be_a_record_stops_nothing(tom: Tom, shared: 
     edit(row, brightness=None)
     tom.datum(shared)
     assert tom.deliver_until_quiet() == 1
-    assert tom.state(row) in ("held", "unsupported")
+    assert tom.state(row) in ("needs_review", "unsupported")
 
 
 def test_an_edit_while_its_fate_is_unknown(tom: Tom, shared: Any) -> None:

@@ -14,7 +14,7 @@ from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 from sharecore import Secret
-from tom_integration import checks, reports, site
+from tom_integration import checks, error_reports, site
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -100,7 +100,7 @@ class Own(SafeExceptionReporterFilter):
     """The filter of a TOM."""
 
 
-class Derived(reports.SecretsFilter):
+class Derived(error_reports.SecretsFilter):
     """That of a TOM that read the hint."""
 
 
@@ -110,6 +110,6 @@ def test_a_filter_of_the_tom_stays_and_is_warned_of(
 ) -> None:
     monkeypatch.setitem(sys.modules, "filter_of_the_tom", sys.modules[__name__])
     with override_settings(DEFAULT_EXCEPTION_REPORTER_FILTER=f"filter_of_the_tom.{given.__name__}"):
-        reports.install()
+        error_reports.install()
         assert settings.DEFAULT_EXCEPTION_REPORTER_FILTER.endswith(given.__name__)
         assert [each.id for each in checks.check_reports()] == found

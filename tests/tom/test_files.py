@@ -81,7 +81,7 @@ def test_a_data_product_goes_with_its_data_and_its_file(tom: Tom, admin: Client)
     assert "has these data" in share(admin, made)
     assert tom.deliver(after=60) == 0
     history = admin.get(
-        reverse("sharing:history", args=[target.pk, tom.channel(target, "y").pk])
+        reverse("sharing:history", args=[target.pk, tom.outbox(target, "y").pk])
     ).content.decode()
     assert "File night" in " ".join(history.split())
 

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from sharecore import Accepted, ConfigurationError, PluginError, Present, Problem, Unconfirmed
-from tom_integration.models import Channel, Delivery, DestinationHealth
+from tom_integration.models import Delivery, DestinationHealth, Outbox
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -66,7 +66,7 @@ def test_what_fails_while_a_message_is_built_was_not_sent(tom: Tom, shared: Any)
     row = tom.datum(shared)
     tom.x.will(PluginError("the message could not be built: ValueError"), times=1)
     tom.deliver()
-    assert (tom.state(row), tom.row(row).reason) == ("due", "the message could not be built: ValueError")
+    assert (tom.state(row), tom.row(row).reason) == ("pending", "the message could not be built: ValueError")
     assert tom.deliver(after=100) == 1
 
 
@@ -76,15 +76,15 @@ def test_what_an_adapter_notes_is_kept_with_the_outcomes_of_its_call(tom: Tom, s
     kept: list[Any] = []
 
     def deliver(batch: Any) -> Any:
-        kept.append(Channel.objects.get(destination="x").memory)
-        batch.memory["calls"] = len(kept)
+        kept.append(Outbox.objects.get(destination="x").adapter_state)
+        batch.state["calls"] = len(kept)
         return {record.key: Accepted() for record in batch.records}
 
     tom.x.take = deliver  # type: ignore[method-assign]
     tom.data(shared, 3)
     tom.deliver()
     assert kept == [{}, {"calls": 1}, {"calls": 2}]
-    assert Channel.objects.get(destination="x").memory == {"calls": 3}
+    assert Outbox.objects.get(destination="x").adapter_state == {"calls": 3}
 
 
 def test_what_an_adapter_notes_in_a_look_up_is_kept_with_what_it_found(tom: Tom, shared: Any) -> None:
@@ -93,13 +93,13 @@ def test_what_an_adapter_notes_in_a_look_up_is_kept_with_what_it_found(tom: Tom,
     tom.deliver()
 
     def find(batch: Any) -> Any:
-        batch.memory["seen"] = True
+        batch.state["seen"] = True
         return {record.key: Present(content=record) for record in batch.records}
 
     tom.x.find = find  # type: ignore[method-assign]
     tom.deliver(after=100)
     assert tom.state(row) == "delivered"
-    assert tom.channel(shared).memory == {"seen": True}
+    assert tom.outbox(shared).adapter_state == {"seen": True}
 
 
 @pytest.mark.parametrize(
@@ -110,14 +110,14 @@ def test_notes_that_cannot_be_kept_cost_nothing_else(tom: Tom, shared: Any, note
     row = tom.datum(shared)
 
     def deliver(batch: Any) -> Any:
-        batch.memory.update(notes)
+        batch.state.update(notes)
         return {record.key: Accepted() for record in batch.records}
 
     tom.x.take = deliver  # type: ignore[method-assign]
     tom.deliver()
     assert tom.state(row) == "delivered"
-    assert why in tom.channel(shared).problem
-    assert tom.channel(shared).memory == {}
+    assert why in tom.outbox(shared).problem
+    assert tom.outbox(shared).adapter_state == {}
 
 
 def test_a_whole_number_for_a_name_is_kept_as_text(tom: Tom, shared: Any) -> None:
@@ -128,7 +128,7 @@ def test_a_whole_number_for_a_name_is_kept_as_text(tom: Tom, shared: Any) -> Non
 
 
 @pytest.mark.parametrize(
-    "limits", [{"max_batch": 0}, {"gather_seconds": float("inf")}, {"settle_time": None}]
+    "limits", [{"max_batch": 0}, {"batch_window_seconds": float("inf")}, {"settle_time": None}]
 )
 def test_limits_out_of_contract_hold_nothing_up(
     tom: Tom, shared: Any, limits: Any, caplog: pytest.LogCaptureFixture
@@ -204,7 +204,7 @@ class TestInThreads:
 
 def test_settings_that_are_found_wrong_in_a_call_leave_nothing_in_hand(tom: Tom, shared: Any) -> None:
     row = tom.datum(shared)
-    tom.x.will(ConfigurationError([Problem(where="a", what="b", mend="c")]), times=1)
+    tom.x.will(ConfigurationError([Problem(where="a", what="b", hint="c")]), times=1)
     tom.deliver()
     assert tom.state(row) == "unconfirmed"
     assert tom.row(row).reason == "a: b. c"

@@ -13,9 +13,9 @@ from django.test import override_settings
 from sharecore.delivery import State
 from sharecore.outcomes import Outcome
 from sharecore.records import Record
-from tom_integration.models import Channel, Delivery
-from tom_integration.promises import ledger
-from tom_integration.sending import persist, reconciler
+from tom_integration.models import Delivery, Outbox
+from tom_integration.outbox import ledger
+from tom_integration.worker import persist, run
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -114,7 +114,7 @@ def test_what_was_not_sent_yet_is_due_again_not_in_doubt(
     with monkeypatch.context() as patch:
         patch.setattr(ledger, "write_intents", ends)
         assert tom.deliver(fails=True) == 0
-    assert tom.state(datum) == State.DUE
+    assert tom.state(datum) == State.PENDING
     assert tom.deliver(after=60) == 1
 
 
@@ -124,17 +124,17 @@ def test_the_claim_is_given_back_on_a_fresh_connection(tom: Tom, monkeypatch: py
     tom.share(target)
     answers = iter([OperationalError("gone"), OperationalError("gone")])
 
-    real = reconciler.channels.next_look
+    real = run.outboxes.next_look
 
-    def next_look(channel: Channel) -> Any:
+    def next_look(outbox: Outbox) -> Any:
         for error in answers:
             raise error
-        return real(channel)
+        return real(outbox)
 
-    monkeypatch.setattr(reconciler.channels, "next_look", next_look)
+    monkeypatch.setattr(run.outboxes, "next_look", next_look)
     tom.datum(target)
     assert tom.deliver() == 1
-    assert tom.channel(target).lease == ""
+    assert tom.outbox(target).lease == ""
 
 
 @contextmanager

@@ -20,10 +20,10 @@ from faults.plan import Fault, Plan
 from faults.proxy import Proxy, running
 from sharecore.delivery import State
 from sharecore_hermes.converter import HermesDataConverter
-from tom_integration import held
-from tom_integration.host import stock
-from tom_integration.models import Delivery, DestinationHealth, Request
-from tom_integration.sending import topics
+from tom_integration.models import Delivery, DestinationHealth, OneTimeShare
+from tom_integration.services import resolve
+from tom_integration.tomtoolkit import functions
+from tom_integration.worker import topics
 
 from .conftest import NIGHT, Tom
 
@@ -129,7 +129,7 @@ class TestMessages:
     def test_a_message_has_so_many_rows_at_the_most(
         self, tom: Tom, hermes: Hermes, shared: Any, use: Callable[..., None]
     ) -> None:
-        use(hermes=hermes.settings(MAX_ROWS=4, GATHER_SECONDS=0))
+        use(hermes=hermes.settings(MAX_ROWS=4, BATCH_WINDOW_SECONDS=0))
         for _ in range(10):
             tom.datum(shared, **MEASURED)
         assert tom.deliver() == 10
@@ -156,10 +156,10 @@ class TestMessages:
         assert tom.deliver(after=10) == 2
         assert photometry(hermes.messages[0]) == [each.brightness for each in good]
         row = tom.row(bad, ADDRESS)
-        assert (row.state, row.field) == (State.PARKED, "date_obs")
+        assert (row.state, row.field) == (State.FAILED, "date_obs")
         assert "date" in row.reason
         with pytest.raises(CommandError, match="would not take"):
-            call_command("sharing", "preview", str(tom.channel(shared, ADDRESS).share_id), "--validate")
+            call_command("sharing", "preview", str(tom.outbox(shared, ADDRESS).share_id), "--validate")
 
 
 class MondayConverter:
@@ -188,10 +188,10 @@ class TestAnAnswerThatIsLost:
         assert tom.state(datum, ADDRESS) is State.UNCONFIRMED
         tom.deliver_until_quiet()
         row = tom.row(datum, ADDRESS)
-        assert row.state == State.HELD
+        assert row.state == State.NEEDS_REVIEW
         assert "Look for it at HERMES" in row.reason
         assert len(hermes.messages) == 1
-        held.resolve(row, arrived=True, by="pi")
+        resolve.resolve(row, arrived=True, by="pi")
         tom.deliver_until_quiet()
         assert tom.state(datum, ADDRESS) is State.DELIVERED
         assert len(hermes.messages) == 1
@@ -202,8 +202,8 @@ class TestAnAnswerThatIsLost:
         hermes.proxy.plan = Plan(first=(Fault.BLACK_HOLE,), only=SUBMIT, seconds=0.1)
         tom.deliver(after=10)
         tom.deliver_until_quiet()
-        assert (tom.state(datum, ADDRESS), hermes.messages) == (State.HELD, [])
-        held.resolve(tom.row(datum, ADDRESS), arrived=False, by="pi")
+        assert (tom.state(datum, ADDRESS), hermes.messages) == (State.NEEDS_REVIEW, [])
+        resolve.resolve(tom.row(datum, ADDRESS), arrived=False, by="pi")
         assert tom.deliver(after=10) == 1
         assert tom.row(datum, ADDRESS).remote_id == hermes.uuids[0]
 
@@ -219,7 +219,7 @@ class TestAnAnswerThatIsLost:
         tom.deliver_until_quiet()
         call_command("sharing", "status")
         assert "3 may have arrived: look at the destination" in capsys.readouterr().out
-        call_command("sharing", "resolve", str(tom.channel(shared, ADDRESS).share_id), verdict)
+        call_command("sharing", "resolve", str(tom.outbox(shared, ADDRESS).share_id), verdict)
         assert capsys.readouterr().out.startswith("3 records ")
         tom.deliver_until_quiet()
         assert tom.states(ADDRESS) == ["delivered"] * 3
@@ -253,7 +253,7 @@ class TestAnAnswerThatIsLost:
         self, tom: Tom, hermes: Hermes, use: Callable[..., None]
     ) -> None:
         """Each message that is tried in vain costs a person a look at HERMES."""
-        use(hermes=hermes.settings(GATHER_SECONDS=0))
+        use(hermes=hermes.settings(BATCH_WINDOW_SECONDS=0))
         for _ in range(5):
             target = tom.target()
             tom.share(target, ADDRESS)
@@ -272,22 +272,22 @@ class TestAnAnswerThatIsLost:
     ) -> None:
         use(hermes=hermes.settings())
         form = {"target": tom.target(), "share_title": "A new supernova"}
-        stock.share_target_with_tom(ADDRESS, form)
+        functions.share_target_with_tom(ADDRESS, form)
         hermes.lose_answers()
         tom.deliver_until_quiet()
         assert [message["title"] for message in hermes.messages] == ["A new supernova"]
-        assert "Look for" in Request.objects.get().problem
+        assert "Look for" in OneTimeShare.objects.get().problem
 
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("token", "mend"),
+        ("token", "hint"),
         [("f" * 40, "Copy the API token"), (NO_CREDENTIAL, "log out of HERMES")],
     )
     def test_a_token_that_cannot_publish_pauses_until_it_is_mended(
         self,
         token: str,
-        mend: str,
+        hint: str,
         tom: Tom,
         hermes: Hermes,
         shared: Any,
@@ -299,7 +299,7 @@ class TestRefusals:
         tom.deliver()
         tom.deliver(after=10)
         paused = DestinationHealth.objects.get(address="hermes").paused
-        assert mend in paused
+        assert hint in paused
         assert "DATA_SHARING['hermes']['HERMES_API_KEY']" in paused
         assert token not in paused
         with pytest.raises(CommandError):
@@ -331,7 +331,7 @@ class TestRefusals:
         health = {each.address: each.paused for each in DestinationHealth.objects.exclude(paused="")}
         assert set(health) == {"hermes:gcn.circulars"}
         assert "may not write to the topic 'gcn.circulars'" in health["hermes:gcn.circulars"]
-        assert tom.state(datum, "hermes:gcn.circulars") is State.DUE
+        assert tom.state(datum, "hermes:gcn.circulars") is State.PENDING
         # Somebody gives the right; nothing changes in the settings, so the address stays.
         few.proxy._receiver = many.proxy._receiver
         call_command("sharing", "check")
@@ -339,14 +339,14 @@ class TestRefusals:
         assert [message["topic"] for message in many.messages] == ["gcn.circulars"]
 
     @pytest.mark.parametrize(
-        ("default", "mend"),
+        ("default", "hint"),
         [
             ({}, "Name a topic in the share's destination"),
             ({"DEFAULT_TOPIC": "gcn.circulars"}, "may not write"),
         ],
     )
     def test_an_address_without_a_topic_stops_no_other(
-        self, default: dict[str, str], mend: str, tom: Tom, hermes: Hermes, use: Callable[..., None]
+        self, default: dict[str, str], hint: str, tom: Tom, hermes: Hermes, use: Callable[..., None]
     ) -> None:
         use(hermes=hermes.settings(**default))
         target = tom.target()
@@ -357,7 +357,7 @@ class TestRefusals:
             tom.deliver()
             tom.deliver(after=10)
         assert [len(photometry(message)) for message in hermes.messages] == [1, 1]
-        assert mend in tom.channel(target, "hermes").problem
+        assert hint in tom.outbox(target, "hermes").problem
         use(hermes=hermes.settings(DEFAULT_TOPIC="tomtoolkit.test"))
         tom.deliver_until_quiet()
         assert hermes.messages[-1]["topic"] == "tomtoolkit.test"
@@ -371,7 +371,7 @@ class TestTopics:
         topics.ask(destination)
         assert not topics.stale()
         offered = (("download", "download"), ("Hermes", (("hermes:tomtoolkit.test", "tomtoolkit.test"),)))
-        assert stock.get_sharing_destination_options() == offered
+        assert functions.get_sharing_destination_options() == offered
 
     def test_none_of_the_settings_is_writable(
         self, tom: Tom, hermes: Hermes, use: Callable[..., None]
@@ -432,7 +432,7 @@ def test_preview_prints_the_message_as_it_is_published(
     for fields in (MEASURED, {**MEASURED, "brightness": None, "limit": 21.5}):
         tom.datum(shared, **fields)
     vague = tom.datum(shared, telescope="LCO 1m", unit="mag")
-    share = str(tom.channel(shared, ADDRESS).share_id)
+    share = str(tom.outbox(shared, ADDRESS).share_id)
     call_command("sharing", "preview", share, "--validate")
     printed = capsys.readouterr()
     assert hermes.messages == []
@@ -452,7 +452,7 @@ def test_sharing_once_with_a_title_and_a_text(tom: Tom, hermes: Hermes, use: Cal
     target = tom.target()
     data = [tom.datum(target, **MEASURED) for _ in range(3)]
     form = {"share_title": "A new supernova", "share_message": "It rises.\nObserve it!"}
-    answer = stock.share_data_with_tom(ADDRESS, form, selected_data=[data[0].pk, data[2].pk])
+    answer = functions.share_data_with_tom(ADDRESS, form, selected_data=[data[0].pk, data[2].pk])
     assert answer == {"message": f"2 records queued for {ADDRESS}."}
     assert tom.deliver() == 2
     (message,) = hermes.messages
@@ -479,7 +479,7 @@ def test_admin_and_rest_link_to_the_message(tom: Tom, hermes: Hermes, shared: An
     tom.deliver(after=10)
     page = admin_client.get("/admin/tom_integration/delivery/").content.decode()
     assert f'href="{hermes.proxy.url}message/{hermes.uuids[0]}"' in page
-    share = tom.channel(shared, ADDRESS).share_id
+    share = tom.outbox(shared, ADDRESS).share_id
     answer = admin_client.get(f"/targets/persistentshare/{share}/deliveries/").json()
     assert [each["link"] for each in answer["results"]] == [f"{hermes.proxy.url}message/{hermes.uuids[0]}"]
 
@@ -511,7 +511,7 @@ def test_a_converter_class_reads_the_data_product_of_a_datum(
     assert tom.deliver(after=10) == 1
     (row,) = hermes.messages[0]["data"]["spectroscopy"]
     assert (row["telescope"], row["comments"]) == ("FTN", f"spectrum {spectrum.pk}")
-    share = str(tom.channel(target, ADDRESS).share_id)
+    share = str(tom.outbox(target, ADDRESS).share_id)
     call_command("sharing", "preview", share, "--validate")
 
 

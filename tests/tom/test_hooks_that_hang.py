@@ -17,8 +17,9 @@ from tom_targets.models import Target
 
 from sharecore import DeliveredReport, DestinationType, Unconfirmed, WithholdRequest, hookimpl
 from sharecore.testing import MemoryAdapter, installed
-from tom_integration import checks, preview
-from tom_integration.runners.worker import Worker
+from tom_integration import checks
+from tom_integration.services import preview
+from tom_integration.worker.loop import Worker
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -127,7 +128,7 @@ def test_a_worker_goes_on_and_sends_all_of_it_when_the_hook_is_back(
 ) -> None:
     rules.hang = {"sharecore_withhold"}
     first = tom.data(shared, 3)
-    soon(lambda: tom.states("y") == ["delivered"] * 3 and tom.states() == ["due"] * 3)
+    soon(lambda: tom.states("y") == ["delivered"] * 3 and tom.states() == ["pending"] * 3)
     assert tom.row(first[0]).reason == WHY
     second = tom.data(shared, 2)
     tom.clock.forward(seconds=60)
@@ -148,8 +149,8 @@ def test_one_round_ends_and_people_are_told_what_waits_and_why(
     rules.hang = {"sharecore_withhold"}
     tom.data(shared, 2)
     once()
-    assert (tom.states(), tom.states("y")) == (["due", "due"], ["delivered", "delivered"])
-    share = tom.channel(shared).share_id
+    assert (tom.states(), tom.states("y")) == (["pending", "pending"], ["delivered", "delivered"])
+    share = tom.outbox(shared).share_id
     assert f"{shared} to x (share {share}): 2 due\n    will be tried again: {WHY}\n" in status()
     page = text(admin.get(f"{SHARES}{share}/"))
     assert WHY in page
@@ -199,7 +200,7 @@ def test_in_the_transaction_of_a_test_a_hook_sees_what_the_test_has_made(
     tom: Tom, shared: Target, rules: Rules
 ) -> None:
     tom.datum(shared)
-    assert not preview.of_channel(tom.channel(shared)).newest(preview.SAMPLE).left_out
+    assert not preview.of_outbox(tom.outbox(shared)).newest(preview.SAMPLE).left_out
     tom.deliver()
     assert rules.seen == [True] * 3
 
@@ -212,7 +213,7 @@ def test_the_transaction_of_a_request_is_none_of_a_test(
     rules.hang = {"sharecore_withhold"}
     tom.datum(shared)
     with transaction.atomic():
-        (left,) = preview.of_channel(tom.channel(shared)).newest(preview.SAMPLE).left_out
+        (left,) = preview.of_outbox(tom.outbox(shared)).newest(preview.SAMPLE).left_out
     assert left.endswith(WHY)
 
 

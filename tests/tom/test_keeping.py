@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from sharecore.addresses import Address
 from tom_integration.models import DestinationHealth
-from tom_integration.sending import claims, health, reconciler, sweep
+from tom_integration.worker import breaker, leases, run, scan
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 def test_one_renewal_that_fails_does_not_end_a_claim(
     tom: Tom, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
-    """Another sender would take the channel in the middle of the call, and send the same again."""
+    """Another sender would take the outbox in the middle of the call, and send the same again."""
     target = tom.target()
     tom.share(target)
-    claim = claims.claim(tom.channel(target).pk)
+    claim = leases.claim(tom.outbox(target).pk)
     assert claim is not None
     renewed = threading.Event()
     answers = iter([trouble])
 
-    def renew(self: claims.Claim) -> bool:
+    def renew(self: leases.Lease) -> bool:
         error = next(answers, None)
         if error is not None:
             raise error
         renewed.set()
         return True
 
-    monkeypatch.setattr(claims.Claim, "renew", renew)
-    with override_settings(SHARECORE_LEASE_SECONDS=0.03), claims.kept(claim):
+    monkeypatch.setattr(leases.Lease, "renew", renew)
+    with override_settings(SHARECORE_LEASE_SECONDS=0.03), leases.kept(claim):
         assert renewed.wait(5)
 
 
@@ -47,11 +47,11 @@ def test_whoever_tries_a_destination_and_dies_holds_it_up_no_longer_than_its_cla
     address = Address(name="x")
     DestinationHealth.objects.create(address="x", failures=2)
     with override_settings(SHARECORE_LEASE_SECONDS=5):
-        assert health.probe(address, now=tom.clock.now) == (None, "")
-        assert health.gate(address, credentials="", now=tom.clock.now)[0] is not None
+        assert breaker.probe(address, now=tom.clock.now) == (None, "")
+        assert breaker.gate(address, credentials="", now=tom.clock.now)[0] is not None
         tom.clock.forward(seconds=6)
-        assert health.gate(address, credentials="", now=tom.clock.now) == (None, "")
-        assert health.probe(address, now=tom.clock.now) == (None, "")
+        assert breaker.gate(address, credentials="", now=tom.clock.now) == (None, "")
+        assert breaker.probe(address, now=tom.clock.now) == (None, "")
 
 
 def writes(queries: CaptureQueriesContext) -> list[str]:
@@ -60,44 +60,44 @@ def writes(queries: CaptureQueriesContext) -> list[str]:
     return [each[:80] for each in statements if each.startswith(verbs)]
 
 
-def test_a_look_at_a_channel_writes_little(tom: Tom) -> None:
+def test_a_look_at_a_outbox_writes_little(tom: Tom) -> None:
     """On SQLite each write of ours makes transactions fail that have read and are about to write."""
     target = tom.target()
     tom.share(target)
     tom.datum(target)
     tom.deliver()
-    pk = tom.channel(target).pk
+    pk = tom.outbox(target).pk
     with CaptureQueriesContext(connection) as idle:
-        reconciler.reconcile(pk)
+        run.reconcile(pk)
     assert len(writes(idle)) == 2, "its claim, taken and given back"
     tom.data(target, 3)
     with CaptureQueriesContext(connection) as busy:
-        assert reconciler.reconcile(pk) == 3
+        assert run.reconcile(pk) == 3
     assert len(writes(busy)) == 6, "also: registered, in hand, settled, and what the attempt brought"
 
 
 def test_a_claim_that_ends_soon_is_renewed_and_one_that_is_lost_is_not_held(tom: Tom) -> None:
     target = tom.target()
     tom.share(target)
-    claim = claims.claim(tom.channel(target).pk)
+    claim = leases.claim(tom.outbox(target).pk)
     assert claim is not None
-    until = tom.channel(target).lease_until
+    until = tom.outbox(target).lease_until
     assert claim.hold()
-    assert tom.channel(target).lease_until == until
+    assert tom.outbox(target).lease_until == until
     tom.clock.forward(seconds=30)
     assert claim.hold()
-    assert tom.channel(target).lease_until > until
+    assert tom.outbox(target).lease_until > until
     tom.clock.forward(seconds=100)
-    assert claims.claim(tom.channel(target).pk) is not None
+    assert leases.claim(tom.outbox(target).pk) is not None
     assert not claim.hold()
 
 
-def test_a_sweep_that_finds_nothing_writes_nothing(tom: Tom) -> None:
+def test_a_scan_that_finds_nothing_writes_nothing(tom: Tom) -> None:
     for _ in range(3):
         tom.datum(tom.share(tom.target()).target)
     tom.deliver()
-    scan = sweep.Sweep()
-    scan.channels()  # the first one of a process also looks at what settings changed
+    scan = scan.Scan()
+    scan.outboxes()  # the first one of a process also looks at what settings changed
     with CaptureQueriesContext(connection) as few:
-        assert scan.channels() == []
+        assert scan.outboxes() == []
     assert writes(few) == []

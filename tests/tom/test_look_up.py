@@ -19,7 +19,7 @@ from sharecore import (
     hookimpl,
 )
 from tom_integration import site
-from tom_integration.promises import restored
+from tom_integration.outbox import restored
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -118,7 +118,7 @@ def test_a_look_up_waits_as_long_as_the_destination_asks(tom: Tom, shared: Any) 
 
 @pytest.mark.parametrize(
     ("answer", "state"),
-    [(Rejected(reason="refused there"), "parked"), (Unsupported(reason="no", feature="x"), "unsupported")],
+    [(Rejected(reason="refused there"), "failed"), (Unsupported(reason="no", feature="x"), "unsupported")],
 )
 def test_what_is_refused_at_a_look_up_is_not_sent_again(
     tom: Tom, shared: Any, answer: Any, state: str

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sharecore import delivery
-from sharecore.delivery import Standing, State
+from sharecore.delivery import DeliveryState, State
 from sharecore.outcomes import Outcome
 from sharecore.records import Record
 from tom.deaths import Died
-from tom_integration.models import Channel, Delivery
-from tom_integration.promises import channels, ledger, twins
-from tom_integration.sending import claims, reconciler
+from tom_integration.models import Delivery, Outbox
+from tom_integration.outbox import deduplication, ledger, opening
+from tom_integration.worker import leases, run
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 def one_sender_at_a_time(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tom.target()
     tom.share(target)
-    seen = tom.channel(target)
-    assert claims.claim(seen.pk) is not None
+    seen = tom.outbox(target)
+    assert leases.claim(seen.pk) is not None
 
     class Earlier:
         """What a second sender read before the first one wrote."""
 
-        def first(self) -> Channel:
+        def first(self) -> Outbox:
             return seen
 
-    real, reads = Channel.objects.filter, iter([Earlier()])
+    real, reads = Outbox.objects.filter, iter([Earlier()])
     with monkeypatch.context() as patch:
-        patch.setattr(Channel.objects, "filter", lambda **wanted: next(reads, None) or real(**wanted))
-        assert claims.claim(seen.pk) is None
+        patch.setattr(Outbox.objects, "filter", lambda **wanted: next(reads, None) or real(**wanted))
+        assert leases.claim(seen.pk) is None
 
 
 def without_the_compare(patch: pytest.MonkeyPatch) -> None:
@@ -46,9 +46,9 @@ def without_the_compare(patch: pytest.MonkeyPatch) -> None:
         class objects:
             @staticmethod
             def filter(**wanted: Any) -> Any:
-                return Channel.objects.filter(pk=wanted["pk"])
+                return Outbox.objects.filter(pk=wanted["pk"])
 
-    patch.setattr(claims, "Channel", Blind)
+    patch.setattr(leases, "Outbox", Blind)
 
 
 def a_stale_sender_changes_nothing(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +63,7 @@ def a_stale_sender_changes_nothing(tom: Tom, monkeypatch: pytest.MonkeyPatch) ->
 
     def meanwhile(record: Record) -> Outcome:
         """Another sender has it in hand by now; then the first one wakes up."""
-        ledger.settle([stale], {stale.pk: Standing(state=State.PARKED)}, token=stale.lease)
+        ledger.settle([stale], {stale.pk: DeliveryState(state=State.FAILED)}, token=stale.lease)
         return tom.x._store(record)
 
     tom.x.will(meanwhile, times=1)
@@ -76,7 +76,7 @@ def without_the_token(patch: pytest.MonkeyPatch) -> None:
     real = ledger.settle
 
     def settle(
-        rows: Iterable[Delivery], standings: Mapping[int, Standing], *, token: str, **more: Any
+        rows: Iterable[Delivery], standings: Mapping[int, DeliveryState], *, token: str, **more: Any
     ) -> int:
         rows = list(rows)
         held = Delivery.objects.filter(pk__in=[row.pk for row in rows]).first()
@@ -116,17 +116,17 @@ def a_mark_that_comes_during_the_work_is_not_lost(tom: Tom, monkeypatch: pytest.
     tom.datum(target)
 
     def meanwhile(record: Record) -> Outcome:
-        channels.look_at(target.pk)
+        opening.look_at(target.pk)
         return tom.x._store(record)
 
     tom.x.will(meanwhile, times=1)
-    assert reconciler.reconcile(tom.channel(target).pk) == 1
-    assert tom.channel(target).due
+    assert run.reconcile(tom.outbox(target).pk) == 1
+    assert tom.outbox(target).due
 
 
 def without_clearing_before_reading(patch: pytest.MonkeyPatch) -> None:
-    real = claims.Claim.release
-    patch.setattr(claims.Claim, "release", lambda self, **columns: real(self, **columns, due=False))
+    real = leases.Lease.release
+    patch.setattr(leases.Lease, "release", lambda self, **columns: real(self, **columns, look_now=False))
 
 
 def what_is_made_again_is_not_sent_again(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def what_is_made_again_is_not_sent_again(tom: Tom, monkeypatch: pytest.MonkeyPat
 
 
 def without_adoption(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(twins.Twins, "settle", lambda self, row, *, now: None)
+    patch.setattr(deduplication.Deduplication, "settle", lambda self, row, *, now: None)
 
 
 MECHANISMS: Mapping[str, tuple[Callable[..., None], Callable[[pytest.MonkeyPatch], None]]] = {

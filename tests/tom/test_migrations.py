@@ -17,7 +17,7 @@ from tom_targets.models import PersistentShare
 
 from sharecore.identity import fingerprint
 from tom_integration import site
-from tom_integration.data.rows import identity_of, record_of
+from tom_integration.mapping.row_to_record import identity_of, record_of
 from tom_integration.models import Delivery
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 APP = "tom_integration"
 TAKES_UP = "0002_existing_shares"
-"""From here on a TOM has an identity and a channel for each share."""
+"""From here on a TOM has an identity and an outbox for each share."""
 ONE_KEY = "0012_names"
 """The last with one row for the key of a datum that another site gave to the TOM, whoever that was."""
 
@@ -142,7 +142,7 @@ def test_what_was_shared_is_not_sent_again_and_new_data_are(state: str, tom: Tom
     new = tom.datum(target)
     assert tom.deliver() == 1
     assert tom.state(new) == "delivered"
-    assert tom.deliver_until_quiet(hours=48) == 0, "the scrub finds nothing changed"
+    assert tom.deliver_until_quiet(hours=48) == 0, "the rescan finds nothing changed"
     assert Delivery.objects.count() == 2
     assert PersistentShare.objects.get().pk == share.pk
 
@@ -151,7 +151,7 @@ def _delivered(then: Any, share: Any, datum: Any) -> None:
     """The rows of the app for a share whose datum has arrived."""
     then.get_model(APP, "Origin").objects.all().delete()
     origin = then.get_model(APP, "Origin").objects.create(uuid=uuid.uuid4())
-    then.get_model(APP, "Channel").objects.create(
+    then.get_model(APP, "Outbox").objects.create(
         destination=share.destination, target_id=share.target_id, share_id=share.pk
     )
     record = record_of(datum, origin=str(origin.uuid), record_id="kept")

@@ -12,7 +12,7 @@ from tom_targets.models import PersistentShare
 from sharecore import DestinationError
 from sharecore.outcomes import Deferred, Outcome, Rejected, Unconfirmed
 from sharecore.records import Record
-from tom_integration.promises import channels
+from tom_integration.outbox import opening
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -28,7 +28,7 @@ def by_a_person(share: PersistentShare, **changes: Any) -> None:
 
 def in_the_database(share: PersistentShare, **changes: Any) -> None:
     PersistentShare.objects.filter(pk=share.pk).update(**changes)
-    channels.match_shares()
+    opening.match_shares()
 
 
 Move = Callable[..., None]
@@ -50,7 +50,7 @@ def test_what_waits_goes_to_the_new_destination(tom: Tom, move: Move) -> None:
     move(share, destination="y")
     tom.deliver_until_quiet(hours=1)
     assert {tom.state(datum, "y") for datum in (*waiting, *unseen)} == {"delivered"}
-    assert tom.state(before, "y") == tom.state(delivered, "y") == "before"
+    assert tom.state(before, "y") == tom.state(delivered, "y") == "baseline"
     assert len(tom.y.received) == 3
     assert len(tom.x.received) == 1
     assert {tom.state(datum) for datum in (*waiting, *unseen)} == {"cancelled"}
@@ -132,14 +132,14 @@ def test_to_another_target_with_its_data(tom: Tom, move: Move) -> None:
 
 @move
 def test_what_was_asked_for_by_hand_stays_where_it_was_asked_for(tom: Tom, move: Move) -> None:
-    from tom_integration.models import Request
+    from tom_integration.models import OneTimeShare
 
     target = tom.target()
     datum = tom.datum(target)
     share = tom.share(target)
-    channel = tom.channel(target)
-    channels.ask_for(channel, request=Request.objects.create(channel_id=channel.pk))
+    outbox = tom.outbox(target)
+    opening.ask_for(outbox, request=OneTimeShare.objects.create(outbox_id=outbox.pk))
     move(share, destination="y")
     tom.deliver()
     assert tom.state(datum) == "delivered"
-    assert tom.state(datum, "y") == "before"
+    assert tom.state(datum, "y") == "baseline"

@@ -12,9 +12,9 @@ from tom_targets.merge import target_merge
 
 from sharecore import Deferred, Unconfirmed
 from tom.deaths import Died
-from tom_integration import capture
-from tom_integration.models import Channel, Delivery
-from tom_integration.replay import Replay
+from tom_integration import wake_up
+from tom_integration.models import Delivery, Outbox
+from tom_integration.services.replay import Replay
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -74,7 +74,7 @@ class TestMigrateReducedDatums:
         migrate()
         assert tom.deliver() == 0
         assert tom.deliver(after=200000) == 0
-        assert tom.states() == ["before"] * 6
+        assert tom.states() == ["baseline"] * 6
         new = tom.datum(target)
         assert tom.deliver() == 1
         assert tom.state(new) == "delivered"
@@ -140,7 +140,7 @@ class TestTargetMerge:
             tom.commit()
             with monkeypatch.context() as patch:
                 if request.param == "with its hints lost":
-                    patch.setattr(capture, "hint", lambda *args: None)
+                    patch.setattr(wake_up, "hint", lambda *args: None)
                 target_merge(primary, secondary)
 
         return merged
@@ -187,7 +187,7 @@ class TestTargetMerge:
         merge(primary, secondary)
         for _ in range(3):
             assert tom.deliver(after=90000) == 0
-        assert tom.states() == ["before"] * 3
+        assert tom.states() == ["baseline"] * 3
 
     def test_into_a_target_that_is_not_shared(self, tom: Tom, merge: Any) -> None:
         primary, secondary = tom.target(), tom.target()
@@ -202,7 +202,7 @@ class TestTargetMerge:
         # Shared later, its data are those from before.
         tom.share(primary)
         assert tom.deliver(after=1000) == 0
-        assert tom.states() == ["before"] * 2
+        assert tom.states() == ["baseline"] * 2
 
     def test_the_same_datum_on_both(self, tom: Tom, merge: Any) -> None:
         primary, secondary = tom.target(), tom.target()
@@ -286,7 +286,7 @@ class TestWhereItWasSentTo:
                 target_merge(first, second)
                 return
             PhotometryReducedDatum.objects.filter(target=second).update(target=first)
-            capture.name_data(first.pk, PhotometryReducedDatum.objects.filter(target=first))
+            wake_up.name_data(first.pk, PhotometryReducedDatum.objects.filter(target=first))
             if request.param != "moved":
                 second.delete()
 
@@ -318,7 +318,7 @@ class TestWhereItWasSentTo:
         if noticed:
             tom.deliver()
         PhotometryReducedDatum.objects.filter(target=first).update(target=third)
-        capture.name_data(third.pk, data)
+        wake_up.name_data(third.pk, data)
         tom.deliver_until_quiet()
         (asked,) = tom.x.looked_up
         assert asked.moved
@@ -342,16 +342,18 @@ class TestWhereItWasSentTo:
             tom.data(target, 1)
         tom.deliver()
         pk = second.pk
-        notes = {target.pk: {**tom.channel(target).memory, "id": target.pk} for target in (first, second)}
+        notes = {
+            target.pk: {**tom.outbox(target).adapter_state, "id": target.pk} for target in (first, second)
+        }
         for target_id, memory in notes.items():
-            Channel.objects.filter(target_id=target_id).update(memory=memory)
+            Outbox.objects.filter(target_id=target_id).update(adapter_state=memory)
         tom.data(second, 1)
         tom.x.will(Unconfirmed(reason="no answer"), times=1)
         tom.deliver()
         lead()
         tom.deliver_until_quiet()
-        assert [asked.memory["id"] for asked in tom.x.looked_up] == [pk]
-        assert tom.channel(first).memory["id"] == first.pk
+        assert [asked.adapter_state["id"] for asked in tom.x.looked_up] == [pk]
+        assert tom.outbox(first).adapter_state["id"] == first.pk
 
     def test_sent_again_after_the_destination_has_lost_it(self, tom: Tom, targets: Any) -> None:
         first, second, lead = targets
@@ -401,7 +403,7 @@ class TestMadeAgainUnderAnotherKey:
         again = [self.again(row) for row in rows]
         for _ in range(3):
             assert tom.deliver(after=90000) == 0
-        assert {tom.state(each) for each in again} == {"before"}
+        assert {tom.state(each) for each in again} == {"baseline"}
 
     def test_after_its_deletion_was_noticed(self, tom: Tom) -> None:
         target = tom.target()

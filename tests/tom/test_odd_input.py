@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tom_dataproducts.models import DataProduct
 from tom_targets.models import TargetList
 
-from tom_integration.models import Channel, Delivery
+from tom_integration.models import Delivery, Outbox
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -54,7 +54,7 @@ _OF_SHARES = (
     "{share}/delete", "{share}/retry", "{share}/arrived", "{share}/resend", "records/{delivery}/retry",
 )  # fmt: skip
 _OF_TARGETS = (
-    "share/", "share/{channel}/", "share/{channel}/live", "share/{channel}/arrived",
+    "share/", "share/{outbox}/", "share/{outbox}/live", "share/{outbox}/arrived",
     "persistentshare/manage/", "persistentshare/manage/table", "persistentshare/manage/create",
     "persistentshare/manage/existing",
     "persistentshare/manage/preview",
@@ -101,7 +101,7 @@ def places(tom: Tom) -> dict[str, Any]:
         "share": share.pk,
         "target": target.pk,
         "delivery": Delivery.objects.first().pk,  # type: ignore[union-attr]
-        "channel": Channel.objects.get().pk,
+        "outbox": Outbox.objects.get().pk,
         "group": group.pk,
         "product": product.pk,
     }
@@ -134,7 +134,7 @@ def test_pages(
 @given(
     path=st.sampled_from(PAGES + RESTS),
     number=NUMBERS,
-    name=st.sampled_from(["share", "target", "delivery", "channel"]),
+    name=st.sampled_from(["share", "target", "delivery", "outbox"]),
 )
 def test_numbers_in_addresses(
     admin: Client, places: dict[str, Any], path: str, number: str, name: str

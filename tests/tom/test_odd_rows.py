@@ -16,11 +16,11 @@ from tom_targets.models import TargetExtra
 
 from sharecore import DataFile, InvalidRecord, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum
 from sharecore.delivery import State
-from tom_integration.data.files import shareable_of
-from tom_integration.data.rows import record_of
-from tom_integration.data.targets import target_of
-from tom_integration.models import Channel
-from tom_integration.promises import channels
+from tom_integration.mapping.data_files import shareable_of
+from tom_integration.mapping.row_to_record import record_of
+from tom_integration.mapping.target_fields import target_of
+from tom_integration.models import Outbox
+from tom_integration.outbox import opening
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -65,7 +65,7 @@ class TestBlankNumbers:
     def test_a_share_of_limits_only_selects_it_too(self, tom: Tom) -> None:
         target = tom.target()
         tom.share(target)
-        Channel.objects.update(kinds=["photometry-limit"])
+        Outbox.objects.update(kinds=["photometry-limit"])
         tom.datum(target, brightness=NAN, limit=20.5)
         tom.datum(target, brightness=18.0)
         tom.deliver()
@@ -185,12 +185,12 @@ def test_a_storage_that_raises_its_own_exception_costs_only_that_file(tom: Tom, 
     field = DataProduct._meta.get_field("data")
     kept, field.storage = field.storage, storage
     try:
-        channels.ask_for(tom.channel(target), selection={"dataproduct": Q()}, request=None)
+        opening.ask_for(tom.outbox(target), selection={"dataproduct": Q()}, request=None)
         storage.refuses = refused
         datum = tom.datum(target)
         tom.deliver()
         assert tom.state(datum) is State.DELIVERED
-        assert tom.row(made).state in (State.UNSUPPORTED, State.DUE)
+        assert tom.row(made).state in (State.UNSUPPORTED, State.PENDING)
         assert "ClientError" in tom.row(made).reason
     finally:
         field.storage = kept
@@ -216,5 +216,5 @@ def test_numbers_that_are_not_finite_are_blank_in_what_a_target_has_beside_its_c
     target.targetextra_set.bulk_create(TargetExtra(target=target, key=k, value=v) for k, v in said.items())
     target.distance = number
     own = {"own_distance": type(target)._meta.get_field("distance")}
-    monkeypatch.setattr("tom_integration.data.targets.custom_fields", lambda model: own)
+    monkeypatch.setattr("tom_integration.mapping.target_fields.custom_fields", lambda model: own)
     assert target_of(target).extras == {"host": "M 31"}

@@ -1,4 +1,4 @@
-"""Settings, sweeps and requests: what a site does with sharing, and what happens to it from outside."""
+"""Settings, scans and requests: what a site does with sharing, and what happens to it from outside."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from tom_targets.models import PersistentShare, TargetList
 
 from sharecore import DestinationError, PluginError
 from sharecore.records import Kind
-from tom_integration import actions, status
-from tom_integration.host import stock
-from tom_integration.models import Attempt, Channel, Delivery, Origin
-from tom_integration.promises import channels
-from tom_integration.sending.sweep import Sweep
+from tom_integration import status
+from tom_integration.models import Attempt, Delivery, Origin, Outbox
+from tom_integration.outbox import opening
+from tom_integration.services import shares
+from tom_integration.tomtoolkit import functions
+from tom_integration.worker.scan import Scan
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -38,12 +39,12 @@ class TestSettings:
         with override_settings(DATA_SHARING={"y": {"ADAPTER": "memory"}}):
             meanwhile = tom.datum(shared)
             assert tom.deliver() == 0
-            assert "'x'" in tom.channel(shared).problem
+            assert "'x'" in tom.outbox(shared).problem
             assert tom.state(sent) == "delivered"
-            assert tom.state(meanwhile) == "due"  # counted as waiting
+            assert tom.state(meanwhile) == "pending"  # counted as waiting
         assert tom.deliver(after=400) == 1
         assert tom.state(meanwhile) == "delivered"
-        assert tom.channel(shared).problem == ""
+        assert tom.outbox(shared).problem == ""
         assert not tom.x.repeated
 
     def test_a_destination_with_wrong_settings_says_so_and_the_others_go_on(
@@ -54,7 +55,7 @@ class TestSettings:
         with override_settings(DATA_SHARING=broken):
             tom.datum(shared)
             assert tom.deliver() == 1
-            assert "no such" in tom.channel(shared).problem
+            assert "no such" in tom.outbox(shared).problem
         assert tom.deliver(after=400) == 1
 
     def test_all_sharing_paused(self, tom: Tom, shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +78,7 @@ class TestSettings:
             tom.deliver(after=90)
             assert len(tom.x.calls) == 1
             tom.deliver(after=30)
-        assert tom.state(row) == "parked"
+        assert tom.state(row) == "failed"
 
     def test_an_adapter_is_opened_once_and_anew_when_its_settings_change(self, tom: Tom, shared: Any) -> None:
         for _ in range(3):
@@ -92,13 +93,13 @@ class TestSettings:
 
 class TestLimits:
     def test_a_share_of_some_kinds_keeps_the_others_at_home(self, tom: Tom, shared: Any) -> None:
-        channels.limit(tom.channel(shared), kinds=[Kind.PHOTOMETRY], until=None)
+        opening.limit(tom.outbox(shared), kinds=[Kind.PHOTOMETRY], until=None)
         limit = tom.datum(shared, brightness=None, limit=20.0)
         tom.datum(shared)
         assert tom.deliver() == 1
         assert tom.state(limit) == "withheld"
         assert "photometry only" in tom.row(limit).reason
-        channels.limit(tom.channel(shared), kinds=[], until=None)
+        opening.limit(tom.outbox(shared), kinds=[], until=None)
         assert tom.deliver() == 1
 
     def test_a_limit_holds_for_what_is_left_of_a_backlog(self, tom: Tom, shared: Any) -> None:
@@ -107,7 +108,7 @@ class TestLimits:
         limit = tom.datum(shared, brightness=None, limit=20.0)
 
         def limited(record: object) -> object:
-            channels.limit(tom.channel(shared), kinds=[Kind.PHOTOMETRY], until=None)
+            opening.limit(tom.outbox(shared), kinds=[Kind.PHOTOMETRY], until=None)
             return tom.x._store(record)  # type: ignore[arg-type]
 
         tom.x.will(limited, times=1)  # type: ignore[arg-type]
@@ -115,7 +116,7 @@ class TestLimits:
         assert tom.state(limit) == "withheld"
 
     def test_a_share_that_is_over_takes_up_no_more(self, tom: Tom, shared: Any) -> None:
-        channels.limit(tom.channel(shared), kinds=[], until=tom.clock.now + timedelta(hours=1))
+        opening.limit(tom.outbox(shared), kinds=[], until=tom.clock.now + timedelta(hours=1))
         tom.datum(shared)
         assert tom.deliver() == 1
         tom.clock.forward(hours=2)
@@ -127,33 +128,35 @@ class TestByHand:
     def test_all_data_of_a_target_once(self, tom: Tom) -> None:
         target = tom.target()
         tom.data(target, 3)
-        message = stock.share_target_and_all_data("x", target, tom.user(target, name="rita"))
+        message = functions.share_target_and_all_data("x", target, tom.user(target, name="rita"))
         assert message.startswith("3 ")
         assert tom.deliver() == 3
         assert {call.shared_by for call in tom.x.calls} == {"rita"}
         tom.datum(target)
         assert tom.deliver() == 0, "what was asked for once is not followed"
-        assert stock.share_target_and_all_data("x", target, None).startswith("1 ")
+        assert functions.share_target_and_all_data("x", target, None).startswith("1 ")
         assert tom.deliver() == 1
         assert not tom.x.repeated
 
     def test_chosen_data_and_a_data_product(self, tom: Tom) -> None:
         target = tom.target()
         rows = tom.data(target, 3)
-        answer = stock.share_data_with_tom("x", {}, selected_data=[rows[1].pk])
+        answer = functions.share_data_with_tom("x", {}, selected_data=[rows[1].pk])
         assert answer["message"].startswith("1 ")
         assert tom.deliver() == 1
         product = DataProduct.objects.create(target=target, product_id="p1")
         PhotometryReducedDatum.objects.filter(pk=rows[2].pk).update(data_product=product)
-        assert stock.share_data_with_tom("x", {}, product_id=product.pk)["message"].startswith("1 ")
+        assert functions.share_data_with_tom("x", {}, product_id=product.pk)["message"].startswith("1 ")
         assert tom.deliver() == 1
-        assert stock.share_data_with_tom("x", {}, product_id=product.pk)["message"].startswith("Nothing new")
-        assert [tom.states().count(state) for state in ("delivered", "due")] == [2, 0]
+        assert functions.share_data_with_tom("x", {}, product_id=product.pk)["message"].startswith(
+            "Nothing new"
+        )
+        assert [tom.states().count(state) for state in ("delivered", "pending")] == [2, 0]
 
     def test_then_a_continuous_share_sends_none_of_it_again(self, tom: Tom) -> None:
         target = tom.target()
         tom.data(target, 2)
-        stock.share_target_and_all_data("x", target, None)
+        functions.share_target_and_all_data("x", target, None)
         tom.deliver()
         tom.share(target)
         assert tom.share_existing(target) == 0
@@ -164,7 +167,7 @@ class TestByHand:
         tom.x.can_update = True
         target = tom.target()
         row = tom.datum(target)
-        stock.share_target_and_all_data("x", target, None)
+        functions.share_target_and_all_data("x", target, None)
         tom.deliver()
         row.brightness = 12.0
         row.save()
@@ -175,7 +178,7 @@ class TestByHand:
         target = tom.target()
         share = tom.share(target)
         row, new = tom.datum(target), tom.datum(target)
-        stock.share_data_with_tom("x", {}, selected_data=[row.pk])
+        functions.share_data_with_tom("x", {}, selected_data=[row.pk])
         share.delete()
         assert tom.deliver() == 1
         assert (tom.state(row), Delivery.objects.filter(datum_pk=new.pk).count()) == ("delivered", 0)
@@ -183,14 +186,14 @@ class TestByHand:
     def test_without_rights_it_stays_at_home(self, tom: Tom) -> None:
         target = tom.target()
         row = tom.datum(target)
-        stock.share_target_and_all_data("x", target, tom.user(name="eve"))
+        functions.share_target_and_all_data("x", target, tom.user(name="eve"))
         assert tom.deliver() == 0
         assert "eve" in tom.row(row).reason
 
     def test_a_target_without_data_is_made_known(self, tom: Tom) -> None:
         target = tom.target()
         group = TargetList.objects.create(name="Campaign")
-        stock.share_target_with_tom("x", {"target": target}, [group])
+        functions.share_target_with_tom("x", {"target": target}, [group])
         tom.deliver()
         (told,) = tom.x.introduced
         assert (told.name, told.lists) == (target.name, ("Campaign",))
@@ -199,7 +202,7 @@ class TestByHand:
 
     def test_making_it_known_waits_for_a_destination_that_is_down(self, tom: Tom) -> None:
         target = tom.target()
-        stock.share_target_with_tom("x", {"target": target})
+        functions.share_target_with_tom("x", {"target": target})
         tom.x.will(DestinationError("down"), times=1)
         tom.deliver()
         assert not tom.x.introduced
@@ -208,7 +211,7 @@ class TestByHand:
 
     def test_a_plugin_that_breaks_on_it_is_not_asked_for_ever(self, tom: Tom) -> None:
         target = tom.target()
-        stock.share_target_with_tom("x", {"target": target})
+        functions.share_target_with_tom("x", {"target": target})
         tom.x.will(PluginError("no targets"))
         for _ in range(5):
             tom.deliver(after=1000)
@@ -217,20 +220,20 @@ class TestByHand:
 
 class TestSweep:
     def test_new_data_are_found_without_a_hint(self, tom: Tom, shared: Any) -> None:
-        sweep = Sweep()
-        assert sweep.channels() == [tom.channel(shared).pk]
+        scan = Scan()
+        assert scan.outboxes() == [tom.outbox(shared).pk]
         tom.deliver()
-        assert sweep.channels() == []
+        assert scan.outboxes() == []
         tom.data(shared, 2)
-        assert sweep.channels() == [tom.channel(shared).pk]
+        assert scan.outboxes() == [tom.outbox(shared).pk]
 
     def test_a_late_row_with_a_low_key_is_found_in_rotation(self, tom: Tom, shared: Any) -> None:
         high = tom.datum(shared, id=500_000)
         tom.deliver()
-        sweep = Sweep()
-        sweep.channels()
+        scan = Scan()
+        scan.outboxes()
         tom.datum(shared, id=high.pk - 400_000)
-        assert sweep.channels() == [tom.channel(shared).pk]
+        assert scan.outboxes() == [tom.outbox(shared).pk]
 
     def test_what_waits_for_its_time_is_left_alone(self, tom: Tom, shared: Any) -> None:
         from sharecore import Deferred
@@ -238,42 +241,42 @@ class TestSweep:
         tom.datum(shared)
         tom.x.will(Deferred(reason="busy", retry_after=1000), times=1)
         tom.deliver()
-        sweep = Sweep()
-        assert sweep.channels() == []
+        scan = Scan()
+        assert scan.outboxes() == []
         tom.clock.forward(seconds=1001)
-        assert sweep.waiting() == [tom.channel(shared).pk]
+        assert scan.waiting() == [tom.outbox(shared).pk]
 
     def test_what_a_dead_sender_left_is_found_when_its_claim_is_over(self, tom: Tom, shared: Any) -> None:
-        from tom_integration.sending import claims
+        from tom_integration.worker import leases
 
         tom.deliver()
-        assert claims.claim(tom.channel(shared).pk) is not None
-        assert Sweep.waiting() == []
+        assert leases.claim(tom.outbox(shared).pk) is not None
+        assert Scan.waiting() == []
         tom.clock.forward(seconds=61)
-        assert Sweep.waiting() == [tom.channel(shared).pk]
+        assert Scan.waiting() == [tom.outbox(shared).pk]
 
     def test_the_scrub_reads_everything_once_a_day_in_portions(
         self, tom: Tom, shared: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from tom_integration.sending import sweep as module
+        from tom_integration.worker import scan as module
 
         tom.x.can_update = True
         rows = tom.data(shared, 7)
         tom.deliver()
-        monkeypatch.setattr(module, "SCRUB_ROWS", 2)
+        monkeypatch.setattr(module, "RESCAN_ROWS", 2)
         PhotometryReducedDatum.objects.update(brightness_error=0.5)
         tom.clock.forward(days=1.5)
         for _ in range(5):
-            Sweep().scrub()  # each time a worker of its own, as from cron
+            Scan().rescan()  # each time a worker of its own, as from cron
         assert tom.deliver() == len(rows)
 
     def test_nothing_is_left_open_when_all_is_done(self, tom: Tom, shared: Any) -> None:
         tom.data(shared, 3)
         tom.deliver()
-        channel = tom.channel(shared)
-        assert (channel.due, channel.next_at, channel.lease, channel.problem) == (False, None, "", "")
-        assert channel.delivered_at is not None
-        assert Sweep.waiting() == []
+        outbox = tom.outbox(shared)
+        assert (outbox.look_now, outbox.next_at, outbox.lease, outbox.problem) == (False, None, "", "")
+        assert outbox.delivered_at is not None
+        assert Scan.waiting() == []
 
 
 def test_status_tells_how_it_stands(tom: Tom, shared: Any) -> None:
@@ -287,9 +290,9 @@ def test_status_tells_how_it_stands(tom: Tom, shared: Any) -> None:
     gone.delete()
     tom.deliver()
     now = status.read()
-    (channel,) = [each for each in now.channels if each.share_id]
-    assert channel.target == shared.name
-    assert dict(channel.counts) == {"delivered": 2, "parked": 1}
+    (outbox,) = [each for each in now.outboxes if each.share_id]
+    assert outbox.target == shared.name
+    assert dict(outbox.counts) == {"delivered": 2, "failed": 1}
     assert now.oldest is None
     assert now.advice == ""
     tom.datum(shared)
@@ -306,10 +309,10 @@ def test_retry_of_one_share_and_of_one_that_is_none(tom: Tom, shared: Any) -> No
         tom.datum(target)
     tom.x.will(Rejected(reason="no"), times=2)
     tom.deliver()
-    assert actions.retry(share.pk) == 1
+    assert shares.retry(share.pk) == 1
     assert tom.deliver() == 1
     with pytest.raises(LookupError, match="There is no share"):
-        actions.retry(10**6)
+        shares.retry(10**6)
 
 
 def test_every_try_is_kept(tom: Tom, shared: Any) -> None:
@@ -348,11 +351,11 @@ def test_a_tom_that_shares_already_installs_the_app() -> None:
     finally:
         executor = MigrationExecutor(connection)
         executor.migrate(executor.loader.graph.leaf_nodes())
-    channel = Channel.objects.get()
-    assert (channel.destination, channel.target_id, channel.due) == ("x", target.pk, True)
-    assert channel.share_id == PersistentShare.objects.get().pk
+    outbox = Outbox.objects.get()
+    assert (outbox.destination, outbox.target_id, outbox.look_now) == ("x", target.pk, True)
+    assert outbox.share_id == PersistentShare.objects.get().pk
     rows = Delivery.objects.all()
-    assert {(row.state, row.destination, row.target_id) for row in rows} == {("before", "x", target.pk)}
+    assert {(row.state, row.destination, row.target_id) for row in rows} == {("baseline", "x", target.pk)}
     assert sorted(row.model for row in rows) == ["photometryreduceddatum"] * 3 + ["reduceddatum"]
     assert Origin.objects.count() == 1
 

@@ -13,11 +13,12 @@ from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore.outcomes import Deferred, Unsupported
 from sharecore.testing.memory import MemoryAdapter
 from tom.conftest import DATA_SHARING
-from tom_integration import actions, conf, site
-from tom_integration.models import Channel, DestinationHealth
-from tom_integration.promises import channels
-from tom_integration.runners.worker import Worker
-from tom_integration.sending import reconciler, resume
+from tom_integration import conf, site
+from tom_integration.models import DestinationHealth, Outbox
+from tom_integration.outbox import opening
+from tom_integration.services import shares
+from tom_integration.worker import resume, run
+from tom_integration.worker.loop import Worker
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -106,7 +107,7 @@ def test_one_that_answers_and_takes_nothing_is_not_hammered(
     for _ in range(360):
         tom.deliver(after=10)
     assert 10 <= len(tom.x.calls) <= 20, "in an hour"
-    assert tom.channel(shared).needs_person is False
+    assert tom.outbox(shared).needs_person is False
     tom.x.recover()
     assert seconds_until(tom, 1, most=400)
 
@@ -132,7 +133,7 @@ def test_one_worker_of_the_site_probes(tom: Tom, shared: Any, probes: list[Calla
 
     def probe() -> bool:
         asked.append(1)
-        reconciler.reconcile(tom.channel(other).pk)  # another worker, at this moment
+        run.reconcile(tom.outbox(other).pk)  # another worker, at this moment
         return silent()
 
     probes.append(probe)
@@ -165,9 +166,9 @@ def test_what_waits_for_a_destination_is_not_looked_at_with_each_try(tom: Tom) -
     tom.deliver()
     looked: list[int] = []
     for _ in range(20):
-        before = dict(Channel.objects.values_list("pk", "swept_at"))
+        before = dict(Outbox.objects.values_list("pk", "scanned_at"))
         tom.deliver(after=1)
-        looked += [each.pk for each in Channel.objects.all() if each.swept_at != before[each.pk]]
+        looked += [each.pk for each in Outbox.objects.all() if each.scanned_at != before[each.pk]]
     assert 1 <= len(looked) <= 6, "one for each try"
 
 
@@ -194,7 +195,7 @@ def test_a_destination_that_returns_lets_everything_go(tom: Tom, shared: Any) ->
     with override_settings(DATA_SHARING={"y": {"ADAPTER": "memory"}}):
         tom.datum(shared)
         tom.deliver(after=60)
-        assert tom.channel(shared).needs_person
+        assert tom.outbox(shared).needs_person
     assert tom.deliver(after=1) == 1
 
 
@@ -207,7 +208,7 @@ def test_a_check_that_succeeds_lets_everything_go(tom: Tom, shared: Any, answer:
     tom.deliver()
     tom.x.recover()
     assert tom.deliver(after=600) == 0
-    actions.check(site.destinations()["x"])
+    shares.check(site.destinations()["x"])
     assert tom.deliver(after=1) == 1
 
 
@@ -220,7 +221,7 @@ def test_a_check_says_nothing_of_a_destination_whose_name_begins_alike(tom: Tom)
             tom.datum(target)
             tom.plugin[name].will(AuthenticationFailed("the password is wrong"), times=1)
         tom.deliver()
-        actions.check(site.destinations()["x"])
+        shares.check(site.destinations()["x"])
         paused = DestinationHealth.objects.exclude(paused="").values_list("address", flat=True)
         assert set(paused) == {"x:y", "xy"}
         assert tom.deliver(after=1) == 1
@@ -281,7 +282,7 @@ def test_new_data_wait_quietly_too(tom: Tom, shared: Any) -> None:
     tom.deliver()
     for _ in range(3):
         row = tom.datum(shared)
-        channels.look_at(shared.pk)
-        tom.deliver(after=conf.sweep_seconds() + 1)
-        assert tom.state(row) == State.DUE
+        opening.look_at(shared.pk)
+        tom.deliver(after=conf.scan_seconds() + 1)
+        assert tom.state(row) == State.PENDING
     assert len(tom.x.calls) == 1

@@ -22,10 +22,11 @@ from sharecore import (
     Unsupported,
 )
 from sharecore.retry import DEFAULT_SCHEDULE
-from tom_integration import actions, site
+from tom_integration import site
 from tom_integration.models import Attempt, DestinationHealth
-from tom_integration.pages.glance import Mood, glances
-from tom_integration.sending.reconciler import reconcile
+from tom_integration.pages.status_summary import ShareStatus, glances
+from tom_integration.services import shares
+from tom_integration.worker.run import reconcile
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -44,10 +45,10 @@ def shared(tom: Tom) -> Any:
         (Accepted(remote_id="7"), "delivered", ""),
         (Accepted(), "delivered", ""),
         (Duplicate(remote_id="7"), "delivered", ""),
-        (Rejected(reason="no such band", field="bandpass"), "parked", "no such band"),
+        (Rejected(reason="no such band", field="bandpass"), "failed", "no such band"),
         (Unsupported(reason="no limits", feature="limit"), "unsupported", "no limits"),
-        (Deferred(reason="busy"), "due", "busy"),
-        (Deferred(reason="busy", retry_after=7200), "due", "busy"),
+        (Deferred(reason="busy"), "pending", "busy"),
+        (Deferred(reason="busy", retry_after=7200), "pending", "busy"),
         (Unconfirmed(reason="no answer"), "unconfirmed", "no answer"),
     ],
 )
@@ -59,7 +60,7 @@ def test_an_outcome_is_written_down(tom: Tom, shared: Any, outcome: Any, state: 
     assert (kept.state, kept.reason, kept.attempts) == (state, reason, 1)
     assert kept.remote_id == (getattr(outcome, "remote_id", "") or "")
     assert kept.field == (getattr(outcome, "field", "") or getattr(outcome, "feature", ""))
-    assert (kept.next_at is None) == (state in ("delivered", "parked", "unsupported"))
+    assert (kept.next_at is None) == (state in ("delivered", "failed", "unsupported"))
     assert tom.state(other) == "delivered"
     attempt = Attempt.objects.get(delivery_id=kept.pk)
     assert (attempt.outcome, attempt.reason) == (type(outcome).__name__.lower(), reason)
@@ -81,9 +82,9 @@ def test_a_record_that_never_gets_through_is_parked_and_can_be_tried_again(tom: 
     for _ in range(20):
         tom.deliver(after=90000)
     assert tom.row(row).attempts == len(DEFAULT_SCHEDULE) + 1
-    assert (tom.state(row), tom.row(row).reason) == ("parked", "given up: busy")
+    assert (tom.state(row), tom.row(row).reason) == ("failed", "given up: busy")
     tom.x.recover()
-    assert actions.retry() == 1
+    assert shares.retry() == 1
     assert tom.deliver() == 1
 
 
@@ -120,8 +121,8 @@ class TestUnknownFate:
         tom.x.will(Unconfirmed(reason="no answer"), times=1, stores=True)
         tom.deliver()
         assert tom.deliver_until_quiet() == 0
-        assert (tom.state(row), tom.row(row).reason) == ("held", "no answer")
-        assert actions.retry() == 0
+        assert (tom.state(row), tom.row(row).reason) == ("needs_review", "no answer")
+        assert shares.retry() == 0
         assert len(tom.x.received) == 1
 
     def test_for_ever_without_an_answer_ends_parked(self, tom: Tom, shared: Any) -> None:
@@ -130,7 +131,7 @@ class TestUnknownFate:
         tom.x.settle_time = 0
         for _ in range(30):
             tom.deliver(after=30000)
-        assert tom.state(row) == "parked"
+        assert tom.state(row) == "failed"
         assert len(tom.x.calls) == len(DEFAULT_SCHEDULE) + 1
 
     def test_a_deleted_share_is_not_a_reason_to_send_twice(self, tom: Tom) -> None:
@@ -173,7 +174,7 @@ class TestUnknownFate:
         assert tom.state(row) == "unconfirmed"
         for _ in range(16):
             tom.deliver(after=90000)
-        assert tom.state(row) == "held"
+        assert tom.state(row) == "needs_review"
 
     def test_a_look_up_that_the_destination_cannot_take_waits_for_it(self, tom: Tom, shared: Any) -> None:
         row = tom.datum(shared)
@@ -195,12 +196,12 @@ class TestDestinationDown:
         tom.x.will(DestinationError("connection refused"))
         for _ in range(25):
             tom.deliver(after=8 * 3600)
-        assert {tom.state(row) for row in rows} == {"due"}
+        assert {tom.state(row) for row in rows} == {"pending"}
         assert {tom.row(row).failures for row in rows} == {0}
-        assert "refused" in tom.channel(shared).problem
+        assert "refused" in tom.outbox(shared).problem
         tom.x.recover()
         assert tom.deliver(after=3600) == 5
-        assert tom.channel(shared).problem == ""
+        assert tom.outbox(shared).problem == ""
 
     def test_it_is_tried_often_at_first_and_rarely_in_the_end(self, tom: Tom, shared: Any) -> None:
         tom.datum(shared)
@@ -257,7 +258,7 @@ class TestDestinationDown:
             DestinationError("reset"), times=1, where=lambda record: record.brightness == rows[2].brightness
         )  # type: ignore[union-attr]
         assert tom.deliver() == 2
-        assert [tom.state(row) for row in rows] == ["delivered", "delivered", "due", "due"]
+        assert [tom.state(row) for row in rows] == ["delivered", "delivered", "pending", "pending"]
         assert tom.deliver(after=10) == 2
         assert not tom.x.repeated
 
@@ -282,8 +283,8 @@ class TestCredentialsRefused:
             tom.datum(shared)
             tom.deliver(after=3600)
         assert len(tom.x.calls) == 1
-        assert "paused" in tom.channel(shared).problem
-        assert "401: bad token" in tom.channel(shared).problem
+        assert "paused" in tom.outbox(shared).problem
+        assert "401: bad token" in tom.outbox(shared).problem
 
     def test_new_credentials_end_it(self, tom: Tom, shared: Any) -> None:
         self.pause(tom, shared)
@@ -294,11 +295,11 @@ class TestCredentialsRefused:
     def test_a_check_that_succeeds_ends_it_at_once(self, tom: Tom, shared: Any) -> None:
         self.pause(tom, shared)
         tom.x.recover()
-        tom.x.problems = [Problem(where="x", what="refuses us", mend="Ask.")]
-        actions.check(site.destinations()["x"])
+        tom.x.problems = [Problem(where="x", what="refuses us", hint="Ask.")]
+        shares.check(site.destinations()["x"])
         assert tom.deliver() == 0
         tom.x.problems = ()
-        actions.check(site.destinations()["x"])
+        shares.check(site.destinations()["x"])
         assert tom.deliver() == 1
 
     def test_a_refused_topic_pauses_that_topic_alone(self, tom: Tom) -> None:
@@ -310,11 +311,11 @@ class TestCredentialsRefused:
         tom.deliver()
         paused = DestinationHealth.objects.exclude(paused="").get().address
         assert tom.deliver(after=1000) == 0
-        channels = {call.address for call in tom.x.calls}
-        assert len(tom.x.calls) == len(channels) == 2
+        outboxes = {call.address for call in tom.x.calls}
+        assert len(tom.x.calls) == len(outboxes) == 2
         assert len(tom.x.received) == 1
         tom.x.problems = ()
-        actions.check(site.destinations()["x"])
+        shares.check(site.destinations()["x"])
         assert paused in {"x:red", "x:blue"}
         assert tom.deliver() == 1
 
@@ -327,12 +328,12 @@ class TestCredentialsRefused:
         tom.share(target, "x:blue")
         tom.datum(target)
         tom.x.will(AuthenticationFailed("not your topic", topic_only=True), times=1)
-        reconcile(tom.channel(target, address).pk)
-        channel, other = tom.channel(target, address), tom.channel(target, "x:blue")
-        seen = glances([channel, other], None)
-        assert seen[channel.pk].mood == Mood.NEEDS_YOU
-        assert seen[channel.pk].detail.startswith(f"{address} refuses what we send: not your topic. ")
-        assert seen[other.pk].mood != Mood.NEEDS_YOU
+        reconcile(tom.outbox(target, address).pk)
+        outbox, other = tom.outbox(target, address), tom.outbox(target, "x:blue")
+        seen = glances([outbox, other], None)
+        assert seen[outbox.pk].mood == ShareStatus.NEEDS_YOU
+        assert seen[outbox.pk].detail.startswith(f"{address} refuses what we send: not your topic. ")
+        assert seen[other.pk].mood != ShareStatus.NEEDS_YOU
 
 
 class TestFaultyAdapter:
@@ -349,7 +350,7 @@ class TestFaultyAdapter:
         tom.x.will(PluginError("gave no outcome"))
         for _ in range(30):
             tom.deliver(after=30000)
-        assert {tom.state(row) for row in rows} == {"parked"}
+        assert {tom.state(row) for row in rows} == {"failed"}
         assert len(tom.x.calls) <= len(DEFAULT_SCHEDULE) + 1
 
     @pytest.mark.parametrize("answer", [None, 17, {}, {"a": 1}])
@@ -361,10 +362,10 @@ class TestFaultyAdapter:
 
     def test_settings_found_wrong_in_a_call_are_shown(self, tom: Tom, shared: Any) -> None:
         row = tom.datum(shared)
-        problem = Problem(where="DATA_SHARING['x']['TOPIC']", what="is missing", mend="Add it.")
+        problem = Problem(where="DATA_SHARING['x']['TOPIC']", what="is missing", hint="Add it.")
         tom.x.will(ConfigurationError([problem]), times=1)
         tom.deliver()
-        assert "is missing" in tom.channel(shared).problem
+        assert "is missing" in tom.outbox(shared).problem
         tom.deliver_until_quiet(hours=2)
         assert tom.state(row) == "delivered"
         assert len(tom.x.received) == 1
@@ -384,7 +385,7 @@ class TestFaultyAdapter:
         with monkeypatch.context() as patch:
             patch.setattr(MemoryAdapter, "__init__", broken)
             assert tom.deliver() == 0
-            assert tom.channel(shared).problem
+            assert tom.outbox(shared).problem
         assert tom.deliver(after=400) == 1
         assert tom.row(row).attempts == 1
 
@@ -400,7 +401,7 @@ class TestFaultyAdapter:
         tom.datum(shared)
         tom.x.will(DestinationError("a\0b" * 400), times=1)
         tom.deliver()
-        assert tom.channel(shared).problem.startswith("a b")
+        assert tom.outbox(shared).problem.startswith("a b")
         assert tom.deliver(after=10) == 1
 
 

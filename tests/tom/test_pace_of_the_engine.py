@@ -13,10 +13,10 @@ from tom_targets.models import PersistentShare
 
 from sharecore.delivery import State
 from tom_integration import status
-from tom_integration.models import Channel
-from tom_integration.promises import channels, difference, ledger
-from tom_integration.promises.difference import behind
-from tom_integration.sending import reconciler, sweep
+from tom_integration.models import Outbox
+from tom_integration.outbox import backlog, ledger, opening
+from tom_integration.outbox.backlog import behind
+from tom_integration.worker import run, scan
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -27,12 +27,12 @@ def test_a_batch_takes_as_many_statements_with_few_records_as_with_many(tom: Tom
     tom.share(target)
     tom.datum(target)
     tom.deliver()  # what is noted at the first delivery only is not counted
-    pk = tom.channel(target).pk
+    pk = tom.outbox(target).pk
     counts = []
     for number in (2, 50):
         tom.data(target, number)
         with CaptureQueriesContext(connection) as queries:
-            assert reconciler.reconcile(pk) == number
+            assert run.reconcile(pk) == number
         counts.append(len(queries))
     assert counts[0] == counts[1]
 
@@ -41,7 +41,7 @@ def test_a_backlog_is_taken_up_in_portions_and_sent_in_order_of_time(
     tom: Tom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On SQLite nobody can save while one statement writes."""
-    monkeypatch.setattr(difference, "PORTION", 3)
+    monkeypatch.setattr(backlog, "PORTION", 3)
     monkeypatch.setattr(ledger, "AHEAD", 5)
     tom.x.max_batch = 2
     target = tom.target()
@@ -86,31 +86,31 @@ def _spans(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
         compared.extend(spans[name] for name in spans if name == "photometryreduceddatum")
         return behind(spans)
 
-    monkeypatch.setattr(sweep, "behind", noted)
+    monkeypatch.setattr(scan, "behind", noted)
     return compared
 
 
-def test_a_worker_that_lives_for_one_sweep_reads_what_is_new_and_a_portion_of_all(
+def test_a_worker_that_lives_for_one_scan_reads_what_is_new_and_a_portion_of_all(
     tom: Tom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With no worker between two runs of cron, each began with a comparison of all data."""
-    monkeypatch.setattr(sweep, "ROTATION", 10)
-    monkeypatch.setattr(sweep, "OVERLAP", 2)
+    monkeypatch.setattr(scan, "ROTATION", 10)
+    monkeypatch.setattr(scan, "OVERLAP", 2)
     target, other = tom.target(), tom.target()
     tom.share(target)
     last = tom.data(other, 50)[-1].pk
-    sweep.Sweep().channels()
+    scan.Scan().outboxes()
     new = tom.data(target, 1)[0].pk
     compared = _spans(monkeypatch)
-    assert sweep.Sweep().channels() == [tom.channel(target).pk]
+    assert scan.Scan().outboxes() == [tom.outbox(target).pk]
     assert compared == [(last - 40, last - 30), (last - 2, new)]
 
 
 def test_what_was_committed_far_behind_is_found_in_rotation(
     tom: Tom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "ROTATION", 4)
-    monkeypatch.setattr(sweep, "OVERLAP", 0)
+    monkeypatch.setattr(scan, "ROTATION", 4)
+    monkeypatch.setattr(scan, "OVERLAP", 0)
     targets = [tom.target() for _ in range(3)]
     for target in targets:
         tom.share(target)
@@ -119,22 +119,22 @@ def test_what_was_committed_far_behind_is_found_in_rotation(
     late.delete()
     tom.data(targets[0], 9)
     tom.deliver()
-    while sweep.Sweep().channels():
+    while scan.Scan().outboxes():
         tom.deliver()
     late.pk = pk
     type(late).objects.bulk_create([late])
-    found = [sweep.Sweep().channels() for _ in range(3)]
-    assert [tom.channel(targets[2]).pk] in found
+    found = [scan.Scan().outboxes() for _ in range(3)]
+    assert [tom.outbox(targets[2]).pk] in found
 
 
-def test_what_a_sweep_found_is_not_forgotten_with_it(tom: Tom) -> None:
-    """It notes how far it has read; the channels that it found get a mark before."""
+def test_what_a_scan_found_is_not_forgotten_with_it(tom: Tom) -> None:
+    """It notes how far it has read; the outboxes that it found get a mark before."""
     target = tom.target()
     tom.share(target)
     tom.deliver()
     tom.data(target, 1)
-    sweep.Sweep().channels()
-    assert sweep.Sweep.waiting() == [tom.channel(target).pk]
+    scan.Scan().outboxes()
+    assert scan.Scan.waiting() == [tom.outbox(target).pk]
 
 
 def test_whether_anybody_delivers_is_found_without_a_comparison_of_all_data(
@@ -145,10 +145,10 @@ def test_whether_anybody_delivers_is_found_without_a_comparison_of_all_data(
     tom.data(target, 5)
     tom.deliver()
     compared = _spans(monkeypatch)
-    monkeypatch.setattr(difference, "behind", sweep.behind)
+    monkeypatch.setattr(backlog, "behind", scan.behind)
     assert status.nobody_delivers() == ""
     assert compared == []
-    monkeypatch.setattr(difference, "PORTION", 2)
+    monkeypatch.setattr(backlog, "PORTION", 2)
     new = tom.data(target, 4)
     assert "deliver" in status.nobody_delivers()
     assert compared == [(new[-1].pk - 2, new[-1].pk)]
@@ -166,10 +166,10 @@ class TestSharesMadeInBulk:
         return targets
 
     def test_they_act_as_those_made_one_by_one(self, tom: Tom, many: list[Any]) -> None:
-        assert channels.match_shares()
-        assert tom.states() == ["before"] * 24
+        assert opening.match_shares()
+        assert tom.states() == ["baseline"] * 24
         shares = PersistentShare.objects.values_list("pk", "destination", "target_id", "user_id")
-        acting = Channel.objects.values_list("share_id", "destination", "target_id", "creator_id")
+        acting = Outbox.objects.values_list("share_id", "destination", "target_id", "creator_id")
         assert set(shares) == set(acting)
         new = tom.data(many[7], 1)[0]
         assert tom.deliver() == 2
@@ -180,28 +180,28 @@ class TestSharesMadeInBulk:
     ) -> None:
         counts = []
         for portion in (4, 20):
-            monkeypatch.setattr(channels, "PORTION", portion)
+            monkeypatch.setattr(opening, "PORTION", portion)
             with CaptureQueriesContext(connection) as queries:
-                channels.match_shares(seconds=0)
+                opening.match_shares(seconds=0)
             counts.append(len(queries))
         assert counts[0] == counts[1]
-        assert Channel.objects.count() == 24
+        assert Outbox.objects.count() == 24
 
     def test_other_work_goes_on_between_the_portions(
         self, tom: Tom, many: list[Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(channels, "PORTION", 5)
-        monkeypatch.setattr(sweep, "MATCHING_SECONDS", 0)
+        monkeypatch.setattr(opening, "PORTION", 5)
+        monkeypatch.setattr(scan, "MATCHING_SECONDS", 0)
         waits = tom.target()
         tom.share(waits)
         tom.data(waits, 1)
-        worker = sweep.Sweep()
-        assert tom.channel(waits).pk in worker.channels()
+        worker = scan.Scan()
+        assert tom.outbox(waits).pk in worker.outboxes()
         assert worker.more_shares
-        assert Channel.objects.count() == 1 + 5
+        assert Outbox.objects.count() == 1 + 5
         while worker.more_shares:
             worker.match()
-        assert Channel.objects.count() == 1 + 24
+        assert Outbox.objects.count() == 1 + 24
 
 
 def test_the_ledger_is_asked_for_each_datum_by_itself(tom: Tom) -> None:
@@ -209,6 +209,6 @@ def test_the_ledger_is_asked_for_each_datum_by_itself(tom: Tom) -> None:
     target = tom.target()
     tom.share(target)
     tom.data(target, 20)
-    missing = difference.missing(PhotometryReducedDatum, destination="x", target_id=target.pk)
+    missing = backlog.missing(PhotometryReducedDatum, destination="x", target_id=target.pk)
     plan = missing.explain()
     assert ("CORRELATED SCALAR SUBQUERY" if connection.vendor == "sqlite" else "SubPlan") in plan

@@ -21,8 +21,8 @@ from tom_targets.models import PersistentShare, Target, TargetList, TargetName
 from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem
 from sharecore.outcomes import Rejected, Unconfirmed
 from sharecore.records import DATA_KINDS
-from tom_integration.models import Channel, Delivery, DestinationHealth, Request, Worker
-from tom_integration.promises import channels
+from tom_integration.models import Delivery, DestinationHealth, OneTimeShare, Outbox, Worker
+from tom_integration.outbox import opening
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -94,20 +94,20 @@ def test_progress_counts_the_present_work(tom: Tom, admin: Client) -> None:
     tom.data(target, 2)
     tom.x.will(DestinationError("down"))
     tom.deliver(after=60)
-    Delivery.objects.filter(state="due").update(created=timezone.now(), next_at=timezone.now())
+    Delivery.objects.filter(state="pending").update(created=timezone.now(), next_at=timezone.now())
     assert "2 records wait for the destination. </span>" in glance(admin, share)
     assert "progressbar" not in glance(admin, share)
     DestinationHealth.objects.update(failures=0, open_until=None)
     Worker.objects.create(name="w", runner="command", seen=timezone.now())
     assert "Sending </span>" in glance(admin, share)
     assert "0 of 2 sent" in glance(admin, share)
-    Delivery.objects.filter(state="due").update(
+    Delivery.objects.filter(state="pending").update(
         next_at=timezone.now() + timedelta(minutes=5), reason="HTTP 429"
     )
     assert re.search(
         r"2 records wait; the next try is at [-0-9: ]+ UTC\. Last answer: HTTP 429\.", glance(admin, share)
     )
-    Delivery.objects.filter(pk=Delivery.objects.filter(state="due").first().pk).update(
+    Delivery.objects.filter(pk=Delivery.objects.filter(state="pending").first().pk).update(
         state="delivered", delivered_at=timezone.now()
     )
     assert 'aria-valuetext="1 of 2 sent"' in glance(admin, share)
@@ -130,12 +130,12 @@ def test_nothing_that_a_remote_said_becomes_markup(tom: Tom, admin: Client) -> N
     tom.datum(target, bandpass=SCRIPT)
     tom.deliver(after=60)
     Delivery.objects.update(remote_id=SCRIPT)
-    Channel.objects.update(problem=SCRIPT)
-    tom.x.problems = [Problem(where="x", what=f"broken {SCRIPT}", mend=SCRIPT)]
+    Outbox.objects.update(problem=SCRIPT)
+    tom.x.problems = [Problem(where="x", what=f"broken {SCRIPT}", hint=SCRIPT)]
     ask = {"share_destination": "y", "share_title": SCRIPT, "share_message": SCRIPT, "kinds": ["photometry"]}
     admin.post(f"/targets/{target.pk}/share/", ask)
-    Request.objects.update(problem=SCRIPT)
-    history = Channel.objects.get(destination="y")
+    OneTimeShare.objects.update(problem=SCRIPT)
+    history = Outbox.objects.get(destination="y")
     pages = [
         admin.get(SHARES),
         admin.get(f"{SHARES}?q={SCRIPT}"),
@@ -191,16 +191,16 @@ def test_a_share_is_made_with_what_was_chosen(tom: Tom, admin: Client) -> None:
     share = PersistentShare.objects.get()
     assert answer.url == reverse("sharing:share-page", args=[share.pk])
     assert (share.destination, share.user.username) == ("y", "admin")
-    channel = tom.channel(target, "y")
-    assert channel.kinds == ["photometry", "spectrum"]
-    assert channel.until == until.replace(second=0, microsecond=0)
+    outbox = tom.outbox(target, "y")
+    assert outbox.kinds == ["photometry", "spectrum"]
+    assert outbox.until == until.replace(second=0, microsecond=0)
     assert tom.deliver(after=60) == 3
     assert "photometry, spectra only" in text(admin.get(answer.url))
 
 
 def test_all_kinds_means_also_those_to_come(tom: Tom, admin: Client) -> None:
     create(admin, target=tom.target().pk)
-    assert Channel.objects.get().kinds == []
+    assert Outbox.objects.get().kinds == []
 
 
 @pytest.mark.parametrize(
@@ -280,8 +280,8 @@ def test_what_a_share_sends_and_until_when_is_changed(tom: Tom, admin: Client) -
     until = (timezone.now() + timedelta(days=3)).replace(second=0, microsecond=0)
     answer = admin.post(path, {"kinds": ["spectrum"], "until": f"{until:%Y-%m-%dT%H:%M}"})
     assert answer.url == f"{SHARES}{share.pk}/"
-    channel = tom.channel(target)
-    assert (channel.kinds, channel.until) == (["spectrum"], until)
+    outbox = tom.outbox(target)
+    assert (outbox.kinds, outbox.until) == (["spectrum"], until)
     tom.datum(target)
     tom.deliver(after=60)
     shown = glance(admin, share)
@@ -290,9 +290,9 @@ def test_what_a_share_sends_and_until_when_is_changed(tom: Tom, admin: Client) -
     assert f'value="{until:%Y-%m-%dT%H:%M}"' in text(admin.get(path))
     assert "Choose at least one kind" in text(admin.post(path, {"until": ""}))
     assert "This time is over" in text(admin.post(path, {"kinds": ["other"], "until": "2020-01-01T00:00"}))
-    assert tom.channel(target).kinds == ["spectrum"]
+    assert tom.outbox(target).kinds == ["spectrum"]
     admin.post(path, {"kinds": [kind.value for kind in DATA_KINDS], "until": ""})
-    assert (tom.channel(target).kinds, tom.channel(target).until) == ([], None)
+    assert (tom.outbox(target).kinds, tom.outbox(target).until) == ([], None)
     assert tom.deliver(after=60) == 1
 
 
@@ -300,10 +300,10 @@ def test_a_share_that_has_ended_keeps_its_end_while_its_kinds_are_changed(tom: T
     target = tom.target()
     share = tom.share(target)
     ended = timezone.now() - timedelta(days=3)
-    Channel.objects.update(until=ended)
+    Outbox.objects.update(until=ended)
     form = {"kinds": ["spectrum"], "until": f"{ended:%Y-%m-%dT%H:%M}"}
     assert admin.post(f"{SHARES}{share.pk}/limits", form).status_code == 302
-    assert (tom.channel(target).kinds, tom.channel(target).until) == (["spectrum"], ended)
+    assert (tom.outbox(target).kinds, tom.outbox(target).until) == (["spectrum"], ended)
 
 
 @pytest.mark.parametrize("by_hand", [True, False])
@@ -318,7 +318,7 @@ def test_all_of_a_message_that_may_have_arrived_is_resolved_at_once(
     if by_hand:
         form = {"share_destination": "x:red", "kinds": ["photometry"]}
         page = admin.post(f"/targets/{target.pk}/share/", form).url
-        history = Channel.objects.get()
+        history = Outbox.objects.get()
         path = reverse(f"sharing:history-{act}", args=[target.pk, history.pk])
     else:
         share = tom.share(target, "x:red")
@@ -374,8 +374,10 @@ def test_a_destination_is_asked_from_its_page(tom: Tom, admin: Client) -> None:
     assert page.count("Test it now") == 2
     ask = "/targets/persistentshare/destinations/check"
     assert "takes our data" in text(admin.post(ask, {"name": "x"}))
-    tom.x.problems = [Problem(where="x", what="has no room", mend="Make some")]
-    assert "has no room. Make some" in text(admin.post(ask, {"name": "x"}, headers={"HX-Request": "true"}))
+    tom.x.problems = [Problem(where="x", what="has no room", hint="Make some")]
+    assert "has no room. Make some" in text(
+        admin.post(ask, {"name": "x"}, headers={"HX-OneTimeShare": "true"})
+    )
     assert admin.post(ask, {"name": "nowhere"}).status_code == 404
 
 
@@ -515,10 +517,10 @@ def test_of_a_data_product_its_data_are_shared_and_the_page_says_that_the_file_i
     assert tom.deliver(after=60) == 1
     stranger = Client()
     stranger.force_login(tom.user())
-    before = Request.objects.count()
+    before = OneTimeShare.objects.count()
     assert stranger.post(path, form).status_code in (302, 404)
     assert Client().post(path, form).url.startswith("/accounts/login")
-    assert Request.objects.count() == before
+    assert OneTimeShare.objects.count() == before
 
 
 def test_ticked_photometry_of_the_target_page_is_shared_or_downloaded(tom: Tom, admin: Client) -> None:
@@ -542,7 +544,7 @@ def test_data_that_the_user_may_not_see_are_neither_shown_nor_shared(tom: Tom) -
     for verb in ("view", "add"):
         assign_perm(f"tom_targets.{verb}_persistentshare", user)
     share = tom.share(target, "y", user=user)
-    channels.ask_for(tom.channel(target, "y"))
+    opening.ask_for(tom.outbox(target, "y"))
     client = Client()
     client.force_login(user)
     with override_settings(TARGET_PERMISSIONS_ONLY=False):
@@ -555,7 +557,7 @@ def test_data_that_the_user_may_not_see_are_neither_shown_nor_shared(tom: Tom) -
         assert f"{unseen.timestamp:%Y-%m-%d %H:%M:%S}" not in page
         assert "<dt>Pending</dt><dd>1</dd>" in page
         listed = client.get("/targets/persistentshare/").json()["results"][0]
-        assert (listed["pending"], listed["counts"]) == (1, {"due": 1})
+        assert (listed["pending"], listed["counts"]) == (1, {"pending": 1})
         assign_perm("tom_targets.change_persistentshare", user)
         for row, status in ((tom.row(seen, "y"), 302), (tom.row(unseen, "y"), 404)):
             path = f"{SHARES}records/{row.pk}/retry"
@@ -572,13 +574,13 @@ def _tell_nothing_of_what_is_unseen(tom: Tom, client: Client, share: Any, user: 
     assign_perm("tom_targets.delete_persistentshare", user)
     page = f"{SHARES}{share.pk}/"
     rows = Delivery.objects.filter(destination="y")
-    rows.update(state="parked", reason="refused")
+    rows.update(state="failed", reason="refused")
     tom.clock.forward(seconds=1)
     assert "1 record that did not arrive" in text(client.get(f"{page}delete"))
     assert told(client.post(f"{page}retry")) == "1 record will be tried again."
-    assert sorted(rows.values_list("state", flat=True)) == ["due", "parked"]
+    assert sorted(rows.values_list("state", flat=True)) == ["pending", "failed"]
     assert "No share matches" in text(client.get(f"{SHARES}?needs=you"))
-    rows.update(state="held", sent_at=tom.clock())
+    rows.update(state="needs_review", sent_at=tom.clock())
     assert "<strong>1 record</strong>, sent " in text(client.get(page))
     assert told(client.post(f"{page}arrived")).startswith("1 record: noted")
     arrived = rows.get(state="delivered")

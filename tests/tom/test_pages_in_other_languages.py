@@ -9,7 +9,7 @@ import pytest
 from django.test import Client, override_settings
 from tom_targets.models import PersistentShare, Target, TargetList
 
-from tom_integration.models import Channel, Delivery
+from tom_integration.models import Delivery, Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +44,9 @@ def test_no_number_in_a_form_or_address_has_separators(tom: Tom, admin: Client) 
     row.pk = FIRST
     row.save()
     share = PersistentShare.objects.create(pk=FIRST, target=target, destination="y")
-    Delivery.objects.update(id=FIRST, state="held", sent_at=tom.clock(), attempts=FIRST)
-    channel = Channel.objects.get()
-    once = Channel.objects.create(pk=FIRST + 1, target_id=target.pk, destination="x:red")
+    Delivery.objects.update(id=FIRST, state="needs_review", sent_at=tom.clock(), attempts=FIRST)
+    outbox = Outbox.objects.get()
+    once = Outbox.objects.create(pk=FIRST + 1, target_id=target.pk, destination="x:red")
     group = TargetList.objects.create(pk=FIRST, name="Tonight")
     group.targets.add(target)
     form = {"target": FIRST, "destination": "x:red", "kinds": ["photometry"]}
@@ -68,7 +68,7 @@ def test_no_number_in_a_form_or_address_has_separators(tom: Tom, admin: Client) 
         admin.post(f"{SHARES}preview", form),
         admin.post(f"{SHARES}create", {**form, "destination": "y"}),
     ]
-    assert channel.share_id == FIRST
+    assert outbox.share_id == FIRST
     for answer in pages:
         assert answer.status_code == 200
         for value in _attributes(answer.content.decode()):

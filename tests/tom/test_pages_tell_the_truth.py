@@ -16,8 +16,8 @@ from tom_targets.models import PersistentShare, TargetList
 
 from sharecore.exceptions import DestinationError
 from sharecore.outcomes import Deferred, Rejected, Unsupported
-from tom_integration.models import Channel, Delivery, DestinationHealth
-from tom_integration.pages.deliveries import BY_URGENCY
+from tom_integration.models import Delivery, DestinationHealth, Outbox
+from tom_integration.pages.delivery_table import BY_URGENCY
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -65,7 +65,7 @@ def test_of_existing_data_those_that_a_share_does_not_send_are_not_missing(tom: 
     target = tom.target()
     tom.data(target, 3)
     share = tom.share(target)
-    Channel.objects.update(kinds=["spectrum"])
+    Outbox.objects.update(kinds=["spectrum"])
     Delivery.objects.update(kind="photometry")
     tom.deliver(after=60)
     assert "Up to date" in text(admin.get(f"{SHARES}{share.pk}/"))
@@ -77,7 +77,7 @@ def test_what_cannot_leave_is_counted(
 ) -> None:
     share = tom.share(target := tom.target())
     if outcome is None:
-        Channel.objects.update(kinds=["spectrum"])
+        Outbox.objects.update(kinds=["spectrum"])
     else:
         tom.x.will(outcome)
     tom.data(target, 2)
@@ -188,7 +188,7 @@ def test_a_share_with_data_that_no_worker_has_looked_at_is_not_up_to_date(tom: T
     share = tom.share(tom.target())
     tom.deliver(after=60)
     assert "Up to date" in text(admin.get(f"{SHARES}{share.pk}/"))
-    Channel.objects.update(due=True)
+    Outbox.objects.update(look_now=True)
     assert "Up to date" not in text(admin.get(f"{SHARES}{share.pk}/"))
 
 
@@ -197,7 +197,7 @@ def test_what_waits_for_its_next_try_is_hurried_one_by_one_or_all(tom: Tom, admi
     rows = tom.data(target, 3)
     tom.x.will(Deferred(reason="busy", retry_after=3600))
     tom.deliver(after=60)
-    assert tom.states() == ["due"] * 3
+    assert tom.states() == ["pending"] * 3
     page = f"{SHARES}{share.pk}/"
     assert text(admin.get(page)).count("Try now </button>") == 3
     tom.x.recover()
@@ -309,7 +309,7 @@ def test_what_needs_a_person_and_what_waits_come_first(tom: Tom, admin: Client) 
     assert first[:7] == [str(state) for state in BY_URGENCY[:7]]
     assert set(first[7:]) == {"delivered"}
     last = _states_on(text(admin.get(page, {"page": "5"})))
-    assert last[-2:] == ["before", "cancelled"]
+    assert last[-2:] == ["baseline", "cancelled"]
     keys = [
         pk
         for number in range(1, 6)
@@ -343,7 +343,7 @@ def test_every_delivery_is_on_one_page_whatever_the_order(tom: Tom, admin: Clien
     share = tom.share(target := tom.target())
     tom.data(target, 60)
     tom.deliver(after=60)
-    Delivery.objects.filter(pk__in=Delivery.objects.values("pk")[:7]).update(state="parked")
+    Delivery.objects.filter(pk__in=Delivery.objects.values("pk")[:7]).update(state="failed")
     for pk in Delivery.objects.values_list("pk", flat=True):
         Delivery.objects.filter(pk=pk).update(remote_id=f"n{pk}")
     for sort in ("", "datum", "-delivered", "attempts"):
@@ -360,6 +360,6 @@ def test_a_refused_record_is_called_so(tom: Tom, admin: Client) -> None:
     tom.datum(target)
     tom.deliver(after=60)
     page = text(admin.get(f"{SHARES}{share.pk}/"))
-    assert 's-d-parked">Refused </span>' in page
+    assert 's-d-failed">Refused </span>' in page
     assert ">Reply" in page.replace("> Reply", ">Reply")
     assert "Parked" not in page

@@ -13,7 +13,7 @@ from tom.conftest import Tom
 from tom.incoming import Sender, body, outcomes
 from tom_integration import site
 from tom_integration.models import TargetKey
-from tom_integration.promises import pairing
+from tom_integration.outbox import target_keys
 
 THEIRS = {SITE.origin: "5.1767323045678901"}
 
@@ -49,7 +49,7 @@ def test_a_pair_goes_before_a_name(tom: Tom, target: Any) -> None:
 
 def test_what_was_received_goes_back_into_its_own_target(tom: Tom, sender: Sender, target: Any) -> None:
     """The other site was told our name of it, and tells it us."""
-    keys = {site.origin(): pairing.keys_of(target)[site.origin()], **THEIRS}
+    keys = {site.origin(): target_keys.keys_of(target)[site.origin()], **THEIRS}
     assert outcomes(sender.send("renamed there", example_record(), target_keys=keys)) == ["accepted"]
     assert TargetKey.objects.get().target_id == target.pk
 
@@ -64,7 +64,7 @@ def test_what_is_sent_names_the_target_for_the_site_that_sent_it(
     keys = tom.x.calls[0].target_keys
     assert keys == {**THEIRS, site.origin(): keys[site.origin()]}
     Target.objects.update(name="renamed")
-    assert pairing.find({site.origin(): keys[site.origin()]}) == target.pk
+    assert target_keys.find({site.origin(): keys[site.origin()]}) == target.pk
 
 
 def test_a_key_that_the_site_did_not_give_itself_counts_for_nothing(
@@ -80,11 +80,11 @@ def test_a_key_that_the_site_did_not_give_itself_counts_for_nothing(
 
 
 def test_a_target_of_a_restored_database_with_the_same_number(sender: Sender, target: Any) -> None:
-    key = pairing.keys_of(target)[site.origin()]
+    key = target_keys.keys_of(target)[site.origin()]
     made_before = f"{target.pk}.1"
     for claimed in (made_before, "x", "", "9" * 30, f"{target.pk}", "٣.1"):
-        assert pairing.find({site.origin(): claimed}) is None
-    assert pairing.find({site.origin(): key}) == target.pk
+        assert target_keys.find({site.origin(): claimed}) is None
+    assert target_keys.find({site.origin(): key}) == target.pk
 
 
 def test_a_target_that_is_gone_is_looked_for_by_name(sender: Sender, tom: Tom, target: Any) -> None:

@@ -13,8 +13,8 @@ from sharecore.testing.examples import SITE, example_record
 from tom.conftest import Tom
 from tom.incoming import Sender, outcomes
 from tom_integration import site
-from tom_integration.models import Received
-from tom_integration.promises import received, upkeep
+from tom_integration.models import InboxRecord
+from tom_integration.outbox import original_keys, retention
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_key_and_bringer_travel_on(tom: Tom, sender: Sender, target: Any) -> Non
     assert by_key[brought.key] == brought
     (ours,) = (each for each in tom.x.records if each.key.origin == site.origin())
     assert ours.brightness == own.brightness
-    told = {key: origin for call in tom.x.calls for key, origin in call.brought_by.items()}
+    told = {key: origin for call in tom.x.calls for key, origin in call.relayed_by.items()}
     assert told == {record.key: SITE.origin, brought.key: "a-site-in-between"}
 
 
@@ -94,10 +94,10 @@ class TestUpkeep:
         kept, gone = example_record(), example_record()
         sender.send(target.name, kept, gone)
         PhotometryReducedDatum.objects.filter(timestamp=gone.timestamp).delete()
-        assert upkeep.everything()["received"] == 0
+        assert retention.everything()["received"] == 0
         tom.clock.forward(days=100)
-        assert upkeep.everything()["received"] == 1
-        assert Received.objects.get().record_id == kept.key.id
+        assert retention.everything()["received"] == 1
+        assert InboxRecord.objects.get().record_id == kept.key.id
 
     def test_a_primary_key_that_is_given_again(self, tom: Tom, sender: Sender, target: Any) -> None:
         """As after a restored backup: it leads to another datum."""
@@ -106,15 +106,15 @@ class TestUpkeep:
         row = PhotometryReducedDatum.objects.get()
         pk = row.pk
         row.delete()
-        upkeep.everything()
+        retention.everything()
         other = tom.datum(target, pk=pk)
         assert outcomes(sender.send(target.name, record)) == ["accepted"]
         other.refresh_from_db()
         assert other.timestamp != record.timestamp
 
     def test_in_chunks(self, tom: Tom, sender: Sender, target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(received, "CHUNK", 2)
+        monkeypatch.setattr(original_keys, "CHUNK", 2)
         sender.send(target.name, *(example_record() for _ in range(5)))
         PhotometryReducedDatum.objects.all().delete()
-        assert received.forget_gone(tom.clock() + timedelta(days=1)) == 5
-        assert not Received.objects.exists()
+        assert original_keys.forget_gone(tom.clock() + timedelta(days=1)) == 5
+        assert not InboxRecord.objects.exists()

@@ -17,11 +17,12 @@ from tom_dataproducts.models import SpectroscopyReducedDatum
 from sharecore import ConvertRequest, Record, WithholdRequest, hookimpl
 from sharecore.records import Kind
 from sharecore.testing import MemoryAdapter
-from tom_integration import links, preview, site
-from tom_integration.data.rows import record_of
-from tom_integration.pages import preview as page
-from tom_integration.promises import channels
-from tom_integration.sending import topics
+from tom_integration import links, site
+from tom_integration.mapping.row_to_record import record_of
+from tom_integration.outbox import opening
+from tom_integration.pages import preview_page as page
+from tom_integration.services import preview
+from tom_integration.worker import topics
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -52,7 +53,7 @@ def test_what_the_sites_plugins_keep_or_change_is_shown_as_it_would_leave(tom: T
     tom.share(target)
     secret = tom.datum(target, source_name="proprietary")
     tom.datum(target)
-    sample = preview.of_channel(tom.channel(target)).newest(preview.SAMPLE)
+    sample = preview.of_outbox(tom.outbox(target)).newest(preview.SAMPLE)
     assert tom.deliver() == 1
     assert sample.batch.records == tuple(tom.x.received)
     assert sample.batch.records[0].telescope == "LCO 1m"
@@ -68,8 +69,8 @@ def test_a_share_of_few_among_many_shows_those(tom: Tom) -> None:
         target=target, timestamp="2026-02-01T00:00:00Z", flux=[1.0, 2.0], wavelength=[4000.0, 4001.0]
     )
     tom.data(target, preview.SAMPLE + 1)
-    channels.limit(tom.channel(target), kinds=[Kind.SPECTRUM], until=None)
-    (record,) = preview.of_channel(tom.channel(target)).newest(preview.SAMPLE).batch.records
+    opening.limit(tom.outbox(target), kinds=[Kind.SPECTRUM], until=None)
+    (record,) = preview.of_outbox(tom.outbox(target)).newest(preview.SAMPLE).batch.records
     assert record.key.kind == Kind.SPECTRUM
     assert page.show(tom.user(), share.target, "x", [Kind.SPECTRUM], existing=False).records == 1
 
@@ -81,7 +82,7 @@ def test_data_that_its_user_may_not_see_are_not_shown(tom: Tom) -> None:
     seen, _ = tom.datum(target), tom.datum(target)
     assign_perm("tom_dataproducts.view_photometryreduceddatum", user, seen)
     with override_settings(TARGET_PERMISSIONS_ONLY=False):
-        sample: Any = preview.of_channel(tom.channel(target)).newest(preview.SAMPLE)
+        sample: Any = preview.of_outbox(tom.outbox(target)).newest(preview.SAMPLE)
     assert [record.brightness for record in sample.batch.records] == [seen.brightness]
 
 
@@ -106,8 +107,8 @@ def test_a_bug_of_an_adapter_shows_neither_traceback_nor_its_text(
     else:
         asked = {
             "check": ["check"],
-            "preview": ["preview", str(tom.channel(target).share_id)],
-            "validate": ["preview", str(tom.channel(target).share_id), "--validate"],
+            "preview": ["preview", str(tom.outbox(target).share_id)],
+            "validate": ["preview", str(tom.outbox(target).share_id), "--validate"],
         }
         with pytest.raises(CommandError) as told:
             call_command("sharing", *asked[method])
@@ -190,7 +191,7 @@ def test_the_command_prints_all_call_by_call(tom: Tom, capsys: Any) -> None:
     tom.share(target)
     rows = tom.data(target, preview.SAMPLE + 5)
     tom.x.max_batch = 10
-    share = str(tom.channel(target).share_id)
+    share = str(tom.outbox(target).share_id)
     call_command("sharing", "preview", share)
     assert shown(capsys.readouterr().out) == ids(rows[5:])
     call_command("sharing", "preview", share, "--all")

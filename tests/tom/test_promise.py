@@ -20,8 +20,8 @@ from tom_targets.sharing import continuous_share_data
 
 from sharecore.delivery import State
 from sharecore.records import Astrometry, OtherDatum, Photometry, PhotometryLimit, Spectrum
-from tom_integration.models import Channel, Delivery
-from tom_integration.promises import channels, newcomers
+from tom_integration.models import Delivery, Outbox
+from tom_integration.outbox import opening
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -44,7 +44,7 @@ def test_new_data_of_every_model_are_sent_and_data_from_before_are_not(tom: Tom)
         Photometry, PhotometryLimit, Spectrum, Astrometry, OtherDatum,
     }  # fmt: skip
     assert before.brightness not in [getattr(record, "brightness", None) for record in tom.x.records]
-    assert tom.state(before) == "before"
+    assert tom.state(before) == "baseline"
     assert not tom.y.received
 
 
@@ -145,7 +145,7 @@ def test_a_share_deleted_and_made_again_sends_nothing_twice(tom: Tom) -> None:
     tom.share(target)
     after = tom.datum(target)
     assert tom.deliver() == 1
-    assert [tom.state(row) for row in (sent, meanwhile, after)] == ["delivered", "before", "delivered"]
+    assert [tom.state(row) for row in (sent, meanwhile, after)] == ["delivered", "baseline", "delivered"]
     assert tom.share_existing(target) == 1
     assert tom.deliver() == 1
     assert len(tom.x.received) == 3
@@ -165,7 +165,7 @@ def test_what_waited_when_a_share_was_deleted_is_not_sent_and_can_be_asked_for(t
     assert tom.deliver(after=3600) == 0
     tom.share(target)
     assert tom.deliver(after=3600) == 0
-    assert tom.state(waiting) == "before"
+    assert tom.state(waiting) == "baseline"
     tom.share_existing(target)
     assert tom.deliver() == 1
 
@@ -184,7 +184,7 @@ def test_a_share_given_another_destination_leaves_the_old_one(tom: Tom) -> None:
 
 
 @pytest.mark.parametrize("how", ["bulk", "loaddata"])
-def test_shares_made_without_a_signal_act_from_the_next_sweep(tom: Tom, how: str, tmp_path: object) -> None:
+def test_shares_made_without_a_signal_act_from_the_next_scan(tom: Tom, how: str, tmp_path: object) -> None:
     target = tom.target()
     before = tom.datum(target)
     if how == "bulk":
@@ -196,13 +196,13 @@ def test_shares_made_without_a_signal_act_from_the_next_sweep(tom: Tom, how: str
         file = Path(str(tmp_path)) / "shares.json"
         call_command("dumpdata", "tom_targets.persistentshare", output=str(file))
         share.delete()
-        Channel.objects.all().delete()
+        Outbox.objects.all().delete()
         Delivery.objects.all().delete()
         call_command("loaddata", str(file), verbosity=0)
     tom.deliver()
     tom.datum(target)
     assert tom.deliver() == 1
-    assert tom.state(before) == "before"
+    assert tom.state(before) == "baseline"
 
 
 def test_a_share_deleted_without_a_signal_stops(tom: Tom) -> None:
@@ -211,13 +211,13 @@ def test_a_share_deleted_without_a_signal_stops(tom: Tom) -> None:
     PersistentShare.objects.filter(pk=share.pk)._raw_delete("default")
     tom.datum(target)
     assert tom.deliver() == 0
-    assert tom.channel(target).share_id is None
+    assert tom.outbox(target).share_id is None
 
 
 def test_a_deleted_datum_is_cancelled_before_and_forgiven_after(tom: Tom) -> None:
     target = tom.target()
     tom.share(target)
-    tom.plugin["x"].gather_seconds = 10
+    tom.plugin["x"].batch_window_seconds = 10
     gone, kept = tom.datum(target), tom.datum(target)
     tom.deliver()
     gone_row = tom.row(gone)
@@ -238,7 +238,7 @@ def test_a_deleted_target_cancels_what_is_open_and_leaves_what_is_done(tom: Tom)
     done = tom.datum(target)
     tom.deliver()
     done_row = tom.row(done)
-    tom.x.gather_seconds = 10
+    tom.x.batch_window_seconds = 10
     from tom_integration import site
 
     site.adapters.close()
@@ -270,7 +270,7 @@ def test_a_large_backlog_goes_in_batches_in_order_of_time(tom: Tom) -> None:
 
 def test_new_records_wait_for_company_where_the_destination_wants_that(tom: Tom) -> None:
     target = tom.target()
-    tom.x.gather_seconds = 10
+    tom.x.batch_window_seconds = 10
     tom.share(target)
     tom.datum(target)
     assert tom.deliver() == 0
@@ -326,14 +326,14 @@ def test_the_adapters_memory_is_kept_between_calls(tom: Tom) -> None:
 
     class Noting(type(tom.x)):  # type: ignore[misc]
         def take(self, batch):  # type: ignore[no-untyped-def]
-            batch.memory["seen"] = [*batch.memory.get("seen", []), len(batch.records)]
+            batch.state["seen"] = [*batch.state.get("seen", []), len(batch.records)]
             return super().take(batch)
 
     tom.x.__class__ = Noting
     for _ in range(2):
         tom.data(target, 2)
         tom.deliver()
-    assert tom.channel(target).memory == {"seen": [2, 2]}
+    assert tom.outbox(target).adapter_state == {"seen": [2, 2]}
     assert dataclasses.is_dataclass(tom.x.calls[0])
 
 
@@ -343,7 +343,7 @@ def test_memory_that_cannot_be_kept_stops_nothing(tom: Tom) -> None:
 
     class Careless(type(tom.x)):  # type: ignore[misc]
         def take(self, batch):  # type: ignore[no-untyped-def]
-            batch.memory["lock"] = object()
+            batch.state["lock"] = object()
             return super().take(batch)
 
     tom.x.__class__ = Careless
@@ -351,11 +351,11 @@ def test_memory_that_cannot_be_kept_stops_nothing(tom: Tom) -> None:
     assert tom.deliver() == 1
     tom.datum(target)
     assert tom.deliver(after=1000) == 1
-    assert "memory" in tom.channel(target).problem
+    assert "memory" in tom.outbox(target).problem
 
 
 def test_saving_a_shared_datum_never_raises(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tom_integration import capture
+    from tom_integration import wake_up
 
     target = tom.target()
     tom.share(target)
@@ -364,7 +364,7 @@ def test_saving_a_shared_datum_never_raises(tom: Tom, monkeypatch: pytest.Monkey
     def broken(*args: object) -> None:
         raise IntegrityError("no ledger")
 
-    monkeypatch.setattr(capture, "_leave", broken)
+    monkeypatch.setattr(wake_up, "_leave", broken)
     from django.db import connection
 
     with transaction.atomic():
@@ -374,29 +374,29 @@ def test_saving_a_shared_datum_never_raises(tom: Tom, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("in_bulk", [True, False])
-def test_a_datum_is_new_when_a_sweep_finds_its_share_while_that_is_being_made(
+def test_a_datum_is_new_when_a_scan_finds_its_share_while_that_is_being_made(
     tom: Tom, monkeypatch: pytest.MonkeyPatch, in_bulk: bool
 ) -> None:
     """Both attach the share; what was saved after the first of them is not from before the share."""
     target = tom.target()
     share = PersistentShare(target=target, destination="x")
     PersistentShare.objects.bulk_create([share])
-    module, function = (newcomers, "_attach") if in_bulk else (channels, "open_channel")
+    module, function = (newcomers, "_attach") if in_bulk else (outboxes, "open_outbox")
     real = getattr(module, function)
     saved = []
 
     def slow(*args: Any) -> Any:
-        # While the sweep gets ready, the one who makes the share goes on, and saves a datum.
+        # While the scan gets ready, the one who makes the share goes on, and saves a datum.
         monkeypatch.setattr(module, function, real)
         made = None if in_bulk else real(*args)
-        channels.attach(share)
+        opening.attach(share)
         saved.append(tom.datum(target))
         return real(*args) if in_bulk else made
 
     monkeypatch.setattr(module, function, slow)
     if in_bulk:
-        channels.match_shares()
+        opening.match_shares()
     else:
-        channels.attach(share)
+        opening.attach(share)
     assert tom.deliver() == 1
     assert tom.state(saved[0]) == State.DELIVERED

@@ -11,7 +11,7 @@ from django.test import override_settings
 from sharecore import DestinationError
 from sharecore.testing import FakeClock
 from tom_integration import site
-from tom_integration.sending import pace
+from tom_integration.worker import rate_limit
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @pytest.fixture
 def seconds(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeClock]:
     seconds = FakeClock()
-    monkeypatch.setattr(pace, "clock", seconds)
-    monkeypatch.setattr(pace, "sleep", seconds.sleep)
+    monkeypatch.setattr(rate_limit, "clock", seconds)
+    monkeypatch.setattr(rate_limit, "sleep", seconds.sleep)
     yield seconds
-    pace._buckets.clear()
+    rate_limit._buckets.clear()
 
 
 def limited(rate: object) -> Any:
@@ -68,10 +68,10 @@ def test_a_very_slow_one_is_looked_at_again_later(tom: Tom, seconds: FakeClock) 
         tom.data(target, 3)
         assert tom.deliver() == 1
         assert not seconds.slept
-        channel = tom.channel(target)
-        assert channel.next_at is not None
-        assert 9 < (channel.next_at - tom.clock.now).total_seconds() < 11
-        assert channel.problem == ""
+        outbox = tom.outbox(target)
+        assert outbox.next_at is not None
+        assert 9 < (outbox.next_at - tom.clock.now).total_seconds() < 11
+        assert outbox.problem == ""
         for _ in range(2):
             seconds.advance(10.1)
             assert tom.deliver(after=10.1) == 1
@@ -91,5 +91,5 @@ def test_what_is_no_limit_is_a_problem_of_the_setting(tom: Tom, wrong: object) -
     with limited(wrong):
         (problem,) = site.destinations().problems
         assert problem.where == "DATA_SHARING['x']['RATE_LIMIT']"
-        assert "0.001" in problem.mend
+        assert "0.001" in problem.hint
         assert "y" in site.destinations()

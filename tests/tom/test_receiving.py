@@ -20,8 +20,8 @@ from sharecore.testing.examples import RECORDS, SITE, START, example_record, exa
 from tom.conftest import Tom
 from tom.incoming import Sender, entry, outcomes
 from tom_integration import site
-from tom_integration.data.rows import DATUM_MODELS, record_of
-from tom_integration.models import Received
+from tom_integration.mapping.row_to_record import DATUM_MODELS, record_of
+from tom_integration.models import InboxRecord
 
 THIRD = {"origin": "3c6c1f0e-0000-4000-8000-00000000000c", "name": "Third TOM"}
 UNSUITABLE = {
@@ -126,7 +126,7 @@ class TestOnce:
         assert set(outcomes(again)) == {"duplicate"}
         assert [each["id"] for each in first] == [each["id"] for each in again]
         assert [_plain(row.__dict__) for row in rows()] == [_plain(row) for row in before]
-        assert Received.objects.count() == len(records)
+        assert InboxRecord.objects.count() == len(records)
 
     def test_a_key_twice_in_a_batch(self, sender: Sender, target: Any) -> None:
         record = example_record()
@@ -213,13 +213,13 @@ class TestOnce:
         record = record_of(datum, origin=site.origin())
         assert outcomes(sender.send(target.name, record)) == ["duplicate"]
         assert len(rows()) == 1
-        assert not Received.objects.exists()
+        assert not InboxRecord.objects.exists()
 
     def test_saved_by_another_hand_meanwhile(
         self, sender: Sender, target: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Between our look and our insert somebody saves one of the records in another way."""
-        from tom_integration.receiving import store
+        from tom_integration.inbox import store
 
         records = [example_record(), example_record(), example_record()]
         real = store.insert
@@ -314,7 +314,7 @@ class TestMoves:
         row.save()
         (answer,) = sender.send(target.name, record)
         assert (answer["outcome"], answer["id"]) == ("duplicate", f"photometryreduceddatum/{row.pk}")
-        assert Received.objects.get().datum_pk == row.pk
+        assert InboxRecord.objects.get().datum_pk == row.pk
 
     def test_moved_to_another_target(self, tom: Tom, target: Any) -> None:
         """As a merge of targets does: the old one becomes an alias of the other."""
@@ -334,7 +334,7 @@ class TestMoves:
         (answer,) = sender.send(target.name, record)
         row_named(answer).delete()
         assert outcomes(sender.send(target.name, record)) == ["accepted"]
-        assert len(rows()) == Received.objects.count() == 1
+        assert len(rows()) == InboxRecord.objects.count() == 1
 
 
 class TestSignals:

@@ -18,7 +18,7 @@ from tom_targets.models import Target, TargetName
 from sharecore.testing.examples import TARGETS, example_record
 from sharecore.wire import target_as_wire
 from tom.incoming import Sender, body
-from tom_integration.models import Received
+from tom_integration.models import InboxRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,7 +62,7 @@ def test_equal_batches(user: User, at_once: Any) -> None:
     senders = [Sender(user) for _ in range(AT_ONCE)]
     answers = at_once(lambda number: senders[number].post(body(target.name, *records)))
     assert told(answers) == {"accepted": 50, "duplicate": 50 * (AT_ONCE - 1)}
-    assert PhotometryReducedDatum.objects.count() == Received.objects.count() == 50
+    assert PhotometryReducedDatum.objects.count() == InboxRecord.objects.count() == 50
 
 
 def test_equal_revisions(user: User, at_once: Any) -> None:
@@ -116,4 +116,4 @@ def test_batches_for_one_target_and_saves_of_the_tom(user: User, at_once: Any) -
     answer = at_once(act)[0]
     assert sum(told([answer]).values()) == 30
     assert set(told([answer])) <= {"accepted", "duplicate"}
-    assert PhotometryReducedDatum.objects.count() == Received.objects.count() == 30
+    assert PhotometryReducedDatum.objects.count() == InboxRecord.objects.count() == 30

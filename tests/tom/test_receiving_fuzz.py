@@ -26,8 +26,8 @@ from sharecore.wire import target_as_wire
 from tom.conftest import Tom
 from tom.incoming import Sender, body, entry
 from tom_integration import site
-from tom_integration.promises import pairing
-from tom_integration.receiving import rate
+from tom_integration.inbox import batch_rate
+from tom_integration.outbox import target_keys
 
 REQUESTS = int(os.environ.get("SHARECORE_FUZZ", "100"))
 OURS = ("*/sharecore/*", "*/tom_integration/*")
@@ -120,12 +120,12 @@ def _kept() -> int:
 @pytest.mark.parametrize("single_data", [False, True], ids=["rights on targets", "rights on data"])
 def test_any_batch(tom: Tom, single_data: bool, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     settings.TARGET_PERMISSIONS_ONLY = not single_data
-    monkeypatch.setattr(rate, "MAX_BATCHES", 10**9)
+    monkeypatch.setattr(batch_rate, "MAX_BATCHES", 10**9)
     cache.clear()
     target = tom.target("SN 2026abc")
     sender = Sender(tom.user(target))
     whole = _whole(target.name)
-    whole["target_keys"][site.origin()] = pairing.keys_of(target)[site.origin()]
+    whole["target_keys"][site.origin()] = target_keys.keys_of(target)[site.origin()]
     assert sender.post(whole).status_code == 200
     logging.disable()  # pytest keeps the records of a test, and they keep their requests
     tracemalloc.start()

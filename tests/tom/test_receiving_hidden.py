@@ -21,8 +21,8 @@ from sharecore.testing.examples import SITE, example_record
 from tom.conftest import Tom
 from tom.incoming import Sender, body, outcomes
 from tom_integration import site
-from tom_integration.data.rows import record_of
-from tom_integration.models import Received
+from tom_integration.mapping.row_to_record import record_of
+from tom_integration.models import InboxRecord
 
 THIRD = {"origin": "3c6c1f0e-0000-4000-8000-00000000000c", "name": "Third TOM"}
 NAME = "SN 2026abc"
@@ -156,15 +156,15 @@ class TestEachSiteHasItsKeys:
         first, second = sorted(tom.x.records, key=lambda record: record.brightness)
         assert first.key == of("known", 3).key
         assert second.key.origin == site.origin()
-        brought_by = {key: origin for call in tom.x.calls for key, origin in call.brought_by.items()}
-        assert brought_by == {first.key: THIRD["origin"]}
+        relayed_by = {key: origin for call in tom.x.calls for key, origin in call.relayed_by.items()}
+        assert relayed_by == {first.key: THIRD["origin"]}
 
     def test_a_datum_that_it_may_view_is_one_for_all(self, sender: Sender, other: Sender) -> None:
         other.send(NAME, of("known", 3), site=THIRD)
         assign_perm("tom_dataproducts.view_photometryreduceddatum", User.objects.get(username="first"))
         (answer,) = sender.send(NAME, of("known", 4))
         assert (answer["outcome"], answer["field"]) == ("rejected", "key")
-        assert Received.objects.count() == 1
+        assert InboxRecord.objects.count() == 1
 
 
 class TestSomeDataMayBeViewed:

@@ -15,8 +15,8 @@ from sharecore import OtherDatum, wire
 from sharecore.testing.examples import example_record
 from tom.conftest import Tom
 from tom.incoming import URL, Sender, body, entry, outcomes
-from tom_integration.receiving import body as bodies
-from tom_integration.receiving import rate
+from tom_integration.inbox import batch_rate
+from tom_integration.inbox import body as bodies
 
 
 @pytest.fixture
@@ -153,8 +153,8 @@ class TestRate:
     @pytest.fixture(autouse=True)
     def few(self, monkeypatch: pytest.MonkeyPatch) -> None:
         cache.clear()
-        monkeypatch.setattr(rate, "MAX_BATCHES", 2)
-        monkeypatch.setattr(rate.time, "time", lambda: 1_000_000_010.0)
+        monkeypatch.setattr(batch_rate, "MAX_BATCHES", 2)
+        monkeypatch.setattr(batch_rate.time, "time", lambda: 1_000_000_010.0)
 
     def test_an_account_is_asked_to_wait(self, tom: Tom, sender: Sender, target: Any) -> None:
         answers = [sender.post(body(target.name)) for _ in range(3)]
@@ -169,7 +169,7 @@ class TestRate:
         self, sender: Sender, target: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert [sender.post(body(target.name)).status_code for _ in range(3)][-1] == 429
-        monkeypatch.setattr(rate.time, "time", lambda: 1_000_000_070.0)
+        monkeypatch.setattr(batch_rate.time, "time", lambda: 1_000_000_070.0)
         assert sender.post(body(target.name)).status_code == 200
 
     def test_with_a_cache_that_keeps_nothing(self, sender: Sender, target: Any) -> None:

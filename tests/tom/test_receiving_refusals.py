@@ -22,11 +22,11 @@ from sharecore.wire import target_as_wire
 from tom.conftest import Tom
 from tom.incoming import URL, Sender, body, entry, outcomes
 from tom_integration import site
-from tom_integration.data.rows import DATUM_MODELS
-from tom_integration.data.targets import custom_fields
-from tom_integration.models import Received
-from tom_integration.receiving import body as bodies
-from tom_integration.receiving import form, store
+from tom_integration.inbox import body as bodies
+from tom_integration.inbox import parse, store
+from tom_integration.mapping.row_to_record import DATUM_MODELS
+from tom_integration.mapping.target_fields import custom_fields
+from tom_integration.models import InboxRecord
 
 GZIP = {"Content-Encoding": "gzip"}
 
@@ -47,7 +47,9 @@ def sender(tom: Tom, target: Any) -> Sender:
 
 
 def stored() -> int:
-    return sum(model._default_manager.count() for model in DATUM_MODELS.values()) + Received.objects.count()
+    return (
+        sum(model._default_manager.count() for model in DATUM_MODELS.values()) + InboxRecord.objects.count()
+    )
 
 
 def _permission(name: str) -> str:
@@ -303,10 +305,10 @@ class TestTargets:
     def test_made_by_another_hand_meanwhile(
         self, tom: Tom, sender: Sender, target: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from tom_integration.receiving import targets
+        from tom_integration.inbox import target
 
-        real, calls = targets._find, iter([True, False])
-        monkeypatch.setattr(targets, "_find", lambda *given: None if next(calls) else real(*given))
+        real, calls = target._find, iter([True, False])
+        monkeypatch.setattr(target, "_find", lambda *given: None if next(calls) else real(*given))
         answer = self.make(sender, SharedTarget(name=target.name, position=TARGETS["sidereal"].position))
         assert answer.json()["target"] == {"id": target.pk, "created": False}
 
@@ -436,7 +438,7 @@ class TestBadInput:
         assert outcomes(sender.send(target.name, records=[record], weather="fine")) == ["accepted"]
 
     def test_limits_are_those_that_are_told(self, sender: Sender, target: Any) -> None:
-        records = [example_record() for _ in range(form.MAX_RECORDS)]
+        records = [example_record() for _ in range(parse.MAX_RECORDS)]
         assert set(outcomes(sender.send(target.name, *records))) == {"accepted"}
 
     @pytest.mark.parametrize("method", ["put", "patch", "delete", "get"])

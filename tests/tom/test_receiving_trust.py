@@ -20,8 +20,8 @@ from sharecore.testing.examples import SITE, example_record
 from tom.conftest import Tom
 from tom.incoming import Sender, body, entry, outcomes
 from tom_integration import site
-from tom_integration.data.rows import DATUM_MODELS, record_of
-from tom_integration.models import Peer, Received
+from tom_integration.mapping.row_to_record import DATUM_MODELS, record_of
+from tom_integration.models import InboxRecord, Peer
 
 THIRD = {"origin": "3c6c1f0e-0000-4000-8000-00000000000c", "name": "Third TOM"}
 FOURTH = {"origin": "4d6c1f0e-0000-4000-8000-00000000000d", "name": "Fourth TOM"}
@@ -171,7 +171,7 @@ class TestOurOwn:
         tom.deliver_until_quiet()
         (sent,) = tom.x.records
         assert sent.key.origin == site.origin()
-        assert [dict(call.brought_by) for call in tom.x.calls] == [{}]
+        assert [dict(call.relayed_by) for call in tom.x.calls] == [{}]
 
     def test_is_there_only_if_it_is_there(self, tom: Tom, sender: Sender, target: Any) -> None:
         datum, gone, edited = (tom.datum(target) for _ in range(3))
@@ -240,7 +240,7 @@ class TestRightsOnSingleData:
         for there in (True, False):
             told.append([sender.send(target.name, *batch) for batch in series])
             PhotometryReducedDatum.objects.all().delete()
-            Received.objects.all().delete()
+            InboxRecord.objects.all().delete()
             if there:
                 assert not any(each["id"] for answers in told[0] for each in answers)
         assert told[0] == told[1]

@@ -11,10 +11,10 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from sharecore import DestinationError
-from tom_integration import actions
-from tom_integration.models import Request
-from tom_integration.promises import channels
-from tom_integration.replay import Replay
+from tom_integration.models import OneTimeShare
+from tom_integration.outbox import opening
+from tom_integration.services import shares
+from tom_integration.services.replay import Replay
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -89,7 +89,7 @@ def test_only_what_is_chosen(tom: Tom, backup: Backup, chosen: str) -> None:
     tom.share(other)
     tom.data(other, 1)
     tom.share(backup.target, "y")
-    channels.ask_for(tom.channel(backup.target, "y"))
+    opening.ask_for(tom.outbox(backup.target, "y"))
     tom.deliver()
     only: dict[str, Any] = {
         "share": {"share_id": backup.share.pk},
@@ -107,7 +107,7 @@ def test_where_a_destination_cannot_be_asked_somebody_says_that_doubles_are_harm
     tom: Tom, backup: Backup
 ) -> None:
     tom.x.can_tell = False
-    with pytest.raises(actions.NotPossible, match="x cannot be asked"):
+    with pytest.raises(shares.NotPossible, match="x cannot be asked"):
         Replay(since=backup.since).send_again()
     assert tom.states() == ["delivered"] * 7
     assert Replay(since=backup.since).send_again(doubles=True) == 4
@@ -126,10 +126,10 @@ def test_a_destination_that_is_down_is_asked_when_it_is_back(tom: Tom, backup: B
 
 def test_of_a_share_that_is_gone_only_what_was_asked_for_by_hand(tom: Tom, backup: Backup) -> None:
     backup.share.delete()
-    channel = tom.channel(backup.target)
-    request = Request.objects.create(channel_id=channel.pk)
+    outbox = tom.outbox(backup.target)
+    request = OneTimeShare.objects.create(outbox_id=outbox.pk)
     by_hand = tom.datum(backup.target)
-    channels.ask_for(channel, request=request)
+    opening.ask_for(outbox, request=request)
     tom.deliver()
     assert tom.state(by_hand) == "delivered"
     assert Replay(since=backup.since).counts() == {"x": 1}

@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 from tom_targets.models import PersistentShare
 
 from sharecore.delivery import State
-from tom_integration.models import Channel, Delivery
+from tom_integration.models import Delivery, Outbox
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -60,7 +60,7 @@ class TestCreating:
         answer = make(api, target, user=other.pk)
         assert answer.status_code == 201
         assert answer.json()["user"] == user.pk
-        assert tom.channel(target).creator_id == user.pk
+        assert tom.outbox(target).creator_id == user.pk
 
     def test_stock_fields_keep_name_and_form(self, api: APIClient, target: Any, user: Any) -> None:
         made = make(api, target).json()
@@ -73,7 +73,7 @@ class TestCreating:
     def test_data_that_were_there_are_not_sent(self, api: APIClient, target: Any, tom: Tom) -> None:
         tom.datum(target)
         made = make(api, target).json()
-        assert made["counts"] == {"before": 1}
+        assert made["counts"] == {"baseline": 1}
         assert tom.deliver() == 0
 
     def test_unless_they_are_asked_for(self, api: APIClient, target: Any, tom: Tom) -> None:
@@ -184,7 +184,16 @@ class TestReading:
         tom.datum(target)
         shown = api.get(f"{URL}{pk}/").json()
         assert shown["target_name"] == "SN 2026abc"
-        for name in ("state", "state_text", "counts", "pending", "parked", "held", "withheld", "problem"):
+        for name in (
+            "state",
+            "state_text",
+            "counts",
+            "pending",
+            "failed",
+            "needs_review",
+            "withheld",
+            "problem",
+        ):
             assert name in shown
         for name in ("delivered_at", "next_at", "kinds", "until", "paused", "remote"):
             assert name in shown
@@ -238,7 +247,7 @@ class TestReading:
     ) -> None:
         for destination in ("x", "y", "x:red"):
             make(api, target, destination=destination)
-        Channel.objects.filter(destination="y").update(paused="by hand")
+        Outbox.objects.filter(destination="y").update(paused="by hand")
         tom.deliver()
         found = api.get(URL, query).json()["results"]
         assert sorted(each["destination"] for each in found) == expected
@@ -285,7 +294,7 @@ class TestChanging:
         fresh = tom.datum(target)
         tom.deliver_until_quiet()
         assert tom.state(fresh, "y") is State.DELIVERED
-        assert tom.states("y") == ["before", "delivered"]
+        assert tom.states("y") == ["baseline", "delivered"]
         assert not Delivery.objects.filter(destination="x", state=State.DELIVERED).exists()
 
     def test_another_target_must_be_theirs_too(self, api: APIClient, target: Any, tom: Tom) -> None:
@@ -301,7 +310,7 @@ class TestChanging:
         share = tom.share(target, user=maker)
         maker.delete()
         api.patch(f"{URL}{share.pk}/", {"destination": "y"}, format="json")
-        assert tom.channel(target, "y").creator_id == user.pk
+        assert tom.outbox(target, "y").creator_id == user.pk
         tom.datum(target)
         remove_perm("tom_targets.change_target", user, target)
         tom.deliver_until_quiet()
@@ -388,9 +397,9 @@ class TestDeliveries:
         rows = [tom.datum(target) for _ in range(3)]
         tom.deliver(after=60)
         lost = {"delivered_at": None, "fingerprint": ""}
-        parked, held = (Delivery.objects.filter(datum_pk=row.pk) for row in rows[1:])
-        parked.update(state=State.PARKED, reason="<b>bad</b> filter", **lost)
-        held.update(state=State.HELD, reason="no answer", **lost)
+        failed, held = (Delivery.objects.filter(datum_pk=row.pk) for row in rows[1:])
+        failed.update(state=State.FAILED, reason="<b>bad</b> filter", **lost)
+        held.update(state=State.NEEDS_REVIEW, reason="no answer", **lost)
         return share
 
     @pytest.fixture
@@ -399,18 +408,18 @@ class TestDeliveries:
 
     def test_latest_datum_first(self, api: APIClient, url: str) -> None:
         shown = api.get(url).json()
-        assert [each["state"] for each in shown["results"]] == ["held", "parked", "delivered"]
+        assert [each["state"] for each in shown["results"]] == ["needs_review", "failed", "delivered"]
 
     @pytest.mark.parametrize(
         ("query", "expected"),
         [
-            ({"state": "parked"}, ["parked"]),
-            ({"state": ["parked", "held"]}, ["held", "parked"]),
-            ({"search": "filter"}, ["parked"]),
+            ({"state": "failed"}, ["failed"]),
+            ({"state": ["failed", "needs_review"]}, ["needs_review", "failed"]),
+            ({"search": "filter"}, ["failed"]),
             ({"search": "nothing of that"}, []),
             ({"kind": "spectrum"}, []),
-            ({"ordering": "timestamp"}, ["delivered", "parked", "held"]),
-            ({"limit": 1}, ["held"]),
+            ({"ordering": "timestamp"}, ["delivered", "failed", "needs_review"]),
+            ({"limit": 1}, ["needs_review"]),
         ],
     )
     def test_finding(self, api: APIClient, url: str, query: Any, expected: list[str]) -> None:
@@ -425,18 +434,18 @@ class TestDeliveries:
         assert attempt["outcome"] == "accepted"
 
     def test_trying_one_again(self, api: APIClient, url: str, tom: Tom) -> None:
-        row = Delivery.objects.get(state=State.PARKED)
-        assert api.post(f"{url}{row.pk}/retry/").json()["state"] == "due"
+        row = Delivery.objects.get(state=State.FAILED)
+        assert api.post(f"{url}{row.pk}/retry/").json()["state"] == "pending"
         assert tom.deliver() == 1
 
-    @pytest.mark.parametrize(("sent", "state"), [(True, "delivered"), (False, "due")])
+    @pytest.mark.parametrize(("sent", "state"), [(True, "delivered"), (False, "pending")])
     def test_saying_what_became_of_one(self, api: APIClient, url: str, sent: bool, state: str) -> None:
-        row = Delivery.objects.get(state=State.HELD)
+        row = Delivery.objects.get(state=State.NEEDS_REVIEW)
         answer = api.post(f"{url}{row.pk}/resolve/", {"sent": sent}, format="json")
         assert answer.json()["state"] == state
 
     def test_without_saying_it(self, api: APIClient, url: str) -> None:
-        row = Delivery.objects.get(state=State.HELD)
+        row = Delivery.objects.get(state=State.NEEDS_REVIEW)
         answer = api.post(f"{url}{row.pk}/resolve/", {}, format="json")
         assert (answer.status_code, list(answer.json())) == (400, ["sent"])
 
@@ -458,7 +467,7 @@ class TestDeliveries:
         assert api.post(f"{url}{row.pk}/retry/").status_code == 404
 
     def test_of_data_that_the_user_may_not_see(self, api: APIClient, url: str, tom: Tom, user: Any) -> None:
-        row = Delivery.objects.get(state=State.PARKED)
+        row = Delivery.objects.get(state=State.FAILED)
         with override_settings(TARGET_PERMISSIONS_ONLY=False):
             assert api.get(url).json()["count"] == 0
             assert api.post(f"{url}{row.pk}/retry/").status_code == 404

@@ -16,7 +16,7 @@ from tom_targets.models import PersistentShare, TargetList
 
 from sharecore.delivery import State
 from tom.conftest import NIGHT
-from tom_integration.models import Channel, Delivery, Request
+from tom_integration.models import Delivery, OneTimeShare, Outbox
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -86,9 +86,9 @@ class TestMovingAShare:
             answer = client.patch(f"{API}{share.pk}/", body, content_type="application/json")
             assert answer.json()["user"] == user.pk
             tom.deliver_until_quiet()
-        assert tom.channel(target, "y").creator_id == user.pk
+        assert tom.outbox(target, "y").creator_id == user.pk
         assert tom.state(seen, "y") is State.DELIVERED
-        assert tom.state(hidden, "y") is State.BEFORE
+        assert tom.state(hidden, "y") is State.BASELINE
 
     def test_existing_data_are_those_that_who_asks_may_see(self, tom: Tom, target: Any) -> None:
         hidden, seen = tom.datum(target), tom.datum(target)
@@ -100,7 +100,7 @@ class TestMovingAShare:
             body = {"share_existing_data": True}
             client.patch(f"{API}{share.pk}/", body, content_type="application/json")
             tom.deliver_until_quiet()
-        assert (tom.state(seen), tom.state(hidden)) == (State.DELIVERED, State.BEFORE)
+        assert (tom.state(seen), tom.state(hidden)) == (State.DELIVERED, State.BASELINE)
 
     def test_what_stays_where_it_is_keeps_its_creator(self, tom: Tom, target: Any) -> None:
         root = User.objects.create_superuser("root")
@@ -233,7 +233,7 @@ class TestOneTimeShares:
         mine, other = tom.user(target, name="mine"), tom.user(target, name="other")
         page = f"/targets/{target.pk}/share/"
         browser(mine).post(page, {"kinds": ["photometry"], "share_destination": "y", "share_title": "By me"})
-        Delivery.objects.update(state=State.PARKED, reason="the filter is unknown there")
+        Delivery.objects.update(state=State.FAILED, reason="the filter is unknown there")
         seen, unseen = (browser(user).get(page).getvalue().decode() for user in (mine, other))
         assert "By me" in seen
         assert "1 record did not arrive, or may not have: the filter is unknown there." in seen
@@ -252,7 +252,7 @@ class TestOneTimeShares:
         target.permissions = permissions
         target.save()
         tom.datum(target)
-        channel = once(tom, target)
+        outbox = once(tom, target)
         row = Delivery.objects.get()
         client = browser(tom.user(*([target] if own_target else [])), *rights)
         for act in ("retry", "arrived", "resend"):
@@ -263,25 +263,25 @@ class TestOneTimeShares:
                 == (404, None)
             )
             here = f"/targets/{target.pk}/share/"
-            there, gone = (client.post(f"{here}{pk}/{act}") for pk in (channel.pk, channel.pk + 999))
+            there, gone = (client.post(f"{here}{pk}/{act}") for pk in (outbox.pk, outbox.pk + 999))
             assert there.status_code == gone.status_code
-        there, gone = (client.get(f"{here}{pk}/") for pk in (channel.pk, channel.pk + 999))
+        there, gone = (client.get(f"{here}{pk}/") for pk in (outbox.pk, outbox.pk + 999))
         assert there.status_code == gone.status_code
 
 
-def once(tom: Tom, target: Any) -> Channel:
+def once(tom: Tom, target: Any) -> Outbox:
     root = User.objects.create_superuser("root")
     browser(root).post(f"/targets/{target.pk}/share/", {"kinds": ["photometry"], "share_destination": "y"})
-    assert Request.objects.get().user_id == root.pk
-    return tom.channel(target, "y")
+    assert OneTimeShare.objects.get().user_id == root.pk
+    return tom.outbox(target, "y")
 
 
 def return_to_who_may(tom: Tom, target: Any) -> None:
     tom.datum(target)
-    channel = once(tom, target)
+    outbox = once(tom, target)
     client = browser(tom.user(target), "view", "change")
     answer = client.post(f"{SHARES}records/{Delivery.objects.get().pk}/retry")
-    assert answer["Location"] == f"/targets/{target.pk}/share/{channel.pk}/"
+    assert answer["Location"] == f"/targets/{target.pk}/share/{outbox.pk}/"
     assert client.get(answer["Location"]).status_code == 200
 
 
@@ -334,7 +334,7 @@ class TestAdmin:
         answer = client.post(f"{ADMIN}add/", {"target": target.pk, "destination": "y", "user": root.pk})
         assert answer.status_code == 302
         share = PersistentShare.objects.get()
-        assert (share.user, tom.channel(target, "y").creator_id) == (user, user.pk)
+        assert (share.user, tom.outbox(target, "y").creator_id) == (user, user.pk)
 
     @pytest.mark.parametrize(
         ("rights", "moved"), [(("view", "change"), False), (("view", "change", "add"), True)]
@@ -366,7 +366,7 @@ class TestAdmin:
     def test_the_ledger_is_read_by_the_same_rule(self, tom: Tom, target: Any, root: User) -> None:
         tom.datum(target)
         shared_before_by(tom, target, root)
-        models = ("channel", "delivery", "attempt", "request")
+        models = ("outbox", "delivery", "attempt", "request")
         stranger, viewer = tom.user(name="stranger"), tom.user(target, name="viewer")
         for user in (stranger, viewer):
             for model in models:

@@ -25,9 +25,10 @@ from sharecore.testing.memory import MemoryAdapter, MemoryPlugin
 from sharecore.testing.plugins import installed
 from sharecore.testing.server import Behaviour, Fault
 from sharecore_http import Client as HttpClient
-from tom_integration import actions, links, site
+from tom_integration import links, site
 from tom_integration.models import DestinationHealth
-from tom_integration.sending import topics
+from tom_integration.services import shares
+from tom_integration.worker import topics
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -207,7 +208,7 @@ def pages(target: Any, browser: Client) -> list[str]:
         "/targets/persistentshare/manage/",
         "/targets/persistentshare/destinations/",
         f"/targets/{target.pk}/share/",
-        *(f"/admin/tom_integration/{model}/" for model in ("delivery", "attempt", "channel")),
+        *(f"/admin/tom_integration/{model}/" for model in ("delivery", "attempt", "outbox")),
         "/admin/tom_integration/destinationhealth/",
         *(f"/targets/persistentshare/{pk}/deliveries/" for pk in shares),
         *(f"/targets/persistentshare/manage/{pk}/" for pk in shares),
@@ -256,7 +257,7 @@ def test_of_no_failure_can_a_credential_be_seen(
             tom.deliver(after=400)
             for destination in site.destinations().values():
                 try:
-                    seen += [str(problem) for problem in actions.check(destination)]
+                    seen += [str(problem) for problem in shares.check(destination)]
                 except (ConfigurationError, DeliveryError) as error:
                     seen += [str(error), repr(error), whole(error)]
             asked = [str(request.headers) for request in server.requests[before:]]
@@ -346,7 +347,7 @@ class Careless(MemoryAdapter):
 
     def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
         super().deliver(batch)
-        batch.memory["token"] = self.told
+        batch.state["token"] = self.told
         logging.getLogger("sharecore_careless").info("I sent %s", self.told)
         refused = Rejected(reason=f"there they say {self.told}", field=self.told)
         return {record.key: refused for record in batch.records}
@@ -358,7 +359,7 @@ class Careless(MemoryAdapter):
         return [Topic(name="night", note=f"Needs {self.told}")]
 
     def check(self) -> Sequence[Problem]:
-        return [Problem(where="there", what=self.told, mend=f"Use {self.told}", fatal=False)]
+        return [Problem(where="there", what=self.told, hint=f"Use {self.told}", fatal=False)]
 
     def preview(self, batch: Batch) -> Preview:
         return Preview(content_type="text/plain", body=self.told, note=self.told)
@@ -380,9 +381,9 @@ def test_an_adapter_that_thinks_of_no_secret_shows_none(
         tom.datum(target)
         tom.deliver()
         destination = site.destinations()["x"]
-        seen = [*observer.seen, *map(str, actions.check(destination)), links.link("x", "7")]
+        seen = [*observer.seen, *map(str, shares.check(destination)), links.link("x", "7")]
         topics.ask(destination)
-        assert tom.states() == ["parked"]
+        assert tom.states() == ["failed"]
         out = StringIO()
         call_command("sharing", "preview", str(share.pk), stdout=out)
         call_command("sharing", "check", stdout=out)

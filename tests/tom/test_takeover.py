@@ -19,8 +19,8 @@ from django.urls import Resolver404, include, path, resolve, reverse
 from tom_dataproducts.models import REDUCED_DATUM_MODELS
 from tom_targets.signals import handlers
 
-from tom_integration import capture, checks
-from tom_integration.host import takeover
+from tom_integration import checks, wake_up
+from tom_integration.tomtoolkit import takeover
 
 STOCK_FUNCTIONS = {
     ("tom_targets.sharing", "continuous_share_data"): ["target", "reduced_datums"],
@@ -87,7 +87,7 @@ def test_a_name_that_tomtoolkit_imported_leads_to_ours(
     module: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reached: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(f"tom_integration.host.stock.{name}", lambda *given: reached.append(given))
+    monkeypatch.setattr(f"tom_integration.tomtoolkit.functions.{name}", lambda *given: reached.append(given))
     function = getattr(importlib.import_module(module), name)
     given = tuple(range(function.__code__.co_argcount))
     function(*given)
@@ -99,7 +99,7 @@ def test_a_datum_is_heard_by_our_handler_and_not_by_the_stock_one(model: Any) ->
     heard = post_save._live_receivers(model)
     receivers = [each for kind in heard for each in kind] if isinstance(heard, tuple) else heard
     assert handlers.cb_reduceddatum_post_save not in receivers
-    assert capture._on_datum in receivers
+    assert wake_up._on_datum in receivers
 
 
 @pytest.mark.parametrize(("name", "place"), NAMES.items())
@@ -262,7 +262,7 @@ django.setup()
 from django.core.checks import run_checks
 from django.db.models.signals import post_save
 from tom_dataproducts.models import REDUCED_DATUM_MODELS
-from tom_integration.host import takeover
+from tom_integration.tomtoolkit import takeover
 from tom_targets.signals import handlers
 
 problems = [str(each) for each in run_checks(tags=["sharing"]) if each.is_serious()]

@@ -23,7 +23,7 @@ def test_an_outage_of_days_parks_nothing_and_then_everything_arrives(tom: Tom) -
     for _ in range(7):
         tom.data(target, 3)
         tom.deliver_until_quiet(hours=24)
-    assert tom.states() == ["due"] * 21
+    assert tom.states() == ["pending"] * 21
     assert not tom.x.received
     tom.x.recover()
     tom.deliver_until_quiet(hours=1)
@@ -57,7 +57,7 @@ def test_a_clock_that_is_set_loses_nothing_and_doubles_nothing(tom: Tom, step: i
     tom.data(target, 5)
     with pytest.raises(Died):
         tom.deliver()
-    assert set(tom.states()) == {"due", "unconfirmed", "sending"}
+    assert set(tom.states()) == {"pending", "unconfirmed", "sending"}
     tom.clock.forward(seconds=step)
     tom.data(target, 1)
     tom.deliver_until_quiet(hours=max(24, -2 * step / 3600))

@@ -50,7 +50,9 @@ def test_what_the_version_before_left_is_delivered_and_what_it_delivered_is_not_
             delivery(
                 **common, datum_pk=sent.pk, timestamp=sent.timestamp, state="delivered", delivered_at=now
             ),
-            delivery(**common, datum_pk=waiting.pk, timestamp=waiting.timestamp, state="due", next_at=now),
+            delivery(
+                **common, datum_pk=waiting.pk, timestamp=waiting.timestamp, state="pending", next_at=now
+            ),
         ]
     )
     tom.deliver_until_quiet()
@@ -62,14 +64,14 @@ def test_every_table_takes_what_the_version_before_writes(then: Any) -> None:
     now = timezone.now()
     rows = {
         "Origin": {},
-        "Channel": {"destination": "x", "target_id": 1},
-        "Request": {"channel_id": 1},
+        "Outbox": {"destination": "x", "target_id": 1},
+        "Request": {"outbox_id": 1},
         "Attempt": {"delivery_id": 1, "started": now, "finished": now, "outcome": "x", "worker": "old:1"},
         "DestinationHealth": {"address": "x"},
         "Worker": {"name": "old:1", "runner": "thread", "seen": now},
         "Delivery": {
             "destination": "x", "target_id": 1, "model": "reduceddatum", "datum_pk": 1, "timestamp": now,
-            "state": "due",
+            "state": "pending",
         },
     }  # fmt: skip
     kinds = {model.__name__: model for model in then.get_app_config(APP).get_models()}

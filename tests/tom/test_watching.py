@@ -13,10 +13,11 @@ from django.core.management import call_command
 from django.test import override_settings
 
 from sharecore import AuthenticationFailed, Deferred, DestinationError, Rejected, Unconfirmed
-from tom_integration import actions, site
-from tom_integration.host import stock
-from tom_integration.models import Channel
+from tom_integration import site
+from tom_integration.models import Outbox
+from tom_integration.services import shares
 from tom_integration.signals import Alert, Event, sharing_alert
+from tom_integration.tomtoolkit import functions
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -70,7 +71,7 @@ class TestAlerts:
             tom.deliver(after=1000)
         assert events(told) == [Event.DESTINATION_PAUSED]
         tom.x.recover()
-        actions.check(site.destinations()["x"])
+        shares.check(site.destinations()["x"])
         assert events(told) == [Event.DESTINATION_PAUSED, Event.DESTINATION_UP]
 
     def test_other_credentials_that_are_refused_too_are_told_again(
@@ -88,16 +89,16 @@ class TestAlerts:
         tom.x.will(Rejected(reason="no such filter", field="bandpass"))
         tom.deliver()
         (alert,) = told
-        assert alert.event is Event.RECORDS_PARKED
+        assert alert.event is Event.RECORDS_FAILED
         assert alert.delivery_ids == tuple(tom.row(row).pk for row in rows)
-        assert (alert.target_id, alert.share_id) == (shared.pk, tom.channel(shared).share_id)
+        assert (alert.target_id, alert.share_id) == (shared.pk, tom.outbox(shared).share_id)
         assert alert.reason == "no such filter"
 
     def test_records_that_are_given_up(self, tom: Tom, shared: Any, told: list[Alert]) -> None:
         tom.datum(shared)
         tom.x.will(Deferred(reason="busy"))
         tom.deliver_until_quiet(hours=200)
-        assert events(told) == [Event.RECORDS_PARKED]
+        assert events(told) == [Event.RECORDS_FAILED]
 
     def test_a_record_that_waits_for_a_person(self, tom: Tom, shared: Any, told: list[Alert]) -> None:
         tom.x.can_tell = False
@@ -106,7 +107,7 @@ class TestAlerts:
         tom.deliver()
         assert not told
         tom.deliver(after=100)
-        assert events(told) == [Event.RECORDS_HELD]
+        assert events(told) == [Event.RECORDS_NEED_REVIEW]
 
     def test_a_share_that_cannot_go_on_is_told_once(self, tom: Tom, told: list[Alert]) -> None:
         target = tom.target()
@@ -122,7 +123,7 @@ class TestAlerts:
         assert user.username in alert.reason
 
     def test_a_share_that_a_person_paused_is_no_alert(self, tom: Tom, shared: Any, told: list[Alert]) -> None:
-        Channel.objects.update(paused="paused by rita")
+        Outbox.objects.update(paused="paused by rita")
         tom.datum(shared)
         tom.deliver()
         assert not told
@@ -143,8 +144,8 @@ class TestAlerts:
             tom.deliver()
         finally:
             sharing_alert.disconnect(fails)
-        assert events(told) == [Event.RECORDS_PARKED]
-        assert tom.states() == ["parked"]
+        assert events(told) == [Event.RECORDS_FAILED]
+        assert tom.states() == ["failed"]
 
 
 class TestLog:
@@ -155,7 +156,7 @@ class TestLog:
         target = tom.target()
         if by_hand:
             tom.data(target, 3)
-            stock.share_target_and_all_data("x", target, None)
+            functions.share_target_and_all_data("x", target, None)
         else:
             tom.share(target)
             tom.data(target, 3)
@@ -164,9 +165,9 @@ class TestLog:
             tom.deliver()
         (record,) = [each for each in caplog.records if each.name == "tom_integration.deliveries"]
         fields = vars(record)
-        channel = tom.channel(target)
+        outbox = tom.outbox(target)
         assert fields["delivery_ids"] == sorted(tom.row(row).pk for row in target_rows(target))
-        assert (fields["share_id"], fields["destination"]) == (channel.share_id, "x")
+        assert (fields["share_id"], fields["destination"]) == (outbox.share_id, "x")
         assert (fields["target_id"], fields["outcomes"]) == (target.pk, {"rejected": 1, "accepted": 2})
         assert "2 accepted" in record.getMessage()
         assert "1 rejected" in record.getMessage()
@@ -220,5 +221,5 @@ class TestAge:
         row.save()
         tom.x.will(DestinationError("down"), times=1)
         tom.deliver()
-        assert tom.states() == ["due"]
+        assert tom.states() == ["pending"]
         assert age() is None

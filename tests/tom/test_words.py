@@ -15,7 +15,7 @@ from guardian.shortcuts import assign_perm
 from tom_dataproducts.models import DataProduct
 
 from sharecore.testing.memory import MemoryAdapter
-from tom_integration.models import Channel, Delivery, Worker
+from tom_integration.models import Delivery, Outbox, Worker
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -108,9 +108,9 @@ def test_times_are_of_utc_whatever_the_time_zone_of_the_tom(tom: Tom, admin: Cli
     tom.datum(target)
     tom.deliver(after=60)
     moment = datetime(2030, 3, 1, 4, 5, 6, tzinfo=UTC)
-    Delivery.objects.update(delivered_at=moment, state="held", sent_at=moment)
+    Delivery.objects.update(delivered_at=moment, state="needs_review", sent_at=moment)
     type(share).objects.update(created=moment)
-    Channel.objects.update(until=moment)
+    Outbox.objects.update(until=moment)
     with override_settings(TIME_ZONE="Pacific/Honolulu"):
         page = text(admin.get(f"{SHARES}{share.pk}/"))
         assert "Shared since 2030-03-01," in page
@@ -173,7 +173,7 @@ def test_who_may_only_look_at_what_needs_a_person_is_told_what_it_takes(tom: Tom
     tom.deliver(after=60)
     takes = "You need permission to change shares and this target"
     assert takes not in text(client.get(f"{SHARES}{share.pk}/"))
-    Delivery.objects.update(state="parked", reason="no such filter")
+    Delivery.objects.update(state="failed", reason="no such filter")
     assert takes in text(client.get(f"{SHARES}{share.pk}/"))
     assign_perm("tom_targets.change_persistentshare", user)
     page = text(client.get(f"{SHARES}{share.pk}/"))

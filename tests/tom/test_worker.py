@@ -9,9 +9,9 @@ import pytest
 from sharecore import shutdown
 from sharecore.exceptions import DestinationError
 from tom_integration.models import DestinationHealth
-from tom_integration.runners import celery
-from tom_integration.runners.worker import Worker
-from tom_integration.sending.reconciler import reconcile
+from tom_integration.worker import celery
+from tom_integration.worker.loop import Worker
+from tom_integration.worker.run import reconcile
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_sweep_that_fails_does_not_stop_the_scrub(
+def test_a_scan_that_fails_does_not_stop_the_rescan(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken() -> list[int]:
@@ -27,22 +27,22 @@ def test_a_sweep_that_fails_does_not_stop_the_scrub(
 
     worker = Worker("command")
     ran: list[str] = []
-    monkeypatch.setattr(worker._sweep, "channels", broken)
-    monkeypatch.setattr(worker._sweep, "scrub", lambda: ran.append("scrub"))
+    monkeypatch.setattr(worker._scan, "outboxes", broken)
+    monkeypatch.setattr(worker._scan, "rescan", lambda: ran.append("rescan"))
     worker.run_once()
-    assert ran == ["scrub"]
-    assert "the sweep failed" in caplog.text
+    assert ran == ["rescan"]
+    assert "the scan failed" in caplog.text
 
 
 def test_a_worker_that_is_to_stop_begins_no_batch(tom: Tom) -> None:
     target = tom.target()
     tom.share(target)
     tom.data(target, 5)
-    channel = tom.channel(target)
-    assert reconcile(channel.pk, stop=lambda: True) == 0
+    outbox = tom.outbox(target)
+    assert reconcile(outbox.pk, stop=lambda: True) == 0
     assert not tom.x.calls
-    assert set(tom.states()) == {"due"}
-    assert tom.channel(target).lease == ""
+    assert set(tom.states()) == {"pending"}
+    assert tom.outbox(target).lease == ""
     assert tom.deliver() == 5
 
 
@@ -54,7 +54,7 @@ def test_a_call_that_the_end_of_the_process_stopped_says_nothing_of_the_destinat
     with shutdown.ending():
         tom.deliver()
     assert not DestinationHealth.objects.filter(failures__gt=0).exists()
-    assert set(tom.states()) == {"due"}
+    assert set(tom.states()) == {"pending"}
     assert tom.deliver() == 5
 
 
@@ -64,8 +64,8 @@ def test_a_task_begins_no_other_batch_for_ever(tom: Tom, monkeypatch: pytest.Mon
     tom.share(target)
     tom.data(target, 5)
     monkeypatch.setattr(celery, "LOOK_SECONDS", -1)
-    celery.look(tom.channel(target).pk)
+    celery.look(tom.outbox(target).pk)
     assert not tom.x.received
     monkeypatch.setattr(celery, "LOOK_SECONDS", 60)
-    celery.look(tom.channel(target).pk)
+    celery.look(tom.outbox(target).pk)
     assert len(tom.x.received) == 5

@@ -12,13 +12,13 @@ from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tom_integration import actions, held
+from tom_integration.access import Action, deliveries_for, may
 from tom_integration.api.filters import DeliveryFilter
-from tom_integration.api.rights import ShareApi
+from tom_integration.api.permissions import ShareApi
 from tom_integration.api.serializers import DeliveryDetailSerializer, DeliverySerializer, VerdictSerializer
 from tom_integration.api.shares import Conflict
 from tom_integration.models import Delivery
-from tom_integration.permissions import Action, deliveries_for, may
+from tom_integration.services import resolve, shares
 
 
 class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
@@ -47,7 +47,7 @@ class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
 
     def retry(self, request: Request, pk: int, delivery_pk: int) -> Response:
         """Try this one again, now."""
-        return self._done(actions.retry_one)
+        return self._done(shares.retry_one)
 
     def resolve(self, request: Request, pk: int, delivery_pk: int) -> Response:
         """Say whether it arrived: `{"sent": true}`, or `{"sent": false}` to send it again."""
@@ -55,14 +55,14 @@ class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
         verdict = VerdictSerializer(data=request.data)
         verdict.is_valid(raise_exception=True)
         arrived = verdict.validated_data["sent"]
-        return self._done(lambda _: held.resolve(row, arrived=arrived, by=request.user.get_username()))
+        return self._done(lambda _: resolve.resolve(row, arrived=arrived, by=request.user.get_username()))
 
     def _done(self, act: Callable[[Any], None]) -> Response:
         row = self.get_object()
         seen = may(self.request.user, "view", ledger=row)
         try:
             act(row)
-        except actions.NotPossible as error:
+        except shares.NotPossible as error:
             raise Conflict(str(error) if seen else None) from None
         row.refresh_from_db()
         return Response(self.get_serializer(row).data if seen else {"id": row.pk})

@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from tom_targets.models import PersistentShare
 
 from sharecore.delivery import State
-from tom_integration.models import Channel, Delivery
-from tom_integration.pages.glance import LABELS, glances
+from tom_integration.models import Delivery, Outbox
+from tom_integration.pages.status_summary import LABELS, glances
 
 
 class PrimaryKeyFilter(django_filters.Filter):
@@ -45,9 +45,9 @@ class ShareFilter(django_filters.FilterSet):
         """Of those that all other filters leave, since a state is made of much that SQL does not know."""
         if not values:
             return shares
-        channels = Channel.objects.filter(share_id__in=shares.values("pk"))
-        seen = glances(channels, self.request.user)
-        fitting = [each.share_id for each in channels if seen[each.pk].mood in values]
+        outboxes = Outbox.objects.filter(share_id__in=shares.values("pk"))
+        seen = glances(outboxes, self.request.user)
+        fitting = [each.share_id for each in outboxes if seen[each.pk].mood in values]
         return shares.filter(pk__in=fitting)
 
 

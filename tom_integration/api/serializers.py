@@ -14,20 +14,21 @@ from tom_targets.models import PersistentShare, get_target_model_class
 
 from sharecore.exceptions import ConfigurationError
 from sharecore.records import DATA_KINDS, Kind
-from tom_integration import actions, placing, site
+from tom_integration import placing, site
+from tom_integration.access import REFUSAL, holds, may, targets_for_shares
 from tom_integration.links import link
-from tom_integration.models import Attempt, Channel, Delivery
+from tom_integration.models import Attempt, Delivery, Outbox
+from tom_integration.outbox import opening
 from tom_integration.pages import one_time
-from tom_integration.pages.glance import Glance, Mood, glances
-from tom_integration.permissions import REFUSAL, holds, may, targets_for_shares
-from tom_integration.promises import channels
+from tom_integration.pages.status_summary import ShareStatus, StatusSummary, glances
+from tom_integration.services import shares
 
 _CHANGED = "This has changed at this moment; try again."
-_NEW = Glance(mood=Mood.WAITING, own="It starts when a worker looks next.")
+_NEW = StatusSummary(mood=ShareStatus.WAITING, own="It starts when a worker looks next.")
 
 
 class ShareList(serializers.ListSerializer):
-    """Many shares: what is known of their channels is read once for all."""
+    """Many shares: what is known of their outboxes is read once for all."""
 
     def to_representation(self, data: Any) -> list[dict[str, Any]]:
         shares = list(data)
@@ -110,15 +111,15 @@ class ShareSerializer(serializers.ModelSerializer):
         try:
             with transaction.atomic():
                 share = super().create(data) if share is None else super().update(share, data)
-                channel = actions.channel_of(share)
+                outbox = shares.outbox_of(share)
                 if limits:
-                    kinds = limits.get("kinds", channel.kinds)
-                    until = limits.get("until", channel.until)
-                    channels.limit(channel, kinds=sorted({Kind(kind) for kind in kinds}), until=until)
+                    kinds = limits.get("kinds", outbox.kinds)
+                    until = limits.get("until", outbox.until)
+                    opening.limit(outbox, kinds=sorted({Kind(kind) for kind in kinds}), until=until)
                 if existing:
                     user = self.context["request"].user
                     wanted = one_time.restricted(user, share.target_id, one_time.everything())
-                    channels.ask_for(channel, selection=wanted)
+                    opening.ask_for(outbox, selection=wanted)
         except IntegrityError:
             problem = placing.taken(self.context["request"].user, *self._place(data), by=self.instance)
             raise serializers.ValidationError({"destination": [problem or _CHANGED]}) from None
@@ -139,30 +140,30 @@ class ShareSerializer(serializers.ModelSerializer):
 def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:
     """How shares stand, by their primary keys, for programs. The words are those of the pages."""
     shares = list(shares)
-    by_share = {each.share_id: each for each in Channel.objects.filter(share_id__in=[s.pk for s in shares])}
+    by_share = {each.share_id: each for each in Outbox.objects.filter(share_id__in=[s.pk for s in shares])}
     seen = glances(by_share.values(), user)
     found = {}
     for share in shares:
-        channel = by_share.get(share.pk, Channel())
-        glance = seen.get(channel.pk, _NEW)
+        outbox = by_share.get(share.pk, Outbox())
+        glance = seen.get(outbox.pk, _NEW)
         states = glance.counts
         found[share.pk] = {
             "state": glance.mood.value,
             "state_text": glance.text,
             "counts": states,
             "pending": glance.pending,
-            "parked": states.get("parked", 0),
-            "held": states.get("held", 0),
+            "failed": states.get("failed", 0),
+            "needs_review": states.get("needs_review", 0),
             "withheld": states.get("withheld", 0),
             "unsupported": states.get("unsupported", 0),
             "delivered": glance.delivered,
-            "problem": channel.problem,
+            "problem": outbox.problem,
             "delivered_at": _time(glance.delivered_at),
-            "next_at": _time(channel.next_at),
-            "paused": channel.paused,
-            "kinds": channel.kinds,
-            "until": _time(channel.until),
-            "remote": channel.memory,
+            "next_at": _time(outbox.next_at),
+            "paused": outbox.paused,
+            "kinds": outbox.kinds,
+            "until": _time(outbox.until),
+            "remote": outbox.adapter_state,
         }
     return found
 
@@ -196,7 +197,7 @@ _DELIVERY = (
     "remote_id",
     "link",
     "revision",
-    "request_id",
+    "one_time_share_id",
     "created",
 )
 

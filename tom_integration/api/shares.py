@@ -12,11 +12,11 @@ from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tom_integration import actions, held
+from tom_integration.access import Action, deliveries_for, may, shares_for, targets_for_shares
 from tom_integration.api.filters import ShareFilter
-from tom_integration.api.rights import ShareApi
+from tom_integration.api.permissions import ShareApi
 from tom_integration.api.serializers import HeldSerializer, ShareSerializer
-from tom_integration.permissions import Action, deliveries_for, may, shares_for, targets_for_shares
+from tom_integration.services import resolve, shares
 
 
 class Conflict(exceptions.APIException):
@@ -65,22 +65,22 @@ class ShareViewSet(ShareApi, viewsets.ModelViewSet):
 
     def pause(self, request: Request, pk: int) -> Response:
         """Send nothing until it is resumed."""
-        return self._done(lambda share: actions.pause(share, by=request.user))
+        return self._done(lambda share: shares.pause(share, by=request.user))
 
     def resume(self, request: Request, pk: int) -> Response:
         """Go on."""
-        return self._done(actions.resume)
+        return self._done(shares.resume)
 
     def adopt(self, request: Request, pk: int) -> Response:
         """Let it act with the rights of the one who asks, when its creator's no longer suffice."""
-        return self._done(lambda share: actions.adopt(share, by=request.user))
+        return self._done(lambda share: shares.adopt(share, by=request.user))
 
     def retry(self, request: Request, pk: int) -> Response:
         """Try again all that was refused, withheld, unsupported or given up."""
 
         def again(share: Any) -> dict[str, int]:
             among = deliveries_for(request.user, share)
-            return {"retried": actions.retry_channel(actions.channel_of(share), among=among)}
+            return {"retried": shares.retry_outbox(shares.outbox_of(share), among=among)}
 
         return self._done(again)
 
@@ -95,7 +95,7 @@ class ShareViewSet(ShareApi, viewsets.ModelViewSet):
             verdict.is_valid(raise_exception=True)
             rows = deliveries_for(request.user, share).filter(verdict.chosen())
             arrived = verdict.validated_data["sent"]
-            return {"resolved": held.resolve_all(rows, arrived=arrived, by=request.user.get_username())}
+            return {"resolved": resolve.resolve_all(rows, arrived=arrived, by=request.user.get_username())}
 
         return self._done(settle)
 
@@ -104,7 +104,7 @@ class ShareViewSet(ShareApi, viewsets.ModelViewSet):
         seen = may(self.request.user, "view", share=share)
         try:
             numbers = act(share)
-        except actions.NotPossible as error:
+        except shares.NotPossible as error:
             raise Conflict(str(error) if seen else None) from None
         share.refresh_from_db()
         shown = self.get_serializer(share).data

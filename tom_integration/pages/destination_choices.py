@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sharecore.addresses import Address
 from tom_integration import site
 from tom_integration.models import DestinationHealth
-from tom_integration.sending import health, topics
+from tom_integration.worker import breaker, topics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def _of(name: str, known: Mapping[str, DestinationHealth], shared: Collection[st
 def _state(address: Address, credentials: str, known: Mapping[str, DestinationHealth]) -> tuple[str, str]:
     """Why an address cannot be chosen, and what to know of it otherwise."""
     remark = ""
-    for part in health.parts(address):
+    for part in breaker.parts(address):
         row = known.get(part)
         if row is None:
             continue

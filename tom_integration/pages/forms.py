@@ -9,25 +9,25 @@ from django import forms
 from django.utils import timezone
 
 from sharecore.records import DATA_KINDS, Kind
-from tom_integration import permissions, placing
-from tom_integration.models import Channel
-from tom_integration.pages import destination_choices, holdings, target_search
+from tom_integration import access, placing
+from tom_integration.models import Outbox
+from tom_integration.pages import destination_choices, inventory, target_search
 
 
 class LimitsForm(forms.Form):
-    """What a share sends, and until when. channel: of the share that is changed; None for a new one."""
+    """What a share sends, and until when. outbox: of the share that is changed; None for a new one."""
 
     kinds = forms.MultipleChoiceField(
         label="Which data",
-        choices=[(kind.value, holdings.KIND_LABELS[kind]) for kind in DATA_KINDS],
+        choices=[(kind.value, inventory.KIND_LABELS[kind]) for kind in DATA_KINDS],
         error_messages={"required": "Choose at least one kind of data."},
     )
     until = forms.DateTimeField(required=False, label="Until (UTC)")
 
-    def __init__(self, *args: Any, channel: Channel | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, outbox: Outbox | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.present = channel.until if channel else None
-        kinds = channel.kinds if channel else []
+        self.present = outbox.until if outbox else None
+        kinds = outbox.kinds if outbox else []
         self.fields["kinds"].initial = kinds or [kind.value for kind in DATA_KINDS]
         if self.present:
             self.fields["until"].initial = f"{self.present.astimezone(UTC):%Y-%m-%dT%H:%M}"
@@ -46,7 +46,7 @@ class LimitsForm(forms.Form):
             {
                 "kind": kind,
                 "value": kind.value,
-                "label": holdings.KIND_LABELS[kind],
+                "label": inventory.KIND_LABELS[kind],
                 "checked": kind.value in chosen,
             }
             for kind in DATA_KINDS
@@ -99,11 +99,11 @@ class ShareForm(LimitsForm):
 
     def _shared(self, target: Any | None) -> frozenset[str]:
         """Where a target is shared continuously, as far as the user may know; nowhere without one."""
-        shares = permissions.shares_for(self.user, "view").filter(target_id=target.pk if target else None)
+        shares = access.shares_for(self.user, "view").filter(target_id=target.pk if target else None)
         return frozenset(shares.values_list("destination", flat=True))
 
     def _target(self, data: dict[str, Any]) -> Any | None:
-        allowed = permissions.targets_for_shares(self.user)
+        allowed = access.targets_for_shares(self.user)
         if self.fixed_target is not None:
             data["target"] = self.fixed_target.pk
         typed = data.get("target_name", "").strip()

@@ -11,13 +11,13 @@ from django.db.models import Q
 
 from sharecore.delivery import NEEDS_PERSON, State
 from sharecore.records import Kind
-from tom_integration import capture, permissions, site
-from tom_integration.data.files import FILE_MODEL, SHARED_MODELS, WITH_A_FILE, time_column
-from tom_integration.data.kinds import conditions
-from tom_integration.data.rows import DATUM_MODELS
-from tom_integration.models import Channel, Delivery, Request
-from tom_integration.pages import destination_choices, holdings, posted, sentences
-from tom_integration.promises import channels
+from tom_integration import access, site, wake_up
+from tom_integration.mapping.data_files import FILE_MODEL, SHARED_MODELS, WITH_A_FILE, time_column
+from tom_integration.mapping.kinds import conditions
+from tom_integration.mapping.row_to_record import DATUM_MODELS
+from tom_integration.models import Delivery, OneTimeShare, Outbox
+from tom_integration.outbox import opening
+from tom_integration.pages import destination_choices, form_values, inventory, phrases
 
 DOWNLOAD = "download"
 _FAILED = NEEDS_PERSON | {State.WITHHELD, State.UNSUPPORTED}
@@ -64,17 +64,17 @@ def ask(
     """
     site.destinations().resolve(address)
     with transaction.atomic():
-        channel = channels.open_channel(address, target.pk)
-        request = Request.objects.create(
-            channel_id=channel.pk,
+        outbox = opening.open_outbox(address, target.pk)
+        request = OneTimeShare.objects.create(
+            outbox_id=outbox.pk,
             user_id=user.pk,
             title=title[:200],
             message=message,
             introduce=introduce,
             lists=list(lists),
         )
-        queued = channels.ask_for(channel, selection=selection, request=request)
-    capture.hint(target.pk, {})
+        queued = opening.ask_for(outbox, selection=selection, request=request)
+    wake_up.hint(target.pk, {})
     return queued
 
 
@@ -93,31 +93,31 @@ def told(user: Any, queued: int, target: Any, address: str, selection: Mapping[s
         return f"{target.name} will be made known to {label}, without data."
     if not may_follow(user, target, address):
         return (
-            f"{sentences.number(asked, word)} of {target.name} will be sent to {label}, except what is there."
+            f"{phrases.number(asked, word)} of {target.name} will be sent to {label}, except what is there."
         )
     if queued:
         there = f" {asked - queued:,} more are there, or on their way." if asked > queued else ""
-        return f"{sentences.number(queued, word)} of {target.name} will be sent to {label}.{there}"
+        return f"{phrases.number(queued, word)} of {target.name} will be sent to {label}.{there}"
     return f"Nothing new to send: {label} has these data of {target.name}, or will have them soon."
 
 
 def may_follow(user: Any, target: Any, address: str) -> bool:
     """May who shares a target once see what becomes of it there, and so what is there?"""
-    return permissions.may(user, "view", ledger=Channel(destination=address, target_id=target.pk))
+    return access.may(user, "view", ledger=Outbox(destination=address, target_id=target.pk))
 
 
-def failed(user: Any, request: Request) -> str:
+def failed(user: Any, request: OneTimeShare) -> str:
     """What did not arrive of what somebody asked for; empty while nothing is wrong.
 
     For who may not see the rest: what has arrived, or was there before, is not told.
     """
-    mine = Delivery.objects.filter(request_id=request.pk, state__in=_FAILED)
-    rows = permissions.of_visible_data(user, mine).order_by("-pk")
+    mine = Delivery.objects.filter(one_time_share_id=request.pk, state__in=_FAILED)
+    rows = access.of_visible_data(user, mine).order_by("-pk")
     row = rows.first()
     if row is None:
         return ""
-    said = f"{sentences.number(rows.count())} did not arrive, or may not have"
-    return sentences.join(f"{said}: {row.reason}" if row.reason else said)
+    said = f"{phrases.number(rows.count())} did not arrive, or may not have"
+    return phrases.join(f"{said}: {row.reason}" if row.reason else said)
 
 
 def selection_of(fields: Any, user: Any, target: Any) -> dict[str, Q]:
@@ -134,10 +134,10 @@ def selection_of(fields: Any, user: Any, target: Any) -> dict[str, Q]:
 
 def restricted(user: Any, target_id: int, wanted: Mapping[str, Q]) -> dict[str, Q]:
     """The same, without data that the user may not see."""
-    if not permissions.single_data_have_rights():
+    if not access.single_data_have_rights():
         return dict(wanted)
     return {
-        model: condition & Q(pk__in=holdings.visible(user, model, target_id).values("pk"))
+        model: condition & Q(pk__in=inventory.visible(user, model, target_id).values("pk"))
         for model, condition in wanted.items()
     }
 
@@ -148,7 +148,7 @@ def _ticked(fields: Any) -> dict[str, list[int]]:
     for value in [*fields.getlist("datum"), *fields.getlist("share-box")]:
         model, _, key = value.rpartition(":")
         model = model or "photometryreduceddatum"
-        if model in SHARED_MODELS and (pk := posted.pk(key)) is not None:
+        if model in SHARED_MODELS and (pk := form_values.pk(key)) is not None:
             chosen.setdefault(model, []).append(pk)
     return chosen
 
@@ -163,11 +163,11 @@ def number_of(target_id: int, selection: Mapping[str, Q]) -> int:
 
 def listed(user: Any, target: Any) -> list[dict[str, Any]]:
     """The data of a target, by kind, with the newest of each kind to be chosen one by one."""
-    numbers = holdings.count_by_kind(user, target.pk)
+    numbers = inventory.count_by_kind(user, target.pk)
     return [
         {
             "value": kind.value,
-            "label": holdings.KIND_LABELS[kind],
+            "label": inventory.KIND_LABELS[kind],
             "number": number,
             "data": _newest(user, target, kind),
         }
@@ -181,7 +181,7 @@ def _newest(user: Any, target: Any, kind: Kind) -> list[dict[str, Any]]:
     for model, condition in conditions([kind]).items():
         if kind is Kind.PHOTOMETRY_LIMIT and model == "reduceddatum":
             continue  # listed with the detections
-        rows = holdings.visible(user, model, target.pk).filter(condition)
+        rows = inventory.visible(user, model, target.pk).filter(condition)
         if model == "spectroscopyreduceddatum":
             rows = rows.defer("flux", "wavelength", "error")
         found += [(model, row) for row in rows.order_by(f"-{time_column(model)}")[:LISTED]]
@@ -191,7 +191,7 @@ def _newest(user: Any, target: Any, kind: Kind) -> list[dict[str, Any]]:
             "value": f"{model}:{row.pk}",
             "row": row,
             "time": getattr(row, time_column(model)),
-            "what": holdings.describe(row),
+            "what": inventory.describe(row),
         }
         for model, row in found[:LISTED]
     ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tom_integration.pages.creating import form_context
-from tom_integration.pages.listing import table_context
+from tom_integration.pages.new_share import form_context
+from tom_integration.pages.share_list import table_context
 
 
 def create_persistent_share(context: Any, target: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from tom_targets.models import TargetName
 
-from tom_integration import permissions
+from tom_integration import access
 
 SHOWN = 10
 SHORTEST = 2
@@ -47,4 +47,4 @@ def exact(user: Any, text: str) -> Any | None:
 
 
 def _by(user: Any, condition: Q) -> QuerySet[Any]:
-    return permissions.targets_for_shares(user).filter(condition)
+    return access.targets_for_shares(user).filter(condition)

@@ -12,9 +12,9 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from sharecore.records import Kind
-from tom_integration import permissions, site
-from tom_integration.pages import sentences
-from tom_integration.pages.holdings import KIND_OF_ONE
+from tom_integration import access, site
+from tom_integration.pages import phrases
+from tom_integration.pages.inventory import KIND_OF_ONE
 
 register = template.Library()
 
@@ -45,13 +45,13 @@ def thousands(number: int) -> str:
 @register.filter
 def sentence(text: str) -> str:
     """A reason as a sentence, so that another one can follow."""
-    return sentences.join(text)
+    return phrases.join(text)
 
 
 @register.filter
 def state_label(state: str, address: str) -> str:
     """The state of a delivery in words. address: of its destination."""
-    return sentences.state(state, address)
+    return phrases.state(state, address)
 
 
 @register.filter
@@ -97,4 +97,4 @@ def elided(page: Page[Any]) -> list[int | str]:
 def has_to_do_with_shares(context: dict[str, Any]) -> bool:
     """May the user of this page see or make shares at all?"""
     user = getattr(context.get("request"), "user", None)
-    return permissions.holds(user, "view") or permissions.holds(user, "add")
+    return access.holds(user, "view") or access.holds(user, "add")

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import pytest
 
 from sharecore.adapter import Adapter
-from sharecore.apart import Call, Late
+from sharecore.call_thread import Call, Late
 from sharecore.exceptions import DeliveryError
-from sharecore.faults import kind
+from sharecore.plugin_errors import kind
 
 MOST_LOST = 3
 """So many calls of one adapter may hang; then its other rules fail at once."""

@@ -51,7 +51,7 @@ class Delivering:
         """Odd targets, with and without records, stop a call by `TargetRefused` only."""
         for name, target in TARGETS.items():
             for records in ((), (example_record(),)):
-                batch = bench.batch(*records, target=target, memory={})
+                batch = bench.batch(*records, target=target, state={})
                 call = bench.call(bench.open(), batch)
                 stopped = call.stopped
                 assert stopped is None or type(stopped).__name__ == "TargetRefused", f"{name}: {stopped!r}"
@@ -127,7 +127,7 @@ class Delivering:
         records = tuple(example_records().values())
         target = TARGETS["of every script"]
         kept, before = copy.deepcopy(target.extras), [fingerprint(record) for record in records]
-        batch = bench.batch(*records, target=target, previous={records[0].key: "old-name"}, memory={})
+        batch = bench.batch(*records, target=target, previous={records[0].key: "old-name"}, state={})
         adapter = bench.open()
         adapter.preview(batch)
         bench.call(adapter, batch)

@@ -38,7 +38,7 @@ class Guest:
         """In no log, print, repr, outcome, preview, memory, answer or complaint about settings."""
         with bench.shown() as texts:
             _use(bench)
-            texts.append(repr(bench.batch().memory))
+            texts.append(repr(bench.batch().state))
             for key in bench.subject.settings:
                 with suppress(ConfigurationError):
                     bench.config(bench.section(**{key: f"\n{bench.subject.settings[key]}\n"}))

@@ -9,8 +9,8 @@ from unittest import mock
 
 import pytest
 
-from sharecore.faults import Escaped
 from sharecore.outcomes import Accepted, Duplicate, Rejected, Unconfirmed
+from sharecore.plugin_errors import Escaped
 from sharecore.testing.contract.bench import Bench
 from sharecore.testing.contract.delivering import STORED
 from sharecore.testing.contract.trouble import (
@@ -69,13 +69,13 @@ class OverHttp:
                 for where in (bench.subject.delivers, lambda request: True):
                     bench.server.recover()
                     bench.server.will(partial(echo, status), where=where)
-                    adapter, batch = bench.open(), bench.batch(bench.record, memory={})
+                    adapter, batch = bench.open(), bench.batch(bench.record, state={})
                     bench.call(adapter, batch)
                     repr(adapter)
                     ask_everything(adapter, batch)
-                    texts.append(repr(batch.memory))
+                    texts.append(repr(batch.state))
             bench.server.close()
-            bench.call(bench.open(), bench.batch(bench.record, memory={}))
+            bench.call(bench.open(), bench.batch(bench.record, state={}))
         shown = bench.leaks(texts, quoting=True)
         assert not shown, "a secret is shown"
 
@@ -111,7 +111,7 @@ class OverHttp:
                 for where in (bench.subject.delivers, lambda request: True):
                     bench.server.recover()
                     bench.server.will(there, where=where)
-                    adapter, batch = bench.open(), bench.batch(bench.record, memory={})
+                    adapter, batch = bench.open(), bench.batch(bench.record, state={})
                     bench.call(adapter, batch)
                     ask_everything(adapter, batch)
             told = [f"{each.headers} {each.query} {each.body!r}" for each in elsewhere.requests]
@@ -124,7 +124,7 @@ class OverHttp:
             adapters = {"first": (bench, bench.open()), "second": (other, other.open())}
             for name, (its, adapter) in adapters.items():
                 arrivals = {each: b.arrivals() for each, (b, _) in adapters.items()}
-                its.call(adapter, its.batch(bench.record, memory={}))
+                its.call(adapter, its.batch(bench.record, state={}))
                 got = [each for each, of in arrivals.items() if of.requests]
                 assert got == [name], f"what was for the {name} of two destinations went to: {got or 'none'}"
             other.close()
@@ -135,7 +135,7 @@ class OverHttp:
             adapter = bench.open()
             with interrupting(error) as interrupted:
                 try:
-                    bench.call(adapter, bench.batch(bench.record, memory={}))
+                    bench.call(adapter, bench.batch(bench.record, state={}))
                 except AssertionError as failure:
                     if isinstance(failure.__cause__, Escaped):
                         continue

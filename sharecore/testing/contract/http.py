@@ -58,7 +58,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
             bench.server.recover()
             bench.server.will(with_status(bench, status), where=bench.subject.delivers)
             arrivals = bench.arrivals()
-            call = bench.call(bench.open(), bench.batch(bench.record, memory={}))
+            call = bench.call(bench.open(), bench.batch(bench.record, state={}))
             complaint = misread(status, call, call.of(bench.record))
             if status in (502, 504) and len(arrivals.requests) > 1:
                 complaint = "a gateway does not know what became of it, and it was sent again"
@@ -87,7 +87,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
             bench.server.will(
                 Answer(status=429, headers={"Retry-After": asked}), where=bench.subject.delivers
             )
-            told = bench.call(bench.open(), bench.batch(bench.record, memory={})).retry_after
+            told = bench.call(bench.open(), bench.batch(bench.record, state={})).retry_after
             assert told is None or 0 <= told <= 86400 * 366, f"Retry-After: {asked[:20]!r} was read as {told}"
 
     @pytest.mark.parametrize("fault", BROKEN)

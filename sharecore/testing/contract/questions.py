@@ -45,7 +45,7 @@ class Questions:
                     pytest.fail(f"{key}={bad!r}: {error}")
 
     def test_limits_make_sense(self, bench: Bench) -> None:
-        """`max_batch`, `settle_time`, `gather_seconds` and the flags are as the framework can use them."""
+        """`max_batch`, `settle_time`, `batch_window_seconds` and the flags are as the framework can use them."""
         adapter = bench.open()
         adapter.ready()
         for name, (valid, rule, _) in LIMITS.items():
@@ -54,13 +54,13 @@ class Questions:
 
     def test_memory_is_json(self, bench: Bench) -> None:
         """What the adapter notes in `Batch.memory` is little, and comes back from the ledger as it was."""
-        batch = bench.batch(*RECORDS.values(), memory={})
+        batch = bench.batch(*RECORDS.values(), state={})
         bench.call(bench.open(), batch)
         try:
-            text = json.dumps(dict(batch.memory), allow_nan=False)
+            text = json.dumps(dict(batch.state), allow_nan=False)
         except (TypeError, ValueError) as error:
             pytest.fail(f"the memory is kept as JSON, and this is none: {error}")
-        assert json.loads(text) == batch.memory, "the memory comes back from the ledger as JSON does"
+        assert json.loads(text) == batch.state, "the memory comes back from the ledger as JSON does"
         assert "\\u0000" not in text, "no database keeps the character NUL of the memory"
         assert len(text) <= MOST_NOTES, (
             f"the memory has {len(text)} characters after {len(RECORDS)} records, more than {MOST_NOTES}; "

@@ -9,7 +9,7 @@ import pytest
 from sharecore.testing import AdapterContract, Subject
 from sharecore_files.config import Format
 from sharecore_files.plugin import sharecore_destinations
-from sharecore_files.rows import COLUMNS, Row
+from sharecore_files.table_rows import COLUMNS, Row
 from sharecore_files.tables import read
 
 

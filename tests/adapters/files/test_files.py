@@ -271,7 +271,7 @@ def test_on_a_file_system_that_ignores_case_two_targets_have_two_folders(opened:
 
 @pytest.mark.parametrize("noted", ["..", "", "/etc", "a/b", 7])
 def test_a_strange_note_leads_nowhere(opened: Any, tmp_path: Path, noted: object) -> None:
-    opened().deliver(example_batch(example_record(), memory={"folder": noted}))
+    opened().deliver(example_batch(example_record(), state={"folder": noted}))
     assert [path.name for path in tmp_path.iterdir()] == ["SN_2026abc"]
 
 

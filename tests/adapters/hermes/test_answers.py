@@ -30,7 +30,7 @@ def lost(make: Any) -> Unconfirmed:
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "mend"),
+    ("status", "answer", "hint"),
     [
         (401, {"detail": "no"}, SETTING + r"\['HERMES_API_KEY'\]"),
         (403, {"detail": "Invalid token."}, SETTING + r"\['HERMES_API_KEY'\]"),
@@ -49,10 +49,10 @@ def lost(make: Any) -> Unconfirmed:
     ],
 )
 def test_refused_credentials_pause_the_destination(
-    status: int, answer: Any, mend: str, make: Any, hermes: Any
+    status: int, answer: Any, hint: str, make: Any, hermes: Any
 ) -> None:
     hermes.submit(status, answer)
-    with pytest.raises(AuthenticationFailed, match=mend) as caught:
+    with pytest.raises(AuthenticationFailed, match=hint) as caught:
         deliver(make)
     assert not caught.value.topic_only
 
@@ -85,7 +85,7 @@ def test_a_topic_on_which_the_message_would_go_astray_is_refused_unsent(
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "mend"),
+    ("status", "answer", "hint"),
     [
         (301, "", "BASE_URL"),
         (302, HTML, "BASE_URL"),
@@ -103,10 +103,10 @@ def test_a_topic_on_which_the_message_would_go_astray_is_refused_unsent(
     ],
 )
 def test_what_published_nothing_is_tried_again_later(
-    status: int, answer: Any, mend: str, make: Any, hermes: Any
+    status: int, answer: Any, hint: str, make: Any, hermes: Any
 ) -> None:
     hermes.submit(status, answer)
-    with pytest.raises(DestinationError, match=mend) as caught:
+    with pytest.raises(DestinationError, match=hint) as caught:
         deliver(make)
     assert not caught.value.decided
 

@@ -95,7 +95,7 @@ def test_several_hermes_side_by_side() -> None:
         ("TITLE_TEMPLATE", "Data of {target"),
         ("TITLE_TEMPLATE", "Data of {}"),
         ("SUBMITTER", 7),
-        ("GATHER_SECONDS", -1),
+        ("BATCH_WINDOW_SECONDS", -1),
         ("MAX_ROWS", 0),
         ("RESEND_UNCONFIRMED", "yes"),
         ("READ_TIMEOUT", 0),
@@ -105,7 +105,7 @@ def test_a_bad_setting_is_named_with_its_path(key: str, value: object) -> None:
     with pytest.raises(ConfigurationError) as caught:
         read_config(Section("hermes", OLD | {key: value}))
     assert [problem.where for problem in caught.value.problems] == [f"DATA_SHARING['hermes'][{key!r}]"]
-    assert caught.value.problems[0].mend
+    assert caught.value.problems[0].hint
 
 
 def test_a_topic_that_cannot_be_one_is_a_warning_and_leaves_the_others() -> None:
@@ -155,8 +155,8 @@ class TestInTheMessage:
         assert make.message(make.detection(), batch=batch, DEFAULT_TOPIC="my.topic")["topic"] == "my.topic"
 
     def test_gathering(self, make: Any) -> None:
-        adapter = make.adapter(GATHER_SECONDS=30, MAX_ROWS=1000)
-        assert (adapter.gather_seconds, adapter.max_batch) == (30, 1000)
+        adapter = make.adapter(BATCH_WINDOW_SECONDS=30, MAX_ROWS=1000)
+        assert (adapter.batch_window_seconds, adapter.max_batch) == (30, 1000)
 
 
 def test_the_page_of_a_message(make: Any) -> None:

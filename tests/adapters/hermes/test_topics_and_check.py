@@ -95,7 +95,7 @@ class TestCheck:
         assert problem.fatal
         assert problem.where == f"DATA_SHARING['hermes'][{where!r}]"
         assert what in problem.what
-        assert problem.mend
+        assert problem.hint
 
     def test_one_topic_of_several_is_a_warning(self, make: Any, hermes: Any) -> None:
         hermes.profile(200, profile("hermes.test"))
@@ -115,6 +115,6 @@ class TestCheck:
 
 
 def test_it_says_how_long_data_wait_and_how_many_go_together(make: Any) -> None:
-    said = make.adapter(GATHER_SECONDS=2.5, MAX_ROWS=40).describe()
+    said = make.adapter(BATCH_WINDOW_SECONDS=2.5, MAX_ROWS=40).describe()
     assert "2.5 s" in said
     assert "up to 40" in said

@@ -54,7 +54,7 @@ def test_a_wrong_value_is_a_problem_with_its_path(key: str, value: object) -> No
     (problem,) = section.problems
     assert problem.where == f"DATA_SHARING['b']['{key}']"
     assert problem.fatal
-    assert problem.mend
+    assert problem.hint
     assert "secret" not in str(problem)
 
 

@@ -128,7 +128,7 @@ def test_nothing_goes_back_to_where_it_came_from(tom, adapter, batch, detections
     brought = dataclasses.replace(brought, key=dataclasses.replace(brought.key, origin="third-uuid"))
     by = {brought.key: "receiver-uuid"}
     opened = adapter()
-    outcomes = opened.deliver(batch(ours, theirs, brought, brought_by=by))
+    outcomes = opened.deliver(batch(ours, theirs, brought, relayed_by=by))
     assert outcomes[theirs.key] == outcomes[brought.key] == Duplicate()
     assert [each["key"]["id"] for each in tom.sharing.batches[0]["records"]] == [ours.key.id]
     assert opened.deliver(batch(theirs)) == {theirs.key: Duplicate()}
@@ -327,7 +327,7 @@ def test_the_preview_is_the_batch_also_in_a_later_process(tom, adapter, batch, d
     assert len(tom.calls) == calls
 
 
-def test_a_check_says_which_road_is_taken(tom, adapter):
+def test_a_check_says_which_transport_is_taken(tom, adapter):
     opened = adapter(BULK_UPLOAD=True)
     (problem,) = opened.check()
     assert (problem.where, problem.fatal) == ("DATA_SHARING['b']['BULK_UPLOAD']", False)

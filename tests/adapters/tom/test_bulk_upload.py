@@ -13,7 +13,7 @@ from requests import exceptions as rq
 from sharecore.exceptions import DestinationError
 from sharecore.outcomes import Absent, Accepted, Deferred, Duplicate, Rejected, Unconfirmed
 from sharecore.records import Astrometry, Kind, PhotometryLimit, RecordKey
-from sharecore_tom.roads import files
+from sharecore_tom.transports import files
 from standins.tom_roads import said
 
 DATA, PRODUCTS = "api/reduceddatums/", "api/dataproducts/"
@@ -178,11 +178,11 @@ def test_a_refused_file_goes_singly_and_is_not_tried_again_soon(tom, adapter, ba
 
 def test_files_are_tried_again_after_a_day(tom, adapter, batch, backlog):
     tom.script("POST", PRODUCTS, said(500, {}))
-    opened, memory = adapter(BULK_UPLOAD=True), {}
-    opened.deliver(batch(*backlog(20), memory=memory))
+    opened, state = adapter(BULK_UPLOAD=True), {}
+    opened.deliver(batch(*backlog(20), state=memory))
     until = memory["files"]["until"]
-    opened._road._now = lambda: until + 1
-    opened.deliver(batch(*backlog(20), memory=memory))
+    opened._transport._now = lambda: until + 1
+    opened.deliver(batch(*backlog(20), state=memory))
     assert len(tom.made("POST", PRODUCTS)) > 1
 
 
@@ -244,8 +244,8 @@ def test_a_receiver_that_hangs_over_a_file_gets_no_other(tom, adapter, batch, ba
     memory = {}
     tom.script("POST", PRODUCTS, rq.ReadTimeout())
     with pytest.raises(DestinationError):
-        adapter(BULK_UPLOAD=True).deliver(batch(*backlog(20), memory=memory))
-    adapter(BULK_UPLOAD=True).deliver(batch(*backlog(20), memory=memory))
+        adapter(BULK_UPLOAD=True).deliver(batch(*backlog(20), state=memory))
+    adapter(BULK_UPLOAD=True).deliver(batch(*backlog(20), state=memory))
     assert len(tom.made("POST", PRODUCTS)) == 1
 
 

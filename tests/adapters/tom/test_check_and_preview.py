@@ -17,7 +17,7 @@ def test_a_good_receiver_has_no_problem(tom_31, adapter):
 def test_passwords_with_each_request_are_a_warning(tom_232, adapter):
     (problem,) = adapter().check()
     assert not problem.fatal
-    assert "TokenAuthentication" in problem.mend
+    assert "TokenAuthentication" in problem.hint
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_what_is_not_a_tom_names_the_address(tom, adapter, answer):
     tom.script("OPTIONS", DATA, answer)
     (problem,) = adapter().check()
     assert problem.where == "DATA_SHARING['b']['BASE_URL']"
-    assert problem.mend
+    assert problem.hint
 
 
 def test_a_check_looks_anew_after_credentials_were_mended_there(tom_31, adapter, batch, detections):
@@ -64,13 +64,13 @@ def test_the_preview_is_what_is_sent(tom, adapter, batch, detections):
     opened, records = adapter(), detections(2)
     memory: dict[str, object] = {}
     opened.check()
-    before = json.loads(opened.preview(batch(*records, memory=memory)).body)
+    before = json.loads(opened.preview(batch(*records, state=memory)).body)
     calls = len(tom.calls)
-    opened.preview(batch(*records, memory=memory))
+    opened.preview(batch(*records, state=memory))
     assert len(tom.calls) == calls, "a preview asked the network"
-    opened.deliver(batch(*records, memory=memory))
+    opened.deliver(batch(*records, state=memory))
     assert before["target"] == tom.made("POST", "api/targets/")[0]
-    after = json.loads(opened.preview(batch(*records, memory=memory)).body)
+    after = json.loads(opened.preview(batch(*records, state=memory)).body)
     assert after == {"reduceddatums": tom.made("POST", DATA)}
 
 

@@ -52,7 +52,7 @@ def test_all_problems_come_together_with_paths_and_mends() -> None:
     places = {problem.where for problem in caught.value.problems if problem.fatal}
     keys = ("BASE_URL", "API_KEY", "CONCURRENCY", "CREATE_TARGETS", "VERIFY", "TARGET_LISTS")
     assert places == {f"DATA_SHARING['b']['{key}']" for key in keys}
-    assert all(problem.mend for problem in caught.value.problems)
+    assert all(problem.hint for problem in caught.value.problems)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The TOM adapter keeps the contract of adapters on each road, against stand-ins behind a real socket."""
+"""The TOM adapter keeps the contract of adapters on each transport, against stand-ins behind a real socket."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from requests import PreparedRequest
 
 from sharecore.testing import Answer, FakeServer, HttpAdapterContract, Request, Subject
 from sharecore_tom.plugin import sharecore_destinations
-from sharecore_tom.roads import files
+from sharecore_tom.transports import files
 from standins.tom_roads import Sharing
 
 

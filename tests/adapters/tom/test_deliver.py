@@ -244,13 +244,13 @@ def test_data_that_have_moved_are_looked_for_under_the_target_that_they_had(
     """Sent again as data of another target, they would be there twice."""
     opened, records = adapter(), detections(6)
     gone = tom.add_target("gone")
-    sent = batch(*records[:4], name="gone", memory={})
+    sent = batch(*records[:4], name="gone", state={})
     opened.deliver(sent)
     # It was merged into one that has its name as an alias.
     aliases = () if remembers else ("gone",)
-    memory = dict(sent.memory) if remembers else {}
+    memory = dict(sent.state) if remembers else {}
     tom.add_target("SN 2026abc")
-    asked = batch(*records, aliases=aliases, memory=memory, moved=True)
+    asked = batch(*records, aliases=aliases, state=memory, moved=True)
     if runs_sharecore and tom.typed:
         tom.sharing = Sharing()
         opened = adapter()

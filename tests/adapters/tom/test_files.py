@@ -9,7 +9,7 @@ import pytest
 from sharecore.exceptions import DestinationError
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Unconfirmed, Unsupported
 from sharecore.testing import example_file
-from sharecore_tom import files
+from sharecore_tom import send_file
 
 PRODUCTS = "api/dataproducts/"
 
@@ -43,12 +43,12 @@ def test_the_same_content_is_there_once(tom: Any, adapter: Any, batch: Any) -> N
 def test_the_same_content_goes_to_each_of_its_targets(tom: Any, adapter: Any, batch: Any) -> None:
     open_, file = adapter(), example_file(name="dome flat.fits")
     for name in ("SN 2026abc", "SN 2026xyz"):
-        assert isinstance(open_.deliver_file(file, batch(name=name, memory={})), Accepted)
+        assert isinstance(open_.deliver_file(file, batch(name=name, state={})), Accepted)
     assert len({each["target"] for each in tom.products}) == 2
 
 
 def test_one_that_is_too_large_is_not_read(tom: Any, adapter: Any, batch: Any) -> None:
-    outcome = adapter().deliver_file(example_file(size=files.LARGEST + 1, open=None), batch())
+    outcome = adapter().deliver_file(example_file(size=send_file.LARGEST + 1, open=None), batch())
     assert isinstance(outcome, Unsupported)
     assert "100 MB" in outcome.reason
     assert tom.products == []

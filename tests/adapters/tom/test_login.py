@@ -174,7 +174,7 @@ def test_a_receiver_that_can_list_none_of_its_targets_lets_us_log_in(tom, adapte
     tom.script("GET", "api/targets/", *[BROKEN] * 100)
     opened = adapter()
     assert not any(problem.fatal for problem in opened.check())
-    assert set(opened.deliver(batch(*detections(1), memory=memory)).values()) == {Accepted()}
+    assert set(opened.deliver(batch(*detections(1), state=memory)).values()) == {Accepted()}
 
 
 def test_a_check_tests_the_password_of_the_settings_not_the_token_that_it_gave(

@@ -59,11 +59,11 @@ def test_paired_once_it_stays_paired_through_renames_on_both_sides(tom, adapter,
     pk = tom.add_target("SN 2026abc")
     tom.targets[pk]["created"] = BORN
     memory = {}
-    adapter().deliver(batch(*detections(1), memory=memory))
+    adapter().deliver(batch(*detections(1), state=memory))
     tom.targets[pk] |= {"name": "our favourite", "created": "2026-01-01T01:00:00.123456+01:00"}
-    adapter().deliver(batch(*detections(2), name=here, memory=memory))
+    adapter().deliver(batch(*detections(2), name=here, state=memory))
     tom.targets[pk]["name"] = "quite another"
-    adapter().deliver(batch(*detections(3), name="and here too", memory=memory))
+    adapter().deliver(batch(*detections(3), name="and here too", state=memory))
     assert {row["target"] for row in tom.rows} == {pk}
     assert len(tom.targets) == 1
 
@@ -86,11 +86,11 @@ def test_a_target_that_the_receiver_cannot_show_costs_only_itself(tom, adapter, 
     tom.script("GET", f"api/targets/{pk}/", broken)
     tom.script("GET", "api/targets/", *[broken] * 3)
     memory = {"receiver": "https://tom.example.org/", "target_id": pk} if paired else {}
-    outcome = only(adapter().deliver(batch(*detections(2), memory=memory)))
+    outcome = only(adapter().deliver(batch(*detections(2), state=memory)))
     assert isinstance(outcome, Deferred)
     assert "NaN" in outcome.reason
     assert tom.made("POST", "api/targets/") == []
-    assert only(adapter().deliver(batch(*detections(2), memory=memory))) == Accepted()
+    assert only(adapter().deliver(batch(*detections(2), state=memory))) == Accepted()
 
 
 def test_a_receiver_that_fails_for_everything_blames_no_target(tom, adapter, batch, detections):
@@ -213,7 +213,7 @@ def test_another_base_url_makes_the_memory_void(tom, adapter, batch, detections)
     memory = {"receiver": "https://other.example.org/", "target_id": 40, "target_name": "SN 2026abc"}
     tom.add_target("other")
     pk = tom.add_target("SN 2026abc")
-    adapter().deliver(batch(*detections(1), memory=memory))
+    adapter().deliver(batch(*detections(1), state=memory))
     assert tom.rows[0]["target"] == pk
     assert memory["target_id"] == pk
 
@@ -293,7 +293,7 @@ def test_an_empty_batch_makes_it_known_and_joins_the_lists_once(tom, adapter, ba
     opened = adapter()
     memory = {}
     for _ in range(2):
-        opened.deliver(batch(name="there already", memory=memory))
+        opened.deliver(batch(name="there already", state=memory))
     assert tom.made("PATCH", f"api/targets/{pk}/") == [{"target_lists": [{"name": "Imported From Site A"}]}]
 
 
@@ -326,4 +326,4 @@ def test_only_while_it_may_have_to_make_the_target_it_must_be_alone(tom, adapter
     assert opened.alone(batch(*records))
     opened.deliver(batch(*records))
     assert not opened.alone(batch(*records))
-    assert not adapter(CREATE_TARGETS=False).alone(batch(*records, memory={}))
+    assert not adapter(CREATE_TARGETS=False).alone(batch(*records, state={}))

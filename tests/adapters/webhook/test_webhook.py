@@ -127,7 +127,7 @@ def test_each_of_edits_to_and_fro_is_an_event_of_its_own_and_each_try_the_same(
         edited = replace(record, brightness=value)
         server.will(answer(503), times=1)
         for _ in range(2):
-            batch = example_batch(edited, previous={record.key: name}, memory=memory)
+            batch = example_batch(edited, previous={record.key: name}, state=memory)
             with suppress(DestinationError):
                 name = opened().deliver(batch)[record.key].remote_id
     ids = [request.headers["webhook-id"] for request in server.requests]
@@ -139,7 +139,7 @@ def test_each_of_edits_to_and_fro_is_an_event_of_its_own_and_each_try_the_same(
 def test_edits_after_events_that_a_person_settled_are_events_of_their_own() -> None:
     record = example_record()
     ids = [
-        events(example_batch(record, previous={record.key: name}, memory={}))[0].id
+        events(example_batch(record, previous={record.key: name}, state={}))[0].id
         for name in (None, None, "a", "a")
     ]
     assert len(set(ids)) == 4

@@ -19,12 +19,13 @@ from django.utils.dateparse import parse_datetime
 
 from sharecore.delivery import State
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from tom_integration import actions, held, preview, site, status
-from tom_integration.management import again, overview
-from tom_integration.models import Channel, Delivery, Peer
-from tom_integration.promises import restored, upkeep
-from tom_integration.runners.worker import Worker
-from tom_integration.sending import topics
+from tom_integration import site, status
+from tom_integration.management import replay_command, status_text
+from tom_integration.models import Delivery, Outbox, Peer
+from tom_integration.outbox import restored, retention
+from tom_integration.services import preview, resolve, shares
+from tom_integration.worker import topics
+from tom_integration.worker.loop import Worker
 
 _LISTED = 20
 """Deliveries of one call whose numbers are listed."""
@@ -77,7 +78,7 @@ class Command(BaseCommand):
         verdict.add_argument("--arrived", action="store_true", help="The destination has it.")
         verdict.add_argument("--resend", action="store_true", help="It has nothing of it: send it again.")
 
-        again.add_arguments(
+        replay_command.add_arguments(
             commands.add_parser(
                 "replay", help="Send again what arrived since a time: the destination lost it (a backup)."
             ),
@@ -105,7 +106,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(now.as_json(), cls=DjangoJSONEncoder, indent=2))
             return
-        for line in overview.lines(now, whole=options["all"]):
+        for line in status_text.lines(now, whole=options["all"]):
             self.stdout.write(self.style.WARNING(line.text) if line.alarming else line.text)
 
     def _deliver(self, options: dict[str, Any]) -> None:
@@ -136,7 +137,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{name} ({destination.kind}) ... ", ending="")
             self.stdout.flush()
             try:
-                problems, about = actions.check(destination), actions.describe(destination)
+                problems, about = shares.check(destination), shares.describe(destination)
             except (ConfigurationError, DeliveryError) as error:
                 self.stdout.write(self.style.ERROR(str(error)))
                 failed = True
@@ -154,9 +155,9 @@ class Command(BaseCommand):
             raise CommandError("One or more destinations failed the check.")
 
     def _preview(self, options: dict[str, Any]) -> None:
-        channel = self._channel(options["share"])
+        outbox = self._outbox(options["share"])
         try:
-            outlook = preview.of_channel(channel)
+            outlook = preview.of_outbox(outbox)
             samples = outlook.calls() if options["all"] else [outlook.newest(preview.SAMPLE)]
             for sample in samples:
                 self._show(sample, validate=options["validate"])
@@ -176,7 +177,7 @@ class Command(BaseCommand):
 
     def _retry(self, options: dict[str, Any]) -> None:
         try:
-            number = actions.retry(options["share"])
+            number = shares.retry(options["share"])
         except LookupError as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"{number:,} record{'' if number == 1 else 's'} will be tried again.")
@@ -184,7 +185,7 @@ class Command(BaseCommand):
     def _resolve(self, options: dict[str, Any]) -> None:
         rows = self._held(options)
         if not (options["arrived"] or options["resend"]):
-            calls = held.calls(rows)
+            calls = resolve.calls(rows)
             for call in calls:
                 self._list_held(call, rows)
             if not calls:
@@ -192,17 +193,17 @@ class Command(BaseCommand):
             return
         if options["share"] is None and not options["delivery"]:
             raise CommandError("Name a share, or deliveries; `manage.py sharing resolve` lists them.")
-        number = held.resolve_all(rows, arrived=options["arrived"], by="the operator")
+        number = resolve.resolve_all(rows, arrived=options["arrived"], by="the operator")
         self.stdout.write(
             f"{number} records {'count as arrived' if options['arrived'] else 'are due again'}."
         )
 
     def _held(self, options: dict[str, Any]) -> QuerySet[Delivery]:
         """What may have arrived, of the share, the moment and the deliveries that are named."""
-        rows = Delivery.objects.filter(state=State.HELD)
+        rows = Delivery.objects.filter(state=State.NEEDS_REVIEW)
         if options["share"] is not None:
-            channel = self._channel(options["share"])
-            rows = rows.filter(destination=channel.destination, target_id=channel.target_id)
+            outbox = self._outbox(options["share"])
+            rows = rows.filter(destination=outbox.destination, target_id=outbox.target_id)
         if options["sent"] is not None:
             rows = rows.filter(sent_at=options["sent"])
         if options["delivery"] is not None:
@@ -210,17 +211,17 @@ class Command(BaseCommand):
         return rows
 
     @staticmethod
-    def _channel(share: int) -> Channel:
-        channel = Channel.objects.filter(share_id=share).first()
-        if channel is None:
+    def _outbox(share: int) -> Outbox:
+        outbox = Outbox.objects.filter(share_id=share).first()
+        if outbox is None:
             raise CommandError(f"There is no share {share}; `manage.py sharing status` lists them.")
-        return channel
+        return outbox
 
-    def _list_held(self, call: held.HeldCall, rows: QuerySet[Delivery]) -> None:
+    def _list_held(self, call: resolve.HeldCall, rows: QuerySet[Delivery]) -> None:
         mine = rows.filter(destination=call.destination, target_id=call.target_id, sent_at=call.sent_at)
         numbers = [str(pk) for pk in mine.order_by("pk").values_list("pk", flat=True)[:_LISTED]]
         more = ", ..." if call.number > len(numbers) else ""
-        share = Channel.objects.filter(destination=call.destination, target_id=call.target_id).first()
+        share = Outbox.objects.filter(destination=call.destination, target_id=call.target_id).first()
         which = f"share {share.share_id}" if share is not None and share.share_id else "one-time"
         sent = call.sent_at.isoformat() if call.sent_at else "at an unknown time"
         self.stdout.write(f"target {call.target_id} to {call.destination} ({which}), sent {sent}:")
@@ -229,17 +230,17 @@ class Command(BaseCommand):
         )
 
     def _replay(self, options: dict[str, Any]) -> None:
-        again.run(self, options)
+        replay_command.run(self, options)
 
     def _purge(self, options: dict[str, Any]) -> None:
-        done = upkeep.everything(self._counting if sys.stdout.isatty() else lambda done: None)
+        done = retention.everything(self._counting if sys.stdout.isatty() else lambda done: None)
         self._counted(done, ending="\n")
 
     def _counting(self, done: Counter[str]) -> None:
         self._counted(done, ending="\r")
 
     def _counted(self, done: Counter[str], *, ending: str) -> None:
-        parts = ", ".join(f"{done[what]} {what}" for what in ("answers", "attempts", "rows", "channels"))
+        parts = ", ".join(f"{done[what]} {what}" for what in ("answers", "attempts", "rows", "outboxes"))
         keys = f"{done['received']} keys of received data"
         self.stdout.write(f"Removed: {parts}, {keys}. ", ending=ending)
 

@@ -1,0 +1,70 @@
+"""Sending many rows with several requests in flight, and stopping when it makes no sense to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from typing import Any
+
+from sharecore.exceptions import AuthenticationFailed, DestinationError
+from sharecore.outcomes import Outcome
+from sharecore.records import RecordKey
+from sharecore_tom.send_row import Sent
+
+MAX_TROUBLE = 3
+"""So many failures in a row mean that the receiver is at fault, not the records."""
+
+Row = Mapping[str, Any]
+
+
+def send_all(
+    rows: Mapping[RecordKey, Row], send: Callable[[Row], Sent], *, concurrency: int
+) -> tuple[dict[RecordKey, Outcome], bool]:
+    """Send in order, up to `concurrency` at a time.
+
+    Returns the outcomes, and whether the receiver did not know the target: then sending stops, and what was
+    not stored has no outcome. Raises what a `Sent` says to stop for, and `DestinationError` after
+    `MAX_TROUBLE` failures in a row, both once the requests in flight are over and with their outcomes.
+    """
+    outcomes: dict[RecordKey, Outcome] = {}
+    no_target = False
+    stop: DestinationError | AuthenticationFailed | None = None
+    in_a_row = 0
+    waiting = iter(rows.items())
+    with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="sharecore-tom") as pool:
+        flying: dict[Future[Sent], RecordKey] = {}
+        _launch(pool, send, waiting, flying, concurrency)
+        while flying:
+            done, _ = wait(flying, return_when=FIRST_COMPLETED)
+            for future in done:
+                key, sent = flying.pop(future), future.result()
+                no_target = no_target or sent.no_target
+                if sent.outcome is not None:
+                    outcomes[key] = sent.outcome
+                in_a_row = in_a_row + 1 if sent.trouble else 0
+                if in_a_row >= MAX_TROUBLE:
+                    stop = stop or DestinationError(f"{in_a_row} failures in a row, the last: {sent.trouble}")
+                stop = stop or sent.stop
+            if stop is None and not no_target:
+                _launch(pool, send, waiting, flying, concurrency - len(flying))
+    if stop is not None:
+        stop.decided = outcomes
+        raise stop
+    return outcomes, no_target
+
+
+def _launch(
+    pool: ThreadPoolExecutor,
+    send: Callable[[Row], Sent],
+    waiting: Iterator[tuple[RecordKey, Row]],
+    flying: dict[Future[Sent], RecordKey],
+    count: int,
+) -> None:
+    for _ in range(count):
+        following = next(waiting, None)
+        if following is None:
+            return
+        key, row = following
+        # In the context of the call, so that its requests count as progress.
+        flying[pool.submit(copy_context().run, send, row)] = key

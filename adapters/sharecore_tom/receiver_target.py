@@ -1,0 +1,244 @@
+"""Finding the target at the receiver, or making it there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sharecore.adapter import Batch
+from sharecore.exceptions import DestinationError
+from sharecore.outcomes import Deferred, Rejected
+from sharecore.targets import simple_name
+from sharecore_http.failures import NoAnswer
+from sharecore_http.reply import Reply, Verdict
+from sharecore_tom.api import Api
+from sharecore_tom.compare import moment
+from sharecore_tom.receiver import DATA, Generation
+from sharecore_tom.refusals import not_able, refused_fields, words
+from sharecore_tom.target_body import target_body
+
+TARGETS = "api/targets/"
+_MAX_CANDIDATES = 10_000
+_MAX_NAME = 400
+"""Characters; what is longer is no name at a TOM, and no part of an address that servers take."""
+
+NoTarget = Rejected | Deferred
+"""Why there is no target to send to: for good, or for now."""
+
+logger = logging.getLogger(__name__)
+
+
+class Targets:
+    """The targets of one receiver."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._config = api.config
+
+    def remembered(self, batch: Batch) -> int | None:
+        """The receiver's id of the target, as noted in an earlier call for this address."""
+        known = batch.state.get("target_id")
+        here = batch.state.get("receiver") == self._config.base_url
+        return known if here and isinstance(known, int) else None
+
+    def find(self, batch: Batch) -> int | NoTarget | None:
+        """The receiver's id of the target; None when it is not there (or hidden from us).
+
+        A target that was paired by its id stays paired, whatever it is called here or there by now.
+        """
+        known = self.remembered(batch)
+        if known is not None:
+            still = self._still(batch, known)
+            if still is not None:
+                return still
+        found = self._matches(batch)
+        if isinstance(found, Deferred):
+            return found
+        if len(found) > 1:
+            listed = ", ".join(f"{each.get('name')!r} (id {pk})" for pk, each in sorted(found.items()))
+            return Rejected(
+                reason=f"the names of this target belong to several targets there: {listed}. "
+                "Merge them there, or remove the alias that does not belong to it here",
+                field="target",
+            )
+        pk, target = next(iter(found.items()), (None, {}))
+        self._note_target(batch, pk, target)
+        return pk
+
+    def candidates(self, batch: Batch) -> list[int] | Deferred:
+        """The ids of all targets there that may have data of this one: the paired one, or all of its name.
+
+        It may have become one with another target here, and not there.
+        """
+        known = self.remembered(batch)
+        still = None if known is None else self._still(batch, known)
+        found = still if still is not None else self._matches(batch)
+        if isinstance(found, Deferred):
+            return found
+        return [found] if isinstance(found, int) else sorted(found)
+
+    def find_or_create(self, batch: Batch, at: Generation) -> int | NoTarget:
+        """The receiver's id of the target, which is made if needed and allowed; else why there is none."""
+        found = self.find(batch)
+        if isinstance(found, int) and (batch.target.lists or not batch.records):
+            self._join_lists(batch, found)
+        if found is not None:
+            return found
+        if not self._config.create_targets:
+            return Rejected(
+                reason=f"there is no target {batch.target.name!r} there and 'CREATE_TARGETS' is False. "
+                "Create it there, with the same name or alias, or change the setting",
+                field="target",
+            )
+        return self._create(batch, at)
+
+    def lists(self, batch: Batch) -> tuple[str, ...]:
+        """The target lists that a shared target joins there."""
+        configured = self._config.target_lists
+        first = (f"Imported From {batch.site.name}",) if configured is None else configured
+        return tuple(dict.fromkeys((*first, *batch.target.lists)))
+
+    def _still(self, batch: Batch, pk: int) -> int | Deferred | None:
+        """Return the id if the target that has it there is still the one that was paired, else None.
+
+        One request against sending into a target that took over the id: a TOM may be rebuilt from nothing.
+        """
+        reply = self._api.ask(f"{TARGETS}{pk}/")
+        if reply.status == 404:
+            return None
+        if reply.status == 500:
+            return self._not_shown(reply)
+        if reply.verdict is not Verdict.OK or not isinstance(reply.json, dict):
+            raise not_able(reply, "looking up the target")
+        made, noted = moment(reply.json.get("created")), moment(batch.state.get("target_created"))
+        same = made is not None and made == noted
+        if not same and _forms(_names(reply.json)).isdisjoint(
+            _forms({*batch.target.names, str(batch.state.get("target_name"))})
+        ):
+            return None
+        self._note_target(batch, pk, reply.json)
+        return pk
+
+    def _not_shown(self, reply: Reply) -> Deferred:
+        """What a receiver means that fails for one target and is well otherwise.
+
+        It does so where a number of the target has no form in JSON. Raises `DestinationError` where it fails
+        for everything.
+        """
+        if self._api.ask(DATA, method="OPTIONS").verdict is not Verdict.OK:
+            raise not_able(reply, "looking up the target")
+        return Deferred(
+            reason=f"that TOM cannot show its target of this name ({words(reply)}). Ask its people to look "
+            "for a number there that is NaN or infinite"
+        )
+
+    def _matches(self, batch: Batch) -> dict[int, Mapping[str, Any]] | Deferred:
+        """The targets there, by id, of which a name or alias is one of ours, as tomtoolkit compares names.
+
+        Where several are, those with exactly the same name are meant. Some receivers ignore the filter, so
+        that it finds too much, never too little.
+        """
+        names = [name for name in batch.target.names if name and len(name) <= _MAX_NAME and "\0" not in name]
+        found: dict[int, Mapping[str, Any]] = {}
+        hidden = False
+        for name in {_form(name): name for name in reversed(names)}.values():
+            seen = 0
+            for page in self._api.pages(TARGETS, {"name_fuzzy": name}):
+                seen += len(page)
+                hidden = hidden or {} in page
+                found |= {
+                    each["id"]: each
+                    for each in page
+                    if isinstance(each.get("id"), int) and _forms(_names(each)) & _forms(names)
+                }
+                if seen >= _MAX_CANDIDATES:
+                    raise DestinationError(
+                        f"{seen} targets there are said to have the name {name!r}; is its filter off?"
+                    )
+        if hidden and not found:
+            return Deferred(
+                reason="that TOM cannot show its target of this name. Ask its people to look for a number "
+                "there that is NaN or infinite"
+            )
+        exact = {pk: each for pk, each in found.items() if _names(each) & set(names)}
+        return exact or found
+
+    def _create(self, batch: Batch, at: Generation) -> int | NoTarget:
+        lists = self.lists(batch)
+        try:
+            body = target_body(batch, lists, at)
+            reply = self._api.send("POST", TARGETS, body)
+        except NoAnswer as error:
+            # Nothing of the batch was sent; the next call looks whether the target is there.
+            raise DestinationError(f"creating the target: {error.reason}") from None
+        if reply.status == 400:
+            said = words(reply)
+            if 0 in body.values():
+                said += ". A stock TOM takes a value of exactly 0 for a missing one: create it there"
+            return self._not_created(batch, refused_fields(reply), said)
+        made = reply.json if isinstance(reply.json, dict) else {}
+        pk = made.get("id")
+        if reply.status not in (200, 201) or not isinstance(pk, int):
+            raise not_able(reply, "creating the target")
+        self._note_target(batch, pk, made)
+        batch.state["lists"] = list(lists)
+        return pk
+
+    def _not_created(self, batch: Batch, fields: tuple[str, ...], said: str) -> int | NoTarget:
+        if not {"name", "aliases"} & set(fields):
+            return Rejected(reason=f"the target was refused there: {said}", field="target")
+        # Somebody may have made it between our look-up and our request.
+        found = self.find(batch)
+        if found is not None:
+            return found
+        return Rejected(
+            reason=f"the target was refused there: {said}. If one with this name or alias exists there, our "
+            "account may not see it: let it view and change that target",
+            field="target",
+        )
+
+    def _join_lists(self, batch: Batch, pk: int) -> None:
+        lists = self.lists(batch)
+        if batch.state.get("lists") == list(lists):
+            return
+        try:
+            body = {"target_lists": [{"name": name} for name in lists]}
+            reply = self._api.send("PATCH", f"{TARGETS}{pk}/", body)
+        except NoAnswer as error:
+            raise DestinationError(f"joining target lists: {error.reason}") from None
+        if reply.status == 200:
+            batch.state["lists"] = list(lists)
+        else:
+            # No reason to hold back data.
+            logger.warning("%s: target %s could not join its lists: %s", self._config.path, pk, words(reply))
+
+    def note(self, batch: Batch, pk: int | None, name: str, created: object = None) -> None:
+        """Remember the receiver's id of the target, its name there, and when it was made there."""
+        if self.remembered(batch) != pk:
+            batch.state.pop("lists", None)
+            batch.state.pop("target_created", None)
+        # A ledger keeps no NUL.
+        batch.state.update(receiver=self._config.base_url, target_id=pk, target_name=name.replace("\0", ""))
+        if made := moment(created):
+            batch.state["target_created"] = made.isoformat()
+
+    def _note_target(self, batch: Batch, pk: int | None, target: Mapping[str, Any]) -> None:
+        self.note(batch, pk, str(target.get("name") or ""), target.get("created"))
+
+
+def _names(target: Mapping[str, Any]) -> set[str]:
+    aliases = target.get("aliases")
+    aliases = aliases if isinstance(aliases, list) else []
+    return {str(target.get("name"))} | {
+        str(each.get("name")) for each in aliases if isinstance(each, Mapping)
+    }
+
+
+def _form(name: str) -> str:
+    """What is compared of a name; one of nothing but dashes is compared as it is."""
+    return simple_name(name) or name
+
+
+def _forms(names: Iterable[str]) -> set[str]:
+    return {_form(name) for name in names}

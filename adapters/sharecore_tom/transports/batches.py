@@ -1,0 +1,235 @@
+"""Batches: many records of one target in one request (docs/reference/batch-protocol.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sharecore.adapter import Batch, Preview, Site
+from sharecore.building import before_sending, build_each
+from sharecore.exceptions import AuthenticationFailed, DestinationError, TargetRefused
+from sharecore.identity import fingerprint
+from sharecore.outcomes import Absent, Accepted, Duplicate, Found, Outcome, Rejected, Unconfirmed, Unsupported
+from sharecore.records import Record, RecordKey
+from sharecore.wire import key_as_wire, record_as_wire, target_as_wire
+from sharecore_http.content import Content, compressed
+from sharecore_http.failures import NoAnswer
+from sharecore_http.reply import Reply, Verdict
+from sharecore_tom.api import Api
+from sharecore_tom.receiver import PROTOCOL, Sharing
+from sharecore_tom.receiver_target import Targets
+from sharecore_tom.refusals import NO_RIGHT, code, not_able, words
+from sharecore_tom.transports import Closed, Transport
+
+BATCH = "api/sharing/batch/"
+_MAX_BATCH = 1000
+_OF_THE_TARGET = frozenset({NO_RIGHT, "no-target", "several-targets", "target-refused"})
+"""Codes of refusals that concern the target: a person has to mend something there, or here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A record as it leaves. text: its JSON."""
+
+    key: RecordKey
+    text: str
+
+
+class Batches(Transport):
+    """Sends to `api/sharing/batch/`. The same batch again changes nothing there."""
+
+    can_update = True
+
+    def __init__(self, api: Api, targets: Targets, sharing: Sharing) -> None:
+        self._api = api
+        self._targets = targets
+        self._sharing = sharing
+        self.max_batch = min(_MAX_BATCH, sharing.max_records)
+        self.about = (
+            f"Up to {self.max_batch} data go in one request: that TOM runs sharecore {sharing.version}."
+        )
+
+    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+        def item(record: Record) -> _Item | Outcome:
+            if record.key.kind not in self._sharing.kinds:
+                return Unsupported(reason=f"that TOM takes no {record.key.kind}", feature="kind")
+            return _item(record, batch.site)
+
+        with before_sending():
+            head = self._head(batch)
+        built: dict[RecordKey, _Item]
+        built, outcomes = build_each(batch.records, item)
+        items = list(built.values())
+        if batch.records and not items:
+            return outcomes
+        try:
+            for portion in _portions(items, self._sharing, len(head)):
+                outcomes |= self._send(batch, head, portion)
+        except (DestinationError, AuthenticationFailed) as stop:
+            stop.decided = outcomes | dict(stop.decided)
+            raise
+        except Closed as closed:
+            raise Closed(closed.reason, outcomes | dict(closed.decided)) from None
+        return outcomes
+
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
+        """Sending again is harmless: the receiver knows each record by key and fingerprint."""
+        return {record.key: Absent() for record in batch.records}
+
+    def preview(self, batch: Batch) -> Preview:
+        items = [_item(record, batch.site) for record in batch.records]
+        body = json.loads(_body(self._head(batch), items))
+        return Preview(
+            content_type="application/json",
+            body=json.dumps(body, indent=2, ensure_ascii=False),
+            note=self.about,
+        )
+
+    def _head(self, batch: Batch) -> str:
+        """The JSON of a batch up to its records."""
+        members: dict[str, Any] = {
+            "protocol": PROTOCOL,
+            "site": {"origin": batch.site.origin, "name": batch.site.name},
+            "shared_by": batch.shared_by,
+            "target": target_as_wire(batch.target),
+            "target_lists": self._targets.lists(batch),
+            "create_target": self._api.config.create_targets,
+            "target_id": self._targets.remembered(batch),
+        }
+        told = (batch.site.origin, self._sharing.origin)  # what other sites call it is their affair
+        if keys := {origin: key for origin, key in batch.target_keys.items() if origin in told}:
+            members["target_keys"] = keys
+        return _dumps(members)[:-1]
+
+    def _send(self, batch: Batch, head: str, items: Sequence[_Item]) -> dict[RecordKey, Outcome]:
+        body = _body(head, items)
+        if items and len(body) > self._sharing.max_bytes:
+            return _too_large(items[0], len(body), f"that TOM takes {self._sharing.max_bytes / 1e6:g} MB")
+        try:
+            reply = self._api.send(
+                "POST", BATCH, compressed(Content(body=body, media_type="application/json"))
+            )
+        except NoAnswer as error:
+            raise DestinationError(
+                f"sending a batch: {error.reason}", decided=_unconfirmed(items, error.reason)
+            ) from None
+        if 200 <= reply.status < 300:
+            return self._stored(batch, items, reply)
+        if reply.status == 413 and len(items) > 1:
+            half = len(items) // 2
+            first = self._send(batch, head, items[:half])
+            try:
+                return first | self._send(batch, head, items[half:])
+            except (DestinationError, AuthenticationFailed) as stop:
+                stop.decided = first | dict(stop.decided)
+                raise
+            except Closed as closed:
+                raise Closed(closed.reason, first | dict(closed.decided)) from None
+        return self._refused(batch, items, reply, len(body))
+
+    def _stored(self, batch: Batch, items: Sequence[_Item], reply: Reply) -> dict[RecordKey, Outcome]:
+        said = reply.json if isinstance(reply.json, dict) else {}
+        target, records = said.get("target"), said.get("records")
+        outcomes = _outcomes(items, records)
+        if outcomes is None or not isinstance(target, dict) or not isinstance(target.get("id"), int):
+            reason = f"HTTP {reply.status} with {'unexpected JSON' if reply.is_json else reply.excerpt}"
+            raise DestinationError(
+                f"the answer to a batch is not understood: {reason}", decided=_unconfirmed(items, reason)
+            )
+        self._targets.note(batch, target["id"], batch.target.name)
+        return outcomes
+
+    def _refused(
+        self, batch: Batch, items: Sequence[_Item], reply: Reply, size: int
+    ) -> dict[RecordKey, Outcome]:
+        said = words(reply)
+        if code(reply) in _OF_THE_TARGET:
+            reason = str(reply.json.get("detail") or said)  # type: ignore[attr-defined]
+            if code(reply) == "no-target":
+                reason += " 'CREATE_TARGETS' is False: create it there, or change the setting"
+            if not batch.records:
+                raise TargetRefused(reason)
+            return {item.key: Rejected(reason=reason, field="target") for item in items}
+        if reply.status == 413 and items:
+            return _too_large(items[0], size, f"the receiver refused it: {said}")
+        if reply.status in (502, 504):
+            # A gateway that got no answer: what is behind it may have stored the batch.
+            reason = f"HTTP {reply.status} from a gateway"
+            stop = not_able(reply, "sending a batch")
+            stop.decided = _unconfirmed(items, reason)
+            raise stop
+        passing = reply.verdict in (Verdict.THROTTLED, Verdict.REDIRECT) or reply.status in (408, 425, 503)
+        if passing or code(reply) == "same-origin":
+            raise not_able(reply, "sending a batch")
+        raise Closed(said, {})
+
+
+def _item(record: Record, site: Site) -> _Item:
+    """What the observing site leaves blank of where the record comes from is filled in, as on every transport."""
+    if record.key.origin == site.origin and not (record.source_name and record.source_location):
+        record = replace(
+            record,
+            source_name=record.source_name or site.name,
+            source_location=record.source_location or f"shared from {site.name}",
+        )
+    return _Item(record.key, _dumps(record_as_wire(record) | {"fingerprint": fingerprint(record)}))
+
+
+def _portions(items: Sequence[_Item], sharing: Sharing, head: int) -> Iterator[Sequence[_Item]]:
+    """As many at a time as the receiver takes; one without records where there are none."""
+    room = sharing.max_bytes - head - len(',"records":[]}')
+    portion: list[_Item] = []
+    size = 0
+    for item in items:
+        length = len(item.text) + 1
+        if portion and (len(portion) >= sharing.max_records or size + length > room):
+            yield portion
+            portion, size = [], 0
+        portion.append(item)
+        size += length
+    if portion or not items:
+        yield portion
+
+
+def _outcomes(items: Sequence[_Item], answers: object) -> dict[RecordKey, Outcome] | None:
+    """One per record, in order; None when that is not what was answered."""
+    if not isinstance(answers, list) or len(answers) != len(items):
+        return None
+    outcomes: dict[RecordKey, Outcome] = {}
+    for item, answer in zip(items, answers, strict=True):
+        if not isinstance(answer, dict) or answer.get("key") != key_as_wire(item.key):
+            return None
+        outcomes[item.key] = _outcome(answer)
+    return outcomes
+
+
+def _outcome(answer: Mapping[str, Any]) -> Outcome:
+    name = str(answer.get("id") or "") or None
+    match answer.get("outcome"):
+        case "accepted" | "revised":
+            return Accepted(remote_id=name)
+        case "duplicate":
+            return Duplicate(remote_id=name)
+        case "rejected":
+            reason = str(answer.get("reason") or "refused without a reason")
+            return Rejected(reason=reason, field=str(answer.get("field") or "") or None)
+        case other:
+            return Unconfirmed(reason=f"an outcome that we do not know: {other}")
+
+
+def _too_large(item: _Item, size: int, why: str) -> dict[RecordKey, Outcome]:
+    return {item.key: Rejected(reason=f"it has {size / 1e6:.1f} MB; {why}")}
+
+
+def _unconfirmed(items: Sequence[_Item], reason: str) -> dict[RecordKey, Outcome]:
+    return {item.key: Unconfirmed(reason=reason) for item in items}
+
+
+def _body(head: str, items: Sequence[_Item]) -> bytes:
+    return f'{head},"records":[{",".join(item.text for item in items)}]}}'.encode()
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))

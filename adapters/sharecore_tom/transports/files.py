@@ -1,0 +1,266 @@
+"""Files: backlogs of photometry for a stock tomtoolkit 3.x, through `api/dataproducts/` ('BULK_UPLOAD').
+
+The receiver runs its own data processor over a file, so that nothing is believed: what the file made there is
+listed and compared. The rest goes by single requests, which answer exactly. One of those that stores a row
+which the file should have stored shows that files cannot be used here: what the file made is taken back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from sharecore.adapter import Batch, Preview
+from sharecore.building import before_sending
+from sharecore.exceptions import AuthenticationFailed, DestinationError
+from sharecore.identity import fingerprint
+from sharecore.outcomes import Accepted, Duplicate, Found, Outcome, Unconfirmed
+from sharecore.records import Kind, RecordKey
+from sharecore_http.content import File
+from sharecore_http.failures import Cause, NoAnswer
+from sharecore_http.reply import Reply, Verdict
+from sharecore_tom.api import Api
+from sharecore_tom.in_flight import Row
+from sharecore_tom.listing import photometry_since
+from sharecore_tom.receiver import Generation
+from sharecore_tom.receiver_target import Targets
+from sharecore_tom.refusals import not_able, refused_fields, words
+from sharecore_tom.table import holds, table
+from sharecore_tom.transports import Transport
+from sharecore_tom.transports.rest import Rest, prepared
+
+PRODUCTS = "api/dataproducts/"
+AT_LEAST = 200
+"""Rows; fewer are sent one by one, so that a receiver does not fill with small files."""
+SAMPLE = 20
+"""Rows of the first file to a target. What becomes of them decides whether more go this way."""
+_PROBES = 3
+_TRY_AGAIN = 24 * 3600.0
+"""Seconds after which a receiver whose files could not be used gets another."""
+
+logger = logging.getLogger(__name__)
+
+
+class _NoFiles(Exception):
+    """Files cannot be used at this receiver. decided: what single requests answered meanwhile."""
+
+    def __init__(self, reason: str, decided: Mapping[RecordKey, Outcome] | None = None) -> None:
+        super().__init__(reason)
+        self.decided = dict(decided or {})
+
+
+class Files(Transport):
+    """Sends backlogs of photometry as files, and everything else as `Rest` does.
+
+    now: seconds since 1970, for tests.
+    """
+
+    def __init__(
+        self, api: Api, targets: Targets, why: str = "", *, now: Callable[[], float] = time.time
+    ) -> None:
+        self._api = api
+        self._targets = targets
+        self._rest = Rest(api, targets, Generation.TYPED, why)
+        self._now = now
+        self._refused = ""
+        self._until = 0.0
+
+    @property
+    def max_batch(self) -> int:  # type: ignore[override]
+        return self._rest.max_batch if self._objection({}) else 1000
+
+    @property
+    def about(self) -> str:  # type: ignore[override]
+        return self._about({})
+
+    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+        outcomes, rows = prepared(batch, Generation.TYPED)
+        filed = _filed(rows)
+        if len(filed) < AT_LEAST or self._objection(batch.state):
+            return self._rest.deliver(batch)
+        with before_sending():
+            target = self._targets.find_or_create(batch, Generation.TYPED)
+        if not isinstance(target, int):
+            return outcomes | dict.fromkeys(rows, target)
+        done: dict[RecordKey, Outcome] = {}
+        try:
+            for portion in _portions(filed, batch.state):
+                done |= self._send(batch, portion, target)
+        except _NoFiles as no:
+            done |= no.decided
+            self._refuse(batch, str(no))
+        except (DestinationError, AuthenticationFailed) as stop:
+            stop.decided = outcomes | done | dict(stop.decided)
+            raise
+        outcomes |= done
+        left = {key: row for key, row in rows.items() if key not in done}
+        try:
+            return outcomes | self._rest.send(batch, left, target)
+        except (DestinationError, AuthenticationFailed) as stop:
+            stop.decided = outcomes | dict(stop.decided)
+            raise
+
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
+        return self._rest.find(batch)
+
+    def preview(self, batch: Batch) -> Preview:
+        shown = self._rest.preview(batch)
+        note = shown.note.removeprefix(self._rest.about).strip()
+        about = self._about(batch.state)
+        return Preview(content_type=shown.content_type, body=shown.body, note=f"{about}\n{note}".strip())
+
+    def _about(self, memory: Mapping[str, Any]) -> str:
+        objection = self._objection(memory)
+        if objection:
+            return f"{self._rest.about} 'BULK_UPLOAD' is on, but files cannot be used now: {objection}."
+        return (
+            f"{self._rest.about} Of photometry, {AT_LEAST} data and more go as a file: 'BULK_UPLOAD' is on."
+        )
+
+    def _objection(self, memory: Mapping[str, Any]) -> str:
+        """Why files are not used now: known of this receiver in this process, or noted with the target."""
+        if self._refused and self._now() < self._until:
+            return self._refused
+        noted = memory.get("files")
+        if isinstance(noted, Mapping) and noted.get("refused") and self._now() < noted.get("until", 0):
+            return str(noted["refused"])
+        return ""
+
+    def _refuse(self, batch: Batch, reason: str) -> None:
+        self._refused, self._until = reason[:300], self._now() + _TRY_AGAIN
+        batch.state["files"] = {"refused": self._refused, "until": self._until}
+        logger.warning("%s: files cannot be used: %s", self._api.config.path, self._refused)
+
+    def _send(self, batch: Batch, rows: Mapping[RecordKey, Row], target: int) -> dict[RecordKey, Outcome]:
+        """Send one file; the outcomes of those of its rows that are there. Raises `_NoFiles`."""
+        name = _product_id(batch, rows, target)
+        try:
+            reply = self._upload(name, rows, target)
+        except NoAnswer as error:
+            if error.cause is Cause.READ_TIMEOUT:
+                self._refuse(batch, f"a file of {len(rows)} rows: {error.reason}")
+            raise DestinationError(
+                f"sending a file: {error.reason}", decided=_unconfirmed(rows, error.reason)
+            ) from None
+        new = self._made(reply, rows)
+        there = self._there(rows, target)
+        missing = [key for key in rows if key not in there]
+        # A row that another keeps out is missing as well; wrong rows of ours would keep out the right ones.
+        withdrawn = bool(new and missing and not _proved(batch.state) and self._withdraw(reply))
+        known = {} if withdrawn else dict.fromkeys(there, Accepted() if new else Duplicate())
+        probes = _probes(known) if new else []
+        asked = {key: row for key, row in rows.items() if key not in known or key in probes}
+        try:
+            answers = self._rest.send(batch, asked, target) if asked else {}
+        except (DestinationError, AuthenticationFailed) as stop:
+            stop.decided = known | dict(stop.decided)
+            raise
+        lacking = [key for key in (*missing, *probes) if isinstance(answers.get(key), Accepted)]
+        if new and lacking:
+            if not withdrawn:
+                self._withdraw(reply)
+            raise _NoFiles(
+                f"of {len(rows)} rows in a file, {len(lacking)} or more were not there as sent", answers
+            )
+        batch.state["files"] = {"proved": True}
+        return answers | known
+
+    def _upload(self, name: str, rows: Mapping[RecordKey, Row], target: int) -> Reply:
+        file = File(name=f"{name}.csv", body=table(rows.values()), media_type="text/csv")
+        fields = {"target": str(target), "product_id": name, "data_product_type": "photometry"}
+        try:
+            return self._api.upload(PRODUCTS, fields, {"file": file})
+        except AuthenticationFailed as error:
+            raise _NoFiles(error.reason) from None  # single rows show whether it is us that are refused
+
+    def _made(self, reply: Reply, rows: Mapping[RecordKey, Row]) -> bool:
+        """Whether the file was taken now; False when it had been before."""
+        if (
+            reply.status in (200, 201)
+            and isinstance(reply.json, dict)
+            and isinstance(reply.json.get("id"), int)
+        ):
+            return reply.status == 201 and not reply.json.get("already_exists")
+        if reply.status in (502, 504):
+            stop = not_able(reply, "sending a file")
+            stop.decided = _unconfirmed(rows, f"HTTP {reply.status} from a gateway")
+            raise stop
+        if reply.verdict in (Verdict.THROTTLED, Verdict.REDIRECT) or reply.status == 503:
+            raise not_able(reply, "sending a file")
+        if 200 <= reply.status < 300:
+            reason = f"HTTP {reply.status} with {reply.excerpt}"
+            raise DestinationError(
+                f"the answer to a file is not that of a TOM: {reason}", decided=_unconfirmed(rows, reason)
+            )
+        raise _NoFiles("its target is gone" if "target" in refused_fields(reply) else words(reply))
+
+    def _there(self, rows: Mapping[RecordKey, Row], target: int) -> dict[RecordKey, Row]:
+        """Those of the rows that the receiver lists as they were sent, as far as it shows them."""
+        try:
+            listed = photometry_since(self._api, target, rows.values())
+        except (DestinationError, AuthenticationFailed) as stop:
+            stop.decided = _unconfirmed(rows, f"sent as a file, not listed: {stop.reason}")
+            raise
+        return {key: row for key, row in rows.items() if listed.has(row)}
+
+    def _withdraw(self, reply: Reply) -> bool:
+        """Delete the product that was just made, and with it its rows; whether that was done."""
+        pk = reply.json["id"]  # type: ignore[index]
+        try:
+            gone = self._api.send("DELETE", f"{PRODUCTS}{pk}/", {})
+            said = "" if gone.status in (200, 204, 404) else words(gone)
+        except (NoAnswer, DestinationError, AuthenticationFailed) as error:
+            said = error.reason
+        if said:
+            logger.error(
+                "%s: the data product %s should be deleted there: %s", self._api.config.path, pk, said
+            )
+        return not said
+
+
+def _filed(rows: Mapping[RecordKey, Row]) -> dict[RecordKey, Row]:
+    """The rows that a file can hold; none where there are too few for one."""
+    if len(rows) < AT_LEAST:
+        return {}
+    return {
+        key: row for (key, row), fits in zip(rows.items(), holds(list(rows.values())), strict=True) if fits
+    }
+
+
+def _proved(memory: Mapping[str, Any]) -> bool:
+    """Whether a file to this target has made there what it should."""
+    noted = memory.get("files")
+    return isinstance(noted, Mapping) and bool(noted.get("proved"))
+
+
+def _portions(rows: Mapping[RecordKey, Row], memory: Mapping[str, Any]) -> Iterable[Mapping[RecordKey, Row]]:
+    """All rows, at the first time after a sample of those that hold the most."""
+    if _proved(memory):
+        return [rows]
+    sample = dict(sorted(rows.items(), key=lambda each: (len(each[1]["value"]), str(each[0])))[-SAMPLE:])
+    limits = [key for key in rows if key.kind is Kind.PHOTOMETRY_LIMIT][:_PROBES]
+    sample |= {key: rows[key] for key in limits}
+    rest = {key: row for key, row in rows.items() if key not in sample}
+    return [sample, rest] if rest else [sample]
+
+
+def _probes(keys: Iterable[RecordKey]) -> list[RecordKey]:
+    """Some of the rows, to be sent once more: that they are known shows what no listing does.
+
+    Limits first: a receiver knows one again by its limit.
+    """
+    return sorted(keys, key=lambda key: key.kind is not Kind.PHOTOMETRY_LIMIT)[:_PROBES]
+
+
+def _product_id(batch: Batch, rows: Mapping[RecordKey, Row], target: int) -> str:
+    """The same for the same content, so that a repeated file is recognised there."""
+    prints = {record.key: fingerprint(record) for record in batch.records if record.key in rows}
+    text = "\n".join([batch.site.origin, str(target), *(f"{key} {prints[key]}" for key in rows)])
+    return f"sharecore-{hashlib.sha256(text.encode()).hexdigest()[:40]}"
+
+
+def _unconfirmed(rows: Mapping[RecordKey, Row], reason: str) -> dict[RecordKey, Outcome]:
+    return {key: Unconfirmed(reason=reason) for key in rows}

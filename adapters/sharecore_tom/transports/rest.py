@@ -1,0 +1,121 @@
+"""One row per request, to `api/reduceddatums/`: every TOM has that."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sharecore.adapter import Batch, Preview
+from sharecore.building import before_sending, build_each
+from sharecore.exceptions import AuthenticationFailed, DestinationError, TargetRefused
+from sharecore.outcomes import Absent, Deferred, Found, Outcome, Present, Rejected, Unsupported
+from sharecore.records import RecordKey
+from sharecore_tom.api import Api
+from sharecore_tom.in_flight import Row, send_all
+from sharecore_tom.payload import row
+from sharecore_tom.receiver import Generation
+from sharecore_tom.receiver_target import Targets
+from sharecore_tom.send_row import Rows
+from sharecore_tom.target_body import target_body
+from sharecore_tom.transports import Transport
+
+
+class Rest(Transport):
+    """Sends to the REST API of a tomtoolkit 3.x or 2.x."""
+
+    def __init__(self, api: Api, targets: Targets, at: Generation, why: str = "") -> None:
+        self._api = api
+        self._targets = targets
+        self._at = at
+        self.about = (
+            f"Each datum goes in a request of its own, as tomtoolkit {at} takes it.{why and f' {why}.'}"
+        )
+
+    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+        outcomes, rows = prepared(batch, self._at)
+        if batch.records and not rows:
+            return outcomes
+        with before_sending():
+            target = self._targets.find_or_create(batch, self._at)
+        if not isinstance(target, int):
+            if not batch.records:
+                raise TargetRefused(target.reason)
+            return outcomes | dict.fromkeys(rows, target)
+        try:
+            return outcomes | self.send(batch, rows, target)
+        except (DestinationError, AuthenticationFailed) as error:
+            error.decided = outcomes | dict(error.decided)
+            raise
+
+    def send(self, batch: Batch, rows: Mapping[RecordKey, Row], target: int) -> dict[RecordKey, Outcome]:
+        """Send rows to the target with this id there, which is looked for again when it is gone."""
+        outcomes, no_target = self._fly(rows, target)
+        if not no_target:
+            return outcomes
+        try:
+            return outcomes | self._send_again(batch, rows, outcomes)
+        except (DestinationError, AuthenticationFailed) as error:
+            error.decided = outcomes | dict(error.decided)
+            raise
+
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
+        """A 3.x TOM has constraints that make sending again harmless; a 2.x TOM is listed and compared."""
+        if self._at is Generation.TYPED:
+            return {record.key: Absent() for record in batch.records}
+        return self.look(batch)
+
+    def look(self, batch: Batch) -> Mapping[RecordKey, Found]:
+        """List the data of each target there that may be meant, and compare."""
+        absent: dict[RecordKey, Found] = {record.key: Absent() for record in batch.records}
+        targets = self._targets.candidates(batch)
+        if isinstance(targets, Deferred):
+            return dict.fromkeys(absent, targets)
+        listed = [Rows(self._api, target, self._at) for target in targets]
+        _, rows = prepared(batch, self._at)
+        known = (record for record in batch.records if record.key in rows)
+        there = (record for record in known if any(each.has(rows[record.key]) for each in listed))
+        return absent | {record.key: Present(content=record) for record in there}
+
+    def preview(self, batch: Batch) -> Preview:
+        left_out, rows = prepared(batch, self._at)
+        target_id = self._targets.remembered(batch)
+        body: dict[str, Any] = {"reduceddatums": [{"target": target_id, **each} for each in rows.values()]}
+        notes = [
+            f"{key}: {reason.reason}" for key, reason in left_out.items() if isinstance(reason, Unsupported)
+        ]
+        if target_id is None:
+            body = {"target": target_body(batch, self._targets.lists(batch), self._at), **body}
+            notes.insert(0, "The target is sent only if it is not there yet; its id there is not known yet.")
+        return Preview(
+            content_type="application/json",
+            body=json.dumps(body, indent=2, ensure_ascii=False),
+            note="\n".join([self.about, *notes]),
+        )
+
+    def _fly(self, rows: Mapping[RecordKey, Row], target: int) -> tuple[dict[RecordKey, Outcome], bool]:
+        there = Rows(self._api, target, self._at)
+        return send_all(rows, there.send, concurrency=self._api.config.concurrency)
+
+    def _send_again(
+        self, batch: Batch, rows: Mapping[RecordKey, Row], decided: Mapping[RecordKey, Outcome]
+    ) -> dict[RecordKey, Outcome]:
+        """The receiver did not take the target's id: deleted in this moment, or not ours to change."""
+        left = {key: each for key, each in rows.items() if key not in decided}
+        target = self._targets.find_or_create(batch, self._at)
+        if not isinstance(target, int):
+            return dict.fromkeys(left, target)
+        no_right = Rejected(
+            reason=f"our account may see the target there (id {target}) but not add data to it. "
+            "Let it change that target",
+            field="target",
+        )
+        sent, _ = self._fly(left, target)
+        return sent | dict.fromkeys(left.keys() - sent.keys(), no_right)
+
+
+def prepared(batch: Batch, at: Generation) -> tuple[dict[RecordKey, Outcome], dict[RecordKey, Row]]:
+    """The records that cannot be expressed there, and the rows of all others."""
+    rows: dict[RecordKey, Row]
+    rows, outcomes = build_each(batch.records, lambda record: row(record, batch.site, at))
+    return outcomes, rows

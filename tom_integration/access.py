@@ -1,0 +1,179 @@
+"""Who may do what with shares: the only place that answers, for REST, pages, tags and admin alike.
+
+The rule: `tom_targets.{view,add,change,delete}_persistentshare`, given to the user or to a group of theirs,
+globally or for one share, *and* `change_target` on the share's target, globally or for that target. That a
+target is public gives nobody the right to change it. Anonymous and inactive users may do nothing.
+
+The ledger of a target at a destination follows the continuous share that is there. Where there is none (it
+was deleted, or only one-time shares were made), it needs the right on all shares. To share once needs only
+`change_target`, so whoever does it may know nothing of what the destination has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Q, QuerySet
+from guardian.shortcuts import get_objects_for_user
+from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
+from tom_targets.base_models import get_target_model_app_label
+from tom_targets.models import PersistentShare, TargetList, get_target_model_class
+
+from tom_integration.mapping.data_files import SHARED_MODELS
+from tom_integration.models import Delivery, Outbox
+
+Action = Literal["view", "add", "change", "delete"]
+REFUSAL = "You have no permission to do this with continuous shares."
+_ALL = Q()
+
+
+def targets_for_shares(user: Any) -> QuerySet[Any]:
+    """The targets that a user may change: those whose shares they may know of, and may make, if at all."""
+    targets: QuerySet[Any] = get_target_model_class().objects.all()
+    if not _acts(user):
+        return targets.none()
+    permitted: QuerySet[Any] = get_objects_for_user(user, "change_target", klass=targets)
+    return permitted
+
+
+def lists_for(user: Any) -> QuerySet[Any]:
+    """The target lists that a user may view, by tomtoolkit's own right."""
+    if not _acts(user):
+        return TargetList.objects.none()  # type: ignore[no-any-return]
+    right = "tom_targets.view_targetlist"
+    permitted: QuerySet[Any] = get_objects_for_user(user, right, klass=TargetList)
+    return permitted
+
+
+def shares_for(user: Any, action: Action) -> QuerySet[Any]:
+    """The shares that a user may view, change or delete. To add one is a right on none that exists."""
+    shares: QuerySet[Any] = PersistentShare.objects.all()
+    if not _acts(user) or action == "add":
+        return shares.none()
+    permitted: QuerySet[Any] = get_objects_for_user(user, f"{action}_persistentshare", klass=shares)
+    if user.has_perm(f"{get_target_model_app_label()}.change_target"):
+        return permitted  # on every target: spares a condition over millions of them
+    return permitted.filter(target_id__in=targets_for_shares(user).values("pk"))
+
+
+def holds(user: Any, action: Action) -> bool:
+    """Has the user been given this right at all, globally or (unless it is `add`) for any share?
+
+    Tells only of the user, nothing of what exists.
+    """
+    if not _acts(user):
+        return False
+    if _everywhere(user, action):
+        return True
+    if action == "add":
+        return False
+    codename = f"{action}_persistentshare"
+    permission = Q(
+        permission__codename=codename,
+        permission__content_type=ContentType.objects.get_for_model(PersistentShare),
+    )
+    given = get_user_obj_perms_model(PersistentShare).objects.filter(permission, user=user)
+    by_group = get_group_obj_perms_model(PersistentShare).objects.filter(permission, group__user=user)
+    return bool(given.exists() or by_group.exists())
+
+
+def ledgers_for(user: Any, action: Action) -> QuerySet[Outbox]:
+    """The outboxes of which a user may view, or change, what was shared: one-time shares as well."""
+    outboxes = Outbox.objects.all()
+    if not _acts(user) or action == "add":
+        return outboxes.none()
+    if user.is_superuser:
+        return outboxes
+    permitted = Q(share_id__in=shares_for(user, action).values("pk"))
+    if _everywhere(user, action):
+        permitted |= Q(share_id=None, target_id__in=targets_for_shares(user).values("pk"))
+    return outboxes.filter(permitted)
+
+
+def sees_all_shares(user: Any, target: Any = None) -> bool:
+    """Is no share (of this target) hidden from the user, so that none shown means that there is none?"""
+    if not _everywhere(user, "view"):
+        return False
+    if target is None:
+        return bool(user.has_perm(f"{get_target_model_app_label()}.change_target"))
+    return targets_for_shares(user).filter(pk=target.pk).exists()
+
+
+def may(
+    user: Any, action: Action, share: Any = None, target: Any = None, ledger: Outbox | Delivery | None = None
+) -> bool:
+    """May the user do this to a share, to a ledger, or, given only a target, to some share of this target?
+
+    With none of them: is there any use in asking (see `holds`)? target: of the TOM's target model or its
+    base. ledger: an outbox or a delivery; it names target and destination, and need not be in the database.
+    """
+    if share is not None:
+        return shares_for(user, action).filter(pk=share.pk).exists()
+    if ledger is not None:
+        return _may_with_ledger(user, action, ledger)
+    if not holds(user, action):
+        return False
+    return target is None or targets_for_shares(user).filter(pk=target.pk).exists()
+
+
+def _may_with_ledger(user: Any, action: Action, ledger: Outbox | Delivery) -> bool:
+    known = Outbox.objects.filter(destination=ledger.destination, target_id=ledger.target_id).first()
+    if known is not None:
+        return ledgers_for(user, action).filter(pk=known.pk).exists()
+    # The answer must not tell whether anything was ever shared there.
+    return _everywhere(user, action) and targets_for_shares(user).filter(pk=ledger.target_id).exists()
+
+
+def deliveries_for(user: Any, share: Any) -> QuerySet[Delivery]:
+    """The deliveries of a share that the user may view; those of data that they may not see are left out.
+
+    share: a share or an outbox, with which the user may do what they are about to do.
+    """
+    return visible_deliveries(user, [share])
+
+
+def visible_deliveries(user: Any, shares: Iterable[Any]) -> QuerySet[Delivery]:
+    """The same of several shares or outboxes; more of these targets and destinations may be among them."""
+    shares = list(shares)
+    targets = {each.target_id for each in shares}
+    rows = Delivery.objects.filter(
+        destination__in={each.destination for each in shares}, target_id__in=targets
+    )
+    return of_visible_data(user, rows, Q(target_id__in=targets))
+
+
+def of_visible_data(user: Any, rows: QuerySet[Delivery], condition: Q = _ALL) -> QuerySet[Delivery]:
+    """Those of these deliveries whose datum the user may see. condition: what the data have in common."""
+    if not single_data_have_rights():
+        return rows
+    seen = Q(pk__in=())
+    for name, model in SHARED_MODELS.items():
+        data = visible(user, model._default_manager.filter(condition))
+        seen |= Q(model=name, datum_pk__in=data.values("pk"))
+    return rows.filter(seen)
+
+
+def single_data_have_rights() -> bool:
+    """Do rights on single data matter in this TOM, beside those on their target?"""
+    return not getattr(settings, "TARGET_PERMISSIONS_ONLY", True)
+
+
+def visible(user: Any, data: QuerySet[Any]) -> QuerySet[Any]:
+    """Those of these data, rows of one model, that the user may see once they may see the target."""
+    if not single_data_have_rights():
+        return data
+    right = f"tom_dataproducts.view_{data.model._meta.model_name}"
+    permitted: QuerySet[Any] = get_objects_for_user(user, right, klass=data)
+    return permitted
+
+
+def _everywhere(user: Any, action: Action) -> bool:
+    """Has the user been given this right on all shares?"""
+    return _acts(user) and bool(user.has_perm(f"tom_targets.{action}_persistentshare"))
+
+
+def _acts(user: Any) -> bool:
+    return bool(user is not None and user.is_authenticated and user.is_active)

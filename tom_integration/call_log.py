@@ -1,0 +1,36 @@
+"""The log of what left: one record for each call, for people in its text and for programs in its fields."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+
+from sharecore.outcomes import Result
+from sharecore.records import RecordKey
+from tom_integration.models import Delivery, Outbox
+
+logger = logging.getLogger("tom_integration.deliveries")
+
+
+def of_call(outbox: Outbox, rows: Mapping[RecordKey, Delivery], results: Mapping[RecordKey, Result]) -> None:
+    """Log what one call of an adapter brought.
+
+    The log record has the fields `share_id` (None for a one-time request), `destination`, `target_id`,
+    `delivery_ids` and `outcomes` (how many of each).
+    """
+    outcomes = Counter(type(result).__name__.lower() for result in results.values())
+    if unsent := len(rows) - len(results):
+        outcomes["unsent"] = unsent
+    logger.info(
+        "%s: %s",
+        outbox,
+        ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items())),
+        extra={
+            "share_id": outbox.share_id,
+            "destination": outbox.destination,
+            "target_id": outbox.target_id,
+            "delivery_ids": sorted(row.pk for row in rows.values()),
+            "outcomes": dict(outcomes),
+        },
+    )

@@ -1,0 +1,113 @@
+"""Revisions: a key that was received before, with other content.
+
+Only what still is as it was received is changed, since somebody may have edited it here; and only by the site
+that observed it or brought it. What its observer brought is changed by its observer only: a site in between
+may be late.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sharecore.adapter import Site
+from sharecore.exceptions import InvalidRecord
+from sharecore.identity import fingerprint
+from sharecore.records import Record
+from tom_integration.inbox.bulk_insert import kept_apart
+from tom_integration.inbox.existing import Contents
+from tom_integration.inbox.record_answers import TAKEN, Answer, rejected
+from tom_integration.inbox.save_signals import Events
+from tom_integration.inbox.visibility import permitted
+from tom_integration.mapping.record_to_row import columns, model_for, objection
+from tom_integration.mapping.row_to_record import DATUM_MODELS, identity_of, record_of
+from tom_integration.models import InboxRecord
+
+_NO_RIGHT = rejected("key", "to change this datum, the account needs the rights to view and to change it")
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """record, fingerprint: as sent now. known: what was received under its key."""
+
+    record: Record
+    fingerprint: str
+    known: InboxRecord
+
+
+def revise(
+    revisions: Mapping[int, Revision], site: Site, user: Any, contents: Sequence[Contents], events: Events
+) -> dict[int, Answer]:
+    """Change data by what a site sends now; the answers, by the number of the record in the batch.
+
+    user: the account with which it sends. contents: what may be in the way, and what of that is hidden.
+    """
+    data = _data([each.known for each in revisions.values()])
+    changeable = permitted(user, data, "view", "change")
+    answers: dict[int, Answer] = {}
+    for number, each in revisions.items():
+        place = (each.known.model, each.known.datum_pk)
+        row = data.get(place)
+        problem = _NO_RIGHT if place not in changeable else _problem(each.record, each.known, row, site)
+        answers[number] = problem or _change(row, each, contents, events)
+    return answers
+
+
+def _data(known: list[InboxRecord]) -> dict[tuple[str, int], Any]:
+    wanted: dict[str, set[int]] = defaultdict(set)
+    for each in known:
+        wanted[each.model].add(each.datum_pk)
+    return {
+        (name, pk): row
+        for name, pks in wanted.items()
+        for pk, row in DATUM_MODELS[name]._default_manager.in_bulk(list(pks)).items()
+    }
+
+
+def _problem(record: Record, known: InboxRecord, row: Any, site: Site) -> Answer | None:
+    if site.origin not in (known.origin, known.relayed_by):
+        return rejected("key", "only the site that observed it, or the one that brought it here, changes it")
+    if known.relayed_by == known.origin != site.origin:
+        return rejected(
+            "key", "its observer gave another content of it to this TOM, and only that site changes it"
+        )
+    if not known.content or not isinstance(row, model_for(record)):
+        return rejected("key", "the same observation was here before it was shared, and stays as it is")
+    try:
+        now = fingerprint(record_of(row, origin=""))
+    except InvalidRecord:
+        now = ""
+    if now != known.content:
+        return rejected("key", "it was edited here since it was received, and stays as it is")
+    return None
+
+
+def _change(row: Any, revision: Revision, contents: Sequence[Contents], events: Events) -> Answer:
+    known, model, values = revision.known, type(row), columns(revision.record)
+    seen, unseen = contents
+    if problem := objection(model, values):
+        return rejected(*problem)
+    if clash := seen.clash(model, values, own=row.pk):
+        return rejected(clash[0], TAKEN, clash[1])
+    for name, value in values.items():
+        setattr(row, name, value)
+    done = Answer(outcome="revised", place=(known.model, known.datum_pk))
+    refusals = events.before([row])
+    if not refusals:
+        if clash := unseen.clash(model, values, own=row.pk):
+            # The next answer to this key is then what it would be if the datum were changed.
+            InboxRecord.objects.filter(pk=known.pk).update(fingerprint=revision.fingerprint)
+            return rejected(clash[0], TAKEN, clash[1], otherwise=done)
+        with kept_apart(refusals, id(row)):
+            model._default_manager.filter(pk=row.pk).update(**values)
+            InboxRecord.objects.filter(pk=known.pk).update(
+                fingerprint=revision.fingerprint,
+                identity=identity_of(known.model, revision.record),
+                content=fingerprint(revision.record),
+            )
+    if refusals:
+        return refusals[id(row)]
+    events.after([row], created=False)
+    return done

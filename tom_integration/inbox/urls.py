@@ -1,0 +1,14 @@
+"""Routes under `api/sharing/`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from tom_integration.inbox.views import BatchView, CapabilityView
+
+app_name = "sharing-api"
+
+urlpatterns = [
+    path("", CapabilityView.as_view(), name="capabilities"),
+    path("batch/", BatchView.as_view(), name="batch"),
+]

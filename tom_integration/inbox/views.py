@@ -1,0 +1,100 @@
+"""The views at `api/sharing/`: what this TOM takes, and a batch."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from django.db import OperationalError
+from rest_framework import exceptions, permissions
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from sharecore import wire
+from tom_integration import site
+from tom_integration.inbox import batch_rate, body, parse, peers, store, target
+from tom_integration.inbox.refused import Refused
+from tom_integration.json_views import RefusesInJson
+
+
+class Known(permissions.BasePermission):
+    """Nobody without an account, whatever the TOM leaves open elsewhere."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not (request.user and request.user.is_authenticated):
+            raise exceptions.NotAuthenticated
+        return True
+
+
+class SharingView(RefusesInJson, APIView):
+    """For programs: refusals are JSON too."""
+
+    permission_classes = (Known,)
+    renderer_classes = (JSONRenderer,)
+
+    def get_authenticate_header(self, request: Request) -> str:
+        """Without one, a refusal would be 403 in a TOM whose first way to log in has none."""
+        return super().get_authenticate_header(request) or "Token"
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, Refused):
+            return Response(exc.body, status=exc.status)
+        if isinstance(exc, OperationalError):
+            busy = {"detail": "The database of this TOM is busy; nothing was stored."}
+            return Response(busy, status=503, headers={"Retry-After": "2"})
+        return super().handle_exception(exc)
+
+
+class CapabilityView(SharingView):
+    """What this TOM takes."""
+
+    def get(self, request: Request) -> Response:
+        this = site.this_site()
+        return Response(
+            {
+                "sharecore": version("sharecore"),
+                "protocols": list(parse.PROTOCOLS),
+                "origin": this.origin,
+                "name": this.name,
+                "limits": {
+                    **parse.LIMITS,
+                    "bytes": body.MAX_BYTES,
+                    "seconds": body.MAX_SECONDS,
+                    "batches_per_minute": batch_rate.MAX_BATCHES,
+                },
+                "kinds": list(wire.KINDS),
+            }
+        )
+
+
+class BatchView(SharingView):
+    """Store a batch."""
+
+    throttle_classes = (batch_rate.BatchRate,)
+
+    def post(self, request: Request) -> Response:
+        batch = parse.read(body.read(request._request))
+        origin = site.origin()
+        if batch.site.origin == origin:
+            raise Refused(
+                409,
+                "The site that sends has the same identity as this TOM. Is its database a copy of this one? "
+                "Then give it an identity of its own: change the row of its table tom_integration_origin.",
+                code="same-origin",
+            )
+        known = peers.known(batch.site, request.user)
+        target_id, created = target.resolve(batch, request)
+        if not known:
+            peers.claim(batch.site, request.user)
+        answers = store.store(batch, target_id, origin=origin, user=request.user)
+        pairs = zip(batch.arrivals, answers, strict=True)
+        return Response(
+            {
+                "protocol": parse.PROTOCOLS[0],
+                "target": {"id": target_id, "created": created},
+                "origin": origin,
+                "records": [answer.as_json(arrival) for arrival, answer in pairs],
+            }
+        )

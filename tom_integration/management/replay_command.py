@@ -1,0 +1,68 @@
+"""`manage.py sharing replay`: say what would be sent again, ask, and send it."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from sharecore.exceptions import ConfigurationError
+from tom_integration.services import shares
+from tom_integration.services.replay import Replay
+
+
+def add_arguments(parser: ArgumentParser, moment: Callable[[str], datetime]) -> None:
+    """The options of the command."""
+    parser.add_argument(
+        "--since", type=moment, metavar="TIME", required=True, help="What arrived from then on."
+    )
+    parser.add_argument("--until", type=moment, metavar="TIME", help="What arrived before then.")
+    parser.add_argument("--share", type=int, metavar="NUMBER", help="Of this share only (see status).")
+    parser.add_argument("--destination", metavar="NAME", help="To this destination only, with its topics.")
+    parser.add_argument("--dry-run", action="store_true", help="Say how many, and send nothing.")
+    parser.add_argument("--yes", action="store_true", help="Do not ask.")
+    parser.add_argument(
+        "--doubles",
+        action="store_true",
+        help="Send it also where nobody can say what is there (HERMES): that is there twice then.",
+    )
+
+
+def run(command: BaseCommand, options: dict[str, Any]) -> None:
+    """Do it, or say why not."""
+    replay = Replay(
+        **{name: options[name] for name in ("since", "until", "destination")}, share_id=options["share"]
+    )
+    try:
+        counts, blind = replay.counts(), replay.blind()
+        for address, number in counts.items():
+            what = "sent whether or not it is there" if address in blind else "looked up, and sent if missing"
+            command.stdout.write(f"{address}: {number} records, {what}")
+        if options["dry_run"] or not counts:
+            command.stdout.write(f"{sum(counts.values())} records would be sent again.")
+            return
+        if blind and not options["doubles"]:
+            raise CommandError(
+                f"{', '.join(blind)} cannot be asked which data it has. What it has already would be there "
+                "twice; if that is harmless, add --doubles. Else name another --destination."
+            )
+        _ask(command, options)
+        number = replay.send_again(doubles=options["doubles"])
+    except (LookupError, ConfigurationError, shares.NotPossible) as error:
+        raise CommandError(str(error)) from None
+    command.stdout.write(f"{number} records will be sent again, where they are missing.")
+
+
+def _ask(command: BaseCommand, options: dict[str, Any]) -> None:
+    if options["yes"]:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError("Nobody can be asked here. Add --yes to send it, or --dry-run to see what it is.")
+    command.stdout.write("Send it again? [y/N] ", ending="")
+    command.stdout.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise CommandError("Nothing was sent.")

@@ -1,0 +1,118 @@
+"""Files of data products: what of them is shared, by hand only, beside the data.
+
+A continuous share sends data; a file leaves when somebody asks for it, and the ledger keeps it like a datum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import replace
+from errno import EIO
+from functools import partial
+from pathlib import PurePath
+from typing import Any, BinaryIO
+
+from django.db.models import Model, Q
+from tom_dataproducts.models import DataProduct
+
+from sharecore.exceptions import InvalidRecord
+from sharecore.identity import identity
+from sharecore.records import DataFile, Kind, RecordKey, Shareable
+from tom_integration.mapping.row_to_record import DATUM_MODELS, identity_of, record_of
+
+FILE_MODEL = str(DataProduct._meta.model_name)
+SHARED_MODELS: Mapping[str, type[Model]] = {**DATUM_MODELS, FILE_MODEL: DataProduct}
+"""All models whose rows can be in the ledger; those of data are what continuous shares look at."""
+WITH_A_FILE = Q(data__isnull=False) & ~Q(data="")
+"""Data products that have a file."""
+_CHUNK = 1024 * 1024
+
+
+def time_column(model: str) -> str:
+    """The column with the time of a row of this model: of the datum, or since when the file is there."""
+    return "created" if model == FILE_MODEL else "timestamp"
+
+
+def shareable_of(row: Any, *, origin: str, record_id: str = "") -> Shareable:
+    """The record, or the file, that a row is. Arguments and errors as those of `record_of`."""
+    if not isinstance(row, DataProduct):
+        return record_of(row, origin=origin, record_id=record_id)
+    file = _file_of(row, RecordKey(kind=Kind.FILE, origin=origin, id=record_id))
+    return file if record_id else replace(file, key=replace(file.key, id=identity(file)))
+
+
+def shareable_identity(model: str, record: Shareable) -> str:
+    """The identity of what a row of this model is."""
+    return identity(record) if isinstance(record, DataFile) else identity_of(model, record)
+
+
+def name_of(product: Any) -> str:
+    """The name of its file, without folders."""
+    return PurePath(str(product.data.name)).name
+
+
+def _file_of(product: Any, key: RecordKey) -> DataFile:
+    name = name_of(product)
+    try:
+        size = product.data.size
+        sha256 = _digest(product)
+    except Exception as error:  # a storage raises what it likes: botocore's ClientError is no OSError
+        raise InvalidRecord(field="file", reason=f"its file {name!r} cannot be read: {_why(error)}") from None
+    return DataFile(
+        key=key,
+        timestamp=product.created,
+        name=name,
+        product_id=product.product_id or "",
+        data_product_type=product.data_product_type,
+        media_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
+        size=size,
+        sha256=sha256,
+        open=partial(_open, product),
+    )
+
+
+class _Content(io.RawIOBase):
+    """What a storage gives, read in order. Whatever the storage raises becomes an OSError."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            piece = self._stream.read(len(buffer))
+        except Exception as error:
+            raise OSError(EIO, _why(error)) from error
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+        super().close()
+
+
+def _open(product: Any) -> BinaryIO:
+    try:
+        # The storage's own: `product.data.open` would share one position among all readers.
+        return io.BufferedReader(_Content(product.data.storage.open(product.data.name, "rb")), _CHUNK)
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(EIO, _why(error)) from error
+
+
+def _digest(product: Any) -> str:
+    with _open(product) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def _why(error: Exception) -> str:
+    """Without the path in the file system of this TOM."""
+    return str(getattr(error, "strerror", None) or type(error).__name__)

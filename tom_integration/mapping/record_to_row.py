@@ -1,0 +1,91 @@
+"""From a record to a row of the TOM's data: the way back of `tom_integration.mapping.row_to_record`, without a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from typing import Any
+
+from django.db.models import CharField, Model, TextField
+
+from sharecore.records import Astrometry, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum
+from tom_integration.mapping.row_to_record import DATUM_MODELS
+
+_MODELS: dict[type[Record], str] = {
+    Photometry: "photometryreduceddatum",
+    PhotometryLimit: "photometryreduceddatum",
+    Spectrum: "spectroscopyreduceddatum",
+    Astrometry: "astrometryreduceddatum",
+    OtherDatum: "reduceddatum",
+}
+_TYPED = frozenset({"photometry", "spectroscopy", "astrometry"})
+_NAMES = {"extra": "value"}
+# The sites keep the error of a limit where that of a brightness would be.
+_NAMES_OF_LIMIT = _NAMES | {"limit_error": "brightness_error"}
+
+
+def model_for(record: Record) -> type[Model]:
+    """The model whose rows hold records of this kind."""
+    return DATUM_MODELS[_MODELS[type(record)]]
+
+
+def columns(record: Record) -> dict[str, Any]:
+    """The values of the row, by field of the model; all those that a record can have."""
+    names = _NAMES_OF_LIMIT if isinstance(record, PhotometryLimit) else _NAMES
+    values = {names.get(name, name): _stored(getattr(record, name)) for name in _FIELDS[type(record)]}
+    if isinstance(record, PhotometryLimit):
+        values["brightness"] = None
+    return values
+
+
+def _stored(value: Any) -> Any:
+    """Records hold tuples and mappings that nobody can change; the columns take lists and dicts."""
+    if isinstance(value, str | float | None):
+        return value
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+_FIELDS = {kind: tuple(each.name for each in fields(kind) if each.name != "key") for kind in _MODELS}
+
+
+def objection(model: type[Model], values: dict[str, Any]) -> tuple[str, str] | None:
+    """Why the model has no room for these values: the field and the reason, as `full_clean` would see it.
+
+    Much faster than that: what records cannot be is not asked for.
+    """
+    for name, longest, blank in _texts(model):
+        text = values[name]
+        if not text and not blank:
+            return name, "this field cannot be blank"
+        if longest is not None and len(text) > longest:
+            return name, f"it has {len(text)} characters, and there is room for {longest}"
+        if "\0" in text:
+            return name, "it has a character that a database cannot store (NUL)"
+    for name, value in values.items():
+        if isinstance(value, list) and None in value:
+            return name, "it has a blank, and the TOM Toolkit stores only numbers there"
+    if _has_nul(values["value"]):
+        return "extra", "it has a character that a database cannot store (NUL)"
+    if values.get("data_type", "").lower() in _TYPED:
+        return "data_type", (
+            f"a datum of type {values['data_type']!r} among those of other types comes from tomtoolkit 2.x. "
+            "Run `manage.py migrate_reduced_datums` at the site that sends it"
+        )
+    return None
+
+
+@cache
+def _texts(model: type[Model]) -> tuple[tuple[str, int | None, bool], ...]:
+    found = [field for field in model._meta.concrete_fields if isinstance(field, CharField | TextField)]
+    return tuple((field.name, field.max_length, field.blank) for field in found)
+
+
+def _has_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any("\0" in key or _has_nul(item) for key, item in value.items())
+    return isinstance(value, list) and any(map(_has_nul, value))

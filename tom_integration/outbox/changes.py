@@ -1,0 +1,106 @@
+"""Edits: no datum has a time of modification, so content is compared with what was sent.
+
+The hint of a save names its row, and so does `continuous_share_data`; the rescan compares all rows, slowly.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from sharecore import delivery
+from sharecore.delivery import State
+from sharecore.exceptions import InvalidRecord
+from sharecore.identity import fingerprint
+from tom_integration.mapping.data_files import FILE_MODEL, shareable_identity, shareable_of
+from tom_integration.models import Delivery, Outbox
+from tom_integration.outbox import ledger
+from tom_integration.outbox.bulk_sql import update_each
+from tom_integration.outbox.prepare import load
+
+CHUNK = 500
+
+
+def compare_named(outbox: Outbox, *, origin: str, now: datetime) -> None:
+    """Recheck modified rows; touched baseline rows become pending."""
+    named = ledger.of(outbox).filter(named=True).exclude(state__in=_IN_HAND)
+    while rows := list(named.order_by("pk")[:CHUNK]):
+        with transaction.atomic():
+            Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(named=False)
+            _compare(outbox, rows, origin=origin, now=now, asked_for=True)
+
+
+def rescan(outbox: Outbox, *, origin: str, now: datetime, after: int = 0, limit: int = CHUNK) -> int:
+    """Compare up to `limit` rows with a primary key above `after`; the last key, or 0 when there are no more.
+
+    Rows of data that were there before the share learn their identity here, so that they are recognised
+    when they are made again under another key.
+    """
+    rows = list(_comparable(outbox).filter(pk__gt=after).order_by("pk")[:limit])
+    _compare(outbox, rows, origin=origin, now=now, asked_for=False)
+    return rows[-1].pk if len(rows) == limit else 0
+
+
+def learn(outbox: Outbox, *, origin: str, now: datetime, limit: int = 4 * CHUNK) -> None:
+    """Give rows of data that were there before the share their identity, a few at a time."""
+    rows = ledger.of(outbox).filter(state=State.BASELINE, identity="").order_by("pk")[:limit]
+    _compare(outbox, list(rows), origin=origin, now=now, asked_for=False)
+
+
+def _comparable(outbox: Outbox) -> QuerySet[Delivery]:
+    # To compare a file would be to read it; it is shared as it was when somebody asked for it.
+    rows = ledger.of(outbox).exclude(model=FILE_MODEL)
+    return rows.exclude(state__in=(State.PENDING, *_IN_HAND))
+
+
+def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime, asked_for: bool) -> None:
+    data = load(rows)
+    learned: list[Delivery] = []
+    due: list[int] = []
+    for row in rows:
+        datum = data.get(row.pk)
+        if datum is None:
+            standing = delivery.cancel(ledger.standing(row), "the datum was deleted")
+            Delivery.objects.filter(pk=row.pk, state=row.state, datum_pk=row.datum_pk).update(
+                state=standing.state, reason=standing.reason, next_at=standing.next_at
+            )
+            continue
+        if datum.target_id != row.target_id:
+            ledger.name(datum.target_id, row.model, [row.datum_pk])
+            continue
+        try:
+            record = shareable_of(datum, origin=origin, record_id=row.record_id)
+        except InvalidRecord:
+            continue
+        content = fingerprint(record)
+        edited = row.fingerprint != content and (bool(row.fingerprint) or row.state in _NEVER_COMPARED)
+        if not row.identity:
+            row.identity, row.fingerprint = shareable_identity(row.model, record), content
+            row.kind = record.key.kind.value
+            learned.append(row)
+        if _to_be_sent(State(row.state), edited=edited, asked_for=asked_for):
+            due.append(row.pk)
+    # The rescan holds no claim: what a sender has taken in hand since it was read stays in its hand.
+    update_each(learned, ("identity", "fingerprint", "kind"), only={"identity": [""]})
+    if outbox.share_id is None:
+        return  # what was asked for once is not followed
+    free = Delivery.objects.filter(pk__in=due).exclude(state__in=_IN_HAND)
+    free.update(state=State.PENDING, next_at=now, failures=0, reason="", field="")
+
+
+_IN_HAND = (State.SENDING, State.UNCONFIRMED)
+"""Their content is compared when their fate is known."""
+_NEVER_COMPARED = (State.UNSUPPORTED, State.WITHHELD)
+"""States of rows that may have no fingerprint: no records, or kept at home, when they were read."""
+
+
+def _to_be_sent(state: State, *, edited: bool, asked_for: bool) -> bool:
+    match state:
+        case State.BASELINE | State.CANCELLED:
+            return edited or asked_for
+        case State.DELIVERED | State.FAILED | State.UNSUPPORTED | State.WITHHELD:
+            return edited
+        case _:
+            return False  # open ones read the datum anew when they are sent; a held one waits for a person

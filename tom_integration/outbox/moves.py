@@ -1,0 +1,66 @@
+"""A share that is given another destination or target takes along what it has promised and not delivered.
+
+So does each share of a destination that gets another name in the settings, once it is told that name.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Case, Exists, F, OuterRef, QuerySet, When
+
+from sharecore import delivery
+from sharecore.delivery import DeliveryState, State
+from tom_integration import clock
+from tom_integration.mapping.row_to_record import DATUM_MODELS
+from tom_integration.models import Delivery, Outbox
+from tom_integration.outbox.backlog import register
+
+_NOT_THERE = (State.PENDING, State.WITHHELD, State.UNSUPPORTED, State.FAILED)
+_IN_DOUBT = (State.SENDING, State.UNCONFIRMED, State.NEEDS_REVIEW)
+"""Where the new address is another name of the old destination, these may be there."""
+_SURELY_OVER = timedelta(minutes=5)
+"""After which no call to the old address is under way any more."""
+
+
+def take_along(previous: Outbox, outbox: Outbox) -> None:
+    """What was promised at the previous outbox's address is due at this one, for data of its target.
+
+    Before the share is taken from the previous outbox, and after the data of the target are registered.
+    """
+    now = clock.now()
+    if previous.takes_up(now):
+        register(previous, State.PENDING, next_at=now)  # promised, too: nobody has looked since it was saved
+    promised = Delivery.objects.filter(
+        destination=previous.destination, target_id=previous.target_id, one_time_share_id__isnull=True
+    )
+    if previous.destination == outbox.destination:
+        _follow(promised, outbox)
+        return
+    promised = promised.filter(model=OuterRef("model"), datum_pk=OuterRef("datum_pk"))
+    here = Delivery.objects.filter(
+        destination=outbox.destination, target_id=outbox.target_id, state=State.BASELINE
+    )
+    due = delivery.replay(DeliveryState(state=State.BASELINE), now=now)
+    here.filter(Exists(promised.filter(state__in=_NOT_THERE))).update(state=due.state, next_at=due.next_at)
+    doubt = delivery.doubt(
+        DeliveryState(state=State.BASELINE),
+        "sent to the address that the share had before, without an answer",
+        look_at=now + _SURELY_OVER,
+    )
+    here.filter(Exists(promised.filter(state__in=_IN_DOUBT))).update(
+        state=doubt.state, next_at=doubt.next_at, reason=doubt.reason
+    )
+
+
+def _follow(promised: QuerySet[Delivery], outbox: Outbox) -> None:
+    """Data that have come to the outbox's target (a merge of targets moves them) stay promised there."""
+    for name, model in DATUM_MODELS.items():
+        come = model._default_manager.filter(target_id=outbox.target_id)
+        follow(promised.filter(model=name, datum_pk__in=come.values("pk")), outbox.target_id)
+
+
+def follow(rows: QuerySet[Delivery], target_id: int) -> None:
+    """The data of these deliveries belong to this target now; where they were sent to stays known."""
+    sent = When(sent_to=None, sent_at__isnull=False, then=F("target_id"))
+    rows.update(target_id=target_id, sent_to=Case(sent, default=F("sent_to")))

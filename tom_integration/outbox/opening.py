@@ -1,0 +1,215 @@
+"""Outboxes: opened by a continuous share or a one-time request, closed when the share goes."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Subquery
+from tom_targets.models import PersistentShare
+
+from sharecore.delivery import REPLAYABLE, State
+from sharecore.records import Kind
+from tom_integration import clock
+from tom_integration.mapping.data_files import SHARED_MODELS
+from tom_integration.mapping.row_to_record import DATUM_MODELS
+from tom_integration.models import Delivery, OneTimeShare, Outbox
+from tom_integration.outbox.backlog import missing, register
+from tom_integration.outbox.moves import take_along
+from tom_integration.outbox.new_shares import attach_new
+
+_CANCELLED_BY_CLOSING = (State.PENDING, State.WITHHELD, State.UNSUPPORTED, State.FAILED)
+"""Not those of which nobody knows whether they arrived: forgotten, they could be sent again."""
+_WAITING = (State.PENDING, State.WITHHELD, State.UNCONFIRMED)
+"""The states in which a delivery may have a time to be taken in hand."""
+PORTION = 20
+"""Shares that are attached at once: on SQLite nobody else can save until it is done."""
+ASKABLE = frozenset({State.BASELINE}) | REPLAYABLE
+"""What somebody can ask for who shares existing data: it is not there, and nobody is sending it."""
+
+
+def open_outbox(destination: str, target_id: int) -> Outbox:
+    """The outbox of an address and a target, made if need be."""
+    return Outbox.objects.get_or_create(destination=destination, target_id=target_id)[0]
+
+
+def attach(share: Any) -> None:
+    """Let a continuous share act, from now on.
+
+    The data that its target has now become `baseline` rows: nobody asked for them. When the share acts
+    already, only its user is noted; given another target or destination, it keeps its limits and its pause,
+    and takes along what it has promised.
+    """
+    outbox = Outbox.objects.filter(share_id=share.pk).first()
+    if outbox and (outbox.destination, outbox.target_id) == (share.destination, share.target_id):
+        if share.user_id not in (None, outbox.creator_id):
+            Outbox.objects.filter(pk=outbox.pk).update(creator_id=share.user_id, look_now=True)
+        return
+    # The database forgets a user who is deleted; without this, their share would act as the site from now on.
+    creator_id = share.user_id or (outbox.creator_id if outbox else None)
+    previous, outbox = outbox, open_outbox(share.destination, share.target_id)
+    with transaction.atomic():
+        # First a write: on SQLite a transaction that has read fails at once while another one writes.
+        Outbox.objects.filter(pk=outbox.pk).update(target_id=share.target_id)
+        if Outbox.objects.filter(pk=outbox.pk, share_id=share.pk).exists():
+            return  # a scan was faster; what was saved since then is new
+        known = Delivery.objects.filter(destination=outbox.destination, target_id=outbox.target_id)
+        known.filter(state__in=(State.BASELINE, State.CANCELLED)).update(
+            state=State.BASELINE, reason="", named=False
+        )
+        register(outbox, State.BASELINE)
+        if previous:
+            take_along(previous, outbox)
+            detach(share.pk, reason="the share was given another target or destination")
+        Outbox.objects.filter(pk=outbox.pk).update(
+            share_id=share.pk,
+            creator_id=creator_id,
+            kinds=previous.kinds if previous else [],
+            until=previous.until if previous else None,
+            paused=previous.paused if previous else "",
+            problem="",
+            needs_person=False,
+            look_now=True,
+        )
+
+
+def detach(share_id: int, *, reason: str) -> None:
+    """Cancel pending deliveries requested only by this share, which is gone."""
+    for outbox in Outbox.objects.filter(share_id=share_id):
+        Delivery.objects.filter(
+            destination=outbox.destination,
+            target_id=outbox.target_id,
+            one_time_share_id__isnull=True,
+            state__in=_CANCELLED_BY_CLOSING,
+        ).update(state=State.CANCELLED, reason=reason, next_at=None)
+        Outbox.objects.filter(pk=outbox.pk).update(share_id=None, creator_id=None, paused="", look_now=True)
+
+
+def ask_for(
+    outbox: Outbox, *, selection: Mapping[str, Q] | None = None, request: OneTimeShare | None = None
+) -> int:
+    """Make every datum due that the address does not have: "share existing data"; how many are due.
+
+    selection: a condition for each model whose data are meant; all data of the target when None. request:
+    the one-time request that asks; None when it is for the outbox's continuous share. What was
+    refused or withheld before is tried again, since a person asks for it.
+    """
+    now = clock.now()
+    asked = {"one_time_share_id": request.pk if request else None}
+    conditions = {name: Q() for name in DATUM_MODELS} if selection is None else selection
+    with transaction.atomic():
+        count = register(outbox, State.PENDING, next_at=now, selection=conditions, **asked)
+        for name, condition in conditions.items():
+            waiting = _left_behind(name, condition, outbox.destination, outbox.target_id)
+            count += waiting.update(
+                state=State.PENDING, next_at=now, failures=0, reason="", field="", **asked
+            )
+        look_at(outbox.target_id, destination=outbox.destination)
+    return count
+
+
+def asked_for(destination: str, target_id: int, *, selection: Mapping[str, Q]) -> int:
+    """How many data `ask_for` would make due."""
+    return sum(
+        missing(SHARED_MODELS[name], destination=destination, target_id=target_id).filter(condition).count()
+        + _left_behind(name, condition, destination, target_id).count()
+        for name, condition in selection.items()
+    )
+
+
+def _left_behind(model: str, condition: Q, destination: str, target_id: int) -> QuerySet[Delivery]:
+    """What the ledger knows of these data, and the address does not have, and nobody is sending."""
+    chosen = SHARED_MODELS[model]._default_manager.filter(condition, target_id=target_id)
+    return Delivery.objects.filter(
+        destination=destination,
+        model=model,
+        datum_pk__in=chosen.values("pk"),
+        state__in=ASKABLE,
+    )
+
+
+def limit(outbox: Outbox, *, kinds: Iterable[Kind], until: datetime | None) -> None:
+    """Let a continuous share send these kinds of record only (all if none is named), and new data until then.
+
+    What was kept at home before is looked at again.
+    """
+    now = clock.now()
+    with transaction.atomic():
+        Outbox.objects.filter(pk=outbox.pk).update(
+            kinds=[kind.value for kind in kinds], until=until, look_now=True
+        )
+        kept = Delivery.objects.filter(
+            destination=outbox.destination, target_id=outbox.target_id, state=State.WITHHELD
+        )
+        kept.update(state=State.PENDING, next_at=now, failures=0, reason="")
+
+
+def look_at(target_id: int, *, destination: str | None = None) -> None:
+    """Leave a mark that a target's outboxes have work. Writes only where none is left yet."""
+    outboxes = Outbox.objects.filter(target_id=target_id, look_now=False)
+    if destination is not None:
+        outboxes = outboxes.filter(destination=destination)
+    outboxes.update(look_now=True)
+
+
+def moved(destination: str, target_id: int) -> None:
+    """Deliveries have followed their data to this target: its outbox has to look at them.
+
+    Where there is no share, the outbox closes what nobody asks for.
+    """
+    outbox = open_outbox(destination, target_id)
+    Outbox.objects.filter(pk=outbox.pk).update(look_now=True)
+
+
+def next_look(outbox: Outbox) -> datetime | None:
+    """When the next delivery of the outbox is to be taken in hand; None when there is none."""
+    waiting = Delivery.objects.filter(
+        destination=outbox.destination,
+        target_id=outbox.target_id,
+        state__in=_WAITING,
+        next_at__isnull=False,
+    )
+    earliest: datetime | None = waiting.aggregate(earliest=Min("next_at"))["earliest"]
+    return earliest
+
+
+def match_shares(*, seconds: float = math.inf) -> bool:
+    """Attach shares that were made without a signal (in bulk), detach those that went without one.
+
+    seconds: for how long at the most, but for one portion; whether that was enough.
+    """
+    began = time.monotonic()
+    known = Outbox.objects.filter(share_id=OuterRef("pk"))
+    taken = Outbox.objects.filter(
+        destination=OuterRef("destination"), target_id=OuterRef("target_id"), share_id__isnull=False
+    )
+    strays = (
+        PersistentShare.objects.order_by("pk")
+        .annotate(
+            outbox_destination=Subquery(known.values("destination")[:1]),
+            outbox_target=Subquery(known.values("target_id")[:1]),
+            taken=Exists(taken),
+        )
+        .filter(
+            Q(outbox_target__isnull=True)
+            | ~Q(outbox_destination=F("destination"))
+            | ~Q(outbox_target=F("target_id"))
+        )
+    )
+    while some := list(strays[:PORTION]):
+        attach_new(share for share in some if share.outbox_target is None and not share.taken)
+        for share in some:
+            if share.outbox_target is not None or share.taken:
+                attach(share)
+        if time.monotonic() - began > seconds:
+            return False
+    gone = Outbox.objects.filter(share_id__isnull=False).exclude(
+        share_id__in=PersistentShare.objects.values("pk")
+    )
+    for share_id in filter(None, list(gone.values_list("share_id", flat=True))):
+        detach(share_id, reason="the share was deleted")
+    return True

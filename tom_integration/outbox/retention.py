@@ -1,0 +1,137 @@
+"""Upkeep: the ledger empties what grows old, and forgets nothing that keeps a datum from being sent twice.
+
+Of a delivery, identity, fingerprint, state and remote id stay as long as its datum does; what goes is what
+was answered and tried. A row whose datum is gone is led away from the primary key (`datum_pk` becomes
+negative): after a restored backup, a database may give the same key to another datum.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet, Value
+from django.utils import timezone
+from tom_targets.models import BaseTarget
+
+from sharecore.delivery import State
+from tom_integration import conf, polite_writes
+from tom_integration.mapping.data_files import SHARED_MODELS
+from tom_integration.models import Attempt, Delivery, OneTimeShare, Outbox, Worker
+from tom_integration.outbox import original_keys
+
+STEP = 1000
+"""Rows of the ledger that one step looks at."""
+BETWEEN_ROUNDS = 86400.0
+"""Seconds between two readings of the whole ledger by one worker."""
+
+_SETTLED = (State.BASELINE, State.DELIVERED, State.CANCELLED)
+"""States in which it no longer matters to a delivery that its datum is gone."""
+
+
+class Upkeep:
+    """Reads the ledger in small steps and remembers, for one worker, how far it is.
+
+    It starts anywhere, so that workers that live for one step only (cron) reach every part of it in time.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._after: int | None = None
+        self._rest_until = 0.0
+
+    def step(self) -> None:
+        """One step, unless everything was read within the last day."""
+        if self._now() < self._rest_until:
+            return
+        after = _anywhere() if self._after is None else self._after
+        self._after, _ = step(after=after)
+        if not self._after:
+            self._rest_until = self._now() + BETWEEN_ROUNDS
+
+
+def _anywhere() -> int:
+    ends = Delivery.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    before, last = (ends["first"] or 1) - 1, ends["last"] or 0
+    return before + random.randrange(last - before + 1) // STEP * STEP  # noqa: S311  (spreads work, guards nothing)
+
+
+def everything(report: Callable[[Counter[str]], None] = lambda done: None) -> Counter[str]:
+    """All steps at once; how many of what. report: told after each step."""
+    done: Counter[str] = Counter()
+    after = 0
+    while True:
+        after, more = step(after=after)
+        done += more
+        report(done)
+        if not after:
+            return done
+
+
+def step(*, after: int) -> tuple[int, Counter[str]]:
+    """Look at the next rows of the ledger above this primary key; the last one, or 0 at the end."""
+    now = timezone.now()
+    done: Counter[str] = Counter()
+    above = Delivery.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)
+    last = next(iter(above[STEP - 1 : STEP]), None)
+    rows = Delivery.objects.filter(pk__gt=after)
+    if last is not None:
+        rows = rows.filter(pk__lte=last)
+    long_ago = now - timedelta(days=conf.keep_delivered_days())
+    with polite_writes.writes(), transaction.atomic():
+        done["answers"] = _forget_answers(rows, long_ago)
+        for name, model in SHARED_MODELS.items():
+            there = model._default_manager.filter(pk=OuterRef("datum_pk"))
+            # Settled ones, in one statement: what was given to a datum, or to a sender, meanwhile stays.
+            gone = rows.filter(~Exists(there), model=name, state__in=_SETTLED)
+            done["rows"] += _useless(gone, long_ago).delete()[0]
+            gone.filter(datum_pk__gt=0).update(datum_pk=Value(0) - F("pk"))
+        done["attempts"] = _forget_attempts(now - timedelta(days=conf.keep_attempts_days()))
+    if last is not None or done["attempts"] == STEP:
+        return last or max(after, 1), done
+    done["outboxes"] = _forget_outboxes(long_ago)
+    done["received"] = original_keys.forget_gone(long_ago)
+    Worker.objects.filter(seen__lt=now - timedelta(days=1)).delete()
+    return 0, done
+
+
+def _forget_answers(rows: QuerySet[Delivery], then: datetime) -> int:
+    delivered = rows.filter(state=State.DELIVERED, delivered_at__lt=then)
+    Attempt.objects.filter(delivery_id__in=delivered.values("pk")).delete()
+    return delivered.exclude(reason="", field="").update(reason="", field="")
+
+
+def _forget_attempts(then: datetime) -> int:
+    old = Attempt.objects.filter(started__lt=then).order_by("started").values_list("pk", flat=True)
+    return Attempt.objects.filter(pk__in=old[:STEP]).delete()[0]
+
+
+def _useless(gone: QuerySet[Delivery], then: datetime) -> QuerySet[Delivery]:
+    """Those of the rows, whose datum is gone, of which nothing that may still happen can make use.
+
+    While there is a target, its datum may be made again, and must be known by what was delivered.
+    """
+    long_gone = (
+        Q(created__lt=then)
+        & (Q(sent_at__isnull=True) | Q(sent_at__lt=then))
+        & (Q(delivered_at__isnull=True) | Q(delivered_at__lt=then))
+    )
+    without_target = ~Exists(BaseTarget.objects.filter(pk=OuterRef("target_id")))
+    never_sent = Q(state=State.CANCELLED, delivered_at__isnull=True)
+    return gone.filter(long_gone).filter(Q(without_target) | never_sent)
+
+
+def _forget_outboxes(then: datetime) -> int:
+    """Outboxes of targets that are gone, when nothing is left of them, and nothing was sent to them."""
+    rows = Delivery.objects.filter(destination=OuterRef("destination"), target_id=OuterRef("target_id"))
+    there = BaseTarget.objects.filter(pk=OuterRef("target_id"))
+    empty = Outbox.objects.filter(~Exists(rows), ~Exists(there), share_id=None, lease="", created__lt=then)
+    # What has moved since then is looked up by what such an outbox tells of its target.
+    empty = empty.exclude(target_id__in=Delivery.objects.filter(sent_to__isnull=False).values("sent_to"))
+    pks = list(empty.values_list("pk", flat=True)[:STEP])
+    OneTimeShare.objects.filter(outbox_id__in=pks).delete()
+    return Outbox.objects.filter(pk__in=pks).delete()[0]

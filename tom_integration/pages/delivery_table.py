@@ -1,0 +1,114 @@
+"""The deliveries of a share in the order in which a person wants them, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+
+from sharecore.delivery import State
+from tom_integration.models import OUTDATED, Delivery
+from tom_integration.pages import form_values
+
+PAGE = 25
+BY_URGENCY = (
+    State.NEEDS_REVIEW,
+    State.FAILED,
+    State.UNCONFIRMED,
+    State.SENDING,
+    State.PENDING,
+    State.UNSUPPORTED,
+    State.WITHHELD,
+    State.DELIVERED,
+    State.BASELINE,
+    State.CANCELLED,
+)
+"""What needs a person first, then what waits, then what did not leave, then the rest."""
+SORTED = {
+    "datum": ("timestamp", "pk"),
+    "attempts": ("attempts", "pk"),
+    "delivered": ("delivered_at", "pk"),
+}
+"""The columns by which a person can sort; a minus before the name turns it round."""
+EDITED = "outdated"
+"""As a filter, beside the states: what a destination has with old values, a part of what is delivered."""
+
+
+class ByUrgency:
+    """Deliveries by state; within one by their next try, or the latest arrived first.
+
+    Each part is in the order of the index, so that a page costs the same among a hundred and a million.
+    """
+
+    def __init__(self, rows: QuerySet[Delivery], numbers: Mapping[str, int]) -> None:
+        self._rows = rows
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return sum(self._numbers.values())
+
+    def __getitem__(self, span: slice) -> list[Delivery]:
+        """Those from span.start up to span.stop, of which both are given."""
+        found: list[Delivery] = []
+        start, stop = span.start, span.stop
+        for state in BY_URGENCY:
+            number = self._numbers.get(state, 0)
+            if start < number and stop > 0:
+                rows = self._rows.filter(state=state)
+                delivered = state is State.DELIVERED
+                ordered = (
+                    rows.order_by("-next_at", "-delivered_at") if delivered else rows.order_by("next_at")
+                )
+                found += ordered[max(start, 0) : min(stop, number)]
+            start, stop = start - number, stop - number
+        return found
+
+
+class BySort:
+    """Deliveries sorted by columns: only their keys are put in order, which spares the rest of the rows."""
+
+    def __init__(self, rows: QuerySet[Delivery], number: int, columns: Iterable[str]) -> None:
+        self._keys = rows.order_by(*columns).values_list("pk", flat=True)
+        self._number = number
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __getitem__(self, span: slice) -> list[Delivery]:
+        """Those of a span, without those that went at this moment."""
+        keys = list(self._keys[span])
+        found = Delivery.objects.in_bulk(keys)
+        return [found[key] for key in keys if key in found]
+
+
+def page_of(rows: QuerySet[Delivery], numbers: Mapping[str, int], request: HttpRequest) -> Page[Any]:
+    """The page that a request asks for with `state`, `q`, `sort` and `page`. numbers: of rows, by state."""
+    state, text = request.GET.get("state", ""), request.GET.get("q", "").strip()
+    if state in set(State):
+        rows, numbers = rows.filter(state=state), {state: numbers.get(state, 0)}
+    elif state == EDITED:
+        rows = rows.filter(OUTDATED)
+    if text:
+        rows = rows.filter(_said(text))
+    if text or state == EDITED:
+        numbers = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
+    paginator: Paginator[Any] = Paginator(_sorted(rows, numbers, request.GET.get("sort", "")), PAGE)
+    return paginator.get_page(request.GET.get("page"))
+
+
+def _sorted(rows: QuerySet[Delivery], numbers: Mapping[str, int], sort: str) -> Any:
+    columns = SORTED.get(sort.removeprefix("-"))
+    if columns is None:
+        return ByUrgency(rows, numbers)
+    sign = "-" if sort.startswith("-") else ""
+    return BySort(rows, sum(numbers.values()), [f"{sign}{column}" for column in columns])
+
+
+def _said(text: str) -> Q:
+    said = Q(reason__icontains=text) | Q(remote_id__icontains=text) | Q(kind__icontains=text)
+    if (pk := form_values.pk(text)) is not None:
+        said |= Q(datum_pk=pk)
+    return said

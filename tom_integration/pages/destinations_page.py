@@ -1,0 +1,118 @@
+"""The page of destinations: how they are, which plugin serves them, and what is wrong with the settings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Max, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from sharecore.destinations import Destination
+from sharecore.discovery import PluginState
+from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
+from tom_integration import access, conf, site, status
+from tom_integration.models import DestinationHealth, Outbox
+from tom_integration.pages.guards import Page, require
+from tom_integration.services import shares
+from tom_integration.worker import breaker, topics
+
+
+class DestinationsPage(Page):
+    """`/targets/persistentshare/destinations/`: for those who make, change or see shares."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The whole page."""
+        require(request.user, "view", "add", "change")
+        registry = site.registry()
+        context = {
+            "destinations": [_about(each) for each in site.destinations().values()],
+            "broken": [
+                {"name": name, "label": site.display_name(name), "found": found}
+                for name, found in site.destinations().broken.items()
+            ],
+            "warnings": [each for each in site.destinations().problems if not each.fatal],
+            "plugins": registry.plugins,
+            "failed": PluginState.FAILED,
+            "problems": [*conf.problems(), *_general()],
+            "may_check": _may_check(request.user),
+            "halted": site.halted(),
+            "runner": conf.runner(),
+            "workers": status.alive(),
+            "advice": status.nobody_delivers(),
+        }
+        return render(request, "tom_integration/destinations.html", context)
+
+
+class Check(Page):
+    """POST: ask one destination whether it would take our data."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """The answer, as the card of the destination; the whole page for a browser without scripts."""
+        require(request.user, "add", "change")
+        destination = site.destinations().get(request.POST.get("name", ""))
+        if destination is None:
+            raise Http404("There is no such destination.")
+        failure, problems = _ask(destination)
+        context = {
+            "each": _about(destination),
+            "checked": True,
+            "failure": failure,
+            "found": problems,
+            "may_check": True,
+        }
+        if request.headers.get("HX-Request"):
+            return render(request, "tom_integration/partials/destination.html", context)
+        return render(request, "tom_integration/destination_checked.html", context)
+
+
+def _ask(destination: Destination) -> tuple[str, list[Problem]]:
+    try:
+        return "", list(shares.check(destination))
+    except (ConfigurationError, DeliveryError) as error:
+        return str(error), []
+
+
+def _about(destination: Destination) -> dict[str, Any]:
+    now = timezone.now()
+    credentials = site.credentials_digest(destination)
+    known = breaker.read(destination.name).under(credentials)
+    row = DestinationHealth.objects.filter(address=destination.name).first()
+    topic_rows = [
+        each
+        for each in DestinationHealth.objects.filter(address__startswith=f"{destination.name}:")
+        if each.health.is_paused(credentials) and site.destination_of(each.address) == destination.name
+    ]
+    refused = known.paused if known.is_paused(credentials) else ""
+    return {
+        "destination": destination,
+        "about": row.about if row else "",
+        "plugin": destination.plugin,
+        "topics": topics.offered(destination),
+        "refused": refused,
+        "failures": known.failures,
+        "wait_until": known.wait_until(now),
+        "last_error": row.last_error if row and (known.failures or refused) else "",
+        "last_error_at": row.last_error_at if row else None,
+        "last_success_at": _last_success(destination.name, row),
+        "refused_topics": topic_rows,
+    }
+
+
+def _last_success(name: str, row: DestinationHealth | None) -> datetime | None:
+    """When something arrived there last, as the shares say; the health notes it only now and then."""
+    there = Outbox.objects.filter(Q(destination=name) | Q(destination__startswith=f"{name}:"))
+    moments = [there.aggregate(latest=Max("delivered_at"))["latest"], row and row.last_success_at]
+    return max(filter(None, moments), default=None)
+
+
+def _general() -> list[Problem]:
+    """Problems of `DATA_SHARING` that belong to no destination by name."""
+    known = {problem for problems in site.destinations().broken.values() for problem in problems}
+    return [each for each in site.destinations().problems if each.fatal and each not in known]
+
+
+def _may_check(user: Any) -> bool:
+    return access.holds(user, "add") or access.holds(user, "change")

@@ -1,0 +1,99 @@
+"""Who gets to see which page. The rules are in `tom_integration.access`; here is how a refusal looks."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.views import View
+from tom_targets.models import get_target_model_class
+from tom_targets.permissions import targets_for_user
+
+from tom_integration import access
+from tom_integration.access import Action
+from tom_integration.models import Delivery, Outbox
+from tom_integration.pages import form_values
+
+
+class Page(LoginRequiredMixin, View):
+    """A page of ours: who has not logged in is sent to the login."""
+
+    request: HttpRequest
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Refuse what no browser sends, for all pages alike."""
+        if form_values.has_nul(request):
+            raise BadRequest("A field holds a NUL character.")
+        return super().dispatch(request, *args, **kwargs)
+
+
+def share_or_404(user: Any, pk: int, action: Action) -> Any:
+    """A share that the user may see, for something that they may do; 404 when they may not even see it."""
+    share = access.shares_for(user, action).filter(pk=pk).select_related("target").first()
+    if share is not None:
+        return share
+    if access.shares_for(user, "view").filter(pk=pk).exists():
+        raise PermissionDenied
+    raise Http404("There is no such share.")
+
+
+def outbox_or_404(user: Any, target_pk: int, pk: int, action: Action) -> Outbox:
+    """What was shared of a target with one destination; 404 when the user may not see it, or it is gone."""
+    target = target_or_404(user, target_pk)
+    outbox = Outbox.objects.filter(pk=pk, target_id=target.pk).first()
+    _require_ledger(user, outbox, action)
+    return cast("Outbox", outbox)
+
+
+def delivery_or_404(user: Any, pk: int, action: Action) -> Delivery:
+    """A delivery, of a share or of a one-time share; 404 when the user may not see it, or it is not there."""
+    row = access.of_visible_data(user, Delivery.objects.filter(pk=pk)).first()
+    _require_ledger(user, row, action)
+    return cast("Delivery", row)
+
+
+def _require_ledger(user: Any, ledger: Outbox | Delivery | None, action: Action) -> None:
+    if ledger is not None and access.may(user, action, ledger=ledger):
+        return
+    if ledger is not None and access.may(user, "view", ledger=ledger):
+        raise PermissionDenied
+    raise Http404("Nothing was shared there.")
+
+
+def page_of(ledger: Outbox | Delivery, user: Any) -> str:
+    """Where a user goes on who acted on what was shared there: its page, if they may view it."""
+    if access.may(user, "view", ledger=ledger):
+        known = Outbox.objects.filter(destination=ledger.destination, target_id=ledger.target_id).first()
+        if known is not None and known.share_id is not None:
+            return reverse("sharing:share-page", args=[known.share_id])
+        if known is not None:
+            return reverse("sharing:history", args=[known.target_id, known.pk])
+    return reverse("targets:share", args=[ledger.target_id])
+
+
+def target_or_404(user: Any, pk: int) -> Any:
+    """A target that the user may share; refused when they may only see it, and unknown when not even that."""
+    target = access.targets_for_shares(user).filter(pk=pk).first()
+    if target is not None:
+        return target
+    visible_target_or_404(user, pk)
+    raise PermissionDenied
+
+
+def visible_target_or_404(user: Any, pk: int) -> Any:
+    """A target that the user may see, by tomtoolkit's own rule."""
+    known = get_target_model_class().objects.filter(pk=pk)
+    target = targets_for_user(user, known, "view_target").first()
+    if target is None:
+        raise Http404("There is no such target.")
+    return target
+
+
+def require(user: Any, *actions: Action) -> None:
+    """Refuse who has none of these rights at all."""
+    if not any(access.holds(user, action) for action in actions):
+        raise PermissionDenied

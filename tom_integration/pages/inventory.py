@@ -1,0 +1,103 @@
+"""What a target holds that could be shared, by kind of record, and how a person names one datum."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+
+from sharecore.records import Kind
+from tom_integration import access
+from tom_integration.mapping.data_files import FILE_MODEL, SHARED_MODELS, name_of
+from tom_integration.mapping.kinds import CONDITIONS, conditions
+from tom_integration.mapping.row_to_record import model_name
+
+KIND_LABELS: Mapping[Kind, str] = {
+    Kind.PHOTOMETRY: "Photometry",
+    Kind.PHOTOMETRY_LIMIT: "Upper limits",
+    Kind.SPECTRUM: "Spectra",
+    Kind.ASTROMETRY: "Astrometry",
+    Kind.OTHER: "Other data",
+    Kind.FILE: "Files",
+}
+"""What is shared, as people call it."""
+KIND_OF_ONE: Mapping[Kind, str] = {
+    **KIND_LABELS,
+    Kind.PHOTOMETRY_LIMIT: "Upper limit",
+    Kind.SPECTRUM: "Spectrum",
+    Kind.FILE: "File",
+}
+"""What one of them is called."""
+
+
+def visible(user: Any, model: str, target_id: int) -> QuerySet[Any]:
+    """The data of one model and target that a user may see."""
+    return access.visible(user, SHARED_MODELS[model]._default_manager.filter(target_id=target_id))
+
+
+def count(user: Any, target_id: int, kinds: Collection[Kind]) -> int:
+    """How many data of these kinds a target has, of those that the user may see."""
+    return sum(
+        visible(user, model, target_id).filter(condition).count()
+        for model, condition in conditions(kinds).items()
+    )
+
+
+def count_by_kind(user: Any, target_id: int) -> dict[Kind, int]:
+    """How many data of each kind, and files, a target has; generic photometry is counted as detections."""
+    numbers = {}
+    for kind, by_model in CONDITIONS.items():
+        counted = dict(by_model)
+        if kind is Kind.PHOTOMETRY_LIMIT:
+            del counted["reduceddatum"]
+        numbers[kind] = sum(
+            visible(user, model, target_id).filter(condition).count() for model, condition in counted.items()
+        )
+    return numbers
+
+
+def kind_of(model: str, row: Any) -> str:
+    """The kind of a datum that was not read yet, None when it is gone; empty where only reading it tells."""
+    if model == "photometryreduceddatum" and row is not None and row.brightness is None:
+        return Kind.PHOTOMETRY_LIMIT
+    return _KIND_OF_MODEL.get(model, "")
+
+
+_KIND_OF_MODEL: Mapping[str, Kind] = {
+    "photometryreduceddatum": Kind.PHOTOMETRY,
+    "spectroscopyreduceddatum": Kind.SPECTRUM,
+    "astrometryreduceddatum": Kind.ASTROMETRY,
+    FILE_MODEL: Kind.FILE,
+}
+
+
+def describe(row: Any) -> str:
+    """One datum in a few words: what it measures, and the value."""
+    match model_name(row):
+        case "photometryreduceddatum":
+            return _photometry(row)
+        case "spectroscopyreduceddatum":
+            return str(row.setup)
+        case "astrometryreduceddatum":
+            return f"{row.ra:.6f} {row.dec:+.6f}"
+        case name if name == FILE_MODEL:
+            return _joined(name_of(row), row.data_product_type)
+        case _:
+            value = json.dumps(row.value, default=str) if row.value not in (None, "") else ""
+            return _joined(row.data_type, value if len(value) <= 80 else f"{value[:79]}…")
+
+
+def _photometry(row: Any) -> str:
+    if row.brightness is None:
+        value = "no value" if row.limit is None else f"> {row.limit:g}"
+    else:
+        value = f"{row.brightness:g}"
+        if row.brightness_error is not None:
+            value += f" ± {row.brightness_error:g}"
+    return _joined(row.bandpass, value, row.unit)
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(part for part in parts if part)

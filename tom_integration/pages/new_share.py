@@ -1,0 +1,211 @@
+"""Making a continuous share: the form, the search for a target, the number of existing data, the preview."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.text import slugify
+from tom_targets.models import PersistentShare
+
+from sharecore.exceptions import ConfigurationError
+from sharecore.records import DATA_KINDS, Kind
+from tom_integration import access, placing, site
+from tom_integration.mapping.kinds import conditions
+from tom_integration.models import Outbox
+from tom_integration.outbox import opening
+from tom_integration.pages import form_values, inventory, one_time, preview_page, target_search
+from tom_integration.pages.forms import ShareForm
+from tom_integration.pages.guards import Page, page_of, require, target_or_404
+from tom_integration.services import shares
+
+_FORM = "tom_integration/partials/create_share.html"
+
+
+def form_context(request: HttpRequest, target: Any | None, form: ShareForm | None = None) -> dict[str, Any]:
+    """Return the form context; `form` is None if the user cannot add shares (of this target)."""
+    if not access.may(request.user, "add", target=target):
+        return {"form": None, "target": target}
+    form = form or ShareForm(user=request.user, target=target)
+    numbers = inventory.count_by_kind(request.user, target.pk) if target is not None else {}
+    chosen = target or (form.cleaned_data.get("target_object") if form.is_bound else None)
+    address, kinds = form["destination"].value() or "", form["kinds"].value() or []
+    return {
+        "form": form,
+        "target": target,
+        "found": [] if chosen is None else [target_search.Found(pk=chosen.pk, name=chosen.name)],
+        "addresses": form.addresses,
+        "destination": address,
+        "kinds": [{**each, "number": numbers.get(each["kind"])} for each in form.choices],
+        **_existing(request.user, chosen, address, _known(kinds)),
+        "create_url": _create_url(target),
+    }
+
+
+def _existing(user: Any, target: Any | None, address: str, kinds: list[Kind]) -> dict[str, Any]:
+    """How many data of these kinds "share existing data" means: those that the address does not have.
+
+    None without a target. While no address is chosen, or for those who may not know what it has, all that
+    the target has; then `already`, how many the address has, is None.
+    """
+    if target is None or not kinds:
+        return {"existing": None}
+    wanted = one_time.restricted(user, target.pk, conditions(kinds))
+    held = one_time.number_of(target.pk, wanted)
+    if address and not one_time.may_follow(user, target, address):
+        return {"existing": held, "already": None}
+    unsent = opening.asked_for(address, target.pk, selection=wanted) if address else held
+    return {"existing": unsent, "already": held - unsent}
+
+
+def _create_url(target: Any | None) -> str:
+    if target is None:
+        return reverse("sharing:create")
+    return reverse("sharing:create-for-target", args=[target.pk])
+
+
+class Create(Page):
+    """Takes the form. With htmx it answers with the form alone; without, it leads back to the page."""
+
+    def post(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
+        """Make the share, or show what is wrong beside each field."""
+        require(request.user, "add")
+        target = None if target_pk is None else target_or_404(request.user, target_pk)
+        form = ShareForm(request.POST, user=request.user, target=target)
+        share = _make(form, request.user) if form.is_valid() else None
+        if share is not None:
+            return self._made(request, share, target)
+        template = _FORM if request.headers.get("HX-Request") else "tom_integration/create.html"
+        return render(request, template, form_context(request, target, form))
+
+    def _made(self, request: HttpRequest, share: Any, target: Any | None) -> HttpResponse:
+        text = f"{share.target.name} is now shared with {site.label(share.destination)}."
+        if request.headers.get("HX-Request"):
+            context = form_context(request, target) | {"made": share, "made_text": text}
+            response = render(request, _FORM, context)
+            response["HX-Trigger"] = "sharing:changed"
+            return response
+        messages.success(request, text)
+        return redirect(page_of(shares.outbox_of(share), request.user))
+
+
+def _make(form: ShareForm, user: Any) -> Any | None:
+    """The share; None, with an error in the form, when somebody else made it at the same moment."""
+    data = form.cleaned_data
+    target = data["target_object"]
+    if not access.may(user, "add", target=target):
+        raise PermissionDenied
+    try:
+        with transaction.atomic():
+            share = PersistentShare.objects.create(
+                target_id=target.pk, destination=data["destination"], user=user
+            )
+            outbox = Outbox.objects.get(share_id=share.pk)
+            opening.limit(outbox, kinds=form.chosen_kinds, until=data["until"])
+            if data["share_existing_data"]:
+                wanted = one_time.restricted(user, target.pk, conditions(form.chosen_kinds))
+                opening.ask_for(outbox, selection=wanted)
+    except IntegrityError:
+        problem = placing.taken(user, target.pk, data["destination"], name=target.name)
+        form.add_error("destination", problem or "This has changed at this moment; try again.")
+        return None
+    return share
+
+
+class Targets(Page):
+    """Targets whose name or alias holds what was typed, to choose one of."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """A few of them."""
+        require(request.user, "add")
+        text = request.GET.get("target_name", "")
+        found, more = target_search.search(request.user, text)
+        context = {"found": found, "more": more, "text": text.strip(), "shortest": target_search.SHORTEST}
+        return render(request, "tom_integration/partials/target_choices.html", context)
+
+
+class Existing(Page):
+    """How many records "share existing data" means for what is chosen in the form."""
+
+    def post(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
+        """The number, in words."""
+        require(request.user, "add")
+        target = _chosen_target(request, target_pk)
+        kinds = _chosen_kinds(request)
+        found = _existing(request.user, target, request.POST.get("destination", ""), kinds)
+        return render(request, "tom_integration/partials/existing.html", found)
+
+
+class Preview(Page):
+    """What would be sent for what is chosen in the form: a part of it, or with `file` all."""
+
+    def post(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponseBase:
+        """The payload, or what has to be chosen first."""
+        require(request.user, "add")
+        target = _chosen_target(request, target_pk)
+        kinds, address = _chosen_kinds(request), request.POST.get("destination", "")
+        missing = [
+            word
+            for word, chosen in (("destination", address), ("target", target), ("kind of data", kinds))
+            if not chosen
+        ]
+        existing = bool(request.POST.get("share_existing_data"))
+        context: dict[str, Any] = {
+            "missing": missing,
+            "target": target,
+            "destination": address,
+            "kinds": kinds,
+            "existing": existing,
+        }
+        if target is None or missing:
+            return render(request, "tom_integration/partials/preview_page.html", context)
+        if "file" in request.POST:
+            return _as_file(request.user, target, address, kinds, existing=existing)
+        part = request.POST.get("part", "")
+        context["turned"] = bool(part)
+        context["shown"] = preview_page.show(
+            request.user,
+            target,
+            address,
+            kinds,
+            existing=existing,
+            part=int(part[:9]) if part.isdecimal() else 1,
+        )
+        return render(request, "tom_integration/partials/preview_page.html", context)
+
+
+def _as_file(user: Any, target: Any, address: str, kinds: list[Kind], *, existing: bool) -> HttpResponseBase:
+    """All that would be sent; made while it is read, since there may be much of it."""
+    try:
+        lines = preview_page.whole(user, target, address, kinds, existing=existing)
+    except ConfigurationError as error:
+        return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
+    response = StreamingHttpResponse(lines, content_type="text/plain; charset=utf-8")
+    name = slugify(f"{target.name} to {address}") or "preview"
+    response["Content-Disposition"] = f'attachment; filename="{name}.txt"'
+    return response
+
+
+def _chosen_target(request: HttpRequest, target_pk: int | None) -> Any | None:
+    if target_pk is not None:
+        return target_or_404(request.user, target_pk)
+    if request.POST.get("target"):
+        pk = form_values.pk(request.POST["target"])
+        return access.targets_for_shares(request.user).filter(pk=pk).first()
+    return target_search.exact(request.user, request.POST.get("target_name", "").strip())
+
+
+def _chosen_kinds(request: HttpRequest) -> list[Kind]:
+    return _known(request.POST.getlist("kinds"))
+
+
+def _known(values: Iterable[str]) -> list[Kind]:
+    known = {kind.value for kind in DATA_KINDS}
+    return [Kind(value) for value in values if value in known]

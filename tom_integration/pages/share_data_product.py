@@ -1,0 +1,107 @@
+"""The share buttons of a target's page: of a data product, and of the photometry that is ticked there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from tom_dataproducts.models import DataProduct
+
+from sharecore.exceptions import ConfigurationError
+from tom_integration import access, site
+from tom_integration.mapping.data_files import FILE_MODEL, WITH_A_FILE
+from tom_integration.mapping.row_to_record import DATUM_MODELS
+from tom_integration.pages import download, one_time
+from tom_integration.pages.guards import Page, target_or_404, visible_target_or_404
+
+
+class TargetDataShare(Page):
+    """POST `/dataproducts/target/<pk>/share/`: data ticked on a target's page, once, or as a file."""
+
+    def post(self, request: HttpRequest, tg_pk: int) -> HttpResponseBase:
+        """Who may see the target may take its data home; to send them away needs more."""
+        form = one_time.OnceForm(request.POST, download=True)
+        downloading = request.POST.get("share_destination") == one_time.DOWNLOAD
+        find = visible_target_or_404 if downloading else target_or_404
+        target = find(request.user, tg_pk)
+        selection = one_time.selection_of(request.POST, request.user, target)
+        if not selection and not downloading:
+            selection = one_time.restricted(request.user, target.pk, one_time.everything())
+        if not form.is_valid():
+            return _refused(request, target, _first_error(form))
+        data = form.cleaned_data
+        if not one_time.number_of(target.pk, selection):
+            return _refused(request, target, "There are no such data to share: tick some first.")
+        if objection := one_time.objection_to_files(data["share_destination"], selection):
+            return _refused(request, target, objection)
+        if downloading:
+            return download.answer(target, selection, data["share_title"], data["share_message"])
+        return _send(request, target, data, selection, "")
+
+
+class DataProductShare(Page):
+    """POST `/dataproducts/data/<pk>/share/`: a file, where it is taken, and the data from it, once."""
+
+    def post(self, request: HttpRequest, dp_pk: int) -> HttpResponseBase:
+        """Needs the right to share the product's target, and to see the product."""
+        product = DataProduct.objects.filter(pk=dp_pk).first()
+        if product is None or not _visible(request.user, product):
+            raise Http404("There is no such target.")  # as where its target is not to be seen
+        target = target_or_404(request.user, product.target_id)
+        form = one_time.OnceForm(request.POST, download=True)
+        if not form.is_valid():
+            return _refused(request, target, _first_error(form))
+        data = form.cleaned_data
+        address = data["share_destination"]
+        mine = {model: Q(data_product_id=product.pk) for model in DATUM_MODELS}
+        remark = ""
+        if address == one_time.DOWNLOAD or site.takes_files(address):
+            mine[FILE_MODEL] = Q(pk=product.pk) & WITH_A_FILE
+        else:
+            remark = f"The file itself stays here: {site.label(address)} takes no files."
+        selection = one_time.restricted(request.user, target.pk, mine)
+        if not one_time.number_of(target.pk, selection):
+            return _refused(request, target, f"{product} has no data that could be sent. {remark}".strip())
+        if address == one_time.DOWNLOAD:
+            return download.answer(target, selection, data["share_title"], data["share_message"])
+        return _send(request, target, data, selection, remark)
+
+
+def _send(
+    request: HttpRequest, target: Any, data: dict[str, Any], selection: dict[str, Q], remark: str
+) -> HttpResponse:
+    address = data["share_destination"]
+    try:
+        queued = one_time.ask(
+            request.user,
+            address,
+            target,
+            title=data["share_title"],
+            message=data["share_message"],
+            selection=selection,
+        )
+    except ConfigurationError as error:
+        return _refused(request, target, str(error))
+    said = one_time.told(request.user, queued, target, address, selection)
+    messages.success(request, f"{said} {remark}".strip())
+    return redirect("targets:detail", target.pk)
+
+
+def _refused(request: HttpRequest, target: Any, why: str) -> HttpResponse:
+    messages.error(request, why)
+    return redirect("targets:detail", target.pk)
+
+
+def _first_error(form: one_time.OnceForm) -> str:
+    return next(str(errors[0]) for errors in form.errors.values())
+
+
+def _visible(user: Any, product: DataProduct) -> bool:
+    if not access.single_data_have_rights():
+        return True
+    right = "tom_dataproducts.view_dataproduct"
+    return bool(user.has_perm(right) or user.has_perm(right, product))

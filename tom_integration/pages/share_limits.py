@@ -1,0 +1,45 @@
+"""Changing what a share sends, and until when."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from tom_integration import access, site
+from tom_integration.outbox import opening
+from tom_integration.pages.forms import LimitsForm
+from tom_integration.pages.guards import Page, page_of, share_or_404
+from tom_integration.services import shares
+
+
+class Limits(Page):
+    """`/targets/persistentshare/manage/<share>/limits`: for who may change the share."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The form, as the share is now."""
+        share = share_or_404(request.user, pk, "change")
+        return _page(request, share, LimitsForm(outbox=shares.outbox_of(share)))
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Change it, or show what is wrong beside each field."""
+        share = share_or_404(request.user, pk, "change")
+        outbox = shares.outbox_of(share)
+        form = LimitsForm(request.POST, outbox=outbox)
+        if not form.is_valid():
+            return _page(request, share, form)
+        opening.limit(outbox, kinds=form.chosen_kinds, until=form.cleaned_data["until"])
+        messages.success(
+            request, f"What {share.target.name} shares with {site.label(share.destination)} is changed."
+        )
+        return redirect(page_of(outbox, request.user))
+
+
+def _page(request: HttpRequest, share: object, form: LimitsForm) -> HttpResponse:
+    context = {
+        "share": share,
+        "form": form,
+        "kinds": form.choices,
+        "may_view": access.may(request.user, "view", share=share),
+    }
+    return render(request, "tom_integration/share_limits.html", context)

@@ -1,0 +1,152 @@
+"""The list of shares: all that a user may see, or those of one target; it refreshes itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from tom_targets.models import PersistentShare
+
+from sharecore.delivery import NEEDS_PERSON
+from tom_integration import access, site, status
+from tom_integration.models import Delivery, Outbox
+from tom_integration.pages import removed_destinations
+from tom_integration.pages.guards import Page, require, target_or_404
+from tom_integration.pages.new_share import form_context
+from tom_integration.pages.status_summary import glances
+
+PAGE = 25
+
+
+class Manage(Page):
+    """`/targets/persistentshare/manage/` and the same of one target: make shares, and see how they stand."""
+
+    def get(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
+        """The whole page."""
+        require(request.user, "view", "add")
+        target = None if target_pk is None else target_or_404(request.user, target_pk)
+        context = {"target": target, **form_context(request, target), **table_context(request, target)}
+        return render(request, "tom_integration/manage.html", context)
+
+
+class Table(Page):
+    """The table alone; nothing at all (204) when it is as the browser has it."""
+
+    def get(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
+        """The partial that the page asks for again and again."""
+        require(request.user, "view")
+        target = None if target_pk is None else target_or_404(request.user, target_pk)
+        return fresh(request, "tom_integration/partials/share_table.html", table_context(request, target))
+
+
+def fresh(request: HttpRequest, template: str, context: Mapping[str, Any]) -> HttpResponse:
+    """Render a partial with the digest of what it shows; 204 when that is what the browser has seen."""
+    body = render_to_string(template, dict(context), request=request)
+    # The masked CSRF token differs in each answer: what is told apart is the rest.
+    shown = body.replace(str(request.META.get("CSRF_COOKIE", "")), "")
+    digest = hashlib.sha256(_without_tokens(shown).encode()).hexdigest()[:16]
+    if request.GET.get("seen") == digest:
+        return HttpResponse(status=204)
+    response = HttpResponse(body)
+    response["X-Sharing-Digest"] = digest
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _without_tokens(body: str) -> str:
+    return "\n".join(line for line in body.splitlines() if "csrfmiddlewaretoken" not in line)
+
+
+def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
+    """What the table shows: one page of shares with their states, and what may be done with each."""
+    shares = access.shares_for(request.user, "view").select_related("target", "user")
+    if target is not None:
+        shares = shares.filter(target_id=target.pk)
+    found = _filtered(shares, request).order_by("-created", "-pk")
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    outboxes = {each.share_id: each for each in Outbox.objects.filter(share_id__in=[s.pk for s in page])}
+    states = glances(outboxes.values(), request.user)
+    pks = [share.pk for share in page]
+    changeable = set(
+        access.shares_for(request.user, "change").filter(pk__in=pks).values_list("pk", flat=True)
+    )
+    deletable = set(access.shares_for(request.user, "delete").filter(pk__in=pks).values_list("pk", flat=True))
+    rows = [
+        {
+            "share": share,
+            "name": f"{share.target.name} to {site.label(share.destination)}",
+            "outbox": outboxes.get(share.pk),
+            "state": states[outboxes[share.pk].pk] if share.pk in outboxes else None,
+            "may_change": share.pk in changeable,
+            "may_delete": share.pk in deletable,
+        }
+        for share in page
+    ]
+    advice = status.nobody_delivers() if rows else ""
+    return {
+        "target": target,
+        "common": _common(rows, advice),
+        "removed": removed_destinations.destinations(request.user, target),
+        "rows": rows,
+        "page": page,
+        "may_view": access.holds(request.user, "view"),
+        "sees_all": access.sees_all_shares(request.user, target),
+        "needs_you": request.GET.get("needs") == "you",
+        "search": request.GET.get("q", ""),
+        "filtered": bool(request.GET.get("q") or request.GET.get("needs")),
+        "advice": advice,
+        "table_url": _table_url(target),
+    }
+
+
+def _common(rows: Iterable[Mapping[str, Any]], advice: str) -> list[dict[str, Any]]:
+    """What is the same for several shares of this page, once, with the number of them.
+
+    Without what stands above the table in any case: that nobody delivers, and removed destinations.
+    """
+    numbers: Counter[str] = Counter()
+    for row in rows:
+        said = row["state"].common if row["state"] is not None else ""
+        if (
+            said
+            and not (advice and advice in said)
+            and removed_destinations.is_known(row["share"].destination)
+        ):
+            numbers[said] += 1
+    return [{"text": text, "number": number} for text, number in numbers.items()]
+
+
+def _table_url(target: Any | None) -> str:
+    if target is None:
+        return reverse("targets:persistent-share-manage-table")
+    return reverse("targets:target-persistent-share-manage-table", args=[target.pk])
+
+
+def _filtered(shares: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
+    # A page of the TOM with our tags takes any text; PostgreSQL knows no NUL.
+    if text := request.GET.get("q", "").replace("\0", "").strip():
+        fitting = Q(target__name__icontains=text) | Q(target__aliases__name__icontains=text)
+        fitting |= Q(destination__icontains=text)
+        for name, destination in site.destinations().items():
+            if text.lower() in destination.display_name.lower():
+                fitting |= Q(destination=name) | Q(destination__startswith=f"{name}:")
+        matching = PersistentShare.objects.filter(fitting)
+        shares = shares.filter(pk__in=matching.values("pk"))
+    if request.GET.get("needs") == "you":
+        stuck = access.of_visible_data(
+            request.user,
+            Delivery.objects.filter(
+                destination=OuterRef("destination"), target_id=OuterRef("target_id"), state__in=NEEDS_PERSON
+            ),
+        )
+        halted = Outbox.objects.filter(~Q(problem="") | ~Q(paused=""), share_id=OuterRef("pk"))
+        shares = shares.filter(Exists(stuck) | Exists(halted))
+    return shares

@@ -1,0 +1,158 @@
+"""The page of one share: its deliveries with their attempts and answers, filters and search."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+
+from sharecore.delivery import State
+from sharecore.records import Kind
+from tom_integration import access, creator_rights
+from tom_integration.links import link
+from tom_integration.mapping.target_fields import find_target
+from tom_integration.models import Attempt, Delivery, OneTimeShare, Outbox
+from tom_integration.outbox.prepare import load
+from tom_integration.pages import delivery_table, inventory
+from tom_integration.pages.guards import Page, outbox_or_404, page_of, share_or_404
+from tom_integration.pages.share_list import fresh
+from tom_integration.pages.status_summary import glances
+from tom_integration.services import resolve, shares
+
+ATTEMPTS = 10
+"""Attempts shown for one delivery: the last ones."""
+_BUTTONS = {State.BASELINE: "Send", State.PENDING: "Try now", State.DELIVERED: "Send new values"}
+RESOLVABLE = frozenset({State.NEEDS_REVIEW, State.UNCONFIRMED})
+
+
+class SharePage(Page):
+    """`/targets/persistentshare/manage/<share>/`."""
+
+    template = "tom_integration/share.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The whole page."""
+        return render(request, self.template, share_context(request, pk))
+
+
+class ShareLive(Page):
+    """What of the page changes by itself."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The partial that the page asks for again and again."""
+        return fresh(request, "tom_integration/partials/outbox_live.html", share_context(request, pk))
+
+
+class HistoryPage(Page):
+    """`/targets/<target>/share/<outbox>/`: what was shared by hand, where no continuous share is."""
+
+    template = "tom_integration/history.html"
+
+    def get(self, request: HttpRequest, target_pk: int, pk: int) -> HttpResponse:
+        """The whole page; that of the continuous share, where there is one."""
+        context = history_context(request, target_pk, pk)
+        if context["outbox"].share_id is not None:
+            return redirect(page_of(context["outbox"], request.user))
+        return render(request, self.template, context)
+
+
+class HistoryLive(Page):
+    """What of the page changes by itself."""
+
+    def get(self, request: HttpRequest, target_pk: int, pk: int) -> HttpResponse:
+        """The partial that the page asks for again and again."""
+        context = history_context(request, target_pk, pk)
+        return fresh(request, "tom_integration/partials/outbox_live.html", context)
+
+
+def share_context(request: HttpRequest, pk: int) -> dict[str, Any]:
+    """The context of a share's page."""
+    share = share_or_404(request.user, pk, "view")
+    outbox = shares.outbox_of(share)
+    may_change = access.may(request.user, "change", share=share)
+    target = find_target(share.target_id)
+    return {
+        "share": share,
+        "may_change": may_change,
+        "may_delete": access.may(request.user, "delete", share=share),
+        "adoptable": may_change and bool(creator_rights.objection(outbox.creator_id, target)),
+        "kinds": [inventory.KIND_LABELS[Kind(kind)] for kind in outbox.kinds],
+        "live_url": reverse("sharing:share-live", args=[share.pk]),
+        **outbox_context(request, outbox, target, may_change=may_change),
+    }
+
+
+def history_context(request: HttpRequest, target_pk: int, pk: int) -> dict[str, Any]:
+    """The context of the page of one-time requests."""
+    outbox = outbox_or_404(request.user, target_pk, pk, "view")
+    may_change = access.may(request.user, "change", ledger=outbox)
+    return {
+        "live_url": reverse("sharing:history-live", args=[outbox.target_id, outbox.pk]),
+        **outbox_context(request, outbox, find_target(outbox.target_id), may_change=may_change),
+    }
+
+
+def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_change: bool) -> dict[str, Any]:
+    """State, numbers, and one page of deliveries."""
+    rows = access.deliveries_for(request.user, outbox)
+    glance = glances([outbox], request.user)[outbox.pk]
+    numbers = glance.counts
+    state = request.GET.get("state", "")
+    page = delivery_table.page_of(rows, numbers, request)
+    requests = OneTimeShare.objects.filter(outbox_id=outbox.pk).order_by("-pk")
+    return {
+        "target": target,
+        "outbox": outbox,
+        "glance": glance,
+        "states": [
+            {"value": each.value, "number": numbers[each.value], "chosen": each.value == state}
+            for each in delivery_table.BY_URGENCY
+            if each.value in numbers
+        ],
+        "edited_chosen": state == delivery_table.EDITED,
+        "total": sum(numbers.values()),
+        "state_chosen": state,
+        "search": request.GET.get("q", "").strip(),
+        "sort": request.GET.get("sort", ""),
+        "page": page,
+        "deliveries": _shown(list(page), followed=outbox.share_id is not None),
+        "may_change": may_change,
+        "retryable": any(each.value in numbers for each in shares.RETRIED),
+        "hurried": State.PENDING in numbers
+        and rows.filter(state=State.PENDING, next_at__gt=timezone.now()).exists(),
+        "needs_review": resolve.calls(rows) if may_change and State.NEEDS_REVIEW in numbers else [],
+        "requests": requests[:10],
+    }
+
+
+def _shown(rows: list[Delivery], *, followed: bool) -> list[dict[str, Any]]:
+    data = load(rows)
+    attempts: dict[int, list[Attempt]] = defaultdict(list)
+    for attempt in Attempt.objects.filter(delivery_id__in=[row.pk for row in rows]).order_by("-pk"):
+        attempts[attempt.delivery_id].append(attempt)
+    now = timezone.now()
+    return [
+        {
+            "row": row,
+            "kind": row.kind or inventory.kind_of(row.model, data.get(row.pk)),
+            "what": inventory.describe(data[row.pk]) if row.pk in data else "",
+            "gone": row.pk not in data,
+            "upcoming": _waits(row, now),
+            "attempts": attempts[row.pk][:ATTEMPTS],
+            "link": link(row.destination, row.remote_id),
+            "may_retry": (followed and row.is_outdated)
+            or (row.state in shares.RETRIED_ONE and (row.state != State.PENDING or _waits(row, now))),
+            "button": _BUTTONS.get(State(row.state), "Retry"),
+            "may_resolve": row.state in RESOLVABLE,
+        }
+        for row in rows
+    ]
+
+
+def _waits(row: Delivery, now: datetime) -> bool:
+    return row.next_at is not None and row.next_at > now

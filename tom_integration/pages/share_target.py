@@ -1,0 +1,195 @@
+"""`/targets/<pk>/share/` and the share page of a target list: both tabs, and the sending."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from sharecore.exceptions import ConfigurationError
+from tom_integration import access, site
+from tom_integration.mapping.data_files import FILE_MODEL, WITH_A_FILE
+from tom_integration.models import OneTimeShare, Outbox
+from tom_integration.pages import download, form_values, one_time, phrases
+from tom_integration.pages.guards import Page, page_of, target_or_404
+from tom_integration.pages.new_share import form_context
+from tom_integration.pages.share_list import table_context
+from tom_integration.pages.status_summary import glances
+
+HISTORY = 10
+LISTED_TARGETS = 500
+
+
+class TargetShare(Page):
+    """Share a target once, or from now on."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The tab that the address names: once (the first), or continuously."""
+        target = target_or_404(request.user, pk)
+        if request.GET.get("tab") == "continuous":
+            context = {**form_context(request, target), **table_context(request, target)}
+            return render(request, "tom_integration/target_continuous.html", context)
+        initial = {"share_title": f"Updated data for {target.name}"}
+        form = one_time.OnceForm(initial=initial, download=True)
+        return self._page(request, target, form)
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Send once, or make the file."""
+        target = target_or_404(request.user, pk)
+        form = one_time.OnceForm(request.POST, download=True)
+        if not form.is_valid():
+            return self._page(request, target, form)
+        data = form.cleaned_data
+        selection = one_time.selection_of(request.POST, request.user, target)
+        address = data["share_destination"]
+        if address == one_time.DOWNLOAD:
+            if not one_time.number_of(target.pk, selection):
+                form.add_error(None, "Choose the data that the file is to hold.")
+                return self._page(request, target, form)
+            return download.answer(target, selection, data["share_title"], data["share_message"])
+        if objection := one_time.objection_to_files(address, selection):
+            form.add_error("share_destination", objection)
+            return self._page(request, target, form)
+        try:
+            queued = one_time.ask(
+                request.user,
+                address,
+                target,
+                title=data["share_title"],
+                message=data["share_message"],
+                introduce=True,
+                selection=selection,
+            )
+        except ConfigurationError as error:
+            form.add_error("share_destination", str(error))
+            return self._page(request, target, form)
+        messages.success(request, one_time.told(request.user, queued, target, address, selection))
+        return redirect(page_of(Outbox(destination=address, target_id=target.pk), request.user))
+
+    @staticmethod
+    def _page(request: HttpRequest, target: Any, form: one_time.OnceForm) -> HttpResponse:
+        context = {
+            "target": target,
+            "form": form,
+            "addresses": form.addresses,
+            "destination": form["share_destination"].value(),
+            "download": True,
+            "groups": one_time.listed(request.user, target),
+            "ticked": set(request.POST.getlist("datum")) | set(request.POST.getlist("kinds")),
+            "history": _history(request.user, target),
+        }
+        return render(request, "tom_integration/target_once.html", context)
+
+
+def _history(user: Any, target: Any) -> list[dict[str, Any]]:
+    """What was asked for by hand before, the newest first: all of it where the user may know what a
+    destination has; elsewhere their own, with what did not arrive of it and no more.
+    """
+    outboxes = {each.pk: each for each in Outbox.objects.filter(target_id=target.pk)}
+    known = set(access.ledgers_for(user, "view").filter(pk__in=outboxes).values_list("pk", flat=True))
+    mine = Q(outbox_id__in=known) | Q(outbox_id__in=outboxes, user_id=user.pk)
+    requests = list(OneTimeShare.objects.filter(mine).order_by("-pk")[:HISTORY])
+    states = glances([outboxes[pk] for pk in known & {each.outbox_id for each in requests}], user)
+    return [
+        {
+            "request": each,
+            "outbox": outboxes[each.outbox_id],
+            "glance": states.get(each.outbox_id),
+            "failed": "" if each.outbox_id in states else one_time.failed(user, each),
+        }
+        for each in requests
+    ]
+
+
+class ListShare(Page):
+    """`/targets/targetgrouping/<pk>/share/`: share the targets of a list once."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The targets of the list that the user may share."""
+        target_list = _list_or_404(request.user, pk)
+        initial = {"share_title": f"Updated targets for group {target_list.name}."}
+        return self._page(request, target_list, one_time.OnceForm(initial=initial, download=False))
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask for each chosen target; what the user may not share is left out, whatever the form says."""
+        target_list = _list_or_404(request.user, pk)
+        form = one_time.OnceForm(request.POST, download=False)
+        chosen = form_values.pks(request.POST.getlist("selected-target"))
+        targets = list(_shareable(request.user, target_list).filter(pk__in=chosen))
+        if not targets:
+            form.add_error(None, "Choose at least one target.")
+        if not form.is_valid():
+            return self._page(request, target_list, form)
+        data = form.cleaned_data
+        with_data = bool(request.POST.get("dataSwitch"))
+        with_files = bool(request.POST.get("filesSwitch"))
+        if with_files and not site.takes_files(data["share_destination"]):
+            form.add_error("share_destination", f"{site.label(data['share_destination'])} takes no files.")
+            return self._page(request, target_list, form)
+        queued, rest = 0, ""
+        try:
+            for target in targets:
+                wanted = one_time.everything() if with_data else {}
+                if with_files:
+                    wanted[FILE_MODEL] = WITH_A_FILE
+                selection = one_time.restricted(request.user, target.pk, wanted)
+                number = one_time.ask(
+                    request.user,
+                    data["share_destination"],
+                    target,
+                    title=data["share_title"],
+                    message=data["share_message"],
+                    introduce=True,
+                    lists=[target_list.name],
+                    selection=selection,
+                )
+                if not one_time.may_follow(request.user, target, data["share_destination"]):
+                    number = one_time.number_of(target.pk, selection)
+                    rest = ", except what is there"
+                queued += number
+        except ConfigurationError as error:
+            form.add_error("share_destination", str(error))
+            return self._page(request, target_list, form)
+        targets_sent = phrases.number(len(targets), "target")
+        records = f" with {phrases.number(queued)}" if queued else ""
+        label = site.label(data["share_destination"])
+        messages.success(request, f"{targets_sent}{records} will be sent to {label}{rest if queued else ''}.")
+        return redirect(f"{reverse('targets:list')}?targetlist__name={target_list.pk}")
+
+    @staticmethod
+    def _page(request: HttpRequest, target_list: Any, form: one_time.OnceForm) -> HttpResponse:
+        shareable = _shareable(request.user, target_list)
+        context = {
+            "target_list": target_list,
+            "form": form,
+            "addresses": form.addresses,
+            "destination": form["share_destination"].value(),
+            "targets": shareable.order_by("name")[:LISTED_TARGETS],
+            "number": shareable.count(),
+            "limit": LISTED_TARGETS,
+            "posted": form.is_bound,
+            "ticked": set(request.POST.getlist("selected-target")),
+            "with_files": bool(request.POST.get("filesSwitch")),
+            "with_data": not form.is_bound or bool(request.POST.get("dataSwitch")),
+        }
+        return render(request, "tom_integration/list_share.html", context)
+
+
+def _list_or_404(user: Any, pk: int) -> Any:
+    target_list = access.lists_for(user).filter(pk=pk).first()
+    if target_list is None:
+        raise Http404("There is no such target list.")
+    if not _shareable(user, target_list).exists() and target_list.targets.exists():
+        raise PermissionDenied
+    return target_list
+
+
+def _shareable(user: Any, target_list: Any) -> Any:
+    members = target_list.targets.values("pk")
+    return access.targets_for_shares(user).filter(pk__in=members)

@@ -1,0 +1,267 @@
+"""The state of a share at one glance: one word, one sentence, and the numbers behind it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.utils import timezone
+
+from sharecore.addresses import Address
+from sharecore.delivery import NEEDS_PERSON, OPEN, State
+from sharecore.exceptions import ConfigurationError
+from tom_integration import access, conf, site, status
+from tom_integration.models import DestinationHealth, OneTimeShare, Outbox
+from tom_integration.pages import phrases
+from tom_integration.pages.counts import Figures, counted
+from tom_integration.worker import breaker
+
+
+class ShareStatus(StrEnum):
+    """What a share is like, for its colour and its word."""
+
+    OK = "ok"
+    PARTLY = "partly"
+    SENDING = "sending"
+    WAITING = "waiting"
+    NEEDS_YOU = "needs-you"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+LABELS: Mapping[ShareStatus, str] = {
+    ShareStatus.OK: "Up to date",
+    ShareStatus.PARTLY: "Partly shared",
+    ShareStatus.SENDING: "Sending",
+    ShareStatus.WAITING: "Waiting",
+    ShareStatus.NEEDS_YOU: "Action needed",
+    ShareStatus.PAUSED: "Paused",
+    ShareStatus.ENDED: "Ended",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusSummary:
+    """One outbox, for people.
+
+    mood is OK only when every record is at the destination with its present content. detail: what happens,
+    or what to do, in sentences that stand alone: `common`, equal for all outboxes of the destination, and
+    `own`. kept: what is not there, and why. once: whether it was shared by hand alone, and new
+    data are not. sent, total: the records of the present batch of work; 0 of 0 when nothing is open. pending,
+    needing, withheld, existing, outdated, delivered: how many records.
+    """
+
+    mood: ShareStatus
+    own: str = ""
+    common: str = ""
+    once: bool = False
+    kept: str = ""
+    sent: int = 0
+    total: int = 0
+    pending: int = 0
+    needing: int = 0
+    withheld: int = 0
+    existing: int = 0
+    outdated: int = 0
+    delivered: int = 0
+    delivered_at: datetime | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The state in a word or two."""
+        return "Done" if self.once and self.mood is ShareStatus.OK else LABELS[self.mood]
+
+    @property
+    def detail(self) -> str:
+        """What happens, or what to do."""
+        return " ".join(filter(None, (self.common, self.own)))
+
+    @property
+    def progress(self) -> str:
+        """How far the present work is; empty where none goes on and none was done."""
+        under_way = self.total and (self.sent or self.mood == ShareStatus.SENDING)
+        return f"{self.sent:,} of {self.total:,} sent" if under_way else ""
+
+    @property
+    def text(self) -> str:
+        """The whole in words, without the numbers that have a place of their own."""
+        said = " ".join(filter(None, (self.progress, self.detail, self.kept)))
+        return said or self.label
+
+    @property
+    def percent(self) -> int:
+        """How far the present work is; 100 only when it is done."""
+        return min(99, 100 * self.sent // self.total) if self.total else 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Around:
+    """What is the same for all outboxes that are looked at."""
+
+    user: Any
+    now: datetime
+    advice: str
+    unwell: Mapping[str, DestinationHealth]
+    introducing: frozenset[int]
+
+
+def glances(outboxes: Iterable[Outbox], user: Any) -> dict[int, StatusSummary]:
+    """How outboxes stand, by their primary keys. A handful of queries, whatever their number.
+
+    user: who looks; data that they may not see are not counted.
+    """
+    outboxes = list(outboxes)
+    figures = counted(outboxes, user)
+    introduced = OneTimeShare.objects.filter(outbox_id__in=[each.pk for each in outboxes], introduce=True)
+    around = _Around(
+        user=user,
+        now=timezone.now(),
+        advice=status.nobody_delivers() if outboxes else "",
+        unwell={row.address: row for row in DestinationHealth.objects.all() if _is_unwell(row)},
+        introducing=frozenset(introduced.values_list("outbox_id", flat=True)),
+    )
+    nothing = Figures(Counter())
+    return {
+        outbox.pk: _glance(outbox, figures.get((outbox.destination, outbox.target_id), nothing), around)
+        for outbox in outboxes
+    }
+
+
+def _is_unwell(row: DestinationHealth) -> bool:
+    """Down, or refusing the credentials that the settings have now."""
+    destination = site.destinations().get(site.destination_of(row.address))
+    if destination is None:
+        return row.failures > 0 and not row.paused
+    known = row.health.under(site.credentials_digest(destination))
+    return bool(known.failures or known.paused)
+
+
+def _parts(address: str) -> tuple[str, str]:
+    return breaker.parts(Address.parse(address, [*site.destinations()]))
+
+
+def _glance(outbox: Outbox, figures: Figures, around: _Around) -> StatusSummary:
+    counts = figures.counts
+    pending = sum(counts[state] for state in OPEN)
+    sent = 0
+    if pending:
+        mine = access.deliveries_for(around.user, outbox).filter(state=State.DELIVERED)
+        sent = mine.filter(delivered_at__gte=figures.since).count()
+    kept = _kept(outbox, figures, around.user)
+    mood, own, common = _mood(outbox, figures, around, pending)
+    if mood is ShareStatus.OK and kept:
+        mood = ShareStatus.PARTLY
+    return StatusSummary(
+        mood=mood,
+        own=own,
+        common=common,
+        once=outbox.share_id is None,
+        kept=kept,
+        sent=sent,
+        total=sent + pending if pending else 0,
+        pending=pending,
+        needing=sum(counts[state] for state in NEEDS_PERSON),
+        withheld=counts[State.WITHHELD] + counts[State.UNSUPPORTED],
+        existing=figures.existing,
+        outdated=figures.outdated,
+        delivered=counts[State.DELIVERED],
+        delivered_at=figures.delivered_at,
+        counts=dict(counts),
+    )
+
+
+def _mood(outbox: Outbox, figures: Figures, around: _Around, pending: int) -> tuple[ShareStatus, str, str]:
+    """The mood, what is said of the outbox, and what is said of all outboxes there."""
+    waits = phrases.join(phrases.waiting(pending)) if pending else ""
+    unwell = [around.unwell[part] for part in _parts(outbox.destination) if part in around.unwell]
+    introducing = outbox.pk in around.introducing
+    if outbox.paused:
+        return ShareStatus.PAUSED, phrases.paused(outbox.paused, pending), ""
+    if problem := _misconfigured(outbox.destination):
+        return ShareStatus.NEEDS_YOU, waits, phrases.join(problem)
+    for row in unwell:
+        if row.paused:
+            return ShareStatus.NEEDS_YOU, waits, phrases.refused(row)
+    if reason := site.halted():
+        return ShareStatus.PAUSED if conf.paused() else ShareStatus.NEEDS_YOU, waits, reason
+    if any(figures.counts[state] for state in NEEDS_PERSON):
+        return ShareStatus.NEEDS_YOU, _needing(outbox, figures.counts, around.user), ""
+    work = bool(pending or introducing or outbox.look_now)
+    for row in unwell:
+        if row.failures and work:
+            own = phrases.join(f"{phrases.waiting(pending)} for the destination") if pending else ""
+            return ShareStatus.WAITING, own, phrases.outage(row, around.now)
+    if outbox.problem and outbox.needs_person:
+        return ShareStatus.NEEDS_YOU, outbox.problem, ""
+    if work and around.advice:
+        mood = ShareStatus.NEEDS_YOU if pending else ShareStatus.WAITING
+        return mood, waits, phrases.join("No worker is running", around.advice)
+    return _at_work(outbox, figures, around, pending)
+
+
+def _at_work(outbox: Outbox, figures: Figures, around: _Around, pending: int) -> tuple[ShareStatus, str, str]:
+    """The same where nothing is wrong."""
+    now, soonest = around.now, figures.soonest
+    if pending and soonest is not None and soonest > now and not figures.counts[State.SENDING]:
+        reason = _reason(outbox, around.user, State.PENDING)
+        return ShareStatus.WAITING, phrases.later(pending, soonest, now, reason), ""
+    if pending:
+        return ShareStatus.SENDING, "", ""
+    if outbox.pk in around.introducing:
+        return ShareStatus.SENDING, "The target itself is being sent.", ""
+    if outbox.look_now:
+        return ShareStatus.SENDING, "Looking for new data.", ""
+    if outbox.until is not None and outbox.until <= now:
+        return (
+            ShareStatus.ENDED,
+            f"New data have not been shared since {outbox.until:%Y-%m-%d %H:%M} UTC.",
+            "",
+        )
+    return ShareStatus.OK, "", ""
+
+
+def _misconfigured(address: str) -> str:
+    try:
+        site.destinations().resolve(address)
+    except ConfigurationError as error:
+        return str(error)
+    return ""
+
+
+def _needing(outbox: Outbox, counts: Counter[str], user: Any) -> str:
+    refused, held = counts[State.FAILED], counts[State.NEEDS_REVIEW]
+    said = []
+    if refused:
+        said.append(f"{phrases.number(refused)} did not arrive{_reason(outbox, user, State.FAILED)}")
+    if held:
+        whom = "it" if held == 1 else "they"
+        said.append(f"{phrases.number(held)} may have arrived: look there, then say whether {whom} did")
+    return phrases.join(*said)
+
+
+def _kept(outbox: Outbox, figures: Figures, user: Any) -> str:
+    """What the destination does not have as it is here, and why."""
+    counts, said = figures.counts, []
+    if number := figures.outdated:
+        said.append(phrases.outdated(number, outbox.destination))
+    if number := counts[State.UNSUPPORTED]:
+        why = _reason(outbox, user, State.UNSUPPORTED)
+        unable = phrases.cannot_store(outbox.destination, number)
+        said.append(f"{phrases.number(number)} not sent, as {unable}{why}")
+    if number := counts[State.WITHHELD]:
+        said.append(f"{phrases.number(number)} not sent{_reason(outbox, user, State.WITHHELD)}")
+    if number := figures.existing:
+        said.append(f"{phrases.number(number, 'existing record')} not shared")
+    return phrases.join(*said)
+
+
+def _reason(outbox: Outbox, user: Any, state: State) -> str:
+    """Why one of these is there, in the order of the index: the share's page lists them all."""
+    mine = access.deliveries_for(user, outbox).filter(state=state)
+    one = mine.order_by("-next_at", "-delivered_at").values_list("reason", flat=True).first()
+    return f": {one}" if one else ""

@@ -1,0 +1,187 @@
+"""What exactly would be sent: for a share that is being made, and for one that is there. No network."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Value
+
+from sharecore.adapter import Adapter, Batch, Preview
+from sharecore.dispatch import prepare
+from sharecore.exceptions import ConfigurationError, InvalidRecord, Problem
+from sharecore.records import Kind, Record, RecordKey
+from tom_integration import access, creator_rights, site
+from tom_integration.mapping.kinds import conditions
+from tom_integration.mapping.row_to_record import DATUM_MODELS, model_name, record_of
+from tom_integration.mapping.target_fields import find_target, target_of
+from tom_integration.models import Delivery, Outbox
+from tom_integration.outbox import target_keys
+from tom_integration.outbox.backlog import absent
+from tom_integration.outbox.echoes import echoes
+from tom_integration.outbox.opening import ASKABLE
+
+SAMPLE = 20
+"""How many of the newest data the preview of a share shows."""
+_CHUNK = 200
+"""Rows of each model that are read at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A batch as it would be sent to an address. left_out: data that would not leave, with the reason."""
+
+    batch: Batch
+    left_out: tuple[str, ...] = ()
+
+    def preview(self) -> Preview:
+        """The payload. Raises `ConfigurationError`, or `DeliveryError` when the adapter cannot make it."""
+        return self._adapter.preview(self.batch)
+
+    def validate(self) -> Sequence[Problem]:
+        """Ask the destination what is wrong with it; nothing is stored there. Raises as `preview`."""
+        if site.registry().missing:
+            raise ConfigurationError(site.registry().missing)
+        return self._adapter.validate(self.batch)
+
+    @property
+    def _adapter(self) -> Adapter:
+        return site.adapters.get(site.destinations().resolve(str(self.batch.address))[1])
+
+
+class Outlook:
+    """The data of a target that a share would send to an address, in the order in which they would leave.
+
+    Only data that the user may see; without a user all. kinds: only these kinds of record; all if none is
+    named. unsent: only what the address does not have, and nobody is sending. blind: show nothing of what
+    was shared there before, for who may not know of it. However many there are, no more than a part of them
+    is in memory. Raises `ConfigurationError` when there is no such destination.
+    """
+
+    def __init__(
+        self,
+        address_text: str,
+        target: Any,
+        *,
+        user_id: int | None,
+        kinds: Collection[Kind] = (),
+        unsent: bool = False,
+        blind: bool = False,
+    ) -> None:
+        self._address, self._destination = site.destinations().resolve(address_text)
+        self._target = target
+        self._user = creator_rights.find_user(user_id)
+        self._kinds = kinds
+        self._unsent = unsent and not blind
+        outbox = (
+            None
+            if blind
+            else Outbox.objects.filter(destination=str(self._address), target_id=target.pk).first()
+        )
+        self._memory = dict(outbox.adapter_state) if outbox else {}
+
+    def count(self) -> int:
+        """How many they are."""
+        return sum(rows.count() for rows in self._rows().values())
+
+    def part(self, start: int, size: int) -> Sample:
+        """So many of them, from this place on."""
+        keys = [
+            rows.order_by().annotate(kept_in=Value(name)).values_list("timestamp", "kept_in", "id")
+            for name, rows in self._rows().items()
+        ]
+        ordered = keys[0].union(*keys[1:], all=True).order_by("timestamp", "kept_in", "id")
+        chosen = list(ordered[start : start + size])
+        wanted: dict[str, list[int]] = defaultdict(list)
+        for _, name, pk in chosen:
+            wanted[name].append(pk)
+        found = {name: DATUM_MODELS[name]._default_manager.in_bulk(pks) for name, pks in wanted.items()}
+        return self._sample([found[name][pk] for _, name, pk in chosen if pk in found[name]])
+
+    def newest(self, size: int) -> Sample:
+        """The last of them."""
+        return self.part(max(self.count() - size, 0), size)
+
+    def calls(self) -> Iterator[Sample]:
+        """All of them, as one call after the other would take them."""
+        size = site.adapters.get(self._destination).max_batch
+        streams = [
+            rows.order_by("timestamp", "pk").iterator(chunk_size=_CHUNK) for rows in self._rows().values()
+        ]
+        merged = heapq.merge(*streams, key=lambda row: (row.timestamp, model_name(row), row.pk))
+        while rows := list(islice(merged, size)):
+            yield self._sample(rows)
+
+    def _rows(self) -> dict[str, QuerySet[Any]]:
+        found = {}
+        for name, condition in conditions(self._kinds).items():
+            rows = DATUM_MODELS[name]._default_manager.filter(condition, target_id=self._target.pk)
+            if self._unsent:
+                settled = Delivery.objects.filter(
+                    model=name, datum_pk=OuterRef("pk"), destination=str(self._address)
+                ).exclude(state__in=ASKABLE)
+                rows = rows.filter(absent(settled))
+            found[name] = rows if self._user is None else access.visible(self._user, rows)
+        return found
+
+    def _sample(self, rows: list[Any]) -> Sample:
+        batch = Batch(
+            site=site.this_site(),
+            address=self._address,
+            target=target_of(self._target),
+            records=(),
+            shared_by=self._user.get_username() if self._user else "",
+            memory=dict(self._memory),
+            target_keys=target_keys.keys_of(self._target),
+        )
+        repeated = _echoes(rows)
+        asked: list[tuple[Any, Record]] = []
+        left_out: list[str] = []
+        for row in rows:
+            try:
+                record = record_of(row, origin=batch.site.origin)
+            except InvalidRecord as error:
+                left_out.append(f"{_named(row)}: {error}")
+                continue
+            if self._kinds and record.key.kind not in self._kinds:
+                continue  # detections and limits of tomtoolkit 2.x are told apart only here
+            if (model_name(row), row.pk) in repeated:
+                left_out.append(f"{_named(row)}: came back from another TOM")
+                continue
+            asked.append((row, record))
+        with site.apart():
+            answers = prepare(site.registry(), replace(batch, records=tuple(record for _, record in asked)))
+        records: list[Record] = []
+        originals: dict[RecordKey, Any] = {}
+        for (row, _), ready in zip(asked, answers, strict=True):
+            if isinstance(ready, Record):
+                records.append(ready)
+                originals[ready.key] = row
+            else:
+                left_out.append(f"{_named(row)}: {ready.reason}")
+        batch = replace(batch, records=tuple(records), original=originals.get)
+        return Sample(batch=batch, left_out=tuple(left_out))
+
+
+def of_outbox(outbox: Outbox) -> Outlook:
+    """The same of a share that is there. Raises `ConfigurationError`, or LookupError without a target."""
+    target = find_target(outbox.target_id)
+    if target is None:
+        raise LookupError(f"The target {outbox.target_id} of this share is gone.")
+    kinds = [Kind(kind) for kind in outbox.kinds]
+    return Outlook(outbox.destination, target, user_id=outbox.creator_id, kinds=kinds)
+
+
+def _echoes(rows: list[Any]) -> set[tuple[str, int]]:
+    by_model: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        by_model[model_name(row)].append(row)
+    return {(name, pk) for name, group in by_model.items() for pk in echoes(name, group)}
+
+
+def _named(row: Any) -> str:
+    return f"datum {row.pk} of {row.timestamp:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,182 @@
+"""Every point where this app takes over from tomtoolkit, and nothing else does.
+
+* Functions: the code of each stock function is replaced, not its name, so that a module that imported it
+  before this app was ready, a TOM's own DataProcessor for example, gets ours as well.
+* Signals: the stock handlers that share inside `save()` are disconnected.
+* Routes: ours are resolved before the stock ones of the same URL; their names still reverse to it.
+* Template tags: those that show continuous sharing, in the library `targets_extras`.
+
+A point that cannot be taken over, because tomtoolkit moved it or other code wrapped it, does not stop the
+TOM: `missed` says why, and the system checks report it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from pkgutil import resolve_name
+from types import FunctionType
+from typing import Any
+
+from django.db.models.signals import post_save
+from tom_dataproducts.models import REDUCED_DATUM_MODELS
+
+
+# The code of these stands in for the stock function of the same name: no closures, same arguments.
+def _continuous_share_data(target, reduced_datums):  # type: ignore[no-untyped-def]
+    from tom_integration.tomtoolkit import functions
+
+    return functions.continuous_share_data(target, reduced_datums)
+
+
+def _share_target_with_tom(share_destination, form_data, target_lists=(), user=None):  # type: ignore[no-untyped-def]
+    from tom_integration.tomtoolkit import functions
+
+    return functions.share_target_with_tom(share_destination, form_data, target_lists, user)
+
+
+def _share_target_and_all_data(share_destination, target, user):  # type: ignore[no-untyped-def]
+    from tom_integration.tomtoolkit import functions
+
+    return functions.share_target_and_all_data(share_destination, target, user)
+
+
+def _share_data_with_tom(  # type: ignore[no-untyped-def]
+    share_destination, form_data, product_id=None, target_id=None, selected_data=None
+):
+    from tom_integration.tomtoolkit import functions
+
+    return functions.share_data_with_tom(share_destination, form_data, product_id, target_id, selected_data)
+
+
+def _get_sharing_destination_options(include_download=True):  # type: ignore[no-untyped-def]
+    from tom_integration.tomtoolkit import functions
+
+    return functions.get_sharing_destination_options(include_download)
+
+
+def _raise_403(self, request):  # type: ignore[no-untyped-def]
+    from tom_integration.api import refusals
+    from tom_integration.tomtoolkit import takeover
+
+    return refusals.answer(self, request, takeover.stock_raise_403)
+
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "tom_targets.sharing:continuous_share_data": _continuous_share_data,
+    "tom_targets.sharing:share_target_with_tom": _share_target_with_tom,
+    "tom_targets.sharing:share_target_and_all_data": _share_target_and_all_data,
+    "tom_dataproducts.sharing:share_data_with_tom": _share_data_with_tom,
+    "tom_dataproducts.sharing:get_sharing_destination_options": _get_sharing_destination_options,
+    "tom_common.middleware:Raise403Middleware.__call__": _raise_403,
+}
+"""Stock functions, and what their code becomes."""
+
+missed: dict[str, str] = {}
+"""The points that could not be taken over, and why."""
+
+stock_raise_403: Callable[..., Any]
+"""A copy of the stock function, for all paths that are not ours."""
+
+ROUTES: Mapping[str, str] = {
+    "/targets/persistentshare/": "tom_integration.api.shares",
+    "/targets/persistentshare/1/": "tom_integration.api.shares",
+    "/targets/1/persistentshare/": "tom_integration.api.shares",
+    "/targets/1/share/": "tom_integration.pages.share_target",
+    "/targets/targetgrouping/1/share/": "tom_integration.pages.share_target",
+    "/targets/persistentshare/manage/": "tom_integration.pages.share_list",
+    "/targets/persistentshare/manage/table": "tom_integration.pages.share_list",
+    "/targets/1/persistentshare/manage/": "tom_integration.pages.share_list",
+    "/targets/1/persistentshare/manage/table": "tom_integration.pages.share_list",
+    "/dataproducts/data/1/share/": "tom_integration.pages.share_data_product",
+    "/dataproducts/target/1/share/": "tom_integration.pages.share_data_product",
+    "/api/sharing/": "tom_integration.inbox.views",
+    "/api/sharing/batch/": "tom_integration.inbox.views",
+}
+"""Paths that we answer, most in place of tomtoolkit, and the module of the view that answers."""
+
+
+def take_over() -> None:
+    """Replace the stock functions and disconnect the stock handlers. Wherever this app stands in the list."""
+    for point, ours in FUNCTIONS.items():
+        _attempt(point, partial(_replace, point, ours))
+    _attempt("tom_targets.signals.handlers:cb_reduceddatum_post_save", _disconnect)
+    _attempt("tom_targets.templatetags.targets_extras:register", _replace_tags)
+
+
+def _stock_function(point: str) -> FunctionType:
+    """The function of tomtoolkit at `module:name`, below what other code has wrapped around it.
+
+    Raises ImportError, AttributeError or TypeError where there is none.
+    """
+    function = inspect.unwrap(resolve_name(point))
+    if not isinstance(function, FunctionType):
+        raise TypeError(f"it is a {type(function).__name__}, not a function")
+    return function
+
+
+def replaced_by_others() -> list[str]:
+    """The functions that no longer lead to ours."""
+    others: list[str] = []
+    for point, ours in FUNCTIONS.items():
+        try:
+            is_ours = _stock_function(point).__code__ is ours.__code__
+        except (ImportError, AttributeError, TypeError):
+            is_ours = False
+        if not is_ours:
+            others.append(point)
+    return others
+
+
+def _attempt(point: str, take: Callable[[], None]) -> None:
+    try:
+        take()
+    except Exception as error:  # one point that moved must not stop the TOM, nor keep us from the others
+        missed[point] = f"{type(error).__name__}: {error}"
+
+
+def _replace(point: str, ours: Callable[..., Any]) -> None:
+    global stock_raise_403
+    stock = _stock_function(point)
+    if stock.__code__ is ours.__code__:
+        return
+    if ours is _raise_403:
+        stock_raise_403 = FunctionType(stock.__code__, stock.__globals__)
+    stock.__code__ = ours.__code__
+
+
+def _disconnect() -> None:
+    # Importing this connects its handlers, which tomtoolkit leaves to the moment when its own app is ready.
+    from tom_targets.signals import handlers
+
+    for model in REDUCED_DATUM_MODELS:
+        post_save.disconnect(handlers.cb_reduceddatum_post_save, sender=model)
+
+
+def heard_by_stock() -> list[type[Any]]:
+    """The models whose stock handler is connected (again)."""
+    try:
+        from tom_targets.signals import handlers
+    except ImportError:
+        return []  # it moved: `missed` says so
+
+    # Signals tell what is connected only to one who disconnects it.
+    connected = [
+        model
+        for model in REDUCED_DATUM_MODELS
+        if post_save.disconnect(handlers.cb_reduceddatum_post_save, sender=model)
+    ]
+    for model in connected:
+        post_save.connect(handlers.cb_reduceddatum_post_save, sender=model)
+    return connected
+
+
+def _replace_tags() -> None:
+    from tom_targets.templatetags.targets_extras import register
+
+    from tom_integration.pages import tags
+
+    partials = "tom_integration/partials"
+    register.inclusion_tag(f"{partials}/create_share.html", takes_context=True)(tags.create_persistent_share)
+    register.inclusion_tag(f"{partials}/share_table.html", takes_context=True)(tags.persistent_share_table)

@@ -1,0 +1,105 @@
+"""Capture: what the TOM's own signals tell us. Hints only: a lost one costs time, never a datum.
+
+A hint leaves after the commit, never waits, and never raises into somebody's `save()`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Model
+from django.db.models.signals import post_delete, post_save
+from tom_targets.models import PersistentShare
+
+from tom_integration import polite_writes
+from tom_integration.mapping.row_to_record import DATUM_MODELS, model_name
+from tom_integration.outbox import ledger, opening
+from tom_integration.worker import thread
+
+logger = logging.getLogger(__name__)
+
+Named = dict[str, list[int]]
+
+
+class _Gathering(threading.local):
+    hints: dict[int, Named] | None = None
+
+
+_gathering = _Gathering()
+
+
+@contextmanager
+def gathered() -> Iterator[None]:
+    """The hints of this thread within leave at the end, as one for each target."""
+    hints: dict[int, Named] = {}
+    _gathering.hints = hints
+    try:
+        yield
+    finally:
+        _gathering.hints = None
+        for target_id, named in hints.items():
+            hint(target_id, named)
+
+
+def hint(target_id: int, named: Named) -> None:
+    """Look at this target now. named: by model, data whose content is to be compared with what was sent."""
+    if _gathering.hints is not None:
+        together = _gathering.hints.setdefault(target_id, {})
+        for model, pks in named.items():
+            together.setdefault(model, []).extend(pks)
+        return
+    try:
+        transaction.on_commit(lambda: _leave(target_id, named), robust=True)
+    except Exception:
+        logger.exception("A hint on target %s was lost; the scan will find its data", target_id)
+
+
+def _leave(target_id: int, named: Named) -> None:
+    if thread.wake(target_id, named):
+        return
+    with polite_writes.writes(patience=polite_writes.HINT_PATIENCE):
+        for model, pks in named.items():
+            ledger.name(target_id, model, pks)
+        opening.look_at(target_id)
+
+
+def _on_datum(sender: type[Model], instance: Any, created: bool, raw: bool = False, **_: object) -> None:
+    if raw or instance.target_id is None:
+        return
+    if created and not thread.running() and thread.chosen():
+        return  # somebody else's scan finds a new datum; this save costs no SQL
+    hint(instance.target_id, {} if created else {model_name(instance): [instance.pk]})
+
+
+def _on_share(sender: type[Model], instance: Any, raw: bool = False, **_: object) -> None:
+    if raw:
+        return  # loaddata: the scan matches shares and outboxes when all is there
+    opening.attach(instance)
+    hint(instance.target_id, {})
+
+
+def _on_share_deleted(sender: type[Model], instance: Any, **_: object) -> None:
+    opening.detach(instance.pk, reason="the share was deleted")
+
+
+def connect() -> None:
+    """Listen to the data and shares of the TOM."""
+    for name, model in DATUM_MODELS.items():
+        post_save.connect(_on_datum, sender=model, dispatch_uid=f"sharecore.{name}")
+    post_save.connect(_on_share, sender=PersistentShare, dispatch_uid="sharecore.share")
+    post_delete.connect(_on_share_deleted, sender=PersistentShare, dispatch_uid="sharecore.share")
+
+
+def name_data(target_id: int, data: Iterable[Any]) -> None:
+    """Somebody names data, with or without primary keys, that are to be shared now."""
+    named: Named = {}
+    for row in data:
+        pks = named.setdefault(model_name(row), [])
+        if row.pk is not None:
+            pks.append(row.pk)
+    hint(target_id, named)

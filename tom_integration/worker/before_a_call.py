@@ -1,0 +1,160 @@
+"""What stands before a call of an adapter: health, probe, rate limit, exclusive access.
+
+Whatever keeps an outbox from going on now is a `Wait`, which says when to look again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sharecore import shutdown
+from sharecore.adapter import Adapter, Batch
+from sharecore.addresses import Address
+from sharecore.destinations import Destination
+from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError
+from tom_integration import clock, conf, site
+from tom_integration.outbox import ledger
+from tom_integration.worker import breaker, exclusive_access, leases, rate_limit
+
+LONGEST_PAUSE = 2.0
+"""Seconds that an outbox in hand waits for the rate limit of its destination."""
+
+
+class Wait(Exception):
+    """The outbox cannot go on now. until: when to look again. problem: why, for people.
+
+    needs_person: the problem does not end by itself.
+    """
+
+    def __init__(self, until: datetime, problem: str, *, needs_person: bool = False) -> None:
+        super().__init__(problem)
+        self.until = until
+        self.problem = problem
+        self.needs_person = needs_person
+
+
+@dataclass(slots=True, kw_only=True)
+class Entrance:
+    """The way to one destination for one outbox in hand.
+
+    answered: the destination was down, and has just answered a probe. stop: whether nothing new may begin.
+    """
+
+    claim: leases.Lease
+    address: Address
+    destination: Destination
+    adapter: Adapter
+    stop: Callable[[], bool] = lambda: False
+    answered: bool = False
+
+    @property
+    def credentials(self) -> str:
+        """Digest of the settings under which the calls are made."""
+        return site.credentials_digest(self.destination)
+
+    def gate(self) -> None:
+        """Raises `Wait` while the destination takes no calls."""
+        until, why = breaker.gate(self.address, credentials=self.credentials, now=clock.now())
+        if until is not None:
+            raise Wait(_no_sooner(until), why)
+
+    def allowance(self, wanted: int) -> int:
+        """How many records may go now, under the rate limit of the destination.
+
+        Where it is none it waits for a moment: whatever else this thread could do is for the same
+        destination. Raises `Wait` where a moment is not enough.
+        """
+        while True:
+            number, seconds = rate_limit.allowance(self.destination, wanted)
+            if number:
+                return number
+            if seconds > LONGEST_PAUSE or self.stop():
+                raise Wait(clock.now() + timedelta(seconds=seconds), "")
+            rate_limit.sleep(seconds)
+
+    def enter(self) -> None:
+        """As `gate`, just before a call: of those who wait for a destination that was down, one goes on."""
+        self.gate()
+        self.answered = False
+        if not breaker.is_down(self.address):
+            return
+        until, why = breaker.probe(self.address, now=clock.now())
+        if until is not None:
+            raise Wait(_no_sooner(until), why)
+        self._ask()
+
+    def _ask(self) -> None:
+        """Whether the destination answers again. Where only a delivery can tell, the next one does."""
+        seconds = breaker.read(self.address.name).patience(clock.now())
+        try:
+            with leases.kept(self.claim):
+                self.answered = self.adapter.probe(seconds)
+        except (AuthenticationFailed, DestinationError) as stop:
+            raise self.wait(stop) from None
+        except DeliveryError:
+            pass  # logged; the delivery is tried
+
+    def can_update(self) -> bool:
+        """Whether the destination takes edits; the adapter may have to ask it."""
+        try:
+            with leases.kept(self.claim):
+                self.adapter.ready()
+        except (AuthenticationFailed, DestinationError) as stop:
+            raise self.wait(stop) from None
+        except DeliveryError:
+            pass  # Where it has a bug, delivering shows it, and tells what becomes of the records.
+        return self.adapter.can_update
+
+    @contextmanager
+    def turn(self, batch: Batch) -> Iterator[bool]:
+        """One call, which has the destination for itself if the batch asks for it; whether it does.
+
+        Raises `Wait` while another worker has it.
+        """
+        if not self._asks_to_be_alone(batch):
+            if exclusive_access.reserved(self.address):
+                raise later()
+            yield False
+            return
+        with exclusive_access.alone(self.claim, self.address) as ours:
+            if not ours:
+                raise later()
+            yield True
+
+    def _asks_to_be_alone(self, batch: Batch) -> bool:
+        try:
+            return self.adapter.alone(batch)
+        except DeliveryError:
+            return False
+
+    def heed(self, stopped: DeliveryError | None) -> None:
+        if isinstance(stopped, AuthenticationFailed | DestinationError):
+            raise self.wait(stopped) from None
+
+    def wait(self, stop: AuthenticationFailed | DestinationError) -> Wait:
+        """Note that the destination stopped a call; the exception to raise."""
+        if shutdown.begun():
+            return Wait(clock.now(), "")  # we stopped it; that says nothing of the destination
+        until = breaker.stopped(
+            self.address,
+            stop,
+            credentials=self.credentials,
+            chance=ledger.chance(),
+            answered=self.answered,
+        )
+        # What an adapter knows of a destination (a token, what it runs) may be what is wrong.
+        site.adapters.close(self.destination.name)
+        return Wait(_no_sooner(until), stop.reason)
+
+
+def _no_sooner(until: datetime) -> datetime:
+    """When an outbox looks again that waits for its destination: it is told when that is back."""
+    return max(until, clock.now() + timedelta(seconds=conf.scan_seconds()))
+
+
+def later() -> Wait:
+    """Another worker has the destination for itself."""
+    return Wait(clock.now() + exclusive_access.AGAIN, "")

@@ -1,0 +1,72 @@
+"""The runner for many machines: tasks of the TOM's own Celery app, on RabbitMQ or Redis.
+
+A message says only "look at this outbox". The ledger decides what is done, so one that is lost, doubled or
+given to a second worker is harmless, and one whose worker died is looked at again when its claim is over.
+Saving data sends no message: it leaves a mark in the database, which `glance` finds. The beat of the TOM's
+Celery app sends `sharecore.glance` every second and `sharecore.scan` every half minute
+(docs/how-to/scale-out.md).
+"""
+
+from __future__ import annotations
+
+import time
+
+from celery import shared_task
+from celery.signals import worker_ready
+
+from tom_integration import polite_writes
+from tom_integration.outbox.retention import Upkeep
+from tom_integration.worker import resume, topics
+from tom_integration.worker.blocked import rests
+from tom_integration.worker.heartbeat import beat
+from tom_integration.worker.lane import guarded
+from tom_integration.worker.run import reconcile
+from tom_integration.worker.scan import Scan
+
+STALE = 60
+"""Seconds after which a message is dropped: the next glance or scan sends another one."""
+
+LOOK_SECONDS = 5.0
+"""Seconds after which a task begins no other batch, so that a worker that is to stop can; the rest is due."""
+
+_scan = Scan()
+_upkeep = Upkeep()
+
+
+@shared_task(name="sharecore.look", acks_late=True, reject_on_worker_lost=True, ignore_result=True)  # type: ignore[untyped-decorator]
+@polite_writes.writes()
+def look(outbox_id: int) -> None:
+    """Bring one outbox up to date, if nobody has done so since the message was sent."""
+    ends_at = time.monotonic() + LOOK_SECONDS
+    if outbox_id in Scan.waiting() and not rests(outbox_id):
+        reconcile(outbox_id, stop=lambda: time.monotonic() > ends_at)
+
+
+@shared_task(name="sharecore.glance", ignore_result=True)  # type: ignore[untyped-decorator]
+@polite_writes.writes()
+def glance() -> None:
+    """Put outboxes with a mark, or whose time has come, to work."""
+    beat("celery")
+    _put(Scan.waiting())
+
+
+@shared_task(name="sharecore.scan", ignore_result=True)  # type: ignore[untyped-decorator]
+@polite_writes.writes()
+def scan() -> None:
+    """Find what the marks missed, and do the upkeep of the ledger."""
+    beat("celery")
+    _put(_scan.outboxes())
+    _scan.rescan()
+    _upkeep.step()
+    for destination in topics.stale():
+        topics.ask(destination)
+
+
+@worker_ready.connect(dispatch_uid="sharecore.celery")  # type: ignore[untyped-decorator]
+def _started(**_: object) -> None:
+    guarded(resume.after_a_start, "what was put off before the start")
+
+
+def _put(outbox_ids: list[int]) -> None:
+    for pk in outbox_ids:
+        look.apply_async((pk,), expires=STALE)

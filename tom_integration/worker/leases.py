@@ -1,0 +1,132 @@
+"""Claims: one sender at a time for each outbox.
+
+A claim is a compare-and-swap of the lease, the same code on SQLite and PostgreSQL. Whoever lost the lease
+cannot write any more: every write of a sender asks for its token.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from tom_integration import clock, conf, polite_writes
+from tom_integration.models import Outbox
+
+logger = logging.getLogger(__name__)
+
+
+def worker_name() -> str:
+    """This process, for people: host and process id."""
+    return f"{socket.gethostname()[:80]}:{os.getpid()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A outbox in hand.
+
+    previous: the token of another sender, now gone; empty when there was none. previous_until: until when it
+    may have been at work.
+    """
+
+    outbox: Outbox
+    token: str
+    previous: str
+    previous_until: datetime | None
+
+    def renew(self) -> bool:
+        """Keep it; False when it is lost."""
+        until = clock.now() + timedelta(seconds=conf.lease_seconds())
+        return bool(Outbox.objects.filter(pk=self.outbox.pk, lease=self.token).update(lease_until=until))
+
+    def hold(self) -> bool:
+        """Is it still ours, for some time? Renewed if it ends soon; False when it is lost.
+
+        Most often this only reads: on SQLite each write makes transactions of others fail that read first.
+        """
+        held = Outbox.objects.filter(pk=self.outbox.pk, lease=self.token)
+        until = held.values_list("lease_until", flat=True).first()
+        if until is None:
+            return False
+        return until - clock.now() > timedelta(seconds=conf.lease_seconds() * 2 / 3) or self.renew()
+
+    def release(self, *, next_at: datetime | None, **columns: object) -> None:
+        """Give it back; look again at next_at."""
+        Outbox.objects.filter(pk=self.outbox.pk, lease=self.token).update(
+            lease="", lease_until=None, next_at=next_at, **columns
+        )
+
+
+def claim(outbox_id: int) -> Lease | None:
+    """Take an outbox in hand and clear its due mark; None when another sender has it.
+
+    The mark is cleared before anything is read: a mark that comes later means another look.
+    """
+    outbox = Outbox.objects.filter(pk=outbox_id).first()
+    now = clock.now()
+    if outbox is None:
+        return None
+    if outbox.lease and outbox.lease_until and outbox.lease_until > now:
+        _shorten(outbox, now)
+        return None
+    token = f"{worker_name()}:{uuid.uuid4().hex[:12]}"[-64:]
+    until = now + timedelta(seconds=conf.lease_seconds())
+    free = Outbox.objects.filter(pk=outbox_id, lease=outbox.lease, lease_until=outbox.lease_until)
+    if not free.update(lease=token, lease_until=until, look_now=False):
+        return None
+    previous, previous_until = outbox.lease, outbox.lease_until if outbox.lease else None
+    outbox.refresh_from_db()
+    return Lease(outbox, token, previous, previous_until)
+
+
+def too_far(now: datetime) -> datetime:
+    """A claim that ends after this was taken by a clock that was wrong."""
+    return now + timedelta(seconds=2 * conf.lease_seconds())
+
+
+def _shorten(outbox: Outbox, now: datetime) -> None:
+    """Let such a claim end when one that was taken now would: its holder may be alive, and renew it."""
+    if outbox.lease_until and outbox.lease_until > too_far(now):
+        as_seen = Outbox.objects.filter(pk=outbox.pk, lease=outbox.lease, lease_until=outbox.lease_until)
+        as_seen.update(lease_until=now + timedelta(seconds=conf.lease_seconds()))
+
+
+def alive(tokens: Iterable[str]) -> dict[str, datetime]:
+    """Those of these tokens under which a sender is at work now, on any outbox, and until when at least."""
+    held = Outbox.objects.filter(lease__in=set(tokens) - {""}, lease_until__gt=clock.now())
+    return {outbox.lease: outbox.lease_until for outbox in held if outbox.lease_until}
+
+
+@contextmanager
+def kept(claim: Lease) -> Iterator[None]:
+    """Renew a claim in the background while a call of the adapter lasts."""
+    done = threading.Event()
+    pause = conf.lease_seconds() / 3
+
+    def renew() -> None:
+        while not done.wait(pause):
+            try:
+                with polite_writes.writes():
+                    if not claim.renew():
+                        return
+            except Exception:
+                # A busy database, or one that restarts: the lease has time for two more tries.
+                logger.exception("The claim of %s could not be renewed; trying again", claim.outbox)
+            finally:
+                connection.close()
+
+    keeper = threading.Thread(target=renew, name="sharecore-claim", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join()

@@ -1,0 +1,213 @@
+"""After an unknown outcome: ask the destination which records it has, before anything is sent again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from itertools import groupby
+
+from sharecore import delivery, dispatch
+from sharecore.adapter import Batch
+from sharecore.delivery import DeliveryState, State
+from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, InvalidRecord
+from sharecore.identity import fingerprint
+from sharecore.outcomes import Absent, Duplicate, Found, Present, Rejected, Result, Unsupported
+from sharecore.records import Record, RecordKey
+from sharecore.targets import Target
+from tom_integration import site
+from tom_integration.mapping.data_files import FILE_MODEL, shareable_identity
+from tom_integration.mapping.row_to_record import record_of
+from tom_integration.mapping.target_fields import find_target, target_of
+from tom_integration.models import Delivery, Outbox
+from tom_integration.outbox import ledger, original_keys, target_keys
+from tom_integration.outbox.bulk_sql import update_each
+from tom_integration.outbox.prepare import load
+from tom_integration.worker import leases
+from tom_integration.worker.deliver import Calls
+from tom_integration.worker.persist import persist
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """A delivery whose fate nobody knows. record: its datum as it is now; leaves: as it leaves the site."""
+
+    row: Delivery
+    record: Record
+    leaves: Record
+
+
+def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
+    """Settle these unconfirmed deliveries by what the destination says.
+
+    Raises `Wait` when the destination stops the call.
+    """
+    rows = _without_files(calls, rows, now)
+    batch = calls.batch(None)
+    doubts = _comparable(calls, rows, batch, now)
+    here = calls.claim.outbox.target_id
+    for target_id, group in groupby(sorted(doubts, key=_sent_to), key=_sent_to):
+        about = batch if target_id == here else _about(target_id, batch, calls)
+        _ask(calls, list(group), about, now)
+
+
+def _sent_to(doubt: _Doubt) -> int:
+    return doubt.row.sent_to or doubt.row.target_id
+
+
+def _about(target_id: int, batch: Batch, calls: Calls) -> Batch:
+    """The same question about the target that its records had when they were sent, which may be gone."""
+    outbox = Outbox.objects.filter(destination=calls.claim.outbox.destination, target_id=target_id).first()
+    batch = replace(batch, state=outbox.state if outbox else {}, moved=True)
+    target = find_target(target_id)
+    if target is not None:
+        return replace(batch, target=target_of(target), target_keys=target_keys.keys_of(target))
+    if outbox is None or not outbox.names:
+        return batch  # sent by a version that kept no names: perhaps it was merged into this one
+    name, *aliases = outbox.names
+    return replace(batch, target=Target(name=name, aliases=tuple(aliases)), target_keys={})
+
+
+def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> None:
+    previous = {each.leaves.key: each.row.remote_id or None for each in doubts if each.row.delivered_at}
+    batch = replace(batch, records=tuple(each.leaves for each in doubts), previous=previous)
+    calls.enter()
+    try:
+        with leases.kept(calls.claim):
+            found = dispatch.look_up(calls.destination, calls.adapter, batch)
+    except (AuthenticationFailed, DestinationError) as stop:
+        raise calls.wait(stop) from None
+    except DeliveryError as error:
+        _try_later(calls, [each.row for each in doubts], error.reason, now)
+        return
+    # What it notes of another target is not for the outbox of this one.
+    _conclude(calls, doubts, found, now, (lambda: None) if batch.moved else calls.notes(batch))
+    _tell(batch, doubts, found or {})
+
+
+def _conclude(
+    calls: Calls,
+    doubts: list[_Doubt],
+    found: Mapping[RecordKey, Found] | None,
+    now: datetime,
+    notes: Callable[[], None],
+) -> None:
+    """Write what the destination said, and what its adapter noted."""
+    chance = ledger.chance()
+    answers = {each.row.pk: found.get(each.leaves.key) if found else None for each in doubts}
+    contents = {each.row.pk: fingerprint(each.leaves) for each in doubts}
+    there = [each for each in doubts if isinstance(answers[each.row.pk], Present)]
+    for each in there:
+        # It was sent, perhaps before a backup was restored that tells nothing of it.
+        row, record = each.row, each.record
+        row.record_id = row.record_id or each.leaves.key.id
+        row.identity = shareable_identity(row.model, record)
+        row.fingerprint, row.kind = fingerprint(record), record.key.kind.value
+
+    def also() -> None:
+        notes()
+        update_each(
+            [each.row for each in there],
+            ("record_id", "identity", "fingerprint", "kind"),
+            only={"state": [State.UNCONFIRMED]},
+        )
+        # From now on it is known there: what it lacks goes as an edit.
+        Delivery.objects.filter(
+            pk__in=[each.row.pk for each in there], state=State.UNCONFIRMED, delivered_at=None
+        ).update(delivered_at=now)
+
+    _settle(
+        [each.row for each in doubts],
+        lambda row: delivery.looked_up(
+            ledger.standing(row),
+            answers[row.pk],
+            content=contents[row.pk],
+            can_tell=found is not None,
+            now=now,
+            policy=calls.policy,
+            chance=chance,
+        ),
+        also,
+    )
+
+
+def _tell(batch: Batch, doubts: list[_Doubt], found: Mapping[RecordKey, Found]) -> None:
+    """Tell the observers what has ended, as after any call."""
+    results: dict[RecordKey, Result] = {}
+    for each in doubts:
+        match found.get(each.leaves.key):
+            case Present(content=content, remote_id=name) if content == fingerprint(each.leaves):
+                results[each.leaves.key] = Duplicate(remote_id=name)
+            case Rejected() | Unsupported() as refused:
+                results[each.leaves.key] = refused
+    dispatch.tell(site.registry(), batch, [each.record for each in doubts], results)
+
+
+def _without_files(calls: Calls, rows: list[Delivery], now: datetime) -> list[Delivery]:
+    """The rows of data; files are sent again, which by `Adapter.deliver_file` does no harm."""
+    chance = ledger.chance()
+    _settle(
+        [row for row in rows if row.model == FILE_MODEL],
+        lambda row: delivery.looked_up(
+            ledger.standing(row), Absent(), content="", now=now, policy=calls.policy, chance=chance
+        ),
+    )
+    return [row for row in rows if row.model != FILE_MODEL]
+
+
+def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime) -> list[_Doubt]:
+    """What can be asked for; what cannot is settled here."""
+    data = load(rows)
+    pairs: list[tuple[Delivery, Record]] = []
+    for row in rows:
+        datum = data.get(row.pk)
+        if datum is None:
+            # It cannot be compared; whatever became of it, nothing is to be sent any more.
+            _settle([row], lambda row: delivery.cancel(ledger.standing(row), "the datum was deleted"))
+            continue
+        if datum.target_id != row.target_id:
+            ledger.name(datum.target_id, row.model, [row.datum_pk])
+            continue
+        try:
+            pairs.append((row, record_of(datum, origin=batch.site.origin, record_id=row.record_id)))
+        except InvalidRecord as error:
+            reason = f"sent without an answer, and edited since into what cannot be compared: {error}"
+            _settle([row], partial(_held, reason=reason))
+    keyed = original_keys.with_original_keys(pairs)
+    # What is there is what was sent: a destination that compares would not know the original.
+    converted = dispatch.convert(site.registry(), batch, [record for _, record in keyed])
+    doubts: list[_Doubt] = []
+    for (row, record), leaves in zip(keyed, converted, strict=True):
+        if isinstance(leaves, Record):
+            doubts.append(_Doubt(row, record, leaves))
+        else:
+            _try_later(calls, [row], str(leaves), now)
+    return doubts
+
+
+def _try_later(calls: Calls, rows: list[Delivery], reason: str, now: datetime) -> None:
+    chance = ledger.chance()
+    _settle(
+        rows,
+        lambda row: delivery.not_looked_up(
+            ledger.standing(row), reason, now=now, policy=calls.policy, chance=chance
+        ),
+    )
+
+
+def _held(row: Delivery, *, reason: str) -> DeliveryState:
+    return delivery.undecidable(ledger.standing(row), reason)
+
+
+def _settle(
+    rows: Iterable[Delivery],
+    rule: Callable[[Delivery], DeliveryState],
+    also: Callable[[], None] = lambda: None,
+) -> None:
+    rows = list(rows)
+    standings = {row.pk: rule(row) for row in rows}
+    persist(lambda: ledger.settle(rows, standings, token="", expected=State.UNCONFIRMED, also=also))

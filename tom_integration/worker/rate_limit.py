@@ -1,0 +1,33 @@
+"""How fast this process sends to destinations with a `RATE_LIMIT`; the rule is in `sharecore.token_bucket`.
+
+Each process keeps to the limit for itself: a site with several workers gives each its share of it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from sharecore.destinations import Destination
+from sharecore.token_bucket import Bucket
+
+_buckets: dict[str, Bucket] = {}
+_lock = threading.Lock()
+clock, sleep = time.monotonic, time.sleep
+
+
+def allowance(destination: Destination, wanted: int) -> tuple[int, float]:
+    """How many of the wanted records may go now; if none, after how many seconds to ask again.
+
+    What is allowed counts as sent.
+    """
+    rate = destination.rate_limit
+    if rate is None:
+        return wanted, 0.0
+    with _lock:
+        now = clock()
+        bucket = _buckets.get(destination.name)
+        if bucket is None or bucket.rate != rate:
+            bucket = Bucket.full(rate, now=now)
+        taken, _buckets[destination.name] = bucket.take(wanted, now=now)
+        return taken, 0.0 if taken else bucket.wait(wanted, now=now)

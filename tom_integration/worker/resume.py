@@ -1,0 +1,73 @@
+"""What ends waits: a destination is back, somebody mended something, or the site starts anew.
+
+Each is one statement for any number of shares. The marks that they leave are found within a second.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Greatest
+
+from sharecore.delivery import State
+from tom_integration import clock, conf, site
+from tom_integration.models import Delivery, DestinationHealth, Outbox
+
+_A_TRY = timedelta(seconds=60)
+"""A record that was tried within this time is not tried again only because a process starts."""
+
+
+def waiting(destination: str) -> None:
+    """The destination is back: what waits for it is looked at now."""
+    _of(destination).filter(next_at__isnull=False, look_now=False).update(look_now=True)
+
+
+def at_once(destination: str) -> None:
+    """Somebody mended it: everything for it is due now, with all its tries."""
+    now = clock.now()
+    _put_off().filter(destination__in=_of(destination).values("destination")).update(next_at=now, failures=0)
+    _of(destination).filter(Q(next_at__isnull=False) | ~Q(problem=""), look_now=False).update(look_now=True)
+
+
+def after_a_change() -> None:
+    """Look at what waits, or was kept here, under settings or plugins that are others now."""
+    kept = Delivery.objects.filter(
+        destination=OuterRef("destination"),
+        target_id=OuterRef("target_id"),
+        state__in=(State.WITHHELD, State.UNSUPPORTED),
+    )
+    known = Outbox.objects.exclude(rules="").order_by("destination")
+    for address, rules in known.values_list("destination", "rules").distinct():
+        destination = site.destinations().get(site.destination_of(address))
+        if destination is not None and rules != site.rules_digest(destination):
+            changed = Outbox.objects.filter(destination=address, rules=rules, look_now=False)
+            changed.filter(Q(next_at__isnull=False) | Exists(kept)).update(look_now=True)
+    Outbox.objects.filter(needs_person=True, next_at__isnull=False, look_now=False).update(look_now=True)
+
+
+def after_a_start() -> None:
+    """A process starts that delivers: what was put off is tried now, at the cost of none of its tries."""
+    now = clock.now()
+    for row in DestinationHealth.objects.filter(open_until__gt=now):
+        known = DestinationHealth.objects.filter(pk=row.pk, open_until=row.open_until)
+        known.update(open_until=row.health.resumed(now, failed_at=row.last_error_at).open_until)
+    quiet = Q(sent_at__isnull=True) | Q(sent_at__lt=now - _A_TRY)
+    _put_off().filter(quiet).update(next_at=now, failures=Greatest(F("failures") - 1, 0))
+    later = now + timedelta(seconds=conf.scan_seconds())
+    Outbox.objects.filter(next_at__gt=later, look_now=False).update(look_now=True)
+
+
+def _put_off() -> QuerySet[Delivery]:
+    return Delivery.objects.filter(state=State.PENDING, failures__gt=0, next_at__gt=clock.now())
+
+
+def _of(destination: str) -> QuerySet[Outbox]:
+    """The outboxes of a destination and its topics."""
+    addresses = Outbox.objects.filter(destination__startswith=destination).order_by("destination")
+    mine = [
+        each
+        for each in addresses.values_list("destination", flat=True).distinct()
+        if site.destination_of(each) == destination
+    ]
+    return Outbox.objects.filter(destination__in=mine)
