@@ -48,7 +48,7 @@ class Batch:
     site, address, target: who shares, where to, and of which object. records: may be none: see
     `Adapter.deliver`.
     shared_by: the user name of who asked for the share; empty when the site did.
-    memory: what this adapter noted about this target at this destination, JSON values. It may change it;
+    state: what this adapter noted about this target at this destination, JSON values. It may change it;
     the framework keeps it between calls (an id at the receiver, a version).
     previous: for a record that was delivered before with other content, its name at the destination.
     title, message: what a person typed beside a one-time share; empty otherwise.

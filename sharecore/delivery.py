@@ -1,10 +1,11 @@
 """What an outcome leads to: the state machine of one delivery. No I/O, no clock of its own.
 
-BEFORE ──(asked for, saved again)──> DUE ──start──> SENDING ──┬─> DELIVERED
-                                      ^                      ├─> DUE again, later   (deferred, unsent)
-                                      │                      ├─> UNCONFIRMED ─find─> DELIVERED, DUE, NEEDS_REVIEW
-                                      │                      └─> FAILED, UNSUPPORTED, WITHHELD
-                                      └────────── replay, by a person or changed settings
+BASELINE ─(asked for, saved again)─> PENDING ──start──> SENDING ──┬─> DELIVERED
+                                       ^                          ├─> PENDING again, later   (deferred)
+                                       │                          ├─> UNCONFIRMED ─find─> DELIVERED, PENDING,
+                                       │                          │                       NEEDS_REVIEW
+                                       │                          └─> FAILED, UNSUPPORTED, WITHHELD
+                                       └────────── replay, by a person or changed settings
 any open state ──(datum, share or target gone)──> CANCELLED
 """
 

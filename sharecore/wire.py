@@ -1,6 +1,7 @@
 """Records and targets as they travel between two sites with sharecore: JSON there and back, without a loss.
 
-The form is that of `sharecore.record_json` with the key in its three parts. What is read comes from another site:
+The form is that of `sharecore.record_json` with the key in its three parts. What is read comes from another
+site:
 each value is checked and has a limit, and what is wrong is an `InvalidRecord` that names the field. Unknown
 names are ignored, so that a later version may add fields.
 """

@@ -11,6 +11,7 @@ class TomIntegrationConfig(AppConfig):
     """Connects a TOM with sharecore: one line in `INSTALLED_APPS`, anywhere in the list, and `migrate`."""
 
     name = "tom_integration"
+    label = "sharecore"
     verbose_name = "Continuous sharing"
     default_auto_field = "django.db.models.BigAutoField"
 

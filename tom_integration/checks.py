@@ -170,7 +170,7 @@ def _ledger_among(databases: Collection[str] | None) -> bool:
 def check_journal(
     app_configs: Iterable[AppConfig] | None = None, databases: Collection[str] | None = None, **_: Any
 ) -> list[CheckMessage]:
-    """What `tom_integration.polite_writes` cannot do (asked for with `manage.py check --database default`)."""
+    """Check what `polite_writes` cannot do (asked for with `manage.py check --database default`)."""
     from tom_integration.models import Delivery
 
     if not _ledger_among(databases):

@@ -123,7 +123,7 @@ class Delivery(models.Model):
     datum_pk = models.BigIntegerField(help_text="Where the datum is now; data move and are made again.")
     timestamp = models.DateTimeField(help_text="The time of the datum.")
     one_time_share_id = models.BigIntegerField(
-        null=True, help_text="The one-time request that asked for it; none if a continuous share did."
+        null=True, help_text="The one-time share that asked for it; none if a share did."
     )
 
     kind = models.CharField(max_length=20, blank=True)
@@ -144,7 +144,7 @@ class Delivery(models.Model):
     lease = models.CharField(max_length=64, blank=True)
     sent_at = models.DateTimeField(null=True)
     sent_to = models.BigIntegerField(
-        null=True, help_text="The target of the datum when it was last sent; none where it still is that."
+        null=True, help_text="The target of the datum when last sent; none where it is the same."
     )
     delivered_at = models.DateTimeField(null=True)
     created = models.DateTimeField(auto_now_add=True)
@@ -226,12 +226,12 @@ class InboxRecord(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["record_id", "target_id", "origin", "kind", "relayed_by"],
-                name="sharecore_received_key",
+                name="sharecore_inbox_key",
             )
         ]
         indexes = [
-            models.Index(fields=["model", "datum_pk"], name="sharecore_received_pointer"),
-            models.Index(fields=["identity"], name="sharecore_received_content"),
+            models.Index(fields=["model", "datum_pk"], name="sharecore_inbox_pointer"),
+            models.Index(fields=["identity"], name="sharecore_inbox_content"),
         ]
 
     def __str__(self) -> str:
@@ -301,7 +301,6 @@ class DestinationHealth(models.Model):
     open_until = models.DateTimeField(null=True)
     refusals = models.PositiveIntegerField(
         default=0,
-        db_default=0,  # during an upgrade the version before writes rows, too
         help_text="Calls in a row that it could not take although it had just answered.",
     )
     paused = models.CharField(max_length=REASON_LENGTH, blank=True)
@@ -313,7 +312,6 @@ class DestinationHealth(models.Model):
         max_length=REASON_LENGTH,
         blank=True,
         default="",
-        db_default="",  # during an upgrade the version before writes rows, too
         help_text="How data go there now, as its adapter says.",
     )
     exclusive_until = models.DateTimeField(null=True, help_text="Until when one worker has it for itself.")

@@ -1,4 +1,4 @@
-"""Routes under `targets/` that take the place of the stock ones; see `tom_integration.tomtoolkit.takeover`."""
+"""Routes under `targets/` that take the place of the stock ones; see `tomtoolkit.takeover`."""
 
 from __future__ import annotations
 

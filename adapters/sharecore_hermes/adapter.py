@@ -27,7 +27,7 @@ SETTLE_TIME = 330.0
 class HermesAdapter(Adapter):
     """Publishes a batch as one message, or as few as its size allows. Messages cannot be changed afterwards.
 
-    batch_window_seconds: seconds for which the framework may wait for more records, so that they share a message.
+    batch_window_seconds: how long the framework may wait for more records, so that they share a message.
     """
 
     settle_time = SETTLE_TIME
@@ -111,7 +111,7 @@ class HermesAdapter(Adapter):
 
     def describe(self) -> str:
         return (
-            f"Data wait {self.batch_window_seconds:g} s for others, and up to {self.max_batch} go in one message. "
+            f"Data wait {self.batch_window_seconds:g} s for others, {self.max_batch} at most in one message. "
             "A published message cannot be changed: edits stay here."
         )
 

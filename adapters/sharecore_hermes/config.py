@@ -27,7 +27,8 @@ class HermesConfig:
     path: of the settings, for messages to people. authors: one text. user_topics: the topics that people may
     choose; empty for all that the token may write. default_topic: of a share whose address names none.
     converter: dotted path of a class that overrides the mapping. default_*: for data that say nothing
-    themselves. *_map: the site's word to the one that HERMES gets. batch_window_seconds: how long to wait for more
+    themselves. *_map: the site's word to the one that HERMES gets. batch_window_seconds: how long to wait for
+    more
     rows before a message goes out. max_rows: how many rows one message has at the most.
     """
 

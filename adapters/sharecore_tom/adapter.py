@@ -28,7 +28,7 @@ _REDISCOVER = 3600.0
 
 _OURSELVES = (
     "that TOM has the identity of this one. Is one database a copy of the other? Then give the copy an "
-    "identity of its own, in its table tom_integration_origin. Or is 'BASE_URL' our own address?"
+    "identity of its own, in its table sharecore_origin. Or is 'BASE_URL' our own address?"
 )
 _LOGIN = {
     Scheme.API_KEY: "We log in with 'API_KEY'.",

@@ -41,7 +41,8 @@ class MemoryDestination:
     files: those it has, with their content, by digest. file_answers: to the next files; None is as usual.
     opened, closed: how many adapters were. topics: the answer to the question for them.
     alone: must each call have the destination for itself?
-    settle_time, batch_window_seconds (seconds), max_batch, takes_files: as of `Adapter`; set them before it is
+    settle_time, batch_window_seconds (seconds), max_batch, takes_files: as of `Adapter`; set them before
+    it is
     opened.
     """
 

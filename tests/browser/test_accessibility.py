@@ -97,7 +97,8 @@ def shared(sender: Tom, target: Observed) -> dict[str, Any]:
         Outbox.objects.filter(pk=outbox.pk).update(paused="paused by admin")
         rows = list(Delivery.objects.filter(target_id={target.id}).order_by("pk"))
         now = timezone.now()
-        for row, state in zip(rows, ["failed", "needs_review", "needs_review", "withheld", "delivered", "pending"]):
+        states = ["failed", "needs_review", "needs_review", "withheld", "delivered", "pending"]
+        for row, state in zip(rows, states):
             row.state, row.kind, row.reason, row.sent_at = state, "photometry", "a reason", now
             row.delivered_at = now if state == "delivered" else None
             row.save()

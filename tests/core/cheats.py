@@ -387,8 +387,8 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
     ),
     ("questions_are_answered_in_form", with_method("probe", lambda self, seconds: None), {}, "probe answers"),
     ("questions_are_answered_in_form", with_method("topics", endless), {}, "nobody reads"),
-    ("memory_is_json", first_of_all(lambda self, b: b.state.update(log="x" * 10**6)), {}, "more than 20000"),
-    ("memory_is_json", first_of_all(lambda self, b: b.state.update(name="a\0b")), {}, "character NUL"),
+    ("state_is_json", first_of_all(lambda self, b: b.state.update(log="x" * 10**6)), {}, "more than 20000"),
+    ("state_is_json", first_of_all(lambda self, b: b.state.update(name="a\0b")), {}, "character NUL"),
     (
         "settings_that_work_are_read_without_complaint",
         lamp(read=popping),

@@ -202,7 +202,7 @@ BAD: list[tuple[str, Any, dict[str, Any], str]] = [
     ),
     ("records_stay_as_they_are", before_delivering(lambda b: b.previous.clear()), {}, "old-name"),
     ("records_stay_as_they_are", before_delivering(lambda b: b.target.extras.update(z="9")), {}, "0.1"),
-    ("memory_is_json", before_delivering(lambda b: b.state.update(seen=("a",))), {}, "comes back"),
+    ("state_is_json", before_delivering(lambda b: b.state.update(seen=("a",))), {}, "comes back"),
     ("a_preview_is_text_of_a_type", with_method("preview", lambda self, batch: "{}"), {}, "isinstance"),
     (
         "a_preview_is_text_of_a_type",

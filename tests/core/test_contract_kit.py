@@ -201,7 +201,7 @@ BAD: list[tuple[str, Any, dict[str, Any]]] = [
     ("test_what_was_delivered_is_not_lost_by_a_look_up", lamp(Remembering), {}),
     ("test_an_edit_that_was_not_sent_is_not_found", lamp(Remembering), {}),
     ("test_records_stay_as_they_are", with_method("deliver", mutating), {}),
-    ("test_memory_is_json", with_method("deliver", noting), {}),
+    ("test_state_is_json", with_method("deliver", noting), {}),
     ("test_nothing_but_delivering_and_asking_uses_the_network", lamp(hasty), {}),
     (
         "test_a_preview_is_text_of_a_type",
@@ -292,7 +292,7 @@ SAYS = {
     "test_what_was_delivered_is_not_lost_by_a_look_up": "never sent",
     "test_an_edit_that_was_not_sent_is_not_found": "compare the content",
     "test_records_stay_as_they_are": "changed a value inside",
-    "test_memory_is_json": "kept as JSON",
+    "test_state_is_json": "kept as JSON",
     "test_nothing_but_delivering_and_asking_uses_the_network": "make no connection",
     "test_a_preview_is_text_of_a_type": "says JSON, and is none",
     "test_questions_are_answered_in_form": "answer with problems|has no problems|leads to a web page",

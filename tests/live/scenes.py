@@ -210,12 +210,10 @@ def query(tom: Tom, sql: str, *values: object) -> list[Any]:
 def states(tom: Tom) -> str:
     """The sender's ledger and log in short: for the messages of failed tests, never to judge what arrived."""
     found = [
-        *query(
-            tom, "SELECT destination, state, reason, count(*) FROM tom_integration_delivery GROUP BY 1, 2, 3"
-        ),
-        *query(tom, "SELECT destination, due, next_at, lease_until, problem FROM tom_integration_outbox"),
-        *query(tom, "SELECT started, finished, outcome, reason FROM tom_integration_attempt"),
-        *query(tom, "SELECT * FROM tom_integration_destinationhealth"),
+        *query(tom, "SELECT destination, state, reason, count(*) FROM sharecore_delivery GROUP BY 1, 2, 3"),
+        *query(tom, "SELECT destination, due, next_at, lease_until, problem FROM sharecore_outbox"),
+        *query(tom, "SELECT started, finished, outcome, reason FROM sharecore_attempt"),
+        *query(tom, "SELECT * FROM sharecore_destinationhealth"),
     ]
     log = tom.log.read_text()[-3000:] if tom.log.exists() else ""
     return "\n".join([*map(str, found), log])

@@ -88,5 +88,5 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(
     until(lambda: arrived() == 40, seconds=120, what=told)
     found = compare(tom.database, receiver_31.database, [target_name])
     assert (found.lost, found.duplicates, found.foreign) == (0, 0, 0)
-    assert {name for (name,) in query(tom, "SELECT runner FROM tom_integration_worker")} == {"celery"}
+    assert {name for (name,) in query(tom, "SELECT runner FROM sharecore_worker")} == {"celery"}
     assert "nobody" not in tom.manage("sharing", "status").stdout

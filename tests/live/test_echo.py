@@ -90,7 +90,7 @@ class Circle:
     def outcomes(self, at: str, to: str, target: str) -> Counter[str]:
         """What came of each try to deliver a record of the target on this line."""
         tried = (
-            "SELECT a.outcome FROM tom_integration_attempt a JOIN tom_integration_delivery d"
+            "SELECT a.outcome FROM sharecore_attempt a JOIN sharecore_delivery d"
             " ON d.id = a.delivery_id JOIN tom_targets_basetarget t ON t.id = d.target_id"
             " WHERE d.destination = ? AND t.name = ?"
         )

@@ -73,5 +73,5 @@ def test_a_tom_that_comes_from_2x(
     found = compare(tom.database, receiver_31.database, [target_name])
     assert (found.records, found.arrived) == (4, 1), found.examples
     assert (found.duplicates, found.foreign) == (0, 0)
-    states = query(tom, "SELECT state, count(*) FROM tom_integration_delivery GROUP BY 1 ORDER BY 1")
+    states = query(tom, "SELECT state, count(*) FROM sharecore_delivery GROUP BY 1 ORDER BY 1")
     assert states == [("baseline", 3), ("delivered", 1)]

@@ -50,15 +50,15 @@ def _calls(database: str) -> list[tuple[int, str, datetime, datetime]]:
     """Which worker was at work on which target, from when until when."""
     with closing(psycopg.connect(database)) as connection:
         return connection.execute(
-            "SELECT DISTINCT d.target_id, a.worker, a.started, a.finished FROM tom_integration_attempt a"
-            " JOIN tom_integration_delivery d ON d.id = a.delivery_id ORDER BY 1, 3"
+            "SELECT DISTINCT d.target_id, a.worker, a.started, a.finished FROM sharecore_attempt a"
+            " JOIN sharecore_delivery d ON d.id = a.delivery_id ORDER BY 1, 3"
         ).fetchall()
 
 
 def _told(database: str) -> list[Any]:
     with closing(psycopg.connect(database)) as connection:
         return connection.execute(
-            "SELECT state, reason, count(*) FROM tom_integration_delivery GROUP BY 1, 2"
+            "SELECT state, reason, count(*) FROM sharecore_delivery GROUP BY 1, 2"
         ).fetchall()
 
 
@@ -120,7 +120,7 @@ def test_a_server_process_that_is_killed_while_its_thread_delivers(
         f" brightness=17, bandpass='r') for n in range({MANY}))"
     )
     until(lambda: arrived() > 3, what=lambda: states(tom))
-    ((name,),) = query(tom, "SELECT name FROM tom_integration_worker")
+    ((name,),) = query(tom, "SELECT name FROM sharecore_worker")
     os.kill(int(name.rpartition(":")[2]), signal.SIGKILL)
     assert arrived() < 1 + MANY, "it was killed too late to test anything"
     save(tom, target, 1)  # gunicorn has another process by now, in which the next request starts the thread

@@ -91,7 +91,7 @@ def test_a_receiver_that_is_ill(
         return found.perfect and found.records == 5
 
     until(healthy, seconds=25, what=lambda: states(tom))
-    failed = "SELECT 1 FROM tom_integration_destinationhealth WHERE address = 'ill' AND failures > 0"
+    failed = "SELECT 1 FROM sharecore_destinationhealth WHERE address = 'ill' AND failures > 0"
     until(lambda: query(tom, failed), seconds=15, what=lambda: states(tom))
 
     line.becomes("passes")
@@ -104,6 +104,6 @@ def test_the_log_of_the_tom_shows_no_password(tom: Tom, receiver_31: Tom, receiv
     for receiver in (receiver_31, receiver_232):
         password = str(receiver.sharing_entry("sharer")["PASSWORD"])
         assert password not in tom.log.read_text()
-        rows = query(tom, "SELECT last_error || paused FROM tom_integration_destinationhealth")
+        rows = query(tom, "SELECT last_error || paused FROM sharecore_destinationhealth")
         assert password not in str(rows)
     assert Path(tom.log).stat().st_size

@@ -110,9 +110,7 @@ def test_gunicorn_that_loads_the_tom_before_it_forks(
         save(tom, target, number)
     # no scan comes in this time: the hint of the process that saved brings them
     until(_whole(tom, receiver_31, target_name, 12), seconds=20, what=lambda: states(tom))
-    delivering = {
-        int(name.rpartition(":")[2]) for (name,) in query(tom, "SELECT name FROM tom_integration_worker")
-    }
+    delivering = {int(name.rpartition(":")[2]) for (name,) in query(tom, "SELECT name FROM sharecore_worker")}
     assert delivering
     assert tom.server.pid not in delivering
 
@@ -157,8 +155,8 @@ def test_a_command_delivers_without_any_server_and_ends_when_told(
     os.kill(command.pid, signal.SIGTERM)
     until(lambda: not command.running, seconds=10)
     assert "Traceback" not in command.output
-    assert query(tom, "SELECT * FROM tom_integration_worker") == []
-    assert query(tom, "SELECT * FROM tom_integration_outbox WHERE lease != ''") == []
+    assert query(tom, "SELECT * FROM sharecore_worker") == []
+    assert query(tom, "SELECT * FROM sharecore_outbox WHERE lease != ''") == []
 
 
 def test_a_process_that_is_killed_while_it_delivers(

@@ -81,13 +81,13 @@ def sink() -> Iterator[Sink]:
 
 
 def counts(tom: Tom) -> dict[str, int]:
-    return dict(query(tom, "SELECT state, count(*) FROM tom_integration_delivery GROUP BY 1"))
+    return dict(query(tom, "SELECT state, count(*) FROM sharecore_delivery GROUP BY 1"))
 
 
 def in_doubt(tom: Tom) -> int:
     """How many records were ever in doubt."""
-    asked = "SELECT count(*) FROM tom_integration_attempt WHERE outcome = 'unconfirmed'"
-    open_ones = "SELECT count(*) FROM tom_integration_delivery WHERE state IN ('unconfirmed', 'sending')"
+    asked = "SELECT count(*) FROM sharecore_attempt WHERE outcome = 'unconfirmed'"
+    open_ones = "SELECT count(*) FROM sharecore_delivery WHERE state IN ('unconfirmed', 'sending')"
     return int(query(tom, asked)[0][0]) + int(query(tom, open_ones)[0][0])
 
 
@@ -124,9 +124,9 @@ def test_a_stop_while_a_destination_hangs(sender: MakeTom, sink: Sink, target_na
     assert found.get("unconfirmed", 0) <= 1, found
     assert found["pending"] >= 60
     assert "sending" not in found
-    assert query(tom, "SELECT * FROM tom_integration_outbox WHERE lease != ''") == []
-    assert query(tom, "SELECT * FROM tom_integration_worker") == []
-    failures = "SELECT failures FROM tom_integration_destinationhealth WHERE address = 'hook'"
+    assert query(tom, "SELECT * FROM sharecore_outbox WHERE lease != ''") == []
+    assert query(tom, "SELECT * FROM sharecore_worker") == []
+    failures = "SELECT failures FROM sharecore_destinationhealth WHERE address = 'hook'"
     assert query(tom, failures) in ([], [(0,)]), "it was us who stopped"
 
 
@@ -144,5 +144,5 @@ def test_a_stop_in_the_middle_of_a_backlog(sender: MakeTom, receiver_31: Tom, ta
     assert in_doubt(tom) == 0
     tom.serve(workers=1)
     until(lambda: counts(tom) == {"delivered": 300}, seconds=60, what=lambda: states(tom))
-    tries = "SELECT delivery_id FROM tom_integration_attempt GROUP BY 1 HAVING count(*) > 1"
+    tries = "SELECT delivery_id FROM sharecore_attempt GROUP BY 1 HAVING count(*) > 1"
     assert query(tom, tries) == []

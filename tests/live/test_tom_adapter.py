@@ -194,7 +194,7 @@ def batch(target_name: str) -> Callable[..., Batch]:
             address=Address("b"),
             target=target or Target(name=target_name, position=Position(ra=10.5, dec=-5.25)),
             records=records,
-            memory=more.pop("memory", memory),
+            state=more.pop("state", state),
             **more,
         )
 
@@ -258,8 +258,8 @@ def test_sending_again_adds_nothing(
     adapter.deliver(batch(*records))
     before = rows(receiver, target_name)
     # Another process, which remembers nothing but the share's notes; then one that lost even these.
-    for memory in ({}, dict(batch().state)):
-        again = open_adapter(receiver).deliver(batch(*records, state=memory))
+    for state in ({}, dict(batch().state)):
+        again = open_adapter(receiver).deliver(batch(*records, state=state))
         assert again == {record.key: Duplicate() for record in records}
     assert rows(receiver, target_name) == before
 
@@ -305,8 +305,8 @@ def test_a_sidereal_target_is_made_whole_and_found_by_each_of_its_names(
     for name in target.names:
         records = (dataclasses.replace(DETECTION, instrument=name[-20:]),)
         state: dict[str, Any] = {}
-        open_adapter(receiver).deliver(batch(*records, target=Target(name=name), state=memory))
-        assert memory["target_id"] == there["id"]
+        open_adapter(receiver).deliver(batch(*records, target=Target(name=name), state=state))
+        assert state["target_id"] == there["id"]
 
 
 def test_a_solar_system_body_is_made_with_its_elements(
@@ -501,8 +501,8 @@ def test_a_target_that_the_receiver_cannot_show_costs_only_itself(
     adapter = open_adapter(receiver)
     try:
         assert not any(problem.fatal for problem in adapter.check())
-        for memory in ({}, dict(batch().state)):
-            (outcome,) = set(adapter.deliver(batch(*detections(2), state=memory)).values())
+        for state in ({}, dict(batch().state)):
+            (outcome,) = set(adapter.deliver(batch(*detections(2), state=state)).values())
             assert isinstance(outcome, Deferred)
             assert "NaN" in outcome.reason
         other = Target(name=f"{target_name} beside it", position=Position(ra=10.5, dec=-5.25))

@@ -253,7 +253,7 @@ client = Client(SERVER_NAME="127.0.0.1")
         assert arrived() == [content]
         return
     assert "/accounts/login/" in led_to
-    held = f"SELECT 1 FROM tom_integration_delivery WHERE model = 'dataproduct' AND {of_target}"  # noqa: S608
+    held = f"SELECT 1 FROM sharecore_delivery WHERE model = 'dataproduct' AND {of_target}"  # noqa: S608
     assert not query(world.sender, held, target_name)
     world.play(f"{press}client.force_login(User.objects.get(username='admin'))\n{button}")
     until(arrived, what=lambda: states(world.sender))

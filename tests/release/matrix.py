@@ -82,7 +82,7 @@ def _share(tom: Tom, receiver: Tom, number: int) -> None:
     name = f"SN {tom.name}"
     tom.manage("migrate", "--no-input", "--verbosity", "0")
     tom.manage("check", "--fail-level", "ERROR", "--database", "default")
-    tom.manage("makemigrations", "tom_integration", "--check", "--dry-run")
+    tom.manage("makemigrations", "sharecore", "--check", "--dry-run")
     tom.execute(SHARE.format(name=name, number=number))
     found = compare(tom.database, receiver.database, [name])
     if not (found.perfect and found.records == number):

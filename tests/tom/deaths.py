@@ -8,7 +8,7 @@ from typing import Any
 
 from sharecore.plugin_errors import Escaped, contained
 from tom_integration.outbox import ledger
-from tom_integration.worker import leases, run
+from tom_integration.worker import deliver, leases, run
 
 
 class Died(BaseException):
@@ -43,12 +43,12 @@ def after(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 POINTS = {
-    "when it has claimed": (after, run.claims, "claim"),
-    "when it has registered": (after, reconciler, "register"),
+    "when it has claimed": (after, run.leases, "claim"),
+    "when it has registered": (after, run, "register"),
     "before it writes intents": (before, ledger, "write_intents"),
     "when intents are written": (after, ledger, "write_intents"),
-    "before the call": (before, calls, "dispatch"),
-    "when the destination has it": (after, calls, "dispatch"),
+    "before the call": (before, deliver, "dispatch"),
+    "when the destination has it": (after, deliver, "dispatch"),
     "before it settles": (before, ledger, "settle"),
     "when it has settled": (after, ledger, "settle"),
     "before it notes the attempts": (before, ledger, "write_attempts"),

@@ -181,7 +181,7 @@ class TestNobodyDelivers:
         from django.db import OperationalError
 
         def missing(*_: Any, **__: Any) -> Any:
-            raise OperationalError("no such table: tom_integration_worker")
+            raise OperationalError("no such table: sharecore_worker")
 
         with connection.execute_wrapper(missing):
             assert checks.check_runner(databases=ASKED) == []
@@ -196,9 +196,9 @@ def test_the_admin_shows_and_changes_nothing(tom: Tom, admin_client: Client, mod
     models.Worker.objects.create(name="here:1", runner="command", seen=tom.clock())
     models.Request.objects.create(outbox_id=Outbox.objects.get().pk, title="by hand")
     assert Attempt.objects.count() == Delivery.objects.count() == 1
-    kind = apps.get_model("tom_integration", model)
+    kind = apps.get_model("sharecore", model)
     before = kind.objects.values().first()
-    place = f"admin:tom_integration_{model}"
+    place = f"admin:sharecore_{model}"
     assert admin_client.get(reverse(f"{place}_changelist")).status_code == 200
     change = reverse(f"{place}_change", args=[before["id"]])
     page = admin_client.get(change)

@@ -477,7 +477,7 @@ def test_admin_and_rest_link_to_the_message(tom: Tom, hermes: Hermes, shared: An
     tom.datum(shared, **MEASURED)
     tom.deliver()
     tom.deliver(after=10)
-    page = admin_client.get("/admin/tom_integration/delivery/").content.decode()
+    page = admin_client.get("/admin/sharecore/delivery/").content.decode()
     assert f'href="{hermes.proxy.url}message/{hermes.uuids[0]}"' in page
     share = tom.outbox(shared, ADDRESS).share_id
     answer = admin_client.get(f"/targets/persistentshare/{share}/deliveries/").json()

@@ -96,8 +96,8 @@ def test_a_scan_that_finds_nothing_writes_nothing(tom: Tom) -> None:
     for _ in range(3):
         tom.datum(tom.share(tom.target()).target)
     tom.deliver()
-    scan = scan.Scan()
-    scan.outboxes()  # the first one of a process also looks at what settings changed
+    scanning = scan.Scan()
+    scanning.outboxes()  # the first one of a process also looks at what settings changed
     with CaptureQueriesContext(connection) as few:
-        assert scan.outboxes() == []
+        assert scanning.outboxes() == []
     assert writes(few) == []

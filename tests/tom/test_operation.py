@@ -337,7 +337,7 @@ def test_a_tom_that_shares_already_installs_the_app() -> None:
     other = Target.objects.create(name="not shared", type="SIDEREAL", ra=1.0, dec=2.0)
     executor = MigrationExecutor(connection)
     try:
-        executor.migrate([("tom_integration", None)])
+        executor.migrate([("sharecore", None)])
         share = PersistentShare(target=target, destination="x")
         PersistentShare.objects.bulk_create([share])
         for each in (target, other):

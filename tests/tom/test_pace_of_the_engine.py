@@ -50,7 +50,7 @@ def test_a_backlog_is_taken_up_in_portions_and_sent_in_order_of_time(
     type(rows[0]).objects.bulk_create(reversed(rows))
     with CaptureQueriesContext(connection) as queries:
         assert tom.deliver() == 11
-    inserts = [each["sql"] for each in queries if 'INSERT INTO "tom_integration_delivery"' in each["sql"]]
+    inserts = [each["sql"] for each in queries if 'INSERT INTO "sharecore_delivery"' in each["sql"]]
     assert len(inserts) == 4
     times = [record.timestamp for record in tom.x.received]
     assert times == sorted(times)

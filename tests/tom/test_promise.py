@@ -21,7 +21,7 @@ from tom_targets.sharing import continuous_share_data
 from sharecore.delivery import State
 from sharecore.records import Astrometry, OtherDatum, Photometry, PhotometryLimit, Spectrum
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import opening
+from tom_integration.outbox import new_shares, opening
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -351,7 +351,7 @@ def test_memory_that_cannot_be_kept_stops_nothing(tom: Tom) -> None:
     assert tom.deliver() == 1
     tom.datum(target)
     assert tom.deliver(after=1000) == 1
-    assert "memory" in tom.outbox(target).problem
+    assert "adapter noted" in tom.outbox(target).problem
 
 
 def test_saving_a_shared_datum_never_raises(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -381,7 +381,7 @@ def test_a_datum_is_new_when_a_scan_finds_its_share_while_that_is_being_made(
     target = tom.target()
     share = PersistentShare(target=target, destination="x")
     PersistentShare.objects.bulk_create([share])
-    module, function = (newcomers, "_attach") if in_bulk else (outboxes, "open_outbox")
+    module, function = (new_shares, "_attach") if in_bulk else (opening, "open_outbox")
     real = getattr(module, function)
     saved = []
 

@@ -46,7 +46,7 @@ def rows() -> list[Any]:
     return [row for model in DATUM_MODELS.values() for row in model._default_manager.order_by("pk")]
 
 
-PEERS = "/admin/tom_integration/peer/"
+PEERS = "/admin/sharecore/peer/"
 
 
 class TestOrigins:
@@ -111,7 +111,7 @@ class TestOrigins:
 
         sender.send(target.name, example_record())
         staff = User.objects.create_user("staff", is_staff=True)
-        staff.user_permissions.set(Permission.objects.filter(content_type__app_label="tom_integration"))
+        staff.user_permissions.set(Permission.objects.filter(content_type__app_label="sharecore"))
         client = Client()
         client.force_login(staff)
         peer = Peer.objects.get()

@@ -1,4 +1,4 @@
-"""What may have arrived is settled message by message, record by record, or all at once; on every transport."""
+"""What may have arrived is settled message by message, record by record, or all at once, everywhere."""
 
 from __future__ import annotations
 

@@ -330,7 +330,7 @@ class TestBackups:
         tom.data(target, 3)
         assert tom.deliver() == 3
         dump = tmp_path / "dump.json"
-        call_command("dumpdata", "tom_targets", "tom_dataproducts", "tom_integration", output=str(dump))
+        call_command("dumpdata", "tom_targets", "tom_dataproducts", "sharecore", output=str(dump))
         _wipe()
         call_command("loaddata", str(dump), verbosity=0)
         assert quiet(tom)
@@ -367,7 +367,7 @@ class TestBackups:
         tom.datum(target)
         tom.deliver()
         dump = tmp_path / "ledger.json"
-        call_command("dumpdata", "tom_integration", output=str(dump))
+        call_command("dumpdata", "sharecore", output=str(dump))
         waiting = tom.datum(target)
         tom.deliver()
         assert len(tom.x.received) == 2

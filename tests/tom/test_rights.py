@@ -370,12 +370,10 @@ class TestAdmin:
         stranger, viewer = tom.user(name="stranger"), tom.user(target, name="viewer")
         for user in (stranger, viewer):
             for model in models:
-                assign_perm(f"tom_integration.view_{model}", user)
+                assign_perm(f"sharecore.view_{model}", user)
         clients = [browser(user, "view", staff=True) for user in (stranger, viewer)]
         for model in models:
-            hidden, shown = (
-                client.get(f"/admin/tom_integration/{model}/").context["cl"] for client in clients
-            )
+            hidden, shown = (client.get(f"/admin/sharecore/{model}/").context["cl"] for client in clients)
             assert hidden.result_count == 0
             assert shown.result_count > 0, model
 

@@ -184,7 +184,7 @@ def browser(db: None, settings: Any) -> Client:
 def ledger() -> str:
     """The ledger, and what commands print of it."""
     out = StringIO()
-    call_command("dumpdata", "tom_integration", stdout=out)
+    call_command("dumpdata", "sharecore", stdout=out)
     call_command("sharing", "status", stdout=out)
     call_command("sharing", "status", "--json", stdout=out)
     return out.getvalue()
@@ -208,8 +208,8 @@ def pages(target: Any, browser: Client) -> list[str]:
         "/targets/persistentshare/manage/",
         "/targets/persistentshare/destinations/",
         f"/targets/{target.pk}/share/",
-        *(f"/admin/tom_integration/{model}/" for model in ("delivery", "attempt", "outbox")),
-        "/admin/tom_integration/destinationhealth/",
+        *(f"/admin/sharecore/{model}/" for model in ("delivery", "attempt", "outbox")),
+        "/admin/sharecore/destinationhealth/",
         *(f"/targets/persistentshare/{pk}/deliveries/" for pk in shares),
         *(f"/targets/persistentshare/manage/{pk}/" for pk in shares),
     ]
@@ -335,7 +335,7 @@ def test_of_no_wrong_setting_can_a_credential_be_seen(
         seen.append(page.content.decode())
         seen.append(browser.get(f"/targets/{target.pk}/").content.decode())
         call_command("sharing", "status", "--json", stdout=out)
-        call_command("dumpdata", "tom_integration", stdout=out)
+        call_command("dumpdata", "sharecore", stdout=out)
         seen.append(out.getvalue())
     assert_unseen(seen)
 
@@ -387,7 +387,7 @@ def test_an_adapter_that_thinks_of_no_secret_shows_none(
         out = StringIO()
         call_command("sharing", "preview", str(share.pk), stdout=out)
         call_command("sharing", "check", stdout=out)
-        call_command("dumpdata", "tom_integration", stdout=out)
+        call_command("dumpdata", "sharecore", stdout=out)
         rest = browser.get(f"/targets/persistentshare/{share.pk}/deliveries/")
         seen += [out.getvalue(), ledger(), rest.content.decode(), *pages(target, browser)]
     assert_unseen(seen)

@@ -18,7 +18,7 @@ from tom_integration import models
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
-APP = "tom_integration"
+APP = "sharecore"
 FIRST = "0002_existing_shares"
 """Whatever can deliver has at least these tables."""
 

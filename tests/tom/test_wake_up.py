@@ -165,7 +165,7 @@ class TestTrouble:
         """Every statement on our tables fails."""
 
         def refuse(execute: Any, sql: str, *rest: Any) -> Any:
-            if "tom_integration" in sql:
+            if "sharecore_" in sql:
                 raise OperationalError("disk I/O error")
             return execute(sql, *rest)
 

@@ -81,7 +81,7 @@ class BatchView(SharingView):
             raise Refused(
                 409,
                 "The site that sends has the same identity as this TOM. Is its database a copy of this one? "
-                "Then give it an identity of its own: change the row of its table tom_integration_origin.",
+                "Then give it an identity of its own: change the row of its table sharecore_origin.",
                 code="same-origin",
             )
         known = peers.known(batch.site, request.user)

@@ -1,4 +1,4 @@
-"""From a record to a row of the TOM's data: the way back of `tom_integration.mapping.row_to_record`, without a loss."""
+"""Make a row of the TOM's data from a record, without a loss: the reverse of `row_to_record`."""
 
 from __future__ import annotations
 

@@ -23,20 +23,20 @@ CHUNK = 2000
 
 
 def forwards(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Write the identity, a channel for each share, and a `before` row for each datum of its target."""
-    apps.get_model("tom_integration", "Origin").objects.create()
-    channel = apps.get_model("tom_integration", "Channel")
-    delivery = apps.get_model("tom_integration", "Delivery")
+    """Write the identity, an outbox for each share, and a `baseline` row for each datum of its target."""
+    apps.get_model("sharecore", "Origin").objects.create()
+    outbox = apps.get_model("sharecore", "Outbox")
+    delivery = apps.get_model("sharecore", "Delivery")
     for share in apps.get_model("tom_targets", "PersistentShare").objects.all():
-        channel.objects.create(
-            destination=share.destination, target_id=share.target_id, share_id=share.pk, due=True
+        outbox.objects.create(
+            destination=share.destination, target_id=share.target_id, share_id=share.pk, look_now=True
         )
-        rows = _before(apps, delivery, share)
+        rows = _baseline(apps, delivery, share)
         while chunk := list(islice(rows, CHUNK)):
             delivery.objects.bulk_create(chunk)
 
 
-def _before(apps: Any, delivery: Any, share: Any) -> Iterator[Any]:
+def _baseline(apps: Any, delivery: Any, share: Any) -> Iterator[Any]:
     for name in DATUM_MODELS:
         data = apps.get_model("tom_dataproducts", name).objects.filter(target_id=share.target_id)
         for pk, timestamp in data.values_list("pk", "timestamp").iterator(chunk_size=CHUNK):
@@ -46,7 +46,7 @@ def _before(apps: Any, delivery: Any, share: Any) -> Iterator[Any]:
                 model=name.lower(),
                 datum_pk=pk,
                 timestamp=timestamp,
-                state="before",
+                state="baseline",
                 created=timezone.now(),
             )
 
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
     """Data only; going back leaves nothing to undo."""
 
     dependencies = [
-        ("tom_integration", "0001_initial"),
+        ("sharecore", "0001_initial"),
         ("tom_targets", "0022_persistentshare"),
         ("tom_dataproducts", "0016_reduceddatum_instrument_reduceddatum_telescope_and_more"),
     ]

@@ -82,7 +82,7 @@ class Outlook:
             if blind
             else Outbox.objects.filter(destination=str(self._address), target_id=target.pk).first()
         )
-        self._memory = dict(outbox.adapter_state) if outbox else {}
+        self._adapter_state = dict(outbox.adapter_state) if outbox else {}
 
     def count(self) -> int:
         """How many they are."""
@@ -135,7 +135,7 @@ class Outlook:
             target=target_of(self._target),
             records=(),
             shared_by=self._user.get_username() if self._user else "",
-            memory=dict(self._memory),
+            state=dict(self._adapter_state),
             target_keys=target_keys.keys_of(self._target),
         )
         repeated = _echoes(rows)

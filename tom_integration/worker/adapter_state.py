@@ -13,11 +13,11 @@ LARGEST = 100_000
 """Bytes of the notes about one target; they are read and written with each of its calls."""
 
 
-def state_objection(memory: Mapping[str, Any]) -> str:
-    """Why the ledger cannot keep this memory; empty when it can."""
+def state_objection(state: Mapping[str, Any]) -> str:
+    """Why the ledger cannot keep this; empty when it can."""
     try:
         with contained():
-            text = json.dumps(dict(memory), allow_nan=False, ensure_ascii=False)
+            text = json.dumps(dict(state), allow_nan=False, ensure_ascii=False)
             size = len(text.encode())
     except Exception as error:
         return str(error) if type(error) in (TypeError, ValueError, RecursionError) else kind(error)

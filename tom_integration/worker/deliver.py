@@ -155,7 +155,7 @@ class Calls(Entrance):
             target=target_of(self.target, lists=request.lists if request else ()),
             records=(),
             shared_by=user.get_username() if user else "",
-            memory=deepcopy(self.claim.outbox.adapter_state),
+            state=deepcopy(self.claim.outbox.adapter_state),
             target_keys=target_keys.keys_of(self.target),
             title=request.title if request else "",
             message=request.message if request else "",

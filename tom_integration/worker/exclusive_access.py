@@ -32,7 +32,7 @@ def reserved(address: Address) -> bool:
     health = DestinationHealth.objects.filter(address=address.name)
     now = clock.now()
     # No longer than a claim lasts: what is further away was set by a clock that was wrong.
-    return health.filter(alone_until__gt=now, alone_until__lte=leases.too_far(now)).exists()
+    return health.filter(exclusive_until__gt=now, exclusive_until__lte=leases.too_far(now)).exists()
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def _sent_to(doubt: _Doubt) -> int:
 def _about(target_id: int, batch: Batch, calls: Calls) -> Batch:
     """The same question about the target that its records had when they were sent, which may be gone."""
     outbox = Outbox.objects.filter(destination=calls.claim.outbox.destination, target_id=target_id).first()
-    batch = replace(batch, state=outbox.state if outbox else {}, moved=True)
+    batch = replace(batch, state=outbox.adapter_state if outbox else {}, moved=True)
     target = find_target(target_id)
     if target is not None:
         return replace(batch, target=target_of(target), target_keys=target_keys.keys_of(target))

@@ -73,7 +73,7 @@ def reconcile(outbox_id: int, *, stop: Callable[[], bool] = lambda: False, batch
     next_at = persist(lambda: work.next_look(until))
     columns: dict[str, Any] = {"delivered_at": clock.now()} if work.arrived else {}
     if work.objection:
-        problem = problem or f"the memory that its adapter leaves cannot be kept: {work.objection}"
+        problem = problem or f"what its adapter noted cannot be kept: {work.objection}"
     stopped = needs_person and not (claim.outbox.needs_person and claim.outbox.problem == plain(problem))
     columns |= {"problem": plain(problem), "needs_person": needs_person, "scanned_at": clock.now()}
     persist(lambda: claim.release(next_at=next_at, **columns))

@@ -94,7 +94,7 @@ class Scan:
         """Compare the content of some rows with what was sent: all in `SHARECORE_RESCAN_SECONDS`."""
         now = clock.now()
         before = now - timedelta(seconds=conf.rescan_seconds())
-        old = Q(scrubbed_at__isnull=True, created__lte=before) | Q(scrubbed_at__lte=before)
+        old = Q(rescanned_at__isnull=True, created__lte=before) | Q(rescanned_at__lte=before)
         outbox = Outbox.objects.filter(old).order_by("rescanned_at", "pk").first()
         if outbox is None:
             return

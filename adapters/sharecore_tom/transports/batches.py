@@ -167,7 +167,7 @@ class Batches(Transport):
 
 
 def _item(record: Record, site: Site) -> _Item:
-    """What the observing site leaves blank of where the record comes from is filled in, as on every transport."""
+    """Fill in what the observing site leaves blank of where the record comes from, as all transports do."""
     if record.key.origin == site.origin and not (record.source_name and record.source_location):
         record = replace(
             record,

@@ -93,7 +93,7 @@ class Bench:
         self.modules = {each for part in code if (each := getattr(part, "__module__", None))}
         self._config: Any = None
         self._opened: list[Adapter] = []
-        self._memory: dict[str, JsonValue] = {}
+        self._state: dict[str, JsonValue] = {}
         self._told: list[str] = []
         forget()  # the credentials of other tests
 
@@ -149,7 +149,7 @@ class Bench:
         """A batch for the subject's address; its memory outlives calls within one test."""
         given = {
             "address": Address("example", self.subject.topic),
-            "memory": self._memory,
+            "state": self._state,
             "target_keys": {SITE.origin: "7"},
         }
         return example_batch(*records, **given | fields)

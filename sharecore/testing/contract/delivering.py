@@ -84,7 +84,7 @@ class Delivering:
             outcome = call.of(bench.record)
             assert isinstance(outcome, STORED), f"answers {outcome} to a record of {each.name}"
         assert arrivals.entries in (None, 1), (
-            "the record is there under both names; know a target by what you noted in Batch.memory, or by "
+            "the record is there under both names; know a target by what you noted in Batch.state, or by "
             "Batch.target_keys"
         )
 

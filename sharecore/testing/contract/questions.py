@@ -45,15 +45,15 @@ class Questions:
                     pytest.fail(f"{key}={bad!r}: {error}")
 
     def test_limits_make_sense(self, bench: Bench) -> None:
-        """`max_batch`, `settle_time`, `batch_window_seconds` and the flags are as the framework can use them."""
+        """The framework can use `max_batch`, `settle_time`, `batch_window_seconds` and the flags."""
         adapter = bench.open()
         adapter.ready()
         for name, (valid, rule, _) in LIMITS.items():
             value = getattr(adapter, name)
             assert valid(value), f"{name} must be {rule}, got {value!r}"
 
-    def test_memory_is_json(self, bench: Bench) -> None:
-        """What the adapter notes in `Batch.memory` is little, and comes back from the ledger as it was."""
+    def test_state_is_json(self, bench: Bench) -> None:
+        """What the adapter notes in `Batch.state` is little, and comes back from the ledger as it was."""
         batch = bench.batch(*RECORDS.values(), state={})
         bench.call(bench.open(), batch)
         try:

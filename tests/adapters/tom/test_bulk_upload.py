@@ -179,10 +179,10 @@ def test_a_refused_file_goes_singly_and_is_not_tried_again_soon(tom, adapter, ba
 def test_files_are_tried_again_after_a_day(tom, adapter, batch, backlog):
     tom.script("POST", PRODUCTS, said(500, {}))
     opened, state = adapter(BULK_UPLOAD=True), {}
-    opened.deliver(batch(*backlog(20), state=memory))
-    until = memory["files"]["until"]
+    opened.deliver(batch(*backlog(20), state=state))
+    until = state["files"]["until"]
     opened._transport._now = lambda: until + 1
-    opened.deliver(batch(*backlog(20), state=memory))
+    opened.deliver(batch(*backlog(20), state=state))
     assert len(tom.made("POST", PRODUCTS)) > 1
 
 
@@ -241,11 +241,11 @@ def test_a_worker_that_died_over_a_file_left_what_single_rows_complete(tom, adap
 
 
 def test_a_receiver_that_hangs_over_a_file_gets_no_other(tom, adapter, batch, backlog):
-    memory = {}
+    state = {}
     tom.script("POST", PRODUCTS, rq.ReadTimeout())
     with pytest.raises(DestinationError):
-        adapter(BULK_UPLOAD=True).deliver(batch(*backlog(20), state=memory))
-    adapter(BULK_UPLOAD=True).deliver(batch(*backlog(20), state=memory))
+        adapter(BULK_UPLOAD=True).deliver(batch(*backlog(20), state=state))
+    adapter(BULK_UPLOAD=True).deliver(batch(*backlog(20), state=state))
     assert len(tom.made("POST", PRODUCTS)) == 1
 
 

@@ -1,4 +1,4 @@
-"""The TOM adapter keeps the contract of adapters on each transport, against stand-ins behind a real socket."""
+"""The TOM adapter keeps the contract on each transport, against stand-ins behind a real socket."""
 
 from __future__ import annotations
 
