@@ -121,7 +121,7 @@ def test_axe_finds_nothing_on_any_page(
         SHARES,
         f"{SHARES}?q=nothing+fits",
         one,
-        f"{one}?state=held",
+        f"{one}?state=needs_review",
         f"{one}?sort=-delivered",
         "targets/persistentshare/lists/",
         f"{one}limits",

@@ -165,7 +165,7 @@ class Preview(Page):
             "existing": existing,
         }
         if target is None or missing:
-            return render(request, "tom_integration/partials/preview_page.html", context)
+            return render(request, "tom_integration/partials/preview.html", context)
         if "file" in request.POST:
             return _as_file(request.user, target, address, kinds, existing=existing)
         part = request.POST.get("part", "")
@@ -178,7 +178,7 @@ class Preview(Page):
             existing=existing,
             part=int(part[:9]) if part.isdecimal() else 1,
         )
-        return render(request, "tom_integration/partials/preview_page.html", context)
+        return render(request, "tom_integration/partials/preview.html", context)
 
 
 def _as_file(user: Any, target: Any, address: str, kinds: list[Kind], *, existing: bool) -> HttpResponseBase:
