@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.messages import get_messages
+from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.test import Client, override_settings
 from guardian.shortcuts import assign_perm
 from tom_targets.models import PersistentShare, TargetList
 
+from sharecore.delivery import State
 from sharecore.exceptions import DestinationError
 from sharecore.outcomes import Deferred, Rejected, Unsupported
 from tom_integration.models import Delivery, DestinationHealth, Outbox
@@ -54,7 +57,7 @@ def test_existing_data_that_are_not_shared_are_counted_and_can_be_sent(tom: Tom,
         assert "Partly shared" in shown
         assert "26 existing records not shared." in shown
     assert in_rest(admin) == ("partly", "26 existing records not shared.")
-    assert "Send all 26" in text(admin.get(page))
+    assert "Send all 26 existing" in text(admin.get(page))
     assert told(admin.post(f"{page}send-existing")) == "26 existing records will be sent."
     assert tom.deliver(after=60) == 26
     assert "Up to date" in text(admin.get(page))
@@ -159,6 +162,20 @@ def test_who_shares_once_is_told_what_is_there_already(tom: Tom, admin: Client) 
     form = {"share_destination": "y", "kinds": "photometry"}
     said = told(admin.post(f"/targets/{target.pk}/share/", form))
     assert said == f"1 record of {target.name} will be sent to y. 2 more are there, or on their way."
+
+
+def test_what_was_shared_once_stays_done_when_its_destination_is_removed(tom: Tom, admin: Client) -> None:
+    tom.data(target := tom.target(), 1)
+    admin.post(f"/targets/{target.pk}/share/", {"share_destination": "y", "kinds": "photometry"})
+    tom.deliver(after=60)
+    page = f"/targets/{target.pk}/share/"
+    with override_settings(DATA_SHARING=WITHOUT_Y):
+        assert "Action needed" not in (said := text(admin.get(page)))
+        assert "Done" in said
+    tom.datum(target)
+    admin.post(page, {"share_destination": "y", "kinds": "photometry"})
+    with override_settings(DATA_SHARING=WITHOUT_Y):
+        assert "Action needed" in text(admin.get(page))
 
 
 def test_a_command_that_finds_nothing_says_so(tom: Tom) -> None:
@@ -294,7 +311,13 @@ def test_a_preview_without_data_says_so_and_shows_the_target(
 
 
 def _states_on(page: str) -> list[str]:
-    return re.findall(r's-pill s-d-([a-z]+)"', page)
+    return re.findall(r's-pill s-d-([a-z_]+)"', page)
+
+
+def test_each_colour_is_of_a_state() -> None:
+    styles = Path(str(finders.find("tom_integration/sharing.css"))).read_text()
+    coloured = set(re.findall(r"s-d-([a-z_]+)", styles))
+    assert coloured == {str(state) for state in State} - {"baseline", "cancelled"}
 
 
 def test_what_needs_a_person_and_what_waits_come_first(tom: Tom, admin: Client) -> None:

@@ -37,7 +37,15 @@ class SharePage(Page):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The whole page."""
-        return render(request, self.template, share_context(request, pk))
+        share = share_or_404(request.user, pk, "view")
+        context = share_context(request, share)
+        outbox, target = context["outbox"], find_target(share.target_id)
+        above = {
+            "may_delete": access.may(request.user, "delete", share=share),
+            "adoptable": context["may_change"] and bool(creator_rights.objection(outbox.creator_id, target)),
+            "kinds": [inventory.KIND_LABELS[Kind(kind)] for kind in outbox.kinds],
+        }
+        return render(request, self.template, context | above)
 
 
 class ShareLive(Page):
@@ -45,7 +53,8 @@ class ShareLive(Page):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The partial that the page asks for again and again."""
-        return fresh(request, "tom_integration/partials/outbox_live.html", share_context(request, pk))
+        context = share_context(request, share_or_404(request.user, pk, "view"))
+        return fresh(request, "tom_integration/partials/outbox_live.html", context)
 
 
 class HistoryPage(Page):
@@ -70,20 +79,13 @@ class HistoryLive(Page):
         return fresh(request, "tom_integration/partials/outbox_live.html", context)
 
 
-def share_context(request: HttpRequest, pk: int) -> dict[str, Any]:
-    """The context of a share's page."""
-    share = share_or_404(request.user, pk, "view")
-    outbox = shares.outbox_of(share)
+def share_context(request: HttpRequest, share: Any) -> dict[str, Any]:
+    """The context of what changes by itself on the page of a share."""
     may_change = access.may(request.user, "change", share=share)
-    target = find_target(share.target_id)
     return {
         "share": share,
-        "may_change": may_change,
-        "may_delete": access.may(request.user, "delete", share=share),
-        "adoptable": may_change and bool(creator_rights.objection(outbox.creator_id, target)),
-        "kinds": [inventory.KIND_LABELS[Kind(kind)] for kind in outbox.kinds],
         "live_url": reverse("sharing:share-live", args=[share.pk]),
-        **outbox_context(request, outbox, target, may_change=may_change),
+        **outbox_context(request, shares.outbox_of(share), share.target, may_change=may_change),
     }
 
 

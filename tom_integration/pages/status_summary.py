@@ -179,19 +179,19 @@ def _mood(outbox: Outbox, figures: Figures, around: _Around, pending: int) -> tu
     """The mood, what is said of the outbox, and what is said of all outboxes there."""
     waits = phrases.join(phrases.waiting(pending)) if pending else ""
     unwell = [around.unwell[part] for part in _parts(outbox.destination) if part in around.unwell]
-    introducing = outbox.pk in around.introducing
+    work = bool(pending or outbox.pk in around.introducing or outbox.look_now)
     if outbox.paused:
         return ShareStatus.PAUSED, phrases.paused(outbox.paused, pending), ""
-    if problem := _misconfigured(outbox.destination):
-        return ShareStatus.NEEDS_YOU, waits, phrases.join(problem)
-    for row in unwell:
-        if row.paused:
-            return ShareStatus.NEEDS_YOU, waits, phrases.refused(row)
-    if reason := site.halted():
-        return ShareStatus.PAUSED if conf.paused() else ShareStatus.NEEDS_YOU, waits, reason
+    if work or outbox.share_id is not None:  # of what was shared once, and is there, nothing goes any more
+        if problem := _misconfigured(outbox.destination):
+            return ShareStatus.NEEDS_YOU, waits, phrases.join(problem)
+        for row in unwell:
+            if row.paused:
+                return ShareStatus.NEEDS_YOU, waits, phrases.refused(row)
+        if reason := site.halted():
+            return ShareStatus.PAUSED if conf.paused() else ShareStatus.NEEDS_YOU, waits, reason
     if any(figures.counts[state] for state in NEEDS_PERSON):
         return ShareStatus.NEEDS_YOU, _needing(outbox, figures.counts, around.user), ""
-    work = bool(pending or introducing or outbox.look_now)
     for row in unwell:
         if row.failures and work:
             own = phrases.join(f"{phrases.waiting(pending)} for the destination") if pending else ""

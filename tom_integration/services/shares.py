@@ -33,9 +33,11 @@ class NotPossible(Exception):
 
 def outbox_of(share: Any) -> Outbox:
     """The outbox of a share; opened here when the share was made without a signal (in bulk)."""
-    if not Outbox.objects.filter(share_id=share.pk).exists():
+    outbox = Outbox.objects.filter(share_id=share.pk).first()
+    if outbox is None:
         opening.attach(share)
-    return Outbox.objects.get(share_id=share.pk)
+        outbox = Outbox.objects.get(share_id=share.pk)
+    return outbox
 
 
 def pause(share: Any, *, by: Any) -> None:
