@@ -26,8 +26,9 @@ from sharecore.outcomes import (
     Unsupported,
     Withheld,
     mended,
+    own,
 )
-from sharecore.plugin_errors import contained, describe, log_fault
+from sharecore.plugin_errors import describe, log_fault
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.registry import Registry
 
@@ -265,15 +266,14 @@ def _valid(
     valid: dict[RecordKey, _Answer] = {}
     for key, each in given.items():
         try:
-            with contained():
-                if not isinstance(each, wanted):
-                    continue
-                valid[key], complaints = mended(each)
+            outcome = own(each)
         except Exception as error:
             log_fault(logger, f"{who} gave an outcome that cannot be read: {describe(error)}", error)
             continue
-        for complaint in complaints:
-            logger.error("%s answered out of contract: %s", who, complaint)
+        if isinstance(outcome, wanted):
+            valid[key], complaints = mended(outcome)
+            for complaint in complaints:
+                logger.error("%s answered out of contract: %s", who, complaint)
     return valid, [key for key in given if key not in valid]
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 
 from sharecore.exceptions import is_wait
 from sharecore.identity import fingerprint
+from sharecore.plugin_errors import contained
 from sharecore.records import Record
 from sharecore.secrets import hide_secrets, repeats_secret
 
@@ -131,7 +132,7 @@ Found = Present | Absent | Rejected | Unsupported | Deferred | Unconfirmed
 """What an adapter may answer when it is asked whether a record is there."""
 
 _Answer = TypeVar("_Answer", bound=Found | Outcome)
-_TYPES = frozenset(get_args(Outcome) + get_args(Found))
+_TYPES = dict.fromkeys(get_args(Outcome) + get_args(Found))
 _RULES: dict[str, tuple[Callable[[object], bool], str, object]] = {
     "remote_id": (lambda value: isinstance(value, str | None), "a text or None", None),
     "field": (lambda value: isinstance(value, str | None), "a text or None", None),
@@ -141,15 +142,22 @@ _RULES: dict[str, tuple[Callable[[object], bool], str, object]] = {
 }
 
 
+def own(answer: object) -> object:
+    """An outcome as one of our own types, where a plugin derived its own; anything else as it is."""
+    if type(answer) in _TYPES:
+        return answer
+    with contained():
+        for ours in _TYPES:
+            if isinstance(answer, ours):
+                return ours(**{each.name: getattr(answer, each.name) for each in fields(ours)})
+    return answer
+
+
 def mended(answer: _Answer) -> tuple[_Answer, list[str]]:
     """The answer of an adapter with fields as the contract has them; a complaint for each that was not.
 
-    What it says of the record counts all the same, and a whole number for a name is written as text. One of a
-    type that a plugin derived becomes one of ours.
+    What it says of the record counts all the same, and a whole number for a name is written as text.
     """
-    if type(answer) not in _TYPES:
-        ours = next(each for each in _TYPES if isinstance(answer, each))
-        answer = ours(**{each.name: getattr(answer, each.name) for each in fields(ours)})
     changes: dict[str, Any] = {}
     complaints: list[str] = []
     for name, (valid, rule, instead) in _RULES.items():
