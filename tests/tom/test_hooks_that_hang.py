@@ -151,7 +151,8 @@ def test_one_round_ends_and_people_are_told_what_waits_and_why(
     once()
     assert (tom.states(), tom.states("y")) == (["pending", "pending"], ["delivered", "delivered"])
     share = tom.outbox(shared).share_id
-    assert f"{shared} to x (share {share}): 2 due\n    will be tried again: {WHY}\n" in status()
+    waiting = "2 waiting to be sent"
+    assert f"{shared} to x (share {share}): {waiting}\n    will be tried again: {WHY}\n" in status()
     page = text(admin.get(f"{SHARES}{share}/"))
     assert WHY in page
     assert "Up to date" not in page
