@@ -95,7 +95,7 @@ class DeliveredReport:
 class HookSpecs:
     """The specifications; their docstrings are the contract.
 
-    One that does not return soon is given up, as if it had raised (`sharecore.asking`).
+    One that does not return soon is given up, as if it had raised (`sharecore.hook_calls`).
     """
 
     @hookspec

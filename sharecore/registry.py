@@ -16,11 +16,11 @@ from typing import Any, Self
 
 import pluggy
 
-from sharecore import asking
-from sharecore.asking import Asking, converted, reason
+from sharecore import hook_calls
 from sharecore.call_thread import Late
 from sharecore.discovery import BLOCKED_VARIABLE, REQUIRED_SETTING, PluginInfo, PluginState, candidates
 from sharecore.exceptions import InvalidRecord, PluginError, Problem
+from sharecore.hook_calls import HookCalls, converted, reason
 from sharecore.hooks import (
     PROJECT,
     ConvertRequest,
@@ -47,7 +47,7 @@ class Registry:
 
         finish: called at the end of each thread in which a plugin was called.
         """
-        self._asking = Asking(finish)
+        self._hooks = HookCalls(finish)
         self._required = tuple(dict.fromkeys(required))
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(HookSpecs)
@@ -77,8 +77,8 @@ class Registry:
                 registry._plugins.append(replace(info, state=PluginState.BLOCKED, reason=why))
                 continue
             try:
-                plugin = registry._asking.once(
-                    info, "import", entry_point.load, seconds=asking.IMPORT_SECONDS
+                plugin = registry._hooks.once(
+                    info, "import", entry_point.load, seconds=hook_calls.IMPORT_SECONDS
                 )
             except Late as late:
                 registry._fail(info, str(late))
@@ -167,7 +167,7 @@ class Registry:
         said: list[str | PluginError | None] = [None] * len(requests)
         for info, function in self._implementations("sharecore_withhold"):
             for number, answer in enumerate(
-                self._asking.each(info, "sharecore_withhold", function, requests)
+                self._hooks.answers(info, "sharecore_withhold", function, requests)
             ):
                 if not isinstance(said[number], str):
                     said[number] = reason(info, answer) or said[number]
@@ -187,7 +187,7 @@ class Registry:
                 for number, record in enumerate(made)
                 if isinstance(record, Record)
             }
-            answers = self._asking.each(info, "sharecore_convert", function, list(left.values()))
+            answers = self._hooks.answers(info, "sharecore_convert", function, list(left.values()))
             for (number, request), answer in zip(left.items(), answers, strict=True):
                 made[number] = converted(info, request.record, answer)
         return made
@@ -195,7 +195,7 @@ class Registry:
     def observe(self, report: DeliveredReport) -> None:
         """Tell every plugin what became of a batch. A failure is logged and changes nothing."""
         for info, function in self._implementations("sharecore_delivered"):
-            self._asking.each(info, "sharecore_delivered", function, [report])
+            self._hooks.answers(info, "sharecore_delivered", function, [report])
 
     def _implementations(self, hook: str) -> Iterator[tuple[PluginInfo, pluggy.HookImpl]]:
         """In pluggy's order of calling: `tryfirst`, then the last registered first, then `trylast`."""
@@ -211,11 +211,11 @@ class Registry:
             try:
                 with contained(), notices() as deprecated:
                     functions = hook_functions(self._manager, plugin, key)
-                types = self._asking.once(
+                types = self._hooks.once(
                     info,
                     "sharecore_destinations",
                     lambda: destination_types(functions),
-                    seconds=asking.HOOK_SECONDS,
+                    seconds=hook_calls.HOOK_SECONDS,
                 )
                 kinds = {kind: each.summary for kind, each in types.items()}
                 self._refuse_taken(kinds, info)

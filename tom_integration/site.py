@@ -37,7 +37,7 @@ def registry() -> Registry:
     )
 
 
-def apart() -> AbstractContextManager[None]:
+def call_threads() -> AbstractContextManager[None]:
     """Inside, plugins are called in threads of their own, except in a transaction, which others do not see.
 
     Only tests have one open there, beside that of each request (`ATOMIC_REQUESTS`), which does not count.

@@ -153,7 +153,7 @@ class Outlook:
                 left_out.append(f"{_named(row)}: came back from another TOM")
                 continue
             asked.append((row, record))
-        with site.apart():
+        with site.call_threads():
             answers = prepare(site.registry(), replace(batch, records=tuple(record for _, record in asked)))
         records: list[Record] = []
         originals: dict[RecordKey, Any] = {}

@@ -60,7 +60,7 @@ def reconcile(outbox_id: int, *, stop: Callable[[], bool] = lambda: False, batch
     until: datetime | None = None
     needs_person = False
     try:
-        with site.apart():
+        with site.call_threads():
             problem = work.run()
     except Wait as wait:
         until, problem, needs_person = wait.until, wait.problem, wait.needs_person

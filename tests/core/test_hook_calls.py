@@ -120,7 +120,7 @@ def hanging(hook: str) -> list[threading.Thread]:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharecore.asking.HOOK_SECONDS", SECONDS)
+    monkeypatch.setattr("sharecore.hook_calls.HOOK_SECONDS", SECONDS)
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ class TestAtTheStart:
     def test_an_import_that_does_not_end(
         self, entry_point: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("sharecore.asking.IMPORT_SECONDS", SECONDS)
+        monkeypatch.setattr("sharecore.hook_calls.IMPORT_SECONDS", SECONDS)
         stuck = entry_point("import threading\nthreading.Event().wait(5)", name="stuck", distribution="a")
         fine = entry_point("@hookimpl\ndef sharecore_withhold(): pass", name="fine", distribution="b")
         failed, active = Registry.load([stuck, fine]).plugins
@@ -293,8 +293,8 @@ class TestAtTheStart:
         info.mkdir()
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stuck\nVersion: 2.5\n")
         (info / "entry_points.txt").write_text("[sharecore]\nstuck = stuck\n")
-        code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from sharecore import asking, cli; "
-        code += f"asking.HOOK_SECONDS = {SECONDS}; sys.exit(cli.main(['adapters']))"
+        code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from sharecore import cli, hook_calls; "
+        code += f"hook_calls.HOOK_SECONDS = {SECONDS}; sys.exit(cli.main(['adapters']))"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert "plugin 'stuck' (stuck 2.5) is failed: did not come back from sharecore_des" in done.stdout
         assert "tom" in done.stdout

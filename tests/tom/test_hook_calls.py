@@ -68,7 +68,7 @@ def threads(*hooks: str) -> list[threading.Thread]:
 
 @pytest.fixture
 def rules(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rules]:
-    monkeypatch.setattr("sharecore.asking.HOOK_SECONDS", 0.3)
+    monkeypatch.setattr("sharecore.hook_calls.HOOK_SECONDS", 0.3)
     made = Rules()
     yield made
     made.let_go()
@@ -89,12 +89,12 @@ def shared(tom: Tom) -> Target:
 
 
 @pytest.fixture
-def at_work() -> Iterator[None]:
+def at_work() -> Iterator[Worker]:
     """A worker in this process, as a TOM has it."""
     worker = Worker("command")
     thread = threading.Thread(target=worker.run)
     thread.start()
-    yield
+    yield worker
     worker.stop()
     thread.join()
 
@@ -115,22 +115,23 @@ def text(answer: Any) -> str:
 
 
 def soon(holds: Callable[[], bool]) -> None:
-    for _ in range(600):
+    for _ in range(1200):
         if holds():
             return
         time.sleep(0.1)
-    pytest.fail("it did not happen within a minute")
+    pytest.fail("it did not happen within two minutes")
 
 
 @in_threads
 def test_a_worker_goes_on_and_sends_all_of_it_when_the_hook_is_back(
-    tom: Tom, shared: Target, rules: Rules, at_work: None
+    tom: Tom, shared: Target, rules: Rules, at_work: Worker
 ) -> None:
     rules.hang = {"sharecore_withhold"}
     first = tom.data(shared, 3)
     soon(lambda: tom.states("y") == ["delivered"] * 3 and tom.states() == ["pending"] * 3)
-    assert tom.row(first[0]).reason == WHY
+    soon(lambda: tom.row(first[0]).reason == WHY)
     second = tom.data(shared, 2)
+    at_work.wake(shared.pk, {})
     tom.clock.forward(seconds=60)
     soon(lambda: tom.states("y") == ["delivered"] * 5)
     soon(lambda: len(tom.states()) == 5 and tom.row(second[0]).reason.startswith(SINCE))

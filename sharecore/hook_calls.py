@@ -1,4 +1,4 @@
-"""Asking plugins: a hook is called for a whole batch in one thread, and given up when it does not return."""
+"""Calls of hooks: one is called for a whole batch in one thread, and given up when it does not return."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Answer:
     error: InvalidRecord | PluginError | None = None
 
 
-class Asking:
-    """Asks plugins. finish: called at the end of each thread.
+class HookCalls:
+    """Calls the hooks of plugins. finish: called at the end of each thread.
 
     A hook that was given up is not called again for the same destination until it has come back, so that
     threads that hang do not pile up.
@@ -50,7 +50,7 @@ class Asking:
         """What the plugin answers as it is taken in. Raises `Late`, or what it raised."""
         return Call(what, call, seconds=seconds, finish=self._finish).run(info.name)
 
-    def each(
+    def answers(
         self, info: PluginInfo, hook: str, function: pluggy.HookImpl, requests: Sequence[Request]
     ) -> list[Answer]:
         """What a hook answers to each of these requests, all about one address."""
