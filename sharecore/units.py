@@ -16,6 +16,7 @@ from functools import cache, lru_cache
 from typing import Any
 from unicodedata import combining, normalize
 
+from sharecore import tex
 from sharecore.exceptions import SharecoreError
 
 SPEED_OF_LIGHT = Fraction(299_792_458)
@@ -114,7 +115,8 @@ _SIGNS = {
     "\u2032": "'", "\u2033": '"', "''": '"', '"': " arcsec ", "'": " arcmin ", "\u00b0": " deg ",
 }  # fmt: skip
 _WORD = re.compile(r"[A-Za-z]+")
-# Around the first factor, after the scale: without a power they say nothing, and astropy stumbles over them.
+# Around all but the scale, and around the first factor: they say nothing, and astropy stumbles over them.
+_ALL_BRACKETS = re.compile(r"^([\d.eE^*+\-\s]*)[(\[]((?:[^()\[\]]|[(\[][^()\[\]]*[)\]])*)[)\]]$")
 _FIRST_BRACKETS = re.compile(r"^([\d.eE^*+\-\s]*)[(\[]([^()\[\]]*)[)\]](?!\s*(?:\^|\*\*|[-+\d]))")
 
 # Letters that are other units for astropy, and none that a record can be in.
@@ -133,7 +135,7 @@ _WITH_PREFIX = {
 _PREFIXES = {
     "n": "nano", "u": "micro", "m": "milli", "c": "centi", "k": "kilo", "M": "mega", "G": "giga", "T": "tera",
 }  # fmt: skip
-_MAX_LENGTH = 100
+_MAX_LENGTH = 150
 
 
 @cache
@@ -171,7 +173,7 @@ def parse_unit(text: str) -> ScaledUnit:
         raise UnknownUnit("no unit is given")
     if len(text) > _MAX_LENGTH:
         raise UnknownUnit(f"{shown}… is too long for a unit")
-    text = text.strip().rstrip(".")
+    text = tex.plain(text).strip().rstrip(".")
     word = re.sub(r"[\s_()\[\]{}\-]", "", text).casefold()
     if found := _MAGNITUDE.fullmatch(word):
         system = found["before"] or found["after"]
@@ -205,6 +207,7 @@ def _plain(text: str) -> str:
     plain = "".join(each for each in normalize("NFKD", text) if not combining(each))
     for sign, word in _SIGNS.items():
         plain = plain.replace(sign, word)
+    plain = _ALL_BRACKETS.sub(r"\1\2", plain.strip())
     plain = _FIRST_BRACKETS.sub(r"\1\2 ", plain)
     # "2.5 x 10^(-17)", a scale that is written out
     plain = re.sub(r"^\s*(\d+\.?\d*)(?:\s*[x*]\s*|\s+)10(?:\^|\*\*)\(?([+-]?\d+)\)?", r"\1e\2 ", plain)

@@ -6,6 +6,7 @@ import contextlib
 from fractions import Fraction
 
 import pytest
+from astropy import units
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -196,3 +197,67 @@ def test_a_conversion_there_and_back_is_the_same_number(value: float) -> None:
 def test_what_has_the_dimensions_of_a_flux_by_chance_is_none(text: str) -> None:
     with pytest.raises(UnknownUnit):
         parse_unit(text)
+
+
+_TEX_FLUXES = (
+    r"$\rm erg\,s^{-1}\,cm^{-2}\,\AA^{-1}$",
+    r"$\mathrm{erg}~\mathrm{s}^{-1}~\mathrm{cm}^{-2}~\mathrm{\AA}^{-1}$",
+    r"$\mathrm{erg}\mathrm{s}^{-1}\mathrm{cm}^{-2}\mathrm{\AA}^{-1}$",
+    r"erg~s$^{\rm -1}$ cm$^{-2}$ \AA$^{-1}$",
+    r"erg \cdot s^{-1} \cdot cm^{-2} \cdot \\AA^{-1}",
+    r"$\frac{\mathrm{erg}}{\mathrm{s\,cm^2\,\AA}}$",
+    r"\left(\dfrac{erg}{\overset{\circ}{A}\,s\,cm^{2}}\right)",
+    r"erg/s/cm\textsuperscript{2}/\r{A}",
+    r"erg/s/cm^2/\mathring{\mathrm{A}}",
+    r"\unit{erg.s^{-1}.cm^{-2}.\angstrom^{-1}}",
+    "[erg/(s cm2 A)]",
+)
+
+
+@pytest.mark.parametrize("text", _TEX_FLUXES)
+@pytest.mark.parametrize(
+    ("scale", "number"),
+    [("", 1), (r"10^{-17}\,", 1e-17), (r"1\times10^{-17}~", 1e-17), (r"$2.5 \times 10^{-17}$ ", 2.5e-17)],
+)
+def test_tex_is_read(text: str, scale: str, number: float) -> None:
+    found = parse_unit(scale + text)
+    assert (float(found.scale), found.unit) == (number, Unit.FLUX_PER_WAVELENGTH)
+
+
+@pytest.mark.parametrize(
+    ("texts", "meant"),
+    [
+        ((r"$\mu$Jy", r"\mu Jy", r"$\mathrm{\mu Jy}$", r"{\mu}\mathrm{Jy}", r"\si{\micro Jy}"), "uJy"),
+        ((r"$\mathrm{mJy}$", r"{\rm mJy}", r"\textrm{mJy}"), "mJy"),
+        ((r"$\mu$m", r"\mathrm{\mu m}", r"\upmu\mathrm{m}"), "um"),
+        ((r"$\mathring{A}$", r"\mathrm{\AA}", r"\r A"), "Angstrom"),
+        ((r"mag$_{\rm AB}$", r"$\mathrm{mag}_{\mathrm{AB}}$", "AB~mag", r"mag\left(AB\right)"), "mag(AB)"),
+        ((r"$^{\prime\prime}$", r"\mathrm{{}^{\prime\prime}}"), "arcsec"),
+        ((r"$^\circ$", r"^{\circ}"), "deg"),
+    ],
+)
+def test_tex_of_other_units_is_read(texts: tuple[str, ...], meant: str) -> None:
+    assert {parse_unit(text) for text in texts} == {parse_unit(meant)}
+
+
+@pytest.mark.parametrize("text", [r"\frac{erg}{s} cm^{-2} \AA^{-1}", r"\frac{W}{m^2}\frac{1}{nm}"])
+def test_a_fraction_within_a_product_is_not_guessed_at(text: str) -> None:
+    """astropy reads `a/b c` as `a/(b c)`."""
+    with pytest.raises(UnknownUnit):
+        parse_unit(text)
+
+
+@pytest.mark.filterwarnings("ignore::astropy.units.UnitsWarning")
+@pytest.mark.parametrize("unit", [
+    "Jy", "mJy", "uJy", "erg / (Angstrom s cm2)", "1e-17 erg / (Angstrom s cm2)", "W / (um m2)",
+    "W / (Hz m2)", "nm", "um", "Angstrom", "GHz", "keV", "1 / cm", "deg", "arcmin", "arcsec", "mas", "mag",
+    "mag(AB)", "mag(ST)",
+])  # fmt: skip
+def test_what_astropy_writes_in_any_of_its_formats_is_read(unit: str) -> None:
+    given = units.Unit(unit)
+    texts = set()
+    for form in ("generic", "cds", "fits", "ogip", "vounit", "latex", "latex_inline", "unicode", "console"):
+        with contextlib.suppress(ValueError):  # a format without this unit
+            texts.add(given.to_string(form))
+    assert len(texts) >= 2
+    assert {parse_unit(text) for text in texts} == {parse_unit(unit)}
