@@ -25,7 +25,7 @@ from sharecore_hermes.common_columns import Context
 from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.converter import Converter, HermesMessageException
 from sharecore_hermes.origin import echo, relayed_by
-from sharecore_hermes.own_words import completed, said
+from sharecore_hermes.own_words import completed
 from sharecore_hermes.views import View, datum_view, target_view
 from sharecore_hermes.wrong_form import why_unread
 
@@ -110,7 +110,7 @@ def _entry(
         raise why_unread(record)
     datum = datum_view(record, target, original)
     table, finish, draft = _table(record, datum, converter)
-    done = finish(completed(draft, said(record)), context)
+    done = finish(completed(draft, record), context)
     return Entry(record, table, _json(done.row), _provenance(record, done))
 
 

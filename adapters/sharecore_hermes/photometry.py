@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sharecore.records import Photometry, PhotometryLimit
 from sharecore_hermes import spelling
 from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, error_of, number, others, text
@@ -10,7 +12,8 @@ from sharecore_hermes.config import HermesConfig
 
 _HANDLED = COMMON | {
     "exposure_time", "bandpass", "brightness", "brightness_error", "brightness_unit",
-    "limiting_brightness", "limiting_brightness_error", "limiting_brightness_unit",
+    "brightness_error_unit", "limiting_brightness", "limiting_brightness_error", "limiting_brightness_unit",
+    "limiting_brightness_error_unit",
 }  # fmt: skip
 
 _FAINTEST = 50.0
@@ -37,11 +40,10 @@ def finish(draft: Draft, context: Context) -> Finished:
     row["bandpass"] = _bandpass(draft, context.config)
     if number(draft, "brightness") is None and number(draft, "limiting_brightness") is None:
         raise NotExpressible("brightness", "there is neither a brightness nor a limit")
-    error = error_of(draft, "brightness_error", done.left_out)
-    limit_error = error_of(draft, "limiting_brightness_error", done.left_out)
-    if number(draft, "brightness") is None and limit_error is None:
+    error, limit_error = (_error(draft, key, done.left_out) for key in ("brightness", "limiting_brightness"))
+    if number(draft, "brightness") is None and limit_error.value is None:
         # 2.x's converters know one error only, and put that of a limit beside a brightness that is not there.
-        error, limit_error = None, error
+        error, limit_error = limit_error, error
     own, other = draft.get("brightness_unit"), draft.get("limiting_brightness_unit")
     row |= _measured(draft, "brightness", error, own or other, context.config, done.left_out)
     row |= _measured(draft, "limiting_brightness", limit_error, other or own, context.config, done.left_out)
@@ -62,8 +64,20 @@ def finish(draft: Draft, context: Context) -> Finished:
     return done
 
 
+@dataclass(frozen=True, slots=True)
+class _Error:
+    """An error bar, and the unit that the datum says of it, if any."""
+
+    value: float | None
+    unit: object
+
+
+def _error(draft: Draft, key: str, left_out: list[str]) -> _Error:
+    return _Error(error_of(draft, f"{key}_error", left_out), draft.get(f"{key}_error_unit"))
+
+
 def _measured(
-    draft: Draft, key: str, error: float | None, unit: object, config: HermesConfig, left_out: list[str]
+    draft: Draft, key: str, error: _Error, unit: object, config: HermesConfig, left_out: list[str]
 ) -> Row:
     """A brightness or limit with its error and unit; nothing where its number says that there is none."""
     value = number(draft, key)
@@ -75,10 +89,11 @@ def _measured(
         left_out.append(f"{key}: {value:g} {spelled.name} is how sites write that there is none")
         return {}
     row: Row = {key: spelled.value(value), f"{key}_unit": spelled.name}
-    if error is not None and magnitude and error >= _FAINTEST:
-        left_out.append(f"{key}_error: {error:g} {spelled.name} is how sites write that there is none")
-    elif error is not None:
-        row[f"{key}_error"] = spelled.value(error)
+    if error.value is not None and magnitude and error.value >= _FAINTEST:
+        left_out.append(f"{key}_error: {error.value:g} {spelled.name} is how sites write that there is none")
+    elif error.value is not None:
+        of_error = spelling.error_of(spelled, error.unit, config, stated=bool(text(unit)))
+        row[f"{key}_error"] = of_error.value(error.value)
     return row
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from sharecore.records import OtherDatum, Spectrum
+from sharecore.records import JsonValue, OtherDatum, Spectrum
 from sharecore_hermes import spelling
 from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, error_of, finite, others, text
 from sharecore_hermes.common_columns import COMMON, Context, common, drafted, named
 
 _HANDLED = COMMON | {
-    "exposure_time", "flux", "flux_error", "wavelength", "flux_units", "wavelength_units", "flux_type",
-    "spec_type",
+    "exposure_time", "flux", "flux_error", "flux_error_unit", "wavelength", "flux_units", "wavelength_units",
+    "flux_type", "spec_type",
 }  # fmt: skip
 _TYPES = ("Object", "Other", "Host", "Synthetic", "Sky", "Arcs")
 
@@ -38,12 +38,20 @@ def of_points(record: OtherDatum) -> Spectrum | None:
             flux=tuple(finite(each.get("flux"), "flux") for each in points),
             wavelength=tuple(finite(each.get("wavelength"), "wavelength") for each in points),
             error=tuple(finite(each[error], error) for each in points if error in each),
-            flux_unit=text(rest.pop("flux_units", None)),
-            wavelength_unit=text(rest.pop("wavelength_units", None)),
-            extra=rest,
+            extra=_texts(points) | rest,
         )
     except NotExpressible:
         return None
+
+
+def _texts(points: Sequence[Mapping[str, JsonValue]]) -> dict[str, JsonValue]:
+    """What the points say in words, like their units; what they say in different ways as a list."""
+    said: dict[str, list[JsonValue]] = {}
+    for point in points:
+        for key, value in point.items():
+            if isinstance(value, str) and value not in said.setdefault(key, []):
+                said[key].append(value)
+    return {key: values[0] if len(values) == 1 else values for key, values in said.items()}
 
 
 def draft(record: Spectrum, target_name: str) -> Row:
@@ -82,7 +90,10 @@ def finish(draft: Draft, context: Context) -> Finished:
         spelling.wavelength(draft.get("wavelength_units"), context.config),
     )
     row |= {"flux": [per.value(each) for each in flux], "wavelength": [at.value(each) for each in wavelength]}
-    row |= {"flux_error": [per.value(each) for each in error]} if error else {}
+    if error:
+        stated = bool(text(draft.get("flux_units")))
+        of_error = spelling.error_of(per, draft.get("flux_error_unit"), context.config, stated=stated)
+        row["flux_error"] = [of_error.value(each) for each in error]
     row = {key: value for key, value in row.items() if value != []}
     row |= {"flux_units": per.name, "flux_type": spelling.flux_type(per), "wavelength_units": at.name}
     row |= {"spec_type": draft["spec_type"]} if draft.get("spec_type") in _TYPES else {}

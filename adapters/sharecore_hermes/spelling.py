@@ -100,6 +100,29 @@ def angle(unit: object, config: HermesConfig) -> Spelled:
     return _into(_meant(unit, config, None, "error-unit", ""), _ANGLE, "error-unit")
 
 
+def error_of(value: Spelled, unit: object, config: HermesConfig, *, stated: bool) -> Spelled:
+    """How the error of a value is sent: in the unit of the value, whichever unit it has of its own.
+
+    stated: whether the datum says the unit of the value, so that it is not a default.
+    """
+    if not text(unit):
+        return value
+    meant, wanted = _meant(unit, config, None, "error-unit", ""), _BRIGHTNESS[value.name]
+    both_magnitudes = meant.unit.is_magnitude and wanted.unit.is_magnitude
+    factor = _ONE if both_magnitudes else meant.factor(wanted)
+    if factor is None:
+        raise NotExpressible(
+            "error-unit",
+            f"its error is in {text(unit)!r}, from which no exact factor leads to {value.name!r}, which its "
+            "value is in",
+        )
+    if factor != 1 and not stated:
+        raise NotExpressible(
+            "error-unit", f"its error is in {text(unit)!r}, and it does not say in which unit its value is"
+        )
+    return Spelled(value.name, factor)
+
+
 def flux_type(spelled: Spelled) -> str:
     """HERMES' word for what the flux is per; its own default, per wavelength, would be wrong for mJy."""
     return "Fnu" if spelled.name == MILLIJANSKY else "Flambda"
@@ -109,7 +132,7 @@ def _meant(
     unit: object, config: HermesConfig, default: ScaledUnit | None, feature: str, setting: str
 ) -> ScaledUnit:
     if unit is not None and not isinstance(unit, str):
-        raise NotExpressible(feature, f"the unit is a {type(unit).__name__}, not a text")
+        raise NotExpressible(feature, f"the unit is a {type(unit).__name__}, not a text: {text(unit)[:80]}")
     word = text(unit)
     if word in config.unit_map:
         return config.unit_map[word]

@@ -11,6 +11,7 @@ from sharecore.adapter import Site
 from sharecore.outcomes import Duplicate, Unsupported
 from sharecore.records import Kind, OtherDatum, Record, RecordKey
 from sharecore.targets import Orbit, Target
+from sharecore_hermes.converter import HermesDataConverter
 
 DEFAULTS = {
     "DEFAULT_BRIGHTNESS_UNIT": "AB mag",
@@ -310,3 +311,124 @@ def test_negative_exposure_times_say_none(make: Any) -> None:
 def test_a_place_that_says_none_is_no_place(ra: float, make: Any) -> None:
     assert "ra is" in refused(make, make.astrometry(ra=ra, dec=0.0)).reason
     assert make.row(make.astrometry(ra=-10.0, dec=0.0))["ra"] == 350.0
+
+
+# --- units of errors ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        {"brightness_error_unit": "mJy"}, {"error_unit": "mJy"}, {"magerr_units": "mJy"},
+        {"flux_err_unit": "mJy"}, {"brightness_error": {"unit": "mJy"}}, {"units": {"error": "mJy"}},
+        {"value": {"uncertainty_unit": "mJy"}},
+    ],
+)  # fmt: skip
+def test_an_error_has_its_own_unit(word: Any, make: Any) -> None:
+    row = make.row(make.detection(brightness=250.0, brightness_error=0.01, unit="uJy", extra=word))
+    assert (row["brightness"], row["brightness_error"], row["brightness_unit"]) == (0.25, 0.01, "mJy")
+    row = make.row(make.limit(limit=250.0, limit_error=0.01, unit="uJy", extra=word))
+    assert (row["limiting_brightness"], row["limiting_brightness_error"]) == (0.25, 0.01)
+
+
+def test_an_error_of_a_magnitude_is_in_magnitudes(make: Any) -> None:
+    record = make.detection(brightness_error=0.02, extra={"error_unit": "mag"})
+    assert make.row(record)["brightness_error"] == 0.02
+    record = make.detection(brightness_error=5.0, extra={"brightness_error_unit": "uJy"})
+    assert "'uJy'" in refused(make, record).reason
+    record = make.detection(brightness_error=2.0, extra={"magnitude_error_unit": "percent"})
+    assert refused(make, record).feature == "error-unit"
+    assert make.row(make.detection(brightness_error=None, extra={"error_unit": "percent"}))
+
+
+def test_the_error_of_another_flux_is_not_that_of_the_brightness(make: Any) -> None:
+    words = {"flux": 7.0, "flux_error": 0.1, "flux_error_unit": "mJy"}
+    assert make.row(make.detection(brightness_error=0.02, extra=words))["brightness_error"] == 0.02
+
+
+def test_a_limit_and_its_error_have_units_of_their_own(make: Any) -> None:
+    words = {"limit_error": 10.0, "limit_error_unit": "uJy", "error_unit": "mag"}
+    row = make.row(make.detection(brightness_error=0.02, limit=0.05, extra={"limit_unit": "mJy"} | words))
+    assert (row["brightness_error"], row["limiting_brightness_error"]) == (0.02, 0.01)
+
+
+def test_the_unit_of_an_error_contradicts_the_default_of_the_value(make: Any) -> None:
+    for record in (
+        make.detection(unit="", brightness=7.0, brightness_error=0.1, extra={"error_unit": "mJy"}),
+        make.spectrum(flux_unit="", error=(1.0, 2.0), extra={"flux_error_unit": "uJy"}),
+    ):
+        assert refused(make, record, **DEFAULTS).feature == "error-unit"
+    same = make.detection(unit="", brightness_error=0.1, extra={"error_unit": "mag"})
+    assert make.row(same, **DEFAULTS)["brightness_unit"] == "AB mag"
+
+
+def test_errors_of_a_spectrum_are_in_its_unit(make: Any) -> None:
+    words = {"flux_error_unit": r"$10^{-17}\,\mathrm{erg\,s^{-1}\,cm^{-2}\,\AA^{-1}}$"}
+    row = make.row(make.spectrum(error=(1.0, 2.5), extra=words))
+    assert (row["flux"], row["flux_error"]) == ([1e-16, 2e-16], [1e-17, 2.5e-17])
+    record = make.spectrum(error=(1.0, 2.0), extra={"flux_error_unit": "mJy"})
+    assert "'mJy'" in refused(make, record).reason
+
+
+class OwnUnits(HermesDataConverter):
+    """A site's converter that sends mJy."""
+
+    def get_hermes_photometry(self, datum: Any) -> dict[str, Any]:
+        value, error = datum.brightness / 1000, datum.brightness_error / 100
+        return {**super().get_hermes_photometry(datum), "brightness": value, "brightness_error": error,
+                "brightness_unit": "mJy"}  # fmt: skip
+
+
+def test_an_error_that_a_converter_changed_is_not_changed_again(make: Any) -> None:
+    record = make.detection(brightness=7.0, brightness_error=1.0, unit="uJy", extra={"error_unit": "uJy"})
+    row = make.row(record, DATA_CONVERTER_CLASS=f"{__name__}.OwnUnits")
+    assert (row["brightness"], row["brightness_error"]) == (0.007, 0.01)
+
+
+# --- words within dictionaries -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"units": {"flux": "Jy", "wavelength": "um"}},
+        {"header": {"BUNIT": "Jy", "CUNIT1": "um"}},
+        {"meta": {"flux_unit": "Jy", "wavelength_unit": "um"}},
+        {"reduction": {"pipeline": {"flux_units": "Jy", "wave_units": "um"}}},
+        {"flux_axis": 1, "flux": {"unit": "Jy"}, "wavelength": {"unit": "um"}},
+        {"unit": {"flux": "Jy", "wavelength": "um"}},
+    ],
+)
+def test_units_within_dictionaries_beat_the_defaults(words: Any, make: Any) -> None:
+    record = make.spectrum(flux=(1.0, 2.0), flux_unit="", wavelength_unit="", extra=words)
+    row = make.row(record, **DEFAULTS)
+    assert (row["flux"], row["flux_units"], row["wavelength_units"]) == ([1000.0, 2000.0], "mJy", "\u00b5m")
+
+
+def test_what_stands_further_out_wins_and_contradictions_are_refused(make: Any) -> None:
+    words = {"flux_unit": "mJy", "meta": {"flux_unit": "Jy", "wavelength_unit": "um"}}
+    assert make.row(make.spectrum(flux_unit="", extra=words), **DEFAULTS)["flux"] == [1e-16, 2e-16]
+    arms = {"blue": {"flux_unit": "Jy"}, "red": {"flux_unit": "mJy"}}
+    reason = refused(make, make.spectrum(flux_unit="", extra=arms), **DEFAULTS).reason
+    assert "'Jy', 'mJy'" in reason
+    assert make.row(make.spectrum(extra=arms), **DEFAULTS), "its own column says it"
+
+
+def test_units_of_something_else_are_left_alone(make: Any) -> None:
+    words = {"host": {"unit": "kpc", "system": "Vega"}, "header": {"BUNIT": "adu"}}
+    assert make.row(make.detection(unit="", extra=words), **DEFAULTS)["brightness_unit"] == "AB mag"
+    strange = make.detection(unit="", extra={"unit": {"name": "mJy"}})
+    assert "dict" in refused(make, strange, **DEFAULTS).reason
+
+
+def test_points_say_their_units(make: Any) -> None:
+    def stored(*units: str) -> OtherDatum:
+        points = {str(at): {"flux": 1.0, "wavelength": 0.5, "flux_unit": unit, "wavelength_unit": "um"}
+                  for at, unit in enumerate(units)}  # fmt: skip
+        key = make.spectrum().key
+        extra = {"telescope": "LT", **points}
+        return OtherDatum(key=key, timestamp=make.when, data_type="spectroscopy", extra=extra)
+
+    row = make.row(stored("Jy", "Jy"), **DEFAULTS)
+    assert (row["flux"], row["wavelength_units"]) == ([1000.0, 1000.0], "\u00b5m")
+    assert "'Jy', 'mJy'" in refused(make, stored("Jy", "mJy"), **DEFAULTS).reason

@@ -1,0 +1,66 @@
+"""The further values of a datum, by name: its own words, also those in dictionaries within."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sharecore.records import JsonValue
+
+Words = Mapping[str, JsonValue]
+"""Values by name, without capitals, blanks and signs between words."""
+
+_OWN = (
+    "value", "values", "data", "datum", "measurement", "photometry", "spectrum", "spectroscopy", "astrometry",
+    "meta", "metadata", "header", "fitsheader", "attributes", "properties", "info",
+)  # fmt: skip
+_UNITS = ("unit", "units")
+_GENERAL = (*_UNITS, "system", "bunit")
+"""Names that say nothing alone: within a dictionary about something else they are of that."""
+
+
+def words_of(extra: Mapping[str, JsonValue]) -> Words:
+    """The values of a datum as it has them, and those of its dictionary `value`."""
+    inner = extra.get("value")
+    every = {**(inner if isinstance(inner, Mapping) else {}), **extra}
+    return {_plain(key): value for key, value in every.items()}
+
+
+def unit_words_of(extra: Mapping[str, JsonValue]) -> Words:
+    """Also those of all dictionaries within; what stands further out wins.
+
+    `{"flux": {"unit": ..}}` and `{"units": {"flux": ..}}` say `fluxunit` and `fluxunits`. Values of one name
+    that contradict each other, equally far within, become a list, which is no unit.
+    """
+    found: dict[str, JsonValue] = {}
+    level = [("", extra)]
+    while level:
+        here: dict[str, list[JsonValue]] = {}
+        for within, values in level:
+            for key, value in values.items():
+                for name in _names(within, _plain(key)):
+                    if value not in here.setdefault(name, []):
+                        here[name].append(value)
+        found = {name: said[0] if len(said) == 1 else said for name, said in here.items()} | found
+        level = [
+            (_plain(key), value)
+            for _, values in level
+            for key, value in values.items()
+            if isinstance(value, Mapping)
+        ]
+    return found
+
+
+def _names(within: str, word: str) -> Iterator[str]:
+    if within:
+        yield within + word
+    if within in _UNITS:
+        yield word + within
+    if within in _OWN and word == "bunit":
+        # Of the spectrum or of an image; what was measured in an image is in another unit than its pixels.
+        yield "headerbunit"
+    elif not within or within in _OWN or word not in _GENERAL:
+        yield word
+
+
+def _plain(key: str) -> str:
+    return "".join(filter(str.isalnum, key.casefold()))
