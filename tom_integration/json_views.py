@@ -6,6 +6,9 @@ from django.db import DataError
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+_LONGEST_LOGIN = 8190
+"""Characters: no more than gunicorn and Apache take. SQLite fails on names of 50,000."""
+
 
 class RefusesInJson:
     """A view for programs: whoever it refuses is told so in JSON."""
@@ -15,6 +18,8 @@ class RefusesInJson:
 
     def perform_authentication(self, request: Request) -> None:
         """Refuse also a name that the database cannot look up, such as one with NUL on PostgreSQL."""
+        if len(request.META.get("HTTP_AUTHORIZATION", "")) > _LONGEST_LOGIN:
+            raise AuthenticationFailed(f"The header Authorization has more than {_LONGEST_LOGIN} characters.")
         try:
             super().perform_authentication(request)  # type: ignore[misc]
         except (ValueError, DataError):
