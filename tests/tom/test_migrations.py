@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 APP = "sharecore"
 TAKES_UP = "0002_existing_shares"
 """From here on a TOM has an identity and an outbox for each share."""
-ONE_KEY = "0012_names"
-"""The last with one row for the key of a datum that another site gave to the TOM, whoever that was."""
 
 
 def _states() -> list[str]:

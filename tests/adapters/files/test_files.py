@@ -239,7 +239,7 @@ def test_a_target_keeps_its_folder_through_renames(opened: Any, tmp_path: Path) 
     memory: dict[str, Any] = {}
 
     def batch(name: str, key: str, memory: dict[str, Any], *records: Record) -> Batch:
-        given = {"target": Target(name=name), "target_keys": {origin: key}, "memory": memory}
+        given = {"target": Target(name=name), "target_keys": {origin: key}, "state": memory}
         return example_batch(*records, **given)
 
     opened().deliver(batch("SN 2026abc", "5.1", memory, record))

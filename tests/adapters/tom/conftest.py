@@ -349,7 +349,7 @@ def batch() -> Callable[..., Batch]:
             address=Address("b"),
             target=target,
             records=records,
-            memory=more.pop("memory", memory),
+            state=more.pop("state", memory),
             **more,
         )
 
