@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class OrbitScheme(StrEnum):
@@ -115,3 +118,11 @@ def simple_name(name: str) -> str:
     tomtoolkit 3.1.0 and 2.32.4.
     """
     return name.lower().translate(_IGNORED)
+
+
+def target_key(pk: int, created: datetime) -> str:
+    """Return what a TOM calls a target for ever: its primary key, and when it was made, in microseconds.
+
+    A database that is restored may give a primary key again, but not with the time of before.
+    """
+    return f"{pk}.{(created - _EPOCH) // timedelta(microseconds=1)}"

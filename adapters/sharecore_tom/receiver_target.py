@@ -9,7 +9,7 @@ from typing import Any
 from sharecore.adapter import Batch
 from sharecore.exceptions import DestinationError
 from sharecore.outcomes import Deferred, Rejected
-from sharecore.targets import simple_name
+from sharecore.targets import simple_name, target_key
 from sharecore_http.failures import NoAnswer
 from sharecore_http.reply import Reply, Verdict
 from sharecore_tom.api import Api
@@ -41,6 +41,14 @@ class Targets:
         known = batch.state.get("target_id")
         here = batch.state.get("receiver") == self._config.base_url
         return known if here and isinstance(known, int) else None
+
+    def key(self, batch: Batch) -> str | None:
+        """What the receiver calls the target for ever, where its REST API has shown us when it was made.
+
+        A target that was paired by its id is found by that, if the receiver has sharecore by now.
+        """
+        pk, made = self.remembered(batch), moment(batch.state.get("target_created"))
+        return None if pk is None or made is None else target_key(pk, made)
 
     def find(self, batch: Batch) -> int | NoTarget | None:
         """The receiver's id of the target; None when it is not there (or hidden from us).

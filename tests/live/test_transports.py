@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +120,9 @@ def batch(target_name: str) -> Callable[..., Batch]:
         return Batch(
             site=Site(origin="site-uuid", name="Site A"),
             address=Address("b"),
-            target=Target(name=target_name, position=Position(ra=10.5, dec=-5.25)),
             records=records,
-            memory=memory,
-            **more,
+            state=memory,
+            **{"target": Target(name=target_name, position=Position(ra=10.5, dec=-5.25))} | more,
         )
 
     return make
@@ -211,6 +211,10 @@ class TestBatches:
             tom.stop()
             settings.write_text(stock + "\nINSTALLED_APPS = [*INSTALLED_APPS, 'tom_integration']\n")
             tom.manage("migrate", "--no-input", "--verbosity", "0")
+            target_name = f"{target_name} as they call it"
+            tom.execute(f"from tom_targets.models import Target; Target.objects.update(name={target_name!r})")
+            ours = Target(name="renamed here as well", position=Position(ra=10.5, dec=-5.25))
+            batch = partial(batch, target=ours)
             tom.serve()
             opened.check()
             assert "sharecore" in opened.describe()
@@ -228,6 +232,9 @@ class TestBatches:
             settings.write_text(stock)
             tom.serve()
             last = (edited, *records[41:])
+            assert tom.execute(
+                "from tom_targets.models import Target; print(Target.objects.count())"
+            ).split() == ["1"]
             outcomes = opened.deliver(batch(*last))
             assert [type(outcomes[each.key]) for each in last] == [Duplicate] * 10 + [Accepted] * 10
             assert len(arrived(tom, target_name)[0]) == 60

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tom_targets.models import BaseTarget
 
+from sharecore.targets import target_key
 from tom_integration import site
 from tom_integration.models import TargetKey
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def keys_of(target: Any) -> dict[str, str]:
     """What sites call this target of the TOM, by origin: this one, and those that have sent it."""
     known = TargetKey.objects.filter(target_id=target.pk).order_by("pk").values_list("origin", "key")
-    return {**dict(known), site.origin(): _key(target.pk, target.created)}
+    return {**dict(known), site.origin(): target_key(target.pk, target.created)}
 
 
 def find(keys: Mapping[str, str]) -> int | None:
@@ -41,14 +39,9 @@ def note(origin: str, key: str, target_id: int) -> None:
     TargetKey.objects.update_or_create(origin=origin, key=key, defaults={"target_id": target_id})
 
 
-def _key(pk: int, created: datetime) -> str:
-    """A database that is restored may give a primary key again, but not with the time of before."""
-    return f"{pk}.{(created - _EPOCH) // timedelta(microseconds=1)}"
-
-
 def _own(key: str) -> int | None:
     number = key.partition(".")[0]
     if not (number.isascii() and number.isdigit() and len(number) < 19):
         return None
     target = BaseTarget.objects.filter(pk=int(number)).only("created").first()
-    return target.pk if target is not None and _key(target.pk, target.created) == key else None
+    return target.pk if target is not None and target_key(target.pk, target.created) == key else None

@@ -99,7 +99,10 @@ class Batches(Transport):
             "target_id": self._targets.remembered(batch),
         }
         told = (batch.site.origin, self._sharing.origin)  # what other sites call it is their affair
-        if keys := {origin: key for origin, key in batch.target_keys.items() if origin in told}:
+        keys = {origin: key for origin, key in batch.target_keys.items() if origin in told}
+        if self._sharing.origin and (key := self._targets.key(batch)):
+            keys.setdefault(self._sharing.origin, key)
+        if keys:
             members["target_keys"] = keys
         return _dumps(members)[:-1]
 

@@ -57,6 +57,15 @@ def test_the_receivers_target_is_named_the_next_time(tom, adapter, batch, detect
     assert [each["target_id"] for each in tom.sharing.batches] == [None, 12]
 
 
+def test_a_target_that_was_paired_before_is_named_by_the_receivers_key(tom, adapter, batch, detections):
+    """As by REST, which shows when it was made, before that TOM had the app."""
+    made = "2026-01-02T03:04:05.678901Z"
+    batch().state.update(receiver="https://tom.example.org/", target_id=12, target_created=made)
+    adapter().deliver(batch(*detections(1), target_keys={"site-uuid": "1.5"}))
+    (sent,) = tom.sharing.batches
+    assert sent["target_keys"] == {"site-uuid": "1.5", tom.sharing.about["origin"]: "12.1767323045678901"}
+
+
 def test_a_receiver_with_sharecore_takes_several_senders_at_once(tom, adapter, batch, detections):
     opened = adapter()
     opened.ready()
