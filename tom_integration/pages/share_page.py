@@ -127,7 +127,7 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
         "retryable": any(each.value in numbers for each in shares.RETRIED),
         "hurried": State.PENDING in numbers
         and rows.filter(state=State.PENDING, next_at__gt=timezone.now()).exists(),
-        "needs_review": resolve.calls(rows) if may_change and State.NEEDS_REVIEW in numbers else [],
+        "held": resolve.calls(rows) if may_change and State.NEEDS_REVIEW in numbers else [],
         "requests": requests[:10],
     }
 
