@@ -111,7 +111,8 @@ class HermesAdapter(Adapter):
 
     def describe(self) -> str:
         return (
-            f"Data wait {self.batch_window_seconds:g} s for others, {self.max_batch} at most in one message. "
+            f"New data are collected for {self.batch_window_seconds:g} s; "
+            f"up to {self.max_batch} go in one message. "
             "A published message cannot be changed: edits stay here."
         )
 

@@ -49,7 +49,7 @@ class TestStatus:
         tom.x.will(DestinationError("the receiver said 500"))
         tom.datum(shared)
         tom.deliver()
-        assert "x: 1 failures in a row: the receiver said 500" in _sharing("status")
+        assert "x: 1 failure in a row: the receiver said 500" in _sharing("status")
 
     def test_many_shares_fit_on_a_screen_and_what_needs_somebody_comes_first(self, tom: Tom) -> None:
         targets = [tom.target() for _ in range(60)]

@@ -145,6 +145,17 @@ def test_a_datum_that_was_not_looked_at_is_called_what_it_is(tom: Tom, admin: Cl
     assert "<small>Photometry" in text(admin.get(f"{SHARES}{share.pk}/")).replace("<small> ", "<small>")
 
 
+@pytest.mark.parametrize("word", ["upper limit", "Upper"])
+def test_data_are_found_by_the_words_of_the_page(tom: Tom, admin: Client, word: str) -> None:
+    share = tom.share(target := tom.target())
+    tom.datum(target)
+    limit = tom.datum(target, brightness=None, limit=20.5)
+    tom.deliver(after=60)
+    found = text(admin.get(f"{SHARES}{share.pk}/", {"q": word}))
+    assert found.count("s-pill") == 1
+    assert f"&gt; {limit.limit:g}" in found
+
+
 def test_a_destination_says_the_same_last_success_as_its_shares(tom: Tom, admin: Client) -> None:
     tom.share(target := tom.target(), "x:red")
     tom.data(target, 1)

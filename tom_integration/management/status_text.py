@@ -37,7 +37,7 @@ def lines(now: Status, *, whole: bool = False) -> Iterator[Line]:
         if destination.paused:
             yield Line(f"{destination.address}: {destination.paused}", alarming=True)
         elif destination.failures:
-            what = f"{destination.failures} failures in a row: {destination.last_error}"
+            what = f"{phrases.number(destination.failures, 'failure')} in a row: {destination.last_error}"
             yield Line(f"{destination.address}: {what}", alarming=True)
     yield Line(f"Delivering: {', '.join(now.workers) or 'nobody'}")
     if now.advice:

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from sharecore.delivery import State
 from tom_integration.models import OUTDATED, Delivery
 from tom_integration.pages import form_values
+from tom_integration.pages.inventory import KIND_OF_ONE
 
 PAGE = 25
 BY_URGENCY = (
@@ -108,7 +109,8 @@ def _sorted(rows: QuerySet[Delivery], numbers: Mapping[str, int], sort: str) -> 
 
 
 def _said(text: str) -> Q:
-    said = Q(reason__icontains=text) | Q(remote_id__icontains=text) | Q(kind__icontains=text)
+    called = [kind for kind, label in KIND_OF_ONE.items() if text.lower() in f"{kind} {label}".lower()]
+    said = Q(reason__icontains=text) | Q(remote_id__icontains=text) | Q(kind__in=called)
     if (pk := form_values.pk(text)) is not None:
         said |= Q(datum_pk=pk)
     return said
