@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 from sharecore.addresses import Address
@@ -45,8 +45,8 @@ def _unknown(key: RecordKey) -> object | None:
 class Batch:
     """The records of one share handed to an adapter in one call, in order of time.
 
-    site, address, target: who shares, where to, and of which object. records: may be none: see
-    `Adapter.deliver`.
+    site, address, target: who shares, where to, and of which object. records: none where a person shares the
+    target alone, see `Adapter.ensure_target`, and beside a file.
     shared_by: the user name of who asked for the share; empty when the site did.
     state: what this adapter noted about this target at this destination, JSON values. It may change it;
     the framework keeps it between calls (an id at the receiver, a version).
@@ -138,22 +138,29 @@ class Adapter(ABC):
         return False
 
     @abstractmethod
-    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
-        """Send the batch and say what became of each record: one outcome per record, no more, no less.
+    def deliver(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:
+        """Send the records, and yield the key and outcome of each as soon as it is decided.
 
-        An empty batch of records asks for the target alone: make it known at the destination where that
-        means something. Raises `AuthenticationFailed`, `DestinationError` or `TargetRefused` when the whole
-        call cannot go on; what was decided before travels in the exception. After anything else nobody knows
-        what was sent; see `build_each` and `before_sending`.
+        One outcome per record, in any order. What was yielded counts, whatever follows. Raises
+        `AuthenticationFailed`, `DestinationError` or `TargetRefused` when the call cannot go on: all other
+        records were not sent, so one that may have been is yielded as `Unconfirmed` first. After anything
+        else that it raises nobody knows what became of them; see `build_each` and `before_sending`.
         """
 
-    def alone(self, batch: Batch) -> bool:
-        """Return True if delivery of this batch needs exclusive access to the destination. No network.
+    def knows_target(self, batch: Batch) -> bool:
+        """Return whether the target is known at the destination, as far as was noted. No network.
 
-        For a destination that cannot take two calls at once without harm. Other workers of the site wait
-        meanwhile, so say yes to few batches.
+        While it is not, `ensure_target` is called before `deliver`.
         """
-        return False
+        return True
+
+    def ensure_target(self, batch: Batch) -> None:  # noqa: B027  (most destinations know no targets)
+        """Make the target known at the destination, and note in the batch what tells that it is.
+
+        Sends no record. No other call of this site goes to a destination while it makes a target that is not
+        known there, so be short. It is also called for a batch without records, when a person shares the
+        target alone. Raises as `deliver`: nothing was sent then.
+        """
 
     def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:
         """Send one file, and say what became of it. batch: whose it is and who asks; without records.

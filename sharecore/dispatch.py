@@ -7,32 +7,20 @@ lost and none is sent again without reason.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, TypeVar
 
 from sharecore.adapter import Adapter, Batch
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecord, PluginError
-from sharecore.guard import Broken, GivenUp, Guarded, named
+from sharecore.guard import Guarded, named
+from sharecore.hearing import Stop, hear, read, said_until
 from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest
-from sharecore.outcomes import (
-    Deferred,
-    Found,
-    Outcome,
-    Result,
-    Unconfirmed,
-    Unsupported,
-    Withheld,
-    mended,
-    own,
-)
-from sharecore.plugin_errors import describe, log_fault
+from sharecore.outcomes import Deferred, Found, Result, Unsupported, Withheld
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.registry import Registry
 
-_Answer = TypeVar("_Answer", bound=Found | Outcome)
 logger = logging.getLogger(__name__)
 
 
@@ -42,26 +30,53 @@ class DispatchResult:
 
     unsent: the records that certainly were not sent, because the call stopped before.
     stopped: why the call as a whole went wrong: the destination refused it, could not take it, or
-    (`PluginError`) the adapter has a bug; then the records that may have been sent are `Unconfirmed`.
+    (`PluginError`, `ConfigurationError`) the adapter has a bug or wrong settings; then the records that may
+    have been sent are `Unconfirmed`.
     """
 
     results: Mapping[RecordKey, Result]
     unsent: tuple[RecordKey, ...] = ()
-    stopped: DeliveryError | None = None
+    stopped: Stop | None = None
+
+
+def ensure_target(
+    registry: Registry,
+    destination: Destination,
+    adapter: Adapter,
+    batch: Batch,
+    file: DataFile | None = None,
+) -> None:
+    """Have the adapter make the target known, before these records or this file go, or for itself.
+
+    Nothing is told of a target whose records are all kept here. Raises `DeliveryError` where it cannot be
+    made known, `ConfigurationError` as `dispatch`; nothing of the batch was sent then.
+    """
+    _require(registry)
+    leaving = tuple(each for each in prepare(registry, batch) if isinstance(each, Record))
+    if batch.records and not leaving:
+        return
+    if file is not None and (not adapter.takes_files or _withheld(registry, batch, [file]) != [None]):
+        return
+    guarded(destination, adapter).ensure_target(replace(batch, records=leaving))
 
 
 def dispatch(
-    registry: Registry, destination: Destination, adapter: Adapter, batch: Batch, *, tells: bool = True
+    registry: Registry,
+    destination: Destination,
+    adapter: Adapter,
+    batch: Batch,
+    *,
+    refused: DeliveryError | None = None,
+    tells: bool = True,
 ) -> DispatchResult:
     """Send one batch and say what became of each record.
 
-    A batch without records asks the adapter for the target alone. The adapter is not called when there were
-    records and none is left to send. tells: tell the observers, too; False where that waits until the result
-    is kept, see `tell`. Raises `ConfigurationError` only: also when a plugin that the site
-    requires is not active, since a target may be as secret as its data.
+    The adapter is not called when no record is left to send. refused: why `ensure_target` failed, so that
+    none can be sent. tells: tell the observers, too; False where that waits until the result is kept, see
+    `tell`. Raises `ConfigurationError` only when a plugin that the site requires is not active, since a
+    target may be as secret as its data.
     """
-    if registry.missing:
-        raise ConfigurationError(registry.missing)
+    _require(registry)
     results: dict[RecordKey, Result] = {}
     leaving: list[Record] = []
     for record, ready in zip(batch.records, prepare(registry, batch), strict=True):
@@ -69,9 +84,12 @@ def dispatch(
             leaving.append(ready)
         else:
             results[record.key] = ready
-    stopped: DeliveryError | None = None
-    if leaving or not batch.records:
-        sent, stopped = _deliver(destination, adapter, replace(batch, records=tuple(leaving)))
+    stopped: Stop | None = None
+    if leaving:
+        leaves = replace(batch, records=tuple(leaving))
+        sent, stopped = (
+            ({}, refused) if refused else said_until(guarded(destination, adapter).deliver(leaves))
+        )
         results.update(sent)
     return _concluded(registry, batch, batch.records, results, stopped, tells)
 
@@ -83,20 +101,20 @@ def dispatch_file(
     batch: Batch,
     file: DataFile,
     *,
+    refused: DeliveryError | None = None,
     tells: bool = True,
 ) -> DispatchResult:
     """The same for one file; batch: whose it is, without records. Files are not converted."""
     (kept,) = _withheld(registry, batch, [file])
     result: Result | None = kept
-    stopped: DeliveryError | None = None
+    stopped: Stop | None = None
     if result is None and not adapter.takes_files:
         result = Unsupported(reason=f"{destination.display_name} takes no files", feature="files")
     results = {} if result is None else {file.key: result}
     if result is None:
-        safe = guarded(destination, adapter)
-        sent, stopped = _call(
-            destination, batch, [file.key], lambda: {file.key: safe.deliver_file(file, batch)}
-        )
+        safe, who = guarded(destination, adapter), named(destination)
+        sending = hear(who, [file.key], lambda heard: heard.take((file.key, safe.deliver_file(file, batch))))
+        sent, stopped = ({}, refused) if refused else said_until(sending)
         results.update(sent)
     return _concluded(registry, batch, (file,), results, stopped, tells)
 
@@ -112,9 +130,14 @@ def look_up(destination: Destination, adapter: Adapter, batch: Batch) -> Mapping
         return None
     if not isinstance(answer, Mapping):
         raise PluginError(f"{who} answered find with a {type(answer).__name__}, not a mapping")
-    found, wrong = _valid(answer, [record.key for record in batch.records], Found, who)
-    if wrong:
-        logger.error("%s gave no valid answer to find for %d records", who, len(wrong))
+    found: dict[RecordKey, Found] = {}
+    for record in batch.records:
+        if record.key in answer:
+            valid, complaints = read(answer[record.key], Found)
+            for complaint in complaints:
+                logger.error("%s answered out of contract: %s", who, complaint)
+            if valid is not None:
+                found[record.key] = valid
     return found
 
 
@@ -128,7 +151,7 @@ def _concluded(
     batch: Batch,
     asked: tuple[Shareable, ...],
     results: Mapping[RecordKey, Result],
-    stopped: DeliveryError | None,
+    stopped: Stop | None,
     tells: bool,
 ) -> DispatchResult:
     unsent = tuple(record.key for record in asked if record.key not in results)
@@ -214,68 +237,6 @@ def convert(
     )
 
 
-def _deliver(
-    destination: Destination, adapter: Adapter, batch: Batch
-) -> tuple[dict[RecordKey, Outcome], DeliveryError | None]:
-    keys = [record.key for record in batch.records]
-    safe = guarded(destination, adapter)
-    return _call(destination, batch, keys, lambda: safe.deliver(batch))
-
-
-def _call(
-    destination: Destination,
-    batch: Batch,
-    keys: list[RecordKey],
-    call: Callable[[], Mapping[RecordKey, Outcome]],
-) -> tuple[dict[RecordKey, Outcome], DeliveryError | None]:
-    """What an adapter answers to a call about these keys, or what became of them when it fails."""
-    who = named(destination)
-    try:
-        answer = call()
-    except Broken as broken:
-        logger.error("%s had %d records in hand, for %s", who, len(keys), batch.address)
-        return _unconfirmed(keys, broken.short), broken
-    except GivenUp as late:
-        return _unconfirmed(keys, late.reason), late
-    except DeliveryError as stop:
-        decided, wrong = _valid(stop.decided, keys, Outcome, who)
-        if wrong:
-            logger.error("%s named no valid outcome for %d decided records", who, len(wrong))
-        return decided | _unconfirmed(wrong, f"{who} named no valid outcome"), stop
-    if not isinstance(answer, Mapping):
-        message = f"{who} answered with a {type(answer).__name__}, not a mapping"
-        logger.error("%s", message)
-        return _unconfirmed(keys, message), PluginError(message)
-    outcomes, wrong = _valid(answer, keys, Outcome, who)
-    missing = [key for key in keys if key not in outcomes]
-    if not missing:
-        return outcomes, None
-    message = f"{who} gave no valid outcome for {len(missing)} of {len(keys)} records"
-    logger.error("%s (%d of them of a wrong type)", message, len(wrong))
-    return outcomes | _unconfirmed(missing, f"{who} gave no valid outcome"), PluginError(message)
-
-
-def _valid(
-    answer: Mapping[RecordKey, _Answer], keys: Iterable[RecordKey], wanted: Any, who: str
-) -> tuple[dict[RecordKey, _Answer], list[RecordKey]]:
-    """The valid answers in the order of the keys, and the keys whose answer is of a wrong type."""
-    items = dict(answer)
-    given = {key: items.pop(key) for key in keys if key in items}
-    if items:
-        logger.error("%s gave outcomes for %d records that it was not given", who, len(items))
-    valid: dict[RecordKey, _Answer] = {}
-    for key, each in given.items():
-        try:
-            outcome = own(each)
-        except Exception as error:
-            log_fault(logger, f"{who} gave an outcome that cannot be read: {describe(error)}", error)
-            continue
-        if isinstance(outcome, wanted):
-            valid[key], complaints = mended(outcome)
-            for complaint in complaints:
-                logger.error("%s answered out of contract: %s", who, complaint)
-    return valid, [key for key in given if key not in valid]
-
-
-def _unconfirmed(keys: Iterable[RecordKey], reason: str) -> dict[RecordKey, Outcome]:
-    return {key: Unconfirmed(reason=reason) for key in keys}
+def _require(registry: Registry) -> None:
+    if registry.missing:
+        raise ConfigurationError(registry.missing)

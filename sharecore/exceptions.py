@@ -15,15 +15,10 @@ They form a tree::
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sharecore.secrets import hide_secrets
-
-if TYPE_CHECKING:
-    from sharecore.outcomes import Outcome
-    from sharecore.records import RecordKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +69,13 @@ def is_wait(value: object) -> bool:
 
 
 class DeliveryError(SharecoreError):
-    """Stops a whole call.
+    """Stops a whole call. Records of which no outcome was yielded before were not sent.
 
     reason: for the people of the site, hidden when it repeats a credential; no decision hangs on its text.
-    decided: the outcomes of those records of the batch that were already sent. All others were not sent.
     """
 
-    def __init__(self, reason: str, *, decided: Mapping[RecordKey, Outcome] | None = None) -> None:
+    def __init__(self, reason: str) -> None:
         self.reason = hide_secrets(str(reason))
-        self.decided: Mapping[RecordKey, Outcome] = dict(decided or {})
         super().__init__(self.reason)
 
 
@@ -92,10 +85,8 @@ class AuthenticationFailed(DeliveryError):
     topic_only: True when only the topic of this address is refused, not the whole destination.
     """
 
-    def __init__(
-        self, reason: str, *, topic_only: bool = False, decided: Mapping[RecordKey, Outcome] | None = None
-    ) -> None:
-        super().__init__(reason, decided=decided)
+    def __init__(self, reason: str, *, topic_only: bool = False) -> None:
+        super().__init__(reason)
         self.topic_only = topic_only
 
 
@@ -105,14 +96,8 @@ class DestinationError(DeliveryError):
     retry_after: seconds that the destination asked for.
     """
 
-    def __init__(
-        self,
-        reason: str,
-        *,
-        retry_after: float | None = None,
-        decided: Mapping[RecordKey, Outcome] | None = None,
-    ) -> None:
-        super().__init__(reason, decided=decided)
+    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+        super().__init__(reason)
         self.retry_after = retry_after if is_wait(retry_after) else None
 
 
@@ -132,14 +117,13 @@ def retold(error: SharecoreError) -> SharecoreError:
         case InvalidRecord():
             return InvalidRecord(field=error.field, reason=error.reason)
         case AuthenticationFailed():
-            topic_only = bool(error.topic_only)
-            return AuthenticationFailed(error.reason, topic_only=topic_only, decided=error.decided)
+            return AuthenticationFailed(error.reason, topic_only=bool(error.topic_only))
         case DestinationError():
-            return DestinationError(error.reason, retry_after=error.retry_after, decided=error.decided)
+            return DestinationError(error.reason, retry_after=error.retry_after)
         case TargetRefused():
-            return TargetRefused(error.reason, decided=error.decided)
+            return TargetRefused(error.reason)
         case PluginError():
-            return PluginError(error.reason, decided=error.decided)
+            return PluginError(error.reason)
         case DeliveryError():
-            return DeliveryError(error.reason, decided=error.decided)
+            return DeliveryError(error.reason)
     return error

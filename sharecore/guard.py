@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from numbers import Integral, Real
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from sharecore.adapter import Adapter, Batch, Preview, Topic
 from sharecore.call_thread import LOCAL_SECONDS, Call, Late
 from sharecore.destinations import ROOT, Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, DestinationError, PluginError, Problem
+from sharecore.hearing import Broken, GivenUp, Heard, hear
 from sharecore.outcomes import Deferred, Found, Outcome
 from sharecore.plugin_errors import contained, describe, kind, log_fault
 from sharecore.records import DataFile, RecordKey
@@ -43,21 +44,6 @@ LIMITS: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
 _Value = TypeVar("_Value")
 _lost: dict[str, list[threading.Thread]] = defaultdict(list)
 logger = logging.getLogger(__name__)
-
-
-class Broken(PluginError):
-    """The adapter raised what its contract does not know: what it had in hand may have been sent.
-
-    short: the reason without the place.
-    """
-
-    def __init__(self, reason: str, short: str) -> None:
-        super().__init__(reason)
-        self.short = short
-
-
-class GivenUp(DestinationError):
-    """A call did not come back in time: what it had in hand may have been sent."""
 
 
 def named(destination: Destination) -> str:
@@ -99,11 +85,17 @@ class Guarded(Adapter):
     def probe(self, seconds: float) -> bool:
         return self._ask("probe", lambda adapter: bool(adapter.probe(seconds)), seconds + LOCAL_SECONDS)
 
-    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
-        return self._ask("deliver", lambda adapter: _plain(adapter.deliver(batch)), self._seconds)
+    def deliver(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:
+        def call(heard: Heard) -> None:
+            self._ask("deliver", lambda adapter: heard.listen(adapter.deliver(batch)), self._seconds)
 
-    def alone(self, batch: Batch) -> bool:
-        return self._ask("alone", lambda adapter: bool(adapter.alone(batch)), LOCAL_SECONDS)
+        return hear(named(self._destination), (record.key for record in batch.records), call)
+
+    def knows_target(self, batch: Batch) -> bool:
+        return self._ask("knows_target", lambda adapter: bool(adapter.knows_target(batch)), LOCAL_SECONDS)
+
+    def ensure_target(self, batch: Batch) -> None:
+        self._ask("ensure_target", lambda adapter: adapter.ensure_target(batch), self._seconds)
 
     def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:
         def send(adapter: Adapter) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from sharecore import (
@@ -45,21 +45,32 @@ class FilesAdapter(Adapter):
     def __init__(self, config: FilesConfig) -> None:
         self._config = config
 
-    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+    def ensure_target(self, batch: Batch) -> None:
+        """Make the folder of the target, with what is known of it."""
+        folder = Folder(self._config, batch)
+        try:
+            with folder.locked():
+                folder.describe(batch)
+        except OSError as error:
+            raise DestinationError(self._why(error)) from None
+
+    def deliver(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:
         outcomes, entries = _prepared(batch)
+        yield from outcomes.items()
         folder = Folder(self._config, batch)
         try:
             with folder.locked():
                 folder.describe(batch)
                 known = folder.known(entries)
                 same = {each.record.key for each in entries if known.get(str(each.record.key))}
-                outcomes |= dict.fromkeys(same, Duplicate())
+                yield from ((key, Duplicate()) for key in same)
                 for together in _by_table([each for each in entries if each.record.key not in same]):
                     files = folder.add(together)
-                    outcomes |= {e.record.key: Accepted(remote_id=files[str(e.record.key)]) for e in together}
+                    yield from (
+                        (e.record.key, Accepted(remote_id=files[str(e.record.key)])) for e in together
+                    )
         except (OSError, Unreadable) as error:
-            raise DestinationError(self._why(error), decided=outcomes) from None
-        return outcomes
+            raise DestinationError(self._why(error)) from None
 
     def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:
         """A copy in the folder of the target; a half-written one is never seen under its name."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sharecore.adapter import Adapter, Batch, Preview, Topic
 from sharecore.building import before_sending
-from sharecore.exceptions import AuthenticationFailed, DeliveryError, Problem, TargetRefused
+from sharecore.exceptions import AuthenticationFailed, Problem, TargetRefused
 from sharecore.outcomes import Absent, Found, Outcome, Unsupported
 from sharecore.records import Record, RecordKey
 from sharecore_hermes.checks import problems
@@ -47,21 +47,19 @@ class HermesAdapter(Adapter):
     def probe(self, seconds: float) -> bool:
         return self._client.answers("GET", "api/v0/heartbeat/", seconds=seconds)
 
-    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
-        """Publish. A target without records is published only with a title or text that a person gave it."""
-        with before_sending():
-            envelope, mapped = self._prepare(batch)
-        if fault := topic_fault(envelope.topic):
-            raise AuthenticationFailed(f"{fault}. {self._which_topic()}", topic_only=True)
-        if not batch.records and (batch.title or batch.message):
-            if mapped.target is None:
-                raise TargetRefused(mapped.problem)
-            self._publisher.announce(envelope)
-        try:
-            return {**mapped.decided, **self._publisher.publish(envelope, mapped.entries)}
-        except DeliveryError as error:
-            error.decided = {**mapped.decided, **error.decided}
-            raise
+    def ensure_target(self, batch: Batch) -> None:
+        """A target without records is published only with a title or text that a person gave it."""
+        if batch.records or not (batch.title or batch.message):
+            return
+        envelope, mapped = self._ready_to_send(batch)
+        if mapped.target is None:
+            raise TargetRefused(mapped.problem)
+        self._publisher.announce(envelope)
+
+    def deliver(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:
+        envelope, mapped = self._ready_to_send(batch)
+        yield from mapped.decided.items()
+        yield from self._publisher.publish(envelope, mapped.entries)
 
     def preview(self, batch: Batch) -> Preview:
         """The message as JSON, or a list of them where the batch is too large for one."""
@@ -128,6 +126,13 @@ class HermesAdapter(Adapter):
 
     def close(self) -> None:
         self._client.close()
+
+    def _ready_to_send(self, batch: Batch) -> tuple[Envelope, Mapped]:
+        with before_sending():
+            envelope, mapped = self._prepare(batch)
+        if fault := topic_fault(envelope.topic):
+            raise AuthenticationFailed(f"{fault}. {self._which_topic()}", topic_only=True)
+        return envelope, mapped
 
     def _prepare(self, batch: Batch) -> tuple[Envelope, Mapped]:
         topic = batch.address.topic or self.config.default_topic

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, TargetRefused
+from sharecore.exceptions import AuthenticationFailed, DestinationError, TargetRefused
 from sharecore.outcomes import Accepted, Deferred, Outcome, Rejected, Unconfirmed, Unsupported
 from sharecore.records import RecordKey
 from sharecore_hermes.answers import (
@@ -28,7 +28,7 @@ VALIDATE = "api/v0/submit_message/validate/"
 ROUNDS = 3
 """How often HERMES is asked for faults: its three rounds of checks hide each other."""
 
-Outcomes = dict[RecordKey, Outcome]
+Outcomes = Iterator[tuple[RecordKey, Outcome]]
 
 
 class Publisher:
@@ -42,17 +42,11 @@ class Publisher:
     def publish(self, envelope: Envelope, entries: Sequence[Entry]) -> Outcomes:
         """Publish the entries in as few messages as they need.
 
-        What stops the call travels in a `DeliveryError`, with what was decided before. A message without an
-        answer stops it too: a server that leaves one message in the dark would leave the next ones there.
+        A message without an answer stops the call: a server that leaves one message in the dark would leave
+        the next ones there.
         """
-        outcomes: Outcomes = {}
-        try:
-            for parcel in split(envelope, entries):
-                outcomes |= self._parcel(envelope, parcel)
-        except DeliveryError as error:
-            error.decided = {**outcomes, **error.decided}
-            raise
-        return outcomes
+        for parcel in split(envelope, entries):
+            yield from self._parcel(envelope, parcel)
 
     def announce(self, envelope: Envelope) -> None:
         """Publish the target alone. Raises `TargetRefused` for what is not to be tried again by itself."""
@@ -69,63 +63,46 @@ class Publisher:
     def _parcel(self, envelope: Envelope, entries: list[Entry]) -> Outcomes:
         if len(entries) == 1 and size(assemble(envelope, entries)) > MAX_BYTES:
             reason = f"its row is larger than the {MAX_BYTES} bytes that a message can have"
-            return {entries[0].record.key: Unsupported(feature="message-size", reason=reason)}
+            yield entries[0].record.key, Unsupported(feature="message-size", reason=reason)
+            return
         answer = self._submit(envelope, entries)
         if isinstance(answer, Invalid):
-            return self._weed(envelope, entries, answer.tree)
-        return self._concluded(envelope, entries, answer)
+            yield from self._weed(envelope, entries, answer.tree)
+        else:
+            yield from self._concluded(envelope, entries, answer)
 
     def _concluded(self, envelope: Envelope, entries: list[Entry], answer: Answer) -> Outcomes:
         match answer:
             case Published(uuid):
-                return {each.record.key: Accepted(remote_id=uuid) for each in entries}
+                yield from _all(entries, Accepted(remote_id=uuid))
             case Unknown(reason):
-                lost: Outcomes = {each.record.key: Unconfirmed(reason=reason) for each in entries}
-                raise DestinationError(reason, decided=lost)
+                yield from _all(entries, Unconfirmed(reason=reason))
+                raise DestinationError(reason)
             case TooLarge(reason) if len(entries) > 1:
-                return self._halves(envelope, entries)
+                middle = len(entries) // 2
+                yield from self._parcel(envelope, entries[:middle])
+                yield from self._parcel(envelope, entries[middle:])
             case TooLarge(reason):
-                return {
-                    each.record.key: Rejected(reason=f"alone in its message, {reason}") for each in entries
-                }
+                yield from _all(entries, Rejected(reason=f"alone in its message, {reason}"))
             case Invalid(tree):
                 reason = "HERMES refuses other rows of the message again and again: " + _listed(
                     faults(tree), self._config
                 )
                 refused = _refused(envelope, entries, faults(tree))
-                return {each.record.key: Deferred(reason=reason) for each in entries} | refused
-
-    def _halves(self, envelope: Envelope, entries: list[Entry]) -> Outcomes:
-        middle = len(entries) // 2
-        outcomes = self._parcel(envelope, entries[:middle])
-        try:
-            return outcomes | self._parcel(envelope, entries[middle:])
-        except DeliveryError as error:
-            error.decided = {**outcomes, **error.decided}
-            raise
+                yield from (dict(_all(entries, Deferred(reason=reason))) | refused).items()
 
     def _weed(self, envelope: Envelope, entries: list[Entry], tree: Tree) -> Outcomes:
         """Set the refused rows aside, ask for those that they hid, and publish the rest."""
-        refused: Outcomes = {}
         left = entries
-        try:
-            for _ in range(ROUNDS):
-                found = _refused(envelope, left, faults(tree))
-                refused |= found
-                left = [each for each in left if each.record.key not in found]
-                if not left:
-                    return refused
-                tree = self._validate(envelope, left)
-                if not tree:
-                    break
-            else:
-                found = _refused(envelope, left, faults(tree))
-                refused |= found
-                left = [each for each in left if each.record.key not in found]
-            return refused | (self._concluded(envelope, left, self._submit(envelope, left)) if left else {})
-        except DeliveryError as error:
-            error.decided = {**refused, **error.decided}
-            raise
+        for asked in range(ROUNDS + 1):
+            refused = _refused(envelope, left, faults(tree))
+            yield from refused.items()
+            left = [each for each in left if each.record.key not in refused]
+            tree = self._validate(envelope, left) if left and asked < ROUNDS else {}
+            if not tree:
+                break
+        if left:
+            yield from self._concluded(envelope, left, self._submit(envelope, left))
 
     def _submit(self, envelope: Envelope, entries: Sequence[Entry]) -> Answer:
         message = assemble(envelope, entries)
@@ -154,12 +131,18 @@ class Publisher:
         return read_validated(reply, self._config)
 
 
-def _refused(envelope: Envelope, entries: Sequence[Entry], found: Sequence[Fault]) -> Outcomes:
+def _all(entries: Sequence[Entry], outcome: Outcome) -> Outcomes:
+    return ((each.record.key, outcome) for each in entries)
+
+
+def _refused(
+    envelope: Envelope, entries: Sequence[Entry], found: Sequence[Fault]
+) -> dict[RecordKey, Outcome]:
     """The rows that the complaints are about.
 
     Raises where they are about the message or its topic instead.
     """
-    outcomes: Outcomes = {}
+    outcomes: dict[RecordKey, Outcome] = {}
     for fault in found:
         entry = row_of(entries, fault.table, fault.index) if fault.table and fault.index is not None else None
         if entry is not None:

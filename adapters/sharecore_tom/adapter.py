@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from sharecore.adapter import Adapter, Batch, Preview
@@ -18,7 +18,7 @@ from sharecore_tom.config import TomConfig
 from sharecore_tom.receiver import Generation, Receiver, Sharing, discover
 from sharecore_tom.receiver_target import Targets
 from sharecore_tom.send_file import send_file
-from sharecore_tom.transports import Closed, Transport
+from sharecore_tom.transports import Closed, Outcomes, Transport
 from sharecore_tom.transports.batches import Batches
 from sharecore_tom.transports.files import Files
 from sharecore_tom.transports.rest import Rest
@@ -77,37 +77,34 @@ class TomAdapter(Adapter):
         """Ask for what `discover` asks for first: every TOM has it, and it costs no password there."""
         return self._api.answers(seconds)
 
-    def alone(self, batch: Batch) -> bool:
+    def knows_target(self, batch: Batch) -> bool:
         """A stock TOM on SQLite may leave half a target if it makes one while it stores something else."""
-        may_make = self._config.create_targets and self._targets.remembered(batch) is None
-        return may_make and not isinstance(self._transport, Batches)
+        return self._transport.knows_target(batch)
 
-    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
-        self.ready()
-        self._note(batch)
-        transport = self._transport
-        if self._origin == batch.site.origin:
-            raise DestinationError(_OURSELVES)
-        outcomes = self._at_home(batch) | _edits(batch, transport)
-        if batch.records and len(outcomes) == len(batch.records):
-            return outcomes
+    def ensure_target(self, batch: Batch) -> None:
+        self._begin(batch)
         try:
-            return outcomes | dict(transport.deliver(_without(batch, outcomes)))
+            self._transport.ensure_target(batch)
         except Closed as closed:
-            logger.warning("%s: batches cannot be used: %s", self._config.path, closed.reason)
-            outcomes |= dict(closed.decided)
-            self._receiver = None  # asked again before the next call
-        except (DestinationError, AuthenticationFailed) as error:
-            error.decided = outcomes | dict(error.decided)
-            raise
-        finally:
-            self.max_batch = transport.max_batch
-        return outcomes | self._by_rest(_without(batch, outcomes), outcomes)
+            self._leave_batches(closed)
+            self._transport.ensure_target(batch)
+
+    def deliver(self, batch: Batch) -> Outcomes:
+        self._begin(batch)
+        decided: set[RecordKey] = set()
+        try:
+            for key, outcome in self._by(self._transport, batch):
+                decided.add(key)
+                yield key, outcome
+        except Closed as closed:
+            self._leave_batches(closed)
+        else:
+            return
+        yield from self._by(self._transport, _without(batch, decided))
 
     def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:
-        self.ready()
-        at = self._receiver.generation if self._receiver else Generation.TYPED
-        target = self._targets.find_or_create(batch, at)
+        self._begin(batch)
+        target = self._targets.to_send_to(batch)
         return send_file(self._api, file, target) if isinstance(target, int) else target
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
@@ -163,6 +160,27 @@ class TomAdapter(Adapter):
             return Files(self._api, self._targets, receiver.note)
         return Rest(self._api, self._targets, receiver.generation, receiver.note)
 
+    def _begin(self, batch: Batch) -> None:
+        self.ready()
+        self._note(batch)
+        if self._origin == batch.site.origin:
+            raise DestinationError(_OURSELVES)
+
+    def _by(self, transport: Transport, batch: Batch) -> Outcomes:
+        kept = self._at_home(batch) | _edits(batch, transport)
+        yield from kept.items()
+        left = _without(batch, kept)
+        if left.records:
+            try:
+                yield from transport.deliver(left)
+            finally:
+                self.max_batch = transport.max_batch
+
+    def _leave_batches(self, closed: Closed) -> None:
+        logger.warning("%s: batches cannot be used: %s", self._config.path, closed.reason)
+        self._take(Rest(self._api, self._targets, Generation.TYPED))
+        self._receiver = None  # asked again before the next call
+
     def _note(self, batch: Batch) -> None:
         """What a preview in another process should know of the receiver."""
         if self._receiver is not None:
@@ -174,18 +192,6 @@ class TomAdapter(Adapter):
         """The records that were observed at the receiver, or came from there: it has them."""
         keys = [record.key for record in batch.records] if self._origin else []
         return {key: Duplicate() for key in keys if self._origin in _origins(batch, key)}
-
-    def _by_rest(self, batch: Batch, decided: Mapping[RecordKey, Outcome]) -> dict[RecordKey, Outcome]:
-        rest = Rest(self._api, self._targets, Generation.TYPED)
-        kept = _edits(batch, rest)
-        left = _without(batch, kept)
-        if batch.records and not left.records:
-            return kept
-        try:
-            return kept | dict(rest.deliver(left))
-        except (DestinationError, AuthenticationFailed) as error:
-            error.decided = {**decided, **kept, **error.decided}
-            raise
 
     def _about_bulk_upload(self, receiver: Receiver) -> list[Problem]:
         if not self._config.bulk_upload or isinstance(self._transport, Files):
@@ -229,6 +235,6 @@ def _edits(batch: Batch, transport: Transport) -> dict[RecordKey, Outcome]:
     return {key: Deferred(reason=reason) for key in edited}
 
 
-def _without(batch: Batch, decided: Mapping[RecordKey, Outcome]) -> Batch:
+def _without(batch: Batch, decided: Collection[RecordKey]) -> Batch:
     left = tuple(record for record in batch.records if record.key not in decided)
     return batch if len(left) == len(batch.records) else replace(batch, records=left)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import Any
 
 from sharecore.exceptions import AuthenticationFailed, DestinationError
-from sharecore.outcomes import Outcome
 from sharecore.records import RecordKey
 from sharecore_tom.send_row import Sent
+from sharecore_tom.transports import Outcomes
 
 MAX_TROUBLE = 3
 """So many failures in a row mean that the receiver is at fault, not the records."""
@@ -19,19 +19,18 @@ Row = Mapping[str, Any]
 
 
 def send_all(
-    rows: Mapping[RecordKey, Row], send: Callable[[Row], Sent], *, concurrency: int
-) -> tuple[dict[RecordKey, Outcome], bool]:
-    """Send in order, up to `concurrency` at a time.
+    rows: MutableMapping[RecordKey, Row], send: Callable[[Row], Sent], *, concurrency: int
+) -> Outcomes:
+    """Send in order, up to `concurrency` at a time; each row that gets an outcome is taken out of `rows`.
 
-    Returns the outcomes, and whether the receiver did not know the target: then sending stops, and what was
-    not stored has no outcome. Raises what a `Sent` says to stop for, and `DestinationError` after
-    `MAX_TROUBLE` failures in a row, both once the requests in flight are over and with their outcomes.
+    Sending stops where the receiver does not know the target: what is left was not stored. Raises what a
+    `Sent` says to stop for, and `DestinationError` after `MAX_TROUBLE` failures in a row, both once the
+    requests in flight are over and their outcomes told.
     """
-    outcomes: dict[RecordKey, Outcome] = {}
     no_target = False
     stop: DestinationError | AuthenticationFailed | None = None
     in_a_row = 0
-    waiting = iter(rows.items())
+    waiting = iter(dict(rows).items())
     with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="sharecore-tom") as pool:
         flying: dict[Future[Sent], RecordKey] = {}
         _launch(pool, send, waiting, flying, concurrency)
@@ -41,7 +40,8 @@ def send_all(
                 key, sent = flying.pop(future), future.result()
                 no_target = no_target or sent.no_target
                 if sent.outcome is not None:
-                    outcomes[key] = sent.outcome
+                    del rows[key]
+                    yield key, sent.outcome
                 in_a_row = in_a_row + 1 if sent.trouble else 0
                 if in_a_row >= MAX_TROUBLE:
                     stop = stop or DestinationError(f"{in_a_row} failures in a row, the last: {sent.trouble}")
@@ -49,9 +49,7 @@ def send_all(
             if stop is None and not no_target:
                 _launch(pool, send, waiting, flying, concurrency - len(flying))
     if stop is not None:
-        stop.decided = outcomes
         raise stop
-    return outcomes, no_target
 
 
 def _launch(

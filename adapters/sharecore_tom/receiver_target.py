@@ -93,13 +93,25 @@ class Targets:
             self._join_lists(batch, found)
         if found is not None:
             return found
+        return self._create(batch, at) if self._config.create_targets else self._missing(batch)
+
+    def to_send_to(self, batch: Batch) -> int | NoTarget:
+        """The receiver's id of the target; else why there is none. Makes none."""
+        found = self.find(batch)
+        if isinstance(found, int) and batch.target.lists:
+            self._join_lists(batch, found)
+        if found is not None:
+            return found
         if not self._config.create_targets:
-            return Rejected(
-                reason=f"there is no target {batch.target.name!r} there and 'CREATE_TARGETS' is False. "
-                "Create it there, with the same name or alias, or change the setting",
-                field="target",
-            )
-        return self._create(batch, at)
+            return self._missing(batch)
+        return Deferred(reason="the target is not there any more; it is made before the next try")
+
+    def _missing(self, batch: Batch) -> Rejected:
+        return Rejected(
+            reason=f"there is no target {batch.target.name!r} there and 'CREATE_TARGETS' is False. "
+            "Create it there, with the same name or alias, or change the setting",
+            field="target",
+        )
 
     def lists(self, batch: Batch) -> tuple[str, ...]:
         """The target lists that a shared target joins there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from sharecore import (
     Problem,
     RecordKey,
     Rejected,
+    TargetRefused,
     Unconfirmed,
     Unsupported,
     before_sending,
@@ -55,20 +56,31 @@ class WebhookAdapter(Adapter):
     def __repr__(self) -> str:
         return f"<WebhookAdapter {urlsplit(self._config.url.reveal()).hostname}>"
 
-    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+    def ensure_target(self, batch: Batch) -> None:
+        """What a person says of a target without records is posted as a text; there is no event for it."""
+        if batch.records or not self._slack:
+            return
+        with before_sending():
+            messages = text(batch)
+        for message in messages:
+            for outcome in self._send(message):
+                if isinstance(outcome, Rejected | Unsupported):
+                    raise TargetRefused(outcome.reason)
+
+    def deliver(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:
         """Send in order of time. The first message without a good end stops the call."""
-        outcomes: dict[RecordKey, Outcome] = {}
         if self._slack:
             with before_sending():
                 messages = text(batch)
         else:
             built: dict[RecordKey, Message]
             built, outcomes = build_each(batch.records, partial(event, batch))
+            yield from outcomes.items()
             messages = list(built.values())
         for message in messages:
-            outcomes |= self._send(message, outcomes)
+            for outcome in self._send(message):
+                yield from ((record.key, outcome) for record in message.records)
             forget(batch, message)
-        return outcomes
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         """Receivers know a message by its id, so that it may be sent again; Slack knows none.
@@ -125,40 +137,42 @@ class WebhookAdapter(Adapter):
             f"{self._config.path}['MAX_BYTES'] allows. Raise it if the receiver takes more"
         )
 
-    def _send(self, message: Message, before: Mapping[RecordKey, Outcome]) -> dict[RecordKey, Outcome]:
-        keys = [record.key for record in message.records]
+    def _send(self, message: Message) -> Iterator[Outcome]:
+        """What becomes of its records."""
         if message.size > self._limit:
-            reason = self._too_large(message)
-            return dict.fromkeys(keys, Unsupported(feature="message-size", reason=reason))
+            yield Unsupported(feature="message-size", reason=self._too_large(message))
+            return
         sign = signed(message.id, self._config.keys, self.clock) if self._config.keys else no_credentials
         try:
             reply = self._client.post("", json=message.body, auth=sign)
         except NotSent as error:
-            raise DestinationError(error.reason, decided=before) from None
+            raise DestinationError(error.reason) from None
         except NoAnswer as error:
-            lost = dict.fromkeys(keys, Unconfirmed(reason=error.reason))
-            raise DestinationError(error.reason, decided={**before, **lost}) from None
-        return dict.fromkeys(keys, self._read(reply, message, before))
-
-    def _read(self, reply: Reply, message: Message, before: Mapping[RecordKey, Outcome]) -> Outcome:
-        """Standard Webhooks 1.0.0: 2xx is success, 410 ends it, 429, 502 and 504 ask to slow down."""
-        if 200 <= reply.status < 300:
-            return Accepted(remote_id=message.id)
+            yield Unconfirmed(reason=error.reason)
+            raise DestinationError(error.reason) from None
         said = f"HTTP {reply.status}, {reply.excerpt}"
+        if 200 <= reply.status < 300:
+            yield Accepted(remote_id=message.id)
+            return
+        if reply.status in (502, 504):
+            yield Unconfirmed(reason=said)
+        self._heed(reply, said)
+        yield Rejected(reason=f"refused: {said}")
+
+    def _heed(self, reply: Reply, said: str) -> None:
+        """Raise what stops the call.
+
+        Standard Webhooks 1.0.0: 410 ends it; 429, 502 and 504 ask to slow down.
+        """
         if reply.status in (401, 403):
-            raise AuthenticationFailed(f"the receiver refuses us: {said}", decided=before)
+            raise AuthenticationFailed(f"the receiver refuses us: {said}")
         if reply.status == 410:
-            reason = (
+            raise AuthenticationFailed(
                 "the receiver wants nothing more (HTTP 410). Ask its people, then correct "
                 f"{self._config.path} or remove the shares that use it"
             )
-            raise AuthenticationFailed(reason, decided=before)
-        if reply.status in (502, 504):
-            lost = dict.fromkeys([r.key for r in message.records], Unconfirmed(reason=said))
-            raise DestinationError(said, retry_after=reply.retry_after, decided={**before, **lost})
         if reply.verdict is Verdict.REDIRECT:
             hint = f"redirects are not followed: correct {self._config.path}['URL']"
-            raise DestinationError(f"HTTP {reply.status}: {hint}", decided=before)
+            raise DestinationError(f"HTTP {reply.status}: {hint}")
         if reply.status == 429 or reply.status >= 500 or reply.status in _PASSING:
-            raise DestinationError(said, retry_after=reply.retry_after, decided=before)
-        return Rejected(reason=f"refused: {said}")
+            raise DestinationError(said, retry_after=reply.retry_after)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sharecore.adapter import Adapter, Batch, Preview
@@ -23,11 +23,11 @@ class Sink(Adapter):
     def __init__(self) -> None:
         self.max_batch = Sink.size
 
-    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+    def deliver(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:
         if Sink.seconds:
             time.sleep(Sink.seconds * len(batch.records))
         Sink.taken += len(batch.records)
-        return {record.key: Accepted(remote_id=record.key.id[:12]) for record in batch.records}
+        yield from ((record.key, Accepted(remote_id=record.key.id[:12])) for record in batch.records)
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         return {record.key: Absent() for record in batch.records}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sharecore.adapter import Adapter, Batch, Preview, Topic
-from sharecore.exceptions import DeliveryError, Problem
+from sharecore.exceptions import Problem
 from sharecore.hooks import DestinationType, hookimpl
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Accepted, Duplicate, Found, Outcome, Present
@@ -34,16 +34,16 @@ class MemoryDestination:
     """What is at the other end: survives adapters, which come and go with threads and settings.
 
     calls: the batches it was given. received: the records it stored, in order, one entry for each time.
-    introduced: the targets that it was told about without records. looked_up: the batches it was asked for.
+    introduced: the targets that were made known there. looked_up: the batches it was asked for.
     can_update: does a record with other content replace the one that it has? can_tell: can it be asked what
     it has? find_fails: an exception that a look-up raises. find_answers: what the next look-ups say, one for
     each record, in place of what is there. problems: the answer to a check.
     files: those it has, with their content, by digest. file_answers: to the next files; None is as usual.
     opened, closed: how many adapters were. topics: the answer to the question for them.
-    alone: must each call have the destination for itself?
-    settle_time, batch_window_seconds (seconds), max_batch, takes_files: as of `Adapter`; set them before
-    it is
-    opened.
+    makes_targets: must a target be made known there before its records come? target_fails: an exception that
+    this raises.
+    settle_time, batch_window_seconds (seconds), max_batch, takes_files: as of `Adapter`; set them before it
+    is opened.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,8 @@ class MemoryDestination:
         self.batch_window_seconds = 0.0
         self.max_batch = 200
         self.takes_files = False
-        self.alone = False
+        self.makes_targets = False
+        self.target_fails: BaseException | None = None
         self.files: dict[str, tuple[DataFile, bytes]] = {}
         self.file_answers: list[Outcome | BaseException | None] = []
         self.problems: Sequence[Problem] = ()
@@ -80,8 +81,8 @@ class MemoryDestination:
         """Answer so from now on, for the next so many records; earlier rules that match go first.
 
         where: for these records only. stores: keep the record all the same, as a destination does whose
-        answer is lost. An exception is raised when the batch reaches such a record (or has none); what was
-        decided before travels in it, as the contract of `Adapter.deliver` wants.
+        answer is lost. An exception is raised when the batch reaches such a record; also by a target that
+        comes without records.
         """
         self._rules.append(_Rule(answer, times, where, stores))
 
@@ -89,6 +90,7 @@ class MemoryDestination:
         """Forget all rules: from now on everything is accepted."""
         self._rules.clear()
         self.find_fails = None
+        self.target_fails = None
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -111,24 +113,27 @@ class MemoryDestination:
         """Somebody there deletes it."""
         self._stored.pop(record.key, None)
 
-    def take(self, batch: Batch) -> dict[RecordKey, Outcome]:
+    def make_known(self, batch: Batch) -> None:
+        """What its adapter does to make a target known. Raises `target_fails`, or what `will` said."""
+        if self.target_fails is not None:
+            raise self.target_fails
+        if not batch.records:
+            self._raise_if_told()
+        self.introduced.append(batch.target)
+
+    def take(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:
         """What its adapter does with a batch. Raises what `will` said."""
         self.calls.append(batch)
-        outcomes: dict[RecordKey, Outcome] = {}
-        if not batch.records:
-            self._raise_if_told(outcomes)
-            self.introduced.append(batch.target)
         for record in batch.records:
             rule = self._rule(record)
             if rule is None:
-                outcomes[record.key] = self._store(record)
+                yield record.key, self._store(record)
                 continue
             if rule.stores:
                 self._store(record)
             if isinstance(rule.answer, BaseException):
-                raise _with(rule.answer, outcomes)
-            outcomes[record.key] = rule.answer(record) if callable(rule.answer) else rule.answer
-        return outcomes
+                raise rule.answer
+            yield record.key, rule.answer(record) if callable(rule.answer) else rule.answer
 
     def take_file(self, file: DataFile, batch: Batch) -> Outcome:
         """What its adapter does with a file: the content is kept by its digest, so that it is there once.
@@ -171,11 +176,11 @@ class MemoryDestination:
                 return rule
         return None
 
-    def _raise_if_told(self, outcomes: Mapping[RecordKey, Outcome]) -> None:
+    def _raise_if_told(self) -> None:
         for rule in self._rules:
             if rule.left > 0 and isinstance(rule.answer, BaseException):
                 rule.left -= 1
-                raise _with(rule.answer, outcomes)
+                raise rule.answer
 
     def _store(self, record: Record) -> Outcome:
         self.received.append(record)
@@ -185,12 +190,6 @@ class MemoryDestination:
         if known and fingerprint(known[1]) == fingerprint(record):
             return Duplicate(remote_id=remote_id)
         return Accepted(remote_id=remote_id)
-
-
-def _with(error: BaseException, decided: Mapping[RecordKey, Outcome]) -> BaseException:
-    if isinstance(error, DeliveryError):
-        error.decided = dict(decided)
-    return error
 
 
 class MemoryAdapter(Adapter):
@@ -205,10 +204,15 @@ class MemoryAdapter(Adapter):
         self.takes_files = destination.takes_files
         destination.opened += 1
 
-    def alone(self, batch: Batch) -> bool:
-        return self._destination.alone
+    def knows_target(self, batch: Batch) -> bool:
+        return not self._destination.makes_targets or bool(batch.state.get("known"))
 
-    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+    def ensure_target(self, batch: Batch) -> None:
+        self._destination.make_known(batch)
+        if self._destination.makes_targets:
+            batch.state["known"] = True
+
+    def deliver(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:
         return self._destination.take(batch)
 
     def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:

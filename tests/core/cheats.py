@@ -15,13 +15,15 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import chain
 from typing import Any, ClassVar
 
 import requests
 
-from core.lamp import SHORT, Lamp, LampConfig, as_reply, caught, lamp, with_method
+from core.lamp import SHORT, Lamp, LampConfig, as_reply, caught, lamp, saying, with_method, with_read
 from sharecore import (
     Accepted,
+    DestinationError,
     Duplicate,
     Photometry,
     Present,
@@ -88,14 +90,14 @@ def detections_only(self: Any, batch: Any) -> Any:
     for record in batch.records:
         if isinstance(record, Photometry):
             self.post(record)
-    return {record.key: Accepted() for record in batch.records}
+    return ((record.key, Accepted()) for record in batch.records)
 
 
 def first_only(self: Any, batch: Any) -> Any:
     """Sends the first of a batch, and says Accepted to all."""
     for record in batch.records[:1]:
         self.post(record)
-    return {record.key: Accepted() for record in batch.records}
+    return ((record.key, Accepted()) for record in batch.records)
 
 
 def without_values(self: Any, record: Any) -> Any:
@@ -112,7 +114,7 @@ def not_again(self: Any, batch: Any) -> Any:
     for record in fresh:
         self.post(record)
     seen.update(each.key for each in fresh)
-    return {record.key: Accepted() for record in batch.records}
+    return ((record.key, Accepted()) for record in batch.records)
 
 
 def as_before(self: Any, record: Any) -> Any:
@@ -126,7 +128,7 @@ def by_target(self: Any, batch: Any) -> Any:
     name = batch.target.name
     for record in batch.records:
         self.client.post("blinks/", json={"name": f"{name} {record.key}"}, auth=token(self.config.key))
-    return {record.key: Accepted() for record in batch.records}
+    return ((record.key, Accepted()) for record in batch.records)
 
 
 def by_first_name(self: Any, batch: Any) -> Any:
@@ -218,9 +220,10 @@ class OneForAll(Lamp):
 def deaf(self: Any, batch: Any) -> Any:
     """Whatever happens, it goes on."""
     try:
-        return Lamp.deliver(self, batch)
+        return iter(list(Lamp.deliver(self, batch)))
     except BaseException as error:
-        return {record.key: Unconfirmed(reason=type(error).__name__) for record in batch.records}
+        lost = Unconfirmed(reason=type(error).__name__)
+        return ((record.key, lost) for record in batch.records)
 
 
 def lingering(self: Any, batch: Any) -> None:
@@ -266,18 +269,13 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
     ),
     (
         "what_is_accepted_has_arrived",
-        with_method("deliver", lambda self, b: {each.key: Duplicate() for each in b.records}),
+        with_method("deliver", saying(Duplicate())),
         {},
         "Duplicate to a detection, which was never sent",
     ),
     (
         "what_is_accepted_has_arrived",
-        with_method(
-            "read",
-            lambda self, record, reply, outcomes: outcomes.update(
-                {record.key: Unsupported(reason="no", feature="all")}
-            ),
-        ),
+        with_read(lambda record, reply: Unsupported(reason="no", feature="all")),
         {},
         "Unsupported to a detection, and stored it",
     ),
@@ -346,15 +344,53 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
     # Out of form.
     (
         "every_example_gets_one_outcome",
-        with_method("deliver", lambda self, b: {each.key: Accepted(remote_id=5) for each in b.records}),
+        with_method("deliver", saying(Accepted(remote_id=5))),  # type: ignore[arg-type]
         {},
         "remote_id must be a text or None, got a int",
     ),
     (
         "every_example_gets_one_outcome",
-        with_method("deliver", lambda self, b: {**Lamp.deliver(self, b), "another": Accepted()}),
+        with_method("deliver", lambda self, b: chain(Lamp.deliver(self, b), [("another", Accepted())])),
         {},
-        "outcomes for what it was not given",
+        "an outcome for what it was not given",
+    ),
+    (
+        "every_example_gets_one_outcome",
+        with_method("deliver", lambda self, b: chain(Lamp.deliver(self, b), Lamp.deliver(self, b))),
+        {},
+        "one outcome per record; several for",
+    ),
+    (
+        "every_example_gets_one_outcome",
+        with_method("deliver", lambda self, b: iter([Accepted()])),
+        {},
+        "must yield .key, outcome., and yielded a Accepted",
+    ),
+    (
+        "every_example_gets_one_outcome",
+        with_method("deliver", lambda self, b: dict(Lamp.deliver(self, b))),
+        {},
+        "deliver gave a dict; it must yield",
+    ),
+    # Targets that are to be made known first.
+    ("a_target_alone_is_taken", with_method("ensure_target", raising(DestinationError)), {}, "target alone"),
+    (
+        "making_a_target_known_sends_no_record",
+        shining(ensure_target=lambda self, b: list(Shining.deliver(self, b))),
+        {},
+        "ensure_target stored a record",
+    ),
+    (
+        "making_a_target_known_sends_no_record",
+        with_method("knows_target", lambda self, batch: False),
+        {},
+        "says no after ensure_target",
+    ),
+    (
+        "nothing_but_delivering_and_asking_uses_the_network",
+        with_method("knows_target", lambda self, batch: self.check() == ()),
+        {},
+        "make no connection",
     ),
     (
         "limits_make_sense",
@@ -378,12 +414,17 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
         "raised Value",
     ),
     ("questions_are_answered_in_form", with_method("describe", lambda self: None), {}, "with a text"),
-    ("questions_are_answered_in_form", with_method("alone", raising(KeyError)), {}, "alone raised KeyError"),
     (
         "questions_are_answered_in_form",
-        with_method("alone", lambda self, batch: "no"),
+        with_method("knows_target", raising(KeyError)),
         {},
-        "alone answers",
+        "knows_target raised KeyError",
+    ),
+    (
+        "questions_are_answered_in_form",
+        with_method("knows_target", lambda self, batch: "no"),
+        {},
+        "knows_target answers",
     ),
     ("questions_are_answered_in_form", with_method("probe", lambda self, seconds: None), {}, "probe answers"),
     ("questions_are_answered_in_form", with_method("topics", endless), {}, "nobody reads"),
@@ -419,7 +460,9 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
         "no_secret_is_shown",
         with_method(
             "deliver",
-            telling(lambda args, key: {r.key: Rejected(reason=f"{key} is refused") for r in args[0].records}),
+            telling(
+                lambda args, key: ((r.key, Rejected(reason=f"{key} is refused")) for r in args[0].records)
+            ),
         ),
         {},
         "is shown",

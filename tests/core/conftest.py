@@ -31,7 +31,7 @@ from sharecore.outcomes import *
 
 class LampAdapter(Adapter):
     def deliver(self, batch):
-        return {record.key: Accepted() for record in batch.records}
+        yield from ((record.key, Accepted()) for record in batch.records)
     def preview(self, batch):
         return Preview(content_type="text/plain", body="")
 

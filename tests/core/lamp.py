@@ -50,34 +50,30 @@ class Lamp(Adapter):
         self.client = Client(config.url, config.http)
 
     def deliver(self, batch: Any) -> Any:
-        outcomes: dict[Any, Any] = {}
         for record in batch.records:
             try:
                 reply = self.post(record)
             except NotSent as error:
-                raise DestinationError(error.reason, decided=outcomes) from None
+                raise DestinationError(error.reason) from None
             except NoAnswer as error:
-                outcomes[record.key] = Unconfirmed(reason=error.reason)
-                raise DestinationError(error.reason, decided=outcomes) from None
-            self.read(record, reply, outcomes)
-        return outcomes
+                yield record.key, Unconfirmed(reason=error.reason)
+                raise DestinationError(error.reason) from None
+            yield record.key, self.read(record, reply)
 
     def post(self, record: Any) -> Any:
         body = {"name": str(record.key)}
         return self.client.post("blinks/", json=body, auth=token(self.config.key))
 
-    def read(self, record: Any, reply: Any, outcomes: dict[Any, Any]) -> None:
+    def read(self, record: Any, reply: Any) -> Any:
         if 200 <= reply.status < 300:
-            outcomes[record.key] = Accepted()
-        elif reply.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
-            raise AuthenticationFailed(f"refused: {reply.excerpt}", decided=outcomes)
-        elif reply.status in (502, 504):
-            outcomes[record.key] = Unconfirmed(reason="a gateway gave up")
-        elif reply.verdict is Verdict.REFUSED and reply.status not in (408, 425):
-            outcomes[record.key] = Rejected(reason=f"refused: {reply.excerpt}")
-        else:
-            wait = reply.retry_after
-            raise DestinationError(f"HTTP {reply.status}", retry_after=wait, decided=outcomes)
+            return Accepted()
+        if reply.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
+            raise AuthenticationFailed(f"refused: {reply.excerpt}")
+        if reply.status in (502, 504):
+            return Unconfirmed(reason="a gateway gave up")
+        if reply.verdict is Verdict.REFUSED and reply.status not in (408, 425):
+            return Rejected(reason=f"refused: {reply.excerpt}")
+        raise DestinationError(f"HTTP {reply.status}", retry_after=reply.retry_after)
 
     def find(self, batch: Any) -> Any:
         return {record.key: Absent() for record in batch.records}
@@ -130,19 +126,16 @@ def with_method(name: str, body: Callable[..., Any]) -> Any:
     return lamp(type("Bad", (Lamp,), {name: body}))
 
 
-def with_read(change: Callable[[Any, Any, Any, dict[Any, Any]], bool]) -> Any:
-    """Reads some replies in a way of its own: `change` answers whether it did."""
-
-    def read(self: Any, record: Any, reply: Any, outcomes: dict[Any, Any]) -> None:
-        if not change(self, record, reply, outcomes):
-            Lamp.read(self, record, reply, outcomes)
-
-    return with_method("read", read)
+def with_read(change: Callable[[Any, Any], Any]) -> Any:
+    """Reads some replies in a way of its own: `change` says what it makes of one, if anything."""
+    return with_method(
+        "read", lambda self, record, reply: change(record, reply) or Lamp.read(self, record, reply)
+    )
 
 
-def sets(outcomes: dict[Any, Any], record: Any, outcome: Any) -> bool:
-    outcomes[record.key] = outcome
-    return True
+def saying(outcome: Any) -> Callable[[Any, Any], Any]:
+    """Says the same of each record, and sends nothing."""
+    return lambda self, batch: ((record.key, outcome) for record in batch.records)
 
 
 def plainly(self: Any, record: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -32,8 +32,8 @@ class LampAdapter(Adapter):
     def __init__(self, config: object) -> None:
         self.config = config
 
-    def deliver(self, batch: object) -> dict[Any, Any]:
-        return {}
+    def deliver(self, batch: object) -> Iterator[Any]:
+        return iter(())
 
     def preview(self, batch: object) -> Preview:
         return Preview(content_type="text/plain", body="")

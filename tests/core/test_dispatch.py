@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,8 +15,10 @@ from sharecore import (
     Batch,
     ConfigurationError,
     ConvertRequest,
+    DataFile,
     Deferred,
     DeliveredReport,
+    DeliveryError,
     Destination,
     DestinationError,
     Destinations,
@@ -27,15 +29,18 @@ from sharecore import (
     PluginError,
     Preview,
     Record,
+    RecordKey,
     Registry,
     Rejected,
+    TargetRefused,
     Unconfirmed,
     Unsupported,
     Withheld,
     WithholdRequest,
     hookimpl,
 )
-from sharecore.dispatch import DispatchResult, dispatch
+from sharecore.dispatch import DispatchResult, dispatch, ensure_target
+from sharecore.testing import example_file
 
 MakeBatch = Callable[..., Batch]
 Answer = Callable[[Batch], Any]
@@ -44,9 +49,16 @@ Answer = Callable[[Batch], Any]
 class LampAdapter(Adapter):
     """Answers what the test says, and remembers what it was given."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, error: BaseException | None = None) -> None:
         self.answer = answer
+        self.error = error
         self.batches: list[Batch] = []
+        self.targets: list[Batch] = []
+
+    def ensure_target(self, batch: Batch) -> None:
+        self.targets.append(batch)
+        if self.error is not None:
+            raise self.error
 
     def deliver(self, batch: Batch) -> Any:
         self.batches.append(batch)
@@ -60,15 +72,27 @@ class LampAdapter(Adapter):
         return [record.key.id for batch in self.batches for record in batch.records]
 
 
-def accept(batch: Batch) -> Mapping[Any, Any]:
-    return {record.key: Accepted(remote_id=f"r{record.key.id}") for record in batch.records}
+def accept(batch: Batch) -> Iterator[tuple[RecordKey, Any]]:
+    for record in batch.records:
+        yield record.key, Accepted(remote_id=f"r{record.key.id}")
 
 
 def stop(error: BaseException) -> Answer:
+    return then(lambda batch: [], error)
+
+
+def then(says: Answer, error: BaseException) -> Answer:
+    """Says something, and then raises."""
+
     def answer(batch: Batch) -> Any:
+        yield from says(batch)
         raise error
 
     return answer
+
+
+def alien(batch: Batch) -> RecordKey:
+    return dataclasses.replace(batch.records[0].key, id="alien")
 
 
 class SitePlugin:
@@ -118,10 +142,12 @@ class Site:
         self.destination: Destination = Destinations.parse({"x": {"ADAPTER": "lamp"}}, self.registry)["x"]
         self.make_batch = make_batch
 
-    def send(self, *ids: str, answer: Answer = accept, **fields: Any) -> tuple[DispatchResult, LampAdapter]:
+    def send(
+        self, *ids: str, answer: Answer = accept, refused: DeliveryError | None = None, **fields: Any
+    ) -> tuple[DispatchResult, LampAdapter]:
         adapter = LampAdapter(answer)
         batch = self.make_batch(*ids, shared_by="eve", **fields)
-        result = dispatch(self.registry, self.destination, adapter, batch)
+        result = dispatch(self.registry, self.destination, adapter, batch, refused=refused)
         keys = {record.key for record in batch.records}
         assert set(result.results) | set(result.unsent) == keys, "a record without result"
         assert not set(result.results) & set(result.unsent)
@@ -141,7 +167,9 @@ class TestThatGoesWell:
     def test_each_record_gets_the_adapters_outcome(self, site: Site) -> None:
         def answer(batch: Batch) -> Any:
             first, second, third = (record.key for record in batch.records)
-            return {third: Rejected(reason="no"), first: Accepted(), second: Duplicate(remote_id="7")}
+            yield third, Rejected(reason="no")
+            yield first, Accepted()
+            yield second, Duplicate(remote_id="7")
 
         result, _ = site.send("1", "2", "3", answer=answer)
         assert by_id(result) == {"1": Accepted(), "2": Duplicate(remote_id="7"), "3": Rejected(reason="no")}
@@ -167,22 +195,55 @@ class TestThatGoesWell:
             report.results[report.records[0].key] = Accepted()  # type: ignore[index]
 
 
-class TestEmptyBatches:
-    def test_no_records_ask_for_the_target(self, site: Site) -> None:
-        result, adapter = site.send()
-        assert len(adapter.batches) == 1
-        assert result == DispatchResult(results={})
-        assert site.plugin.reports == []
+class TestMakingTheTargetKnown:
+    def known(
+        self, site: Site, *ids: str, file: DataFile | None = None, error: BaseException | None = None
+    ) -> LampAdapter:
+        adapter = LampAdapter(accept, error)
+        batch = site.make_batch(*ids, shared_by="eve")
+        ensure_target(site.registry, site.destination, adapter, batch, file)
+        return adapter
 
+    def test_the_records_that_follow_are_given_as_they_will_leave(self, site: Site) -> None:
+        site.plugin.withhold["1"] = "no"
+        site.plugin.convert["2"] = lambda record: dataclasses.replace(record, bandpass="g")
+        (batch,) = self.known(site, "1", "2").targets
+        assert [record.key.id for record in batch.records] == ["2"]
+        assert isinstance(batch.records[0], Photometry)
+        assert batch.records[0].bandpass == "g"
+
+    def test_nothing_is_told_of_a_target_whose_data_are_kept_here(self, site: Site) -> None:
+        site.plugin.withhold["1"] = "no"
+        assert not self.known(site, "1").targets
+        file = example_file()
+        site.plugin.withhold[file.key.id] = "no"
+        assert not self.known(site, file=file).targets
+        assert not self.known(site, file=example_file()).targets, "it takes no files"
+
+    def test_a_person_shares_a_target_alone(self, site: Site) -> None:
+        assert len(self.known(site).targets) == 1
+
+    def test_nothing_is_sent_where_it_failed(self, site: Site) -> None:
+        site.plugin.withhold["3"] = "no"
+        refused = TargetRefused("no")
+        result, adapter = site.send("1", "2", "3", refused=refused)
+        assert not adapter.batches
+        assert by_id(result) == {"3": Withheld(reason="no")}
+        assert [key.id for key in result.unsent] == ["1", "2"]
+        assert result.stopped is refused
+
+    @pytest.mark.parametrize("error", [KeyError("hunter2"), SystemExit(1)])
+    def test_a_bug_in_it_is_one_of_the_plugin(self, site: Site, error: BaseException) -> None:
+        with pytest.raises(PluginError, match="failed: "):
+            self.known(site, "1", error=error)
+
+
+class TestNothingToSend:
     def test_nothing_left_asks_for_nothing(self, site: Site) -> None:
         site.plugin.withhold["1"] = "no"
         result, adapter = site.send("1")
         assert adapter.batches == []
         assert by_id(result) == {"1": Withheld(reason="no")}
-
-    def test_an_adapter_that_fails_for_the_target_alone_is_reported(self, site: Site) -> None:
-        result, _ = site.send(answer=stop(KeyError("hunter2")))
-        assert isinstance(result.stopped, PluginError)
 
 
 class TestWithhold:
@@ -242,36 +303,41 @@ class TestConvert:
 
 class TestStops:
     @pytest.mark.parametrize("kind", [AuthenticationFailed, DestinationError, PluginError])
-    def test_what_was_decided_counts_and_the_rest_is_unsent(self, site: Site, kind: Any) -> None:
-        def answer(batch: Batch) -> Any:
-            raise kind("down", decided={batch.records[0].key: Accepted(remote_id="a")})
-
+    def test_what_was_said_counts_and_the_rest_is_unsent(self, site: Site, kind: Any) -> None:
         site.plugin.withhold["3"] = "no"
-        result, _ = site.send("1", "2", "3", answer=answer)
+        says = lambda batch: [(batch.records[0].key, Accepted(remote_id="a"))]  # noqa: E731
+        result, _ = site.send("1", "2", "3", answer=then(says, kind("down")))
         assert by_id(result) == {"1": Accepted(remote_id="a"), "3": Withheld(reason="no")}
         assert [key.id for key in result.unsent] == ["2"]
         assert type(result.stopped) is kind
         assert [record.key.id for record in site.plugin.reports[0].records] == ["1", "3"]
 
-    def test_nothing_decided_is_nothing_to_observe(self, site: Site) -> None:
+    def test_nothing_said_is_nothing_to_observe(self, site: Site) -> None:
         result, _ = site.send("1", answer=stop(DestinationError("down", retry_after=30.0)))
         assert isinstance(result.stopped, DestinationError)
         assert result.stopped.retry_after == 30.0
         assert site.plugin.reports == []
 
-    def test_a_decided_record_without_valid_outcome_may_have_been_sent(self, site: Site) -> None:
-        def answer(batch: Batch) -> Any:
-            first = batch.records[0].key
-            wrong: Any = {first: "ok", dataclasses.replace(first, id="alien"): Accepted()}
-            raise DestinationError("down", decided=wrong)
-
-        result, _ = site.send("1", "2", answer=answer)
+    def test_a_record_without_valid_outcome_may_have_been_sent(self, site: Site) -> None:
+        says = lambda batch: [(batch.records[0].key, "ok")]  # noqa: E731
+        result, _ = site.send("1", "2", answer=then(says, DestinationError("down")))
         assert isinstance(by_id(result)["1"], Unconfirmed)
         assert [key.id for key in result.unsent] == ["2"]
 
-    def test_wrong_settings_pass(self, site: Site) -> None:
-        with pytest.raises(ConfigurationError):
-            site.send("1", answer=stop(ConfigurationError([])))
+    @pytest.mark.parametrize("strange", [lambda batch: (alien(batch), Accepted()), lambda batch: Accepted()])
+    def test_what_nobody_understands_may_be_about_any_record(self, site: Site, strange: Any) -> None:
+        says = lambda batch: [(batch.records[0].key, Accepted()), strange(batch)]  # noqa: E731
+        result, _ = site.send("1", "2", answer=then(says, DestinationError("down")))
+        assert by_id(result)["1"] == Accepted()
+        assert isinstance(by_id(result)["2"], Unconfirmed)
+        assert isinstance(result.stopped, DestinationError), "so that its breaker opens"
+
+    def test_after_wrong_settings_the_rest_may_have_been_sent(self, site: Site) -> None:
+        says = lambda batch: [(batch.records[0].key, Accepted())]  # noqa: E731
+        result, _ = site.send("1", "2", answer=then(says, ConfigurationError([])))
+        assert by_id(result)["1"] == Accepted()
+        assert isinstance(by_id(result)["2"], Unconfirmed)
+        assert isinstance(result.stopped, ConfigurationError)
 
 
 class TestAdaptersWithBugs:
@@ -317,26 +383,31 @@ class TestAdaptersWithBugs:
     def test_an_outcome_out_of_contract_counts_without_the_field(
         self, site: Site, given: Any, kept: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
-        result, _ = site.send("1", answer=lambda batch: {record.key: given for record in batch.records})
+        result, _ = site.send("1", answer=lambda batch: [(record.key, given) for record in batch.records])
         assert by_id(result)["1"] == kept
         assert result.stopped is None
         assert "plugin 'site' (dist 1) answered out of contract" in caplog.text
 
-    @pytest.mark.parametrize("answer", [None, [], "ok", 200])
-    def test_no_mapping(self, site: Site, answer: object) -> None:
+    @pytest.mark.parametrize("answer", [None, [], "ok", 200, {}, [None], iter(()), [(1, 2, 3)]])
+    def test_nothing_that_tells_of_a_record(self, site: Site, answer: object) -> None:
         result, _ = site.send("1", "2", answer=lambda batch: answer)
         assert all(isinstance(outcome, Unconfirmed) for outcome in result.results.values())
         assert isinstance(result.stopped, PluginError)
 
+    def test_a_mapping_is_not_what_is_asked_for(self, site: Site, caplog: pytest.LogCaptureFixture) -> None:
+        result, _ = site.send("1", answer=lambda batch: dict(accept(batch)))
+        assert isinstance(by_id(result)["1"], Unconfirmed)
+        assert "yielded a RecordKey, not (key, outcome)" in caplog.text
+
     @pytest.mark.parametrize("wrong", ["ok", None, Accepted, Withheld(reason="no")])
     def test_a_wrong_outcome_counts_for_that_record_only(self, site: Site, wrong: Any) -> None:
-        result, _ = site.send("1", "2", answer=lambda b: {**accept(b), b.records[0].key: wrong})
+        result, _ = site.send("1", "2", answer=lambda b: {**dict(accept(b)), b.records[0].key: wrong}.items())
         assert isinstance(by_id(result)["1"], Unconfirmed)
         assert by_id(result)["2"] == Accepted(remote_id="r2")
         assert isinstance(result.stopped, PluginError)
 
     def test_a_missing_outcome(self, site: Site) -> None:
-        result, _ = site.send("1", "2", answer=lambda b: {b.records[0].key: Accepted()})
+        result, _ = site.send("1", "2", answer=lambda b: [(b.records[0].key, Accepted())])
         assert by_id(result)["1"] == Accepted()
         assert isinstance(by_id(result)["2"], Unconfirmed)
         assert isinstance(result.stopped, PluginError)
@@ -344,10 +415,24 @@ class TestAdaptersWithBugs:
     def test_an_outcome_too_many_is_logged_and_harmless(
         self, site: Site, caplog: pytest.LogCaptureFixture
     ) -> None:
-        def answer(batch: Batch) -> Any:
-            return {**accept(batch), dataclasses.replace(batch.records[0].key, id="alien"): Accepted()}
-
-        result, _ = site.send("1", answer=answer)
+        result, _ = site.send("1", answer=lambda b: [*accept(b), (alien(b), Accepted()), *accept(b)])
         assert by_id(result) == {"1": Accepted(remote_id="r1")}
         assert result.stopped is None
-        assert "1 records that it was not given" in caplog.text
+        assert "a record that it was not given (1 times)" in caplog.text
+
+    @pytest.mark.parametrize("other", [Duplicate(), Accepted(remote_id="r2"), "ok"])
+    def test_two_outcomes_that_differ_are_none(self, site: Site, other: Any) -> None:
+        result, _ = site.send("1", "2", answer=lambda b: [*accept(b), (b.records[0].key, other), *accept(b)])
+        assert isinstance(by_id(result)["1"], Unconfirmed)
+        assert by_id(result)["2"] == Accepted(remote_id="r2")
+        assert isinstance(result.stopped, PluginError)
+
+    @pytest.mark.parametrize("again", [lambda b: (b.records[0].key, Accepted()), alien, lambda b: None])
+    def test_whoever_never_ends_is_not_heard_for_ever(self, site: Site, again: Any) -> None:
+        def answer(batch: Batch) -> Any:
+            while True:
+                yield again(batch)
+
+        result, _ = site.send("1", "2", answer=answer)
+        assert isinstance(by_id(result)["2"], Unconfirmed)
+        assert isinstance(result.stopped, PluginError)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sharecore import (
+    Accepted,
     Adapter,
     Batch,
     DestinationError,
@@ -34,9 +35,10 @@ MakeBatch = Callable[..., Batch]
 ASKED = {
     "ready": lambda adapter, batch: adapter.ready(),
     "probe": lambda adapter, batch: adapter.probe(0.1),
-    "deliver": lambda adapter, batch: adapter.deliver(batch),
+    "deliver": lambda adapter, batch: dict(adapter.deliver(batch)),
     "deliver_file": lambda adapter, batch: adapter.deliver_file(example_file(), batch),
-    "alone": lambda adapter, batch: adapter.alone(batch),
+    "knows_target": lambda adapter, batch: adapter.knows_target(batch),
+    "ensure_target": lambda adapter, batch: adapter.ensure_target(batch),
     "describe": lambda adapter, batch: adapter.describe(),
     "check": lambda adapter, batch: adapter.check(),
     "topics": lambda adapter, batch: adapter.topics(),
@@ -52,7 +54,7 @@ ENDS = [ValueError, SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration,
 
 class Lamp(Adapter):
     def deliver(self, batch: Batch) -> Any:
-        return {}
+        return ((record.key, Accepted()) for record in batch.records)
 
     def preview(self, batch: Batch) -> Preview:
         return Preview(content_type="text/plain", body="")
@@ -123,7 +125,7 @@ def test_a_call_that_does_not_come_back_is_given_up(
         ASKED[method](adapter, make_batch("1"))
     assert adapter.lost
     with pytest.raises(DestinationError) as caught:
-        adapter.deliver(make_batch("1"))
+        dict(adapter.deliver(make_batch("1")))
     assert not isinstance(caught.value, GivenUp), "nothing was sent"
     adapter.close()
 
@@ -152,11 +154,11 @@ def test_only_so_many_calls_are_given_up_at_a_time(
 
     def adapter() -> Adapter:
         opened.append(1)
-        return lamp(deliver=lambda *_: over.wait() and {})
+        return lamp(deliver=lambda *_: over.wait() and ())
 
     for _ in range(MOST_LOST):
         with pytest.raises(GivenUp):
-            Guarded(destination, adapter, seconds=0.1).deliver(make_batch("1"))
+            dict(Guarded(destination, adapter, seconds=0.1).deliver(make_batch("1")))
     with pytest.raises(DestinationError, match="restart"):
         Guarded(destination, adapter, seconds=0.1)
     assert len(opened) == MOST_LOST
@@ -164,7 +166,7 @@ def test_only_so_many_calls_are_given_up_at_a_time(
     for thread in threading.enumerate():
         if thread.name == "sharecore-x-deliver":
             thread.join()
-    assert Guarded(destination, adapter).deliver(make_batch("1")) == {}
+    assert dict(Guarded(destination, adapter).deliver(make_batch())) == {}
 
 
 def test_a_call_that_gets_on_is_not_given_up(destination: Any, make_batch: MakeBatch) -> None:
@@ -174,10 +176,12 @@ def test_a_call_that_gets_on_is_not_given_up(destination: Any, make_batch: MakeB
             threading.Event().wait(0.05)
         progress(10)
         threading.Event().wait(0.6)
-        return {}
+        for record in batch.records:
+            threading.Event().wait(0.3)  # to say something is to get on
+            yield record.key, Accepted()
 
-    adapter = Guarded(destination, lambda: lamp(deliver=deliver), seconds=0.4)
-    assert adapter.deliver(make_batch("1")) == {}
+    adapter, batch = Guarded(destination, lambda: lamp(deliver=deliver), seconds=0.4), make_batch(*"12345")
+    assert dict(adapter.deliver(batch)) == {record.key: Accepted() for record in batch.records}
     progress()  # outside of a call it means nothing
 
 
@@ -254,7 +258,7 @@ def test_an_answer_of_a_wrong_type_is_an_error_of_the_plugin(
         ASKED[method](adapter, make_batch())
 
 
-def test_a_mapping_with_a_will_of_its_own_is_read_in_safety(destination: Any, make_batch: MakeBatch) -> None:
+def test_an_answer_with_a_will_of_its_own_is_read_in_safety(destination: Any, make_batch: MakeBatch) -> None:
     class Odd(Mapping[Any, Any]):
         __iter__ = __getitem__ = __len__ = raising(SystemExit)
 

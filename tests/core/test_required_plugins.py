@@ -30,7 +30,7 @@ class Sent(Adapter):
 
     def deliver(self, batch: Batch) -> Any:
         self.calls += 1
-        return {}
+        return iter(())
 
     def preview(self, batch: Batch) -> Any:
         raise NotImplementedError

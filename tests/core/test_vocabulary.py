@@ -13,14 +13,11 @@ from hypothesis import strategies as st
 from sharecore import (
     Accepted,
     Address,
-    AuthenticationFailed,
     ConfigurationError,
     DeliveryError,
-    DestinationError,
     InvalidRecord,
     Kind,
     Photometry,
-    PluginError,
     Problem,
     RecordKey,
     Rejected,
@@ -119,13 +116,6 @@ class TestOutcomes:
 class TestExceptions:
     def test_delivery_never_catches_a_wrong_configuration(self) -> None:
         assert not issubclass(ConfigurationError, DeliveryError)
-
-    @pytest.mark.parametrize("kind", [AuthenticationFailed, DestinationError, PluginError])
-    def test_what_was_decided_travels_with_the_stop(
-        self, kind: type[DeliveryError], make_record: MakeRecord
-    ) -> None:
-        key = make_record().key
-        assert kind("down", decided={key: Accepted()}).decided == {key: Accepted()}
 
     def test_a_configuration_error_tells_every_problem_with_place_and_mend(self) -> None:
         problems = [

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from calling import before, deliver
 from live.conftest import SHARER
 from live.scenes import QUICK_LOGIN
 from realtoms import Tom, make_tom
@@ -236,7 +237,7 @@ def detections(count: int) -> tuple[Photometry, ...]:
 def test_every_field_of_every_kind_arrives(
     receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
 ) -> None:
-    outcomes = open_adapter(receiver).deliver(batch(*EVERY_KIND))
+    outcomes = deliver(open_adapter(receiver), batch(*EVERY_KIND))
     expected: dict[str, Any] = AT_3 if typed(receiver) else AT_2
     arrived = rows(receiver, target_name)
     assert {name: by_content(table) for name, table in arrived.items()} == {
@@ -255,11 +256,11 @@ def test_sending_again_adds_nothing(
 ) -> None:
     records = [each for each in EVERY_KIND if typed(receiver) or each is not ASTROMETRY]
     adapter = open_adapter(receiver)
-    adapter.deliver(batch(*records))
+    deliver(adapter, batch(*records))
     before = rows(receiver, target_name)
     # Another process, which remembers nothing but the share's notes; then one that lost even these.
     for state in ({}, dict(batch().state)):
-        again = open_adapter(receiver).deliver(batch(*records, state=state))
+        again = deliver(open_adapter(receiver), batch(*records, state=state))
         assert again == {record.key: Duplicate() for record in records}
     assert rows(receiver, target_name) == before
 
@@ -268,7 +269,7 @@ def test_what_is_there_after_an_unknown_outcome(
     receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch]
 ) -> None:
     adapter, records = open_adapter(receiver), detections(6)
-    adapter.deliver(batch(*records[:4]))
+    deliver(adapter, batch(*records[:4]))
     found = adapter.find(batch(*records))
     there = {} if typed(receiver) else {record.key: Present(content=record) for record in records[:4]}
     assert found == {record.key: Absent() for record in records} | there
@@ -278,7 +279,7 @@ def test_many_in_flight_arrive_once_each(
     receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
 ) -> None:
     records = detections(40)
-    assert set(open_adapter(receiver).deliver(batch(*records)).values()) == {Accepted()}
+    assert set(deliver(open_adapter(receiver), batch(*records)).values()) == {Accepted()}
     times = [row["timestamp"] for table in rows(receiver, target_name).values() for row in table]
     assert sorted(times) == [record.timestamp.isoformat() for record in records]
 
@@ -293,7 +294,7 @@ def test_a_sidereal_target_is_made_whole_and_found_by_each_of_its_names(
         extras={"class": "SN Ia"},
         lists=(f"list of {target_name}",),
     )
-    open_adapter(receiver).deliver(batch(*detections(1), target=target, shared_by="pi"))
+    deliver(open_adapter(receiver), batch(*detections(1), target=target, shared_by="pi"))
     there = target_at(receiver, target.name)
     assert (there["ra"], there["dec"], there["epoch"], there["pm_ra"]) == (10.5, -5.25, 2000.0, 1.5)
     assert (there["parallax"], there["distance"], there["pm_dec"]) == (2.5, 10.0, None)
@@ -305,7 +306,7 @@ def test_a_sidereal_target_is_made_whole_and_found_by_each_of_its_names(
     for name in target.names:
         records = (dataclasses.replace(DETECTION, instrument=name[-20:]),)
         state: dict[str, Any] = {}
-        open_adapter(receiver).deliver(batch(*records, target=Target(name=name), state=state))
+        deliver(open_adapter(receiver), batch(*records, target=Target(name=name), state=state))
         assert state["target_id"] == there["id"]
 
 
@@ -323,7 +324,7 @@ def test_a_solar_system_body_is_made_with_its_elements(
         epoch_of_perihelion=60100.0,
     )
     target = Target(name=target_name, sidereal=False, orbit=orbit)
-    assert open_adapter(receiver).deliver(batch(target=target)) == {}
+    assert deliver(open_adapter(receiver), batch(target=target)) == {}
     there = target_at(receiver, target_name)
     assert there["type"] == "NON_SIDEREAL"
     elements = {name: value for name, value in dataclasses.asdict(orbit).items() if value is not None}
@@ -333,9 +334,9 @@ def test_a_solar_system_body_is_made_with_its_elements(
 def test_a_target_that_is_there_joins_the_lists(
     receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
 ) -> None:
-    open_adapter(receiver, TARGET_LISTS=[]).deliver(batch())
+    deliver(open_adapter(receiver, TARGET_LISTS=[]), batch())
     assert target_at(receiver, target_name)["lists"] == []
-    open_adapter(receiver).deliver(batch())
+    deliver(open_adapter(receiver), batch())
     assert target_at(receiver, target_name)["lists"] == ["Imported From Site A"]
 
 
@@ -343,20 +344,20 @@ def test_a_target_deleted_there_is_made_again(
     receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
 ) -> None:
     adapter, (one, two) = open_adapter(receiver), detections(2)
-    adapter.deliver(batch(one))
+    deliver(adapter, batch(one))
     receiver.execute(f"""
         from tom_targets.models import Target
         Target.objects.get(name={target_name!r}).delete()
     """)
-    assert adapter.deliver(batch(two)) == {two.key: Accepted()}
+    assert deliver(adapter, batch(two)) == {two.key: Accepted()}
     assert sum(map(len, rows(receiver, target_name).values())) == 1
 
 
 def test_a_target_of_somebody_else_is_not_doubled(
     receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
 ) -> None:
-    open_adapter(receiver, "admin").deliver(batch(*detections(1)))
-    (outcome,) = open_adapter(receiver).deliver(batch(*detections(1), state={})).values()
+    deliver(open_adapter(receiver, "admin"), batch(*detections(1)))
+    (outcome,) = deliver(open_adapter(receiver), batch(*detections(1), state={})).values()
     assert isinstance(outcome, Rejected)
     assert "may not see it" in outcome.reason
     receiver.execute(f"""
@@ -366,7 +367,7 @@ def test_a_target_of_somebody_else_is_not_doubled(
         target, user = Target.objects.get(name={target_name!r}), User.objects.get(username="sharer")
         assign_perm(f"{{target._meta.app_label}}.view_target", user, target)
     """)
-    (outcome,) = open_adapter(receiver).deliver(batch(*detections(1), state={})).values()
+    (outcome,) = deliver(open_adapter(receiver), batch(*detections(1), state={})).values()
     assert isinstance(outcome, Rejected)
     assert "Let it change that target" in outcome.reason
 
@@ -375,10 +376,10 @@ def test_several_targets_of_our_names_are_listed(
     receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
 ) -> None:
     adapter, other = open_adapter(receiver), f"{target_name} other"
-    adapter.deliver(batch())
-    adapter.deliver(batch(target=Target(name=other, position=Position(ra=1.0, dec=1.0)), state={}))
+    deliver(adapter, batch())
+    deliver(adapter, batch(target=Target(name=other, position=Position(ra=1.0, dec=1.0)), state={}))
     both = Target(name=target_name, aliases=(other,))
-    (outcome,) = adapter.deliver(batch(*detections(1), target=both, state={})).values()
+    (outcome,) = deliver(adapter, batch(*detections(1), target=both, state={})).values()
     assert isinstance(outcome, Rejected)
     assert repr(other) in outcome.reason
 
@@ -386,9 +387,9 @@ def test_several_targets_of_our_names_are_listed(
 def test_a_target_without_coordinates_says_what_is_missing(
     receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
 ) -> None:
-    (outcome,) = (
-        open_adapter(receiver).deliver(batch(*detections(1), target=Target(name=target_name))).values()
-    )
+    (outcome,) = deliver(
+        open_adapter(receiver), batch(*detections(1), target=Target(name=target_name))
+    ).values()
     assert isinstance(outcome, Rejected)
     assert "ra" in outcome.reason
     assert "required" in outcome.reason
@@ -399,9 +400,9 @@ def test_a_corrected_error_is_told_to_be_not_stored_where_it_is_not(
 ) -> None:
     adapter = open_adapter(receiver)
     beside = dataclasses.replace(DETECTION, key=key(Kind.PHOTOMETRY, "2"), brightness=3.0, limit=None)
-    adapter.deliver(batch(beside, DETECTION))
+    deliver(adapter, batch(beside, DETECTION))
     corrected = dataclasses.replace(DETECTION, brightness_error=0.5)
-    outcome = adapter.deliver(batch(corrected))[corrected.key]
+    outcome = deliver(adapter, batch(corrected))[corrected.key]
     if typed(receiver):
         assert isinstance(outcome, Rejected)
         assert outcome.field == "brightness_error"
@@ -420,19 +421,19 @@ def test_how_we_log_in(
     only_token = open_adapter(receiver, API_KEY=receiver.tokens["sharer"], USERNAME="", PASSWORD="")
     assert [problem.fatal for problem in only_token.check()] == ([] if typed(receiver) else [True])
     with pytest.raises(AuthenticationFailed):
-        open_adapter(receiver, PASSWORD="wrong").deliver(batch(*detections(1)))
+        deliver(open_adapter(receiver, PASSWORD="wrong"), batch(*detections(1)))
 
 
 def test_a_token_that_is_withdrawn_is_got_again(
     receiver_31: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch]
 ) -> None:
     adapter, (one, two) = open_adapter(receiver_31, "admin"), detections(2)
-    adapter.deliver(batch(one))
+    deliver(adapter, batch(one))
     receiver_31.execute("""
         from rest_framework.authtoken.models import Token
         Token.objects.filter(user__username="admin").delete()
     """)
-    assert adapter.deliver(batch(two)) == {two.key: Accepted()}
+    assert deliver(adapter, batch(two)) == {two.key: Accepted()}
 
 
 def test_an_address_that_is_no_tom(receiver: Tom, open_adapter: Callable[..., TomAdapter]) -> None:
@@ -445,15 +446,15 @@ def test_a_receiver_that_is_down_gets_everything_once_it_is_back(
     receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
 ) -> None:
     adapter, records = open_adapter(receiver), detections(10)
-    adapter.deliver(batch(*records[:5]))
+    deliver(adapter, batch(*records[:5]))
     receiver.stop()
     try:
         with pytest.raises(DestinationError) as caught:
-            adapter.deliver(batch(*records))
-        assert caught.value.decided == {}
+            deliver(adapter, batch(*records))
+        assert before(caught) == {}
     finally:
         receiver.serve()
-    outcomes = adapter.deliver(batch(*records))
+    outcomes = deliver(adapter, batch(*records))
     assert [outcomes[record.key] for record in records] == [Duplicate()] * 5 + [Accepted()] * 5
     assert sum(map(len, rows(receiver, target_name).values())) == 10
 
@@ -465,11 +466,11 @@ def test_a_target_renamed_on_both_sides_stays_one(
     receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
 ) -> None:
     adapter, there = open_adapter(receiver), f"{target_name} as they call it"
-    adapter.deliver(batch(*detections(1)))
+    deliver(adapter, batch(*detections(1)))
     receiver.execute(CHANGE.format(name=target_name, columns={"name": there}))
     for number, here in ((2, f"{target_name} as we call it"), (3, target_name)):
         target = Target(name=here, position=Position(ra=10.5, dec=-5.25))
-        adapter.deliver(batch(*detections(number), target=target))
+        deliver(adapter, batch(*detections(number), target=target))
         assert sum(map(len, rows(receiver, there).values())) == number
         assert sum(map(len, rows(receiver, here).values())) == 0
 
@@ -484,16 +485,16 @@ def test_a_target_is_found_as_the_toolkit_compares_names(
 ) -> None:
     adapter, spelt = open_adapter(receiver), spelling.format(target_name)
     position = Position(ra=10.5, dec=-5.25)
-    adapter.deliver(batch(*detections(1), target=Target(name=spelt, position=position), state={}))
+    deliver(adapter, batch(*detections(1), target=Target(name=spelt, position=position), state={}))
     same = Target(name=f"{target_name} abc", position=position)
-    adapter.deliver(batch(*detections(2), target=same, state={}))
+    deliver(adapter, batch(*detections(2), target=same, state={}))
     assert sum(map(len, rows(receiver, spelt).values())) == 2
 
 
 def test_a_target_that_the_receiver_cannot_show_costs_only_itself(
     receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
 ) -> None:
-    open_adapter(receiver).deliver(batch(*detections(1)))
+    deliver(open_adapter(receiver), batch(*detections(1)))
     receiver.execute(
         "from math import inf; "
         + CHANGE.format(name=target_name, columns={"parallax": "@"}).replace("'@'", "inf")
@@ -502,11 +503,11 @@ def test_a_target_that_the_receiver_cannot_show_costs_only_itself(
     try:
         assert not any(problem.fatal for problem in adapter.check())
         for state in ({}, dict(batch().state)):
-            (outcome,) = set(adapter.deliver(batch(*detections(2), state=state)).values())
+            (outcome,) = set(deliver(adapter, batch(*detections(2), state=state)).values())
             assert isinstance(outcome, Deferred)
             assert "NaN" in outcome.reason
         other = Target(name=f"{target_name} beside it", position=Position(ra=10.5, dec=-5.25))
-        assert set(adapter.deliver(batch(*detections(2), target=other, state={})).values()) == {Accepted()}
+        assert set(deliver(adapter, batch(*detections(2), target=other, state={})).values()) == {Accepted()}
     finally:
         receiver.execute(CHANGE.format(name=target_name, columns={"parallax": None}))
 
@@ -523,8 +524,8 @@ def test_a_receiver_that_pages_by_number_is_read_to_the_end(
     records = tuple(dataclasses.replace(each, timestamp=TIME) for each in detections(12))
     try:
         tom.serve()
-        assert set(open_adapter(tom).deliver(batch(*records)).values()) == {Accepted()}
-        again = open_adapter(tom).deliver(batch(*records, state={}))
+        assert set(deliver(open_adapter(tom), batch(*records)).values()) == {Accepted()}
+        again = deliver(open_adapter(tom), batch(*records, state={}))
     finally:
         tom.remove()
     assert again == {record.key: Duplicate() for record in records}, "each is found on the page that has it"

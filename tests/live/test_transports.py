@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from calling import before, deliver
 from realtoms import Tom, User, make_tom
 from sharecore.adapter import Batch, Site
 from sharecore.addresses import Address
@@ -131,12 +132,12 @@ def batch(target_name: str) -> Callable[..., Batch]:
 class TestFiles:
     def test_a_thousand_rows_arrive_exactly_by_two_files(self, receiver_31, adapter, batch, target_name):
         records = photometry(1000)
-        outcomes = adapter(receiver_31, BULK_UPLOAD=True).deliver(batch(*records))
+        outcomes = deliver(adapter(receiver_31, BULK_UPLOAD=True), batch(*records))
         assert outcomes == dict.fromkeys([record.key for record in records], Accepted())
         rows, products = arrived(receiver_31, target_name)
         assert rows == [expected(record) for record in records]
         assert products == 2, "a sample, and the rest"
-        again = adapter(receiver_31, BULK_UPLOAD=True).deliver(batch(*records))
+        again = deliver(adapter(receiver_31, BULK_UPLOAD=True), batch(*records))
         assert set(map(type, again.values())) <= {Accepted, Duplicate}
         assert len(arrived(receiver_31, target_name)[0]) == 1000
 
@@ -145,7 +146,7 @@ class TestFiles:
     ):
         records = photometry(700)
         opened = adapter(receiver_31, BULK_UPLOAD=True)
-        opened.deliver(batch(*records[:300]))
+        deliver(opened, batch(*records[:300]))
         upload = opened._api.upload
 
         def lost(*args: Any) -> None:
@@ -155,10 +156,10 @@ class TestFiles:
         with monkeypatch.context() as patch:
             patch.setattr(opened._api, "upload", lost)
             with pytest.raises(DestinationError) as caught:
-                opened.deliver(batch(*records[300:]))
-        assert {type(each) for each in caught.value.decided.values()} == {Unconfirmed}
+                deliver(opened, batch(*records[300:]))
+        assert {type(each) for each in before(caught).values()} == {Unconfirmed}
         assert set(opened.find(batch(*records[300:])).values()) == {Absent()}
-        outcomes = opened.deliver(batch(*records[300:]))
+        outcomes = deliver(opened, batch(*records[300:]))
         assert set(outcomes.values()) == {Duplicate()}
         rows, products = arrived(receiver_31, target_name)
         assert rows == [expected(record) for record in records]
@@ -174,7 +175,7 @@ class TestFiles:
         try:
             tom, records = made.serve(), photometry(210)
             opened = adapter(tom, BULK_UPLOAD=True)
-            assert len(opened.deliver(batch(*records))) == 210
+            assert len(deliver(opened, batch(*records))) == 210
             rows, products = arrived(tom, target_name)
             assert rows == [expected(record) for record in records]
             assert products == 0, "its rows went with it"
@@ -189,7 +190,7 @@ def test_a_tom_of_2x_gets_single_rows(receiver_232, adapter, batch, target_name,
     opened = adapter(receiver_232, BULK_UPLOAD=True)
     (problem, *_) = opened.check()
     assert problem.where.endswith("['BULK_UPLOAD']")
-    outcomes = opened.deliver(batch(*records))
+    outcomes = deliver(opened, batch(*records))
     assert set(outcomes.values()) == {Accepted()}
 
 
@@ -205,7 +206,7 @@ class TestBatches:
         try:
             records = photometry(60)
             opened = adapter(tom.serve())
-            assert set(opened.deliver(batch(*records[:10])).values()) == {Accepted()}
+            assert set(deliver(opened, batch(*records[:10])).values()) == {Accepted()}
             assert not opened.can_update
 
             tom.stop()
@@ -218,12 +219,12 @@ class TestBatches:
             tom.serve()
             opened.check()
             assert "sharecore" in opened.describe()
-            outcomes = opened.deliver(batch(*records[:50]))
+            outcomes = deliver(opened, batch(*records[:50]))
             assert [type(outcomes[each.key]) for each in records[:50]] == [Duplicate] * 10 + [Accepted] * 40
             edited = dataclasses.replace(records[40], exposure_time=1.5)
             opened.ready()
             assert opened.can_update
-            (outcome,) = opened.deliver(batch(edited, previous={edited.key: None})).values()
+            (outcome,) = deliver(opened, batch(edited, previous={edited.key: None})).values()
             assert isinstance(outcome, Accepted)
             rows, _ = arrived(tom, target_name)
             assert rows == [expected(each) for each in (*records[:40], edited, *records[41:50])]
@@ -235,7 +236,7 @@ class TestBatches:
             assert tom.execute(
                 "from tom_targets.models import Target; print(Target.objects.count())"
             ).split() == ["1"]
-            outcomes = opened.deliver(batch(*last))
+            outcomes = deliver(opened, batch(*last))
             assert [type(outcomes[each.key]) for each in last] == [Duplicate] * 10 + [Accepted] * 10
             assert len(arrived(tom, target_name)[0]) == 60
             opened.ready()

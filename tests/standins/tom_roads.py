@@ -24,7 +24,10 @@ def said(status: int, body: object) -> Answer:
 
 
 class Sharing:
-    """`api/sharing/` of a TOM. stored: fingerprint by key. batches: what came in. bad: reasons by id."""
+    """`api/sharing/` of a TOM with one target.
+
+    target: its id. stored: fingerprint by key. batches: what came in. bad: reasons by id.
+    """
 
     def __init__(self, *, origin: str = "receiver-uuid", records: int = 1000, size: int = 8_000_000) -> None:
         self.about: dict[str, Any] = {
@@ -36,6 +39,7 @@ class Sharing:
             "kinds": ["photometry", "photometry-limit", "spectrum", "astrometry", "other"],
             "new": "ignored",
         }
+        self.target = 12
         self.stored: dict[tuple[str, ...], str] = {}
         self.batches: list[dict[str, Any]] = []
         self.bad: dict[str, tuple[str, str]] = {}
@@ -48,7 +52,7 @@ class Sharing:
             200,
             {
                 "protocol": 1,
-                "target": {"id": 12, "created": not self.stored},
+                "target": {"id": self.target, "created": not self.stored},
                 "origin": self.about["origin"],
                 "records": [self._record(each) for each in body["records"]],
             },

@@ -1,4 +1,4 @@
-"""A call that a destination can take only by itself: the other workers wait for it, and it for them."""
+"""A target is made known with the destination for itself: the other workers wait for it, and it for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from sharecore.addresses import Address
 from sharecore.delivery import State
-from sharecore.records import Record
+from sharecore.exceptions import ConfigurationError, DestinationError, Problem, TargetRefused
 from tom_integration.models import Delivery, DestinationHealth, Outbox
 from tom_integration.outbox import ledger
 from tom_integration.worker import exclusive_access, leases
@@ -49,13 +49,13 @@ def _paused(monkeypatch: pytest.MonkeyPatch, then: Callable[[], Any]) -> list[fl
 
 def test_it_waits_until_calls_of_other_workers_are_over(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
     claim, row = _in_hand(tom)
-    tom.x.alone = True
+    tom.x.makes_targets = True
     target = tom.target()
     tom.share(target)
     tom.datum(target)
 
     def over() -> None:
-        assert not tom.x.received
+        assert not tom.x.introduced
         assert "sharecore-claim" in {thread.name for thread in threading.enumerate()}, "its claim may run out"
         if len(pauses) == 3:
             Delivery.objects.filter(pk=row.pk).update(state=State.DELIVERED)
@@ -69,7 +69,7 @@ def test_it_waits_until_calls_of_other_workers_are_over(tom: Tom, monkeypatch: p
 def test_it_does_not_wait_for_a_worker_that_is_gone(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
     claim, _ = _in_hand(tom)
     Outbox.objects.filter(pk=claim.outbox.pk).update(lease_until=tom.clock.now, look_now=False)
-    tom.x.alone = True
+    tom.x.makes_targets = True
     target = tom.target()
     tom.share(target)
     datum = tom.datum(target)
@@ -81,7 +81,7 @@ def test_it_does_not_wait_for_a_worker_that_is_gone(tom: Tom, monkeypatch: pytes
 
 def test_nor_for_one_that_calls_another_destination(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
     _in_hand(tom)
-    tom.y.alone = True
+    tom.y.makes_targets = True
     target = tom.target()
     tom.share(target, "y")
     tom.datum(target)
@@ -90,9 +90,9 @@ def test_nor_for_one_that_calls_another_destination(tom: Tom, monkeypatch: pytes
     assert not pauses
 
 
-@pytest.mark.parametrize("alone", [False, True])
-def test_meanwhile_nobody_else_calls(tom: Tom, alone: bool) -> None:
-    tom.x.alone = alone
+@pytest.mark.parametrize("makes", [False, True])
+def test_meanwhile_nobody_else_calls(tom: Tom, makes: bool) -> None:
+    tom.x.makes_targets = makes
     target = tom.target()
     tom.share(target)
     datum = tom.datum(target)
@@ -115,8 +115,8 @@ def test_whoever_reserves_it_and_dies_holds_nobody_up_for_ever(tom: Tom) -> None
 
 
 def test_the_destination_is_given_back_also_when_the_call_fails(tom: Tom) -> None:
-    tom.x.alone = True
-    tom.x.will(RuntimeError("a bug"), times=1)
+    tom.x.makes_targets = True
+    tom.x.target_fails = RuntimeError("a bug")
     target = tom.target()
     tom.share(target)
     datum = tom.datum(target)
@@ -145,22 +145,103 @@ def test_of_two_that_meet_one_withdraws(tom: Tom, monkeypatch: pytest.MonkeyPatc
     assert tom.deliver(after=1.1) == 1
 
 
-def test_the_destination_is_reserved_while_the_call_lasts(tom: Tom) -> None:
+def test_the_destination_is_reserved_while_the_target_is_made_and_not_while_data_go(
+    tom: Tom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tom.target()
+    tom.share(target)
+    tom.data(target, 3)
+    address, seen = Address(name="x", topic=""), []
+    make, take = tom.x.make_known, tom.x.take
+
+    def look(real: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda batch: (seen.append(exclusive_access.reserved(address)), real(batch))[1]
+
+    tom.x.makes_targets, tom.x.max_batch = True, 2
+    monkeypatch.setattr(tom.x, "make_known", look(make))
+    monkeypatch.setattr(tom.x, "take", look(take))
+    assert tom.deliver() == 3
+    assert seen == [True, False, False], "made once, and two batches"
+    assert not exclusive_access.reserved(address)
+
+
+def test_whoever_made_the_target_has_the_data_in_hand_before_others_may_make_theirs(
+    tom: Tom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise many that make targets would keep each other from sending anything."""
     target = tom.target()
     tom.share(target)
     tom.datum(target)
-    address = Address(name="x", topic="")
-    seen: list[bool] = []
+    tom.x.makes_targets = True
+    real, seen = ledger.write_intents, []
 
-    def look(record: Record) -> Any:
-        seen.append(exclusive_access.reserved(address))
-        return tom.x._store(record)
+    def look(rows: Iterable[Delivery], token: str) -> list[Delivery]:
+        seen.append(exclusive_access.reserved(Address(name="x", topic="")))
+        return real(rows, token)
 
-    tom.x.alone = True
-    tom.x.will(look, times=1)
+    monkeypatch.setattr(ledger, "write_intents", look)
     assert tom.deliver() == 1
     assert seen == [True]
-    assert not exclusive_access.reserved(address)
+
+
+class TestMakingATargetKnown:
+    """What becomes of the records that wait for it."""
+
+    @pytest.fixture
+    def datum(self, tom: Tom) -> Any:
+        tom.x.makes_targets = True
+        target = tom.target()
+        tom.share(target)
+        return tom.datum(target)
+
+    def test_it_is_noted_at_once_whatever_becomes_of_the_delivery(self, tom: Tom, datum: Any) -> None:
+        """Else the target might be made twice."""
+        kept: list[Any] = []
+
+        def take(batch: Any) -> Any:
+            kept.append(Outbox.objects.get(destination="x").adapter_state)
+            raise SystemExit
+
+        real = tom.x.take
+        tom.x.take = take  # type: ignore[method-assign]
+        tom.deliver()
+        assert kept == [{"known": True}]
+        assert tom.state(datum) == State.UNCONFIRMED
+        tom.x.take = real  # type: ignore[method-assign]
+        tom.deliver(after=100)
+        assert tom.state(datum) == State.DELIVERED
+        assert len(tom.x.introduced) == 1
+
+    def test_a_target_that_is_refused_refuses_its_records(self, tom: Tom, datum: Any) -> None:
+        tom.x.target_fails = TargetRefused("no stars here")
+        tom.deliver()
+        assert (tom.state(datum), tom.row(datum).reason) == (State.FAILED, "no stars here")
+        assert not tom.x.calls
+
+    def test_a_destination_that_is_down_costs_no_try(self, tom: Tom, datum: Any) -> None:
+        tom.x.target_fails = DestinationError("down")
+        tom.deliver()
+        row = tom.row(datum)
+        assert (row.state, row.failures, row.attempts) == (State.PENDING, 0, 0)
+        assert DestinationHealth.objects.get(address="x").failures == 1
+        tom.x.target_fails = None
+        assert tom.deliver(after=10) == 1
+
+    def test_after_a_bug_they_are_tried_again_later(self, tom: Tom, datum: Any) -> None:
+        tom.x.target_fails = SystemExit()
+        tom.deliver()
+        row = tom.row(datum)
+        assert (row.state, row.failures) == (State.PENDING, 1)
+        assert "failed: SystemExit" in row.reason
+        tom.x.target_fails = None
+        assert tom.deliver(after=100) == 1
+
+    def test_settings_that_turn_out_wrong_are_told(self, tom: Tom, datum: Any) -> None:
+        wrong = Problem(where="DATA_SHARING['x']", what="is odd", hint="Mend it.")
+        tom.x.target_fails = ConfigurationError([wrong])
+        tom.deliver()
+        assert tom.state(datum) == State.PENDING
+        assert "is odd" in Outbox.objects.get(destination="x").problem
 
 
 def test_an_adapter_that_fails_to_say_is_called_as_usual(
@@ -173,6 +254,6 @@ def test_an_adapter_that_fails_to_say_is_called_as_usual(
     def fails(adapter: object, batch: object) -> bool:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("sharecore.testing.memory.MemoryAdapter.alone", fails)
+    monkeypatch.setattr("sharecore.testing.memory.MemoryAdapter.knows_target", fails)
     assert tom.deliver() == 1
-    assert "in alone" in caplog.text
+    assert "in knows_target" in caplog.text

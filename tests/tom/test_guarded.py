@@ -78,7 +78,7 @@ def test_what_an_adapter_notes_is_kept_with_the_outcomes_of_its_call(tom: Tom, s
     def deliver(batch: Any) -> Any:
         kept.append(Outbox.objects.get(destination="x").adapter_state)
         batch.state["calls"] = len(kept)
-        return {record.key: Accepted() for record in batch.records}
+        return ((record.key, Accepted()) for record in batch.records)
 
     tom.x.take = deliver  # type: ignore[method-assign]
     tom.data(shared, 3)
@@ -111,7 +111,7 @@ def test_notes_that_cannot_be_kept_cost_nothing_else(tom: Tom, shared: Any, note
 
     def deliver(batch: Any) -> Any:
         batch.state.update(notes)
-        return {record.key: Accepted() for record in batch.records}
+        return ((record.key, Accepted()) for record in batch.records)
 
     tom.x.take = deliver  # type: ignore[method-assign]
     tom.deliver()
@@ -163,7 +163,7 @@ class TestInThreads:
         assert "did not come back from deliver" in tom.row(row).reason
         assert DestinationHealth.objects.get(address="x").failures == 1
 
-    @pytest.mark.parametrize("method", ["find", "take", "alone"])
+    @pytest.mark.parametrize("method", ["find", "take", "make_known"])
     def test_a_round_ends_whatever_hangs(
         self, tom: Tom, shared: Any, over: threading.Event, method: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -171,6 +171,7 @@ class TestInThreads:
         tom.datum(shared)
         tom.x.settle_time = 0.01
         tom.x.will(Unconfirmed(reason="no answer"), times=1)
+        tom.x.makes_targets = method == "make_known"
         tom.x.__dict__[method] = lambda *_: over.wait()
         self.once()
         assert Delivery.objects.get(destination="y").state == "delivered"

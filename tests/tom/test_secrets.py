@@ -6,7 +6,7 @@ import json
 import logging
 import traceback
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -345,12 +345,12 @@ class Careless(MemoryAdapter):
 
     told = ""
 
-    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
-        super().deliver(batch)
+    def deliver(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:
+        list(super().deliver(batch))
         batch.state["token"] = self.told
         logging.getLogger("sharecore_careless").info("I sent %s", self.told)
         refused = Rejected(reason=f"there they say {self.told}", field=self.told)
-        return {record.key: refused for record in batch.records}
+        yield from ((record.key, refused) for record in batch.records)
 
     def describe(self) -> str:
         return f"With {self.told}."

@@ -14,7 +14,8 @@ from sharecore import shutdown
 from sharecore.adapter import Adapter, Batch
 from sharecore.addresses import Address
 from sharecore.destinations import Destination
-from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError
+from sharecore.exceptions import AuthenticationFailed, ConfigurationError, DeliveryError, DestinationError
+from sharecore.hearing import Stop
 from tom_integration import clock, conf, site
 from tom_integration.outbox import ledger
 from tom_integration.worker import breaker, exclusive_access, leases, rate_limit
@@ -109,12 +110,12 @@ class Entrance:
         return self.adapter.can_update
 
     @contextmanager
-    def turn(self, batch: Batch) -> Iterator[bool]:
-        """One call, which has the destination for itself if the batch asks for it; whether it does.
+    def access(self, batch: Batch) -> Iterator[bool]:
+        """Access to the destination; exclusive, and True, where the target is to be made known there first.
 
-        Raises `Wait` while another worker has it.
+        Raises `Wait` while another worker has the destination.
         """
-        if not self._asks_to_be_alone(batch):
+        if self._knows_target(batch):
             if exclusive_access.reserved(self.address):
                 raise later()
             yield False
@@ -124,15 +125,18 @@ class Entrance:
                 raise later()
             yield True
 
-    def _asks_to_be_alone(self, batch: Batch) -> bool:
+    def _knows_target(self, batch: Batch) -> bool:
         try:
-            return self.adapter.alone(batch)
+            return self.adapter.knows_target(batch)
         except DeliveryError:
-            return False
+            return True
 
-    def heed(self, stopped: DeliveryError | None) -> None:
+    def heed(self, stopped: Stop | None) -> None:
+        """Raise what keeps the whole outbox from going on."""
         if isinstance(stopped, AuthenticationFailed | DestinationError):
             raise self.wait(stopped) from None
+        if isinstance(stopped, ConfigurationError):
+            raise stopped
 
     def wait(self, stop: AuthenticationFailed | DestinationError) -> Wait:
         """Note that the destination stopped a call; the exception to raise."""

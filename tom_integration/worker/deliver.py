@@ -1,4 +1,4 @@
-"""The calls of an adapter for one claimed outbox: introduce the target, send.
+"""The calls of an adapter for one claimed outbox: make the target known, send.
 
 No transaction is open while a call lasts, and the claim is renewed meanwhile.
 """
@@ -18,10 +18,10 @@ from django.db import Error
 from sharecore import delivery
 from sharecore.adapter import Batch
 from sharecore.delivery import DeliveryState
-from sharecore.dispatch import DispatchResult, dispatch, dispatch_file, tell
+from sharecore.dispatch import DispatchResult, dispatch, dispatch_file, ensure_target, tell
 from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError, TargetRefused
-from sharecore.guard import GivenUp
-from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result, Unconfirmed
+from sharecore.hearing import GivenUp, Stop
+from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.retry import RetryPolicy
 from tom_integration import call_log, clock, creator_rights, site
@@ -56,12 +56,10 @@ class Calls(Entrance):
         problem = creator_rights.objection(request.user_id, self.target)
         if not problem:
             batch = self.batch(request)
-            with self.turn(batch), leases.kept(self.claim):
+            with self.access(batch):
                 self.enter()
-                result = dispatch(site.registry(), self.destination, self.adapter, batch)
-                persist(partial(ledger.settle, (), {}, token="", also=self.notes(batch, result.stopped)))
-            self.heed(result.stopped)
-            problem = result.stopped.reason if result.stopped else ""
+                refused = self._make_known(batch)
+            problem = refused.reason if refused else ""
         OneTimeShare.objects.filter(pk=request.pk).update(introduce=False, problem=plain(problem))
 
     def send(self, sendable: Iterable[tuple[Delivery, Shareable]]) -> None:
@@ -79,9 +77,11 @@ class Calls(Entrance):
     def _send(self, sendable: list[tuple[Delivery, Shareable]], request: OneTimeShare | None) -> None:
         if self.stop() or not self.claim.hold():
             return
-        batch = self.batch(request)
-        with self.turn(batch) as alone:
+        batch = _with(self.batch(request), [record for _, record in sendable])
+        file = next((record for _, record in sendable if isinstance(record, DataFile)), None)
+        with self.access(batch) as exclusive:
             self.enter()
+            refused = self._make_known(batch, file) if exclusive else None
             try:
                 self._keep_names(batch)
                 in_hand = ledger.write_intents([row for row, _ in sendable], self.claim.token)
@@ -89,7 +89,7 @@ class Calls(Entrance):
                 rows = {record.key: row for row, record in sendable if row.pk in pks}
                 if not rows:
                     return
-                reserved = not alone and exclusive_access.reserved(self.address)
+                reserved = not exclusive and exclusive_access.reserved(self.address)
                 relayed_by = original_keys.bringers(self.target.pk, rows, origin=batch.site.origin)
             except Error:
                 # Whether this was committed is unknown; that nothing has left is not.
@@ -99,26 +99,22 @@ class Calls(Entrance):
             if reserved:
                 self._settle(rows, {}, rows, None)
                 raise later()
-            batch = replace(
-                batch,
-                previous={key: row.remote_id or None for key, row in rows.items() if row.delivered_at},
-                relayed_by=relayed_by,
-                original=originals(rows),
-            )
-            started = clock.now()
-            with leases.kept(self.claim):
-                try:
-                    result = self._dispatch(batch, [record for row, record in sendable if row.pk in pks])
-                except ConfigurationError as wrong:
-                    # What an adapter finds wrong in a call may come after it has sent something.
-                    in_doubt = (
-                        {} if site.registry().missing else dict.fromkeys(rows, Unconfirmed(reason=str(wrong)))
-                    )
-                    self._settle(rows, in_doubt, rows.keys() - in_doubt.keys(), None)
-                    raise
-                # Before anything else that the database may refuse, and while the claim is kept.
-                notes = self.notes(batch, result.stopped)
-                written = self._settle(rows, result.results, result.unsent, result.stopped, notes)
+        batch = replace(
+            _with(batch, [record for row, record in sendable if row.pk in pks]),
+            previous={key: row.remote_id or None for key, row in rows.items() if row.delivered_at},
+            relayed_by=relayed_by,
+            original=originals(rows),
+        )
+        started = clock.now()
+        with leases.kept(self.claim):
+            try:
+                result = self._dispatch(batch, file, refused)
+            except ConfigurationError:
+                self._settle(rows, {}, rows, None)
+                raise
+            # Before anything else that the database may refuse, and while the claim is kept.
+            notes = self.notes(batch, result.stopped)
+            written = self._settle(rows, result.results, result.unsent, result.stopped, notes)
         if written == len(rows):  # else another worker has taken them over, and tells what it finds out
             tell(site.registry(), batch, [record for _, record in sendable], result.results)
         ledger.write_attempts(rows, result.results, started=started, worker=leases.worker_name())
@@ -138,13 +134,23 @@ class Calls(Entrance):
             Outbox.objects.filter(pk=outbox.pk, lease=self.claim.token).update(names=names)
             outbox.names = names
 
-    def _dispatch(self, batch: Batch, leaving: list[Shareable]) -> DispatchResult:
-        registry, destination, adapter = site.registry(), self.destination, self.adapter
-        match leaving:
-            case [DataFile() as file]:
-                return dispatch_file(registry, destination, adapter, batch, file, tells=False)
-        records = tuple(each for each in leaving if isinstance(each, Record))
-        return dispatch(registry, destination, adapter, replace(batch, records=records), tells=False)
+    def _make_known(self, batch: Batch, file: DataFile | None = None) -> DeliveryError | None:
+        """Make the target known; why nothing can be sent to it. What is noted of it is kept at once."""
+        refused: DeliveryError | None = None
+        with leases.kept(self.claim):
+            try:
+                ensure_target(site.registry(), self.destination, self.adapter, batch, file)
+            except DeliveryError as stop:
+                refused = stop
+            persist(partial(ledger.settle, (), {}, token="", also=self.notes(batch, refused)))
+        self.heed(refused)
+        return refused
+
+    def _dispatch(self, batch: Batch, file: DataFile | None, refused: DeliveryError | None) -> DispatchResult:
+        where = (site.registry(), self.destination, self.adapter, batch)
+        if file is not None:
+            return dispatch_file(*where, file, refused=refused, tells=False)
+        return dispatch(*where, refused=refused, tells=False)
 
     def batch(self, request: OneTimeShare | None) -> Batch:
         """A batch without records, for the continuous share or for a one-time request."""
@@ -161,7 +167,7 @@ class Calls(Entrance):
             message=request.message if request else "",
         )
 
-    def notes(self, batch: Batch, stopped: DeliveryError | None = None) -> Callable[[], None]:
+    def notes(self, batch: Batch, stopped: Stop | None = None) -> Callable[[], None]:
         """What writes down what the adapter noted in a call, in the transaction that keeps its outcomes."""
         outbox = self.claim.outbox
         if isinstance(stopped, GivenUp):
@@ -172,7 +178,7 @@ class Calls(Entrance):
             logger.error("The adapter of %s noted what cannot be kept: %s", outbox, self.objection)
         if self.objection or noted == outbox.adapter_state:
             return lambda: None
-        outbox.adapter_state = noted
+        outbox.adapter_state = noted = deepcopy(noted)  # the next step of the same call may note more
 
         def write() -> None:
             Outbox.objects.filter(pk=outbox.pk, lease=self.claim.token).update(adapter_state=noted)
@@ -184,11 +190,11 @@ class Calls(Entrance):
         rows: Mapping[RecordKey, Delivery],
         results: Mapping[RecordKey, Result],
         left: Iterable[RecordKey],
-        stopped: DeliveryError | None,
+        stopped: Stop | None,
         notes: Callable[[], None] = lambda: None,
     ) -> int:
         now, chance = clock.now(), ledger.chance()
-        reason = plain(stopped.reason) if stopped else ""
+        reason = plain(str(stopped)) if stopped else ""
         standings = {
             rows[key].pk: self._settled(rows[key], each, now, chance) for key, each in results.items()
         }
@@ -213,3 +219,7 @@ class Calls(Entrance):
             settle_time=self.adapter.settle_time,
             chance=chance,
         )
+
+
+def _with(batch: Batch, leaving: Iterable[Shareable]) -> Batch:
+    return replace(batch, records=tuple(each for each in leaving if isinstance(each, Record)))

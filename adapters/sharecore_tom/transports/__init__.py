@@ -6,11 +6,13 @@ Each transport delivers any batch; the adapter chooses the fastest that the rece
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sharecore.adapter import Batch, Preview
-from sharecore.outcomes import Found, Outcome
+from sharecore.outcomes import Found, Outcome, Unconfirmed
 from sharecore.records import RecordKey
+
+Outcomes = Iterator[tuple[RecordKey, Outcome]]
 
 
 class Transport(ABC):
@@ -21,8 +23,16 @@ class Transport(ABC):
     max_batch = 200
 
     @abstractmethod
-    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+    def deliver(self, batch: Batch) -> Outcomes:
         """As `Adapter.deliver`. Raises `Closed` when this transport leads nowhere any more."""
+
+    @abstractmethod
+    def knows_target(self, batch: Batch) -> bool:
+        """As `Adapter.knows_target`."""
+
+    @abstractmethod
+    def ensure_target(self, batch: Batch) -> None:
+        """As `Adapter.ensure_target`. Raises `Closed` as `deliver`."""
 
     @abstractmethod
     def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
@@ -34,9 +44,13 @@ class Transport(ABC):
 
 
 class Closed(Exception):
-    """The receiver does not have this transport any more. decided: what was sent before that showed."""
+    """The receiver does not have this transport any more. What was not told of before was not sent."""
 
-    def __init__(self, reason: str, decided: Mapping[RecordKey, Outcome]) -> None:
+    def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.decided = decided
+
+
+def unconfirmed(keys: Iterable[RecordKey], reason: str) -> Outcomes:
+    """Nobody knows whether these were stored."""
+    return ((key, Unconfirmed(reason=reason)) for key in keys)

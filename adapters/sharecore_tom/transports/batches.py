@@ -9,7 +9,7 @@ from typing import Any
 
 from sharecore.adapter import Batch, Preview, Site
 from sharecore.building import before_sending, build_each
-from sharecore.exceptions import AuthenticationFailed, DestinationError, TargetRefused
+from sharecore.exceptions import DestinationError, TargetRefused
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Accepted, Duplicate, Found, Outcome, Rejected, Unconfirmed, Unsupported
 from sharecore.records import Record, RecordKey
@@ -21,7 +21,7 @@ from sharecore_tom.api import Api
 from sharecore_tom.receiver import PROTOCOL, Sharing
 from sharecore_tom.receiver_target import Targets
 from sharecore_tom.refusals import NO_RIGHT, code, not_able, words
-from sharecore_tom.transports import Closed, Transport
+from sharecore_tom.transports import Closed, Outcomes, Transport, unconfirmed
 
 BATCH = "api/sharing/batch/"
 _MAX_BATCH = 1000
@@ -51,7 +51,17 @@ class Batches(Transport):
             f"Up to {self.max_batch} data go in one request: that TOM runs sharecore {sharing.version}."
         )
 
-    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+    def knows_target(self, batch: Batch) -> bool:
+        """Records bring their target along; a file goes to one that is there."""
+        return bool(batch.records) or self._targets.remembered(batch) is not None
+
+    def ensure_target(self, batch: Batch) -> None:
+        """A target without records goes as a batch of its own."""
+        if not batch.records:
+            for _ in self._send(batch, self._head(batch), ()):
+                pass
+
+    def deliver(self, batch: Batch) -> Outcomes:
         def item(record: Record) -> _Item | Outcome:
             if record.key.kind not in self._sharing.kinds:
                 return Unsupported(reason=f"that TOM takes no {record.key.kind}", feature="kind")
@@ -61,18 +71,9 @@ class Batches(Transport):
             head = self._head(batch)
         built: dict[RecordKey, _Item]
         built, outcomes = build_each(batch.records, item)
-        items = list(built.values())
-        if batch.records and not items:
-            return outcomes
-        try:
-            for portion in _portions(items, self._sharing, len(head)):
-                outcomes |= self._send(batch, head, portion)
-        except (DestinationError, AuthenticationFailed) as stop:
-            stop.decided = outcomes | dict(stop.decided)
-            raise
-        except Closed as closed:
-            raise Closed(closed.reason, outcomes | dict(closed.decided)) from None
-        return outcomes
+        yield from outcomes.items()
+        for portion in _portions(list(built.values()), self._sharing, len(head)):
+            yield from self._send(batch, head, portion)
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
         """Sending again is harmless: the receiver knows each record by key and fingerprint."""
@@ -106,47 +107,39 @@ class Batches(Transport):
             members["target_keys"] = keys
         return _dumps(members)[:-1]
 
-    def _send(self, batch: Batch, head: str, items: Sequence[_Item]) -> dict[RecordKey, Outcome]:
+    def _send(self, batch: Batch, head: str, items: Sequence[_Item]) -> Outcomes:
         body = _body(head, items)
         if items and len(body) > self._sharing.max_bytes:
-            return _too_large(items[0], len(body), f"that TOM takes {self._sharing.max_bytes / 1e6:g} MB")
+            yield _too_large(items[0], len(body), f"that TOM takes {self._sharing.max_bytes / 1e6:g} MB")
+            return
         try:
             reply = self._api.send(
                 "POST", BATCH, compressed(Content(body=body, media_type="application/json"))
             )
         except NoAnswer as error:
-            raise DestinationError(
-                f"sending a batch: {error.reason}", decided=_unconfirmed(items, error.reason)
-            ) from None
+            yield from unconfirmed(_keys(items), error.reason)
+            raise DestinationError(f"sending a batch: {error.reason}") from None
         if 200 <= reply.status < 300:
-            return self._stored(batch, items, reply)
-        if reply.status == 413 and len(items) > 1:
+            yield from self._stored(batch, items, reply)
+        elif reply.status == 413 and len(items) > 1:
             half = len(items) // 2
-            first = self._send(batch, head, items[:half])
-            try:
-                return first | self._send(batch, head, items[half:])
-            except (DestinationError, AuthenticationFailed) as stop:
-                stop.decided = first | dict(stop.decided)
-                raise
-            except Closed as closed:
-                raise Closed(closed.reason, first | dict(closed.decided)) from None
-        return self._refused(batch, items, reply, len(body))
+            yield from self._send(batch, head, items[:half])
+            yield from self._send(batch, head, items[half:])
+        else:
+            yield from self._refused(batch, items, reply, len(body))
 
-    def _stored(self, batch: Batch, items: Sequence[_Item], reply: Reply) -> dict[RecordKey, Outcome]:
+    def _stored(self, batch: Batch, items: Sequence[_Item], reply: Reply) -> Outcomes:
         said = reply.json if isinstance(reply.json, dict) else {}
         target, records = said.get("target"), said.get("records")
         outcomes = _outcomes(items, records)
         if outcomes is None or not isinstance(target, dict) or not isinstance(target.get("id"), int):
             reason = f"HTTP {reply.status} with {'unexpected JSON' if reply.is_json else reply.excerpt}"
-            raise DestinationError(
-                f"the answer to a batch is not understood: {reason}", decided=_unconfirmed(items, reason)
-            )
+            yield from unconfirmed(_keys(items), reason)
+            raise DestinationError(f"the answer to a batch is not understood: {reason}")
         self._targets.note(batch, target["id"], batch.target.name)
-        return outcomes
+        yield from outcomes.items()
 
-    def _refused(
-        self, batch: Batch, items: Sequence[_Item], reply: Reply, size: int
-    ) -> dict[RecordKey, Outcome]:
+    def _refused(self, batch: Batch, items: Sequence[_Item], reply: Reply, size: int) -> Outcomes:
         said = words(reply)
         if code(reply) in _OF_THE_TARGET:
             reason = str(reply.json.get("detail") or said)  # type: ignore[attr-defined]
@@ -154,19 +147,19 @@ class Batches(Transport):
                 reason += " 'CREATE_TARGETS' is False: create it there, or change the setting"
             if not batch.records:
                 raise TargetRefused(reason)
-            return {item.key: Rejected(reason=reason, field="target") for item in items}
+            yield from ((key, Rejected(reason=reason, field="target")) for key in _keys(items))
+            return
         if reply.status == 413 and items:
-            return _too_large(items[0], size, f"the receiver refused it: {said}")
+            yield _too_large(items[0], size, f"the receiver refused it: {said}")
+            return
         if reply.status in (502, 504):
             # A gateway that got no answer: what is behind it may have stored the batch.
-            reason = f"HTTP {reply.status} from a gateway"
-            stop = not_able(reply, "sending a batch")
-            stop.decided = _unconfirmed(items, reason)
-            raise stop
+            yield from unconfirmed(_keys(items), f"HTTP {reply.status} from a gateway")
+            raise not_able(reply, "sending a batch")
         passing = reply.verdict in (Verdict.THROTTLED, Verdict.REDIRECT) or reply.status in (408, 425, 503)
         if passing or code(reply) == "same-origin":
             raise not_able(reply, "sending a batch")
-        raise Closed(said, {})
+        raise Closed(said)
 
 
 def _item(record: Record, site: Site) -> _Item:
@@ -181,7 +174,7 @@ def _item(record: Record, site: Site) -> _Item:
 
 
 def _portions(items: Sequence[_Item], sharing: Sharing, head: int) -> Iterator[Sequence[_Item]]:
-    """As many at a time as the receiver takes; one without records where there are none."""
+    """As many at a time as the receiver takes."""
     room = sharing.max_bytes - head - len(',"records":[]}')
     portion: list[_Item] = []
     size = 0
@@ -192,7 +185,7 @@ def _portions(items: Sequence[_Item], sharing: Sharing, head: int) -> Iterator[S
             portion, size = [], 0
         portion.append(item)
         size += length
-    if portion or not items:
+    if portion:
         yield portion
 
 
@@ -222,12 +215,12 @@ def _outcome(answer: Mapping[str, Any]) -> Outcome:
             return Unconfirmed(reason=f"an outcome that we do not know: {other}")
 
 
-def _too_large(item: _Item, size: int, why: str) -> dict[RecordKey, Outcome]:
-    return {item.key: Rejected(reason=f"it has {size / 1e6:.1f} MB; {why}")}
+def _too_large(item: _Item, size: int, why: str) -> tuple[RecordKey, Outcome]:
+    return item.key, Rejected(reason=f"it has {size / 1e6:.1f} MB; {why}")
 
 
-def _unconfirmed(items: Sequence[_Item], reason: str) -> dict[RecordKey, Outcome]:
-    return {item.key: Unconfirmed(reason=reason) for item in items}
+def _keys(items: Sequence[_Item]) -> list[RecordKey]:
+    return [item.key for item in items]
 
 
 def _body(head: str, items: Sequence[_Item]) -> bytes:

@@ -17,7 +17,7 @@ from sharecore.adapter import Batch, Preview
 from sharecore.building import before_sending
 from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Accepted, Duplicate, Found, Outcome, Unconfirmed
+from sharecore.outcomes import Accepted, Duplicate, Found, Outcome
 from sharecore.records import Kind, RecordKey
 from sharecore_http.content import File
 from sharecore_http.failures import Cause, NoAnswer
@@ -29,7 +29,7 @@ from sharecore_tom.receiver import Generation
 from sharecore_tom.receiver_target import Targets
 from sharecore_tom.refusals import not_able, refused_fields, words
 from sharecore_tom.table import holds, table
-from sharecore_tom.transports import Transport
+from sharecore_tom.transports import Outcomes, Transport, unconfirmed
 from sharecore_tom.transports.rest import Rest, prepared
 
 PRODUCTS = "api/dataproducts/"
@@ -45,11 +45,7 @@ logger = logging.getLogger(__name__)
 
 
 class _NoFiles(Exception):
-    """Files cannot be used at this receiver. decided: what single requests answered meanwhile."""
-
-    def __init__(self, reason: str, decided: Mapping[RecordKey, Outcome] | None = None) -> None:
-        super().__init__(reason)
-        self.decided = dict(decided or {})
+    """Files cannot be used at this receiver. What was not told of before is not there."""
 
 
 class Files(Transport):
@@ -76,32 +72,32 @@ class Files(Transport):
     def about(self) -> str:  # type: ignore[override]
         return self._about({})
 
-    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
+    def knows_target(self, batch: Batch) -> bool:
+        return self._rest.knows_target(batch)
+
+    def ensure_target(self, batch: Batch) -> None:
+        self._rest.ensure_target(batch)
+
+    def deliver(self, batch: Batch) -> Outcomes:
         outcomes, rows = prepared(batch, Generation.TYPED)
         filed = _filed(rows)
         if len(filed) < AT_LEAST or self._objection(batch.state):
-            return self._rest.deliver(batch)
+            yield from self._rest.deliver(batch)
+            return
+        yield from outcomes.items()
         with before_sending():
-            target = self._targets.find_or_create(batch, Generation.TYPED)
+            target = self._targets.to_send_to(batch)
         if not isinstance(target, int):
-            return outcomes | dict.fromkeys(rows, target)
-        done: dict[RecordKey, Outcome] = {}
+            yield from ((key, target) for key in rows)
+            return
         try:
             for portion in _portions(filed, batch.state):
-                done |= self._send(batch, portion, target)
+                for key, outcome in self._send(batch, portion, target):
+                    del rows[key]
+                    yield key, outcome
         except _NoFiles as no:
-            done |= no.decided
             self._refuse(batch, str(no))
-        except (DestinationError, AuthenticationFailed) as stop:
-            stop.decided = outcomes | done | dict(stop.decided)
-            raise
-        outcomes |= done
-        left = {key: row for key, row in rows.items() if key not in done}
-        try:
-            return outcomes | self._rest.send(batch, left, target)
-        except (DestinationError, AuthenticationFailed) as stop:
-            stop.decided = outcomes | dict(stop.decided)
-            raise
+        yield from self._rest.send(batch, rows, target)
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
         return self._rest.find(batch)
@@ -134,7 +130,7 @@ class Files(Transport):
         batch.state["files"] = {"refused": self._refused, "until": self._until}
         logger.warning("%s: files cannot be used: %s", self._api.config.path, self._refused)
 
-    def _send(self, batch: Batch, rows: Mapping[RecordKey, Row], target: int) -> dict[RecordKey, Outcome]:
+    def _send(self, batch: Batch, rows: Mapping[RecordKey, Row], target: int) -> Outcomes:
         """Send one file; the outcomes of those of its rows that are there. Raises `_NoFiles`."""
         name = _product_id(batch, rows, target)
         try:
@@ -142,31 +138,40 @@ class Files(Transport):
         except NoAnswer as error:
             if error.cause is Cause.READ_TIMEOUT:
                 self._refuse(batch, f"a file of {len(rows)} rows: {error.reason}")
-            raise DestinationError(
-                f"sending a file: {error.reason}", decided=_unconfirmed(rows, error.reason)
-            ) from None
-        new = self._made(reply, rows)
-        there = self._there(rows, target)
+            yield from unconfirmed(rows, error.reason)
+            raise DestinationError(f"sending a file: {error.reason}") from None
+        if unclear := _unclear(reply):
+            yield from unconfirmed(rows, unclear)
+        new = self._made(reply)
+        try:
+            there = self._there(rows, target)
+        except (DestinationError, AuthenticationFailed) as stop:
+            yield from unconfirmed(rows, f"sent as a file, not listed: {stop.reason}")
+            raise
         missing = [key for key in rows if key not in there]
         # A row that another keeps out is missing as well; wrong rows of ours would keep out the right ones.
         withdrawn = bool(new and missing and not _proved(batch.state) and self._withdraw(reply))
-        known = {} if withdrawn else dict.fromkeys(there, Accepted() if new else Duplicate())
+        stored: Outcome = Accepted() if new else Duplicate()
+        known = {} if withdrawn else dict.fromkeys(there, stored)
         probes = _probes(known) if new else []
         asked = {key: row for key, row in rows.items() if key not in known or key in probes}
+        answers: dict[RecordKey, Outcome] = {}
         try:
-            answers = self._rest.send(batch, asked, target) if asked else {}
-        except (DestinationError, AuthenticationFailed) as stop:
-            stop.decided = known | dict(stop.decided)
+            for key, outcome in self._rest.send(batch, asked, target):
+                answers[key] = outcome
+                if key not in known:
+                    yield key, outcome
+        except (DestinationError, AuthenticationFailed):
+            yield from ((key, answers.get(key, stored)) for key in known)
             raise
         lacking = [key for key in (*missing, *probes) if isinstance(answers.get(key), Accepted)]
         if new and lacking:
+            yield from ((key, answers[key]) for key in probes)
             if not withdrawn:
                 self._withdraw(reply)
-            raise _NoFiles(
-                f"of {len(rows)} rows in a file, {len(lacking)} or more were not there as sent", answers
-            )
+            raise _NoFiles(f"of {len(rows)} rows in a file, {len(lacking)} or more were not there as sent")
         batch.state["files"] = {"proved": True}
-        return answers | known
+        yield from known.items()
 
     def _upload(self, name: str, rows: Mapping[RecordKey, Row], target: int) -> Reply:
         file = File(name=f"{name}.csv", body=table(rows.values()), media_type="text/csv")
@@ -176,34 +181,20 @@ class Files(Transport):
         except AuthenticationFailed as error:
             raise _NoFiles(error.reason) from None  # single rows show whether it is us that are refused
 
-    def _made(self, reply: Reply, rows: Mapping[RecordKey, Row]) -> bool:
+    def _made(self, reply: Reply) -> bool:
         """Whether the file was taken now; False when it had been before."""
-        if (
-            reply.status in (200, 201)
-            and isinstance(reply.json, dict)
-            and isinstance(reply.json.get("id"), int)
-        ):
-            return reply.status == 201 and not reply.json.get("already_exists")
-        if reply.status in (502, 504):
-            stop = not_able(reply, "sending a file")
-            stop.decided = _unconfirmed(rows, f"HTTP {reply.status} from a gateway")
-            raise stop
-        if reply.verdict in (Verdict.THROTTLED, Verdict.REDIRECT) or reply.status == 503:
-            raise not_able(reply, "sending a file")
+        if (product := _product(reply)) is not None:
+            return reply.status == 201 and not product.get("already_exists")
         if 200 <= reply.status < 300:
-            reason = f"HTTP {reply.status} with {reply.excerpt}"
-            raise DestinationError(
-                f"the answer to a file is not that of a TOM: {reason}", decided=_unconfirmed(rows, reason)
-            )
+            raise DestinationError(f"the answer to a file is not that of a TOM: {_unclear(reply)}")
+        passing = reply.verdict in (Verdict.THROTTLED, Verdict.REDIRECT) or reply.status in (502, 503, 504)
+        if passing:
+            raise not_able(reply, "sending a file")
         raise _NoFiles("its target is gone" if "target" in refused_fields(reply) else words(reply))
 
     def _there(self, rows: Mapping[RecordKey, Row], target: int) -> dict[RecordKey, Row]:
         """Those of the rows that the receiver lists as they were sent, as far as it shows them."""
-        try:
-            listed = photometry_since(self._api, target, rows.values())
-        except (DestinationError, AuthenticationFailed) as stop:
-            stop.decided = _unconfirmed(rows, f"sent as a file, not listed: {stop.reason}")
-            raise
+        listed = photometry_since(self._api, target, rows.values())
         return {key: row for key, row in rows.items() if listed.has(row)}
 
     def _withdraw(self, reply: Reply) -> bool:
@@ -262,5 +253,16 @@ def _product_id(batch: Batch, rows: Mapping[RecordKey, Row], target: int) -> str
     return f"sharecore-{hashlib.sha256(text.encode()).hexdigest()[:40]}"
 
 
-def _unconfirmed(rows: Mapping[RecordKey, Row], reason: str) -> dict[RecordKey, Outcome]:
-    return {key: Unconfirmed(reason=reason) for key in rows}
+def _product(reply: Reply) -> Mapping[str, Any] | None:
+    """The data product that an answer describes."""
+    said = reply.json if reply.status in (200, 201) else None
+    return said if isinstance(said, dict) and isinstance(said.get("id"), int) else None
+
+
+def _unclear(reply: Reply) -> str:
+    """Why nobody knows what became of a file after this answer; empty where that is known."""
+    if reply.status in (502, 504):
+        return f"HTTP {reply.status} from a gateway"
+    if 200 <= reply.status < 300 and _product(reply) is None:
+        return f"HTTP {reply.status} with {reply.excerpt}"
+    return ""

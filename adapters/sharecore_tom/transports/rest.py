@@ -8,7 +8,7 @@ from typing import Any
 
 from sharecore.adapter import Batch, Preview
 from sharecore.building import before_sending, build_each
-from sharecore.exceptions import AuthenticationFailed, DestinationError, TargetRefused
+from sharecore.exceptions import TargetRefused
 from sharecore.outcomes import Absent, Deferred, Found, Outcome, Present, Rejected, Unsupported
 from sharecore.records import RecordKey
 from sharecore_tom.api import Api
@@ -18,7 +18,7 @@ from sharecore_tom.receiver import Generation
 from sharecore_tom.receiver_target import Targets
 from sharecore_tom.send_row import Rows
 from sharecore_tom.target_body import target_body
-from sharecore_tom.transports import Transport
+from sharecore_tom.transports import Outcomes, Transport
 
 
 class Rest(Transport):
@@ -32,32 +32,38 @@ class Rest(Transport):
             f"Each datum goes in a request of its own, as tomtoolkit {at} takes it.{why and f' {why}.'}"
         )
 
-    def deliver(self, batch: Batch) -> Mapping[RecordKey, Outcome]:
-        outcomes, rows = prepared(batch, self._at)
-        if batch.records and not rows:
-            return outcomes
-        with before_sending():
-            target = self._targets.find_or_create(batch, self._at)
-        if not isinstance(target, int):
-            if not batch.records:
-                raise TargetRefused(target.reason)
-            return outcomes | dict.fromkeys(rows, target)
-        try:
-            return outcomes | self.send(batch, rows, target)
-        except (DestinationError, AuthenticationFailed) as error:
-            error.decided = outcomes | dict(error.decided)
-            raise
+    def knows_target(self, batch: Batch) -> bool:
+        return not self._api.config.create_targets or self._targets.remembered(batch) is not None
 
-    def send(self, batch: Batch, rows: Mapping[RecordKey, Row], target: int) -> dict[RecordKey, Outcome]:
+    def ensure_target(self, batch: Batch) -> None:
+        """Find the target or make it, if anything can go to it.
+
+        What passes by itself is told by `deliver`, where records follow.
+        """
+        if batch.records and not prepared(batch, self._at)[1]:
+            return
+        target = self._targets.find_or_create(batch, self._at)
+        if isinstance(target, Rejected) or (isinstance(target, Deferred) and not batch.records):
+            raise TargetRefused(target.reason)
+
+    def deliver(self, batch: Batch) -> Outcomes:
+        outcomes, rows = prepared(batch, self._at)
+        yield from outcomes.items()
+        if not rows:
+            return
+        with before_sending():
+            target = self._targets.to_send_to(batch)
+        if isinstance(target, int):
+            yield from self.send(batch, rows, target)
+        else:
+            yield from ((key, target) for key in rows)
+
+    def send(self, batch: Batch, rows: Mapping[RecordKey, Row], target: int) -> Outcomes:
         """Send rows to the target with this id there, which is looked for again when it is gone."""
-        outcomes, no_target = self._fly(rows, target)
-        if not no_target:
-            return outcomes
-        try:
-            return outcomes | self._send_again(batch, rows, outcomes)
-        except (DestinationError, AuthenticationFailed) as error:
-            error.decided = outcomes | dict(error.decided)
-            raise
+        left = dict(rows)
+        yield from self._fly(left, target)
+        if left:
+            yield from self._send_again(batch, left)
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
         """A 3.x TOM has constraints that make sending again harmless; a 2.x TOM is listed and compared."""
@@ -93,25 +99,23 @@ class Rest(Transport):
             note="\n".join([self.about, *notes]),
         )
 
-    def _fly(self, rows: Mapping[RecordKey, Row], target: int) -> tuple[dict[RecordKey, Outcome], bool]:
+    def _fly(self, rows: dict[RecordKey, Row], target: int) -> Outcomes:
         there = Rows(self._api, target, self._at)
         return send_all(rows, there.send, concurrency=self._api.config.concurrency)
 
-    def _send_again(
-        self, batch: Batch, rows: Mapping[RecordKey, Row], decided: Mapping[RecordKey, Outcome]
-    ) -> dict[RecordKey, Outcome]:
+    def _send_again(self, batch: Batch, left: dict[RecordKey, Row]) -> Outcomes:
         """The receiver did not take the target's id: deleted in this moment, or not ours to change."""
-        left = {key: each for key, each in rows.items() if key not in decided}
-        target = self._targets.find_or_create(batch, self._at)
+        target = self._targets.to_send_to(batch)
         if not isinstance(target, int):
-            return dict.fromkeys(left, target)
+            yield from ((key, target) for key in left)
+            return
+        yield from self._fly(left, target)
         no_right = Rejected(
             reason=f"our account may see the target there (id {target}) but not add data to it. "
             "Let it change that target",
             field="target",
         )
-        sent, _ = self._fly(left, target)
-        return sent | dict.fromkeys(left.keys() - sent.keys(), no_right)
+        yield from ((key, no_right) for key in left)
 
 
 def prepared(batch: Batch, at: Generation) -> tuple[dict[RecordKey, Outcome], dict[RecordKey, Row]]:

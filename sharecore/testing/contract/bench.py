@@ -16,11 +16,11 @@ from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.hooks import DestinationType
 from sharecore.outcomes import Found, Outcome, mended
-from sharecore.records import JsonValue, Record, RecordKey
+from sharecore.records import DataFile, JsonValue, Record, RecordKey
 from sharecore.secrets import HIDDEN, forget, register, repeats_secret
 from sharecore.settings import Section
 from sharecore.testing.contract.arrivals import Arrivals
-from sharecore.testing.contract.calls import Opened, timed
+from sharecore.testing.contract.calls import Opened, timed, understood
 from sharecore.testing.examples import SITE, example_batch, example_record
 from sharecore.testing.server import FakeServer, Request
 
@@ -51,7 +51,10 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call of `deliver`. outcomes: also those decided before it stopped. stopped: why it did."""
+    """One call of `deliver`, after `ensure_target` where that is due.
+
+    outcomes: also those yielded before it stopped. stopped: why it did.
+    """
 
     outcomes: Mapping[RecordKey, Outcome]
     stopped: DeliveryError | None = None
@@ -156,21 +159,30 @@ class Bench:
 
     def call(self, adapter: Adapter, batch: Batch) -> Call:
         """Deliver, and hold the adapter to the form of an answer. Fails where it is none."""
-        keys = {record.key for record in batch.records}
+        said: list[object] = []
+        stopped: DeliveryError | None = None
         try:
-            answered = adapter.deliver(batch)
+            self.make_known(adapter, batch)
+            if batch.records:
+                for each in adapter.deliver(batch):
+                    said.append(each)
         except DeliveryError as stop:
-            stray = sorted(map(str, set(stop.decided) - keys))
-            assert not stray, f"decided what it was not given: {stray}"
-            call = Call(outcomes=dict(stop.decided), stopped=stop)
-        else:
-            assert isinstance(answered, Mapping), f"deliver gave a {type(answered).__name__}, not a mapping"
-            missing, stray = sorted(map(str, keys - set(answered))), sorted(map(str, set(answered) - keys))
-            assert not missing, f"deliver must give one outcome per record; missing: {missing}"
-            assert not stray, f"deliver gave outcomes for what it was not given: {stray}"
-            call = Call(outcomes=dict(answered))
+            stopped = stop
+        outcomes = understood(said, {record.key for record in batch.records}, whole=stopped is None)
+        call = Call(outcomes=outcomes, stopped=stopped)
         self._in_form(call.outcomes, Outcome, "outcomes")
         return call
+
+    def call_with(self, file: DataFile, adapter: Adapter) -> Outcome:
+        """Deliver a file. Raises as `Adapter.deliver_file`."""
+        batch = self.batch()
+        self.make_known(adapter, batch)
+        return adapter.deliver_file(file, batch)
+
+    def make_known(self, adapter: Adapter, batch: Batch) -> None:
+        """Make the target known, where that is to be done before this batch goes. Raises `DeliveryError`."""
+        if not batch.records or not adapter.knows_target(batch):
+            adapter.ensure_target(batch)
 
     def find(self, adapter: Adapter, *records: Record) -> Mapping[RecordKey, Found] | None:
         """Look records up; None when the destination cannot be asked."""

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from itertools import islice
 from typing import Any, TypeVar
 
 import pytest
 
-from sharecore.adapter import Adapter
+from sharecore.adapter import Adapter, Batch
 from sharecore.call_thread import Call, Late
 from sharecore.exceptions import DeliveryError
 from sharecore.plugin_errors import kind
+from sharecore.records import RecordKey
 
 MOST_LOST = 3
 """So many calls of one adapter may hang; then its other rules fail at once."""
@@ -27,6 +28,7 @@ MOST_ANSWERS = 1000
 MAY_RAISE: Mapping[str, tuple[type[BaseException], ...]] = {
     "ready": (DeliveryError,),
     "probe": (DeliveryError,),
+    "ensure_target": (DeliveryError,),
     "deliver": (DeliveryError,),
     "deliver_file": (DeliveryError, OSError),
     "check": (DeliveryError,),
@@ -78,6 +80,21 @@ def timed(
         raise AssertionError(f"{what} raised {kind(error)}; {rule}") from error
 
 
+def understood(said: Iterable[Any], asked: Set[RecordKey], *, whole: bool) -> dict[RecordKey, Any]:
+    """What `deliver` yielded for the records that it was asked for. whole: nothing stopped it."""
+    outcomes: dict[RecordKey, Any] = {}
+    for each in said:
+        pair = isinstance(each, tuple) and len(each) == 2
+        assert pair, f"deliver must yield (key, outcome), and yielded a {type(each).__name__}"
+        key, outcome = each
+        assert key in asked, f"deliver gave an outcome for what it was not given: {key}"
+        assert key not in outcomes, f"deliver must give one outcome per record; several for {key}"
+        outcomes[key] = outcome
+    missing = sorted(map(str, asked - set(outcomes)))
+    assert not (whole and missing), f"deliver must give one outcome per record; missing: {missing}"
+    return outcomes
+
+
 class Opened:
     """An open adapter, each of whose calls is timed. told: is given each answer and failure as text."""
 
@@ -89,6 +106,27 @@ class Opened:
     def __getattr__(self, name: str) -> Any:
         value = self._timed(name, lambda: getattr(self._adapter, name))
         return (lambda *args: self._ask(name, lambda: value(*args))) if callable(value) else value
+
+    def deliver(self, batch: Batch) -> Iterator[object]:
+        """What it yields, all of it said before the first is given on; then what it raises."""
+        said: list[object] = []
+
+        def call() -> object:
+            answer = self._adapter.deliver(batch)
+            if not isinstance(answer, Iterator):
+                return answer
+            for each in islice(answer, MOST_ANSWERS):
+                said.append(each)
+            return said
+
+        try:
+            answer = self._ask("deliver", call)
+        except DeliveryError:
+            self._told(f"deliver: {said!r}")
+            yield from said
+            raise
+        assert answer is said, f"deliver gave a {type(answer).__name__}; it must yield (key, outcome)"
+        yield from said
 
     def __repr__(self) -> str:
         shown: str = self._timed("repr", lambda: f"{self._adapter!r} {self._adapter}")
@@ -104,7 +142,7 @@ class Opened:
         try:
             answer, text = self._timed(what, asked, *passes)
         except passes as error:
-            self._told(f"{what}: {error} {error!r} {getattr(error, 'decided', '')!r}")
+            self._told(f"{what}: {error} {error!r}")
             raise
         self._told(text)
         return answer

@@ -14,6 +14,7 @@ from sharecore.identity import fingerprint
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Outcome, Rejected, Unsupported
 from sharecore.records import RecordKey
 from sharecore.testing.contract.bench import Bench
+from sharecore.testing.contract.marks import marked_records, names, values
 from sharecore.testing.examples import RECORDS, TARGETS, example_file, example_record, example_records
 
 STORED = (Accepted, Duplicate)
@@ -56,10 +57,23 @@ class Delivering:
                 stopped = call.stopped
                 assert stopped is None or type(stopped).__name__ == "TargetRefused", f"{name}: {stopped!r}"
 
-    def test_an_empty_batch_has_no_outcomes(self, bench: Bench) -> None:
-        """A batch without records, which asks for the target alone, is answered with an empty mapping."""
+    def test_a_target_alone_is_taken(self, bench: Bench) -> None:
+        """A person may share a target without records: that is made known, or means nothing there."""
         call = bench.call(bench.open(), bench.batch())
         assert call.stopped is None, f"{call.stopped!r} stopped a call that brings a target alone"
+
+    def test_making_a_target_known_sends_no_record(self, bench: Bench) -> None:
+        """`ensure_target` may be called again, sends nothing but the target, and notes that it is known."""
+        record, arrivals = marked_records()["a detection"], bench.arrivals()
+        batch = bench.batch(record)
+        for adapter in (bench.open(), bench.open()):
+            adapter.ensure_target(batch)
+            assert adapter.knows_target(batch), (
+                "knows_target says no after ensure_target; note in Batch.memory what tells that it is known"
+            )
+        text = arrivals.text
+        assert not arrivals.entries, "ensure_target stored a record"
+        assert not names(record, text) | values(record, text), "ensure_target sent a record"
 
     def test_the_same_again_is_stored_once(self, bench: Bench) -> None:
         """The same batch again, also through a new adapter, is `Accepted` or `Duplicate`, and there once."""
@@ -97,7 +111,7 @@ class Delivering:
             return opened[-1]
 
         file, arrivals = replace(example_file(), open=read), bench.arrivals()
-        outcomes = [each.deliver_file(file, bench.batch()) for each in (bench.open(), bench.open())]
+        outcomes = [bench.call_with(file, each) for each in (bench.open(), bench.open())]
         if bench.open().takes_files:
             assert isinstance(outcomes[0], Accepted), f"takes files, and answers {outcomes[0]} to one"
             assert isinstance(outcomes[1], STORED), f"answers {outcomes[1]} to a file that is there"
@@ -115,7 +129,7 @@ class Delivering:
             raise FileNotFoundError(2, "No such file or directory")
 
         try:
-            outcome = bench.open().deliver_file(example_file(open=gone), bench.batch())
+            outcome = bench.call_with(example_file(open=gone), bench.open())
         except OSError:
             return  # the framework says which file it is
         except DeliveryError as error:

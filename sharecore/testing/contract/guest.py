@@ -29,10 +29,12 @@ class Guest:
                 adapter.preview(bench.batch(record))
             adapter.preview(bench.batch(*RECORDS.values()))
             adapter.describe()
-            adapter.alone(bench.batch(bench.record))
+            adapter.knows_target(bench.batch(bench.record))
             adapter.link("1")
             adapter.close()
-        assert watch.uses == [], "config, open, describe, alone, preview, link and close make no connection"
+        assert watch.uses == [], (
+            "config, open, describe, knows_target, preview, link and close make no connection"
+        )
 
     def test_no_secret_is_shown(self, bench: Bench) -> None:
         """In no log, print, repr, outcome, preview, memory, answer or complaint about settings."""
@@ -66,13 +68,12 @@ def _use(bench: Bench) -> None:
     adapter, batch = bench.open(), bench.batch(bench.record)
     repr(adapter)
     for each in (bench.batch(), batch, bench.batch(*RECORDS.values())):
-        adapter.alone(each)
         adapter.preview(each)
         bench.call(adapter, each)
     ask_everything(adapter, batch)
     adapter.describe()
     adapter.link("1")
-    adapter.deliver_file(example_file(), bench.batch())
+    bench.call_with(example_file(), adapter)
 
 
 def _told(found: dict[str, list[str]]) -> str:

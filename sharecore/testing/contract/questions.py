@@ -85,7 +85,7 @@ class Questions:
         adapter, batch = bench.open(), bench.batch(bench.record)
         assert isinstance(adapter.describe(), str), "describe answers with a text"
         for each in (batch, bench.batch()):
-            assert isinstance(adapter.alone(each), bool), "alone answers True or False"
+            assert isinstance(adapter.knows_target(each), bool), "knows_target answers True or False"
         adapter.ready()
         assert isinstance(adapter.probe(5.0), bool), "probe answers True or False"
         problems = [*adapter.check(), *adapter.validate(batch)]

@@ -19,6 +19,7 @@ from astropy.time import Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calling import deliver
 from sharecore import (
     Absent,
     Accepted,
@@ -63,7 +64,7 @@ def folder(tmp_path: Path) -> Path:
 def test_ecsv_keeps_units_times_limits_and_blanks(opened: Any, folder: Path) -> None:
     detection = example_record(timestamp=WHEN, brightness=0.0, brightness_error=None, limit=21.9)
     limit = example_record(PhotometryLimit, limit=21.3, exposure_time=300.0)
-    opened().deliver(example_batch(detection, limit))
+    deliver(opened(), example_batch(detection, limit))
     table = QTable.read(folder / "photometry_mag_AB.ecsv")
     assert table["brightness"].unit == units.ABmag
     first, second = (next(row for row in table if row["record"] == str(r.key)) for r in (detection, limit))
@@ -86,8 +87,8 @@ def test_other_formats_keep_values_and_name_the_unit(
 ) -> None:
     flux = example_record(timestamp=WHEN, brightness=-1.5, brightness_error=2.0, unit="uJy", telescope="007")
     limit = example_record(PhotometryLimit, limit=8.0, unit="uJy", instrument="\u03b1")
-    opened(FORMAT=form).deliver(example_batch(flux, limit))
-    opened(FORMAT=form).deliver(example_batch(example_record(unit="mJy", brightness=0.25)))
+    deliver(opened(FORMAT=form), example_batch(flux, limit))
+    deliver(opened(FORMAT=form), example_batch(example_record(unit="mJy", brightness=0.25)))
     table = Table.read(folder / f"photometry_Jy.{suffix}", format=None if form != "csv" else "ascii.csv")
     assert len(table) == 3
     row = next(row for row in table if row["record"] == str(flux.key))
@@ -104,7 +105,7 @@ def test_a_spectrum_has_a_table_of_points_and_a_line_in_the_list(opened: Any, fo
     spectrum = example_record(
         Spectrum, timestamp=WHEN, wavelength=(0.4, 0.41, 0.42), wavelength_unit="micron"
     )
-    opened().deliver(example_batch(spectrum))
+    deliver(opened(), example_batch(spectrum))
     (line,) = Table.read(folder / "spectra.ecsv")
     points = QTable.read(folder / f"{line['file']}.ecsv")
     assert points["wavelength"].unit == units.Angstrom
@@ -120,7 +121,7 @@ def test_a_spectrum_in_a_unit_of_the_site_is_written_as_it_is(
     opened: Any, folder: Path, form: str, unit: str
 ) -> None:
     spectrum = example_record(Spectrum, flux_unit=unit, wavelength_unit="pixel", error=(1.0, 2.0, 3.0))
-    outcome = opened(FORMAT=form).deliver(example_batch(spectrum))[spectrum.key]
+    outcome = deliver(opened(FORMAT=form), example_batch(spectrum))[spectrum.key]
     assert isinstance(outcome, Accepted)
     asked = "ascii.csv" if form == "csv" else None
     (listed,) = (path for path in folder.glob("spectra.*"))
@@ -139,7 +140,7 @@ def test_a_spectrum_in_a_unit_of_the_site_is_written_as_it_is(
 def test_positions_and_other_data_have_tables_too(opened: Any, folder: Path) -> None:
     position = example_record(Astrometry, ra_error=0.1, ra_error_units="arcsec")
     other = example_record(OtherDatum, data_type="redshift", extra={"z": [0.031, None]})
-    opened().deliver(example_batch(position, other))
+    deliver(opened(), example_batch(position, other))
     (row,) = QTable.read(folder / "astrometry.ecsv")
     assert row["ra"] == 150.1 * units.deg
     assert (row["ra_error"], row["ra_error_units"]) == (0.1, "arcsec")
@@ -153,17 +154,17 @@ def test_positions_and_other_data_have_tables_too(opened: Any, folder: Path) -> 
 def test_a_repeat_adds_nothing_and_an_edit_replaces_its_row(opened: Any, folder: Path, form: str) -> None:
     record, other = example_record(), example_record()
     adapter = opened(FORMAT=form)
-    adapter.deliver(example_batch(record))
+    deliver(adapter, example_batch(record))
     (path,) = folder.glob("photometry*")
     before = path.read_bytes()
-    assert adapter.deliver(example_batch(record)) == {record.key: Duplicate()}
+    assert deliver(adapter, example_batch(record)) == {record.key: Duplicate()}
     assert path.read_bytes() == before
     edited = replace(record, brightness=17.25)
     assert adapter.find(example_batch(edited, other)) == {
         edited.key: Present(content=""),
         other.key: Absent(),
     }, "the row of before is there"
-    outcomes = adapter.deliver(example_batch(edited, other))
+    outcomes = deliver(adapter, example_batch(edited, other))
     assert all(isinstance(each, Accepted) for each in outcomes.values())
     found = adapter.find(example_batch(edited, other))
     assert found == {each.key: Present(content=each) for each in (edited, other)}
@@ -174,8 +175,8 @@ def test_a_repeat_adds_nothing_and_an_edit_replaces_its_row(opened: Any, folder:
 def test_a_file_for_each_batch(opened: Any, folder: Path) -> None:
     one, two = example_record(), example_record()
     adapter = opened(PER="batch")
-    adapter.deliver(example_batch(one))
-    outcomes = adapter.deliver(example_batch(one, two))
+    deliver(adapter, example_batch(one))
+    outcomes = deliver(adapter, example_batch(one, two))
     assert outcomes[one.key] == Duplicate()
     files = sorted(folder.glob("photometry*"))
     assert [len(Table.read(path)) for path in files] == [1, 1]
@@ -185,7 +186,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(
     opened: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     adapter = opened()
-    adapter.deliver(example_batch(example_record()))
+    deliver(adapter, example_batch(example_record()))
     before = {path: path.read_bytes() for path in folder.iterdir()}
 
     def full(_: int) -> None:
@@ -193,24 +194,24 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DestinationError, match="No space left on device"):
-        adapter.deliver(example_batch(example_record()))
+        deliver(adapter, example_batch(example_record()))
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_damaged_file_is_named_and_never_overwritten(opened: Any, folder: Path) -> None:
     adapter = opened()
-    adapter.deliver(example_batch(example_record()))
+    deliver(adapter, example_batch(example_record()))
     path = folder / "photometry_mag_AB.ecsv"
     path.write_text("# %ECSV 1.0\n# ---\nhalf a fi")
     with pytest.raises(DestinationError, match=r"photometry_mag_AB\.ecsv.* Repair it"):
-        adapter.deliver(example_batch(example_record()))
+        deliver(adapter, example_batch(example_record()))
     assert path.read_text().endswith("half a fi")
 
 
 def test_what_a_table_cannot_say_is_told(opened: Any) -> None:
     strange = example_record(unit="counts per fortnight")
     uneven = example_record(Spectrum, error=(1.0,))
-    outcomes = opened().deliver(example_batch(strange, uneven))
+    outcomes = deliver(opened(), example_batch(strange, uneven))
     features = [each.feature for each in outcomes.values() if isinstance(each, Unsupported)]
     assert sorted(features) == ["lengths", "unit"]
 
@@ -228,7 +229,7 @@ def test_targets_have_folders_of_their_own_inside_the_folder(opened: Any, tmp_pa
         "x" * 300,
     ]
     for name in names:
-        opened().deliver(example_batch(example_record(), target=Target(name=name)))
+        deliver(opened(), example_batch(example_record(), target=Target(name=name)))
     folders = {folder_name(name) for name in names}
     assert len(folders) == len(names)
     assert {path.name for path in tmp_path.iterdir()} == folders
@@ -236,25 +237,25 @@ def test_targets_have_folders_of_their_own_inside_the_folder(opened: Any, tmp_pa
 
 def test_a_target_keeps_its_folder_through_renames(opened: Any, tmp_path: Path) -> None:
     record, origin = example_record(), example_batch().site.origin
-    memory: dict[str, Any] = {}
+    state: dict[str, Any] = {}
 
-    def batch(name: str, key: str, memory: dict[str, Any], *records: Record) -> Batch:
-        given = {"target": Target(name=name), "target_keys": {origin: key}, "state": memory}
+    def batch(name: str, key: str, state: dict[str, Any], *records: Record) -> Batch:
+        given = {"target": Target(name=name), "target_keys": {origin: key}, "state": state}
         return example_batch(*records, **given)
 
-    opened().deliver(batch("SN 2026abc", "5.1", memory, record))
+    deliver(opened(), batch("SN 2026abc", "5.1", state, record))
     edited = replace(record, brightness=17.25)
-    opened().deliver(batch("AT 2026xyz", "5.1", memory, edited))
-    opened().deliver_file(example_file(), batch("AT 2026xyz", "5.1", memory))
+    deliver(opened(), batch("AT 2026xyz", "5.1", state, edited))
+    opened().deliver_file(example_file(), batch("AT 2026xyz", "5.1", state))
     assert [path.name for path in tmp_path.iterdir()] == ["SN_2026abc"]
     assert list(Table.read(tmp_path / "SN_2026abc" / "photometry_mag_AB.ecsv")["brightness"]) == [17.25]
     assert json.loads((tmp_path / "SN_2026abc" / "target.json").read_text())["name"] == "AT 2026xyz"
-    found = opened().find(batch("and again", "5.1", memory, edited))
+    found = opened().find(batch("and again", "5.1", state, edited))
     assert found == {edited.key: Present(content=edited)}
     notes: list[dict[str, Any]] = [{}, {}]
     for number, note in enumerate(notes):
-        opened().deliver(batch("SN 2026abc", f"{6 + number}.2", note, example_record()))
-        opened().deliver(batch("SN 2026abc", f"{6 + number}.2", note, example_record()))
+        deliver(opened(), batch("SN 2026abc", f"{6 + number}.2", note, example_record()))
+        deliver(opened(), batch("SN 2026abc", f"{6 + number}.2", note, example_record()))
     assert len({path.name for path in tmp_path.iterdir()}) == 3, "those that have its old name have others"
     assert len({note["folder"] for note in notes}) == 2
 
@@ -263,15 +264,15 @@ def test_on_a_file_system_that_ignores_case_two_targets_have_two_folders(opened:
     origin = example_batch().site.origin
     lower = example_batch(example_record(), target=Target(name="sn 2026abc"), target_keys={origin: "1.1"})
     upper = example_batch(example_record(), target=Target(name="SN 2026ABC"), target_keys={origin: "2.2"})
-    opened().deliver(lower)
+    deliver(opened(), lower)
     (tmp_path / "SN_2026ABC").symlink_to(tmp_path / "sn_2026abc")
-    opened().deliver(upper)
+    deliver(opened(), upper)
     assert len(Table.read(tmp_path / "sn_2026abc" / "photometry_mag_AB.ecsv")) == 1
 
 
 @pytest.mark.parametrize("noted", ["..", "", "/etc", "a/b", 7])
 def test_a_strange_note_leads_nowhere(opened: Any, tmp_path: Path, noted: object) -> None:
-    opened().deliver(example_batch(example_record(), state={"folder": noted}))
+    deliver(opened(), example_batch(example_record(), state={"folder": noted}))
     assert [path.name for path in tmp_path.iterdir()] == ["SN_2026abc"]
 
 
@@ -300,7 +301,7 @@ def test_a_table_that_grew_is_the_one_written_at_once(form: str, data: st.DataOb
                     telescope=word,
                     extra={"note": f'<"{word}">'},
                 )
-            outcomes = adapter.deliver(example_batch(*{n: last[n] for n, _ in step}.values()))
+            outcomes = deliver(adapter, example_batch(*{n: last[n] for n, _ in step}.values()))
             assert not any(isinstance(each, Unsupported) for each in outcomes.values())
             found = adapter.find(example_batch(*last.values()))
             assert found == {record.key: Present(content=record) for record in last.values()}
@@ -319,26 +320,26 @@ def test_a_table_that_lost_its_end_is_named_and_never_overwritten(
     opened: Any, folder: Path, form: str
 ) -> None:
     adapter = opened(FORMAT=form)
-    adapter.deliver(example_batch(*(example_record() for _ in range(50))))
+    deliver(adapter, example_batch(*(example_record() for _ in range(50))))
     (path,) = folder.glob("photometry*")
     whole = path.read_bytes()
     # In the midst of a line: a text table that ends with a whole one is a table.
     cut = whole[: max(whole.rfind(b"\n", 0, len(whole) * 2 // 3) + 5, len(whole) // 2)]
     path.write_bytes(cut)
     with pytest.raises(DestinationError, match="Repair it"):
-        adapter.deliver(example_batch(example_record()))
+        deliver(adapter, example_batch(example_record()))
     assert path.read_bytes() == cut
 
 
 def test_a_table_with_another_head_is_read_and_written_anew(opened: Any, folder: Path) -> None:
     """One that somebody saved with astropy, with a comment."""
     first, second = example_record(), example_record()
-    opened().deliver(example_batch(first))
+    deliver(opened(), example_batch(first))
     path = folder / "photometry_mag_AB.ecsv"
     table = Table.read(path)
     table.meta["comments"] = ["by hand"]
     table.write(path, overwrite=True)
-    opened().deliver(example_batch(second))
+    deliver(opened(), example_batch(second))
     assert {str(each) for each in Table.read(path)["record"]} == {str(first.key), str(second.key)}
 
 
@@ -348,20 +349,20 @@ def test_rows_are_added_without_reading_the_table(
 ) -> None:
     """Astropy takes half a minute to read and write 100,000 rows."""
     adapter, record = opened(FORMAT=form), example_record()
-    adapter.deliver(example_batch(record))
+    deliver(adapter, example_batch(record))
 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("the table was read as a whole")
 
     monkeypatch.setattr(Table, "read", never)
-    adapter.deliver(example_batch(replace(record, brightness=17.0), example_record()))
+    deliver(adapter, example_batch(replace(record, brightness=17.0), example_record()))
 
 
 def test_a_row_is_found_without_opening_the_table(
     opened: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     adapter, record = opened(), example_record()
-    adapter.deliver(example_batch(record, *(example_record() for _ in range(50))))
+    deliver(adapter, example_batch(record, *(example_record() for _ in range(50))))
     (path,) = folder.glob("photometry*")
     monkeypatch.setattr(Path, "open", _only(Path.open, besides=path))
     monkeypatch.setattr(Path, "read_bytes", _only(Path.read_bytes, besides=path))
@@ -381,17 +382,17 @@ def test_what_was_noted_of_another_table_counts_for_nothing(opened: Any, folder:
     """A crash after the table was written, a table that came back from a backup, one without its note."""
     first, second, third = (example_record(timestamp=WHEN + timedelta(hours=n)) for n in range(3))
     adapter = opened(FORMAT=form)
-    adapter.deliver(example_batch(second))
+    deliver(adapter, example_batch(second))
     (path,) = folder.glob("photometry*")
     (note,) = folder.glob(".photometry*")
     older, noted = path.read_bytes(), note.read_bytes()
-    adapter.deliver(example_batch(first, third))
+    deliver(adapter, example_batch(first, third))
     newer = note.read_bytes()
     note.write_bytes(noted)
-    assert adapter.deliver(example_batch(first, third)) == {r.key: Duplicate() for r in (first, third)}
+    assert deliver(adapter, example_batch(first, third)) == {r.key: Duplicate() for r in (first, third)}
     note.write_bytes(noted[: len(noted) // 2])
     edited = replace(second, brightness=17.25)
-    adapter.deliver(example_batch(edited))
+    deliver(adapter, example_batch(edited))
     assert _records(path) == [str(each.key) for each in (first, second, third)]
     path.write_bytes(older)
     note.write_bytes(newer)
@@ -400,7 +401,7 @@ def test_what_was_noted_of_another_table_counts_for_nothing(opened: Any, folder:
         second.key: Present(content=second),
     }
     note.unlink()
-    adapter.deliver(example_batch(third, first))
+    deliver(adapter, example_batch(third, first))
     assert _records(path) == [str(each.key) for each in (first, second, third)]
 
 
@@ -418,12 +419,12 @@ def test_an_edit_to_another_unit_moves_the_row(opened: Any, folder: Path, form: 
     beside = example_record(brightness=2.0, unit="uJy")
     magnitude = replace(flux, brightness=18.5, unit="mag(AB)")
     adapter = opened(FORMAT=form)
-    adapter.deliver(example_batch(flux, beside))
-    adapter.deliver(example_batch(magnitude))
+    deliver(adapter, example_batch(flux, beside))
+    deliver(adapter, example_batch(magnitude))
     (in_jansky,), (in_magnitudes,) = folder.glob("photometry_Jy*"), folder.glob("photometry_mag*")
     assert (_records(in_jansky), _records(in_magnitudes)) == ([str(beside.key)], [str(flux.key)])
     assert adapter.find(example_batch(flux)) == {flux.key: Present(content="")}
-    adapter.deliver(example_batch(flux))
+    deliver(adapter, example_batch(flux))
     assert sorted(_records(in_jansky)) == sorted([str(beside.key), str(flux.key)])
     assert _records(in_magnitudes) == []
 
@@ -436,7 +437,7 @@ def test_longer_texts_make_the_columns_of_fits_wider(opened: Any, folder: Path) 
         for n, note in enumerate(notes)
     ]
     for record in records:
-        adapter.deliver(example_batch(record))
+        deliver(adapter, example_batch(record))
     table = Table.read(folder / "photometry_mag_AB.fits")
     assert [json.loads(each) for each in table["extra"]] == [dict(each.extra) for each in records]
     assert list(table["brightness"]) == [18.5] * 3

@@ -8,6 +8,7 @@ import pytest
 import requests
 import urllib3
 
+from calling import before, deliver
 from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore.outcomes import Absent, Accepted, Rejected, Unconfirmed, Unsupported
 
@@ -16,15 +17,15 @@ KAFKA = "Error posting message to kafka: Error communicating with Kafka: "
 SETTING = r"DATA_SHARING\['hermes'\]"
 
 
-def deliver(make: Any, *records: Any, **settings: Any) -> Any:
-    return make.adapter(**settings).deliver(make.batch(*(records or (make.detection(),))))
+def sent(make: Any, *records: Any, **settings: Any) -> Any:
+    return deliver(make.adapter(**settings), make.batch(*(records or (make.detection(),))))
 
 
 def lost(make: Any) -> Unconfirmed:
     """The outcome of a record that may have been published; no other message follows it for a while."""
     with pytest.raises(DestinationError) as caught:
-        deliver(make)
-    (outcome,) = caught.value.decided.values()
+        sent(make)
+    (outcome,) = before(caught).values()
     assert isinstance(outcome, Unconfirmed)
     return outcome
 
@@ -53,7 +54,7 @@ def test_refused_credentials_pause_the_destination(
 ) -> None:
     hermes.submit(status, answer)
     with pytest.raises(AuthenticationFailed, match=hint) as caught:
-        deliver(make)
+        sent(make)
     assert not caught.value.topic_only
 
 
@@ -68,7 +69,7 @@ def test_refused_credentials_pause_the_destination(
 def test_a_refused_topic_pauses_that_topic_alone(status: int, answer: Any, make: Any, hermes: Any) -> None:
     hermes.submit(status, answer)
     with pytest.raises(AuthenticationFailed, match=r"'hermes\.test'.*Choose another") as caught:
-        deliver(make)
+        sent(make)
     assert caught.value.topic_only
 
 
@@ -79,7 +80,7 @@ def test_a_topic_on_which_the_message_would_go_astray_is_refused_unsent(
     from sharecore.addresses import Address
 
     with pytest.raises(AuthenticationFailed, match="Name a topic") as caught:
-        make.adapter().deliver(make.batch(make.detection(), address=Address("hermes", topic)))
+        deliver(make.adapter(), make.batch(make.detection(), address=Address("hermes", topic)))
     assert caught.value.topic_only
     assert not hermes.sent()
 
@@ -107,14 +108,14 @@ def test_what_published_nothing_is_tried_again_later(
 ) -> None:
     hermes.submit(status, answer)
     with pytest.raises(DestinationError, match=hint) as caught:
-        deliver(make)
-    assert not caught.value.decided
+        sent(make)
+    assert not before(caught)
 
 
 def test_a_busy_server_says_when_to_come_back(make: Any, hermes: Any) -> None:
     hermes.submit(429, {"detail": "throttled"}, Retry_After="120")
     with pytest.raises(DestinationError) as caught:
-        deliver(make)
+        sent(make)
     assert caught.value.retry_after == 120
 
 
@@ -155,7 +156,7 @@ def test_no_answer_is_unconfirmed_and_never_sent_twice(error: Exception, make: A
 def test_what_provably_was_not_sent_is_tried_again(make: Any, hermes: Any) -> None:
     hermes.fail(requests.exceptions.ConnectTimeout())
     with pytest.raises(DestinationError, match="was not reached"):
-        deliver(make)
+        sent(make)
 
 
 def test_after_an_unknown_outcome_a_person_decides_unless_the_site_chose(make: Any) -> None:
@@ -171,7 +172,7 @@ def test_the_token_is_in_no_text(make: Any, hermes: Any) -> None:
     secret = adapter.config.token.reveal()
     hermes.submit(403, {"detail": f"Invalid token {secret}."})
     with pytest.raises(AuthenticationFailed) as caught:
-        adapter.deliver(make.batch(make.detection()))
+        deliver(adapter, make.batch(make.detection()))
     hermes.profile(200, {"api_token": secret, "email": ""})
     shown = [str(caught.value), repr(adapter.config), *map(str, adapter.check())]
     assert not [text for text in shown if secret in text]
@@ -186,7 +187,7 @@ class TestBadRows:
         hermes.submit(400, {"data": {"photometry": [{}, fault]}})
         hermes.validate(200, {})
         hermes.submit(200, {"uuid": "u1"})
-        outcomes = deliver(make, good, bad, last)
+        outcomes = sent(make, good, bad, last)
         assert outcomes[good.key] == outcomes[last.key] == Accepted(remote_id="u1")
         refused = outcomes[bad.key]
         assert isinstance(refused, Rejected)
@@ -203,7 +204,7 @@ class TestBadRows:
         hermes.fail(closed, "api/v0/submit_message/validate/")
         hermes.validate(200, {})
         hermes.submit(200, {"uuid": "u1"})
-        outcomes = deliver(make, good, bad)
+        outcomes = sent(make, good, bad)
         assert outcomes[good.key] == Accepted(remote_id="u1")
 
     def test_three_rounds_uncover_rows_that_hid_each_other(self, make: Any, hermes: Any) -> None:
@@ -213,7 +214,7 @@ class TestBadRows:
         hermes.validate(200, {"data": {"photometry": [{"non_field_errors": ["x"]}, {}, {}]}})
         hermes.validate(200, {"data": {"photometry": [["This field may not be null."], {}]}})
         hermes.submit(200, {"uuid": "u1"})
-        outcomes = deliver(make, *records)
+        outcomes = sent(make, *records)
         kinds = [type(outcomes[record.key]) for record in records]
         assert kinds == [Rejected, Rejected, Rejected, Rejected, Accepted]
         assert len(hermes.sent("api/v0/submit_message/validate/")) == 3
@@ -222,7 +223,7 @@ class TestBadRows:
         records = [make.detection(brightness=float(number)) for number in range(10, 20)]
         hermes.submit(400, {"data": {"photometry": [{"bandpass": ["x"]}]}})
         hermes.validate(200, {"data": {"photometry": [{"bandpass": ["x"]}]}})
-        outcomes = deliver(make, *records)
+        outcomes = sent(make, *records)
         names = [type(outcomes[record.key]).__name__ for record in records]
         assert names == ["Rejected"] * 5 + ["Deferred"] * 5
         assert len(hermes.sent()) == 2
@@ -230,30 +231,30 @@ class TestBadRows:
     def test_errors_in_a_list_of_numbers_are_of_their_row(self, make: Any, hermes: Any) -> None:
         spectrum = make.spectrum()
         hermes.submit(400, {"data": {"spectroscopy": [{"flux": {"1": ["A valid number is required."]}}]}})
-        outcome = deliver(make, spectrum)[spectrum.key]
+        outcome = sent(make, spectrum)[spectrum.key]
         assert isinstance(outcome, Rejected)
         assert outcome.field == "flux.1"
 
     def test_a_refused_target_refuses_all_its_records(self, make: Any, hermes: Any) -> None:
         records = [make.detection(), make.spectrum()]
         hermes.submit(400, {"data": {"targets": [{"epoch": ["This field may not be null."]}]}})
-        outcomes = deliver(make, *records)
+        outcomes = sent(make, *records)
         assert [each.field for each in outcomes.values()] == ["data.targets[0].epoch"] * 2
 
     def test_what_cannot_be_expressed_is_told_when_the_rest_fails(self, make: Any, hermes: Any) -> None:
         good, bare = make.detection(), make.detection(unit="")
         hermes.submit(503, HTML)
         with pytest.raises(DestinationError) as caught:
-            deliver(make, good, bare)
-        assert {key: type(each) for key, each in caught.value.decided.items()} == {bare.key: Unsupported}
+            sent(make, good, bare)
+        assert {key: type(each) for key, each in before(caught).items()} == {bare.key: Unsupported}
 
     def test_what_was_set_aside_is_told_when_the_rest_fails(self, make: Any, hermes: Any) -> None:
         good, bad = make.detection(), make.detection()
         hermes.submit(400, {"data": {"photometry": [{}, {"bandpass": ["x"]}]}})
         hermes.validate(403, {"detail": "Invalid token."})
         with pytest.raises(AuthenticationFailed) as caught:
-            deliver(make, good, bad)
-        assert set(caught.value.decided) == {bad.key}
+            sent(make, good, bad)
+        assert set(before(caught)) == {bad.key}
 
 
 class TestSize:
@@ -264,7 +265,7 @@ class TestSize:
         hermes.submit(200, {"uuid": "u1"})
         hermes.submit(200, {"uuid": "u2"})
         hermes.submit(200, {"uuid": "u3"})
-        outcomes = deliver(make, *records)
+        outcomes = sent(make, *records)
         ids = [outcomes[record.key].remote_id for record in records]
         assert sorted(set(ids)) == ["u1", "u2", "u3"]
         assert ids == sorted(ids)
@@ -275,7 +276,7 @@ class TestSize:
     def test_a_row_larger_than_any_message_is_said_so_and_not_sent(self, make: Any, hermes: Any) -> None:
         monster, good = make.detection(extra={"comments": "x" * 960_000}), make.detection()
         hermes.submit(200, {"uuid": "u1"})
-        outcomes = deliver(make, monster, good)
+        outcomes = sent(make, monster, good)
         assert isinstance(outcomes[monster.key], Unsupported)
         assert outcomes[monster.key].feature == "message-size"
         assert outcomes[good.key] == Accepted(remote_id="u1")
@@ -291,14 +292,14 @@ class TestSize:
         hermes.submit(status, answer)
         hermes.submit(status, answer)
         hermes.submit(200, {"uuid": "u2"})
-        outcomes = deliver(make, *records)
+        outcomes = sent(make, *records)
         assert [type(outcomes[each.key]).__name__ for each in records] == ["Accepted", "Rejected", "Accepted"]
 
     def test_the_nameless_400_of_a_large_body_means_its_size(self, make: Any, hermes: Any) -> None:
         records = [make.detection(extra={"comments": "x" * 300_000}) for _ in range(2)]
         hermes.submit(400, "<h1>Bad Request (400)</h1>")
         hermes.submit(200, {"uuid": "u1"})
-        assert {each.remote_id for each in deliver(make, *records).values()} == {"u1"}
+        assert {each.remote_id for each in sent(make, *records).values()} == {"u1"}
         assert len(hermes.sent()) == 3
 
     def test_after_a_lost_answer_no_further_message_is_sent(self, make: Any, hermes: Any) -> None:
@@ -306,7 +307,7 @@ class TestSize:
         hermes.submit(200, {"uuid": "u1"})
         hermes.submit(500, HTML)
         with pytest.raises(DestinationError) as caught:
-            deliver(make, *records)
-        decided = caught.value.decided
+            sent(make, *records)
+        decided = before(caught)
         names = [type(decided.get(each.key)).__name__ for each in records]
         assert names == ["Accepted", "Accepted", "Unconfirmed", "Unconfirmed", "NoneType"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from calling import deliver
 from sharecore.exceptions import ConfigurationError
 from sharecore.outcomes import Deferred, Unsupported
 from sharecore.targets import Orbit
@@ -244,7 +245,7 @@ class Ours(HermesDataConverter):
 """
     )
     adapter = make.adapter(DATA_CONVERTER_CLASS=path, BASE_URL=server.base_url)
-    adapter.deliver(make.batch(make.detection()))
+    deliver(adapter, make.batch(make.detection()))
     adapter.close()
     (line,) = server.published()
     assert line["message"]["data"]["targets"][0]["dec"] == -0.5

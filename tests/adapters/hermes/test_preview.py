@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from calling import deliver
 from sharecore.exceptions import TargetRefused
 from sharecore.outcomes import Accepted, Duplicate
 from sharecore.records import Kind, OtherDatum, RecordKey
@@ -18,7 +19,7 @@ def test_it_is_exactly_what_is_sent(make: Any, hermes: Any) -> None:
     adapter = make.adapter()
     preview = adapter.preview(batch)
     assert not hermes.sent()
-    adapter.deliver(batch)
+    deliver(adapter, batch)
     assert hermes.sent() == [json.loads(preview.body)]
     assert preview.content_type == "application/json"
     assert preview.note == ""
@@ -58,9 +59,9 @@ def test_our_keys_travel_beside_the_rows(make: Any) -> None:
 class TestWhatIsNotSent:
     def test_a_target_alone_goes_only_with_words_of_a_person(self, make: Any, hermes: Any) -> None:
         hermes.submit(200, {"uuid": "u1"})
-        assert make.adapter().deliver(make.batch()) == {}
+        assert deliver(make.adapter(), make.batch()) == {}
         assert not hermes.sent()
-        make.adapter().deliver(make.batch(title="Please observe"))
+        deliver(make.adapter(), make.batch(title="Please observe"))
         (message,) = hermes.sent()
         assert message["title"] == "Please observe"
         assert [target["name"] for target in message["data"]["targets"]] == ["AT2026abc"]
@@ -77,23 +78,23 @@ class TestWhatIsNotSent:
     ) -> None:
         hermes.submit(status, answer)
         with pytest.raises(TargetRefused, match=reason):
-            make.adapter().deliver(make.batch(title="Please observe"))
+            deliver(make.adapter(), make.batch(title="Please observe"))
         assert len(hermes.sent()) == 1
 
     def test_a_target_alone_that_cannot_be_expressed_says_why(self, make: Any, hermes: Any) -> None:
         nowhere = make.batch(title="Please observe", target=make.target(position={"ra": None}))
         with pytest.raises(TargetRefused, match="ra is missing"):
-            make.adapter().deliver(nowhere)
+            deliver(make.adapter(), nowhere)
         assert "ra is missing" in make.adapter().preview(nowhere).note
         assert not hermes.sent()
 
     def test_what_came_from_this_topic_does_not_go_back(self, make: Any, hermes: Any) -> None:
         came = make.detection(source_name="hermes.test", source_location="Hermes via HOP")
-        assert make.adapter().deliver(make.batch(came)) == {came.key: Duplicate()}
+        assert deliver(make.adapter(), make.batch(came)) == {came.key: Duplicate()}
         assert not hermes.sent()
 
     def test_records_that_cannot_go_do_not_make_an_empty_message(self, make: Any, hermes: Any) -> None:
-        make.adapter().deliver(make.batch(make.detection(unit="")))
+        deliver(make.adapter(), make.batch(make.detection(unit="")))
         assert not hermes.sent()
 
 
@@ -125,7 +126,7 @@ def test_a_dead_topic_is_told_by_the_stand_in_as_by_hermes(make: Any, start_herm
 
     for server, topic in ((one, "a.topic"), (two, "b.topic")):
         adapter, record = make.adapter(BASE_URL=server.base_url), make.detection()
-        outcomes = adapter.deliver(make.batch(record, address=Address("hermes", topic)))
+        outcomes = deliver(adapter, make.batch(record, address=Address("hermes", topic)))
         adapter.close()
         assert isinstance(outcomes[record.key], Accepted)
     assert [line["topic"] for line in one.published() + two.published()] == ["a.topic", "b.topic"]

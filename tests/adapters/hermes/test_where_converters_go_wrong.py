@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from calling import before, deliver
 from sharecore.exceptions import AuthenticationFailed, DestinationError, InvalidRecord
 from sharecore.outcomes import Accepted, Rejected, Unconfirmed, Unsupported
 from sharecore.records import OtherDatum, Record
@@ -362,24 +363,24 @@ def test_a_spectrum_point_by_point_is_a_spectrum_as_in_2_x(make: Any) -> None:
     assert (row["flux_error"], row["telescope"]) == ([1e-17, 2e-17], "FTN")
     for broken in ({"0": {"flux": 1.0}}, {"0": {}}, {"note": "x"}):
         other = OtherDatum(key=key, timestamp=make.when, data_type="spectroscopy", extra=broken)
-        outcome = make.adapter().deliver(make.batch(other))[key]
+        outcome = deliver(make.adapter(), make.batch(other))[key]
         assert outcome.feature == "data-type"
 
 
 def t1(make: Any, hermes: Any) -> None:
     hermes.submit(200, {"error": "User account does not have an associated SCIMMA auth credential."})
     with pytest.raises(AuthenticationFailed, match="log out of HERMES") as caught:
-        make.adapter().deliver(make.batch(make.detection()))
+        deliver(make.adapter(), make.batch(make.detection()))
     assert not caught.value.topic_only
-    assert not caught.value.decided
+    assert not before(caught)
 
 
 def t2(make: Any, hermes: Any) -> None:
     hermes.fail(requests.exceptions.ReadTimeout())
     record = make.detection()
     with pytest.raises(DestinationError) as caught:
-        make.adapter().deliver(make.batch(record))
-    assert isinstance(caught.value.decided[record.key], Unconfirmed)
+        deliver(make.adapter(), make.batch(record))
+    assert isinstance(before(caught)[record.key], Unconfirmed)
     assert make.config(BASE_URL="https://hermes.example.org").base_url == "https://hermes.example.org/"
 
 
@@ -399,9 +400,9 @@ def t4(make: Any, hermes: Any) -> None:
     adapter, record = make.adapter(READ_TIMEOUT=20), make.detection()
     for _ in range(2):
         with pytest.raises(DestinationError) as caught:
-            adapter.deliver(make.batch(record))
-        assert isinstance(caught.value.decided[record.key], Unconfirmed)
-    assert adapter.deliver(make.batch(record)) == {record.key: Accepted(remote_id="abc")}
+            deliver(adapter, make.batch(record))
+        assert isinstance(before(caught)[record.key], Unconfirmed)
+    assert deliver(adapter, make.batch(record)) == {record.key: Accepted(remote_id="abc")}
     assert hermes.mock.calls[0].request.req_kwargs["timeout"] == (3.05, 20.0)
 
 
@@ -467,7 +468,7 @@ def test_everything_above_is_taken_by_the_server(make: Any, server: Any) -> None
         extras={"redshift": "0.02"},
     )
     adapter = make.adapter(BASE_URL=server.base_url)
-    outcomes = adapter.deliver(make.batch(*records, target=target))
+    outcomes = deliver(adapter, make.batch(*records, target=target))
     adapter.close()
     assert [type(outcomes[each.key]) for each in records] == [Accepted] * 7
     (line,) = server.published()
@@ -497,6 +498,6 @@ def test_everything_above_is_taken_by_the_server(make: Any, server: Any) -> None
 def test_every_kind_of_orbit_is_taken_by_the_server(orbit: dict[str, Any], make: Any, server: Any) -> None:
     record = make.detection()
     adapter = make.adapter(BASE_URL=server.base_url)
-    outcomes = adapter.deliver(make.batch(record, target=body(**orbit)))
+    outcomes = deliver(adapter, make.batch(record, target=body(**orbit)))
     adapter.close()
     assert isinstance(outcomes[record.key], Accepted)

@@ -116,6 +116,11 @@ class StandIn:
         if refusal:
             return refusal
         if self.sharing and path.startswith("api/sharing/"):
+            if method == "POST" and body["create_target"]:
+                name = body["target"]["name"]
+                self.targets.setdefault(
+                    self.sharing.target, {"id": self.sharing.target, "name": name, "aliases": []}
+                )
             return self.sharing(method, path, body)
         if self._is_bulk(method, path, body):
             return self.files(method, path, body)
@@ -339,8 +344,8 @@ def detections() -> Callable[[int], tuple[Record, ...]]:
 
 @pytest.fixture
 def batch() -> Callable[..., Batch]:
-    """Batches about "SN 2026abc", with the memory that outlives a call."""
-    memory: dict[str, Any] = {}
+    """Batches about "SN 2026abc", with the state that outlives a call."""
+    state: dict[str, Any] = {}
 
     def make(*records: Record, name: str = "SN 2026abc", aliases: tuple[str, ...] = (), **more: Any) -> Batch:
         target = more.pop("target", Target(name=name, aliases=aliases, position=Position(ra=10.5, dec=-5.25)))
@@ -349,7 +354,7 @@ def batch() -> Callable[..., Batch]:
             address=Address("b"),
             target=target,
             records=records,
-            state=more.pop("state", memory),
+            state=more.pop("state", state),
             **more,
         )
 

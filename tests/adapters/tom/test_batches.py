@@ -10,6 +10,7 @@ import pytest
 from requests import exceptions as rq
 from urllib3 import exceptions as u3
 
+from calling import before, deliver
 from sharecore.exceptions import AuthenticationFailed, DestinationError, TargetRefused
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Accepted, Deferred, Duplicate, Rejected, Unconfirmed, Unsupported
@@ -30,7 +31,7 @@ def test_a_thousand_records_are_one_request(tom, adapter, batch, detections):
     opened, records = adapter(TARGET_LISTS=["Ours"]), detections(1000)
     opened.ready()
     assert opened.max_batch == 1000
-    outcomes = opened.deliver(batch(*records, shared_by="ann"))
+    outcomes = deliver(opened, batch(*records, shared_by="ann"))
     assert outcomes == {r.key: Accepted(remote_id=f"row/{r.key.id}") for r in records}
     assert tom.made("POST", DATA) == []
     (sent,) = tom.sharing.batches
@@ -52,8 +53,8 @@ def test_a_thousand_records_are_one_request(tom, adapter, batch, detections):
 
 def test_the_receivers_target_is_named_the_next_time(tom, adapter, batch, detections):
     opened = adapter()
-    opened.deliver(batch(*detections(1)))
-    opened.deliver(batch(*detections(2)))
+    deliver(opened, batch(*detections(1)))
+    deliver(opened, batch(*detections(2)))
     assert [each["target_id"] for each in tom.sharing.batches] == [None, 12]
 
 
@@ -69,22 +70,22 @@ def test_a_target_that_was_paired_before_is_named_by_the_receivers_key(tom, adap
 def test_a_receiver_with_sharecore_takes_several_senders_at_once(tom, adapter, batch, detections):
     opened = adapter()
     opened.ready()
-    assert not opened.alone(batch(*detections(1)))
+    assert opened.knows_target(batch(*detections(1)))
 
 
 def test_the_same_again_changes_nothing_and_an_edit_is_a_revision(tom, adapter, batch, detections):
     opened, (one, two) = adapter(), detections(2)
-    opened.deliver(batch(one, two))
+    deliver(opened, batch(one, two))
     edited = dataclasses.replace(two, brightness_error=0.5)
     assert opened.can_update
-    outcomes = opened.deliver(batch(one, edited, previous={edited.key: "row/1"}))
+    outcomes = deliver(opened, batch(one, edited, previous={edited.key: "row/1"}))
     assert list(map(type, outcomes.values())) == [Duplicate, Accepted]
     assert opened.find(batch(one)) == {one.key: Absent()}
 
 
 def test_a_rejected_record_names_its_field_and_the_others_are_stored(tom, adapter, batch, detections):
     tom.sharing.bad = {"1": ("bandpass", "it is too long"), "2": ("", "")}
-    outcomes = adapter().deliver(batch(*detections(4)))
+    outcomes = deliver(adapter(), batch(*detections(4)))
     good, bad, odd, last = outcomes.values()
     assert isinstance(good, Accepted)
     assert isinstance(last, Accepted)
@@ -95,7 +96,7 @@ def test_a_rejected_record_names_its_field_and_the_others_are_stored(tom, adapte
 def test_the_limits_of_the_receiver_are_kept(tom, adapter, batch, detections):
     tom.sharing.about["limits"] = {"records": 7, "bytes": 2500}
     opened = adapter()
-    outcomes = opened.deliver(batch(*detections(20)))
+    outcomes = deliver(opened, batch(*detections(20)))
     assert set(map(type, outcomes.values())) == {Accepted}
     assert len(outcomes) == 20
     assert opened.max_batch == 7
@@ -108,14 +109,14 @@ def test_one_record_that_is_too_large_is_rejected_alone(tom, adapter, batch, det
     tom.sharing.about["limits"] = {"records": 10, "bytes": 3000}
     small, large = detections(2)
     large = dataclasses.replace(large, extra={"note": "x" * 4000})
-    outcomes = adapter().deliver(batch(small, large))
+    outcomes = deliver(adapter(), batch(small, large))
     assert isinstance(outcomes[small.key], Accepted)
     assert "MB" in outcomes[large.key].reason
 
 
 def test_a_batch_that_is_refused_as_too_large_is_halved(tom, adapter, batch, detections):
     tom.script("POST", BATCH, said(413, {"detail": "too many"}), None, said(413, {"detail": "too many"}))
-    outcomes = adapter().deliver(batch(*detections(8)))
+    outcomes = deliver(adapter(), batch(*detections(8)))
     assert set(map(type, outcomes.values())) == {Accepted}
     assert [len(each["records"]) for each in tom.sharing.batches] == [4, 2, 2]
 
@@ -126,7 +127,7 @@ def test_kinds_that_the_receiver_does_not_take_stay_here(tom, adapter, batch, de
     other = OtherDatum(
         key=dataclasses.replace(one.key, kind="other"), timestamp=one.timestamp, data_type="x", extra={"a": 1}
     )
-    outcomes = adapter().deliver(batch(one, other))
+    outcomes = deliver(adapter(), batch(one, other))
     assert isinstance(outcomes[one.key], Accepted)
     assert isinstance(outcomes[other.key], Unsupported)
 
@@ -137,17 +138,17 @@ def test_nothing_goes_back_to_where_it_came_from(tom, adapter, batch, detections
     brought = dataclasses.replace(brought, key=dataclasses.replace(brought.key, origin="third-uuid"))
     by = {brought.key: "receiver-uuid"}
     opened = adapter()
-    outcomes = opened.deliver(batch(ours, theirs, brought, relayed_by=by))
+    outcomes = deliver(opened, batch(ours, theirs, brought, relayed_by=by))
     assert outcomes[theirs.key] == outcomes[brought.key] == Duplicate()
     assert [each["key"]["id"] for each in tom.sharing.batches[0]["records"]] == [ours.key.id]
-    assert opened.deliver(batch(theirs)) == {theirs.key: Duplicate()}
+    assert deliver(opened, batch(theirs)) == {theirs.key: Duplicate()}
     assert len(tom.sharing.batches) == 1
 
 
 def test_what_is_passed_on_keeps_what_its_observer_wrote(tom, adapter, batch, detections):
     (one,) = detections(1)
     theirs = dataclasses.replace(one, key=dataclasses.replace(one.key, origin="third-uuid"))
-    adapter().deliver(batch(theirs))
+    deliver(adapter(), batch(theirs))
     assert record_from_wire(tom.sharing.batches[0]["records"][0]) == theirs
 
 
@@ -155,13 +156,13 @@ def test_a_receiver_with_our_own_identity_gets_nothing(tom, adapter, batch, dete
     """A copied database: its records would all seem to be at home there."""
     tom.sharing.about["origin"] = "site-uuid"
     with pytest.raises(DestinationError, match="identity") as caught:
-        adapter().deliver(batch(*detections(2)))
-    assert caught.value.decided == {}
+        deliver(adapter(), batch(*detections(2)))
+    assert before(caught) == {}
     assert tom.sharing.batches == []
 
 
 def test_the_target_alone_is_introduced(tom, adapter, batch):
-    assert adapter().deliver(batch()) == {}
+    assert deliver(adapter(), batch()) == {}
     assert tom.sharing.batches[0]["records"] == []
 
 
@@ -173,21 +174,21 @@ def test_a_refused_target_parks_the_records_with_the_reason(tom, adapter, batch,
     refusal = said(status, {"detail": "Two targets: 'A' (id 1) and 'B' (id 2).", "code": code, "targets": []})
     tom.script("POST", BATCH, refusal, refusal)
     opened = adapter(CREATE_TARGETS=False)
-    outcomes = opened.deliver(batch(*detections(2)))
+    outcomes = deliver(opened, batch(*detections(2)))
     assert [each.field for each in outcomes.values()] == ["target", "target"]
     assert all("(id 2)" in each.reason for each in outcomes.values())
     with pytest.raises(TargetRefused, match="id 2"):
-        opened.deliver(batch())
+        deliver(opened, batch())
     assert tom.made("POST", DATA) == []
     assert tom.made("POST", BATCH)[0]["create_target"] is False
 
 
 def test_refused_credentials_stop_the_call(tom, adapter, batch, detections):
     opened = adapter(API_KEY="tok-1")
-    opened.deliver(batch(*detections(1)))
+    deliver(opened, batch(*detections(1)))
     tom.token = "tok-2"
     with pytest.raises(AuthenticationFailed):
-        opened.deliver(batch(*detections(2)))
+        deliver(opened, batch(*detections(2)))
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -197,9 +198,9 @@ def test_a_busy_receiver_is_waited_for(tom, adapter, batch, detections, status):
     tom.sharing.about["limits"]["records"] = 5
     records = detections(10)
     with pytest.raises(DestinationError) as caught:
-        adapter().deliver(batch(*records))
+        deliver(adapter(), batch(*records))
     assert caught.value.retry_after == 60
-    assert list(caught.value.decided) == [each.key for each in records[:5]]
+    assert list(before(caught)) == [each.key for each in records[:5]]
 
 
 @pytest.mark.parametrize(
@@ -222,11 +223,11 @@ def test_without_a_clear_answer_nothing_is_certain_and_a_repeat_is_harmless(
     opened, records = adapter(), detections(2)
     tom.script("POST", BATCH, answer)
     with pytest.raises(DestinationError) as caught:
-        opened.deliver(batch(*records))
-    assert {type(each) for each in caught.value.decided.values()} == {Unconfirmed}
-    assert set(caught.value.decided) == {each.key for each in records}
+        deliver(opened, batch(*records))
+    assert {type(each) for each in before(caught).values()} == {Unconfirmed}
+    assert set(before(caught)) == {each.key for each in records}
     assert set(opened.find(batch(*records)).values()) == {Absent()}
-    assert set(map(type, opened.deliver(batch(*records)).values())) <= {Accepted, Duplicate}
+    assert set(map(type, deliver(opened, batch(*records)).values())) <= {Accepted, Duplicate}
 
 
 def test_an_unknown_outcome_is_not_taken_for_one_that_we_know(tom, adapter, batch, detections):
@@ -235,7 +236,7 @@ def test_an_unknown_outcome_is_not_taken_for_one_that_we_know(tom, adapter, batc
     tom.script(
         "POST", BATCH, said(200, {"target": {"id": 1}, "records": [{"key": key, "outcome": "queued"}]})
     )
-    (outcome,) = adapter().deliver(batch(one)).values()
+    (outcome,) = deliver(adapter(), batch(one)).values()
     assert isinstance(outcome, Unconfirmed)
 
 
@@ -253,22 +254,35 @@ def test_an_unknown_outcome_is_not_taken_for_one_that_we_know(tom, adapter, batc
 )
 def test_without_batches_single_rows_go(tom, adapter, batch, detections, answer, caplog):
     opened, records = adapter(), detections(3)
+    tom.add_target("SN 2026abc")
     tom.script("POST", BATCH, answer)
     with caplog.at_level(logging.WARNING):
-        outcomes = opened.deliver(batch(*records))
+        outcomes = deliver(opened, batch(*records))
     assert outcomes == {each.key: Accepted() for each in records}
     assert len(tom.rows) == 3
     assert "batches cannot be used" in caplog.text
     asked = len(tom.made("GET", SHARING))
-    opened.deliver(batch(*detections(4)))
+    deliver(opened, batch(*detections(4)))
     assert len(tom.made("GET", SHARING)) == asked + 1, "asked again after the surprise"
     assert len(tom.sharing.batches) == 1
 
 
+def test_without_batches_a_target_is_made_before_the_next_try(tom, adapter, batch, detections):
+    opened, records = adapter(), detections(3)
+    deliver(opened, batch(*records[:1], name="another"))  # it is known what that TOM runs
+    tom.script("POST", BATCH, PAGE)
+    waits = deliver(opened, batch(*records, state={}))
+    assert {type(each) for each in waits.values()} == {Deferred}
+    assert not opened.knows_target(batch(*records, state={}))
+    tom.sharing = None
+    assert deliver(opened, batch(*records, state={})) == {each.key: Accepted() for each in records}
+
+
 def test_an_edit_waits_when_the_receiver_lost_its_batches(tom, adapter, batch, detections):
     opened, (one, two) = adapter(), detections(2)
+    tom.add_target("SN 2026abc")
     tom.script("POST", BATCH, PAGE)
-    outcomes = opened.deliver(batch(one, two, previous={two.key: "row/1"}))
+    outcomes = deliver(opened, batch(one, two, previous={two.key: "row/1"}))
     assert isinstance(outcomes[one.key], Accepted)
     assert isinstance(outcomes[two.key], Deferred)
     assert len(tom.rows) == 1
@@ -282,12 +296,12 @@ def test_a_receiver_is_asked_again_after_an_hour(tom, adapter, batch, detections
     opened = adapter()
     monkeypatch.setattr(opened, "_clock", lambda: now[0])
     sharing, tom.sharing = tom.sharing, None
-    opened.deliver(batch(*detections(1)))
+    deliver(opened, batch(*detections(1)))
     tom.sharing = sharing
-    opened.deliver(batch(*detections(2)))
+    deliver(opened, batch(*detections(2)))
     assert sharing.batches == []
     now[0] += 3601
-    opened.deliver(batch(*detections(3)))
+    deliver(opened, batch(*detections(3)))
     assert len(sharing.batches) == 1
     assert len(tom.made("GET", SHARING)) == 2
 
@@ -312,7 +326,7 @@ def test_a_receiver_is_asked_again_after_an_hour(tom, adapter, batch, detections
 def test_what_is_no_sharecore_gets_single_rows(tom, adapter, batch, detections, answer, words):
     tom.script("GET", SHARING, answer, answer)  # twice: a refusal renews the login
     opened = adapter()
-    assert opened.deliver(batch(*detections(1))) == {detections(1)[0].key: Accepted()}
+    assert deliver(opened, batch(*detections(1))) == {detections(1)[0].key: Accepted()}
     assert not opened.can_update
     assert words in opened.describe()
     assert tom.sharing.batches == []
@@ -321,13 +335,13 @@ def test_what_is_no_sharecore_gets_single_rows(tom, adapter, batch, detections, 
 def test_a_busy_receiver_is_not_taken_for_a_stock_one(tom, adapter, batch, detections):
     tom.script("GET", SHARING, *[(503, {"Retry-After": "30"}, "")] * 3)
     with pytest.raises(DestinationError) as caught:
-        adapter().deliver(batch(*detections(1)))
+        deliver(adapter(), batch(*detections(1)))
     assert caught.value.retry_after == 30
 
 
 def test_the_preview_is_the_batch_also_in_a_later_process(tom, adapter, batch, detections):
     opened = adapter()
-    opened.deliver(batch(*detections(1)))
+    deliver(opened, batch(*detections(1)))
     calls = len(tom.calls)
     for each in (opened, adapter()):
         shown = each.preview(batch(*detections(1)))

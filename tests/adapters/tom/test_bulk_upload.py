@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from requests import exceptions as rq
 
+from calling import before, deliver
 from sharecore.exceptions import DestinationError
 from sharecore.outcomes import Absent, Accepted, Deferred, Duplicate, Rejected, Unconfirmed
 from sharecore.records import Astrometry, Kind, PhotometryLimit, RecordKey
@@ -71,7 +72,7 @@ def test_a_backlog_goes_as_files_and_arrives_as_single_rows_would(tom, adapter, 
     opened = adapter(BULK_UPLOAD=True)
     opened.ready()
     assert opened.max_batch == 1000
-    outcomes = opened.deliver(batch(*records))
+    outcomes = deliver(opened, batch(*records))
     assert outcomes == dict.fromkeys([r.key for r in records], Accepted())
     assert tom.files.sizes[0] < 10, "a sample first"
     assert sum(tom.files.sizes) == 60
@@ -82,7 +83,7 @@ def test_a_backlog_goes_as_files_and_arrives_as_single_rows_would(tom, adapter, 
         {"n": 3, "deep": {"a": [1, 2.5, None]}, "time": "x"}
     ] * 30
     tom.rows.clear()
-    adapter().deliver(batch(*records))
+    deliver(adapter(), batch(*records))
     names = tuple(by_file[0][1])
     singly = [
         (
@@ -99,19 +100,19 @@ def test_a_backlog_goes_as_files_and_arrives_as_single_rows_would(tom, adapter, 
 def test_once_proved_the_sample_is_not_asked_for_again(tom, adapter, batch, backlog):
     records = backlog(60)
     opened = adapter(BULK_UPLOAD=True)
-    opened.deliver(batch(*records[:30]))
+    deliver(opened, batch(*records[:30]))
     assert len(tom.files.sizes) == 2
-    adapter(BULK_UPLOAD=True).deliver(batch(*records[30:]))
+    deliver(adapter(BULK_UPLOAD=True), batch(*records[30:]))
     assert tom.files.sizes[2:] == [30]
 
 
 def test_few_rows_and_other_kinds_go_singly(tom, adapter, batch, backlog):
     opened, records = adapter(BULK_UPLOAD=True), backlog(21)
-    opened.deliver(batch(*records[:19]))
+    deliver(opened, batch(*records[:19]))
     assert tom.files.sizes == []
     key = RecordKey(kind=Kind.ASTROMETRY, origin="site-uuid", id="a")
     elsewhere = Astrometry(key=key, timestamp=records[0].timestamp, ra=1.0, dec=2.0)
-    outcomes = opened.deliver(batch(*backlog(25)[19:], *records[:19], elsewhere))
+    outcomes = deliver(opened, batch(*backlog(25)[19:], *records[:19], elsewhere))
     assert sum(tom.files.sizes) == 25
     assert isinstance(outcomes[key], Accepted)
 
@@ -128,7 +129,7 @@ def test_few_rows_and_other_kinds_go_singly(tom, adapter, batch, backlog):
 def test_what_a_file_cannot_hold_goes_singly(tom, adapter, batch, backlog, change):
     records = list(backlog(21))
     records[5] = dataclasses.replace(records[5], **change)
-    outcomes = adapter(BULK_UPLOAD=True).deliver(batch(*records))
+    outcomes = deliver(adapter(BULK_UPLOAD=True), batch(*records))
     assert set(outcomes.values()) == {Accepted()}
     assert sum(tom.files.sizes) == 20
     assert records[5].source_name in ("", "Site A") or any("\n" in row["source_name"] for row in tom.rows)
@@ -142,7 +143,7 @@ def test_times_keep_their_microseconds(tom, adapter, batch, detections):
         )
         for number, each in enumerate(detections(60))
     ]
-    outcomes = adapter(BULK_UPLOAD=True).deliver(batch(*records))
+    outcomes = deliver(adapter(BULK_UPLOAD=True), batch(*records))
     assert set(outcomes.values()) == {Accepted()}
     assert sum(tom.files.sizes) > 55
     there = sorted(datetime.fromisoformat(row["timestamp"]) for row in tom.rows)
@@ -165,24 +166,24 @@ def test_a_refused_file_goes_singly_and_is_not_tried_again_soon(tom, adapter, ba
     records = backlog(25)
     opened = adapter(BULK_UPLOAD=True)
     with caplog.at_level(logging.WARNING):
-        outcomes = opened.deliver(batch(*records))
+        outcomes = deliver(opened, batch(*records))
     assert outcomes == dict.fromkeys([r.key for r in records], Accepted())
     assert "files cannot be used" in caplog.text
     assert opened.max_batch == 200
     assert "files cannot be used now" in opened.describe()
     for each in (opened, adapter(BULK_UPLOAD=True)):
         assert "files cannot be used now" in each.preview(batch(*records)).note
-        each.deliver(batch(*records))
+        deliver(each, batch(*records))
     assert len(tom.made("POST", PRODUCTS)) == 1
 
 
 def test_files_are_tried_again_after_a_day(tom, adapter, batch, backlog):
     tom.script("POST", PRODUCTS, said(500, {}))
     opened, state = adapter(BULK_UPLOAD=True), {}
-    opened.deliver(batch(*backlog(20), state=state))
+    deliver(opened, batch(*backlog(20), state=state))
     until = state["files"]["until"]
     opened._transport._now = lambda: until + 1
-    opened.deliver(batch(*backlog(20), state=state))
+    deliver(opened, batch(*backlog(20), state=state))
     assert len(tom.made("POST", PRODUCTS)) > 1
 
 
@@ -193,7 +194,7 @@ def test_a_processor_that_loses_a_column_is_found_out_and_its_rows_taken_back(
     tom.files.loses = lost
     records = backlog(25)
     opened = adapter(BULK_UPLOAD=True)
-    outcomes = opened.deliver(batch(*records))
+    outcomes = deliver(opened, batch(*records))
     assert set(map(type, outcomes.values())) <= {Accepted, Duplicate}
     assert len(outcomes) == 25
     assert len(tom.files.sizes) == 1, "only the sample went"
@@ -207,8 +208,8 @@ def test_a_file_without_an_answer_is_unconfirmed_and_the_repeat_finds_its_rows(t
     """The receiver took it, and the answer was lost."""
     records = backlog(30)
     opened = adapter(BULK_UPLOAD=True)
-    opened.deliver(batch(*records[:22]))
-    before = len(tom.rows)
+    deliver(opened, batch(*records[:22]))
+    rows = len(tom.rows)
 
     def lost(method, path, body, real=tom.files):
         real(method, path, body)
@@ -216,15 +217,15 @@ def test_a_file_without_an_answer_is_unconfirmed_and_the_repeat_finds_its_rows(t
 
     tom.files, real = lost, tom.files
     with pytest.raises(DestinationError) as caught:
-        opened.deliver(batch(*backlog(60)[30:]))
-    assert {type(each) for each in caught.value.decided.values()} == {Unconfirmed}
-    assert len(tom.rows) == before + 30
+        deliver(opened, batch(*backlog(60)[30:]))
+    assert {type(each) for each in before(caught).values()} == {Unconfirmed}
+    assert len(tom.rows) == rows + 30
     tom.files = real
     assert set(opened.find(batch(*records)).values()) == {Absent()}
     posts = len(tom.made("POST", DATA))
-    outcomes = opened.deliver(batch(*backlog(60)[30:]))
+    outcomes = deliver(opened, batch(*backlog(60)[30:]))
     assert set(outcomes.values()) == {Duplicate()}
-    assert len(tom.rows) == before + 30
+    assert len(tom.rows) == rows + 30
     assert len(tom.made("POST", DATA)) == posts, "the listing was enough"
 
 
@@ -232,10 +233,10 @@ def test_a_worker_that_died_over_a_file_left_what_single_rows_complete(tom, adap
     """The product is there, and so it says; its rows are not."""
     records = backlog(40)
     opened = adapter(BULK_UPLOAD=True)
-    opened.deliver(batch(*records[:20]))
-    opened.deliver(batch(*records[20:]))
+    deliver(opened, batch(*records[:20]))
+    deliver(opened, batch(*records[20:]))
     del tom.rows[35:]
-    outcomes = opened.deliver(batch(*records[20:]))
+    outcomes = deliver(opened, batch(*records[20:]))
     assert [type(each).__name__ for each in outcomes.values()].count("Accepted") == 5
     assert len(tom.rows) == 40
 
@@ -244,8 +245,8 @@ def test_a_receiver_that_hangs_over_a_file_gets_no_other(tom, adapter, batch, ba
     state = {}
     tom.script("POST", PRODUCTS, rq.ReadTimeout())
     with pytest.raises(DestinationError):
-        adapter(BULK_UPLOAD=True).deliver(batch(*backlog(20), state=state))
-    adapter(BULK_UPLOAD=True).deliver(batch(*backlog(20), state=state))
+        deliver(adapter(BULK_UPLOAD=True), batch(*backlog(20), state=state))
+    deliver(adapter(BULK_UPLOAD=True), batch(*backlog(20), state=state))
     assert len(tom.made("POST", PRODUCTS)) == 1
 
 
@@ -253,16 +254,16 @@ def test_a_receiver_that_hangs_over_a_file_gets_no_other(tom, adapter, batch, ba
 def test_a_gateway_does_not_know(tom, adapter, batch, backlog, status):
     tom.script("POST", PRODUCTS, (status, {}, ""))
     with pytest.raises(DestinationError) as caught:
-        adapter(BULK_UPLOAD=True).deliver(batch(*backlog(20)))
-    assert {type(each) for each in caught.value.decided.values()} == {Unconfirmed}
+        deliver(adapter(BULK_UPLOAD=True), batch(*backlog(20)))
+    assert {type(each) for each in before(caught).values()} == {Unconfirmed}
 
 
 def test_a_row_that_another_of_the_same_time_keeps_out_is_reported(tom, adapter, batch, detections):
     """3.1 drops it in silence from a file; a single request says so."""
     records = detections(20)
     other = dataclasses.replace(records[7], brightness_error=9.0)
-    adapter().deliver(batch(other))
-    outcomes = adapter(BULK_UPLOAD=True).deliver(batch(*records))
+    deliver(adapter(), batch(other))
+    outcomes = deliver(adapter(BULK_UPLOAD=True), batch(*records))
     assert isinstance(outcomes[records[7].key], Rejected)
     assert [type(each) for each in outcomes.values()].count(Accepted) == 19
     assert sum(tom.files.sizes) == 20
@@ -270,13 +271,13 @@ def test_a_row_that_another_of_the_same_time_keeps_out_is_reported(tom, adapter,
 
 def test_edits_do_not_go_as_new_rows(tom, adapter, batch, detections):
     records = detections(21)
-    outcomes = adapter(BULK_UPLOAD=True).deliver(batch(*records, previous={records[0].key: None}))
+    outcomes = deliver(adapter(BULK_UPLOAD=True), batch(*records, previous={records[0].key: None}))
     assert isinstance(outcomes[records[0].key], Deferred)
     assert sum(tom.files.sizes) == 20
 
 
 def test_the_target_is_made_first_and_refused_as_ever(tom, adapter, batch, backlog):
-    outcomes = adapter(BULK_UPLOAD=True, CREATE_TARGETS=False).deliver(batch(*backlog(20)))
+    outcomes = deliver(adapter(BULK_UPLOAD=True, CREATE_TARGETS=False), batch(*backlog(20)))
     assert {each.field for each in outcomes.values()} == {"target"}
     assert tom.files.sizes == []
 
@@ -284,7 +285,7 @@ def test_the_target_is_made_first_and_refused_as_ever(tom, adapter, batch, backl
 def test_2x_gets_no_files(tom_232, adapter, batch, detections):
     opened = adapter(BULK_UPLOAD=True)
     assert "DATA_SHARING['b']['BULK_UPLOAD']" in [each.where for each in opened.check()]
-    assert len(opened.deliver(batch(*detections(20)))) == 20
+    assert len(deliver(opened, batch(*detections(20)))) == 20
     assert tom_232.made("POST", PRODUCTS) == []
 
 

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from calling import deliver
+
 DATA = "api/reduceddatums/"
 
 
@@ -68,14 +70,14 @@ def test_the_preview_is_what_is_sent(tom, adapter, batch, detections):
     calls = len(tom.calls)
     opened.preview(batch(*records, state=memory))
     assert len(tom.calls) == calls, "a preview asked the network"
-    opened.deliver(batch(*records, state=memory))
+    deliver(opened, batch(*records, state=memory))
     assert before["target"] == tom.made("POST", "api/targets/")[0]
     after = json.loads(opened.preview(batch(*records, state=memory)).body)
     assert after == {"reduceddatums": tom.made("POST", DATA)}
 
 
 def test_the_preview_of_a_later_process_knows_the_generation(tom, adapter, batch, detections):
-    adapter().deliver(batch(*detections(1)))
+    deliver(adapter(), batch(*detections(1)))
     assert json.loads(adapter().preview(batch(*detections(1))).body) == {
         "reduceddatums": tom.made("POST", DATA)
     }

@@ -9,6 +9,7 @@ import pytest
 from requests import exceptions as rq
 from urllib3 import exceptions as u3
 
+from calling import before, deliver
 from sharecore.exceptions import DestinationError
 from sharecore.outcomes import (
     Absent,
@@ -42,16 +43,16 @@ def kinds(outcomes):
 
 def test_new_is_accepted_and_again_is_a_duplicate(tom, adapter, batch, detections):
     opened, records = adapter(CONCURRENCY=4), detections(30)
-    first = opened.deliver(batch(*records))
+    first = deliver(opened, batch(*records))
     assert first == {record.key: Accepted() for record in records}
-    assert opened.deliver(batch(*records)) == {record.key: Duplicate() for record in records}
+    assert deliver(opened, batch(*records)) == {record.key: Duplicate() for record in records}
     assert len(tom.rows) == 30
 
 
 def test_duplicates_of_2x_cost_one_listing(tom_232, adapter, batch, detections):
     opened = adapter()
-    opened.deliver(batch(*detections(10)))
-    opened.deliver(batch(*detections(10)))
+    deliver(opened, batch(*detections(10)))
+    deliver(opened, batch(*detections(10)))
     assert len(tom_232.made("GET", DATA)) == 1
 
 
@@ -68,15 +69,15 @@ def test_equal_rows_beside_others_of_the_same_time_are_duplicates(tom, adapter, 
         bandpass="r",
     )
     opened = adapter()
-    assert set(kinds(opened.deliver(batch(one, other, limit)))) == {Accepted}
-    assert set(kinds(opened.deliver(batch(one, other, limit)))) == {Duplicate}
+    assert set(kinds(deliver(opened, batch(one, other, limit)))) == {Accepted}
+    assert set(kinds(deliver(opened, batch(one, other, limit)))) == {Duplicate}
 
 
 def test_a_corrected_error_is_not_taken_for_stored(tom_31, adapter, batch, detections):
     (record,) = detections(1)
     opened = adapter()
-    opened.deliver(batch(record))
-    outcome = opened.deliver(batch(dataclasses.replace(record, brightness_error=0.5)))[record.key]
+    deliver(opened, batch(record))
+    outcome = deliver(opened, batch(dataclasses.replace(record, brightness_error=0.5)))[record.key]
     assert isinstance(outcome, Rejected)
     assert outcome.field == "brightness_error"
     assert "not stored" in outcome.reason
@@ -86,7 +87,7 @@ def test_a_400_names_the_field_and_quotes_the_receiver_shortly(tom, adapter, bat
     answer = (400, JSON, json.dumps({"timestamp": ["Datetime has wrong format." + "x" * 5000]}))
     records = detections(2)
     tom.script("POST", DATA, answer)
-    outcomes = adapter().deliver(batch(*records))
+    outcomes = deliver(adapter(), batch(*records))
     rejected = outcomes[records[0].key]
     assert isinstance(rejected, Rejected)
     assert rejected.field == "timestamp"
@@ -97,14 +98,14 @@ def test_a_400_names_the_field_and_quotes_the_receiver_shortly(tom, adapter, bat
 
 def test_a_row_that_a_server_in_front_finds_too_large_is_refused_alone(tom, adapter, batch, detections):
     tom.script("POST", DATA, (413, HTML, "<html>"), (400, HTML, "<html>"))
-    outcomes = adapter().deliver(batch(*detections(3)))
+    outcomes = deliver(adapter(), batch(*detections(3)))
     assert kinds(outcomes) == [Rejected, Rejected, Accepted]
     assert "2.5 MB" in next(iter(outcomes.values())).reason
 
 
 def test_one_500_defers_its_record_and_the_rest_goes_on(tom, adapter, batch, detections):
     tom.script("POST", DATA, None, (500, HTML, "<html>secret traceback</html>"))
-    outcomes = adapter().deliver(batch(*detections(4)))
+    outcomes = deliver(adapter(), batch(*detections(4)))
     assert kinds(outcomes) == [Accepted, Deferred, Accepted, Accepted]
     assert "traceback" not in str(outcomes)
 
@@ -112,8 +113,8 @@ def test_one_500_defers_its_record_and_the_rest_goes_on(tom, adapter, batch, det
 def test_500s_in_a_row_are_the_receivers_fault(tom, adapter, batch, detections):
     tom.script("POST", DATA, *[(500, HTML, "<html>")] * 10)
     with pytest.raises(DestinationError, match="3 failures in a row") as caught:
-        adapter().deliver(batch(*detections(10)))
-    assert kinds(caught.value.decided) == [Deferred] * 3
+        deliver(adapter(), batch(*detections(10)))
+    assert kinds(before(caught)) == [Deferred] * 3
     assert len(tom.made("POST", DATA)) == 3
 
 
@@ -135,8 +136,8 @@ def test_what_was_not_taken_stops_the_call_and_blames_no_record(
     tom.script("POST", DATA, None, *[answer] * 3)
     records = detections(5)
     with pytest.raises(DestinationError, match=words) as caught:
-        adapter().deliver(batch(*records))
-    assert caught.value.decided == {records[0].key: Accepted()}
+        deliver(adapter(), batch(*records))
+    assert before(caught) == {records[0].key: Accepted()}
     if "Retry-After" in str(answer):
         assert caught.value.retry_after == 120.0
 
@@ -156,8 +157,8 @@ def test_what_may_have_been_taken_is_unconfirmed_and_stops_the_call(tom, adapter
     tom.script("POST", DATA, None, answer)
     records = detections(5)
     with pytest.raises(DestinationError) as caught:
-        adapter().deliver(batch(*records))
-    decided = caught.value.decided
+        deliver(adapter(), batch(*records))
+    decided = before(caught)
     assert decided[records[0].key] == Accepted()
     assert isinstance(decided[records[1].key], Unconfirmed)
     assert len(decided) == 2
@@ -166,23 +167,23 @@ def test_what_may_have_been_taken_is_unconfirmed_and_stops_the_call(tom, adapter
 
 def test_one_lost_connection_is_unconfirmed_and_the_rest_goes_on(tom, adapter, batch, detections):
     tom.script("POST", DATA, None, reset())
-    assert kinds(adapter().deliver(batch(*detections(3)))) == [Accepted, Unconfirmed, Accepted]
+    assert kinds(deliver(adapter(), batch(*detections(3)))) == [Accepted, Unconfirmed, Accepted]
 
 
 def test_a_receiver_that_fails_while_it_is_looked_up(tom, adapter, batch, detections):
     tom.script("GET", "api/targets/", *[(500, HTML, "<html>")] * 20)
     with pytest.raises(DestinationError) as caught:
-        adapter().deliver(batch(*detections(2)))
-    assert caught.value.decided == {}
+        deliver(adapter(), batch(*detections(2)))
+    assert before(caught) == {}
     assert len(tom.made("GET", "api/targets/")) <= 10
 
 
 def test_in_flight_requests_are_waited_for_when_one_stops(tom, adapter, batch, detections):
     tom.script("POST", DATA, rq.ReadTimeout())
     with pytest.raises(DestinationError) as caught:
-        adapter(CONCURRENCY=4).deliver(batch(*detections(40)))
+        deliver(adapter(CONCURRENCY=4), batch(*detections(40)))
     stored = {row["timestamp"] for row in tom.rows}
-    accepted = [outcome for outcome in caught.value.decided.values() if outcome == Accepted()]
+    accepted = [outcome for outcome in before(caught).values() if outcome == Accepted()]
     assert len(accepted) == len(stored) < 40
 
 
@@ -196,7 +197,7 @@ def test_what_2x_does_not_know_is_unsupported_and_no_trouble(tom_232, adapter, b
         )
         for each in range(5)
     ]
-    outcomes = adapter().deliver(batch(*records))
+    outcomes = deliver(adapter(), batch(*records))
     assert {(type(each), each.feature) for each in outcomes.values()} == {(Unsupported, "data-type")}
 
 
@@ -206,7 +207,7 @@ def test_what_cannot_be_expressed_is_told_without_asking_for_the_target(tom_31, 
         timestamp=detections(1)[0].timestamp,
         data_type="radio",
     )
-    outcomes = adapter().deliver(batch(record))
+    outcomes = deliver(adapter(), batch(record))
     assert kinds(outcomes) == [Unsupported]
     assert tom_31.targets == {}
 
@@ -220,8 +221,8 @@ def test_what_was_decided_before_and_after_the_target_went_travels_in_the_error(
     tom_31.script("POST", DATA, None, gone, None, (503, HTML, "<html>"))
     four = dataclasses.replace(three, key=dataclasses.replace(three.key, id="4"), brightness=1.0)
     with pytest.raises(DestinationError) as caught:
-        adapter().deliver(batch(unheld, one, two, three, four))
-    assert {key.id: type(each) for key, each in caught.value.decided.items()} == {
+        deliver(adapter(), batch(unheld, one, two, three, four))
+    assert {key.id: type(each) for key, each in before(caught).items()} == {
         "no band": Unsupported,
         one.key.id: Accepted,
         two.key.id: Accepted,
@@ -230,7 +231,7 @@ def test_what_was_decided_before_and_after_the_target_went_travels_in_the_error(
 
 def test_after_an_unknown_outcome_2x_is_listed_and_3x_may_be_sent_to_again(tom, adapter, batch, detections):
     opened, records = adapter(), detections(6)
-    opened.deliver(batch(*records[:4]))
+    deliver(opened, batch(*records[:4]))
     found = opened.find(batch(*records))
     there = {} if tom.typed else {record.key: Present(content=record) for record in records[:4]}
     assert found == {record.key: Absent() for record in records} | there
@@ -245,7 +246,7 @@ def test_data_that_have_moved_are_looked_for_under_the_target_that_they_had(
     opened, records = adapter(), detections(6)
     gone = tom.add_target("gone")
     sent = batch(*records[:4], name="gone", state={})
-    opened.deliver(sent)
+    deliver(opened, sent)
     # It was merged into one that has its name as an alias.
     aliases = () if remembers else ("gone",)
     memory = dict(sent.state) if remembers else {}
@@ -266,8 +267,8 @@ def test_looking_makes_no_target(tom_232, adapter, batch, detections):
 
 def test_a_listing_is_read_to_its_last_page(tom_232, adapter, batch, detections):
     opened, records = adapter(CONCURRENCY=4), detections(250)
-    opened.deliver(batch(*records[:150]))
-    opened.deliver(batch(*records[150:]))
+    deliver(opened, batch(*records[:150]))
+    deliver(opened, batch(*records[150:]))
     assert all(isinstance(each, Present) for each in opened.find(batch(*records)).values())
 
 
@@ -299,7 +300,7 @@ def test_what_was_stored_with_other_values_is_not_believed(tom_31, adapter, batc
         return status, headers, json.dumps(answer)
 
     tom_31._store = store
-    outcome = opened.deliver(batch(record))[record.key]
+    outcome = deliver(opened, batch(record))[record.key]
     assert isinstance(outcome, Rejected)
     assert (outcome.field, field in outcome.reason) == (field, True)
 
@@ -313,4 +314,4 @@ def test_the_last_bit_of_a_float_is_no_other_value(tom_31, adapter, batch, detec
         return status, headers, text.replace("18.123456789012344", "18.12345678901234")
 
     tom_31._store = store
-    assert opened.deliver(batch(record)) == {record.key: Accepted()}
+    assert deliver(opened, batch(record)) == {record.key: Accepted()}
