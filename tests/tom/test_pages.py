@@ -578,7 +578,7 @@ def _tell_nothing_of_what_is_unseen(tom: Tom, client: Client, share: Any, user: 
     tom.clock.forward(seconds=1)
     assert "1 record that did not arrive" in text(client.get(f"{page}delete"))
     assert told(client.post(f"{page}retry")) == "1 record will be tried again."
-    assert sorted(rows.values_list("state", flat=True)) == ["pending", "failed"]
+    assert sorted(rows.values_list("state", flat=True)) == ["failed", "pending"]
     assert "No share matches" in text(client.get(f"{SHARES}?needs=you"))
     rows.update(state="needs_review", sent_at=tom.clock())
     assert "<strong>1 record</strong>, sent " in text(client.get(page))
