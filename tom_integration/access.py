@@ -12,7 +12,7 @@ was deleted, or only one-time shares were made), it needs the right on all share
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
@@ -23,11 +23,12 @@ from tom_targets.base_models import get_target_model_app_label
 from tom_targets.models import PersistentShare, TargetList, get_target_model_class
 
 from tom_integration.mapping.data_files import SHARED_MODELS
-from tom_integration.models import Delivery, Outbox
+from tom_integration.models import Delivery, InboxRecord, Outbox
 
 Action = Literal["view", "add", "change", "delete"]
 REFUSAL = "You have no permission to do this with continuous shares."
 _ALL = Q()
+_Rows = TypeVar("_Rows", Delivery, InboxRecord)
 
 
 def targets_for_shares(user: Any) -> QuerySet[Any]:
@@ -145,8 +146,8 @@ def visible_deliveries(user: Any, shares: Iterable[Any]) -> QuerySet[Delivery]:
     return of_visible_data(user, rows, Q(target_id__in=targets))
 
 
-def of_visible_data(user: Any, rows: QuerySet[Delivery], condition: Q = _ALL) -> QuerySet[Delivery]:
-    """Those of these deliveries whose datum the user may see. condition: what the data have in common."""
+def of_visible_data(user: Any, rows: QuerySet[_Rows], condition: Q = _ALL) -> QuerySet[_Rows]:
+    """Those of these rows whose datum the user may see. condition: what the data have in common."""
     if not single_data_have_rights():
         return rows
     seen = Q(pk__in=())

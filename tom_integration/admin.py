@@ -136,7 +136,8 @@ class InboxRecordAdmin(_ReadOnly):
 
     @staticmethod
     def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.filter(target_id__in=access.targets_for_shares(user).values("pk"))
+        here = rows.filter(target_id__in=access.targets_for_shares(user).values("pk"))
+        return access.of_visible_data(user, here)
 
 
 @admin.register(DestinationHealth)

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models.signals import pre_save
+from django.test import Client
 from guardian.shortcuts import assign_perm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -165,6 +166,19 @@ class TestEachSiteHasItsKeys:
         (answer,) = sender.send(NAME, of("known", 4))
         assert (answer["outcome"], answer["field"]) == ("rejected", "key")
         assert InboxRecord.objects.count() == 1
+
+
+def test_the_admin_shows_the_keys_of_visible_data_only(other: Sender, target: Any) -> None:
+    staff = User.objects.create_user("staff", is_staff=True)
+    assign_perm("tom_targets.change_target", staff, target)
+    assign_perm("sharecore.view_inboxrecord", staff)
+    other.send(NAME, of("known", 3), of("other", 4), site=THIRD)
+    _, visible = PhotometryReducedDatum.objects.order_by("timestamp")
+    assign_perm("tom_dataproducts.view_photometryreduceddatum", staff, visible)
+    client = Client()
+    client.force_login(staff)
+    (shown,) = client.get("/admin/sharecore/inboxrecord/").context["cl"].queryset
+    assert shown.datum_pk == visible.pk
 
 
 class TestSomeDataMayBeViewed:
