@@ -144,7 +144,7 @@ class Delivery(models.Model):
     lease = models.CharField(max_length=64, blank=True)
     sent_at = models.DateTimeField(null=True)
     sent_to = models.BigIntegerField(
-        null=True, help_text="The target of the datum when last sent; none where it is the same."
+        null=True, help_text="The target under which it is, or may be, there; none where it is not."
     )
     delivered_at = models.DateTimeField(null=True)
     created = models.DateTimeField(auto_now_add=True)

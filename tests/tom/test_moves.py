@@ -10,10 +10,11 @@ from django.core.management import call_command
 from tom_dataproducts.models import PhotometryReducedDatum, ReducedDatum, SpectroscopyReducedDatum
 from tom_targets.merge import target_merge
 
-from sharecore import Deferred, Unconfirmed
+from sharecore import Absent, Deferred, DestinationError, Unconfirmed
 from tom.deaths import Died
 from tom_integration import wake_up
 from tom_integration.models import Delivery, Outbox
+from tom_integration.services import resolve
 from tom_integration.services.replay import Replay
 
 if TYPE_CHECKING:
@@ -326,6 +327,51 @@ class TestWhereItWasSentTo:
         assert tom.states() == ["delivered"] * 2
         assert [batch.target.name for batch in tom.x.calls] == ["second"]
 
+    @pytest.mark.parametrize("then", ["refused for now", "not sent", "without an answer"])
+    def test_moved_after_the_destination_said_that_it_may_be_sent_again(
+        self, tom: Tom, targets: Any, then: str
+    ) -> None:
+        """A stock TOM keeps a datum once that it gets twice, but not under two targets."""
+        _, second, lead = targets
+        tom.data(second, 2)
+        tom.x.will(Unconfirmed(reason="no answer"), times=2, stores=True)
+        answers = {"refused for now": Deferred(reason="busy"), "not sent": DestinationError("down")}
+        tom.x.will(answers.get(then, Unconfirmed(reason="no answer")), times=2)
+        tom.deliver()
+        tom.x.find_answers = [Absent(), Absent()]
+        tom.deliver(after=61)
+        assert len(tom.x.calls) == 2
+        lead()
+        tom.x.recover()
+        tom.deliver_until_quiet()
+        assert [asked.moved for asked in tom.x.looked_up] == [False, True]
+        assert "second" in tom.x.looked_up[1].target.names
+        assert tom.states() == ["delivered"] * 2
+        assert [batch.target.name for batch in tom.x.calls] == ["second"] * 2
+
+    def test_what_has_never_arrived_is_not_asked_for(self, tom: Tom, targets: Any) -> None:
+        _, second, lead = targets
+        tom.data(second, 2)
+        tom.x.will(Deferred(reason="busy"), times=2)
+        tom.deliver()
+        lead()
+        tom.deliver_until_quiet()
+        assert not tom.x.looked_up
+        assert tom.states() == ["delivered"] * 2
+
+    def test_a_person_says_that_it_has_not_arrived(self, tom: Tom, targets: Any) -> None:
+        _, second, lead = targets
+        tom.x.can_tell = False
+        datum = tom.datum(second)
+        tom.x.will(Unconfirmed(reason="no answer"), times=1)
+        tom.deliver_until_quiet()
+        lead()
+        tom.deliver()
+        resolve.resolve(tom.row(datum), arrived=False, by="somebody")
+        tom.deliver_until_quiet()
+        assert tom.states() == ["delivered"]
+        assert [batch.target.name for batch in tom.x.calls] == ["second", "first"]
+
     def test_again_without_an_answer_it_is_looked_up_at_the_new_one(self, tom: Tom, targets: Any) -> None:
         _, second, lead = targets
         tom.data(second, 1)
@@ -352,7 +398,7 @@ class TestWhereItWasSentTo:
         tom.deliver()
         lead()
         tom.deliver_until_quiet()
-        assert [asked.adapter_state["id"] for asked in tom.x.looked_up] == [pk]
+        assert [asked.state["id"] for asked in tom.x.looked_up] == [pk]
         assert tom.outbox(first).adapter_state["id"] == first.pk
 
     def test_sent_again_after_the_destination_has_lost_it(self, tom: Tom, targets: Any) -> None:

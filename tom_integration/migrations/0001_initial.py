@@ -268,7 +268,7 @@ class Migration(migrations.Migration):
                 (
                     "sent_to",
                     models.BigIntegerField(
-                        help_text="The target of the datum when last sent; none where it is the same.",
+                        help_text="The target under which it is, or may be, there; none where it is not.",
                         null=True,
                     ),
                 ),

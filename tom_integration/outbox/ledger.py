@@ -24,7 +24,6 @@ from tom_integration.models import (
     Outbox,
 )
 from tom_integration.outbox.bulk_sql import insert_many, update_each
-from tom_integration.outbox.moves import follow
 from tom_integration.outbox.opening import moved
 from tom_integration.signals import Event
 from tom_integration.texts import plain
@@ -38,6 +37,7 @@ _ARRIVED = {
 """Further columns of what has arrived, in SQL: both databases take the values of before the statement."""
 AHEAD = 10_000
 """Deliveries that are put in order of time at once."""
+_MAY_BE_THERE = (State.DELIVERED, State.UNCONFIRMED, State.NEEDS_REVIEW)
 _STANDING = ("state", "attempts", "failures", "next_at", "reason", "field", "remote_id")
 
 
@@ -109,18 +109,19 @@ def bring_near(outbox: Outbox, furthest: datetime, *, settle_time: float) -> Non
 def write_intents(rows: Iterable[Delivery], token: str) -> list[Delivery]:
     """Note, before anything leaves, that these are in hand.
 
-    Rows hold identity and content; those that another hand changed meanwhile are left out.
+    Rows hold identity and content; those that another hand changed meanwhile are left out. What the others
+    hold of `sent_to` stays as it was, for `settle`.
     """
     rows = list(rows)
     now = clock.now()
-    in_hand = {"state": State.SENDING, "lease": token, "sent_at": now, "sent_to": None, "next_at": None}
+    in_hand = {"state": State.SENDING, "lease": token, "sent_at": now, "next_at": None}
     with transaction.atomic():
         # First a write: on SQLite a transaction that has read fails at once while another one writes.
         written = update_each(
             rows,
             ("kind", "record_id", "identity", "fingerprint"),
             constants=in_hand,
-            expressions={"attempts": "attempts + 1"},
+            expressions={"attempts": "attempts + 1", "sent_to": "target_id"},
             # Not those that have followed their data to another target: they go under its name.
             only={
                 "state": (State.PENDING, State.WITHHELD),
@@ -147,12 +148,13 @@ def settle(
 ) -> int:
     """Write where deliveries stand now; how many. also: what is written before, in the same transaction.
 
-    Only rows that are still in hand under this token change: what a stale worker brings is dropped.
+    Only rows that are still in hand under this token change: what a stale worker brings is dropped. Of one
+    that did not arrive in this call, `sent_to` stays what the row holds: an earlier call may have brought it.
     """
     by_change: dict[tuple[object, ...], list[Delivery]] = defaultdict(list)
     for row in rows:
         stands = standings[row.pk]
-        same = (stands.state, stands.failures, stands.next_at, stands.reason, stands.field)
+        same = (stands.state, stands.failures, stands.next_at, stands.reason, stands.field, row.sent_to)
         by_change[same].append(row)
     now = clock.now()
     guard = {"state": [expected]} | ({"lease": [token]} if expected is State.SENDING else {})
@@ -164,6 +166,8 @@ def settle(
             change = standings[group[0].pk]
             values = written_as(change) | {"lease": ""}
             del values["remote_id"]
+            if change.state not in _MAY_BE_THERE:
+                values["sent_to"] = group[0].sent_to
             delivered = change.state is State.DELIVERED
             for row in group:
                 row.remote_id = plain(standings[row.pk].remote_id, REMOTE_ID_LENGTH)
@@ -214,7 +218,7 @@ def name(target_id: int, model: str, pks: Iterable[int]) -> int:
     come = rows.exclude(target_id=target_id).filter(datum_pk__in=here.values("pk"))
     destinations = set(come.values_list("destination", flat=True))
     if destinations:
-        follow(come, target_id)
+        come.update(target_id=target_id)
         for destination in destinations:
             moved(destination, target_id)
     return rows.update(named=True)

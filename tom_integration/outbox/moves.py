@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Case, Exists, F, OuterRef, QuerySet, When
+from django.db.models import Exists, OuterRef, QuerySet
 
 from sharecore import delivery
 from sharecore.delivery import DeliveryState, State
@@ -57,10 +57,5 @@ def _follow(promised: QuerySet[Delivery], outbox: Outbox) -> None:
     """Data that have come to the outbox's target (a merge of targets moves them) stay promised there."""
     for name, model in DATUM_MODELS.items():
         come = model._default_manager.filter(target_id=outbox.target_id)
-        follow(promised.filter(model=name, datum_pk__in=come.values("pk")), outbox.target_id)
-
-
-def follow(rows: QuerySet[Delivery], target_id: int) -> None:
-    """The data of these deliveries belong to this target now; where they were sent to stays known."""
-    sent = When(sent_to=None, sent_at__isnull=False, then=F("target_id"))
-    rows.update(target_id=target_id, sent_to=Case(sent, default=F("sent_to")))
+        here = promised.filter(model=name, datum_pk__in=come.values("pk"))
+        here.update(target_id=outbox.target_id)

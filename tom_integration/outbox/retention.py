@@ -131,7 +131,8 @@ def _forget_outboxes(then: datetime) -> int:
     there = BaseTarget.objects.filter(pk=OuterRef("target_id"))
     empty = Outbox.objects.filter(~Exists(rows), ~Exists(there), share_id=None, lease="", created__lt=then)
     # What has moved since then is looked up by what such an outbox tells of its target.
-    empty = empty.exclude(target_id__in=Delivery.objects.filter(sent_to__isnull=False).values("sent_to"))
+    moved = Delivery.objects.filter(sent_to__isnull=False).exclude(sent_to=F("target_id"))
+    empty = empty.exclude(target_id__in=moved.values("sent_to"))
     pks = list(empty.values_list("pk", flat=True)[:STEP])
     OneTimeShare.objects.filter(outbox_id__in=pks).delete()
     return Outbox.objects.filter(pk__in=pks).delete()[0]

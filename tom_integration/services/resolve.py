@@ -77,6 +77,7 @@ def _resolve(row: Delivery, *, arrived: bool, by: str) -> int:
         known = replace(known, state=State.DELIVERED, next_at=None, reason=note)
     else:
         known = replace(known, state=State.PENDING, next_at=clock.now())
+        row.sent_to = None
     return ledger.settle([row], {row.pk: known}, token="", expected=State(row.state))
 
 

@@ -41,6 +41,26 @@ class _Doubt:
     leaves: Record
 
 
+def ask_first(rows: Iterable[Delivery], now: datetime) -> bool:
+    """Let those wait for a look-up that may be there under a target that they had before; were there any?
+
+    Of that one the destination may have said only that to send them again does no harm. Not files, which
+    cannot be asked for.
+    """
+    moved = [row.pk for row in rows if _may_be_elsewhere(row)]
+    if not moved:
+        return False
+    ready = Delivery.objects.filter(pk__in=moved, state__in=(State.PENDING, State.WITHHELD))
+    reason = "sent before it was moved to this target, without an answer"
+    doubt = delivery.doubt(DeliveryState(state=State.PENDING), reason, look_at=now)
+    ready.update(state=doubt.state, failures=doubt.failures, next_at=doubt.next_at, reason=doubt.reason)
+    return True
+
+
+def _may_be_elsewhere(row: Delivery) -> bool:
+    return row.sent_to not in (None, row.target_id) and row.delivered_at is None and row.model != FILE_MODEL
+
+
 def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
     """Settle these unconfirmed deliveries by what the destination says.
 
@@ -67,7 +87,7 @@ def _about(target_id: int, batch: Batch, calls: Calls) -> Batch:
     if target is not None:
         return replace(batch, target=target_of(target), target_keys=target_keys.keys_of(target))
     if outbox is None or not outbox.names:
-        return batch  # sent by a version that kept no names: perhaps it was merged into this one
+        return batch  # nothing is known of it; perhaps it was merged into this one
     name, *aliases = outbox.names
     return replace(batch, target=Target(name=name, aliases=tuple(aliases)), target_keys={})
 
@@ -84,6 +104,10 @@ def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> Non
     except DeliveryError as error:
         _try_later(calls, [each.row for each in doubts], error.reason, now)
         return
+    for each in doubts:
+        if found and isinstance(found.get(each.leaves.key), Absent):
+            # Of its own target this may mean that to send it again does no harm.
+            each.row.sent_to = None if batch.moved else each.row.target_id
     # What it notes of another target is not for the outbox of this one.
     _conclude(calls, doubts, found, now, (lambda: None) if batch.moved else calls.notes(batch))
     _tell(batch, doubts, found or {})

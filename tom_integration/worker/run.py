@@ -33,7 +33,7 @@ from tom_integration.texts import plain
 from tom_integration.worker import leases
 from tom_integration.worker.before_a_call import Wait
 from tom_integration.worker.deliver import Calls
-from tom_integration.worker.look_up import look_up
+from tom_integration.worker.look_up import ask_first, look_up
 from tom_integration.worker.persist import persist
 
 logger = logging.getLogger(__name__)
@@ -223,6 +223,8 @@ class _Work:
         calls.gate()
         if doubtful:
             look_up(calls, doubtful[: calls.allowance(len(doubtful))], now)
+            return True
+        if ask_first(ripe, now):
             return True
         ripe = ripe[: calls.allowance(len(ripe))]
         preparer = Preparer(
