@@ -41,6 +41,7 @@ def tom(tmp_path: Path) -> Make:
         with closing(sqlite3.connect(path)) as database, database:
             database.execute("CREATE TABLE tom_targets_basetarget (id INTEGER PRIMARY KEY, name TEXT)")
             database.execute("INSERT INTO tom_targets_basetarget VALUES (?, 'SN 1')", (len(name),))
+            database.execute("CREATE TABLE tom_targets_targetname (target_id INTEGER, name TEXT)")
             for kind, table in TABLES.items():
                 database.execute(f"CREATE TABLE {table} ({COMMON}{COLUMNS[kind]}, {ORIGIN})")
             for kind, row in rows:
@@ -102,6 +103,17 @@ def test_a_target_that_is_not_there_loses_everything(tom: Make) -> None:
     here = tom("here", ("photometry", POINT))
     there = tom("there!", ("photometry", POINT))
     assert compare(here, there, ["SN 1"], names={"SN 1": "SN 2"}).lost == 1
+
+
+def test_a_row_may_be_under_the_name_of_a_target_that_was_merged_into_its_own(tom: Make) -> None:
+    here = tom("here", ("photometry", POINT))
+    there = tom("there!", ("photometry", POINT))
+    with closing(sqlite3.connect(there)) as connection, connection:
+        connection.execute("UPDATE tom_targets_basetarget SET name = 'merged'")
+    assert compare(here, there, ["SN 1", "merged"]).lost == 1
+    with closing(sqlite3.connect(here)) as connection, connection:
+        connection.execute("INSERT INTO tom_targets_targetname VALUES (4, 'merged'), (4, 'another name')")
+    assert compare(here, there, ["SN 1", "merged"]).perfect
 
 
 @pytest.mark.parametrize(("at", "wrong"), [((1,), 0), ((2,), 0), ((1, 2), 1), ((3,), 2), ((), 1)])

@@ -24,6 +24,7 @@ TABLES = {
     "spectroscopy": "tom_dataproducts_spectroscopyreduceddatum",
     "astrometry": "tom_dataproducts_astrometryreduceddatum",
 }
+_ALIASES = "tom_targets_targetname"
 # What points into the TOM that has the row, and means nothing in another.
 _POINTERS = frozenset({"id", "target_id", "data_product_id"})
 # A sender that left these blank gets them filled in with where the datum came from.
@@ -87,7 +88,8 @@ def compare(
     """Compare two TOMs on tomtoolkit 3.x.
 
     :param sender: SQLite file, or PostgreSQL address, of the TOM that shares; `receiver` likewise.
-    :param targets: names of the targets at the sender.
+    :param targets: names of the targets at the sender. A row may be under an alias of its target that is one
+        of these: the name of another target that was merged into it.
     :param names: the name at the receiver of each target that has another one there.
     :param former: gives the targets among these at which a row of the sender was before: it may have arrived
         under one of them in place of the one that it has now.
@@ -123,8 +125,12 @@ def _compare(
     arrived = duplicates = foreign = 0
     examples: list[str] = []
     wanted: dict[Hashable, list[tuple[set[str], Row]]] = {}
+    merged = {
+        target: called.keys() & {each["name"] for each in _select(sender, _ALIASES, target)}
+        for target in called
+    }
     for target, row in here:
-        places = {called[each] for each in (target, *former(row))}
+        places = {called[each] for each in (target, *merged[target], *former(row))}
         wanted.setdefault(bucket(row), []).append((places, row))
         candidates = there.get(bucket(row), [])
         found = next((each for each in candidates if each[0] in places and same(row, each[1])), None)

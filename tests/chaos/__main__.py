@@ -88,7 +88,7 @@ def _summary(rounds: list[Round], databases: list[str]) -> dict[str, object]:
     return {
         "databases": databases,
         "seeds": len(rounds),
-        "failed": [result.seed for result in rounds if not result.good],
+        "wrong": [result.seed for result in rounds if not result.good],
         **{name: sum(getattr(result, name) for result in rounds) for name in counted},
         "recovery_p99_s": None if slowest is None else round(slowest, 1),
     }

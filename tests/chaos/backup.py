@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+_HALF_MADE = """
+    SELECT 1 FROM tom_targets_basetarget WHERE CAST(id AS TEXT) NOT IN (
+        SELECT object_pk FROM guardian_userobjectpermission
+    )
+"""
+"""A target that nobody may see yet: a stock TOM makes it, and says whose it is, in two transactions."""
+TRIES = 20
+
 
 class Backup:
-    """Of one SQLite database that is in use. saved: whether there is one."""
+    """Of the SQLite database of a TOM that is in use. saved: whether there is one."""
 
     def __init__(self, database: str, folder: Path) -> None:
         self._database = database
@@ -31,8 +40,16 @@ class Backup:
                 self._save()
 
     def _save(self) -> None:
-        self._copy(self._database, self._file)
+        for _ in range(TRIES):
+            self._copy(self._database, self._file)
+            if not self._half_made():
+                break
+            time.sleep(0.1)
         self.saved = True
+
+    def _half_made(self) -> bool:
+        with closing(sqlite3.connect(self._file)) as connection:
+            return connection.execute(_HALF_MADE).fetchone() is not None
 
     def restore(self) -> None:
         """As an operator does after the loss of a disk; whoever uses the database sees what it was."""

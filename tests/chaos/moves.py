@@ -16,7 +16,9 @@ from typing import Any
 
 SEPARATOR = " > "
 LONGEST_WAIT = 2.0
-"""Seconds between the writing of data and their move, at the most."""
+"""Seconds between the writing of data, or the moment when a worker sends them, and their move, at most."""
+PATIENCE = 5.0
+"""Seconds for which a step waits for a worker."""
 
 
 def merged_name(seed: int, step: int) -> str:
@@ -45,11 +47,15 @@ def main(*, seed: int, number: int, targets: list[int], steps: int, journal: str
             # A merge, a move, or a merge and then a move.
             merged = merged_name(seed, step)
             names = ([merged, first], [first, second], [merged, first, second])[step % 3]
+            sent_first = chance.random() < 0.5 and share
             waits = [chance.uniform(0, LONGEST_WAIT) for _ in names[1:]]
             while True:
                 try:
                     rows = _written(names, seed, number * 1000 + step, share)
                     out.write(json.dumps({"written": rows, "at": time.time()}) + "\n")
+                    if sent_first:
+                        sent_first = False  # once: a database may be gone more often than one can wait for it
+                        _await_a_worker(names)
                     for source, to, wait in zip(names, names[1:], waits, strict=False):
                         time.sleep(wait)
                         _go(source, to, merge=source == merged, names=names)
@@ -100,6 +106,19 @@ def _written(names: list[str], seed: int, number: int, share: bool) -> list[str]
         if not model.objects.filter(timestamp__in=[row.timestamp for row in rows]).exists():
             model.objects.bulk_create(rows)
     return [when.isoformat() for when in times]
+
+
+def _await_a_worker(names: list[str]) -> None:
+    """Wait until one has taken data of a step in hand: while a call is under way they are not to get lost."""
+    from tom_dataproducts.models import PhotometryReducedDatum
+
+    from tom_integration.models import Delivery
+
+    data = PhotometryReducedDatum.objects.filter(source_location=SEPARATOR.join(names)).values("pk")
+    sent = Delivery.objects.filter(model="photometryreduceddatum", datum_pk__in=data, sent_at__isnull=False)
+    deadline = time.monotonic() + PATIENCE
+    while not sent.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _go(source: str, to: str, *, merge: bool, names: list[str]) -> None:

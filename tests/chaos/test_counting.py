@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -39,6 +40,8 @@ def test_a_backup_puts_back_what_was_there_when_it_was_made(tmp_path: Path) -> N
             connection.execute(sql)
 
     write("CREATE TABLE data (number INTEGER)")
+    write("CREATE TABLE tom_targets_basetarget (id INTEGER)")
+    write("CREATE TABLE guardian_userobjectpermission (object_pk TEXT)")
     write("INSERT INTO data VALUES (1)")
     backup = Backup(file, tmp_path)
     with backup.after(60):
@@ -47,6 +50,22 @@ def test_a_backup_puts_back_what_was_there_when_it_was_made(tmp_path: Path) -> N
     assert rows() == [1, 2, 3]
     backup.restore()
     assert rows() == [1, 2]
+
+
+def test_a_backup_holds_no_half_of_a_target(tmp_path: Path) -> None:
+    file = str(tmp_path / "receiver.sqlite3")
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE tom_targets_basetarget (id INTEGER)")
+        connection.execute("CREATE TABLE guardian_userobjectpermission (object_pk TEXT)")
+        connection.execute("INSERT INTO tom_targets_basetarget VALUES (7)")
+    backup = Backup(file, tmp_path)
+    with backup.after(0):
+        while not (tmp_path / "backup.sqlite3").exists():
+            time.sleep(0.01)
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("INSERT INTO guardian_userobjectpermission VALUES ('7')")
+    with closing(sqlite3.connect(tmp_path / "backup.sqlite3")) as connection:
+        assert connection.execute("SELECT * FROM guardian_userobjectpermission").fetchall() == [("7",)]
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ class Proxy:
         self._close()
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.batch_window(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _close(self) -> None:
         if self._server is not None:
