@@ -183,8 +183,8 @@ class Registry:
         made: list[Record | InvalidRecord | PluginError] = [request.record for request in requests]
         for info, function in self._implementations("sharecore_convert"):
             left = {
-                number: replace(requests[number], record=record)
-                for number, record in enumerate(made)
+                number: request if request.record is record else replace(request, record=record)
+                for number, (request, record) in enumerate(zip(requests, made, strict=True))
                 if isinstance(record, Record)
             }
             answers = self._hooks.answers(info, "sharecore_convert", function, list(left.values()))
