@@ -99,7 +99,7 @@ def refusal(reply: Reply, config: HermesConfig) -> DeliveryError:
     """What an answer means that has nothing to do with the message: our token, the address, the server."""
     if reply.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
         return AuthenticationFailed(
-            f"HERMES refuses the token ({said(reply.excerpt, config)}). Copy the API token from your "
+            f"HERMES refuses the token ({said(reply.excerpt)}). Copy the API token from your "
             f"profile page at HERMES into {config.path}['HERMES_API_KEY']"
         )
     if reply.verdict is Verdict.THROTTLED or reply.status == 503:
@@ -110,7 +110,7 @@ def refusal(reply: Reply, config: HermesConfig) -> DeliveryError:
         return DestinationError(f"HERMES failed (status {reply.status})")
     return DestinationError(
         f"what answers at {config.path}['BASE_URL'] is not HERMES (status {reply.status}: "
-        f"{said(reply.excerpt, config)}). It should be the address of the site alone, like "
+        f"{said(reply.excerpt)}). It should be the address of the site alone, like "
         "'https://hermes.lco.global/'"
     )
 
@@ -123,7 +123,7 @@ def _read_ok(reply: Reply, config: HermesConfig) -> Answer:
             return Published(uuid.strip()[:100])
         if "error" in body:
             raise AuthenticationFailed(
-                f"HERMES published nothing: {said(body['error'], config)} (The user of "
+                f"HERMES published nothing: {said(body['error'])} (The user of "
                 f"{config.path}['HERMES_API_KEY'] needs a SCiMMA credential: log out of HERMES in the "
                 "browser and in again.)"
             )
@@ -133,7 +133,7 @@ def _read_ok(reply: Reply, config: HermesConfig) -> Answer:
                 f"question. Give {config.path}['BASE_URL'] as https:// and as it is after all redirects"
             )
     return Unknown(
-        f"the answer has status {reply.status} but no id of a message ({said(reply.excerpt, config)}). "
+        f"the answer has status {reply.status} but no id of a message ({said(reply.excerpt)}). "
         "Look for the message at HERMES"
     )
 
@@ -149,7 +149,7 @@ def _read_refused(reply: Reply, config: HermesConfig, sent: int, topic: str) -> 
     if body and set(body) <= MESSAGE_FIELDS:
         return Invalid(body)
     if isinstance(body.get("detail"), str):
-        raise DestinationError(f"HERMES could not read the message: {said(body['detail'], config)}")
+        raise DestinationError(f"HERMES could not read the message: {said(body['detail'])}")
     raise refusal(reply, config)
 
 
@@ -173,10 +173,10 @@ def _read_broker(error: str, config: HermesConfig, topic: str) -> Answer:
             f"in again does not replace it. POST to {config.base_url}api/v0/revoke_hop_credential/ does "
             "(with the token, and an empty body)"
         )
-    raise DestinationError(f"HERMES could not publish the message: {said(error, config)}")
+    raise DestinationError(f"HERMES could not publish the message: {said(error)}")
 
 
-def said(text: object, config: HermesConfig) -> str:
+def said(text: object) -> str:
     """What a server said, for people: short, in one line, hidden should it repeat our token."""
     plain = "".join(each if each.isprintable() else " " for each in hide_secrets(str(text)[:4000]))
     return plain[:200]

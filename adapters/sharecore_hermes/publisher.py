@@ -54,7 +54,7 @@ class Publisher:
             case Unknown(reason) | TooLarge(reason):
                 raise TargetRefused(reason)
             case Invalid(tree):
-                raise TargetRefused(f"HERMES refuses the message: {_listed(faults(tree), self._config)}")
+                raise TargetRefused(f"HERMES refuses the message: {_listed(faults(tree))}")
 
     def faults(self, envelope: Envelope, entries: Sequence[Entry]) -> list[Fault]:
         """What HERMES says to a message without publishing it."""
@@ -85,9 +85,7 @@ class Publisher:
             case TooLarge(reason):
                 yield from _all(entries, Rejected(reason=f"alone in its message, {reason}"))
             case Invalid(tree):
-                reason = "HERMES refuses other rows of the message again and again: " + _listed(
-                    faults(tree), self._config
-                )
+                reason = "HERMES refuses other rows of the message again and again: " + _listed(faults(tree))
                 refused = _refused(envelope, entries, faults(tree))
                 yield from (dict(_all(entries, Deferred(reason=reason))) | refused).items()
 
@@ -156,7 +154,7 @@ def _refused(
         concerned = [each for each in entries if table.path == f"data.{each.table}"] or entries
         reason = f"{table.path}: {table.text}"
         return {each.record.key: Rejected(reason=reason, field=table.path) for each in concerned}
-    said_so = _listed(found, envelope.config)
+    said_so = _listed(found)
     if any(fault.path == "topic" for fault in found):
         raise AuthenticationFailed(
             f"HERMES does not publish on the topic {envelope.topic!r}: {said_so}. Choose another one",
@@ -165,5 +163,5 @@ def _refused(
     raise DestinationError(f"HERMES refuses the message: {said_so}. Check {envelope.config.path}")
 
 
-def _listed(found: Sequence[Fault], config: HermesConfig) -> str:
-    return said("; ".join(f"{each.path}: {each.text}" for each in found[:5]), config)
+def _listed(found: Sequence[Fault]) -> str:
+    return said("; ".join(f"{each.path}: {each.text}" for each in found[:5]))
