@@ -1,38 +1,17 @@
-"""Writing files whole or not at all: tables, and copies of files in the folder of their target."""
+"""Copying a file into the folder of its target."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 
 from sharecore import DataFile
+from sharecore_files.atomic_write import write
 
 _CHUNK = 1024 * 1024
 _LONGEST = 120
-
-
-def write(pieces: Iterable[bytes | memoryview], path: Path) -> os.stat_result:
-    """Write in one step: a reader meanwhile sees the old file or the new one. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        stat = os.stat(name)
-        os.replace(name, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
-    return stat
 
 
 def file_name(file: DataFile) -> str:
@@ -46,21 +25,20 @@ def file_name(file: DataFile) -> str:
 def copy(file: DataFile, folder: Path) -> bool:
     """Copy it there; False when it is there already. Raises OSError.
 
-    It has its name only when all of it is there. Content that is not what was promised raises ValueError.
+    Content that is not what was promised raises ValueError, and is not there.
     """
     path = folder / file_name(file)
     if path.exists() and path.stat().st_size == file.size:
         return False
-    part = folder / f".{path.name}.part"
-    digest = hashlib.sha256()
-    try:
-        with file.open() as source, part.open("wb") as sink:
-            while chunk := source.read(_CHUNK):
-                digest.update(chunk)
-                sink.write(chunk)
-        if digest.hexdigest() != file.sha256:
-            raise ValueError("the file changed while it was copied")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write(_content(file), path)
     return True
+
+
+def _content(file: DataFile) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    with file.open() as source:
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+            yield chunk
+    if digest.hexdigest() != file.sha256:
+        raise ValueError("the file changed while it was copied")

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO
 
 from sharecore import Batch, as_json
+from sharecore_files.atomic_write import write
 from sharecore_files.config import FilesConfig, Per
-from sharecore_files.copy_file import write
-from sharecore_files.growing import grow, shrink, there
+from sharecore_files.stored_rows import append_rows, find_rows, remove_rows
 from sharecore_files.table_rows import COLUMNS, Entry
 from sharecore_files.tables import as_bytes, curve_of
 
@@ -76,7 +76,7 @@ class Folder:
         wanted = {str(each.record.key): str(each.row["content"]) for each in entries}
         found: dict[str, bool] = {}
         for path in self._tables():
-            in_file = there(path, self._config.format, wanted)
+            in_file = find_rows(path, self._config.format, wanted)
             if self._config.per is Per.TARGET:
                 in_file = {key: same or found.get(key, False) for key, same in in_file.items()}
             found |= in_file
@@ -113,8 +113,8 @@ class Folder:
             path = _free(path)
         for table in self._tables() if self._config.per is Per.TARGET else ():
             if table != path:
-                shrink(table, form, [str(each.record.key) for each in entries])
-        grow(path, [each.row for each in entries], first.kind, first.unit, form)
+                remove_rows(table, form, [str(each.record.key) for each in entries])
+        append_rows(path, [each.row for each in entries], first.kind, first.unit, form)
         return {str(each.record.key): f"{self.path.name}/{path.name}" for each in entries}
 
     def file(self, entries: Sequence[Entry]) -> Path:

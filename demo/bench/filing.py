@@ -58,7 +58,7 @@ class Tables:
         )
         gc.collect()
         began = time.process_time()
-        adapter.deliver(batch)
+        dict(adapter.deliver(batch))
         return 1000 * (time.process_time() - began)
 
 

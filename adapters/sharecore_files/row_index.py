@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sharecore_files.copy_file import write
+from sharecore_files.atomic_write import write
 
 Rows = npt.NDArray[np.void]
 """An entry for each row: digests of its record and content, its time in microseconds since 1970, and how many

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sharecore import Unit
-from sharecore_files import fitstables, lines
+from sharecore_files import fits_tables, text_tables
+from sharecore_files.atomic_write import write
 from sharecore_files.config import Format
-from sharecore_files.copy_file import write
-from sharecore_files.index import Digests, Rows, among, digest, load, rows_of, save
+from sharecore_files.row_index import Digests, Rows, among, digest, load, rows_of, save
 from sharecore_files.table_rows import Row
 from sharecore_files.tables import as_bytes, ordered, read, spelled, table_of, without
 
@@ -45,7 +45,7 @@ class _Parts:
         return replace(self, body=b"", rows=self.rows[:0])
 
 
-def there(path: Path, form: Format, wanted: Mapping[str, str]) -> dict[str, bool]:
+def find_rows(path: Path, form: Format, wanted: Mapping[str, str]) -> dict[str, bool]:
     """Which of these records have rows there, and whether with this content.
 
     wanted: contents, by key. Raises `Unreadable`, OSError.
@@ -60,13 +60,13 @@ def there(path: Path, form: Format, wanted: Mapping[str, str]) -> dict[str, bool
     return found
 
 
-def grow(path: Path, rows: Sequence[Row], kind: str, unit: Unit | None, form: Format) -> None:
+def append_rows(path: Path, rows: Sequence[Row], kind: str, unit: Unit | None, form: Format) -> None:
     """Add rows, in order of time; a row of the same record is replaced. Raises `Unreadable`, OSError."""
     table = table_of(rows, kind, unit, form)
     with suppress(ValueError):
         old = _parts(path, form)
         if old is not None and form is Format.FITS:
-            fitstables.stretch(table, old.head)
+            fits_tables.stretch(table, old.head)
         new = _apart(as_bytes(table, form), form)
         _join(path, form, old or new.bare, new, new.rows["record"])
         return
@@ -75,7 +75,7 @@ def grow(path: Path, rows: Sequence[Row], kind: str, unit: Unit | None, form: Fo
     write([as_bytes(table_of(ordered(known.values()), kind, unit, form), form)], path)
 
 
-def shrink(path: Path, form: Format, keys: Collection[str]) -> None:
+def remove_rows(path: Path, form: Format, keys: Collection[str]) -> None:
     """Take the rows of these records away. Raises `Unreadable`, OSError."""
     records = np.array([_digest(key, form) for key in keys], np.uint64)
     if not among(_rows(path, form), records).any():
@@ -100,8 +100,8 @@ def _join(path: Path, form: Format, old: _Parts, new: _Parts, replaced: Digests)
     order = order[kept[order]]
     head, body, tail = new.head, old.body, old.tail
     if form is Format.FITS:
-        body, rows["length"] = fitstables.as_wide(old.head, old.body, new.head)
-        head, tail = fitstables.around(new.head, len(order))
+        body, rows["length"] = fits_tables.as_wide(old.head, old.body, new.head)
+        head, tail = fits_tables.around(new.head, len(order))
     elif head != old.head:
         raise ValueError("its columns are others")
     stat = write([head, *_pieces(rows, order, memoryview(body), memoryview(new.body)), tail], path)
@@ -133,7 +133,9 @@ def _parts(path: Path, form: Format) -> _Parts | None:
 
 
 def _apart(content: bytes, form: Format) -> _Parts:
-    apart = fitstables.taken_apart(content) if form is Format.FITS else lines.taken_apart(content, form)
+    apart = (
+        fits_tables.taken_apart(content) if form is Format.FITS else text_tables.taken_apart(content, form)
+    )
     return _Parts.of(content, *apart)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from xml.sax.saxutils import unescape
 
 from sharecore_files.config import Format
-from sharecore_files.index import Rows, rows_of
+from sharecore_files.row_index import Rows, rows_of
 
 _DELIMITER = {Format.ECSV: " ", Format.CSV: ","}
 _BEGIN, _END, _ROW_END, _CELL_END = b"<TABLEDATA>\n", b"    </TABLEDATA>", b"</TR>\n", b"</TD>"

@@ -12,7 +12,7 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
 
-from sharecore_files.index import Rows, rows_of
+from sharecore_files.row_index import Rows, rows_of
 
 _BLOCK = 2880
 
