@@ -29,10 +29,10 @@ class FlatJSONParser(JSONParser):
         try:
             body = json.loads(stream.read())
             json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+            if _is_deeper(body, DEEPEST):
+                raise RecursionError
         except (ValueError, RecursionError) as error:
             raise ParseError(f"The body is no JSON that can be used: {_short(error)}") from None
-        if _is_deeper(body, DEEPEST):
-            raise ParseError(f"The body is nested more than {DEEPEST} levels deep.")
         return body
 
 
@@ -62,7 +62,7 @@ def _is_deeper(value: Any, levels: int) -> bool:
 def _short(error: ValueError | RecursionError) -> str:
     match error:
         case RecursionError():
-            return "it is nested too deep."
+            return f"it is nested more than {DEEPEST} levels deep."
         case UnicodeError():
             return "its text is no Unicode."
         case _:

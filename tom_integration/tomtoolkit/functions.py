@@ -119,7 +119,8 @@ def _queue(address: str, form_data: Any, by_target: Mapping[int, Mapping[str, Q]
     if queued:
         return {"message": f"{queued} records queued for {address}."}
     if any(_has_data(target_id, chosen) for target_id, chosen in by_target.items()):
-        return {"message": f"Nothing new to queue: {address} has these data, or will have them soon."}
+        # Who asks is not known here, and so not whether they may know what the destination has.
+        return {"message": f"Nothing new was queued for {address}."}
     return {"message": "ERROR: No valid data to share."}
 
 
