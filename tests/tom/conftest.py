@@ -20,6 +20,7 @@ from tom_targets.models import PersistentShare, Target
 from sharecore.delivery import State
 from sharecore.testing import MemoryDestination, MemoryPlugin, deliver_now, installed
 from tom.deaths import survived_by_nobody
+from tom.incoming import Sender
 from tom_integration import clock as database_clock
 from tom_integration.models import Delivery, Outbox
 from tom_integration.worker import run
@@ -139,6 +140,12 @@ class Tom:
         return opening.ask_for(self.outbox(target, destination))
 
 
+def edit(row: Any, **fields: Any) -> None:
+    for name, value in fields.items():
+        setattr(row, name, value)
+    row.save()
+
+
 @pytest.fixture(autouse=True)
 def deaths(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that dies in the call of an adapter is no fault of the adapter."""
@@ -181,6 +188,25 @@ def tom(db: None, clock: Clock, plugins: Iterable[object]) -> Iterator[Tom]:
         stack.enter_context(installed(memory, *plugins))
         stack.enter_context(override_settings(DATA_SHARING=DATA_SHARING, SHARECORE_RUNNER="command"))
         yield Tom(clock, memory)
+
+
+@pytest.fixture
+def target(tom: Tom) -> Target:
+    return tom.target("SN 2026abc")
+
+
+@pytest.fixture
+def shared(tom: Tom) -> Target:
+    """A target that is shared to x."""
+    target = tom.target()
+    tom.share(target)
+    return target
+
+
+@pytest.fixture
+def sender(tom: Tom, target: Target) -> Sender:
+    """Another site, whose account here may change the target."""
+    return Sender(tom.user(target))
 
 
 @pytest.fixture

@@ -16,13 +16,6 @@ if TYPE_CHECKING:
     from tom.conftest import Tom
 
 
-@pytest.fixture
-def shared(tom: Tom) -> Any:
-    target = tom.target()
-    tom.share(target)
-    return target
-
-
 class TestClaims:
     def test_there_is_one_for_each_outbox(self, tom: Tom, shared: Any) -> None:
         pk = tom.outbox(shared).pk
@@ -79,10 +72,10 @@ class TestClaims:
 
         claim = leases.claim(tom.outbox(shared).pk)
         assert claim is not None
-        assert not tom.outbox(shared).due
+        assert not tom.outbox(shared).look_now
         opening.look_at(shared.pk)
         claim.release(next_at=None)
-        assert tom.outbox(shared).due
+        assert tom.outbox(shared).look_now
 
     def test_what_a_stale_sender_brings_is_dropped(self, tom: Tom, shared: Any) -> None:
         row = tom.datum(shared)

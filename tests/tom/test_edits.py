@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from tom_dataproducts.models import PhotometryReducedDatum
 from tom_targets.sharing import continuous_share_data
 
 from sharecore import Deferred, Rejected, Unconfirmed
+from tom.conftest import Tom, edit
 from tom_integration import site
 from tom_integration.models import Delivery
 from tom_integration.outbox import changes
-
-if TYPE_CHECKING:
-    from tom.conftest import Tom
-
-
-@pytest.fixture
-def shared(tom: Tom) -> Any:
-    target = tom.target()
-    tom.share(target)
-    return target
-
-
-def edit(row: Any, **fields: Any) -> None:
-    for name, value in fields.items():
-        setattr(row, name, value)
-    row.save()
 
 
 def test_saving_without_a_change_sends_nothing(tom: Tom, shared: Any) -> None:

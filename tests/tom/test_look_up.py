@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -18,11 +18,9 @@ from sharecore import (
     fingerprint,
     hookimpl,
 )
+from tom.conftest import Tom, edit
 from tom_integration import site
 from tom_integration.outbox import restored
-
-if TYPE_CHECKING:
-    from tom.conftest import Tom
 
 LOST = Unconfirmed(reason="no answer")
 
@@ -36,19 +34,6 @@ class Observer:
     @hookimpl
     def sharecore_delivered(self, report: DeliveredReport) -> None:
         self.told += [(record, report.results[record.key]) for record in report.records]
-
-
-@pytest.fixture
-def shared(tom: Tom) -> Any:
-    target = tom.target()
-    tom.share(target)
-    return target
-
-
-def edit(row: Any, **fields: Any) -> None:
-    for name, value in fields.items():
-        setattr(row, name, value)
-    row.save()
 
 
 def test_an_edit_whose_answer_is_lost_is_not_taken_for_the_old_record(tom: Tom, shared: Any) -> None:

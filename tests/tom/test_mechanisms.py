@@ -121,7 +121,7 @@ def a_mark_that_comes_during_the_work_is_not_lost(tom: Tom, monkeypatch: pytest.
 
     tom.x.will(meanwhile, times=1)
     assert run.reconcile(tom.outbox(target).pk) == 1
-    assert tom.outbox(target).due
+    assert tom.outbox(target).look_now
 
 
 def without_clearing_before_reading(patch: pytest.MonkeyPatch) -> None:

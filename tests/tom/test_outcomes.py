@@ -32,13 +32,6 @@ if TYPE_CHECKING:
     from tom.conftest import Tom
 
 
-@pytest.fixture
-def shared(tom: Tom) -> Any:
-    target = tom.target()
-    tom.share(target)
-    return target
-
-
 @pytest.mark.parametrize(
     ("outcome", "state", "reason"),
     [

@@ -18,16 +18,6 @@ from tom_integration.outbox import target_keys
 THEIRS = {SITE.origin: "5.1767323045678901"}
 
 
-@pytest.fixture
-def target(tom: Tom) -> Any:
-    return tom.target("SN 2026abc")
-
-
-@pytest.fixture
-def sender(tom: Tom, target: Any) -> Sender:
-    return Sender(tom.user(target))
-
-
 def test_renamed_at_both_sites(sender: Sender, target: Any) -> None:
     record = example_record()
     sender.send(target.name, record, target_keys=THEIRS)

@@ -17,16 +17,6 @@ from tom_integration.models import InboxRecord
 from tom_integration.outbox import original_keys, retention
 
 
-@pytest.fixture
-def target(tom: Tom) -> Any:
-    return tom.target("SN 2026abc")
-
-
-@pytest.fixture
-def sender(tom: Tom, target: Any) -> Sender:
-    return Sender(tom.user(target))
-
-
 def test_key_and_bringer_travel_on(tom: Tom, sender: Sender, target: Any) -> None:
     tom.share(target)
     between = {"origin": "a-site-in-between", "name": "Between"}

@@ -31,16 +31,6 @@ UNSUITABLE = {
 """Example records that a TOM has no room for, and the field that is to blame."""
 
 
-@pytest.fixture
-def target(tom: Tom) -> Any:
-    return tom.target("SN 2026abc")
-
-
-@pytest.fixture
-def sender(tom: Tom, target: Any) -> Sender:
-    return Sender(tom.user(target))
-
-
 def rows() -> list[Any]:
     return [row for model in DATUM_MODELS.values() for row in model._default_manager.order_by("pk")]
 

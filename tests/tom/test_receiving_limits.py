@@ -19,16 +19,6 @@ from tom_integration.inbox import batch_rate
 from tom_integration.inbox import body as bodies
 
 
-@pytest.fixture
-def target(tom: Tom) -> Any:
-    return tom.target("SN 2026abc")
-
-
-@pytest.fixture
-def sender(tom: Tom, target: Any) -> Sender:
-    return Sender(tom.user(target))
-
-
 def nested(levels: int, inner: str = "1", opening: str = "[", closing: str = "]") -> str:
     return opening * levels + inner + closing * levels
 

@@ -36,16 +36,6 @@ def permissions_only(request: pytest.FixtureRequest, settings: Any) -> None:
     settings.TARGET_PERMISSIONS_ONLY = request.param
 
 
-@pytest.fixture
-def target(tom: Tom) -> Any:
-    return tom.target("SN 2026abc")
-
-
-@pytest.fixture
-def sender(tom: Tom, target: Any) -> Sender:
-    return Sender(tom.user(target))
-
-
 def stored() -> int:
     return (
         sum(model._default_manager.count() for model in DATUM_MODELS.values()) + InboxRecord.objects.count()
@@ -305,10 +295,10 @@ class TestTargets:
     def test_made_by_another_hand_meanwhile(
         self, tom: Tom, sender: Sender, target: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from tom_integration.inbox import target
+        from tom_integration.inbox import target as finding
 
-        real, calls = target._find, iter([True, False])
-        monkeypatch.setattr(target, "_find", lambda *given: None if next(calls) else real(*given))
+        real, calls = finding._find, iter([True, False])
+        monkeypatch.setattr(finding, "_find", lambda *given: None if next(calls) else real(*given))
         answer = self.make(sender, SharedTarget(name=target.name, position=TARGETS["sidereal"].position))
         assert answer.json()["target"] == {"id": target.pk, "created": False}
 

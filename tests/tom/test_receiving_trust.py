@@ -28,11 +28,6 @@ FOURTH = {"origin": "4d6c1f0e-0000-4000-8000-00000000000d", "name": "Fourth TOM"
 
 
 @pytest.fixture
-def target(tom: Tom) -> Any:
-    return tom.target("SN 2026abc")
-
-
-@pytest.fixture
 def sender(tom: Tom, target: Any) -> Sender:
     return Sender(tom.user(target, name="first"))
 

@@ -31,11 +31,6 @@ def client_of(user: Any) -> APIClient:
 
 
 @pytest.fixture
-def target(tom: Tom) -> Any:
-    return tom.target("SN 2026abc")
-
-
-@pytest.fixture
 def user(tom: Tom, target: Any) -> Any:
     user = tom.user(target, name="ada")
     for right in RIGHTS:

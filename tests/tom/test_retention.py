@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 YEARS = 3 * 365 * 86400.0
 
 
-@pytest.fixture
-def shared(tom: Tom) -> Any:
-    target = tom.target()
-    tom.share(target)
-    return target
-
-
 def quiet(tom: Tom) -> bool:
     """Nothing has gone out twice, and nothing is to go out."""
     return tom.deliver() == 0 and tom.deliver(after=100000) == 0 and not tom.x.repeated

@@ -28,11 +28,6 @@ _CHANGES = re.compile(r"[A-Za-z0-9]{64}|\d\d:\d\d:\d\d|T\d\d:\d\d[^\"]*")
 """Tokens, and the time of day, which differ from one request to the next."""
 
 
-@pytest.fixture
-def target(tom: Tom) -> Any:
-    return tom.target("SN 2026abc")
-
-
 def browser(user: User, *rights: str, staff: bool = False) -> Client:
     for right in rights:
         assign_perm(f"tom_targets.{right}_persistentshare", user)
@@ -366,7 +361,7 @@ class TestAdmin:
     def test_the_ledger_is_read_by_the_same_rule(self, tom: Tom, target: Any, root: User) -> None:
         tom.datum(target)
         shared_before_by(tom, target, root)
-        models = ("outbox", "delivery", "attempt", "request")
+        models = ("outbox", "delivery", "attempt", "onetimeshare")
         stranger, viewer = tom.user(name="stranger"), tom.user(target, name="viewer")
         for user in (stranger, viewer):
             for model in models:

@@ -92,7 +92,7 @@ class TestSpeed:
         (mark,) = _statements(tom.unsaved(target).save)[len(stock_save) :]
         assert mark.startswith("UPDATE")
         assert "NOT" in mark.partition("WHERE")[2], "it would write where the mark is already"
-        assert Outbox.objects.get().due
+        assert Outbox.objects.get().look_now
 
     def test_one_statement_however_many_data_a_processor_loads(self, tom: Tom, hints: Hints) -> None:
         target = tom.target()

@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def shared(tom: Tom) -> Any:
-    target = tom.target()
-    tom.share(target)
-    return target
-
-
-@pytest.fixture
 def told() -> Iterator[list[Alert]]:
     """The alerts that were sent."""
     alerts: list[Alert] = []
