@@ -189,6 +189,24 @@ def test_what_was_shared_once_stays_done_when_its_destination_is_removed(tom: To
         assert "Action needed" in text(admin.get(page))
 
 
+def test_who_shares_a_list_is_told_what_is_there_and_where_to_look(tom: Tom, admin: Client) -> None:
+    group = TargetList.objects.create(name="tonight")
+    group.targets.add(target := tom.target(), tom.target())
+    tom.data(target, 3)
+    form = {
+        "share_destination": "y",
+        "dataSwitch": "on",
+        "selected-target": [t.pk for t in group.targets.all()],
+    }
+    url = f"/targets/targetgrouping/{group.pk}/share/"
+    first = told(admin.post(url, form))
+    assert first.startswith("2 targets with 3 records will be sent to y. The Share page")
+    tom.deliver(after=60)
+    tom.datum(target)
+    again = told(admin.post(url, form))
+    assert "2 targets with 1 record will be sent to y. 3 records of their data are there" in again
+
+
 def test_a_command_that_finds_nothing_says_so(tom: Tom) -> None:
     for name, said in {"resolve": "Nothing to resolve", "origins": "No other site has sent"}.items():
         call_command("sharing", name, stdout=(out := StringIO()))

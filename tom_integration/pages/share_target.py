@@ -132,7 +132,7 @@ class ListShare(Page):
         if with_files and not site.takes_files(data["share_destination"]):
             form.add_error("share_destination", f"{site.label(data['share_destination'])} takes no files.")
             return self._page(request, target_list, form)
-        queued, rest = 0, ""
+        queued, there, rest = 0, 0, ""
         try:
             for target in targets:
                 wanted = one_time.everything() if with_data else {}
@@ -152,6 +152,8 @@ class ListShare(Page):
                 if not one_time.may_follow(request.user, target, data["share_destination"]):
                     number = one_time.number_of(target.pk, selection)
                     rest = ", except what is there"
+                else:
+                    there += one_time.number_of(target.pk, selection) - number
                 queued += number
         except ConfigurationError as error:
             form.add_error("share_destination", str(error))
@@ -159,7 +161,12 @@ class ListShare(Page):
         targets_sent = phrases.number(len(targets), "target")
         records = f" with {phrases.number(queued)}" if queued else ""
         label = site.label(data["share_destination"])
-        messages.success(request, f"{targets_sent}{records} will be sent to {label}{rest if queued else ''}.")
+        said = f"{targets_sent}{records} will be sent to {label}{rest if queued else ''}"
+        already = (
+            f"{phrases.number(there)} of their data {'is' if there == 1 else 'are'} there, or on the way"
+        )
+        follow = "The Share page of each target shows how far it is"
+        messages.success(request, phrases.join(said, already if there else "", follow))
         return redirect(f"{reverse('targets:list')}?targetlist__name={target_list.pk}")
 
     @staticmethod
