@@ -102,11 +102,9 @@ def read(said: object, wanted: Any) -> tuple[Any, list[str]]:
         complaint = f"gave an outcome that cannot be read: {describe(error)}"
         log_fault(logger, complaint, error)
         return None, [complaint]
-    return (
-        mended(answer)
-        if isinstance(answer, wanted)
-        else (None, [f"gave a {type(said).__name__} for an outcome"])
-    )
+    if isinstance(answer, wanted):
+        return mended(answer)
+    return None, [f"gave a {type(said).__name__} for an outcome"]
 
 
 def hear(
@@ -123,10 +121,13 @@ def hear(
         call(heard)
     except SharecoreError as error:
         stop = error
-    said = dict(heard.outcomes)  # a call that was given up may go on to speak
+    said, complaints = (
+        dict(heard.outcomes),
+        dict(heard.complaints),
+    )  # it may go on to speak
     left = [key for key in heard.keys if key not in said]
-    if heard.complaints:
-        listed = "; ".join(f"{what} ({times} times)" for what, times in heard.complaints.items())
+    if complaints:
+        listed = "; ".join(f"{what} ({times} times)" for what, times in complaints.items())
         logger.error("%s answered out of contract: %s", who, listed)
     reason = f"{who} gave no valid outcome"
     if stop is None and left:

@@ -78,10 +78,10 @@ class TomAdapter(Adapter):
         return self._api.answers(seconds)
 
     def knows_target(self, batch: Batch) -> bool:
-        """A stock TOM on SQLite may leave half a target if it makes one while it stores something else."""
         return self._transport.knows_target(batch)
 
     def ensure_target(self, batch: Batch) -> None:
+        """A stock TOM on SQLite may leave half a target if it makes one while it stores something else."""
         self._begin(batch)
         try:
             self._transport.ensure_target(batch)
