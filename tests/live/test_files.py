@@ -56,6 +56,7 @@ def test_a_file_arrives_with_the_same_bytes_and_once(receiver: Tom, target_name:
     table = example_file(TABLE, name="night.csv", data_product_type="photometry")
     for again in (Accepted, Duplicate):
         with opened(receiver) as adapter:
+            adapter.ensure_target(batch)
             for file in (picture, table):
                 outcome = adapter.deliver_file(file, batch)
                 assert isinstance(outcome, again), outcome

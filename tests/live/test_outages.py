@@ -50,7 +50,7 @@ def targets(tom: Tom) -> list[int]:
     django-guardian reads and then writes in one transaction when tomtoolkit gives rights on a new target. On
     SQLite such a one fails at once while anybody else writes, unless "transaction_mode" is "IMMEDIATE".
     """
-    return [make_target(tom, f"SN 2026{uuid.uuid4().hex[:10]}") for _ in range(6)]
+    return [make_target(tom, f"SN 2026{uuid.uuid4().hex[:10]}") for _ in range(9)]
 
 
 @pytest.fixture(scope="module")
