@@ -199,7 +199,8 @@ class Targets:
             return self._not_created(batch, refused_fields(reply), said)
         made = reply.json if isinstance(reply.json, dict) else {}
         pk = made.get("id")
-        if reply.status not in (200, 201) or not isinstance(pk, int):
+        of_another = _forms(_names(made)).isdisjoint(_forms(batch.target.names))
+        if reply.status not in (200, 201) or not isinstance(pk, int) or of_another:
             raise not_able(reply, "creating the target")
         self._note_target(batch, pk, made)
         batch.state["lists"] = list(lists)

@@ -211,7 +211,7 @@ def states(tom: Tom) -> str:
     """The sender's ledger and log in short: for the messages of failed tests, never to judge what arrived."""
     found = [
         *query(tom, "SELECT destination, state, reason, count(*) FROM sharecore_delivery GROUP BY 1, 2, 3"),
-        *query(tom, "SELECT destination, due, next_at, lease_until, problem FROM sharecore_outbox"),
+        *query(tom, "SELECT destination, look_now, next_at, lease_until, problem FROM sharecore_outbox"),
         *query(tom, "SELECT started, finished, outcome, reason FROM sharecore_attempt"),
         *query(tom, "SELECT * FROM sharecore_destinationhealth"),
     ]
