@@ -65,7 +65,7 @@ def test_every_table_takes_what_the_version_before_writes(then: Any) -> None:
     rows = {
         "Origin": {},
         "Outbox": {"destination": "x", "target_id": 1},
-        "Request": {"outbox_id": 1},
+        "OneTimeShare": {"outbox_id": 1},
         "Attempt": {"delivery_id": 1, "started": now, "finished": now, "outcome": "x", "worker": "old:1"},
         "DestinationHealth": {"address": "x"},
         "Worker": {"name": "old:1", "runner": "thread", "seen": now},

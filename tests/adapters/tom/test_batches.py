@@ -62,7 +62,7 @@ def test_a_target_that_was_paired_before_is_named_by_the_receivers_key(tom, adap
     """As by REST, which shows when it was made, before that TOM had the app."""
     made = "2026-01-02T03:04:05.678901Z"
     batch().state.update(receiver="https://tom.example.org/", target_id=12, target_created=made)
-    adapter().deliver(batch(*detections(1), target_keys={"site-uuid": "1.5"}))
+    deliver(adapter(), batch(*detections(1), target_keys={"site-uuid": "1.5"}))
     (sent,) = tom.sharing.batches
     assert sent["target_keys"] == {"site-uuid": "1.5", tom.sharing.about["origin"]: "12.1767323045678901"}
 
