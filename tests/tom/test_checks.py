@@ -187,7 +187,9 @@ class TestNobodyDelivers:
             assert checks.check_runner(databases=ASKED) == []
 
 
-@pytest.mark.parametrize("model", ["outbox", "delivery", "attempt", "onetimeshare", "destinationhealth", "worker"])
+@pytest.mark.parametrize(
+    "model", ["outbox", "delivery", "attempt", "onetimeshare", "destinationhealth", "worker"]
+)
 def test_the_admin_shows_and_changes_nothing(tom: Tom, admin_client: Client, model: str) -> None:
     target = tom.target()
     tom.share(target)
