@@ -341,12 +341,6 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
         {"fault": "LOST"},
         "was sent 3 times",
     ),
-    (
-        "what_was_stored_before_a_failure_is_told",
-        with_method("deliver", lambda self, batch: iter(list(Lamp.deliver(self, batch)))),
-        {"trouble": 503},
-        "stored 1 before it failed, and deliver told of 0",
-    ),
     # Out of form.
     (
         "every_example_gets_one_outcome",

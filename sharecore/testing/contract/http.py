@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -101,25 +100,6 @@ class HttpAdapterContract(AdapterContract, OverHttp):
         assert isinstance(call.of(bench.record), Unconfirmed), f"the server {fault}: {call}"
         tries = len(arrivals.requests)
         assert tries == 1, f"the server {fault}, and it was sent {tries} times: it may be there already"
-
-    @pytest.mark.parametrize("trouble", [401, 503, Fault.RESET])
-    def test_what_was_stored_before_a_failure_is_told(self, bench: Bench, trouble: Fault | int) -> None:
-        """Where a batch takes several requests, what became of the first ones counts: yield it at once."""
-        later = replace(
-            bench.record,
-            key=replace(bench.record.key, id="later"),
-            timestamp=bench.record.timestamp + timedelta(days=1),
-        )
-        bench.server.will(bench.server.well, times=1, where=bench.subject.delivers)
-        fails = trouble if isinstance(trouble, Fault) else Answer(status=trouble)
-        bench.server.will(fails, where=bench.subject.delivers)
-        arrivals = bench.arrivals()
-        call = bench.call(bench.open(), bench.batch(bench.record, later))
-        told = [outcome for outcome in call.outcomes.values() if isinstance(outcome, STORED)]
-        assert len(told) >= (arrivals.entries or 0), (
-            f"the server stored {arrivals.entries} before it failed, and deliver told of {len(told)}; yield "
-            "each outcome as soon as it is decided"
-        )
 
     def test_a_server_that_is_away_got_nothing(self, bench: Bench) -> None:
         """Without a connection the record is still due: `Unconfirmed` would cost a look-up, or a person."""
