@@ -93,7 +93,7 @@ class TomA:
             raise TomError(f"TOM A answered {answer.status_code} to POST {path}: {answer.text[:500]}")
 
     def needing_a_person(self) -> int:
-        """How many records are failed or held, as A itself says."""
+        """Return how many records have failed or need review, as A itself says."""
         status = json.loads(self.tom.manage("sharing", "status", "--json").stdout)
         states: Counter[str] = Counter()
         for outbox in status["outboxes"]:

@@ -121,10 +121,8 @@ def hear(
         call(heard)
     except SharecoreError as error:
         stop = error
-    said, complaints = (
-        dict(heard.outcomes),
-        dict(heard.complaints),
-    )  # it may go on to speak
+    # Copies: a call that was given up may go on to speak.
+    said, complaints = dict(heard.outcomes), dict(heard.complaints)
     left = [key for key in heard.keys if key not in said]
     if complaints:
         listed = "; ".join(f"{what} ({times} times)" for what, times in complaints.items())

@@ -25,7 +25,7 @@ class Event(StrEnum):
     DESTINATION_DOWN = "destination down"  # it cannot take anything; tried again at growing intervals
     DESTINATION_UP = "destination up"  # after one of these two: it takes our data again
     RECORDS_FAILED = "records failed"  # refused, or tried too often: `manage.py sharing retry`
-    RECORDS_NEED_REVIEW = "records held"  # may have arrived, a person decides: `manage.py sharing resolve`
+    RECORDS_NEED_REVIEW = "records need review"  # may have arrived: `manage.py sharing resolve`
     SHARE_STOPPED = "share stopped"  # a share cannot go on before a person mends something
 
 
@@ -35,7 +35,7 @@ class Alert:
 
     destination: the address, `name` or `name:topic`. reason: for people; parts of it may come from the
     destination. share_id: the continuous share, None for a one-time request or a whole destination.
-    delivery_ids: the rows of `tom_integration.models.Delivery` that are failed or held.
+    delivery_ids: the rows of `tom_integration.models.Delivery` that have failed or need review.
     """
 
     event: Event

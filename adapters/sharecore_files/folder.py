@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -93,9 +92,7 @@ class Folder:
         text = json.dumps(self._about, indent=2, ensure_ascii=False)
         file = self.path / _ABOUT
         if not file.exists() or file.read_text(encoding="utf-8") != text:
-            part = file.with_name(f".{_ABOUT}.part")
-            part.write_text(text, encoding="utf-8")
-            os.replace(part, file)
+            write([text.encode()], file)
         batch.state[_NOTE] = self.path.name
 
     def add(self, entries: Sequence[Entry]) -> dict[str, str]:

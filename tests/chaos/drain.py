@@ -1,7 +1,7 @@
 """Runs inside the TOM that shares, when faults and kills are over: delivers what is left, as a person would.
 
 The destination is checked (which ends a pause), `sharing deliver --once` runs until nothing is open, and what
-was given up is replayed. The last line of the output is JSON: what was failed before the replay, and after.
+was given up is replayed. The last line of the output is JSON: what had failed before the replay, and after.
 """
 
 from __future__ import annotations

@@ -204,6 +204,15 @@ def shared(tom: Tom) -> Target:
 
 
 @pytest.fixture
+def shared_to_both(tom: Tom) -> Target:
+    """A target that is shared to x and to y."""
+    target = tom.target()
+    tom.share(target, "x")
+    tom.share(target, "y")
+    return target
+
+
+@pytest.fixture
 def sender(tom: Tom, target: Target) -> Sender:
     """Another site, whose account here may change the target."""
     return Sender(tom.user(target))

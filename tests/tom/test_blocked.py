@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def down(tom: Tom) -> Outbox:
-    """A outbox whose destination has just failed for some minutes; one record of it waits."""
+    """An outbox whose destination has just failed for some minutes; one record of it waits."""
     target = tom.target()
     tom.share(target)
     tom.datum(target)

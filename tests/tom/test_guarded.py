@@ -21,15 +21,6 @@ ENDS = [SystemExit, KeyboardInterrupt, GeneratorExit]
 
 
 @pytest.fixture
-def shared(tom: Tom) -> Any:
-    """A target that is shared to both destinations."""
-    target = tom.target()
-    tom.share(target, "x")
-    tom.share(target, "y")
-    return target
-
-
-@pytest.fixture
 def over() -> Iterator[threading.Event]:
     """What hangs comes back when this is set, at the end of the test."""
     event = threading.Event()
@@ -38,8 +29,8 @@ def over() -> Iterator[threading.Event]:
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_what_is_meant_to_end_a_process_ends_one_call(tom: Tom, shared: Any, end: Any) -> None:
-    row = tom.datum(shared)
+def test_what_is_meant_to_end_a_process_ends_one_call(tom: Tom, shared_to_both: Any, end: Any) -> None:
+    row = tom.datum(shared_to_both)
     tom.x.will(end(), times=1)
     tom.deliver()
     assert (tom.state(row), tom.state(row, "y")) == ("unconfirmed", "delivered")
@@ -49,8 +40,8 @@ def test_what_is_meant_to_end_a_process_ends_one_call(tom: Tom, shared: Any, end
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_a_look_up_that_ends_in_that_way_is_made_again(tom: Tom, shared: Any, end: Any) -> None:
-    row = tom.datum(shared)
+def test_a_look_up_that_ends_in_that_way_is_made_again(tom: Tom, shared_to_both: Any, end: Any) -> None:
+    row = tom.datum(shared_to_both)
     tom.x.will(Unconfirmed(reason="no answer"), times=1, stores=True)
     tom.deliver()
     tom.x.find_fails = end()
@@ -62,15 +53,15 @@ def test_a_look_up_that_ends_in_that_way_is_made_again(tom: Tom, shared: Any, en
     assert len(tom.x.received) == 1
 
 
-def test_what_fails_while_a_message_is_built_was_not_sent(tom: Tom, shared: Any) -> None:
-    row = tom.datum(shared)
+def test_what_fails_while_a_message_is_built_was_not_sent(tom: Tom, shared_to_both: Any) -> None:
+    row = tom.datum(shared_to_both)
     tom.x.will(PluginError("the message could not be built: ValueError"), times=1)
     tom.deliver()
     assert (tom.state(row), tom.row(row).reason) == ("pending", "the message could not be built: ValueError")
     assert tom.deliver(after=100) == 1
 
 
-def test_what_an_adapter_notes_is_kept_with_the_outcomes_of_its_call(tom: Tom, shared: Any) -> None:
+def test_what_an_adapter_notes_is_kept_with_the_outcomes_of_its_call(tom: Tom, shared_to_both: Any) -> None:
     """Whatever happens in the next call, even the end of the process, it is not lost."""
     tom.x.max_batch = 1
     kept: list[Any] = []
@@ -81,14 +72,14 @@ def test_what_an_adapter_notes_is_kept_with_the_outcomes_of_its_call(tom: Tom, s
         return ((record.key, Accepted()) for record in batch.records)
 
     tom.x.take = deliver  # type: ignore[method-assign]
-    tom.data(shared, 3)
+    tom.data(shared_to_both, 3)
     tom.deliver()
     assert kept == [{}, {"calls": 1}, {"calls": 2}]
     assert Outbox.objects.get(destination="x").adapter_state == {"calls": 3}
 
 
-def test_what_an_adapter_notes_in_a_look_up_is_kept_with_what_it_found(tom: Tom, shared: Any) -> None:
-    row = tom.datum(shared)
+def test_what_an_adapter_notes_in_a_look_up_is_kept_with_what_it_found(tom: Tom, shared_to_both: Any) -> None:
+    row = tom.datum(shared_to_both)
     tom.x.will(Unconfirmed(reason="no answer"), times=1, stores=True)
     tom.deliver()
 
@@ -99,15 +90,17 @@ def test_what_an_adapter_notes_in_a_look_up_is_kept_with_what_it_found(tom: Tom,
     tom.x.find = find  # type: ignore[method-assign]
     tom.deliver(after=100)
     assert tom.state(row) == "delivered"
-    assert tom.outbox(shared).adapter_state == {"seen": True}
+    assert tom.outbox(shared_to_both).adapter_state == {"seen": True}
 
 
 @pytest.mark.parametrize(
     ("notes", "why"),
     [({"x": object()}, "not JSON"), ({"x": "\ud800"}, "Unicode"), ({"x": "y" * 200_000}, "bytes")],
 )
-def test_notes_that_cannot_be_kept_cost_nothing_else(tom: Tom, shared: Any, notes: Any, why: str) -> None:
-    row = tom.datum(shared)
+def test_notes_that_cannot_be_kept_cost_nothing_else(
+    tom: Tom, shared_to_both: Any, notes: Any, why: str
+) -> None:
+    row = tom.datum(shared_to_both)
 
     def deliver(batch: Any) -> Any:
         batch.state.update(notes)
@@ -116,12 +109,12 @@ def test_notes_that_cannot_be_kept_cost_nothing_else(tom: Tom, shared: Any, note
     tom.x.take = deliver  # type: ignore[method-assign]
     tom.deliver()
     assert tom.state(row) == "delivered"
-    assert why in tom.outbox(shared).problem
-    assert tom.outbox(shared).adapter_state == {}
+    assert why in tom.outbox(shared_to_both).problem
+    assert tom.outbox(shared_to_both).adapter_state == {}
 
 
-def test_a_whole_number_for_a_name_is_kept_as_text(tom: Tom, shared: Any) -> None:
-    row = tom.datum(shared)
+def test_a_whole_number_for_a_name_is_kept_as_text(tom: Tom, shared_to_both: Any) -> None:
+    row = tom.datum(shared_to_both)
     tom.x.will(Accepted(remote_id=5))  # type: ignore[arg-type]
     tom.deliver()
     assert (tom.state(row), tom.row(row).remote_id) == ("delivered", "5")
@@ -131,11 +124,11 @@ def test_a_whole_number_for_a_name_is_kept_as_text(tom: Tom, shared: Any) -> Non
     "limits", [{"max_batch": 0}, {"batch_window_seconds": float("inf")}, {"settle_time": None}]
 )
 def test_limits_out_of_contract_hold_nothing_up(
-    tom: Tom, shared: Any, limits: Any, caplog: pytest.LogCaptureFixture
+    tom: Tom, shared_to_both: Any, limits: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name, value in limits.items():
         setattr(tom.x, name, value)
-    rows = tom.data(shared, 3)
+    rows = tom.data(shared_to_both, 3)
     tom.deliver()
     assert {tom.state(row) for row in rows} == {"delivered"}
     (name,) = limits
@@ -155,8 +148,10 @@ class TestInThreads:
     def once(self) -> None:
         call_command("sharing", "deliver", "--once", stdout=StringIO())
 
-    def test_a_delivery_that_hangs_is_given_up(self, tom: Tom, shared: Any, over: threading.Event) -> None:
-        row = tom.datum(shared)
+    def test_a_delivery_that_hangs_is_given_up(
+        self, tom: Tom, shared_to_both: Any, over: threading.Event
+    ) -> None:
+        row = tom.datum(shared_to_both)
         tom.x.will(lambda record: over.wait() and Accepted(), times=1)
         self.once()
         assert (tom.state(row), tom.state(row, "y")) == ("unconfirmed", "delivered")
@@ -165,10 +160,15 @@ class TestInThreads:
 
     @pytest.mark.parametrize("method", ["find", "take", "make_known"])
     def test_a_round_ends_whatever_hangs(
-        self, tom: Tom, shared: Any, over: threading.Event, method: str, monkeypatch: pytest.MonkeyPatch
+        self,
+        tom: Tom,
+        shared_to_both: Any,
+        over: threading.Event,
+        method: str,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr("sharecore.guard.LOCAL_SECONDS", 0.5)
-        tom.datum(shared)
+        tom.datum(shared_to_both)
         tom.x.settle_time = 0.01
         tom.x.will(Unconfirmed(reason="no answer"), times=1)
         tom.x.makes_targets = method == "make_known"
@@ -195,16 +195,16 @@ class TestInThreads:
         assert f"failed: {end.__name__}" in out.getvalue()
 
     @pytest.mark.parametrize("end", ENDS)
-    def test_the_thread_of_a_destination_goes_on(self, tom: Tom, shared: Any, end: Any) -> None:
+    def test_the_thread_of_a_destination_goes_on(self, tom: Tom, shared_to_both: Any, end: Any) -> None:
         tom.x.max_batch = 1
-        first, second = tom.datum(shared), tom.datum(shared)
+        first, second = tom.datum(shared_to_both), tom.datum(shared_to_both)
         tom.x.will(end(), times=1)
         self.once()
         assert sorted({tom.state(first), tom.state(second)}) == ["delivered", "unconfirmed"]
 
 
-def test_settings_that_are_found_wrong_in_a_call_leave_nothing_in_hand(tom: Tom, shared: Any) -> None:
-    row = tom.datum(shared)
+def test_settings_that_are_found_wrong_in_a_call_leave_nothing_in_hand(tom: Tom, shared_to_both: Any) -> None:
+    row = tom.datum(shared_to_both)
     tom.x.will(ConfigurationError([Problem(where="a", what="b", hint="c")]), times=1)
     tom.deliver()
     assert tom.state(row) == "unconfirmed"

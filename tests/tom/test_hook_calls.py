@@ -80,15 +80,6 @@ def plugins(rules: Rules) -> Iterable[object]:
 
 
 @pytest.fixture
-def shared(tom: Tom) -> Target:
-    """A target that is shared to both destinations."""
-    target = tom.target()
-    tom.share(target, "x")
-    tom.share(target, "y")
-    return target
-
-
-@pytest.fixture
 def at_work() -> Iterator[Worker]:
     """A worker in this process, as a TOM has it."""
     worker = Worker("command")
@@ -124,14 +115,14 @@ def soon(holds: Callable[[], bool]) -> None:
 
 @in_threads
 def test_a_worker_goes_on_and_sends_all_of_it_when_the_hook_is_back(
-    tom: Tom, shared: Target, rules: Rules, at_work: Worker
+    tom: Tom, shared_to_both: Target, rules: Rules, at_work: Worker
 ) -> None:
     rules.hang = {"sharecore_withhold"}
-    first = tom.data(shared, 3)
+    first = tom.data(shared_to_both, 3)
     soon(lambda: tom.states("y") == ["delivered"] * 3 and tom.states() == ["pending"] * 3)
     soon(lambda: tom.row(first[0]).reason == WHY)
-    second = tom.data(shared, 2)
-    at_work.wake(shared.pk, {})
+    second = tom.data(shared_to_both, 2)
+    at_work.wake(shared_to_both.pk, {})
     tom.clock.forward(seconds=60)
     soon(lambda: tom.states("y") == ["delivered"] * 5)
     soon(lambda: len(tom.states()) == 5 and tom.row(second[0]).reason.startswith(SINCE))
@@ -145,15 +136,15 @@ def test_a_worker_goes_on_and_sends_all_of_it_when_the_hook_is_back(
 
 @in_threads
 def test_one_round_ends_and_people_are_told_what_waits_and_why(
-    tom: Tom, shared: Target, rules: Rules, admin: Client
+    tom: Tom, shared_to_both: Target, rules: Rules, admin: Client
 ) -> None:
     rules.hang = {"sharecore_withhold"}
-    tom.data(shared, 2)
+    tom.data(shared_to_both, 2)
     once()
     assert (tom.states(), tom.states("y")) == (["pending", "pending"], ["delivered", "delivered"])
-    share = tom.outbox(shared).share_id
+    share = tom.outbox(shared_to_both).share_id
     waiting = "2 waiting to be sent"
-    assert f"{shared} to x (share {share}): {waiting}\n    will be tried again: {WHY}\n" in status()
+    assert f"{shared_to_both} to x (share {share}): {waiting}\n    will be tried again: {WHY}\n" in status()
     page = text(admin.get(f"{SHARES}{share}/"))
     assert WHY in page
     assert "Up to date" not in page
@@ -166,11 +157,11 @@ def test_one_round_ends_and_people_are_told_what_waits_and_why(
 
 
 @in_threads
-def test_an_observer_changes_nothing(tom: Tom, shared: Target, rules: Rules, caplog: Any) -> None:
+def test_an_observer_changes_nothing(tom: Tom, shared_to_both: Target, rules: Rules, caplog: Any) -> None:
     """Whether it is told of a call or of a look-up."""
     rules.hang = {"sharecore_delivered"}
     tom.x.will(Unconfirmed(reason="no answer"), times=1, stores=True)
-    row = tom.datum(shared)
+    row = tom.datum(shared_to_both)
     once()
     assert (tom.state(row), tom.state(row, "y")) == ("unconfirmed", "delivered")
     assert "did not come back from sharecore_delivered" in caplog.text
@@ -181,41 +172,41 @@ def test_an_observer_changes_nothing(tom: Tom, shared: Target, rules: Rules, cap
 
 
 @in_threads
-def test_a_preview_answers(tom: Tom, shared: Target, rules: Rules, admin: Client) -> None:
+def test_a_preview_answers(tom: Tom, shared_to_both: Target, rules: Rules, admin: Client) -> None:
     rules.hang = {"sharecore_withhold"}
-    row = tom.datum(shared)
-    form = {"target": shared.pk, "destination": "x", "kinds": ["photometry"]}
+    row = tom.datum(shared_to_both)
+    form = {"target": shared_to_both.pk, "destination": "x", "kinds": ["photometry"]}
     page = text(admin.post(f"{SHARES}preview", form))
     assert f"datum {row.pk} of " in page
     assert WHY in page
 
 
 @in_threads
-def test_the_connections_of_its_threads_are_closed(tom: Tom, shared: Target, rules: Rules) -> None:
-    tom.data(shared, 2)
+def test_the_connections_of_its_threads_are_closed(tom: Tom, shared_to_both: Target, rules: Rules) -> None:
+    tom.data(shared_to_both, 2)
     once()
     assert rules.seen == [True] * 4
     assert [each.connection for each in rules.connections] == [None] * 4
 
 
 def test_in_the_transaction_of_a_test_a_hook_sees_what_the_test_has_made(
-    tom: Tom, shared: Target, rules: Rules
+    tom: Tom, shared_to_both: Target, rules: Rules
 ) -> None:
-    tom.datum(shared)
-    assert not preview.of_outbox(tom.outbox(shared)).newest(preview.SAMPLE).left_out
+    tom.datum(shared_to_both)
+    assert not preview.of_outbox(tom.outbox(shared_to_both)).newest(preview.SAMPLE).left_out
     tom.deliver()
     assert rules.seen == [True] * 3
 
 
 @in_threads
 def test_the_transaction_of_a_request_is_none_of_a_test(
-    tom: Tom, shared: Target, rules: Rules, monkeypatch: pytest.MonkeyPatch
+    tom: Tom, shared_to_both: Target, rules: Rules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
     rules.hang = {"sharecore_withhold"}
-    tom.datum(shared)
+    tom.datum(shared_to_both)
     with transaction.atomic():
-        (left,) = preview.of_outbox(tom.outbox(shared)).newest(preview.SAMPLE).left_out
+        (left,) = preview.of_outbox(tom.outbox(shared_to_both)).newest(preview.SAMPLE).left_out
     assert left.endswith(WHY)
 
 

@@ -103,4 +103,4 @@ def _to_be_sent(state: State, *, edited: bool, asked_for: bool) -> bool:
         case State.DELIVERED | State.FAILED | State.UNSUPPORTED | State.WITHHELD:
             return edited
         case _:
-            return False  # open ones read the datum anew when they are sent; a held one waits for a person
+            return False  # open ones read the datum anew when they are sent; a person decides on the rest

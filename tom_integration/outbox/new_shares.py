@@ -16,7 +16,7 @@ from tom_integration.outbox.backlog import register_before
 
 
 def attach_new(shares: Iterable[Any]) -> None:
-    """What `outboxes.attach` does to one, for shares whose target no share has at their address so far."""
+    """Do what `opening.attach` does to one, for shares whose target no share has at their address so far."""
     targets: dict[str, list[int]] = defaultdict(list)
     for share in shares:
         targets[share.destination].append(share.target_id)

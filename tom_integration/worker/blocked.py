@@ -1,4 +1,4 @@
-"""A outbox whose destination takes nothing now rests: between two scans it is not worth a look."""
+"""An outbox whose destination takes nothing now rests: between two scans it is not worth a look."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.db import Error
@@ -142,7 +141,7 @@ class Calls(Entrance):
                 ensure_target(site.registry(), self.destination, self.adapter, batch, file)
             except DeliveryError as stop:
                 refused = stop
-            persist(partial(ledger.settle, (), {}, token="", also=self.notes(batch, refused)))
+            persist(self.notes(batch, refused))
         self.heed(refused)
         return refused
 

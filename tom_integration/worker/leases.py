@@ -31,7 +31,7 @@ def worker_name() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A outbox in hand.
+    """An outbox in hand.
 
     previous: the token of another sender, now gone; empty when there was none. previous_until: until when it
     may have been at work.
