@@ -65,6 +65,7 @@ from sharecore.secrets import hide_secrets, repeats_secret
 from sharecore.settings import Secret, Section
 from sharecore.targets import Orbit, OrbitScheme, Position, Target
 from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
+from sharecore.value_units import own_units
 
 __all__ = [
     "Absent",
@@ -129,6 +130,7 @@ __all__ = [
     "fingerprint",
     "hide_secrets",
     "hookimpl",
+    "own_units",
     "parse_unit",
     "progress",
     "repeats_secret",

@@ -12,6 +12,7 @@ from typing import Any
 
 from sharecore import (
     Astrometry,
+    JsonValue,
     OtherDatum,
     Photometry,
     PhotometryLimit,
@@ -24,6 +25,7 @@ from sharecore import (
     Unsupported,
     as_json,
     fingerprint,
+    own_units,
     parse_unit,
     rescaled,
 )
@@ -119,10 +121,13 @@ def _brightness(record: Photometry | PhotometryLimit, target: Target) -> Entry:
     row = _row(record, target, "photometry")
     if not record.unit.strip():
         return Entry(record, "photometry", "photometry", row)
-    given = parse_unit(record.unit)
+    said = own_units(record)
+    of_limit = said.get("limit") if isinstance(record, PhotometryLimit) else None
+    given = _read(of_limit or record.unit)
     for name in ("brightness", "brightness_error", "limit", "limit_error"):
         value = row[name]
-        row[name] = rescaled(value, given.scale) if isinstance(value, float) else value
+        if isinstance(value, int | float):
+            row[name] = rescaled(value, _factor(name, said.get(name), given))
     row["unit"] = given.unit.value
     word = "".join(each if each.isalnum() else "_" for each in given.unit.value).strip("_")
     return Entry(record, "photometry", f"photometry_{word}", row, unit=given.unit)
@@ -134,11 +139,15 @@ def _spectrum(record: Spectrum, target: Target) -> Entry | Unsupported:
         reason = "it has no flux, or flux, wavelength and error have different lengths"
         return Unsupported(feature="lengths", reason=reason)
     flux = _linear(record.flux_unit)
+    error = flux
     wavelength = _linear(record.wavelength_unit, ANGSTROM)
+    said = own_units(record).get("error")
+    if record.error and said and record.flux_unit.strip():
+        error = _error_of(flux, said)
     given = (
         ("wavelength", record.wavelength, wavelength),
         ("flux", record.flux, flux),
-        ("flux_error", record.error, flux),
+        ("flux_error", record.error, error),
     )
     curve = Curve(
         columns={
@@ -158,6 +167,34 @@ def _spectrum(record: Spectrum, target: Target) -> Entry | Unsupported:
         "flux_unit": flux.name or flux.words,
     }
     return Entry(record, "spectra", "spectra", row, curve=curve)
+
+
+def _read(said: JsonValue) -> ScaledUnit:
+    """Raises `UnknownUnit`, also for a datum that names two units, or none that is a text."""
+    return parse_unit(_worded(said))
+
+
+def _worded(said: JsonValue) -> str:
+    if not isinstance(said, str):
+        raise UnknownUnit(f"it says a unit in a {type(said).__name__}, not in a text: {str(said)[:80]}")
+    return _text(said).strip()
+
+
+def _factor(name: str, said: JsonValue, given: ScaledUnit) -> Fraction:
+    """What brings a value, of which the datum may say a unit apart, into the unit of the table."""
+    if not said:
+        return given.scale
+    own = _read(said)
+    if name.endswith("_error") and own.unit.is_magnitude and given.unit.is_magnitude:
+        return given.scale  # an error in "mag" is one in any system
+    factor = own.factor(ScaledUnit(Fraction(1), given.unit))
+    if factor is None:
+        raise _elsewhere(name, said, given.unit.value)
+    return factor
+
+
+def _elsewhere(name: str, said: JsonValue, unit: str) -> UnknownUnit:
+    return UnknownUnit(f"its {name} is in {said!r}, from which no exact factor leads to {unit!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +217,17 @@ def _linear(text: str, preferred: ScaledUnit | None = None) -> _Linear:
     if factor is not None and preferred is ANGSTROM and given.unit is Unit.WAVELENGTH:
         return _Linear(factor, "Angstrom")
     return _Linear(given.scale, given.unit.value)
+
+
+def _error_of(flux: _Linear, said: JsonValue) -> _Linear:
+    """How errors are written of which the datum says a unit: in that of the flux."""
+    error = _linear(_worded(said))
+    magnitudes = all(each.name and Unit(each.name).is_magnitude for each in (flux, error))
+    if magnitudes:
+        return flux
+    if (error.name, error.words) != (flux.name, flux.words):
+        raise _elsewhere("flux_error", said, flux.name or flux.words)
+    return error
 
 
 def _text(value: Any) -> str:

@@ -6,12 +6,11 @@ values of the datum, each under a name of its own. Defaults fill only what is sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from sharecore.records import Astrometry, JsonValue, Photometry, PhotometryLimit, Record, Spectrum
 from sharecore.units import Unit, UnknownUnit, parse_unit
+from sharecore.value_units import LIMIT, own_units
+from sharecore.words import Words, first, unit_words_of, words_of
 from sharecore_hermes.cells import Draft, NotExpressible, Row, text
-from sharecore_hermes.words import Words, unit_words_of, words_of
 
 # As `words` has names.
 _TELESCOPE = (
@@ -21,32 +20,11 @@ _TELESCOPE = (
 _INSTRUMENT = (
     "instrument", "instrumentname", "instrume", "instrumentid", "instname", "inst", "camera", "detector",
 )  # fmt: skip
-_UNIT = (
-    "unit", "units", "brightnessunit", "brightnessunits", "magnitudeunit", "magnitudeunits", "magunit",
-    "magunits", "photunit", "photometricunit", "photometryunit", "valueunit", "bunit",
-)  # fmt: skip
 _SYSTEM = (
     "system", "magsystem", "magsys", "magnitudesystem", "photsystem", "photsys", "photometricsystem",
     "photometrysystem", "filtersystem", "zpsys", "zpsystem", "zeropointsystem",
 )  # fmt: skip
-_LIMIT = ("limit", "limitingbrightness", "limitingmagnitude", "limitingmag")
-_LIMIT_UNIT = tuple(f"{name}{unit}" for name in _LIMIT for unit in ("unit", "units"))
-_LIMIT_ERROR = tuple(f"{name}error" for name in _LIMIT)
-_FLUX_UNIT = ("fluxunit", "fluxunits", "funit", "funits", "bunit", "yunit", "yunits", "unit", "units")
-_WAVELENGTH_UNIT = (
-    "wavelengthunit", "wavelengthunits", "waveunit", "waveunits", "wunit", "wunits", "lambdaunit",
-    "lambdaunits", "cunit1", "xunit", "xunits",
-)  # fmt: skip
-_ERROR_OF = tuple(
-    f"{error}{unit}" for error in ("error", "err", "uncertainty", "sigma") for unit in ("unit", "units")
-)
-_FLUX_ERROR_UNIT = tuple(f"flux{unit}" for unit in _ERROR_OF)
-_ERROR_UNIT = (
-    *(f"{of}{unit}" for of in ("brightness", "magnitude", "mag") for unit in _ERROR_OF),
-    *_ERROR_OF,
-)
-_LIMIT_ERROR_UNIT = tuple(f"{name}{unit}" for name in _LIMIT for unit in _ERROR_OF)
-_POSITION_UNIT = ("errorunit", "errorunits", "errunit", "errunits", "positionerrorunit", "positionerrorunits")
+_LIMIT_ERROR = tuple(f"{name}error" for name in LIMIT)
 
 
 def said(record: Record) -> Row:
@@ -54,30 +32,22 @@ def said(record: Record) -> Row:
 
     Raises `NotExpressible` where two of its words contradict each other, or cannot be read.
     """
-    words, units = words_of(record.extra), unit_words_of(record.extra)
+    words, units = words_of(record.extra), own_units(record)
     row: Row = _observer(record, words)
     if isinstance(record, Photometry | PhotometryLimit):
-        own = record.unit or _first(units, _UNIT) or _of_the_flux(units, _FLUX_UNIT)
-        unit, limit = _brightness_unit(own, units), _first(units, _LIMIT_UNIT)
+        systems = unit_words_of(record.extra)
+        unit, limit = _brightness_unit(units.get("brightness"), systems), units.get("limit")
         row["brightness_unit"] = _with_system(unit, limit)
-        row["limiting_brightness_unit"] = _with_system(limit, _first(units, _SYSTEM), unit)
-        row["limiting_brightness_error"] = _first(words, _LIMIT_ERROR)
-        error = _first(units, _ERROR_UNIT) or _of_the_flux(units, _FLUX_ERROR_UNIT)
-        row["brightness_error_unit"] = error
-        limited = isinstance(record, PhotometryLimit)
-        row["limiting_brightness_error_unit"] = _first(units, _LIMIT_ERROR_UNIT) or (
-            error if limited else None
-        )
+        row["limiting_brightness_unit"] = _with_system(limit, first(systems, _SYSTEM), unit)
+        row["limiting_brightness_error"] = first(words, _LIMIT_ERROR)
+        row["brightness_error_unit"] = units.get("brightness_error")
+        row["limiting_brightness_error_unit"] = units.get("limit_error")
     elif isinstance(record, Spectrum):
-        row["flux_units"] = record.flux_unit or _first(units, (*_FLUX_UNIT, "headerbunit"))
-        row["flux_error_unit"] = _first(units, (*_FLUX_ERROR_UNIT, *_ERROR_OF))
-        row["wavelength_units"] = record.wavelength_unit or _first(units, _WAVELENGTH_UNIT)
+        row["flux_units"] = units.get("flux")
+        row["flux_error_unit"] = units.get("error")
+        row["wavelength_units"] = units.get("wavelength")
     elif isinstance(record, Astrometry):
-        for axis in ("ra", "dec"):
-            unit = getattr(record, f"{axis}_error_units") or _first(
-                units, (f"{axis}errorunit", f"{axis}errorunits")
-            )
-            row[f"{axis}_error_units"] = unit or _first(units, _POSITION_UNIT)
+        row["ra_error_units"], row["dec_error_units"] = units.get("ra_error"), units.get("dec_error")
     return {key: value for key, value in row.items() if text(value)}
 
 
@@ -108,19 +78,14 @@ def _observer(record: Record, words: Words) -> Row:
         if isinstance(value, str | int | float) and not isinstance(value, bool)
     }
     row: Row = {
-        "telescope": record.telescope or _first(names, _TELESCOPE),
-        "instrument": record.instrument or _first(names, _INSTRUMENT),
+        "telescope": record.telescope or first(names, _TELESCOPE),
+        "instrument": record.instrument or first(names, _INSTRUMENT),
     }
-    unread = _first(words, (*_TELESCOPE, *_INSTRUMENT))
+    unread = first(words, (*_TELESCOPE, *_INSTRUMENT))
     if unread and not any(row.values()):
         kind = type(unread).__name__
         raise NotExpressible("telescope", f"it names its telescope or instrument in a {kind}, not in a text")
     return row
-
-
-def _of_the_flux(words: Words, names: tuple[str, ...]) -> JsonValue:
-    """The unit of a flux, unless that is another value beside the brightness."""
-    return None if "flux" in words else _first(words, names)
 
 
 def _with_system(unit: JsonValue, *others: JsonValue) -> JsonValue:
@@ -130,15 +95,9 @@ def _with_system(unit: JsonValue, *others: JsonValue) -> JsonValue:
     return next((each for each in others if _magnitude(each) not in (None, Unit.MAG)), unit)
 
 
-def _first(words: Words, names: tuple[str, ...]) -> JsonValue:
-    """What the datum says under the first of these names; a text before what is none."""
-    found = [words[name] for name in names if text(words.get(name))]
-    return next((each for each in found if not isinstance(each, Mapping)), found[0] if found else None)
-
-
 def _brightness_unit(unit: JsonValue, words: Words) -> JsonValue:
     """The unit; of a magnitude that names its system elsewhere, that system."""
-    system = _first(words, _SYSTEM)
+    system = first(words, _SYSTEM)
     if not unit or not system:
         return unit or system
     stated, named = _magnitude(unit), _magnitude(system)

@@ -216,6 +216,68 @@ def test_what_a_table_cannot_say_is_told(opened: Any) -> None:
     assert sorted(features) == ["lengths", "unit"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"error_unit": "mJy"}, {"brightness_error_unit": "mJy"}, {"magerr_units": "mJy"},
+        {"value": {"uncertainty_unit": "mJy"}}, {"brightness_error": {"unit": "mJy"}},
+    ],
+)  # fmt: skip
+def test_an_error_in_a_unit_of_its_own_is_scaled_by_that(opened: Any, folder: Path, words: Any) -> None:
+    record = example_record(brightness=250.0, brightness_error=0.01, unit="uJy", extra=words)
+    limit = example_record(PhotometryLimit, limit=250.0, limit_error=0.01, unit="uJy", extra=words)
+    deliver(opened(), example_batch(record, limit))
+    table = Table.read(folder / "photometry_Jy.ecsv")
+    row, limited = (next(r for r in table if r["record"] == str(each.key)) for each in (record, limit))
+    assert (row["brightness"], row["brightness_error"]) == (0.00025, 1e-05)
+    assert (limited["limit"], limited["limit_error"]) == (0.00025, 1e-05)
+
+
+def test_a_limit_in_a_unit_of_its_own_is_scaled_by_that(opened: Any, folder: Path) -> None:
+    both = example_record(brightness=250.0, limit=0.05, unit="uJy", extra={"limit_unit": "mJy"})
+    words = {"limit_unit": "mJy", "limiting_magnitude_error_unit": "uJy"}
+    alone = example_record(PhotometryLimit, limit=0.05, limit_error=10.0, unit="AB mag", extra=words)
+    deliver(opened(), example_batch(both, alone))
+    table = Table.read(folder / "photometry_Jy.ecsv")
+    row, limited = (next(r for r in table if r["record"] == str(each.key)) for each in (both, alone))
+    assert (row["brightness"], row["limit"]) == (0.00025, 5e-05)
+    assert (limited["limit"], limited["limit_error"]) == (5e-05, 1e-05)
+
+
+def test_an_error_that_no_factor_brings_to_its_value_is_told(opened: Any, folder: Path) -> None:
+    flux_error = example_record(brightness_error=5.0, extra={"brightness_error_unit": "uJy"})
+    percent = example_record(brightness_error=2.0, extra={"error_unit": "percent"})
+    twice = example_record(
+        brightness_error=2.0, extra={"a": {"magerr_unit": "mJy"}, "b": {"magerr_unit": "mag"}}
+    )
+    spectrum = example_record(Spectrum, error=(1.0, 2.0, 3.0), extra={"flux_error_unit": "mJy"})
+    outcomes = deliver(opened(), example_batch(flux_error, percent, twice, spectrum))
+    assert [getattr(each, "feature", "") for each in outcomes.values()] == ["unit"] * 4
+    assert "'uJy'" in outcomes[flux_error.key].reason
+    fine = example_record(brightness_error=0.02, extra={"error_unit": "mag"})
+    none = example_record(brightness_error=None, extra={"error_unit": "percent"})
+    outcomes = deliver(opened(), example_batch(fine, none))
+    assert all(isinstance(each, Accepted) for each in outcomes.values())
+    row = next(r for r in Table.read(folder / "photometry_mag_AB.ecsv") if r["record"] == str(fine.key))
+    assert row["brightness_error"] == 0.02
+
+
+@pytest.mark.parametrize(
+    ("unit", "said", "written"), [("erg/s/cm2/A", "1e-17 erg/s/cm2/A", 2.5e-17), ("counts", "counts", 2.5)]
+)
+def test_errors_of_a_spectrum_are_in_the_unit_of_its_flux(
+    opened: Any, folder: Path, unit: str, said: str, written: float
+) -> None:
+    spectrum = example_record(
+        Spectrum, flux_unit=unit, error=(1.0, 2.5, 3.0), extra={"flux_error_unit": said}
+    )
+    deliver(opened(), example_batch(spectrum))
+    (line,) = Table.read(folder / "spectra.ecsv")
+    points = Table.read(folder / f"{line['file']}.ecsv")
+    assert points["flux_error"][1] == written
+    assert list(points["flux"]) == list(spectrum.flux)
+
+
 def test_targets_have_folders_of_their_own_inside_the_folder(opened: Any, tmp_path: Path) -> None:
     names = [
         "SN 2026abc",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sharecore.records import JsonValue
 
@@ -16,6 +16,17 @@ _OWN = (
 _UNITS = ("unit", "units")
 _GENERAL = (*_UNITS, "system", "bunit")
 """Names that say nothing alone: within a dictionary about something else they are of that."""
+
+
+def first(words: Words, names: Iterable[str]) -> JsonValue:
+    """What is said under the first of these names; a text before what is none. None where nothing is."""
+    found = [words[name] for name in names if plain_text(words.get(name))]
+    return next((each for each in found if not isinstance(each, Mapping)), found[0] if found else None)
+
+
+def plain_text(value: object) -> str:
+    """A text without NUL and without blanks at its ends."""
+    return "" if value is None else str(value).replace("\0", "").strip()
 
 
 def words_of(extra: Mapping[str, JsonValue]) -> Words:
