@@ -159,7 +159,8 @@ class Adapter(ABC):
 
         Sends no record. No other call of this site goes to a destination while it makes a target that is not
         known there, so be short. It is also called for a batch without records, when a person shares the
-        target alone. Raises as `deliver`: nothing was sent then.
+        target: with a title or text only where no data follow, which have them otherwise. Raises as
+        `deliver`: nothing was sent then.
         """
 
     def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.test import override_settings
+from django.test import Client, override_settings
 from tom_dataproducts.models import DataProduct, ReducedDatum, SpectroscopyReducedDatum
 
 from faults.plan import Fault, Plan
@@ -458,6 +458,20 @@ def test_sharing_once_with_a_title_and_a_text(tom: Tom, hermes: Hermes, use: Cal
     (message,) = hermes.messages
     assert (message["title"], message["message_text"]) == ("A new supernova", "It rises.\nObserve it!")
     assert photometry(message) == [data[0].brightness, data[2].brightness]
+
+
+def test_a_target_and_its_data_are_one_message(
+    tom: Tom, hermes: Hermes, use: Callable[..., None], admin_client: Client
+) -> None:
+    use(hermes=hermes.settings())
+    target = tom.target()
+    data = [tom.datum(target, **MEASURED) for _ in range(2)]
+    form = {"share_destination": ADDRESS, "share_title": "A new supernova", "kinds": ["photometry"]}
+    assert admin_client.post(f"/targets/{target.pk}/share/", form).status_code == 302
+    assert tom.deliver() == 2
+    (message,) = hermes.messages
+    assert message["title"] == "A new supernova"
+    assert photometry(message) == [each.brightness for each in data]
 
 
 def test_an_edit_is_noted_as_not_sent(tom: Tom, hermes: Hermes, shared: Any) -> None:

@@ -51,10 +51,12 @@ class Calls(Entrance):
     objection: str = ""
 
     def introduce(self, request: OneTimeShare) -> None:
-        """Make the target itself known."""
+        """Make the target itself known; what a person wrote beside it goes with the data, where there are."""
         problem = creator_rights.objection(request.user_id, self.target)
         if not problem:
             batch = self.batch(request)
+            if ledger.of(self.claim.outbox).filter(one_time_share_id=request.pk).exists():
+                batch = replace(batch, title="", message="")
             with self.access(batch):
                 self.enter()
                 refused = self._make_known(batch)
