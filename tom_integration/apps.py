@@ -17,12 +17,13 @@ class TomIntegrationConfig(AppConfig):
 
     def ready(self) -> None:
         from sharecore.testing import rounds
-        from tom_integration import checks, error_reports, wake_up
+        from tom_integration import charsets, checks, error_reports, wake_up
         from tom_integration.tomtoolkit import takeover
         from tom_integration.worker import one_round, thread
 
         takeover.take_over()
         wake_up.connect()
+        charsets.connect()
         checks.register()
         error_reports.install()
         thread.connect()

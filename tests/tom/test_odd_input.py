@@ -218,6 +218,19 @@ def test_a_form_in_an_odd_charset(tom: Tom, admin: Client, charset: str) -> None
     assert "destination" in answer.json()
 
 
+@pytest.mark.parametrize(
+    "charset", ["zlib", "rot13", "undefined", "idna", "punycode", "utf-8''zlib", "utf-8", "\0", "a" * 5000]
+)
+@pytest.mark.parametrize("path", [API, "/api/sharing/batch/", "/targets/persistentshare/manage/"])
+def test_an_address_with_a_query_in_an_odd_charset(
+    tom: Tom, admin: Client, path: str, charset: str
+) -> None:
+    kind = f"application/json; charset={charset}"
+    query = "a=%e9&" * 1001  # Django refuses more than a thousand
+    assert admin.generic("POST", f"{path}?a=%e9&b=1", b"{}", kind).status_code in (400, 403, 405, 415, 422)
+    assert admin.generic("POST", f"{path}?{query}", b"{}", kind).status_code in (400, 403, 405, 415, 422)
+
+
 @pytest.mark.parametrize("path", [API, "/api/sharing/"])
 @pytest.mark.parametrize("name", [b"a\0b", b"\xff", b"\xed\xa0\x80", b"", b"a" * 100_000])
 def test_a_name_that_nobody_can_have(tom: Tom, path: str, name: bytes) -> None:
