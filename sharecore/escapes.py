@@ -7,6 +7,7 @@ import re
 import unicodedata
 from base64 import b32decode, b64decode
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 MOST_READINGS = 200
 """More readings than this has no text that somebody wrote to be read."""
@@ -15,15 +16,20 @@ _DEEPEST = 6
 """How often escapes are undone within what was escaped."""
 
 _BACKSLASH = re.compile(
-    r"\\(?:(?-i:U)([0-9a-f]{8})|u([0-9a-f]{4})|u\{([0-9a-f]{1,6})\}|x([0-9a-f]{2})|([0-7]{3})|(.))",
+    r"\\(?:(?-i:U)([0-9a-f]{8})|u+([0-9a-f]{4})|[ux]\{([0-9a-f]{1,6})\}|x([0-9a-f]{2})|([0-7]{3})"
+    r"|(?-i:N)\{([^{}]{1,90})\}|(.))",
     re.DOTALL | re.IGNORECASE,
 )
+_CODE_POINT = re.compile(r"U\+([0-9a-f]{4,6})\b\s?", re.IGNORECASE)
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _PERCENT = re.compile(r"(?:%|=|0x)(?:u([0-9a-fA-F]{4})|([0-9a-fA-F]{2}))")
 _TAG = re.compile(r"<[^<>]{1,200}>")
 _BLANK = re.compile(r"\s+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{6,}")
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]+")
 _BASE32 = re.compile(r"[a-z2-7]{8,}", re.IGNORECASE)
-_BYTES = re.compile(r"\d{1,3}(?:[\s,;]+\d{1,3}){4,}")
+_NUMBER = re.compile(r"0x[0-9a-f]{1,2}\b|0o[0-7]{1,3}\b|[01]{8}\b|\d{1,3}(?!\d)", re.IGNORECASE)
+_FEWEST_BYTES = 5
 _HEX = re.compile(r"[0-9a-f]{10,}")
 _LEGIBLE = re.compile(rb"(?:[\t\n\r\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]){5,}")
 _NOT_BARE = re.compile(r"[^a-z0-9]+")
@@ -39,9 +45,9 @@ def readings(text: str) -> Iterator[str]:
     """Give the text and each further reading of it.
 
     Undone, also one within another, are the escapes of JSON and of programming languages, percent signs,
-    quoted-printable, HTML entities and tags, base64 (of both alphabets, broken into lines, begun anywhere),
-    base32, lists of the numbers of bytes, hexadecimal digits, and other shapes of letters such as full-width
-    ones. One more than `MOST_READINGS` means that there could be others.
+    quoted-printable, HTML entities and tags, colours of terminals, base64 (of both alphabets, broken into
+    pieces, begun anywhere), base32, the numbers of bytes or characters, hexadecimal digits, and other shapes
+    of letters such as full-width ones. One more than `MOST_READINGS` means that there could be others.
     """
     waiting, seen = [(text, 0)], {text}
     while waiting:
@@ -63,33 +69,55 @@ def _unescaped(text: str) -> Iterator[str]:
         yield _TAG.sub("", text)
     if "%" in text or "=" in text or "0x" in text:
         yield _PERCENT.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
+    if "\x1b" in text:
+        yield _COLOUR.sub("", text)
+    if "U+" in text or "u+" in text:
+        yield _CODE_POINT.sub(lambda found: _letter(found[1]), text)
     if "\\" in text:
         yield _BACKSLASH.sub(_character, text)
 
 
 def _character(found: re.Match[str]) -> str:
-    *hexadecimal, octal, other = found.groups()
+    *hexadecimal, octal, name, other = found.groups()
     if digits := next(filter(None, hexadecimal), None):
-        return chr(min(int(digits, 16), 0x10FFFF))
+        return _letter(digits)
+    if name:
+        with suppress(KeyError):
+            return unicodedata.lookup(name)
+        return str(found[0])
     return chr(int(octal, 8)) if octal else {"n": "\n", "r": "\r", "t": "\t"}.get(other, other)
+
+
+def _letter(digits: str) -> str:
+    return chr(min(int(digits, 16), 0x10FFFF))
 
 
 def _decoded(text: str) -> Iterator[str]:
     """Give what base64 and its like stand for, as far as it is text: ASCII and Latin letters."""
-    runs = _BASE64.findall(_BLANK.sub("", text).translate(_URLSAFE))
-    for start in range(4):
-        # "A" fills up a last group that is incomplete.
-        whole = [run[start:] + "A" * (-len(run[start:]) % 4) for run in runs]
-        yield _legible(map(b64decode, whole))
+    safe = _BLANK.sub("", text).translate(_URLSAFE)
+    for runs in (_BASE64.findall(safe), [_NOT_BASE64.sub("", safe)]):
+        for start in range(4):
+            # "A" fills up a last group that is incomplete.
+            whole = [run[start:] + "A" * (-len(run[start:]) % 4) for run in runs]
+            yield _legible(map(b64decode, whole))
     runs = _BASE32.findall(_BLANK.sub("", text))
     for start in range(8):
         whole = [run[start:] + "A" * (-len(run[start:]) % 8) for run in runs]
         yield _legible(b32decode(run, casefold=True) for run in whole)
-    numbers = [map(int, re.findall(r"\d+", run)) for run in _BYTES.findall(text)]
-    yield _legible(bytes(number for number in run if number < 256) for run in numbers)
+    numbers = [_number(each) for each in _NUMBER.findall(text)]
+    if len(numbers) >= _FEWEST_BYTES:
+        # Each second one, since JavaScript writes bytes as {"0": 77, "1": 65}.
+        for some in (numbers, numbers[::2], numbers[1::2]):
+            yield _legible([bytes(each for each in some if each < 256)])
     runs = _HEX.findall(bare(text))
     for start in range(2):
         yield _legible(bytes.fromhex(run[start : len(run) - (len(run) - start) % 2]) for run in runs)
+
+
+def _number(text: str) -> int:
+    if len(text) == 8:  # binary digits
+        return int(text, 2)
+    return int(text, 0 if text[1:2].lower() in ("x", "o") else 10)
 
 
 def _legible(pieces: Iterable[bytes]) -> str:
