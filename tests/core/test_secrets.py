@@ -8,8 +8,10 @@ import json
 import logging
 import pickle
 import quopri
+import unicodedata
 from base64 import b32encode, b64encode, urlsafe_b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
@@ -108,6 +110,18 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "base64 twice": lambda text: b64encode(b64encode(text.encode())).decode(),
     "base64 in JSON in percent": lambda text: quote(json.dumps(b64encode(text.encode()).decode())),
     "base64 in lines": lambda text: "\n".join(_lines(b64encode(b"sharer:" + text.encode()).decode(), 7)),
+    "code points of Unicode": lambda text: " ".join(f"U+{ord(c):04X}" for c in text),
+    "code points in braces": every(lambda c: f"\\x{{{ord(c):x}}}"),
+    "Java, two letters u": every(lambda c: f"\\uu{ord(c):04x}"),
+    "names of letters": every(lambda c: f"\\N{{{unicodedata.name(c)}}}" if c > " " else c),
+    "colours of a terminal": lambda text: "\x1b[1;31m".join(text),
+    "base64 in a list": lambda text: json.dumps(_lines(b64encode(text.encode()).decode(), 5)),
+    "base64 with dots": lambda text: "...".join(_lines(b64encode(text.encode()).decode(), 7)),
+    "bytes of JavaScript": lambda text: json.dumps(dict(enumerate(text.encode()))),
+    "calls for each byte": lambda text: "||".join(f"CHR({each})" for each in text.encode()),
+    "numbers of bytes with dots": lambda text: ".".join(map(str, text.encode())),
+    "octal numbers": lambda text: ", ".join(map(oct, text.encode())),
+    "binary digits": lambda text: " ".join(f"{each:08b}" for each in text.encode()),
     "hexadecimal": lambda text: text.encode().hex(),
     "hexadecimal, upper case": lambda text: text.encode().hex(":").upper(),
 }
@@ -192,6 +206,13 @@ PLACES: dict[str, Callable[[str], str]] = {
     "topics": lambda text: _fields([Topic(name=text, note=text)]),
     "previews": lambda text: _fields([Preview(content_type="text/plain", body=text, note=text)]),
     "a log": lambda text: _logged(lambda logger: logger.warning("Said: %s", text)),
+    "a log whose arguments do not fit": lambda text: _logged(lambda logger: logger.warning("Said", text)),
+    "a log of an exception": lambda text: _logged(lambda logger: logger.warning(ValueError(text))),
+    "a log by name": lambda text: _logged(lambda logger: logger.warning("%(it)s", {"it": text})),
+    "a log of another package": lambda text: _logged(lambda logger: logger.warning("%s", text), "lamp"),
+    "a traceback of another package": lambda text: _logged(
+        lambda logger: _raise(logger, text), "django.request"
+    ),
     "a traceback": lambda text: _logged(lambda logger: _raise(logger, text)),
 }
 """What is kept or shown of a text that came from elsewhere."""
@@ -204,14 +225,16 @@ def _raise(logger: logging.Logger, text: str) -> None:
         logger.exception("it failed")
 
 
-def _logged(log: Callable[[logging.Logger], None]) -> str:
+def _logged(log: Callable[[logging.Logger], None], name: str = "sharecore_lamp.lights") -> str:
     seen: list[str] = []
 
     class Reader(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            seen.append(self.format(record) + repr(record.args))
+            seen.append(repr((record.msg, record.args)))  # what `handleError` shows
+            with suppress(TypeError):
+                seen.append(self.format(record))
 
-    logger, reader = logging.getLogger("sharecore_lamp.lights"), Reader()
+    logger, reader = logging.getLogger(name), Reader()
     logger.addHandler(reader)
     logger.propagate = False
     try:
