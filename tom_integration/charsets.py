@@ -33,7 +33,7 @@ def _look(environ: MutableMapping[str, Any] | None = None, **_: Any) -> None:
 
 
 def _reads_text(charset: str) -> bool:
-    """Return whether text can be read with it. UTF-8 need not be named: a request without a name is read so."""
+    """Return whether text can be read with it, otherwise than a request without a name, which is in UTF-8."""
     try:
         return _EVERY_BYTE.decode(charset, "replace") != _EVERY_BYTE.decode(errors="replace")
     except (LookupError, ValueError):

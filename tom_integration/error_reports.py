@@ -8,12 +8,18 @@ from typing import Any
 
 from django.conf import global_settings, settings
 from django.utils.module_loading import import_string
-from django.views.debug import SafeExceptionReporterFilter, get_default_exception_reporter_filter
+from django.utils.safestring import SafeString, mark_safe
+from django.views.debug import (
+    ExceptionReporter,
+    SafeExceptionReporterFilter,
+    get_default_exception_reporter_filter,
+)
 
-from sharecore.secrets import repeats_secret
+from sharecore.secrets import hide_secrets, repeats_secret
 from tom_integration import site
 
 SETTING = "DEFAULT_EXCEPTION_REPORTER_FILTER"
+_REPORTER = "DEFAULT_EXCEPTION_REPORTER"
 _WHOLE = frozenset({"DATA_SHARING", "HERMES_CONFIGURATION"})
 """Settings of which nothing is shown."""
 
@@ -45,12 +51,24 @@ class SecretsFilter(SafeExceptionReporterFilter):
         ]
 
 
+class SecretsReporter(ExceptionReporter):
+    """A report in which no line repeats a credential, what the exception itself says included."""
+
+    def get_traceback_html(self) -> SafeString:
+        """The page, and the part of a mail."""
+        return _clean(super().get_traceback_html())
+
+    def get_traceback_text(self) -> SafeString:
+        """The same as text."""
+        return _clean(super().get_traceback_text())
+
+
 def install() -> None:
-    """Let Django's reports go through the filter, unless the TOM has one of its own."""
-    name = f"{SecretsFilter.__module__}.{SecretsFilter.__qualname__}"
-    if getattr(settings, SETTING) == getattr(global_settings, SETTING):
-        setattr(settings, SETTING, name)
-        get_default_exception_reporter_filter.cache_clear()  # type: ignore[attr-defined]
+    """Let Django's reports go through filter and reporter, unless the TOM has some of its own."""
+    for setting, ours in ((SETTING, SecretsFilter), (_REPORTER, SecretsReporter)):
+        if getattr(settings, setting) == getattr(global_settings, setting):
+            setattr(settings, setting, f"{ours.__module__}.{ours.__qualname__}")
+    get_default_exception_reporter_filter.cache_clear()  # type: ignore[attr-defined]
 
 
 def is_installed() -> bool:
@@ -63,3 +81,7 @@ def _unsafe(value: object) -> bool:
         return repeats_secret(pformat(value))
     except Exception:
         return False  # Django says of such a value that it cannot be shown
+
+
+def _clean(report: str) -> SafeString:
+    return mark_safe("\n".join(map(hide_secrets, report.split("\n"))))  # noqa: S308 - Django has escaped it

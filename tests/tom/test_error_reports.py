@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,10 @@ from django.conf import settings
 from django.core import mail
 from django.test import RequestFactory, override_settings
 from django.utils.log import AdminEmailHandler
-from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
+from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter, get_exception_reporter_class
 
 from sharecore import Secret
+from sharecore.secrets import HIDDEN
 from tom_integration import checks, error_reports, site
 
 if TYPE_CHECKING:
@@ -42,7 +44,8 @@ def report(fails: Any) -> ExceptionReporter:
     try:
         fails()
     except Exception:
-        return ExceptionReporter(RequestFactory().get("/targets/1/"), *sys.exc_info())
+        request = RequestFactory().get("/targets/1/")
+        return get_exception_reporter_class(request)(request, *sys.exc_info())
     raise AssertionError("it did not fail")
 
 
@@ -69,6 +72,22 @@ def test_an_error_page_shows_no_credential(partner: None, form: str) -> None:
     assert "DATA_SHARING" in page
     if form == "get_traceback_html":
         assert ">42<" in page  # what is no secret is still there
+
+
+@pytest.mark.parametrize("form", ["get_traceback_html", "get_traceback_text"])
+def test_what_an_exception_says_is_looked_at_too(partner: None, form: str) -> None:
+    def fails() -> None:
+        try:
+            raise OSError(f"no answer from {ENTRY['URL']}")
+        except OSError as error:
+            error.add_note(json.dumps({"key": KEY}))
+            raise LookupError(f"the proxy does not know {PROXY!r}") from error
+
+    page = getattr(report(fails), form)()
+    assert [text for text in (HOOK, PROXY, KEY) if text in page] == []
+    assert HIDDEN in page
+    assert "LookupError" in page
+    assert "test_error_reports.py" in page
 
 
 def test_an_error_in_reading_the_settings_shows_none(partner: None) -> None:

@@ -222,9 +222,7 @@ def test_a_form_in_an_odd_charset(tom: Tom, admin: Client, charset: str) -> None
     "charset", ["zlib", "rot13", "undefined", "idna", "punycode", "utf-8''zlib", "utf-8", "\0", "a" * 5000]
 )
 @pytest.mark.parametrize("path", [API, "/api/sharing/batch/", "/targets/persistentshare/manage/"])
-def test_an_address_with_a_query_in_an_odd_charset(
-    tom: Tom, admin: Client, path: str, charset: str
-) -> None:
+def test_an_address_with_a_query_in_an_odd_charset(tom: Tom, admin: Client, path: str, charset: str) -> None:
     kind = f"application/json; charset={charset}"
     query = "a=%e9&" * 1001  # Django refuses more than a thousand
     assert admin.generic("POST", f"{path}?a=%e9&b=1", b"{}", kind).status_code in (400, 403, 405, 415, 422)
