@@ -149,6 +149,8 @@ def _read(cls: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _DEFAULT = object()
+_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+"""Of the times that can be shown in every time zone."""
 _Reader = Callable[[str, Any], Any]
 
 
@@ -215,7 +217,10 @@ def _time(name: str, value: object) -> datetime:
         read = datetime.fromisoformat(_text(name, value))
         if read.tzinfo is None:
             raise InvalidRecord(field=name, reason="it has no time zone")
-        return read.astimezone(UTC)
+        read = read.astimezone(UTC)
+        if not _FIRST <= read <= _LAST:
+            raise OverflowError
+        return read
     except (ValueError, OverflowError):
         raise InvalidRecord(field=name, reason="it is not a time in ISO 8601") from None
 

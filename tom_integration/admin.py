@@ -5,6 +5,7 @@ The permission of the model lets a user read that part of it which the pages wou
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
 from django import forms
@@ -92,7 +93,7 @@ class DeliveryAdmin(_ReadOnly):
         "target_id",
         "model",
         "datum_pk",
-        "timestamp",
+        "observed",
         "state",
         "attempts",
         "reason",
@@ -100,11 +101,21 @@ class DeliveryAdmin(_ReadOnly):
     )
     list_filter = ("state", "destination", "kind")
     search_fields = ("=target_id", "=datum_pk", "record_id", "remote_id", "reason")
-    readonly_fields = ("at_destination",)
+    readonly_fields = ("observed", "at_destination")
+    exclude = ("timestamp",)
 
     @staticmethod
     def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
         return _deliveries(user)
+
+    @admin.display(description="observed (UTC)", ordering="timestamp")
+    def observed(self, row: Delivery) -> str:
+        """As it is: at the ends of the calendar, some time zones have no such time."""
+        return (
+            ""
+            if row.timestamp is None
+            else row.timestamp.astimezone(UTC).isoformat(" ").removesuffix("+00:00")
+        )
 
     @admin.display(description="at the destination")
     def at_destination(self, row: Delivery) -> str:

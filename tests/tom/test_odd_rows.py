@@ -11,6 +11,8 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, storages
 from django.db.models import Q
+from django.test import Client
+from django.utils import timezone
 from tom_dataproducts.models import DataProduct, PhotometryReducedDatum, ReducedDatum
 from tom_targets.models import TargetExtra
 
@@ -218,3 +220,27 @@ def test_numbers_that_are_not_finite_are_blank_in_what_a_target_has_beside_its_c
     own = {"own_distance": type(target)._meta.get_field("distance")}
     monkeypatch.setattr("tom_integration.mapping.target_fields.custom_fields", lambda model: own)
     assert target_of(target).extras == {"host": "M 31"}
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Australia/Sydney"])
+def test_a_datum_at_an_end_of_the_calendar_spoils_no_list(tom: Tom, admin: Client, zone: str) -> None:
+    target = tom.target()
+    share = tom.share(target)
+    ends = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+    for moment in ends:
+        tom.datum(target, timestamp=moment)
+    tom.deliver()
+    assert len(tom.x.received) == 2
+    with timezone.override(zone):
+        listed = admin.get(f"/targets/persistentshare/{share.pk}/deliveries/").json()["results"]
+        assert [each["timestamp"] for each in listed] == [
+            "9999-12-31T23:59:59.999999Z",
+            "0001-01-01T00:00:00Z",
+        ]
+        for row in listed:
+            one = f"/targets/persistentshare/{share.pk}/deliveries/{row['id']}/"
+            assert admin.get(one).status_code == 200
+            shown = admin.get(f"/admin/sharecore/delivery/{row['id']}/change/").content.decode()
+            assert row["timestamp"][:4] in shown
+        assert "0001-01-01 00:00:00" in admin.get("/admin/sharecore/delivery/").content.decode()
+        assert admin.get(f"/targets/persistentshare/manage/{share.pk}/").status_code == 200

@@ -414,6 +414,9 @@ class TestBadInput:
             ({"key": None}, "key"),
             ({"key": {"kind": "photometry", "origin": "o", "id": "x" * 65}}, "key"),
             ({"timestamp": "2026-01-01"}, "timestamp"),
+            # a TOM could not show them in its time zone
+            ({"timestamp": "0001-01-01T00:00:00Z"}, "timestamp"),
+            ({"timestamp": "9999-12-31T23:59:59.999999Z"}, "timestamp"),
         ],
     )
     def test_records(self, sender: Sender, target: Any, change: dict[str, Any], field: str) -> None:

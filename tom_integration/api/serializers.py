@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.utils import timezone
 from rest_framework import exceptions, serializers
@@ -168,12 +168,23 @@ def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:
     return found
 
 
+class _Utc(serializers.DateTimeField):
+    """Times in UTC, whatever the time zone of the TOM."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(default_timezone=UTC, **kwargs)
+
+
 def _time(moment: datetime | None) -> Any:
-    return None if moment is None else serializers.DateTimeField().to_representation(moment)
+    return None if moment is None else _Utc().to_representation(moment)
 
 
 class AttemptSerializer(serializers.ModelSerializer):
     """What one call brought."""
+
+    serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
+        models.DateTimeField: _Utc
+    }
 
     class Meta:
         model = Attempt
@@ -208,6 +219,10 @@ class DeliverySerializer(serializers.ModelSerializer):
     link: a page at the destination that shows what it became there, if there is one.
     """
 
+    # In the time zone of the TOM, a datum of the year 1 or 9999 may have no time, and spoil the list.
+    serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
+        models.DateTimeField: _Utc
+    }
     link = serializers.SerializerMethodField()
 
     class Meta:
