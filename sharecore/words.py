@@ -20,7 +20,7 @@ _GENERAL = (*_UNITS, "system", "bunit")
 
 def first(words: Words, names: Iterable[str]) -> JsonValue:
     """What is said under the first of these names; a text before what is none. None where nothing is."""
-    found = [words[name] for name in names if plain_text(words.get(name))]
+    found = [words[name] for name in names if name in words and plain_text(words[name])]
     return next((each for each in found if not isinstance(each, Mapping)), found[0] if found else None)
 
 
