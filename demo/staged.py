@@ -50,7 +50,7 @@ def stage() -> None:
     _paused(targets["AT 2026xyz"], observer)
     _once(targets["SN 2026kqr"], observer)
     _file(targets["SN 2026kqr"])
-    DestinationHealth.objects.filter(address="partner-tom").update(
+    DestinationHealth.objects.filter(destination="partner-tom", topic=None).update(
         about="Each datum goes in a request of its own, as tomtoolkit 3.x takes it."
     )
     Worker.objects.create(name="tom.example.org:4711", runner="command", seen=timezone.now())
@@ -105,9 +105,10 @@ def _file(target: Any) -> None:
 def _share(target: Any, destination: str, user: User) -> Outbox:
     share = PersistentShare.objects.create(target_id=target.pk, destination=destination, user=user)
     PersistentShare.objects.filter(pk=share.pk).update(created=timezone.now() - timedelta(days=NIGHTS))
-    Delivery.objects.filter(destination=destination, target_id=target.pk).delete()
-    Outbox.objects.filter(share_id=share.pk).update(look_now=False)
-    return Outbox.objects.get(share_id=share.pk)
+    outbox = Outbox.objects.get(share_id=share.pk)
+    outbox.deliveries.all().delete()
+    Outbox.objects.filter(pk=outbox.pk).update(look_now=False)
+    return outbox
 
 
 def _rows(target: Any) -> Iterator[tuple[str, str, Any]]:
@@ -134,8 +135,9 @@ def _ledger(outbox: Outbox, target: Any, states: Any) -> list[Delivery]:
             columns.setdefault("remote_id", str(90_000 + number))
         made.append(
             Delivery(
+                outbox=outbox,
                 destination=outbox.destination,
-                target_id=target.pk,
+                topic=outbox.topic,
                 model=model,
                 kind=kind,
                 datum_pk=row.pk,
@@ -146,7 +148,7 @@ def _ledger(outbox: Outbox, target: Any, states: Any) -> list[Delivery]:
             )
         )
     Delivery.objects.bulk_create(made)
-    return list(Delivery.objects.filter(destination=outbox.destination, target_id=target.pk))
+    return list(outbox.deliveries.all())
 
 
 def _attempts(rows: list[Delivery], outcome: str, reason: str = "", number: int = 1) -> None:
@@ -178,13 +180,11 @@ def _up_to_date(target: Any, user: User) -> None:
 
 
 def _last_success(outbox: Outbox) -> None:
-    last = Delivery.objects.filter(
-        destination=outbox.destination, target_id=outbox.target_id, delivered_at__isnull=False
-    ).latest("delivered_at")
+    last = outbox.deliveries.filter(delivered_at__isnull=False).latest("delivered_at")
     Outbox.objects.filter(pk=outbox.pk).update(delivered_at=last.delivered_at)
-    for address in {outbox.destination, outbox.destination.partition(":")[0]}:
+    for topic in {None, outbox.topic or None}:
         DestinationHealth.objects.update_or_create(
-            address=address, defaults={"last_success_at": last.delivered_at}
+            destination=outbox.destination, topic=topic, defaults={"last_success_at": last.delivered_at}
         )
 
 
@@ -200,8 +200,7 @@ def _sending(target: Any, user: User) -> None:
         return {"state": "pending", "attempts": 0, "next_at": now}
 
     _ledger(outbox, target, state)
-    rows = Delivery.objects.filter(destination=outbox.destination, target_id=target.pk)
-    rows.update(created=now - timedelta(minutes=3))
+    outbox.deliveries.update(created=now - timedelta(minutes=3))
     _last_success(outbox)
 
 
@@ -222,7 +221,8 @@ def _waiting(target: Any, user: User) -> None:
     _ledger(outbox, target, state)
     _last_success(outbox)
     DestinationHealth.objects.update_or_create(
-        address="hermes",
+        destination="hermes",
+        topic=None,
         defaults={
             "failures": 6,
             "open_until": now + timedelta(minutes=5),
@@ -260,22 +260,23 @@ def _paused(target: Any, user: User) -> None:
 
 def _once(target: Any, user: User) -> None:
     outbox = Outbox.objects.create(
-        destination="hermes:hermes.test", target_id=target.pk, delivered_at=timezone.now()
+        destination="hermes", topic="hermes.test", target_id=target.pk, delivered_at=timezone.now()
     )
     request = OneTimeShare.objects.create(
-        outbox_id=outbox.pk, user_id=user.pk, title="Early light curve of SN 2026kqr"
+        outbox=outbox, user_id=user.pk, title="Early light curve of SN 2026kqr"
     )
     OneTimeShare.objects.filter(pk=request.pk).update(created=timezone.now() - timedelta(hours=1, minutes=1))
     for number, (model, kind, row) in enumerate(_rows(target)):
         if number < 25:
             Delivery.objects.create(
+                outbox=outbox,
                 destination=outbox.destination,
-                target_id=target.pk,
+                topic=outbox.topic,
                 model=model,
                 kind=kind,
                 datum_pk=row.pk,
                 timestamp=row.timestamp,
-                one_time_share_id=request.pk,
+                one_time_share=request,
                 state="delivered",
                 attempts=1,
                 delivered_at=timezone.now() - timedelta(hours=1),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self
@@ -110,12 +110,11 @@ class Destinations(Mapping[str, Destination]):
             what = f"is a {type(settings).__name__}"
             hint = "Write a dictionary: {'name of the destination': {'BASE_URL': ...}}."
             return cls({}, {}, [Problem(where=ROOT, what=what, hint=hint)])
-        names = [name for name in settings if isinstance(name, str)]
         usable: dict[str, Destination] = {}
         broken: dict[str, tuple[Problem, ...]] = {}
         problems: list[Problem] = []
         for name, values in settings.items():
-            destination, found = _read(name, values, names, registry)
+            destination, found = _read(name, values, registry)
             problems += found
             fatal = tuple(problem for problem in found if problem.fatal)
             if destination is not None and not fatal:
@@ -159,11 +158,12 @@ class Destinations(Mapping[str, Destination]):
 
         Raises `ConfigurationError` when there is no such destination or it cannot be used.
         """
-        address = Address.parse(text, [*self._usable, *self.broken])
+        address = Address.parse(text)
         if address.name in self._usable:
             return address, self._usable[address.name]
-        if address.name in self.broken:
-            raise ConfigurationError(self.broken[address.name])
+        for name in (text, address.name):  # the first is one with a colon in its name
+            if name in self.broken:
+                raise ConfigurationError(self.broken[name])
         there = ", ".join(map(repr, self._usable)) or "none"
         what = f"has no destination {address.name!r} (usable are: {there})"
         hint = "Add it again, or remove the shares that use it."
@@ -191,9 +191,7 @@ def _inherited(kind: DestinationType[Any], read: ReadSetting) -> dict[str, Mappi
     return dict(kind.inherit(read))
 
 
-def _read(
-    name: object, values: object, names: Collection[str], registry: Registry
-) -> tuple[Destination | None, list[Problem]]:
+def _read(name: object, values: object, registry: Registry) -> tuple[Destination | None, list[Problem]]:
     path = f"{ROOT}[{name!r}]"
     if not isinstance(name, str) or not name.strip():
         return None, [
@@ -203,7 +201,10 @@ def _read(
         what = f"is a {type(values).__name__}"
         return None, [Problem(where=path, what=what, hint="Write a dictionary of its settings.")]
     section = Section(name, values, root=ROOT)
-    topics = _topics(section, names)
+    topics = _topics(section)
+    if Address.DIVIDER in name:
+        what, hint = "has a colon in its name", "Rename it: a colon divides a destination and its topic."
+        section.problems.append(Problem(where=path, what=what, hint=hint))
     if len(name) > MAX_ADDRESS:
         what = f"has a name of {len(name)} characters"
         section.problems.append(Problem(where=path, what=what, hint=f"Use at most {MAX_ADDRESS}."))
@@ -230,7 +231,7 @@ def _read(
     return destination, section.problems + further
 
 
-def _topics(section: Section, names: Collection[str]) -> tuple[str, ...]:
+def _topics(section: Section) -> tuple[str, ...]:
     topics = tuple(dict.fromkeys(section.texts("USER_TOPICS")))
     for topic in topics:
         address = Address(section.name, topic)
@@ -239,9 +240,6 @@ def _topics(section: Section, names: Collection[str]) -> tuple[str, ...]:
         elif len(str(address)) > MAX_ADDRESS:
             room = max(MAX_ADDRESS - len(section.name) - 1, 0)
             section.problem("USER_TOPICS", f"has a topic of {len(topic)} characters", f"Use at most {room}.")
-        elif (meant := Address.parse(str(address), names)) != address:
-            what = f"has the topic {topic!r}, but {str(address)!r} also means the destination {meant.name!r}"
-            section.problem("USER_TOPICS", what, "Rename that destination.")
     return topics
 
 

@@ -81,7 +81,7 @@ def holds(user: Any, action: Action) -> bool:
     return bool(given.exists() or by_group.exists())
 
 
-def ledgers_for(user: Any, action: Action) -> QuerySet[Outbox]:
+def outboxes_for(user: Any, action: Action) -> QuerySet[Outbox]:
     """The outboxes of which a user may view, or change, what was shared: one-time shares as well."""
     outboxes = Outbox.objects.all()
     if not _acts(user) or action == "add":
@@ -104,28 +104,28 @@ def sees_all_shares(user: Any, target: Any = None) -> bool:
 
 
 def may(
-    user: Any, action: Action, share: Any = None, target: Any = None, ledger: Outbox | Delivery | None = None
+    user: Any, action: Action, share: Any = None, target: Any = None, outbox: Outbox | None = None
 ) -> bool:
-    """May the user do this to a share, to a ledger, or, given only a target, to some share of this target?
+    """May the user do this to a share, to an outbox, or, given only a target, to some share of this target?
 
     With none of them: is there any use in asking (see `holds`)? target: of the TOM's target model or its
-    base. ledger: an outbox or a delivery; it names target and destination, and need not be in the database.
+    base. outbox: it names target and address, and need not be in the database.
     """
     if share is not None:
         return shares_for(user, action).filter(pk=share.pk).exists()
-    if ledger is not None:
-        return _may_with_ledger(user, action, ledger)
+    if outbox is not None:
+        return _may_with_outbox(user, action, outbox)
     if not holds(user, action):
         return False
     return target is None or targets_for_shares(user).filter(pk=target.pk).exists()
 
 
-def _may_with_ledger(user: Any, action: Action, ledger: Outbox | Delivery) -> bool:
-    known = Outbox.objects.filter(destination=ledger.destination, target_id=ledger.target_id).first()
+def _may_with_outbox(user: Any, action: Action, outbox: Outbox) -> bool:
+    known = Outbox.objects.at(outbox.address).filter(target_id=outbox.target_id).first()
     if known is not None:
-        return ledgers_for(user, action).filter(pk=known.pk).exists()
+        return outboxes_for(user, action).filter(pk=known.pk).exists()
     # The answer must not tell whether anything was ever shared there.
-    return _everywhere(user, action) and targets_for_shares(user).filter(pk=ledger.target_id).exists()
+    return _everywhere(user, action) and targets_for_shares(user).filter(pk=outbox.target_id).exists()
 
 
 def deliveries_for(user: Any, share: Any) -> QuerySet[Delivery]:
@@ -133,17 +133,16 @@ def deliveries_for(user: Any, share: Any) -> QuerySet[Delivery]:
 
     share: a share or an outbox, with which the user may do what they are about to do.
     """
-    return visible_deliveries(user, [share])
+    mine = Q(outbox=share) if isinstance(share, Outbox) else Q(outbox__share_id=share.pk)
+    return of_visible_data(user, Delivery.objects.filter(mine), Q(target_id=share.target_id))
 
 
-def visible_deliveries(user: Any, shares: Iterable[Any]) -> QuerySet[Delivery]:
-    """The same of several shares or outboxes; more of these targets and destinations may be among them."""
-    shares = list(shares)
-    targets = {each.target_id for each in shares}
-    rows = Delivery.objects.filter(
-        destination__in={each.destination for each in shares}, target_id__in=targets
-    )
-    return of_visible_data(user, rows, Q(target_id__in=targets))
+def visible_deliveries(user: Any, outboxes: Iterable[Outbox]) -> QuerySet[Delivery]:
+    """The same of several outboxes."""
+    outboxes = list(outboxes)
+    targets = Q(target_id__in={each.target_id for each in outboxes})
+    rows = Delivery.objects.filter(outbox__in=[each.pk for each in outboxes])
+    return of_visible_data(user, rows, targets)
 
 
 def of_visible_data(user: Any, rows: QuerySet[_Rows], condition: Q = _ALL) -> QuerySet[_Rows]:

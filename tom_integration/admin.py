@@ -11,7 +11,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.utils.html import format_html
 from tom_targets.models import PersistentShare
 
@@ -55,33 +55,33 @@ class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
 
 
 def _deliveries(user: Any) -> QuerySet[Delivery]:
-    ledgers = access.ledgers_for(user, "view")
-    here = ledgers.filter(destination=OuterRef("destination"), target_id=OuterRef("target_id"))
-    return access.of_visible_data(user, Delivery.objects.filter(Exists(here)))
+    here = Delivery.objects.filter(outbox__in=access.outboxes_for(user, "view").values("pk"))
+    return access.of_visible_data(user, here)
 
 
 @admin.register(Outbox)
 class OutboxAdmin(_ReadOnly):
     """One target at one address."""
 
-    list_display = ("destination", "target_id", "share_id", "look_now", "next_at", "delivered_at", "problem")
+    list_display = ("address", "target_id", "share_id", "look_now", "next_at", "delivered_at", "problem")
     list_filter = ("destination", "look_now")
-    search_fields = ("destination", "=target_id")
+    search_fields = ("destination", "topic", "=target_id")
 
     @staticmethod
     def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return access.ledgers_for(user, "view")
+        return access.outboxes_for(user, "view")
 
 
 @admin.register(OneTimeShare)
 class OneTimeShareAdmin(_ReadOnly):
     """What somebody asked for by hand."""
 
-    list_display = ("created", "outbox_id", "user_id", "title", "introduce", "problem")
+    list_display = ("created", "outbox", "user_id", "title", "introduce", "problem")
+    list_select_related = ("outbox",)
 
     @staticmethod
     def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.filter(outbox_id__in=access.ledgers_for(user, "view").values("pk"))
+        return rows.filter(outbox__in=access.outboxes_for(user, "view").values("pk"))
 
 
 @admin.register(Delivery)
@@ -89,8 +89,7 @@ class DeliveryAdmin(_ReadOnly):
     """One record at one address."""
 
     list_display = (
-        "destination",
-        "target_id",
+        "outbox",
         "model",
         "datum_pk",
         "observed",
@@ -100,7 +99,8 @@ class DeliveryAdmin(_ReadOnly):
         "at_destination",
     )
     list_filter = ("state", "destination", "kind")
-    search_fields = ("=target_id", "=datum_pk", "record_id", "remote_id", "reason")
+    list_select_related = ("outbox",)
+    search_fields = ("=outbox__target_id", "=datum_pk", "record_id", "remote_id", "reason")
     readonly_fields = ("observed", "at_destination")
     exclude = ("timestamp",)
 
@@ -120,7 +120,7 @@ class DeliveryAdmin(_ReadOnly):
     @admin.display(description="at the destination")
     def at_destination(self, row: Delivery) -> str:
         """What it became there, with a link where there is a page of it."""
-        page = link(row.destination, row.remote_id)
+        page = link(row.address, row.remote_id)
         return format_html('<a href="{}">{}</a>', page, row.remote_id) if page else row.remote_id
 
 
@@ -128,13 +128,14 @@ class DeliveryAdmin(_ReadOnly):
 class AttemptAdmin(_ReadOnly):
     """What one call brought one delivery."""
 
-    list_display = ("started", "delivery_id", "outcome", "reason", "worker")
+    list_display = ("started", "delivery", "outcome", "reason", "worker")
     list_filter = ("outcome",)
-    search_fields = ("=delivery_id", "reason")
+    list_select_related = ("delivery",)
+    search_fields = ("=delivery__pk", "reason")
 
     @staticmethod
     def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.filter(delivery_id__in=_deliveries(user).values("pk"))
+        return rows.filter(delivery__in=_deliveries(user).values("pk"))
 
 
 @admin.register(InboxRecord)
@@ -155,7 +156,15 @@ class InboxRecordAdmin(_ReadOnly):
 class DestinationHealthAdmin(_ReadOnly):
     """What is known of a destination."""
 
-    list_display = ("address", "failures", "open_until", "paused", "last_success_at", "last_error")
+    list_display = (
+        "destination",
+        "topic",
+        "failures",
+        "open_until",
+        "paused",
+        "last_success_at",
+        "last_error",
+    )
 
 
 @admin.register(Worker)

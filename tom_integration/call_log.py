@@ -28,7 +28,7 @@ def of_call(outbox: Outbox, rows: Mapping[RecordKey, Delivery], results: Mapping
         ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items())),
         extra={
             "share_id": outbox.share_id,
-            "destination": outbox.destination,
+            "destination": str(outbox.address),
             "target_id": outbox.target_id,
             "delivery_ids": sorted(row.pk for row in rows.values()),
             "outcomes": dict(outcomes),

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.secrets import repeats_secret
 from tom_integration import site
 
 
-def link(address: str, remote_id: str) -> str:
-    """The address of a page at the destination; empty when there is none.
+def link(address: Address, remote_id: str) -> str:
+    """The URL of a page at the destination; empty when there is none.
 
     Only web addresses: what an adapter answers is other people's code.
     """
     if not remote_id:
         return ""
     try:
-        adapter = site.adapters.get(site.destinations().resolve(address)[1])
+        adapter = site.adapters.get(site.destinations().resolve(str(address))[1])
         found = adapter.link(remote_id)
     except (ConfigurationError, DeliveryError):
         return ""

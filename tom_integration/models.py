@@ -1,7 +1,8 @@
 """The ledger: what was promised to each destination, tried, and answered.
 
 Rows refer to data, targets, shares and users of the TOM by plain integers: a foreign key could block or slow
-a delete there, and the ledger has to outlive what it tells about.
+a delete there, and the ledger has to outlive what it tells about. To each other they refer by keys that the
+database does not check: it would, for each row of a batch.
 """
 
 from __future__ import annotations
@@ -9,24 +10,67 @@ from __future__ import annotations
 import uuid
 from dataclasses import fields
 from datetime import datetime
+from typing import Self, TypeVar
 
 from django.db import models
+from django.db.models import Case, Q, Value, When
+from django.db.models.functions import Concat
 
+from sharecore.addresses import Address
 from sharecore.circuit_breaker import Health
 from sharecore.delivery import State
 
-ADDRESS_LENGTH = 200  # as PersistentShare.destination
+NAME_LENGTH = 200  # as PersistentShare.destination, which holds name and topic
 REASON_LENGTH = 500  # as sharecore.outcomes.MAX_REASON
 FIELD_LENGTH = 100
 REMOTE_ID_LENGTH = 200
 
-RENAMED = ~models.Q(record_id=models.F("identity"))
+RENAMED = ~Q(record_id=models.F("identity"))
 """Of deliveries whose record was not made of what they are now. All others are found by their identity."""
-EDITED = models.Q(delivered_at__isnull=False) & ~models.Q(arrived=models.F("fingerprint"))
+EDITED = Q(delivered_at__isnull=False) & ~Q(arrived=models.F("fingerprint"))
 """Of deliveries whose datum was edited since it arrived. Without constants, else SQLite misses its index."""
 
-OUTDATED = EDITED & models.Q(state=State.DELIVERED) & ~models.Q(arrived="")
+OUTDATED = EDITED & Q(state=State.DELIVERED) & ~Q(arrived="")
 """Of deliveries that a destination has with the content of before, since it does not take edits."""
+
+
+ADDRESS = Case(
+    When(Q(topic=""), then="destination"), default=Concat("destination", Value(Address.DIVIDER), "topic")
+)
+"""The address of a row as `PersistentShare.destination` has it, in SQL."""
+
+
+def at_destination(name: str) -> Q:
+    """Of shares to this destination, whatever their topic."""
+    return Q(destination=name) | Q(destination__startswith=f"{name}{Address.DIVIDER}")
+
+
+_Row = TypeVar("_Row", bound=models.Model)
+
+
+class AtAddress(models.QuerySet[_Row]):
+    """Rows that have an address."""
+
+    def at(self, address: Address) -> Self:
+        """Those at this address."""
+        return self.filter(destination=address.name, topic=address.topic)
+
+
+class HasAddress(models.Model):
+    """A row about one address. destination: a key of `DATA_SHARING`. topic: empty where it has none."""
+
+    destination = models.CharField(max_length=NAME_LENGTH)
+    topic = models.CharField(max_length=NAME_LENGTH, blank=True)
+
+    objects = AtAddress.as_manager()
+
+    class Meta:
+        abstract = True
+
+    @property
+    def address(self) -> Address:
+        """Both as one value."""
+        return Address(self.destination, self.topic)
 
 
 class Origin(models.Model):
@@ -38,14 +82,13 @@ class Origin(models.Model):
         return str(self.uuid)
 
 
-class Outbox(models.Model):
+class Outbox(HasAddress):
     """One target at one address: the unit that one sender claims.
 
     A continuous share opens it, and a one-time request does; it stays when the share is deleted, so that a
     share made again sends nothing twice.
     """
 
-    destination = models.CharField(max_length=ADDRESS_LENGTH)
     target_id = models.BigIntegerField()
     share_id = models.BigIntegerField(
         null=True, unique=True, help_text="The continuous share, if there is one."
@@ -81,17 +124,24 @@ class Outbox(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["destination", "target_id"], name="sharecore_outbox_address")
+            models.UniqueConstraint(
+                fields=["destination", "topic", "target_id"], name="sharecore_outbox_address"
+            )
         ]
         indexes = [
             models.Index(fields=["target_id"], name="sharecore_outbox_target"),
             models.Index(fields=["next_at"], name="sharecore_outbox_next"),
             models.Index(fields=["scanned_at"], name="sharecore_outbox_swept"),
-            models.Index(fields=["look_now"], name="sharecore_outbox_due", condition=models.Q(look_now=True)),
+            models.Index(fields=["look_now"], name="sharecore_outbox_due", condition=Q(look_now=True)),
         ]
 
     def __str__(self) -> str:
-        return f"target {self.target_id} to {self.destination}"
+        return f"target {self.target_id} to {self.address}"
+
+    @classmethod
+    def to(cls, address: Address, target_id: int) -> Self:
+        """One that is not in the database."""
+        return cls(destination=address.name, topic=address.topic, target_id=target_id)
 
     def takes_up(self, now: datetime) -> bool:
         """Does its continuous share still take up new data?"""
@@ -101,7 +151,7 @@ class Outbox(models.Model):
 class OneTimeShare(models.Model):
     """Somebody asked, by hand, to share a target, or data of it, once."""
 
-    outbox_id = models.BigIntegerField(db_index=True)
+    outbox = models.ForeignKey(Outbox, models.DO_NOTHING, db_constraint=False, related_name="one_time_shares")
     user_id = models.BigIntegerField(null=True, help_text="With whose rights; the site's if empty.")
     title = models.CharField(max_length=200, blank=True)
     message = models.TextField(blank=True)
@@ -114,16 +164,25 @@ class OneTimeShare(models.Model):
         return self.title or f"request {self.pk}"
 
 
-class Delivery(models.Model):
-    """One record at one address. Identity is content; the primary key of the datum is only a pointer."""
+class Delivery(HasAddress):
+    """One record in an outbox. Identity is content; the primary key of the datum is only a pointer.
 
-    destination = models.CharField(max_length=ADDRESS_LENGTH)
-    target_id = models.BigIntegerField()
+    It repeats the address of its outbox, since a datum has one row at an address, whatever target it has now.
+    """
+
+    outbox = models.ForeignKey(
+        Outbox, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="deliveries"
+    )
     model = models.CharField(max_length=40, help_text="The datum's model.")
     datum_pk = models.BigIntegerField(help_text="Where the datum is now; data move and are made again.")
     timestamp = models.DateTimeField(help_text="The time of the datum.")
-    one_time_share_id = models.BigIntegerField(
-        null=True, help_text="The one-time share that asked for it; none if a share did."
+    one_time_share = models.ForeignKey(
+        OneTimeShare,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        help_text="The one-time share that asked for it; none if a share did.",
     )
 
     kind = models.CharField(max_length=20, blank=True)
@@ -143,8 +202,14 @@ class Delivery(models.Model):
     remote_id = models.CharField(max_length=REMOTE_ID_LENGTH, blank=True)
     lease = models.CharField(max_length=64, blank=True)
     sent_at = models.DateTimeField(null=True)
-    sent_to = models.BigIntegerField(
-        null=True, help_text="The target under which it is, or may be, there; none where it is not."
+    sent_from = models.ForeignKey(
+        Outbox,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        help_text="The outbox whose target it was sent as; null where it is not there.",
     )
     delivered_at = models.DateTimeField(null=True)
     created = models.DateTimeField(auto_now_add=True)
@@ -153,37 +218,37 @@ class Delivery(models.Model):
         verbose_name_plural = "deliveries"
         constraints = [
             models.UniqueConstraint(
-                fields=["model", "datum_pk", "destination"], name="sharecore_delivery_pointer"
+                fields=["model", "datum_pk", "destination", "topic"], name="sharecore_delivery_pointer"
             )
         ]
         indexes = [
             models.Index(
-                fields=["destination", "target_id", "state", "next_at", "delivered_at"],
+                fields=["outbox", "state", "next_at", "delivered_at"],
                 name="sharecore_delivery_work",
             ),
             models.Index(
-                fields=["destination", "target_id", "state"],
+                fields=["outbox", "state"],
                 name="sharecore_delivery_outdated",
                 condition=EDITED,
             ),
             models.Index(
-                fields=["destination", "target_id", "identity", "timestamp"],
+                fields=["outbox", "identity", "timestamp"],
                 name="sharecore_delivery_content",
             ),
             models.Index(
-                fields=["destination", "target_id", "record_id"],
+                fields=["outbox", "record_id"],
                 name="sharecore_delivery_renamed",
                 condition=RENAMED,
             ),
             models.Index(
-                fields=["one_time_share_id"],
+                fields=["one_time_share"],
                 name="sharecore_delivery_request",
-                condition=models.Q(one_time_share_id__isnull=False),
+                condition=Q(one_time_share_id__isnull=False),
             ),
             models.Index(
-                fields=["destination", "target_id"],
+                fields=["outbox"],
                 name="sharecore_delivery_named",
-                condition=models.Q(named=True),
+                condition=Q(named=True),
             ),
         ]
 
@@ -193,7 +258,7 @@ class Delivery(models.Model):
         return self.state == State.DELIVERED and self.arrived not in ("", self.fingerprint)
 
     def __str__(self) -> str:
-        return f"{self.model} {self.datum_pk} to {self.destination}: {self.state}"
+        return f"{self.model} {self.datum_pk} to {self.address}: {self.state}"
 
 
 class InboxRecord(models.Model):
@@ -278,7 +343,7 @@ class ScanPosition(models.Model):
 class Attempt(models.Model):
     """What one call brought one delivery."""
 
-    delivery_id = models.BigIntegerField(db_index=True)
+    delivery = models.ForeignKey(Delivery, models.DO_NOTHING, db_constraint=False)
     started = models.DateTimeField()
     finished = models.DateTimeField()
     outcome = models.CharField(max_length=20)
@@ -295,7 +360,12 @@ class Attempt(models.Model):
 class DestinationHealth(models.Model):
     """What is known of a destination, or of one topic of it; see `sharecore.circuit_breaker`."""
 
-    address = models.CharField(max_length=ADDRESS_LENGTH, unique=True)
+    destination = models.CharField(max_length=NAME_LENGTH)
+    topic = models.CharField(
+        max_length=NAME_LENGTH,
+        null=True,
+        help_text="Of this topic alone (if empty, of none); of all of it if null.",
+    )
     failures = models.PositiveIntegerField(default=0)
     down_since = models.DateTimeField(null=True, help_text="When the first of these failures was.")
     open_until = models.DateTimeField(null=True)
@@ -320,9 +390,15 @@ class DestinationHealth(models.Model):
 
     class Meta:
         verbose_name_plural = "destination health"
+        constraints = [
+            models.UniqueConstraint(fields=["destination", "topic"], name="sharecore_health_part"),
+            models.UniqueConstraint(
+                fields=["destination"], condition=Q(topic=None), name="sharecore_health_whole"
+            ),
+        ]
 
     def __str__(self) -> str:
-        return self.address
+        return self.destination if self.topic is None else str(Address(self.destination, self.topic))
 
     @property
     def health(self) -> Health:

@@ -51,31 +51,15 @@ def of_destination(event: Event, address: str, reason: str = "") -> None:
     _send(Alert(event=event, destination=address, reason=reason))
 
 
-def of_outbox(event: Event, outbox: Outbox, reason: str) -> None:
-    """Tell what happened to a share."""
+def of_outbox(event: Event, outbox: Outbox, reason: str, *, delivery_ids: Iterable[int] = ()) -> None:
+    """Tell what happened to a share, or to records of it."""
     _send(
         Alert(
             event=event,
-            destination=outbox.destination,
+            destination=str(outbox.address),
             reason=reason,
             share_id=outbox.share_id,
             target_id=outbox.target_id,
-        )
-    )
-
-
-def of_records(
-    event: Event, *, destination: str, target_id: int, delivery_ids: Iterable[int], reason: str
-) -> None:
-    """Tell what happened to records of one outbox."""
-    shares = Outbox.objects.filter(destination=destination, target_id=target_id)
-    _send(
-        Alert(
-            event=event,
-            destination=destination,
-            reason=reason,
-            share_id=shares.values_list("share_id", flat=True).first(),
-            target_id=target_id,
             delivery_ids=tuple(delivery_ids),
         )
     )

@@ -69,14 +69,9 @@ def origin() -> str:
 
 def label(text: str) -> str:
     """What people see of an address: `Partner TOM`, `HERMES hermes.test`; else the address itself."""
-    address = Address.parse(text, [*destinations(), *destinations().broken])
+    address = Address.parse(text)
     name = display_name(address.name)
     return text if name == address.name else f"{name} {address.topic}".strip()
-
-
-def destination_of(address: str) -> str:
-    """The destination of an address; also of `name:`, as the part that has no topic is called."""
-    return Address.parse(address, [*destinations(), *destinations().broken]).name
 
 
 def display_name(name: str) -> str:

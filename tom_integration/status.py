@@ -109,17 +109,15 @@ def nobody_delivers() -> str:
 
 def _open() -> QuerySet[Delivery]:
     """What is on its way in an outbox, which an index finds: among all deliveries none does."""
-    return Delivery.objects.filter(
-        destination=OuterRef("destination"), target_id=OuterRef("target_id"), state__in=OPEN
-    )
+    return Delivery.objects.filter(outbox=OuterRef("pk"), state__in=OPEN)
 
 
 def without_destination() -> list[Problem]:
     """Return a problem for each address of shares whose destination `DATA_SHARING` does not have."""
-    known = [*site.destinations(), *site.destinations().broken]
+    known = {*site.destinations(), *site.destinations().broken}
     shares = PersistentShare.objects.values_list("destination").annotate(number=Count("pk")).order_by()
     try:
-        lost = {text: number for text, number in shares if Address.parse(text, known).name not in known}
+        lost = {text: number for text, number in shares if not {text, Address.parse(text).name} & known}
     except DatabaseError:
         return []  # the tables are not there yet; Django says so itself
     return [
@@ -134,20 +132,20 @@ def without_destination() -> list[Problem]:
 
 def read() -> Status:
     """How sharing stands now."""
-    counts: dict[tuple[str, int], Counter[str]] = {}
+    counts: dict[int, Counter[str]] = {}
     # Of rows: of primary keys PostgreSQL would have to look at each row, beside its index.
-    for row in Delivery.objects.values("destination", "target_id", "state").annotate(number=Count("*")):
-        counts.setdefault((row["destination"], row["target_id"]), Counter())[row["state"]] = row["number"]
-    edited = Delivery.objects.filter(OUTDATED).values("destination", "target_id").annotate(number=Count("*"))
-    outdated = {(row["destination"], row["target_id"]): row["number"] for row in edited}
+    for row in Delivery.objects.values("outbox", "state").annotate(number=Count("*")):
+        counts.setdefault(row["outbox"], Counter())[row["state"]] = row["number"]
+    edited = Delivery.objects.filter(OUTDATED).values("outbox").annotate(number=Count("*"))
+    outdated = {row["outbox"]: row["number"] for row in edited}
     tried = Delivery.objects.filter(state=State.PENDING, failures__gt=0)
     reasons = {
-        (row["destination"], row["target_id"]): row["reason"]
-        for row in tried.values("destination", "target_id", "reason")
+        row["outbox"]: row["reason"]
+        for row in tried.values("outbox", "reason")
         .annotate(number=Count("*"))
         .order_by("number")  # the last one counts
     }
-    rows = list(Outbox.objects.order_by("destination", "target_id"))
+    rows = list(Outbox.objects.order_by("destination", "topic", "target_id"))
     names = BaseTarget.objects.in_bulk({row.target_id for row in rows})
     waiting = _open().filter(delivered_at__isnull=True).order_by("created").values("created")[:1]
     oldest = Outbox.objects.aggregate(oldest=Min(Subquery(waiting)))["oldest"]
@@ -165,11 +163,11 @@ def read() -> Status:
                 target=names[row.target_id].name
                 if row.target_id in names
                 else f"(deleted target {row.target_id})",
-                destination=row.destination,
-                counts=dict(counts.get((row.destination, row.target_id), {})),
-                outdated=outdated.get((row.destination, row.target_id), 0),
+                destination=str(row.address),
+                counts=dict(counts.get(row.pk, {})),
+                outdated=outdated.get(row.pk, 0),
                 problem=row.paused or row.problem,
-                tried=reasons.get((row.destination, row.target_id), ""),
+                tried=reasons.get(row.pk, ""),
                 next_at=row.next_at,
                 delivered_at=row.delivered_at,
             )
@@ -177,13 +175,13 @@ def read() -> Status:
         ),
         destinations=tuple(
             DestinationStatus(
-                address=row.address,
+                address=str(row),
                 failures=row.failures,
                 open_until=row.open_until,
                 paused=row.paused,
                 last_error=row.last_error,
                 last_success_at=row.last_success_at,
             )
-            for row in DestinationHealth.objects.order_by("address")
+            for row in DestinationHealth.objects.order_by("destination", "topic")
         ),
     )

@@ -140,8 +140,9 @@ def fill_ledger() -> None:
     values: dict[str, str] = {}
     params: list[Any] = []
     given = {
+        "outbox_id": "c.id",
         "destination": "c.destination",
-        "target_id": "d.target_id",
+        "topic": "c.topic",
         "model": "'photometryreduceddatum'",
         "datum_pk": "d.id",
         "timestamp": "d.timestamp",

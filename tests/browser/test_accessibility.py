@@ -95,7 +95,7 @@ def shared(sender: Tom, target: Observed) -> dict[str, Any]:
         share = PersistentShare.objects.create(target_id={target.id}, destination="receiver", user=root)
         outbox = Outbox.objects.get(share_id=share.pk)
         Outbox.objects.filter(pk=outbox.pk).update(paused="paused by admin")
-        rows = list(Delivery.objects.filter(target_id={target.id}).order_by("pk"))
+        rows = list(Delivery.objects.filter(outbox__target_id={target.id}).order_by("pk"))
         now = timezone.now()
         states = ["failed", "needs_review", "needs_review", "withheld", "delivered", "pending"]
         for row, state in zip(rows, states):
@@ -190,7 +190,7 @@ def test_a_share_is_made_retried_resolved_and_deleted_by_keyboard(
         from django.utils import timezone
         from tom_integration.models import Outbox, Delivery
         Outbox.objects.filter(target_id={target.id}).update(paused="while the test looks")
-        rows = list(Delivery.objects.filter(target_id={target.id}).order_by("pk"))
+        rows = list(Delivery.objects.filter(outbox__target_id={target.id}).order_by("pk"))
         for row, state in zip(rows, ["failed", "needs_review", "needs_review"]):
             Delivery.objects.filter(pk=row.pk).update(state=state, kind="photometry", sent_at=timezone.now())
     """)

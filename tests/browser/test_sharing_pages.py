@@ -128,7 +128,7 @@ def test_what_was_refused_is_retried_from_the_page(
     script = "<script>document.title = 'taken over'</script>"
     sender.execute(f"""
         from tom_integration.models import Delivery
-        Delivery.objects.filter(target_id={target.id}).update(
+        Delivery.objects.filter(outbox__target_id={target.id}).update(
             state="failed", reason={script!r}, field={script!r}, remote_id={script!r}, delivered_at=None)
     """)
     page.goto(f"{sender.url}targets/{target.id}/persistentshare/manage/")
@@ -268,7 +268,7 @@ def test_a_long_word_does_not_widen_a_page(visit: Start, sender: Tom, target: Ob
             target_id={target.id}, destination="receiver", defaults=dict(user=root))
         outbox = Outbox.objects.get(share_id=share.pk)
         Outbox.objects.filter(pk=outbox.pk).update(paused="W" * 400)
-        Delivery.objects.filter(target_id={target.id}).update(
+        Delivery.objects.filter(outbox__target_id={target.id}).update(
             state="failed", reason="X" * 400, remote_id="Y" * 200, field="Z" * 100)
         OneTimeShare.objects.create(outbox_id=outbox.pk, user_id=root.pk, title="T" * 200, problem="P" * 400)
         print(share.pk, outbox.pk)

@@ -132,14 +132,5 @@ class TestAddresses:
         address = Address(name, topic)
         assert Address.parse(str(address)) == address
 
-    @given(st.text(min_size=1), st.text())
-    def test_a_configured_name_may_contain_colons(self, name: str, topic: str) -> None:
-        address = Address(name, topic)
-        assert Address.parse(str(address), [name]) == address
-
-    def test_the_longest_configured_name_wins(self) -> None:
-        assert Address.parse("a:b:c", ["a", "a:b"]) == Address("a:b", "c")
-        assert Address.parse("a:b", ["a", "a:b"]) == Address("a:b")
-
-    def test_a_destination_that_is_not_configured_keeps_its_name(self) -> None:
-        assert Address.parse("gone:topic", ["a"]) == Address("gone", "topic")
+    def test_the_first_colon_divides(self) -> None:
+        assert Address.parse("a:b:c") == Address("a", "b:c")

@@ -91,7 +91,8 @@ class Circle:
         """What came of each try to deliver a record of the target on this line."""
         tried = (
             "SELECT a.outcome FROM sharecore_attempt a JOIN sharecore_delivery d"
-            " ON d.id = a.delivery_id JOIN tom_targets_basetarget t ON t.id = d.target_id"
+            " ON d.id = a.delivery_id JOIN sharecore_outbox o ON o.id = d.outbox_id"
+            " JOIN tom_targets_basetarget t ON t.id = o.target_id"
             " WHERE d.destination = ? AND t.name = ?"
         )
         return Counter(outcome for (outcome,) in query(self.toms[at], tried, to, target))

@@ -33,7 +33,7 @@ def deliver():
     call_command("sharing", "deliver", "--once", verbosity=0)
 
 def states(target):
-    rows = Delivery.objects.filter(target_id=target.pk).order_by("timestamp")
+    rows = Delivery.objects.filter(outbox__target_id=target.pk).order_by("timestamp")
     print(json.dumps([[row.state, row.attempts, row.failures, row.reason] for row in rows]))
 """
 FIRST = (
@@ -64,7 +64,7 @@ LATER = (
 import time
 target = Target.objects.get(name={name!r})
 for _ in range(60):
-    if not Delivery.objects.filter(target_id=target.pk).exclude(state="delivered").exists():
+    if not Delivery.objects.filter(outbox__target_id=target.pk).exclude(state="delivered").exists():
         break
     DestinationHealth.objects.all().update(open_until=None)
     Outbox.objects.filter(target_id=target.pk).update(look_now=True, next_at=None)

@@ -50,7 +50,7 @@ def _calls(database: str) -> list[tuple[int, str, datetime, datetime]]:
     """Which worker was at work on which target, from when until when."""
     with closing(psycopg.connect(database)) as connection:
         return connection.execute(
-            "SELECT DISTINCT d.target_id, a.worker, a.started, a.finished FROM sharecore_attempt a"
+            "SELECT DISTINCT d.outbox_id, a.worker, a.started, a.finished FROM sharecore_attempt a"
             " JOIN sharecore_delivery d ON d.id = a.delivery_id ORDER BY 1, 3"
         ).fetchall()
 

@@ -91,7 +91,7 @@ def test_a_receiver_that_is_ill(
         return found.perfect and found.records == 5
 
     until(healthy, seconds=25, what=lambda: states(tom))
-    failed = "SELECT 1 FROM sharecore_destinationhealth WHERE address = 'ill' AND failures > 0"
+    failed = "SELECT 1 FROM sharecore_destinationhealth WHERE destination = 'ill' AND failures > 0"
     until(lambda: query(tom, failed), seconds=15, what=lambda: states(tom))
 
     line.becomes("passes")

@@ -126,7 +126,7 @@ def test_a_stop_while_a_destination_hangs(sender: MakeTom, sink: Sink, target_na
     assert "sending" not in found
     assert query(tom, "SELECT * FROM sharecore_outbox WHERE lease != ''") == []
     assert query(tom, "SELECT * FROM sharecore_worker") == []
-    failures = "SELECT failures FROM sharecore_destinationhealth WHERE address = 'hook'"
+    failures = "SELECT failures FROM sharecore_destinationhealth WHERE destination = 'hook' AND topic IS NULL"
     assert query(tom, failures) in ([], [(0,)]), "it was us who stopped"
 
 

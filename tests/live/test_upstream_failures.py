@@ -253,7 +253,10 @@ client = Client(SERVER_NAME="127.0.0.1")
         assert arrived() == [content]
         return
     assert "/accounts/login/" in led_to
-    held = f"SELECT 1 FROM sharecore_delivery WHERE model = 'dataproduct' AND {of_target}"  # noqa: S608
+    held = (
+        "SELECT 1 FROM sharecore_delivery d JOIN sharecore_outbox o ON o.id = d.outbox_id "  # noqa: S608
+        f"WHERE model = 'dataproduct' AND {of_target}"
+    )
     assert not query(world.sender, held, target_name)
     world.play(f"{press}client.force_login(User.objects.get(username='admin'))\n{button}")
     until(arrived, what=lambda: states(world.sender))

@@ -17,6 +17,7 @@ from guardian.shortcuts import assign_perm
 from tom_dataproducts.models import PhotometryReducedDatum
 from tom_targets.models import PersistentShare, Target
 
+from sharecore.addresses import Address
 from sharecore.delivery import State
 from sharecore.testing import MemoryDestination, MemoryPlugin, deliver_now, installed
 from tom.deaths import survived_by_nobody
@@ -122,13 +123,14 @@ class Tom:
         return arrived
 
     def outbox(self, target: Target, destination: str = "x") -> Outbox:
-        return Outbox.objects.get(target_id=target.pk, destination=destination)
+        return Outbox.objects.at(Address.parse(destination)).get(target_id=target.pk)
 
     def row(self, datum: Any, destination: str = "x") -> Delivery:
-        return Delivery.objects.get(model=datum._meta.model_name, datum_pk=datum.pk, destination=destination)
+        rows = Delivery.objects.at(Address.parse(destination))
+        return rows.get(model=datum._meta.model_name, datum_pk=datum.pk)
 
     def states(self, destination: str = "x") -> list[str]:
-        rows = Delivery.objects.filter(destination=destination).order_by("timestamp", "pk")
+        rows = Delivery.objects.at(Address.parse(destination)).order_by("timestamp", "pk")
         return [str(row.state) for row in rows]
 
     def state(self, datum: Any, destination: str = "x") -> State:

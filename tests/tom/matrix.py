@@ -26,6 +26,7 @@ from tom_dataproducts.models import DataProduct
 from tom_targets.base_models import get_target_model_app_label
 from tom_targets.models import PersistentShare, TargetList, get_target_model_class
 
+from sharecore.addresses import Address
 from sharecore.delivery import State
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import opening
@@ -213,7 +214,7 @@ def make_world(tom: Any, *, permissions: str = "PRIVATE") -> World:
     row = tom.row(datum)
     Delivery.objects.filter(pk=row.pk).update(state=State.NEEDS_REVIEW, reason="an untold reason")
     Outbox.objects.update(problem="an untold problem")
-    once = opening.open_outbox("y", target.pk)
+    once = opening.open_outbox(Address("y"), target.pk)
     asked = OneTimeShare.objects.create(outbox_id=once.pk, title="undisclosed", user_id=share.user_id)
     opening.ask_for(once, request=asked)
     one_time = tom.row(datum, "y")

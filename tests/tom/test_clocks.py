@@ -127,6 +127,6 @@ def test_whoever_holds_a_claim_while_the_clock_is_set_right_keeps_it(tom: Tom) -
 def test_a_destination_is_not_reserved_for_days(tom: Tom) -> None:
     tom.share(target := tom.target())
     datum = tom.datum(target)
-    DestinationHealth.objects.create(address="x", exclusive_until=tom.clock.now + timedelta(days=2))
+    DestinationHealth.objects.create(destination="x", exclusive_until=tom.clock.now + timedelta(days=2))
     tom.deliver()
     assert tom.state(datum) == "delivered"

@@ -96,7 +96,7 @@ def test_meanwhile_nobody_else_calls(tom: Tom, makes: bool) -> None:
     target = tom.target()
     tom.share(target)
     datum = tom.datum(target)
-    DestinationHealth.objects.create(address="x", exclusive_until=tom.clock.now + timedelta(seconds=60))
+    DestinationHealth.objects.create(destination="x", exclusive_until=tom.clock.now + timedelta(seconds=60))
     assert tom.deliver() == 0
     assert not tom.x.calls
     assert tom.state(datum) == State.PENDING
@@ -109,7 +109,7 @@ def test_whoever_reserves_it_and_dies_holds_nobody_up_for_ever(tom: Tom) -> None
     target = tom.target()
     tom.share(target)
     tom.datum(target)
-    DestinationHealth.objects.create(address="x", exclusive_until=tom.clock.now + timedelta(seconds=60))
+    DestinationHealth.objects.create(destination="x", exclusive_until=tom.clock.now + timedelta(seconds=60))
     assert tom.deliver() == 0
     assert tom.deliver(after=61) == 1
 
@@ -122,7 +122,7 @@ def test_the_destination_is_given_back_also_when_the_call_fails(tom: Tom) -> Non
     datum = tom.datum(target)
     tom.deliver()
     assert tom.state(datum) != State.DELIVERED
-    assert DestinationHealth.objects.get(address="x").exclusive_until is None
+    assert DestinationHealth.objects.get(destination="x").exclusive_until is None
 
 
 def test_of_two_that_meet_one_withdraws(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,9 @@ def test_of_two_that_meet_one_withdraws(tom: Tom, monkeypatch: pytest.MonkeyPatc
     real = ledger.write_intents
 
     def late(rows: Iterable[Delivery], token: str) -> list[Delivery]:
-        DestinationHealth.objects.create(address="x", exclusive_until=tom.clock.now + timedelta(seconds=60))
+        DestinationHealth.objects.create(
+            destination="x", exclusive_until=tom.clock.now + timedelta(seconds=60)
+        )
         return real(rows, token)
 
     with monkeypatch.context() as patch:
@@ -223,7 +225,7 @@ class TestMakingATargetKnown:
         tom.deliver()
         row = tom.row(datum)
         assert (row.state, row.failures, row.attempts) == (State.PENDING, 0, 0)
-        assert DestinationHealth.objects.get(address="x").failures == 1
+        assert DestinationHealth.objects.get(destination="x").failures == 1
         tom.x.target_fails = None
         assert tom.deliver(after=10) == 1
 

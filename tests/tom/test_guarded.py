@@ -156,7 +156,7 @@ class TestInThreads:
         self.once()
         assert (tom.state(row), tom.state(row, "y")) == ("unconfirmed", "delivered")
         assert "did not come back from deliver" in tom.row(row).reason
-        assert DestinationHealth.objects.get(address="x").failures == 1
+        assert DestinationHealth.objects.get(destination="x").failures == 1
 
     @pytest.mark.parametrize("method", ["find", "take", "make_known"])
     def test_a_round_ends_whatever_hangs(

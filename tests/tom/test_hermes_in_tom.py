@@ -298,7 +298,7 @@ class TestRefusals:
         data = [tom.datum(shared, **MEASURED) for _ in range(3)]
         tom.deliver()
         tom.deliver(after=10)
-        paused = DestinationHealth.objects.get(address="hermes").paused
+        paused = DestinationHealth.objects.get(destination="hermes").paused
         assert hint in paused
         assert "DATA_SHARING['hermes']['HERMES_API_KEY']" in paused
         assert token not in paused
@@ -311,7 +311,7 @@ class TestRefusals:
         call_command("sharing", "check")
         said = capsys.readouterr().out.splitlines()
         assert (said[0], said[-1]) == ("hermes (hermes) ... ok", "    topics: hermes.test, tomtoolkit.test")
-        assert not DestinationHealth.objects.get(address="hermes").paused
+        assert not DestinationHealth.objects.get(destination="hermes").paused
         tom.deliver_until_quiet()
         assert [tom.state(each, ADDRESS) for each in data] == [State.DELIVERED] * 3
 

@@ -45,7 +45,7 @@ def test_one_renewal_that_fails_does_not_end_a_claim(
 
 def test_whoever_tries_a_destination_and_dies_holds_it_up_no_longer_than_its_claim(tom: Tom) -> None:
     address = Address(name="x")
-    DestinationHealth.objects.create(address="x", failures=2)
+    DestinationHealth.objects.create(destination="x", failures=2)
     with override_settings(SHARECORE_LEASE_SECONDS=5):
         assert breaker.probe(address, now=tom.clock.now) == (None, "")
         assert breaker.gate(address, credentials="", now=tom.clock.now)[0] is not None

@@ -169,7 +169,7 @@ def test_who_shares_once_is_told_what_is_there_already(tom: Tom, admin: Client) 
     tom.share(target := tom.target(), "y")
     tom.data(target, 3)
     tom.deliver(after=60)
-    Delivery.objects.filter(target_id=target.pk, pk=Delivery.objects.earliest("pk").pk).delete()
+    Delivery.objects.filter(outbox__target_id=target.pk, pk=Delivery.objects.earliest("pk").pk).delete()
     form = {"share_destination": "y", "kinds": "photometry"}
     said = told(admin.post(f"/targets/{target.pk}/share/", form))
     assert said == f"1 record of {target.name} will be sent to y. 2 more are there, or on their way."

@@ -44,7 +44,8 @@ def test_what_the_version_before_left_is_delivered_and_what_it_delivered_is_not_
     tom.share(target)
     sent, waiting = tom.data(target, 2)
     delivery, now = then.get_model(APP, "Delivery"), timezone.now()
-    common = {"destination": "x", "target_id": target.pk, "model": "photometryreduceddatum"}
+    outbox = then.get_model(APP, "Outbox").objects.get(target_id=target.pk)
+    common = {"outbox": outbox, "destination": "x", "model": "photometryreduceddatum"}
     delivery.objects.bulk_create(
         [
             delivery(
@@ -67,10 +68,10 @@ def test_every_table_takes_what_the_version_before_writes(then: Any) -> None:
         "Outbox": {"destination": "x", "target_id": 1},
         "OneTimeShare": {"outbox_id": 1},
         "Attempt": {"delivery_id": 1, "started": now, "finished": now, "outcome": "x", "worker": "old:1"},
-        "DestinationHealth": {"address": "x"},
+        "DestinationHealth": {"destination": "x"},
         "Worker": {"name": "old:1", "runner": "thread", "seen": now},
         "Delivery": {
-            "destination": "x", "target_id": 1, "model": "reduceddatum", "datum_pk": 1, "timestamp": now,
+            "outbox_id": 1, "destination": "x", "model": "reduceddatum", "datum_pk": 1, "timestamp": now,
             "state": "pending",
         },
     }  # fmt: skip

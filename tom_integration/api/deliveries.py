@@ -59,7 +59,7 @@ class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
 
     def _done(self, act: Callable[[Any], None]) -> Response:
         row = self.get_object()
-        seen = may(self.request.user, "view", ledger=row)
+        seen = may(self.request.user, "view", outbox=row.outbox)
         try:
             act(row)
         except shares.NotPossible as error:

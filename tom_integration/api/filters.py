@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from tom_targets.models import PersistentShare
 
 from sharecore.delivery import State
-from tom_integration.models import Delivery, Outbox
+from tom_integration.models import Delivery, Outbox, at_destination
 from tom_integration.pages.status_summary import LABELS, glances
 
 
@@ -39,7 +39,7 @@ class ShareFilter(django_filters.FilterSet):
 
     def at_destination(self, shares: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """`name` means the destination whatever the topic, `name:topic` that topic."""
-        return shares.filter(destination=value) | shares.filter(destination__startswith=f"{value}:")
+        return shares.filter(at_destination(value))
 
     def in_state(self, shares: QuerySet[Any], name: str, values: list[str]) -> QuerySet[Any]:
         """Of those that all other filters leave, since a state is made of much that SQL does not know."""

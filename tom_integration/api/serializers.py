@@ -232,7 +232,7 @@ class DeliverySerializer(serializers.ModelSerializer):
 
     def get_link(self, row: Delivery) -> str:
         """Made by the adapter, without any call."""
-        return link(row.destination, row.remote_id)
+        return link(row.address, row.remote_id)
 
 
 class DeliveryDetailSerializer(DeliverySerializer):
@@ -246,7 +246,7 @@ class DeliveryDetailSerializer(DeliverySerializer):
 
     def get_history(self, row: Delivery) -> Any:
         """Its attempts, as long as they are kept."""
-        attempts = Attempt.objects.filter(delivery_id=row.pk).order_by("-started", "-pk")[:100]
+        attempts = Attempt.objects.filter(delivery=row).order_by("-started", "-pk")[:100]
         return AttemptSerializer(attempts, many=True).data
 
 

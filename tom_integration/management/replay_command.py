@@ -47,8 +47,8 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
             return
         if blind and not options["doubles"]:
             raise CommandError(
-                f"{', '.join(blind)} cannot be asked which data it has. What it has already would be there "
-                "twice; if that is harmless, add --doubles. Else name another --destination."
+                f"{', '.join(map(str, blind))} cannot be asked which data it has. What it has already would "
+                "be there twice; if that is harmless, add --doubles. Else name another --destination."
             )
         _ask(command, options)
         number = replay.send_again(doubles=options["doubles"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+import django.db.models.deletion
 from django.db import migrations, models
 
 
@@ -13,92 +14,6 @@ class Migration(migrations.Migration):
     dependencies = []
 
     operations = [
-        migrations.CreateModel(
-            name="DestinationHealth",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("address", models.CharField(max_length=200, unique=True)),
-                ("failures", models.PositiveIntegerField(default=0)),
-                (
-                    "down_since",
-                    models.DateTimeField(help_text="When the first of these failures was.", null=True),
-                ),
-                ("open_until", models.DateTimeField(null=True)),
-                (
-                    "refusals",
-                    models.PositiveIntegerField(
-                        default=0,
-                        help_text="Calls in a row that it could not take although it had just answered.",
-                    ),
-                ),
-                ("paused", models.CharField(blank=True, max_length=500)),
-                ("credentials", models.CharField(blank=True, max_length=64)),
-                ("last_error", models.CharField(blank=True, max_length=500)),
-                ("last_error_at", models.DateTimeField(null=True)),
-                ("last_success_at", models.DateTimeField(null=True)),
-                (
-                    "about",
-                    models.CharField(
-                        blank=True,
-                        default="",
-                        help_text="How data go there now, as its adapter says.",
-                        max_length=500,
-                    ),
-                ),
-                (
-                    "exclusive_until",
-                    models.DateTimeField(help_text="Until when one worker has it for itself.", null=True),
-                ),
-                (
-                    "topics",
-                    models.JSONField(
-                        blank=True, default=list, help_text="Topics that it offers us, with notes."
-                    ),
-                ),
-                ("topics_at", models.DateTimeField(help_text="When it was asked for its topics.", null=True)),
-            ],
-            options={
-                "verbose_name_plural": "destination health",
-            },
-        ),
-        migrations.CreateModel(
-            name="OneTimeShare",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("outbox_id", models.BigIntegerField(db_index=True)),
-                (
-                    "user_id",
-                    models.BigIntegerField(help_text="With whose rights; the site's if empty.", null=True),
-                ),
-                ("title", models.CharField(blank=True, max_length=200)),
-                ("message", models.TextField(blank=True)),
-                (
-                    "introduce",
-                    models.BooleanField(default=False, help_text="Make the target known, even without data."),
-                ),
-                (
-                    "lists",
-                    models.JSONField(
-                        blank=True, default=list, help_text="Target lists that it is to join there."
-                    ),
-                ),
-                (
-                    "problem",
-                    models.CharField(blank=True, help_text="Why it could not be done.", max_length=500),
-                ),
-                ("created", models.DateTimeField(auto_now_add=True)),
-            ],
-        ),
         migrations.CreateModel(
             name="Origin",
             fields=[
@@ -164,27 +79,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name="Attempt",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("delivery_id", models.BigIntegerField(db_index=True)),
-                ("started", models.DateTimeField()),
-                ("finished", models.DateTimeField()),
-                ("outcome", models.CharField(max_length=20)),
-                ("reason", models.CharField(blank=True, max_length=500)),
-                ("worker", models.CharField(max_length=100)),
-            ],
-            options={
-                "indexes": [models.Index(fields=["started"], name="sharecore_attempt_started")],
-            },
-        ),
-        migrations.CreateModel(
-            name="Delivery",
+            name="DestinationHealth",
             fields=[
                 (
                     "id",
@@ -193,127 +88,62 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("destination", models.CharField(max_length=200)),
-                ("target_id", models.BigIntegerField()),
-                ("model", models.CharField(help_text="The datum's model.", max_length=40)),
                 (
-                    "datum_pk",
-                    models.BigIntegerField(help_text="Where the datum is now; data move and are made again."),
-                ),
-                ("timestamp", models.DateTimeField(help_text="The time of the datum.")),
-                (
-                    "one_time_share_id",
-                    models.BigIntegerField(
-                        help_text="The one-time share that asked for it; none if a share did.", null=True
-                    ),
-                ),
-                ("kind", models.CharField(blank=True, max_length=20)),
-                (
-                    "record_id",
+                    "topic",
                     models.CharField(
-                        blank=True, help_text="The record's id, kept through edits.", max_length=64
-                    ),
-                ),
-                (
-                    "identity",
-                    models.CharField(blank=True, help_text="Digest of what makes it unique.", max_length=64),
-                ),
-                (
-                    "fingerprint",
-                    models.CharField(blank=True, help_text="Digest of the content last sent.", max_length=64),
-                ),
-                (
-                    "arrived",
-                    models.CharField(
-                        blank=True, help_text="Digest of the content that is there.", max_length=64
-                    ),
-                ),
-                (
-                    "revision",
-                    models.PositiveIntegerField(
-                        default=0, help_text="How often other content was delivered."
-                    ),
-                ),
-                (
-                    "named",
-                    models.BooleanField(
-                        default=False, help_text="Saved or named since: compare its content."
-                    ),
-                ),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("baseline", "baseline"),
-                            ("pending", "pending"),
-                            ("sending", "sending"),
-                            ("delivered", "delivered"),
-                            ("unconfirmed", "unconfirmed"),
-                            ("needs_review", "needs_review"),
-                            ("withheld", "withheld"),
-                            ("unsupported", "unsupported"),
-                            ("failed", "failed"),
-                            ("cancelled", "cancelled"),
-                        ],
-                        max_length=12,
-                    ),
-                ),
-                ("attempts", models.PositiveIntegerField(default=0)),
-                ("failures", models.PositiveIntegerField(default=0)),
-                ("next_at", models.DateTimeField(null=True)),
-                ("reason", models.CharField(blank=True, max_length=500)),
-                ("field", models.CharField(blank=True, max_length=100)),
-                ("remote_id", models.CharField(blank=True, max_length=200)),
-                ("lease", models.CharField(blank=True, max_length=64)),
-                ("sent_at", models.DateTimeField(null=True)),
-                (
-                    "sent_to",
-                    models.BigIntegerField(
-                        help_text="The target under which it is, or may be, there; none where it is not.",
+                        help_text="Of this topic alone (if empty, of none); of all of it if null.",
+                        max_length=200,
                         null=True,
                     ),
                 ),
-                ("delivered_at", models.DateTimeField(null=True)),
-                ("created", models.DateTimeField(auto_now_add=True)),
+                ("failures", models.PositiveIntegerField(default=0)),
+                (
+                    "down_since",
+                    models.DateTimeField(help_text="When the first of these failures was.", null=True),
+                ),
+                ("open_until", models.DateTimeField(null=True)),
+                (
+                    "refusals",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Calls in a row that it could not take although it had just answered.",
+                    ),
+                ),
+                ("paused", models.CharField(blank=True, max_length=500)),
+                ("credentials", models.CharField(blank=True, max_length=64)),
+                ("last_error", models.CharField(blank=True, max_length=500)),
+                ("last_error_at", models.DateTimeField(null=True)),
+                ("last_success_at", models.DateTimeField(null=True)),
+                (
+                    "about",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="How data go there now, as its adapter says.",
+                        max_length=500,
+                    ),
+                ),
+                (
+                    "exclusive_until",
+                    models.DateTimeField(help_text="Until when one worker has it for itself.", null=True),
+                ),
+                (
+                    "topics",
+                    models.JSONField(
+                        blank=True, default=list, help_text="Topics that it offers us, with notes."
+                    ),
+                ),
+                ("topics_at", models.DateTimeField(help_text="When it was asked for its topics.", null=True)),
             ],
             options={
-                "verbose_name_plural": "deliveries",
-                "indexes": [
-                    models.Index(
-                        fields=["destination", "target_id", "state", "next_at", "delivered_at"],
-                        name="sharecore_delivery_work",
-                    ),
-                    models.Index(
-                        condition=models.Q(
-                            ("delivered_at__isnull", False),
-                            models.Q(("arrived", models.F("fingerprint")), _negated=True),
-                        ),
-                        fields=["destination", "target_id", "state"],
-                        name="sharecore_delivery_outdated",
-                    ),
-                    models.Index(
-                        fields=["destination", "target_id", "identity", "timestamp"],
-                        name="sharecore_delivery_content",
-                    ),
-                    models.Index(
-                        condition=models.Q(("record_id", models.F("identity")), _negated=True),
-                        fields=["destination", "target_id", "record_id"],
-                        name="sharecore_delivery_renamed",
-                    ),
-                    models.Index(
-                        condition=models.Q(("one_time_share_id__isnull", False)),
-                        fields=["one_time_share_id"],
-                        name="sharecore_delivery_request",
-                    ),
-                    models.Index(
-                        condition=models.Q(("named", True)),
-                        fields=["destination", "target_id"],
-                        name="sharecore_delivery_named",
-                    ),
-                ],
+                "verbose_name_plural": "destination health",
                 "constraints": [
+                    models.UniqueConstraint(fields=("destination", "topic"), name="sharecore_health_part"),
                     models.UniqueConstraint(
-                        fields=("model", "datum_pk", "destination"), name="sharecore_delivery_pointer"
-                    )
+                        condition=models.Q(("topic", None)),
+                        fields=("destination",),
+                        name="sharecore_health_whole",
+                    ),
                 ],
             },
         ),
@@ -378,6 +208,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("destination", models.CharField(max_length=200)),
+                ("topic", models.CharField(blank=True, max_length=200)),
                 ("target_id", models.BigIntegerField()),
                 (
                     "share_id",
@@ -462,9 +293,166 @@ class Migration(migrations.Migration):
                 ],
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("destination", "target_id"), name="sharecore_outbox_address"
+                        fields=("destination", "topic", "target_id"), name="sharecore_outbox_address"
                     )
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="OneTimeShare",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "user_id",
+                    models.BigIntegerField(help_text="With whose rights; the site's if empty.", null=True),
+                ),
+                ("title", models.CharField(blank=True, max_length=200)),
+                ("message", models.TextField(blank=True)),
+                (
+                    "introduce",
+                    models.BooleanField(default=False, help_text="Make the target known, even without data."),
+                ),
+                (
+                    "lists",
+                    models.JSONField(
+                        blank=True, default=list, help_text="Target lists that it is to join there."
+                    ),
+                ),
+                (
+                    "problem",
+                    models.CharField(blank=True, help_text="Why it could not be done.", max_length=500),
+                ),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "outbox",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="one_time_shares",
+                        to="sharecore.outbox",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Delivery",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("destination", models.CharField(max_length=200)),
+                ("topic", models.CharField(blank=True, max_length=200)),
+                ("model", models.CharField(help_text="The datum's model.", max_length=40)),
+                (
+                    "datum_pk",
+                    models.BigIntegerField(help_text="Where the datum is now; data move and are made again."),
+                ),
+                ("timestamp", models.DateTimeField(help_text="The time of the datum.")),
+                ("kind", models.CharField(blank=True, max_length=20)),
+                (
+                    "record_id",
+                    models.CharField(
+                        blank=True, help_text="The record's id, kept through edits.", max_length=64
+                    ),
+                ),
+                (
+                    "identity",
+                    models.CharField(blank=True, help_text="Digest of what makes it unique.", max_length=64),
+                ),
+                (
+                    "fingerprint",
+                    models.CharField(blank=True, help_text="Digest of the content last sent.", max_length=64),
+                ),
+                (
+                    "arrived",
+                    models.CharField(
+                        blank=True, help_text="Digest of the content that is there.", max_length=64
+                    ),
+                ),
+                (
+                    "revision",
+                    models.PositiveIntegerField(
+                        default=0, help_text="How often other content was delivered."
+                    ),
+                ),
+                (
+                    "named",
+                    models.BooleanField(
+                        default=False, help_text="Saved or named since: compare its content."
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("baseline", "baseline"),
+                            ("pending", "pending"),
+                            ("sending", "sending"),
+                            ("delivered", "delivered"),
+                            ("unconfirmed", "unconfirmed"),
+                            ("needs_review", "needs_review"),
+                            ("withheld", "withheld"),
+                            ("unsupported", "unsupported"),
+                            ("failed", "failed"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("failures", models.PositiveIntegerField(default=0)),
+                ("next_at", models.DateTimeField(null=True)),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("field", models.CharField(blank=True, max_length=100)),
+                ("remote_id", models.CharField(blank=True, max_length=200)),
+                ("lease", models.CharField(blank=True, max_length=64)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("delivered_at", models.DateTimeField(null=True)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "one_time_share",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="The one-time share that asked for it; none if a share did.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="sharecore.onetimeshare",
+                    ),
+                ),
+                (
+                    "outbox",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="deliveries",
+                        to="sharecore.outbox",
+                    ),
+                ),
+                (
+                    "sent_from",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="The outbox whose target it was sent as; null where it is not there.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="sharecore.outbox",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "deliveries",
             },
         ),
         migrations.CreateModel(
@@ -485,5 +473,81 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(fields=("origin", "key"), name="sharecore_target_key")
                 ],
             },
+        ),
+        migrations.CreateModel(
+            name="Attempt",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("started", models.DateTimeField()),
+                ("finished", models.DateTimeField()),
+                ("outcome", models.CharField(max_length=20)),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("worker", models.CharField(max_length=100)),
+                (
+                    "delivery",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="sharecore.delivery",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["started"], name="sharecore_attempt_started")],
+            },
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                fields=["outbox", "state", "next_at", "delivered_at"], name="sharecore_delivery_work"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(
+                    ("delivered_at__isnull", False),
+                    models.Q(("arrived", models.F("fingerprint")), _negated=True),
+                ),
+                fields=["outbox", "state"],
+                name="sharecore_delivery_outdated",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(fields=["outbox", "identity", "timestamp"], name="sharecore_delivery_content"),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("record_id", models.F("identity")), _negated=True),
+                fields=["outbox", "record_id"],
+                name="sharecore_delivery_renamed",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("one_time_share_id__isnull", False)),
+                fields=["one_time_share"],
+                name="sharecore_delivery_request",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("named", True)), fields=["outbox"], name="sharecore_delivery_named"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="delivery",
+            constraint=models.UniqueConstraint(
+                fields=("model", "datum_pk", "destination", "topic"), name="sharecore_delivery_pointer"
+            ),
         ),
     ]

@@ -13,6 +13,8 @@ from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.utils import timezone
 
+from sharecore.addresses import Address
+
 DATUM_MODELS = (
     "ReducedDatum",
     "PhotometryReducedDatum",
@@ -28,21 +30,27 @@ def forwards(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
     outbox = apps.get_model("sharecore", "Outbox")
     delivery = apps.get_model("sharecore", "Delivery")
     for share in apps.get_model("tom_targets", "PersistentShare").objects.all():
-        outbox.objects.create(
-            destination=share.destination, target_id=share.target_id, share_id=share.pk, look_now=True
+        address = Address.parse(share.destination)
+        opened = outbox.objects.create(
+            destination=address.name,
+            topic=address.topic,
+            target_id=share.target_id,
+            share_id=share.pk,
+            look_now=True,
         )
-        rows = _baseline(apps, delivery, share)
+        rows = _baseline(apps, delivery, opened)
         while chunk := list(islice(rows, CHUNK)):
             delivery.objects.bulk_create(chunk)
 
 
-def _baseline(apps: Any, delivery: Any, share: Any) -> Iterator[Any]:
+def _baseline(apps: Any, delivery: Any, outbox: Any) -> Iterator[Any]:
     for name in DATUM_MODELS:
-        data = apps.get_model("tom_dataproducts", name).objects.filter(target_id=share.target_id)
+        data = apps.get_model("tom_dataproducts", name).objects.filter(target_id=outbox.target_id)
         for pk, timestamp in data.values_list("pk", "timestamp").iterator(chunk_size=CHUNK):
             yield delivery(
-                destination=share.destination,
-                target_id=share.target_id,
+                outbox=outbox,
+                destination=outbox.destination,
+                topic=outbox.topic,
                 model=name.lower(),
                 datum_pk=pk,
                 timestamp=timestamp,

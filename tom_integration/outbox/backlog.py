@@ -15,6 +15,7 @@ from django.db import connections, models, router
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.lookups import IsNull
 
+from sharecore.addresses import Address
 from sharecore.delivery import State
 from tom_integration import clock
 from tom_integration.mapping.data_files import SHARED_MODELS, time_column
@@ -25,14 +26,13 @@ PORTION = 1000
 """Ledger rows that one statement writes: on SQLite nobody else can save until it is done."""
 
 
-def missing(model: type[models.Model], *, destination: str, target_id: int) -> QuerySet[Any]:
+def missing(model: type[models.Model], address: Address, target_id: int) -> QuerySet[Any]:
     """The data of a target that the ledger of an address does not know."""
-    return _unknown(model, destination).filter(target_id=target_id)
+    return _unknown(model, address).filter(target_id=target_id)
 
 
-def _unknown(model: type[models.Model], destination: str) -> QuerySet[Any]:
-    name = model._meta.model_name
-    known = Delivery.objects.filter(model=name, datum_pk=OuterRef("pk"), destination=destination)
+def _unknown(model: type[models.Model], address: Address) -> QuerySet[Any]:
+    known = Delivery.objects.at(address).filter(model=model._meta.model_name, datum_pk=OuterRef("pk"))
     return model._default_manager.filter(absent(known))
 
 
@@ -58,32 +58,24 @@ def register(
     selection: a condition for each model whose data are meant; all data when None. columns: further columns
     of the rows.
     """
-    columns = {"destination": outbox.destination, "state": state.value, "next_at": next_at, **columns}
+    columns = {"outbox_id": outbox.pk, "state": state.value, "next_at": next_at, **columns}
     conditions = {name: Q() for name in DATUM_MODELS} if selection is None else selection
-    return sum(
-        _register(
-            missing(SHARED_MODELS[name], destination=outbox.destination, target_id=outbox.target_id).filter(
-                condition
-            ),
-            {"model": name, **columns},
-        )
-        for name, condition in conditions.items()
-    )
+    number = 0
+    for name, condition in conditions.items():
+        rows = missing(SHARED_MODELS[name], outbox.address, outbox.target_id).filter(condition)
+        number += sum(_insert(some, name, outbox.address, columns) for some in _portions(rows))
+    return number
 
 
-def register_before(destination: str, targets: Iterable[int]) -> None:
+def register_before(address: Address, targets: Iterable[int]) -> None:
     """The same for many targets at one address: all of their data were there before.
 
     At once: in portions, each would look through the data of all of these targets.
     """
-    columns = {"destination": destination, "state": State.BASELINE.value}
+    outboxes = Outbox.objects.at(address).filter(target_id=OuterRef("target_id"))
+    columns = {"outbox_id": Subquery(outboxes.values("pk")[:1]), "state": State.BASELINE.value}
     for name, model in DATUM_MODELS.items():
-        rows = _unknown(model, destination).filter(target_id__in=list(targets))
-        _insert(rows, {"model": name, **columns})
-
-
-def _register(rows: QuerySet[Any], columns: dict[str, Any]) -> int:
-    return sum(_insert(portion, columns) for portion in _portions(rows))
+        _insert(_unknown(model, address).filter(target_id__in=list(targets)), name, address, columns)
 
 
 def _portions(rows: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
@@ -103,26 +95,28 @@ def _portions(rows: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
         after = pks[-1]
 
 
-def _insert(rows: QuerySet[Any], constants: dict[str, Any]) -> int:
+def _insert(rows: QuerySet[Any], model: str, address: Address, columns: Mapping[str, Any]) -> int:
     """INSERT ... SELECT of ledger rows; columns that are not named get the default of their field."""
-    constants = {"created": clock.now(), **constants}
-    timestamp = F(time_column(constants["model"]))
-    selected: dict[str, Any] = {"target_id": F("target_id"), "datum_pk": F("pk"), "timestamp": timestamp}
+    selected: dict[str, Any] = {"datum_pk": F("pk"), "timestamp": F(time_column(model))}
+    given = {
+        "model": model, "destination": address.name, "topic": address.topic, "created": clock.now(), **columns
+    }  # fmt: skip
     for field in Delivery._meta.concrete_fields:
         if field.primary_key or field.attname in selected:
             continue
-        value = constants[field.attname] if field.attname in constants else field.get_default()
-        selected[field.attname] = Value(value, output_field=_untouched(field))
+        value = given[field.attname] if field.attname in given else field.get_default()
+        constant = not isinstance(value, Subquery)
+        selected[field.attname] = Value(value, output_field=_untouched(field)) if constant else value
     names = {attname: f"ledger_{attname}" for attname in selected}
     query = rows.order_by().annotate(**{names[attname]: each for attname, each in selected.items()})
     using = router.db_for_write(Delivery)
     sql, params = query.values_list(*names.values()).query.get_compiler(using=using).as_sql()
     connection = connections[using]
     quote = connection.ops.quote_name
-    columns = ", ".join(map(quote, selected))  # of plain fields: column and attribute have one name
+    into = ", ".join(map(quote, selected))  # columns have the names of attributes
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {quote(Delivery._meta.db_table)} ({columns}) {sql} ON CONFLICT DO NOTHING",
+            f"INSERT INTO {quote(Delivery._meta.db_table)} ({into}) {sql} ON CONFLICT DO NOTHING",
             params,
         )
         return max(int(cursor.rowcount), 0)
@@ -130,6 +124,8 @@ def _insert(rows: QuerySet[Any], constants: dict[str, Any]) -> int:
 
 def _untouched(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
     """The type of a field without what happens on saving, so that a constant stays as given."""
+    if isinstance(field, models.ForeignKey):
+        return models.BigIntegerField()
     kind = models.DateTimeField if isinstance(field, models.DateTimeField) else type(field)
     return kind(max_length=field.max_length)
 
@@ -145,7 +141,10 @@ def behind(spans: Mapping[str, tuple[int, int]]) -> list[int]:
     targets: set[int] = set()
     for name, (above, last) in spans.items():
         known = Delivery.objects.filter(
-            model=name, datum_pk=OuterRef(OuterRef("pk")), destination=OuterRef("destination")
+            model=name,
+            datum_pk=OuterRef(OuterRef("pk")),
+            destination=OuterRef("destination"),
+            topic=OuterRef("topic"),
         )
         lacking = shared.filter(target_id=OuterRef("target_id")).filter(absent(known))
         rows = DATUM_MODELS[name]._default_manager.order_by().filter(pk__gt=above, pk__lte=last)

@@ -25,7 +25,7 @@ CHUNK = 500
 
 def compare_named(outbox: Outbox, *, origin: str, now: datetime) -> None:
     """Recheck modified rows; touched baseline rows become pending."""
-    named = ledger.of(outbox).filter(named=True).exclude(state__in=_IN_HAND)
+    named = outbox.deliveries.filter(named=True).exclude(state__in=_IN_HAND)
     while rows := list(named.order_by("pk")[:CHUNK]):
         with transaction.atomic():
             Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(named=False)
@@ -45,13 +45,13 @@ def rescan(outbox: Outbox, *, origin: str, now: datetime, after: int = 0, limit:
 
 def learn(outbox: Outbox, *, origin: str, now: datetime, limit: int = 4 * CHUNK) -> None:
     """Give rows of data that were there before the share their identity, a few at a time."""
-    rows = ledger.of(outbox).filter(state=State.BASELINE, identity="").order_by("pk")[:limit]
+    rows = outbox.deliveries.filter(state=State.BASELINE, identity="").order_by("pk")[:limit]
     _compare(outbox, list(rows), origin=origin, now=now, asked_for=False)
 
 
 def _comparable(outbox: Outbox) -> QuerySet[Delivery]:
     # To compare a file would be to read it; it is shared as it was when somebody asked for it.
-    rows = ledger.of(outbox).exclude(model=FILE_MODEL)
+    rows = outbox.deliveries.exclude(model=FILE_MODEL)
     return rows.exclude(state__in=(State.PENDING, *_IN_HAND))
 
 
@@ -67,7 +67,7 @@ def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime
                 state=standing.state, reason=standing.reason, next_at=standing.next_at
             )
             continue
-        if datum.target_id != row.target_id:
+        if datum.target_id != outbox.target_id:
             ledger.name(datum.target_id, row.model, [row.datum_pk])
             continue
         try:

@@ -15,7 +15,6 @@ from django.db import transaction
 from sharecore.delivery import State
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.models import RENAMED, Delivery, Outbox
-from tom_integration.outbox import ledger
 
 _SHARED = frozenset(
     {State.PENDING, State.SENDING, State.DELIVERED, State.UNCONFIRMED, State.NEEDS_REVIEW, State.FAILED}
@@ -100,7 +99,7 @@ def _known(outbox: Outbox, rows: list[Delivery], identities: set[str]) -> list[D
 
     Each by a query of its own: together, no database finds them by its indexes.
     """
-    known = ledger.of(outbox)
+    known = outbox.deliveries.all()
     record_ids = {row.record_id for row in rows}
     found = [
         *known.filter(identity__in=identities | record_ids),

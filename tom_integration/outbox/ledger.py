@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
+from sharecore.addresses import Address
 from sharecore.delivery import DeliveryState, State
 from sharecore.outcomes import Result
 from sharecore.records import RecordKey
@@ -24,7 +25,7 @@ from tom_integration.models import (
     Outbox,
 )
 from tom_integration.outbox.bulk_sql import insert_many, update_each
-from tom_integration.outbox.opening import moved
+from tom_integration.outbox.opening import open_outbox
 from tom_integration.signals import Event
 from tom_integration.texts import plain
 
@@ -52,11 +53,6 @@ def written_as(standing: DeliveryState) -> dict[str, object]:
     return {"state": standing.state, "failures": standing.failures, "next_at": standing.next_at, **texts}
 
 
-def of(outbox: Outbox) -> QuerySet[Delivery]:
-    """The deliveries of an outbox."""
-    return Delivery.objects.filter(destination=outbox.destination, target_id=outbox.target_id)
-
-
 class Ripe:
     """The deliveries of an outbox that are to be sent now, in order of time, a batch at a time.
 
@@ -65,7 +61,7 @@ class Ripe:
     """
 
     def __init__(self, outbox: Outbox) -> None:
-        self._all = of(outbox).filter(state__in=(State.PENDING, State.WITHHELD))
+        self._all = outbox.deliveries.filter(state__in=(State.PENDING, State.WITHHELD))
         self._ahead: list[int] = []
 
     def batch(self, *, now: datetime, limit: int, continuous: bool) -> list[Delivery]:
@@ -74,7 +70,7 @@ class Ripe:
         When one has come, new ones that still wait for company come along. continuous: False for what was
         asked for by hand alone.
         """
-        waiting = self._all if continuous else self._all.filter(one_time_share_id__isnull=False)
+        waiting = self._all if continuous else self._all.filter(one_time_share__isnull=False)
         company = Q(next_at__lte=now) | Q(state=State.PENDING, attempts=0, failures=0)
         while True:
             if not self._ahead:
@@ -91,7 +87,9 @@ class Ripe:
 def unconfirmed(outbox: Outbox, *, now: datetime, limit: int) -> list[Delivery]:
     """Deliveries whose fate is to be looked up now."""
     return list(
-        of(outbox).filter(state=State.UNCONFIRMED, next_at__lte=now).order_by("timestamp", "pk")[:limit]
+        outbox.deliveries.filter(state=State.UNCONFIRMED, next_at__lte=now).order_by("timestamp", "pk")[
+            :limit
+        ]
     )
 
 
@@ -101,7 +99,7 @@ def bring_near(outbox: Outbox, furthest: datetime, *, settle_time: float) -> Non
     What may have arrived is looked up after its destination is surely done with it, settle_time in seconds.
     """
     now = clock.now()
-    far = of(outbox).filter(next_at__gt=furthest)
+    far = outbox.deliveries.filter(next_at__gt=furthest)
     far.filter(state__in=(State.PENDING, State.WITHHELD)).update(next_at=now)
     far.filter(state=State.UNCONFIRMED).update(next_at=now + timedelta(seconds=settle_time))
 
@@ -110,7 +108,7 @@ def write_intents(rows: Iterable[Delivery], token: str) -> list[Delivery]:
     """Note, before anything leaves, that these are in hand.
 
     Rows hold identity and content; those that another hand changed meanwhile are left out. What the others
-    hold of `sent_to` stays as it was, for `settle`.
+    hold of `sent_from` stays as it was, for `settle`.
     """
     rows = list(rows)
     now = clock.now()
@@ -121,11 +119,11 @@ def write_intents(rows: Iterable[Delivery], token: str) -> list[Delivery]:
             rows,
             ("kind", "record_id", "identity", "fingerprint"),
             constants=in_hand,
-            expressions={"attempts": "attempts + 1", "sent_to": "target_id"},
+            expressions={"attempts": "attempts + 1", "sent_from_id": "outbox_id"},
             # Not those that have followed their data to another target: they go under its name.
             only={
                 "state": (State.PENDING, State.WITHHELD),
-                "target_id": sorted({row.target_id for row in rows}),
+                "outbox_id": sorted({row.outbox_id for row in rows}),
             },
         )
         if written < len(rows):
@@ -149,12 +147,12 @@ def settle(
     """Write where deliveries stand now; how many. also: what is written before, in the same transaction.
 
     Only rows that are still in hand under this token change: what a stale worker brings is dropped. Of one
-    that did not arrive in this call, `sent_to` stays what the row holds: an earlier call may have brought it.
+    that did not arrive in this call, `sent_from` stays what the row holds: an earlier one may have.
     """
     by_change: dict[tuple[object, ...], list[Delivery]] = defaultdict(list)
     for row in rows:
         stands = standings[row.pk]
-        same = (stands.state, stands.failures, stands.next_at, stands.reason, stands.field, row.sent_to)
+        same = (stands.state, stands.failures, stands.next_at, stands.reason, stands.field, row.sent_from_id)
         by_change[same].append(row)
     now = clock.now()
     guard = {"state": [expected]} | ({"lease": [token]} if expected is State.SENDING else {})
@@ -167,7 +165,7 @@ def settle(
             values = written_as(change) | {"lease": ""}
             del values["remote_id"]
             if change.state not in _MAY_BE_THERE:
-                values["sent_to"] = group[0].sent_to
+                values["sent_from_id"] = group[0].sent_from_id
             delivered = change.state is State.DELIVERED
             for row in group:
                 row.remote_id = plain(standings[row.pk].remote_id, REMOTE_ID_LENGTH)
@@ -182,12 +180,11 @@ def settle(
             if number and change.state in _TOLD:
                 told.append((change, group))
     for change, group in told:
-        signals.of_records(
+        signals.of_outbox(
             _TOLD[change.state],
-            destination=group[0].destination,
-            target_id=group[0].target_id,
+            group[0].outbox,
+            plain(change.reason),
             delivery_ids=sorted(row.pk for row in group),
-            reason=plain(change.reason),
         )
     return written
 
@@ -215,19 +212,20 @@ def name(target_id: int, model: str, pks: Iterable[int]) -> int:
     """
     rows = Delivery.objects.filter(model=model, datum_pk__in=list(pks))
     here = SHARED_MODELS[model]._default_manager.filter(pk__in=list(pks), target_id=target_id)
-    come = rows.exclude(target_id=target_id).filter(datum_pk__in=here.values("pk"))
-    destinations = set(come.values_list("destination", flat=True))
-    if destinations:
-        come.update(target_id=target_id)
-        for destination in destinations:
-            moved(destination, target_id)
+    come = rows.exclude(outbox__target_id=target_id).filter(datum_pk__in=here.values("pk"))
+    for destination, topic in set(come.values_list("destination", "topic")):
+        address = Address(destination, topic)
+        outbox = open_outbox(address, target_id)
+        come.at(address).update(outbox=outbox)
+        # Where there is no share, the outbox closes what nobody asks for.
+        Outbox.objects.filter(pk=outbox.pk).update(look_now=True)
     return rows.update(named=True)
 
 
 def close_orphans(outbox: Outbox) -> None:
     """Cancel what is due but nobody asks for any more, since the share is gone."""
     if outbox.share_id is None:
-        of(outbox).filter(one_time_share_id__isnull=True, state=State.PENDING).update(
+        outbox.deliveries.filter(one_time_share__isnull=True, state=State.PENDING).update(
             state=State.CANCELLED, reason="the share was deleted", next_at=None
         )
 

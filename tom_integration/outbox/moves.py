@@ -31,16 +31,12 @@ def take_along(previous: Outbox, outbox: Outbox) -> None:
     now = clock.now()
     if previous.takes_up(now):
         register(previous, State.PENDING, next_at=now)  # promised, too: nobody has looked since it was saved
-    promised = Delivery.objects.filter(
-        destination=previous.destination, target_id=previous.target_id, one_time_share_id__isnull=True
-    )
-    if previous.destination == outbox.destination:
+    promised = previous.deliveries.filter(one_time_share__isnull=True)
+    if previous.address == outbox.address:
         _follow(promised, outbox)
         return
     promised = promised.filter(model=OuterRef("model"), datum_pk=OuterRef("datum_pk"))
-    here = Delivery.objects.filter(
-        destination=outbox.destination, target_id=outbox.target_id, state=State.BASELINE
-    )
+    here = outbox.deliveries.filter(state=State.BASELINE)
     due = delivery.replay(DeliveryState(state=State.BASELINE), now=now)
     here.filter(Exists(promised.filter(state__in=_NOT_THERE))).update(state=due.state, next_at=due.next_at)
     doubt = delivery.doubt(
@@ -58,4 +54,4 @@ def _follow(promised: QuerySet[Delivery], outbox: Outbox) -> None:
     for name, model in DATUM_MODELS.items():
         come = model._default_manager.filter(target_id=outbox.target_id)
         here = promised.filter(model=name, datum_pk__in=come.values("pk"))
-        here.update(target_id=outbox.target_id)
+        here.update(outbox=outbox)

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from tom_targets.models import PersistentShare
 
+from sharecore.addresses import Address
 from sharecore.delivery import State
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox.backlog import register_before
@@ -17,32 +18,32 @@ from tom_integration.outbox.backlog import register_before
 
 def attach_new(shares: Iterable[Any]) -> None:
     """Do what `opening.attach` does to one, for shares whose target no share has at their address so far."""
-    targets: dict[str, list[int]] = defaultdict(list)
+    targets: dict[Address, list[int]] = defaultdict(list)
     for share in shares:
-        targets[share.destination].append(share.target_id)
+        targets[Address.parse(share.destination)].append(share.target_id)
     with transaction.atomic():
         # First a write: on SQLite a transaction that has read fails at once while another one writes.
         Outbox.objects.bulk_create(
-            [Outbox(destination=address, target_id=pk) for address, pks in targets.items() for pk in pks],
+            [Outbox.to(address, pk) for address, pks in targets.items() for pk in pks],
             ignore_conflicts=True,
         )
         for address, pks in targets.items():
             _attach(address, pks)
 
 
-def _attach(address: str, targets: list[int]) -> None:
-    free = Outbox.objects.filter(destination=address, target_id__in=targets, share_id__isnull=True)
+def _attach(address: Address, targets: list[int]) -> None:
+    free = Outbox.objects.at(address).filter(target_id__in=targets, share_id__isnull=True)
     # A write, too, so that whoever attaches one of them meanwhile waits, and sees that it is done.
     free.update(paused="", problem="", needs_person=False, kinds=[], until=None, look_now=True)
     targets = list(free.values_list("target_id", flat=True))
     if not targets:
         return
-    known = Delivery.objects.filter(destination=address, target_id__in=targets)
+    known = Delivery.objects.at(address).filter(outbox__target_id__in=targets)
     known.filter(state__in=(State.BASELINE, State.CANCELLED)).update(
         state=State.BASELINE, reason="", named=False
     )
     register_before(address, targets)
-    share = PersistentShare.objects.filter(destination=address, target_id=OuterRef("target_id"))
+    share = PersistentShare.objects.filter(destination=str(address), target_id=OuterRef("target_id"))
     free.update(
         share_id=Subquery(share.order_by().values("pk")[:1]),
         creator_id=Subquery(share.order_by().values("user_id")[:1]),

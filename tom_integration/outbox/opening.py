@@ -12,12 +12,13 @@ from django.db import transaction
 from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Subquery
 from tom_targets.models import PersistentShare
 
+from sharecore.addresses import Address
 from sharecore.delivery import REPLAYABLE, State
 from sharecore.records import Kind
 from tom_integration import clock
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.mapping.row_to_record import DATUM_MODELS
-from tom_integration.models import Delivery, OneTimeShare, Outbox
+from tom_integration.models import ADDRESS, Delivery, OneTimeShare, Outbox
 from tom_integration.outbox.backlog import missing, register
 from tom_integration.outbox.moves import take_along
 from tom_integration.outbox.new_shares import attach_new
@@ -32,9 +33,9 @@ ASKABLE = frozenset({State.BASELINE}) | REPLAYABLE
 """What somebody can ask for who shares existing data: it is not there, and nobody is sending it."""
 
 
-def open_outbox(destination: str, target_id: int) -> Outbox:
-    """The outbox of an address and a target, made if need be."""
-    return Outbox.objects.get_or_create(destination=destination, target_id=target_id)[0]
+def open_outbox(address: Address, target_id: int) -> Outbox:
+    """Return the outbox of an address and a target, made if need be."""
+    return Outbox.objects.get_or_create(destination=address.name, topic=address.topic, target_id=target_id)[0]
 
 
 def attach(share: Any) -> None:
@@ -44,21 +45,20 @@ def attach(share: Any) -> None:
     already, only its user is noted; given another target or destination, it keeps its limits and its pause,
     and takes along what it has promised.
     """
-    outbox = Outbox.objects.filter(share_id=share.pk).first()
-    if outbox and (outbox.destination, outbox.target_id) == (share.destination, share.target_id):
+    outbox, address = Outbox.objects.filter(share_id=share.pk).first(), Address.parse(share.destination)
+    if outbox and (outbox.address, outbox.target_id) == (address, share.target_id):
         if share.user_id not in (None, outbox.creator_id):
             Outbox.objects.filter(pk=outbox.pk).update(creator_id=share.user_id, look_now=True)
         return
     # The database forgets a user who is deleted; without this, their share would act as the site from now on.
     creator_id = share.user_id or (outbox.creator_id if outbox else None)
-    previous, outbox = outbox, open_outbox(share.destination, share.target_id)
+    previous, outbox = outbox, open_outbox(address, share.target_id)
     with transaction.atomic():
         # First a write: on SQLite a transaction that has read fails at once while another one writes.
         Outbox.objects.filter(pk=outbox.pk).update(target_id=share.target_id)
         if Outbox.objects.filter(pk=outbox.pk, share_id=share.pk).exists():
             return  # a scan was faster; what was saved since then is new
-        known = Delivery.objects.filter(destination=outbox.destination, target_id=outbox.target_id)
-        known.filter(state__in=(State.BASELINE, State.CANCELLED)).update(
+        outbox.deliveries.filter(state__in=(State.BASELINE, State.CANCELLED)).update(
             state=State.BASELINE, reason="", named=False
         )
         register(outbox, State.BASELINE)
@@ -80,12 +80,9 @@ def attach(share: Any) -> None:
 def detach(share_id: int, *, reason: str) -> None:
     """Cancel pending deliveries requested only by this share, which is gone."""
     for outbox in Outbox.objects.filter(share_id=share_id):
-        Delivery.objects.filter(
-            destination=outbox.destination,
-            target_id=outbox.target_id,
-            one_time_share_id__isnull=True,
-            state__in=_CANCELLED_BY_CLOSING,
-        ).update(state=State.CANCELLED, reason=reason, next_at=None)
+        outbox.deliveries.filter(one_time_share__isnull=True, state__in=_CANCELLED_BY_CLOSING).update(
+            state=State.CANCELLED, reason=reason, next_at=None
+        )
         Outbox.objects.filter(pk=outbox.pk).update(share_id=None, creator_id=None, paused="", look_now=True)
 
 
@@ -104,32 +101,28 @@ def ask_for(
     with transaction.atomic():
         count = register(outbox, State.PENDING, next_at=now, selection=conditions, **asked)
         for name, condition in conditions.items():
-            waiting = _left_behind(name, condition, outbox.destination, outbox.target_id)
+            waiting = _left_behind(name, condition, outbox.address, outbox.target_id)
             count += waiting.update(
                 state=State.PENDING, next_at=now, failures=0, reason="", field="", **asked
             )
-        look_at(outbox.target_id, destination=outbox.destination)
+        look_at(outbox.target_id, address=outbox.address)
     return count
 
 
-def asked_for(destination: str, target_id: int, *, selection: Mapping[str, Q]) -> int:
+def asked_for(address: Address, target_id: int, *, selection: Mapping[str, Q]) -> int:
     """How many data `ask_for` would make due."""
     return sum(
-        missing(SHARED_MODELS[name], destination=destination, target_id=target_id).filter(condition).count()
-        + _left_behind(name, condition, destination, target_id).count()
+        missing(SHARED_MODELS[name], address, target_id).filter(condition).count()
+        + _left_behind(name, condition, address, target_id).count()
         for name, condition in selection.items()
     )
 
 
-def _left_behind(model: str, condition: Q, destination: str, target_id: int) -> QuerySet[Delivery]:
+def _left_behind(model: str, condition: Q, address: Address, target_id: int) -> QuerySet[Delivery]:
     """What the ledger knows of these data, and the address does not have, and nobody is sending."""
     chosen = SHARED_MODELS[model]._default_manager.filter(condition, target_id=target_id)
-    return Delivery.objects.filter(
-        destination=destination,
-        model=model,
-        datum_pk__in=chosen.values("pk"),
-        state__in=ASKABLE,
-    )
+    rows = Delivery.objects.at(address)
+    return rows.filter(model=model, datum_pk__in=chosen.values("pk"), state__in=ASKABLE)
 
 
 def limit(outbox: Outbox, *, kinds: Iterable[Kind], until: datetime | None) -> None:
@@ -142,37 +135,21 @@ def limit(outbox: Outbox, *, kinds: Iterable[Kind], until: datetime | None) -> N
         Outbox.objects.filter(pk=outbox.pk).update(
             kinds=[kind.value for kind in kinds], until=until, look_now=True
         )
-        kept = Delivery.objects.filter(
-            destination=outbox.destination, target_id=outbox.target_id, state=State.WITHHELD
-        )
+        kept = outbox.deliveries.filter(state=State.WITHHELD)
         kept.update(state=State.PENDING, next_at=now, failures=0, reason="")
 
 
-def look_at(target_id: int, *, destination: str | None = None) -> None:
+def look_at(target_id: int, *, address: Address | None = None) -> None:
     """Leave a mark that a target's outboxes have work. Writes only where none is left yet."""
     outboxes = Outbox.objects.filter(target_id=target_id, look_now=False)
-    if destination is not None:
-        outboxes = outboxes.filter(destination=destination)
+    if address is not None:
+        outboxes = outboxes.at(address)
     outboxes.update(look_now=True)
-
-
-def moved(destination: str, target_id: int) -> None:
-    """Deliveries have followed their data to this target: its outbox has to look at them.
-
-    Where there is no share, the outbox closes what nobody asks for.
-    """
-    outbox = open_outbox(destination, target_id)
-    Outbox.objects.filter(pk=outbox.pk).update(look_now=True)
 
 
 def next_look(outbox: Outbox) -> datetime | None:
     """When the next delivery of the outbox is to be taken in hand; None when there is none."""
-    waiting = Delivery.objects.filter(
-        destination=outbox.destination,
-        target_id=outbox.target_id,
-        state__in=_WAITING,
-        next_at__isnull=False,
-    )
+    waiting = outbox.deliveries.filter(state__in=_WAITING, next_at__isnull=False)
     earliest: datetime | None = waiting.aggregate(earliest=Min("next_at"))["earliest"]
     return earliest
 
@@ -183,20 +160,21 @@ def match_shares(*, seconds: float = math.inf) -> bool:
     seconds: for how long at the most, but for one portion; whether that was enough.
     """
     began = time.monotonic()
-    known = Outbox.objects.filter(share_id=OuterRef("pk"))
-    taken = Outbox.objects.filter(
-        destination=OuterRef("destination"), target_id=OuterRef("target_id"), share_id__isnull=False
+    outboxes = Outbox.objects.annotate(address_text=ADDRESS)
+    known = outboxes.filter(share_id=OuterRef("pk"))
+    taken = outboxes.filter(
+        address_text=OuterRef("destination"), target_id=OuterRef("target_id"), share_id__isnull=False
     )
     strays = (
         PersistentShare.objects.order_by("pk")
         .annotate(
-            outbox_destination=Subquery(known.values("destination")[:1]),
+            outbox_address=Subquery(known.values("address_text")[:1]),
             outbox_target=Subquery(known.values("target_id")[:1]),
             taken=Exists(taken),
         )
         .filter(
             Q(outbox_target__isnull=True)
-            | ~Q(outbox_destination=F("destination"))
+            | ~Q(outbox_address=F("destination"))
             | ~Q(outbox_target=F("target_id"))
         )
     )

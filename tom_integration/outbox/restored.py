@@ -10,7 +10,7 @@ from __future__ import annotations
 from sharecore.delivery import State
 from tom_integration import clock
 from tom_integration.models import Outbox
-from tom_integration.outbox import ledger, opening, retention
+from tom_integration.outbox import opening, retention
 from tom_integration.outbox.backlog import register
 
 REASON = "a backup was restored; it may have arrived before"
@@ -25,7 +25,7 @@ def doubt() -> int:
         now = clock.now()
         if outbox.takes_up(now):
             number += register(outbox, State.UNCONFIRMED, next_at=now, reason=REASON)
-        due = ledger.of(outbox).filter(state=State.PENDING)
+        due = outbox.deliveries.filter(state=State.PENDING)
         number += due.update(state=State.UNCONFIRMED, next_at=now, failures=0, reason=REASON)
         Outbox.objects.filter(pk=outbox.pk).update(look_now=True)
     return number

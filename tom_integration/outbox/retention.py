@@ -120,19 +120,19 @@ def _useless(gone: QuerySet[Delivery], then: datetime) -> QuerySet[Delivery]:
         & (Q(sent_at__isnull=True) | Q(sent_at__lt=then))
         & (Q(delivered_at__isnull=True) | Q(delivered_at__lt=then))
     )
-    without_target = ~Exists(BaseTarget.objects.filter(pk=OuterRef("target_id")))
+    without_target = ~Exists(BaseTarget.objects.filter(pk=OuterRef("outbox__target_id")))
     never_sent = Q(state=State.CANCELLED, delivered_at__isnull=True)
     return gone.filter(long_gone).filter(Q(without_target) | never_sent)
 
 
 def _forget_outboxes(then: datetime) -> int:
     """Outboxes of targets that are gone, when nothing is left of them, and nothing was sent to them."""
-    rows = Delivery.objects.filter(destination=OuterRef("destination"), target_id=OuterRef("target_id"))
+    rows = Delivery.objects.filter(outbox=OuterRef("pk"))
     there = BaseTarget.objects.filter(pk=OuterRef("target_id"))
     empty = Outbox.objects.filter(~Exists(rows), ~Exists(there), share_id=None, lease="", created__lt=then)
     # What has moved since then is looked up by what such an outbox tells of its target.
-    moved = Delivery.objects.filter(sent_to__isnull=False).exclude(sent_to=F("target_id"))
-    empty = empty.exclude(target_id__in=moved.values("sent_to"))
+    moved = Delivery.objects.filter(sent_from__isnull=False).exclude(sent_from=F("outbox"))
+    empty = empty.exclude(pk__in=moved.values("sent_from"))
     pks = list(empty.values_list("pk", flat=True)[:STEP])
-    OneTimeShare.objects.filter(outbox_id__in=pks).delete()
+    OneTimeShare.objects.filter(outbox__in=pks).delete()
     return Outbox.objects.filter(pk__in=pks).delete()[0]

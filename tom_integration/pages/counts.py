@@ -36,30 +36,29 @@ def existing(outbox: Outbox, rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     return rows.filter(of_its_kinds, state=State.BASELINE)
 
 
-def counted(outboxes: list[Outbox], user: Any) -> dict[tuple[str, int], Figures]:
-    """The numbers of outboxes, by address and target; data that the user may not see are not counted.
+def counted(outboxes: list[Outbox], user: Any) -> dict[int, Figures]:
+    """The numbers of outboxes, by primary key; data that the user may not see are not counted.
 
     What is delivered grows for ever: it is counted on an index alone.
     """
     rows = access.visible_deliveries(user, outboxes).order_by()
-    by_outbox = rows.values("destination", "target_id")
-    figures: dict[tuple[str, int], Figures] = {}
-    by_state = by_outbox.values("destination", "target_id", "state").annotate(number=Count("*"))
-    for row in by_state:
-        each = figures.setdefault((row["destination"], row["target_id"]), Figures(Counter()))
+    by_outbox = rows.values("outbox")
+    figures: dict[int, Figures] = {}
+    for row in by_outbox.values("outbox", "state").annotate(number=Count("*")):
+        each = figures.setdefault(row["outbox"], Figures(Counter()))
         each.counts[row["state"]] = row["number"]
     open_ones = by_outbox.filter(state__in=OPEN).annotate(since=Min("created"), soonest=Min("next_at"))
     for waiting in open_ones:
-        each = figures[waiting["destination"], waiting["target_id"]]
+        each = figures[waiting["outbox"]]
         each.since, each.soonest = waiting["since"], waiting["soonest"]
     for outbox in _with_latest(outboxes, user):
-        if (outbox.destination, outbox.target_id) in figures:
-            figures[outbox.destination, outbox.target_id].delivered_at = outbox.latest
+        if outbox.pk in figures:
+            figures[outbox.pk].delivered_at = outbox.latest
     outdated = by_outbox.filter(OUTDATED)
     for edited in outdated.annotate(number=Count("pk")):
-        figures[edited["destination"], edited["target_id"]].outdated = edited["number"]
+        figures[edited["outbox"]].outdated = edited["number"]
     for outbox in outboxes:
-        each = figures.get((outbox.destination, outbox.target_id), Figures(Counter()))
+        each = figures.get(outbox.pk, Figures(Counter()))
         if outbox.share_id is not None and each.counts[State.BASELINE]:
             each.existing = each.counts[State.BASELINE]
             if outbox.kinds:
@@ -69,9 +68,7 @@ def counted(outboxes: list[Outbox], user: Any) -> dict[tuple[str, int], Figures]
 
 def _with_latest(outboxes: list[Outbox], user: Any) -> QuerySet[Any]:
     """The same outboxes with `latest`, when something arrived last: one step into the index for each."""
-    arrived = Delivery.objects.filter(
-        destination=OuterRef("destination"), target_id=OuterRef("target_id"), state=State.DELIVERED
-    )
+    arrived = Delivery.objects.filter(outbox=OuterRef("pk"), state=State.DELIVERED)
     targets = Q(target_id__in={each.target_id for each in outboxes})
     seen = access.of_visible_data(user, arrived, targets).order_by("-next_at", "-delivered_at")
     mine = Outbox.objects.filter(pk__in=[each.pk for each in outboxes])

@@ -31,7 +31,7 @@ def choices(shared: Collection[str] = ()) -> list[Choice]:
 
     shared: addresses of which is said that the target is shared there already.
     """
-    known = {row.address: row for row in DestinationHealth.objects.all()}
+    known = {(row.destination, row.topic): row for row in DestinationHealth.objects.all()}
     usable = [choice for name in site.destinations() for choice in _of(name, known, shared)]
     broken = [
         Choice(
@@ -44,7 +44,9 @@ def choices(shared: Collection[str] = ()) -> list[Choice]:
     return sorted(usable, key=lambda choice: bool(choice.reason)) + broken
 
 
-def _of(name: str, known: Mapping[str, DestinationHealth], shared: Collection[str]) -> Iterator[Choice]:
+def _of(
+    name: str, known: Mapping[breaker.Part, DestinationHealth], shared: Collection[str]
+) -> Iterator[Choice]:
     destination = site.destinations()[name]
     credentials = site.credentials_digest(destination)
     offered = topics.offered(destination)
@@ -62,7 +64,9 @@ def _of(name: str, known: Mapping[str, DestinationHealth], shared: Collection[st
         )
 
 
-def _state(address: Address, credentials: str, known: Mapping[str, DestinationHealth]) -> tuple[str, str]:
+def _state(
+    address: Address, credentials: str, known: Mapping[breaker.Part, DestinationHealth]
+) -> tuple[str, str]:
     """Why an address cannot be chosen, and what to know of it otherwise."""
     remark = ""
     for part in breaker.parts(address):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -79,12 +79,9 @@ def _about(destination: Destination) -> dict[str, Any]:
     now = timezone.now()
     credentials = site.credentials_digest(destination)
     known = breaker.read(destination.name).under(credentials)
-    row = DestinationHealth.objects.filter(address=destination.name).first()
-    topic_rows = [
-        each
-        for each in DestinationHealth.objects.filter(address__startswith=f"{destination.name}:")
-        if each.health.is_paused(credentials) and site.destination_of(each.address) == destination.name
-    ]
+    of_it = DestinationHealth.objects.filter(destination=destination.name)
+    row = of_it.filter(topic=None).first()
+    topic_rows = [each for each in of_it.exclude(topic=None) if each.health.is_paused(credentials)]
     refused = known.paused if known.is_paused(credentials) else ""
     return {
         "destination": destination,
@@ -103,7 +100,7 @@ def _about(destination: Destination) -> dict[str, Any]:
 
 def _last_success(name: str, row: DestinationHealth | None) -> datetime | None:
     """When something arrived there last, as the shares say; the health notes it only now and then."""
-    there = Outbox.objects.filter(Q(destination=name) | Q(destination__startswith=f"{name}:"))
+    there = Outbox.objects.filter(destination=name)
     moments = [there.aggregate(latest=Max("delivered_at"))["latest"], row and row.last_success_at]
     return max(filter(None, moments), default=None)
 

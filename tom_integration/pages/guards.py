@@ -45,34 +45,35 @@ def outbox_or_404(user: Any, target_pk: int, pk: int, action: Action) -> Outbox:
     """What was shared of a target with one destination; 404 when the user may not see it, or it is gone."""
     target = target_or_404(user, target_pk)
     outbox = Outbox.objects.filter(pk=pk, target_id=target.pk).first()
-    _require_ledger(user, outbox, action)
+    _require_outbox(user, outbox, action)
     return cast("Outbox", outbox)
 
 
 def delivery_or_404(user: Any, pk: int, action: Action) -> Delivery:
     """A delivery, of a share or of a one-time share; 404 when the user may not see it, or it is not there."""
-    row = access.of_visible_data(user, Delivery.objects.filter(pk=pk)).first()
-    _require_ledger(user, row, action)
+    rows = Delivery.objects.filter(pk=pk).select_related("outbox")
+    row = access.of_visible_data(user, rows).first()
+    _require_outbox(user, row.outbox if row else None, action)
     return cast("Delivery", row)
 
 
-def _require_ledger(user: Any, ledger: Outbox | Delivery | None, action: Action) -> None:
-    if ledger is not None and access.may(user, action, ledger=ledger):
+def _require_outbox(user: Any, outbox: Outbox | None, action: Action) -> None:
+    if outbox is not None and access.may(user, action, outbox=outbox):
         return
-    if ledger is not None and access.may(user, "view", ledger=ledger):
+    if outbox is not None and access.may(user, "view", outbox=outbox):
         raise PermissionDenied
     raise Http404("Nothing was shared there.")
 
 
-def page_of(ledger: Outbox | Delivery, user: Any) -> str:
+def page_of(outbox: Outbox, user: Any) -> str:
     """Where a user goes on who acted on what was shared there: its page, if they may view it."""
-    if access.may(user, "view", ledger=ledger):
-        known = Outbox.objects.filter(destination=ledger.destination, target_id=ledger.target_id).first()
+    if access.may(user, "view", outbox=outbox):
+        known = Outbox.objects.at(outbox.address).filter(target_id=outbox.target_id).first()
         if known is not None and known.share_id is not None:
             return reverse("sharing:share-page", args=[known.share_id])
         if known is not None:
             return reverse("sharing:history", args=[known.target_id, known.pk])
-    return reverse("targets:share", args=[ledger.target_id])
+    return reverse("targets:share", args=[outbox.target_id])
 
 
 def target_or_404(user: Any, pk: int) -> Any:

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.text import slugify
 from tom_targets.models import PersistentShare
 
+from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError
 from sharecore.records import DATA_KINDS, Kind
 from tom_integration import access, placing, site
@@ -61,7 +62,7 @@ def _existing(user: Any, target: Any | None, address: str, kinds: list[Kind]) ->
     held = one_time.number_of(target.pk, wanted)
     if address and not one_time.may_follow(user, target, address):
         return {"existing": held, "already": None}
-    unsent = opening.asked_for(address, target.pk, selection=wanted) if address else held
+    unsent = opening.asked_for(Address.parse(address), target.pk, selection=wanted) if address else held
     return {"existing": unsent, "already": held - unsent}
 
 

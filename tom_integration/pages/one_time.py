@@ -9,6 +9,7 @@ from django import forms
 from django.db import transaction
 from django.db.models import Q
 
+from sharecore.addresses import Address
 from sharecore.delivery import NEEDS_PERSON, State
 from sharecore.records import Kind
 from tom_integration import access, site, wake_up
@@ -62,11 +63,11 @@ def ask(
     selection: a condition for each model; all data when None; no data when empty. Raises
     `ConfigurationError` when there is no such destination.
     """
-    site.destinations().resolve(address)
+    place, _ = site.destinations().resolve(address)
     with transaction.atomic():
-        outbox = opening.open_outbox(address, target.pk)
+        outbox = opening.open_outbox(place, target.pk)
         request = OneTimeShare.objects.create(
-            outbox_id=outbox.pk,
+            outbox=outbox,
             user_id=user.pk,
             title=title[:200],
             message=message,
@@ -103,7 +104,7 @@ def told(user: Any, queued: int, target: Any, address: str, selection: Mapping[s
 
 def may_follow(user: Any, target: Any, address: str) -> bool:
     """May who shares a target once see what becomes of it there, and so what is there?"""
-    return access.may(user, "view", ledger=Outbox(destination=address, target_id=target.pk))
+    return access.may(user, "view", outbox=Outbox.to(Address.parse(address), target.pk))
 
 
 def failed(user: Any, request: OneTimeShare) -> str:
@@ -111,7 +112,7 @@ def failed(user: Any, request: OneTimeShare) -> str:
 
     For who may not see the rest: what has arrived, or was there before, is not told.
     """
-    mine = Delivery.objects.filter(one_time_share_id=request.pk, state__in=_FAILED)
+    mine = Delivery.objects.filter(one_time_share=request, state__in=_FAILED)
     rows = access.of_visible_data(user, mine).order_by("-pk")
     row = rows.first()
     if row is None:

@@ -37,7 +37,7 @@ def paused(reason: str, pending: int) -> str:
 
 def refused(row: DestinationHealth) -> str:
     """The destination, or its topic, refuses what we send, and what to do."""
-    said = f"{site.label(row.address.rstrip(':'))} refuses what we send: {row.paused}"
+    said = f"{site.label(str(row))} refuses what we send: {row.paused}"
     return join(said, "Fix that, then press Test it now on the page of destinations")
 
 
@@ -47,9 +47,7 @@ def outage(row: DestinationHealth, now: datetime) -> str:
         when = f"the next try is at {clock(row.open_until, now)}"
     else:
         when = "it is being tried now"
-    return join(
-        f"{site.label(row.address.rstrip(':'))} does not answer; {when}", f"Last error: {row.last_error}"
-    )
+    return join(f"{site.label(str(row))} does not answer; {when}", f"Last error: {row.last_error}")
 
 
 def cannot_store(address: str, records: int = 1) -> str:

@@ -19,8 +19,8 @@ from tom_integration.pages.guards import Page, require
 
 def is_known(address: str) -> bool:
     """Return whether the settings name the destination of an address, be it broken."""
-    known = [*site.destinations(), *site.destinations().broken]
-    return Address.parse(address, known).name in known
+    name = Address.parse(address).name
+    return name in site.destinations() or name in site.destinations().broken
 
 
 def destinations(user: Any, target: Any | None = None) -> list[dict[str, Any]]:
@@ -86,7 +86,5 @@ def _deletable(user: Any, address: str) -> Any:
 
 def _waiting(user: Any, address: str, shares: Any) -> int:
     viewed = access.shares_for(user, "view").filter(pk__in=shares.values("pk"), destination=address)
-    rows = Delivery.objects.filter(
-        destination=address, target_id__in=viewed.values("target_id"), state__in=OPEN
-    )
+    rows = Delivery.objects.filter(outbox__share_id__in=viewed.values("pk"), state__in=OPEN)
     return access.of_visible_data(user, rows).count()

@@ -56,7 +56,7 @@ class ActOnDelivery(Page):
     def post(self, request: HttpRequest, pk: int, action: str) -> HttpResponse:
         """Do it, say so, and go back to where the button was."""
         row = delivery_or_404(request.user, pk, "change")
-        seen = access.may(request.user, "view", ledger=row)
+        seen = access.may(request.user, "view", outbox=row.outbox)
         try:
             match action:
                 case "retry":
@@ -72,7 +72,7 @@ class ActOnDelivery(Page):
             messages.error(request, str(reason) if seen else _NOT_POSSIBLE)
         else:
             messages.success(request, text)
-        return back(request, page_of(row, request.user))
+        return back(request, page_of(row.outbox, request.user))
 
 
 class ActOnHistory(Page):
@@ -105,7 +105,7 @@ class Delete(Page):
     def _numbers(user: Any, share: Any) -> dict[str, int]:
         rows = access.deliveries_for(user, share)
         numbers = dict(
-            rows.filter(one_time_share_id__isnull=True)
+            rows.filter(one_time_share__isnull=True)
             .order_by()
             .values_list("state")
             .annotate(number=Count("pk"))
@@ -114,7 +114,7 @@ class Delete(Page):
             "delivered": numbers.get(State.DELIVERED, 0),
             "pending": sum(numbers.get(state, 0) for state in OPEN),
             "stuck": sum(numbers.get(state, 0) for state in NEEDS_PERSON),
-            "once": rows.filter(one_time_share_id__isnull=False, state__in=OPEN).count(),
+            "once": rows.filter(one_time_share__isnull=False, state__in=OPEN).count(),
         }
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -139,7 +139,7 @@ def back(request: HttpRequest, otherwise: str) -> HttpResponse:
 def _act_on_all(outbox: Outbox, action: str, request: HttpRequest) -> str:
     """With those that the user may see; of those that may have arrived with one call, where it is named."""
     rows = access.deliveries_for(request.user, outbox)
-    seen = access.may(request.user, "view", ledger=outbox)
+    seen = access.may(request.user, "view", outbox=outbox)
     if action == "retry":
         number = shares.retry_outbox(outbox, among=rows)
         return f"{phrases.number(number) if seen else 'What did not arrive'} will be tried again."

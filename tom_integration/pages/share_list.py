@@ -17,7 +17,7 @@ from tom_targets.models import PersistentShare
 
 from sharecore.delivery import NEEDS_PERSON
 from tom_integration import access, site, status
-from tom_integration.models import Delivery, Outbox
+from tom_integration.models import Delivery, Outbox, at_destination
 from tom_integration.pages import removed_destinations
 from tom_integration.pages.guards import Page, require, target_or_404
 from tom_integration.pages.new_share import form_context
@@ -137,15 +137,13 @@ def _filtered(shares: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
         fitting |= Q(destination__icontains=text)
         for name, destination in site.destinations().items():
             if text.lower() in destination.display_name.lower():
-                fitting |= Q(destination=name) | Q(destination__startswith=f"{name}:")
+                fitting |= at_destination(name)
         matching = PersistentShare.objects.filter(fitting)
         shares = shares.filter(pk__in=matching.values("pk"))
     if request.GET.get("needs") == "you":
         stuck = access.of_visible_data(
             request.user,
-            Delivery.objects.filter(
-                destination=OuterRef("destination"), target_id=OuterRef("target_id"), state__in=NEEDS_PERSON
-            ),
+            Delivery.objects.filter(outbox__share_id=OuterRef("pk"), state__in=NEEDS_PERSON),
         )
         halted = Outbox.objects.filter(~Q(problem="") | ~Q(paused=""), share_id=OuterRef("pk"))
         shares = shares.filter(Exists(stuck) | Exists(halted))

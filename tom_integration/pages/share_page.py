@@ -16,7 +16,7 @@ from sharecore.records import Kind
 from tom_integration import access, creator_rights
 from tom_integration.links import link
 from tom_integration.mapping.target_fields import find_target
-from tom_integration.models import Attempt, Delivery, OneTimeShare, Outbox
+from tom_integration.models import Attempt, Delivery, Outbox
 from tom_integration.outbox.prepare import load
 from tom_integration.pages import delivery_table, inventory
 from tom_integration.pages.guards import Page, outbox_or_404, page_of, share_or_404
@@ -92,7 +92,7 @@ def share_context(request: HttpRequest, share: Any) -> dict[str, Any]:
 def history_context(request: HttpRequest, target_pk: int, pk: int) -> dict[str, Any]:
     """The context of the page of one-time requests."""
     outbox = outbox_or_404(request.user, target_pk, pk, "view")
-    may_change = access.may(request.user, "change", ledger=outbox)
+    may_change = access.may(request.user, "change", outbox=outbox)
     return {
         "live_url": reverse("sharing:history-live", args=[outbox.target_id, outbox.pk]),
         **outbox_context(request, outbox, find_target(outbox.target_id), may_change=may_change),
@@ -106,7 +106,7 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
     numbers = glance.counts
     state = request.GET.get("state", "")
     page = delivery_table.page_of(rows, numbers, request)
-    requests = OneTimeShare.objects.filter(outbox_id=outbox.pk).order_by("-pk")
+    requests = outbox.one_time_shares.order_by("-pk")
     return {
         "target": target,
         "outbox": outbox,
@@ -135,7 +135,7 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
 def _shown(rows: list[Delivery], *, followed: bool) -> list[dict[str, Any]]:
     data = load(rows)
     attempts: dict[int, list[Attempt]] = defaultdict(list)
-    for attempt in Attempt.objects.filter(delivery_id__in=[row.pk for row in rows]).order_by("-pk"):
+    for attempt in Attempt.objects.filter(delivery__in=[row.pk for row in rows]).order_by("-pk"):
         attempts[attempt.delivery_id].append(attempt)
     now = timezone.now()
     return [
@@ -146,7 +146,7 @@ def _shown(rows: list[Delivery], *, followed: bool) -> list[dict[str, Any]]:
             "gone": row.pk not in data,
             "upcoming": _waits(row, now),
             "attempts": attempts[row.pk][:ATTEMPTS],
-            "link": link(row.destination, row.remote_id),
+            "link": link(row.address, row.remote_id),
             "may_retry": (followed and row.is_outdated)
             or (row.state in shares.RETRIED_ONE and (row.state != State.PENDING or _waits(row, now))),
             "button": _BUTTONS.get(State(row.state), "Retry"),

@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError
 from tom_integration import access, site
 from tom_integration.mapping.data_files import FILE_MODEL, WITH_A_FILE
@@ -70,7 +71,7 @@ class TargetShare(Page):
             form.add_error("share_destination", str(error))
             return self._page(request, target, form)
         messages.success(request, one_time.told(request.user, queued, target, address, selection))
-        return redirect(page_of(Outbox(destination=address, target_id=target.pk), request.user))
+        return redirect(page_of(Outbox.to(Address.parse(address), target.pk), request.user))
 
     @staticmethod
     def _page(request: HttpRequest, target: Any, form: one_time.OnceForm) -> HttpResponse:
@@ -92,8 +93,8 @@ def _history(user: Any, target: Any) -> list[dict[str, Any]]:
     destination has; elsewhere their own, with what did not arrive of it and no more.
     """
     outboxes = {each.pk: each for each in Outbox.objects.filter(target_id=target.pk)}
-    known = set(access.ledgers_for(user, "view").filter(pk__in=outboxes).values_list("pk", flat=True))
-    mine = Q(outbox_id__in=known) | Q(outbox_id__in=outboxes, user_id=user.pk)
+    known = set(access.outboxes_for(user, "view").filter(pk__in=outboxes).values_list("pk", flat=True))
+    mine = Q(outbox__in=known) | Q(outbox__in=outboxes, user_id=user.pk)
     requests = list(OneTimeShare.objects.filter(mine).order_by("-pk")[:HISTORY])
     states = glances([outboxes[pk] for pk in known & {each.outbox_id for each in requests}], user)
     return [

@@ -11,7 +11,6 @@ from typing import Any
 
 from django.utils import timezone
 
-from sharecore.addresses import Address
 from sharecore.delivery import NEEDS_PERSON, OPEN, State
 from sharecore.exceptions import ConfigurationError
 from tom_integration import access, conf, site, status
@@ -106,7 +105,7 @@ class _Around:
     user: Any
     now: datetime
     advice: str
-    unwell: Mapping[str, DestinationHealth]
+    unwell: Mapping[breaker.Part, DestinationHealth]
     introducing: frozenset[int]
 
 
@@ -117,32 +116,27 @@ def glances(outboxes: Iterable[Outbox], user: Any) -> dict[int, StatusSummary]:
     """
     outboxes = list(outboxes)
     figures = counted(outboxes, user)
-    introduced = OneTimeShare.objects.filter(outbox_id__in=[each.pk for each in outboxes], introduce=True)
+    introduced = OneTimeShare.objects.filter(outbox__in=[each.pk for each in outboxes], introduce=True)
     around = _Around(
         user=user,
         now=timezone.now(),
         advice=status.nobody_delivers() if outboxes else "",
-        unwell={row.address: row for row in DestinationHealth.objects.all() if _is_unwell(row)},
+        unwell={
+            (row.destination, row.topic): row for row in DestinationHealth.objects.all() if _is_unwell(row)
+        },
         introducing=frozenset(introduced.values_list("outbox_id", flat=True)),
     )
     nothing = Figures(Counter())
-    return {
-        outbox.pk: _glance(outbox, figures.get((outbox.destination, outbox.target_id), nothing), around)
-        for outbox in outboxes
-    }
+    return {outbox.pk: _glance(outbox, figures.get(outbox.pk, nothing), around) for outbox in outboxes}
 
 
 def _is_unwell(row: DestinationHealth) -> bool:
     """Down, or refusing the credentials that the settings have now."""
-    destination = site.destinations().get(site.destination_of(row.address))
+    destination = site.destinations().get(row.destination)
     if destination is None:
         return row.failures > 0 and not row.paused
     known = row.health.under(site.credentials_digest(destination))
     return bool(known.failures or known.paused)
-
-
-def _parts(address: str) -> tuple[str, str]:
-    return breaker.parts(Address.parse(address, [*site.destinations()]))
 
 
 def _glance(outbox: Outbox, figures: Figures, around: _Around) -> StatusSummary:
@@ -178,12 +172,12 @@ def _glance(outbox: Outbox, figures: Figures, around: _Around) -> StatusSummary:
 def _mood(outbox: Outbox, figures: Figures, around: _Around, pending: int) -> tuple[ShareStatus, str, str]:
     """The mood, what is said of the outbox, and what is said of all outboxes there."""
     waits = phrases.join(phrases.waiting(pending)) if pending else ""
-    unwell = [around.unwell[part] for part in _parts(outbox.destination) if part in around.unwell]
+    unwell = [around.unwell[part] for part in breaker.parts(outbox.address) if part in around.unwell]
     work = bool(pending or outbox.pk in around.introducing or outbox.look_now)
     if outbox.paused:
         return ShareStatus.PAUSED, phrases.paused(outbox.paused, pending), ""
     if work or outbox.share_id is not None:  # of what was shared once, and is there, nothing goes any more
-        if problem := _misconfigured(outbox.destination):
+        if problem := _misconfigured(str(outbox.address)):
             return ShareStatus.NEEDS_YOU, waits, phrases.join(problem)
         for row in unwell:
             if row.paused:
@@ -248,10 +242,10 @@ def _kept(outbox: Outbox, figures: Figures, user: Any) -> str:
     """What the destination does not have as it is here, and why."""
     counts, said = figures.counts, []
     if number := figures.outdated:
-        said.append(phrases.outdated(number, outbox.destination))
+        said.append(phrases.outdated(number, str(outbox.address)))
     if number := counts[State.UNSUPPORTED]:
         why = _reason(outbox, user, State.UNSUPPORTED)
-        unable = phrases.cannot_store(outbox.destination, number)
+        unable = phrases.cannot_store(str(outbox.address), number)
         said.append(f"{phrases.number(number)} not sent, as {unable}{why}")
     if number := counts[State.WITHHELD]:
         said.append(f"{phrases.number(number)} not sent{_reason(outbox, user, State.WITHHELD)}")

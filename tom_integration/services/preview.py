@@ -77,11 +77,7 @@ class Outlook:
         self._user = creator_rights.find_user(user_id)
         self._kinds = kinds
         self._unsent = unsent and not blind
-        outbox = (
-            None
-            if blind
-            else Outbox.objects.filter(destination=str(self._address), target_id=target.pk).first()
-        )
+        outbox = None if blind else Outbox.objects.at(self._address).filter(target_id=target.pk).first()
         self._adapter_state = dict(outbox.adapter_state) if outbox else {}
 
     def count(self) -> int:
@@ -121,9 +117,8 @@ class Outlook:
         for name, condition in conditions(self._kinds).items():
             rows = DATUM_MODELS[name]._default_manager.filter(condition, target_id=self._target.pk)
             if self._unsent:
-                settled = Delivery.objects.filter(
-                    model=name, datum_pk=OuterRef("pk"), destination=str(self._address)
-                ).exclude(state__in=ASKABLE)
+                known = Delivery.objects.at(self._address).filter(model=name, datum_pk=OuterRef("pk"))
+                settled = known.exclude(state__in=ASKABLE)
                 rows = rows.filter(absent(settled))
             found[name] = rows if self._user is None else access.visible(self._user, rows)
         return found
@@ -173,7 +168,7 @@ def of_outbox(outbox: Outbox) -> Outlook:
     if target is None:
         raise LookupError(f"The target {outbox.target_id} of this share is gone.")
     kinds = [Kind(kind) for kind in outbox.kinds]
-    return Outlook(outbox.destination, target, user_id=outbox.creator_id, kinds=kinds)
+    return Outlook(str(outbox.address), target, user_id=outbox.creator_id, kinds=kinds)
 
 
 def _echoes(rows: list[Any]) -> set[tuple[str, int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Q
 
 from sharecore import delivery
 from sharecore.adapter import Batch
@@ -18,7 +18,7 @@ from sharecore.delivery import DeliveryState, State
 from sharecore.exceptions import ConfigurationError
 from sharecore.targets import Target
 from tom_integration import clock, site
-from tom_integration.models import Delivery, Outbox
+from tom_integration.models import AtAddress, Delivery, Outbox
 from tom_integration.outbox import ledger
 from tom_integration.services import shares
 
@@ -38,16 +38,15 @@ class Replay:
     share_id: int | None = None
     destination: str | None = None
 
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[Address, int]:
         """How many records, by address. Raises LookupError where there is no such share."""
         if self.share_id is not None and not Outbox.objects.filter(share_id=self.share_id).exists():
             raise LookupError(f"There is no share {self.share_id}; `manage.py sharing status` lists them.")
-        counted = self._deliveries().order_by("destination").values("destination")
-        numbers = dict(counted.annotate(number=Count("pk")).values_list("destination", "number"))
-        wanted = self.destination
-        return {each: numbers[each] for each in numbers if wanted in (None, site.destination_of(each))}
+        by_address = self._deliveries().order_by("destination", "topic").values_list("destination", "topic")
+        counted = by_address.annotate(number=Count("pk"))
+        return {Address(name, topic): number for name, topic, number in counted}
 
-    def blind(self) -> list[str]:
+    def blind(self) -> list[Address]:
         """The addresses among them that cannot be asked what they have: there it would be sent in any case.
 
         Raises `ConfigurationError` where one cannot be used at all.
@@ -63,36 +62,38 @@ class Replay:
         blind = self.blind()
         if blind and not doubles:
             raise shares.NotPossible(
-                f"{', '.join(blind)} cannot be asked which data it has: "
+                f"{', '.join(map(str, blind))} cannot be asked which data it has: "
                 "what it has already would be there twice."
             )
         return sum(self._send_again(address, can_tell=address not in blind) for address in self.counts())
 
-    def _send_again(self, address: str, *, can_tell: bool) -> int:
-        rows = self._deliveries().filter(destination=address)
-        targets = list(rows.order_by("target_id").values_list("target_id", flat=True).distinct())
+    def _send_again(self, address: Address, *, can_tell: bool) -> int:
+        rows = self._deliveries().at(address)
+        outboxes = Outbox.objects.filter(pk__in=rows.order_by().values("outbox").distinct())
         delivered = DeliveryState(state=State.DELIVERED)
         standing = delivery.lost_there(delivered, REASON, now=clock.now(), can_tell=can_tell)
         columns = ledger.written_as(standing) | {"delivered_at": None, "arrived": ""}
+        chosen = list(outboxes)
         # One statement for each target: on SQLite nobody else can save until it is done.
-        number = sum(rows.filter(target_id=each).update(**columns) for each in targets)
-        shares.wake(Outbox.objects.filter(destination=address, target_id__in=targets))
+        number = sum(rows.filter(outbox=each).update(**columns) for each in chosen)
+        shares.wake(chosen)
         return number
 
-    def _deliveries(self) -> QuerySet[Delivery]:
+    def _deliveries(self) -> AtAddress[Delivery]:
         """Not what a share that is gone had sent: nobody asks for that any more."""
         rows = Delivery.objects.filter(state=State.DELIVERED, delivered_at__gte=self.since)
+        if self.destination is not None:
+            rows = rows.filter(destination=self.destination)
         if self.until is not None:
             rows = rows.filter(delivered_at__lt=self.until)
-        here = Outbox.objects.filter(destination=OuterRef("destination"), target_id=OuterRef("target_id"))
         if self.share_id is not None:
-            return rows.filter(Exists(here.filter(share_id=self.share_id)))
-        return rows.filter(Exists(here.filter(share_id__isnull=False)) | Q(one_time_share_id__isnull=False))
+            return rows.filter(outbox__share_id=self.share_id)
+        return rows.filter(Q(outbox__share_id__isnull=False) | Q(one_time_share__isnull=False))
 
 
-def _can_tell(text: str) -> bool:
+def _can_tell(address: Address) -> bool:
     """Can the destination be asked what it has? Anything but a plain no counts as yes: it is asked again."""
-    address, destination = site.destinations().resolve(text)
+    address, destination = site.destinations().resolve(str(address))
     try:
         return site.adapters.get(destination).find(_empty(address)) is not None
     except ConfigurationError:

@@ -23,8 +23,7 @@ from tom_integration.services import shares
 class HeldCall:
     """The records of one call to one destination that may have arrived. reason: what is known of one."""
 
-    destination: str
-    target_id: int
+    outbox: Outbox
     sent_at: datetime | None
     number: int
     reason: str
@@ -33,20 +32,18 @@ class HeldCall:
 def calls(rows: QuerySet[Delivery]) -> list[HeldCall]:
     """The calls whose fate a person has to find out, the oldest first, of those among these deliveries."""
     held = rows.filter(state=State.NEEDS_REVIEW).order_by()
-    grouped = held.values("destination", "target_id", "sent_at").annotate(number=Count("pk"), one=Min("pk"))
-    found = list(grouped.order_by("sent_at", "destination", "target_id"))
-    reasons = dict(
-        Delivery.objects.filter(pk__in=[each["one"] for each in found]).values_list("pk", "reason")
-    )
+    grouped = held.values("outbox", "sent_at").annotate(number=Count("pk"), one=Min("pk"))
+    found = list(grouped.order_by("sent_at", "outbox"))
+    ones = Delivery.objects.select_related("outbox").in_bulk([each["one"] for each in found])
     return [
         HeldCall(
-            destination=each["destination"],
-            target_id=each["target_id"],
+            outbox=ones[each["one"]].outbox,
             sent_at=each["sent_at"],
             number=each["number"],
-            reason=reasons.get(each["one"], ""),
+            reason=ones[each["one"]].reason,
         )
         for each in found
+        if each["one"] in ones
     ]
 
 
@@ -77,10 +74,9 @@ def _resolve(row: Delivery, *, arrived: bool, by: str) -> int:
         known = replace(known, state=State.DELIVERED, next_at=None, reason=note)
     else:
         known = replace(known, state=State.PENDING, next_at=clock.now())
-        row.sent_to = None
+        row.sent_from_id = None
     return ledger.settle([row], {row.pk: known}, token="", expected=State(row.state))
 
 
 def _wake(rows: Iterable[Delivery]) -> None:
-    for destination, target_id in {(row.destination, row.target_id) for row in rows}:
-        shares.wake(Outbox.objects.filter(destination=destination, target_id=target_id))
+    shares.wake(Outbox.objects.filter(pk__in={row.outbox_id for row in rows}))

@@ -67,7 +67,7 @@ def adopt(share: Any, *, by: Any) -> None:
     with transaction.atomic():
         share.user = by
         share.save(update_fields=["user"])
-        _retry(ledger.of(outbox).filter(state=State.WITHHELD, one_time_share_id__isnull=True))
+        _retry(outbox.deliveries.filter(state=State.WITHHELD, one_time_share__isnull=True))
     wake([outbox])
 
 
@@ -84,7 +84,7 @@ def retry(share_id: int | None = None) -> int:
 
 def retry_outbox(outbox: Outbox, *, among: QuerySet[Delivery] | None = None) -> int:
     """The same for all deliveries of one target at one destination. among: only for these."""
-    rows = ledger.of(outbox) if among is None else among
+    rows = outbox.deliveries.all() if among is None else among
     number = _retry(rows.filter(state__in=RETRIED))
     wake([outbox])
     return number
@@ -121,10 +121,10 @@ def retry_one(row: Delivery) -> None:
     a state to be tried again.
     """
     mine = Delivery.objects.filter(pk=row.pk)
-    followed = any(each.share_id for each in _outboxes(row))
+    followed = row.outbox.share_id is not None
     if not (_retry(mine.filter(state__in=RETRIED_ONE)) or (followed and _send_edited(mine))):
         raise NotPossible(_why_not(row))
-    wake(_outboxes(row))
+    wake([row.outbox])
 
 
 def check(destination: Destination) -> Sequence[Problem]:
@@ -142,10 +142,8 @@ def check(destination: Destination) -> Sequence[Problem]:
 
 def describe(destination: Destination) -> str:
     """How data go to a destination, as was found by the last check or delivery; empty if nothing is known."""
-    return (
-        DestinationHealth.objects.filter(address=destination.name).values_list("about", flat=True).first()
-        or ""
-    )
+    whole = DestinationHealth.objects.filter(destination=destination.name, topic=None)
+    return whole.values_list("about", flat=True).first() or ""
 
 
 def _retry(rows: Any) -> int:
@@ -172,10 +170,6 @@ def _why_not(row: Delivery) -> str:
             return f"It was cancelled: {row.reason or 'what it belongs to is gone'}."
         case _:
             return "It changed at this moment; look again."
-
-
-def _outboxes(row: Delivery) -> list[Outbox]:
-    return list(Outbox.objects.filter(destination=row.destination, target_id=row.target_id))
 
 
 def wake(chosen: Iterable[Outbox]) -> None:

@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
+from sharecore.addresses import Address
 from sharecore.records import Kind
 from tom_integration import access, site
 from tom_integration.pages import phrases
@@ -49,15 +50,15 @@ def sentence(text: str) -> str:
 
 
 @register.filter
-def state_label(state: str, address: str) -> str:
+def state_label(state: str, address: Address) -> str:
     """The state of a delivery in words. address: of its destination."""
-    return phrases.state(state, address)
+    return phrases.state(state, str(address))
 
 
 @register.filter
-def address_label(address: str) -> str:
+def address_label(address: Address | str) -> str:
     """The address of a destination as people see it."""
-    return site.label(address)
+    return site.label(str(address))
 
 
 @register.filter

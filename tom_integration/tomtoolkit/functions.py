@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Model, Q
 from tom_dataproducts.models import DataProduct
 
+from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError
 from tom_integration import site, wake_up
 from tom_integration.mapping.data_files import FILE_MODEL, SHARED_MODELS, WITH_A_FILE
@@ -78,7 +79,7 @@ def share_target_with_tom(
         introduce=True,
         lists=[each.name for each in target_lists],
     )
-    opening.look_at(target.pk, destination=share_destination)
+    opening.look_at(target.pk, address=Address.parse(share_destination))
     wake_up.hint(target.pk, {})
     return {"message": f"Target {target.name} queued for {share_destination}."}
 
@@ -128,7 +129,7 @@ def _request(
     address: str, target_id: int, form_data: Mapping[str, Any], user: Any, **introduction: Any
 ) -> OneTimeShare:
     return OneTimeShare.objects.create(
-        outbox_id=opening.open_outbox(address, target_id).pk,
+        outbox=opening.open_outbox(Address.parse(address), target_id),
         user_id=getattr(user, "pk", None),
         title=str(form_data.get("share_title") or "")[:200],
         message=str(form_data.get("share_message") or ""),
@@ -137,7 +138,7 @@ def _request(
 
 
 def _ask(address: str, target_id: int, chosen: Mapping[str, Q] | None, request: OneTimeShare) -> int:
-    outbox = opening.open_outbox(address, target_id)
+    outbox = opening.open_outbox(Address.parse(address), target_id)
     queued = opening.ask_for(outbox, selection=chosen, request=request)
     wake_up.hint(target_id, {})
     return queued

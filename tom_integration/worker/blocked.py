@@ -25,7 +25,7 @@ def rests(outbox_id: int) -> bool:
     if again <= now or outbox.scanned_at > now:
         return False
     try:
-        address, destination = site.destinations().resolve(outbox.destination)
+        address, destination = site.destinations().resolve(str(outbox.address))
     except ConfigurationError:
         return False
     until, _ = breaker.gate(address, credentials=site.credentials_digest(destination), now=now)

@@ -10,43 +10,46 @@ from sharecore import circuit_breaker as rules
 from sharecore.addresses import Address
 from sharecore.circuit_breaker import Health
 from sharecore.exceptions import AuthenticationFailed, DestinationError
-from tom_integration import clock, conf, signals, site
+from tom_integration import clock, conf, signals
 from tom_integration.models import DestinationHealth
 from tom_integration.signals import Event
 from tom_integration.texts import plain
 from tom_integration.worker import resume
 
+Part = tuple[str, str | None]
+"""What may stop a call: a destination with one of its topics, or, with None, as a whole."""
 
-def read(address: str) -> Health:
-    """What is known of a destination, or of one of its topics."""
-    row = DestinationHealth.objects.filter(address=address).first()
+
+def parts(address: Address) -> tuple[Part, Part]:
+    """Return the whole destination, and its topic alone; no topic is one by itself."""
+    return (address.name, None), (address.name, address.topic)
+
+
+def read(destination: str, topic: str | None = None) -> Health:
+    """What is known of a destination as a whole, or of one of its topics."""
+    row = DestinationHealth.objects.filter(destination=destination, topic=topic).first()
     return row.health if row else Health()
 
 
-def _topic(address: Address) -> str:
-    """The name of what is known of its topic alone; an address without one is not the whole destination."""
-    return f"{address.name}:{address.topic}"
-
-
-def parts(address: Address) -> tuple[str, str]:
-    """Under which names it is known what may stop a call: the destination, and its topic alone."""
-    return address.name, _topic(address)
+def _text(part: Part) -> str:
+    return str(Address(part[0], part[1] or ""))
 
 
 def gate(address: Address, *, credentials: str, now: datetime) -> tuple[datetime | None, str]:
     """May a call be made now? (None, "") if so; else when to ask again, and why not."""
     for part in parts(address):
-        health = read(part).under(credentials)
+        health = read(*part).under(credentials)
         if health.is_paused(credentials):
-            return now + timedelta(seconds=rules.LONGEST_WAIT), f"{part} is paused: {health.paused}"
+            return now + timedelta(seconds=rules.LONGEST_WAIT), f"{_text(part)} is paused: {health.paused}"
         if until := health.wait_until(now):
-            return until, f"{part} could not take anything; next try at {until:%Y-%m-%d %H:%M:%S} UTC"
+            return until, f"{_text(part)} could not take anything; next try at {until:%Y-%m-%d %H:%M:%S} UTC"
     return None, ""
 
 
 def is_down(address: Address) -> bool:
     """Did the last try of this destination fail?"""
-    return DestinationHealth.objects.filter(address=address.name, failures__gt=0).exists()
+    whole = DestinationHealth.objects.filter(destination=address.name, topic=None)
+    return whole.filter(failures__gt=0).exists()
 
 
 def probe(address: Address, *, now: datetime) -> tuple[datetime | None, str]:
@@ -55,7 +58,8 @@ def probe(address: Address, *, now: datetime) -> tuple[datetime | None, str]:
     if health.failures:
         # As long as its claim: should it die, somebody else tries.
         probe = now + timedelta(seconds=conf.lease_seconds())
-        mine = DestinationHealth.objects.filter(address=address.name, open_until=health.open_until)
+        whole = DestinationHealth.objects.filter(destination=address.name, topic=None)
+        mine = whole.filter(open_until=health.open_until)
         if not mine.update(open_until=probe):
             return probe, f"{address.name} is being tried by another worker"
     return None, ""
@@ -63,15 +67,16 @@ def probe(address: Address, *, now: datetime) -> tuple[datetime | None, str]:
 
 def succeeded(address: Address, *, now: datetime, about: str = "") -> None:
     """A call went through: the destination, and the topic, are well. about: how it went, of the former."""
-    for part in {address.name, str(address)}:
-        row, _ = DestinationHealth.objects.get_or_create(address=part)
+    whole, topic = parts(address)
+    for part in (whole, topic) if address.topic else (whole,):
+        row = _row(part)
         quiet = row.last_success_at is None or now - row.last_success_at > timedelta(seconds=10)
-        told = about if part == address.name else ""
+        told = about if part == whole else ""
         if row.health != Health() or quiet or row.about != told:
             _change(part, lambda _: rules.succeeded(), last_success_at=now, about=told)
     if not address.topic:
-        for row in DestinationHealth.objects.filter(address=_topic(address)).exclude(paused=""):
-            _change(row.address, lambda _: rules.succeeded())
+        for _ in DestinationHealth.objects.filter(destination=address.name, topic="").exclude(paused=""):
+            _change(topic, lambda _: rules.succeeded())
 
 
 def mended(destination: str) -> None:
@@ -79,16 +84,14 @@ def mended(destination: str) -> None:
 
     A topic that is refused still is paused again by one call.
     """
-    for row in DestinationHealth.objects.filter(address__startswith=destination):
-        if site.destination_of(row.address) == destination:
-            _change(row.address, lambda _: rules.succeeded())
+    for row in DestinationHealth.objects.filter(destination=destination):
+        _change((row.destination, row.topic), lambda _: rules.succeeded())
     resume.at_once(destination)
 
 
 def described(destination: str, about: str) -> None:
     """Note how data go to a destination."""
-    row, _ = DestinationHealth.objects.get_or_create(address=destination)
-    DestinationHealth.objects.filter(pk=row.pk).update(about=about)
+    DestinationHealth.objects.filter(pk=_row((destination, None)).pk).update(about=about)
 
 
 def stopped(
@@ -102,16 +105,16 @@ def stopped(
     """A call was stopped by the destination; when to ask again. answered: it had just answered a probe."""
     now = clock.now()
     if isinstance(error, AuthenticationFailed):
-        part = _topic(address) if error.topic_only else address.name
+        whole, topic = parts(address)
         _change(
-            part,
+            topic if error.topic_only else whole,
             lambda health: rules.refused(health, reason=plain(error.reason), credentials=credentials),
             last_error=plain(error.reason),
             last_error_at=now,
         )
         return now + timedelta(seconds=rules.LONGEST_WAIT)
     changed = _change(
-        address.name,
+        parts(address)[0],
         lambda health: rules.failed(
             health,
             now=now,
@@ -126,19 +129,23 @@ def stopped(
     return changed.open_until or now
 
 
-def _change(address: str, rule: Callable[[Health], Health], **noted: object) -> Health:
-    row, _ = DestinationHealth.objects.get_or_create(address=address)
+def _row(part: Part) -> DestinationHealth:
+    return DestinationHealth.objects.get_or_create(destination=part[0], topic=part[1])[0]
+
+
+def _change(part: Part, rule: Callable[[Health], Health], **noted: object) -> Health:
+    row = _row(part)
     changed = rule(row.health)
     DestinationHealth.objects.filter(pk=row.pk).update(**asdict(changed), **noted)
-    _tell(address, row.health, changed, str(noted.get("last_error", "")))
+    _tell(part, row.health, changed, str(noted.get("last_error", "")))
     return changed
 
 
-def _tell(address: str, before: Health, after: Health, error: str) -> None:
+def _tell(part: Part, before: Health, after: Health, error: str) -> None:
     if after.paused and (before.paused, before.credentials) != (after.paused, after.credentials):
-        signals.of_destination(Event.DESTINATION_PAUSED, address, after.paused)
+        signals.of_destination(Event.DESTINATION_PAUSED, _text(part), after.paused)
     elif after.failures and not before.failures:
-        signals.of_destination(Event.DESTINATION_DOWN, address, error)
+        signals.of_destination(Event.DESTINATION_DOWN, _text(part), error)
     elif (before.failures or before.paused) and not (after.failures or after.paused):
-        resume.waiting(site.destination_of(address))
-        signals.of_destination(Event.DESTINATION_UP, address)
+        resume.waiting(part[0])
+        signals.of_destination(Event.DESTINATION_UP, _text(part))

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from django.db.models import Exists, OuterRef
+
 from sharecore import shutdown
 from sharecore.addresses import Address
 from sharecore.delivery import State
-from tom_integration import clock, conf, site
-from tom_integration.models import DestinationHealth, Outbox
-from tom_integration.outbox import ledger
+from tom_integration import clock, conf
+from tom_integration.models import Delivery, DestinationHealth, Outbox
 from tom_integration.worker import leases
 from tom_integration.worker.leases import Lease, kept
 
@@ -29,7 +30,7 @@ _PAUSE = 0.05
 
 def reserved(address: Address) -> bool:
     """Does some worker have this destination for a call of its own, or wait for that?"""
-    health = DestinationHealth.objects.filter(address=address.name)
+    health = DestinationHealth.objects.filter(destination=address.name, topic=None)
     now = clock.now()
     # No longer than a claim lasts: what is further away was set by a clock that was wrong.
     return health.filter(exclusive_until__gt=now, exclusive_until__lte=leases.too_far(now)).exists()
@@ -41,7 +42,7 @@ def alone(claim: Lease, address: Address) -> Iterator[bool]:
 
     At the longest for as long as a claim lasts: who reserved it may be gone.
     """
-    health, _ = DestinationHealth.objects.get_or_create(address=address.name)
+    health, _ = DestinationHealth.objects.get_or_create(destination=address.name, topic=None)
     now = clock.now()
     until = now + timedelta(seconds=conf.lease_seconds())
     free = health.exclusive_until is None or not now < health.exclusive_until <= leases.too_far(now)
@@ -60,9 +61,6 @@ def alone(claim: Lease, address: Address) -> Iterator[bool]:
 
 def _under_way(claim: Lease, address: Address) -> bool:
     """Has another worker records of this destination in hand?"""
-    near = Outbox.objects.filter(destination__startswith=address.name, lease_until__gt=clock.now())
-    return any(
-        ledger.of(outbox).filter(state=State.SENDING).exists()
-        for outbox in near.exclude(pk=claim.outbox.pk)
-        if site.destination_of(outbox.destination) == address.name
-    )
+    others = Outbox.objects.filter(destination=address.name, lease_until__gt=clock.now())
+    in_hand = Delivery.objects.filter(outbox=OuterRef("pk"), state=State.SENDING)
+    return others.exclude(pk=claim.outbox.pk).filter(Exists(in_hand)).exists()

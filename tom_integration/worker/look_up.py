@@ -58,7 +58,8 @@ def ask_first(rows: Iterable[Delivery], now: datetime) -> bool:
 
 
 def _may_be_elsewhere(row: Delivery) -> bool:
-    return row.sent_to not in (None, row.target_id) and row.delivered_at is None and row.model != FILE_MODEL
+    elsewhere = row.sent_from_id not in (None, row.outbox_id)
+    return elsewhere and row.delivered_at is None and row.model != FILE_MODEL
 
 
 def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
@@ -69,21 +70,20 @@ def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
     rows = _without_files(calls, rows, now)
     batch = calls.batch(None)
     doubts = _comparable(calls, rows, batch, now)
-    here = calls.claim.outbox.target_id
-    for target_id, group in groupby(sorted(doubts, key=_sent_to), key=_sent_to):
-        about = batch if target_id == here else _about(target_id, batch, calls)
+    for outbox_id, group in groupby(sorted(doubts, key=_sent_from), key=_sent_from):
+        about = batch if outbox_id == calls.claim.outbox.pk else _about(outbox_id, batch)
         _ask(calls, list(group), about, now)
 
 
-def _sent_to(doubt: _Doubt) -> int:
-    return doubt.row.sent_to or doubt.row.target_id
+def _sent_from(doubt: _Doubt) -> int:
+    return doubt.row.sent_from_id or doubt.row.outbox_id
 
 
-def _about(target_id: int, batch: Batch, calls: Calls) -> Batch:
+def _about(outbox_id: int, batch: Batch) -> Batch:
     """The same question about the target that its records had when they were sent, which may be gone."""
-    outbox = Outbox.objects.filter(destination=calls.claim.outbox.destination, target_id=target_id).first()
+    outbox = Outbox.objects.filter(pk=outbox_id).first()
     batch = replace(batch, state=outbox.adapter_state if outbox else {}, moved=True)
-    target = find_target(target_id)
+    target = find_target(outbox.target_id) if outbox else None
     if target is not None:
         return replace(batch, target=target_of(target), target_keys=target_keys.keys_of(target))
     if outbox is None or not outbox.names:
@@ -107,7 +107,7 @@ def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> Non
     for each in doubts:
         if found and isinstance(found.get(each.leaves.key), Absent):
             # Of its own target this may mean that to send it again does no harm.
-            each.row.sent_to = None if batch.moved else each.row.target_id
+            each.row.sent_from_id = None if batch.moved else each.row.outbox_id
     # What it notes of another target is not for the outbox of this one.
     _conclude(calls, doubts, found, now, (lambda: None) if batch.moved else calls.notes(batch))
     _tell(batch, doubts, found or {})
@@ -193,7 +193,7 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
             # It cannot be compared; whatever became of it, nothing is to be sent any more.
             _settle([row], lambda row: delivery.cancel(ledger.standing(row), "the datum was deleted"))
             continue
-        if datum.target_id != row.target_id:
+        if datum.target_id != calls.claim.outbox.target_id:
             ledger.name(datum.target_id, row.model, [row.datum_pk])
             continue
         try:

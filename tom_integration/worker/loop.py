@@ -11,8 +11,7 @@ from functools import partial
 from django.db import connections
 
 from sharecore import shutdown
-from sharecore.addresses import Address
-from tom_integration import conf, site
+from tom_integration import conf
 from tom_integration.models import Outbox
 from tom_integration.outbox import ledger
 from tom_integration.outbox.opening import look_at
@@ -124,9 +123,8 @@ class Worker:
 
     def _put(self, outbox_ids: Iterable[int], work: Callable[[int, Lane], None]) -> None:
         pks = list(outbox_ids)
-        names = dict(Outbox.objects.filter(pk__in=pks).values_list("pk", "destination"))
-        for pk, address in names.items():
-            lane = self._lane(Address.parse(address, [*site.destinations()]).name)
+        for pk, destination in Outbox.objects.filter(pk__in=pks).values_list("pk", "destination"):
+            lane = self._lane(destination)
             lane.put(f"outbox {pk}", partial(work, pk, lane))
 
     def _look(self, outbox_id: int, lane: Lane) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 
-from tom_integration import clock, conf, site
+from tom_integration import clock, conf
 from tom_integration.models import DestinationHealth, Outbox
 
 
@@ -14,18 +14,13 @@ def outboxes() -> list[int]:
     """For each destination whose next try is due, the outbox that makes it."""
     now = clock.now()
     down = DestinationHealth.objects.filter(failures__gt=0, open_until__lte=now, paused="")
-    chosen = (_outbox(name, now) for name in down.values_list("address", flat=True))
+    chosen = (_outbox(name, now) for name in down.values_list("destination", flat=True))
     return [pk for pk in chosen if pk is not None]
 
 
 def _outbox(destination: str, now: datetime) -> int | None:
     """The one that has waited longest; not one whose records all wait for times of their own."""
     soon = now + timedelta(seconds=conf.scan_seconds())
-    waits = Outbox.objects.filter(
-        Q(look_now=True) | Q(next_at__lte=soon), destination__startswith=destination
-    )
+    waits = Outbox.objects.filter(Q(look_now=True) | Q(next_at__lte=soon), destination=destination)
     free = waits.filter(Q(lease="") | Q(lease_until__lte=now)).order_by(F("next_at").asc(nulls_last=True))
-    for pk, address in free.values_list("pk", "destination").iterator():
-        if site.destination_of(address) == destination:
-            return pk
-    return None
+    return free.values_list("pk", flat=True).first()

@@ -20,28 +20,26 @@ _A_TRY = timedelta(seconds=60)
 
 def waiting(destination: str) -> None:
     """The destination is back: what waits for it is looked at now."""
-    _of(destination).filter(next_at__isnull=False, look_now=False).update(look_now=True)
+    waits = Outbox.objects.filter(destination=destination, next_at__isnull=False, look_now=False)
+    waits.update(look_now=True)
 
 
 def at_once(destination: str) -> None:
     """Somebody mended it: everything for it is due now, with all its tries."""
     now = clock.now()
-    _put_off().filter(destination__in=_of(destination).values("destination")).update(next_at=now, failures=0)
-    _of(destination).filter(Q(next_at__isnull=False) | ~Q(problem=""), look_now=False).update(look_now=True)
+    _put_off().filter(destination=destination).update(next_at=now, failures=0)
+    waits = Q(next_at__isnull=False) | ~Q(problem="")
+    Outbox.objects.filter(waits, destination=destination, look_now=False).update(look_now=True)
 
 
 def after_a_change() -> None:
     """Look at what waits, or was kept here, under settings or plugins that are others now."""
-    kept = Delivery.objects.filter(
-        destination=OuterRef("destination"),
-        target_id=OuterRef("target_id"),
-        state__in=(State.WITHHELD, State.UNSUPPORTED),
-    )
+    kept = Delivery.objects.filter(outbox=OuterRef("pk"), state__in=(State.WITHHELD, State.UNSUPPORTED))
     known = Outbox.objects.exclude(rules="").order_by("destination")
-    for address, rules in known.values_list("destination", "rules").distinct():
-        destination = site.destinations().get(site.destination_of(address))
+    for name, rules in known.values_list("destination", "rules").distinct():
+        destination = site.destinations().get(name)
         if destination is not None and rules != site.rules_digest(destination):
-            changed = Outbox.objects.filter(destination=address, rules=rules, look_now=False)
+            changed = Outbox.objects.filter(destination=name, rules=rules, look_now=False)
             changed.filter(Q(next_at__isnull=False) | Exists(kept)).update(look_now=True)
     Outbox.objects.filter(needs_person=True, next_at__isnull=False, look_now=False).update(look_now=True)
 
@@ -60,14 +58,3 @@ def after_a_start() -> None:
 
 def _put_off() -> QuerySet[Delivery]:
     return Delivery.objects.filter(state=State.PENDING, failures__gt=0, next_at__gt=clock.now())
-
-
-def _of(destination: str) -> QuerySet[Outbox]:
-    """The outboxes of a destination and its topics."""
-    addresses = Outbox.objects.filter(destination__startswith=destination).order_by("destination")
-    mine = [
-        each
-        for each in addresses.values_list("destination", flat=True).distinct()
-        if site.destination_of(each) == destination
-    ]
-    return Outbox.objects.filter(destination__in=mine)

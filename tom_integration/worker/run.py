@@ -24,7 +24,7 @@ from sharecore.exceptions import ConfigurationError, DeliveryError
 from tom_integration import clock, conf, creator_rights, signals, site
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.mapping.target_fields import find_target
-from tom_integration.models import Delivery, OneTimeShare, Outbox
+from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import changes, ledger, opening
 from tom_integration.outbox.backlog import register
 from tom_integration.outbox.prepare import Preparer
@@ -136,7 +136,7 @@ class _Work:
             policy=conf.retry_policy(),
             stop=self._stop,
         )
-        for request in OneTimeShare.objects.filter(outbox_id=self._outbox.pk, introduce=True).order_by("pk"):
+        for request in self._outbox.one_time_shares.filter(introduce=True).order_by("pk"):
             calls.introduce(request)
         problem = self._objection(target)
         while self._round(calls, target, continuous=self._outbox.share_id is not None and not problem):
@@ -158,7 +158,7 @@ class _Work:
 
     def _open(self, now: datetime) -> tuple[Address, Destination, Adapter]:
         try:
-            address, destination = site.destinations().resolve(self._outbox.destination)
+            address, destination = site.destinations().resolve(str(self._outbox.address))
             return address, destination, site.adapters.get(destination)
         except (ConfigurationError, DeliveryError) as error:
             self._register(now)  # what waits for the destination is counted
@@ -167,12 +167,12 @@ class _Work:
     def _close(self) -> None:
         """The target is gone: what is open goes with its data, to another target or nowhere."""
         for name, model in SHARED_MODELS.items():
-            pointers = ledger.of(self._outbox).filter(model=name).values("datum_pk")
+            pointers = self._outbox.deliveries.filter(model=name).values("datum_pk")
             left = model._default_manager.filter(pk__in=pointers).values_list("target_id", "pk")
             for target_id, pks in groupby(left.order_by("target_id"), key=itemgetter(0)):
                 ledger.name(target_id, name, [pk for _, pk in pks])
         free = ~Q(state=State.SENDING) | Q(pk__in=[row.pk for row in self._abandoned()])
-        ledger.of(self._outbox).filter(free, state__in=CANCELLABLE).update(
+        self._outbox.deliveries.filter(free, state__in=CANCELLABLE).update(
             state=State.CANCELLED, reason="the target was deleted", next_at=None, lease=""
         )
 
@@ -181,7 +181,7 @@ class _Work:
 
         Not what has followed its data to this target while a call for the other one is under way.
         """
-        rows = list(ledger.of(self._outbox).filter(state=State.SENDING).exclude(lease=self._claim.token))
+        rows = list(self._outbox.deliveries.filter(state=State.SENDING).exclude(lease=self._claim.token))
         others = leases.alive(row.lease for row in rows) if rows else {}
         self._others_until = min(others.values(), default=None)
         return [row for row in rows if row.lease not in others]
@@ -205,9 +205,9 @@ class _Work:
         self._register(now + timedelta(seconds=adapter.batch_window_seconds if self._batch_window else 0))
         rules = site.rules_digest(destination)
         if self._outbox.rules != rules:
-            kept = ledger.of(self._outbox).filter(state__in=(State.WITHHELD, State.UNSUPPORTED))
+            kept = self._outbox.deliveries.filter(state__in=(State.WITHHELD, State.UNSUPPORTED))
             kept.update(state=State.PENDING, next_at=now, failures=0)
-            put_off = ledger.of(self._outbox).filter(state=State.PENDING, failures__gt=0, next_at__gt=now)
+            put_off = self._outbox.deliveries.filter(state=State.PENDING, failures__gt=0, next_at__gt=now)
             put_off.update(next_at=now, failures=0)
             Outbox.objects.filter(pk=self._outbox.pk, lease=self._claim.token).update(rules=rules)
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from sharecore.adapter import Topic
+from sharecore.addresses import Address
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from tom_integration import site
@@ -23,14 +24,14 @@ FRESH = timedelta(minutes=10)
 def stale() -> list[Destination]:
     """The destinations that are to be asked."""
     asked = DestinationHealth.objects.filter(topics_at__gt=timezone.now() - FRESH)
-    fresh = set(asked.values_list("address", flat=True))
+    fresh = set(asked.values_list("destination", flat=True))
     return [destination for name, destination in site.destinations().items() if name not in fresh]
 
 
 def ask(destination: Destination) -> None:
     """Ask a destination for its topics and note them. One that does not answer keeps what is known of it."""
     now = timezone.now()
-    row, _ = DestinationHealth.objects.get_or_create(address=destination.name)
+    row, _ = DestinationHealth.objects.get_or_create(destination=destination.name, topic=None)
     noted = DestinationHealth.objects.filter(pk=row.pk)
     try:
         topics = site.adapters.get(destination).topics()
@@ -43,7 +44,7 @@ def ask(destination: Destination) -> None:
 
 def offered(destination: Destination) -> tuple[Topic, ...]:
     """The topics that a share can name: as the destination told, else as the settings list them."""
-    row = DestinationHealth.objects.filter(address=destination.name).first()
+    row = DestinationHealth.objects.filter(destination=destination.name, topic=None).first()
     if row is not None and row.topics:
         return tuple(Topic(name=each["name"], note=each["note"]) for each in row.topics)
     return tuple(Topic(name=name) for name in destination.user_topics)
@@ -54,6 +55,9 @@ def choices() -> Iterable[tuple[str, str | tuple[tuple[str, str], ...]]]:
     for name, destination in site.destinations().items():
         topics = offered(destination)
         if topics:
-            yield destination.display_name, tuple((f"{name}:{each.name}", each.name) for each in topics)
+            yield (
+                destination.display_name,
+                tuple((str(Address(name, each.name)), each.name) for each in topics),
+            )
         else:
             yield name, destination.display_name

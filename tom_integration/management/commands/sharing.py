@@ -203,7 +203,7 @@ class Command(BaseCommand):
         rows = Delivery.objects.filter(state=State.NEEDS_REVIEW)
         if options["share"] is not None:
             outbox = self._outbox(options["share"])
-            rows = rows.filter(destination=outbox.destination, target_id=outbox.target_id)
+            rows = rows.filter(outbox=outbox)
         if options["sent"] is not None:
             rows = rows.filter(sent_at=options["sent"])
         if options["delivery"] is not None:
@@ -218,13 +218,12 @@ class Command(BaseCommand):
         return outbox
 
     def _list_held(self, call: resolve.HeldCall, rows: QuerySet[Delivery]) -> None:
-        mine = rows.filter(destination=call.destination, target_id=call.target_id, sent_at=call.sent_at)
+        mine = rows.filter(outbox=call.outbox, sent_at=call.sent_at)
         numbers = [str(pk) for pk in mine.order_by("pk").values_list("pk", flat=True)[:_LISTED]]
         more = ", ..." if call.number > len(numbers) else ""
-        share = Outbox.objects.filter(destination=call.destination, target_id=call.target_id).first()
-        which = f"share {share.share_id}" if share is not None and share.share_id else "one-time"
+        which = f"share {call.outbox.share_id}" if call.outbox.share_id else "one-time"
         sent = call.sent_at.isoformat() if call.sent_at else "at an unknown time"
-        self.stdout.write(f"target {call.target_id} to {call.destination} ({which}), sent {sent}:")
+        self.stdout.write(f"{call.outbox} ({which}), sent {sent}:")
         self.stdout.write(
             f"    {call.number} may have arrived (deliveries {', '.join(numbers)}{more}) {call.reason}"
         )
