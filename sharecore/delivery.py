@@ -1,4 +1,7 @@
-"""What an outcome leads to: the state machine of one delivery. No I/O, no clock of its own.
+"""The state machine of a delivery: every step between its states. No I/O, no clock of its own.
+
+A `Transition` depends on the state alone, and is the same for one delivery and for many. The functions after
+them weigh what came of a call, for one delivery.
 
 BASELINE ─(asked for, saved again)─> PENDING ──start──> SENDING ──┬─> DELIVERED
                                        ^                          ├─> PENDING again, later   (deferred)
@@ -11,10 +14,11 @@ any open state ──(datum, share or target gone)──> CANCELLED
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import assert_never
+from typing import Any, assert_never
 
 from sharecore.outcomes import (
     Absent,
@@ -52,7 +56,14 @@ NEEDS_PERSON = frozenset({State.NEEDS_REVIEW, State.FAILED})
 CANCELLABLE = OPEN | NEEDS_PERSON | {State.WITHHELD, State.UNSUPPORTED}
 """States in which it makes a difference that the datum or the target is gone."""
 REPLAYABLE = frozenset({State.FAILED, State.UNSUPPORTED, State.WITHHELD, State.CANCELLED})
-"""States that `replay` leads out of. NEEDS_REVIEW is not one: only a person knows whether it arrived."""
+"""States of what has ended without arriving. NEEDS_REVIEW is not one: only a person knows."""
+ASKABLE = REPLAYABLE | {State.BASELINE}
+"""What can be asked for: it is not there, and nobody is sending it."""
+RIPE = frozenset({State.PENDING, State.WITHHELD})
+"""States of what is sent when its time has come."""
+IN_DOUBT = frozenset({State.UNCONFIRMED, State.NEEDS_REVIEW})
+"""It was sent, and nobody knows whether it arrived."""
+_FRESH: dict[str, Any] = {"failures": 0, "reason": "", "field": ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +83,123 @@ class DeliveryState:
     remote_id: str = ""
 
 
-def start(standing: DeliveryState) -> DeliveryState:
-    """It is handed to the adapter now."""
-    return replace(standing, state=State.SENDING, attempts=standing.attempts + 1, next_at=None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """A step that depends on nothing but the state: of one delivery, or of any number by one statement.
+
+    sources: the states that it leads out of; deliveries in others stay as they are.
+    to: the state that it leads to; None where that stays.
+    sets: further values of the `DeliveryState` after it.
+    tries: how many attempts it counts.
+    forgiven: how many failures it takes back.
+    """
+
+    sources: frozenset[State]
+    to: State | None = None
+    sets: Mapping[str, Any]
+    tries: int = 0
+    forgiven: int = 0
+
+    def __call__(self, standing: DeliveryState) -> DeliveryState:
+        """Return the state of one delivery after it."""
+        if standing.state not in self.sources:
+            return standing
+        return replace(
+            standing,
+            state=self.to or standing.state,
+            attempts=standing.attempts + self.tries,
+            **({"failures": max(standing.failures - self.forgiven, 0)} | dict(self.sets)),
+        )
+
+
+START = Transition(sources=RIPE, to=State.SENDING, sets={"next_at": None}, tries=1)
+"""It is handed to the adapter now."""
+
+SET_ASIDE = Transition(
+    sources=frozenset({State.BASELINE, State.CANCELLED}),
+    to=State.BASELINE,
+    sets={"next_at": None, "reason": "", "field": ""},
+)
+"""A share is made, and the datum is there before it."""
+
+
+def replay(*, now: datetime) -> Transition:
+    """A person, or a change of settings, asks for another try with a fresh schedule."""
+    return Transition(sources=ASKABLE, to=State.PENDING, sets=_FRESH | {"next_at": now})
+
+
+def revise(*, now: datetime) -> Transition:
+    """The datum was edited: its new values are to be sent."""
+    return Transition(sources=ASKABLE | {State.DELIVERED}, to=State.PENDING, sets=_FRESH | {"next_at": now})
+
+
+def hurry(*, now: datetime) -> Transition:
+    """What waits for its next try is tried now, with a fresh schedule."""
+    return Transition(sources=frozenset({State.PENDING}), sets={"next_at": now, "failures": 0})
+
+
+def restart(*, now: datetime) -> Transition:
+    """The process that delivers was started anew: what waits is tried now, at the cost of no try."""
+    return Transition(sources=frozenset({State.PENDING}), sets={"next_at": now}, forgiven=1)
+
+
+def bring_near(*, now: datetime) -> Transition:
+    """A clock that was wrong has put it off: it is ripe now."""
+    return Transition(sources=RIPE, sets={"next_at": now})
+
+
+def look_again(*, at: datetime) -> Transition:
+    """The same of what is to be looked up."""
+    return Transition(sources=frozenset({State.UNCONFIRMED}), sets={"next_at": at})
+
+
+def doubt(reason: str, *, look_at: datetime) -> Transition:
+    """It may be there: look it up at this time, and send it only if it is not."""
+    return Transition(
+        sources=RIPE | {State.BASELINE},
+        to=State.UNCONFIRMED,
+        sets=_FRESH | {"next_at": look_at, "reason": reason},
+    )
+
+
+def lost_there(reason: str, *, now: datetime, can_tell: bool) -> Transition:
+    """It was delivered, and the destination may have lost it since (it was restored from a backup).
+
+    It is looked up, and sent if it is not there. can_tell: False where the destination cannot be asked; then
+    it is sent. Its name there is forgotten: another record may have it now.
+    """
+    return Transition(
+        sources=frozenset({State.DELIVERED}),
+        to=State.UNCONFIRMED if can_tell else State.PENDING,
+        sets=_FRESH | {"next_at": now, "reason": reason, "remote_id": ""},
+    )
+
+
+def cancel(reason: str) -> Transition:
+    """Datum, share or target are gone; what was delivered stays so."""
+    return Transition(
+        sources=CANCELLABLE, to=State.CANCELLED, sets={"next_at": None, "reason": reason, "field": ""}
+    )
+
+
+def undecidable(reason: str) -> Transition:
+    """Nobody but a person can find out whether it arrived."""
+    return Transition(sources=IN_DOUBT, to=State.NEEDS_REVIEW, sets={"next_at": None, "reason": reason})
+
+
+def confirm(note: str) -> Transition:
+    """A person found that it arrived."""
+    return Transition(sources=IN_DOUBT, to=State.DELIVERED, sets=_FRESH | {"next_at": None, "reason": note})
+
+
+def resend(*, now: datetime) -> Transition:
+    """A person found that it did not arrive."""
+    return Transition(sources=IN_DOUBT, to=State.PENDING, sets=_FRESH | {"next_at": now})
+
+
+def keep_there(note: str = "") -> Transition:
+    """The destination has it already, with this content, or with another that it cannot change."""
+    return Transition(sources=RIPE, to=State.DELIVERED, sets=_FRESH | {"next_at": None, "reason": note})
 
 
 def settle(
@@ -122,6 +247,31 @@ def _later(
     if wait is None:
         return replace(standing, state=State.FAILED, failures=failures, reason=f"given up: {reason}")
     return replace(standing, state=State.PENDING, failures=failures, reason=reason, next_at=now + wait)
+
+
+def kept_here(
+    standing: DeliveryState,
+    reason: str,
+    *,
+    again: bool,
+    now: datetime,
+    policy: RetryPolicy,
+    chance: float,
+) -> DeliveryState:
+    """The site does not let it go there. again: whether that may change by itself, and soon.
+
+    Rights on a new datum are often given a moment after it is saved.
+    """
+    failures = standing.failures + again
+    wait = policy.wait(failures, retry_after=None, chance=chance) if again else None
+    return replace(
+        standing,
+        state=State.WITHHELD,
+        failures=failures,
+        next_at=now + wait if wait else None,
+        reason=reason,
+        field="",
+    )
 
 
 def unsent(standing: DeliveryState, reason: str, *, now: datetime) -> DeliveryState:
@@ -202,43 +352,5 @@ def not_looked_up(
     failures = standing.failures + 1
     wait = policy.wait(failures, retry_after=retry_after, chance=chance)
     if wait is None:
-        return undecidable(replace(standing, failures=failures), reason)
+        return undecidable(reason)(replace(standing, failures=failures))
     return replace(standing, failures=failures, reason=reason, next_at=now + wait)
-
-
-def undecidable(standing: DeliveryState, reason: str) -> DeliveryState:
-    """Nobody but a person can find out whether it arrived."""
-    return replace(standing, state=State.NEEDS_REVIEW, next_at=None, reason=reason)
-
-
-def replay(standing: DeliveryState, *, now: datetime) -> DeliveryState:
-    """A person, or a change of settings, asks for another try with a fresh schedule."""
-    if standing.state not in REPLAYABLE and standing.state is not State.BASELINE:
-        return standing
-    return replace(standing, state=State.PENDING, failures=0, next_at=now, reason="", field="")
-
-
-def doubt(standing: DeliveryState, reason: str, *, look_at: datetime) -> DeliveryState:
-    """It may be there: look it up at this time, and send it only if it is not."""
-    return replace(standing, state=State.UNCONFIRMED, failures=0, next_at=look_at, reason=reason, field="")
-
-
-def lost_there(standing: DeliveryState, reason: str, *, now: datetime, can_tell: bool) -> DeliveryState:
-    """It was delivered, and the destination may have lost it since (it was restored from a backup).
-
-    It is looked up, and sent if it is not there. can_tell: False where the destination cannot be asked; then
-    it is sent. Its name there is forgotten: another record may have it now.
-    """
-    if standing.state is not State.DELIVERED:
-        return standing
-    fresh = replace(standing, remote_id="")
-    if can_tell:
-        return doubt(fresh, reason, look_at=now)
-    return replace(fresh, state=State.PENDING, failures=0, next_at=now, reason=reason, field="")
-
-
-def cancel(standing: DeliveryState, reason: str) -> DeliveryState:
-    """Datum, share or target are gone; what was delivered stays so."""
-    if standing.state not in CANCELLABLE:
-        return standing
-    return replace(standing, state=State.CANCELLED, next_at=None, reason=reason)

@@ -88,16 +88,16 @@ def test_a_result_leads_to_its_state_from_wherever_it_was(
 
 @given(standing=standings)
 def test_to_start_is_the_only_thing_that_counts_as_an_attempt(standing: DeliveryState) -> None:
-    started = machine.start(standing)
+    started = machine.START(replace(standing, state=State.PENDING))
     assert (started.state, started.attempts, started.next_at) == (State.SENDING, standing.attempts + 1, None)
     others = [
         machine.unsent(standing, "down", now=NOW),
         machine.abandoned(standing, sent_at=NOW, settle_time=60),
         machine.looked_up(standing, Absent(), content="", now=NOW, policy=POLICY, chance=0),
         machine.not_looked_up(standing, "bug", now=NOW, policy=POLICY, chance=0),
-        machine.undecidable(standing, "edited"),
-        machine.replay(standing, now=NOW),
-        machine.cancel(standing, "gone"),
+        machine.undecidable("edited")(standing),
+        machine.replay(now=NOW)(standing),
+        machine.cancel("gone")(standing),
     ]
     assert {other.attempts for other in others} == {standing.attempts}
 
@@ -111,7 +111,7 @@ def test_a_call_that_was_stopped_before_it_was_sent_costs_nothing(standing: Deli
 def test_deferred_again_and_again_it_is_tried_for_days_and_then_parked() -> None:
     standing, waits = DeliveryState(state=State.PENDING), []
     while standing.state is State.PENDING:
-        standing = settle(machine.start(standing), Deferred(reason="busy"))
+        standing = settle(machine.START(standing), Deferred(reason="busy"))
         if standing.next_at:
             waits.append((standing.next_at - NOW).total_seconds())
     assert waits == list(DEFAULT_SCHEDULE)
@@ -198,7 +198,7 @@ class TestLookUp:
 @pytest.mark.parametrize("state", State)
 def test_replay(state: State) -> None:
     standing = DeliveryState(state=state, attempts=3, failures=9, reason="no", field="band", remote_id="7")
-    after = machine.replay(standing, now=NOW)
+    after = machine.replay(now=NOW)(standing)
     if state in REPLAYABLE or state is State.BASELINE:
         assert after == DeliveryState(state=State.PENDING, attempts=3, next_at=NOW, remote_id="7")
     else:
@@ -211,7 +211,7 @@ def test_what_may_have_arrived_cannot_be_replayed() -> None:
 
 @pytest.mark.parametrize("state", State)
 def test_cancel(state: State) -> None:
-    after = machine.cancel(DeliveryState(state=state, next_at=NOW), "gone")
+    after = machine.cancel("gone")(DeliveryState(state=state, next_at=NOW))
     if state in CANCELLABLE:
         assert after == DeliveryState(state=State.CANCELLED, reason="gone")
     else:
@@ -245,7 +245,7 @@ def test_every_story_ends(story: list[tuple[Result, Found | None, float]], can_t
         if standing.state is not State.PENDING:
             break
         before = standing
-        standing = settle(machine.start(standing), result, chance=chance)
+        standing = settle(machine.START(standing), result, chance=chance)
         assert standing.attempts == before.attempts + 1
         if standing.state is State.UNCONFIRMED:
             standing = machine.looked_up(

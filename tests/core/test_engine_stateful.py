@@ -85,7 +85,7 @@ class Engine(RuleBasedStateMachine):
         item = _chosen(self._ripe(State.PENDING), choice)
         item.lease += 1
         item.leased_until = self.now + timedelta(seconds=LEASE)
-        self._write(item, delivery.start(item.standing))
+        self._write(item, delivery.START(item.standing))
         if delay < 0.8:
             item.reaches.append(self.now + timedelta(seconds=delay * SETTLE_TIME))
         self.calls.append((item, item.lease))
@@ -147,14 +147,14 @@ class Engine(RuleBasedStateMachine):
     def replay(self, choice: int) -> None:
         """A person asks for another try; where it is there already, or may be, nothing comes of it."""
         item = _chosen(self._in(State.FAILED, State.DELIVERED, State.NEEDS_REVIEW), choice)
-        self._write(item, delivery.replay(item.standing, now=self.now))
+        self._write(item, delivery.replay(now=self.now)(item.standing))
 
     @precondition(lambda self: self._in(State.PENDING, State.UNCONFIRMED, State.FAILED, State.DELIVERED))
     @rule(choice=choices, wanted=st.integers(0, 9))
     def cancel(self, choice: int, wanted: int) -> None:
         if not wanted:
             item = _chosen(self._in(State.PENDING, State.UNCONFIRMED, State.FAILED, State.DELIVERED), choice)
-            self._write(item, delivery.cancel(item.standing, "gone"))
+            self._write(item, delivery.cancel("gone")(item.standing))
 
     @invariant()
     def nothing_is_there_twice(self) -> None:
@@ -179,9 +179,9 @@ class Engine(RuleBasedStateMachine):
             while self._ripe(State.UNCONFIRMED):
                 self.look_up(0, 0.0, False)
             for item in self._in(State.FAILED):
-                self._write(item, delivery.replay(item.standing, now=self.now))
+                self._write(item, delivery.replay(now=self.now)(item.standing))
             for item in self._ripe(State.PENDING):
-                self._write(item, delivery.start(item.standing))
+                self._write(item, delivery.START(item.standing))
                 item.there += 1
                 self._write(item, self._settled(item, Accepted(), 0.0))
         assert not self._in(*OPEN)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sharecore.plugin_errors import Escaped, contained
-from tom_integration.outbox import ledger
+from tom_integration.outbox import ledger, transitions
 from tom_integration.worker import deliver, leases, run
 
 
@@ -45,12 +45,12 @@ def after(function: Callable[..., Any]) -> Callable[..., Any]:
 POINTS = {
     "when it has claimed": (after, run.leases, "claim"),
     "when it has registered": (after, run, "register"),
-    "before it writes intents": (before, ledger, "write_intents"),
-    "when intents are written": (after, ledger, "write_intents"),
+    "before it writes intents": (before, transitions, "start"),
+    "when intents are written": (after, transitions, "start"),
     "before the call": (before, deliver, "dispatch"),
     "when the destination has it": (after, deliver, "dispatch"),
-    "before it settles": (before, ledger, "settle"),
-    "when it has settled": (after, ledger, "settle"),
+    "before it settles": (before, transitions, "settle"),
+    "when it has settled": (after, transitions, "settle"),
     "before it notes the attempts": (before, ledger, "write_attempts"),
     "before it gives the claim back": (before, leases.Lease, "release"),
 }

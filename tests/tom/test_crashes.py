@@ -9,7 +9,7 @@ import pytest
 from sharecore.delivery import DeliveryState, State
 from tom.deaths import POINTS, Died
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import ledger
+from tom_integration.outbox import ledger, transitions
 from tom_integration.worker import leases, run
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ class TestClaims:
             tom.deliver()
         row = Delivery.objects.get()
         done = {row.pk: DeliveryState(state=State.DELIVERED)}
-        assert ledger.settle([row], done, token="another") == 0
-        assert ledger.settle([row], done, token=row.lease) == 1
+        assert transitions.settle([row], done, token="another") == 0
+        assert transitions.settle([row], done, token=row.lease) == 1
 
 
 @pytest.mark.parametrize("can_tell", [True, False])
@@ -166,7 +166,7 @@ def test_an_error_of_ours_loses_nothing(tom: Tom, shared: Any, monkeypatch: Any)
         patch.setattr(ledger, "write_attempts", broken)
         tom.deliver(fails=True)
         patch.undo()
-        patch.setattr(ledger, "settle", broken)
+        patch.setattr(transitions, "settle", broken)
         tom.data(shared, 1)
         tom.deliver(after=100, fails=True)
     assert "log of the TOM" in tom.outbox(shared).problem

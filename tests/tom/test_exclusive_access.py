@@ -13,7 +13,7 @@ from sharecore.addresses import Address
 from sharecore.delivery import State
 from sharecore.exceptions import ConfigurationError, DestinationError, Problem, TargetRefused
 from tom_integration.models import Delivery, DestinationHealth, Outbox
-from tom_integration.outbox import ledger
+from tom_integration.outbox import transitions
 from tom_integration.worker import exclusive_access, leases
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def _in_hand(tom: Tom) -> tuple[leases.Lease, Delivery]:
     Delivery.objects.filter(pk=row.pk).update(state=State.PENDING)
     claim = leases.claim(tom.outbox(target).pk)
     assert claim is not None
-    ledger.write_intents([row], claim.token)
+    transitions.start([row], claim.token)
     tom.x.received.clear()
     return claim, row
 
@@ -130,7 +130,7 @@ def test_of_two_that_meet_one_withdraws(tom: Tom, monkeypatch: pytest.MonkeyPatc
     target = tom.target()
     tom.share(target)
     datum = tom.datum(target)
-    real = ledger.write_intents
+    real = transitions.start
 
     def late(rows: Iterable[Delivery], token: str) -> list[Delivery]:
         DestinationHealth.objects.create(
@@ -139,7 +139,7 @@ def test_of_two_that_meet_one_withdraws(tom: Tom, monkeypatch: pytest.MonkeyPatc
         return real(rows, token)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ledger, "write_intents", late)
+        patch.setattr(transitions, "start", late)
         assert tom.deliver() == 0
     assert not tom.x.calls
     assert tom.state(datum) == State.PENDING
@@ -175,13 +175,13 @@ def test_whoever_made_the_target_has_the_data_in_hand_before_others_may_make_the
     tom.share(target)
     tom.datum(target)
     tom.x.makes_targets = True
-    real, seen = ledger.write_intents, []
+    real, seen = transitions.start, []
 
     def look(rows: Iterable[Delivery], token: str) -> list[Delivery]:
         seen.append(exclusive_access.reserved(Address(name="x", topic="")))
         return real(rows, token)
 
-    monkeypatch.setattr(ledger, "write_intents", look)
+    monkeypatch.setattr(transitions, "start", look)
     assert tom.deliver() == 1
     assert seen == [True]
 

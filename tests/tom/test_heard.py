@@ -14,7 +14,7 @@ from sharecore.delivery import State
 from sharecore.outcomes import Outcome
 from sharecore.records import Record
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import ledger
+from tom_integration.outbox import transitions
 from tom_integration.worker import persist, run
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def test_what_was_not_sent_yet_is_due_again_not_in_doubt(
     target = tom.target()
     tom.share(target)
     datum = tom.datum(target)
-    real = ledger.write_intents
+    real = transitions.start
 
     def ends(rows: list[Delivery], token: str) -> list[Delivery]:
         if committed:
@@ -112,7 +112,7 @@ def test_what_was_not_sent_yet_is_due_again_not_in_doubt(
         raise OperationalError("server closed the connection")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ledger, "write_intents", ends)
+        patch.setattr(transitions, "start", ends)
         assert tom.deliver(fails=True) == 0
     assert tom.state(datum) == State.PENDING
     assert tom.deliver(after=60) == 1

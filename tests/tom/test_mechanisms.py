@@ -16,7 +16,7 @@ from sharecore.outcomes import Outcome
 from sharecore.records import Record
 from tom.deaths import Died
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import deduplication, ledger, opening
+from tom_integration.outbox import deduplication, opening, transitions
 from tom_integration.worker import leases, run
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def a_stale_sender_changes_nothing(tom: Tom, monkeypatch: pytest.MonkeyPatch) ->
 
     def meanwhile(record: Record) -> Outcome:
         """Another sender has it in hand by now; then the first one wakes up."""
-        ledger.settle([stale], {stale.pk: DeliveryState(state=State.FAILED)}, token=stale.lease)
+        transitions.settle([stale], {stale.pk: DeliveryState(state=State.FAILED)}, token=stale.lease)
         return tom.x._store(record)
 
     tom.x.will(meanwhile, times=1)
@@ -73,7 +73,7 @@ def a_stale_sender_changes_nothing(tom: Tom, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def without_the_token(patch: pytest.MonkeyPatch) -> None:
-    real = ledger.settle
+    real = transitions.settle
 
     def settle(
         rows: Iterable[Delivery], standings: Mapping[int, DeliveryState], *, token: str, **more: Any
@@ -82,7 +82,7 @@ def without_the_token(patch: pytest.MonkeyPatch) -> None:
         held = Delivery.objects.filter(pk__in=[row.pk for row in rows]).first()
         return real(rows, standings, token=held.lease if held else token, **more)
 
-    patch.setattr(ledger, "settle", settle)
+    patch.setattr(transitions, "settle", settle)
 
 
 def a_request_that_is_still_on_its_way_is_not_repeated(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:

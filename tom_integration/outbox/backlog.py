@@ -8,7 +8,6 @@ running are found like all others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from django.db import connections, models, router
@@ -16,11 +15,12 @@ from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Va
 from django.db.models.lookups import IsNull
 
 from sharecore.addresses import Address
-from sharecore.delivery import State
+from sharecore.delivery import DeliveryState, State
 from tom_integration import clock
 from tom_integration.mapping.data_files import SHARED_MODELS, time_column
 from tom_integration.mapping.row_to_record import DATUM_MODELS
 from tom_integration.models import Delivery, Outbox, ScanPosition
+from tom_integration.outbox import transitions
 
 PORTION = 1000
 """Ledger rows that one statement writes: on SQLite nobody else can save until it is done."""
@@ -46,19 +46,14 @@ def absent(known: QuerySet[Delivery]) -> IsNull:
 
 
 def register(
-    outbox: Outbox,
-    state: State,
-    *,
-    next_at: datetime | None = None,
-    selection: Mapping[str, Q] | None = None,
-    **columns: Any,
+    outbox: Outbox, stands: DeliveryState, *, selection: Mapping[str, Q] | None = None, **others: Any
 ) -> int:
-    """Write a ledger row in this state for each datum of the outbox's target that has none; how many.
+    """Write a ledger row that stands so for each datum of the outbox's target that has none; how many.
 
-    selection: a condition for each model whose data are meant; all data when None. columns: further columns
+    selection: a condition for each model whose data are meant; all data when None. others: further columns
     of the rows.
     """
-    columns = {"outbox_id": outbox.pk, "state": state.value, "next_at": next_at, **columns}
+    columns = {"outbox_id": outbox.pk, **transitions.columns(stands), **others}
     conditions = {name: Q() for name in DATUM_MODELS} if selection is None else selection
     number = 0
     for name, condition in conditions.items():
@@ -73,7 +68,8 @@ def register_before(address: Address, targets: Iterable[int]) -> None:
     At once: in portions, each would look through the data of all of these targets.
     """
     outboxes = Outbox.objects.at(address).filter(target_id=OuterRef("target_id"))
-    columns = {"outbox_id": Subquery(outboxes.values("pk")[:1]), "state": State.BASELINE.value}
+    before = transitions.columns(DeliveryState(state=State.BASELINE))
+    columns = {"outbox_id": Subquery(outboxes.values("pk")[:1]), **before}
     for name, model in DATUM_MODELS.items():
         _insert(_unknown(model, address).filter(target_id__in=list(targets)), name, address, columns)
 

@@ -16,7 +16,7 @@ from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
 from tom_integration.mapping.data_files import FILE_MODEL, shareable_identity, shareable_of
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import ledger
+from tom_integration.outbox import ledger, transitions
 from tom_integration.outbox.bulk_sql import update_each
 from tom_integration.outbox.prepare import load
 
@@ -62,10 +62,8 @@ def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime
     for row in rows:
         datum = data.get(row.pk)
         if datum is None:
-            standing = delivery.cancel(ledger.standing(row), "the datum was deleted")
-            Delivery.objects.filter(pk=row.pk, state=row.state, datum_pk=row.datum_pk).update(
-                state=standing.state, reason=standing.reason, next_at=standing.next_at
-            )
+            gone = delivery.cancel("the datum was deleted")
+            transitions.write(row, gone(transitions.standing(row)))
             continue
         if datum.target_id != outbox.target_id:
             ledger.name(datum.target_id, row.model, [row.datum_pk])
@@ -86,8 +84,7 @@ def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime
     update_each(learned, ("identity", "fingerprint", "kind"), only={"identity": [""]})
     if outbox.share_id is None:
         return  # what was asked for once is not followed
-    free = Delivery.objects.filter(pk__in=due).exclude(state__in=_IN_HAND)
-    free.update(state=State.PENDING, next_at=now, failures=0, reason="", field="")
+    transitions.apply(Delivery.objects.filter(pk__in=due), delivery.revise(now=now))
 
 
 _IN_HAND = (State.SENDING, State.UNCONFIRMED)

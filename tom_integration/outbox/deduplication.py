@@ -12,9 +12,10 @@ from datetime import datetime
 
 from django.db import transaction
 
-from sharecore.delivery import State
+from sharecore.delivery import State, replay
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.models import RENAMED, Delivery, Outbox
+from tom_integration.outbox import transitions
 
 _SHARED = frozenset(
     {State.PENDING, State.SENDING, State.DELIVERED, State.UNCONFIRMED, State.NEEDS_REVIEW, State.FAILED}
@@ -83,12 +84,14 @@ class Deduplication:
             values["arrived"] = row.fingerprint if twin.delivered_at else ""
         else:
             values["named"] = twin.fingerprint != row.fingerprint
+        stands = transitions.standing(twin)
         if row.one_time_share_id is not None and twin.state == State.BASELINE:
-            values |= {"state": State.PENDING, "next_at": now, "one_time_share_id": row.one_time_share_id}
+            stands = replay(now=now)(stands)
+            values["one_time_share_id"] = row.one_time_share_id
         with transaction.atomic():
             Delivery.objects.filter(pk=row.pk).delete()
-            Delivery.objects.filter(pk=twin.pk).update(**values)
-        for name, value in values.items():
+            transitions.write(twin, stands, **values)
+        for name, value in (transitions.columns(stands) | values).items():
             setattr(twin, name, value)
         if twin not in self._by_identity[row.identity]:
             self._by_identity[row.identity].append(twin)

@@ -11,8 +11,9 @@ from django.db.models import OuterRef, Subquery
 from tom_targets.models import PersistentShare
 
 from sharecore.addresses import Address
-from sharecore.delivery import State
+from sharecore.delivery import SET_ASIDE
 from tom_integration.models import Delivery, Outbox
+from tom_integration.outbox import transitions
 from tom_integration.outbox.backlog import register_before
 
 
@@ -39,9 +40,7 @@ def _attach(address: Address, targets: list[int]) -> None:
     if not targets:
         return
     known = Delivery.objects.at(address).filter(outbox__target_id__in=targets)
-    known.filter(state__in=(State.BASELINE, State.CANCELLED)).update(
-        state=State.BASELINE, reason="", named=False
-    )
+    transitions.apply(known, SET_ASIDE, named=False)
     register_before(address, targets)
     share = PersistentShare.objects.filter(destination=str(address), target_id=OuterRef("target_id"))
     free.update(

@@ -12,25 +12,25 @@ from django.db import transaction
 from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Subquery
 from tom_targets.models import PersistentShare
 
+from sharecore import delivery
 from sharecore.addresses import Address
-from sharecore.delivery import REPLAYABLE, State
+from sharecore.delivery import ASKABLE, CANCELLABLE, IN_DOUBT, RIPE, SET_ASIDE, DeliveryState, State
 from sharecore.records import Kind
 from tom_integration import clock
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.mapping.row_to_record import DATUM_MODELS
 from tom_integration.models import ADDRESS, Delivery, OneTimeShare, Outbox
+from tom_integration.outbox import transitions
 from tom_integration.outbox.backlog import missing, register
 from tom_integration.outbox.moves import take_along
 from tom_integration.outbox.new_shares import attach_new
 
-_CANCELLED_BY_CLOSING = (State.PENDING, State.WITHHELD, State.UNSUPPORTED, State.FAILED)
+_CANCELLED_BY_CLOSING = CANCELLABLE - IN_DOUBT - {State.SENDING}
 """Not those of which nobody knows whether they arrived: forgotten, they could be sent again."""
-_WAITING = (State.PENDING, State.WITHHELD, State.UNCONFIRMED)
+_WAITING = RIPE | {State.UNCONFIRMED}
 """The states in which a delivery may have a time to be taken in hand."""
 PORTION = 20
 """Shares that are attached at once: on SQLite nobody else can save until it is done."""
-ASKABLE = frozenset({State.BASELINE}) | REPLAYABLE
-"""What somebody can ask for who shares existing data: it is not there, and nobody is sending it."""
 
 
 def open_outbox(address: Address, target_id: int) -> Outbox:
@@ -58,10 +58,8 @@ def attach(share: Any) -> None:
         Outbox.objects.filter(pk=outbox.pk).update(target_id=share.target_id)
         if Outbox.objects.filter(pk=outbox.pk, share_id=share.pk).exists():
             return  # a scan was faster; what was saved since then is new
-        outbox.deliveries.filter(state__in=(State.BASELINE, State.CANCELLED)).update(
-            state=State.BASELINE, reason="", named=False
-        )
-        register(outbox, State.BASELINE)
+        transitions.apply(outbox.deliveries.all(), SET_ASIDE, named=False)
+        register(outbox, DeliveryState(state=State.BASELINE))
         if previous:
             take_along(previous, outbox)
             detach(share.pk, reason="the share was given another target or destination")
@@ -80,9 +78,8 @@ def attach(share: Any) -> None:
 def detach(share_id: int, *, reason: str) -> None:
     """Cancel pending deliveries requested only by this share, which is gone."""
     for outbox in Outbox.objects.filter(share_id=share_id):
-        outbox.deliveries.filter(one_time_share__isnull=True, state__in=_CANCELLED_BY_CLOSING).update(
-            state=State.CANCELLED, reason=reason, next_at=None
-        )
+        left = outbox.deliveries.filter(one_time_share__isnull=True, state__in=_CANCELLED_BY_CLOSING)
+        transitions.apply(left, delivery.cancel(reason))
         Outbox.objects.filter(pk=outbox.pk).update(share_id=None, creator_id=None, paused="", look_now=True)
 
 
@@ -99,12 +96,11 @@ def ask_for(
     asked = {"one_time_share_id": request.pk if request else None}
     conditions = {name: Q() for name in DATUM_MODELS} if selection is None else selection
     with transaction.atomic():
-        count = register(outbox, State.PENDING, next_at=now, selection=conditions, **asked)
+        promised = DeliveryState(state=State.PENDING, next_at=now)
+        count = register(outbox, promised, selection=conditions, **asked)
         for name, condition in conditions.items():
             waiting = _left_behind(name, condition, outbox.address, outbox.target_id)
-            count += waiting.update(
-                state=State.PENDING, next_at=now, failures=0, reason="", field="", **asked
-            )
+            count += transitions.apply(waiting, delivery.replay(now=now), **asked)
         look_at(outbox.target_id, address=outbox.address)
     return count
 
@@ -136,7 +132,7 @@ def limit(outbox: Outbox, *, kinds: Iterable[Kind], until: datetime | None) -> N
             kinds=[kind.value for kind in kinds], until=until, look_now=True
         )
         kept = outbox.deliveries.filter(state=State.WITHHELD)
-        kept.update(state=State.PENDING, next_at=now, failures=0, reason="")
+        transitions.apply(kept, delivery.replay(now=now))
 
 
 def look_at(target_id: int, *, address: Address | None = None) -> None:

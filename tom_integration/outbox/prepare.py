@@ -13,16 +13,15 @@ from datetime import datetime
 from typing import Any
 
 from sharecore import delivery
-from sharecore.delivery import State
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Unsupported, Withheld
+from sharecore.outcomes import Unsupported
 from sharecore.records import RecordKey, Shareable, with_key
 from sharecore.retry import RetryPolicy
 from tom_integration.creator_rights import hidden, objection
 from tom_integration.mapping.data_files import SHARED_MODELS, shareable_identity, shareable_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
-from tom_integration.outbox import ledger, original_keys
+from tom_integration.outbox import ledger, original_keys, transitions
 from tom_integration.outbox.deduplication import Deduplication
 from tom_integration.outbox.echoes import echoes
 
@@ -89,7 +88,8 @@ class Preparer:
         # Last, since a datum that was made again takes the row of its old self.
         for row in rows:
             if row.pk not in data:
-                self._write(row, delivery.cancel(ledger.standing(row), "the datum was deleted"))
+                gone = delivery.cancel("the datum was deleted")
+                transitions.write(row, gone(transitions.standing(row)))
         return sendable
 
     def _record(self, row: Delivery, datum: Any) -> Shareable | None:
@@ -99,8 +99,15 @@ class Preparer:
         try:
             return shareable_of(datum, origin=self._origin, record_id=row.record_id)
         except InvalidRecord as error:
-            outcome = Unsupported(reason=str(error), feature=error.field)
-            self._write(row, self._settled(row, outcome))
+            unable = delivery.settle(
+                transitions.standing(row),
+                Unsupported(reason=str(error), feature=error.field),
+                now=self._now,
+                policy=self._policy,
+                settle_time=0,
+                chance=0,
+            )
+            transitions.write(row, unable)
             return None
 
     def _outside(self, row: Delivery, record: Shareable) -> bool:
@@ -141,24 +148,23 @@ class Preparer:
 
     def _keep(self, row: Delivery, why: tuple[str, bool]) -> None:
         reason, may_change = why
-        standing = self._settled(row, Withheld(reason=reason))
-        if may_change:
-            # Rights on a new datum are often given a moment after it is saved.
-            failures = standing.failures + 1
-            wait = self._policy.wait(failures, retry_after=None, chance=ledger.chance())
-            standing = replace(standing, failures=failures, next_at=self._now + wait if wait else None)
-        self._write(row, standing)
+        kept = delivery.kept_here(
+            transitions.standing(row),
+            reason,
+            again=may_change,
+            now=self._now,
+            policy=self._policy,
+            chance=ledger.chance(),
+        )
+        transitions.write(row, kept)
 
     def _is_news(self, row: Delivery, record: Shareable) -> bool:
         """Fill in identity and content; False when the address has this already, or cannot take an edit."""
         content = fingerprint(record)
         if row.delivered_at and (row.arrived == content or not self._can_update()):
             note = "edited since; this destination cannot change what it has, so the edit was not sent"
-            Delivery.objects.filter(pk=row.pk).update(fingerprint=content)
-            standing = replace(
-                ledger.standing(row), state=State.DELIVERED, failures=0, next_at=None, field=""
-            )
-            self._write(row, replace(standing, reason="" if row.arrived == content else note))
+            there = delivery.keep_there("" if row.arrived == content else note)
+            transitions.write(row, there(transitions.standing(row)), fingerprint=content)
             return False
         # a new record has its identity for an id
         row.identity = shareable_identity(row.model, record) if row.record_id else record.key.id
@@ -188,14 +194,3 @@ class Preparer:
             return record
         # its key was taken by a twin
         return with_key(record, replace(record.key, origin=self._origin, id=row.record_id))
-
-    def _settled(self, row: Delivery, outcome: Unsupported | Withheld) -> delivery.DeliveryState:
-        return delivery.settle(
-            ledger.standing(row), outcome, now=self._now, policy=self._policy, settle_time=0, chance=0
-        )
-
-    def _write(self, row: Delivery, standing: delivery.DeliveryState) -> None:
-        unchanged = Delivery.objects.filter(
-            pk=row.pk, state=row.state, model=row.model, datum_pk=row.datum_pk
-        )
-        unchanged.update(**ledger.written_as(standing))

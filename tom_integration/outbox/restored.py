@@ -7,10 +7,11 @@ cannot be asked, a person decides.
 
 from __future__ import annotations
 
-from sharecore.delivery import State
+from sharecore import delivery
+from sharecore.delivery import DeliveryState, State
 from tom_integration import clock
 from tom_integration.models import Outbox
-from tom_integration.outbox import opening, retention
+from tom_integration.outbox import opening, retention, transitions
 from tom_integration.outbox.backlog import register
 
 REASON = "a backup was restored; it may have arrived before"
@@ -23,9 +24,9 @@ def doubt() -> int:
     number = 0
     for outbox in Outbox.objects.all():
         now = clock.now()
+        doubted = delivery.doubt(REASON, look_at=now)
         if outbox.takes_up(now):
-            number += register(outbox, State.UNCONFIRMED, next_at=now, reason=REASON)
-        due = outbox.deliveries.filter(state=State.PENDING)
-        number += due.update(state=State.UNCONFIRMED, next_at=now, failures=0, reason=REASON)
+            number += register(outbox, doubted(DeliveryState(state=State.PENDING)))
+        number += transitions.apply(outbox.deliveries.filter(state=State.PENDING), doubted)
         Outbox.objects.filter(pk=outbox.pk).update(look_now=True)
     return number

@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Value
 
 from sharecore.adapter import Adapter, Batch, Preview
+from sharecore.delivery import ASKABLE
 from sharecore.dispatch import prepare
 from sharecore.exceptions import ConfigurationError, InvalidRecord, Problem
 from sharecore.records import Kind, Record, RecordKey
@@ -23,7 +24,6 @@ from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import target_keys
 from tom_integration.outbox.backlog import absent
 from tom_integration.outbox.echoes import echoes
-from tom_integration.outbox.opening import ASKABLE
 
 SAMPLE = 20
 """How many of the newest data the preview of a share shows."""

@@ -14,12 +14,12 @@ from django.db.models import Count, Q
 from sharecore import delivery
 from sharecore.adapter import Batch
 from sharecore.addresses import Address
-from sharecore.delivery import DeliveryState, State
+from sharecore.delivery import State
 from sharecore.exceptions import ConfigurationError
 from sharecore.targets import Target
 from tom_integration import clock, site
 from tom_integration.models import AtAddress, Delivery, Outbox
-from tom_integration.outbox import ledger
+from tom_integration.outbox import transitions
 from tom_integration.services import shares
 
 REASON = "a person asked for it to be sent again"
@@ -70,12 +70,13 @@ class Replay:
     def _send_again(self, address: Address, *, can_tell: bool) -> int:
         rows = self._deliveries().at(address)
         outboxes = Outbox.objects.filter(pk__in=rows.order_by().values("outbox").distinct())
-        delivered = DeliveryState(state=State.DELIVERED)
-        standing = delivery.lost_there(delivered, REASON, now=clock.now(), can_tell=can_tell)
-        columns = ledger.written_as(standing) | {"delivered_at": None, "arrived": ""}
+        lost = delivery.lost_there(REASON, now=clock.now(), can_tell=can_tell)
         chosen = list(outboxes)
         # One statement for each target: on SQLite nobody else can save until it is done.
-        number = sum(rows.filter(outbox=each).update(**columns) for each in chosen)
+        number = sum(
+            transitions.apply(rows.filter(outbox=each), lost, delivered_at=None, arrived="")
+            for each in chosen
+        )
         shares.wake(chosen)
         return number
 

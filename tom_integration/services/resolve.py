@@ -7,15 +7,15 @@ belongs together.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, Min, QuerySet
 
-from sharecore.delivery import State
+from sharecore.delivery import IN_DOUBT, State, confirm, resend
 from tom_integration import clock
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import ledger
+from tom_integration.outbox import transitions
 from tom_integration.services import shares
 
 
@@ -52,9 +52,9 @@ def resolve(row: Delivery, *, arrived: bool, by: str) -> None:
 
     by: who says so. Raises `shares.NotPossible` when its fate is known.
     """
-    if row.state not in (State.NEEDS_REVIEW, State.UNCONFIRMED):
+    if row.state not in IN_DOUBT:
         raise shares.NotPossible(f"Already resolved: its state is {row.state}.")
-    if not _resolve(row, arrived=arrived, by=by):
+    if not _resolve([row], arrived=arrived, by=by):
         raise shares.NotPossible("It changed at this moment; look again.")
     _wake([row])
 
@@ -62,20 +62,21 @@ def resolve(row: Delivery, *, arrived: bool, by: str) -> None:
 def resolve_all(rows: QuerySet[Delivery], *, arrived: bool, by: str) -> int:
     """The same for all of these that wait for a person; how many. The others stay as they are."""
     held = list(rows.filter(state=State.NEEDS_REVIEW))
-    number = sum(_resolve(row, arrived=arrived, by=by) for row in held)
+    number = _resolve(held, arrived=arrived, by=by)
     _wake(held)
     return number
 
 
-def _resolve(row: Delivery, *, arrived: bool, by: str) -> int:
-    known = replace(ledger.standing(row), failures=0, field="", reason="")
-    if arrived:
-        note = f"{by} found that it arrived"
-        known = replace(known, state=State.DELIVERED, next_at=None, reason=note)
-    else:
-        known = replace(known, state=State.PENDING, next_at=clock.now())
-        row.sent_from_id = None
-    return ledger.settle([row], {row.pk: known}, token="", expected=State(row.state))
+def _resolve(rows: list[Delivery], *, arrived: bool, by: str) -> int:
+    """All of them are in one state."""
+    if not rows:
+        return 0
+    verdict = confirm(f"{by} found that it arrived") if arrived else resend(now=clock.now())
+    known = {row.pk: verdict(transitions.standing(row)) for row in rows}
+    if not arrived:
+        for row in rows:
+            row.sent_from = None
+    return transitions.settle(rows, known, token="", expected=State(rows[0].state))
 
 
 def _wake(rows: Iterable[Delivery]) -> None:

@@ -12,13 +12,13 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from sharecore import delivery
-from sharecore.delivery import REPLAYABLE, DeliveryState, State
+from sharecore.delivery import REPLAYABLE, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import Problem
 from tom_integration import clock, creator_rights, site, wake_up
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import OUTDATED, Delivery, DestinationHealth, Outbox
-from tom_integration.outbox import ledger, opening
+from tom_integration.outbox import opening, transitions
 from tom_integration.worker import breaker, route
 
 RETRIED = REPLAYABLE - {State.CANCELLED}
@@ -92,7 +92,7 @@ def retry_outbox(outbox: Outbox, *, among: QuerySet[Delivery] | None = None) -> 
 
 def hurry(outbox: Outbox, *, among: QuerySet[Delivery]) -> int:
     """Try at once, among these deliveries of an outbox, those that wait for their next try; how many."""
-    number = _retry(among.filter(state=State.PENDING))
+    number = _hurry(among)
     wake([outbox])
     return number
 
@@ -122,7 +122,8 @@ def retry_one(row: Delivery) -> None:
     """
     mine = Delivery.objects.filter(pk=row.pk)
     followed = row.outbox.share_id is not None
-    if not (_retry(mine.filter(state__in=RETRIED_ONE)) or (followed and _send_edited(mine))):
+    retried = _retry(mine.filter(state__in=RETRIED_ONE)) or _hurry(mine)
+    if not (retried or (followed and _send_edited(mine))):
         raise NotPossible(_why_not(row))
     wake([row.outbox])
 
@@ -146,16 +147,19 @@ def describe(destination: Destination) -> str:
     return whole.values_list("about", flat=True).first() or ""
 
 
-def _retry(rows: Any) -> int:
-    """What `sharecore.delivery.replay` does to one, in one statement for any number; how many."""
-    return int(rows.update(state=State.PENDING, failures=0, next_at=clock.now(), reason="", field=""))
+def _retry(rows: QuerySet[Delivery]) -> int:
+    return transitions.apply(rows, delivery.replay(now=clock.now()))
+
+
+def _hurry(rows: QuerySet[Delivery]) -> int:
+    return transitions.apply(rows, delivery.hurry(now=clock.now()))
 
 
 def _send_edited(rows: QuerySet[Delivery]) -> int:
     """Forget that they arrived, as of what a destination has lost: it is sent without looking."""
-    arrived, asked = DeliveryState(state=State.DELIVERED), "a person asked for the new values to be sent"
-    standing = delivery.lost_there(arrived, asked, now=clock.now(), can_tell=False)
-    return rows.filter(OUTDATED).update(**ledger.written_as(standing), delivered_at=None, arrived="")
+    asked = "a person asked for the new values to be sent"
+    lost = delivery.lost_there(asked, now=clock.now(), can_tell=False)
+    return transitions.apply(rows.filter(OUTDATED), lost, delivered_at=None, arrived="")
 
 
 def _why_not(row: Delivery) -> str:

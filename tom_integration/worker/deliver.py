@@ -26,7 +26,7 @@ from sharecore.retry import RetryPolicy
 from tom_integration import call_log, clock, creator_rights, site
 from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
-from tom_integration.outbox import ledger, original_keys, target_keys
+from tom_integration.outbox import ledger, original_keys, target_keys, transitions
 from tom_integration.outbox.prepare import originals
 from tom_integration.texts import plain
 from tom_integration.worker import breaker, exclusive_access, leases, route
@@ -85,7 +85,7 @@ class Calls(Entrance):
             refused = self._make_known(batch, file) if exclusive else None
             try:
                 self._keep_names(batch)
-                in_hand = ledger.write_intents([row for row, _ in sendable], self.claim.token)
+                in_hand = transitions.start([row for row, _ in sendable], self.claim.token)
                 pks = {row.pk for row in in_hand}
                 rows = {record.key: row for row, record in sendable if row.pk in pks}
                 if not rows:
@@ -208,12 +208,14 @@ class Calls(Entrance):
                 # Nothing was sent, but trying at once would meet the same bug.
                 standings[row.pk] = self._settled(row, Deferred(reason=reason), now, chance)
             else:
-                standings[row.pk] = delivery.unsent(ledger.standing(row), reason, now=now)
-        return persist(lambda: ledger.settle(rows.values(), standings, token=self.claim.token, also=notes))
+                standings[row.pk] = delivery.unsent(transitions.standing(row), reason, now=now)
+        return persist(
+            lambda: transitions.settle(rows.values(), standings, token=self.claim.token, also=notes)
+        )
 
     def _settled(self, row: Delivery, result: Result, now: datetime, chance: float) -> DeliveryState:
         return delivery.settle(
-            ledger.standing(row),
+            transitions.standing(row),
             result,
             now=now,
             policy=self.policy,

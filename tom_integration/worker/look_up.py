@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from itertools import groupby
 
 from sharecore import delivery, dispatch
@@ -22,7 +21,7 @@ from tom_integration.mapping.data_files import FILE_MODEL, shareable_identity
 from tom_integration.mapping.row_to_record import record_of
 from tom_integration.mapping.target_fields import find_target, target_of
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import ledger, original_keys, target_keys
+from tom_integration.outbox import ledger, original_keys, target_keys, transitions
 from tom_integration.outbox.bulk_sql import update_each
 from tom_integration.outbox.prepare import load
 from tom_integration.worker import leases
@@ -50,10 +49,8 @@ def ask_first(rows: Iterable[Delivery], now: datetime) -> bool:
     moved = [row.pk for row in rows if _may_be_elsewhere(row)]
     if not moved:
         return False
-    ready = Delivery.objects.filter(pk__in=moved, state__in=(State.PENDING, State.WITHHELD))
     reason = "sent before it was moved to this target, without an answer"
-    doubt = delivery.doubt(DeliveryState(state=State.PENDING), reason, look_at=now)
-    ready.update(state=doubt.state, failures=doubt.failures, next_at=doubt.next_at, reason=doubt.reason)
+    transitions.apply(Delivery.objects.filter(pk__in=moved), delivery.doubt(reason, look_at=now))
     return True
 
 
@@ -144,10 +141,10 @@ def _conclude(
             pk__in=[each.row.pk for each in there], state=State.UNCONFIRMED, delivered_at=None
         ).update(delivered_at=now)
 
-    _settle(
+    _settle_each(
         [each.row for each in doubts],
-        lambda row: delivery.looked_up(
-            ledger.standing(row),
+        lambda row, stands: delivery.looked_up(
+            stands,
             answers[row.pk],
             content=contents[row.pk],
             can_tell=found is not None,
@@ -176,8 +173,8 @@ def _without_files(calls: Calls, rows: list[Delivery], now: datetime) -> list[De
     chance = ledger.chance()
     _settle(
         [row for row in rows if row.model == FILE_MODEL],
-        lambda row: delivery.looked_up(
-            ledger.standing(row), Absent(), content="", now=now, policy=calls.policy, chance=chance
+        lambda stands: delivery.looked_up(
+            stands, Absent(), content="", now=now, policy=calls.policy, chance=chance
         ),
     )
     return [row for row in rows if row.model != FILE_MODEL]
@@ -191,7 +188,7 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
         datum = data.get(row.pk)
         if datum is None:
             # It cannot be compared; whatever became of it, nothing is to be sent any more.
-            _settle([row], lambda row: delivery.cancel(ledger.standing(row), "the datum was deleted"))
+            _settle([row], delivery.cancel("the datum was deleted"))
             continue
         if datum.target_id != calls.claim.outbox.target_id:
             ledger.name(datum.target_id, row.model, [row.datum_pk])
@@ -200,7 +197,7 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
             pairs.append((row, record_of(datum, origin=batch.site.origin, record_id=row.record_id)))
         except InvalidRecord as error:
             reason = f"sent without an answer, and edited since into what cannot be compared: {error}"
-            _settle([row], partial(_held, reason=reason))
+            _settle([row], delivery.undecidable(reason))
     keyed = original_keys.with_original_keys(pairs)
     # What is there is what was sent: a destination that compares would not know the original.
     converted = dispatch.convert(site.registry(), batch, [record for _, record in keyed])
@@ -217,21 +214,23 @@ def _try_later(calls: Calls, rows: list[Delivery], reason: str, now: datetime) -
     chance = ledger.chance()
     _settle(
         rows,
-        lambda row: delivery.not_looked_up(
-            ledger.standing(row), reason, now=now, policy=calls.policy, chance=chance
-        ),
+        lambda stands: delivery.not_looked_up(stands, reason, now=now, policy=calls.policy, chance=chance),
     )
-
-
-def _held(row: Delivery, *, reason: str) -> DeliveryState:
-    return delivery.undecidable(ledger.standing(row), reason)
 
 
 def _settle(
     rows: Iterable[Delivery],
-    rule: Callable[[Delivery], DeliveryState],
+    rule: Callable[[DeliveryState], DeliveryState],
+    also: Callable[[], None] = lambda: None,
+) -> None:
+    _settle_each(rows, lambda _, stands: rule(stands), also)
+
+
+def _settle_each(
+    rows: Iterable[Delivery],
+    rule: Callable[[Delivery, DeliveryState], DeliveryState],
     also: Callable[[], None] = lambda: None,
 ) -> None:
     rows = list(rows)
-    standings = {row.pk: rule(row) for row in rows}
-    persist(lambda: ledger.settle(rows, standings, token="", expected=State.UNCONFIRMED, also=also))
+    known = {row.pk: rule(row, transitions.standing(row)) for row in rows}
+    persist(lambda: transitions.settle(rows, known, token="", expected=State.UNCONFIRMED, also=also))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.db.models.functions import Greatest
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from sharecore import delivery
 from sharecore.delivery import State
 from tom_integration import clock, conf, site
 from tom_integration.models import Delivery, DestinationHealth, Outbox
+from tom_integration.outbox import transitions
 
 _A_TRY = timedelta(seconds=60)
 """A record that was tried within this time is not tried again only because a process starts."""
@@ -27,7 +28,7 @@ def waiting(destination: str) -> None:
 def at_once(destination: str) -> None:
     """Somebody mended it: everything for it is due now, with all its tries."""
     now = clock.now()
-    _put_off().filter(destination=destination).update(next_at=now, failures=0)
+    transitions.apply(_put_off().filter(destination=destination), delivery.hurry(now=now))
     waits = Q(next_at__isnull=False) | ~Q(problem="")
     Outbox.objects.filter(waits, destination=destination, look_now=False).update(look_now=True)
 
@@ -51,7 +52,7 @@ def after_a_start() -> None:
         known = DestinationHealth.objects.filter(pk=row.pk, open_until=row.open_until)
         known.update(open_until=row.health.resumed(now, failed_at=row.last_error_at).open_until)
     quiet = Q(sent_at__isnull=True) | Q(sent_at__lt=now - _A_TRY)
-    _put_off().filter(quiet).update(next_at=now, failures=Greatest(F("failures") - 1, 0))
+    transitions.apply(_put_off().filter(quiet), delivery.restart(now=now))
     later = now + timedelta(seconds=conf.scan_seconds())
     Outbox.objects.filter(next_at__gt=later, look_now=False).update(look_now=True)
 

@@ -18,14 +18,14 @@ from django.db.models import Q
 from sharecore import delivery
 from sharecore.adapter import Adapter
 from sharecore.addresses import Address
-from sharecore.delivery import CANCELLABLE, State
+from sharecore.delivery import DeliveryState, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from tom_integration import clock, conf, creator_rights, signals, site
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import changes, ledger, opening
+from tom_integration.outbox import changes, ledger, opening, transitions
 from tom_integration.outbox.backlog import register
 from tom_integration.outbox.prepare import Preparer
 from tom_integration.signals import Event
@@ -172,9 +172,8 @@ class _Work:
             for target_id, pks in groupby(left.order_by("target_id"), key=itemgetter(0)):
                 ledger.name(target_id, name, [pk for _, pk in pks])
         free = ~Q(state=State.SENDING) | Q(pk__in=[row.pk for row in self._abandoned()])
-        self._outbox.deliveries.filter(free, state__in=CANCELLABLE).update(
-            state=State.CANCELLED, reason="the target was deleted", next_at=None, lease=""
-        )
+        gone = delivery.cancel("the target was deleted")
+        transitions.apply(self._outbox.deliveries.filter(free), gone, lease="")
 
     def _abandoned(self) -> list[Delivery]:
         """What senders that are gone had in hand.
@@ -191,14 +190,14 @@ class _Work:
         for row in self._abandoned():
             since = self._claim.previous_until if row.lease == self._claim.previous else None
             standing = delivery.abandoned(
-                ledger.standing(row), sent_at=since or now, settle_time=adapter.settle_time
+                transitions.standing(row), sent_at=since or now, settle_time=adapter.settle_time
             )
-            ledger.settle([row], {row.pk: standing}, token=row.lease)
+            transitions.settle([row], {row.pk: standing}, token=row.lease)
 
     def _register(self, next_at: datetime) -> None:
         """Write down what is missing in the ledger."""
         if self._outbox.takes_up(clock.now()):
-            register(self._outbox, State.PENDING, next_at=next_at)
+            register(self._outbox, DeliveryState(state=State.PENDING, next_at=next_at))
 
     def _take_up(self, destination: Destination, adapter: Adapter, now: datetime) -> None:
         """What is missing in the ledger, and what may be looked at again since the rules changed."""
@@ -206,9 +205,9 @@ class _Work:
         rules = site.rules_digest(destination)
         if self._outbox.rules != rules:
             kept = self._outbox.deliveries.filter(state__in=(State.WITHHELD, State.UNSUPPORTED))
-            kept.update(state=State.PENDING, next_at=now, failures=0)
+            transitions.apply(kept, delivery.replay(now=now))
             put_off = self._outbox.deliveries.filter(state=State.PENDING, failures__gt=0, next_at__gt=now)
-            put_off.update(next_at=now, failures=0)
+            transitions.apply(put_off, delivery.hurry(now=now))
             Outbox.objects.filter(pk=self._outbox.pk, lease=self._claim.token).update(rules=rules)
 
     def _round(self, calls: Calls, target: Any, *, continuous: bool) -> bool:

@@ -1,0 +1,151 @@
+"""Every write of a state: a transition of `sharecore.delivery`, of one delivery or of many at once.
+
+No other module writes what they write.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Greatest
+
+from sharecore.delivery import START, DeliveryState, State, Transition
+from tom_integration import clock, signals
+from tom_integration.models import FIELD_LENGTH, REASON_LENGTH, REMOTE_ID_LENGTH, Delivery
+from tom_integration.outbox.bulk_sql import update_each
+from tom_integration.signals import Event
+from tom_integration.texts import plain
+
+_STANDING = ("state", "attempts", "failures", "next_at", "reason", "field", "remote_id")
+_LENGTHS = {"reason": REASON_LENGTH, "field": FIELD_LENGTH, "remote_id": REMOTE_ID_LENGTH}
+_TOLD = {State.FAILED: Event.RECORDS_FAILED, State.NEEDS_REVIEW: Event.RECORDS_NEED_REVIEW}
+_MAY_BE_THERE = (State.DELIVERED, State.UNCONFIRMED, State.NEEDS_REVIEW)
+_ARRIVED = {
+    "arrived": "fingerprint",
+    "revision": "CASE WHEN delivered_at IS NULL THEN revision ELSE revision + 1 END",
+}
+"""Further columns of what has arrived, in SQL: both databases take the values of before the statement."""
+
+
+def standing(row: Delivery) -> DeliveryState:
+    """Where a delivery stands."""
+    return DeliveryState(**{name: getattr(row, name) for name in _STANDING} | {"state": State(row.state)})
+
+
+def columns(standing: DeliveryState) -> dict[str, Any]:
+    """The columns of a row that stands so, as they are stored."""
+    return {name: _stored(name, getattr(standing, name)) for name in _STANDING}
+
+
+def _stored(name: str, value: Any) -> Any:
+    return plain(value, _LENGTHS[name]) if name in _LENGTHS else value
+
+
+def apply(rows: QuerySet[Delivery], transition: Transition, **others: Any) -> int:
+    """Take all of these deliveries through a transition; how many it leads anywhere.
+
+    others: columns beside those of a `DeliveryState`.
+    """
+    values = {name: _stored(name, value) for name, value in transition.sets.items()}
+    if transition.to is not None:
+        values["state"] = transition.to
+    if transition.tries:
+        values["attempts"] = F("attempts") + transition.tries
+    if transition.forgiven:
+        values["failures"] = Greatest(F("failures") - transition.forgiven, 0)
+    return rows.filter(state__in=transition.sources).update(**values, **others)
+
+
+def write(row: Delivery, stands: DeliveryState, **others: Any) -> int:
+    """Write where one delivery stands now, unless it was changed, or led elsewhere, since it was read."""
+    same = Delivery.objects.filter(pk=row.pk, state=row.state, model=row.model, datum_pk=row.datum_pk)
+    return same.update(**columns(stands), **others)
+
+
+def start(rows: Iterable[Delivery], token: str) -> list[Delivery]:
+    """Note, before anything leaves, that these are in hand; those that are.
+
+    Rows hold identity and content; those that another hand changed meanwhile are left out. What the others
+    hold of `sent_from` stays as it was, for `settle`.
+    """
+    rows = list(rows)
+    now = clock.now()
+    with transaction.atomic():
+        # First a write: on SQLite a transaction that has read fails at once while another one writes.
+        written = update_each(
+            rows,
+            ("kind", "record_id", "identity", "fingerprint"),
+            constants={"state": START.to, **START.sets, "lease": token, "sent_at": now},
+            expressions={"attempts": f"attempts + {START.tries}", "sent_from_id": "outbox_id"},
+            # Not those that have followed their data to another target: they go under its name.
+            only={
+                "state": sorted(START.sources),
+                "outbox_id": sorted({row.outbox_id for row in rows}),
+            },
+        )
+        if written < len(rows):
+            mine = Delivery.objects.filter(pk__in=[row.pk for row in rows], state=State.SENDING, lease=token)
+            taken = set(mine.values_list("pk", flat=True))
+            rows = [row for row in rows if row.pk in taken]
+    for row in rows:
+        row.lease, row.sent_at = token, now
+        for name, value in columns(START(standing(row))).items():
+            setattr(row, name, value)
+    return rows
+
+
+def settle(
+    rows: Iterable[Delivery],
+    standings: Mapping[int, DeliveryState],
+    *,
+    token: str,
+    expected: State = State.SENDING,
+    also: Callable[[], object] = lambda: None,
+) -> int:
+    """Write where deliveries stand now; how many. also: what is written before, in the same transaction.
+
+    Only rows that are still in hand under this token change: what a stale worker brings is dropped. Of one
+    that did not arrive in this call, `sent_from` stays what the row holds: an earlier one may have.
+    """
+    by_change: dict[tuple[object, ...], list[Delivery]] = defaultdict(list)
+    for row in rows:
+        stands = standings[row.pk]
+        same = (stands.state, stands.failures, stands.next_at, stands.reason, stands.field, row.sent_from_id)
+        by_change[same].append(row)
+    now = clock.now()
+    guard = {"state": [expected]} | ({"lease": [token]} if expected is State.SENDING else {})
+    written = 0
+    told: list[tuple[DeliveryState, list[Delivery]]] = []
+    with transaction.atomic():
+        also()
+        for group in by_change.values():
+            change = standings[group[0].pk]
+            values = columns(change) | {"lease": ""}
+            del values["remote_id"], values["attempts"]
+            if change.state not in _MAY_BE_THERE:
+                values["sent_from_id"] = group[0].sent_from_id
+            delivered = change.state is State.DELIVERED
+            for row in group:
+                row.remote_id = plain(standings[row.pk].remote_id, REMOTE_ID_LENGTH)
+            number = update_each(
+                group,
+                ("remote_id",),
+                constants=values | ({"delivered_at": now} if delivered else {}),
+                expressions=_ARRIVED if delivered else {},
+                only=guard,
+            )
+            written += number
+            if number and change.state in _TOLD:
+                told.append((change, group))
+    for change, group in told:
+        signals.of_outbox(
+            _TOLD[change.state],
+            group[0].outbox,
+            plain(change.reason),
+            delivery_ids=sorted(row.pk for row in group),
+        )
+    return written
