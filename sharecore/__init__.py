@@ -64,6 +64,7 @@ from sharecore.registry import Registry
 from sharecore.secrets import hide_secrets, repeats_secret
 from sharecore.settings import Secret, Section
 from sharecore.targets import Orbit, OrbitScheme, Position, Target
+from sharecore.texts import one_line, printable
 from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
 from sharecore.value_units import own_units
 
@@ -130,8 +131,10 @@ __all__ = [
     "fingerprint",
     "hide_secrets",
     "hookimpl",
+    "one_line",
     "own_units",
     "parse_unit",
+    "printable",
     "progress",
     "repeats_secret",
     "rescaled",

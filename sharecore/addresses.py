@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+
+DIVIDER = ":"
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
     """`name` or `name:topic`, as tomtoolkit stores it in `PersistentShare.destination`.
 
-    name: a key of `DATA_SHARING`, which has no colon. topic: a topic of that destination, or an empty text.
+    name: a key of `DATA_SHARING`, without a colon. topic: a topic of that destination, or an empty text.
     """
-
-    DIVIDER: ClassVar[str] = ":"
 
     name: str
     topic: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name}{self.DIVIDER}{self.topic}" if self.topic else self.name
+        return f"{self.name}{DIVIDER}{self.topic}" if self.topic else self.name
 
     @classmethod
     def parse(cls, text: str) -> Address:
         """Read an address: the first colon divides."""
-        name, _, topic = text.partition(cls.DIVIDER)
+        name, _, topic = text.partition(DIVIDER)
         return cls(name, topic)

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Self
 
 from sharecore.adapter import Adapter
-from sharecore.addresses import Address
+from sharecore.addresses import DIVIDER, Address
 from sharecore.call_thread import LOCAL_SECONDS, Call, Late
 from sharecore.discovery import PluginInfo, PluginState
 from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError, Problem
@@ -202,7 +202,7 @@ def _read(name: object, values: object, registry: Registry) -> tuple[Destination
         return None, [Problem(where=path, what=what, hint="Write a dictionary of its settings.")]
     section = Section(name, values, root=ROOT)
     topics = _topics(section)
-    if Address.DIVIDER in name:
+    if DIVIDER in name:
         what, hint = "has a colon in its name", "Rename it: a colon divides a destination and its topic."
         section.problems.append(Problem(where=path, what=what, hint=hint))
     if len(name) > MAX_ADDRESS:

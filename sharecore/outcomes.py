@@ -11,15 +11,7 @@ from sharecore.identity import fingerprint
 from sharecore.plugin_errors import contained
 from sharecore.records import Record
 from sharecore.secrets import hide_secrets, repeats_secret
-
-MAX_REASON = 500
-
-
-def _cut(text: object) -> str:
-    """Reasons may quote a remote server, which is not to be trusted with length or control characters."""
-    shown = hide_secrets(text if isinstance(text, str) else str(text))
-    plain = "".join(character if character.isprintable() else " " for character in shown)
-    return plain if len(plain) <= MAX_REASON else plain[: MAX_REASON - 1] + "…"
+from sharecore.texts import one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +45,7 @@ class _Reasoned:
     reason: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reason", _cut(self.reason))
+        object.__setattr__(self, "reason", one_line(self.reason))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ _BRACES = [
 _MICRO = re.compile("\u00b5\\s+(?=[A-Za-z])")
 
 
-def plain(text: str) -> str:
+def without_tex(text: str) -> str:
     """The same without TeX; a text without TeX as it is."""
     if not re.search(r"[\\${~]", text):
         return text

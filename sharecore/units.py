@@ -173,7 +173,7 @@ def parse_unit(text: str) -> ScaledUnit:
         raise UnknownUnit("no unit is given")
     if len(text) > _MAX_LENGTH:
         raise UnknownUnit(f"{shown}… is too long for a unit")
-    text = tex.plain(text).strip().rstrip(".")
+    text = tex.without_tex(text).strip().rstrip(".")
     word = re.sub(r"[\s_()\[\]{}\-]", "", text).casefold()
     if found := _MAGNITUDE.fullmatch(word):
         system = found["before"] or found["after"]

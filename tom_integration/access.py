@@ -11,10 +11,12 @@ was deleted, or only one-time shares were made), it needs the right on all share
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Literal, TypeVar
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q, QuerySet
 from guardian.shortcuts import get_objects_for_user
@@ -27,6 +29,8 @@ from tom_integration.models import Delivery, InboxRecord, Outbox
 
 Action = Literal["view", "add", "change", "delete"]
 REFUSAL = "You have no permission to do this with continuous shares."
+Place = tuple[str, int]
+"""A datum: model and primary key."""
 _ALL = Q()
 _Rows = TypeVar("_Rows", Delivery, InboxRecord)
 
@@ -168,6 +172,57 @@ def visible(user: Any, data: QuerySet[Any]) -> QuerySet[Any]:
     right = f"tom_dataproducts.view_{data.model._meta.model_name}"
     permitted: QuerySet[Any] = get_objects_for_user(user, right, klass=data)
     return permitted
+
+
+def permitted(user: Any, places: Iterable[Place], *actions: Action) -> set[Place]:
+    """Those of these data of a target that the user may change on which they have all of these rights.
+
+    All of them, unless the TOM gives rights on single data.
+    """
+    if not single_data_have_rights():
+        return set(places)
+    wanted: dict[str, set[int]] = defaultdict(set)
+    for name, pk in places:
+        wanted[name].add(pk)
+    found: set[Place] = set()
+    for name, pks in wanted.items():
+        rights = [f"tom_dataproducts.{action}_{name}" for action in actions]
+        data = SHARED_MODELS[name]._default_manager.filter(pk__in=pks)
+        seen = get_objects_for_user(user, rights, klass=data).values_list("pk", flat=True)
+        found |= {(name, pk) for pk in seen}
+    return found
+
+
+def find_creator(user_id: int | None) -> Any | None:
+    """The user with whose rights a share acts, as the database has them now; None when they are gone."""
+    return None if user_id is None else get_user_model().objects.filter(pk=user_id).first()
+
+
+def creator_objection(user_id: int | None, target: Any) -> str:
+    """Why a share of this user may send nothing of this target; empty when it may.
+
+    A share acts with the rights that its creator has when something is about to leave. One without a user
+    (older than this app, or made by the site) acts as the site.
+    """
+    if user_id is None:
+        return ""
+    user = find_creator(user_id)
+    if user is None:
+        return "the user who made this share is gone; somebody with rights has to adopt it"
+    if not user.is_active:
+        return f"{user.get_username()}, who made this share, has no active account; somebody has to adopt it"
+    if not targets_for_shares(user).filter(pk=target.pk).exists():
+        return f"{user.get_username()}, who made this share, has no right to change the target"
+    return ""
+
+
+def hidden_from_creator(user_id: int | None, model: str, pks: Iterable[int]) -> set[int]:
+    """Which of these data that user may not see: none, unless the TOM gives rights on single data."""
+    pks = set(pks)
+    user = find_creator(user_id)
+    if user is None:
+        return set()
+    return pks - {pk for _, pk in permitted(user, ((model, pk) for pk in pks), "view")}
 
 
 def _everywhere(user: Any, action: Action) -> bool:

@@ -16,12 +16,13 @@ from django.db import models
 from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Concat
 
-from sharecore.addresses import Address
+from sharecore.addresses import DIVIDER, Address
 from sharecore.circuit_breaker import Health
 from sharecore.delivery import State
+from sharecore.texts import MOST
 
 NAME_LENGTH = 200  # as PersistentShare.destination, which holds name and topic
-REASON_LENGTH = 500  # as sharecore.outcomes.MAX_REASON
+REASON_LENGTH = MOST
 FIELD_LENGTH = 100
 REMOTE_ID_LENGTH = 200
 
@@ -34,15 +35,13 @@ OUTDATED = EDITED & Q(state=State.DELIVERED) & ~Q(arrived="")
 """Of deliveries that a destination has with the content of before, since it does not take edits."""
 
 
-ADDRESS = Case(
-    When(Q(topic=""), then="destination"), default=Concat("destination", Value(Address.DIVIDER), "topic")
-)
+ADDRESS = Case(When(Q(topic=""), then="destination"), default=Concat("destination", Value(DIVIDER), "topic"))
 """The address of a row as `PersistentShare.destination` has it, in SQL."""
 
 
 def at_destination(name: str) -> Q:
     """Of shares to this destination, whatever their topic."""
-    return Q(destination=name) | Q(destination__startswith=f"{name}{Address.DIVIDER}")
+    return Q(destination=name) | Q(destination__startswith=f"{name}{DIVIDER}")
 
 
 _Row = TypeVar("_Row", bound=models.Model)

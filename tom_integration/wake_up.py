@@ -17,7 +17,8 @@ from django.db.models.signals import post_delete, post_save
 from tom_targets.models import PersistentShare
 
 from tom_integration import polite_writes
-from tom_integration.mapping.row_to_record import DATUM_MODELS, model_name
+from tom_integration.mapping.columns import DATUM_MODELS
+from tom_integration.mapping.row_to_record import model_name
 from tom_integration.outbox import ledger, opening
 from tom_integration.worker import thread
 

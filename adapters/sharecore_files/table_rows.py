@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import nan
-from typing import Any
 
 from sharecore import (
     Astrometry,
@@ -27,6 +26,7 @@ from sharecore import (
     fingerprint,
     own_units,
     parse_unit,
+    printable,
     rescaled,
 )
 
@@ -106,12 +106,12 @@ def entry(record: Record, target: Target) -> Entry | Unsupported:
 def _row(record: Record, target: Target, kind: str) -> Row:
     plain = as_json(record)
     named = {name: plain.get(name) for name in columns(kind)}
-    row: Row = {name: value if name in NUMBERS else _text(value or "") for name, value in named.items()}
+    row: Row = {name: value if name in NUMBERS else printable(value or "") for name, value in named.items()}
     return row | {
         "record": str(record.key),
         "time": plain["timestamp"].rstrip("Z"),
         "mjd": (record.timestamp - _MJD_ZERO) / _DAY,
-        "target": _text(target.name),
+        "target": printable(target.name),
         "extra": json.dumps(plain.get("extra", {}), sort_keys=True),
         "content": fingerprint(record)[:16],
     }
@@ -177,7 +177,7 @@ def _read(said: JsonValue) -> ScaledUnit:
 def _worded(said: JsonValue) -> str:
     if not isinstance(said, str):
         raise UnknownUnit(f"it says a unit in a {type(said).__name__}, not in a text: {str(said)[:80]}")
-    return _text(said).strip()
+    return printable(said).strip()
 
 
 def _factor(name: str, said: JsonValue, given: ScaledUnit) -> Fraction:
@@ -212,7 +212,7 @@ def _linear(text: str, preferred: ScaledUnit | None = None) -> _Linear:
     try:
         given = parse_unit(text)
     except UnknownUnit:
-        return _Linear(words=_text(text).strip())
+        return _Linear(words=printable(text).strip())
     factor = given.factor(preferred) if preferred else None
     if factor is not None and preferred is ANGSTROM and given.unit is Unit.WAVELENGTH:
         return _Linear(factor, "Angstrom")
@@ -228,8 +228,3 @@ def _error_of(flux: _Linear, said: JsonValue) -> _Linear:
     if (error.name, error.words) != (flux.name, flux.words):
         raise _elsewhere("flux_error", said, flux.name or flux.words)
     return error
-
-
-def _text(value: Any) -> str:
-    """Tables have one line for a row, so that line breaks and tabs become blanks."""
-    return "".join(each if each.isprintable() else " " for each in str(value))

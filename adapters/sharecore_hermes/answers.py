@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sharecore import one_line
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError
-from sharecore.secrets import hide_secrets
 from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.errortree import Tree
 from sharecore_http import Reply, Verdict
@@ -178,5 +178,4 @@ def _read_broker(error: str, config: HermesConfig, topic: str) -> Answer:
 
 def said(text: object) -> str:
     """What a server said, for people: short, in one line, hidden should it repeat our token."""
-    plain = "".join(each if each.isprintable() else " " for each in hide_secrets(str(text)[:4000]))
-    return plain[:200]
+    return one_line(str(text)[:4000], 200)

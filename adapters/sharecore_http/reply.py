@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from sharecore.secrets import hide_secrets
+from sharecore.texts import one_line, printable
 
 LONGEST_WAIT = 24 * 3600.0
 """No destination can ask us to wait longer than this, in seconds."""
@@ -81,9 +82,8 @@ class Reply:
         """
         if "<html" in self.text[:2000].lower() or "html" in self.headers.get("content-type", ""):
             return "an HTML page"
-        beginning = hide_secrets(self.text[: 20 * MAX_EXCERPT])
-        line = " ".join("".join(c if c.isprintable() else " " for c in beginning).split())
-        return line[: MAX_EXCERPT - 1] + "…" if len(line) > MAX_EXCERPT else line or "an empty answer"
+        beginning = hide_secrets(self.text[: 20 * MAX_EXCERPT])  # blanks could part a credential
+        return one_line(" ".join(printable(beginning).split()), MAX_EXCERPT) or "an empty answer"
 
     @cached_property
     def retry_after(self) -> float | None:

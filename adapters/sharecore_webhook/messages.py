@@ -18,6 +18,7 @@ from sharecore import (
     Record,
     Spectrum,
     as_json,
+    printable,
 )
 
 _PREFIX = "msg_"
@@ -126,8 +127,7 @@ def _line(record: Record) -> str:
 
 def _escaped(line: str) -> str:
     """Slack reads three characters as its own; others could break the line."""
-    plain = "".join(each if each.isprintable() else " " for each in line)
-    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return printable(line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _id(*content: object) -> str:

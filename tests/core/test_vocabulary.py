@@ -25,7 +25,7 @@ from sharecore import (
     Target,
 )
 from sharecore.identity import fingerprint
-from sharecore.outcomes import MAX_REASON
+from sharecore.texts import MOST
 
 MakeRecord = Callable[..., Photometry]
 
@@ -102,10 +102,10 @@ def test_the_names_of_a_target_start_with_its_own() -> None:
 
 
 class TestOutcomes:
-    @given(st.text(max_size=2 * MAX_REASON))
+    @given(st.text(max_size=2 * MOST))
     def test_a_remote_text_is_cut_and_plain(self, text: str) -> None:
         reason = Rejected(reason=text).reason
-        assert len(reason) <= MAX_REASON
+        assert len(reason) <= MOST
         assert reason.isprintable()
 
     def test_outcomes_are_values(self) -> None:

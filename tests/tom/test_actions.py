@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from tom_targets.models import PersistentShare
 
-from sharecore.addresses import Address
 from sharecore.delivery import State
 from sharecore.exceptions import AuthenticationFailed, Problem
 from sharecore.outcomes import Accepted, Outcome, Rejected, Unsupported
@@ -253,20 +251,6 @@ class TestCheck:
         assert tom.deliver(after=60) == 0
         shares.check(site.destinations()["x"])
         assert tom.deliver() == 2
-
-    def test_it_wakes_and_ends_the_pauses_of_that_destination_alone(self, tom: Tom) -> None:
-        """Its topics are its own; a destination whose name begins like its name is another one."""
-        target = tom.target()
-        ours, others = Outbox.to(Address("x", "red"), target.pk), Outbox.to(Address("xy"), target.pk)
-        for outbox, topic in ((ours, "red"), (others, None)):
-            outbox.next_at = tom.clock.now + timedelta(days=1)
-            outbox.save()
-            DestinationHealth.objects.create(
-                destination=outbox.destination, topic=topic, paused="it refuses us"
-            )
-        shares.check(site.destinations()["x"])
-        assert list(Outbox.objects.filter(look_now=True)) == [ours]
-        assert DestinationHealth.objects.exclude(paused="").get().destination == "xy"
 
     def test_one_that_is_not_stays_paused(self, tom: Tom) -> None:
         self.refused(tom)

@@ -59,7 +59,7 @@ class TestStatus:
         tom.x.will(Rejected(reason="the bandpass is unknown", field="bandpass"), times=1)
         tom.deliver()
         refused = Delivery.objects.get(state=State.FAILED)
-        name = next(each.name for each in targets if each.pk == refused.target_id)
+        name = next(each.name for each in targets if each.pk == refused.outbox.target_id)
         told = _sharing("status").splitlines()
         assert len(told) < 30
         assert told[0].startswith("x (")

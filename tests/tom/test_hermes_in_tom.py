@@ -18,6 +18,7 @@ from tom_dataproducts.models import DataProduct, ReducedDatum, SpectroscopyReduc
 
 from faults.plan import Fault, Plan
 from faults.proxy import Proxy, running
+from sharecore.addresses import Address
 from sharecore.delivery import State
 from sharecore_hermes.converter import HermesDataConverter
 from tom_integration.models import Delivery, DestinationHealth, OneTimeShare
@@ -264,7 +265,7 @@ class TestAnAnswerThatIsLost:
         hermes.lose_answers(0)
         for _ in range(10):
             tom.deliver(after=30)
-        states = [str(each.state) for each in Delivery.objects.filter(destination=ADDRESS)]
+        states = [str(each.state) for each in Delivery.objects.at(Address.parse(ADDRESS))]
         assert sorted(states) == ["delivered"] * 4 + ["unconfirmed"]
 
     def test_a_target_alone_is_not_announced_twice(
@@ -305,7 +306,7 @@ class TestRefusals:
         with pytest.raises(CommandError):
             call_command("sharing", "check")
         tom.deliver_until_quiet()
-        assert {each.attempts for each in Delivery.objects.filter(destination=ADDRESS)} == {1}
+        assert {each.attempts for each in Delivery.objects.at(Address.parse(ADDRESS))} == {1}
         use(hermes=hermes.settings())
         capsys.readouterr()
         call_command("sharing", "check")
@@ -328,7 +329,7 @@ class TestRefusals:
         tom.deliver(after=10)
         tom.deliver(after=3600)
         assert [message["topic"] for message in few.messages] == ["hermes.test"]
-        health = {each.address: each.paused for each in DestinationHealth.objects.exclude(paused="")}
+        health = {str(each): each.paused for each in DestinationHealth.objects.exclude(paused="")}
         assert set(health) == {"hermes:gcn.circulars"}
         assert "may not write to the topic 'gcn.circulars'" in health["hermes:gcn.circulars"]
         assert tom.state(datum, "hermes:gcn.circulars") is State.PENDING
@@ -548,5 +549,5 @@ def test_what_tom_hermes_read_from_a_topic_goes_to_other_topics_alone(
     (row,) = message["data"]["photometry"]
     assert (row["limiting_brightness"], row["limiting_brightness_unit"]) == (0.05, "mJy")
     assert row["limiting_brightness_error"] == 0.01
-    there = Delivery.objects.get(destination="hermes:hermes.test")
+    there = Delivery.objects.at(Address.parse(ADDRESS)).get()
     assert (there.state, there.remote_id) == (State.DELIVERED, "2c1f0f5e-6b1c-4b0e-9a51-0d5b7c1a2b3c")

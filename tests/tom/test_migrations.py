@@ -73,7 +73,7 @@ def _value(field: Any, number: int) -> Any:
             return field.default() if field.has_default() else ["kept", number]
         case "UUIDField":
             return uuid.UUID(int=number)
-        case kind if kind.endswith("IntegerField"):
+        case kind if kind.endswith("IntegerField") or kind == "ForeignKey":
             return 1000 + number
         case kind:
             pytest.fail(f"{field} is a {kind}: say here what it may hold")
@@ -82,7 +82,7 @@ def _value(field: Any, number: int) -> Any:
 def _filled(model: Any, number: int, **given: Any) -> Any:
     """A row in which every column holds something."""
     fields = [field for field in model._meta.concrete_fields if not field.primary_key]
-    return model(**{field.name: _value(field, number) for field in fields} | given)
+    return model(**{field.attname: _value(field, number) for field in fields} | given)
 
 
 def _content(model: Any) -> dict[Any, dict[str, Any]]:
@@ -140,13 +140,13 @@ def _delivered(then: Any, share: Any, datum: Any) -> None:
     """The rows of the app for a share whose datum has arrived."""
     then.get_model(APP, "Origin").objects.all().delete()
     origin = then.get_model(APP, "Origin").objects.create(uuid=uuid.uuid4())
-    then.get_model(APP, "Outbox").objects.create(
+    outbox = then.get_model(APP, "Outbox").objects.create(
         destination=share.destination, target_id=share.target_id, share_id=share.pk
     )
     record = record_of(datum, origin=str(origin.uuid), record_id="kept")
     then.get_model(APP, "Delivery").objects.create(
+        outbox=outbox,
         destination=share.destination,
-        target_id=share.target_id,
         model="photometryreduceddatum",
         datum_pk=datum.pk,
         timestamp=datum.timestamp,

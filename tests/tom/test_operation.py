@@ -347,7 +347,7 @@ def test_a_tom_that_shares_already_installs_the_app() -> None:
     assert (outbox.destination, outbox.target_id, outbox.look_now) == ("x", target.pk, True)
     assert outbox.share_id == PersistentShare.objects.get().pk
     rows = Delivery.objects.all()
-    assert {(row.state, row.destination, row.target_id) for row in rows} == {("baseline", "x", target.pk)}
+    assert {(row.state, row.destination, row.outbox) for row in rows} == {("baseline", "x", outbox)}
     assert sorted(row.model for row in rows) == ["photometryreduceddatum"] * 3 + ["reduceddatum"]
     assert Origin.objects.count() == 1
 

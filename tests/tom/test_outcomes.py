@@ -302,7 +302,7 @@ class TestCredentialsRefused:
         tom.datum(target)
         tom.x.will(AuthenticationFailed("not your topic", topic_only=True), times=1)
         tom.deliver()
-        paused = DestinationHealth.objects.exclude(paused="").get().address
+        paused = str(DestinationHealth.objects.exclude(paused="").get())
         assert tom.deliver(after=1000) == 0
         outboxes = {call.address for call in tom.x.calls}
         assert len(tom.x.calls) == len(outboxes) == 2

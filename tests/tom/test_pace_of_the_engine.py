@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from tom_dataproducts.models import PhotometryReducedDatum
 from tom_targets.models import PersistentShare
 
+from sharecore.addresses import Address
 from sharecore.delivery import State
 from tom_integration import status
 from tom_integration.models import Outbox
@@ -209,6 +210,6 @@ def test_the_ledger_is_asked_for_each_datum_by_itself(tom: Tom) -> None:
     target = tom.target()
     tom.share(target)
     tom.data(target, 20)
-    missing = backlog.missing(PhotometryReducedDatum, destination="x", target_id=target.pk)
+    missing = backlog.missing(PhotometryReducedDatum, Address("x"), target.pk)
     plan = missing.explain()
     assert ("CORRELATED SCALAR SUBQUERY" if connection.vendor == "sqlite" else "SubPlan") in plan

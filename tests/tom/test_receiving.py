@@ -20,7 +20,8 @@ from sharecore.testing.examples import RECORDS, SITE, START, example_record, exa
 from tom.conftest import Tom
 from tom.incoming import Sender, entry, outcomes
 from tom_integration import site
-from tom_integration.mapping.row_to_record import DATUM_MODELS, record_of
+from tom_integration.mapping.columns import DATUM_MODELS
+from tom_integration.mapping.row_to_record import record_of
 from tom_integration.models import InboxRecord
 
 THIRD = {"origin": "3c6c1f0e-0000-4000-8000-00000000000c", "name": "Third TOM"}

@@ -24,7 +24,7 @@ from tom.incoming import URL, Sender, body, entry, outcomes
 from tom_integration import site
 from tom_integration.inbox import body as bodies
 from tom_integration.inbox import parse, store
-from tom_integration.mapping.row_to_record import DATUM_MODELS
+from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.target_fields import custom_fields
 from tom_integration.models import InboxRecord
 

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from sharecore import DestinationError
+from sharecore.addresses import Address
 from tom_integration.models import OneTimeShare
 from tom_integration.outbox import opening
 from tom_integration.services import shares
@@ -97,8 +98,8 @@ def test_only_what_is_chosen(tom: Tom, backup: Backup, chosen: str) -> None:
         "until": {"until": tom.row(backup.late[0]).delivered_at},
     }
     assert Replay(since=backup.since, **only[chosen]).counts() == {
-        "share": {"x": 4},
-        "destination": {"y": 7},
+        "share": {Address("x"): 4},
+        "destination": {Address("y"): 7},
         "until": {},
     }.get(chosen)
 
@@ -132,7 +133,7 @@ def test_of_a_share_that_is_gone_only_what_was_asked_for_by_hand(tom: Tom, backu
     opening.ask_for(outbox, request=request)
     tom.deliver()
     assert tom.state(by_hand) == "delivered"
-    assert Replay(since=backup.since).counts() == {"x": 1}
+    assert Replay(since=backup.since).counts() == {Address("x"): 1}
 
 
 class TestCommand:

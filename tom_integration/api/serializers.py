@@ -19,9 +19,9 @@ from tom_integration.access import REFUSAL, holds, may, targets_for_shares
 from tom_integration.links import link
 from tom_integration.models import Attempt, Delivery, Outbox
 from tom_integration.outbox import opening
-from tom_integration.pages import one_time
 from tom_integration.pages.status_summary import ShareStatus, StatusSummary, glances
 from tom_integration.services import shares
+from tom_integration.services.one_time import EVERYTHING, restricted
 
 _CHANGED = "This has changed at this moment; try again."
 _NEW = StatusSummary(mood=ShareStatus.WAITING, own="It starts when a worker looks next.")
@@ -118,7 +118,7 @@ class ShareSerializer(serializers.ModelSerializer):
                     opening.limit(outbox, kinds=sorted({Kind(kind) for kind in kinds}), until=until)
                 if existing:
                     user = self.context["request"].user
-                    wanted = one_time.restricted(user, share.target_id, one_time.everything())
+                    wanted = restricted(user, share.target_id, EVERYTHING)
                     opening.ask_for(outbox, selection=wanted)
         except IntegrityError:
             problem = placing.taken(self.context["request"].user, *self._place(data), by=self.instance)

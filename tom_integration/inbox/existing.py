@@ -15,9 +15,10 @@ from django.db.models import Model, UniqueConstraint
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import alike
 from sharecore.records import OtherDatum, Record, RecordKey
-from tom_integration.inbox.visibility import Place, permitted
+from tom_integration.access import Place, permitted
+from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.record_to_row import model_for
-from tom_integration.mapping.row_to_record import DATUM_MODELS, identity_of, record_of
+from tom_integration.mapping.row_to_record import identity_of, record_of
 from tom_integration.models import RENAMED, Delivery, InboxRecord
 
 _GENERIC = "reduceddatum"

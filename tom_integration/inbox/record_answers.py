@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sharecore.texts import one_line
+from tom_integration.access import Place, permitted
 from tom_integration.inbox.parse import Arrival, IncomingBatch
-from tom_integration.inbox.visibility import Place, permitted
-from tom_integration.texts import plain
 
 logger = logging.getLogger(__name__)
 TAKEN = "another datum of this target has the same values of those fields that the TOM keeps unique"
@@ -36,7 +36,7 @@ class Answer:
     def as_json(self, arrival: Arrival) -> dict[str, Any]:
         """The answer to one record."""
         if self.outcome == "rejected":
-            told = {"id": "", "field": self.field, "reason": plain(self.reason)}
+            told = {"id": "", "field": self.field, "reason": one_line(self.reason)}
         else:
             told = {"id": "/".join(map(str, self.place)) if self.place else ""}
         return {"key": arrival.key, "outcome": self.outcome, **told}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tom_integration.texts import plain
+from sharecore.texts import one_line
 
 
 class Refused(Exception):
@@ -14,4 +14,4 @@ class Refused(Exception):
         super().__init__(detail)
         self.status = status
         # What another site wrote stands in the detail, and may be long.
-        self.body = {"detail": plain(detail), **more}
+        self.body = {"detail": one_line(detail), **more}

@@ -16,13 +16,14 @@ from sharecore.adapter import Site
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
 from sharecore.records import Record
+from tom_integration.access import permitted
 from tom_integration.inbox.bulk_insert import kept_apart
 from tom_integration.inbox.existing import Contents
 from tom_integration.inbox.record_answers import TAKEN, Answer, rejected
 from tom_integration.inbox.save_signals import Events
-from tom_integration.inbox.visibility import permitted
+from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.record_to_row import columns, model_for, objection
-from tom_integration.mapping.row_to_record import DATUM_MODELS, identity_of, record_of
+from tom_integration.mapping.row_to_record import identity_of, record_of
 from tom_integration.models import InboxRecord
 
 _NO_RIGHT = rejected("key", "to change this datum, the account needs the rights to view and to change it")

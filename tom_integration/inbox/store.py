@@ -13,6 +13,7 @@ from django.db import transaction
 from tom_targets.models import BaseTarget
 
 from sharecore.records import Record, RecordKey
+from tom_integration.access import Place
 from tom_integration.inbox.bulk_insert import Newcomer, insert
 from tom_integration.inbox.existing import Contents, Keys, contents, difference, model_name_for, ours
 from tom_integration.inbox.parse import Arrival, IncomingBatch
@@ -20,7 +21,6 @@ from tom_integration.inbox.record_answers import TAKEN, Answer, rejected, told
 from tom_integration.inbox.refused import Refused
 from tom_integration.inbox.revise import Revision, revise
 from tom_integration.inbox.save_signals import Events
-from tom_integration.inbox.visibility import Place
 from tom_integration.mapping.record_to_row import columns, model_for, objection
 from tom_integration.mapping.row_to_record import identity_of, model_name
 from tom_integration.models import InboxRecord

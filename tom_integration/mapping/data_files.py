@@ -21,7 +21,8 @@ from tom_dataproducts.models import DataProduct
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import identity
 from sharecore.records import DataFile, Kind, RecordKey, Shareable
-from tom_integration.mapping.row_to_record import DATUM_MODELS, identity_of, record_of
+from tom_integration.mapping.columns import DATUM_MODELS
+from tom_integration.mapping.row_to_record import identity_of, record_of
 
 FILE_MODEL = str(DataProduct._meta.model_name)
 SHARED_MODELS: Mapping[str, type[Model]] = {**DATUM_MODELS, FILE_MODEL: DataProduct}

@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from functools import cache
 from typing import Any
 
 from django.db.models import CharField, Model, TextField
 
-from sharecore.records import Astrometry, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum
-from tom_integration.mapping.row_to_record import DATUM_MODELS
+from sharecore.records import PhotometryLimit, Record
+from tom_integration.mapping.columns import COLUMNS, DATUM_MODELS, MODEL_NAMES
 
-_MODELS: dict[type[Record], str] = {
-    Photometry: "photometryreduceddatum",
-    PhotometryLimit: "photometryreduceddatum",
-    Spectrum: "spectroscopyreduceddatum",
-    Astrometry: "astrometryreduceddatum",
-    OtherDatum: "reduceddatum",
-}
 _TYPED = frozenset({"photometry", "spectroscopy", "astrometry"})
-_NAMES = {"extra": "value"}
-# The sites keep the error of a limit where that of a brightness would be.
-_NAMES_OF_LIMIT = _NAMES | {"limit_error": "brightness_error"}
 
 
 def model_for(record: Record) -> type[Model]:
     """The model whose rows hold records of this kind."""
-    return DATUM_MODELS[_MODELS[type(record)]]
+    return DATUM_MODELS[MODEL_NAMES[type(record)]]
 
 
 def columns(record: Record) -> dict[str, Any]:
-    """The values of the row, by field of the model; all those that a record can have."""
-    names = _NAMES_OF_LIMIT if isinstance(record, PhotometryLimit) else _NAMES
-    values = {names.get(name, name): _stored(getattr(record, name)) for name in _FIELDS[type(record)]}
+    """The values of the row that holds a record, by column; all those that a record can have."""
+    values = {column: _stored(getattr(record, name)) for name, column in COLUMNS[type(record)].items()}
     if isinstance(record, PhotometryLimit):
         values["brightness"] = None
     return values
@@ -46,9 +34,6 @@ def _stored(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return dict(value) if isinstance(value, Mapping) else value
-
-
-_FIELDS = {kind: tuple(each.name for each in fields(kind) if each.name != "key") for kind in _MODELS}
 
 
 def objection(model: type[Model], values: dict[str, Any]) -> tuple[str, str] | None:

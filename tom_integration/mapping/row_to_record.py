@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 from django.db.models import Model
 from tom_dataproducts.models import (
-    REDUCED_DATUM_MODELS,
     AstrometryReducedDatum,
     PhotometryReducedDatum,
     ReducedDatum,
@@ -36,11 +35,9 @@ from sharecore.records import (
     Spectrum,
     with_key,
 )
+from tom_integration.mapping.columns import COLUMNS
 
 logger = logging.getLogger(__name__)
-
-DATUM_MODELS: dict[str, type[Model]] = {model._meta.model_name: model for model in REDUCED_DATUM_MODELS}
-"""The models whose rows are shared, by the name that the ledger knows them by."""
 
 _BRIGHTNESS = ("brightness", "magnitude", "mag")
 _BRIGHTNESS_ERROR = ("brightness_error", "error", "magnitude_error", "mag_error", "mag_err", "magerr")
@@ -50,6 +47,7 @@ _FLUX_UNIT = ("flux_units", "flux_unit", "f_unit", "f_units")
 _WAVELENGTH_UNIT = ("wavelength_unit", "wavelength_units", "w_unit", "w_units", "lambda_unit", "lambda_units")
 _BLANKS = frozenset({"", "-", "--", "n/a", "na", "nan", "nil", "none", "null"})
 """What tables and brokers write, in any case, where they have no number."""
+_LISTS = frozenset({"flux", "wavelength", "error"})
 _T = TypeVar("_T")
 
 
@@ -98,78 +96,43 @@ def _read(row: Any) -> Record:
         case PhotometryReducedDatum():
             return _photometry(row)
         case SpectroscopyReducedDatum():
-            return _spectrum(row)
+            return Spectrum(key=_key(Kind.SPECTRUM), **_fields_of(row, Spectrum))
         case AstrometryReducedDatum():
-            return _astrometry(row)
+            return Astrometry(key=_key(Kind.ASTROMETRY), **_fields_of(row, Astrometry))
         case _:
             return _generic(row)
 
 
-def _common(row: Any, kind: Kind, extra: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "key": RecordKey(kind=kind, origin="", id=""),
-        "timestamp": row.timestamp,
-        "telescope": row.telescope,
-        "instrument": row.instrument,
-        "source_name": row.source_name,
-        "source_location": row.source_location,
-        "reduction_version": row.reduction_version,
-        "extra": extra,
-    }
+def _fields_of(row: Any, kind: type[Record]) -> dict[str, Any]:
+    """The fields that a record of this class has of a row, without its key."""
+    return {name: _loaded(name, getattr(row, column)) for name, column in COLUMNS[kind].items()}
 
 
-def _extra(row: Any) -> Mapping[str, Any]:
-    if row.value in (None, ""):
-        return {}
-    return row.value if isinstance(row.value, Mapping) else {"value": row.value}
+def _loaded(name: str, value: Any) -> Any:
+    if name in _LISTS:
+        return tuple(value or ())
+    if name == "extra":
+        if value in (None, ""):
+            return {}
+        return value if isinstance(value, Mapping) else {"value": value}
+    return value
 
 
-def _measurement(
-    common: dict[str, Any], *, brightness: float | None, error: float | None, limit: float | None, **rest: Any
-) -> Record:
-    if brightness is not None:
-        return Photometry(brightness=brightness, brightness_error=error, limit=limit, **common, **rest)
-    if limit is None:
-        raise InvalidRecord(field="brightness", reason="there is neither a brightness nor a limit")
-    common["key"] = RecordKey(kind=Kind.PHOTOMETRY_LIMIT, origin="", id="")
-    return PhotometryLimit(limit=limit, limit_error=error, **common, **rest)
+def _key(kind: Kind) -> RecordKey:
+    """Of a record that has no name yet."""
+    return RecordKey(kind=kind, origin="", id="")
 
 
 def _photometry(row: PhotometryReducedDatum) -> Record:
-    return _measurement(
-        _common(row, Kind.PHOTOMETRY, _extra(row)),
-        brightness=finite(row.brightness),
-        error=row.brightness_error,
-        limit=finite(row.limit),
-        unit=row.unit,
-        bandpass=row.bandpass,
-        exposure_time=row.exposure_time,
-    )
+    if finite(row.brightness) is not None:
+        return Photometry(key=_key(Kind.PHOTOMETRY), **_fields_of(row, Photometry))
+    if finite(row.limit) is None:
+        raise _no_measurement()
+    return PhotometryLimit(key=_key(Kind.PHOTOMETRY_LIMIT), **_fields_of(row, PhotometryLimit))
 
 
-def _spectrum(row: SpectroscopyReducedDatum) -> Record:
-    return Spectrum(
-        flux=tuple(row.flux or ()),
-        wavelength=tuple(row.wavelength or ()),
-        error=tuple(row.error or ()),
-        flux_unit=row.flux_unit,
-        wavelength_unit=row.wavelength_unit,
-        setup=row.setup,
-        exposure_time=row.exposure_time,
-        **_common(row, Kind.SPECTRUM, _extra(row)),
-    )
-
-
-def _astrometry(row: AstrometryReducedDatum) -> Record:
-    return Astrometry(
-        ra=row.ra,
-        dec=row.dec,
-        ra_error=row.ra_error,
-        dec_error=row.dec_error,
-        ra_error_units=row.ra_error_units,
-        dec_error_units=row.dec_error_units,
-        **_common(row, Kind.ASTROMETRY, _extra(row)),
-    )
+def _no_measurement() -> InvalidRecord:
+    return InvalidRecord(field="brightness", reason="there is neither a brightness nor a limit")
 
 
 def _generic(row: ReducedDatum) -> Record:
@@ -184,7 +147,7 @@ def _generic(row: ReducedDatum) -> Record:
             return reader(row, _Values(row.value))
         except _Unreadable:
             pass  # the site stores this type in a form of its own: it travels as it is
-    return OtherDatum(data_type=row.data_type, **_common(row, Kind.OTHER, _extra(row)))
+    return OtherDatum(key=_key(Kind.OTHER), **_fields_of(row, OtherDatum))
 
 
 class _Unreadable(Exception):
@@ -222,8 +185,10 @@ class _Values:
                 return cell
         return None
 
-    def common(self, row: ReducedDatum, kind: Kind) -> dict[str, Any]:
-        common = _common(row, kind, self.rest)
+    def common(self, row: ReducedDatum) -> dict[str, Any]:
+        """What every record has, after its own cells were taken out."""
+        common = _fields_of(row, OtherDatum) | {"extra": self.rest}
+        del common["data_type"]
         for name in ("telescope", "instrument", "reduction_version"):
             text = self.text(name)
             common[name] = common[name] or text
@@ -260,15 +225,20 @@ def _generic_photometry(row: ReducedDatum, values: _Values) -> Record:
     brightness, limit = values.number(*_BRIGHTNESS), values.number("limit")
     if brightness is None and limit is None and not values.rest.keys().isdisjoint((*_BRIGHTNESS, "limit")):
         raise _Unreadable
-    return _measurement(
-        brightness=brightness,
-        error=values.number(*_BRIGHTNESS_ERROR),
-        limit=limit,
-        unit=values.text("unit"),
-        bandpass=values.text(*_BANDPASS),
-        exposure_time=values.number("exposure_time"),
-        common=values.common(row, Kind.PHOTOMETRY),
-    )
+    error = values.number(*_BRIGHTNESS_ERROR)
+    rest = {
+        "unit": values.text("unit"),
+        "bandpass": values.text(*_BANDPASS),
+        "exposure_time": values.number("exposure_time"),
+        **values.common(row),
+    }
+    if brightness is not None:
+        return Photometry(
+            key=_key(Kind.PHOTOMETRY), brightness=brightness, brightness_error=error, limit=limit, **rest
+        )
+    if limit is None:
+        raise _no_measurement()
+    return PhotometryLimit(key=_key(Kind.PHOTOMETRY_LIMIT), limit=limit, limit_error=error, **rest)
 
 
 def _generic_spectrum(row: ReducedDatum, values: _Values) -> Record:
@@ -276,6 +246,7 @@ def _generic_spectrum(row: ReducedDatum, values: _Values) -> Record:
     if not flux:
         raise _Unreadable
     return Spectrum(
+        key=_key(Kind.SPECTRUM),
         flux=flux,
         wavelength=values.numbers("wavelength", "wave", "wl", "lambda"),
         error=values.numbers(*_FLUX_ERROR),
@@ -283,7 +254,7 @@ def _generic_spectrum(row: ReducedDatum, values: _Values) -> Record:
         wavelength_unit=values.text(*_WAVELENGTH_UNIT),
         setup=values.text("setup"),
         exposure_time=values.number("exposure_time"),
-        **values.common(row, Kind.SPECTRUM),
+        **values.common(row),
     )
 
 
@@ -292,11 +263,12 @@ def _generic_astrometry(row: ReducedDatum, values: _Values) -> Record:
     if ra is None or dec is None:
         raise _Unreadable
     return Astrometry(
+        key=_key(Kind.ASTROMETRY),
         ra=ra,
         dec=dec,
         ra_error=values.number("ra_error"),
         dec_error=values.number("dec_error"),
         ra_error_units=values.text("ra_error_units"),
         dec_error_units=values.text("dec_error_units"),
-        **values.common(row, Kind.ASTROMETRY),
+        **values.common(row),
     )

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from tom_integration.mapping.row_to_record import DATUM_MODELS
+from tom_integration.mapping.columns import DATUM_MODELS
 
 _FORWARDED: dict[str, tuple[str, ...]] = {
     "photometryreduceddatum": (

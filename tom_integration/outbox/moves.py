@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from sharecore import delivery
 from sharecore.delivery import IN_DOUBT, DeliveryState, State
 from tom_integration import clock
-from tom_integration.mapping.row_to_record import DATUM_MODELS
+from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import transitions
 from tom_integration.outbox.backlog import register

@@ -17,8 +17,8 @@ from sharecore.addresses import Address
 from sharecore.delivery import ASKABLE, CANCELLABLE, IN_DOUBT, RIPE, SET_ASIDE, DeliveryState, State
 from sharecore.records import Kind
 from tom_integration import clock
+from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import SHARED_MODELS
-from tom_integration.mapping.row_to_record import DATUM_MODELS
 from tom_integration.models import ADDRESS, Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import transitions
 from tom_integration.outbox.backlog import missing, register

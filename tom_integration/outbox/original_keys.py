@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from django.db.models import Exists, F, OuterRef, Value
 
 from sharecore.records import Kind, RecordKey, Shareable, with_key
-from tom_integration.mapping.row_to_record import DATUM_MODELS
+from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.models import Delivery, InboxRecord
 
 CHUNK = 1000

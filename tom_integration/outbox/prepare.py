@@ -18,7 +18,7 @@ from sharecore.identity import fingerprint
 from sharecore.outcomes import Unsupported
 from sharecore.records import RecordKey, Shareable, with_key
 from sharecore.retry import RetryPolicy
-from tom_integration.creator_rights import hidden, objection
+from tom_integration import access
 from tom_integration.mapping.data_files import SHARED_MODELS, shareable_identity, shareable_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import ledger, original_keys, transitions
@@ -127,8 +127,8 @@ class Preparer:
         for row in rows:
             groups[row.model, self._actor(row)].append(row)
         for (model, actor), group in groups.items():
-            forbidden = objection(actor, self._target)
-            unseen = hidden(actor, model, [row.datum_pk for row in group])
+            forbidden = access.creator_objection(actor, self._target)
+            unseen = access.hidden_from_creator(actor, model, [row.datum_pk for row in group])
             repeated = echoes(model, [data[row.pk] for row in group if not row.delivered_at])
             for row in group:
                 if row.datum_pk in repeated:

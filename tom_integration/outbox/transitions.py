@@ -14,11 +14,11 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Greatest
 
 from sharecore.delivery import START, DeliveryState, State, Transition
+from sharecore.texts import one_line
 from tom_integration import clock, signals
 from tom_integration.models import FIELD_LENGTH, REASON_LENGTH, REMOTE_ID_LENGTH, Delivery
 from tom_integration.outbox.bulk_sql import update_each
 from tom_integration.signals import Event
-from tom_integration.texts import plain
 
 _STANDING = ("state", "attempts", "failures", "next_at", "reason", "field", "remote_id")
 _LENGTHS = {"reason": REASON_LENGTH, "field": FIELD_LENGTH, "remote_id": REMOTE_ID_LENGTH}
@@ -42,7 +42,7 @@ def columns(standing: DeliveryState) -> dict[str, Any]:
 
 
 def _stored(name: str, value: Any) -> Any:
-    return plain(value, _LENGTHS[name]) if name in _LENGTHS else value
+    return one_line(value, _LENGTHS[name]) if name in _LENGTHS else value
 
 
 def apply(rows: QuerySet[Delivery], transition: Transition, **others: Any) -> int:
@@ -130,7 +130,7 @@ def settle(
                 values["sent_from_id"] = group[0].sent_from_id
             delivered = change.state is State.DELIVERED
             for row in group:
-                row.remote_id = plain(standings[row.pk].remote_id, REMOTE_ID_LENGTH)
+                row.remote_id = one_line(standings[row.pk].remote_id, REMOTE_ID_LENGTH)
             number = update_each(
                 group,
                 ("remote_id",),
@@ -145,7 +145,7 @@ def settle(
         signals.of_outbox(
             _TOLD[change.state],
             group[0].outbox,
-            plain(change.reason),
+            one_line(change.reason),
             delivery_ids=sorted(row.pk for row in group),
         )
     return written

@@ -18,8 +18,8 @@ from django.http.response import HttpResponseBase
 from django.utils.text import slugify
 from tom_dataproducts.sharing import process_spectro_data_for_download
 
+from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import FILE_MODEL, SHARED_MODELS, name_of
-from tom_integration.mapping.row_to_record import DATUM_MODELS
 
 _COMMON = ("timestamp", "telescope", "instrument")
 _FIELDS: Mapping[str, tuple[str, ...]] = {

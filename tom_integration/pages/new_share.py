@@ -26,6 +26,7 @@ from tom_integration.pages import form_values, inventory, one_time, preview_page
 from tom_integration.pages.forms import ShareForm
 from tom_integration.pages.guards import Page, page_of, require, target_or_404
 from tom_integration.services import shares
+from tom_integration.services.one_time import number_of, restricted
 
 _FORM = "tom_integration/partials/create_share.html"
 
@@ -58,8 +59,8 @@ def _existing(user: Any, target: Any | None, address: str, kinds: list[Kind]) ->
     """
     if target is None or not kinds:
         return {"existing": None}
-    wanted = one_time.restricted(user, target.pk, conditions(kinds))
-    held = one_time.number_of(target.pk, wanted)
+    wanted = restricted(user, target.pk, conditions(kinds))
+    held = number_of(target.pk, wanted)
     if address and not one_time.may_follow(user, target, address):
         return {"existing": held, "already": None}
     unsent = opening.asked_for(Address.parse(address), target.pk, selection=wanted) if address else held
@@ -111,7 +112,7 @@ def _make(form: ShareForm, user: Any) -> Any | None:
             outbox = Outbox.objects.get(share_id=share.pk)
             opening.limit(outbox, kinds=form.chosen_kinds, until=data["until"])
             if data["share_existing_data"]:
-                wanted = one_time.restricted(user, target.pk, conditions(form.chosen_kinds))
+                wanted = restricted(user, target.pk, conditions(form.chosen_kinds))
                 opening.ask_for(outbox, selection=wanted)
     except IntegrityError:
         problem = placing.taken(user, target.pk, data["destination"], name=target.name)

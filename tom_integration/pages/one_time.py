@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django import forms
-from django.db import transaction
 from django.db.models import Q
 
 from sharecore.addresses import Address
 from sharecore.delivery import NEEDS_PERSON, State
 from sharecore.records import Kind
-from tom_integration import access, site, wake_up
+from tom_integration import access, site
 from tom_integration.mapping.data_files import FILE_MODEL, SHARED_MODELS, WITH_A_FILE, time_column
 from tom_integration.mapping.kinds import conditions
-from tom_integration.mapping.row_to_record import DATUM_MODELS
 from tom_integration.models import Delivery, OneTimeShare, Outbox
-from tom_integration.outbox import opening
 from tom_integration.pages import destination_choices, form_values, inventory, phrases
+from tom_integration.services.one_time import Selection, number_of, restricted, share_once
 
 DOWNLOAD = "download"
 _FAILED = NEEDS_PERSON | {State.WITHHELD, State.UNSUPPORTED}
@@ -48,45 +46,33 @@ class OnceForm(forms.Form):
 
 
 def ask(
-    user: Any,
-    address: str,
-    target: Any,
-    *,
-    title: str = "",
-    message: str = "",
-    introduce: bool = False,
-    lists: Sequence[str] = (),
-    selection: Mapping[str, Q] | None,
-) -> int:
-    """Ask for the target (introduce) and these data to be sent once, with the rights of this user; how many.
+    user: Any, target: Any, wanted: Mapping[str, Any], selection: Selection, *, introduce: bool = False
+) -> str:
+    """Ask for what a form wants to be sent once, with the rights of this user; what to tell them.
 
-    selection: a condition for each model; all data when None; no data when empty. Raises
-    `ConfigurationError` when there is no such destination.
+    wanted: the fields of an `OnceForm`. Raises `ConfigurationError` when there is no such destination.
     """
-    place, _ = site.destinations().resolve(address)
-    with transaction.atomic():
-        outbox = opening.open_outbox(place, target.pk)
-        request = OneTimeShare.objects.create(
-            outbox=outbox,
-            user_id=user.pk,
-            title=title[:200],
-            message=message,
-            introduce=introduce,
-            lists=list(lists),
-        )
-        queued = opening.ask_for(outbox, selection=selection, request=request)
-    wake_up.hint(target.pk, {})
-    return queued
+    address = wanted["share_destination"]
+    queued = share_once(
+        address,
+        target.pk,
+        selection,
+        user_id=user.pk,
+        title=wanted["share_title"],
+        message=wanted["share_message"],
+        introduce=introduce,
+    )
+    return _told(user, queued, target, address, selection)
 
 
-def objection_to_files(address: str, selection: Mapping[str, Q]) -> str:
+def objection_to_files(address: str, selection: Selection) -> str:
     """Why the files of a selection cannot go there; empty when they can, or there are none."""
     if FILE_MODEL not in selection or address == DOWNLOAD or site.takes_files(address):
         return ""
     return f"{site.label(address)} takes no files. Untick them, or choose another destination."
 
 
-def told(user: Any, queued: int, target: Any, address: str, selection: Mapping[str, Q]) -> str:
+def _told(user: Any, queued: int, target: Any, address: str, selection: Selection) -> str:
     """What to tell the person who asked; nothing of what the destination has, if they may not know it."""
     asked, label = number_of(target.pk, selection), site.label(address)
     word = "file" if set(selection) == {FILE_MODEL} else "record"
@@ -133,16 +119,6 @@ def selection_of(fields: Any, user: Any, target: Any) -> dict[str, Q]:
     return restricted(user, target.pk, wanted)
 
 
-def restricted(user: Any, target_id: int, wanted: Mapping[str, Q]) -> dict[str, Q]:
-    """The same, without data that the user may not see."""
-    if not access.single_data_have_rights():
-        return dict(wanted)
-    return {
-        model: condition & Q(pk__in=inventory.visible(user, model, target_id).values("pk"))
-        for model, condition in wanted.items()
-    }
-
-
 def _ticked(fields: Any) -> dict[str, list[int]]:
     """`model:pk` as our page sends them, and the bare keys of photometry that tomtoolkit's tables send."""
     chosen: dict[str, list[int]] = {}
@@ -152,14 +128,6 @@ def _ticked(fields: Any) -> dict[str, list[int]]:
         if model in SHARED_MODELS and (pk := form_values.pk(key)) is not None:
             chosen.setdefault(model, []).append(pk)
     return chosen
-
-
-def number_of(target_id: int, selection: Mapping[str, Q]) -> int:
-    """How many data a selection means."""
-    return sum(
-        SHARED_MODELS[model]._default_manager.filter(condition, target_id=target_id).count()
-        for model, condition in selection.items()
-    )
 
 
 def listed(user: Any, target: Any) -> list[dict[str, Any]]:
@@ -196,8 +164,3 @@ def _newest(user: Any, target: Any, kind: Kind) -> list[dict[str, Any]]:
         }
         for model, row in found[:LISTED]
     ]
-
-
-def everything() -> dict[str, Q]:
-    """A selection of all data."""
-    return {model: Q() for model in DATUM_MODELS}

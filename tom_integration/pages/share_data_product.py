@@ -13,10 +13,11 @@ from tom_dataproducts.models import DataProduct
 
 from sharecore.exceptions import ConfigurationError
 from tom_integration import access, site
+from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import FILE_MODEL, WITH_A_FILE
-from tom_integration.mapping.row_to_record import DATUM_MODELS
 from tom_integration.pages import download, one_time
 from tom_integration.pages.guards import Page, target_or_404, visible_target_or_404
+from tom_integration.services.one_time import EVERYTHING, number_of, restricted
 
 
 class TargetDataShare(Page):
@@ -30,11 +31,11 @@ class TargetDataShare(Page):
         target = find(request.user, tg_pk)
         selection = one_time.selection_of(request.POST, request.user, target)
         if not selection and not downloading:
-            selection = one_time.restricted(request.user, target.pk, one_time.everything())
+            selection = restricted(request.user, target.pk, EVERYTHING)
         if not form.is_valid():
             return _refused(request, target, _first_error(form))
         data = form.cleaned_data
-        if not one_time.number_of(target.pk, selection):
+        if not number_of(target.pk, selection):
             return _refused(request, target, "There are no such data to share: tick some first.")
         if objection := one_time.objection_to_files(data["share_destination"], selection):
             return _refused(request, target, objection)
@@ -63,8 +64,8 @@ class DataProductShare(Page):
             mine[FILE_MODEL] = Q(pk=product.pk) & WITH_A_FILE
         else:
             remark = f"The file itself stays here: {site.label(address)} takes no files."
-        selection = one_time.restricted(request.user, target.pk, mine)
-        if not one_time.number_of(target.pk, selection):
+        selection = restricted(request.user, target.pk, mine)
+        if not number_of(target.pk, selection):
             return _refused(request, target, f"{product} has no data that could be sent. {remark}".strip())
         if address == one_time.DOWNLOAD:
             return download.answer(target, selection, data["share_title"], data["share_message"])
@@ -74,19 +75,10 @@ class DataProductShare(Page):
 def _send(
     request: HttpRequest, target: Any, data: dict[str, Any], selection: dict[str, Q], remark: str
 ) -> HttpResponse:
-    address = data["share_destination"]
     try:
-        queued = one_time.ask(
-            request.user,
-            address,
-            target,
-            title=data["share_title"],
-            message=data["share_message"],
-            selection=selection,
-        )
+        said = one_time.ask(request.user, target, data, selection)
     except ConfigurationError as error:
         return _refused(request, target, str(error))
-    said = one_time.told(request.user, queued, target, address, selection)
     messages.success(request, f"{said} {remark}".strip())
     return redirect("targets:detail", target.pk)
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from sharecore.delivery import State
 from sharecore.records import Kind
-from tom_integration import access, creator_rights
+from tom_integration import access
 from tom_integration.links import link
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Attempt, Delivery, Outbox
@@ -42,7 +42,7 @@ class SharePage(Page):
         outbox, target = context["outbox"], find_target(share.target_id)
         above = {
             "may_delete": access.may(request.user, "delete", share=share),
-            "adoptable": context["may_change"] and bool(creator_rights.objection(outbox.creator_id, target)),
+            "adoptable": context["may_change"] and bool(access.creator_objection(outbox.creator_id, target)),
             "kinds": [inventory.KIND_LABELS[Kind(kind)] for kind in outbox.kinds],
         }
         return render(request, self.template, context | above)

@@ -22,6 +22,7 @@ from tom_integration.pages.guards import Page, page_of, target_or_404
 from tom_integration.pages.new_share import form_context
 from tom_integration.pages.share_list import table_context
 from tom_integration.pages.status_summary import glances
+from tom_integration.services.one_time import EVERYTHING, number_of, restricted, share_once
 
 HISTORY = 10
 LISTED_TARGETS = 500
@@ -50,7 +51,7 @@ class TargetShare(Page):
         selection = one_time.selection_of(request.POST, request.user, target)
         address = data["share_destination"]
         if address == one_time.DOWNLOAD:
-            if not one_time.number_of(target.pk, selection):
+            if not number_of(target.pk, selection):
                 form.add_error(None, "Choose the data that the file is to hold.")
                 return self._page(request, target, form)
             return download.answer(target, selection, data["share_title"], data["share_message"])
@@ -58,19 +59,11 @@ class TargetShare(Page):
             form.add_error("share_destination", objection)
             return self._page(request, target, form)
         try:
-            queued = one_time.ask(
-                request.user,
-                address,
-                target,
-                title=data["share_title"],
-                message=data["share_message"],
-                introduce=True,
-                selection=selection,
-            )
+            said = one_time.ask(request.user, target, data, selection, introduce=True)
         except ConfigurationError as error:
             form.add_error("share_destination", str(error))
             return self._page(request, target, form)
-        messages.success(request, one_time.told(request.user, queued, target, address, selection))
+        messages.success(request, said)
         return redirect(page_of(Outbox.to(Address.parse(address), target.pk), request.user))
 
     @staticmethod
@@ -136,25 +129,25 @@ class ListShare(Page):
         queued, there, rest = 0, 0, ""
         try:
             for target in targets:
-                wanted = one_time.everything() if with_data else {}
+                wanted = dict(EVERYTHING) if with_data else {}
                 if with_files:
                     wanted[FILE_MODEL] = WITH_A_FILE
-                selection = one_time.restricted(request.user, target.pk, wanted)
-                number = one_time.ask(
-                    request.user,
+                selection = restricted(request.user, target.pk, wanted)
+                number = share_once(
                     data["share_destination"],
-                    target,
+                    target.pk,
+                    selection,
+                    user_id=request.user.pk,
                     title=data["share_title"],
                     message=data["share_message"],
                     introduce=True,
                     lists=[target_list.name],
-                    selection=selection,
                 )
                 if not one_time.may_follow(request.user, target, data["share_destination"]):
-                    number = one_time.number_of(target.pk, selection)
+                    number = number_of(target.pk, selection)
                     rest = ", except what is there"
                 else:
-                    there += one_time.number_of(target.pk, selection) - number
+                    there += number_of(target.pk, selection) - number
                 queued += number
         except ConfigurationError as error:
             form.add_error("share_destination", str(error))

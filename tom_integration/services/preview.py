@@ -16,9 +16,10 @@ from sharecore.delivery import ASKABLE
 from sharecore.dispatch import prepare
 from sharecore.exceptions import ConfigurationError, InvalidRecord, Problem
 from sharecore.records import Kind, Record, RecordKey
-from tom_integration import access, creator_rights, site
+from tom_integration import access, site
+from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.kinds import conditions
-from tom_integration.mapping.row_to_record import DATUM_MODELS, model_name, record_of
+from tom_integration.mapping.row_to_record import model_name, record_of
 from tom_integration.mapping.target_fields import find_target, target_of
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import target_keys
@@ -74,7 +75,7 @@ class Outlook:
     ) -> None:
         self._address, self._destination = site.destinations().resolve(address_text)
         self._target = target
-        self._user = creator_rights.find_user(user_id)
+        self._user = access.find_creator(user_id)
         self._kinds = kinds
         self._unsent = unsent and not blind
         outbox = None if blind else Outbox.objects.at(self._address).filter(target_id=target.pk).first()

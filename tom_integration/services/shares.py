@@ -15,7 +15,7 @@ from sharecore import delivery
 from sharecore.delivery import REPLAYABLE, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import Problem
-from tom_integration import clock, creator_rights, site, wake_up
+from tom_integration import access, clock, site, wake_up
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import OUTDATED, Delivery, DestinationHealth, Outbox
 from tom_integration.outbox import opening, transitions
@@ -60,9 +60,9 @@ def adopt(share: Any, *, by: Any) -> None:
     """
     outbox = outbox_of(share)
     target = find_target(share.target_id)
-    if not creator_rights.objection(outbox.creator_id, target):
+    if not access.creator_objection(outbox.creator_id, target):
         raise NotPossible("The user who made this share still answers for it; there is nothing to adopt.")
-    if problem := creator_rights.objection(by.pk, target):
+    if problem := access.creator_objection(by.pk, target):
         raise NotPossible(problem)
     with transaction.atomic():
         share.user = by

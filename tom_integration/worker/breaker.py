@@ -10,10 +10,10 @@ from sharecore import circuit_breaker as rules
 from sharecore.addresses import Address
 from sharecore.circuit_breaker import Health
 from sharecore.exceptions import AuthenticationFailed, DestinationError
+from sharecore.texts import one_line
 from tom_integration import clock, conf, signals
 from tom_integration.models import DestinationHealth
 from tom_integration.signals import Event
-from tom_integration.texts import plain
 from tom_integration.worker import resume
 
 Part = tuple[str, str | None]
@@ -108,8 +108,8 @@ def stopped(
         whole, topic = parts(address)
         _change(
             topic if error.topic_only else whole,
-            lambda health: rules.refused(health, reason=plain(error.reason), credentials=credentials),
-            last_error=plain(error.reason),
+            lambda health: rules.refused(health, reason=one_line(error.reason), credentials=credentials),
+            last_error=one_line(error.reason),
             last_error_at=now,
         )
         return now + timedelta(seconds=rules.LONGEST_WAIT)
@@ -123,7 +123,7 @@ def stopped(
             credentials=credentials,
             answered=answered,
         ),
-        last_error=plain(error.reason),
+        last_error=one_line(error.reason),
         last_error_at=now,
     )
     return changed.open_until or now

@@ -23,12 +23,12 @@ from sharecore.hearing import GivenUp, Stop
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.retry import RetryPolicy
-from tom_integration import call_log, clock, creator_rights, site
+from sharecore.texts import one_line
+from tom_integration import access, call_log, clock, site
 from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import ledger, original_keys, target_keys, transitions
 from tom_integration.outbox.prepare import originals
-from tom_integration.texts import plain
 from tom_integration.worker import breaker, exclusive_access, leases, route
 from tom_integration.worker.adapter_state import state_objection
 from tom_integration.worker.before_a_call import Entrance, later
@@ -52,16 +52,16 @@ class Calls(Entrance):
 
     def introduce(self, request: OneTimeShare) -> None:
         """Make the target itself known; what a person wrote beside it goes with the data, where there are."""
-        problem = creator_rights.objection(request.user_id, self.target)
+        problem = access.creator_objection(request.user_id, self.target)
         if not problem:
             batch = self.batch(request)
-            if ledger.of(self.claim.outbox).filter(one_time_share_id=request.pk).exists():
+            if self.claim.outbox.deliveries.filter(one_time_share=request).exists():
                 batch = replace(batch, title="", message="")
             with self.access(batch):
                 self.enter()
                 refused = self._make_known(batch)
             problem = refused.reason if refused else ""
-        OneTimeShare.objects.filter(pk=request.pk).update(introduce=False, problem=plain(problem))
+        OneTimeShare.objects.filter(pk=request.pk).update(introduce=False, problem=one_line(problem))
 
     def send(self, sendable: Iterable[tuple[Delivery, Shareable]]) -> None:
         """Send records: those of a one-time request, with its title, in a call of their own, as each file."""
@@ -155,7 +155,7 @@ class Calls(Entrance):
 
     def batch(self, request: OneTimeShare | None) -> Batch:
         """A batch without records, for the continuous share or for a one-time request."""
-        user = creator_rights.find_user(request.user_id if request else self.claim.outbox.creator_id)
+        user = access.find_creator(request.user_id if request else self.claim.outbox.creator_id)
         return Batch(
             site=site.this_site(),
             address=self.address,
@@ -195,7 +195,7 @@ class Calls(Entrance):
         notes: Callable[[], None] = lambda: None,
     ) -> int:
         now, chance = clock.now(), ledger.chance()
-        reason = plain(str(stopped)) if stopped else ""
+        reason = one_line(str(stopped)) if stopped else ""
         standings = {
             rows[key].pk: self._settled(rows[key], each, now, chance) for key, each in results.items()
         }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sharecore.adapter import Adapter
 from sharecore.exceptions import DeliveryError
-from tom_integration.texts import plain
+from sharecore.texts import one_line
 
 
 def told(adapter: Adapter) -> str:
     """A sentence or two; empty where the adapter has nothing to say, or fails to say it."""
     try:
-        return plain(adapter.describe())
+        return one_line(adapter.describe())
     except DeliveryError:
         return ""

@@ -21,7 +21,8 @@ from sharecore.addresses import Address
 from sharecore.delivery import DeliveryState, State
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from tom_integration import clock, conf, creator_rights, signals, site
+from sharecore.texts import one_line
+from tom_integration import access, clock, conf, signals, site
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Delivery, Outbox
@@ -29,7 +30,6 @@ from tom_integration.outbox import changes, ledger, opening, transitions
 from tom_integration.outbox.backlog import register
 from tom_integration.outbox.prepare import Preparer
 from tom_integration.signals import Event
-from tom_integration.texts import plain
 from tom_integration.worker import leases
 from tom_integration.worker.before_a_call import Wait
 from tom_integration.worker.deliver import Calls
@@ -74,11 +74,11 @@ def reconcile(outbox_id: int, *, stop: Callable[[], bool] = lambda: False, batch
     columns: dict[str, Any] = {"delivered_at": clock.now()} if work.arrived else {}
     if work.objection:
         problem = problem or f"what its adapter noted cannot be kept: {work.objection}"
-    stopped = needs_person and not (claim.outbox.needs_person and claim.outbox.problem == plain(problem))
-    columns |= {"problem": plain(problem), "needs_person": needs_person, "scanned_at": clock.now()}
+    stopped = needs_person and not (claim.outbox.needs_person and claim.outbox.problem == one_line(problem))
+    columns |= {"problem": one_line(problem), "needs_person": needs_person, "scanned_at": clock.now()}
     persist(lambda: claim.release(next_at=next_at, **columns))
     if stopped:
-        signals.of_outbox(Event.SHARE_STOPPED, claim.outbox, plain(problem))
+        signals.of_outbox(Event.SHARE_STOPPED, claim.outbox, one_line(problem))
     return work.arrived
 
 
@@ -154,7 +154,7 @@ class _Work:
         A person may pause, limit or delete it while it has much to send.
         """
         self._outbox.refresh_from_db(fields=["paused", "creator_id", "kinds", "share_id"])
-        return self._outbox.paused or creator_rights.objection(self._outbox.creator_id, target)
+        return self._outbox.paused or access.creator_objection(self._outbox.creator_id, target)
 
     def _open(self, now: datetime) -> tuple[Address, Destination, Adapter]:
         try:

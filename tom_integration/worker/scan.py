@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db.models import Max, Q
 
 from tom_integration import clock, conf, site
-from tom_integration.mapping.row_to_record import DATUM_MODELS
+from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.models import Outbox, ScanPosition
 from tom_integration.outbox import changes, opening
 from tom_integration.outbox.backlog import behind

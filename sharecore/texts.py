@@ -1,0 +1,22 @@
+"""Texts from elsewhere, for people: in one line, not too long, and without a credential."""
+
+from __future__ import annotations
+
+from sharecore.secrets import hide_secrets
+
+MOST = 500
+"""Characters of a reason, as it is kept and shown."""
+
+
+def printable(text: object) -> str:
+    """Return the text with a blank for each line break and each character that cannot be printed."""
+    return "".join(each if each.isprintable() else " " for each in str(text))
+
+
+def one_line(text: object, most: int = MOST) -> str:
+    """Return the text in one line of at most so many characters; hidden where it repeats a credential.
+
+    What a server or other people's code said is not to be trusted with length or control characters.
+    """
+    line = printable(hide_secrets(str(text)))
+    return line if len(line) <= most else line[: most - 1] + "…"

@@ -1,0 +1,78 @@
+"""Sharing once, by hand: the one place where the pages and the functions of tomtoolkit ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from tom_integration import access, site, wake_up
+from tom_integration.mapping.columns import DATUM_MODELS
+from tom_integration.mapping.data_files import SHARED_MODELS
+from tom_integration.models import OneTimeShare
+from tom_integration.outbox import opening
+
+Selection = Mapping[str, Q]
+"""Some data of a target: a condition for each model whose rows are meant."""
+EVERYTHING: Selection = {model: Q() for model in DATUM_MODELS}
+"""All data; no files."""
+
+
+def share_once(
+    destination: str,
+    target_id: int,
+    selection: Selection,
+    *,
+    user_id: int | None,
+    title: str = "",
+    message: str = "",
+    introduce: bool = False,
+    lists: Iterable[str] = (),
+) -> int:
+    """Ask for these data of a target to be sent once; how many are due.
+
+    Args:
+        destination: `name` or `name:topic`.
+        selection: empty for no data.
+        user_id: with whose rights; the site's if None.
+        introduce: make the target itself known, even without data.
+        lists: names of target lists that it is to join there.
+
+    Raises:
+        ConfigurationError: there is no such destination, or it cannot be used.
+    """
+    address, _ = site.destinations().resolve(destination)
+    with transaction.atomic():
+        outbox = opening.open_outbox(address, target_id)
+        share = OneTimeShare.objects.create(
+            outbox=outbox,
+            user_id=user_id,
+            title=title[:200],
+            message=message,
+            introduce=introduce,
+            lists=list(lists),
+        )
+        due = opening.ask_for(outbox, selection=selection, request=share)
+    wake_up.hint(target_id, {})
+    return due
+
+
+def restricted(user: Any, target_id: int, selection: Selection) -> dict[str, Q]:
+    """The same, without data that the user may not see."""
+    if not access.single_data_have_rights():
+        return dict(selection)
+    seen = {
+        model: access.visible(user, SHARED_MODELS[model]._default_manager.filter(target_id=target_id))
+        for model in selection
+    }
+    return {model: condition & Q(pk__in=seen[model].values("pk")) for model, condition in selection.items()}
+
+
+def number_of(target_id: int, selection: Selection) -> int:
+    """How many data of a target a selection means."""
+    return sum(
+        SHARED_MODELS[model]._default_manager.filter(condition, target_id=target_id).count()
+        for model, condition in selection.items()
+    )
