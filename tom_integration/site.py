@@ -33,7 +33,9 @@ def registry() -> Registry:
     """The plugins that are installed beside this TOM."""
     # A thread has database connections of its own, if a plugin uses them.
     return Registry.load(
-        blocked=conf.blocked_plugins(), required=conf.required_plugins(), finish=connections.close_all
+        blocked=conf.settings().blocked_plugins,
+        required=conf.settings().required_plugins,
+        finish=connections.close_all,
     )
 
 
@@ -49,7 +51,7 @@ def call_threads() -> AbstractContextManager[None]:
 
 def halted() -> str:
     """Why nothing is sent to anybody, for people; empty when all is well."""
-    if conf.paused():
+    if conf.settings().paused:
         return f"All sharing of this TOM is paused ({conf.PAUSED_VARIABLE})."
     return " ".join(f"Nothing is sent: {problem}" for problem in registry().missing)
 
@@ -118,7 +120,7 @@ class Adapters(threading.local):
         self.close(destination.name)
         # A thread has database connections of its own, if the adapter or the storage of a file uses them.
         adapter = Guarded(
-            destination, destination.open, seconds=conf.call_seconds(), finish=connections.close_all
+            destination, destination.open, seconds=conf.settings().call_seconds, finish=connections.close_all
         )
         self._open[destination.name] = (digest, adapter)
         return adapter

@@ -77,7 +77,7 @@ class Status:
 
 def alive() -> QuerySet[Worker]:
     """The processes that deliver, by their heartbeats."""
-    now, rest = clock.now(), timedelta(seconds=3 * conf.scan_seconds() + 30)
+    now, rest = clock.now(), timedelta(seconds=3 * conf.settings().scan_seconds + 30)
     return Worker.objects.filter(seen__range=(now - rest, now + rest)).order_by("name")
 
 
@@ -100,9 +100,9 @@ def nobody_delivers() -> str:
         return ""
     if reason := site.halted():
         return reason
-    if conf.runner() == "thread":
+    if conf.settings().runner == "thread":
         return "Start the web server and open a page of the TOM, or run `manage.py sharing deliver`."
-    if conf.runner() == "celery":
+    if conf.settings().runner == "celery":
         return "Start a worker and the beat of the TOM's Celery app, or run `manage.py sharing deliver`."
     return "Run `manage.py sharing deliver`, or `manage.py sharing deliver --once` from cron."
 
@@ -150,8 +150,8 @@ def read() -> Status:
     waiting = _open().filter(delivered_at__isnull=True).order_by("created").values("created")[:1]
     oldest = Outbox.objects.aggregate(oldest=Min(Subquery(waiting)))["oldest"]
     return Status(
-        paused=conf.paused(),
-        runner=conf.runner(),
+        paused=conf.settings().paused,
+        runner=conf.settings().runner,
         workers=workers(),
         advice=nobody_delivers(),
         oldest=oldest,

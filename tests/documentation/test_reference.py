@@ -42,10 +42,11 @@ def _named(rows: list[list[str]], column: int = 0) -> list[str]:
 
 def test_every_setting_of_the_app_is_there_with_its_default() -> None:
     rows = {words(row[0])[0]: row[1] for row in _tables("settings")["Of the app"]}
-    assert set(rows) == set(conf.SETTINGS)
+    defaults = {conf.name_of(each): each.default for each in fields(conf.Settings)}
+    assert set(rows) == set(defaults)
     for name, shown in rows.items():
         if name != "SHARECORE_RETRY_SCHEDULE":
-            assert ast.literal_eval(shown.strip("`")) == conf.SETTINGS[name].default, name
+            assert ast.literal_eval(shown.strip("`")) == defaults[name], name
 
 
 def test_the_settings_of_every_destination_are_those_that_the_framework_reads() -> None:

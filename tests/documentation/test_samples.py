@@ -13,6 +13,7 @@ import types
 import unittest
 from collections.abc import Iterator
 from contextlib import redirect_stderr
+from dataclasses import fields
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -79,7 +80,7 @@ def test_settings_have_no_problem(sample: Sample, tmp_path: Path) -> None:
     exec(sample.text, settings)  # noqa: S102 - it is ours
     assert Destinations.parse(settings.get("DATA_SHARING"), registry).problems == ()
     ours = {name: value for name, value in settings.items() if name.startswith("SHARECORE_")}
-    assert set(ours) <= set(conf.SETTINGS)
+    assert set(ours) <= {conf.name_of(each) for each in fields(conf.Settings)}
     with override_settings(**ours):
         assert conf.problems() == []
 

@@ -42,7 +42,7 @@ def test_new_data_cost_a_handful_of_statements(tom: Tom, down: Outbox) -> None:
 def test_what_waits_is_counted_with_the_next_scan(tom: Tom, down: Outbox) -> None:
     tom.clock.forward(seconds=1)
     assert rests(down.pk)
-    tom.clock.forward(seconds=conf.scan_seconds())
+    tom.clock.forward(seconds=conf.settings().scan_seconds)
     assert down.pk in Scan.waiting()
     assert not rests(down.pk)
 

@@ -52,9 +52,10 @@ class TestSettings:
         assert tom.deliver(after=400) == 1
 
     def test_all_sharing_paused(self, tom: Tom, shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        with override_settings(SHARECORE_PAUSED=True):
-            tom.datum(shared)
-            assert tom.deliver() == 0
+        tom.datum(shared)
+        for stopped in (True, "yes"):  # whoever writes anything there wants nothing to leave
+            with override_settings(SHARECORE_PAUSED=stopped):
+                assert tom.deliver() == 0
         monkeypatch.setenv("SHARECORE_PAUSED", "1")
         assert tom.deliver() == 0
         assert not tom.x.opened

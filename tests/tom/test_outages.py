@@ -283,6 +283,6 @@ def test_new_data_wait_quietly_too(tom: Tom, shared: Any) -> None:
     for _ in range(3):
         row = tom.datum(shared)
         opening.look_at(shared.pk)
-        tom.deliver(after=conf.scan_seconds() + 1)
+        tom.deliver(after=conf.settings().scan_seconds + 1)
         assert tom.state(row) == State.PENDING
     assert len(tom.x.calls) == 1

@@ -81,7 +81,7 @@ def step(*, after: int) -> tuple[int, Counter[str]]:
     rows = Delivery.objects.filter(pk__gt=after)
     if last is not None:
         rows = rows.filter(pk__lte=last)
-    long_ago = now - timedelta(days=conf.keep_delivered_days())
+    long_ago = now - timedelta(days=conf.settings().keep_delivered_days)
     with polite_writes.writes(), transaction.atomic():
         done["answers"] = _forget_answers(rows, long_ago)
         for name, model in SHARED_MODELS.items():
@@ -90,7 +90,7 @@ def step(*, after: int) -> tuple[int, Counter[str]]:
             gone = rows.filter(~Exists(there), model=name, state__in=_SETTLED)
             done["rows"] += _useless(gone, long_ago).delete()[0]
             gone.filter(datum_pk__gt=0).update(datum_pk=Value(0) - F("pk"))
-        done["attempts"] = _forget_attempts(now - timedelta(days=conf.keep_attempts_days()))
+        done["attempts"] = _forget_attempts(now - timedelta(days=conf.settings().keep_attempts_days))
     if last is not None or done["attempts"] == STEP:
         return last or max(after, 1), done
     done["outboxes"] = _forget_outboxes(long_ago)

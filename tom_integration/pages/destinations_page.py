@@ -39,7 +39,7 @@ class DestinationsPage(Page):
             "problems": [*conf.problems(), *_general()],
             "may_check": _may_check(request.user),
             "halted": site.halted(),
-            "runner": conf.runner(),
+            "runner": conf.settings().runner,
             "workers": status.alive(),
             "advice": status.nobody_delivers(),
         }

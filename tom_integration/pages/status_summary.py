@@ -183,7 +183,7 @@ def _mood(outbox: Outbox, figures: Figures, around: _Around, pending: int) -> tu
             if row.paused:
                 return ShareStatus.NEEDS_YOU, waits, phrases.refused(row)
         if reason := site.halted():
-            return ShareStatus.PAUSED if conf.paused() else ShareStatus.NEEDS_YOU, waits, reason
+            return ShareStatus.PAUSED if conf.settings().paused else ShareStatus.NEEDS_YOU, waits, reason
     if any(figures.counts[state] for state in NEEDS_PERSON):
         return ShareStatus.NEEDS_YOU, _needing(outbox, figures.counts, around.user), ""
     for row in unwell:

@@ -156,7 +156,7 @@ class Entrance:
 
 def _no_sooner(until: datetime) -> datetime:
     """When an outbox looks again that waits for its destination: it is told when that is back."""
-    return max(until, clock.now() + timedelta(seconds=conf.scan_seconds()))
+    return max(until, clock.now() + timedelta(seconds=conf.settings().scan_seconds))
 
 
 def later() -> Wait:

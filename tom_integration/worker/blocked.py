@@ -21,7 +21,7 @@ def rests(outbox_id: int) -> bool:
     outbox = Outbox.objects.filter(pk=outbox_id, lease="", next_at__gt=now).first()
     if outbox is None or outbox.scanned_at is None:
         return False
-    again = outbox.scanned_at + timedelta(seconds=conf.scan_seconds())
+    again = outbox.scanned_at + timedelta(seconds=conf.settings().scan_seconds)
     if again <= now or outbox.scanned_at > now:
         return False
     try:

@@ -57,7 +57,7 @@ def probe(address: Address, *, now: datetime) -> tuple[datetime | None, str]:
     health = read(address.name)
     if health.failures:
         # As long as its claim: should it die, somebody else tries.
-        probe = now + timedelta(seconds=conf.lease_seconds())
+        probe = now + timedelta(seconds=conf.settings().lease_seconds)
         whole = DestinationHealth.objects.filter(destination=address.name, topic=None)
         mine = whole.filter(open_until=health.open_until)
         if not mine.update(open_until=probe):

@@ -44,7 +44,7 @@ def alone(claim: Lease, address: Address) -> Iterator[bool]:
     """
     health, _ = DestinationHealth.objects.get_or_create(destination=address.name, topic=None)
     now = clock.now()
-    until = now + timedelta(seconds=conf.lease_seconds())
+    until = now + timedelta(seconds=conf.settings().lease_seconds)
     free = health.exclusive_until is None or not now < health.exclusive_until <= leases.too_far(now)
     before = DestinationHealth.objects.filter(pk=health.pk, exclusive_until=health.exclusive_until)
     if not free or not before.update(exclusive_until=until):

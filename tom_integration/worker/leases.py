@@ -44,7 +44,7 @@ class Lease:
 
     def renew(self) -> bool:
         """Keep it; False when it is lost."""
-        until = clock.now() + timedelta(seconds=conf.lease_seconds())
+        until = clock.now() + timedelta(seconds=conf.settings().lease_seconds)
         return bool(Outbox.objects.filter(pk=self.outbox.pk, lease=self.token).update(lease_until=until))
 
     def hold(self) -> bool:
@@ -56,7 +56,7 @@ class Lease:
         until = held.values_list("lease_until", flat=True).first()
         if until is None:
             return False
-        return until - clock.now() > timedelta(seconds=conf.lease_seconds() * 2 / 3) or self.renew()
+        return until - clock.now() > timedelta(seconds=conf.settings().lease_seconds * 2 / 3) or self.renew()
 
     def release(self, *, next_at: datetime | None, **columns: object) -> None:
         """Give it back; look again at next_at."""
@@ -78,7 +78,7 @@ def claim(outbox_id: int) -> Lease | None:
         _shorten(outbox, now)
         return None
     token = f"{worker_name()}:{uuid.uuid4().hex[:12]}"[-64:]
-    until = now + timedelta(seconds=conf.lease_seconds())
+    until = now + timedelta(seconds=conf.settings().lease_seconds)
     free = Outbox.objects.filter(pk=outbox_id, lease=outbox.lease, lease_until=outbox.lease_until)
     if not free.update(lease=token, lease_until=until, look_now=False):
         return None
@@ -89,14 +89,14 @@ def claim(outbox_id: int) -> Lease | None:
 
 def too_far(now: datetime) -> datetime:
     """A claim that ends after this was taken by a clock that was wrong."""
-    return now + timedelta(seconds=2 * conf.lease_seconds())
+    return now + timedelta(seconds=2 * conf.settings().lease_seconds)
 
 
 def _shorten(outbox: Outbox, now: datetime) -> None:
     """Let such a claim end when one that was taken now would: its holder may be alive, and renew it."""
     if outbox.lease_until and outbox.lease_until > too_far(now):
         as_seen = Outbox.objects.filter(pk=outbox.pk, lease=outbox.lease, lease_until=outbox.lease_until)
-        as_seen.update(lease_until=now + timedelta(seconds=conf.lease_seconds()))
+        as_seen.update(lease_until=now + timedelta(seconds=conf.settings().lease_seconds))
 
 
 def alive(tokens: Iterable[str]) -> dict[str, datetime]:
@@ -109,7 +109,7 @@ def alive(tokens: Iterable[str]) -> dict[str, datetime]:
 def kept(claim: Lease) -> Iterator[None]:
     """Renew a claim in the background while a call of the adapter lasts."""
     done = threading.Event()
-    pause = conf.lease_seconds() / 3
+    pause = conf.settings().lease_seconds / 3
 
     def renew() -> None:
         while not done.wait(pause):

@@ -106,7 +106,7 @@ class Worker:
         now = time.monotonic()
         if self._scan.more_shares:
             guarded(self._scan.match, "attaching shares")
-        if self._swept and now - self._swept < conf.scan_seconds():
+        if self._swept and now - self._swept < conf.settings().scan_seconds:
             self._put(self._scan.waiting(), self._glance)
             return
         self._swept = now

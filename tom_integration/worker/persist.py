@@ -26,7 +26,7 @@ def persist(write: Callable[[], _Written]) -> _Written:
     `django.db.Error`: from then on nobody knows what was to be written.
     """
     connection = connections[router.db_for_write(Delivery)]
-    deadline, pause = time.monotonic() + conf.lease_seconds(), _FIRST_PAUSE
+    deadline, pause = time.monotonic() + conf.settings().lease_seconds, _FIRST_PAUSE
     while True:
         try:
             return write()

@@ -20,7 +20,7 @@ def outboxes() -> list[int]:
 
 def _outbox(destination: str, now: datetime) -> int | None:
     """The one that has waited longest; not one whose records all wait for times of their own."""
-    soon = now + timedelta(seconds=conf.scan_seconds())
+    soon = now + timedelta(seconds=conf.settings().scan_seconds)
     waits = Outbox.objects.filter(Q(look_now=True) | Q(next_at__lte=soon), destination=destination)
     free = waits.filter(Q(lease="") | Q(lease_until__lte=now)).order_by(F("next_at").asc(nulls_last=True))
     return free.values_list("pk", flat=True).first()

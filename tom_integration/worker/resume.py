@@ -53,7 +53,7 @@ def after_a_start() -> None:
         known.update(open_until=row.health.resumed(now, failed_at=row.last_error_at).open_until)
     quiet = Q(sent_at__isnull=True) | Q(sent_at__lt=now - _A_TRY)
     transitions.apply(_put_off().filter(quiet), delivery.restart(now=now))
-    later = now + timedelta(seconds=conf.scan_seconds())
+    later = now + timedelta(seconds=conf.settings().scan_seconds)
     Outbox.objects.filter(next_at__gt=later, look_now=False).update(look_now=True)
 
 

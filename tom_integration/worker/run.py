@@ -107,7 +107,7 @@ class _Work:
     def next_look(self, until: datetime | None) -> datetime | None:
         """When the outbox is to be looked at again. until: not before, unless somebody asks for it."""
         next_at = opening.next_look(self._outbox)
-        furthest = clock.now() + conf.retry_policy().longest
+        furthest = clock.now() + conf.settings().retry_policy.longest
         if next_at is not None and next_at > furthest:
             if self._calls is not None:
                 ledger.bring_near(self._outbox, furthest, settle_time=self._calls.adapter.settle_time)
@@ -133,7 +133,7 @@ class _Work:
             address=address,
             destination=destination,
             adapter=adapter,
-            policy=conf.retry_policy(),
+            policy=conf.settings().retry_policy,
             stop=self._stop,
         )
         for request in self._outbox.one_time_shares.filter(introduce=True).order_by("pk"):

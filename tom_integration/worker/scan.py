@@ -55,7 +55,10 @@ class Scan:
         now = clock.now()
         over = Q(lease_until__lte=now) | Q(lease_until__gt=leases.too_far(now))
         work = (
-            Q(look_now=True) | Q(next_at__lte=now) | Q(next_at__gt=now + conf.retry_policy().longest) | over
+            Q(look_now=True)
+            | Q(next_at__lte=now)
+            | Q(next_at__gt=now + conf.settings().retry_policy.longest)
+            | over
         )
         free = Q(lease="") | over
         return [*Outbox.objects.filter(work, free).values_list("pk", flat=True), *probe.outboxes()]
@@ -93,7 +96,7 @@ class Scan:
     def rescan(self) -> None:
         """Compare the content of some rows with what was sent: all in `SHARECORE_RESCAN_SECONDS`."""
         now = clock.now()
-        before = now - timedelta(seconds=conf.rescan_seconds())
+        before = now - timedelta(seconds=conf.settings().rescan_seconds)
         old = Q(rescanned_at__isnull=True, created__lte=before) | Q(rescanned_at__lte=before)
         outbox = Outbox.objects.filter(old).order_by("rescanned_at", "pk").first()
         if outbox is None:

@@ -29,7 +29,7 @@ _thread: threading.Thread | None = None
 
 def chosen() -> bool:
     """Is this the runner of the TOM?"""
-    return conf.runner() == "thread"
+    return conf.settings().runner == "thread"
 
 
 def running() -> bool:
@@ -55,7 +55,7 @@ def connect() -> None:
 
 
 def _on_request(**_: object) -> None:
-    if not running() and chosen() and not conf.paused() and not _on_test_database():
+    if not running() and chosen() and not conf.settings().paused and not _on_test_database():
         try:
             start()
         except RuntimeError:
