@@ -59,7 +59,7 @@ REPLAYABLE = frozenset({State.FAILED, State.UNSUPPORTED, State.WITHHELD, State.C
 """States of what has ended without arriving. NEEDS_REVIEW is not one: only a person knows."""
 ASKABLE = REPLAYABLE | {State.BASELINE}
 """What can be asked for: it is not there, and nobody is sending it."""
-RIPE = frozenset({State.PENDING, State.WITHHELD})
+SENDABLE = frozenset({State.PENDING, State.WITHHELD})
 """States of what is sent when its time has come."""
 IN_DOUBT = frozenset({State.UNCONFIRMED, State.NEEDS_REVIEW})
 """It was sent, and nobody knows whether it arrived."""
@@ -100,19 +100,19 @@ class Transition:
     tries: int = 0
     forgiven: int = 0
 
-    def __call__(self, standing: DeliveryState) -> DeliveryState:
+    def __call__(self, before: DeliveryState) -> DeliveryState:
         """Return the state of one delivery after it."""
-        if standing.state not in self.sources:
-            return standing
+        if before.state not in self.sources:
+            return before
         return replace(
-            standing,
-            state=self.to or standing.state,
-            attempts=standing.attempts + self.tries,
-            **({"failures": max(standing.failures - self.forgiven, 0)} | dict(self.sets)),
+            before,
+            state=self.to or before.state,
+            attempts=before.attempts + self.tries,
+            **({"failures": max(before.failures - self.forgiven, 0)} | dict(self.sets)),
         )
 
 
-START = Transition(sources=RIPE, to=State.SENDING, sets={"next_at": None}, tries=1)
+START = Transition(sources=SENDABLE, to=State.SENDING, sets={"next_at": None}, tries=1)
 """It is handed to the adapter now."""
 
 SET_ASIDE = Transition(
@@ -145,7 +145,7 @@ def restart(*, now: datetime) -> Transition:
 
 def bring_near(*, now: datetime) -> Transition:
     """A clock that was wrong has put it off: it is ripe now."""
-    return Transition(sources=RIPE, sets={"next_at": now})
+    return Transition(sources=SENDABLE, sets={"next_at": now})
 
 
 def look_again(*, at: datetime) -> Transition:
@@ -156,7 +156,7 @@ def look_again(*, at: datetime) -> Transition:
 def doubt(reason: str, *, look_at: datetime) -> Transition:
     """It may be there: look it up at this time, and send it only if it is not."""
     return Transition(
-        sources=RIPE | {State.BASELINE},
+        sources=SENDABLE | {State.BASELINE},
         to=State.UNCONFIRMED,
         sets=_FRESH | {"next_at": look_at, "reason": reason},
     )
@@ -199,11 +199,11 @@ def resend(*, now: datetime) -> Transition:
 
 def keep_there(note: str = "") -> Transition:
     """The destination has it already, with this content, or with another that it cannot change."""
-    return Transition(sources=RIPE, to=State.DELIVERED, sets=_FRESH | {"next_at": None, "reason": note})
+    return Transition(sources=SENDABLE, to=State.DELIVERED, sets=_FRESH | {"next_at": None, "reason": note})
 
 
 def settle(
-    standing: DeliveryState,
+    before: DeliveryState,
     result: Result,
     *,
     now: datetime,
@@ -212,12 +212,10 @@ def settle(
     chance: float,
 ) -> DeliveryState:
     """The adapter (or the framework) said what became of it."""
-    clean = replace(standing, reason="", field="", next_at=None)
+    clean = replace(before, reason="", field="", next_at=None)
     match result:
         case Accepted(remote_id=remote_id) | Duplicate(remote_id=remote_id):
-            return replace(
-                clean, state=State.DELIVERED, failures=0, remote_id=remote_id or standing.remote_id
-            )
+            return replace(clean, state=State.DELIVERED, failures=0, remote_id=remote_id or before.remote_id)
         case Rejected(reason=reason, field=field):
             return replace(clean, state=State.FAILED, reason=reason, field=field or "")
         case Unsupported(reason=reason, feature=feature):
@@ -227,14 +225,14 @@ def settle(
         case Deferred(reason=reason, retry_after=retry_after):
             return _later(clean, reason, now=now, policy=policy, retry_after=retry_after, chance=chance)
         case Unconfirmed(reason=reason):
-            waiting = replace(clean, state=State.UNCONFIRMED, failures=standing.failures + 1, reason=reason)
+            waiting = replace(clean, state=State.UNCONFIRMED, failures=before.failures + 1, reason=reason)
             return replace(waiting, next_at=now + timedelta(seconds=settle_time))
         case _:
             assert_never(result)
 
 
 def _later(
-    standing: DeliveryState,
+    before: DeliveryState,
     reason: str,
     *,
     now: datetime,
@@ -242,15 +240,15 @@ def _later(
     retry_after: float | None,
     chance: float,
 ) -> DeliveryState:
-    failures = standing.failures + 1
+    failures = before.failures + 1
     wait = policy.wait(failures, retry_after=retry_after, chance=chance)
     if wait is None:
-        return replace(standing, state=State.FAILED, failures=failures, reason=f"given up: {reason}")
-    return replace(standing, state=State.PENDING, failures=failures, reason=reason, next_at=now + wait)
+        return replace(before, state=State.FAILED, failures=failures, reason=f"given up: {reason}")
+    return replace(before, state=State.PENDING, failures=failures, reason=reason, next_at=now + wait)
 
 
 def kept_here(
-    standing: DeliveryState,
+    before: DeliveryState,
     reason: str,
     *,
     again: bool,
@@ -262,10 +260,10 @@ def kept_here(
 
     Rights on a new datum are often given a moment after it is saved.
     """
-    failures = standing.failures + again
+    failures = before.failures + again
     wait = policy.wait(failures, retry_after=None, chance=chance) if again else None
     return replace(
-        standing,
+        before,
         state=State.WITHHELD,
         failures=failures,
         next_at=now + wait if wait else None,
@@ -274,24 +272,24 @@ def kept_here(
     )
 
 
-def unsent(standing: DeliveryState, reason: str, *, now: datetime) -> DeliveryState:
+def unsent(before: DeliveryState, reason: str, *, now: datetime) -> DeliveryState:
     """The call stopped before it was sent: due as before, at no cost."""
-    return replace(standing, state=State.PENDING, next_at=now, reason=reason)
+    return replace(before, state=State.PENDING, next_at=now, reason=reason)
 
 
-def abandoned(standing: DeliveryState, *, sent_at: datetime, settle_time: float) -> DeliveryState:
+def abandoned(before: DeliveryState, *, sent_at: datetime, settle_time: float) -> DeliveryState:
     """Its sender died with it in hand: wait until the destination is surely done with it, then look."""
     return replace(
-        standing,
+        before,
         state=State.UNCONFIRMED,
-        failures=standing.failures + 1,
+        failures=before.failures + 1,
         next_at=sent_at + timedelta(seconds=settle_time),
         reason="the sender stopped before an answer came",
     )
 
 
 def looked_up(
-    standing: DeliveryState,
+    before: DeliveryState,
     found: Found | None,
     *,
     content: str,
@@ -306,41 +304,41 @@ def looked_up(
     there. can_tell: False when it cannot be asked at all.
     """
     if not can_tell:
-        return replace(standing, state=State.NEEDS_REVIEW, next_at=None)
+        return replace(before, state=State.NEEDS_REVIEW, next_at=None)
     match found:
         case Present(content=there, remote_id=remote_id):
-            named = replace(standing, remote_id=remote_id or standing.remote_id)
+            named = replace(before, remote_id=remote_id or before.remote_id)
             if there == content:
                 return replace(named, state=State.DELIVERED, failures=0, next_at=None, reason="")
             named = replace(named, reason="the destination has it with other content")
             return _again(named, now=now, policy=policy, chance=chance)
         case Absent():
-            return _again(standing, now=now, policy=policy, chance=chance)
+            return _again(before, now=now, policy=policy, chance=chance)
         case Rejected() | Unsupported():
-            return settle(standing, found, now=now, policy=policy, settle_time=0, chance=chance)
+            return settle(before, found, now=now, policy=policy, settle_time=0, chance=chance)
         case Deferred(reason=reason, retry_after=wait):
-            return not_looked_up(standing, reason, now=now, policy=policy, retry_after=wait, chance=chance)
+            return not_looked_up(before, reason, now=now, policy=policy, retry_after=wait, chance=chance)
         case Unconfirmed(reason=reason):
-            return not_looked_up(standing, reason, now=now, policy=policy, chance=chance)
+            return not_looked_up(before, reason, now=now, policy=policy, chance=chance)
         case None:
             silence = "the destination did not say whether it has it"
-            return not_looked_up(standing, silence, now=now, policy=policy, chance=chance)
+            return not_looked_up(before, silence, now=now, policy=policy, chance=chance)
         case _:
             assert_never(found)
 
 
-def _again(standing: DeliveryState, *, now: datetime, policy: RetryPolicy, chance: float) -> DeliveryState:
+def _again(before: DeliveryState, *, now: datetime, policy: RetryPolicy, chance: float) -> DeliveryState:
     """It is not there as it is to be: sent again, the first time at once."""
-    if standing.failures > len(policy.schedule):
-        return replace(standing, state=State.FAILED, next_at=None, reason=f"given up: {standing.reason}")
-    if standing.failures <= 1:
-        return replace(standing, state=State.PENDING, next_at=now)
-    wait = policy.wait(standing.failures - 1, retry_after=None, chance=chance)
-    return replace(standing, state=State.PENDING, next_at=now + (wait or timedelta()))
+    if before.failures > len(policy.schedule):
+        return replace(before, state=State.FAILED, next_at=None, reason=f"given up: {before.reason}")
+    if before.failures <= 1:
+        return replace(before, state=State.PENDING, next_at=now)
+    wait = policy.wait(before.failures - 1, retry_after=None, chance=chance)
+    return replace(before, state=State.PENDING, next_at=now + (wait or timedelta()))
 
 
 def not_looked_up(
-    standing: DeliveryState,
+    before: DeliveryState,
     reason: str,
     *,
     now: datetime,
@@ -349,8 +347,8 @@ def not_looked_up(
     chance: float,
 ) -> DeliveryState:
     """The look-up said nothing, or went wrong: look again later, and leave it to a person in the end."""
-    failures = standing.failures + 1
+    failures = before.failures + 1
     wait = policy.wait(failures, retry_after=retry_after, chance=chance)
     if wait is None:
-        return undecidable(reason)(replace(standing, failures=failures))
-    return replace(standing, failures=failures, reason=reason, next_at=now + wait)
+        return undecidable(reason)(replace(before, failures=failures))
+    return replace(before, failures=failures, reason=reason, next_at=now + wait)

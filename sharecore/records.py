@@ -216,13 +216,13 @@ def names_of(kind: type[_Record]) -> tuple[str, ...]:
 
 def with_key(record: _Any, key: RecordKey) -> _Any:
     """The same record under another key. Its values were checked when it was made, and are not again."""
-    twin: _Any = object.__new__(type(record))
-    object.__setattr__(twin, "key", key)
+    renamed: _Any = object.__new__(type(record))
+    object.__setattr__(renamed, "key", key)
     for name in names_of(type(record)):
-        object.__setattr__(twin, name, getattr(record, name))
+        object.__setattr__(renamed, name, getattr(record, name))
     if isinstance(record, DataFile):
-        object.__setattr__(twin, "open", record.open)
-    return twin
+        object.__setattr__(renamed, "open", record.open)
+    return renamed
 
 
 def _without_infinities(name: str, value: Any, depth: int = 0) -> Any:

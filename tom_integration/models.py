@@ -82,7 +82,7 @@ class Origin(models.Model):
 
 
 class Outbox(HasAddress):
-    """One target at one address: the unit that one sender claims.
+    """One target at one address: the unit that one worker leases.
 
     A continuous share opens it, and a one-time request does; it stays when the share is deleted, so that a
     share made again sends nothing twice.

@@ -36,7 +36,7 @@ QUICK_LOGIN: dict[str, object] = {"PASSWORD_HASHERS": ["django.contrib.auth.hash
 busy machine longer than the time-outs of some tests."""
 
 CELERY_BEAT = {
-    "sharecore.glance": {"task": "sharecore.glance", "schedule": 1.0, "options": {"expires": 5}},
+    "sharecore.quick_scan": {"task": "sharecore.quick_scan", "schedule": 1.0, "options": {"expires": 5}},
     "sharecore.scan": {"task": "sharecore.scan", "schedule": 5.0, "options": {"expires": 30}},
 }
 

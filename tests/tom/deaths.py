@@ -43,7 +43,7 @@ def after(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 POINTS = {
-    "when it has claimed": (after, run.leases, "claim"),
+    "when it has leased": (after, run.leases, "acquire"),
     "when it has registered": (after, run, "register"),
     "before it writes intents": (before, transitions, "start"),
     "when intents are written": (after, transitions, "start"),
@@ -52,6 +52,6 @@ POINTS = {
     "before it settles": (before, transitions, "settle"),
     "when it has settled": (after, transitions, "settle"),
     "before it notes the attempts": (before, ledger, "write_attempts"),
-    "before it gives the claim back": (before, leases.Lease, "release"),
+    "before it gives the lease back": (before, leases.Lease, "release"),
 }
 """How a process dies there, the place, and its name."""

@@ -112,15 +112,15 @@ def test_whoever_holds_a_claim_while_the_clock_is_set_right_keeps_it(tom: Tom) -
     tom.share(target)
     pk = tom.outbox(target).pk
     tom.clock.forward(days=2)
-    held = leases.claim(pk)
+    held = leases.acquire(pk)
     assert held is not None
     tom.clock.forward(days=-2)
     assert pk in Scan.waiting()
-    assert leases.claim(pk) is None
+    assert leases.acquire(pk) is None
     tom.clock.forward(seconds=40)
     assert held.renew(), "it was alive all the time"
     tom.clock.forward(seconds=40)
-    assert leases.claim(pk) is None
+    assert leases.acquire(pk) is None
     assert Outbox.objects.get(pk=pk).lease == held.token
 
 

@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 class TestClaims:
     def test_there_is_one_for_each_outbox(self, tom: Tom, shared: Any) -> None:
         pk = tom.outbox(shared).pk
-        first = leases.claim(pk)
+        first = leases.acquire(pk)
         assert first is not None
-        assert leases.claim(pk) is None
+        assert leases.acquire(pk) is None
         first.release(next_at=None)
-        assert leases.claim(pk) is not None
+        assert leases.acquire(pk) is not None
 
     def test_it_ends_when_it_is_not_renewed(self, tom: Tom, shared: Any) -> None:
         pk = tom.outbox(shared).pk
-        first = leases.claim(pk)
+        first = leases.acquire(pk)
         assert first is not None
         tom.clock.forward(seconds=50)
         assert first.renew()
         tom.clock.forward(seconds=50)
-        assert leases.claim(pk) is None
+        assert leases.acquire(pk) is None
         tom.clock.forward(seconds=20)
-        second = leases.claim(pk)
+        second = leases.acquire(pk)
         assert second is not None
         assert second.previous_until is not None
 
     def test_whoever_lost_it_can_neither_renew_nor_give_it_back(self, tom: Tom, shared: Any) -> None:
         pk = tom.outbox(shared).pk
-        stale = leases.claim(pk)
+        stale = leases.acquire(pk)
         assert stale is not None
         tom.clock.forward(seconds=100)
-        fresh = leases.claim(pk)
+        fresh = leases.acquire(pk)
         assert fresh is not None
         assert not stale.renew()
         stale.release(next_at=None, problem="I am stale")
@@ -54,7 +54,7 @@ class TestClaims:
         """Both read the row before either writes."""
         pk = tom.outbox(shared).pk
         seen = Outbox.objects.get(pk=pk)
-        assert leases.claim(pk) is not None
+        assert leases.acquire(pk) is not None
 
         class Late:
             def first(self) -> Outbox:
@@ -65,16 +65,16 @@ class TestClaims:
         monkeypatch.setattr(
             Outbox.objects, "filter", lambda *args, **kwargs: next(answers, None) or real(*args, **kwargs)
         )
-        assert leases.claim(pk) is None
+        assert leases.acquire(pk) is None
 
     def test_a_mark_that_comes_after_the_claim_means_another_look(self, tom: Tom, shared: Any) -> None:
         from tom_integration.outbox import opening
 
-        claim = leases.claim(tom.outbox(shared).pk)
-        assert claim is not None
+        lease = leases.acquire(tom.outbox(shared).pk)
+        assert lease is not None
         assert not tom.outbox(shared).look_now
         opening.look_at(shared.pk)
-        claim.release(next_at=None)
+        lease.release(next_at=None)
         assert tom.outbox(shared).look_now
 
     def test_what_a_stale_sender_brings_is_dropped(self, tom: Tom, shared: Any) -> None:
@@ -83,7 +83,7 @@ class TestClaims:
         def slow(record: Any) -> Any:
             outcome = tom.x._store(record)
             tom.clock.forward(seconds=100)
-            run.reconcile(tom.outbox(shared).pk)  # another worker, since the claim is over
+            run.reconcile(tom.outbox(shared).pk)  # another worker, since the lease is over
             assert tom.state(row) == "unconfirmed"
             return outcome
 
@@ -117,19 +117,19 @@ def test_a_sender_dies(tom: Tom, shared: Any, point: str, can_tell: bool, monkey
         with pytest.raises(Died):
             tom.deliver()
     arrived_then = len(tom.x.received)
-    # Another worker, at once: the claim still holds.
+    # Another worker, at once: the lease still holds.
     assert tom.deliver(after=1) == 0
     tom.deliver_until_quiet(hours=3)
     assert len(tom.x.received) <= 5
     assert not tom.x.repeated
     states = [tom.state(row) for row in rows]
     if can_tell or point in (
-        "when it has claimed",
+        "when it has leased",
         "when it has registered",
         "before it writes intents",
         "when it has settled",
         "before it notes the attempts",
-        "before it gives the claim back",
+        "before it gives the lease back",
     ):
         assert states == ["delivered"] * 5
     else:

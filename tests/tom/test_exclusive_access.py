@@ -28,11 +28,11 @@ def _in_hand(tom: Tom) -> tuple[leases.Lease, Delivery]:
     tom.deliver()
     row = tom.row(datum)
     Delivery.objects.filter(pk=row.pk).update(state=State.PENDING)
-    claim = leases.claim(tom.outbox(target).pk)
-    assert claim is not None
-    transitions.start([row], claim.token)
+    lease = leases.acquire(tom.outbox(target).pk)
+    assert lease is not None
+    transitions.start([row], lease.token)
     tom.x.received.clear()
-    return claim, row
+    return lease, row
 
 
 def _paused(monkeypatch: pytest.MonkeyPatch, then: Callable[[], Any]) -> list[float]:
@@ -48,7 +48,7 @@ def _paused(monkeypatch: pytest.MonkeyPatch, then: Callable[[], Any]) -> list[fl
 
 
 def test_it_waits_until_calls_of_other_workers_are_over(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
-    claim, row = _in_hand(tom)
+    lease, row = _in_hand(tom)
     tom.x.makes_targets = True
     target = tom.target()
     tom.share(target)
@@ -56,19 +56,19 @@ def test_it_waits_until_calls_of_other_workers_are_over(tom: Tom, monkeypatch: p
 
     def over() -> None:
         assert not tom.x.introduced
-        assert "sharecore-claim" in {thread.name for thread in threading.enumerate()}, "its claim may run out"
+        assert "sharecore-lease" in {thread.name for thread in threading.enumerate()}, "its lease may run out"
         if len(pauses) == 3:
             Delivery.objects.filter(pk=row.pk).update(state=State.DELIVERED)
 
     pauses = _paused(monkeypatch, over)
     assert tom.deliver() == 1
     assert len(pauses) == 3
-    assert claim.renew(), "the other one was not disturbed"
+    assert lease.renew(), "the other one was not disturbed"
 
 
 def test_it_does_not_wait_for_a_worker_that_is_gone(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
-    claim, _ = _in_hand(tom)
-    Outbox.objects.filter(pk=claim.outbox.pk).update(lease_until=tom.clock.now, look_now=False)
+    lease, _ = _in_hand(tom)
+    Outbox.objects.filter(pk=lease.outbox.pk).update(lease_until=tom.clock.now, look_now=False)
     tom.x.makes_targets = True
     target = tom.target()
     tom.share(target)

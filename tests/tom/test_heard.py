@@ -119,7 +119,7 @@ def test_what_was_not_sent_yet_is_due_again_not_in_doubt(
 
 
 def test_the_claim_is_given_back_on_a_fresh_connection(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise nobody can look at this share before the claim has run out."""
+    """Otherwise nobody can look at this share before the lease has run out."""
     target = tom.target()
     tom.share(target)
     answers = iter([OperationalError("gone"), OperationalError("gone")])

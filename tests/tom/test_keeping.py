@@ -1,4 +1,4 @@
-"""A claim kept while a call lasts, and a destination that is tried by one, survive what goes wrong."""
+"""A lease kept alive while a call lasts, and a destination that is tried by one, survive what goes wrong."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def test_one_renewal_that_fails_does_not_end_a_claim(
     """Another sender would take the outbox in the middle of the call, and send the same again."""
     target = tom.target()
     tom.share(target)
-    claim = leases.claim(tom.outbox(target).pk)
-    assert claim is not None
+    lease = leases.acquire(tom.outbox(target).pk)
+    assert lease is not None
     renewed = threading.Event()
     answers = iter([trouble])
 
@@ -39,7 +39,7 @@ def test_one_renewal_that_fails_does_not_end_a_claim(
         return True
 
     monkeypatch.setattr(leases.Lease, "renew", renew)
-    with override_settings(SHARECORE_LEASE_SECONDS=0.03), leases.kept(claim):
+    with override_settings(SHARECORE_LEASE_SECONDS=0.03), leases.keep_alive(lease):
         assert renewed.wait(5)
 
 
@@ -48,9 +48,9 @@ def test_whoever_tries_a_destination_and_dies_holds_it_up_no_longer_than_its_cla
     DestinationHealth.objects.create(destination="x", failures=2)
     with override_settings(SHARECORE_LEASE_SECONDS=5):
         assert breaker.probe(address, now=tom.clock.now) == (None, "")
-        assert breaker.gate(address, credentials="", now=tom.clock.now)[0] is not None
+        assert breaker.blocked_until(address, credentials="", now=tom.clock.now)[0] is not None
         tom.clock.forward(seconds=6)
-        assert breaker.gate(address, credentials="", now=tom.clock.now) == (None, "")
+        assert breaker.blocked_until(address, credentials="", now=tom.clock.now) == (None, "")
         assert breaker.probe(address, now=tom.clock.now) == (None, "")
 
 
@@ -69,7 +69,7 @@ def test_a_look_at_a_outbox_writes_little(tom: Tom) -> None:
     pk = tom.outbox(target).pk
     with CaptureQueriesContext(connection) as idle:
         run.reconcile(pk)
-    assert len(writes(idle)) == 2, "its claim, taken and given back"
+    assert len(writes(idle)) == 2, "its lease, taken and given back"
     tom.data(target, 3)
     with CaptureQueriesContext(connection) as busy:
         assert run.reconcile(pk) == 3
@@ -79,17 +79,17 @@ def test_a_look_at_a_outbox_writes_little(tom: Tom) -> None:
 def test_a_claim_that_ends_soon_is_renewed_and_one_that_is_lost_is_not_held(tom: Tom) -> None:
     target = tom.target()
     tom.share(target)
-    claim = leases.claim(tom.outbox(target).pk)
-    assert claim is not None
+    lease = leases.acquire(tom.outbox(target).pk)
+    assert lease is not None
     until = tom.outbox(target).lease_until
-    assert claim.hold()
+    assert lease.hold()
     assert tom.outbox(target).lease_until == until
     tom.clock.forward(seconds=30)
-    assert claim.hold()
+    assert lease.hold()
     assert tom.outbox(target).lease_until > until
     tom.clock.forward(seconds=100)
-    assert leases.claim(tom.outbox(target).pk) is not None
-    assert not claim.hold()
+    assert leases.acquire(tom.outbox(target).pk) is not None
+    assert not lease.hold()
 
 
 def test_a_scan_that_finds_nothing_writes_nothing(tom: Tom) -> None:

@@ -27,7 +27,7 @@ def one_sender_at_a_time(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tom.target()
     tom.share(target)
     seen = tom.outbox(target)
-    assert leases.claim(seen.pk) is not None
+    assert leases.acquire(seen.pk) is not None
 
     class Earlier:
         """What a second sender read before the first one wrote."""
@@ -38,7 +38,7 @@ def one_sender_at_a_time(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
     real, reads = Outbox.objects.filter, iter([Earlier()])
     with monkeypatch.context() as patch:
         patch.setattr(Outbox.objects, "filter", lambda **wanted: next(reads, None) or real(**wanted))
-        assert leases.claim(seen.pk) is None
+        assert leases.acquire(seen.pk) is None
 
 
 def without_the_compare(patch: pytest.MonkeyPatch) -> None:
@@ -146,7 +146,7 @@ def without_adoption(patch: pytest.MonkeyPatch) -> None:
 
 
 MECHANISMS: Mapping[str, tuple[Callable[..., None], Callable[[pytest.MonkeyPatch], None]]] = {
-    "the compare in the claim": (one_sender_at_a_time, without_the_compare),
+    "the compare in the lease": (one_sender_at_a_time, without_the_compare),
     "the token of the lease": (a_stale_sender_changes_nothing, without_the_token),
     "the quarantine": (a_request_that_is_still_on_its_way_is_not_repeated, without_the_quarantine),
     "clearing the mark before reading": (

@@ -243,7 +243,7 @@ class TestSweep:
         from tom_integration.worker import leases
 
         tom.deliver()
-        assert leases.claim(tom.outbox(shared).pk) is not None
+        assert leases.acquire(tom.outbox(shared).pk) is not None
         assert Scan.waiting() == []
         tom.clock.forward(seconds=61)
         assert Scan.waiting() == [tom.outbox(shared).pk]

@@ -93,7 +93,7 @@ def take(name: str, row: Delivery) -> Delivery:
         transitions.apply(Delivery.objects.filter(pk=row.pk), TRANSITIONS[name])
     else:
         expected, weigh = WEIGHED[name]
-        known = {row.pk: weigh(transitions.standing(row))}
+        known = {row.pk: weigh(transitions.state_of(row))}
         transitions.settle([row], known, token=row.lease, expected=expected)
     return Delivery.objects.get(pk=row.pk)
 
@@ -106,7 +106,7 @@ def test_in_the_database_a_history_leads_where_the_pure_machine_leads(tom: Tom, 
     row = Delivery.objects.create(
         outbox=outbox, destination="x", model="reduceddatum", datum_pk=1, timestamp=NOW, state=State.BASELINE
     )
-    stands = transitions.standing(row)
+    stands = transitions.state_of(row)
     for name in history:
         if name in TRANSITIONS:
             stands = TRANSITIONS[name](stands)
@@ -114,7 +114,7 @@ def test_in_the_database_a_history_leads_where_the_pure_machine_leads(tom: Tom, 
             expected, weigh = WEIGHED[name]
             stands = weigh(stands) if stands.state is expected else stands
         row = take(name, row)
-        assert transitions.standing(row) == stands, name
+        assert transitions.state_of(row) == stands, name
 
 
 @given(states=st.lists(st.sampled_from(State), min_size=1, max_size=6), name=st.sampled_from([*TRANSITIONS]))
@@ -129,7 +129,7 @@ def test_many_are_led_as_each_of_them_would_be(tom: Tom, states: list[State], na
             **transitions.columns(stands),
         )  # fmt: skip
     moved = transitions.apply(Delivery.objects.all(), TRANSITIONS[name])
-    after = [transitions.standing(row) for row in Delivery.objects.order_by("datum_pk")]
+    after = [transitions.state_of(row) for row in Delivery.objects.order_by("datum_pk")]
     assert after == [TRANSITIONS[name](stands) for stands in before]
     assert moved == sum(stands.state in TRANSITIONS[name].sources for stands in before)
 
@@ -141,7 +141,7 @@ def test_one_that_was_led_elsewhere_since_it_was_read_stays_there(tom: Tom) -> N
     tom.deliver()
     row = tom.row(datum)
     transitions.apply(Delivery.objects.all(), machine.lost_there("?", now=NOW, can_tell=True))
-    assert transitions.write(row, machine.revise(now=NOW)(transitions.standing(row))) == 0
+    assert transitions.write(row, machine.revise(now=NOW)(transitions.state_of(row))) == 0
     assert tom.states() == [State.UNCONFIRMED]
 
 

@@ -46,14 +46,14 @@ def absent(known: QuerySet[Delivery]) -> IsNull:
 
 
 def register(
-    outbox: Outbox, stands: DeliveryState, *, selection: Mapping[str, Q] | None = None, **others: Any
+    outbox: Outbox, state: DeliveryState, *, selection: Mapping[str, Q] | None = None, **others: Any
 ) -> int:
-    """Write a ledger row that stands so for each datum of the outbox's target that has none; how many.
+    """Write a ledger row in this state for each datum of the outbox's target that has none; how many.
 
     selection: a condition for each model whose data are meant; all data when None. others: further columns
     of the rows.
     """
-    columns = {"outbox_id": outbox.pk, **transitions.columns(stands), **others}
+    columns = {"outbox_id": outbox.pk, **transitions.columns(state), **others}
     conditions = {name: Q() for name in DATUM_MODELS} if selection is None else selection
     number = 0
     for name, condition in conditions.items():

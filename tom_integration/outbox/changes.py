@@ -63,7 +63,7 @@ def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime
         datum = data.get(row.pk)
         if datum is None:
             gone = delivery.cancel("the datum was deleted")
-            transitions.write(row, gone(transitions.standing(row)))
+            transitions.write(row, gone(transitions.state_of(row)))
             continue
         if datum.target_id != outbox.target_id:
             ledger.name(datum.target_id, row.model, [row.datum_pk])

@@ -34,31 +34,31 @@ class Deduplication:
         self._unread: dict[datetime, list[Delivery]] = defaultdict(list)
         self._record_ids: set[str] = set()
         identities = {row.identity for row in rows}
-        twins = _known(outbox, rows, identities) if rows else []
-        self._there = _existing(twins) | {(row.model, row.datum_pk) for row in rows}
-        for twin in twins:
-            self._record_ids.add(twin.record_id)
-            if twin.identity in identities:
-                self._by_identity[twin.identity].append(twin)
-            elif not twin.identity:
-                self._unread[twin.timestamp].append(twin)
+        earlier = _known(outbox, rows, identities) if rows else []
+        self._there = _existing(earlier) | {(row.model, row.datum_pk) for row in rows}
+        for known in earlier:
+            self._record_ids.add(known.record_id)
+            if known.identity in identities:
+                self._by_identity[known.identity].append(known)
+            elif not known.identity:
+                self._unread[known.timestamp].append(known)
 
     def settle(self, row: Delivery, *, now: datetime) -> str | None:
         """What becomes of a new row: None when it is to be sent, else why not.
 
         The reason is empty when a known row has taken its place, and the new one is gone.
         """
-        for twin in self._by_identity[row.identity]:
-            if self._replaces(row, twin):
-                self._adopt(row, twin, now)
+        for known in self._by_identity[row.identity]:
+            if self._replaces(row, known):
+                self._adopt(row, known, now)
                 return ""
-            if twin.fingerprint == row.fingerprint and State(twin.state) in _SHARED:
-                return f"the same as datum {twin.datum_pk}, which is shared already"
-        for twin in self._unread[row.timestamp]:
-            if twin.model in (row.model, "reduceddatum") and self._replaces(row, twin):
+            if known.fingerprint == row.fingerprint and State(known.state) in _SHARED:
+                return f"the same as datum {known.datum_pk}, which is shared already"
+        for known in self._unread[row.timestamp]:
+            if known.model in (row.model, "reduceddatum") and self._replaces(row, known):
                 # Nobody had read it before it was made again, so its time is all that is known of it.
-                self._unread[row.timestamp].remove(twin)
-                self._adopt(row, twin, now)
+                self._unread[row.timestamp].remove(known)
+                self._adopt(row, known, now)
                 return ""
         if row.record_id in self._record_ids:
             row.record_id = f"{row.record_id[:40]}-{row.datum_pk}"
@@ -66,35 +66,35 @@ class Deduplication:
         self._by_identity[row.identity].append(row)
         return None
 
-    def _replaces(self, row: Delivery, twin: Delivery) -> bool:
+    def _replaces(self, row: Delivery, known: Delivery) -> bool:
         """Is the known row's datum now that of the new one?"""
-        if twin.state == State.CANCELLED and not twin.delivered_at:
+        if known.state == State.CANCELLED and not known.delivered_at:
             return False
-        migrated = twin.model == "reduceddatum" and row.model != twin.model
-        return migrated or (twin.model, twin.datum_pk) not in self._there
+        migrated = known.model == "reduceddatum" and row.model != known.model
+        return migrated or (known.model, known.datum_pk) not in self._there
 
-    def _adopt(self, row: Delivery, twin: Delivery, now: datetime) -> None:
+    def _adopt(self, row: Delivery, known: Delivery, now: datetime) -> None:
         """Point the known row at the datum's new place; the new row is not needed."""
         # The generic model loses fields on its way to the typed one: that is no edit. Nor is it one of
         # data from before the share.
-        same = twin.model != row.model or twin.state == State.BASELINE
+        same = known.model != row.model or known.state == State.BASELINE
         values = {name: getattr(row, name) for name in ("model", "datum_pk", "kind", "identity")}
         if same:
             values["fingerprint"] = row.fingerprint
-            values["arrived"] = row.fingerprint if twin.delivered_at else ""
+            values["arrived"] = row.fingerprint if known.delivered_at else ""
         else:
-            values["named"] = twin.fingerprint != row.fingerprint
-        stands = transitions.standing(twin)
-        if row.one_time_share_id is not None and twin.state == State.BASELINE:
-            stands = replay(now=now)(stands)
+            values["named"] = known.fingerprint != row.fingerprint
+        state = transitions.state_of(known)
+        if row.one_time_share_id is not None and known.state == State.BASELINE:
+            state = replay(now=now)(state)
             values["one_time_share_id"] = row.one_time_share_id
         with transaction.atomic():
             Delivery.objects.filter(pk=row.pk).delete()
-            transitions.write(twin, stands, **values)
-        for name, value in (transitions.columns(stands) | values).items():
-            setattr(twin, name, value)
-        if twin not in self._by_identity[row.identity]:
-            self._by_identity[row.identity].append(twin)
+            transitions.write(known, state, **values)
+        for name, value in (transitions.columns(state) | values).items():
+            setattr(known, name, value)
+        if known not in self._by_identity[row.identity]:
+            self._by_identity[row.identity].append(known)
 
 
 def _known(outbox: Outbox, rows: list[Delivery], identities: set[str]) -> list[Delivery]:

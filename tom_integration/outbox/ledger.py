@@ -1,4 +1,4 @@
-"""Reading deliveries: what is ripe, what is to be looked up, what somebody named, and what calls brought."""
+"""Reading deliveries: what is due, what is to be looked up, what somebody named, and what calls brought."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from sharecore import delivery
 from sharecore.addresses import Address
-from sharecore.delivery import RIPE, State
+from sharecore.delivery import SENDABLE, State
 from sharecore.outcomes import Result
 from sharecore.records import RecordKey
 from tom_integration import clock
@@ -24,7 +24,7 @@ AHEAD = 10_000
 """Deliveries that are put in order of time at once."""
 
 
-class Ripe:
+class Due:
     """The deliveries of an outbox that are to be sent now, in order of time, a batch at a time.
 
     What is to be sent is put in order for many batches at once: for each batch anew, a long backlog would
@@ -32,7 +32,7 @@ class Ripe:
     """
 
     def __init__(self, outbox: Outbox) -> None:
-        self._all = outbox.deliveries.filter(state__in=RIPE)
+        self._all = outbox.deliveries.filter(state__in=SENDABLE)
         self._ahead: list[int] = []
 
     def batch(self, *, now: datetime, limit: int, continuous: bool) -> list[Delivery]:

@@ -14,7 +14,7 @@ from tom_targets.models import PersistentShare
 
 from sharecore import delivery
 from sharecore.addresses import Address
-from sharecore.delivery import ASKABLE, CANCELLABLE, IN_DOUBT, RIPE, SET_ASIDE, DeliveryState, State
+from sharecore.delivery import ASKABLE, CANCELLABLE, IN_DOUBT, SENDABLE, SET_ASIDE, DeliveryState, State
 from sharecore.records import Kind
 from tom_integration import clock
 from tom_integration.mapping.columns import DATUM_MODELS
@@ -27,7 +27,7 @@ from tom_integration.outbox.new_shares import attach_new
 
 _CANCELLED_BY_CLOSING = CANCELLABLE - IN_DOUBT - {State.SENDING}
 """Not those of which nobody knows whether they arrived: forgotten, they could be sent again."""
-_WAITING = RIPE | {State.UNCONFIRMED}
+_WAITING = SENDABLE | {State.UNCONFIRMED}
 """The states in which a delivery may have a time to be taken in hand."""
 PORTION = 20
 """Shares that are attached at once: on SQLite nobody else can save until it is done."""

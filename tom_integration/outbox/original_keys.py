@@ -44,7 +44,9 @@ def with_original_keys(rows: Sequence[tuple[Delivery, _Kept]]) -> list[tuple[Del
     return [(row, with_key(record, keys[row.pk]) if row.pk in keys else record) for row, record in rows]
 
 
-def bringers(target_id: int, rows: Mapping[RecordKey, Delivery], *, origin: str) -> Mapping[RecordKey, str]:
+def relaying_sites(
+    target_id: int, rows: Mapping[RecordKey, Delivery], *, origin: str
+) -> Mapping[RecordKey, str]:
     """Return the sites that relayed records of this target. origin: of this TOM, whose own are omitted."""
     wanted = {key: (row.model, row.datum_pk) for key, row in rows.items() if key.origin != origin}
     if not wanted:

@@ -1,4 +1,4 @@
-"""From ledger rows that are ripe to records that may leave.
+"""From ledger rows that are due to records that may leave.
 
 Here a row meets its datum: data that are gone cancel it, data that moved or were made again are recognised by
 content, edits become revisions, and echoes and data that the share's user may not see stay at home.
@@ -84,12 +84,12 @@ class Preparer:
                 self._keep(row, at_home[row.pk])
             elif self._is_news(row, record):
                 news.append((row, record))
-        sendable = self._without_twins(news)
+        sendable = self._without_duplicates(news)
         # Last, since a datum that was made again takes the row of its old self.
         for row in rows:
             if row.pk not in data:
                 gone = delivery.cancel("the datum was deleted")
-                transitions.write(row, gone(transitions.standing(row)))
+                transitions.write(row, gone(transitions.state_of(row)))
         return sendable
 
     def _record(self, row: Delivery, datum: Any) -> Shareable | None:
@@ -100,7 +100,7 @@ class Preparer:
             return shareable_of(datum, origin=self._origin, record_id=row.record_id)
         except InvalidRecord as error:
             unable = delivery.settle(
-                transitions.standing(row),
+                transitions.state_of(row),
                 Unsupported(reason=str(error), feature=error.field),
                 now=self._now,
                 policy=self._policy,
@@ -149,7 +149,7 @@ class Preparer:
     def _keep(self, row: Delivery, why: tuple[str, bool]) -> None:
         reason, may_change = why
         kept = delivery.kept_here(
-            transitions.standing(row),
+            transitions.state_of(row),
             reason,
             again=may_change,
             now=self._now,
@@ -164,7 +164,7 @@ class Preparer:
         if row.delivered_at and (row.arrived == content or not self._can_update()):
             note = "edited since; this destination cannot change what it has, so the edit was not sent"
             there = delivery.keep_there("" if row.arrived == content else note)
-            transitions.write(row, there(transitions.standing(row)), fingerprint=content)
+            transitions.write(row, there(transitions.state_of(row)), fingerprint=content)
             return False
         # a new record has its identity for an id
         row.identity = shareable_identity(row.model, record) if row.record_id else record.key.id
@@ -172,17 +172,17 @@ class Preparer:
         row.kind = record.key.kind.value
         return True
 
-    def _without_twins(self, news: list[tuple[Delivery, Shareable]]) -> list[tuple[Delivery, Shareable]]:
+    def _without_duplicates(self, news: list[tuple[Delivery, Shareable]]) -> list[tuple[Delivery, Shareable]]:
         """Those that tell of no observation that the ledger knows already, each with a key of its own."""
         news = original_keys.with_original_keys(news)
         new = [(row, record) for row, record in news if not row.record_id]
         for row, record in new:
             row.record_id = record.key.id
         fresh = {row.pk for row, _ in new}
-        twins = Deduplication(self._outbox, [row for row, _ in new])
+        deduplication = Deduplication(self._outbox, [row for row, _ in new])
         sendable: list[tuple[Delivery, Shareable]] = []
         for row, record in news:
-            reason = twins.settle(row, now=self._now) if row.pk in fresh else None
+            reason = deduplication.settle(row, now=self._now) if row.pk in fresh else None
             if reason is None:
                 sendable.append((row, self._keyed(row, record)))
             elif reason:
@@ -192,5 +192,5 @@ class Preparer:
     def _keyed(self, row: Delivery, record: Shareable) -> Shareable:
         if row.record_id == record.key.id:
             return record
-        # its key was taken by a twin
+        # its key was taken by an earlier one
         return with_key(record, replace(record.key, origin=self._origin, id=row.record_id))

@@ -20,7 +20,7 @@ from tom_integration.models import FIELD_LENGTH, REASON_LENGTH, REMOTE_ID_LENGTH
 from tom_integration.outbox.bulk_sql import update_each
 from tom_integration.signals import Event
 
-_STANDING = ("state", "attempts", "failures", "next_at", "reason", "field", "remote_id")
+_FIELDS = ("state", "attempts", "failures", "next_at", "reason", "field", "remote_id")
 _LENGTHS = {"reason": REASON_LENGTH, "field": FIELD_LENGTH, "remote_id": REMOTE_ID_LENGTH}
 _TOLD = {State.FAILED: Event.RECORDS_FAILED, State.NEEDS_REVIEW: Event.RECORDS_NEED_REVIEW}
 _MAY_BE_THERE = (State.DELIVERED, State.UNCONFIRMED, State.NEEDS_REVIEW)
@@ -31,14 +31,14 @@ _ARRIVED = {
 """Further columns of what has arrived, in SQL: both databases take the values of before the statement."""
 
 
-def standing(row: Delivery) -> DeliveryState:
-    """Where a delivery stands."""
-    return DeliveryState(**{name: getattr(row, name) for name in _STANDING} | {"state": State(row.state)})
+def state_of(row: Delivery) -> DeliveryState:
+    """Where a delivery state."""
+    return DeliveryState(**{name: getattr(row, name) for name in _FIELDS} | {"state": State(row.state)})
 
 
-def columns(standing: DeliveryState) -> dict[str, Any]:
-    """The columns of a row that stands so, as they are stored."""
-    return {name: _stored(name, getattr(standing, name)) for name in _STANDING}
+def columns(state: DeliveryState) -> dict[str, Any]:
+    """The columns of a row that state so, as they are stored."""
+    return {name: _stored(name, getattr(state, name)) for name in _FIELDS}
 
 
 def _stored(name: str, value: Any) -> Any:
@@ -60,10 +60,10 @@ def apply(rows: QuerySet[Delivery], transition: Transition, **others: Any) -> in
     return rows.filter(state__in=transition.sources).update(**values, **others)
 
 
-def write(row: Delivery, stands: DeliveryState, **others: Any) -> int:
-    """Write where one delivery stands now, unless it was changed, or led elsewhere, since it was read."""
+def write(row: Delivery, state: DeliveryState, **others: Any) -> int:
+    """Write where one delivery state now, unless it was changed, or led elsewhere, since it was read."""
     same = Delivery.objects.filter(pk=row.pk, state=row.state, model=row.model, datum_pk=row.datum_pk)
-    return same.update(**columns(stands), **others)
+    return same.update(**columns(state), **others)
 
 
 def start(rows: Iterable[Delivery], token: str) -> list[Delivery]:
@@ -93,14 +93,14 @@ def start(rows: Iterable[Delivery], token: str) -> list[Delivery]:
             rows = [row for row in rows if row.pk in taken]
     for row in rows:
         row.lease, row.sent_at = token, now
-        for name, value in columns(START(standing(row))).items():
+        for name, value in columns(START(state_of(row))).items():
             setattr(row, name, value)
     return rows
 
 
 def settle(
     rows: Iterable[Delivery],
-    standings: Mapping[int, DeliveryState],
+    states: Mapping[int, DeliveryState],
     *,
     token: str,
     expected: State = State.SENDING,
@@ -113,8 +113,8 @@ def settle(
     """
     by_change: dict[tuple[object, ...], list[Delivery]] = defaultdict(list)
     for row in rows:
-        stands = standings[row.pk]
-        same = (stands.state, stands.failures, stands.next_at, stands.reason, stands.field, row.sent_from_id)
+        state = states[row.pk]
+        same = (state.state, state.failures, state.next_at, state.reason, state.field, row.sent_from_id)
         by_change[same].append(row)
     now = clock.now()
     guard = {"state": [expected]} | ({"lease": [token]} if expected is State.SENDING else {})
@@ -123,14 +123,14 @@ def settle(
     with transaction.atomic():
         also()
         for group in by_change.values():
-            change = standings[group[0].pk]
+            change = states[group[0].pk]
             values = columns(change) | {"lease": ""}
             del values["remote_id"], values["attempts"]
             if change.state not in _MAY_BE_THERE:
                 values["sent_from_id"] = group[0].sent_from_id
             delivered = change.state is State.DELIVERED
             for row in group:
-                row.remote_id = one_line(standings[row.pk].remote_id, REMOTE_ID_LENGTH)
+                row.remote_id = one_line(states[row.pk].remote_id, REMOTE_ID_LENGTH)
             number = update_each(
                 group,
                 ("remote_id",),

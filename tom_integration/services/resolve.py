@@ -72,7 +72,7 @@ def _resolve(rows: list[Delivery], *, arrived: bool, by: str) -> int:
     if not rows:
         return 0
     verdict = confirm(f"{by} found that it arrived") if arrived else resend(now=clock.now())
-    known = {row.pk: verdict(transitions.standing(row)) for row in rows}
+    known = {row.pk: verdict(transitions.state_of(row)) for row in rows}
     if not arrived:
         for row in rows:
             row.sent_from = None

@@ -1,1 +1,1 @@
-"""Sending: an outbox is claimed, brought up to date and released; the health of destinations, the scan."""
+"""Sending: an outbox is leased, brought up to date and released; the health of destinations, the scan."""

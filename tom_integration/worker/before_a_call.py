@@ -38,13 +38,13 @@ class Wait(Exception):
 
 
 @dataclass(slots=True, kw_only=True)
-class Entrance:
-    """The way to one destination for one outbox in hand.
+class Preconditions:
+    """What must hold before a call of one destination for one leased outbox.
 
     answered: the destination was down, and has just answered a probe. stop: whether nothing new may begin.
     """
 
-    claim: leases.Lease
+    lease: leases.Lease
     address: Address
     destination: Destination
     adapter: Adapter
@@ -56,9 +56,9 @@ class Entrance:
         """Digest of the settings under which the calls are made."""
         return site.credentials_digest(self.destination)
 
-    def gate(self) -> None:
+    def check_breaker(self) -> None:
         """Raises `Wait` while the destination takes no calls."""
-        until, why = breaker.gate(self.address, credentials=self.credentials, now=clock.now())
+        until, why = breaker.blocked_until(self.address, credentials=self.credentials, now=clock.now())
         if until is not None:
             raise Wait(_no_sooner(until), why)
 
@@ -76,9 +76,9 @@ class Entrance:
                 raise Wait(clock.now() + timedelta(seconds=seconds), "")
             rate_limit.sleep(seconds)
 
-    def enter(self) -> None:
-        """As `gate`, just before a call: of those who wait for a destination that was down, one goes on."""
-        self.gate()
+    def before_call(self) -> None:
+        """Check the breaker just before a call; while a destination is down, let one outbox try it."""
+        self.check_breaker()
         self.answered = False
         if not breaker.is_down(self.address):
             return
@@ -91,7 +91,7 @@ class Entrance:
         """Whether the destination answers again. Where only a delivery can tell, the next one does."""
         seconds = breaker.read(self.address.name).patience(clock.now())
         try:
-            with leases.kept(self.claim):
+            with leases.keep_alive(self.lease):
                 self.answered = self.adapter.probe(seconds)
         except (AuthenticationFailed, DestinationError) as stop:
             raise self.wait(stop) from None
@@ -101,7 +101,7 @@ class Entrance:
     def can_update(self) -> bool:
         """Whether the destination takes edits; the adapter may have to ask it."""
         try:
-            with leases.kept(self.claim):
+            with leases.keep_alive(self.lease):
                 self.adapter.ready()
         except (AuthenticationFailed, DestinationError) as stop:
             raise self.wait(stop) from None
@@ -120,7 +120,7 @@ class Entrance:
                 raise later()
             yield False
             return
-        with exclusive_access.alone(self.claim, self.address) as ours:
+        with exclusive_access.alone(self.lease, self.address) as ours:
             if not ours:
                 raise later()
             yield True

@@ -28,7 +28,7 @@ def rests(outbox_id: int) -> bool:
         address, destination = site.destinations().resolve(str(outbox.address))
     except ConfigurationError:
         return False
-    until, _ = breaker.gate(address, credentials=site.credentials_digest(destination), now=now)
+    until, _ = breaker.blocked_until(address, credentials=site.credentials_digest(destination), now=now)
     if until is None:
         return False
     untouched = Outbox.objects.filter(pk=outbox_id, lease="", scanned_at=outbox.scanned_at)

@@ -35,7 +35,7 @@ def _text(part: Part) -> str:
     return str(Address(part[0], part[1] or ""))
 
 
-def gate(address: Address, *, credentials: str, now: datetime) -> tuple[datetime | None, str]:
+def blocked_until(address: Address, *, credentials: str, now: datetime) -> tuple[datetime | None, str]:
     """May a call be made now? (None, "") if so; else when to ask again, and why not."""
     for part in parts(address):
         health = read(*part).under(credentials)
@@ -53,10 +53,10 @@ def is_down(address: Address) -> bool:
 
 
 def probe(address: Address, *, now: datetime) -> tuple[datetime | None, str]:
-    """Of those who wait for a destination that was down one goes on to try it; as `gate` for the others."""
+    """Let one caller try a destination that is down (half-open); answer the others as `blocked_until`."""
     health = read(address.name)
     if health.failures:
-        # As long as its claim: should it die, somebody else tries.
+        # As long as its lease: should it die, somebody else tries.
         probe = now + timedelta(seconds=conf.settings().lease_seconds)
         whole = DestinationHealth.objects.filter(destination=address.name, topic=None)
         mine = whole.filter(open_until=health.open_until)

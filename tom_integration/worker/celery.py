@@ -1,9 +1,9 @@
 """The runner for many machines: tasks of the TOM's own Celery app, on RabbitMQ or Redis.
 
 A message says only "look at this outbox". The ledger decides what is done, so one that is lost, doubled or
-given to a second worker is harmless, and one whose worker died is looked at again when its claim is over.
-Saving data sends no message: it leaves a mark in the database, which `glance` finds. The beat of the TOM's
-Celery app sends `sharecore.glance` every second and `sharecore.scan` every half minute
+given to a second worker is harmless, and one whose worker died is looked at again when its lease is over.
+Saving data sends no message: it leaves a mark in the database, which `quick_scan` finds. The beat of the
+TOM's Celery app sends `sharecore.quick_scan` every second and `sharecore.scan` every half minute
 (docs/how-to/scale-out.md).
 """
 
@@ -24,7 +24,7 @@ from tom_integration.worker.run import reconcile
 from tom_integration.worker.scan import Scan
 
 STALE = 60
-"""Seconds after which a message is dropped: the next glance or scan sends another one."""
+"""Seconds after which a message is dropped: the next one sends another one."""
 
 LOOK_SECONDS = 5.0
 """Seconds after which a task begins no other batch, so that a worker that is to stop can; the rest is due."""
@@ -42,9 +42,9 @@ def look(outbox_id: int) -> None:
         reconcile(outbox_id, stop=lambda: time.monotonic() > ends_at)
 
 
-@shared_task(name="sharecore.glance", ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(name="sharecore.quick_scan", ignore_result=True)  # type: ignore[untyped-decorator]
 @polite_writes.writes()
-def glance() -> None:
+def quick_scan() -> None:
     """Put outboxes with a mark, or whose time has come, to work."""
     beat("celery")
     _put(Scan.waiting())

@@ -21,7 +21,7 @@ from sharecore.delivery import State
 from tom_integration import clock, conf
 from tom_integration.models import Delivery, DestinationHealth, Outbox
 from tom_integration.worker import leases
-from tom_integration.worker.leases import Lease, kept
+from tom_integration.worker.leases import Lease, keep_alive
 
 AGAIN = timedelta(seconds=1)
 """When to ask again for a destination that is reserved."""
@@ -32,15 +32,15 @@ def reserved(address: Address) -> bool:
     """Does some worker have this destination for a call of its own, or wait for that?"""
     health = DestinationHealth.objects.filter(destination=address.name, topic=None)
     now = clock.now()
-    # No longer than a claim lasts: what is further away was set by a clock that was wrong.
+    # No longer than a lease lasts: what is further away was set by a clock that was wrong.
     return health.filter(exclusive_until__gt=now, exclusive_until__lte=leases.too_far(now)).exists()
 
 
 @contextmanager
-def alone(claim: Lease, address: Address) -> Iterator[bool]:
+def alone(lease: Lease, address: Address) -> Iterator[bool]:
     """Have a destination for one call, once those under way are over; False when another worker has it.
 
-    At the longest for as long as a claim lasts: who reserved it may be gone.
+    At the longest for as long as a lease lasts: who reserved it may be gone.
     """
     health, _ = DestinationHealth.objects.get_or_create(destination=address.name, topic=None)
     now = clock.now()
@@ -51,16 +51,16 @@ def alone(claim: Lease, address: Address) -> Iterator[bool]:
         yield False
         return
     try:
-        with kept(claim):
-            while _under_way(claim, address) and clock.now() < until and not shutdown.begun():
+        with keep_alive(lease):
+            while _under_way(lease, address) and clock.now() < until and not shutdown.begun():
                 time.sleep(_PAUSE)
         yield not shutdown.begun()
     finally:
         DestinationHealth.objects.filter(pk=health.pk, exclusive_until=until).update(exclusive_until=None)
 
 
-def _under_way(claim: Lease, address: Address) -> bool:
+def _under_way(lease: Lease, address: Address) -> bool:
     """Has another worker records of this destination in hand?"""
     others = Outbox.objects.filter(destination=address.name, lease_until__gt=clock.now())
     in_hand = Delivery.objects.filter(outbox=OuterRef("pk"), state=State.SENDING)
-    return others.exclude(pk=claim.outbox.pk).filter(Exists(in_hand)).exists()
+    return others.exclude(pk=lease.outbox.pk).filter(Exists(in_hand)).exists()

@@ -1,7 +1,7 @@
-"""Claims: one sender at a time for each outbox.
+"""Leases: one sender at a time for each outbox.
 
-A claim is a compare-and-swap of the lease, the same code on SQLite and PostgreSQL. Whoever lost the lease
-cannot write any more: every write of a sender asks for its token.
+A lease is taken by a compare-and-swap of its token, the same code on SQLite and PostgreSQL. A worker that has
+lost its lease cannot write any more: every write of a sender asks for the token.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Lease:
         )
 
 
-def claim(outbox_id: int) -> Lease | None:
+def acquire(outbox_id: int) -> Lease | None:
     """Take an outbox in hand and clear its due mark; None when another sender has it.
 
     The mark is cleared before anything is read: a mark that comes later means another look.
@@ -88,12 +88,12 @@ def claim(outbox_id: int) -> Lease | None:
 
 
 def too_far(now: datetime) -> datetime:
-    """A claim that ends after this was taken by a clock that was wrong."""
+    """A lease that ends after this was taken by a clock that was wrong."""
     return now + timedelta(seconds=2 * conf.settings().lease_seconds)
 
 
 def _shorten(outbox: Outbox, now: datetime) -> None:
-    """Let such a claim end when one that was taken now would: its holder may be alive, and renew it."""
+    """Let such a lease end when one that was taken now would: its holder may be alive, and renew it."""
     if outbox.lease_until and outbox.lease_until > too_far(now):
         as_seen = Outbox.objects.filter(pk=outbox.pk, lease=outbox.lease, lease_until=outbox.lease_until)
         as_seen.update(lease_until=now + timedelta(seconds=conf.settings().lease_seconds))
@@ -106,8 +106,8 @@ def alive(tokens: Iterable[str]) -> dict[str, datetime]:
 
 
 @contextmanager
-def kept(claim: Lease) -> Iterator[None]:
-    """Renew a claim in the background while a call of the adapter lasts."""
+def keep_alive(lease: Lease) -> Iterator[None]:
+    """Renew a lease in the background while a call of the adapter lasts."""
     done = threading.Event()
     pause = conf.settings().lease_seconds / 3
 
@@ -115,15 +115,15 @@ def kept(claim: Lease) -> Iterator[None]:
         while not done.wait(pause):
             try:
                 with polite_writes.writes():
-                    if not claim.renew():
+                    if not lease.renew():
                         return
             except Exception:
                 # A busy database, or one that restarts: the lease has time for two more tries.
-                logger.exception("The claim of %s could not be renewed; trying again", claim.outbox)
+                logger.exception("The lease of %s could not be renewed; trying again", lease.outbox)
             finally:
                 connection.close()
 
-    keeper = threading.Thread(target=renew, name="sharecore-claim", daemon=True)
+    keeper = threading.Thread(target=renew, name="sharecore-lease", daemon=True)
     keeper.start()
     try:
         yield

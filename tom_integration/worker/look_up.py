@@ -68,7 +68,7 @@ def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
     batch = calls.batch(None)
     doubts = _comparable(calls, rows, batch, now)
     for outbox_id, group in groupby(sorted(doubts, key=_sent_from), key=_sent_from):
-        about = batch if outbox_id == calls.claim.outbox.pk else _about(outbox_id, batch)
+        about = batch if outbox_id == calls.lease.outbox.pk else _about(outbox_id, batch)
         _ask(calls, list(group), about, now)
 
 
@@ -92,9 +92,9 @@ def _about(outbox_id: int, batch: Batch) -> Batch:
 def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> None:
     previous = {each.leaves.key: each.row.remote_id or None for each in doubts if each.row.delivered_at}
     batch = replace(batch, records=tuple(each.leaves for each in doubts), previous=previous)
-    calls.enter()
+    calls.before_call()
     try:
-        with leases.kept(calls.claim):
+        with leases.keep_alive(calls.lease):
             found = dispatch.look_up(calls.destination, calls.adapter, batch)
     except (AuthenticationFailed, DestinationError) as stop:
         raise calls.wait(stop) from None
@@ -143,8 +143,8 @@ def _conclude(
 
     _settle_each(
         [each.row for each in doubts],
-        lambda row, stands: delivery.looked_up(
-            stands,
+        lambda row, state: delivery.looked_up(
+            state,
             answers[row.pk],
             content=contents[row.pk],
             can_tell=found is not None,
@@ -173,8 +173,8 @@ def _without_files(calls: Calls, rows: list[Delivery], now: datetime) -> list[De
     chance = ledger.chance()
     _settle(
         [row for row in rows if row.model == FILE_MODEL],
-        lambda stands: delivery.looked_up(
-            stands, Absent(), content="", now=now, policy=calls.policy, chance=chance
+        lambda state: delivery.looked_up(
+            state, Absent(), content="", now=now, policy=calls.policy, chance=chance
         ),
     )
     return [row for row in rows if row.model != FILE_MODEL]
@@ -190,7 +190,7 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
             # It cannot be compared; whatever became of it, nothing is to be sent any more.
             _settle([row], delivery.cancel("the datum was deleted"))
             continue
-        if datum.target_id != calls.claim.outbox.target_id:
+        if datum.target_id != calls.lease.outbox.target_id:
             ledger.name(datum.target_id, row.model, [row.datum_pk])
             continue
         try:
@@ -214,7 +214,7 @@ def _try_later(calls: Calls, rows: list[Delivery], reason: str, now: datetime) -
     chance = ledger.chance()
     _settle(
         rows,
-        lambda stands: delivery.not_looked_up(stands, reason, now=now, policy=calls.policy, chance=chance),
+        lambda state: delivery.not_looked_up(state, reason, now=now, policy=calls.policy, chance=chance),
     )
 
 
@@ -223,7 +223,7 @@ def _settle(
     rule: Callable[[DeliveryState], DeliveryState],
     also: Callable[[], None] = lambda: None,
 ) -> None:
-    _settle_each(rows, lambda _, stands: rule(stands), also)
+    _settle_each(rows, lambda _, state: rule(state), also)
 
 
 def _settle_each(
@@ -232,5 +232,5 @@ def _settle_each(
     also: Callable[[], None] = lambda: None,
 ) -> None:
     rows = list(rows)
-    known = {row.pk: rule(row, transitions.standing(row)) for row in rows}
+    known = {row.pk: rule(row, transitions.state_of(row)) for row in rows}
     persist(lambda: transitions.settle(rows, known, token="", expected=State.UNCONFIRMED, also=also))

@@ -24,7 +24,7 @@ from tom_integration.worker.scan import Scan
 
 GATHER = 0.05
 """Seconds that a hint waits for others: data often come in bursts."""
-GLANCE = 1.0
+QUICK_SCAN_SECONDS = 1.0
 """Seconds between two looks at what has become due."""
 
 FINISH = 1.5
@@ -82,7 +82,7 @@ class Worker:
     def _collect(self) -> None:
         """Wait for hints, take those that come together, and put their outboxes to work."""
         try:
-            hints = [self._hints.get(timeout=GLANCE)]
+            hints = [self._hints.get(timeout=QUICK_SCAN_SECONDS)]
         except queue.Empty:
             return
         time.sleep(GATHER)
@@ -100,14 +100,17 @@ class Worker:
                 ledger.name(target_id, model, pks)
         for target_id in targets:
             look_at(target_id)
-        self._put(Outbox.objects.filter(target_id__in=targets).values_list("pk", flat=True), self._glance)
+        self._put(
+            Outbox.objects.filter(target_id__in=targets).values_list("pk", flat=True),
+            self._look_unless_blocked,
+        )
 
     def _turn(self) -> None:
         now = time.monotonic()
         if self._scan.more_shares:
             guarded(self._scan.match, "attaching shares")
         if self._swept and now - self._swept < conf.settings().scan_seconds:
-            self._put(self._scan.waiting(), self._glance)
+            self._put(self._scan.waiting(), self._look_unless_blocked)
             return
         self._swept = now
         heartbeat.beat(self._runner)
@@ -130,7 +133,7 @@ class Worker:
     def _look(self, outbox_id: int, lane: Lane) -> None:
         reconcile(outbox_id, stop=lane.stopping.is_set, batch_window=self._batch_window)
 
-    def _glance(self, outbox_id: int, lane: Lane) -> None:
+    def _look_unless_blocked(self, outbox_id: int, lane: Lane) -> None:
         if not rests(outbox_id):
             self._look(outbox_id, lane)
 

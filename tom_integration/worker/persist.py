@@ -19,7 +19,7 @@ _Written = TypeVar("_Written")
 
 
 def persist(write: Callable[[], _Written]) -> _Written:
-    """Do this write again, on a fresh connection, until it succeeds or a claim's time has passed.
+    """Do this write again, on a fresh connection, until it succeeds or a lease's time has passed.
 
     For connections that end, statements that time out, and a database that is read-only for a while. The
     write must be harmless when an earlier try was committed and only its answer was lost. Raises the last

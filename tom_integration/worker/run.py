@@ -1,6 +1,6 @@
 """One outbox from difference to delivery.
 
-claim (clears the due mark) -> read: what is missing, what was edited, what nobody knows the fate of
+lease (clears the mark) -> read: what is missing, what was edited, what nobody knows the fate of
       -> write intents -> dispatch, with no transaction open -> settle -> ... -> release
 """
 
@@ -45,18 +45,21 @@ AFTER_AN_ERROR = timedelta(seconds=30)
 
 
 def reconcile(outbox_id: int, *, stop: Callable[[], bool] = lambda: False, batch_window: bool = True) -> int:
-    """Bring the address of an outbox up to date; how many records arrived.
+    """Bring an outbox up to date; return how many records arrived.
 
-    stop: asked between batches; True leaves the rest to the next look. gather: False where nobody looks again
-    soon, so that new data wait for no company. Never raises because of a destination.
-    Does nothing while all sharing is paused or a required plugin is not there.
+    Does nothing while all sharing is paused or a required plugin is missing. Never raises because of a
+    destination.
+
+    Args:
+        stop: asked between batches; True leaves the rest to the next look.
+        batch_window: False where nobody looks again soon, so that new data do not wait for others.
     """
     if site.halted():
         return 0  # the marks stay for the time after
-    claim = leases.claim(outbox_id)
-    if claim is None:
+    lease = leases.acquire(outbox_id)
+    if lease is None:
         return 0
-    work = _Work(claim, stop, batch_window)
+    work = _Work(lease, stop, batch_window)
     until: datetime | None = None
     needs_person = False
     try:
@@ -67,30 +70,30 @@ def reconcile(outbox_id: int, *, stop: Callable[[], bool] = lambda: False, batch
     except ConfigurationError as error:
         until, problem, needs_person = clock.now() + LOOK_AGAIN, str(error), True
     except Exception:
-        logger.exception("%s could not be brought up to date", claim.outbox)
+        logger.exception("%s could not be brought up to date", lease.outbox)
         until = clock.now() + AFTER_AN_ERROR
         problem = "an error in sharecore, it will be tried again; the log of the TOM tells more"
     next_at = persist(lambda: work.next_look(until))
     columns: dict[str, Any] = {"delivered_at": clock.now()} if work.arrived else {}
     if work.objection:
         problem = problem or f"what its adapter noted cannot be kept: {work.objection}"
-    stopped = needs_person and not (claim.outbox.needs_person and claim.outbox.problem == one_line(problem))
+    stopped = needs_person and not (lease.outbox.needs_person and lease.outbox.problem == one_line(problem))
     columns |= {"problem": one_line(problem), "needs_person": needs_person, "scanned_at": clock.now()}
-    persist(lambda: claim.release(next_at=next_at, **columns))
+    persist(lambda: lease.release(next_at=next_at, **columns))
     if stopped:
-        signals.of_outbox(Event.SHARE_STOPPED, claim.outbox, one_line(problem))
+        signals.of_outbox(Event.SHARE_STOPPED, lease.outbox, one_line(problem))
     return work.arrived
 
 
 class _Work:
-    """The work on one claimed outbox."""
+    """The work on one leased outbox."""
 
-    def __init__(self, claim: leases.Lease, stop: Callable[[], bool], batch_window: bool) -> None:
-        self._claim = claim
+    def __init__(self, lease: leases.Lease, stop: Callable[[], bool], batch_window: bool) -> None:
+        self._lease = lease
         self._stop = stop
         self._batch_window = batch_window
-        self._outbox: Outbox = claim.outbox
-        self._ripe = ledger.Ripe(claim.outbox)
+        self._outbox: Outbox = lease.outbox
+        self._due = ledger.Due(lease.outbox)
         self._calls: Calls | None = None
         self._others_until: datetime | None = None
 
@@ -128,7 +131,7 @@ class _Work:
         self._recover(adapter, now)
         self._take_up(destination, adapter, now)
         self._calls = calls = Calls(
-            claim=self._claim,
+            lease=self._lease,
             target=target,
             address=address,
             destination=destination,
@@ -136,11 +139,11 @@ class _Work:
             policy=conf.settings().retry_policy,
             stop=self._stop,
         )
-        for request in self._outbox.one_time_shares.filter(introduce=True).order_by("pk"):
-            calls.introduce(request)
+        for share in self._outbox.one_time_shares.filter(introduce=True).order_by("pk"):
+            calls.introduce(share)
         problem = self._objection(target)
         while self._round(calls, target, continuous=self._outbox.share_id is not None and not problem):
-            if self._stop() or not self._claim.hold():
+            if self._stop() or not self._lease.hold():
                 return ""
             problem = self._objection(target)
         changes.learn(self._outbox, origin=site.origin(), now=now)
@@ -180,7 +183,7 @@ class _Work:
 
         Not what has followed its data to this target while a call for the other one is under way.
         """
-        rows = list(self._outbox.deliveries.filter(state=State.SENDING).exclude(lease=self._claim.token))
+        rows = list(self._outbox.deliveries.filter(state=State.SENDING).exclude(lease=self._lease.token))
         others = leases.alive(row.lease for row in rows) if rows else {}
         self._others_until = min(others.values(), default=None)
         return [row for row in rows if row.lease not in others]
@@ -188,9 +191,9 @@ class _Work:
     def _recover(self, adapter: Adapter, now: datetime) -> None:
         """What a sender that is gone had in hand: nobody knows its fate before it is looked up."""
         for row in self._abandoned():
-            since = self._claim.previous_until if row.lease == self._claim.previous else None
+            since = self._lease.previous_until if row.lease == self._lease.previous else None
             standing = delivery.abandoned(
-                transitions.standing(row), sent_at=since or now, settle_time=adapter.settle_time
+                transitions.state_of(row), sent_at=since or now, settle_time=adapter.settle_time
             )
             transitions.settle([row], {row.pk: standing}, token=row.lease)
 
@@ -208,24 +211,24 @@ class _Work:
             transitions.apply(kept, delivery.replay(now=now))
             put_off = self._outbox.deliveries.filter(state=State.PENDING, failures__gt=0, next_at__gt=now)
             transitions.apply(put_off, delivery.hurry(now=now))
-            Outbox.objects.filter(pk=self._outbox.pk, lease=self._claim.token).update(rules=rules)
+            Outbox.objects.filter(pk=self._outbox.pk, lease=self._lease.token).update(rules=rules)
 
     def _round(self, calls: Calls, target: Any, *, continuous: bool) -> bool:
         """One batch; False when nothing is left to do now."""
         now, origin, limit = clock.now(), site.origin(), calls.adapter.max_batch
         changes.compare_named(self._outbox, origin=origin, now=now)
-        ripe = self._ripe.batch(now=now, limit=limit, continuous=continuous)
-        # Last, since a datum that was made again is recognised among the ripe ones.
-        doubtful = [] if ripe else ledger.unconfirmed(self._outbox, now=now, limit=limit)
-        if not doubtful and not ripe:
+        due = self._due.batch(now=now, limit=limit, continuous=continuous)
+        # Last, since a datum that was made again is recognised among those that are due.
+        doubtful = [] if due else ledger.unconfirmed(self._outbox, now=now, limit=limit)
+        if not doubtful and not due:
             return False
-        calls.gate()
+        calls.check_breaker()
         if doubtful:
             look_up(calls, doubtful[: calls.allowance(len(doubtful))], now)
             return True
-        if ask_first(ripe, now):
+        if ask_first(due, now):
             return True
-        ripe = ripe[: calls.allowance(len(ripe))]
+        due = due[: calls.allowance(len(due))]
         preparer = Preparer(
             self._outbox,
             target,
@@ -234,5 +237,5 @@ class _Work:
             can_update=calls.can_update,
             now=now,
         )
-        calls.send(preparer.prepare(ripe))
+        calls.send(preparer.prepare(due))
         return True
