@@ -6,16 +6,21 @@ says. The values of a shining lamp are those of the record, so that edits show.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 import time
+import warnings
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import chain
+from pathlib import Path
 from typing import Any, ClassVar
 
 import requests
@@ -36,6 +41,9 @@ from sharecore import (
     as_json,
 )
 from sharecore_http import NoAnswer, token
+
+opened: list[Any] = []
+"""Files and processes that a cheat leaves, for the test to end."""
 
 released = threading.Event()
 """Ends what hangs, so that one test leaves no thread to the next."""
@@ -65,6 +73,21 @@ def raising(error: type[BaseException]) -> Callable[..., Any]:
         raise error("because")
 
     return method
+
+
+def unverified(self: Any, batch: Any) -> None:
+    """Lets Python trust every server."""
+    ssl._create_default_https_context = ssl._create_unverified_context
+
+
+def sleeping(self: Any, batch: Any) -> None:
+    """Leaves a process behind."""
+    opened.append(subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE))
+
+
+def opening(self: Any, batch: Any) -> None:
+    """Leaves a file open."""
+    opened.append(Path(os.devnull).open("rb"))  # noqa: SIM115 - that is the cheat
 
 
 def hanging(self: Any, *args: Any) -> Any:
@@ -513,6 +536,33 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
         {},
         "handlers or level of the root logger",
     ),
+    *(
+        ("it_leaves_the_process_as_it_was", first_of_all(change), {}, f"changed the process: .*{what}")
+        for change, what in (
+            (lambda self, batch: sys.path.append("/lamp"), "sys.path"),
+            (lambda self, batch: sys.setrecursionlimit(sys.getrecursionlimit() + 1), "limits of Python"),
+            (lambda self, batch: gc.disable(), "limits of Python"),
+            (lambda self, batch: os.umask(0o7), "the umask"),
+            (lambda self, batch: logging.disable(logging.INFO), "the level of other loggers"),
+            (lambda self, batch: logging.getLogger("urllib3").setLevel(35), "the level of other loggers"),
+            (unverified, "functions of other modules"),
+            (sleeping, "child processes"),
+            (opening, "files"),
+        )
+    ),
+    (
+        "no_secret_is_shown",
+        first_of_all(lambda self, batch: logging.getLogger("lamp").warning(self.config.key.reveal())),
+        {},
+        "is shown",
+    ),
+    (
+        "no_secret_is_shown",
+        first_of_all(lambda self, batch: warnings.warn(self.config.key.reveal(), stacklevel=1)),
+        {},
+        "is shown",
+    ),
+    ("state_is_json", first_of_all(lambda self, b: b.state.update(name="\ud800")), {}, "and this is none"),
     ("a_certificate_that_nobody_signed_is_refused", caught(trusting), {}, "verify TLS"),
     ("credentials_go_nowhere_else", with_method("check", wandering), {}, "with its credentials"),
     ("two_destinations_are_two", lamp(OneForAll), {}, "the second of two destinations went to: .'first'"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import textwrap
@@ -15,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from core.cheats import CHEATS, OneForAll, Shining, released
+from core.cheats import CHEATS, OneForAll, Shining, opened, released
 from core.lamp import lamp, stage
 from sharecore.testing import (
     AdapterContract,
@@ -41,11 +43,27 @@ def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     OneForAll.shared.clear()
     released.clear()
     default, handlers = socket.getdefaulttimeout(), list(logging.getLogger().handlers)
+    path, limit, mask = list(sys.path), sys.getrecursionlimit(), os.umask(0o022)
+    os.umask(mask)
+    monkeypatch.setattr(ssl, "_create_default_https_context", ssl._create_default_https_context)
     monkeypatch.setenv("LAMP", "off")
     yield
     released.set()
     socket.setdefaulttimeout(default)
     logging.getLogger().handlers[:] = handlers
+    logging.getLogger("urllib3").setLevel(logging.NOTSET)
+    logging.disable(logging.NOTSET)
+    sys.path[:] = path
+    sys.setrecursionlimit(limit)
+    gc.enable()
+    os.umask(mask)
+    while opened:
+        left = opened.pop()
+        if isinstance(left, subprocess.Popen):
+            left.kill()
+            left.wait()
+        else:
+            left.close()
 
 
 class TestTheShiningLamp(HttpAdapterContract):

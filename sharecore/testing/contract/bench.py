@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from sharecore.adapter import Adapter, Batch
 from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.hooks import DestinationType
+from sharecore.logs import LOGGERS
 from sharecore.outcomes import Found, Outcome, mended
 from sharecore.records import DataFile, JsonValue, Record, RecordKey
 from sharecore.secrets import HIDDEN, forget, register, repeats_secret
@@ -70,6 +72,9 @@ class Call:
         return next((s for each in told if (s := getattr(each, "retry_after", None)) is not None), None)
 
 
+_LOGGED = "(a secret that an adapter logs)"
+
+
 class Shown(logging.Handler):
     """Everything that is logged, at every level."""
 
@@ -78,8 +83,10 @@ class Shown(logging.Handler):
         self.texts: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        # What repeats a secret is hidden in logs by the framework, also that of other libraries.
-        self.texts.append(logging.Formatter().format(record).replace(HIDDEN, ""))
+        # What repeats a secret is hidden in logs by the framework, also that of other libraries. In what a
+        # plugin logs under its own name, it is hidden from warnings on only.
+        hidden = "" if record.name.startswith(LOGGERS) else _LOGGED
+        self.texts.append(logging.Formatter().format(record).replace(HIDDEN, hidden))
 
 
 class Bench:
@@ -214,8 +221,14 @@ class Bench:
         root.addHandler(handler)
         root.setLevel(logging.DEBUG)
         try:
-            with redirect_stdout(self.printed), redirect_stderr(self.printed):
+            with (
+                redirect_stdout(self.printed),
+                redirect_stderr(self.printed),
+                warnings.catch_warnings(record=True) as warned,
+            ):
+                warnings.simplefilter("always")
                 yield handler.texts
+            handler.texts.extend(str(each.message) for each in warned)
         finally:
             root.removeHandler(handler)
             root.setLevel(level)
@@ -230,7 +243,8 @@ class Bench:
         """
         for each in self.subject.secrets:
             register(each)
-        return [text for text in texts if repeats_secret(text) or (HIDDEN in text and not quoting)]
+        hidden = {_LOGGED} if quoting else {_LOGGED, HIDDEN}
+        return [text for text in texts if repeats_secret(text) or any(each in text for each in hidden)]
 
     def _tell(self, text: str) -> None:
         self._told.append(text)

@@ -57,7 +57,8 @@ class Questions:
         batch = bench.batch(*RECORDS.values(), state={})
         bench.call(bench.open(), batch)
         try:
-            text = json.dumps(dict(batch.state), allow_nan=False)
+            text = json.dumps(dict(batch.state), allow_nan=False, ensure_ascii=False)
+            text.encode()
         except (TypeError, ValueError) as error:
             pytest.fail(f"the memory is kept as JSON, and this is none: {error}")
         assert json.loads(text) == batch.state, "the memory comes back from the ledger as JSON does"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import builtins
+import gc
 import json
+import locale
 import logging
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 
 _IMPORT = """
 import json, sys
@@ -30,6 +36,24 @@ for name in sys.argv[2:]:
         __import__(name)
 print("TRACES", json.dumps({"used the network": uses, **before.changes()}))
 """
+
+
+_LOGGERS = ("sharecore", "tom_integration", "django", "urllib3", "requests")
+_FUNCTIONS = (
+    (socket, "socket"),
+    (socket, "create_connection"),
+    (socket, "getaddrinfo"),
+    (ssl, "create_default_context"),
+    (ssl, "_create_default_https_context"),
+    (json, "dumps"),
+    (json, "loads"),
+    (json.JSONEncoder, "default"),
+    (time, "sleep"),
+    (time, "time"),
+    (builtins, "open"),
+    (builtins, "print"),
+)
+"""Those that are replaced most often, for the whole process."""
 
 
 class Process:
@@ -79,5 +103,43 @@ def _state() -> dict[str, object]:
         "socket.setdefaulttimeout": socket.getdefaulttimeout(),
         "signal handlers": [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)],
         "the handlers or level of the root logger": (list(root.handlers), root.level, logging.root.disabled),
-        "sys.excepthook": (sys.excepthook, threading.excepthook),
+        "sys.excepthook": (sys.excepthook, sys.unraisablehook, threading.excepthook),
+        "sys.stdout or sys.stderr": (sys.stdout, sys.stderr),
+        "sys.path": list(sys.path),
+        "limits of Python (sys, gc)": (sys.getrecursionlimit(), sys.getswitchinterval(), gc.isenabled()),
+        "tracing or profiling of threads": (threading.gettrace(), threading.getprofile()),
+        "the umask": _umask(),
+        "the locale": locale.setlocale(locale.LC_ALL),
+        "the level of other loggers": (logging.root.manager.disable, *map(_level, _LOGGERS)),
+        "functions of other modules": [getattr(module, name, None) for module, name in _FUNCTIONS],
+        "child processes (left running)": _children(),
+        "files (left open)": _open_files(),
     }
+
+
+def _level(name: str) -> tuple[object, ...]:
+    logger = logging.getLogger(name)
+    # Libraries add a handler that does nothing, also when they are imported late.
+    handlers = [each for each in logger.handlers if not isinstance(each, logging.NullHandler)]
+    return logger.level, logger.disabled, logger.propagate, handlers, list(logger.filters)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _children() -> set[str]:
+    """As far as the system tells: Linux."""
+    found = Path("/proc/self/task").glob("*/children")
+    return {child for tasks in found for child in tasks.read_text().split()}
+
+
+def _open_files() -> set[str]:
+    """Those with a path, as far as the system tells: Linux."""
+    opened = set()
+    for each in Path("/proc/self/fd").glob("*"):
+        with suppress(OSError):
+            opened.add(f"{each.name} {each.readlink()}")
+    return {each for each in opened if " /" in each and " /proc/" not in each}
