@@ -142,7 +142,7 @@ def test_what_was_refused_is_retried_from_the_page(
     expect(page.get_by_text("It will be tried again now.")).to_be_visible()
     page.get_by_role("button", name="Retry all that did not arrive").click()
     expect(page.get_by_text("will be tried again.")).to_be_visible()
-    expect(page.locator(".s-glance")).to_contain_text("Up to date", timeout=60_000)
+    expect(page.locator(".s-summary")).to_contain_text("Up to date", timeout=60_000)
     assert is_at(receiver, sender, target)
 
 
@@ -150,12 +150,12 @@ def test_a_share_is_paused_and_goes_on(visit: Start, sender: Tom, receiver: Tom,
     page = visit().page
     share(page, target, existing=False)
     page.get_by_role("button", name=re.compile("^Pause")).click()
-    expect(page.locator(".s-glance")).to_contain_text("Paused")
+    expect(page.locator(".s-summary")).to_contain_text("Paused")
     target.observe(2)
-    expect(page.locator(".s-glance")).to_contain_text("Paused by admin")
+    expect(page.locator(".s-summary")).to_contain_text("Paused by admin")
     assert not is_at(receiver, sender, target)
     page.get_by_role("button", name="Resume").click()
-    expect(page.locator(".s-glance")).to_contain_text("Up to date", timeout=60_000)
+    expect(page.locator(".s-summary")).to_contain_text("Up to date", timeout=60_000)
     wait_for(lambda: is_at(receiver, sender, target))
 
 
@@ -183,7 +183,7 @@ def test_chosen_data_are_shared_once(visit: Start, sender: Tom, receiver: Tom, t
     page.get_by_role("checkbox", name="18.02").check()
     page.get_by_role("button", name="Share once").click()
     expect(page.get_by_text(f"1 record of {target.name} will be sent to Receiver.")).to_be_visible()
-    expect(page.locator(".s-glance")).to_contain_text("Done", timeout=60_000)
+    expect(page.locator(".s-summary")).to_contain_text("Done", timeout=60_000)
     expect(page.get_by_role("row").filter(has_text="18.02")).to_contain_text("Delivered")
 
     page.goto(f"{sender.url}targets/{target.id}/share/")

@@ -182,7 +182,7 @@ def test_what_a_share_says_is_shown(db: None) -> None:
 
     columns = set(serializers.ShareSerializer.Meta.fields) - {"share_existing_data"}
     standing = serializers.read([Share()], None)[1]
-    moods = {mood.value for mood in ShareStatus}
+    moods = {share_status.value for share_status in ShareStatus}
     assert _keys("What a share says") == columns | {"target_name"} | set(standing)
     (state,) = (row for row in _tables("rest")["What a share says"] if row[0] == "`state`")
     assert set(words(state[1])) == moods

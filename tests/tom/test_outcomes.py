@@ -24,7 +24,7 @@ from sharecore import (
 from sharecore.retry import DEFAULT_SCHEDULE
 from tom_integration import site
 from tom_integration.models import Attempt, DestinationHealth
-from tom_integration.pages.status_summary import ShareStatus, glances
+from tom_integration.pages.status_summary import ShareStatus, summaries
 from tom_integration.services import shares
 from tom_integration.worker.run import reconcile
 
@@ -323,10 +323,10 @@ class TestCredentialsRefused:
         tom.x.will(AuthenticationFailed("not your topic", topic_only=True), times=1)
         reconcile(tom.outbox(target, address).pk)
         outbox, other = tom.outbox(target, address), tom.outbox(target, "x:blue")
-        seen = glances([outbox, other], None)
-        assert seen[outbox.pk].mood == ShareStatus.NEEDS_YOU
+        seen = summaries([outbox, other], None)
+        assert seen[outbox.pk].status == ShareStatus.NEEDS_YOU
         assert seen[outbox.pk].detail.startswith(f"{address} refuses what we send: not your topic. ")
-        assert seen[other.pk].mood != ShareStatus.NEEDS_YOU
+        assert seen[other.pk].status != ShareStatus.NEEDS_YOU
 
 
 class TestFaultyAdapter:

@@ -52,7 +52,7 @@ def told(answer: Any) -> str:
     return " ".join(str(message) for message in get_messages(answer.wsgi_request))
 
 
-def glance(admin: Client, share: PersistentShare) -> str:
+def summary(admin: Client, share: PersistentShare) -> str:
     """The row of the share in the table, and what stands above the table, without its markup."""
     page = text(admin.get(f"{SHARES}table"))
     row = page[page.index("sharing-table-title") : page.index("</tbody>")]
@@ -63,27 +63,27 @@ def test_a_share_is_up_to_date_or_says_what_it_waits_for(tom: Tom, admin: Client
     target = tom.target()
     share = tom.share(target)
     tom.datum(target)
-    assert "Up to date" not in glance(admin, share)
+    assert "Up to date" not in summary(admin, share)
     tom.deliver(after=60)
-    assert "Up to date" in glance(admin, share)
+    assert "Up to date" in summary(admin, share)
 
     tom.x.will(DestinationError(f"down {SCRIPT}"))
     tom.datum(target)
     tom.deliver(after=60)
-    assert "Waiting" in glance(admin, share)
-    assert "1 record waits for the destination." in glance(admin, share)
+    assert "Waiting" in summary(admin, share)
+    assert "1 record waits for the destination." in summary(admin, share)
     why = r"x does not answer; the next try is at [0-9:]{8} UTC\. Last error: down &lt;"
-    assert re.search(why, glance(admin, share))
+    assert re.search(why, summary(admin, share))
 
     tom.x.recover()
     tom.x.will(AuthenticationFailed(f"no {SCRIPT}"))
     tom.deliver(after=600)
-    assert "Action needed </span>" in glance(admin, share)
-    assert "refuses what we send: no &lt;script&gt;" in glance(admin, share)
+    assert "Action needed </span>" in summary(admin, share)
+    assert "refuses what we send: no &lt;script&gt;" in summary(admin, share)
 
     admin.post(f"{SHARES}{share.pk}/pause")
-    assert "Paused" in glance(admin, share)
-    assert "Paused by admin. 1 record waits." in glance(admin, share)
+    assert "Paused" in summary(admin, share)
+    assert "Paused by admin. 1 record waits." in summary(admin, share)
 
 
 def test_progress_counts_the_present_work(tom: Tom, admin: Client) -> None:
@@ -95,29 +95,29 @@ def test_progress_counts_the_present_work(tom: Tom, admin: Client) -> None:
     tom.x.will(DestinationError("down"))
     tom.deliver(after=60)
     Delivery.objects.filter(state="pending").update(created=timezone.now(), next_at=timezone.now())
-    assert "2 records wait for the destination. </span>" in glance(admin, share)
-    assert "progressbar" not in glance(admin, share)
+    assert "2 records wait for the destination. </span>" in summary(admin, share)
+    assert "progressbar" not in summary(admin, share)
     DestinationHealth.objects.update(failures=0, open_until=None)
     Worker.objects.create(name="w", runner="command", seen=timezone.now())
-    assert "Sending </span>" in glance(admin, share)
-    assert "0 of 2 sent" in glance(admin, share)
+    assert "Sending </span>" in summary(admin, share)
+    assert "0 of 2 sent" in summary(admin, share)
     Delivery.objects.filter(state="pending").update(
         next_at=timezone.now() + timedelta(minutes=5), reason="HTTP 429"
     )
     assert re.search(
-        r"2 records wait; the next try is at [-0-9: ]+ UTC\. Last answer: HTTP 429\.", glance(admin, share)
+        r"2 records wait; the next try is at [-0-9: ]+ UTC\. Last answer: HTTP 429\.", summary(admin, share)
     )
     Delivery.objects.filter(pk=Delivery.objects.filter(state="pending").first().pk).update(
         state="delivered", delivered_at=timezone.now()
     )
-    assert 'aria-valuetext="1 of 2 sent"' in glance(admin, share)
-    assert "1 record waits; the next try" in glance(admin, share)
+    assert 'aria-valuetext="1 of 2 sent"' in summary(admin, share)
+    assert "1 record waits; the next try" in summary(admin, share)
 
 
 def test_a_destination_that_is_gone_needs_a_person(tom: Tom, admin: Client) -> None:
     share = tom.share(tom.target(), "y")
     with override_settings(DATA_SHARING={"x": {"ADAPTER": "memory"}}):
-        shown = glance(admin, share)
+        shown = summary(admin, share)
     assert "Action needed </span>" in shown
     assert "is not in the settings of this TOM any more" in shown
     assert "1 share to it is stopped; nothing waits." in shown
@@ -284,7 +284,7 @@ def test_what_a_share_sends_and_until_when_is_changed(tom: Tom, admin: Client) -
     assert (outbox.kinds, outbox.until) == (["spectrum"], until)
     tom.datum(target)
     tom.deliver(after=60)
-    shown = glance(admin, share)
+    shown = summary(admin, share)
     assert "1 record not sent: " in shown
     assert tom.row(PhotometryReducedDatum.objects.get()).reason in shown
     assert f'value="{until:%Y-%m-%dT%H:%M}"' in text(admin.get(path))

@@ -18,7 +18,7 @@ from tom_integration.services import resolve
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
-Two = tuple[Any, resolve.HeldCall, resolve.HeldCall]
+Two = tuple[Any, resolve.CallInReview, resolve.CallInReview]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def two(tom: Tom) -> Two:
         tom.deliver(after=60)
     tom.deliver(after=600)
     tom.x.recover()
-    first, second = resolve.calls(Delivery.objects.all())
+    first, second = resolve.calls_in_review(Delivery.objects.all())
     assert (first.number, second.number) == (2, 3)
     return share, first, second
 

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from tom_integration.access import Action, deliveries_for, may
 from tom_integration.api.filters import DeliveryFilter
 from tom_integration.api.permissions import ShareApi
-from tom_integration.api.serializers import DeliveryDetailSerializer, DeliverySerializer, VerdictSerializer
+from tom_integration.api.serializers import DeliveryDetailSerializer, DeliverySerializer, ResolveSerializer
 from tom_integration.api.shares import Conflict
 from tom_integration.models import Delivery
 from tom_integration.services import resolve, shares
@@ -52,7 +52,7 @@ class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
     def resolve(self, request: Request, pk: int, delivery_pk: int) -> Response:
         """Say whether it arrived: `{"sent": true}`, or `{"sent": false}` to send it again."""
         row = self.get_object()
-        verdict = VerdictSerializer(data=request.data)
+        verdict = ResolveSerializer(data=request.data)
         verdict.is_valid(raise_exception=True)
         arrived = verdict.validated_data["sent"]
         return self._done(lambda _: resolve.resolve(row, arrived=arrived, by=request.user.get_username()))

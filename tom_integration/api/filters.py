@@ -11,7 +11,7 @@ from tom_targets.models import PersistentShare
 
 from sharecore.delivery import State
 from tom_integration.models import Delivery, Outbox, at_destination
-from tom_integration.pages.status_summary import LABELS, glances
+from tom_integration.pages.status_summary import LABELS, summaries
 
 
 class PrimaryKeyFilter(django_filters.Filter):
@@ -30,7 +30,7 @@ class ShareFilter(django_filters.FilterSet):
     user = PrimaryKeyFilter("user_id")
     destination = django_filters.CharFilter(method="at_destination")
     state = django_filters.MultipleChoiceFilter(
-        choices=[(mood.value, label) for mood, label in LABELS.items()], method="in_state"
+        choices=[(share_status.value, label) for share_status, label in LABELS.items()], method="in_state"
     )
 
     class Meta:
@@ -46,8 +46,8 @@ class ShareFilter(django_filters.FilterSet):
         if not values:
             return shares
         outboxes = Outbox.objects.filter(share_id__in=shares.values("pk"))
-        seen = glances(outboxes, self.request.user)
-        fitting = [each.share_id for each in outboxes if seen[each.pk].mood in values]
+        seen = summaries(outboxes, self.request.user)
+        fitting = [each.share_id for each in outboxes if seen[each.pk].status in values]
         return shares.filter(pk__in=fitting)
 
 

@@ -19,12 +19,12 @@ from tom_integration.access import REFUSAL, holds, may, targets_for_shares
 from tom_integration.links import link
 from tom_integration.models import Attempt, Delivery, Outbox
 from tom_integration.outbox import opening
-from tom_integration.pages.status_summary import ShareStatus, StatusSummary, glances
+from tom_integration.pages.status_summary import ShareStatus, StatusSummary, summaries
 from tom_integration.services import shares
 from tom_integration.services.one_time import EVERYTHING, restricted
 
 _CHANGED = "This has changed at this moment; try again."
-_NEW = StatusSummary(mood=ShareStatus.WAITING, own="It starts when a worker looks next.")
+_NEW = StatusSummary(status=ShareStatus.WAITING, own="It starts when a worker looks next.")
 
 
 class ShareList(serializers.ListSerializer):
@@ -141,24 +141,24 @@ def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:
     """How shares stand, by their primary keys, for programs. The words are those of the pages."""
     shares = list(shares)
     by_share = {each.share_id: each for each in Outbox.objects.filter(share_id__in=[s.pk for s in shares])}
-    seen = glances(by_share.values(), user)
+    seen = summaries(by_share.values(), user)
     found = {}
     for share in shares:
         outbox = by_share.get(share.pk, Outbox())
-        glance = seen.get(outbox.pk, _NEW)
-        states = glance.counts
+        summary = seen.get(outbox.pk, _NEW)
+        states = summary.counts
         found[share.pk] = {
-            "state": glance.mood.value,
-            "state_text": glance.text,
+            "state": summary.status.value,
+            "state_text": summary.text,
             "counts": states,
-            "pending": glance.pending,
+            "pending": summary.pending,
             "failed": states.get("failed", 0),
             "needs_review": states.get("needs_review", 0),
             "withheld": states.get("withheld", 0),
             "unsupported": states.get("unsupported", 0),
-            "delivered": glance.delivered,
+            "delivered": summary.delivered,
             "problem": outbox.problem,
-            "delivered_at": _time(glance.delivered_at),
+            "delivered_at": _time(summary.delivered_at),
             "next_at": _time(outbox.next_at),
             "paused": outbox.paused,
             "kinds": outbox.kinds,
@@ -250,13 +250,13 @@ class DeliveryDetailSerializer(DeliverySerializer):
         return AttemptSerializer(attempts, many=True).data
 
 
-class VerdictSerializer(serializers.Serializer):
+class ResolveSerializer(serializers.Serializer):
     """What a person found out about a delivery whose fate was unknown. sent: did it arrive?"""
 
     sent = serializers.BooleanField()
 
 
-class HeldSerializer(VerdictSerializer):
+class ResolveManySerializer(ResolveSerializer):
     """The same of many: those of one call, or the named ones; without either all that may have arrived."""
 
     sent_at = serializers.DateTimeField(required=False)

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from tom_integration.access import Action, deliveries_for, may, shares_for, targets_for_shares
 from tom_integration.api.filters import ShareFilter
 from tom_integration.api.permissions import ShareApi
-from tom_integration.api.serializers import HeldSerializer, ShareSerializer
+from tom_integration.api.serializers import ResolveManySerializer, ShareSerializer
 from tom_integration.services import resolve, shares
 
 
@@ -89,7 +89,7 @@ class ShareViewSet(ShareApi, viewsets.ModelViewSet):
 
         Of all of the share, of one call (`"sent_at"`), or of single ones (`"deliveries": [1, 2]`).
         """
-        verdict = HeldSerializer(data=request.data)
+        verdict = ResolveManySerializer(data=request.data)
 
         def settle(share: Any) -> dict[str, int]:
             verdict.is_valid(raise_exception=True)

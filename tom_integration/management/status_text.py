@@ -72,9 +72,9 @@ def _outbox(each: OutboxStatus) -> Iterator[Line]:
         yield Line(f"    will be tried again: {each.tried}", alarming=True)
     if each.outdated:
         yield Line(f"    {each.outdated} edited here after delivery: the destination has the old values")
-    if held := each.counts.get("needs_review"):
+    if in_review := each.counts.get("needs_review"):
         hint = "look at the destination, then use `manage.py sharing resolve`"
-        yield Line(f"    {held} may have arrived: {hint}", alarming=True)
+        yield Line(f"    {in_review} may have arrived: {hint}", alarming=True)
 
 
 def _counted(counts: Mapping[str, int], address: str) -> str:

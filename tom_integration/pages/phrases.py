@@ -1,4 +1,4 @@
-"""What is said of a share at a glance, in sentences that stand alone."""
+"""The sentences of status summaries; each stands alone."""
 
 from __future__ import annotations
 

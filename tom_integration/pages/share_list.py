@@ -21,7 +21,7 @@ from tom_integration.models import Delivery, Outbox, at_destination
 from tom_integration.pages import removed_destinations
 from tom_integration.pages.guards import Page, require, target_or_404
 from tom_integration.pages.new_share import form_context
-from tom_integration.pages.status_summary import glances
+from tom_integration.pages.status_summary import summaries
 
 PAGE = 25
 
@@ -73,7 +73,7 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
     found = _filtered(shares, request).order_by("-created", "-pk")
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     outboxes = {each.share_id: each for each in Outbox.objects.filter(share_id__in=[s.pk for s in page])}
-    states = glances(outboxes.values(), request.user)
+    states = summaries(outboxes.values(), request.user)
     pks = [share.pk for share in page]
     changeable = set(
         access.shares_for(request.user, "change").filter(pk__in=pks).values_list("pk", flat=True)

@@ -21,7 +21,7 @@ from tom_integration.outbox.prepare import load
 from tom_integration.pages import delivery_table, inventory
 from tom_integration.pages.guards import Page, outbox_or_404, page_of, share_or_404
 from tom_integration.pages.share_list import fresh
-from tom_integration.pages.status_summary import glances
+from tom_integration.pages.status_summary import summaries
 from tom_integration.services import resolve, shares
 
 ATTEMPTS = 10
@@ -102,15 +102,15 @@ def history_context(request: HttpRequest, target_pk: int, pk: int) -> dict[str, 
 def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_change: bool) -> dict[str, Any]:
     """State, numbers, and one page of deliveries."""
     rows = access.deliveries_for(request.user, outbox)
-    glance = glances([outbox], request.user)[outbox.pk]
-    numbers = glance.counts
+    summary = summaries([outbox], request.user)[outbox.pk]
+    numbers = summary.counts
     state = request.GET.get("state", "")
     page = delivery_table.page_of(rows, numbers, request)
     requests = outbox.one_time_shares.order_by("-pk")
     return {
         "target": target,
         "outbox": outbox,
-        "glance": glance,
+        "summary": summary,
         "states": [
             {"value": each.value, "number": numbers[each.value], "chosen": each.value == state}
             for each in delivery_table.BY_URGENCY
@@ -127,7 +127,7 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
         "retryable": any(each.value in numbers for each in shares.RETRIED),
         "hurried": State.PENDING in numbers
         and rows.filter(state=State.PENDING, next_at__gt=timezone.now()).exists(),
-        "held": resolve.calls(rows) if may_change and State.NEEDS_REVIEW in numbers else [],
+        "in_review": resolve.calls_in_review(rows) if may_change and State.NEEDS_REVIEW in numbers else [],
         "requests": requests[:10],
     }
 

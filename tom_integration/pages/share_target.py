@@ -21,7 +21,7 @@ from tom_integration.pages import download, form_values, one_time, phrases
 from tom_integration.pages.guards import Page, page_of, target_or_404
 from tom_integration.pages.new_share import form_context
 from tom_integration.pages.share_list import table_context
-from tom_integration.pages.status_summary import glances
+from tom_integration.pages.status_summary import summaries
 from tom_integration.services.one_time import EVERYTHING, number_of, restricted, share_once
 
 HISTORY = 10
@@ -89,12 +89,12 @@ def _history(user: Any, target: Any) -> list[dict[str, Any]]:
     known = set(access.outboxes_for(user, "view").filter(pk__in=outboxes).values_list("pk", flat=True))
     mine = Q(outbox__in=known) | Q(outbox__in=outboxes, user_id=user.pk)
     requests = list(OneTimeShare.objects.filter(mine).order_by("-pk")[:HISTORY])
-    states = glances([outboxes[pk] for pk in known & {each.outbox_id for each in requests}], user)
+    states = summaries([outboxes[pk] for pk in known & {each.outbox_id for each in requests}], user)
     return [
         {
             "request": each,
             "outbox": outboxes[each.outbox_id],
-            "glance": states.get(each.outbox_id),
+            "summary": states.get(each.outbox_id),
             "failed": "" if each.outbox_id in states else one_time.failed(user, each),
         }
         for each in requests

@@ -1,4 +1,4 @@
-"""The state of a share at one glance: one word, one sentence, and the numbers behind it."""
+"""The status summary of a share: one word, one sentence, and the numbers behind it."""
 
 from __future__ import annotations
 
@@ -45,35 +45,39 @@ LABELS: Mapping[ShareStatus, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusSummary:
-    """One outbox, for people.
+    """The state of one outbox, for people."""
 
-    mood is OK only when every record is at the destination with its present content. detail: what happens,
-    or what to do, in sentences that stand alone: `common`, equal for all outboxes of the destination, and
-    `own`. kept: what is not there, and why. once: whether it was shared by hand alone, and new
-    data are not. sent, total: the records of the present batch of work; 0 of 0 when nothing is open. pending,
-    needing, withheld, existing, outdated, delivered: how many records.
-    """
-
-    mood: ShareStatus
+    status: ShareStatus
+    """OK only when every record is at the destination with its present content."""
     own: str = ""
+    """What happens, or what to do, in sentences that stand alone."""
     common: str = ""
-    once: bool = False
+    """The part of it that is the same for all outboxes of the destination."""
     kept: str = ""
+    """What is not there, and why."""
+    once: bool = False
+    """Shared by hand alone: new data are not shared."""
     sent: int = 0
+    """Records of the present batch of work that have arrived."""
     total: int = 0
+    """All records of the present batch of work; 0 when nothing is open."""
     pending: int = 0
     needing: int = 0
+    """Records that need a person."""
     withheld: int = 0
     existing: int = 0
+    """Records that were there before the share."""
     outdated: int = 0
+    """Records of which the destination has old values."""
     delivered: int = 0
     delivered_at: datetime | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    """Records by state of their delivery."""
 
     @property
     def label(self) -> str:
         """The state in a word or two."""
-        return "Done" if self.once and self.mood is ShareStatus.OK else LABELS[self.mood]
+        return "Done" if self.once and self.status is ShareStatus.OK else LABELS[self.status]
 
     @property
     def detail(self) -> str:
@@ -83,7 +87,7 @@ class StatusSummary:
     @property
     def progress(self) -> str:
         """How far the present work is; empty where none goes on and none was done."""
-        under_way = self.total and (self.sent or self.mood == ShareStatus.SENDING)
+        under_way = self.total and (self.sent or self.status == ShareStatus.SENDING)
         return f"{self.sent:,} of {self.total:,} sent" if under_way else ""
 
     @property
@@ -109,7 +113,7 @@ class _Around:
     introducing: frozenset[int]
 
 
-def glances(outboxes: Iterable[Outbox], user: Any) -> dict[int, StatusSummary]:
+def summaries(outboxes: Iterable[Outbox], user: Any) -> dict[int, StatusSummary]:
     """How outboxes stand, by their primary keys. A handful of queries, whatever their number.
 
     user: who looks; data that they may not see are not counted.
@@ -127,7 +131,7 @@ def glances(outboxes: Iterable[Outbox], user: Any) -> dict[int, StatusSummary]:
         introducing=frozenset(introduced.values_list("outbox_id", flat=True)),
     )
     nothing = Figures(Counter())
-    return {outbox.pk: _glance(outbox, figures.get(outbox.pk, nothing), around) for outbox in outboxes}
+    return {outbox.pk: _summary(outbox, figures.get(outbox.pk, nothing), around) for outbox in outboxes}
 
 
 def _is_unwell(row: DestinationHealth) -> bool:
@@ -139,7 +143,7 @@ def _is_unwell(row: DestinationHealth) -> bool:
     return bool(known.failures or known.paused)
 
 
-def _glance(outbox: Outbox, figures: Figures, around: _Around) -> StatusSummary:
+def _summary(outbox: Outbox, figures: Figures, around: _Around) -> StatusSummary:
     counts = figures.counts
     pending = sum(counts[state] for state in OPEN)
     sent = 0
@@ -147,11 +151,11 @@ def _glance(outbox: Outbox, figures: Figures, around: _Around) -> StatusSummary:
         mine = access.deliveries_for(around.user, outbox).filter(state=State.DELIVERED)
         sent = mine.filter(delivered_at__gte=figures.since).count()
     kept = _kept(outbox, figures, around.user)
-    mood, own, common = _mood(outbox, figures, around, pending)
-    if mood is ShareStatus.OK and kept:
-        mood = ShareStatus.PARTLY
+    share_status, own, common = _status_of(outbox, figures, around, pending)
+    if share_status is ShareStatus.OK and kept:
+        share_status = ShareStatus.PARTLY
     return StatusSummary(
-        mood=mood,
+        status=share_status,
         own=own,
         common=common,
         once=outbox.share_id is None,
@@ -169,8 +173,10 @@ def _glance(outbox: Outbox, figures: Figures, around: _Around) -> StatusSummary:
     )
 
 
-def _mood(outbox: Outbox, figures: Figures, around: _Around, pending: int) -> tuple[ShareStatus, str, str]:
-    """The mood, what is said of the outbox, and what is said of all outboxes there."""
+def _status_of(
+    outbox: Outbox, figures: Figures, around: _Around, pending: int
+) -> tuple[ShareStatus, str, str]:
+    """Return the status, what is said of the outbox, and what is said of all outboxes there."""
     waits = phrases.join(phrases.waiting(pending)) if pending else ""
     unwell = [around.unwell[part] for part in breaker.parts(outbox.address) if part in around.unwell]
     work = bool(pending or outbox.pk in around.introducing or outbox.look_now)
@@ -193,8 +199,8 @@ def _mood(outbox: Outbox, figures: Figures, around: _Around, pending: int) -> tu
     if outbox.problem and outbox.needs_person:
         return ShareStatus.NEEDS_YOU, outbox.problem, ""
     if work and around.advice:
-        mood = ShareStatus.NEEDS_YOU if pending else ShareStatus.WAITING
-        return mood, waits, phrases.join("No worker is running", around.advice)
+        share_status = ShareStatus.NEEDS_YOU if pending else ShareStatus.WAITING
+        return share_status, waits, phrases.join("No worker is running", around.advice)
     return _at_work(outbox, figures, around, pending)
 
 
@@ -228,13 +234,13 @@ def _misconfigured(address: str) -> str:
 
 
 def _needing(outbox: Outbox, counts: Counter[str], user: Any) -> str:
-    refused, held = counts[State.FAILED], counts[State.NEEDS_REVIEW]
+    refused, in_review = counts[State.FAILED], counts[State.NEEDS_REVIEW]
     said = []
     if refused:
         said.append(f"{phrases.number(refused)} did not arrive{_reason(outbox, user, State.FAILED)}")
-    if held:
-        whom = "it" if held == 1 else "they"
-        said.append(f"{phrases.number(held)} may have arrived: look there, then say whether {whom} did")
+    if in_review:
+        whom = "it" if in_review == 1 else "they"
+        said.append(f"{phrases.number(in_review)} may have arrived: look there, then say whether {whom} did")
     return phrases.join(*said)
 
 

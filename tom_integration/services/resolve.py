@@ -20,7 +20,7 @@ from tom_integration.services import shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldCall:
+class CallInReview:
     """The records of one call to one destination that may have arrived. reason: what is known of one."""
 
     outbox: Outbox
@@ -29,14 +29,14 @@ class HeldCall:
     reason: str
 
 
-def calls(rows: QuerySet[Delivery]) -> list[HeldCall]:
+def calls_in_review(rows: QuerySet[Delivery]) -> list[CallInReview]:
     """The calls whose fate a person has to find out, the oldest first, of those among these deliveries."""
-    held = rows.filter(state=State.NEEDS_REVIEW).order_by()
-    grouped = held.values("outbox", "sent_at").annotate(number=Count("pk"), one=Min("pk"))
+    waiting = rows.filter(state=State.NEEDS_REVIEW).order_by()
+    grouped = waiting.values("outbox", "sent_at").annotate(number=Count("pk"), one=Min("pk"))
     found = list(grouped.order_by("sent_at", "outbox"))
     ones = Delivery.objects.select_related("outbox").in_bulk([each["one"] for each in found])
     return [
-        HeldCall(
+        CallInReview(
             outbox=ones[each["one"]].outbox,
             sent_at=each["sent_at"],
             number=each["number"],
@@ -61,9 +61,9 @@ def resolve(row: Delivery, *, arrived: bool, by: str) -> None:
 
 def resolve_all(rows: QuerySet[Delivery], *, arrived: bool, by: str) -> int:
     """The same for all of these that wait for a person; how many. The others stay as they are."""
-    held = list(rows.filter(state=State.NEEDS_REVIEW))
-    number = _resolve(held, arrived=arrived, by=by)
-    _wake(held)
+    waiting = list(rows.filter(state=State.NEEDS_REVIEW))
+    number = _resolve(waiting, arrived=arrived, by=by)
+    _wake(waiting)
     return number
 
 

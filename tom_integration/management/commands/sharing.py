@@ -183,11 +183,11 @@ class Command(BaseCommand):
         self.stdout.write(f"{number:,} record{'' if number == 1 else 's'} will be tried again.")
 
     def _resolve(self, options: dict[str, Any]) -> None:
-        rows = self._held(options)
+        rows = self._in_review(options)
         if not (options["arrived"] or options["resend"]):
-            calls = resolve.calls(rows)
+            calls = resolve.calls_in_review(rows)
             for call in calls:
-                self._list_held(call, rows)
+                self._list_in_review(call, rows)
             if not calls:
                 self.stdout.write("Nothing to resolve: it is known of each record whether it arrived.")
             return
@@ -198,7 +198,7 @@ class Command(BaseCommand):
             f"{number} records {'count as arrived' if options['arrived'] else 'are due again'}."
         )
 
-    def _held(self, options: dict[str, Any]) -> QuerySet[Delivery]:
+    def _in_review(self, options: dict[str, Any]) -> QuerySet[Delivery]:
         """What may have arrived, of the share, the moment and the deliveries that are named."""
         rows = Delivery.objects.filter(state=State.NEEDS_REVIEW)
         if options["share"] is not None:
@@ -217,7 +217,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no share {share}; `manage.py sharing status` lists them.")
         return outbox
 
-    def _list_held(self, call: resolve.HeldCall, rows: QuerySet[Delivery]) -> None:
+    def _list_in_review(self, call: resolve.CallInReview, rows: QuerySet[Delivery]) -> None:
         mine = rows.filter(outbox=call.outbox, sent_at=call.sent_at)
         numbers = [str(pk) for pk in mine.order_by("pk").values_list("pk", flat=True)[:_LISTED]]
         more = ", ..." if call.number > len(numbers) else ""
