@@ -236,3 +236,12 @@ def test_a_name_that_nobody_can_have(tom: Tom, path: str, name: bytes) -> None:
     answer = Client().get(path, headers={"Authorization": login})
     assert answer.status_code == 401
     assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["limit", "offset", "page"])
+@pytest.mark.parametrize("number", ["9" * 20, "9" * 400, str(2**63 - 1)])
+def test_a_page_beyond_what_databases_count_to(tom: Tom, admin: Client, name: str, number: str) -> None:
+    share = tom.share(tom.target())
+    for path in (API, f"{API}{share.pk}/deliveries/"):
+        assert admin.get(path, {name: number}).status_code in (200, 404)
+        assert admin.get(path, {name: number, "limit": "5"}).status_code in (200, 404)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import DataError, IntegrityError
 from rest_framework import exceptions, permissions
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.parsers import FormParser
@@ -39,6 +40,17 @@ class Pages(LimitOffsetPagination):
     max_limit = 1000
 
 
+class _Bounded:
+    """No page lies where no database can count to, whatever pagination the TOM has."""
+
+    def paginate_queryset(self, *args: Any, **kwargs: Any) -> Any:
+        """The rows of a page. Raises 404."""
+        try:
+            return super().paginate_queryset(*args, **kwargs)  # type: ignore[misc]
+        except (OverflowError, DataError, IntegrityError):  # the last is what SQLite says
+            raise exceptions.NotFound("There is no such page.") from None
+
+
 class ShareApi(RefusesInJson):
     """What all views of this API have in common. rights: what each action needs; `view` if not named."""
 
@@ -46,7 +58,7 @@ class ShareApi(RefusesInJson):
     parser_classes = (FlatJSONParser, FormParser, Utf8MultiPartParser)
     # The browsable API would list all targets in a form, and answer refusals with HTML.
     renderer_classes = (JSONRenderer,)
-    pagination_class = api_settings.DEFAULT_PAGINATION_CLASS or Pages
+    pagination_class = type("BoundedPages", (_Bounded, api_settings.DEFAULT_PAGINATION_CLASS or Pages), {})
     rights: Mapping[str, Action] = {}
     collections: tuple[str, ...] = ()
     action: str | None
