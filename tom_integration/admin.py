@@ -13,7 +13,7 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.utils.html import format_html
-from tom_targets.models import PersistentShare
+from tom_targets.models import BaseTarget, PersistentShare, get_target_model_class
 
 from tom_integration import access
 from tom_integration.links import link
@@ -27,11 +27,13 @@ from tom_integration.models import (
     Peer,
     Worker,
 )
-from tom_integration.share_admin import ShareAdmin
+from tom_integration.share_admin import ShareAdmin, name_no_share
 
 if admin.site.is_registered(PersistentShare):  # by tomtoolkit, whose module has been imported by ours
     admin.site.unregister(PersistentShare)
 admin.site.register(PersistentShare, ShareAdmin)
+for _model in {BaseTarget, get_target_model_class()}:
+    name_no_share(_model)
 
 
 class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
@@ -43,6 +45,10 @@ class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
     def get_queryset(self, request: Any) -> QuerySet[Any]:
         rows = super().get_queryset(request)
         return rows if request.user.is_superuser else self.permitted(request.user, rows)
+
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+        """Allow the filters that the page shows: any other column would tell of rows by its value."""
+        return lookup.partition("__")[0] in self.list_filter
 
     def has_add_permission(self, request: Any) -> bool:
         return False

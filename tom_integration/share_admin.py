@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from django.contrib import admin
 from django.contrib.admin.widgets import ForeignKeyRawIdWidget
 from django.db.models import QuerySet
+from django.utils.text import capfirst
 from tom_targets.admin import PersistentShareAdmin
 from tom_targets.forms import AdminPersistentShareForm
+from tom_targets.models import PersistentShare
 
 from tom_integration import access, placing
 
@@ -78,3 +82,43 @@ class ShareAdmin(PersistentShareAdmin):
         if not change or {"target", "destination"} & set(form.changed_data):
             obj.user = request.user
         super().save_model(request, obj, form, change)
+
+
+class TargetDeletion(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+    """The admin of targets, whose page of deletion names no share.
+
+    Shares go with their target, as on tomtoolkit's own page; Django would name them to every user who may
+    delete the target.
+    """
+
+    def get_deleted_objects(self, objs: Any, request: Any) -> Any:
+        """Return what goes with these targets, without their shares."""
+        nested, counts, needed, protected = super().get_deleted_objects(objs, request)
+        names = PersistentShare._meta
+        counts.pop(names.verbose_name_plural, None)
+        needed.discard(names.verbose_name)
+        return _without(nested, f"{capfirst(names.verbose_name)}: "), counts, needed, protected
+
+
+def _without(nested: Iterable[Any], beginning: str) -> list[Any]:
+    """Leave out lines that begin so, each with the list of what hangs on it."""
+    left: list[Any] = []
+    dropped = False
+    for each in nested:
+        if isinstance(each, list):
+            if not dropped:
+                left.append(_without(each, beginning))
+            continue
+        dropped = str(each).startswith(beginning)
+        if not dropped:
+            left.append(each)
+    return left
+
+
+def name_no_share(target_model: Any) -> None:
+    """Let the admin of a target model, where there is one, name no share on its page of deletion."""
+    registered = admin.site._registry.get(target_model)
+    if registered is not None and not isinstance(registered, TargetDeletion):
+        admin.site.unregister(target_model)
+        kind = type(registered)
+        admin.site.register(target_model, type(kind.__name__, (TargetDeletion, kind), {}))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.contrib.messages import get_messages
 from django.test import Client, override_settings
 from guardian.shortcuts import assign_perm
@@ -357,6 +357,28 @@ class TestAdmin:
         assert "is shared with y already" in viewer.post(f"{ADMIN}add/", form).getvalue().decode()
         assert "already" not in adder.post(f"{ADMIN}add/", form).getvalue().decode()
         assert PersistentShare.objects.get() == share
+
+    def test_to_delete_a_target_names_no_share(self, tom: Tom, target: Any, root: User) -> None:
+        """Whether it is shared or not, the page reads the same, and the target goes."""
+        user = tom.user(target)
+        user.user_permissions.add(
+            *Permission.objects.filter(codename__in=("delete_target", "delete_basetarget", "view_target"))
+        )
+        client = browser(user, staff=True)
+        page = f"/admin/tom_targets/basetarget/{target.pk}/delete/"
+        unshared = _CHANGES.sub("", client.get(page).getvalue().decode())
+        assert "Are you sure" in unshared
+        tom.share(target, user=root)
+        assert _CHANGES.sub("", client.get(page).getvalue().decode()) == unshared
+        assert client.post(page, {"post": "yes"}).status_code == 302
+        assert not type(target).objects.filter(pk=target.pk).exists()
+
+    @pytest.mark.parametrize("value", ["0001-01-01T00:00:00%2B14:00", "x"])
+    def test_only_the_filters_of_the_page_are_asked(self, root: User, value: str) -> None:
+        client = Client()
+        client.force_login(root)
+        assert client.get(f"/admin/sharecore/delivery/?sent_at={value}").status_code in (302, 400)
+        assert client.get("/admin/sharecore/delivery/?state__exact=failed").status_code == 200
 
     def test_the_ledger_is_read_by_the_same_rule(self, tom: Tom, target: Any, root: User) -> None:
         tom.datum(target)
