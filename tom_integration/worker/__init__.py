@@ -1,1 +1,1 @@
-"""Sending: an outbox is leased, brought up to date and released; the health of destinations, the scan."""
+"""Lease outboxes, bring them up to date and release them; keep the health of destinations; scan."""

@@ -1,4 +1,4 @@
-"""What an adapter may note about a target: JSON that every database keeps."""
+"""Check the adapter state: what an adapter notes about a target, as JSON that every database stores."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sharecore.plugin_errors import contained, kind
 from sharecore.secrets import repeats_secret
 
 LARGEST = 100_000
-"""Bytes of the notes about one target; they are read and written with each of its calls."""
+"""Bytes of the state of one target, which is read and written with each call about it."""
 
 
 def state_objection(state: Mapping[str, Any]) -> str:
-    """Why the ledger cannot keep this; empty when it can."""
+    """Return the reason why the ledger cannot store this state, or an empty text."""
     try:
         with contained():
             text = json.dumps(dict(state), allow_nan=False, ensure_ascii=False)

@@ -1,6 +1,6 @@
-"""What stands before a call of an adapter: health, probe, rate limit, exclusive access.
+"""Check the preconditions of a call of an adapter: health, probe, rate limit, exclusive access.
 
-Whatever keeps an outbox from going on now is a `Wait`, which says when to look again.
+An obstacle to the outbox raises `Wait`, which says when to look again.
 """
 
 from __future__ import annotations
@@ -21,52 +21,54 @@ from tom_integration.outbox import ledger
 from tom_integration.worker import breaker, exclusive_access, leases, rate_limit
 
 LONGEST_PAUSE = 2.0
-"""Seconds that an outbox in hand waits for the rate limit of its destination."""
+"""Seconds that a leased outbox waits at the most for the rate limit of its destination."""
 
 
 class Wait(Exception):
-    """The outbox cannot go on now. until: when to look again. problem: why, for people.
-
-    needs_person: the problem does not end by itself.
-    """
+    """Leave the outbox until later."""
 
     def __init__(self, until: datetime, problem: str, *, needs_person: bool = False) -> None:
         super().__init__(problem)
         self.until = until
+        """The time of the next look."""
         self.problem = problem
+        """The reason, for people."""
         self.needs_person = needs_person
+        """True for a problem that does not end by itself."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Preconditions:
-    """What must hold before a call of one destination for one leased outbox.
-
-    answered: the destination was down, and has just answered a probe. stop: whether nothing new may begin.
-    """
+    """Check what must hold before a call of one destination for one leased outbox."""
 
     lease: leases.Lease
     address: Address
     destination: Destination
     adapter: Adapter
     stop: Callable[[], bool] = lambda: False
+    """Return True when nothing new may begin."""
     answered: bool = False
+    """True when the destination was down, and has just answered a probe."""
 
     @property
     def credentials(self) -> str:
-        """Digest of the settings under which the calls are made."""
+        """Return the digest of the settings under which the calls are made."""
         return site.credentials_digest(self.destination)
 
     def check_breaker(self) -> None:
-        """Raises `Wait` while the destination takes no calls."""
+        """Raise `Wait` while the circuit breaker of the destination is open."""
         until, why = breaker.blocked_until(self.address, credentials=self.credentials, now=clock.now())
         if until is not None:
             raise Wait(_no_sooner(until), why)
 
     def allowance(self, wanted: int) -> int:
-        """How many records may go now, under the rate limit of the destination.
+        """Return how many of the wanted records may go now, under the rate limit of the destination.
 
-        Where it is none it waits for a moment: whatever else this thread could do is for the same
-        destination. Raises `Wait` where a moment is not enough.
+        Sleep up to `LONGEST_PAUSE` seconds while it is none: all other work of this thread is for the same
+        destination.
+
+        Raises:
+            Wait: the rate limit asks for a longer pause.
         """
         while True:
             number, seconds = rate_limit.allowance(self.destination, wanted)
@@ -77,7 +79,7 @@ class Preconditions:
             rate_limit.sleep(seconds)
 
     def before_call(self) -> None:
-        """Check the breaker just before a call; while a destination is down, let one outbox try it."""
+        """Check the breaker just before a call; let one outbox probe a destination that is down."""
         self.check_breaker()
         self.answered = False
         if not breaker.is_down(self.address):
@@ -88,7 +90,7 @@ class Preconditions:
         self._ask()
 
     def _ask(self) -> None:
-        """Whether the destination answers again. Where only a delivery can tell, the next one does."""
+        """Probe the destination. Where an adapter has no cheap request for it, the next delivery tells."""
         seconds = breaker.read(self.address.name).patience(clock.now())
         try:
             with leases.keep_alive(self.lease):
@@ -96,24 +98,27 @@ class Preconditions:
         except (AuthenticationFailed, DestinationError) as stop:
             raise self.wait(stop) from None
         except DeliveryError:
-            pass  # logged; the delivery is tried
+            pass  # The hook call has logged it; the delivery is tried.
 
     def can_update(self) -> bool:
-        """Whether the destination takes edits; the adapter may have to ask it."""
+        """Return True when the destination takes edits; the adapter may have to ask it first."""
         try:
             with leases.keep_alive(self.lease):
                 self.adapter.ready()
         except (AuthenticationFailed, DestinationError) as stop:
             raise self.wait(stop) from None
         except DeliveryError:
-            pass  # Where it has a bug, delivering shows it, and tells what becomes of the records.
+            pass  # A bug of the adapter shows again in the delivery, which settles the records.
         return self.adapter.can_update
 
     @contextmanager
     def access(self, batch: Batch) -> Iterator[bool]:
-        """Access to the destination; exclusive, and True, where the target is to be made known there first.
+        """Hold access to the destination during a call.
 
-        Raises `Wait` while another worker has the destination.
+        Yield True, with exclusive access, when the target must be made known there first.
+
+        Raises:
+            Wait: another worker has exclusive access.
         """
         if self._knows_target(batch):
             if exclusive_access.reserved(self.address):
@@ -132,16 +137,17 @@ class Preconditions:
             return True
 
     def heed(self, stopped: Stop | None) -> None:
-        """Raise what keeps the whole outbox from going on."""
+        """Raise the error of a call when it stops the whole outbox."""
         if isinstance(stopped, AuthenticationFailed | DestinationError):
             raise self.wait(stopped) from None
         if isinstance(stopped, ConfigurationError):
             raise stopped
 
     def wait(self, stop: AuthenticationFailed | DestinationError) -> Wait:
-        """Note that the destination stopped a call; the exception to raise."""
+        """Note in the breaker that the destination stopped a call; return the exception to raise."""
         if shutdown.begun():
-            return Wait(clock.now(), "")  # we stopped it; that says nothing of the destination
+            # This process broke the call off, so the error says nothing about the destination.
+            return Wait(clock.now(), "")
         until = breaker.stopped(
             self.address,
             stop,
@@ -149,16 +155,16 @@ class Preconditions:
             chance=ledger.chance(),
             answered=self.answered,
         )
-        # What an adapter knows of a destination (a token, what it runs) may be what is wrong.
+        # The adapter may have cached the cause (an expired token, the version of the site): open a new one.
         site.adapters.close(self.destination.name)
         return Wait(_no_sooner(until), stop.reason)
 
 
 def _no_sooner(until: datetime) -> datetime:
-    """When an outbox looks again that waits for its destination: it is told when that is back."""
+    """Return the time of the next look, a scan away at least: `resume` marks the outbox before if it can."""
     return max(until, clock.now() + timedelta(seconds=conf.settings().scan_seconds))
 
 
 def later() -> Wait:
-    """Another worker has the destination for itself."""
+    """Return the exception for a destination to which another worker has exclusive access."""
     return Wait(clock.now() + exclusive_access.AGAIN, "")

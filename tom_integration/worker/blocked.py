@@ -1,4 +1,4 @@
-"""An outbox whose destination takes nothing now rests: between two scans it is not worth a look."""
+"""Put off outboxes whose destination takes nothing now, until the next scan."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from tom_integration.worker import breaker
 
 
 def rests(outbox_id: int) -> bool:
-    """Put an outbox off that can only wait; False where there may be something to do.
+    """Put off an outbox that can only wait; return False when it may have something to do.
 
-    So what is saved while a destination is down costs next to nothing, and holds up no other one. After
-    `SHARECORE_SCAN_SECONDS` an outbox is looked at in full all the same: people want to see how much waits.
+    Without this, each datum that is saved made some twenty statements for each destination that is down, and
+    on SQLite they all want the one file. After `SHARECORE_SCAN_SECONDS` an outbox is looked at in full all
+    the same, so that the pages count what waits.
     """
     now = clock.now()
-    # Where a destination took nothing, the last look has left a time to come; no other is asked for.
+    # A look at a destination that took nothing has left a time in the future; skip all other outboxes.
     outbox = Outbox.objects.filter(pk=outbox_id, lease="", next_at__gt=now).first()
     if outbox is None or outbox.scanned_at is None:
         return False

@@ -1,4 +1,4 @@
-"""Where the health of destinations is kept; its rules are in `sharecore.circuit_breaker`."""
+"""Store the health of destinations, under the rules of `sharecore.circuit_breaker`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tom_integration.signals import Event
 from tom_integration.worker import resume
 
 Part = tuple[str, str | None]
-"""What may stop a call: a destination with one of its topics, or, with None, as a whole."""
+"""A destination and one of its topics; with None, the destination as a whole. Each has a breaker."""
 
 
 def parts(address: Address) -> tuple[Part, Part]:
@@ -26,7 +26,7 @@ def parts(address: Address) -> tuple[Part, Part]:
 
 
 def read(destination: str, topic: str | None = None) -> Health:
-    """What is known of a destination as a whole, or of one of its topics."""
+    """Return the health of a destination as a whole, or of one of its topics."""
     row = DestinationHealth.objects.filter(destination=destination, topic=topic).first()
     return row.health if row else Health()
 
@@ -36,7 +36,7 @@ def _text(part: Part) -> str:
 
 
 def blocked_until(address: Address, *, credentials: str, now: datetime) -> tuple[datetime | None, str]:
-    """May a call be made now? (None, "") if so; else when to ask again, and why not."""
+    """Return the time of the next try and the reason, or (None, "") when a call may be made now."""
     for part in parts(address):
         health = read(*part).under(credentials)
         if health.is_paused(credentials):
@@ -47,16 +47,16 @@ def blocked_until(address: Address, *, credentials: str, now: datetime) -> tuple
 
 
 def is_down(address: Address) -> bool:
-    """Did the last try of this destination fail?"""
+    """Return True when the last call of this destination failed."""
     whole = DestinationHealth.objects.filter(destination=address.name, topic=None)
     return whole.filter(failures__gt=0).exists()
 
 
 def probe(address: Address, *, now: datetime) -> tuple[datetime | None, str]:
-    """Let one caller try a destination that is down (half-open); answer the others as `blocked_until`."""
+    """Let one caller try a destination that is down (half-open); answer other callers as `blocked_until`."""
     health = read(address.name)
     if health.failures:
-        # As long as its lease: should it die, somebody else tries.
+        # For one lease: when this worker dies, another one may try after that.
         probe = now + timedelta(seconds=conf.settings().lease_seconds)
         whole = DestinationHealth.objects.filter(destination=address.name, topic=None)
         mine = whole.filter(open_until=health.open_until)
@@ -66,7 +66,13 @@ def probe(address: Address, *, now: datetime) -> tuple[datetime | None, str]:
 
 
 def succeeded(address: Address, *, now: datetime, about: str = "") -> None:
-    """A call went through: the destination, and the topic, are well. about: how it went, of the former."""
+    """Close the breakers of the destination and its topic after a call that went through.
+
+    Args:
+        address: the destination and topic of the call.
+        now: the time of the call.
+        about: the transport that the call took, for people.
+    """
     whole, topic = parts(address)
     for part in (whole, topic) if address.topic else (whole,):
         row = _row(part)
@@ -80,9 +86,9 @@ def succeeded(address: Address, *, now: datetime, about: str = "") -> None:
 
 
 def mended(destination: str) -> None:
-    """A check found a destination well: its pauses end, and those of its topics.
+    """End the pauses of a destination and its topics, after a check that succeeded.
 
-    A topic that is refused still is paused again by one call.
+    One call pauses a topic again that the destination still refuses.
     """
     for row in DestinationHealth.objects.filter(destination=destination):
         _change((row.destination, row.topic), lambda _: rules.succeeded())
@@ -90,7 +96,7 @@ def mended(destination: str) -> None:
 
 
 def described(destination: str, about: str) -> None:
-    """Note how data go to a destination."""
+    """Note the transport by which data go to a destination, for people."""
     DestinationHealth.objects.filter(pk=_row((destination, None)).pk).update(about=about)
 
 
@@ -102,7 +108,15 @@ def stopped(
     chance: float,
     answered: bool = False,
 ) -> datetime:
-    """A call was stopped by the destination; when to ask again. answered: it had just answered a probe."""
+    """Note an error that stopped a call; return the time of the next try.
+
+    Args:
+        address: the destination and topic of the call.
+        error: the error of the adapter.
+        credentials: the digest of the settings under which the call was made.
+        chance: the jitter, from 0 to 1.
+        answered: True when the destination had just answered a probe.
+    """
     now = clock.now()
     if isinstance(error, AuthenticationFailed):
         whole, topic = parts(address)

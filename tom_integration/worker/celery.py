@@ -1,7 +1,7 @@
-"""The runner for many machines: tasks of the TOM's own Celery app, on RabbitMQ or Redis.
+"""Run the worker on many machines: tasks of the TOM's own Celery app, on RabbitMQ or Redis.
 
-A message says only "look at this outbox". The ledger decides what is done, so one that is lost, doubled or
-given to a second worker is harmless, and one whose worker died is looked at again when its lease is over.
+A message says only "look at this outbox". The ledger decides what is done, so a message that is lost, doubled
+or given to a second worker is harmless, and an outbox whose worker died is looked at again after its lease.
 Saving data sends no message: it leaves a mark in the database, which `quick_scan` finds. The beat of the
 TOM's Celery app sends `sharecore.quick_scan` every second and `sharecore.scan` every half minute
 (docs/how-to/scale-out.md).
@@ -24,10 +24,10 @@ from tom_integration.worker.run import reconcile
 from tom_integration.worker.scan import Scan
 
 STALE = 60
-"""Seconds after which a message is dropped: the next one sends another one."""
+"""Seconds after which a message is dropped: the next `quick_scan` sends a new one."""
 
 LOOK_SECONDS = 5.0
-"""Seconds after which a task begins no other batch, so that a worker that is to stop can; the rest is due."""
+"""Seconds after which a task begins no other batch, so that Celery can stop a worker; the rest stays due."""
 
 _scan = Scan()
 _upkeep = Upkeep()
@@ -36,7 +36,7 @@ _upkeep = Upkeep()
 @shared_task(name="sharecore.look", acks_late=True, reject_on_worker_lost=True, ignore_result=True)  # type: ignore[untyped-decorator]
 @polite_writes.writes()
 def look(outbox_id: int) -> None:
-    """Bring one outbox up to date, if nobody has done so since the message was sent."""
+    """Bring one outbox up to date, unless another worker has done so since the message was sent."""
     ends_at = time.monotonic() + LOOK_SECONDS
     if outbox_id in Scan.waiting() and not rests(outbox_id):
         reconcile(outbox_id, stop=lambda: time.monotonic() > ends_at)
@@ -45,7 +45,7 @@ def look(outbox_id: int) -> None:
 @shared_task(name="sharecore.quick_scan", ignore_result=True)  # type: ignore[untyped-decorator]
 @polite_writes.writes()
 def quick_scan() -> None:
-    """Put outboxes with a mark, or whose time has come, to work."""
+    """Send a message for each outbox that has a mark or whose time has come."""
     beat("celery")
     _put(Scan.waiting())
 
@@ -53,7 +53,7 @@ def quick_scan() -> None:
 @shared_task(name="sharecore.scan", ignore_result=True)  # type: ignore[untyped-decorator]
 @polite_writes.writes()
 def scan() -> None:
-    """Find what the marks missed, and do the upkeep of the ledger."""
+    """Find the data that the marks missed, and do the upkeep of the ledger."""
     beat("celery")
     _put(_scan.outboxes())
     _scan.rescan()

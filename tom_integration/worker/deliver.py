@@ -1,6 +1,6 @@
-"""The calls of an adapter for one leased outbox: make the target known, send.
+"""Call the adapter for one leased outbox: make the target known, send records and files.
 
-No transaction is open while a call lasts, and the lease is renewed meanwhile.
+No transaction is open during a call, and the lease is renewed meanwhile.
 """
 
 from __future__ import annotations
@@ -39,19 +39,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class Calls(Preconditions):
-    """Calls for one outbox; `Wait` is raised when the destination stops one.
-
-    target: the row of the TOM. policy: when a record is tried again. arrived: how many records have arrived
-    so far. objection: why what its adapter noted cannot be kept.
-    """
+    """Make the calls for one outbox; raise `Wait` when the destination stops one."""
 
     target: Any
+    """The target as a row of the TOM."""
     policy: RetryPolicy
     arrived: int = 0
+    """Records that have arrived so far."""
     objection: str = ""
+    """The reason why the ledger cannot store the adapter state; empty when it can."""
 
     def introduce(self, share: OneTimeShare) -> None:
-        """Make the target itself known; what a person wrote beside it goes with the data, where there are."""
+        """Make the target itself known; a title and message go with it only when no data follow."""
         problem = access.creator_objection(share.user_id, self.target)
         if not problem:
             batch = self.batch(share)
@@ -64,7 +63,7 @@ class Calls(Preconditions):
         OneTimeShare.objects.filter(pk=share.pk).update(introduce=False, problem=one_line(problem))
 
     def send(self, sendable: Iterable[tuple[Delivery, Shareable]]) -> None:
-        """Send records: those of a one-time share, with its title, in a call of their own, as each file."""
+        """Send records, in one call for the continuous share, each one-time share and each file."""
         calls: dict[tuple[int | None, int], list[tuple[Delivery, Shareable]]] = {}
         for row, record in sendable:
             alone = row.pk if isinstance(record, DataFile) else 0
@@ -93,7 +92,7 @@ class Calls(Preconditions):
                 reserved = not exclusive and exclusive_access.reserved(self.address)
                 relayed_by = original_keys.relaying_sites(self.target.pk, rows, origin=batch.site.origin)
             except Error:
-                # Whether this was committed is unknown; that nothing has left is not.
+                # The commit may have succeeded, but nothing has left: take the rows back.
                 waiting = {record.key: row for row, record in sendable}
                 self._settle(waiting, {}, waiting, None)
                 raise
@@ -113,10 +112,10 @@ class Calls(Preconditions):
             except ConfigurationError:
                 self._settle(rows, {}, rows, None)
                 raise
-            # Before anything else that the database may refuse, and while the lease is kept.
+            # Write the outcomes before all else that the database may refuse, and while the lease is renewed.
             notes = self.notes(batch, result.stopped)
             written = self._settle(rows, result.results, result.unsent, result.stopped, notes)
-        if written == len(rows):  # else another worker has taken them over, and tells what it finds out
+        if written == len(rows):  # else another worker has taken the rows over, and tells the observers
             tell(site.registry(), batch, [record for _, record in sendable], result.results)
         ledger.write_attempts(rows, result.results, started=started, worker=leases.worker_name())
         call_log.of_call(self.lease.outbox, rows, result.results)
@@ -129,14 +128,14 @@ class Calls(Preconditions):
         self.heed(result.stopped)
 
     def _keep_names(self, batch: Batch) -> None:
-        """Write down what the target is called: it may be gone when somebody asks for what leaves now."""
+        """Store the names of the target: a look-up needs them, and the target may be deleted before it."""
         outbox, names = self.lease.outbox, list(batch.target.names)
         if outbox.names != names:
             Outbox.objects.filter(pk=outbox.pk, lease=self.lease.token).update(names=names)
             outbox.names = names
 
     def _make_known(self, batch: Batch, file: DataFile | None = None) -> DeliveryError | None:
-        """Make the target known; why nothing can be sent to it. What is noted of it is kept at once."""
+        """Make the target known and store the adapter state at once; return the error when it is refused."""
         refused: DeliveryError | None = None
         with leases.keep_alive(self.lease):
             try:
@@ -154,7 +153,7 @@ class Calls(Preconditions):
         return dispatch(*where, refused=refused, tells=False)
 
     def batch(self, share: OneTimeShare | None) -> Batch:
-        """A batch without records, for the continuous share or for a one-time share."""
+        """Return a batch without records, for the continuous share or for a one-time share."""
         user = access.find_creator(share.user_id if share else self.lease.outbox.creator_id)
         return Batch(
             site=site.this_site(),
@@ -169,17 +168,17 @@ class Calls(Preconditions):
         )
 
     def notes(self, batch: Batch, stopped: Stop | None = None) -> Callable[[], None]:
-        """What writes down what the adapter noted in a call, in the transaction that keeps its outcomes."""
+        """Return a function that writes the adapter state, to be called where the outcomes are written."""
         outbox = self.lease.outbox
         if isinstance(stopped, GivenUp):
-            return lambda: None  # it may be at work on them still
+            return lambda: None  # The thread of the call that was given up may still change the state.
         noted = dict(batch.state)
         self.objection = state_objection(noted)
         if self.objection:
             logger.error("The adapter of %s noted what cannot be kept: %s", outbox, self.objection)
         if self.objection or noted == outbox.adapter_state:
             return lambda: None
-        outbox.adapter_state = noted = deepcopy(noted)  # the next step of the same call may note more
+        outbox.adapter_state = noted = deepcopy(noted)  # The next step of the call may change the state.
 
         def write() -> None:
             Outbox.objects.filter(pk=outbox.pk, lease=self.lease.token).update(adapter_state=noted)
@@ -203,7 +202,7 @@ class Calls(Preconditions):
                 refused = Rejected(reason=reason, field="target")
                 states[row.pk] = self._settled(row, refused, now, chance)
             elif isinstance(stopped, PluginError):
-                # Nothing was sent, but trying at once would meet the same bug.
+                # Nothing was sent, but a try at once would meet the same bug of the plugin.
                 states[row.pk] = self._settled(row, Deferred(reason=reason), now, chance)
             else:
                 states[row.pk] = delivery.unsent(transitions.state_of(row), reason, now=now)

@@ -1,4 +1,4 @@
-"""Heartbeats of the processes that deliver, so that checks and pages can say "nobody is delivering"."""
+"""Write heartbeats of the processes that deliver, so that checks and pages can say "nobody is delivering"."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tom_integration.worker import leases
 
 
 def beat(runner: str) -> None:
-    """This process delivers."""
-    # A write first: update_or_create reads first, and then fails on SQLite while another one writes.
+    """Note that this process delivers."""
+    # Write first: update_or_create reads first, and then fails on SQLite while another process writes.
     seen = {"runner": runner, "seen": clock.now()}
     with transaction.atomic():
         if not Worker.objects.filter(name=leases.worker_name()).update(**seen):
@@ -19,5 +19,5 @@ def beat(runner: str) -> None:
 
 
 def end() -> None:
-    """This process stops."""
+    """Remove the heartbeat of this process, which stops."""
     Worker.objects.filter(name=leases.worker_name()).delete()

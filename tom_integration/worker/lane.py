@@ -1,4 +1,4 @@
-"""A lane: the thread that serves one destination, so that none slows another."""
+"""Serve each destination in a lane, a thread of its own, so that no destination slows another."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Work = Callable[[], object]
 
 
 class Lane:
-    """Does pieces of work one after the other; the same piece waits only once.
+    """Do pieces of work one after the other; queue the same piece only once.
 
-    stopping: once it is set, what is in hand is finished and the rest is left.
+    Once the event `stopping` is set, finish the present piece and leave the rest.
     """
 
     def __init__(self, name: str, stopping: threading.Event) -> None:
@@ -32,7 +32,7 @@ class Lane:
         self._thread.start()
 
     def put(self, key: Hashable, work: Work) -> None:
-        """Do this when its turn comes. key: names the piece of work."""
+        """Queue a piece of work, unless one with the same key is waiting."""
         with self._lock:
             if key in self._waiting:
                 return
@@ -42,16 +42,16 @@ class Lane:
 
     @property
     def busy(self) -> bool:
-        """Is anything waiting or in hand?"""
+        """Return True while a piece of work waits or is under way."""
         return self._busy > 0
 
     def stop(self) -> None:
-        """Do nothing new."""
+        """Begin no other piece of work."""
         self.stopping.set()
         self._queue.put(None)
 
     def join(self, timeout: float) -> bool:
-        """Wait until it has stopped; whether it has."""
+        """Wait up to this many seconds; return True when the thread has stopped."""
         self._thread.join(max(timeout, 0.0))
         return not self._thread.is_alive()
 
@@ -62,7 +62,7 @@ class Lane:
                 self._waiting.discard(key)
             try:
                 guarded(work, str(key))
-            except BaseException:  # no signal reaches this thread, and the next piece must be done
+            except BaseException:  # No signal reaches this thread, and the next piece of work must be done.
                 logger.exception("sharecore: %s ended in an unusual way; it will be tried again", key)
             finally:
                 with self._lock:
@@ -72,7 +72,7 @@ class Lane:
 
 
 def guarded(work: Work, what: str) -> None:
-    """Do a piece of work on fresh connections; what goes wrong is logged, and done by the next scan."""
+    """Do a piece of work on fresh connections; log an error, and leave the rest to the next scan."""
     close_old_connections()
     try:
         with polite_writes.writes():

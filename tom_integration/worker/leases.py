@@ -1,4 +1,4 @@
-"""Leases: one sender at a time for each outbox.
+"""Lease outboxes, so that each has one sender at a time.
 
 A lease is taken by a compare-and-swap of its token, the same code on SQLite and PostgreSQL. A worker that has
 lost its lease cannot write any more: every write of a sender asks for the token.
@@ -25,50 +25,48 @@ logger = logging.getLogger(__name__)
 
 
 def worker_name() -> str:
-    """This process, for people: host and process id."""
+    """Return the name of this process for people: host and process id."""
     return f"{socket.gethostname()[:80]}:{os.getpid()}"
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """An outbox in hand.
-
-    previous: the token of another sender, now gone; empty when there was none. previous_until: until when it
-    may have been at work.
-    """
+    """Hold the right to work on an outbox, for a time."""
 
     outbox: Outbox
     token: str
     previous: str
+    """The token of a lease that ended without a release; empty when there was none."""
     previous_until: datetime | None
+    """The end of that lease, until which its worker may have been at work."""
 
     def renew(self) -> bool:
-        """Keep it; False when it is lost."""
+        """Renew the lease; return False when it is lost."""
         until = clock.now() + timedelta(seconds=conf.settings().lease_seconds)
         return bool(Outbox.objects.filter(pk=self.outbox.pk, lease=self.token).update(lease_until=until))
 
     def hold(self) -> bool:
-        """Is it still ours, for some time? Renewed if it ends soon; False when it is lost.
+        """Check that the lease lasts for some time, and renew it if not; return False when it is lost.
 
-        Most often this only reads: on SQLite each write makes transactions of others fail that read first.
+        Most often this only reads: on SQLite each write makes transactions fail that read before they write.
         """
-        held = Outbox.objects.filter(pk=self.outbox.pk, lease=self.token)
-        until = held.values_list("lease_until", flat=True).first()
+        leased = Outbox.objects.filter(pk=self.outbox.pk, lease=self.token)
+        until = leased.values_list("lease_until", flat=True).first()
         if until is None:
             return False
         return until - clock.now() > timedelta(seconds=conf.settings().lease_seconds * 2 / 3) or self.renew()
 
     def release(self, *, next_at: datetime | None, **columns: object) -> None:
-        """Give it back; look again at next_at."""
+        """Release the outbox, to be looked at again at `next_at`; write further columns with it."""
         Outbox.objects.filter(pk=self.outbox.pk, lease=self.token).update(
             lease="", lease_until=None, next_at=next_at, **columns
         )
 
 
 def acquire(outbox_id: int) -> Lease | None:
-    """Take an outbox in hand and clear its due mark; None when another sender has it.
+    """Lease an outbox and clear its mark; return None when another worker has the lease.
 
-    The mark is cleared before anything is read: a mark that comes later means another look.
+    The mark is cleared before anything is read, so that a mark that comes later leads to another look.
     """
     outbox = Outbox.objects.filter(pk=outbox_id).first()
     now = clock.now()
@@ -88,26 +86,26 @@ def acquire(outbox_id: int) -> Lease | None:
 
 
 def too_far(now: datetime) -> datetime:
-    """A lease that ends after this was taken by a clock that was wrong."""
+    """Return a time after which no lease can end, unless it was taken by a clock that was wrong."""
     return now + timedelta(seconds=2 * conf.settings().lease_seconds)
 
 
 def _shorten(outbox: Outbox, now: datetime) -> None:
-    """Let such a lease end when one that was taken now would: its holder may be alive, and renew it."""
+    """Let a lease beyond `too_far` end as if taken now: its worker may be alive, and renews it."""
     if outbox.lease_until and outbox.lease_until > too_far(now):
         as_seen = Outbox.objects.filter(pk=outbox.pk, lease=outbox.lease, lease_until=outbox.lease_until)
         as_seen.update(lease_until=now + timedelta(seconds=conf.settings().lease_seconds))
 
 
 def alive(tokens: Iterable[str]) -> dict[str, datetime]:
-    """Those of these tokens under which a sender is at work now, on any outbox, and until when at least."""
-    held = Outbox.objects.filter(lease__in=set(tokens) - {""}, lease_until__gt=clock.now())
-    return {outbox.lease: outbox.lease_until for outbox in held if outbox.lease_until}
+    """Return the end of each lease that has not ended, by token, among these tokens of any outbox."""
+    leased = Outbox.objects.filter(lease__in=set(tokens) - {""}, lease_until__gt=clock.now())
+    return {outbox.lease: outbox.lease_until for outbox in leased if outbox.lease_until}
 
 
 @contextmanager
 def keep_alive(lease: Lease) -> Iterator[None]:
-    """Renew a lease in the background while a call of the adapter lasts."""
+    """Renew a lease in a thread of its own while a call of the adapter blocks this one."""
     done = threading.Event()
     pause = conf.settings().lease_seconds / 3
 
@@ -118,7 +116,8 @@ def keep_alive(lease: Lease) -> Iterator[None]:
                     if not lease.renew():
                         return
             except Exception:
-                # A busy database, or one that restarts: the lease has time for two more tries.
+                # The database is busy or restarts. The lease has time for two more tries; to end here would
+                # let another worker take over in the middle of a call.
                 logger.exception("The lease of %s could not be renewed; trying again", lease.outbox)
             finally:
                 connection.close()

@@ -1,4 +1,4 @@
-"""After an unknown outcome: ask the destination which records it has, before anything is sent again."""
+"""Ask the destination which records it has after an unknown outcome, before anything is sent again."""
 
 from __future__ import annotations
 
@@ -33,18 +33,20 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Doubt:
-    """A delivery whose fate nobody knows. record: its datum as it is now; leaves: as it leaves the site."""
+    """Hold an unconfirmed delivery with its record."""
 
     row: Delivery
     record: Record
+    """The datum as it is now."""
     leaves: Record
+    """The record as it leaves the site, after the hooks that convert it."""
 
 
 def ask_first(rows: Iterable[Delivery], now: datetime) -> bool:
-    """Let those wait for a look-up that may be there under a target that they had before; were there any?
+    """Mark deliveries for a look-up that may be at the destination under an earlier target of their data.
 
-    Of that one the destination may have said only that to send them again does no harm. Not files, which
-    cannot be asked for.
+    About that target the destination may have said only that sending again does no harm. Files are left out:
+    no destination can be asked for them. Return True when there were such deliveries.
     """
     moved = [row.pk for row in rows if _may_be_elsewhere(row)]
     if not moved:
@@ -60,9 +62,10 @@ def _may_be_elsewhere(row: Delivery) -> bool:
 
 
 def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
-    """Settle these unconfirmed deliveries by what the destination says.
+    """Settle these unconfirmed deliveries by the answer of the destination.
 
-    Raises `Wait` when the destination stops the call.
+    Raises:
+        Wait: the destination stops the call.
     """
     rows = _without_files(calls, rows, now)
     batch = calls.batch(None)
@@ -77,14 +80,14 @@ def _sent_from(doubt: _Doubt) -> int:
 
 
 def _about(outbox_id: int, batch: Batch) -> Batch:
-    """The same question about the target that its records had when they were sent, which may be gone."""
+    """Return the batch for the target that the records had when they were sent, which may be deleted."""
     outbox = Outbox.objects.filter(pk=outbox_id).first()
     batch = replace(batch, state=outbox.adapter_state if outbox else {}, moved=True)
     target = find_target(outbox.target_id) if outbox else None
     if target is not None:
         return replace(batch, target=target_of(target), target_keys=target_keys.keys_of(target))
     if outbox is None or not outbox.names:
-        return batch  # nothing is known of it; perhaps it was merged into this one
+        return batch  # The ledger knows no name of it; it may have been merged into the present target.
     name, *aliases = outbox.names
     return replace(batch, target=Target(name=name, aliases=tuple(aliases)), target_keys={})
 
@@ -103,9 +106,9 @@ def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> Non
         return
     for each in doubts:
         if found and isinstance(found.get(each.leaves.key), Absent):
-            # Of its own target this may mean that to send it again does no harm.
+            # For the present target, `Absent` may mean only that sending again does no harm.
             each.row.sent_from_id = None if batch.moved else each.row.outbox_id
-    # What it notes of another target is not for the outbox of this one.
+    # The adapter state of another target does not belong in the outbox of this one.
     _conclude(calls, doubts, found, now, (lambda: None) if batch.moved else calls.notes(batch))
     _tell(batch, doubts, found or {})
 
@@ -117,13 +120,13 @@ def _conclude(
     now: datetime,
     notes: Callable[[], None],
 ) -> None:
-    """Write what the destination said, and what its adapter noted."""
+    """Write the answers of the destination and the adapter state, in one transaction."""
     chance = ledger.chance()
     answers = {each.row.pk: found.get(each.leaves.key) if found else None for each in doubts}
     contents = {each.row.pk: fingerprint(each.leaves) for each in doubts}
     there = [each for each in doubts if isinstance(answers[each.row.pk], Present)]
     for each in there:
-        # It was sent, perhaps before a backup was restored that tells nothing of it.
+        # It was sent, perhaps after the backup was made that the ledger was restored from.
         row, record = each.row, each.record
         row.record_id = row.record_id or each.leaves.key.id
         row.identity = shareable_identity(row.model, record)
@@ -136,7 +139,7 @@ def _conclude(
             ("record_id", "identity", "fingerprint", "kind"),
             only={"state": [State.UNCONFIRMED]},
         )
-        # From now on it is known there: what it lacks goes as an edit.
+        # From now on the destination has the record: newer content goes as an edit.
         Delivery.objects.filter(
             pk__in=[each.row.pk for each in there], state=State.UNCONFIRMED, delivered_at=None
         ).update(delivered_at=now)
@@ -157,7 +160,7 @@ def _conclude(
 
 
 def _tell(batch: Batch, doubts: list[_Doubt], found: Mapping[RecordKey, Found]) -> None:
-    """Tell the observers what has ended, as after any call."""
+    """Tell the observers which deliveries have ended, as after any call."""
     results: dict[RecordKey, Result] = {}
     for each in doubts:
         match found.get(each.leaves.key):
@@ -169,7 +172,7 @@ def _tell(batch: Batch, doubts: list[_Doubt], found: Mapping[RecordKey, Found]) 
 
 
 def _without_files(calls: Calls, rows: list[Delivery], now: datetime) -> list[Delivery]:
-    """The rows of data; files are sent again, which by `Adapter.deliver_file` does no harm."""
+    """Return the rows of data; let files be sent again, which by `Adapter.deliver_file` does no harm."""
     chance = ledger.chance()
     _settle(
         [row for row in rows if row.model == FILE_MODEL],
@@ -181,13 +184,13 @@ def _without_files(calls: Calls, rows: list[Delivery], now: datetime) -> list[De
 
 
 def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime) -> list[_Doubt]:
-    """What can be asked for; what cannot is settled here."""
+    """Return the deliveries that the destination can be asked for; settle the others."""
     data = load(rows)
     pairs: list[tuple[Delivery, Record]] = []
     for row in rows:
         datum = data.get(row.pk)
         if datum is None:
-            # It cannot be compared; whatever became of it, nothing is to be sent any more.
+            # Without its datum it cannot be compared, and it must not be sent again.
             _settle([row], delivery.cancel("the datum was deleted"))
             continue
         if datum.target_id != calls.lease.outbox.target_id:
@@ -199,7 +202,7 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
             reason = f"sent without an answer, and edited since into what cannot be compared: {error}"
             _settle([row], delivery.undecidable(reason))
     keyed = original_keys.with_original_keys(pairs)
-    # What is there is what was sent: a destination that compares would not know the original.
+    # Ask for the converted records: these were sent, and a destination that compares has not seen the others.
     converted = dispatch.convert(site.registry(), batch, [record for _, record in keyed])
     doubts: list[_Doubt] = []
     for (row, record), leaves in zip(keyed, converted, strict=True):

@@ -1,4 +1,4 @@
-"""The worker: one thread that takes hints and scans, and a lane for each destination."""
+"""Run the worker: one thread that takes hints and scans, and a lane for each destination."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from tom_integration.worker.run import reconcile
 from tom_integration.worker.scan import Scan
 
 GATHER = 0.05
-"""Seconds that a hint waits for others: data often come in bursts."""
+"""Seconds that a hint waits for other hints: data often come in bursts."""
 QUICK_SCAN_SECONDS = 1.0
-"""Seconds between two looks at what has become due."""
+"""Seconds between two looks for outboxes that have become due."""
 
 FINISH = 1.5
-"""Seconds that a process which ends gives to the requests that are under way."""
+"""Seconds that a process which ends gives to the calls under way."""
 GIVE_BACK = 1.0
-"""Seconds for writing down what became of those that were broken off then."""
+"""Seconds for writing the outcomes of the calls that were broken off after that."""
 
 Hint = tuple[int, dict[str, list[int]]]
 
 
 class Worker:
-    """Delivers, in threads of its own, what this TOM has promised."""
+    """Deliver the due records of this TOM, in threads of its own."""
 
     def __init__(self, runner: str) -> None:
         self._runner = runner
@@ -44,43 +44,46 @@ class Worker:
         self._lanes: dict[str, Lane] = {}
         self._scan = Scan()
         self._upkeep = Upkeep()
-        self._swept = 0.0
+        self._scanned = 0.0
         self._batch_window = True
         self._stopping = threading.Event()
 
     def wake(self, target_id: int, named: dict[str, list[int]]) -> None:
-        """A hint: memory only."""
+        """Take a hint that a target has new or edited data; it is kept in memory only."""
         self._hints.put((target_id, named))
 
     def run(self) -> None:
         """Work until `stop`."""
         guarded(resume.after_a_start, "what was put off before the start")
         while not self._stopping.is_set():
-            guarded(self._turn, "a turn of the worker")
+            guarded(self._look_around, "a look of the worker")
             self._collect()
         self._close()
 
     def run_once(self, report: Callable[[int], None] = lambda left: None) -> None:
-        """Scan, deliver what is due now, and return. report: told how many outboxes are still in work.
+        """Scan, deliver what is due now, and return.
 
-        New data wait for no company: who runs this looks again in minutes.
+        The batch window is not kept: under cron, the next look at new data would be minutes away.
+
+        Args:
+            report: called now and then with the number of destinations still at work.
         """
         self._batch_window = False
-        guarded(self._turn, "the scan")
+        guarded(self._look_around, "the scan")
         while self._scan.more_shares:
-            guarded(self._turn, "attaching shares")
+            guarded(self._look_around, "attaching shares")
         while any(lane.busy for lane in self._lanes.values()):
             time.sleep(GATHER)
             report(sum(lane.busy for lane in self._lanes.values()))
         self._close()
 
     def stop(self) -> None:
-        """Finish what is in hand, soon."""
+        """Let the worker finish the calls under way and end."""
         self._stopping.set()
         self._hints.put(None)
 
     def _collect(self) -> None:
-        """Wait for hints, take those that come together, and put their outboxes to work."""
+        """Wait for hints, take those that come together, and queue their outboxes."""
         try:
             hints = [self._hints.get(timeout=QUICK_SCAN_SECONDS)]
         except queue.Empty:
@@ -105,16 +108,16 @@ class Worker:
             self._look_unless_blocked,
         )
 
-    def _turn(self) -> None:
+    def _look_around(self) -> None:
         now = time.monotonic()
         if self._scan.more_shares:
             guarded(self._scan.match, "attaching shares")
-        if self._swept and now - self._swept < conf.settings().scan_seconds:
+        if self._scanned and now - self._scanned < conf.settings().scan_seconds:
             self._put(self._scan.waiting(), self._look_unless_blocked)
             return
-        self._swept = now
+        self._scanned = now
         heartbeat.beat(self._runner)
-        # Each by itself: one that fails time after time must not keep the others from running.
+        # Guard each by itself: a step that fails each time must not keep the others from running.
         guarded(lambda: self._put(self._scan.outboxes(), self._look), "the scan")
         guarded(self._scan.rescan, "the rescan")
         guarded(self._upkeep.step, "the upkeep")

@@ -1,4 +1,4 @@
-"""One round of delivery in the caller's thread, for `sharecore.testing.deliver_now`."""
+"""Deliver once, in the caller's thread, for `sharecore.testing.deliver_now`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from tom_integration.worker.scan import Scan
 
 
 def deliver() -> int:
-    """Scan, deliver what is due now, and return; how many records arrived."""
-    with here():  # a test may have all of it in one transaction
+    """Scan, deliver what is due now, and return the number of records that arrived."""
+    with here():  # A test may run all of it in one transaction, which other threads cannot see.
         scan = Scan()
         scan.rescan()
         return sum(reconcile(outbox_id) for outbox_id in scan.outboxes())

@@ -1,4 +1,4 @@
-"""What is known is written, whatever happens to the connection: an answer that was heard is not forgotten."""
+"""Write the outcomes of calls through errors of the database, so that no answer of a destination is lost."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ _Written = TypeVar("_Written")
 
 
 def persist(write: Callable[[], _Written]) -> _Written:
-    """Do this write again, on a fresh connection, until it succeeds or a lease's time has passed.
+    """Repeat this write, on a fresh connection, until it succeeds or the time of a lease has passed.
 
-    For connections that end, statements that time out, and a database that is read-only for a while. The
-    write must be harmless when an earlier try was committed and only its answer was lost. Raises the last
-    `django.db.Error`: from then on nobody knows what was to be written.
+    This covers connections that end, statements that time out, and a database that is read-only for a while.
+    The write must be harmless when an earlier try was committed and only its answer was lost.
+
+    Raises:
+        django.db.Error: the last try failed, too; the outcomes are lost, and the next worker looks them up.
     """
     connection = connections[router.db_for_write(Delivery)]
     deadline, pause = time.monotonic() + conf.settings().lease_seconds, _FIRST_PAUSE

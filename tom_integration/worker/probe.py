@@ -1,4 +1,4 @@
-"""Which share tries a destination that was down: one for all that wait for it."""
+"""Choose the outbox that tries a destination which was down: one for all that wait for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tom_integration.models import DestinationHealth, Outbox
 
 
 def outboxes() -> list[int]:
-    """For each destination whose next try is due, the outbox that makes it."""
+    """Return one outbox for each destination whose next try is due."""
     now = clock.now()
     down = DestinationHealth.objects.filter(failures__gt=0, open_until__lte=now, paused="")
     chosen = (_outbox(name, now) for name in down.values_list("destination", flat=True))
@@ -19,7 +19,7 @@ def outboxes() -> list[int]:
 
 
 def _outbox(destination: str, now: datetime) -> int | None:
-    """The one that has waited longest; not one whose records all wait for times of their own."""
+    """Return the outbox that has waited longest, without those whose records all wait for later times."""
     soon = now + timedelta(seconds=conf.settings().scan_seconds)
     waits = Outbox.objects.filter(Q(look_now=True) | Q(next_at__lte=soon), destination=destination)
     free = waits.filter(Q(lease="") | Q(lease_until__lte=now)).order_by(F("next_at").asc(nulls_last=True))

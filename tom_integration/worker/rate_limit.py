@@ -1,6 +1,6 @@
-"""How fast this process sends to destinations with a `RATE_LIMIT`; the rule is in `sharecore.token_bucket`.
+"""Keep this process to the `RATE_LIMIT` of destinations, by the rule of `sharecore.token_bucket`.
 
-Each process keeps to the limit for itself: a site with several workers gives each its share of it.
+Each process counts for itself: a site with several workers divides the limit among them in its settings.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ clock, sleep = time.monotonic, time.sleep
 
 
 def allowance(destination: Destination, wanted: int) -> tuple[int, float]:
-    """How many of the wanted records may go now; if none, after how many seconds to ask again.
+    """Return how many of the wanted records may go now and, if none, the seconds until the next look.
 
-    What is allowed counts as sent.
+    The records that are allowed count as sent.
     """
     rate = destination.rate_limit
     if rate is None:

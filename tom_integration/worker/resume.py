@@ -1,6 +1,6 @@
-"""What ends waits: a destination is back, somebody mended something, or the site starts anew.
+"""End waits: a destination is back, a person has corrected a setting, or the site starts anew.
 
-Each is one statement for any number of shares. The marks that they leave are found within a second.
+Each takes a fixed number of statements for any number of shares. The worker finds their marks in a second.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from tom_integration.models import Delivery, DestinationHealth, Outbox
 from tom_integration.outbox import transitions
 
 _A_TRY = timedelta(seconds=60)
-"""A record that was tried within this time is not tried again only because a process starts."""
+"""The time after a try in which the start of a process does not bring the next try forward."""
 
 
 def waiting(destination: str) -> None:
-    """The destination is back: what waits for it is looked at now."""
+    """Mark the outboxes that wait for a destination, since it is back."""
     waits = Outbox.objects.filter(destination=destination, next_at__isnull=False, look_now=False)
     waits.update(look_now=True)
 
 
 def at_once(destination: str) -> None:
-    """Somebody mended it: everything for it is due now, with all its tries."""
+    """Make everything for a destination due now, with all its tries, since a person has corrected it."""
     now = clock.now()
     transitions.apply(_put_off().filter(destination=destination), delivery.hurry(now=now))
     waits = Q(next_at__isnull=False) | ~Q(problem="")
@@ -34,7 +34,7 @@ def at_once(destination: str) -> None:
 
 
 def after_a_change() -> None:
-    """Look at what waits, or was kept here, under settings or plugins that are others now."""
+    """Mark outboxes that wait, or have withheld records, under settings or plugins that have changed."""
     kept = Delivery.objects.filter(outbox=OuterRef("pk"), state__in=(State.WITHHELD, State.UNSUPPORTED))
     known = Outbox.objects.exclude(rules="").order_by("destination")
     for name, rules in known.values_list("destination", "rules").distinct():
@@ -46,7 +46,7 @@ def after_a_change() -> None:
 
 
 def after_a_start() -> None:
-    """A process starts that delivers: what was put off is tried now, at the cost of none of its tries."""
+    """Make records due that were put off, without the loss of a try, since a delivering process starts."""
     now = clock.now()
     for row in DestinationHealth.objects.filter(open_until__gt=now):
         known = DestinationHealth.objects.filter(pk=row.pk, open_until=row.open_until)

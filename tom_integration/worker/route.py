@@ -1,4 +1,4 @@
-"""How data go to a destination, as its adapter says it: for people, and of no consequence."""
+"""Read the transport to a destination from its adapter, as a text for people only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sharecore.texts import one_line
 
 
 def told(adapter: Adapter) -> str:
-    """A sentence or two; empty where the adapter has nothing to say, or fails to say it."""
+    """Return a sentence or two; empty when the adapter describes nothing, or fails."""
     try:
         return one_line(adapter.describe())
     except DeliveryError:

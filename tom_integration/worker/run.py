@@ -1,7 +1,7 @@
-"""One outbox from difference to delivery.
+"""Bring one outbox up to date, from its backlog to its deliveries.
 
-lease (clears the mark) -> read: what is missing, what was edited, what nobody knows the fate of
-      -> write intents -> dispatch, with no transaction open -> settle -> ... -> release
+lease (clears the mark) -> read the backlog, the edited and the unconfirmed records
+      -> write them as `sending` -> dispatch, with no transaction open -> settle -> ... -> release
 """
 
 from __future__ import annotations
@@ -39,23 +39,24 @@ from tom_integration.worker.persist import persist
 logger = logging.getLogger(__name__)
 
 LOOK_AGAIN = timedelta(seconds=300)
-"""When an outbox that cannot act (no such destination, no rights) is looked at again."""
+"""The time until the next look at an outbox that cannot act (no such destination, no rights)."""
 AFTER_AN_ERROR = timedelta(seconds=30)
-"""When an outbox is looked at again after an error that is not the destination's (a busy database, a bug)."""
+"""The time until the next look after an error that is not the destination's (a busy database, a bug)."""
 
 
 def reconcile(outbox_id: int, *, stop: Callable[[], bool] = lambda: False, batch_window: bool = True) -> int:
     """Bring an outbox up to date; return how many records arrived.
 
-    Does nothing while all sharing is paused or a required plugin is missing. Never raises because of a
+    Do nothing while all sharing is paused or a required plugin is missing. Never raise because of a
     destination.
 
     Args:
-        stop: asked between batches; True leaves the rest to the next look.
-        batch_window: False where nobody looks again soon, so that new data do not wait for others.
+        outbox_id: the primary key of the outbox.
+        stop: called between batches; True leaves the rest to the next look.
+        batch_window: False when the next look is far away, so that new data do not wait for more.
     """
     if site.halted():
-        return 0  # the marks stay for the time after
+        return 0  # The marks stay until sharing goes on.
     lease = leases.acquire(outbox_id)
     if lease is None:
         return 0
@@ -86,7 +87,7 @@ def reconcile(outbox_id: int, *, stop: Callable[[], bool] = lambda: False, batch
 
 
 class _Work:
-    """The work on one leased outbox."""
+    """Work on one leased outbox."""
 
     def __init__(self, lease: leases.Lease, stop: Callable[[], bool], batch_window: bool) -> None:
         self._lease = lease
@@ -99,16 +100,16 @@ class _Work:
 
     @property
     def objection(self) -> str:
-        """Why what the adapter noted last cannot be kept."""
+        """Return the reason why the ledger cannot store the adapter state; empty when it can."""
         return self._calls.objection if self._calls else ""
 
     @property
     def arrived(self) -> int:
-        """How many records have arrived."""
+        """Return how many records have arrived."""
         return self._calls.arrived if self._calls else 0
 
     def next_look(self, until: datetime | None) -> datetime | None:
-        """When the outbox is to be looked at again. until: not before, unless somebody asks for it."""
+        """Return the time of the next look at the outbox, not before `until` unless a mark is left."""
         next_at = opening.next_look(self._outbox)
         furthest = clock.now() + conf.settings().retry_policy.longest
         if next_at is not None and next_at > furthest:
@@ -120,7 +121,7 @@ class _Work:
         return min(filter(None, (next_at, self._others_until)), default=None)
 
     def run(self) -> str:
-        """Everything that is due now; what people should know afterwards, or an empty text."""
+        """Deliver everything that is due now; return a problem for people, or an empty text."""
         now = clock.now()
         target = find_target(self._outbox.target_id)
         if target is None:
@@ -152,9 +153,9 @@ class _Work:
         return ""
 
     def _objection(self, target: Any) -> str:
-        """Why the continuous share sends nothing now.
+        """Return the reason why the continuous share sends nothing now; empty when it sends.
 
-        A person may pause, limit or delete it while it has much to send.
+        Read it anew between batches: a person may pause, limit or delete the share during a long backlog.
         """
         self._outbox.refresh_from_db(fields=["paused", "creator_id", "kinds", "share_id"])
         return self._outbox.paused or access.creator_objection(self._outbox.creator_id, target)
@@ -164,11 +165,11 @@ class _Work:
             address, destination = site.destinations().resolve(str(self._outbox.address))
             return address, destination, site.adapters.get(destination)
         except (ConfigurationError, DeliveryError) as error:
-            self._register(now)  # what waits for the destination is counted
+            self._register(now)  # so that the pages count what waits for the destination
             raise Wait(now + LOOK_AGAIN, str(error), needs_person=True) from None
 
     def _close(self) -> None:
-        """The target is gone: what is open goes with its data, to another target or nowhere."""
+        """Cancel open deliveries of a deleted target, but for data that moved to another target."""
         for name, model in SHARED_MODELS.items():
             pointers = self._outbox.deliveries.filter(model=name).values("datum_pk")
             left = model._default_manager.filter(pk__in=pointers).values_list("target_id", "pk")
@@ -179,9 +180,9 @@ class _Work:
         transitions.apply(self._outbox.deliveries.filter(free), gone, lease="")
 
     def _abandoned(self) -> list[Delivery]:
-        """What senders that are gone had in hand.
+        """Return the deliveries in state `sending` whose worker has lost its lease.
 
-        Not what has followed its data to this target while a call for the other one is under way.
+        Deliveries that followed their data here are left out during the call for the other target.
         """
         rows = list(self._outbox.deliveries.filter(state=State.SENDING).exclude(lease=self._lease.token))
         others = leases.alive(row.lease for row in rows) if rows else {}
@@ -189,21 +190,21 @@ class _Work:
         return [row for row in rows if row.lease not in others]
 
     def _recover(self, adapter: Adapter, now: datetime) -> None:
-        """What a sender that is gone had in hand: nobody knows its fate before it is looked up."""
+        """Make the deliveries of a lost worker `unconfirmed`, so that they are looked up."""
         for row in self._abandoned():
             since = self._lease.previous_until if row.lease == self._lease.previous else None
-            standing = delivery.abandoned(
+            state = delivery.abandoned(
                 transitions.state_of(row), sent_at=since or now, settle_time=adapter.settle_time
             )
-            transitions.settle([row], {row.pk: standing}, token=row.lease)
+            transitions.settle([row], {row.pk: state}, token=row.lease)
 
     def _register(self, next_at: datetime) -> None:
-        """Write down what is missing in the ledger."""
+        """Write the backlog to the ledger."""
         if self._outbox.takes_up(clock.now()):
             register(self._outbox, DeliveryState(state=State.PENDING, next_at=next_at))
 
     def _take_up(self, destination: Destination, adapter: Adapter, now: datetime) -> None:
-        """What is missing in the ledger, and what may be looked at again since the rules changed."""
+        """Write the backlog to the ledger; make due what may succeed under rules that have changed."""
         self._register(now + timedelta(seconds=adapter.batch_window_seconds if self._batch_window else 0))
         rules = site.rules_digest(destination)
         if self._outbox.rules != rules:
@@ -214,11 +215,11 @@ class _Work:
             Outbox.objects.filter(pk=self._outbox.pk, lease=self._lease.token).update(rules=rules)
 
     def _round(self, calls: Calls, target: Any, *, continuous: bool) -> bool:
-        """One batch; False when nothing is left to do now."""
+        """Send or look up one batch; return False when nothing is left to do now."""
         now, origin, limit = clock.now(), site.origin(), calls.adapter.max_batch
         changes.compare_named(self._outbox, origin=origin, now=now)
         due = self._due.batch(now=now, limit=limit, continuous=continuous)
-        # Last, since a datum that was made again is recognised among those that are due.
+        # Look up last: deduplication recognises a datum that was made again when it is prepared for sending.
         doubtful = [] if due else ledger.unconfirmed(self._outbox, now=now, limit=limit)
         if not doubtful and not due:
             return False

@@ -1,4 +1,4 @@
-"""The scan finds what the hints missed: at start, every half minute, and all shares in rotation."""
+"""Scan for data that the hints missed: at start, every half minute, and all data in rotation."""
 
 from __future__ import annotations
 
@@ -14,30 +14,28 @@ from tom_integration.outbox.backlog import behind
 from tom_integration.worker import leases, probe, resume
 
 OVERLAP = 1000
-"""Primary keys below the highest seen that are read again: rows are committed out of order."""
+"""Primary keys below the highest seen one that are read again, since rows are committed out of order."""
 ROTATION = 20_000
 """Rows of each model that one scan compares with the ledger, whatever their age."""
 MATCHING_SECONDS = 0.5
-"""How long shares that were made in bulk are attached before something else has its turn."""
+"""Seconds that one look spends on attaching shares that were made in bulk."""
 RESCAN_ROWS = 2000
 """Rows whose content is compared in one scan."""
 
 
 class Scan:
-    """How far it has read stands in the ledger: a worker that runs from cron lives for one scan only.
-
-    more_shares: whether shares that were made in bulk are still to be attached, see `match`.
-    """
+    """Scan the database, from the position stored there: a worker under cron lives for one scan only."""
 
     def __init__(self) -> None:
         self.more_shares = False
+        """True while shares that were made in bulk are still to be attached, see `match`."""
         self._began = False
 
     def outboxes(self) -> list[int]:
-        """The outboxes that have work now; shares that are new to the app are matched first."""
+        """Return the outboxes that have work now; attach shares that are new to the app first."""
         self.match()
         if not self._began:
-            resume.after_a_change()  # settings are those of a process, from its start
+            resume.after_a_change()  # Settings change only with the start of a process.
             self._began = True
         return sorted({*self.waiting(), *self._behind()})
 
@@ -47,10 +45,10 @@ class Scan:
 
     @staticmethod
     def waiting() -> list[int]:
-        """Outboxes with a mark, with something whose time has come, or left by a sender that is gone.
+        """Return the outboxes with a mark, with a due time, or with a lease that has ended.
 
-        What is further away than any time that is set now was set by a clock that was wrong. Of those that
-        wait for a destination that is down it is one, when that is to be tried.
+        A time further away than the app sets was set by a clock that was wrong, and counts as due. Add one
+        outbox for each destination that is down and due for a try.
         """
         now = clock.now()
         over = Q(lease_until__lte=now) | Q(lease_until__gt=leases.too_far(now))
@@ -65,7 +63,7 @@ class Scan:
 
     @staticmethod
     def _behind() -> list[int]:
-        """Outboxes that lack new data, or some of those compared in rotation. Each gets a mark."""
+        """Mark and return the outboxes with a backlog, in the new data and the next portion of all data."""
         known = ScanPosition.objects.in_bulk(field_name="model")
         moved: list[ScanPosition] = []
         found: set[int] = set()
@@ -76,12 +74,12 @@ class Scan:
             portion = rows.filter(pk__gt=before.compared_to).values_list("pk", flat=True)
             end = next(iter(portion[ROTATION - 1 : ROTATION]), None)
             found.update(behind({name: (before.compared_to, end or newest)}))
-            if end or before.compared_to:  # else all were compared, the new ones, too
+            if end or before.compared_to:  # else the portion was all data, the new ones included
                 found.update(behind({name: (min(before.newest, newest) - OVERLAP, newest)}))
             after = ScanPosition(model=name, newest=newest, compared_to=end or 0)
             if (after.newest, after.compared_to) != (before.newest, before.compared_to):
                 moved.append(after)
-        # First the marks: whoever stops here has forgotten nothing.
+        # Write the marks before the position: a worker that dies in between forgets nothing.
         if found:
             Outbox.objects.filter(pk__in=found, look_now=False).update(look_now=True)
         if moved:
@@ -101,7 +99,7 @@ class Scan:
         outbox = Outbox.objects.filter(old).order_by("rescanned_at", "pk").first()
         if outbox is None:
             return
-        # How far it is stands in the ledger: a worker that runs from cron lives for one portion only.
+        # The position is stored in the ledger: a worker under cron lives for one portion only.
         after = changes.rescan(
             outbox, origin=site.origin(), now=now, after=outbox.rescanned_to, limit=RESCAN_ROWS
         )

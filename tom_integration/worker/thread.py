@@ -1,13 +1,15 @@
-"""The default runner: a thread of the server process. Nothing to install, nothing to start.
+"""Run the worker in a thread of the server process, the default runner: nothing to install or start.
 
-Server processes start it at their first request. It starts again after a fork; management commands never
-start it, since they leave the work to the scan of a server; it never starts on a test or in-memory database.
+Data are sent here and not where they are saved: a save then takes 2 ms instead of half a second for each
+share (docs/benchmarks.md). Server processes start the thread at their first request, and again after a fork,
+which copies no threads. Management commands leave the work to the scan of a server; a test or in-memory
+database has no thread.
 """
 
 from __future__ import annotations
 
 import atexit
-import concurrent.futures.thread  # noqa: F401  (its pools are to stop after us)
+import concurrent.futures.thread  # noqa: F401  (its exit hook must be registered before ours)
 import logging
 import os
 import sys
@@ -28,17 +30,17 @@ _thread: threading.Thread | None = None
 
 
 def chosen() -> bool:
-    """Is this the runner of the TOM?"""
+    """Return True when this is the runner of the TOM."""
     return conf.settings().runner == "thread"
 
 
 def running() -> bool:
-    """Does this process deliver?"""
+    """Return True when the thread of this process runs."""
     return _thread is not None and _thread.is_alive()
 
 
 def wake(target_id: int, named: dict[str, list[int]]) -> bool:
-    """Hand a hint to the thread of this process, if it has one; memory only."""
+    """Hand a hint to the thread of this process, in memory only; return False when there is none."""
     if _worker is None or not running():
         return False
     _worker.wake(target_id, named)
@@ -46,11 +48,11 @@ def wake(target_id: int, named: dict[str, list[int]]) -> bool:
 
 
 def connect() -> None:
-    """Start with the first request of a server process."""
+    """Start the thread with the first request of a server process."""
     request_started.connect(_on_request, dispatch_uid="sharecore.thread")
     os.register_at_fork(after_in_child=_forget)
-    # What runs at `atexit` comes after pools of threads were stopped, which calls of adapters may be using.
-    # Pools hook in like this themselves (concurrent/futures/thread.py).
+    # `atexit` would run after the thread pools were stopped, which calls of adapters may be using. The pools
+    # themselves register in this way (concurrent/futures/thread.py).
     getattr(threading, "_register_atexit", atexit.register)(stop)
 
 
@@ -59,7 +61,7 @@ def _on_request(**_: object) -> None:
         try:
             start()
         except RuntimeError:
-            # No more threads on this machine, or none any more in a process that ends: the page comes first.
+            # The machine has no more threads, or the process is ending: the page must be served all the same.
             logger.exception("The thread that delivers could not be started; the next request tries again")
 
 
@@ -86,14 +88,14 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Let the thread finish what it has in hand."""
+    """Let the thread finish the calls under way."""
     if _worker is not None and _thread is not None and _thread.is_alive():
         _worker.stop()
         _thread.join(timeout=FINISH + GIVE_BACK + 1.0)
 
 
 def _forget() -> None:
-    """A fork copies no threads."""
+    """Forget the thread in a forked process, since a fork copies no threads."""
     global _worker, _thread, _lock
     _worker = _thread = None
     _lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""The topics that destinations offer. A worker asks for them now and then; forms only read what it noted."""
+"""Ask destinations for their topics now and then in a worker, so that forms only read the database."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from tom_integration.models import DestinationHealth
 logger = logging.getLogger(__name__)
 
 FRESH = timedelta(minutes=10)
-"""How long an answer is used before the destination is asked again."""
+"""The time after which a destination is asked again."""
 
 
 def stale() -> list[Destination]:
-    """The destinations that are to be asked."""
+    """Return the destinations that are to be asked now."""
     asked = DestinationHealth.objects.filter(topics_at__gt=timezone.now() - FRESH)
     fresh = set(asked.values_list("destination", flat=True))
     return [destination for name, destination in site.destinations().items() if name not in fresh]
 
 
 def ask(destination: Destination) -> None:
-    """Ask a destination for its topics and note them. One that does not answer keeps what is known of it."""
+    """Ask a destination for its topics and store them; keep the former ones when it does not answer."""
     now = timezone.now()
     row, _ = DestinationHealth.objects.get_or_create(destination=destination.name, topic=None)
     noted = DestinationHealth.objects.filter(pk=row.pk)
@@ -43,7 +43,7 @@ def ask(destination: Destination) -> None:
 
 
 def offered(destination: Destination) -> tuple[Topic, ...]:
-    """The topics that a share can name: as the destination told, else as the settings list them."""
+    """Return the topics that a share can name, from the destination or else from the settings."""
     row = DestinationHealth.objects.filter(destination=destination.name, topic=None).first()
     if row is not None and row.topics:
         return tuple(Topic(name=each["name"], note=each["note"]) for each in row.topics)
@@ -51,7 +51,7 @@ def offered(destination: Destination) -> tuple[Topic, ...]:
 
 
 def choices() -> Iterable[tuple[str, str | tuple[tuple[str, str], ...]]]:
-    """The choices of a form field, in the shape of tomtoolkit's `get_sharing_destination_options`."""
+    """Yield the choices of a form field, in the shape of tomtoolkit's `get_sharing_destination_options`."""
     for name, destination in site.destinations().items():
         topics = offered(destination)
         if topics:
