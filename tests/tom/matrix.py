@@ -216,7 +216,7 @@ def make_world(tom: Any, *, permissions: str = "PRIVATE") -> World:
     Outbox.objects.update(problem="an untold problem")
     once = opening.open_outbox(Address("y"), target.pk)
     asked = OneTimeShare.objects.create(outbox_id=once.pk, title="undisclosed", user_id=share.user_id)
-    opening.ask_for(once, request=asked)
+    opening.ask_for(once, one_time_share=asked)
     one_time = tom.row(datum, "y")
     Delivery.objects.filter(pk=one_time.pk).update(
         state=State.NEEDS_REVIEW, reason="an undisclosed reason", sent_at=tom.clock()

@@ -138,7 +138,7 @@ def test_what_was_asked_for_by_hand_stays_where_it_was_asked_for(tom: Tom, move:
     datum = tom.datum(target)
     share = tom.share(target)
     outbox = tom.outbox(target)
-    opening.ask_for(outbox, request=OneTimeShare.objects.create(outbox_id=outbox.pk))
+    opening.ask_for(outbox, one_time_share=OneTimeShare.objects.create(outbox_id=outbox.pk))
     move(share, destination="y")
     tom.deliver()
     assert tom.state(datum) == "delivered"

@@ -187,7 +187,7 @@ def test_a_storage_that_raises_its_own_exception_costs_only_that_file(tom: Tom, 
     field = DataProduct._meta.get_field("data")
     kept, field.storage = field.storage, storage
     try:
-        opening.ask_for(tom.outbox(target), selection={"dataproduct": Q()}, request=None)
+        opening.ask_for(tom.outbox(target), selection={"dataproduct": Q()}, one_time_share=None)
         storage.refuses = refused
         datum = tom.datum(target)
         tom.deliver()

@@ -130,7 +130,7 @@ def test_of_a_share_that_is_gone_only_what_was_asked_for_by_hand(tom: Tom, backu
     outbox = tom.outbox(backup.target)
     request = OneTimeShare.objects.create(outbox_id=outbox.pk)
     by_hand = tom.datum(backup.target)
-    opening.ask_for(outbox, request=request)
+    opening.ask_for(outbox, one_time_share=request)
     tom.deliver()
     assert tom.state(by_hand) == "delivered"
     assert Replay(since=backup.since).counts() == {Address("x"): 1}

@@ -1,1 +1,1 @@
-"""What is promised: the ledger, the difference to the data, and what an edit or a move means for it."""
+"""Keep the ledger of deliveries: find the backlog, detect changes, and follow data and shares that move."""

@@ -1,4 +1,4 @@
-"""Edits: no datum has a time of modification, so content is compared with what was sent.
+"""Detect changes: no datum has a time of modification, so its content is compared with what was sent.
 
 The hint of a save names its row, and so does `continuous_share_data`; the rescan compares all rows, slowly.
 """
@@ -24,7 +24,7 @@ CHUNK = 500
 
 
 def compare_named(outbox: Outbox, *, origin: str, now: datetime) -> None:
-    """Recheck modified rows; touched baseline rows become pending."""
+    """Compare the deliveries of named data; make edited data, and all of the baseline, due."""
     named = outbox.deliveries.filter(named=True).exclude(state__in=_IN_HAND)
     while rows := list(named.order_by("pk")[:CHUNK]):
         with transaction.atomic():
@@ -33,10 +33,10 @@ def compare_named(outbox: Outbox, *, origin: str, now: datetime) -> None:
 
 
 def rescan(outbox: Outbox, *, origin: str, now: datetime, after: int = 0, limit: int = CHUNK) -> int:
-    """Compare up to `limit` rows with a primary key above `after`; the last key, or 0 when there are no more.
+    """Compare up to `limit` rows with a primary key above `after`; return the last key, or 0 at the end.
 
-    Rows of data that were there before the share learn their identity here, so that they are recognised
-    when they are made again under another key.
+    Baseline rows get their identity here, so that their data are recognised when they are made again under
+    another primary key.
     """
     rows = list(_comparable(outbox).filter(pk__gt=after).order_by("pk")[:limit])
     _compare(outbox, rows, origin=origin, now=now, asked_for=False)
@@ -44,13 +44,13 @@ def rescan(outbox: Outbox, *, origin: str, now: datetime, after: int = 0, limit:
 
 
 def learn(outbox: Outbox, *, origin: str, now: datetime, limit: int = 4 * CHUNK) -> None:
-    """Give rows of data that were there before the share their identity, a few at a time."""
+    """Give baseline rows their identity, a few at a time."""
     rows = outbox.deliveries.filter(state=State.BASELINE, identity="").order_by("pk")[:limit]
     _compare(outbox, list(rows), origin=origin, now=now, asked_for=False)
 
 
 def _comparable(outbox: Outbox) -> QuerySet[Delivery]:
-    # To compare a file would be to read it; it is shared as it was when somebody asked for it.
+    # Comparing a file means reading it all; a file is shared once, as it was then.
     rows = outbox.deliveries.exclude(model=FILE_MODEL)
     return rows.exclude(state__in=(State.PENDING, *_IN_HAND))
 
@@ -80,17 +80,17 @@ def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime
             learned.append(row)
         if _to_be_sent(State(row.state), edited=edited, asked_for=asked_for):
             due.append(row.pk)
-    # The rescan holds no claim: what a sender has taken in hand since it was read stays in its hand.
+    # The rescan has no lease: leave rows alone that a worker has filled in since they were read.
     update_each(learned, ("identity", "fingerprint", "kind"), only={"identity": [""]})
     if outbox.share_id is None:
-        return  # what was asked for once is not followed
+        return  # A one-time share does not send later edits.
     transitions.apply(Delivery.objects.filter(pk__in=due), delivery.revise(now=now))
 
 
 _IN_HAND = (State.SENDING, State.UNCONFIRMED)
-"""Their content is compared when their fate is known."""
+"""States of rows that are compared after their call or look-up has ended."""
 _NEVER_COMPARED = (State.UNSUPPORTED, State.WITHHELD)
-"""States of rows that may have no fingerprint: no records, or kept at home, when they were read."""
+"""States of rows that may have no fingerprint: they made no record, or were withheld, when they were read."""
 
 
 def _to_be_sent(state: State, *, edited: bool, asked_for: bool) -> bool:
@@ -100,4 +100,4 @@ def _to_be_sent(state: State, *, edited: bool, asked_for: bool) -> bool:
         case State.DELIVERED | State.FAILED | State.UNSUPPORTED | State.WITHHELD:
             return edited
         case _:
-            return False  # open ones read the datum anew when they are sent; a person decides on the rest
+            return False  # Pending rows read the datum anew when they are sent; a person decides on the rest.

@@ -1,7 +1,7 @@
-"""Deduplication: ledger rows that tell of the same observation as a new one.
+"""Recognise observations that the ledger has under another row, so that they are not sent again.
 
-Data are made again under other keys (`migrate_reduced_datums`, a reload of a file). What was known of the
-old row then holds for the new one, and nothing is sent again.
+A primary key does not identify an observation: `migrate_reduced_datums` and a reload of a file make the same
+data again under other keys, all at once. The content does, so the old ledger row is linked to the new datum.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ _SHARED = frozenset(
 
 
 class Deduplication:
-    """The rows of one address that new ones may repeat, read at once for a batch."""
+    """Hold the ledger rows of an outbox that new rows may repeat, read once for a batch."""
 
     def __init__(self, outbox: Outbox, rows: Iterable[Delivery]) -> None:
-        """rows: new ones, in the order in which they are asked for. Their data are there, and they have
-        identity, content and record id.
+        """Read the ledger for new rows, given in the order in which they are passed to `settle`.
+
+        Their data exist, and they have identity, content and record id.
         """
         rows = list(rows)
         self._by_identity: dict[str, list[Delivery]] = defaultdict(list)
@@ -44,21 +45,21 @@ class Deduplication:
                 self._unread[known.timestamp].append(known)
 
     def settle(self, row: Delivery, *, now: datetime) -> str | None:
-        """What becomes of a new row: None when it is to be sent, else why not.
+        """Return None when a new row is to be sent, else the reason why not.
 
-        The reason is empty when a known row has taken its place, and the new one is gone.
+        The reason is empty when an earlier row was linked to the datum and the new row is deleted.
         """
         for known in self._by_identity[row.identity]:
             if self._replaces(row, known):
-                self._adopt(row, known, now)
+                self._relink(row, known, now)
                 return ""
             if known.fingerprint == row.fingerprint and State(known.state) in _SHARED:
                 return f"the same as datum {known.datum_pk}, which is shared already"
         for known in self._unread[row.timestamp]:
             if known.model in (row.model, "reduceddatum") and self._replaces(row, known):
-                # Nobody had read it before it was made again, so its time is all that is known of it.
+                # The datum was made again before its content was read, so only its time can be compared.
                 self._unread[row.timestamp].remove(known)
-                self._adopt(row, known, now)
+                self._relink(row, known, now)
                 return ""
         if row.record_id in self._record_ids:
             row.record_id = f"{row.record_id[:40]}-{row.datum_pk}"
@@ -67,16 +68,16 @@ class Deduplication:
         return None
 
     def _replaces(self, row: Delivery, known: Delivery) -> bool:
-        """Is the known row's datum now that of the new one?"""
+        """Return True when the datum of the new row is that of the known row, made again."""
         if known.state == State.CANCELLED and not known.delivered_at:
             return False
         migrated = known.model == "reduceddatum" and row.model != known.model
         return migrated or (known.model, known.datum_pk) not in self._there
 
-    def _adopt(self, row: Delivery, known: Delivery, now: datetime) -> None:
-        """Point the known row at the datum's new place; the new row is not needed."""
-        # The generic model loses fields on its way to the typed one: that is no edit. Nor is it one of
-        # data from before the share.
+    def _relink(self, row: Delivery, known: Delivery, now: datetime) -> None:
+        """Link the known row to the datum of the new row, and delete the new row."""
+        # The content is no edit when it changed in a migration between models, which loses fields, or when
+        # the data were there before the share.
         same = known.model != row.model or known.state == State.BASELINE
         values = {name: getattr(row, name) for name in ("model", "datum_pk", "kind", "identity")}
         if same:
@@ -98,9 +99,9 @@ class Deduplication:
 
 
 def _known(outbox: Outbox, rows: list[Delivery], identities: set[str]) -> list[Delivery]:
-    """The other rows of the outbox with the identity, the record id or, unread, the time of one of these.
+    """Return other rows of the outbox with the identity, the record id or, if unread, the time of a row.
 
-    Each by a query of its own: together, no database finds them by its indexes.
+    Use a query for each condition: no database answers all of them, joined by OR, from its indexes.
     """
     known = outbox.deliveries.all()
     record_ids = {row.record_id for row in rows}
@@ -116,7 +117,7 @@ def _known(outbox: Outbox, rows: list[Delivery], identities: set[str]) -> list[D
 
 
 def _existing(rows: Iterable[Delivery]) -> set[tuple[str, int]]:
-    """Those places to which the rows point where there is a datum."""
+    """Return the model and primary key of each datum of the rows that exists."""
     wanted: dict[str, set[int]] = defaultdict(set)
     for row in rows:
         wanted[row.model].add(row.datum_pk)

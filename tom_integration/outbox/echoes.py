@@ -1,8 +1,8 @@
-"""Echoes: data of ours that a stock TOM sent back.
+"""Recognise echoes: data of this TOM that a stock TOM sent back.
 
-A stock TOM (measured on tomtoolkit 3.1.0) keeps no mark of where a datum came from and forwards only some of
-its fields. What comes back is therefore a second row that equals one of ours in the fields that stock
-forwards and is blank in those that it loses. Sending it on would start a circle.
+A stock TOM (measured on tomtoolkit 3.1.0) keeps no mark of the origin of a datum and forwards only some of
+its fields. An echo is therefore a second row that equals another row in the fields that stock forwards and is
+blank in those that it loses. Sending it on would start a circle.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ _LOST: dict[str, tuple[str, ...]] = {
 
 
 def echoes(model: str, data: Iterable[Any]) -> dict[int, int]:
-    """Which of these rows of one target are echoes: their primary key, and that of the row they repeat."""
+    """Return the echoes among these rows of one target: by primary key, that of the row they repeat."""
     forwarded, lost = _FORWARDED.get(model), _LOST.get(model)
     suspects = [row for row in data if lost and not any(getattr(row, field) for field in lost)]
     if not suspects or forwarded is None or lost is None:
         return {}
-    held = DATUM_MODELS[model]._default_manager.filter(
+    existing = DATUM_MODELS[model]._default_manager.filter(
         target_id=suspects[0].target_id, timestamp__in={row.timestamp for row in suspects}
     )
     whole: dict[tuple[str, ...], list[Any]] = defaultdict(list)
-    for row in held:
+    for row in existing:
         if any(getattr(row, field) for field in lost):
             whole[_content(row, forwarded)].append(row)
     found = {row.pk: whole.get(_content(row, forwarded)) for row in suspects}

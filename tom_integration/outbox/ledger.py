@@ -1,4 +1,4 @@
-"""Reading deliveries: what is due, what is to be looked up, what somebody named, and what calls brought."""
+"""Read the deliveries that are due or unconfirmed; note edited data and the attempts of calls."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ from tom_integration.outbox.bulk_sql import insert_many
 from tom_integration.outbox.opening import open_outbox
 
 AHEAD = 10_000
-"""Deliveries that are put in order of time at once."""
+"""Deliveries that are sorted by time at once."""
 
 
 class Due:
-    """The deliveries of an outbox that are to be sent now, in order of time, a batch at a time.
+    """Read the deliveries of an outbox that are to be sent now, in order of time, a batch at a time.
 
-    What is to be sent is put in order for many batches at once: for each batch anew, a long backlog would
-    take ever longer.
+    Sort for many batches at once: sorting for each batch makes a long backlog ever slower.
     """
 
     def __init__(self, outbox: Outbox) -> None:
@@ -36,10 +35,14 @@ class Due:
         self._ahead: list[int] = []
 
     def batch(self, *, now: datetime, limit: int, continuous: bool) -> list[Delivery]:
-        """The next ones; none when nothing is left to be sent now.
+        """Return the next deliveries; an empty list when nothing is left to be sent now.
 
-        When one has come, new ones that still wait for company come along. continuous: False for what was
-        asked for by hand alone.
+        Once one delivery is due, add new ones whose batch window is still open.
+
+        Args:
+            now: the present time.
+            limit: the largest number of deliveries.
+            continuous: False to return the deliveries of one-time shares only.
         """
         waiting = self._all if continuous else self._all.filter(one_time_share__isnull=False)
         company = Q(next_at__lte=now) | Q(state=State.PENDING, attempts=0, failures=0)
@@ -56,7 +59,7 @@ class Due:
 
 
 def unconfirmed(outbox: Outbox, *, now: datetime, limit: int) -> list[Delivery]:
-    """Deliveries whose fate is to be looked up now."""
+    """Return the unconfirmed deliveries that are to be looked up now."""
     return list(
         outbox.deliveries.filter(state=State.UNCONFIRMED, next_at__lte=now).order_by("timestamp", "pk")[
             :limit
@@ -65,9 +68,13 @@ def unconfirmed(outbox: Outbox, *, now: datetime, limit: int) -> list[Delivery]:
 
 
 def bring_near(outbox: Outbox, furthest: datetime, *, settle_time: float) -> None:
-    """Mend what a clock that was wrong has put off until after the furthest try that there is: it is due now.
+    """Make due what a wrong clock has put off until later than the retry schedule allows.
 
-    What may have arrived is looked up after its destination is surely done with it, settle_time in seconds.
+    Args:
+        outbox: the outbox of the deliveries.
+        furthest: the latest time that the schedule allows.
+        settle_time: the seconds after which the destination has surely finished a call; unconfirmed records
+            are looked up after it.
     """
     now = clock.now()
     far = outbox.deliveries.filter(next_at__gt=furthest)
@@ -78,7 +85,7 @@ def bring_near(outbox: Outbox, furthest: datetime, *, settle_time: float) -> Non
 def write_attempts(
     rows: Mapping[RecordKey, Delivery], results: Mapping[RecordKey, Result], *, started: datetime, worker: str
 ) -> None:
-    """Keep what one call brought."""
+    """Store an attempt for each record of one call."""
     same = {"started": started, "finished": clock.now(), "worker": worker}
     insert_many(
         Attempt,
@@ -92,9 +99,9 @@ def write_attempts(
 
 
 def name(target_id: int, model: str, pks: Iterable[int]) -> int:
-    """Somebody saved, or named, these data: compare their content with what was sent; how many rows.
+    """Mark the deliveries of data that were saved or named, for change detection; return how many.
 
-    Those that have come to this target (a merge of targets moves data) are led over to it.
+    Deliveries of data that have come to this target, as in a merge of targets, move to its outboxes.
     """
     rows = Delivery.objects.filter(model=model, datum_pk__in=list(pks))
     here = SHARED_MODELS[model]._default_manager.filter(pk__in=list(pks), target_id=target_id)
@@ -103,18 +110,18 @@ def name(target_id: int, model: str, pks: Iterable[int]) -> int:
         address = Address(destination, topic)
         outbox = open_outbox(address, target_id)
         come.at(address).update(outbox=outbox)
-        # Where there is no share, the outbox closes what nobody asks for.
+        # The look cancels the deliveries in an outbox without a share.
         Outbox.objects.filter(pk=outbox.pk).update(look_now=True)
     return rows.update(named=True)
 
 
 def close_orphans(outbox: Outbox) -> None:
-    """Cancel what is due but nobody asks for any more, since the share is gone."""
+    """Cancel pending deliveries of a share that is gone, but for those of one-time shares."""
     if outbox.share_id is None:
         left = outbox.deliveries.filter(one_time_share__isnull=True, state=State.PENDING)
         transitions.apply(left, delivery.cancel("the share was deleted"))
 
 
 def chance() -> float:
-    """The jitter of one batch."""
+    """Return the jitter of the retries of one batch, from 0 to 1."""
     return random.random()  # noqa: S311  (spreads load, guards nothing)

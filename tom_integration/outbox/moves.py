@@ -1,6 +1,6 @@
-"""A share that is given another destination or target takes along what it has promised and not delivered.
+"""Move open deliveries with a share that is given another destination or target.
 
-So does each share of a destination that gets another name in the settings, once it is told that name.
+The same serves a destination with a new name in the settings, once each share is given that name.
 """
 
 from __future__ import annotations
@@ -19,21 +19,20 @@ from tom_integration.outbox.backlog import register
 
 _NOT_THERE = (State.PENDING, State.WITHHELD, State.UNSUPPORTED, State.FAILED)
 _MAYBE_THERE = IN_DOUBT | {State.SENDING}
-"""Where the new address is another name of the old destination, these may be there."""
+"""The states of records that may be at the new address, when it is a new name of the old destination."""
 _SURELY_OVER = timedelta(minutes=5)
-"""After which no call to the old address is under way any more."""
+"""The time after which no call to the old address is under way any more."""
 
 
 def take_along(previous: Outbox, outbox: Outbox) -> None:
-    """What was promised at the previous outbox's address is due at this one, for data of its target.
+    """Make due in this outbox what the previous outbox had open, for data of this outbox's target.
 
-    Before the share is taken from the previous outbox, and after the data of the target are registered.
+    Call it after the data of the target are registered, and before the previous outbox loses the share.
     """
     now = clock.now()
     if previous.takes_up(now):
-        register(
-            previous, DeliveryState(state=State.PENDING, next_at=now)
-        )  # promised, too: nobody has looked since it was saved
+        # Data that no worker has looked at since they were saved are promised, too.
+        register(previous, DeliveryState(state=State.PENDING, next_at=now))
     promised = previous.deliveries.filter(one_time_share__isnull=True)
     if previous.address == outbox.address:
         _follow(promised, outbox)
@@ -47,7 +46,7 @@ def take_along(previous: Outbox, outbox: Outbox) -> None:
 
 
 def _follow(promised: QuerySet[Delivery], outbox: Outbox) -> None:
-    """Data that have come to the outbox's target (a merge of targets moves them) stay promised there."""
+    """Move open deliveries of data that have come to the outbox's target, as in a merge of targets."""
     for name, model in DATUM_MODELS.items():
         come = model._default_manager.filter(target_id=outbox.target_id)
         here = promised.filter(model=name, datum_pk__in=come.values("pk"))

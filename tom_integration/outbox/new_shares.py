@@ -1,4 +1,4 @@
-"""Shares that were made in bulk, without a signal: attached many at a time."""
+"""Attach shares that were made in bulk, without a signal, many at a time."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tom_integration.outbox.backlog import register_before
 
 
 def attach_new(shares: Iterable[Any]) -> None:
-    """Do what `opening.attach` does to one, for shares whose target no share has at their address so far."""
+    """Attach shares whose target has no share at their address so far, each as `opening.attach` would."""
     targets: dict[Address, list[int]] = defaultdict(list)
     for share in shares:
         targets[Address.parse(share.destination)].append(share.target_id)
     with transaction.atomic():
-        # First a write: on SQLite a transaction that has read fails at once while another one writes.
+        # Write first: on SQLite a transaction that has read fails at once while another one writes.
         Outbox.objects.bulk_create(
             [Outbox.to(address, pk) for address, pks in targets.items() for pk in pks],
             ignore_conflicts=True,
@@ -34,7 +34,7 @@ def attach_new(shares: Iterable[Any]) -> None:
 
 def _attach(address: Address, targets: list[int]) -> None:
     free = Outbox.objects.at(address).filter(target_id__in=targets, share_id__isnull=True)
-    # A write, too, so that whoever attaches one of them meanwhile waits, and sees that it is done.
+    # Write before reading, so that another process that attaches one of them waits, and finds it attached.
     free.update(paused="", problem="", needs_person=False, kinds=[], until=None, look_now=True)
     targets = list(free.values_list("target_id", flat=True))
     if not targets:

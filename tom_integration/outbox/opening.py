@@ -1,4 +1,4 @@
-"""Outboxes: opened by a continuous share or a one-time request, closed when the share goes."""
+"""Open outboxes for continuous and one-time shares, and close them when a share is deleted."""
 
 from __future__ import annotations
 
@@ -26,38 +26,39 @@ from tom_integration.outbox.moves import take_along
 from tom_integration.outbox.new_shares import attach_new
 
 _CANCELLED_BY_CLOSING = CANCELLABLE - IN_DOUBT - {State.SENDING}
-"""Not those of which nobody knows whether they arrived: forgotten, they could be sent again."""
+"""Not the unconfirmed ones: without their rows, the records could be sent again."""
 _WAITING = SENDABLE | {State.UNCONFIRMED}
-"""The states in which a delivery may have a time to be taken in hand."""
+"""The states in which a delivery may have a time of its next step."""
 PORTION = 20
-"""Shares that are attached at once: on SQLite nobody else can save until it is done."""
+"""Shares that are attached in one transaction: on SQLite nobody else can save during it."""
 
 
 def open_outbox(address: Address, target_id: int) -> Outbox:
-    """Return the outbox of an address and a target, made if need be."""
+    """Return the outbox of an address and a target; make it if there is none."""
     return Outbox.objects.get_or_create(destination=address.name, topic=address.topic, target_id=target_id)[0]
 
 
 def attach(share: Any) -> None:
-    """Let a continuous share act, from now on.
+    """Attach a continuous share to its outbox, so that it sends new data from now on.
 
-    The data that its target has now become `baseline` rows: nobody asked for them. When the share acts
-    already, only its user is noted; given another target or destination, it keeps its limits and its pause,
-    and takes along what it has promised.
+    The data that its target has now become `baseline` rows, since nobody asked for them. Of a share that is
+    attached already only the user is noted. A share with another target or destination than before keeps its
+    limits and its pause, and takes its open deliveries along.
     """
     outbox, address = Outbox.objects.filter(share_id=share.pk).first(), Address.parse(share.destination)
     if outbox and (outbox.address, outbox.target_id) == (address, share.target_id):
         if share.user_id not in (None, outbox.creator_id):
             Outbox.objects.filter(pk=outbox.pk).update(creator_id=share.user_id, look_now=True)
         return
-    # The database forgets a user who is deleted; without this, their share would act as the site from now on.
+    # Django sets the user of a share to NULL when the user is deleted. Keep the id: a share without a user
+    # would act with the rights of the site from now on.
     creator_id = share.user_id or (outbox.creator_id if outbox else None)
     previous, outbox = outbox, open_outbox(address, share.target_id)
     with transaction.atomic():
-        # First a write: on SQLite a transaction that has read fails at once while another one writes.
+        # Write first: on SQLite a transaction that has read fails at once while another one writes.
         Outbox.objects.filter(pk=outbox.pk).update(target_id=share.target_id)
         if Outbox.objects.filter(pk=outbox.pk, share_id=share.pk).exists():
-            return  # a scan was faster; what was saved since then is new
+            return  # A scan was faster: data saved since then are new, and no baseline.
         transitions.apply(outbox.deliveries.all(), SET_ASIDE, named=False)
         register(outbox, DeliveryState(state=State.BASELINE))
         if previous:
@@ -76,7 +77,7 @@ def attach(share: Any) -> None:
 
 
 def detach(share_id: int, *, reason: str) -> None:
-    """Cancel pending deliveries requested only by this share, which is gone."""
+    """Cancel the open deliveries of a share that is gone, but for those of one-time shares."""
     for outbox in Outbox.objects.filter(share_id=share_id):
         left = outbox.deliveries.filter(one_time_share__isnull=True, state__in=_CANCELLED_BY_CLOSING)
         transitions.apply(left, delivery.cancel(reason))
@@ -84,16 +85,19 @@ def detach(share_id: int, *, reason: str) -> None:
 
 
 def ask_for(
-    outbox: Outbox, *, selection: Mapping[str, Q] | None = None, request: OneTimeShare | None = None
+    outbox: Outbox, *, selection: Mapping[str, Q] | None = None, one_time_share: OneTimeShare | None = None
 ) -> int:
-    """Make every datum due that the address does not have: "share existing data"; how many are due.
+    """Make every datum due that the address does not have ("share existing data"); return how many.
 
-    selection: a condition for each model whose data are meant; all data of the target when None. request:
-    the one-time request that asks; None when it is for the outbox's continuous share. What was
-    refused or withheld before is tried again, since a person asks for it.
+    Records that were refused or withheld before are tried again, since a person asks for them.
+
+    Args:
+        outbox: the outbox of the address and the target.
+        selection: a condition for each model whose data are meant; None for all data of the target.
+        one_time_share: the share that asks; None for the continuous share of the outbox.
     """
     now = clock.now()
-    asked = {"one_time_share_id": request.pk if request else None}
+    asked = {"one_time_share_id": one_time_share.pk if one_time_share else None}
     conditions = {name: Q() for name in DATUM_MODELS} if selection is None else selection
     with transaction.atomic():
         promised = DeliveryState(state=State.PENDING, next_at=now)
@@ -106,7 +110,7 @@ def ask_for(
 
 
 def asked_for(address: Address, target_id: int, *, selection: Mapping[str, Q]) -> int:
-    """How many data `ask_for` would make due."""
+    """Return how many data `ask_for` would make due."""
     return sum(
         missing(SHARED_MODELS[name], address, target_id).filter(condition).count()
         + _left_behind(name, condition, address, target_id).count()
@@ -115,16 +119,19 @@ def asked_for(address: Address, target_id: int, *, selection: Mapping[str, Q]) -
 
 
 def _left_behind(model: str, condition: Q, address: Address, target_id: int) -> QuerySet[Delivery]:
-    """What the ledger knows of these data, and the address does not have, and nobody is sending."""
+    """Return the deliveries of these data that the address does not have and no worker is sending."""
     chosen = SHARED_MODELS[model]._default_manager.filter(condition, target_id=target_id)
     rows = Delivery.objects.at(address)
     return rows.filter(model=model, datum_pk__in=chosen.values("pk"), state__in=ASKABLE)
 
 
 def limit(outbox: Outbox, *, kinds: Iterable[Kind], until: datetime | None) -> None:
-    """Let a continuous share send these kinds of record only (all if none is named), and new data until then.
+    """Limit a continuous share to kinds of record and to a time; look at withheld records again.
 
-    What was kept at home before is looked at again.
+    Args:
+        outbox: the outbox of the share.
+        kinds: the kinds to send; empty for all.
+        until: the time after which new data are not sent; None for no end.
     """
     now = clock.now()
     with transaction.atomic():
@@ -136,7 +143,7 @@ def limit(outbox: Outbox, *, kinds: Iterable[Kind], until: datetime | None) -> N
 
 
 def look_at(target_id: int, *, address: Address | None = None) -> None:
-    """Leave a mark that a target's outboxes have work. Writes only where none is left yet."""
+    """Mark the outboxes of a target, so that a worker looks at them; write only where no mark is left."""
     outboxes = Outbox.objects.filter(target_id=target_id, look_now=False)
     if address is not None:
         outboxes = outboxes.at(address)
@@ -144,16 +151,16 @@ def look_at(target_id: int, *, address: Address | None = None) -> None:
 
 
 def next_look(outbox: Outbox) -> datetime | None:
-    """When the next delivery of the outbox is to be taken in hand; None when there is none."""
+    """Return the time of the next step of a delivery in the outbox; None when nothing waits."""
     waiting = outbox.deliveries.filter(state__in=_WAITING, next_at__isnull=False)
     earliest: datetime | None = waiting.aggregate(earliest=Min("next_at"))["earliest"]
     return earliest
 
 
 def match_shares(*, seconds: float = math.inf) -> bool:
-    """Attach shares that were made without a signal (in bulk), detach those that went without one.
+    """Attach shares that were made without a signal (in bulk), and detach those deleted without one.
 
-    seconds: for how long at the most, but for one portion; whether that was enough.
+    Stop after the first portion that ends beyond these seconds; return True when all shares are matched.
     """
     began = time.monotonic()
     outboxes = Outbox.objects.annotate(address_text=ADDRESS)

@@ -1,6 +1,6 @@
-"""Data that another site gave to this TOM are shared on under the key that their observer gave them.
+"""Share data of another site under the key that the site of their observer gave them.
 
-So every site in a chain or a ring knows a record again, and nothing is offered to the site that brought it.
+So every site in a chain or a ring recognises a record, and no record goes back to the site that relayed it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from tom_integration.models import Delivery, InboxRecord
 
 CHUNK = 1000
 _BROUGHT = InboxRecord.objects.exclude(content="")
-"""A datum that this TOM had before stays its own, whoever sends the same again."""
+"""Records that another site gave. A datum that this TOM had before stays its own when a site sends it."""
 _Kept = TypeVar("_Kept", bound=Shareable)
 
 
 def keys_of(rows: Sequence[tuple[Delivery, Shareable]]) -> dict[int, RecordKey]:
-    """The original keys of those data that another site gave, by primary key of the ledger row.
+    """Return the original keys of data that another site gave, by primary key of the ledger row.
 
-    rows: with the identity of their content.
+    A record that has left under a key of the ledger keeps that key, since other sites know it by that.
 
-    The key that the ledger has given to a record stays: a site that has it knows it by that.
+    Args:
+        rows: ledger rows, with the identity of their content, and their records.
     """
     found = _by_place([row for row, _ in rows])
     found |= _by_content(row for row, _ in rows if (row.model, row.datum_pk) not in found)
@@ -39,7 +40,7 @@ def keys_of(rows: Sequence[tuple[Delivery, Shareable]]) -> dict[int, RecordKey]:
 
 
 def with_original_keys(rows: Sequence[tuple[Delivery, _Kept]]) -> list[tuple[Delivery, _Kept]]:
-    """The same, where a record has the key that the site which observed it gave it."""
+    """Return the rows with their records, under the original keys where there are."""
     keys = keys_of(rows)
     return [(row, with_key(record, keys[row.pk]) if row.pk in keys else record) for row, record in rows]
 
@@ -47,7 +48,7 @@ def with_original_keys(rows: Sequence[tuple[Delivery, _Kept]]) -> list[tuple[Del
 def relaying_sites(
     target_id: int, rows: Mapping[RecordKey, Delivery], *, origin: str
 ) -> Mapping[RecordKey, str]:
-    """Return the sites that relayed records of this target. origin: of this TOM, whose own are omitted."""
+    """Return the site that relayed each record of this target, without records of this TOM's own origin."""
     wanted = {key: (row.model, row.datum_pk) for key, row in rows.items() if key.origin != origin}
     if not wanted:
         return {}
@@ -55,7 +56,7 @@ def relaying_sites(
     for row in _BROUGHT.filter(record_id__in={key.id for key in wanted}).order_by("pk"):
         key = RecordKey(kind=Kind(row.kind), origin=row.origin, id=row.record_id)
         if key in wanted:
-            # Several sites may have given this key. A merge of targets leaves the old number.
+            # Several sites may have given this key, and a merge of targets leaves the old target_id.
             here = (row.model, row.datum_pk) == wanted[key]
             ranked.append((here, row.target_id == target_id, key, row.relayed_by))
     return {key: site for *_, key, site in sorted(ranked, key=lambda each: each[:2])}
@@ -69,7 +70,7 @@ def _by_place(rows: Iterable[Delivery]) -> dict[tuple[str, int], InboxRecord]:
 
 
 def _by_content(rows: Iterable[Delivery]) -> dict[tuple[str, int], InboxRecord]:
-    """Data that were made again under other primary keys (a merge of targets, a restored row)."""
+    """Find data by content that were made again under other primary keys (a merge, a restored row)."""
     identities = {(row.model, row.datum_pk): row.identity for row in rows}
     known = _gone(_BROUGHT.filter(identity__in=set(identities.values())))
     by_identity = {row.identity: row for row in known}
@@ -77,7 +78,7 @@ def _by_content(rows: Iterable[Delivery]) -> dict[tuple[str, int], InboxRecord]:
 
 
 def _gone(rows: Any) -> list[InboxRecord]:
-    """Those of the rows whose datum is not where it was."""
+    """Return the rows whose datum has been deleted."""
     return [
         row
         for name, model in DATUM_MODELS.items()
@@ -86,10 +87,10 @@ def _gone(rows: Any) -> list[InboxRecord]:
 
 
 def forget_gone(then: datetime) -> int:
-    """Drop the keys of data that are gone and were received before; how many.
+    """Delete the keys of deleted data that were received before this time; return how many.
 
-    Until then such data may be made again, and are known by their content. Their rows are led away from the
-    primary key (`datum_pk` becomes negative), which a database may give to another datum.
+    Until then such data may be made again, and are recognised by content. Their `datum_pk` becomes negative,
+    since a database may give the same primary key to another datum.
     """
     number, after = 0, 0
     while rows := list(InboxRecord.objects.filter(pk__gt=after).order_by("pk")[:CHUNK]):

@@ -1,7 +1,8 @@
-"""From ledger rows that are due to records that may leave.
+"""Make records that may leave of the ledger rows that are due.
 
-Here a row meets its datum: data that are gone cancel it, data that moved or were made again are recognised by
-content, edits become revisions, and echoes and data that the share's user may not see stay at home.
+Each row is compared with its datum: a deleted datum cancels it, data that moved or were made again are
+recognised by content, edits become revisions, and echoes and data that the share's user may not see are
+withheld.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from tom_integration.outbox.echoes import echoes
 
 
 def load(rows: Iterable[Delivery]) -> dict[int, Any]:
-    """The data that ledger rows point at, by primary key of the ledger row; without those that are gone."""
+    """Return the data of ledger rows by primary key of the row, without data that were deleted."""
     wanted: dict[str, dict[int, int]] = defaultdict(dict)
     for row in rows:
         wanted[row.model][row.datum_pk] = row.pk
@@ -39,7 +40,7 @@ def load(rows: Iterable[Delivery]) -> dict[int, Any]:
 
 
 def originals(rows: Mapping[RecordKey, Delivery]) -> Callable[[RecordKey], Any]:
-    """Gives the datum behind the record of a key, read when it is asked for; None for one that is gone."""
+    """Return a function that reads the datum of a record by key; it returns None for a deleted datum."""
 
     def original(key: RecordKey) -> Any:
         return next(iter(load([rows[key]]).values()), None) if key in rows else None
@@ -48,7 +49,7 @@ def originals(rows: Mapping[RecordKey, Delivery]) -> Callable[[RecordKey], Any]:
 
 
 class Preparer:
-    """Prepares the deliveries of one outbox."""
+    """Prepare the deliveries of one outbox."""
 
     def __init__(
         self,
@@ -66,26 +67,26 @@ class Preparer:
         self._policy = policy
         self._can_update = can_update
         self._now = now
-        self._requesters: dict[int, int | None] = {}
+        self._sharers: dict[int, int | None] = {}
 
     def prepare(self, rows: list[Delivery]) -> list[tuple[Delivery, Shareable]]:
-        """Those to be sent, identity and content filled in; what must not, or need not, be is settled."""
+        """Return the rows to be sent, filled in, with their records; settle the others."""
         data = load(rows)
         there = [row for row in rows if row.pk in data]
-        at_home = self._at_home(there, data)
+        withheld = self._withheld(there, data)
         news: list[tuple[Delivery, Shareable]] = []
         for row in there:
             record = self._record(row, data[row.pk])
             if record is None:
                 continue
             if self._outside(row, record):
-                self._keep(row, (f"this share sends {', '.join(self._outbox.kinds)} only", False))
-            elif row.pk in at_home:
-                self._keep(row, at_home[row.pk])
+                self._withhold(row, (f"this share sends {', '.join(self._outbox.kinds)} only", False))
+            elif row.pk in withheld:
+                self._withhold(row, withheld[row.pk])
             elif self._is_news(row, record):
                 news.append((row, record))
         sendable = self._without_duplicates(news)
-        # Last, since a datum that was made again takes the row of its old self.
+        # Cancel last: deduplication may link the row of a deleted datum to the same datum made again.
         for row in rows:
             if row.pk not in data:
                 gone = delivery.cancel("the datum was deleted")
@@ -111,18 +112,18 @@ class Preparer:
             return None
 
     def _outside(self, row: Delivery, record: Shareable) -> bool:
-        """Is the record of a kind that the continuous share does not send?"""
+        """Return True when the record is of a kind that the continuous share does not send."""
         return (
             row.one_time_share_id is None
             and bool(self._outbox.kinds)
             and record.key.kind not in self._outbox.kinds
         )
 
-    def _at_home(self, rows: list[Delivery], data: dict[int, Any]) -> dict[int, tuple[str, bool]]:
-        """Why rows stay at home, and whether that may change by itself."""
+    def _withheld(self, rows: list[Delivery], data: dict[int, Any]) -> dict[int, tuple[str, bool]]:
+        """Return, for each row to withhold, the reason and whether it may change by itself."""
         reasons: dict[int, tuple[str, bool]] = {}
-        requests = OneTimeShare.objects.filter(pk__in={row.one_time_share_id for row in rows})
-        self._requesters = dict(requests.values_list("pk", "user_id"))
+        one_time_shares = OneTimeShare.objects.filter(pk__in={row.one_time_share_id for row in rows})
+        self._sharers = dict(one_time_shares.values_list("pk", "user_id"))
         groups: dict[tuple[str, int | None], list[Delivery]] = defaultdict(list)
         for row in rows:
             groups[row.model, self._actor(row)].append(row)
@@ -141,12 +142,12 @@ class Preparer:
         return reasons
 
     def _actor(self, row: Delivery) -> int | None:
-        """With whose rights the row leaves."""
+        """Return the id of the user with whose rights the row leaves."""
         if row.one_time_share_id is None:
             return self._outbox.creator_id
-        return self._requesters.get(row.one_time_share_id)
+        return self._sharers.get(row.one_time_share_id)
 
-    def _keep(self, row: Delivery, why: tuple[str, bool]) -> None:
+    def _withhold(self, row: Delivery, why: tuple[str, bool]) -> None:
         reason, may_change = why
         kept = delivery.kept_here(
             transitions.state_of(row),
@@ -159,21 +160,21 @@ class Preparer:
         transitions.write(row, kept)
 
     def _is_news(self, row: Delivery, record: Shareable) -> bool:
-        """Fill in identity and content; False when the address has this already, or cannot take an edit."""
+        """Fill in identity and content; return False when the address has them, or takes no edit."""
         content = fingerprint(record)
         if row.delivered_at and (row.arrived == content or not self._can_update()):
             note = "edited since; this destination cannot change what it has, so the edit was not sent"
             there = delivery.keep_there("" if row.arrived == content else note)
             transitions.write(row, there(transitions.state_of(row)), fingerprint=content)
             return False
-        # a new record has its identity for an id
+        # The id of a new record is its identity.
         row.identity = shareable_identity(row.model, record) if row.record_id else record.key.id
         row.fingerprint = content
         row.kind = record.key.kind.value
         return True
 
     def _without_duplicates(self, news: list[tuple[Delivery, Shareable]]) -> list[tuple[Delivery, Shareable]]:
-        """Those that tell of no observation that the ledger knows already, each with a key of its own."""
+        """Return the rows of observations that the ledger does not have, each with a key of its own."""
         news = original_keys.with_original_keys(news)
         new = [(row, record) for row, record in news if not row.record_id]
         for row, record in new:
@@ -186,11 +187,11 @@ class Preparer:
             if reason is None:
                 sendable.append((row, self._keyed(row, record)))
             elif reason:
-                self._keep(row, (reason, False))
+                self._withhold(row, (reason, False))
         return sendable
 
     def _keyed(self, row: Delivery, record: Shareable) -> Shareable:
         if row.record_id == record.key.id:
             return record
-        # its key was taken by an earlier one
+        # Another row of the ledger has this key.
         return with_key(record, replace(record.key, origin=self._origin, id=row.record_id))

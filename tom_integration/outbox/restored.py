@@ -1,8 +1,8 @@
-"""After a restored backup: the destinations may have more than the ledger knows.
+"""Look up all due records after a backup was restored: the destinations may have more than the ledger says.
 
-Whatever the ledger holds to be due, or does not know at all, may have been delivered after the backup was
-made. It is looked up before anything is sent, as after a call that brought no answer; where a destination
-cannot be asked, a person decides.
+Records that are due in the ledger, or missing in it, may have been delivered after the backup was made. They
+are looked up before they are sent, as after a call without an answer; when a destination cannot be asked, a
+person decides.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ REASON = "a backup was restored; it may have arrived before"
 
 
 def doubt() -> int:
-    """Look up everything that is due before it is sent; how many records."""
+    """Make all due records unconfirmed, so that they are looked up first; return how many."""
     opening.match_shares()
-    retention.everything()  # a key that the database gives again must not lead to what had it before
+    retention.everything()  # so that a primary key that is given again leads to no row of the datum before
     number = 0
     for outbox in Outbox.objects.all():
         now = clock.now()

@@ -1,8 +1,8 @@
-"""Upkeep: the ledger empties what grows old, and forgets nothing that keeps a datum from being sent twice.
+"""Delete what is old in the ledger, but nothing that keeps a datum from being sent twice.
 
-Of a delivery, identity, fingerprint, state and remote id stay as long as its datum does; what goes is what
-was answered and tried. A row whose datum is gone is led away from the primary key (`datum_pk` becomes
-negative): after a restored backup, a database may give the same key to another datum.
+The identity, fingerprint, state and remote id of a delivery stay as long as its datum; answers and attempts
+go. The `datum_pk` of a row whose datum is deleted becomes negative: after a restored backup, a database may
+give the same primary key to another datum.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ BETWEEN_ROUNDS = 86400.0
 """Seconds between two readings of the whole ledger by one worker."""
 
 _SETTLED = (State.BASELINE, State.DELIVERED, State.CANCELLED)
-"""States in which it no longer matters to a delivery that its datum is gone."""
+"""States of deliveries that need no step when their datum is deleted."""
 
 
 class Upkeep:
-    """Reads the ledger in small steps and remembers, for one worker, how far it is.
+    """Read the ledger in small steps, from a position that one worker keeps in memory.
 
-    It starts anywhere, so that workers that live for one step only (cron) reach every part of it in time.
+    Start at random, so that workers that live for one step only (cron) reach every part of it in time.
     """
 
     def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
@@ -45,7 +45,7 @@ class Upkeep:
         self._rest_until = 0.0
 
     def step(self) -> None:
-        """One step, unless everything was read within the last day."""
+        """Do one step, unless the whole ledger was read within the last day."""
         if self._now() < self._rest_until:
             return
         after = _anywhere() if self._after is None else self._after
@@ -61,7 +61,7 @@ def _anywhere() -> int:
 
 
 def everything(report: Callable[[Counter[str]], None] = lambda done: None) -> Counter[str]:
-    """All steps at once; how many of what. report: told after each step."""
+    """Do all steps at once, calling `report` after each; return how many rows of each sort were deleted."""
     done: Counter[str] = Counter()
     after = 0
     while True:
@@ -73,7 +73,7 @@ def everything(report: Callable[[Counter[str]], None] = lambda done: None) -> Co
 
 
 def step(*, after: int) -> tuple[int, Counter[str]]:
-    """Look at the next rows of the ledger above this primary key; the last one, or 0 at the end."""
+    """Do the upkeep of the next rows above a primary key; return the last key (0 at the end) and counts."""
     now = timezone.now()
     done: Counter[str] = Counter()
     above = Delivery.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)
@@ -86,7 +86,7 @@ def step(*, after: int) -> tuple[int, Counter[str]]:
         done["answers"] = _forget_answers(rows, long_ago)
         for name, model in SHARED_MODELS.items():
             there = model._default_manager.filter(pk=OuterRef("datum_pk"))
-            # Settled ones, in one statement: what was given to a datum, or to a sender, meanwhile stays.
+            # Check and change in one statement: rows that were linked to a datum or leased meanwhile stay.
             gone = rows.filter(~Exists(there), model=name, state__in=_SETTLED)
             done["rows"] += _useless(gone, long_ago).delete()[0]
             gone.filter(datum_pk__gt=0).update(datum_pk=Value(0) - F("pk"))
@@ -111,9 +111,9 @@ def _forget_attempts(then: datetime) -> int:
 
 
 def _useless(gone: QuerySet[Delivery], then: datetime) -> QuerySet[Delivery]:
-    """Those of the rows, whose datum is gone, of which nothing that may still happen can make use.
+    """Return the rows of deleted data that no later event can need.
 
-    While there is a target, its datum may be made again, and must be known by what was delivered.
+    As long as the target exists, the datum may be made again, and must be recognised as delivered.
     """
     long_gone = (
         Q(created__lt=then)
@@ -126,11 +126,11 @@ def _useless(gone: QuerySet[Delivery], then: datetime) -> QuerySet[Delivery]:
 
 
 def _forget_outboxes(then: datetime) -> int:
-    """Outboxes of targets that are gone, when nothing is left of them, and nothing was sent to them."""
+    """Delete empty outboxes of deleted targets; return how many."""
     rows = Delivery.objects.filter(outbox=OuterRef("pk"))
     there = BaseTarget.objects.filter(pk=OuterRef("target_id"))
     empty = Outbox.objects.filter(~Exists(rows), ~Exists(there), share_id=None, lease="", created__lt=then)
-    # What has moved since then is looked up by what such an outbox tells of its target.
+    # Keep outboxes from which records were sent that moved since then: a look-up needs their target names.
     moved = Delivery.objects.filter(sent_from__isnull=False).exclude(sent_from=F("outbox"))
     empty = empty.exclude(pk__in=moved.values("sent_from"))
     pks = list(empty.values_list("pk", flat=True)[:STEP])

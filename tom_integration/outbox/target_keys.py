@@ -1,4 +1,4 @@
-"""Targets that are one at two sites, whatever each of them calls it now."""
+"""Match targets between sites by keys that stay the same when a target is renamed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tom_integration.models import TargetKey
 
 
 def keys_of(target: Any) -> dict[str, str]:
-    """What sites call this target of the TOM, by origin: this one, and those that have sent it."""
+    """Return the keys of this target by origin: of this site, and of the sites that have sent it."""
     known = TargetKey.objects.filter(target_id=target.pk).order_by("pk").values_list("origin", "key")
     return {**dict(known), site.origin(): target_key(target.pk, target.created)}
 
 
 def find(keys: Mapping[str, str]) -> int | None:
-    """The primary key of the target that other sites call so, by origin; our own name of it counts first."""
+    """Return the primary key of the target with one of these keys, by origin; this site's key comes first."""
     for origin, key in keys.items():
         if origin == site.origin() and (pk := _own(key)) is not None:
             return pk
@@ -35,7 +35,7 @@ def find(keys: Mapping[str, str]) -> int | None:
 
 
 def note(origin: str, key: str, target_id: int) -> None:
-    """Remember what the site that sends calls a target."""
+    """Store the key that the sending site has for a target."""
     TargetKey.objects.update_or_create(origin=origin, key=key, defaults={"target_id": target_id})
 
 

@@ -1,6 +1,6 @@
-"""Every write of a state: a transition of `sharecore.delivery`, of one delivery or of many at once.
+"""Write the states of deliveries, by the transitions of `sharecore.delivery`, for one or many at once.
 
-No other module writes what they write.
+No other module writes these columns.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _ARRIVED = {
     "arrived": "fingerprint",
     "revision": "CASE WHEN delivered_at IS NULL THEN revision ELSE revision + 1 END",
 }
-"""Further columns of what has arrived, in SQL: both databases take the values of before the statement."""
+"""SQL for further columns of delivered rows; both databases read the values from before the statement."""
 
 
 def state_of(row: Delivery) -> DeliveryState:
-    """Where a delivery state."""
+    """Return the state of a delivery."""
     return DeliveryState(**{name: getattr(row, name) for name in _FIELDS} | {"state": State(row.state)})
 
 
 def columns(state: DeliveryState) -> dict[str, Any]:
-    """The columns of a row that state so, as they are stored."""
+    """Return the columns of a row in this state, as they are stored."""
     return {name: _stored(name, getattr(state, name)) for name in _FIELDS}
 
 
@@ -46,10 +46,7 @@ def _stored(name: str, value: Any) -> Any:
 
 
 def apply(rows: QuerySet[Delivery], transition: Transition, **others: Any) -> int:
-    """Take all of these deliveries through a transition; how many it leads anywhere.
-
-    others: columns beside those of a `DeliveryState`.
-    """
+    """Apply a transition to all deliveries in its source states, with further columns; return how many."""
     values = {name: _stored(name, value) for name, value in transition.sets.items()}
     if transition.to is not None:
         values["state"] = transition.to
@@ -61,27 +58,27 @@ def apply(rows: QuerySet[Delivery], transition: Transition, **others: Any) -> in
 
 
 def write(row: Delivery, state: DeliveryState, **others: Any) -> int:
-    """Write where one delivery state now, unless it was changed, or led elsewhere, since it was read."""
+    """Write the state of a delivery, unless its state or datum was changed since it was read."""
     same = Delivery.objects.filter(pk=row.pk, state=row.state, model=row.model, datum_pk=row.datum_pk)
     return same.update(**columns(state), **others)
 
 
 def start(rows: Iterable[Delivery], token: str) -> list[Delivery]:
-    """Note, before anything leaves, that these are in hand; those that are.
+    """Write deliveries as `sending` before anything leaves; return those that were written.
 
-    Rows hold identity and content; those that another hand changed meanwhile are left out. What the others
-    hold of `sent_from` stays as it was, for `settle`.
+    The rows have identity and content. Rows that another process has changed meanwhile are left out. The
+    attribute `sent_from` of a row keeps the value from before, for `settle`.
     """
     rows = list(rows)
     now = clock.now()
     with transaction.atomic():
-        # First a write: on SQLite a transaction that has read fails at once while another one writes.
+        # Write first: on SQLite a transaction that has read fails at once while another one writes.
         written = update_each(
             rows,
             ("kind", "record_id", "identity", "fingerprint"),
             constants={"state": START.to, **START.sets, "lease": token, "sent_at": now},
             expressions={"attempts": f"attempts + {START.tries}", "sent_from_id": "outbox_id"},
-            # Not those that have followed their data to another target: they go under its name.
+            # Not rows that have followed their data to another target, under whose name they must leave.
             only={
                 "state": sorted(START.sources),
                 "outbox_id": sorted({row.outbox_id for row in rows}),
@@ -106,10 +103,17 @@ def settle(
     expected: State = State.SENDING,
     also: Callable[[], object] = lambda: None,
 ) -> int:
-    """Write where deliveries stand now; how many. also: what is written before, in the same transaction.
+    """Write the states of deliveries after a call or a look-up; return how many were written.
 
-    Only rows that are still in hand under this token change: what a stale worker brings is dropped. Of one
-    that did not arrive in this call, `sent_from` stays what the row holds: an earlier one may have.
+    Only rows in the expected state, and under this token while `sending`, change: a worker that has lost its
+    lease changes nothing. A row that did not arrive keeps `sent_from`: an earlier call may have sent it.
+
+    Args:
+        rows: the deliveries of the call.
+        states: their new states, by primary key.
+        token: the token of the lease.
+        expected: the state in which the rows must be.
+        also: called first, in the same transaction.
     """
     by_change: dict[tuple[object, ...], list[Delivery]] = defaultdict(list)
     for row in rows:

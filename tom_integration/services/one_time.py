@@ -54,7 +54,7 @@ def share_once(
             introduce=introduce,
             lists=list(lists),
         )
-        due = opening.ask_for(outbox, selection=selection, request=share)
+        due = opening.ask_for(outbox, selection=selection, one_time_share=share)
     wake_up.hint(target_id, {})
     return due
 
