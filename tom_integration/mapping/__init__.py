@@ -1,1 +1,1 @@
-"""From rows of the TOM to records and targets."""
+"""Convert rows of the TOM to records and targets, and back."""

@@ -1,4 +1,4 @@
-"""Which columns of the TOM's data hold which fields of a record: the one map, for both directions."""
+"""Map fields of records to columns of the TOM's data, in one place for both directions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tom_dataproducts.models import REDUCED_DATUM_MODELS
 from sharecore.records import Astrometry, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum
 
 DATUM_MODELS: dict[str, type[Model]] = {model._meta.model_name: model for model in REDUCED_DATUM_MODELS}
-"""The models whose rows are shared, by the name that the ledger knows them by."""
+"""The models whose rows are shared, by their name in the ledger."""
 
 MODEL_NAMES: Mapping[type[Record], str] = {
     Photometry: "photometryreduceddatum",
@@ -23,7 +23,7 @@ MODEL_NAMES: Mapping[type[Record], str] = {
 """The model whose rows hold records of a class."""
 
 _NAMES = {"extra": "value"}
-# Sites keep the error of a limit where that of a brightness would be.
+# Sites store the error of a limit in the column for the error of a brightness.
 _NAMES_OF_LIMIT = _NAMES | {"limit_error": "brightness_error"}
 
 

@@ -1,6 +1,6 @@
-"""Files of data products: what of them is shared, by hand only, beside the data.
+"""Convert data products to files that can be shared.
 
-A continuous share sends data; a file leaves when somebody asks for it, and the ledger keeps it like a datum.
+A continuous share sends data only; a file leaves with a one-time share, and has a delivery like a datum.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from tom_integration.mapping.row_to_record import identity_of, record_of
 
 FILE_MODEL = str(DataProduct._meta.model_name)
 SHARED_MODELS: Mapping[str, type[Model]] = {**DATUM_MODELS, FILE_MODEL: DataProduct}
-"""All models whose rows can be in the ledger; those of data are what continuous shares look at."""
+"""All models whose rows can be in the ledger; continuous shares send those of `DATUM_MODELS`."""
 WITH_A_FILE = Q(data__isnull=False) & ~Q(data="")
 """Data products that have a file."""
 _CHUNK = 1024 * 1024
 
 
 def time_column(model: str) -> str:
-    """The column with the time of a row of this model: of the datum, or since when the file is there."""
+    """Return the column with the time of a row of this model: of the observation, or of the upload."""
     return "created" if model == FILE_MODEL else "timestamp"
 
 
 def shareable_of(row: Any, *, origin: str, record_id: str = "") -> Shareable:
-    """The record, or the file, that a row is. Arguments and errors as those of `record_of`."""
+    """Return the record or file of a row; the arguments and errors are those of `record_of`."""
     if not isinstance(row, DataProduct):
         return record_of(row, origin=origin, record_id=record_id)
     file = _file_of(row, RecordKey(kind=Kind.FILE, origin=origin, id=record_id))
@@ -46,12 +46,12 @@ def shareable_of(row: Any, *, origin: str, record_id: str = "") -> Shareable:
 
 
 def shareable_identity(model: str, record: Shareable) -> str:
-    """The identity of what a row of this model is."""
+    """Return the identity of the record or file of a row of this model."""
     return identity(record) if isinstance(record, DataFile) else identity_of(model, record)
 
 
 def name_of(product: Any) -> str:
-    """The name of its file, without folders."""
+    """Return the name of the file of a data product, without folders."""
     return PurePath(str(product.data.name)).name
 
 
@@ -60,7 +60,7 @@ def _file_of(product: Any, key: RecordKey) -> DataFile:
     try:
         size = product.data.size
         sha256 = _digest(product)
-    except Exception as error:  # a storage raises what it likes: botocore's ClientError is no OSError
+    except Exception as error:  # A storage may raise any class: botocore's ClientError is no OSError.
         raise InvalidRecord(field="file", reason=f"its file {name!r} cannot be read: {_why(error)}") from None
     return DataFile(
         key=key,
@@ -76,7 +76,7 @@ def _file_of(product: Any, key: RecordKey) -> DataFile:
 
 
 class _Content(io.RawIOBase):
-    """What a storage gives, read in order. Whatever the storage raises becomes an OSError."""
+    """Read a file of a storage in order; turn any error of the storage into an OSError."""
 
     def __init__(self, stream: Any) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class _Content(io.RawIOBase):
 
 def _open(product: Any) -> BinaryIO:
     try:
-        # The storage's own: `product.data.open` would share one position among all readers.
+        # Open it at the storage: `product.data.open` shares one position among all readers.
         return io.BufferedReader(_Content(product.data.storage.open(product.data.name, "rb")), _CHUNK)
     except OSError:
         raise
@@ -115,5 +115,5 @@ def _digest(product: Any) -> str:
 
 
 def _why(error: Exception) -> str:
-    """Without the path in the file system of this TOM."""
+    """Return the reason of an error, without the path in the file system of this TOM."""
     return str(getattr(error, "strerror", None) or type(error).__name__)

@@ -1,4 +1,4 @@
-"""Which rows of the TOM are of which kind of record."""
+"""Select rows of the TOM by kind of record."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _BLANK = Q(brightness__isnull=True) | Q(brightness__gte=inf) | Q(brightness__lte
 _PHOTOMETRY = Q(data_type__iexact="photometry")
 _SPECTRUM = Q(data_type__iexact="spectroscopy")
 _ASTROMETRY = Q(data_type__iexact="astrometry")
-# The generic rows of TOMs that come from tomtoolkit 2.x hold detections and limits in one JSON field: both
-# kinds mean these rows, and what the share does not send is told apart when it is about to leave.
+# The generic rows of TOMs that come from tomtoolkit 2.x hold detections and limits in one JSON field. Both
+# kinds select these rows; the preparation before sending tells them apart.
 CONDITIONS: Mapping[Kind, Mapping[str, Q]] = {
     Kind.PHOTOMETRY: {"photometryreduceddatum": _FINITE, "reduceddatum": _PHOTOMETRY},
     Kind.PHOTOMETRY_LIMIT: {
@@ -32,11 +32,11 @@ CONDITIONS: Mapping[Kind, Mapping[str, Q]] = {
 
 
 def conditions(kinds: Collection[Kind]) -> dict[str, Q]:
-    """A condition for each model whose rows are of these kinds; of all data (no files) if none is named."""
+    """Return a condition for each model with rows of these kinds; without kinds, of all data but files."""
     chosen: dict[str, Q] = {}
     for kind in kinds or DATA_KINDS:
         for model, condition in CONDITIONS[kind].items():
-            # An empty Q means all rows; it would be lost in an OR.
+            # An empty Q selects all rows, but Django drops it from an OR.
             whole = model in chosen and not chosen[model]
             chosen[model] = Q() if whole or not condition else chosen.get(model, condition) | condition
     return chosen

@@ -15,12 +15,12 @@ _TYPED = frozenset({"photometry", "spectroscopy", "astrometry"})
 
 
 def model_for(record: Record) -> type[Model]:
-    """The model whose rows hold records of this kind."""
+    """Return the model whose rows hold records of this kind."""
     return DATUM_MODELS[MODEL_NAMES[type(record)]]
 
 
 def columns(record: Record) -> dict[str, Any]:
-    """The values of the row that holds a record, by column; all those that a record can have."""
+    """Return the values of the row of a record, by column."""
     values = {column: _stored(getattr(record, name)) for name, column in COLUMNS[type(record)].items()}
     if isinstance(record, PhotometryLimit):
         values["brightness"] = None
@@ -28,7 +28,7 @@ def columns(record: Record) -> dict[str, Any]:
 
 
 def _stored(value: Any) -> Any:
-    """Records hold tuples and mappings that nobody can change; the columns take lists and dicts."""
+    """Return a value as the columns take it: records hold tuples and read-only mappings instead."""
     if isinstance(value, str | float | None):
         return value
     if isinstance(value, tuple):
@@ -37,9 +37,9 @@ def _stored(value: Any) -> Any:
 
 
 def objection(model: type[Model], values: dict[str, Any]) -> tuple[str, str] | None:
-    """Why the model has no room for these values: the field and the reason, as `full_clean` would see it.
+    """Return the field that the model cannot store and the reason, or None when it can store all.
 
-    Much faster than that: what records cannot be is not asked for.
+    This finds what `full_clean` would find, without the checks that a record has passed already.
     """
     for name, longest, blank in _texts(model):
         text = values[name]

@@ -1,4 +1,4 @@
-"""From a datum row of the TOM to a record.
+"""Make a record from a row of the TOM's data.
 
 Rows of the generic `ReducedDatum` whose type is photometry, spectroscopy or astrometry (every TOM that comes
 from tomtoolkit 2.x has them) become the same record as the typed row that `migrate_reduced_datums` makes of
@@ -46,26 +46,26 @@ _FLUX_ERROR = ("error", "flux_error", "err", "f_error")
 _FLUX_UNIT = ("flux_units", "flux_unit", "f_unit", "f_units")
 _WAVELENGTH_UNIT = ("wavelength_unit", "wavelength_units", "w_unit", "w_units", "lambda_unit", "lambda_units")
 _BLANKS = frozenset({"", "-", "--", "n/a", "na", "nan", "nil", "none", "null"})
-"""What tables and brokers write, in any case, where they have no number."""
+"""Texts of tables and brokers for a missing number, in lower case."""
 _LISTS = frozenset({"flux", "wavelength", "error"})
 _T = TypeVar("_T")
 
 
 def finite(value: float | None) -> float | None:
-    """The number, or None for NaN and infinities: PostgreSQL keeps those, SQLite stores NULL for NaN."""
+    """Return the number, or None for NaN and infinities: PostgreSQL keeps them, SQLite makes NaN NULL."""
     return value if value is not None and math.isfinite(value) else None
 
 
 def model_name(row: Model) -> str:
-    """The name that the ledger knows the row's model by."""
+    """Return the name of the row's model in the ledger."""
     return str(row._meta.model_name)
 
 
 def identity_of(model: str, record: Record) -> str:
-    """The identity of the record of a row of this model.
+    """Return the identity of the record of a row of this model.
 
-    That of a typed record in a generic row is made of what `migrate_reduced_datums` keeps (measured on
-    tomtoolkit 3.1.0, it drops the version of the reduction), so that it is the same afterwards.
+    A typed record in a generic row has the identity that it keeps after `migrate_reduced_datums`, which drops
+    the version of the reduction (measured on tomtoolkit 3.1.0).
     """
     if model == "reduceddatum" and not isinstance(record, OtherDatum):
         record = replace(record, reduction_version="")
@@ -73,19 +73,23 @@ def identity_of(model: str, record: Record) -> str:
 
 
 def record_of(row: Any, *, origin: str, record_id: str = "") -> Record:
-    """The record that a datum row is.
+    """Return the record of a row.
 
-    record_id: the id that the ledger gave it; a new record gets its identity digest.
-    Raises `InvalidRecord` when the row holds nothing that can be shared.
+    Args:
+        row: a row of one of the `DATUM_MODELS`.
+        origin: the origin of this site.
+        record_id: the id in the ledger; empty for a new record, whose id is its identity.
+
+    Raises:
+        InvalidRecord: the row holds nothing that can be shared.
     """
     try:
         record = _read(row)
         id = record_id or identity_of(model_name(row), record)
     except InvalidRecord:
         raise
-    except (
-        Exception
-    ) as error:  # columns of a TOM hold what any code has put there: a bad row costs only itself
+    except Exception as error:
+        # Any code may have written any value to a column of the TOM: leave out this row only.
         log_fault(logger, f"{model_name(row)} {row.pk} cannot be read: {describe(error)}", error)
         raise InvalidRecord(field="value", reason=f"cannot be read ({type(error).__name__})") from None
     return with_key(record, RecordKey(kind=record.key.kind, origin=origin, id=id))
@@ -104,7 +108,7 @@ def _read(row: Any) -> Record:
 
 
 def _fields_of(row: Any, kind: type[Record]) -> dict[str, Any]:
-    """The fields that a record of this class has of a row, without its key."""
+    """Return the fields of a record of this class from a row, without the key."""
     return {name: _loaded(name, getattr(row, column)) for name, column in COLUMNS[kind].items()}
 
 
@@ -119,7 +123,7 @@ def _loaded(name: str, value: Any) -> Any:
 
 
 def _key(kind: Kind) -> RecordKey:
-    """Of a record that has no name yet."""
+    """Return the key of a record that has no id yet."""
     return RecordKey(kind=kind, origin="", id="")
 
 
@@ -146,18 +150,18 @@ def _generic(row: ReducedDatum) -> Record:
         try:
             return reader(row, _Values(row.value))
         except _Unreadable:
-            pass  # the site stores this type in a form of its own: it travels as it is
+            pass  # The site stores this type in a form of its own: share the value as it is.
     return OtherDatum(key=_key(Kind.OTHER), **_fields_of(row, OtherDatum))
 
 
 class _Unreadable(Exception):
-    """A generic value that does not have the form of its type."""
+    """Report a generic value that does not have the form of its type."""
 
 
 class _Values:
-    """The free-form value of a generic row, read cell by cell; what is not taken out of it stays as extra.
+    """Read the free-form value of a generic row cell by cell; the cells that are not read stay as extra.
 
-    A cell that is not of its type counts as blank and stays as extra too: it hides no other cell.
+    A cell that is not of its type counts as blank and stays as extra, too: it hides no other cell.
     """
 
     def __init__(self, value: Mapping[str, Any]) -> None:
@@ -175,7 +179,7 @@ class _Values:
     def _first(
         self, names: Iterable[str], read: Callable[[Any], _T | None], *, blank: Callable[[Any], bool]
     ) -> _T | None:
-        """The first of these cells that can be read."""
+        """Return the first of these cells that can be read."""
         for name in names:
             value = self.rest.get(name)
             if blank(value):
@@ -186,7 +190,7 @@ class _Values:
         return None
 
     def common(self, row: ReducedDatum) -> dict[str, Any]:
-        """What every record has, after its own cells were taken out."""
+        """Return the fields that every record has, after the cells of its kind were read."""
         common = _fields_of(row, OtherDatum) | {"extra": self.rest}
         del common["data_type"]
         for name in ("telescope", "instrument", "reduction_version"):
@@ -215,7 +219,7 @@ def _as_numbers(value: Any) -> tuple[float, ...] | None:
 
 
 def _as_text(value: Any) -> str | None:
-    """A text; a filter 2 is the bandpass "2", as `migrate_reduced_datums` makes it."""
+    """Return a text; a filter 2 is the bandpass "2", as `migrate_reduced_datums` makes it."""
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

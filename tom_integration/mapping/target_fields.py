@@ -1,4 +1,4 @@
-"""From a target of the TOM to the target of a batch."""
+"""Make the target of a batch from a target of the TOM."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sharecore.targets import Orbit, Position, Target
 
 
 def find_target(target_id: int) -> Any | None:
-    """The row of the TOM's own target model, custom fields included; None when it is gone."""
+    """Return the row of the TOM's own target model, with custom fields; None for a deleted target."""
     return get_target_model_class().objects.filter(pk=target_id).first()
 
 
 def target_of(row: Any, *, lists: Iterable[str] = ()) -> Target:
-    """What the site says of the target. lists: target lists that it is to join at the destination."""
-    extras = {extra.key: str(extra.value) for extra in row.targetextra_set.all() if _is_said(extra.value)}
+    """Return the target of a batch, to join target lists of these names at the destination."""
+    extras = {extra.key: str(extra.value) for extra in row.targetextra_set.all() if _has_value(extra.value)}
     return Target(
         name=row.name,
         aliases=tuple(alias.name for alias in row.aliases.all()),
@@ -33,21 +33,21 @@ def target_of(row: Any, *, lists: Iterable[str] = ()) -> Target:
 
 
 def custom_fields(model: type[Model]) -> dict[str, Field[Any, Any]]:
-    """The fields that a custom target model has beside those of every TOM, by name."""
+    """Return the fields that a custom target model has beside those of every TOM, by name."""
     base = {field.name for field in BaseTarget._meta.get_fields()}
     own = [field for field in model._meta.concrete_fields if not field.primary_key]
     return {field.name: field for field in own if field.name not in base}
 
 
 def _custom_values(row: Any) -> dict[str, str]:
-    """The receiver may not have the fields of a custom target model, so they travel as extras."""
+    """Return custom fields as extras, since the receiver may not have the same target model."""
     values = {name: field.value_from_object(row) for name, field in custom_fields(type(row)).items()}
-    return {name: str(value) for name, value in values.items() if _is_said(value)}
+    return {name: str(value) for name, value in values.items() if _has_value(value)}
 
 
-def _is_said(value: Any) -> bool:
-    """Whether it says anything: None does not, nor a number that is not finite, also one written as text."""
+def _has_value(value: Any) -> bool:
+    """Return False for None and for numbers that are not finite, also for those written as text."""
     try:
         return value is not None and math.isfinite(float(value))
     except (TypeError, ValueError, OverflowError):
-        return True  # a text or another thing that is no number
+        return True  # It is no number.

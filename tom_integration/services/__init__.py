@@ -1,1 +1,1 @@
-"""What a person or a program does to a share."""
+"""Do what people and programs ask of shares: share once, preview, pause, retry, resolve, replay."""

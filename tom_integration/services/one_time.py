@@ -1,4 +1,4 @@
-"""Sharing once, by hand: the one place where the pages and the functions of tomtoolkit ask for it."""
+"""Share once, by hand: the service behind the pages and the functions of tomtoolkit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tom_integration.models import OneTimeShare
 from tom_integration.outbox import opening
 
 Selection = Mapping[str, Q]
-"""Some data of a target: a condition for each model whose rows are meant."""
+"""Some data of a target: a condition for each model with rows to share."""
 EVERYTHING: Selection = {model: Q() for model in DATUM_MODELS}
 """All data; no files."""
 
@@ -31,14 +31,17 @@ def share_once(
     introduce: bool = False,
     lists: Iterable[str] = (),
 ) -> int:
-    """Ask for these data of a target to be sent once; how many are due.
+    """Make a one-time share of data of a target; return how many are due.
 
     Args:
         destination: `name` or `name:topic`.
-        selection: empty for no data.
-        user_id: with whose rights; the site's if None.
+        target_id: the primary key of the target.
+        selection: the data; empty for none.
+        user_id: the user with whose rights the data are sent; None for the site's.
+        title: a title for people at the destination; the first 200 characters count.
+        message: a message for people at the destination.
         introduce: make the target itself known, even without data.
-        lists: names of target lists that it is to join there.
+        lists: names of target lists that the target is to join at the destination.
 
     Raises:
         ConfigurationError: there is no such destination, or it cannot be used.
@@ -60,7 +63,7 @@ def share_once(
 
 
 def restricted(user: Any, target_id: int, selection: Selection) -> dict[str, Q]:
-    """The same, without data that the user may not see."""
+    """Return the selection without data that the user may not see."""
     if not access.single_data_have_rights():
         return dict(selection)
     seen = {
@@ -71,7 +74,7 @@ def restricted(user: Any, target_id: int, selection: Selection) -> dict[str, Q]:
 
 
 def number_of(target_id: int, selection: Selection) -> int:
-    """How many data of a target a selection means."""
+    """Return how many data of a target are in a selection."""
     return sum(
         SHARED_MODELS[model]._default_manager.filter(condition, target_id=target_id).count()
         for model, condition in selection.items()

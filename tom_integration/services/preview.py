@@ -1,4 +1,4 @@
-"""What exactly would be sent: for a share that is being made, and for one that is there. No network."""
+"""Preview what exactly a new or existing share would send, without the network."""
 
 from __future__ import annotations
 
@@ -27,24 +27,30 @@ from tom_integration.outbox.backlog import absent
 from tom_integration.outbox.echoes import echoes
 
 SAMPLE = 20
-"""How many of the newest data the preview of a share shows."""
+"""The number of newest data in the preview of a share."""
 _CHUNK = 200
 """Rows of each model that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A batch as it would be sent to an address. left_out: data that would not leave, with the reason."""
+    """Hold a batch as it would be sent to an address."""
 
     batch: Batch
     left_out: tuple[str, ...] = ()
+    """Data that would not leave, each with the reason."""
 
     def preview(self) -> Preview:
-        """The payload. Raises `ConfigurationError`, or `DeliveryError` when the adapter cannot make it."""
+        """Return the payload.
+
+        Raises:
+            ConfigurationError: the destination cannot be used.
+            DeliveryError: the adapter cannot make the payload.
+        """
         return self._adapter.preview(self.batch)
 
     def validate(self) -> Sequence[Problem]:
-        """Ask the destination what is wrong with it; nothing is stored there. Raises as `preview`."""
+        """Ask the destination for problems of the batch, without storing it; raise as `preview` does."""
         if site.registry().missing:
             raise ConfigurationError(site.registry().missing)
         return self._adapter.validate(self.batch)
@@ -55,12 +61,20 @@ class Sample:
 
 
 class Outlook:
-    """The data of a target that a share would send to an address, in the order in which they would leave.
+    """Read the data of a target that a share would send to an address, in the order of sending.
 
-    Only data that the user may see; without a user all. kinds: only these kinds of record; all if none is
-    named. unsent: only what the address does not have, and nobody is sending. blind: show nothing of what
-    was shared there before, for who may not know of it. However many there are, no more than a part of them
-    is in memory. Raises `ConfigurationError` when there is no such destination.
+    Only a part of the data is in memory at a time.
+
+    Args:
+        address_text: `name` or `name:topic`.
+        target: the target as a row of the TOM.
+        user_id: the user whose rights limit the data; None for all data.
+        kinds: the kinds of record; empty for all.
+        unsent: leave out data that the address has or a worker is sending.
+        blind: read nothing from the ledger, for users who may not see what was shared before.
+
+    Raises:
+        ConfigurationError: there is no such destination.
     """
 
     def __init__(
@@ -82,11 +96,11 @@ class Outlook:
         self._adapter_state = dict(outbox.adapter_state) if outbox else {}
 
     def count(self) -> int:
-        """How many they are."""
+        """Return the number of data."""
         return sum(rows.count() for rows in self._rows().values())
 
     def part(self, start: int, size: int) -> Sample:
-        """So many of them, from this place on."""
+        """Return up to `size` of the data, from position `start` on."""
         keys = [
             rows.order_by().annotate(kept_in=Value(name)).values_list("timestamp", "kept_in", "id")
             for name, rows in self._rows().items()
@@ -100,11 +114,11 @@ class Outlook:
         return self._sample([found[name][pk] for _, name, pk in chosen if pk in found[name]])
 
     def newest(self, size: int) -> Sample:
-        """The last of them."""
+        """Return the newest of the data."""
         return self.part(max(self.count() - size, 0), size)
 
     def calls(self) -> Iterator[Sample]:
-        """All of them, as one call after the other would take them."""
+        """Yield all data, in batches as the calls of the adapter would have them."""
         size = site.adapters.get(self._destination).max_batch
         streams = [
             rows.order_by("timestamp", "pk").iterator(chunk_size=_CHUNK) for rows in self._rows().values()
@@ -144,7 +158,7 @@ class Outlook:
                 left_out.append(f"{_named(row)}: {error}")
                 continue
             if self._kinds and record.key.kind not in self._kinds:
-                continue  # detections and limits of tomtoolkit 2.x are told apart only here
+                continue  # The conditions of the query do not tell detections of tomtoolkit 2.x from limits.
             if (model_name(row), row.pk) in repeated:
                 left_out.append(f"{_named(row)}: came back from another TOM")
                 continue
@@ -164,10 +178,15 @@ class Outlook:
 
 
 def of_outbox(outbox: Outbox) -> Outlook:
-    """The same of a share that is there. Raises `ConfigurationError`, or LookupError without a target."""
+    """Return the outlook of an existing share.
+
+    Raises:
+        ConfigurationError: there is no such destination.
+        LookupError: the target was deleted.
+    """
     target = find_target(outbox.target_id)
     if target is None:
-        raise LookupError(f"The target {outbox.target_id} of this share is gone.")
+        raise LookupError(f"The target {outbox.target_id} of this share was deleted.")
     kinds = [Kind(kind) for kind in outbox.kinds]
     return Outlook(str(outbox.address), target, user_id=outbox.creator_id, kinds=kinds)
 

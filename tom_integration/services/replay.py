@@ -1,7 +1,7 @@
-"""Send again: a destination has lost what it had, for example since it was restored from a backup.
+"""Replay deliveries to a destination that has lost records, for example after it was restored from a backup.
 
-What was delivered in that time is looked up there, and sent if it is missing. Where a destination cannot be
-asked, it is sent without looking, and only if somebody says that doubles are harmless.
+Records that were delivered in that time are looked up there, and sent if they are missing. A destination that
+cannot be asked gets them without a look-up, and only if a person says that doubles are harmless.
 """
 
 from __future__ import annotations
@@ -27,19 +27,23 @@ REASON = "a person asked for it to be sent again"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """What is to be sent again: what was delivered since a moment.
-
-    since, until: times of delivery, the first included. share_id, destination: of this share, or this
-    destination with all its topics, only.
-    """
+    """Select delivered records to be sent again."""
 
     since: datetime
+    """The time of the first delivery, included."""
     until: datetime | None = None
+    """The end of the deliveries, excluded; None for no end."""
     share_id: int | None = None
+    """The share to replay; None for all."""
     destination: str | None = None
+    """The destination to replay, with all its topics; None for all."""
 
     def counts(self) -> dict[Address, int]:
-        """How many records, by address. Raises LookupError where there is no such share."""
+        """Return the number of records by address.
+
+        Raises:
+            LookupError: there is no such share.
+        """
         if self.share_id is not None and not Outbox.objects.filter(share_id=self.share_id).exists():
             raise LookupError(f"There is no share {self.share_id}; `manage.py sharing status` lists them.")
         by_address = self._deliveries().order_by("destination", "topic").values_list("destination", "topic")
@@ -47,17 +51,22 @@ class Replay:
         return {Address(name, topic): number for name, topic, number in counted}
 
     def blind(self) -> list[Address]:
-        """The addresses among them that cannot be asked what they have: there it would be sent in any case.
+        """Return the addresses that cannot be asked which records they have.
 
-        Raises `ConfigurationError` where one cannot be used at all.
+        Raises:
+            ConfigurationError: a destination cannot be used at all.
         """
         return [address for address in self.counts() if not _can_tell(address)]
 
     def send_again(self, *, doubles: bool = False) -> int:
-        """Send again what is missing; how many records are looked up, or sent.
+        """Make the records due for a look-up, or to be sent; return how many.
 
-        doubles: send it again, too, where nobody can say whether it is there. Raises `shares.NotPossible`
-        where that would be needed, and `ConfigurationError` where a destination cannot be used.
+        Args:
+            doubles: send the records, too, to destinations that cannot be asked for them.
+
+        Raises:
+            shares.NotPossible: a destination cannot be asked, and `doubles` is False.
+            ConfigurationError: a destination cannot be used.
         """
         blind = self.blind()
         if blind and not doubles:
@@ -72,7 +81,7 @@ class Replay:
         outboxes = Outbox.objects.filter(pk__in=rows.order_by().values("outbox").distinct())
         lost = delivery.lost_there(REASON, now=clock.now(), can_tell=can_tell)
         chosen = list(outboxes)
-        # One statement for each target: on SQLite nobody else can save until it is done.
+        # Use one statement for each target: on SQLite nobody else can save during it.
         number = sum(
             transitions.apply(rows.filter(outbox=each), lost, delivered_at=None, arrived="")
             for each in chosen
@@ -81,7 +90,7 @@ class Replay:
         return number
 
     def _deliveries(self) -> AtAddress[Delivery]:
-        """Not what a share that is gone had sent: nobody asks for that any more."""
+        """Return the deliveries, without those of shares that were deleted."""
         rows = Delivery.objects.filter(state=State.DELIVERED, delivered_at__gte=self.since)
         if self.destination is not None:
             rows = rows.filter(destination=self.destination)
@@ -93,7 +102,7 @@ class Replay:
 
 
 def _can_tell(address: Address) -> bool:
-    """Can the destination be asked what it has? Anything but a plain no counts as yes: it is asked again."""
+    """Return False when the destination cannot be asked; an error counts as True, since it is asked again."""
     address, destination = site.destinations().resolve(str(address))
     try:
         return site.adapters.get(destination).find(_empty(address)) is not None
@@ -104,7 +113,7 @@ def _can_tell(address: Address) -> bool:
 
 
 def _empty(address: Address) -> Batch:
-    """A question about nothing."""
+    """Return a batch without records, to find out whether the adapter can look records up."""
     return Batch(site=site.this_site(), address=address, target=_NOBODY, records=())
 
 

@@ -1,7 +1,7 @@
-"""What may have arrived, and nobody but a person can find out: looked at, and settled.
+"""Review and settle records that may have arrived, when only a person can find out.
 
-A destination that takes one message for many records loses, or keeps, all of a message: what left in one call
-belongs together.
+A destination that takes one message for many records has all or none of them, so the records of a call are
+shown together.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ from tom_integration.services import shares
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallInReview:
-    """The records of one call to one destination that may have arrived. reason: what is known of one."""
+    """Count the records of one call to one destination that may have arrived."""
 
     outbox: Outbox
     sent_at: datetime | None
     number: int
     reason: str
+    """The reason of one of the records."""
 
 
 def calls_in_review(rows: QuerySet[Delivery]) -> list[CallInReview]:
-    """The calls whose fate a person has to find out, the oldest first, of those among these deliveries."""
+    """Return the calls that need the review of a person, among these deliveries, the oldest first."""
     waiting = rows.filter(state=State.NEEDS_REVIEW).order_by()
     grouped = waiting.values("outbox", "sent_at").annotate(number=Count("pk"), one=Min("pk"))
     found = list(grouped.order_by("sent_at", "outbox"))
@@ -48,9 +49,15 @@ def calls_in_review(rows: QuerySet[Delivery]) -> list[CallInReview]:
 
 
 def resolve(row: Delivery, *, arrived: bool, by: str) -> None:
-    """Say what became of one: it arrived, or it is to be sent again.
+    """Settle a delivery that may have arrived: it did, or it is to be sent again.
 
-    by: who says so. Raises `shares.NotPossible` when its fate is known.
+    Args:
+        row: the delivery.
+        arrived: True when it arrived.
+        by: the name of the person who found out.
+
+    Raises:
+        shares.NotPossible: the delivery is in no doubt.
     """
     if row.state not in IN_DOUBT:
         raise shares.NotPossible(f"Already resolved: its state is {row.state}.")
@@ -60,7 +67,7 @@ def resolve(row: Delivery, *, arrived: bool, by: str) -> None:
 
 
 def resolve_all(rows: QuerySet[Delivery], *, arrived: bool, by: str) -> int:
-    """The same for all of these that wait for a person; how many. The others stay as they are."""
+    """Settle those of the deliveries that need a review, as `resolve`; return how many."""
     waiting = list(rows.filter(state=State.NEEDS_REVIEW))
     number = _resolve(waiting, arrived=arrived, by=by)
     _wake(waiting)
@@ -68,7 +75,7 @@ def resolve_all(rows: QuerySet[Delivery], *, arrived: bool, by: str) -> int:
 
 
 def _resolve(rows: list[Delivery], *, arrived: bool, by: str) -> int:
-    """All of them are in one state."""
+    """Settle deliveries that are all in one state; return how many."""
     if not rows:
         return 0
     verdict = confirm(f"{by} found that it arrived") if arrived else resend(now=clock.now())

@@ -1,6 +1,6 @@
-"""What a person does to a share: the same for REST, pages and commands. Rights are asked of `permissions`.
+"""Pause, resume, retry and check shares, for REST, pages and commands alike; they check the rights.
 
-A share's deliveries are all of its target at its destination, those of one-time requests included.
+The deliveries of a share are all those of its target at its destination, one-time shares included.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from tom_integration.outbox import opening, transitions
 from tom_integration.worker import breaker, route
 
 RETRIED = REPLAYABLE - {State.CANCELLED}
-"""What "retry" tries again. A cancelled one is not: its datum, share or target is gone."""
+"""The states that "retry" tries again: not cancelled, since the datum, share or target was deleted."""
 RETRIED_ONE = RETRIED | {State.BASELINE, State.PENDING}
-"""What a person can send at once, one by one: what waits for its next try as well."""
+"""The states in which a person can send a single record at once."""
 
 
 class NotPossible(Exception):
-    """What is asked for makes no sense as things stand; the text says why, for people."""
+    """Refuse an action that the present state does not allow; the text says why, for people."""
 
 
 def outbox_of(share: Any) -> Outbox:
-    """The outbox of a share; opened here when the share was made without a signal (in bulk)."""
+    """Return the outbox of a share; attach the share first when it was made without a signal (in bulk)."""
     outbox = Outbox.objects.filter(share_id=share.pk).first()
     if outbox is None:
         opening.attach(share)
@@ -41,22 +41,23 @@ def outbox_of(share: Any) -> Outbox:
 
 
 def pause(share: Any, *, by: Any) -> None:
-    """Send nothing of a share until it is resumed; its new data wait. by: the user who pauses it."""
+    """Send nothing of a share until a user resumes it; its new data wait."""
     outbox = outbox_of(share)
     Outbox.objects.filter(pk=outbox.pk, paused="").update(paused=f"paused by {by.get_username()}"[:500])
 
 
 def resume(share: Any) -> None:
-    """Go on with a share that was paused; what has come meanwhile is sent."""
+    """Go on with a paused share, and send its new data of the meantime."""
     outbox = outbox_of(share)
     Outbox.objects.filter(pk=outbox.pk).update(paused="")
     wake([outbox])
 
 
 def adopt(share: Any, *, by: Any) -> None:
-    """Let a share act with the rights of another user, where those of its creator no longer suffice.
+    """Let a share act with the rights of another user, when those of its creator no longer suffice.
 
-    Raises `NotPossible` while the creator can answer for it.
+    Raises:
+        NotPossible: the rights of the creator suffice, or those of the other user do not.
     """
     outbox = outbox_of(share)
     target = find_target(share.target_id)
@@ -72,9 +73,13 @@ def adopt(share: Any, *, by: Any) -> None:
 
 
 def retry(share_id: int | None = None) -> int:
-    """Try again what was refused, withheld, unsupported or given up; how many records.
+    """Make due what was refused, withheld, unsupported or given up; return how many records.
 
-    share_id: those of one share; of all when None. Raises LookupError when there is no such share.
+    Args:
+        share_id: the share to retry; None for all.
+
+    Raises:
+        LookupError: there is no such share.
     """
     chosen = list(Outbox.objects.all() if share_id is None else Outbox.objects.filter(share_id=share_id))
     if share_id is not None and not chosen:
@@ -83,7 +88,7 @@ def retry(share_id: int | None = None) -> int:
 
 
 def retry_outbox(outbox: Outbox, *, among: QuerySet[Delivery] | None = None) -> int:
-    """The same for all deliveries of one target at one destination. among: only for these."""
+    """Retry the deliveries of an outbox, or those `among` a selection of them; return how many."""
     rows = outbox.deliveries.all() if among is None else among
     number = _retry(rows.filter(state__in=RETRIED))
     wake([outbox])
@@ -91,23 +96,23 @@ def retry_outbox(outbox: Outbox, *, among: QuerySet[Delivery] | None = None) -> 
 
 
 def hurry(outbox: Outbox, *, among: QuerySet[Delivery]) -> int:
-    """Try at once, among these deliveries of an outbox, those that wait for their next try; how many."""
+    """Make due, among these deliveries of an outbox, those that wait for their next try; return how many."""
     number = _hurry(among)
     wake([outbox])
     return number
 
 
 def send_existing(outbox: Outbox, *, among: QuerySet[Delivery]) -> int:
-    """Send, among these deliveries of an outbox, those that were there before its share; how many."""
+    """Make due, among these deliveries of an outbox, those from before its share; return how many."""
     number = _retry(among.filter(state=State.BASELINE))
     wake([outbox])
     return number
 
 
 def send_edited(outbox: Outbox, *, among: QuerySet[Delivery]) -> int:
-    """Send the new values of those, among these deliveries of an outbox, that were edited here; how many.
+    """Make due, among these deliveries of an outbox, those that were edited here; return how many.
 
-    Their destination takes no edits: it gets them as new data, beside the old values.
+    Their destination takes no edits: it gets the new values as new data, beside the old ones.
     """
     number = _send_edited(among)
     wake([outbox])
@@ -115,10 +120,10 @@ def send_edited(outbox: Outbox, *, among: QuerySet[Delivery]) -> int:
 
 
 def retry_one(row: Delivery) -> None:
-    """Try one delivery again, now; one that was there before the share, and was not asked for, is sent too.
+    """Make one delivery due now, also one from before the share, or one that was edited after delivery.
 
-    Of one that was edited here after delivery the new values are sent. Raises `NotPossible` when it is not in
-    a state to be tried again.
+    Raises:
+        NotPossible: the delivery is not in a state to be tried again.
     """
     mine = Delivery.objects.filter(pk=row.pk)
     followed = row.outbox.share_id is not None
@@ -129,9 +134,11 @@ def retry_one(row: Delivery) -> None:
 
 
 def check(destination: Destination) -> Sequence[Problem]:
-    """Ask a destination whether it would take our data; when it would, everything for it is due at once.
+    """Check whether a destination would take our data; if so, make everything for it due.
 
-    Raises `ConfigurationError` or `DeliveryError` when it cannot be asked.
+    Raises:
+        ConfigurationError: the destination cannot be used.
+        DeliveryError: the destination could not be asked.
     """
     adapter = site.adapters.get(destination)
     problems = adapter.check()
@@ -142,7 +149,7 @@ def check(destination: Destination) -> Sequence[Problem]:
 
 
 def describe(destination: Destination) -> str:
-    """How data go to a destination, as was found by the last check or delivery; empty if nothing is known."""
+    """Return the transport to a destination, from the last check or delivery; empty before the first."""
     whole = DestinationHealth.objects.filter(destination=destination.name, topic=None)
     return whole.values_list("about", flat=True).first() or ""
 
@@ -156,7 +163,7 @@ def _hurry(rows: QuerySet[Delivery]) -> int:
 
 
 def _send_edited(rows: QuerySet[Delivery]) -> int:
-    """Forget that they arrived, as of what a destination has lost: it is sent without looking."""
+    """Make edited rows due as if the destination had lost them, to be sent without a look-up."""
     asked = "a person asked for the new values to be sent"
     lost = delivery.lost_there(asked, now=clock.now(), can_tell=False)
     return transitions.apply(rows.filter(OUTDATED), lost, delivered_at=None, arrived="")
@@ -177,7 +184,7 @@ def _why_not(row: Delivery) -> str:
 
 
 def wake(chosen: Iterable[Outbox]) -> None:
-    """Look at these outboxes now: a mark for any worker, and a hint to the one in this process."""
+    """Mark outboxes for any worker, and hint at them to the worker in this process."""
     chosen = list(chosen)
     Outbox.objects.filter(pk__in=[each.pk for each in chosen]).update(look_now=True, next_at=None)
     for target_id in {each.target_id for each in chosen}:
