@@ -1,1 +1,1 @@
-"""What other sites with sharecore send here: batches, at `api/sharing/`; docs/reference/batch-protocol.md."""
+"""Receive batches from other sites with sharecore, at `api/sharing/` (docs/reference/batch-protocol.md)."""

@@ -1,4 +1,4 @@
-"""How many batches an account may send."""
+"""Limit the number of batches that an account sends."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 MAX_BATCHES = 6000
-"""In a minute; several times what a sender with sharecore can make of small targets."""
+"""Batches per minute: several times the number that a sender with sharecore can make of small targets."""
 _WINDOW = 60
 
 
 class BatchRate(BaseThrottle):
-    """Counts in the cache of the TOM: where each process has its own, each counts for itself."""
+    """Count batches in the cache of the TOM; with a cache for each process, each counts for itself."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
         window = int(time.time()) // _WINDOW
@@ -23,7 +23,7 @@ class BatchRate(BaseThrottle):
         cache.add(key, 0, timeout=2 * _WINDOW)
         try:
             return bool(cache.incr(key) <= MAX_BATCHES)
-        except ValueError:  # a cache that keeps nothing
+        except ValueError:  # The cache stores nothing (DummyCache), so nothing can be counted.
             return True
 
     def wait(self) -> float:

@@ -1,4 +1,4 @@
-"""From the bytes of a request to a JSON object, within limits whatever the sender says of its size."""
+"""Read a JSON object from a request, within limits that do not trust the size given by the sender."""
 
 from __future__ import annotations
 
@@ -15,26 +15,30 @@ from django.http import HttpRequest
 from tom_integration.inbox.refused import Refused
 
 MAX_BYTES = 8_000_000
-"""Of the body, decompressed; the compressed one is never larger."""
+"""Bytes of the decompressed body at the most, and of the compressed one."""
 MAX_SECONDS = 25
-"""For a body to arrive: less than the 30 s after which gunicorn would end the whole worker."""
+"""Seconds for a body to arrive: gunicorn ends its whole worker after 30 s."""
 _CHUNK = 65_536
 _GZIP = 16 + zlib.MAX_WBITS
 
 
 def read(request: HttpRequest) -> dict[str, Any]:
-    """The JSON object that a request brings. Raises `Refused`."""
+    """Return the JSON object of a request.
+
+    Raises:
+        Refused: the body is too large, too slow, or no JSON object.
+    """
     if request.content_type != "application/json":
-        raise Refused(415, "Send application/json.")
+        raise Refused(415, f"The Content-Type must be application/json, not {request.content_type!r}.")
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ("", "identity", "gzip"):
-        raise Refused(415, "Send the body as it is, or with gzip.")
+        raise Refused(415, f"The Content-Encoding must be gzip or absent, not {encoding!r}.")
     raw = _limited(request)
     return _parsed(_decompressed(raw) if encoding == "gzip" else raw)
 
 
 def _limited(request: HttpRequest) -> bytes:
-    """Read here, not by `request.body`: that refuses more than `DATA_UPLOAD_MAX_MEMORY_SIZE`."""
+    """Read the body in chunks; `request.body` would refuse more than `DATA_UPLOAD_MAX_MEMORY_SIZE`."""
     parts: list[bytes] = []
     size = 0
     with _deadline(request) as late:
@@ -46,18 +50,19 @@ def _limited(request: HttpRequest) -> bytes:
                 parts.append(chunk)
         except OSError:
             if not late.is_set():
-                raise Refused(400, "The body ended before it was whole.") from None
+                raise Refused(400, "The body ended before its Content-Length. Send it again.") from None
     if late.is_set():
-        raise Refused(408, f"The body took longer than {MAX_SECONDS} s to arrive.")
+        raise Refused(408, f"The body must arrive within {MAX_SECONDS} s. Send fewer records at once.")
     return b"".join(parts)
 
 
 @contextmanager
 def _deadline(request: HttpRequest) -> Iterator[threading.Event]:
-    """Set when the time for the body is over: one that drips in would hold a thread of the server for ever.
+    """Yield an event that is set when the time for the body is over.
 
-    A read that waits for the next byte ends where the server tells its socket, as gunicorn does. Others read
-    the body before they call the app, or have a limit of their own.
+    Without it, a body that drips in would block a thread of the server for ever. A read that waits for the
+    next byte is ended by a shutdown of the socket, which gunicorn passes on. Other servers read the body
+    before they call the app, or have a limit of their own.
     """
     late = threading.Event()
     connection = request.META.get("gunicorn.socket")
@@ -66,7 +71,7 @@ def _deadline(request: HttpRequest) -> Iterator[threading.Event]:
         late.set()
         with suppress(OSError):
             if isinstance(connection, socket.socket):
-                # Of the plain socket: a TLS one would forget its state while another thread reads from it.
+                # Shut down the plain socket: a TLS socket would lose its state while another thread reads it.
                 socket.socket.shutdown(connection, socket.SHUT_RD)
 
     timer = threading.Timer(MAX_SECONDS, stop)
@@ -83,11 +88,11 @@ def _decompressed(raw: bytes) -> bytes:
     try:
         body = gunzip.decompress(raw, MAX_BYTES + 1)
     except zlib.error:
-        raise Refused(400, "The body is not gzip.") from None
+        raise Refused(400, "The body must be gzip, as its Content-Encoding says.") from None
     if len(body) > MAX_BYTES:
         _too_large()
     if not gunzip.eof or gunzip.unused_data:
-        raise Refused(400, "The body is not one whole gzip stream.")
+        raise Refused(400, "The body must be one whole gzip stream.")
     return body
 
 
@@ -95,9 +100,9 @@ def _parsed(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_number)
     except (ValueError, RecursionError):
-        raise Refused(400, "The body is not JSON in UTF-8.") from None
+        raise Refused(400, "The body must be JSON in UTF-8.") from None
     if not isinstance(value, dict):
-        raise Refused(400, "The body is not a JSON object.")
+        raise Refused(400, "The body must be a JSON object.")
     return value
 
 
@@ -106,4 +111,4 @@ def _no_number(text: str) -> NoReturn:
 
 
 def _too_large() -> NoReturn:
-    raise Refused(413, f"The body has more than {MAX_BYTES} bytes.")
+    raise Refused(413, f"The body may have up to {MAX_BYTES} bytes. Send fewer records at once.")

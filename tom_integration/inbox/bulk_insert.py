@@ -1,4 +1,4 @@
-"""Writing rows so that one which the database refuses takes none of the others with it."""
+"""Insert rows in bulk, so that a row which the database refuses does not undo the others."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from tom_integration.inbox.record_answers import TAKEN, Answer, rejected
 from tom_integration.inbox.save_signals import Events
 
 _LIMIT_EXCEEDED = "54"
-"""Class of PostgreSQL's errors for what is too large, for example an indexed spectrum."""
+"""The class of PostgreSQL's errors for values that are too large, for example an indexed spectrum."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Newcomer:
-    """A record to be stored.
-
-    number: its place in the batch. row: the datum that it becomes. others: more keys of the same observation.
-    """
+    """Hold a record to be stored."""
 
     number: int
+    """The position in the batch."""
     arrival: Arrival
     record: Record
     row: Any
+    """The new datum."""
     others: list[tuple[int, Arrival, Record]] = field(default_factory=list)
+    """Records of the batch with other keys and the same observation."""
 
     @property
     def keys(self) -> list[tuple[int, Arrival, Record]]:
-        """The records of the batch that tell of it."""
+        """Return all records of the batch with this observation."""
         return [(self.number, self.arrival, self.record), *self.others]
 
     def all(self, answer: Answer) -> dict[int, Answer]:
-        """The same answer to each of them."""
+        """Return the same answer for each of these records."""
         return {number: answer for number, _, _ in self.keys}
 
 
 def insert(rows: Sequence[Any], events: Events) -> dict[int, Answer]:
-    """Insert rows and fill in their primary keys; the refusals, by `id` of the row."""
+    """Insert rows and fill in their primary keys; return the refusals by `id` of the row."""
     refusals: dict[int, Answer] = {}
     by_model: dict[type[Any], list[Any]] = defaultdict(list)
     for row in rows:
@@ -71,7 +71,7 @@ def _one_by_one(model: type[Any], rows: Sequence[Any]) -> dict[int, Answer]:
 
 @contextmanager
 def kept_apart(refusals: dict[int, Answer], key: int) -> Iterator[None]:
-    """Write one row; when the database refuses it, only that is undone, and the answer noted."""
+    """Write one row in a savepoint; when the database refuses it, undo only that and note the answer."""
     try:
         with transaction.atomic():
             yield
@@ -83,7 +83,7 @@ def kept_apart(refusals: dict[int, Answer], key: int) -> Iterator[None]:
 
 
 def refused(error: DatabaseError) -> Answer | None:
-    """The answer when the row is to blame; None when the database is."""
+    """Return the answer for an error of the row, or None for an error of the database."""
     if isinstance(error, IntegrityError):
         return rejected("", TAKEN)
     state = getattr(error.__cause__, "sqlstate", None) or ""

@@ -1,4 +1,4 @@
-"""What this TOM has already of what a batch brings, read with a few queries for the whole batch."""
+"""Find the records of a batch that this TOM has already, with a few queries for the whole batch."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _OF_ANY_DATUM = frozenset(
 
 
 class Keys:
-    """The keys of some records that were received before for data of one target.
+    """Hold the keys that were received before for data of one target.
 
-    Each site has its own: what another one brought under a key counts where the user may view that datum.
+    Each site has its own keys: a key from another site counts when the user may view its datum.
     """
 
     def __init__(self, target_id: int, keys: Iterable[RecordKey], *, origin: str, user: Any) -> None:
-        """origin, user: the site that sends, and its account."""
+        """Read the keys for a batch from the site of this origin, sent with the account of this user."""
         wanted = set(keys)
         rows = [
             row
@@ -46,7 +46,7 @@ class Keys:
         seen = permitted(user, (place for place, there in targets.items() if there == target_id), "view")
         self._known: dict[RecordKey, InboxRecord] = {}
         self.stale: list[int] = []
-        """Rows of this site that hold no longer: their datum is gone, elsewhere, or no longer hidden."""
+        """Rows of this site that are out of date: the datum was deleted or moved, or is no longer hidden."""
         for row in sorted(rows, key=lambda row: row.relayed_by != origin):
             place, own = (row.model, row.datum_pk), row.relayed_by == origin
             if targets.get(place) != target_id:
@@ -59,12 +59,12 @@ class Keys:
                 self._known.setdefault(_key(row), row)
 
     def has(self, key: RecordKey, fingerprint: str) -> bool:
-        """Was this key received with this content?"""
+        """Return True when this key was received with this content."""
         known = self._known.get(key)
         return known is not None and known.fingerprint == fingerprint
 
     def get(self, key: RecordKey) -> InboxRecord | None:
-        """The row of a key whose datum is there."""
+        """Return the row of a key whose datum exists."""
         return self._known.get(key)
 
 
@@ -87,13 +87,10 @@ def _targets(rows: Iterable[InboxRecord | Delivery]) -> dict[Place, int]:
 
 
 def ours(target_id: int, records: Iterable[Record], user: Any) -> dict[str, Place]:
-    """The data of a target that this TOM has sent to others, by the id in their keys, edited since or not.
-
-    Those that the user may view.
-    """
+    """Return the data of a target that this TOM has sent and the user may view, by the id in their keys."""
     wanted = {record.key.id for record in records}
     mine = Delivery.objects.filter(outbox__target_id=target_id)
-    # Each by a query of its own, which finds them by an index.
+    # Use a query for each condition, so that each is answered from an index.
     sent = [*mine.filter(~RENAMED, identity__in=wanted), *mine.filter(RENAMED, record_id__in=wanted)]
     targets = _targets(sent)
     places = {row.record_id: (row.model, row.datum_pk) for row in sent}
@@ -103,7 +100,7 @@ def ours(target_id: int, records: Iterable[Record], user: Any) -> dict[str, Plac
 
 
 class Contents:
-    """Data of one target that records may repeat."""
+    """Hold the data of one target that records may repeat."""
 
     def __init__(self) -> None:
         self._by_identity: dict[str, tuple[Place, Record]] = {}
@@ -123,7 +120,7 @@ class Contents:
         found.setdefault(identity_of(name, record), ((name, row.pk), record))
 
     def find(self, record: Record, identity: str) -> tuple[Place, Record] | None:
-        """The datum that is the same observation, and what it says of it."""
+        """Return the datum of the same observation and its record, or None."""
         found = self._by_identity.get(identity)
         if found is None and self._generic:
             found = self._generic.get(identity_of(_GENERIC, record))
@@ -132,9 +129,14 @@ class Contents:
     def clash(
         self, model: type[Model], values: Mapping[str, Any], *, own: int | None = None
     ) -> tuple[str, Place | None] | None:
-        """The field in which a datum forbids another one with these values, and which; None if none does.
+        """Return the field in which these values break a unique constraint and the datum in the way, or None.
 
-        The values are noted: others of the same batch may clash with them. own: the row that has them now.
+        Note values that fit, since other records of the batch may clash with them.
+
+        Args:
+            model: the model of the row.
+            values: the values of the row, by column.
+            own: the primary key of the row that is to get the values; None for a new row.
         """
         name = str(model._meta.model_name)
         signatures = [(rule, _signature(name, rule, values)) for rule in unique_fields(model)]
@@ -148,11 +150,11 @@ class Contents:
 
 
 def contents(target_id: int, records: Iterable[Record], user: Any) -> tuple[Contents, Contents]:
-    """The data of a target at the times of these records: those that the user may view, and the others."""
+    """Return the data of a target at the times of these records: those that the user may view, and others."""
     times: dict[str, set[datetime]] = defaultdict(set)
     for record in records:
         times[model_name_for(record)].add(record.timestamp)
-        times[_GENERIC].add(record.timestamp)  # data that come from tomtoolkit 2.x
+        times[_GENERIC].add(record.timestamp)  # for data that come from tomtoolkit 2.x
     seen, unseen = Contents(), Contents()
     for name, moments in times.items():
         data = DATUM_MODELS[name]._default_manager.filter(target_id=target_id, timestamp__in=moments)
@@ -164,22 +166,22 @@ def contents(target_id: int, records: Iterable[Record], user: Any) -> tuple[Cont
 
 
 def difference(record: Record, there: Record) -> str | None:
-    """The first field in which two records of one observation differ; None when they say the same.
+    """Return the first field in which two records of one observation differ, or None.
 
-    Who told it first is no difference, nor is what a generic row of tomtoolkit 2.x has no room for.
+    The source and the fields that a generic row of tomtoolkit 2.x cannot store are not compared.
     """
     names = (each.name for each in fields(record) if each.name not in _NOT_COMPARED)
     return next((name for name in names if alike(getattr(record, name)) != alike(getattr(there, name))), None)
 
 
 def model_name_for(record: Record) -> str:
-    """The name of the model that holds records of this kind."""
+    """Return the name of the model that holds records of this kind."""
     return str(model_for(record)._meta.model_name)
 
 
 @cache
 def unique_fields(model: type[Model]) -> tuple[tuple[str, ...], ...]:
-    """The sets of fields of which a target has no two data with the same values; NULL equals nothing."""
+    """Return the sets of fields that are unique among the data of a target; NULL equals nothing."""
     if model is DATUM_MODELS[_GENERIC]:
         return (("data_type", "timestamp", "value"),)  # its validate_unique, tomtoolkit 3.1.0
     rules = [each for each in model._meta.constraints if isinstance(each, UniqueConstraint)]

@@ -1,4 +1,4 @@
-"""From the JSON object of a batch to what it says."""
+"""Parse the JSON object of a batch."""
 
 from __future__ import annotations
 
@@ -42,27 +42,26 @@ LIMITS = {
     "key": MAX_KEY,
     "name": MAX_NAME,
 }
-"""Of what a batch says, by their names in the capability document."""
+"""The limits of the parts of a batch, by their names in the capability document."""
 _NAMES = {str: "a text", bool: "true or false", list: "a list"}
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One record of a batch.
-
-    key: its three parts, as far as they can be said again. fingerprint: of the record as it was read here.
-    problem: field and reason, when there is no record to be read.
-    """
+    """Hold one record of a batch."""
 
     key: dict[str, str] | None
+    """The three parts of the key, as far as they can be repeated in the answer."""
     record: Record | None = None
     fingerprint: str = ""
+    """The fingerprint of the record as it was read here."""
     problem: tuple[str, str] = ("", "")
+    """The field and the reason, when no record can be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingBatch:
-    """A batch; see docs/reference/batch-protocol.md for the members."""
+    """Hold a batch; see docs/reference/batch-protocol.md for the members."""
 
     site: Site
     shared_by: str
@@ -75,12 +74,18 @@ class IncomingBatch:
 
 
 def read(value: Mapping[str, Any]) -> IncomingBatch:
-    """Read a batch. What is wrong with one record stays with that record. Raises `Refused`."""
+    """Read a batch; keep a problem of one record with that record.
+
+    Raises:
+        Refused: another part of the batch is not valid.
+    """
     if value.get("protocol") not in PROTOCOLS or isinstance(value.get("protocol"), bool):
-        raise Refused(422, "This TOM does not speak that protocol.", protocols=list(PROTOCOLS))
+        raise Refused(422, f"The protocol must be one of {list(PROTOCOLS)}.", protocols=list(PROTOCOLS))
     records = _member(value, "records", list)
     if len(records) > MAX_RECORDS:
-        raise Refused(413, f"The batch has more than {MAX_RECORDS} records.", field="records")
+        raise Refused(
+            413, f"A batch may have up to {MAX_RECORDS} records, not {len(records)}.", field="records"
+        )
     hint = value.get("target_id")
     lists = _member(value, "target_lists", list, default=[])
     with _named("target."):
@@ -106,7 +111,7 @@ def read(value: Mapping[str, Any]) -> IncomingBatch:
 
 @contextmanager
 def _named(member: str = "") -> Iterator[None]:
-    """Refuse the batch for what is wrong with one of its members, and name the field."""
+    """Refuse the batch for a problem of one of its members, and name the field."""
     try:
         yield
     except InvalidRecord as error:
@@ -117,16 +122,18 @@ def _named(member: str = "") -> Iterator[None]:
 def _member(value: Mapping[str, Any], name: str, kind: type[Any], default: Any = None) -> Any:
     member = value.get(name, default)
     if not isinstance(member, kind):
-        raise Refused(400, f"{name}: it is not {_NAMES[kind]}.", field=name)
+        raise Refused(400, f"{name}: it must be {_NAMES[kind]}.", field=name)
     return member
 
 
 def _site(value: object) -> Site:
     if not isinstance(value, Mapping):
-        raise Refused(400, "site: it is not a JSON object.", field="site")
+        raise Refused(400, "site: it must be a JSON object.", field="site")
     origin, name = _member(value, "origin", str), _member(value, "name", str, default="")
     if not 0 < len(origin) <= MAX_KEY:
-        raise Refused(400, f"site: the origin has 1 to {MAX_KEY} characters.", field="site")
+        raise Refused(
+            400, f"site: the origin must have 1 to {MAX_KEY} characters, not {len(origin)}.", field="site"
+        )
     return Site(origin=_name("site", origin), name=_name("site", name))
 
 
@@ -142,7 +149,7 @@ def _storable(field: str, *texts: str) -> None:
 
 
 def _arrival(value: object) -> Arrival:
-    key = _said_again(value.get("key")) if isinstance(value, Mapping) else None
+    key = _repeatable(value.get("key")) if isinstance(value, Mapping) else None
     try:
         record = record_from_wire(value)
         _storable("key", record.key.origin, record.key.id)
@@ -151,8 +158,8 @@ def _arrival(value: object) -> Arrival:
     return Arrival(key=key, record=record, fingerprint=fingerprint(record))
 
 
-def _said_again(key: object) -> dict[str, str] | None:
-    """The parts of a key for the answer, where they are text that JSON can hold."""
+def _repeatable(key: object) -> dict[str, str] | None:
+    """Return the parts of a key for the answer, without those that are no text or that JSON cannot hold."""
     if not isinstance(key, Mapping):
         return None
     parts = {name: key.get(name) for name in ("kind", "origin", "id")}

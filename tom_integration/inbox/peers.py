@@ -1,4 +1,4 @@
-"""Other sites that send here: an origin belongs to the account that first used it."""
+"""Tie the origin of each sending site to the account that used it first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from tom_integration.models import Peer
 
 
 def known(peer: Site, user: Any) -> bool:
-    """Whether the origin belongs to this user already. Raises `Refused` where it belongs to another one."""
+    """Return True when the origin belongs to this user already.
+
+    Raises:
+        Refused: the origin belongs to another user.
+    """
     row = Peer.objects.filter(origin=peer.origin).first()
     if row is not None and row.user_id != user.pk:
         raise Refused(
@@ -24,7 +28,11 @@ def known(peer: Site, user: Any) -> bool:
     return row is not None
 
 
-def claim(peer: Site, user: Any) -> None:
-    """Let the origin belong to this user. Raises `Refused` where another one was faster."""
+def register(peer: Site, user: Any) -> None:
+    """Give the origin to this user.
+
+    Raises:
+        Refused: another user was faster.
+    """
     Peer.objects.get_or_create(origin=peer.origin, defaults={"name": peer.name[:200], "user_id": user.pk})
     known(peer, user)

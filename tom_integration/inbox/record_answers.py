@@ -1,4 +1,4 @@
-"""What became of each record of a batch, and how it is said."""
+"""Answer for each record of a batch what became of it."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ TAKEN = "another datum of this target has the same values of those fields that t
 
 @dataclass(slots=True, kw_only=True)
 class Answer:
-    """outcome: accepted, revised, duplicate or rejected. field, reason: of a rejection.
-
-    place: the datum; of a rejection the one that is in the way, if it is one. If the account may not view
-    that, it is told `otherwise`: what it would be told if there were no such datum.
-    """
+    """Hold the answer to one record."""
 
     outcome: str
+    """accepted, revised, duplicate or rejected."""
     place: Place | None = None
+    """The datum; of a rejection the datum in the way, if there is one."""
     field: str = ""
+    """The field to blame for a rejection."""
     reason: str = ""
+    """The reason of a rejection."""
     otherwise: Answer | None = None
+    """The answer to an account that may not view the datum in the way: that without this datum."""
 
     def repeated(self) -> Answer:
-        """The answer to the same again."""
+        """Return the answer to the same record, sent again."""
         return self if self.outcome == "rejected" else replace(self, outcome="duplicate")
 
     def as_json(self, arrival: Arrival) -> dict[str, Any]:
-        """The answer to one record."""
+        """Return the answer as a member of the response."""
         if self.outcome == "rejected":
             told = {"id": "", "field": self.field, "reason": one_line(self.reason)}
         else:
@@ -45,14 +46,14 @@ class Answer:
 def rejected(
     field: str, reason: str, place: Place | None = None, *, otherwise: Answer | None = None
 ) -> Answer:
-    """This record is not stored. place: the datum that is in its way."""
+    """Return a rejection; `place` is the datum in the way, `otherwise` the answer without that datum."""
     return Answer(outcome="rejected", field=field, reason=reason, place=place, otherwise=otherwise)
 
 
 def told(answers: Sequence[Answer], batch: IncomingBatch, user: Any) -> list[Answer]:
-    """The answers to a batch, of which none tells of a datum that its account may not view.
+    """Return the answers to a batch, without a trace of data that its account may not view.
 
-    Whether such a datum was here before or is stored now, the answer is the same.
+    The answer is the same whether such a datum was here before or is stored now.
     """
     places = {answer.place for answer in answers if answer.place is not None}
     hidden = places - permitted(user, places, "view")

@@ -1,4 +1,4 @@
-"""Refusing a whole batch: nothing of it is stored."""
+"""Refuse a whole batch, and store nothing of it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from sharecore.texts import one_line
 
 
 class Refused(Exception):
-    """status: of HTTP. detail: for people. more: further members of the answer, for programs."""
+    """Refuse a request with an HTTP status and a detail for people."""
 
     def __init__(self, status: int, detail: str, **more: Any) -> None:
+        """Add further members to the answer, for programs."""
         super().__init__(detail)
         self.status = status
-        # What another site wrote stands in the detail, and may be long.
+        # The detail may quote a long text of the other site.
         self.body = {"detail": one_line(detail), **more}

@@ -1,8 +1,8 @@
-"""Revisions: a key that was received before, with other content.
+"""Revise data that were received before under the same key, with other content.
 
-Only what still is as it was received is changed, since somebody may have edited it here; and only by the site
-that observed it or brought it. What its observer brought is changed by its observer only: a site in between
-may be late.
+Only a datum that still is as it was received is changed, since a person may have edited it here; and only by
+the site that observed or relayed it. A datum that came from its observer is changed by its observer only: a
+relaying site may be late.
 """
 
 from __future__ import annotations
@@ -31,19 +31,25 @@ _NO_RIGHT = rejected("key", "to change this datum, the account needs the rights 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """record, fingerprint: as sent now. known: what was received under its key."""
+    """Hold new content for a key that was received before."""
 
     record: Record
     fingerprint: str
     known: InboxRecord
+    """The former content of the key."""
 
 
 def revise(
     revisions: Mapping[int, Revision], site: Site, user: Any, contents: Sequence[Contents], events: Events
 ) -> dict[int, Answer]:
-    """Change data by what a site sends now; the answers, by the number of the record in the batch.
+    """Change data to the content that a site sends now; return the answers by position in the batch.
 
-    user: the account with which it sends. contents: what may be in the way, and what of that is hidden.
+    Args:
+        revisions: the new contents, by position in the batch.
+        site: the site that sends.
+        user: the account with which it sends.
+        contents: data of the target that may be in the way: those that the user may view, and others.
+        events: the signals of the batch.
     """
     data = _data([each.known for each in revisions.values()])
     changeable = permitted(user, data, "view", "change")
@@ -98,7 +104,7 @@ def _change(row: Any, revision: Revision, contents: Sequence[Contents], events: 
     refusals = events.before([row])
     if not refusals:
         if clash := unseen.clash(model, values, own=row.pk):
-            # The next answer to this key is then what it would be if the datum were changed.
+            # Note the content, so that the next answer to this key does not show that nothing was changed.
             InboxRecord.objects.filter(pk=known.pk).update(fingerprint=revision.fingerprint)
             return rejected(clash[0], TAKEN, clash[1], otherwise=done)
         with kept_apart(refusals, id(row)):

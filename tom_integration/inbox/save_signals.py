@@ -1,4 +1,4 @@
-"""The signals that saving each datum would send: this app's own shares, and other apps, live by them."""
+"""Send the signals of saving each datum, which a bulk insert does not: shares and other apps need them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ logger = logging.getLogger(__name__)
 
 
 class Events:
-    """The signals of one batch."""
+    """Collect and send the signals of one batch."""
 
     def __init__(self) -> None:
         self._saved: list[tuple[Any, bool]] = []
 
     def before(self, rows: Iterable[Any]) -> dict[int, Answer]:
-        """`pre_save` of each row. What raises forbids to save its row; the answers, by `id` of the row."""
+        """Send `pre_save` of each row; return a rejection, by `id` of the row, where a receiver raises."""
         refusals: dict[int, Answer] = {}
         for row in rows:
             if not pre_save.has_listeners(type(row)):
@@ -42,7 +42,7 @@ class Events:
         self._saved += [(row, created) for row in rows]
 
     def tell(self) -> None:
-        """`post_save` of each row, after the commit, when what a receiver does can undo nothing."""
+        """Send `post_save` of each row after the commit, when an error of a receiver can undo nothing."""
         if self._saved:
             transaction.on_commit(self._tell, robust=True)
 

@@ -1,8 +1,8 @@
-"""Storing a batch: one transaction, few queries, and an answer for each record.
+"""Store a batch in one transaction, with few queries, and answer for each record.
 
-A key that was received before is a duplicate, or a revision where its content is another; content that the
+A key that was received before is a duplicate, or a revision when its content is another; content that the
 target has already is a duplicate; all else is new. Batches for one target wait for each other, so that two
-equal ones store once. What another hand saves meanwhile is found when the constraints of the TOM refuse it.
+equal ones store once. Data that another process saves meanwhile make the constraints of the TOM refuse a row.
 """
 
 from __future__ import annotations
@@ -29,9 +29,13 @@ NOT_OURS = rejected("key", "it says that this TOM observed it, but no such datum
 
 
 def store(batch: IncomingBatch, target_id: int, *, origin: str, user: Any) -> list[Answer]:
-    """Store the records of a batch; one answer for each, in order.
+    """Store the records of a batch; return one answer for each, in order.
 
-    origin: of this TOM. user: the account with which the site sends.
+    Args:
+        batch: the batch.
+        target_id: the primary key of its target here.
+        origin: the origin of this TOM.
+        user: the account with which the site sends.
     """
     if not batch.arrivals:
         return []
@@ -43,7 +47,7 @@ def store(batch: IncomingBatch, target_id: int, *, origin: str, user: Any) -> li
 
 
 class _Storing:
-    """One batch. Answers are by the number of the record in the batch."""
+    """Store one batch; keep answers by position in the batch."""
 
     def __init__(self, batch: IncomingBatch, target_id: int, origin: str, user: Any) -> None:
         self.events = Events()
@@ -58,7 +62,7 @@ class _Storing:
         self._notes: list[InboxRecord] = []
 
     def run(self) -> list[Answer]:
-        """Store what is new or revised; the answers."""
+        """Store new and revised records; return the answers."""
         _wait_for_others(self._target_id)
         readable = [(each.record, each) for each in self._batch.arrivals if each.record is not None]
         keys = (record.key for record, _ in readable)
@@ -84,7 +88,7 @@ class _Storing:
         return record.key.origin == self._origin
 
     def _look_at(self, number: int, arrival: Arrival) -> Answer | None:
-        """The answer to one record; None when it has to be written first."""
+        """Return the answer to one record, or None when the record is to be written first."""
         record = arrival.record
         if record is None:
             return rejected(*arrival.problem)
@@ -135,7 +139,7 @@ class _Storing:
         return None
 
     def _there(self, arrival: Arrival, record: Record, identity: str, place: Place, there: Record) -> Answer:
-        """The answer to an observation that the target has, by whatever way it came."""
+        """Return the answer to an observation that the target has already."""
         if field := difference(record, there):
             reason = f"the same observation is here with another {field}, and stays as it is"
             return rejected(field, reason, place)
@@ -143,9 +147,9 @@ class _Storing:
         return Answer(outcome="duplicate", place=place)
 
     def _insert(self) -> dict[int, Answer]:
-        """Store the new records; the answers.
+        """Store the new records; return the answers.
 
-        Until here nothing was asked of data that the account may not view: no answer depends on them.
+        Compare with data that the account may not view only here, so that no answer before depends on them.
         """
         refusals = self.events.before(new.row for new in self._new.values())
         answers: dict[int, Answer] = {}
@@ -171,7 +175,7 @@ class _Storing:
         return new.all(answer.repeated()) | {new.number: answer}
 
     def _late(self, new: Newcomer, identity: str, refusal: Answer) -> dict[int, Answer]:
-        """The answers where the database refuses a record: another hand may have saved the same meanwhile."""
+        """Answer for a record that the database refuses, since another process may have saved the same."""
         seen, unseen = contents(self._target_id, [new.record], self._user)
         if found := seen.find(new.record, identity):
             return {
@@ -180,7 +184,7 @@ class _Storing:
         return self._behind(new, identity, unseen) or new.all(refusal)
 
     def _behind(self, new: Newcomer, identity: str, there: Contents) -> dict[int, Answer]:
-        """The answers to a record that cannot stand beside these data; none if it can."""
+        """Answer for a record that repeats these data or clashes with them; return {} when it does not."""
         found = there.find(new.record, identity)
         clash = None if found else there.clash(type(new.row), columns(new.record))
         if not found and not clash:
@@ -193,12 +197,12 @@ class _Storing:
                 answers[number] = rejected(clash[0], TAKEN, clash[1])
             place = answers[number].place
             if answers[number].outcome == "rejected" and place is not None:
-                # The next answer to this key is then what it would be if the record were stored.
+                # Note the key, so that the next answer to it does not show that the record was not stored.
                 self._note(arrival, record, place, "", content="")
         return answers
 
     def _note(self, arrival: Arrival, record: Record, place: Place, identity: str, *, content: str) -> None:
-        """Remember the key. content: of the datum as it was stored now; empty when it was here before."""
+        """Note a key, with the content of the datum as stored now, or "" for a datum that was here before."""
         model, datum_pk = place
         self._notes.append(
             InboxRecord(
@@ -217,8 +221,8 @@ class _Storing:
 
 
 def _wait_for_others(target_id: int) -> None:
-    """Let one batch at a time store data of this target. Who saves a datum does not wait."""
-    # SQLite: a transaction that has read first fails at once while another one writes.
+    """Let one batch at a time store data of this target; saving a single datum does not wait."""
+    # Write first: on SQLite a transaction that has read fails at once while another one writes.
     InboxRecord.objects.filter(pk=0).update(kind="")
     target = BaseTarget.objects.select_for_update(no_key=True).filter(pk=target_id)
     if target.values_list("pk", flat=True).first() is None:

@@ -1,4 +1,4 @@
-"""The target of a batch here: found by its keys or names, or made as the TOM's own API makes it."""
+"""Find the target of a batch by its keys or names, or make it as the TOM's own API does."""
 
 from __future__ import annotations
 
@@ -32,9 +32,11 @@ for _each in _IGNORED:
 
 
 def resolve(batch: IncomingBatch, request: Request) -> tuple[int, bool]:
-    """The primary key of the target, and whether it was made now. Raises `Refused`.
+    """Return the primary key of the target, and whether it was made now.
 
-    One that the user may not change counts as none, unless it is the only one: then the batch is refused.
+    Raises:
+        Refused: the names belong to several targets, the user may not change the target, or there is none
+            and it cannot be made.
     """
     found = _find(batch, request.user)
     created = found is None
@@ -49,7 +51,7 @@ def resolve(batch: IncomingBatch, request: Request) -> tuple[int, bool]:
 
 
 def _find(batch: IncomingBatch, user: Any) -> int | None:
-    """By key, else by name and alias; what the sender remembers decides between several."""
+    """Find a target by key, else by name and alias; the id that the sender noted decides between several."""
     paired = target_keys.find(batch.target_keys) if batch.target_keys else None
     named = {paired} if paired is not None else _named(batch.target.names)
     if not named:
@@ -77,16 +79,16 @@ def _find(batch: IncomingBatch, user: Any) -> int | None:
 
 
 def _named(names: Iterable[str]) -> set[int]:
-    """The targets that have one of these names or aliases: exactly, or else as tomtoolkit compares them."""
+    """Return the targets with one of these names or aliases, exact or else as tomtoolkit compares them."""
     wanted = {name for name in names if name and "\0" not in name}
     return _having({"name__in": wanted}) or _alike({simple_name(name) for name in wanted} - {""})
 
 
 def _alike(simple: set[str]) -> set[int]:
-    """The targets of which a name has one of these simple forms."""
+    """Return the targets with a name or alias of one of these simple forms."""
     if all(map(str.isascii, simple)):
         return _having({"simple__in": simple})
-    # SQLite, and PostgreSQL in some locales, know the small letters of ASCII only.
+    # SQLite, and PostgreSQL in some locales, have lower-case letters of ASCII only: compare in Python.
     names = BaseTarget.objects.values_list("pk", "name").iterator()
     aliases = TargetName.objects.values_list("target_id", "name").iterator()
     return {pk for pk, name in chain(names, aliases) if simple_name(name) in simple}
@@ -129,7 +131,7 @@ def _save(batch: IncomingBatch, request: Request) -> int:
         unfit = set(serializer.errors) & set(custom_fields(get_target_model_class()))
         if not unfit:
             raise ValidationError(serializer.errors)
-        # a field of our own target model that means something else at the sender
+        # A custom field of this TOM may have the name of another thing at the sender: leave it out.
         kept = {name: value for name, value in values.items() if name not in unfit}
         serializer = TargetSerializer(data=kept, context={"request": request})
         serializer.is_valid(raise_exception=True)
@@ -151,7 +153,7 @@ def _fits(extra: str) -> bool:
 
 
 def _values(target: Target, shared_from: str, shared_by: str) -> dict[str, Any]:
-    """As the TOM's own API takes it: no ids, no alias that is the name, no groups, nothing unknown."""
+    """Return a target for the serializer of the TOM: no ids, no alias equal to the name, no groups."""
     elements = asdict(target.position) | ({} if target.sidereal else asdict(target.orbit))
     own = set(custom_fields(get_target_model_class()))
     return {
@@ -184,7 +186,7 @@ def _join_lists(target_id: int, names: tuple[str, ...]) -> None:
 
 
 def _first(error: ValidationError | IntegrityError) -> tuple[str, str]:
-    """The first of what the serializer says: a field and a reason."""
+    """Return the field and the reason of the first error of the serializer."""
     detail: Any = error.detail if isinstance(error, ValidationError) else "its name or an alias is in use"
     path: list[str] = []
     while isinstance(detail, dict | list) and detail:

@@ -1,4 +1,4 @@
-"""Routes under `api/sharing/`."""
+"""Route the requests under `api/sharing/`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The views at `api/sharing/`: what this TOM takes, and a batch."""
+"""Serve `api/sharing/`: the capability document, and batches."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tom_integration.inbox.refused import Refused
 from tom_integration.json_views import RefusesInJson
 
 
-class Known(permissions.BasePermission):
-    """Nobody without an account, whatever the TOM leaves open elsewhere."""
+class HasAccount(permissions.BasePermission):
+    """Reject anonymous users, whatever the TOM leaves open elsewhere."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not (request.user and request.user.is_authenticated):
@@ -29,13 +29,13 @@ class Known(permissions.BasePermission):
 
 
 class SharingView(RefusesInJson, APIView):
-    """For programs: refusals are JSON too."""
+    """Answer programs: refusals are JSON, too."""
 
-    permission_classes = (Known,)
+    permission_classes = (HasAccount,)
     renderer_classes = (JSONRenderer,)
 
     def get_authenticate_header(self, request: Request) -> str:
-        """Without one, a refusal would be 403 in a TOM whose first way to log in has none."""
+        """Return a header always: without one, DRF answers 403 instead of 401 to anonymous users."""
         return super().get_authenticate_header(request) or "Token"
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -48,7 +48,7 @@ class SharingView(RefusesInJson, APIView):
 
 
 class CapabilityView(SharingView):
-    """What this TOM takes."""
+    """Serve the capability document: what this TOM takes, and its limits."""
 
     def get(self, request: Request) -> Response:
         this = site.this_site()
@@ -87,7 +87,7 @@ class BatchView(SharingView):
         known = peers.known(batch.site, request.user)
         target_id, created = target.resolve(batch, request)
         if not known:
-            peers.claim(batch.site, request.user)
+            peers.register(batch.site, request.user)
         answers = store.store(batch, target_id, origin=origin, user=request.user)
         pairs = zip(batch.arrivals, answers, strict=True)
         return Response(
