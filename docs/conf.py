@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import pydoc
-import re
 from importlib.metadata import version as version_of
 from typing import Any
+
+from sphinx.ext.napoleon import Config, GoogleDocstring
 
 project = "sharecore"
 author = "sharecore contributors"
@@ -31,6 +31,8 @@ autodoc_type_aliases = {
 }
 
 nitpicky = True
+# some fields have the name of a builtin that annotations use: `type`
+suppress_warnings = ["ref.python"]
 nitpick_ignore_regex = [
     # types of other projects: their documentation is not fetched
     (r"py:.*", r"(?!sharecore).*"),
@@ -46,35 +48,17 @@ html_show_copyright = False
 copybutton_exclude = ".linenos, .gp, .go"
 
 
-def _names(thing: Any) -> set[str]:
-    """The fields, parameters and attributes that the docstring of a class or function may tell of."""
-    names = set(getattr(thing, "__annotations__", ()))
-    for function in (thing, vars(thing).get("__init__") if inspect.isclass(thing) else None):
-        code = getattr(inspect.unwrap(function), "__code__", None) if function is not None else None
-        if code is not None:
-            names |= {*code.co_varnames, *code.co_names}
-    return {name for name in names if not name.startswith("_")}
+_SECTIONS = Config(napoleon_use_ivar=True)
 
 
-def _list_fields(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Docstrings tell of fields as `name: text. other, third: text.` Each becomes an item of a list."""
-    names = _names(thing)
-    paragraphs = re.split(r"\n[ \t]*\n", "\n".join(lines))
-    shown: list[str] = []
-    for paragraph in paragraphs:
-        head, *items = re.split(r"(?:^|(?<=[.;:)])\s+|\n)((?:\w+\*?)(?:, \w+\*?)*): (?=\S)", paragraph)
-        pairs = list(zip(items[::2], items[1::2], strict=True))
-        if (
-            not pairs
-            or paragraph.startswith((" ", ".. "))
-            or not all(set(words.split(", ")) <= names or "*" in words for words, _ in pairs)
-        ):
-            shown += [paragraph, ""]
-            continue
-        shown += [head.strip(), ""] if head.strip() else []
-        shown += [f"* ``{words}``: {' '.join(text.split())}" for words, text in pairs]
-        shown.append("")
-    lines[:] = "\n".join(shown).splitlines()
+def _read_sections(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Read the sections of a docstring (Args, Returns, Raises, Attributes).
+
+    The extension `sphinx.ext.napoleon` as a whole would take a text with a colon below a field for
+    "type: text".
+    """
+    if what not in ("attribute", "data", "property"):
+        lines[:] = GoogleDocstring(lines, _SECTIONS, app, what, name, thing, options).lines()
 
 
 def _is_ours(app: Any, env: Any, node: Any, shown: Any) -> Any:
@@ -93,4 +77,4 @@ def _readable(
 def setup(app: Any) -> None:
     app.connect("autodoc-process-signature", _readable)
     app.connect("missing-reference", _is_ours)
-    app.connect("autodoc-process-docstring", _list_fields)
+    app.connect("autodoc-process-docstring", _read_sections)

@@ -1,9 +1,10 @@
 """sharecore: share astronomical data with other systems through pluggable destination adapters.
 
-What an author of a plugin needs is here: the hooks (`hookimpl` and the requests), `DestinationType`,
-`Adapter` and `Batch`, records and targets with their units, outcomes and exceptions, `Section` for reading
-settings, and `as_json` and `fingerprint` of a record.
-What a site needs beside it: `Registry`, `Destinations`, and `dispatch` in `sharecore.dispatch`.
+For authors of plugins: the hooks (`hookimpl` and the requests), `DestinationType`, `Adapter` and `Batch`,
+records and targets with their units, outcomes and exceptions, `Section` for reading settings, and `as_json`
+and `fingerprint` of a record.
+
+For sites, in addition: `Registry`, `Destinations`, and `dispatch` in `sharecore.dispatch`.
 """
 
 from sharecore import logs

@@ -1,4 +1,4 @@
-"""`python -m sharecore`."""
+"""Run `python -m sharecore`."""
 
 import sys
 

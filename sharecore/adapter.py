@@ -16,21 +16,22 @@ from sharecore.targets import Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The site that shares. origin: its UUID. name: its display name (`TOM_NAME`)."""
+    """The site that shares."""
 
     origin: str
+    """UUID of the site."""
     name: str
+    """Display name of the site (`TOM_NAME`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """One topic of a destination.
-
-    name: as the destination knows it. note: what a person should know before choosing it.
-    """
+    """One topic of a destination."""
 
     name: str
+    """Name of the topic, as the destination uses it."""
     note: str = ""
+    """Advice for people who choose the topic; empty for none."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", hide_secrets(self.name))
@@ -38,59 +39,69 @@ class Topic:
 
 
 def _unknown(key: RecordKey) -> object | None:
+    """Return None: the batch was made without a look at the database of a site."""
     return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """The records of one share handed to an adapter in one call, in order of time.
-
-    site, address, target: who shares, where to, and of which object. records: none where a person shares the
-    target alone, see `Adapter.ensure_target`, and beside a file.
-    shared_by: the user name of who asked for the share; empty when the site did.
-    state: what this adapter noted about this target at this destination, JSON values. It may change it;
-    the framework keeps it between calls (an id at the receiver, a version).
-    previous: for a record that was delivered before with other content, its name at the destination.
-    title, message: what a person typed beside a one-time share; empty otherwise.
-    relayed_by: for a record that another site gave to this one, the origin of the site that brought it; its
-        key names the site that observed it. An adapter that knows the origin of its destination answers
-        `Duplicate`, without sending, where one of the two is that.
-    target_keys: names of the target that never change, by origin of the site: that of this site, and those of
-        sites that have sent it here. No other site than the one that gave it should be told of such a name.
-    moved: asked of `find` alone: the records belong to another target by now, and will be sent as its data.
-        Of a target that the site does not have any more, names and aliases are all that is told.
-        So `Absent` has to mean that this target does not have them: that sending one again to the same target
-        does no harm is no answer. An adapter that cannot look returns None.
-    original: returns what the site keeps behind the record of a key, as a row of its database, or None. For
-        code of the site that an adapter calls, such as a converter class, and never to be sent.
-    """
+    """The records of one share handed to an adapter in one call, in order of time."""
 
     site: Site
+    """Site that shares."""
     address: Address
+    """Destination, and topic where there is one."""
     target: Target
+    """Target to which the records belong."""
     records: tuple[Record, ...]
+    """Records to send. Empty for a person who shares the target alone (see `Adapter.ensure_target`), and
+    beside a file.
+    """
     shared_by: str = ""
+    """User name of the person who shares; empty for a share of the site itself."""
     state: MutableMapping[str, JsonValue] = field(default_factory=dict)
+    """Notes of this adapter about this target at this destination, JSON values (an id at the receiver, a
+    version). The adapter may change them; the framework keeps them between calls.
+    """
     previous: Mapping[RecordKey, str | None] = field(default_factory=dict)
+    """Name at the destination of each record that was delivered before with other content; None for an
+    unknown name.
+    """
     title: str = ""
+    """Title that a person typed beside a one-time share; empty otherwise."""
     message: str = ""
+    """Text that a person typed beside a one-time share; empty otherwise."""
     relayed_by: Mapping[RecordKey, str] = field(default_factory=dict)
+    """Origin of the site that passed a record on, for each record that came from another site. The key of the
+    record names the site that observed it. An adapter that knows the origin of its destination answers
+    `Duplicate`, without sending, where one of the two is that origin.
+    """
     target_keys: Mapping[str, str] = field(default_factory=dict)
+    """Names of the target that never change, by origin of the site that gave them. Tell a site only the name
+    that it gave itself, and that of this site.
+    """
     moved: bool = False
+    """True for `find` alone: the records belong to another target now, and will be sent as data of that one.
+    `Absent` must then mean that this target does not have the record; that a second delivery to the same
+    target does no harm is no answer. An adapter that cannot look returns None. Of a target that the site no
+    longer has, only names and aliases are filled.
+    """
     original: Callable[[RecordKey], object | None] = field(default=_unknown, repr=False, compare=False)
+    """Return the object behind the record of a key, such as a row of the database of the site, or None. For
+    code of the site that an adapter calls, such as a converter class; never send it.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """Exactly what would be sent.
-
-    content_type: a media type as of RFC 6838. body: text. note: what it leaves out, and why. Both are hidden
-    when they repeat a credential.
-    """
+    """The exact content that would be sent. A text that repeats a credential is hidden."""
 
     content_type: str
+    """Media type, as of RFC 6838."""
     body: str
+    """Content, as text."""
     note: str = ""
+    """Data that the content leaves out, and the reason; empty for none."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "body", hide_secrets(self.body))
@@ -98,42 +109,43 @@ class Preview:
 
 
 class Adapter(ABC):
-    """One open destination. It lives for many calls, until `close`: one at a time, in threads that change.
+    """One open destination, for many calls until `close`: one call at a time, in threads that change.
 
-    A call that says nothing for too long is given up, and the adapter is not used any more; see `progress`.
-    New methods arrive with a default body, so that old adapters keep working.
+    A call that reports no progress for too long is given up, and the adapter is not used any more; see
+    `progress`. New methods arrive with a default body, so that old adapters keep working.
     """
 
     can_update: bool = False
-    """True when delivering a record again with other content changes or supersedes what is there.
+    """True when a record that is delivered again with other content changes or supersedes the stored one.
 
-    It may differ between destinations of one kind, and is looked at after `ready`. An adapter that finds out
-    only while it delivers that this destination cannot answers `Deferred`.
+    May differ between destinations of one kind; read after `ready`. An adapter that learns only during a
+    delivery that this destination cannot update answers `Deferred`.
     """
 
     takes_files: bool = False
-    """True where `deliver_file` sends files; people are offered to share files only then."""
+    """True when `deliver_file` sends files; only then are files offered for sharing."""
 
     settle_time: float = 60.0
-    """Seconds after which a request without an answer is surely over at the destination. More than zero."""
+    """Seconds after which the destination has surely finished a request that got no answer. More than zero.
+    """
 
     batch_window_seconds: float = 0.0
-    """Seconds that new records wait for company, where the destination takes one message for many."""
+    """Seconds that new records wait for others, for a destination that takes one message for many records."""
 
     max_batch: int = 200
-    """How many records one call of `deliver` is given at the most, 1 or more. May change between calls."""
+    """Largest number of records in one call of `deliver`, 1 or more. May change between calls."""
 
     def ready(self) -> None:  # noqa: B027  (an adapter that knows its destination has nothing to ask)
-        """Learn what `can_update` depends on, if that is not known.
+        """Find out whether the destination can update, where `can_update` is not known yet.
 
-        May ask the destination. Raises as `deliver`.
+        May ask the destination. Raises the exceptions of `deliver`.
         """
 
     def probe(self, seconds: float) -> bool:
-        """After failures: does the destination answer again? False where only a delivery can tell.
+        """Return True when a destination that failed answers again, False when only a delivery can tell.
 
-        The cheapest request that proves it, within so many seconds and without another try. It is asked every
-        few seconds while the destination is down. Raises as `deliver` where it does not answer.
+        Make the cheapest request that proves it, once, within `seconds`. Called every few seconds while the
+        destination is down. Raises the exceptions of `deliver` when the destination does not answer.
         """
         return False
 
@@ -141,80 +153,97 @@ class Adapter(ABC):
     def deliver(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:
         """Send the records, and yield the key and outcome of each as soon as it is decided.
 
-        One outcome per record, in any order. What was yielded counts, whatever follows. Raises
-        `AuthenticationFailed`, `DestinationError` or `TargetRefused` when the call cannot go on: all other
-        records were not sent, so one that may have been is yielded as `Unconfirmed` first. After anything
-        else that it raises nobody knows what became of them; see `build_each` and `before_sending`.
+        Yield one outcome per record, in any order. Outcomes that were yielded count, whatever follows.
+
+        To end a call that cannot go on, raise one of the exceptions below. All records without an outcome
+        then count as not sent, so first yield `Unconfirmed` for a record that may have been sent. After any
+        other exception the fate of these records is unknown; see `build_each` and `before_sending`.
+
+        Raises:
+            AuthenticationFailed: the destination refuses the credentials.
+            DestinationError: the destination takes nothing now.
+            TargetRefused: the destination does not take the target.
         """
 
     def knows_target(self, batch: Batch) -> bool:
-        """Return whether the target is known at the destination, as far as was noted. No network.
+        """Return whether the destination has the target, as far as the notes in the batch say. No network.
 
-        While it is not, `ensure_target` is called before `deliver`.
+        While it returns False, `ensure_target` is called before `deliver`.
         """
         return True
 
     def ensure_target(self, batch: Batch) -> None:  # noqa: B027  (most destinations know no targets)
-        """Make the target known at the destination, and note in the batch what tells that it is.
+        """Make the target known at the destination, and note in `batch.state` that it is.
 
-        Sends no record. No other call of this site goes to a destination while it makes a target that is not
-        known there, so be short. It is also called for a batch without records, when a person shares the
-        target: with a title or text only where no data follow, which have them otherwise. Raises as
-        `deliver`: nothing was sent then.
+        Send no record. While a new target is made, no other call of this site goes to the destination, so be
+        short. Also called for a batch without records, when a person shares the target; title and text come
+        with it only where no data follow. Raises the exceptions of `deliver`; nothing was sent then.
         """
 
     def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:
-        """Send one file, and say what became of it. batch: whose it is and who asks; without records.
+        """Send one file, and return its outcome.
 
-        After an unknown outcome it is called again, without `find`: sending the same file twice must leave
-        one there. Raises as `deliver`, and lets the OSError of a file that cannot be read pass.
+        Called again after an unknown outcome, without `find`: the same file sent twice must be there once.
+        Raises the exceptions of `deliver`, and lets the OSError of an unreadable file pass.
+
+        Args:
+            file: file to send.
+            batch: target of the file and person who shares it; without records.
         """
         return Unsupported(reason="this destination takes no files", feature="files")
 
     def describe(self) -> str:
-        """How data go there now, in a sentence or two for people who check it. No network."""
+        """Return a sentence or two on how data go to the destination now, for people who check it. No
+        network.
+        """
         return ""
 
     def check(self) -> Sequence[Problem]:
-        """Ask the destination whether credentials, reachability and rights are as they should be.
+        """Ask the destination whether credentials, address and rights are right; return the problems.
 
-        Empty when they are. May take seconds. Raises as `deliver`.
+        May take seconds. Raises the exceptions of `deliver`.
         """
         return ()
 
     def topics(self) -> Sequence[Topic]:
-        """The topics that a share can name; empty when the destination has none. Raises as `deliver`."""
+        """Return the topics that a share can name; empty for none. Raises the exceptions of `deliver`."""
         return ()
 
     @abstractmethod
     def preview(self, batch: Batch) -> Preview:
-        """The exact payload that `deliver` would send. No network."""
+        """Return the exact content that `deliver` would send. No network."""
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
-        """After an unknown outcome: is each record there, and with which content?
+        """Look up, after an unknown outcome, whether each record is at the destination, and with which
+        content.
 
-        `Present(content=...)` counts as delivered only where the content is that of the record in the batch;
-        with other content the record is sent as an edit. `Absent`: it is sent again. `Rejected` and
-        `Unsupported` end it. `Deferred`, `Unconfirmed`, and a record left out of the answer: it is not sent,
-        and asked for again later. None: the destination cannot be asked at all; a person has to decide.
-        batch: the records as they are now, under the keys under which they were sent.
-        Raises as `deliver`; it is asked again later then.
+        Return an answer for each record, or None when the destination cannot be asked at all; then a person
+        decides.
+
+        * `Present(content=...)`: delivered when the content is that of the record in the batch, else an edit.
+        * `Absent`: sent again.
+        * `Rejected`, `Unsupported`: final.
+        * `Deferred`, `Unconfirmed`, or no answer for the record: not sent, and looked up again later.
+
+        The batch holds the records as they are now, under the keys under which they were sent. Raises the
+        exceptions of `deliver`; the look-up is repeated later then.
         """
         return None
 
     def validate(self, batch: Batch) -> Sequence[Problem]:
-        """Ask the destination what is wrong with a batch, without storing it there; empty when nothing is.
+        """Ask the destination for problems of a batch, without storing it there; empty when there are none.
 
-        Raises as `deliver`.
+        Raises the exceptions of `deliver`.
         """
         return ()
 
     def link(self, remote_id: str) -> str:
-        """The address of a page that shows what a delivery became; empty when there is none. No network.
+        """Return the address of a page that shows a delivered record; empty when there is none. No network.
 
-        remote_id: as `deliver` gave it in `Accepted` or `Duplicate`.
+        Args:
+            remote_id: name that `deliver` gave in `Accepted` or `Duplicate`.
         """
         return ""
 
     def close(self) -> None:  # noqa: B027  (an adapter without connections has nothing to give back)
-        """Give back connections. May be called more than once."""
+        """Close connections. May be called more than once."""

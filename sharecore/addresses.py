@@ -9,19 +9,20 @@ DIVIDER = ":"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`name` or `name:topic`, as tomtoolkit stores it in `PersistentShare.destination`.
-
-    name: a key of `DATA_SHARING`, without a colon. topic: a topic of that destination, or an empty text.
+    """The address of a share, `name` or `name:topic`, as tomtoolkit stores it in
+    `PersistentShare.destination`.
     """
 
     name: str
+    """Key of the destination in `DATA_SHARING`, without a colon."""
     topic: str = ""
+    """Topic of that destination; empty where it has none."""
 
     def __str__(self) -> str:
         return f"{self.name}{DIVIDER}{self.topic}" if self.topic else self.name
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Read an address: the first colon divides."""
+        """Read an address; the first colon divides name and topic."""
         name, _, topic = text.partition(DIVIDER)
         return cls(name, topic)

@@ -1,4 +1,4 @@
-"""Building what is to be sent: what fails here has not left, and costs the record that it is about alone."""
+"""Build the content to send: a failure here costs only its own record, and nothing of that has left."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ logger = logging.getLogger(__name__)
 def build_each(
     records: Iterable[Record], build: Callable[[Record], Made | Outcome]
 ) -> tuple[dict[RecordKey, Made], dict[RecordKey, Outcome]]:
-    """What `build` makes of each record, and the outcomes of those of which it makes nothing, by key.
+    """Return the results of `build` by key of the record, and the outcomes of the records for which there is
+    none.
 
-    build: may answer with an outcome, such as `Unsupported`. A record that it fails at was not sent, so that
-    it is tried again later; the log has the traceback, and the others go on.
+    A record for which `build` raises was not sent, so it is tried again later (`Deferred`); the log has the
+    traceback, and the other records go on.
+
+    Args:
+        records: records to send.
+        build: return the content for a record, or an outcome such as `Unsupported`.
     """
     made: dict[RecordKey, Made] = {}
     outcomes: dict[RecordKey, Outcome] = {}
@@ -46,10 +51,11 @@ def build_each(
 
 @contextmanager
 def before_sending() -> Iterator[None]:
-    """What fails inside fails before anything is sent: the records of the call are tried again later.
+    """Mark code that runs before anything is sent: after an exception inside, the records are tried again
+    later.
 
-    For what concerns a whole call. What an adapter raises elsewhere may have been raised after its records
-    had left, so that they count as sent without an answer.
+    For steps that concern a whole call. An exception anywhere else may have come after the records had left,
+    so that they count as sent without an answer.
     """
     try:
         with contained():

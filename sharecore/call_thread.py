@@ -1,6 +1,7 @@
-"""Calls of plugins, in threads of their own: whoever waits for one can give it up.
+"""Call plugins in threads of their own, so that a caller can give up a call that hangs.
 
-Python cannot end a thread. One that was given up stays until its call comes back, and its answer is dropped.
+Python cannot end a thread. A thread that was given up stays until its call comes back, and its answer is
+dropped.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from sharecore.plugin_errors import contained
 
 LOCAL_SECONDS = 10.0
-"""How long a call may say nothing that needs no network and makes nothing."""
+"""Seconds without progress allowed to a call that needs no network and makes nothing."""
 
 Value = TypeVar("Value")
 _current: contextvars.ContextVar[Call[Any] | None] = contextvars.ContextVar("current", default=None)
@@ -24,10 +25,13 @@ _here: contextvars.ContextVar[bool] = contextvars.ContextVar("here", default=Fal
 
 
 def progress(seconds: float = 0.0) -> None:
-    """Say that the call of an adapter or hook in which this runs is getting on, so that it is not given up.
+    """Report that the current call of an adapter or hook makes progress, so that it is not given up.
 
-    seconds: what it does next may take so long, and ends by itself then. Requests of `sharecore_http` say so
-    by themselves. Does nothing outside of such a call, or in a thread that does not have its context.
+    Requests of `sharecore_http` report it by themselves. Does nothing outside of such a call, or in a thread
+    that does not have its context.
+
+    Args:
+        seconds: longest time that the next step may take; it must end by itself then.
     """
     call = _current.get()
     if call is not None:
@@ -36,7 +40,7 @@ def progress(seconds: float = 0.0) -> None:
 
 @contextmanager
 def here() -> Iterator[None]:
-    """Inside, calls are made in the thread of the caller, without a limit: for tests, and for debuggers."""
+    """Make the calls inside in the thread of the caller, without a limit: for tests, and for debuggers."""
     token = _here.set(True)
     try:
         yield
@@ -45,14 +49,21 @@ def here() -> Iterator[None]:
 
 
 class Late(Exception):
-    """A call did not come back in time. Its text says from where, and within how long."""
+    """Raised when a call did not come back in time; the text names the call and the limit."""
 
 
 class Call(Generic[Value]):
-    """One call of a plugin's code.
+    """One call of the code of a plugin.
 
-    what: is called, for people. seconds: how long it may say nothing. finish: called in its thread, at the
-    end. given_up: it did not come back, and is still in its `thread`.
+    Args:
+        what: name of the function, for people.
+        call: function to call.
+        seconds: longest time without progress.
+        finish: function called in the same thread, at the end.
+
+    Attributes:
+        given_up: True when the call did not come back, and still runs in its thread.
+        thread: thread of the call.
     """
 
     given_up = False
@@ -75,9 +86,10 @@ class Call(Generic[Value]):
         self._deadline = 0.0
 
     def run(self, place: str) -> Value:
-        """What the call answers. Raises `Late`, or what it raised, as `contained` does.
+        """Return the answer of the call. Raises `Late`, or the exception of the call, as `contained` does.
 
-        place: what it is about, such as a destination, for the name of its thread.
+        Args:
+            place: subject of the call, such as a destination, for the name of its thread.
         """
         if _here.get():
             self._make()
@@ -88,7 +100,7 @@ class Call(Generic[Value]):
         return self._value
 
     def extend(self, seconds: float) -> None:
-        """It may take so much longer, and the seconds that it has anyway."""
+        """Allow the call these seconds more, on top of its usual limit."""
         self._deadline = max(self._deadline, time.monotonic() + self._seconds + seconds)
 
     def _make_apart(self, name: str) -> None:

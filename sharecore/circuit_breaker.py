@@ -9,42 +9,42 @@ from typing import Self
 FIRST_WAIT = 5.0
 """Seconds between two tries in the first ten minutes of an outage."""
 SECOND_WAIT = 30.0
-"""The same, from then on in the first day."""
+"""Seconds between two tries from then on in the first day."""
 LONGEST_WAIT = 300.0
-"""The same, after the first day."""
+"""Seconds between two tries after the first day."""
 LONGEST_ASKED = 86400.0
-"""Seconds that a destination can ask for by `Retry-After`."""
+"""Longest wait that a destination can ask for by `Retry-After`, in seconds."""
 _MINUTES, _DAY = 600.0, 86400.0
 _JITTER = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What is known of a destination.
-
-    failures: tries in a row that it could not take. down_since: when the first of them was. open_until:
-    nothing is sent before. refusals: calls in a row that it could not take although it had just answered a
-    probe. paused: why nothing is sent at all; empty when it is not paused. credentials: a digest of the
-    settings under which all this was learnt, since it says nothing of mended ones.
-    """
+    """The state of a destination, as learnt from calls."""
 
     failures: int = 0
+    """Number of tries in a row that the destination could not take."""
     down_since: datetime | None = None
+    """Time of the first of these failures."""
     open_until: datetime | None = None
+    """Time before which nothing is sent."""
     refusals: int = 0
+    """Number of calls in a row that failed although the destination had just answered a probe."""
     paused: str = ""
+    """Reason why nothing is sent at all; empty when the destination is not paused."""
     credentials: str = ""
+    """Digest of the settings under which this state was learnt: it does not count for corrected settings."""
 
     def under(self, credentials: str) -> Health:
-        """What of it holds under these settings: all of it, or nothing."""
+        """Return the part of the state that counts under these settings: all of it, or nothing."""
         return self if self.credentials in ("", credentials) else Health()
 
     def is_paused(self, credentials: str) -> bool:
-        """Is sending pointless with these credentials?"""
+        """Return whether sending is pointless with these credentials."""
         return bool(self.paused) and self.credentials == credentials
 
     def wait_until(self, now: datetime) -> datetime | None:
-        """When the next call may be made; None for now.
+        """Return the time of the next call; None for now.
 
         A time further away than any wait was set by a clock that was wrong, and counts as over.
         """
@@ -52,7 +52,7 @@ class Health:
         return self.open_until if self.open_until is not None and now < self.open_until <= furthest else None
 
     def patience(self, now: datetime) -> float:
-        """Seconds that a probe may wait for its answer.
+        """Return the seconds that a probe may wait for its answer.
 
         Short at first, so that a try that hangs does not delay the next one; in the end as long as slow
         destinations need.
@@ -60,9 +60,12 @@ class Health:
         return 3.0 if self._down_for(now) < _MINUTES else 30.0
 
     def resumed(self, now: datetime, *, failed_at: datetime | None) -> Self:
-        """The site starts anew: what waits for the next try only need not wait any longer.
+        """Return the state after a restart of the site: a wait for the next try alone is over.
 
-        failed_at: when the last try failed. What the destination asked for itself is kept to.
+        A wait that the destination asked for is kept.
+
+        Args:
+            failed_at: time of the last failed try.
         """
         if self.open_until is None or failed_at is None:
             return self
@@ -75,7 +78,7 @@ class Health:
         return (now - self.down_since).total_seconds() if self.down_since else 0.0
 
     def _wait(self, now: datetime) -> float:
-        """Seconds until the next try, without jitter."""
+        """Return the seconds until the next try, without jitter."""
         down_for = self._down_for(now)
         seconds = LONGEST_WAIT if down_for >= _DAY else SECOND_WAIT if down_for >= _MINUTES else FIRST_WAIT
         doublings = min(self.refusals - 1, 10)  # enough for the longest wait; 2.0 ** 1024 is no number
@@ -84,7 +87,7 @@ class Health:
 
 
 def succeeded() -> Health:
-    """A call, or a check, went through."""
+    """Return the state after a call, or a check, that went through."""
     return Health()
 
 
@@ -97,10 +100,19 @@ def failed(
     credentials: str = "",
     answered: bool = False,
 ) -> Health:
-    """A try failed. The next one is soon in an outage of minutes, and rarer in a long one, or as asked.
+    """Return the state after a failed try. The next one is soon in a short outage, and rarer in a long one,
+    or as asked.
 
-    answered: a probe had been answered just before. A destination that answers, but takes nothing, is left
-    alone twice as long each time, up to five minutes: what it is sent may be what it fails at.
+    A destination that answers a probe but takes nothing is left alone twice as long each time, up to five
+    minutes: the data themselves may be what it fails at.
+
+    Args:
+        health: state before.
+        now: present time.
+        retry_after: seconds that the destination asked for.
+        chance: random number from 0 to 1.
+        credentials: digest of the settings.
+        answered: whether a probe was answered just before.
     """
     known = health.under(credentials)
     down = replace(
@@ -117,5 +129,5 @@ def failed(
 
 
 def refused(health: Health, *, reason: str, credentials: str) -> Health:
-    """The credentials were refused: pause until they change or a check succeeds."""
+    """Return the state after refused credentials: paused until they change or a check succeeds."""
     return replace(health.under(credentials), paused=reason, credentials=credentials)

@@ -17,7 +17,7 @@ COLUMNS = ("KIND", "STATE", "PLUGIN", "DISTRIBUTION", "SUMMARY")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status."""
+    """Run the command; return the exit status."""
     parser = argparse.ArgumentParser(prog="sharecore", description="Look after plugins, or begin one.")
     commands = parser.add_subparsers(title="commands", dest="command", required=True)
     adapters = commands.add_parser("adapters", help="list every installed plugin and the adapters it brings")

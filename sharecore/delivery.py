@@ -54,54 +54,57 @@ class State(StrEnum):
 OPEN = frozenset({State.PENDING, State.SENDING, State.UNCONFIRMED})
 NEEDS_PERSON = frozenset({State.NEEDS_REVIEW, State.FAILED})
 CANCELLABLE = OPEN | NEEDS_PERSON | {State.WITHHELD, State.UNSUPPORTED}
-"""States in which it makes a difference that the datum or the target is gone."""
+"""States in which the loss of the datum or the target makes a difference."""
 REPLAYABLE = frozenset({State.FAILED, State.UNSUPPORTED, State.WITHHELD, State.CANCELLED})
-"""States of what has ended without arriving. NEEDS_REVIEW is not one: only a person knows."""
+"""States of deliveries that ended without arriving. NEEDS_REVIEW is not one: only a person knows."""
 ASKABLE = REPLAYABLE | {State.BASELINE}
-"""What can be asked for: it is not there, and nobody is sending it."""
+"""States in which a delivery can be asked for: the record is neither at the destination nor under way."""
 SENDABLE = frozenset({State.PENDING, State.WITHHELD})
-"""States of what is sent when its time has come."""
+"""States of deliveries that are sent when their time has come."""
 IN_DOUBT = frozenset({State.UNCONFIRMED, State.NEEDS_REVIEW})
-"""It was sent, and nobody knows whether it arrived."""
+"""States of deliveries that were sent, and may or may not have arrived."""
 _FRESH: dict[str, Any] = {"failures": 0, "reason": "", "field": ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryState:
-    """One delivery at one moment.
-
-    attempts: how often it was handed to the adapter; only grows. failures: how many of these count
-    against the retry schedule (waiting for a destination that is down costs none).
-    """
+    """The state of one delivery at one moment."""
 
     state: State
+    """State in the state machine."""
     attempts: int = 0
+    """Number of calls of the adapter with the record; only grows."""
     failures: int = 0
+    """Number of these that count against the retry schedule; waiting for a destination that is down costs
+    none.
+    """
     next_at: datetime | None = None
+    """Time of the next step; None where none is due."""
     reason: str = ""
+    """Reason of the state, for people."""
     field: str = ""
+    """Field of the record that is to blame, or missing feature of the destination."""
     remote_id: str = ""
+    """Name of the record at the destination."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """A step that depends on nothing but the state: of one delivery, or of any number by one statement.
-
-    sources: the states that it leads out of; deliveries in others stay as they are.
-    to: the state that it leads to; None where that stays.
-    sets: further values of the `DeliveryState` after it.
-    tries: how many attempts it counts.
-    forgiven: how many failures it takes back.
-    """
+    """A step that depends on nothing but the state: of one delivery, or of any number by one statement."""
 
     sources: frozenset[State]
+    """States that the step leads out of; deliveries in others stay as they are."""
     to: State | None = None
+    """State that the step leads to; None for the same state."""
     sets: Mapping[str, Any]
+    """Further values of the `DeliveryState` after the step."""
     tries: int = 0
+    """Number of attempts that the step counts."""
     forgiven: int = 0
+    """Number of failures that the step takes back."""
 
     def __call__(self, before: DeliveryState) -> DeliveryState:
-        """Return the state of one delivery after it."""
+        """Return the state of one delivery after the step."""
         if before.state not in self.sources:
             return before
         return replace(
@@ -113,48 +116,48 @@ class Transition:
 
 
 START = Transition(sources=SENDABLE, to=State.SENDING, sets={"next_at": None}, tries=1)
-"""It is handed to the adapter now."""
+"""Hand the record to the adapter now."""
 
 SET_ASIDE = Transition(
     sources=frozenset({State.BASELINE, State.CANCELLED}),
     to=State.BASELINE,
     sets={"next_at": None, "reason": "", "field": ""},
 )
-"""A share is made, and the datum is there before it."""
+"""Leave out a datum that is there before its share is made."""
 
 
 def replay(*, now: datetime) -> Transition:
-    """A person, or a change of settings, asks for another try with a fresh schedule."""
+    """Try again with a fresh schedule, as a person or a change of settings asks."""
     return Transition(sources=ASKABLE, to=State.PENDING, sets=_FRESH | {"next_at": now})
 
 
 def revise(*, now: datetime) -> Transition:
-    """The datum was edited: its new values are to be sent."""
+    """Send the new values of an edited datum."""
     return Transition(sources=ASKABLE | {State.DELIVERED}, to=State.PENDING, sets=_FRESH | {"next_at": now})
 
 
 def hurry(*, now: datetime) -> Transition:
-    """What waits for its next try is tried now, with a fresh schedule."""
+    """Try now, with a fresh schedule, what waits for its next try."""
     return Transition(sources=frozenset({State.PENDING}), sets={"next_at": now, "failures": 0})
 
 
 def restart(*, now: datetime) -> Transition:
-    """The process that delivers was started anew: what waits is tried now, at the cost of no try."""
+    """Try now what waits, at the cost of no try: the process that delivers was started anew."""
     return Transition(sources=frozenset({State.PENDING}), sets={"next_at": now}, forgiven=1)
 
 
 def bring_near(*, now: datetime) -> Transition:
-    """A clock that was wrong has put it off: it is ripe now."""
+    """Make ripe now what a clock that was wrong has put off."""
     return Transition(sources=SENDABLE, sets={"next_at": now})
 
 
 def look_again(*, at: datetime) -> Transition:
-    """The same of what is to be looked up."""
+    """Set the time of the next look-up."""
     return Transition(sources=frozenset({State.UNCONFIRMED}), sets={"next_at": at})
 
 
 def doubt(reason: str, *, look_at: datetime) -> Transition:
-    """It may be there: look it up at this time, and send it only if it is not."""
+    """Look up at this time a record that may have arrived, and send it only if it is not there."""
     return Transition(
         sources=SENDABLE | {State.BASELINE},
         to=State.UNCONFIRMED,
@@ -163,10 +166,15 @@ def doubt(reason: str, *, look_at: datetime) -> Transition:
 
 
 def lost_there(reason: str, *, now: datetime, can_tell: bool) -> Transition:
-    """It was delivered, and the destination may have lost it since (it was restored from a backup).
+    """Look up a delivered record that the destination may have lost since (restored from a backup); send it
+    if it is gone.
 
-    It is looked up, and sent if it is not there. can_tell: False where the destination cannot be asked; then
-    it is sent. Its name there is forgotten: another record may have it now.
+    Its name there is forgotten: another record may have it now.
+
+    Args:
+        reason: reason for people.
+        now: present time.
+        can_tell: False where the destination cannot be asked; then the record is sent.
     """
     return Transition(
         sources=frozenset({State.DELIVERED}),
@@ -176,29 +184,31 @@ def lost_there(reason: str, *, now: datetime, can_tell: bool) -> Transition:
 
 
 def cancel(reason: str) -> Transition:
-    """Datum, share or target are gone; what was delivered stays so."""
+    """Cancel deliveries whose datum, share or target is gone; delivered ones stay so."""
     return Transition(
         sources=CANCELLABLE, to=State.CANCELLED, sets={"next_at": None, "reason": reason, "field": ""}
     )
 
 
 def undecidable(reason: str) -> Transition:
-    """Nobody but a person can find out whether it arrived."""
+    """Leave to a person a delivery of which nothing else can tell whether it arrived."""
     return Transition(sources=IN_DOUBT, to=State.NEEDS_REVIEW, sets={"next_at": None, "reason": reason})
 
 
 def confirm(note: str) -> Transition:
-    """A person found that it arrived."""
+    """Note that a person found the record at the destination."""
     return Transition(sources=IN_DOUBT, to=State.DELIVERED, sets=_FRESH | {"next_at": None, "reason": note})
 
 
 def resend(*, now: datetime) -> Transition:
-    """A person found that it did not arrive."""
+    """Send again a record that a person did not find at the destination."""
     return Transition(sources=IN_DOUBT, to=State.PENDING, sets=_FRESH | {"next_at": now})
 
 
 def keep_there(note: str = "") -> Transition:
-    """The destination has it already, with this content, or with another that it cannot change."""
+    """Count as delivered a record that the destination has already, with this content or one that it cannot
+    change.
+    """
     return Transition(sources=SENDABLE, to=State.DELIVERED, sets=_FRESH | {"next_at": None, "reason": note})
 
 
@@ -211,7 +221,7 @@ def settle(
     settle_time: float,
     chance: float,
 ) -> DeliveryState:
-    """The adapter (or the framework) said what became of it."""
+    """Return the state after the result of the adapter (or the framework)."""
     clean = replace(before, reason="", field="", next_at=None)
     match result:
         case Accepted(remote_id=remote_id) | Duplicate(remote_id=remote_id):
@@ -256,9 +266,17 @@ def kept_here(
     policy: RetryPolicy,
     chance: float,
 ) -> DeliveryState:
-    """The site does not let it go there. again: whether that may change by itself, and soon.
+    """Return the state of a record that the site withholds.
 
-    Rights on a new datum are often given a moment after it is saved.
+    Args:
+        before: state so far.
+        reason: reason for people.
+        again: whether the reason may pass by itself, and soon. Rights on a new datum are often given a moment
+            after it is
+        saved.
+        now: present time.
+        policy: waits between tries.
+        chance: random number from 0 to 1.
     """
     failures = before.failures + again
     wait = policy.wait(failures, retry_after=None, chance=chance) if again else None
@@ -273,12 +291,14 @@ def kept_here(
 
 
 def unsent(before: DeliveryState, reason: str, *, now: datetime) -> DeliveryState:
-    """The call stopped before it was sent: due as before, at no cost."""
+    """Return the state of a record that the call did not send: due as before, at no cost."""
     return replace(before, state=State.PENDING, next_at=now, reason=reason)
 
 
 def abandoned(before: DeliveryState, *, sent_at: datetime, settle_time: float) -> DeliveryState:
-    """Its sender died with it in hand: wait until the destination is surely done with it, then look."""
+    """Return the state of a record whose sender died with it in hand: look it up once the destination has
+    surely finished.
+    """
     return replace(
         before,
         state=State.UNCONFIRMED,
@@ -298,10 +318,16 @@ def looked_up(
     policy: RetryPolicy,
     chance: float,
 ) -> DeliveryState:
-    """The destination was asked whether it has an unconfirmed one.
+    """Return the state of an unconfirmed delivery after a look-up.
 
-    found: its answer; None when it said nothing about this one. content: the fingerprint of what is to be
-    there. can_tell: False when it cannot be asked at all.
+    Args:
+        before: state so far.
+        found: answer of the destination; None for no answer about this record.
+        content: fingerprint that the record must have there.
+        can_tell: False when the destination cannot be asked at all.
+        now: present time.
+        policy: waits between tries.
+        chance: random number from 0 to 1.
     """
     if not can_tell:
         return replace(before, state=State.NEEDS_REVIEW, next_at=None)
@@ -328,7 +354,9 @@ def looked_up(
 
 
 def _again(before: DeliveryState, *, now: datetime, policy: RetryPolicy, chance: float) -> DeliveryState:
-    """It is not there as it is to be: sent again, the first time at once."""
+    """Return the state of a record that is not at the destination with its content: send it, the first time
+    at once.
+    """
     if before.failures > len(policy.schedule):
         return replace(before, state=State.FAILED, next_at=None, reason=f"given up: {before.reason}")
     if before.failures <= 1:
@@ -346,7 +374,9 @@ def not_looked_up(
     retry_after: float | None = None,
     chance: float,
 ) -> DeliveryState:
-    """The look-up said nothing, or went wrong: look again later, and leave it to a person in the end."""
+    """Return the state after a look-up without an answer: look again later, and leave it to a person in the
+    end.
+    """
     failures = before.failures + 1
     wait = policy.wait(failures, retry_after=retry_after, chance=chance)
     if wait is None:

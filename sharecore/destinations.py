@@ -27,7 +27,7 @@ from sharecore.settings import FRAMEWORK_KEYS, Secret, Section
 ROOT = "DATA_SHARING"
 SLOWEST, FASTEST = 0.001, 1e6  # records per second
 MAX_ADDRESS = 200
-"""The length of `PersistentShare.destination`, measured on tomtoolkit 3.1.0."""
+"""Length of `PersistentShare.destination`, in characters, measured on tomtoolkit 3.1.0."""
 
 _REPORT = "Report this to the author of the plugin."
 
@@ -38,28 +38,34 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Destination:
-    """One usable entry of `DATA_SHARING`.
-
-    name: its key there. kind: its kind of destination, from `plugin`. display_name: what people see.
-    user_topics: the topics that people may choose. type: what the plugin offers. config: what it read from
-    `settings`, the entry as it stands. rate_limit: records per second
-    that one worker sends at the most; None for as many as it can.
-    """
+    """One usable entry of `DATA_SHARING`."""
 
     name: str
+    """Key of the entry."""
     kind: str
+    """Kind of destination, offered by `plugin`."""
     display_name: str
+    """Name that people see."""
     user_topics: tuple[str, ...]
+    """Topics that people may choose."""
     plugin: PluginInfo
+    """Plugin that offers the kind."""
     type: DestinationType[Any] = field(repr=False)
+    """Type of destination, from the plugin."""
     config: Any = field(repr=False)
+    """Configuration that the plugin read from `settings`."""
     settings: Mapping[str, object] = field(repr=False)
+    """The entry as it stands in the settings."""
     rate_limit: float | None = None
+    """Largest number of records per second that one worker sends; None for no limit."""
 
     def open(self) -> Adapter:
-        """A new adapter for this destination. No network.
+        """Return a new adapter for this destination. No network.
 
-        Raises `PluginError` when the plugin fails; `ConfigurationError` and other `DeliveryError` pass.
+        Raises:
+            PluginError: the plugin failed, or returned something that is no adapter.
+            ConfigurationError: the plugin refuses the settings.
+            DeliveryError: the plugin reports the destination as unusable now.
         """
         try:
             with contained():
@@ -76,10 +82,14 @@ class Destination:
         return adapter
 
     def digest(self, keyed_hash: Callable[[bytes], str]) -> str:
-        """A fingerprint of what decides how this destination is reached, credentials included.
+        """Return a fingerprint of the settings that decide how this destination is reached, credentials
+        included.
 
-        It stays the same when only the display name or the topics change. keyed_hash: a hash with a key of
-        the site (HMAC), so that a password cannot be guessed from the fingerprint.
+        Does not change with the display name or the topics.
+
+        Args:
+            keyed_hash: hash with a key of the site (HMAC), so that a password cannot be guessed from the
+                fingerprint.
         """
         decisive = {key: value for key, value in self.settings.items() if key not in FRAMEWORK_KEYS}
         return keyed_hash(json.dumps([self.kind, _canonical(decisive)]).encode())
@@ -88,7 +98,10 @@ class Destination:
 class Destinations(Mapping[str, Destination]):
     """The usable destinations of a site by name, in the order of the settings, and all problems found.
 
-    broken: the fatal problems of each destination that cannot be used.
+    Args:
+        usable: destinations that can be used, by name.
+        broken: fatal problems of each destination that cannot be used, by name.
+        problems: all problems of all destinations.
     """
 
     def __init__(
@@ -125,9 +138,12 @@ class Destinations(Mapping[str, Destination]):
 
     @classmethod
     def of_site(cls, read: ReadSetting, registry: Registry) -> Self:
-        """The destinations in `DATA_SHARING`, and those that plugins find in older settings. Never raises.
+        """Return the destinations in `DATA_SHARING`, and those that plugins find in older settings. Never
+        raises.
 
-        read: gives a setting of the site by name, None when it is not there.
+        Args:
+            read: return a setting of the site by name, None for one that is not there.
+            registry: plugins of the site.
         """
         own = read(ROOT)
         if own is not None and not isinstance(own, Mapping):
@@ -154,9 +170,9 @@ class Destinations(Mapping[str, Destination]):
         return len(self._usable)
 
     def resolve(self, text: str) -> tuple[Address, Destination]:
-        """The address and destination that `name` or `name:topic` means.
+        """Return the address and destination that `name` or `name:topic` means.
 
-        Raises `ConfigurationError` when there is no such destination or it cannot be used.
+        Raises `ConfigurationError` for a destination that does not exist or cannot be used.
         """
         address = Address.parse(text)
         if address.name in self._usable:
@@ -170,9 +186,10 @@ class Destinations(Mapping[str, Destination]):
         raise ConfigurationError([Problem(where=ROOT, what=what, hint=hint)])
 
     def choices(self) -> list[Choice]:
-        """Choices of a form field: (name, label), or (label, ((address, topic), ...)) where there are topics.
+        """Return choices of a form field: (name, label), or (label, ((address, topic), ...)) for a
+        destination with topics.
 
-        The shape of `get_sharing_destination_options` in tomtoolkit 3.1.0.
+        The form of `get_sharing_destination_options` in tomtoolkit 3.1.0.
         """
         return [
             (each.display_name, tuple((str(Address(each.name, topic)), topic) for topic in each.user_topics))
@@ -183,7 +200,7 @@ class Destinations(Mapping[str, Destination]):
 
 
 def infer_kind(name: str, settings: Mapping[str, object]) -> str:
-    """The kind of a destination that names no adapter: what settings written before sharecore mean."""
+    """Return the kind of a destination that names no adapter, as written before sharecore."""
     return "hermes" if name.lower() == "hermes" or "HERMES_API_KEY" in settings else "tom"
 
 
@@ -244,7 +261,7 @@ def _topics(section: Section) -> tuple[str, ...]:
 
 
 def _configure(registry: Registry, kind: str, section: Section) -> tuple[Any, list[Problem]]:
-    """What the plugin reads from the section, and the problems beyond those noted in the section."""
+    """Return the configuration that the plugin reads, and problems not noted in the section."""
     plugin = registry.owner(kind).label
     config = None
     read = registry.destination_types[kind].config
@@ -282,7 +299,7 @@ def _unknown(kind: str, registry: Registry) -> tuple[str, str]:
 
 
 def _canonical(value: object) -> Any:
-    """The value as JSON that is the same in every process: no memory addresses, no order of a set."""
+    """Return the value as JSON that is the same in every process: no memory addresses, no order of a set."""
     match value:
         case None | bool() | int() | float() | str():
             return value

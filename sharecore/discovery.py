@@ -1,4 +1,4 @@
-"""Discovery: which plugins are installed, before any of their code runs."""
+"""Discovery: find the installed plugins, before any of their code runs."""
 
 from __future__ import annotations
 
@@ -20,50 +20,58 @@ logger = logging.getLogger(__name__)
 
 
 class PluginState(StrEnum):
-    """ACTIVE: its hooks run. FAILED: it cannot be used. BLOCKED: the site does not want it; not imported."""
+    """The state of a plugin."""
 
     ACTIVE = "active"
+    """The hooks of the plugin run."""
     FAILED = "failed"
+    """The plugin cannot be used."""
     BLOCKED = "blocked"
+    """The site blocks the plugin; it is not imported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginInfo:
-    """One plugin and what became of it.
-
-    name: that of its entry point. state: whether its hooks run.
-    kinds: each kind of destination that it offers, with its summary. distribution, version: the installed
-    package that brings it; empty for a plugin that the site gave directly. reason: why it is not active.
-    deprecated: what it uses that a later sharecore will not have.
-    """
+    """One plugin and its state."""
 
     name: str
+    """Name of the entry point."""
     distribution: str = ""
+    """Installed package that contains the plugin; empty for a plugin that the site gave directly."""
     version: str = ""
+    """Version of that package."""
     state: PluginState = PluginState.ACTIVE
+    """Whether the hooks of the plugin run."""
     kinds: Mapping[str, str] = field(default_factory=dict)
+    """Summary of each kind of destination that the plugin offers."""
     reason: str = ""
+    """Reason why the plugin is not active; empty for an active one."""
     deprecated: tuple[str, ...] = ()
+    """Notices of hooks used by the plugin that a later sharecore will not have."""
 
     @property
     def label(self) -> str:
-        """The plugin with its distribution, as messages name it."""
+        """Return the plugin with its distribution, as messages name it."""
         return f"plugin {self.name!r} ({f'{self.distribution} {self.version}'.strip() or 'of this site'})"
 
 
 def candidates(
     entry_points: Iterable[importlib.metadata.EntryPoint] | None = None,
 ) -> list[tuple[PluginInfo, importlib.metadata.EntryPoint]]:
-    """The plugins to load, in the order in which they may claim a kind: ours, then by name of distribution.
+    """Return the plugins to load, in the order in which they may claim a kind: ours, then by name of
+    distribution.
 
-    entry_points: those to look at; None: all that are installed.
+    Args:
+        entry_points: entry points to look at; None for all that are installed.
     """
     found = [(_describe(each), each) for each in (_installed() if entry_points is None else entry_points)]
     return sorted(found, key=lambda each: (each[0].distribution != BUILT_IN_DISTRIBUTION, _order(each[0])))
 
 
 def blocked_plugins(environment: Mapping[str, str] = os.environ) -> frozenset[str]:
-    """The names of plugins that the environment blocks: SHARECORE_BLOCKED_PLUGINS, divided by commas."""
+    """Return the names of plugins that the environment variable SHARECORE_BLOCKED_PLUGINS lists, separated by
+    commas.
+    """
     return frozenset(filter(None, map(str.strip, environment.get(BLOCKED_VARIABLE, "").split(","))))
 
 

@@ -1,4 +1,4 @@
-"""Dispatch: one batch on its way out. Withhold, convert, deliver, tell the observers.
+"""Dispatch one batch: withhold, convert, deliver, and report to the observers.
 
 Whatever a plugin does, every record of the batch ends with a result or is named as unsent, so that none is
 lost and none is sent again without reason.
@@ -26,17 +26,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchResult:
-    """What became of a batch; each key of it is either in `results` or in `unsent`.
-
-    unsent: the records that certainly were not sent, because the call stopped before.
-    stopped: why the call as a whole went wrong: the destination refused it, could not take it, or
-    (`PluginError`, `ConfigurationError`) the adapter has a bug or wrong settings; then the records that may
-    have been sent are `Unconfirmed`.
-    """
+    """The results of a batch; each key of it is either in `results` or in `unsent`."""
 
     results: Mapping[RecordKey, Result]
+    """Results by key of the record."""
     unsent: tuple[RecordKey, ...] = ()
+    """Records that certainly were not sent, because the call stopped before."""
     stopped: Stop | None = None
+    """Reason why the call as a whole went wrong; None when it did not. The destination refused it or could
+    not take it, or the adapter has a bug or wrong settings (`PluginError`, `ConfigurationError`); then the
+    records that may have been sent are `Unconfirmed`.
+    """
 
 
 def ensure_target(
@@ -46,10 +46,20 @@ def ensure_target(
     batch: Batch,
     file: DataFile | None = None,
 ) -> None:
-    """Have the adapter make the target known, before these records or this file go, or for itself.
+    """Make the target known at the destination, before its records or a file go, or for itself.
 
-    Nothing is told of a target whose records are all kept here. Raises `DeliveryError` where it cannot be
-    made known, `ConfigurationError` as `dispatch`; nothing of the batch was sent then.
+    Do nothing for a target whose records are all withheld.
+
+    Args:
+        registry: plugins of the site.
+        destination: destination of the batch.
+        adapter: adapter of the destination.
+        batch: target, with the records that follow.
+        file: file that follows, in place of records.
+
+    Raises:
+        DeliveryError: the target cannot be made known; nothing of the batch was sent.
+        ConfigurationError: a plugin that the site requires is not active; nothing of the batch was sent.
     """
     _require(registry)
     leaving = tuple(each for each in prepare(registry, batch) if isinstance(each, Record))
@@ -69,12 +79,22 @@ def dispatch(
     refused: DeliveryError | None = None,
     tells: bool = True,
 ) -> DispatchResult:
-    """Send one batch and say what became of each record.
+    """Send one batch and return the result of each record.
 
-    The adapter is not called when no record is left to send. refused: why `ensure_target` failed, so that
-    none can be sent. tells: tell the observers, too; False where that waits until the result is kept, see
-    `tell`. Raises `ConfigurationError` only when a plugin that the site requires is not active, since a
-    target may be as secret as its data.
+    The adapter is not called when no record is left to send.
+
+    Args:
+        registry: plugins of the site.
+        destination: destination of the batch.
+        adapter: adapter of the destination.
+        batch: records to send.
+        refused: failure of `ensure_target`, so that no record can be sent.
+        tells: report to the observers, too; False to do so with `tell` once the result is kept.
+
+    Raises:
+        ConfigurationError: a plugin that the site requires is not active. Then nothing goes, since a target
+            may be as
+        secret as its data.
     """
     _require(registry)
     results: dict[RecordKey, Result] = {}
@@ -104,7 +124,10 @@ def dispatch_file(
     refused: DeliveryError | None = None,
     tells: bool = True,
 ) -> DispatchResult:
-    """The same for one file; batch: whose it is, without records. Files are not converted."""
+    """Send one file, as `dispatch` sends records. Files are not converted.
+
+    The batch has the target of the file and the person who shares it, and no records.
+    """
     (kept,) = _withheld(registry, batch, [file])
     result: Result | None = kept
     stopped: Stop | None = None
@@ -120,9 +143,9 @@ def dispatch_file(
 
 
 def look_up(destination: Destination, adapter: Adapter, batch: Batch) -> Mapping[RecordKey, Found] | None:
-    """Ask whether the records of a batch are there, as they would leave; None when nobody can tell.
+    """Ask whether the records of a batch are at the destination; None when it cannot be asked.
 
-    What is of no valid type counts as not said. Raises `DeliveryError`.
+    An answer of no valid type counts as no answer. Raises `DeliveryError`.
     """
     who = named(destination)
     answer = guarded(destination, adapter).find(batch)
@@ -142,7 +165,7 @@ def look_up(destination: Destination, adapter: Adapter, batch: Batch) -> Mapping
 
 
 def guarded(destination: Destination, adapter: Adapter) -> Guarded:
-    """The adapter, called in safety."""
+    """Return the adapter behind the guard that contains its failures."""
     return adapter if isinstance(adapter, Guarded) else Guarded(destination, lambda: adapter)
 
 
@@ -164,7 +187,7 @@ def _concluded(
 def tell(
     registry: Registry, batch: Batch, asked: Iterable[Shareable], results: Mapping[RecordKey, Result]
 ) -> None:
-    """Tell the observers what became of those that were asked for."""
+    """Report the results of the records to the observers."""
     told = tuple(record for record in asked if record.key in results)
     if told:
         report = DeliveredReport(
@@ -178,9 +201,10 @@ def tell(
 
 
 def prepare(registry: Registry, batch: Batch) -> list[Record | Withheld | Unsupported | Deferred]:
-    """Each record as it leaves in this batch, or why it does not: what the plugins of the site say.
+    """Return each record as it leaves in this batch, or the reason why it does not, as the plugins of the
+    site decide.
 
-    A plugin that fails, or does not come back, keeps it here for another try.
+    A plugin that fails or hangs withholds the record for another try.
     """
     kept = _withheld(registry, batch, batch.records)
     free = [record for record, reason in zip(batch.records, kept, strict=True) if reason is None]
@@ -200,7 +224,7 @@ def _ready(made: Record | InvalidRecord | PluginError) -> Record | Unsupported |
 def _withheld(
     registry: Registry, batch: Batch, records: Iterable[Shareable]
 ) -> list[Withheld | Deferred | None]:
-    """Why the plugins of the site do not let each of them leave; None when they do."""
+    """Return, for each record, the reason of the plugins of the site to withhold it; None if it may leave."""
     said = registry.withhold(
         [
             WithholdRequest(
@@ -228,7 +252,7 @@ def _kept(said: str | PluginError | None) -> Withheld | Deferred | None:
 def convert(
     registry: Registry, batch: Batch, records: Iterable[Record]
 ) -> list[Record | InvalidRecord | PluginError]:
-    """Each record as the plugins of the site let it look at the address of the batch, or why it cannot."""
+    """Return each record as the plugins of the site convert it for the address, or the failure."""
     return registry.convert(
         [
             ConvertRequest(site=batch.site, address=batch.address, target=batch.target, record=record)

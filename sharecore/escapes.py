@@ -1,4 +1,4 @@
-"""What a text says once its escapes are undone, so that a credential is recognised in any usual disguise."""
+"""Undo the escapes of a text, so that a credential is recognised in any usual disguise."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 MOST_READINGS = 200
-"""More readings than this has no text that somebody wrote to be read."""
+"""Largest number of readings: a text that somebody wrote to be read has no more."""
 
 _DEEPEST = 6
-"""How often escapes are undone within what was escaped."""
+"""Number of escapes, one within another, that are undone."""
 
 _BACKSLASH = re.compile(
     r"\\(?:(?-i:U)([0-9a-f]{8})|u+([0-9a-f]{4})|[ux]\{([0-9a-f]{1,6})\}|x([0-9a-f]{2})|([0-7]{3})"
@@ -42,7 +42,7 @@ def bare(text: str) -> str:
 
 
 def readings(text: str) -> Iterator[str]:
-    """Give the text and each further reading of it.
+    """Yield the text and each further reading of it.
 
     Undone, also one within another, are the escapes of JSON and of programming languages, percent signs,
     quoted-printable, HTML entities and tags, colours of terminals, base64 (of both alphabets, broken into
@@ -93,7 +93,7 @@ def _letter(digits: str) -> str:
 
 
 def _decoded(text: str) -> Iterator[str]:
-    """Give what base64 and its like stand for, as far as it is text: ASCII and Latin letters."""
+    """Yield the content of base64 and its like, as far as it is text: ASCII and Latin letters."""
     safe = _BLANK.sub("", text).translate(_URLSAFE)
     for runs in (_BASE64.findall(safe), [_NOT_BASE64.sub("", safe)]):
         for start in range(4):

@@ -23,16 +23,16 @@ from sharecore.secrets import hide_secrets
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Something that a person has to mend.
-
-    where: the path of the setting or the name of the destination ("DATA_SHARING['x']['BASE_URL']").
-    what: what is wrong. hint: what to do about it. fatal: False for a warning.
-    """
+    """A problem that a person has to solve."""
 
     where: str
+    """Path of the setting, or name of the destination ("DATA_SHARING['x']['BASE_URL']")."""
     what: str
+    """Description of the fault."""
     hint: str
+    """Advice on what to do."""
     fatal: bool = True
+    """False for a warning."""
 
     def __post_init__(self) -> None:
         for name in ("where", "what", "hint"):
@@ -47,7 +47,11 @@ class SharecoreError(Exception):
 
 
 class ConfigurationError(SharecoreError):
-    """Settings are wrong. problems: every one that was found, so that all can be mended at once."""
+    """Raised for wrong settings.
+
+    Attributes:
+        problems: all problems that were found, so that a person can solve them at once.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -55,7 +59,12 @@ class ConfigurationError(SharecoreError):
 
 
 class InvalidRecord(SharecoreError):
-    """A datum cannot be a record. field: which of its fields is wrong; reason: how."""
+    """Raised for a datum that cannot be a record.
+
+    Attributes:
+        field: name of the wrong field.
+        reason: rule that the value breaks, for people.
+    """
 
     def __init__(self, *, field: str, reason: str) -> None:
         self.field = hide_secrets(field)
@@ -64,14 +73,17 @@ class InvalidRecord(SharecoreError):
 
 
 def is_wait(value: object) -> bool:
-    """Can one wait for so many seconds?"""
+    """Return whether a value is a finite number of seconds, zero or more."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 class DeliveryError(SharecoreError):
-    """Stops a whole call. Records of which no outcome was yielded before were not sent.
+    """Raised to stop a whole call. Records without an outcome before it were not sent.
 
-    reason: for the people of the site, hidden when it repeats a credential; no decision hangs on its text.
+    Attributes:
+        reason: explanation for the people of the site, hidden when it repeats a credential. No decision
+            depends on its
+        text.
     """
 
     def __init__(self, reason: str) -> None:
@@ -80,9 +92,11 @@ class DeliveryError(SharecoreError):
 
 
 class AuthenticationFailed(DeliveryError):
-    """The destination refuses our credentials: nothing is sent there until they change or a check succeeds.
+    """Raised when the destination refuses the credentials: nothing is sent there until they change or a check
+    succeeds.
 
-    topic_only: True when only the topic of this address is refused, not the whole destination.
+    Attributes:
+        topic_only: True when only the topic of this address is refused, not the whole destination.
     """
 
     def __init__(self, reason: str, *, topic_only: bool = False) -> None:
@@ -91,9 +105,10 @@ class AuthenticationFailed(DeliveryError):
 
 
 class DestinationError(DeliveryError):
-    """The destination cannot take anything now (down, overloaded, not itself). The record is not to blame.
+    """Raised when the destination takes nothing now (down, overloaded, broken). The record is not to blame.
 
-    retry_after: seconds that the destination asked for.
+    Attributes:
+        retry_after: seconds that the destination asked for; None where it did not.
     """
 
     def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
@@ -102,15 +117,15 @@ class DestinationError(DeliveryError):
 
 
 class TargetRefused(DeliveryError):
-    """The destination does not take the target, so none of its records, until a person mends something."""
+    """Raised when the destination does not take the target, so none of its records, until a person acts."""
 
 
 class PluginError(DeliveryError):
-    """A plugin broke its contract, for example answered for too few records: a bug for its author."""
+    """Raised when a plugin breaks its contract, for example by too few answers: a bug for its author."""
 
 
 def retold(error: SharecoreError) -> SharecoreError:
-    """The same as one of our own types: a plugin may raise a type of its own, which does what it likes."""
+    """Return the same exception as one of our own types: methods of a type of a plugin may misbehave."""
     match error:
         case ConfigurationError():
             return ConfigurationError(error.problems)

@@ -1,7 +1,7 @@
-"""The guard around an adapter: whatever its code does, the site and its other destinations go on.
+"""Guard an adapter: whatever its code does, the site and its other destinations go on.
 
-Each call is made in a thread of its own, so that one that does not come back can be given up. What it raises
-beside our own exceptions, `SystemExit` and its like included, becomes a `PluginError`.
+Each call is made in a thread of its own, so that one that does not come back can be given up. Exceptions
+beside our own, `SystemExit` and its like included, become a `PluginError`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from sharecore.plugin_errors import contained, describe, kind, log_fault
 from sharecore.records import DataFile, RecordKey
 
 CALL_SECONDS = 120.0
-"""How long a delivery or look-up may say nothing, unless the site says otherwise; a question half of that."""
+"""Seconds that a delivery or look-up may go without progress, unless the site sets others; a question half of
+that.
+"""
 MOST_LOST = 3
-"""So many calls of a destination may be given up and not have come back; then no more are made."""
+"""Number of calls of a destination that may hang; after these no more are made."""
 
 LIMITS: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
     "can_update": (lambda value: isinstance(value, bool), "True or False", False),
@@ -39,7 +41,7 @@ LIMITS: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
         1,
     ),
 }
-"""What an adapter says of itself: the rule, the rule in words, and what is used where it is broken."""
+"""Attributes of an adapter: the rule for each, the rule in words, and the value used where it is broken."""
 
 _Value = TypeVar("_Value")
 _lost: dict[str, list[threading.Thread]] = defaultdict(list)
@@ -47,17 +49,25 @@ logger = logging.getLogger(__name__)
 
 
 def named(destination: Destination) -> str:
-    """The adapter of a destination, with its plugin, as messages name it."""
+    """Return the adapter of a destination, with its plugin, as messages name it."""
     return f"adapter {destination.kind!r} of {destination.plugin.label}"
 
 
 class Guarded(Adapter):
     """The adapter of a destination, called in safety. Its methods raise nothing but our own exceptions.
 
-    open: makes the adapter. seconds: see `CALL_SECONDS`. finish: called at the end of each thread.
-    lost: a call did not come back, so that no more can be made; a new one is to be opened.
-    What the adapter says of itself (`max_batch`, `can_update`, ...) is read anew after each call, and held to
+    The attributes of the adapter (`max_batch`, `can_update`, ...) are read anew after each call, and held to
     the contract.
+
+    Args:
+        destination: destination of the adapter.
+        open: make the adapter.
+        seconds: see `CALL_SECONDS`.
+        finish: function called at the end of each thread.
+
+    Attributes:
+        lost: True when a call did not come back: no more calls can be made, and a new adapter is to be
+            opened.
     """
 
     def __init__(
@@ -145,7 +155,7 @@ class Guarded(Adapter):
             self._ask("close", lambda adapter: adapter.close(), LOCAL_SECONDS)
 
     def _ask(self, what: str, ask: Callable[[Adapter], _Value], seconds: float) -> _Value:
-        """What the adapter answers; then what it says of itself."""
+        """Return the answer of the adapter, and read its attributes after it."""
 
         def asked() -> tuple[_Value, dict[str, object]]:
             answer = ask(self._adapter)
@@ -180,7 +190,7 @@ class Guarded(Adapter):
                 _lost[name].append(made.thread)
 
     def _hold(self, name: str, value: object) -> None:
-        """Take over what the adapter says of itself, where that is within the contract."""
+        """Take over an attribute of the adapter, where its value is within the contract."""
         valid, rule, instead = LIMITS[name]
         if valid(value):
             setattr(self, name, value)
@@ -209,7 +219,7 @@ class Guarded(Adapter):
 
 
 def _plain(answer: Any) -> Any:
-    """The same, where a mapping does nothing of its own any more."""
+    """Return the same answer as a plain mapping, since a mapping of a plugin may run code of its own."""
     return dict(answer) if isinstance(answer, Mapping) else answer
 
 

@@ -1,4 +1,4 @@
-"""Hearing an adapter out: what it says of its records, held to the contract while it says it."""
+"""Collect the answers of an adapter about its records, and hold each to the contract."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ from sharecore.plugin_errors import describe, log_fault
 from sharecore.records import RecordKey
 
 _SPARE = 10
-"""So many answers more than two for each record are heard; an endless generator ends there."""
+"""Answers that are accepted beyond two for each record; an endless generator ends there."""
 
 Stop = DeliveryError | ConfigurationError
-"""What stops a call of an adapter."""
+"""The exceptions that stop a call of an adapter."""
 
 logger = logging.getLogger(__name__)
 
 
 class Broken(PluginError):
-    """The adapter did what its contract does not know: what it had in hand may have been sent.
+    """Raised when an adapter broke its contract: the records in hand may have been sent.
 
-    short: the reason without the place.
+    Attributes:
+        short: reason without the place.
     """
 
     def __init__(self, reason: str, short: str) -> None:
@@ -41,15 +42,20 @@ class Broken(PluginError):
 
 
 class GivenUp(DestinationError):
-    """A call did not come back in time: what it had in hand may have been sent."""
+    """Raised when a call did not come back in time: the records in hand may have been sent."""
 
 
 class Heard:
-    """What an adapter has said so far of the records with these keys.
+    """The answers of an adapter so far about the records with these keys.
 
-    outcomes: those that are valid. doubtful: the records of which it said what is not.
-    unclear: it said something of which nobody can tell which record it is about.
-    complaints: what was out of contract, and how often.
+    Args:
+        keys: keys of the records.
+
+    Attributes:
+        outcomes: valid outcomes, by key.
+        doubtful: keys of records with an invalid answer.
+        unclear: True after an answer that belongs to no record.
+        complaints: breaches of the contract, with their number.
     """
 
     def __init__(self, keys: Iterable[RecordKey]) -> None:
@@ -61,7 +67,7 @@ class Heard:
         self._asked = frozenset(self.keys)
 
     def listen(self, answer: object) -> None:
-        """Take in what `deliver` yields."""
+        """Take in the answers that `deliver` yields."""
         if not isinstance(answer, Iterable):
             self._misunderstood(f"gave a {type(answer).__name__}, where each (key, outcome) is to be yielded")
             return
@@ -69,7 +75,7 @@ class Heard:
             self.take(said)
 
     def take(self, said: object) -> None:
-        """Take in one thing that was said. A record with two outcomes that differ has none."""
+        """Take in one answer. A record with two outcomes that differ has none."""
         match said:
             case (RecordKey() as key, outcome):
                 pass
@@ -95,7 +101,7 @@ class Heard:
 
 
 def read(said: object, wanted: Any) -> tuple[Any, list[str]]:
-    """What was said of a record, as the contract has it, and what was not so. None: it is no such thing."""
+    """Return an answer in the form of the contract, and complaints; None for an invalid answer."""
     try:
         answer = own(said)
     except Exception as error:
@@ -110,10 +116,15 @@ def read(said: object, wanted: Any) -> tuple[Any, list[str]]:
 def hear(
     who: str, keys: Iterable[RecordKey], call: Callable[[Heard], object]
 ) -> Iterator[tuple[RecordKey, Outcome]]:
-    """What an adapter says in a call, with `Unconfirmed` for each record that may have been sent.
+    """Yield the answers of an adapter in a call, and `Unconfirmed` for each record that may have been sent.
 
-    Those that are not yielded were certainly not sent. who: the adapter, for messages. call: has it say that.
-    Raises what stopped the call; `PluginError` where it ended without an outcome for each record.
+    Records without an answer were certainly not sent. Raises the exception that stopped the call, or
+    `PluginError` where it ended without an outcome for each record.
+
+    Args:
+        who: name of the adapter, for messages.
+        keys: keys of the records.
+        call: call the adapter, and put its answers into the `Heard`.
     """
     heard = Heard(keys)
     stop: SharecoreError | None = None
@@ -144,7 +155,7 @@ def hear(
 def said_until(
     end: Iterator[tuple[RecordKey, Outcome]],
 ) -> tuple[dict[RecordKey, Outcome], Stop | None]:
-    """What is said until the end, or until something stops it."""
+    """Return the answers until the end, and the exception that stopped them, if any."""
     said: dict[RecordKey, Outcome] = {}
     try:
         for key, outcome in end:

@@ -1,4 +1,4 @@
-"""Calls of hooks: one is called for a whole batch in one thread, and given up when it does not return."""
+"""Call hooks: each for a whole batch in one thread, given up when it does not return."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from sharecore.plugin_errors import contained, describe, log_fault
 from sharecore.records import Record
 
 HOOK_SECONDS = 10.0
-"""How long a hook may take for one record, or for one report, unless it says `progress`."""
+"""Longest time of a hook for one record, or for one report, in seconds, unless it reports `progress`."""
 IMPORT_SECONDS = 120.0
-"""The same of the import of a plugin."""
+"""Longest time of the import of a plugin, in seconds."""
 
 Request = WithholdRequest | ConvertRequest | DeliveredReport
 _Value = TypeVar("_Value")
@@ -29,17 +29,20 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a hook returned; or its `InvalidRecord`, or a fault of the plugin, which is logged."""
+    """The return value of a hook; or its `InvalidRecord`, or a fault of the plugin, which is logged."""
 
     value: object = None
     error: InvalidRecord | PluginError | None = None
 
 
 class HookCalls:
-    """Calls the hooks of plugins. finish: called at the end of each thread.
+    """The calls of the hooks of plugins.
 
     A hook that was given up is not called again for the same destination until it has come back, so that
     threads that hang do not pile up.
+
+    Args:
+        finish: function called at the end of each thread.
     """
 
     def __init__(self, finish: Callable[[], object]) -> None:
@@ -47,13 +50,15 @@ class HookCalls:
         self._lost: dict[tuple[str, str, str], threading.Thread] = {}
 
     def once(self, info: PluginInfo, what: str, call: Callable[[], _Value], *, seconds: float) -> _Value:
-        """What the plugin answers as it is taken in. Raises `Late`, or what it raised."""
+        """Return the answer of a plugin during its registration. Raises `Late`, or the exception of the
+        plugin.
+        """
         return Call(what, call, seconds=seconds, finish=self._finish).run(info.name)
 
     def answers(
         self, info: PluginInfo, hook: str, function: pluggy.HookImpl, requests: Sequence[Request]
     ) -> list[Answer]:
-        """What a hook answers to each of these requests, all about one address."""
+        """Return the answers of a hook to each of these requests, all for one address."""
         if not requests:
             return []
         place = requests[0].address.name
@@ -85,7 +90,7 @@ class HookCalls:
 
 
 def reason(info: PluginInfo, answer: Answer) -> str | PluginError | None:
-    """Why the record stays at home, by this answer; None if it may leave."""
+    """Return the reason in this answer to withhold the record; None if it may leave."""
     match answer:
         case Answer(error=PluginError() as error):
             return error
@@ -99,7 +104,7 @@ def reason(info: PluginInfo, answer: Answer) -> str | PluginError | None:
 
 
 def converted(info: PluginInfo, record: Record, answer: Answer) -> Record | InvalidRecord | PluginError:
-    """The record as this answer leaves it."""
+    """Return the record as this answer converts it."""
     match answer:
         case Answer(error=InvalidRecord(field=field, reason=reason)):
             return InvalidRecord(field=field, reason=f"{reason} (found by {info.label})")
@@ -117,7 +122,7 @@ def converted(info: PluginInfo, record: Record, answer: Answer) -> Record | Inva
 
 
 def _broken(info: PluginInfo, what: str, error: Exception | None = None) -> PluginError:
-    """A fault of a plugin, logged."""
+    """Return a fault of a plugin, and log it."""
     message = f"{info.label} {what}"
     if error is None:
         logger.error("%s", message)

@@ -22,85 +22,86 @@ from sharecore.targets import Target
 PROJECT = "sharecore"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
-"""Marks a function of a plugin as the implementation of the hook of its name (a marker of pluggy)."""
+"""Mark a function of a plugin as the implementation of the hook of the same name (a marker of pluggy)."""
 
 Config = TypeVar("Config")
 ReadSetting = Callable[[str], object]
-"""Gives a setting of the site by its name; None when it is not there."""
+"""Return a setting of the site by its name; None for a setting that is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationType(Generic[Config]):
-    """A kind of destination that a plugin offers.
-
-    kind: the word in `'ADAPTER': '<kind>'`. summary: one line for people.
-    config: reads one entry of `DATA_SHARING`; raises `ConfigurationError`. Cheap, no network.
-    open: makes the adapter; may import heavy things, no network.
-    inherit: finds destinations in settings that other software left at the site. It gets a function that
-    reads a setting by name (None when it is not there) and answers entries by name, in the form of
-    `DATA_SHARING`; an entry that is in `DATA_SHARING` as well wins.
-    """
+    """A kind of destination that a plugin offers."""
 
     kind: str
+    """Word for the kind in the settings: `'ADAPTER': '<kind>'`."""
     summary: str
+    """Description for people, one line."""
     config: Callable[[Section], Config]
+    """Read one entry of `DATA_SHARING`; raise `ConfigurationError` for wrong settings. Cheap, no network."""
     open: Callable[[Config], Adapter]
+    """Make the adapter from the result of `config`. May import heavy modules; no network."""
     inherit: Callable[[ReadSetting], Mapping[str, Mapping[str, object]]] = lambda read: {}
+    """Return destinations found in settings of other software at the site, in the form of `DATA_SHARING`.
+    Takes a function that reads a setting by name. An entry of the same name in `DATA_SHARING` wins.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithholdRequest:
-    """May this record go to this address?
-
-    site, address, target: who shares, where to, and of which object.
-    record: a datum, or a `DataFile` that somebody shares by hand.
-    shared_by: user name of who asked for the share; empty when the site did.
-    """
+    """The question whether a record may go to an address."""
 
     site: Site
+    """Site that shares."""
     address: Address
+    """Destination, and topic where there is one."""
     target: Target
+    """Target to which the record belongs."""
     record: Shareable
+    """Datum, or a `DataFile` that a person shares by hand."""
     shared_by: str = ""
+    """User name of the person who shares; empty for a share of the site itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertRequest:
-    """How should this record look at this address?
-
-    site, address, target: who shares, where to, and of which object. record: as the plugins before left it.
-    """
+    """The question how a record should look at an address."""
 
     site: Site
+    """Site that shares."""
     address: Address
+    """Destination, and topic where there is one."""
     target: Target
+    """Target to which the record belongs."""
     record: Record
+    """Record, as the plugins before left it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveredReport:
-    """What became of one batch.
-
-    site, address, target: who shares, where to, and of which object.
-    records: those that have a result, also those that were withheld. results: one for each of them.
-    """
+    """The results of one batch."""
 
     site: Site
+    """Site that shares."""
     address: Address
+    """Destination, and topic where there is one."""
     target: Target
+    """Target to which the records belong."""
     records: tuple[Shareable, ...]
+    """Records that have a result; withheld ones included."""
     results: Mapping[RecordKey, Result]
+    """Result of each of the records, by key."""
 
 
 class HookSpecs:
-    """The specifications; their docstrings are the contract.
+    """The specifications of the hooks; their docstrings are the contract.
 
-    One that does not return soon is given up, as if it had raised (`sharecore.hook_calls`).
+    A hook that does not return soon is given up, as if it had raised (`sharecore.hook_calls`).
     """
 
     @hookspec
     def sharecore_destinations(self) -> Iterable[DestinationType[Any]]:  # type: ignore[empty-body]
-        """The kinds of destination that this plugin offers. Called once, at start; must be cheap.
+        """Return the kinds of destination that this plugin offers. Called once, at start; must be cheap.
 
         Example::
 
@@ -111,7 +112,8 @@ class HookSpecs:
 
     @hookspec
     def sharecore_withhold(self, request: WithholdRequest) -> str | None:
-        """A reason why the record must not go there, or None. An exception keeps it at home as well.
+        """Return the reason why the record must not go there, or None to let it go. An exception withholds it
+        as well.
 
         Example::
 
@@ -123,7 +125,7 @@ class HookSpecs:
 
     @hookspec
     def sharecore_convert(self, request: ConvertRequest) -> Record | None:
-        """The record as this address should see it (same key), or None to leave it as it is.
+        """Return the record as this address should see it (same key), or None to leave it as it is.
 
         Example::
 
@@ -135,7 +137,7 @@ class HookSpecs:
 
     @hookspec
     def sharecore_delivered(self, report: DeliveredReport) -> None:
-        """Told after each batch, and of what a look-up settled. What it returns or raises changes nothing.
+        """Observe the results of a batch, or of a look-up. The return value and exceptions change nothing.
 
         Example::
 

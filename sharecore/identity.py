@@ -1,8 +1,8 @@
-"""Identity and content of a record, as digests.
+"""Compute the identity and the content of a record, as digests.
 
-`identity` holds what makes two data the same observation: the fields of the uniqueness constraints of the
-TOM Toolkit (measured on 3.1.0), so a row that is deleted and made again under another primary key is
-recognised. `fingerprint` holds everything that leaves the site: it changes when a datum is edited.
+`identity` covers the fields that make two data the same observation: those of the uniqueness constraints of
+the TOM Toolkit (measured on 3.1.0), so a row that is deleted and made again under another primary key is
+recognised. `fingerprint` covers everything that leaves the site: it changes when a datum is edited.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sharecore.records import (
 )
 
 _EXACT = 2.0**53
-"""Below it each whole number is a float of its own."""
+"""Below this number each whole number is a float of its own."""
 
 _IDENTITY_FIELDS: dict[type, tuple[str, ...]] = {
     Photometry: ("bandpass", "brightness", "limit", "instrument", "reduction_version"),
@@ -38,15 +38,15 @@ _IDENTITY_FIELDS: dict[type, tuple[str, ...]] = {
 
 
 def identity(record: Shareable) -> str:
-    """64 hexadecimal digits that name the observation (kind, time and the fields that make it unique)."""
+    """Return 64 hexadecimal digits that name the observation: kind, time and the fields that identify it."""
     return _digest(record, ("timestamp", *_IDENTITY_FIELDS[type(record)]))
 
 
 def fingerprint(record: Shareable) -> str:
-    """64 hexadecimal digits (SHA-256) over every field of the record but its key.
+    """Return 64 hexadecimal digits (SHA-256) over every field of the record but its key.
 
-    It changes when what leaves the site changes, and never else: 18 and 18.0 are alike. A file is known by
-    its digest.
+    Changes when the content that leaves the site changes, and never else: 18 and 18.0 are alike. A file
+    counts by its digest.
     """
     return _digest(record, names_of(type(record)))
 

@@ -1,4 +1,4 @@
-"""Log records without credentials."""
+"""Remove credentials from log records."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from typing import Any
 from sharecore.secrets import HIDDEN, repeats_secret
 
 LOGGERS = ("sharecore", "tom_integration", "urllib3", "requests")
-"""What names of loggers begin with that are looked at whatever the level; others are from `LEVEL` on."""
+"""Beginnings of names of loggers whose records are searched at any level; others are searched from `LEVEL`
+on.
+"""
 
 LEVEL = logging.WARNING
 
 
 def install() -> None:
-    """Look at log records, whenever their loggers are made, before any handler gets them.
+    """Search log records, whenever their loggers are made, before any handler gets them.
 
-    Those of others too, since an adapter logs under a name of its own, and Django logs what a view raised.
+    Records of other software too, since an adapter logs under a name of its own, and Django logs exceptions
+    of views.
     """
     make = logging.getLogRecordFactory()
 

@@ -1,4 +1,4 @@
-"""Outcomes: what became of one record in one call. They are values; nothing is decided by their text."""
+"""Outcomes: the fate of one record in one call. They are values; no decision depends on their text."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from sharecore.texts import one_line
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _There:
-    """remote_id: its name at the destination, where it tells one; None for one that repeats a credential."""
+    """An answer about a record that is at the destination."""
 
     remote_id: str | None = None
+    """Name of the record at the destination; None where there is none, or where it repeats a credential."""
 
     def __post_init__(self) -> None:
         if isinstance(self.remote_id, str) and repeats_secret(self.remote_id):
@@ -37,12 +38,12 @@ class Duplicate(_There):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reasoned:
-    """reason: for people; cut after 500 characters, control characters become blanks.
-
-    Hidden when it repeats a credential.
-    """
+    """An answer with a reason."""
 
     reason: str
+    """Explanation for people, hidden when it repeats a credential. Cut after 500 characters; control
+    characters become blanks.
+    """
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", one_line(self.reason))
@@ -50,9 +51,10 @@ class _Reasoned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected(_Reasoned):
-    """The destination refused this record for good. field: which of its fields, where it says so."""
+    """The destination refused this record for good."""
 
     field: str | None = None
+    """Field of the record that is to blame; None where the destination does not say."""
 
     def __post_init__(self) -> None:
         _Reasoned.__post_init__(self)
@@ -62,12 +64,10 @@ class Rejected(_Reasoned):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsupported(_Reasoned):
-    """The destination has no way to express this record; it was not sent.
-
-    feature: what it lacks, a short stable word such as "flux-unit".
-    """
+    """The destination has no way to express this record; it was not sent."""
 
     feature: str
+    """Short stable word for the missing ability, such as "flux-unit"."""
 
     def __post_init__(self) -> None:
         _Reasoned.__post_init__(self)
@@ -76,14 +76,15 @@ class Unsupported(_Reasoned):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deferred(_Reasoned):
-    """Not stored now, certainly; worth another try. retry_after: seconds that the destination asked for."""
+    """The record is certainly not stored; another try is worth it."""
 
     retry_after: float | None = None
+    """Seconds that the destination asked for; None where it did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unconfirmed(_Reasoned):
-    """Sent, but no answer tells whether it was stored."""
+    """The record was sent, but no answer tells whether it was stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,15 +94,15 @@ class Withheld(_Reasoned):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present(_There):
-    """The destination has the record that was looked up; an answer of `Adapter.find` only.
-
-    content: what it says there, as `sharecore.fingerprint` gives it for a record; a record stands for its
-    own fingerprint. A destination that keeps no fingerprint is compared with the record that was asked for:
-    that record where it has the same, and an empty text where it has other content, or does not show it.
-    remote_id: its name there, where the destination tells one.
-    """
+    """The destination has the record that was looked up; an answer of `Adapter.find` only."""
 
     content: Record | str
+    """Content at the destination, as `sharecore.fingerprint` of the stored record; a record stands for its
+    fingerprint.
+
+    For a destination that keeps no fingerprint, compare with the record in the batch: give that record where
+    the content is the same, and an empty text where it differs or is not shown.
+    """
 
     def __post_init__(self) -> None:
         _There.__post_init__(self)
@@ -111,17 +112,19 @@ class Present(_There):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absent:
-    """The record that was looked up is not there, or to send it again changes nothing there."""
+    """The destination does not have the record that was looked up, or a second delivery changes nothing
+    there.
+    """
 
 
 Outcome = Accepted | Duplicate | Rejected | Unsupported | Deferred | Unconfirmed
-"""What an adapter may answer for a record."""
+"""The answers that an adapter may give for a record."""
 
 Result = Outcome | Withheld
-"""What became of a record: an outcome, or kept at home by the site."""
+"""The fate of a record: an outcome, or withheld by the site."""
 
 Found = Present | Absent | Rejected | Unsupported | Deferred | Unconfirmed
-"""What an adapter may answer when it is asked whether a record is there."""
+"""The answers that an adapter may give when a record is looked up."""
 
 _Answer = TypeVar("_Answer", bound=Found | Outcome)
 _TYPES = dict.fromkeys(get_args(Outcome) + get_args(Found))
@@ -135,7 +138,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str, object]] = {
 
 
 def own(answer: object) -> object:
-    """An outcome as one of our own types, where a plugin derived its own; anything else as it is."""
+    """Return an outcome as one of our own types, where a plugin derived its own; anything else as it is."""
     if type(answer) in _TYPES:
         return answer
     with contained():
@@ -146,9 +149,10 @@ def own(answer: object) -> object:
 
 
 def mended(answer: _Answer) -> tuple[_Answer, list[str]]:
-    """The answer of an adapter with fields as the contract has them; a complaint for each that was not.
+    """Return the answer of an adapter with fields as the contract has them, and a complaint for each wrong
+    field.
 
-    What it says of the record counts all the same, and a whole number for a name is written as text.
+    The answer counts all the same; a whole number for a name is written as text.
     """
     changes: dict[str, Any] = {}
     complaints: list[str] = []

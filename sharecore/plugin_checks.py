@@ -1,4 +1,4 @@
-"""Admission: what a plugin must be for its hooks to run."""
+"""Check a plugin before its hooks run."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ HOOKS = tuple(name for name in vars(HookSpecs) if name.startswith("sharecore_"))
 
 
 class Refusal(Exception):
-    """Why a plugin cannot be used; our own words."""
+    """Raised for a plugin that cannot be used; the text is our own."""
 
 
 @contextmanager
 def notices() -> Iterator[list[str]]:
-    """What pluggy says of deprecated hooks (`warn_on_impl` of their specification) inside."""
+    """Collect the notices of pluggy about deprecated hooks inside (`warn_on_impl` of their specification)."""
     said: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DeprecationWarning)
@@ -32,7 +32,7 @@ def notices() -> Iterator[list[str]]:
 def hook_functions(
     manager: pluggy.PluginManager, plugin: object, key: str
 ) -> dict[str, list[pluggy.HookImpl]]:
-    """Register a plugin; its functions for each hook. Raises `Refusal` or `PluginValidationError`."""
+    """Register a plugin; return its functions for each hook. Raises `Refusal` or `PluginValidationError`."""
     manager.register(plugin, key)
     manager.check_pending()
     functions: dict[str, list[pluggy.HookImpl]] = {}
@@ -59,7 +59,7 @@ def hook_functions(
 
 
 def destination_types(functions: Mapping[str, list[pluggy.HookImpl]]) -> dict[str, DestinationType[Any]]:
-    """The kinds of destination that these functions offer. Raises `Refusal`, and what they raise."""
+    """Return the kinds of destination that these functions offer. Raises `Refusal`, and their exceptions."""
     types: dict[str, DestinationType[Any]] = {}
     for function in functions["sharecore_destinations"]:
         answer: Any = function.function()

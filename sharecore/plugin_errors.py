@@ -1,7 +1,7 @@
-"""Faults: what to say of a plugin's exception without repeating its text.
+"""Describe the exception of a plugin without repeating its text.
 
-The text of a foreign exception may hold anything, a password included (`int(password)` quotes it). People
-are told its type and place; the log gets the stack, which shows source lines but neither text nor values.
+The text of a foreign exception may hold anything, a password included (`int(password)` quotes it). People see
+its type and place; the log gets the stack, which shows source lines but neither text nor values.
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ from sharecore.exceptions import SharecoreError, retold
 
 
 class Escaped(Exception):
-    """Code of a plugin raised what is meant to end a thread or a process: its cause."""
+    """Raised in place of an exception of a plugin that is meant to end a thread or a process, which is its
+    cause.
+    """
 
 
 @contextmanager
 def contained() -> Iterator[None]:
-    """Inside, code of a plugin runs. What is no `Exception` (`SystemExit`, `KeyboardInterrupt`) is raised as
-    `Escaped`, except where a person pressed Ctrl-C meanwhile: that passes. Our exceptions are raised as our
-    own types, whatever type derived from them it raised.
+    """Run code of a plugin inside, and let only ordinary exceptions leave.
+
+    An exception that is no `Exception` (`SystemExit`, `KeyboardInterrupt`) is raised as `Escaped`, except
+    where a person pressed Ctrl-C meanwhile: that passes. Our exceptions are raised as our own types, also
+    where the plugin derived its own from them.
     """
     pressed: list[int] = []
     # Only the main thread is interrupted, and only there Python lets one listen.
@@ -57,12 +61,12 @@ def contained() -> Iterator[None]:
 
 
 def kind(error: BaseException) -> str:
-    """The type of an exception."""
+    """Return the name of the type of an exception."""
     return type(_real(error)).__name__
 
 
 def describe(error: BaseException) -> str:
-    """The type of an exception and where it was raised: `ValueError at lamp.py:12`."""
+    """Return the type of an exception and the place that raised it: `ValueError at lamp.py:12`."""
     frames = traceback.extract_tb(_real(error).__traceback__)
     place = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"{kind(error)}{place}"

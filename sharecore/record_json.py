@@ -1,4 +1,4 @@
-"""Records and targets as JSON, for adapters whose destination takes them as they are."""
+"""Write records and targets as JSON, for adapters whose destination takes them as they are."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _AS_THEY_ARE = frozenset({str, float, int, bool})
 
 
 def as_json(what: Record | Target) -> dict[str, Any]:
-    """Its fields by name, in JSON values, without those that say nothing (None and empty ones).
+    """Return the fields of a record or target by name, in JSON values, without empty ones.
 
     Times are ISO 8601 in UTC with microseconds; the key is one text (`RecordKey.__str__`). Numbers keep the
-    units that the class gives. A new field of a later version appears here by itself.
+    units of the fields. A new field of a later version appears here by itself.
     """
     values = {name: _plain(getattr(what, name)) for name in _names(type(what))}
     return {name: value for name, value in values.items() if value is not None and value not in ("", [], {})}

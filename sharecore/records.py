@@ -1,10 +1,9 @@
-"""Records: what a site observed, free of any framework.
+"""Records: the data of a site, free of any framework.
 
-A record is one datum of one target. Detection and upper limit are two types, because 0.0 mag is a
-magnitude and "no detection down to 21.3" is not a measurement of 21.3. A record makes sure, when it is made,
-that numbers are finite (NaN, by which catalogues mean "unknown", becomes a blank) and that times are aware
-UTC datetimes, so that no adapter has to.
-Units stay the text that the site stored; `sharecore.units` says what such a text means.
+A record is one datum of one target. Detection and upper limit are two types, because 0.0 mag is a magnitude
+and "no detection down to 21.3" is not a measurement of 21.3. Making a record ensures that numbers are finite
+(NaN, by which catalogues mean "unknown", becomes a blank) and that times are aware UTC datetimes, so that no
+adapter has to check. Units stay the text that the site stored; `sharecore.units` reads such a text.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from sharecore.exceptions import InvalidRecord
 
 JsonScalar = str | int | float | bool | None
 JsonValue = JsonScalar | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
-"""What can be written as JSON; numbers are finite."""
+"""A value that can be written as JSON; numbers are finite."""
 MAX_DEPTH = 64
-"""How many levels of lists and mappings a value may have: readers of JSON give up at some hundred."""
+"""Largest number of levels of lists and mappings in a value: readers of JSON give up at some hundred."""
 
 
 class Kind(StrEnum):
-    """What a record measures, or that it is a file.
+    """The kind of a record: a type of measurement, or a file.
 
     The values stand in keys of records, in the ledger and in REST, and stay as they are.
     """
@@ -41,22 +40,22 @@ class Kind(StrEnum):
 
 
 DATA_KINDS = tuple(kind for kind in Kind if kind is not Kind.FILE)
-"""The kinds of datum, which is what a continuous share sends."""
+"""The kinds of datum: all that a continuous share sends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordKey:
     """The name of a record, the same for every destination and every attempt.
 
-    kind: what the record measures.
-    origin: the UUID of the site that observed it; names of sites are not unique.
-    id: the record within that site. It outlives the primary key of a database row.
     As a text: `origin/kind/id`.
     """
 
     kind: Kind
+    """Kind of the record."""
     origin: str
+    """UUID of the site that observed the record; names of sites are not unique."""
     id: str
+    """Name of the record within that site. It outlives the primary key of a database row."""
 
     def __str__(self) -> str:
         return f"{self.origin}/{self.kind}/{self.id}"
@@ -64,26 +63,28 @@ class RecordKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Record:
-    """What all kinds of record share. The fields are those of the tables of tomtoolkit 3.1.0.
+    """The fields that all kinds of record share: those of the tables of tomtoolkit 3.1.0.
 
-    key: its name, the same for every destination and every try.
-    timestamp: mid-time or start of the observation as the site stored it; made UTC.
-    telescope, instrument, source_name, source_location, reduction_version: texts of the site, empty where
-    it says nothing.
-    extra: further values of the site, JSON, passed on as they are.
-    NaN and infinities become None, also within `extra` and lists.
-    Raises `InvalidRecord` for a time without a time zone, for a required number that is not finite, and for
-    values nested deeper than `MAX_DEPTH`.
+    NaN and infinities become None, also within `extra` and lists. Raises `InvalidRecord` for a time without a
+    time zone, for a required number that is not finite, and for values nested deeper than `MAX_DEPTH`.
     """
 
     key: RecordKey
+    """Name of the record, the same for every destination and every attempt."""
     timestamp: datetime
+    """Mid-time or start of the observation, as the site stored it; converted to UTC."""
     telescope: str = ""
+    """Telescope, in the words of the site; empty where unknown."""
     instrument: str = ""
+    """Instrument, in the words of the site; empty where unknown."""
     source_name: str = ""
+    """Source of the datum, such as a data service; empty where unknown."""
     source_location: str = ""
+    """Place of the datum at its source, such as a URL; empty where unknown."""
     reduction_version: str = ""
+    """Version of the reduction; empty where unknown."""
     extra: Mapping[str, JsonValue] = field(default_factory=dict)
+    """Further values of the site, JSON, passed on as they are."""
 
     def __post_init__(self) -> None:
         if self.timestamp.tzinfo is None:
@@ -109,113 +110,129 @@ class _Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photometry(_Record):
-    """A detection.
-
-    brightness, brightness_error: in `unit`. limit: the limiting brightness of the same exposure, in `unit`,
-    where the site noted it. exposure_time: seconds. bandpass: as the site names it ("r", "V", "F606W").
-    """
+    """A detection."""
 
     brightness: float
+    """Brightness, in `unit`."""
     brightness_error: float | None = None
+    """Error of the brightness, in `unit`."""
     limit: float | None = None
+    """Limiting brightness of the same exposure, in `unit`."""
     unit: str = ""
+    """Unit, in the words of the site; see `parse_unit`."""
     bandpass: str
+    """Bandpass, in the words of the site ("r", "V", "F606W")."""
     exposure_time: float | None = None
+    """Exposure time, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotometryLimit(_Record):
-    """A non-detection: nothing brighter than `limit` (in `unit`) was there.
-
-    limit_error: the error that the site stored beside it, in `unit`; most sites store none. bandpass: as the
-    site names it. exposure_time: seconds.
-    """
+    """A non-detection: an upper limit of the brightness."""
 
     limit: float
+    """Limiting brightness, in `unit`: nothing brighter was there."""
     limit_error: float | None = None
+    """Error that the site stored beside the limit, in `unit`; most sites store none."""
     unit: str = ""
+    """Unit, in the words of the site; see `parse_unit`."""
     bandpass: str
+    """Bandpass, in the words of the site ("r", "V", "F606W")."""
     exposure_time: float | None = None
+    """Exposure time, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spectrum(_Record):
-    """A spectrum: flux (n,) in `flux_unit` at wavelength (n,) in `wavelength_unit`, error (n,) or empty.
+    """A spectrum.
 
-    The three are kept as the site stored them, so their lengths may differ, and a blank pixel is None: an
-    adapter that cannot express these answers `Unsupported`. setup: of the instrument, in the site's words.
-    exposure_time: seconds.
+    Flux, wavelength and error are kept as the site stored them, so their lengths may differ, and a blank
+    pixel is None: an adapter that cannot express these answers `Unsupported`.
     """
 
     flux: tuple[float | None, ...]
+    """Flux, shape (n,), in `flux_unit`."""
     wavelength: tuple[float | None, ...] = ()
+    """Wavelength, shape (n,), in `wavelength_unit`; may be empty."""
     error: tuple[float | None, ...] = ()
+    """Error of the flux, shape (n,), in `flux_unit`; may be empty."""
     flux_unit: str = ""
+    """Unit of the flux, in the words of the site."""
     wavelength_unit: str = ""
+    """Unit of the wavelength, in the words of the site."""
     setup: str = ""
+    """Set-up of the instrument, in the words of the site."""
     exposure_time: float | None = None
+    """Exposure time, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Astrometry(_Record):
-    """A measured position.
-
-    ra, dec: degrees (ICRS). ra_error, dec_error: in `ra_error_units` and `dec_error_units`, texts of the
-    site such as "arcsec".
-    """
+    """A measured position."""
 
     ra: float
+    """Right ascension, in degrees (ICRS)."""
     dec: float
+    """Declination, in degrees (ICRS)."""
     ra_error: float | None = None
+    """Error of the right ascension, in `ra_error_units`."""
     dec_error: float | None = None
+    """Error of the declination, in `dec_error_units`."""
     ra_error_units: str = ""
+    """Unit of `ra_error`, in the words of the site ("arcsec")."""
     dec_error_units: str = ""
+    """Unit of `dec_error`, in the words of the site ("arcsec")."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherDatum(_Record):
-    """A datum of a type that only the site knows. data_type: its name there; the values are in `extra`."""
+    """A datum of a type that only the site knows; its values are in `extra`."""
 
     data_type: str
+    """Name of the type at the site."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFile(_Record):
     """A file that the site keeps beside its data, such as the image or the table from which they came.
 
-    It is shared on request only, by `Adapter.deliver_file`, and is in no batch of records. timestamp: when
-    the site took it in. name: without folders. product_id: the site's own name for it. data_product_type: as
-    the site sorts it ("photometry", "fits_file"). media_type: as of RFC 6838. size: bytes. sha256: of the
-    content, 64 hexadecimal digits. open: gives the content from its beginning, to be closed by who reads it;
-    raises OSError. The framework never holds a file in memory as a whole.
+    Shared on request only, by `Adapter.deliver_file`, and in no batch of records. `timestamp` is the time at
+    which the site stored the file. The framework never holds a whole file in memory.
     """
 
     name: str
+    """Name of the file, without folders."""
     product_id: str = ""
+    """Name of the data product at the site."""
     data_product_type: str = ""
+    """Type of the data product at the site ("photometry", "fits_file")."""
     media_type: str = "application/octet-stream"
+    """Media type, as of RFC 6838."""
     size: int
+    """Size, in bytes."""
     sha256: str
+    """SHA-256 of the content, 64 hexadecimal digits."""
     open: Callable[[], BinaryIO] = field(repr=False, compare=False)
+    """Return the content as a stream from its beginning, to be closed by the caller; raises OSError."""
 
 
 Record = Photometry | PhotometryLimit | Spectrum | Astrometry | OtherDatum
-"""One datum of a target; what it measures is its type."""
+"""One datum of a target; its type is the kind of measurement."""
 Shareable = Record | DataFile
-"""All that can leave a site: what the hooks of a plugin are asked about."""
+"""All that can leave a site: the subject of the hooks of a plugin."""
 _names: dict[type, tuple[str, ...]] = {}
 _Any = TypeVar("_Any", bound=_Record)
 
 
 def names_of(kind: type[_Record]) -> tuple[str, ...]:
-    """The fields of a class of record that are content: not its key, and not how a file is opened."""
+    """Return the names of the fields that are content: all but the key and the function that opens a file."""
     if kind not in _names:
         _names[kind] = tuple(each.name for each in fields(kind) if each.name != "key" and each.compare)
     return _names[kind]
 
 
 def with_key(record: _Any, key: RecordKey) -> _Any:
-    """The same record under another key. Its values were checked when it was made, and are not again."""
+    """Return the same record under another key, without a second check of its values."""
     renamed: _Any = object.__new__(type(record))
     object.__setattr__(renamed, "key", key)
     for name in names_of(type(record)):
@@ -226,7 +243,13 @@ def with_key(record: _Any, key: RecordKey) -> _Any:
 
 
 def _without_infinities(name: str, value: Any, depth: int = 0) -> Any:
-    """The same JSON value, with None for each number that is not finite. name: of the field."""
+    """Return the same JSON value, with None for each number that is not finite.
+
+    Args:
+        name: field of the record, for the error.
+        value: JSON value.
+        depth: level of nesting.
+    """
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping | list | tuple) and depth > MAX_DEPTH:
@@ -239,7 +262,9 @@ def _without_infinities(name: str, value: Any, depth: int = 0) -> Any:
 
 
 def _plainly_finite(values: Sequence[object]) -> bool:
-    """Are these finite numbers and nothing else? Spectra are long, and this is how it is found out fast."""
+    """Return whether a list holds finite numbers alone. Spectra are long, and this is the fast way to find
+    out.
+    """
     try:
         return all(map(math.isfinite, values))  # type: ignore[arg-type]
     except (TypeError, OverflowError):

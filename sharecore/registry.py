@@ -2,7 +2,7 @@
 
 A plugin that cannot be used never breaks the site: it is noted as `PluginInfo` with the reason, and none of
 its hooks runs. Where a site requires it, nothing leaves until it can be used. Delivery is no hook, so no
-plugin can silence another one's.
+plugin can silence another one.
 """
 
 from __future__ import annotations
@@ -38,15 +38,16 @@ logger = logging.getLogger(__name__)
 
 
 class Registry:
-    """The plugins of a site and the kinds of destination that they offer."""
+    """The plugins of a site and the kinds of destination that they offer.
+
+    Args:
+        required: names of plugins without which nothing may leave, such as one that withholds.
+        finish: function called at the end of each thread in which a plugin was called.
+    """
 
     def __init__(
         self, *, required: Collection[str] = (), finish: Callable[[], object] = lambda: None
     ) -> None:
-        """required: names of plugins without which nothing may leave, such as one that withholds.
-
-        finish: called at the end of each thread in which a plugin was called.
-        """
         self._hooks = HookCalls(finish)
         self._required = tuple(dict.fromkeys(required))
         self._manager = pluggy.PluginManager(PROJECT)
@@ -67,8 +68,8 @@ class Registry:
     ) -> Self:
         """Load every installed plugin whose name is not blocked. Never raises because of a plugin.
 
-        Where two plugins claim one kind, ours keeps it, then the one whose distribution comes first by
-        name; the other is switched off as a whole, since half a plugin would surprise more.
+        Where two plugins claim one kind, ours keeps it, then the one whose distribution comes first by name;
+        the other is switched off as a whole, since half a plugin would surprise more.
         """
         registry = cls(required=required, finish=finish)
         for info, entry_point in candidates(entry_points):
@@ -96,22 +97,22 @@ class Registry:
         return self._enrol(plugin, PluginInfo(name=name, distribution=distribution, version=version))
 
     def __contains__(self, plugin: object) -> bool:
-        """Whether this module or object is a plugin whose hooks run."""
+        """Return whether a module or object is a plugin whose hooks run."""
         return bool(self._manager.is_registered(plugin))
 
     @property
     def plugins(self) -> tuple[PluginInfo, ...]:
-        """Every plugin found, also those that failed or are blocked."""
+        """Return every plugin found; failed and blocked ones included."""
         return tuple(self._plugins)
 
     @property
     def destination_types(self) -> Mapping[str, DestinationType[Any]]:
-        """The kinds of destination that active plugins offer."""
+        """Return the kinds of destination that active plugins offer."""
         return MappingProxyType(self._types)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What people should know of plugins; fatal is only that a required one is not active."""
+        """Return the problems of plugins; only those of required plugins that are not active are fatal."""
         failed = tuple(
             Problem(
                 where=info.label,
@@ -137,7 +138,9 @@ class Registry:
 
     @property
     def missing(self) -> tuple[Problem, ...]:
-        """One for each required plugin that is not active. While there is one, nothing may leave."""
+        """Return a problem for each required plugin that is not active. While there is one, nothing may
+        leave.
+        """
         active = {info.name for info in self._active.values()}
         reasons = {info.name: f"is {info.state}: {info.reason}" for info in self._plugins}
         return tuple(
@@ -152,14 +155,18 @@ class Registry:
         )
 
     def owner(self, kind: str) -> PluginInfo:
-        """The plugin that offers a kind of destination. Raises KeyError."""
+        """Return the plugin that offers a kind of destination. Raises KeyError."""
         return self._owners[kind]
 
     def withhold(self, requests: Sequence[WithholdRequest]) -> list[str | PluginError | None]:
-        """Why the record of each request stays at home; None if it may leave. All are about one address.
+        """Return, for each request, the reason why its record stays at home, or None if it may leave.
 
-        It is the first reason that a plugin gives, also when another plugin failed. A `PluginError` when no
-        plugin gave one but one could not answer, or is required and not there: it must not leave then.
+        The reason is the first that a plugin gives, also when another plugin failed. Where no plugin gave a
+        reason but one failed, or is required and not active, the answer is a `PluginError`, and the record
+        must not leave.
+
+        Args:
+            requests: requests for one address.
         """
         if self.missing:
             why = "; ".join(f"{each.where} {each.what}" for each in self.missing)
@@ -174,11 +181,14 @@ class Registry:
         return said
 
     def convert(self, requests: Sequence[ConvertRequest]) -> list[Record | InvalidRecord | PluginError]:
-        """The record of each request as its address should see it. All are about one address.
+        """Return, for each request, the record as its address should see it.
 
-        Each plugin sees what the one before made of it. An `InvalidRecord` when one found that the record
-        cannot be expressed; a `PluginError` when one failed, or answered another thing than a record of the
-        same type and key.
+        Each plugin gets the record that the one before returned. The answer is an `InvalidRecord` when a
+        plugin found that the record cannot be expressed, and a `PluginError` when one failed, or returned
+        something else than a record of the same type and key.
+
+        Args:
+            requests: requests for one address.
         """
         made: list[Record | InvalidRecord | PluginError] = [request.record for request in requests]
         for info, function in self._implementations("sharecore_convert"):
@@ -193,12 +203,14 @@ class Registry:
         return made
 
     def observe(self, report: DeliveredReport) -> None:
-        """Tell every plugin what became of a batch. A failure is logged and changes nothing."""
+        """Report the results of a batch to every plugin. A failure is logged and changes nothing."""
         for info, function in self._implementations("sharecore_delivered"):
             self._hooks.answers(info, "sharecore_delivered", function, [report])
 
     def _implementations(self, hook: str) -> Iterator[tuple[PluginInfo, pluggy.HookImpl]]:
-        """In pluggy's order of calling: `tryfirst`, then the last registered first, then `trylast`."""
+        """Yield the implementations in pluggy's order of calling: `tryfirst`, then the last registered first,
+        then `trylast`.
+        """
         for function in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
             yield self._active[function.plugin_name], function
 

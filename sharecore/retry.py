@@ -1,4 +1,4 @@
-"""When to try again: a schedule of waits, with jitter, that a destination's `Retry-After` can lengthen."""
+"""Schedule the tries of a record: waits with jitter, which `Retry-After` of a destination can lengthen."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ DEFAULT_SCHEDULE: tuple[float, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long to wait before each next try of one record.
-
-    schedule: seconds before the second, third, ... try. jitter: the largest fraction by which a wait is
-    lengthened, so that many records do not come back in one moment.
-    """
+    """The waits before each next try of one record."""
 
     schedule: Sequence[float] = DEFAULT_SCHEDULE
+    """Seconds before the second, third, ... try."""
     jitter: float = 0.1
+    """Largest fraction by which a wait is lengthened, so that many records do not come back in one moment."""
 
     def wait(self, failures: int, *, retry_after: float | None, chance: float) -> timedelta | None:
-        """The wait after so many failures, or None when the schedule is used up.
+        """Return the wait after so many failures, or None when the schedule is used up.
 
-        chance: a random number from 0 to 1. A `retry_after` longer than
-        the wait of the schedule wins, up to a day.
+        Args:
+            failures: number of failures so far.
+            retry_after: seconds that the destination asked for; win when longer than the schedule, up to a
+                day.
+            chance: random number from 0 to 1.
         """
         if failures > len(self.schedule):
             return None
@@ -40,5 +41,5 @@ class RetryPolicy:
 
     @property
     def longest(self) -> timedelta:
-        """The longest wait there is; a try that is further away was put off by a clock that was wrong."""
+        """Return the longest wait; a try that is further away was put off by a clock that was wrong."""
         return timedelta(seconds=max((*self.schedule, DAY)) * (1.0 + self.jitter))

@@ -1,12 +1,12 @@
-"""The credentials of this process, and whether a text repeats one.
+"""Find the credentials of this process in texts.
 
-Each `Secret` and each setting of `DATA_SHARING` that is named like a credential is registered when it is
-made or read, so that no author of an adapter has to think of it. Every text that is kept or shown (outcomes,
-exceptions, problems, previews, the ledger, logs) is looked at once more as the last step.
+Each `Secret` and each setting of `DATA_SHARING` that is named like a credential is registered when it is made
+or read, so that no author of an adapter has to remember it. Every text that is kept or shown (outcomes,
+exceptions, problems, previews, the ledger, logs) is searched once more as the last step.
 
-What is found: a credential of `SHORTEST` characters or more as it stands; of one with eight letters and
-digits or more also any spelling (case, blanks, signs and line breaks do not count), and any `PIECE` letters
-and digits of it in a row; each in every reading that `sharecore.escapes` knows.
+Found are: a credential of `SHORTEST` characters or more as it stands; one with eight letters and digits or
+more also in any spelling (case, blanks, signs and line breaks do not count), and any `PIECE` letters and
+digits of it in a row; each in every reading of the text that `sharecore.escapes` knows.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from urllib.parse import unquote
 from sharecore.escapes import MOST_READINGS, bare, readings
 
 HIDDEN = "(hidden: it repeats our credentials)"
-"""What is shown in place of a text that repeats a credential."""
+"""Text shown in place of a text that repeats a credential."""
 
 SHORTEST = 5
-"""Characters; what is shorter stands in a text by chance."""
+"""Shortest credential that is searched, in characters; shorter ones stand in a text by chance."""
 
 PIECE = 12
-"""Letters and digits in a row that give a credential away."""
+"""Number of letters and digits in a row that give a credential away."""
 
 _SHORTEST_BARE = 8
 _SHORTEST_WORD = 8
 _SHORTEST_TOKEN = 12
 _MOST_WORDS = 3
 _MOST = 1000
-"""Credentials that are known at a time; when there are more, the older half of them is forgotten."""
+"""Largest number of credentials kept; beyond it the older half is forgotten."""
 
 _MOST_CACHED = 4000
-"""Characters of a text whose verdict is remembered: reasons repeat, payloads do not."""
+"""Longest text whose result is remembered, in characters: reasons repeat, payloads do not."""
 
 _SETTINGS = frozenset({
     "AUTHORIZATION", "APIKEY", "COOKIE", "COOKIES", "CREDENTIAL", "CREDENTIALS", "HEADERS", "KEY", "KEYS",
@@ -47,7 +47,7 @@ _SETTINGS = frozenset({
 """Words in the name of a setting that holds credentials."""
 
 _NO_SETTINGS = frozenset({"FIELD", "FIELDS", "HEADER", "NAME", "TYPE", "URL"})
-"""Last words in the name of a setting that tells where a credential stands, and holds none."""
+"""Last words in the name of a setting that tells the place of a credential, and holds none."""
 
 _PUBLIC_HEADER = re.compile(
     r"accept.*|cache-control|connection|content-.*|date|from|host|origin|referer|user-agent|via|x-forwarded-.*"
@@ -62,7 +62,7 @@ _NO_CREDENTIAL = re.compile(
     r"|https?|close|gzip|identity|keep-alive|no-cache|no-store|xmlhttprequest",
     re.IGNORECASE,
 )
-"""Values of headers that say how to talk."""
+"""Values of headers that name a way to talk."""
 
 _BETWEEN_FIELDS = re.compile(r"[\s;,]+")
 _BETWEEN_WORDS = re.compile(r"[\s;,=&:@\"']+")
@@ -128,7 +128,7 @@ _known = _Known()
 
 
 def register(text: str) -> None:
-    """Know this text as a credential from now on: a key, the value of a header or cookie, or a secret URL."""
+    """Register a text as a credential from now on: a key, the value of a header or cookie, a secret URL."""
     if text not in _known.texts:
         _known.add(text)
 
@@ -153,7 +153,7 @@ def holds_credential(header: str) -> bool:
 
 
 def forget() -> None:
-    """Know no credential any more, since the settings have changed; those in use come back when revealed."""
+    """Forget all credentials, since the settings have changed; those in use come back when revealed."""
     _known.forget()
 
 
@@ -172,7 +172,9 @@ def hide_secrets(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _repeats(text: str, version: int) -> bool:
-    """version: of the credentials, so that what was found before another one came does not count."""
+    """Return whether a text repeats a credential. `version` changes with each new credential, so that a
+    cached answer does not outlive it.
+    """
     number = 0
     for reading in readings(text):
         number += 1
@@ -193,7 +195,9 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _credentials(text: str) -> tuple[set[str], set[str]]:
-    """Return what of a text lets somebody in: what does as a whole only, and what does in any spelling."""
+    """Return the credentials in a text: those that count as a whole only, and those that count in any
+    spelling.
+    """
     place = _ADDRESS.match(text)
     if place:
         return _of_address(place[1] or "", text[place.end() :])
@@ -218,9 +222,9 @@ def _value(field: str) -> str:
 
 
 def _of_address(user_info: str, path: str) -> tuple[set[str], set[str]]:
-    """The same of an address, whose path lets in who knows it.
+    """Return the credentials in an address, whose path may be one itself.
 
-    A word of it that is no token is no credential: `/hooks/T0123456789ab` is one, `hooks` is not.
+    A word of the path that is no token is no credential: `/hooks/T0123456789ab` is one, `hooks` is not.
     """
     user, _, password = user_info.removesuffix("@").partition(":")
     tokens = [

@@ -1,4 +1,4 @@
-"""Reading one entry of `DATA_SHARING`: every problem is collected, none stops the reading of the rest."""
+"""Read one entry of `DATA_SHARING`: every problem is collected, none stops the reading of the rest."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ FRAMEWORK_KEYS = frozenset({"ADAPTER", "DISPLAY_NAME", "RATE_LIMIT", "USER_TOPIC
 
 
 class Secret:
-    """A text that shows itself to no log, repr, page or traceback; only `reveal` gives it.
+    """A text that shows itself in no log, repr, page or traceback; only `reveal` returns it.
 
-    Making one registers the text as a credential: from then on no reason, problem or other text that is kept
-    or shown repeats it (`sharecore.secrets`). It cannot be pickled.
+    Making a secret registers its text as a credential: from then on no reason, problem or other text that is
+    kept or shown repeats it (`sharecore.secrets`). A secret cannot be pickled.
+
+    Args:
+        text: credential.
     """
 
     __slots__ = ("_text",)
@@ -28,7 +31,7 @@ class Secret:
         register(text)
 
     def reveal(self) -> str:
-        """The text itself, for the request that needs it."""
+        """Return the text itself, for the request that needs it."""
         register(self._text)  # again, should so many have come since that it was forgotten
         return self._text
 
@@ -62,12 +65,20 @@ class Secret:
 class Section:
     """One entry of `DATA_SHARING`, with the path that error messages name.
 
-    An adapter's `config` function reads what it knows with the methods below, then calls `finish`, which
+    The `config` function of an adapter reads its settings with the methods below, then calls `finish`, which
     raises one `ConfigurationError` with all problems. Keys that look like misspellings are reported by
-    `misspelt`, since a misspelt setting is otherwise silent. `"KEY" in section` asks whether it is given.
+    `misspelt`, since a misspelt setting is otherwise silent. `"KEY" in section` tells whether a setting is
+    given.
 
-    name, values: the key and value of the entry. root: the setting that it stands in.
-    path: where it stands, `DATA_SHARING['name']`. problems: those noted so far.
+    Args:
+        name: key of the entry.
+        values: value of the entry.
+        root: name of the setting that contains the entry.
+
+    Attributes:
+        name: key of the entry.
+        path: place of the entry, `DATA_SHARING['name']`.
+        problems: problems noted so far.
     """
 
     def __init__(self, name: str, values: Mapping[str, object], *, root: str = "DATA_SHARING") -> None:
@@ -82,13 +93,19 @@ class Section:
         return self._values.get(key) not in (None, "")
 
     def raw(self, key: str, default: object = None) -> object:
-        """The value as it stands in the settings."""
+        """Return the value as it stands in the settings, or the default."""
         self._read.add(key)
         value = self._values.get(key)
         return default if value is None else value
 
     def text(self, key: str, default: str = "", *, required: bool = False) -> str:
-        """A text, stripped. required: it must be there and not be blank."""
+        """Return a text, stripped.
+
+        Args:
+            key: name of the setting.
+            default: value of a setting that is not there.
+            required: note a problem for a setting that is missing or blank.
+        """
         value = self.raw(key, default)
         if not isinstance(value, str):
             self.problem(key, f"is a {type(value).__name__}", "Give a text.")
@@ -98,7 +115,7 @@ class Section:
         return value.strip()
 
     def secret(self, key: str, *, required: bool = False) -> Secret:
-        """A text that must not be shown."""
+        """Return a text that must not be shown; a problem for a missing one if `required`."""
         value = self.raw(key, "")
         if not isinstance(value, str):
             self.problem(key, f"is a {type(value).__name__}", "Give a text.")
@@ -108,7 +125,7 @@ class Section:
         return Secret(value)
 
     def url(self, key: str = "BASE_URL") -> str:
-        """An http(s) URL of a site, with one trailing slash whether or not the settings have it."""
+        """Return an http(s) URL of a site, with one trailing slash whether or not the settings have it."""
         value = self.text(key, required=True)
         if not value:
             return ""
@@ -127,7 +144,7 @@ class Section:
         return value.rstrip("/") + "/"
 
     def flag(self, key: str, default: bool) -> bool:
-        """True or False."""
+        """Return True or False."""
         value = self.raw(key, default)
         if not isinstance(value, bool):
             self.problem(key, f"is {value!r}", "Give True or False.")
@@ -137,7 +154,7 @@ class Section:
     def number(
         self, key: str, default: float, *, minimum: float = 0.0, maximum: float = float("inf")
     ) -> float:
-        """A number between minimum and maximum, both included."""
+        """Return a number between `minimum` and `maximum`, both included."""
         value = self.raw(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= maximum:
             self.problem(key, f"is {value!r}", f"Give a number from {minimum:g} to {maximum:g}.")
@@ -145,7 +162,7 @@ class Section:
         return float(min(value, sys.float_info.max))
 
     def count(self, key: str, default: int, *, minimum: int = 1, maximum: int = 10**9) -> int:
-        """A whole number between minimum and maximum, both included."""
+        """Return a whole number between `minimum` and `maximum`, both included."""
         value = self.raw(key, default)
         if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
             self.problem(key, f"is {value!r}", f"Give a whole number from {minimum} to {maximum}.")
@@ -153,7 +170,7 @@ class Section:
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of texts."""
+        """Return a list of texts."""
         value = self.raw(key, ())
         if (
             isinstance(value, str)
@@ -165,7 +182,7 @@ class Section:
         return tuple(str(v) for v in value)
 
     def mapping(self, key: str) -> dict[str, str]:
-        """A dictionary of texts."""
+        """Return a dictionary of texts."""
         value = self.raw(key, {})
         if not isinstance(value, Mapping) or not all(
             isinstance(k, str) and isinstance(v, str) for k, v in value.items()
@@ -175,15 +192,22 @@ class Section:
         return dict(value)
 
     def problem(self, key: str, what: str, hint: str, *, fatal: bool = True) -> None:
-        """Note a problem of one setting."""
+        """Note a problem of one setting.
+
+        Args:
+            key: name of the setting.
+            what: description of the fault, such as "is missing".
+            hint: advice on what to do.
+            fatal: False for a warning.
+        """
         self.problems.append(Problem(where=f"{self.path}[{key!r}]", what=what, hint=hint, fatal=fatal))
 
     def unread(self) -> list[str]:
-        """The keys that nobody read: of other software, or misspelt."""
+        """Return the keys that were not read: settings of other software, or misspelt."""
         return [key for key in self._values if key not in self._read]
 
     def misspelt(self) -> list[Problem]:
-        """A warning for each key that looks like a misspelling of one that the adapter knows.
+        """Return a warning for each key that looks like a misspelling of a setting of the adapter.
 
         Other unknown keys are left alone: other software reads settings of its own from the same entry.
         """
@@ -199,11 +223,11 @@ class Section:
         ]
 
     def _resembled(self, key: str) -> str:
-        """The known key, not given here, of which this one is a misspelling by a letter or two."""
+        """Return the known key, not given here, of which this one is a misspelling by a letter or two."""
         known = [each for each in self._read if each not in self._values and abs(len(each) - len(key)) <= 2]
         return next(iter(get_close_matches(key.upper(), known, n=1, cutoff=0.8)), "")
 
     def finish(self) -> None:
-        """Raise `ConfigurationError` with all fatal problems, if there are any."""
+        """Raise `ConfigurationError` with all problems if one of them is fatal."""
         if any(problem.fatal for problem in self.problems):
             raise ConfigurationError(self.problems)

@@ -1,7 +1,7 @@
-"""The end of a process that delivers: what is in hand is finished or given back, and nothing new leaves.
+"""End a process that delivers: work in hand is finished or given back, and nothing new leaves.
 
-Clients ask here before each request, so that a call of many requests ends between two of them, and what was
-not sent is known as not sent.
+Clients ask here before each request, so that a call of many requests ends between two of them, and the
+records that were not sent are known as not sent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _cuts: list[Callable[[], object]] = []
 
 @contextmanager
 def ending() -> Iterator[None]:
-    """Inside, this process ends."""
+    """Mark the time inside as the end of this process."""
     _begun.set()
     try:
         yield
@@ -25,21 +25,21 @@ def ending() -> Iterator[None]:
 
 
 def begun() -> bool:
-    """Must nothing new leave?"""
+    """Return whether the process is ending, so that nothing new may leave."""
     return _begun.is_set()
 
 
 def pause(seconds: float) -> None:
-    """Wait so long, or until the process ends."""
+    """Wait so many seconds, or until the process ends."""
     _begun.wait(seconds)
 
 
 def on_cut(function: Callable[[], object]) -> None:
-    """Let a transport break off what is under way, when there is no more time for it."""
+    """Register a function that breaks off the requests of a transport when no time is left for them."""
     _cuts.append(function)
 
 
 def cut() -> None:
-    """Break off what is under way: calls return, and know which one request is in doubt."""
+    """Break off all requests: calls return, and know which one request is in doubt."""
     for function in _cuts:
         function()

@@ -1,4 +1,4 @@
-"""Targets: what a site says of the object that its records belong to."""
+"""Targets: the objects to which the records of a site belong."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class OrbitScheme(StrEnum):
-    """Which set of orbital elements a non-sidereal target gives: the names of tomtoolkit 3.1.0.
+    """The set of orbital elements of a non-sidereal target, named as in tomtoolkit 3.1.0.
 
-    The Minor Planet Center's of a minor planet or a comet, and JPL's of a major planet.
+    The sets of the Minor Planet Center for a minor planet and a comet, and that of JPL for a major planet.
     """
 
     MPC_MINOR_PLANET = "MPC_MINOR_PLANET"
@@ -23,7 +23,9 @@ class OrbitScheme(StrEnum):
 
 
 class _Elements:
-    """Numbers of which each may be absent. One that is not finite, as catalogues write "unknown", is."""
+    """Numbers that may each be absent. A number that is not finite, by which catalogues mean "unknown",
+    counts as absent.
+    """
 
     __slots__ = ()
 
@@ -36,75 +38,98 @@ class _Elements:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position(_Elements):
-    """A place on the sky. Fields and units are those of a sidereal target of tomtoolkit 3.1.0.
+    """A place on the sky, with the fields and units of a sidereal target of tomtoolkit 3.1.0.
 
-    ra, dec: degrees. epoch: Julian year. pm_ra, pm_dec: mas/yr. parallax: mas. galactic_lng, galactic_lat:
-    degrees. distance, distance_err: parsec. None where the site does not say, or says NaN or infinity.
+    A number is None where the site has no value, or has NaN or infinity.
     """
 
     ra: float | None = None
+    """Right ascension, in degrees."""
     dec: float | None = None
+    """Declination, in degrees."""
     epoch: float | None = None
+    """Epoch, a Julian year."""
     pm_ra: float | None = None
+    """Proper motion in right ascension, in mas/yr."""
     pm_dec: float | None = None
+    """Proper motion in declination, in mas/yr."""
     parallax: float | None = None
+    """Parallax, in mas."""
     galactic_lng: float | None = None
+    """Galactic longitude, in degrees."""
     galactic_lat: float | None = None
+    """Galactic latitude, in degrees."""
     distance: float | None = None
+    """Distance, in parsec."""
     distance_err: float | None = None
+    """Error of the distance, in parsec."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orbit(_Elements):
-    """Orbital elements and ephemeris. Fields and units are those of tomtoolkit 3.1.0.
+    """Orbital elements and ephemeris, with the fields and units of tomtoolkit 3.1.0.
 
-    scheme: an `OrbitScheme`, or an empty text. mean_anomaly: degrees. arg_of_perihelion, lng_asc_node,
-    inclination: degrees, J2000, the inclination to the ecliptic. eccentricity: a number. mean_daily_motion:
-    degrees per day. semimajor_axis, perihdist: au. epoch_of_elements, epoch_of_perihelion: Modified Julian
-    Date. ephemeris_period, ephemeris_period_err, ephemeris_epoch, ephemeris_epoch_err: days; from when the
-    epoch is counted tomtoolkit does not say. abs_mag, slope: mag. None as in `Position`.
+    A number is None where the site has no value, or has NaN or infinity.
     """
 
     scheme: str = ""
+    """Set of elements, an `OrbitScheme`; empty where unknown."""
     epoch_of_elements: float | None = None
+    """Epoch of the elements, a Modified Julian Date."""
     mean_anomaly: float | None = None
+    """Mean anomaly, in degrees."""
     arg_of_perihelion: float | None = None
+    """Argument of perihelion, in degrees (J2000)."""
     eccentricity: float | None = None
+    """Eccentricity, without a unit."""
     lng_asc_node: float | None = None
+    """Longitude of the ascending node, in degrees (J2000)."""
     inclination: float | None = None
+    """Inclination to the ecliptic, in degrees (J2000)."""
     mean_daily_motion: float | None = None
+    """Mean daily motion, in degrees per day."""
     semimajor_axis: float | None = None
+    """Semi-major axis, in au."""
     epoch_of_perihelion: float | None = None
+    """Epoch of perihelion, a Modified Julian Date."""
     ephemeris_period: float | None = None
+    """Period of the ephemeris, in days."""
     ephemeris_period_err: float | None = None
+    """Error of the period of the ephemeris, in days."""
     ephemeris_epoch: float | None = None
+    """Epoch of the ephemeris, in days; tomtoolkit does not define its zero point."""
     ephemeris_epoch_err: float | None = None
+    """Error of the epoch of the ephemeris, in days."""
     perihdist: float | None = None
+    """Perihelion distance, in au."""
     abs_mag: float | None = None
+    """Absolute magnitude, in mag."""
     slope: float | None = None
+    """Slope parameter of the phase function, in mag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """An object that a site follows.
-
-    name: unique at the site. aliases: its other names. sidereal: False for a solar-system body, whose
-    `orbit` then says where it is; of all others `position` does. extras: free key/value pairs of the site,
-    the fields of a custom target model among them, as text. lists: names of the target lists that it is to
-    join at the destination.
-    """
+    """An object that a site follows."""
 
     name: str
+    """Name, unique at the site."""
     aliases: tuple[str, ...] = ()
+    """Other names."""
     sidereal: bool = True
+    """False for a solar-system body, which has an `orbit`; True for all others, which have a `position`."""
     position: Position = field(default_factory=Position)
+    """Place on the sky of a sidereal target."""
     orbit: Orbit = field(default_factory=Orbit)
+    """Orbital elements of a solar-system body."""
     extras: Mapping[str, str] = field(default_factory=dict)
+    """Free key/value pairs of the site, as text; the fields of a custom target model among them."""
     lists: tuple[str, ...] = ()
+    """Names of the target lists that the target joins at the destination."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The name, then the aliases."""
+        """Return the name, then the aliases."""
         return (self.name, *self.aliases)
 
 
@@ -112,17 +137,18 @@ _IGNORED = str.maketrans("", "", " -_()")
 
 
 def simple_name(name: str) -> str:
-    """Return a name in the form in which two names of one object are equal.
+    """Return the form of a name in which two names of one object are equal.
 
-    Without case, blanks, dashes, underscores and parentheses: as `TargetMatchManager.simplify_name` of
+    Leaves out case, blanks, dashes, underscores and parentheses, as `TargetMatchManager.simplify_name` of
     tomtoolkit 3.1.0 and 2.32.4.
     """
     return name.lower().translate(_IGNORED)
 
 
 def target_key(pk: int, created: datetime) -> str:
-    """Return what a TOM calls a target for ever: its primary key, and when it was made, in microseconds.
+    """Return the name of a target that never changes: its primary key, and the time when it was made, in
+    microseconds.
 
-    A database that is restored may give a primary key again, but not with the time of before.
+    A restored database may give a primary key again, but not with the same time.
     """
     return f"{pk}.{(created - _EPOCH) // timedelta(microseconds=1)}"

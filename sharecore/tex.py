@@ -1,4 +1,4 @@
-r"""Units in TeX as plain text: `$\mathrm{\frac{erg}{s\,cm^{2}}}$` becomes `erg/(s cm^2)`."""
+r"""Read units in TeX as plain text: `$\mathrm{\frac{erg}{s\,cm^{2}}}$` becomes `erg/(s cm^2)`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MICRO = re.compile("\u00b5\\s+(?=[A-Za-z])")
 
 
 def without_tex(text: str) -> str:
-    """The same without TeX; a text without TeX as it is."""
+    """Return the same unit without TeX; a text without TeX as it is."""
     if not re.search(r"[\\${~]", text):
         return text
     for pattern, meant in _COMMANDS:

@@ -1,11 +1,11 @@
-"""Texts from elsewhere, for people: in one line, not too long, and without a credential."""
+"""Prepare texts from elsewhere for people: in one line, not too long, and without a credential."""
 
 from __future__ import annotations
 
 from sharecore.secrets import hide_secrets
 
 MOST = 500
-"""Characters of a reason, as it is kept and shown."""
+"""Longest reason that is kept and shown, in characters."""
 
 
 def printable(text: object) -> str:
@@ -14,9 +14,9 @@ def printable(text: object) -> str:
 
 
 def one_line(text: object, most: int = MOST) -> str:
-    """Return the text in one line of at most so many characters; hidden where it repeats a credential.
+    """Return the text in one line of at most `most` characters; hidden where it repeats a credential.
 
-    What a server or other people's code said is not to be trusted with length or control characters.
+    Texts of a server or of other code may have any length and control characters.
     """
     line = printable(hide_secrets(str(text)))
     return line if len(line) <= most else line[: most - 1] + "…"

@@ -1,4 +1,4 @@
-"""A limit of records per second, as a token bucket. Pure: a function of state and clock."""
+"""Limit the records per second with a token bucket. Pure: a function of state and clock."""
 
 from __future__ import annotations
 
@@ -9,36 +9,38 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """What may go now, and how that grows.
+    """The number of records that may go now, and its growth.
 
-    rate: records per second, above zero. It holds one second's worth, at least one record, so that nothing
-    goes out in a burst after a time of silence, an outage for example. level: records that may go at once,
-    as of `at`, in seconds of any clock that only goes forward.
+    Holds one second's worth, at least one record, so that nothing goes out in a burst after a time of
+    silence, such as an outage.
     """
 
     rate: float
+    """Records per second, above zero."""
     level: float
+    """Records that may go at once, as of `at`."""
     at: float
+    """Time of `level`, in seconds of any clock that only goes forward."""
 
     @classmethod
     def full(cls, rate: float, *, now: float) -> Bucket:
-        """A bucket of which nothing was taken yet."""
+        """Return a bucket from which nothing was taken yet."""
         return cls(rate=rate, level=max(rate, 1.0), at=now)
 
     def _refilled(self, now: float) -> float:
         return min(self.level + max(now - self.at, 0.0) * self.rate, max(self.rate, 1.0))
 
     def portion(self, wanted: int) -> int:
-        """How many of the wanted records go together: one second's worth, at least one."""
+        """Return how many of the wanted records go together: one second's worth, at least one."""
         return min(wanted, max(int(self.rate), 1))
 
     def wait(self, wanted: int, *, now: float) -> float:
-        """Seconds until a portion of the wanted records may go; 0 when it may go now."""
+        """Return the seconds until a portion of the wanted records may go; 0 when it may go now."""
         missing = self.portion(wanted) - self._refilled(now)
         return missing / self.rate if missing > _ROUNDING else 0.0
 
     def take(self, wanted: int, *, now: float) -> tuple[int, Bucket]:
-        """A portion of the wanted records if it may go now, else 0, and the bucket without it."""
+        """Return a portion of the wanted records if it may go now, else 0, and the bucket without it."""
         level, taken = self._refilled(now), self.portion(wanted)
         if self.wait(wanted, now=now):
             taken = 0

@@ -1,8 +1,8 @@
-"""What a unit text of a site means: a closed set of units, and exact conversions between multiples of one.
+"""Read the unit texts of a site: a closed set of units, and exact conversions between multiples of one unit.
 
-Nothing is guessed. A text that is not a unit of this set is refused with the reason, and so is one that two
-communities read in two ways. A magnitude without a system (`mag`) is a unit of its own, `Unit.MAG`: it is
-not AB, and whoever knows its system has to say so.
+Nothing is guessed. A text that is not a unit of this set is refused with the reason, and so is a text that
+two communities read in two ways. A magnitude without a system (`mag`) is a unit of its own, `Unit.MAG`: it is
+not AB, and only the site can tell its system.
 """
 
 from __future__ import annotations
@@ -20,18 +20,17 @@ from sharecore import tex
 from sharecore.exceptions import SharecoreError
 
 SPEED_OF_LIGHT = Fraction(299_792_458)
-"""m/s, exact by the definition of the metre."""
+"""Speed of light in m/s, exact by the definition of the metre."""
 
 EV_OVER_PLANCK = Fraction("1.602176634e-19") / Fraction("6.62607015e-34")
 """Hz per eV, exact since the SI of 2019."""
 
 
 class Unit(StrEnum):
-    """The units that records can be in, in astropy's spelling (its format "generic").
+    """The units of records, in the spelling of astropy (its format "generic").
 
-    Multiples of them are a `ScaledUnit`.
-
-    Magnitudes have no multiples and convert into nothing: their errors would not convert exactly.
+    A multiple of a unit is a `ScaledUnit`. Magnitudes have no multiples and convert into nothing: their
+    errors would not convert exactly.
     """
 
     AB_MAG = "mag(AB)"
@@ -48,7 +47,7 @@ class Unit(StrEnum):
 
     @property
     def is_magnitude(self) -> bool:
-        """Whether values are logarithmic, so that 0.0 is a measurement like any other."""
+        """Return whether values are logarithmic, so that 0.0 is a measurement like any other."""
         return self in MAGNITUDES
 
 
@@ -62,7 +61,11 @@ _INTO_FREQUENCY = {
 
 
 class UnknownUnit(SharecoreError):
-    """A text that is no unit of ours. reason: why, for people."""
+    """Raised for a text that is no unit of this set.
+
+    Attributes:
+        reason: explanation for people.
+    """
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -71,13 +74,16 @@ class UnknownUnit(SharecoreError):
 
 @dataclass(frozen=True, slots=True)
 class ScaledUnit:
-    """`scale` times `unit`, an exact number: µJy is (1/1000000, Jy)."""
+    """A multiple of a unit, exact: µJy is 1/1000000 times Jy."""
 
     scale: Fraction
+    """Multiplier of the unit."""
     unit: Unit
+    """Unit that is multiplied."""
 
     def factor(self, other: ScaledUnit) -> Fraction | None:
-        """What a value in this unit is multiplied with to be in `other`; None when no exact factor exists.
+        """Return the factor that converts a value in this unit into `other`; None when no exact factor
+        exists.
 
         Frequency, photon energy and wavenumber convert by the constants of the SI of 2019.
         """
@@ -90,7 +96,7 @@ class ScaledUnit:
 
 
 def rescaled(value: float, factor: Fraction) -> float:
-    """`value` times `factor`, rounded once, as the decimal number that people would write.
+    """Return `value` times `factor`, rounded once, as the decimal number that people would write.
 
     Raises `OverflowError` when the product is too large for a float.
     """
@@ -148,7 +154,7 @@ def _bases() -> tuple[tuple[object, Unit], ...]:
 
 @cache
 def _spellings() -> dict[str, frozenset[str]]:
-    """The names that astropy reads for a name in small letters: more than one where capitals decide."""
+    """Return the names that astropy reads, by the name in small letters: several where capitals decide."""
     found = {word: {name} for name, words in _NAMES.items() for word in words.split()}
     for name, (words, letters) in _WITH_PREFIX.items():
         for word in words.split():
@@ -165,7 +171,7 @@ def _spellings() -> dict[str, frozenset[str]]:
 def parse_unit(text: str) -> ScaledUnit:
     """Read a unit as people and astropy write it: `mag(AB)`, `ABmag`, `uJy`, `1e-17 erg/s/cm2/A`, `microns`.
 
-    Capitals are taken as they stand where astropy knows the word so, and else not, but a small m never means
+    Where astropy knows a word with its capitals, they count; elsewhere they do not, but a small m never means
     mega. Raises `UnknownUnit`.
     """
     shown = f"{text[:40]!r}"
@@ -194,7 +200,9 @@ def _parse_linear(text: str, shown: str) -> ScaledUnit:
 
 
 def _names(parsed: Any, unit: Unit) -> bool:
-    """Whether it says what it is of: by its dimensions alone a fluence (erg/cm2), or "N/A", would be Jy."""
+    """Return whether a text names the unit: by its dimensions alone a fluence (erg/cm2), or "N/A", would be
+    Jy.
+    """
     from astropy import units
 
     if unit is not Unit.FLUX_PER_FREQUENCY:
@@ -203,7 +211,9 @@ def _names(parsed: Any, unit: Unit) -> bool:
 
 
 def _plain(text: str) -> str:
-    """In ASCII as far as can be: superscripts as digits, letters without marks, signs as words."""
+    """Return a text in ASCII as far as possible: superscripts as digits, letters without marks, signs as
+    words.
+    """
     plain = "".join(each for each in normalize("NFKD", text) if not combining(each))
     for sign, word in _SIGNS.items():
         plain = plain.replace(sign, word)
@@ -215,7 +225,7 @@ def _plain(text: str) -> str:
 
 
 def _spelled(found: re.Match[str]) -> str:
-    """One name as astropy spells it; one that neither of us knows stays as it is."""
+    """Return one name as astropy spells it; a name that neither astropy nor this module knows stays."""
     word = found[0]
     if word in _LETTERS:
         return _LETTERS[word]
@@ -229,7 +239,7 @@ def _spelled(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=1024)
 def _from_astropy(text: str) -> Any:
-    """The unit of that name or formula; None for what is no linear unit."""
+    """Return the unit of a name or formula; None for a text that is no linear unit."""
     from astropy import units
 
     try:
@@ -242,7 +252,9 @@ def _from_astropy(text: str) -> Any:
 
 
 def _scale(scale: float, shown: str) -> Fraction:
-    """astropy multiplies floats, so 1e-17 arrives as 1.0000000000000001e-17: 14 digits give it back."""
+    """Return the exact scale. astropy multiplies floats, so 1e-17 arrives as 1.0000000000000001e-17: 14
+    digits restore it.
+    """
     if not 0 < scale < float("inf"):
         raise UnknownUnit(f"{shown} has a scale that is out of range")
     return Fraction(f"{scale:.14g}")

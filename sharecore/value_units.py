@@ -1,4 +1,4 @@
-"""In which units the values of a datum are, in the spellings that TOMs use.
+"""Find the units of the values of a datum, in the spellings that TOMs use.
 
 tomtoolkit has a column for the unit of a brightness, a flux or a wavelength, and none for the unit of an
 error or of a limit: sites, data services and stream readers put these among the further values of the datum,
@@ -37,11 +37,11 @@ _POSITION_UNIT = ("errorunit", "errorunits", "errunit", "errunits", "positionerr
 
 
 def own_units(record: Record) -> Mapping[str, JsonValue]:
-    """The unit of each value of which the datum says one, by the name of its field (`brightness_error`).
+    """Return the units that a datum gives for its values, by name of the field (`brightness_error`).
 
-    A column of the record comes first, then its further values, as the site spells them. The value of a field
-    that is not here is in the unit of the record: an error in that of its value. What is no text is no unit:
-    a list where the datum contradicts itself.
+    A column of the record comes first, then its further values, as the site spells them. A value without an
+    entry is in the unit of the record: an error in that of its value. An entry that is no text is no unit,
+    such as the list for a datum that contradicts itself.
     """
     words = unit_words_of(record.extra)
     match record:
@@ -65,7 +65,9 @@ def own_units(record: Record) -> Mapping[str, JsonValue]:
 
 
 def _of_photometry(record: Photometry | PhotometryLimit, words: Words) -> dict[str, JsonValue]:
-    """`limit` and `limit_error`: only where the datum says them apart."""
+    """Return the units of brightness, limit and errors; of the last two only where the datum gives them
+    apart.
+    """
     error = first(words, _ERROR_UNIT) or _of_the_flux(words, _FLUX_ERROR_UNIT)
     limited = isinstance(record, PhotometryLimit)
     return {
@@ -77,5 +79,5 @@ def _of_photometry(record: Photometry | PhotometryLimit, words: Words) -> dict[s
 
 
 def _of_the_flux(words: Words, names: tuple[str, ...]) -> JsonValue:
-    """The unit of a flux, unless that is another value beside the brightness."""
+    """Return the unit of a flux, unless the flux is another value beside the brightness."""
     return None if "flux" in words else first(words, names)

@@ -1,8 +1,7 @@
-"""Records and targets as they travel between two sites with sharecore: JSON there and back, without a loss.
+"""Write and read records and targets that travel between two sites with sharecore, without a loss.
 
-The form is that of `sharecore.record_json` with the key in its three parts. What is read comes from another
-site:
-each value is checked and has a limit, and what is wrong is an `InvalidRecord` that names the field. Unknown
+The form is that of `sharecore.record_json` with the key in its three parts. Input comes from another site:
+each value is checked and has a limit, and a wrong one is an `InvalidRecord` that names the field. Unknown
 names are ignored, so that a later version may add fields.
 """
 
@@ -39,32 +38,32 @@ KINDS = tuple(_CLASSES)
 """The kinds of record that travel so; files of data products do not."""
 
 MAX_DEPTH = 64
-"""How deep lists and objects may be nested in the `extra` of a record."""
+"""Deepest nesting of lists and objects in the `extra` of a record."""
 MAX_MEMBERS = 10_000
-"""Of all objects in the `extra` of a record."""
+"""Largest number of members of all objects in the `extra` of a record."""
 MAX_ALIASES = 1000
 MAX_LISTS = 1000
 MAX_EXTRAS = 1000
-"""Of a target."""
+"""Largest number of extras of a target."""
 MAX_TARGET_KEYS = 100
 MAX_KEY = 64
-"""Characters of an origin, and of the name of a record or target there."""
+"""Longest origin, and longest name of a record or target there, in characters."""
 MAX_NAME = 1000
-"""Characters of a name: of a site, a person, a target, an alias, a list, or a member of `extra`."""
+"""Longest name of a site, a person, a target, an alias, a list, or a member of `extra`, in characters."""
 
 
 def key_as_wire(key: RecordKey) -> dict[str, str]:
-    """The three parts of a key."""
+    """Return the three parts of a key."""
     return {"kind": key.kind.value, "origin": key.origin, "id": key.id}
 
 
 def record_as_wire(record: Record) -> dict[str, Any]:
-    """The record in JSON values, from which `record_from_wire` makes an equal one."""
+    """Return the record in JSON values, from which `record_from_wire` makes an equal one."""
     return as_json(record) | {"key": key_as_wire(record.key)}
 
 
 def target_as_wire(target: Target) -> dict[str, Any]:
-    """The target in JSON values, from which `target_from_wire` makes an equal one."""
+    """Return the target in JSON values, from which `target_from_wire` makes an equal one."""
     return as_json(target)
 
 
@@ -126,7 +125,7 @@ def names_from_wire(field: str, value: object, most: int) -> tuple[str, ...]:
 
 
 def target_keys_from_wire(value: object) -> dict[str, str]:
-    """Read `target_keys`: what sites call the target, by origin. Raises `InvalidRecord`."""
+    """Read `target_keys`: the names of the target at each site, by origin. Raises `InvalidRecord`."""
     names_from_wire("target_keys", value, MAX_TARGET_KEYS)
     keys = {} if value is None else _text_values("target_keys", value)
     if any(not 0 < len(part) <= MAX_KEY for pair in keys.items() for part in pair):
@@ -135,7 +134,9 @@ def target_keys_from_wire(value: object) -> dict[str, str]:
 
 
 def _read(cls: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments for this class. What `as_json` leaves out, since it says nothing, is the default."""
+    """Return the arguments for a class. A field that `as_json` leaves out, since it is empty, has its
+    default.
+    """
     read: dict[str, Any] = {}
     for name, reader, empty in _READERS[cls]:
         value = given.get(name)
@@ -155,7 +156,7 @@ _Reader = Callable[[str, Any], Any]
 
 
 def _readers(cls: type[Any]) -> tuple[tuple[str, _Reader, Any], ...]:
-    """For each field but the key: its name, how it is read, and what it is when it is not given."""
+    """Return, for each field but the key: its name, its reader, and its value when it is not given."""
     found: list[tuple[str, _Reader, Any]] = []
     for each in fields(cls):
         if each.name == "key":
@@ -233,7 +234,7 @@ def _values(name: str, value: object) -> dict[str, Any]:
 
 
 def _members(name: str, value: object, deeper: int) -> int:
-    """Check a JSON value that may go `deeper`, and count the members of its objects."""
+    """Check a JSON value that may go `deeper`, and return the number of members of its objects."""
     if isinstance(value, str):
         _text(name, value)
     elif isinstance(value, float):
@@ -270,6 +271,6 @@ _TYPES: Mapping[str, tuple[_Reader, Any]] = {
     "Position": (_elements(Position), None),
     "Orbit": (_elements(Orbit), None),
 }
-"""By the annotation of a field: how it is read, and what a required one is that was left out as empty."""
+"""By the annotation of a field: its reader, and the value of a required field that was left out as empty."""
 
 _READERS = {cls: _readers(cls) for cls in (*_CLASSES.values(), Target, Position, Orbit)}

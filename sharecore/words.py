@@ -1,4 +1,4 @@
-"""The further values of a datum, by name: its own words, also those in dictionaries within."""
+"""Read the further values of a datum by name: its own words, also those in dictionaries within."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ _OWN = (
 )  # fmt: skip
 _UNITS = ("unit", "units")
 _GENERAL = (*_UNITS, "system", "bunit")
-"""Names that say nothing alone: within a dictionary about something else they are of that."""
+"""Names without a meaning of their own: within a dictionary about something else they belong to that."""
 
 
 def first(words: Words, names: Iterable[str]) -> JsonValue:
-    """What is said under the first of these names; a text before what is none. None where nothing is."""
+    """Return the value of the first of these names, a text before other values; None where there is none."""
     found = [words[name] for name in names if name in words and plain_text(words[name])]
     return next((each for each in found if not isinstance(each, Mapping)), found[0] if found else None)
 
 
 def plain_text(value: object) -> str:
-    """A text without NUL and without blanks at its ends."""
+    """Return a text without NUL and without blanks at its ends."""
     return "" if value is None else str(value).replace("\0", "").strip()
 
 
 def words_of(extra: Mapping[str, JsonValue]) -> Words:
-    """The values of a datum as it has them, and those of its dictionary `value`."""
+    """Return the values of a datum as it has them, and those of its dictionary `value`."""
     inner = extra.get("value")
     every = {**(inner if isinstance(inner, Mapping) else {}), **extra}
     return {_plain(key): value for key, value in every.items()}
 
 
 def unit_words_of(extra: Mapping[str, JsonValue]) -> Words:
-    """Also those of all dictionaries within; what stands further out wins.
+    """Return the values of a datum and those of all dictionaries within; outer ones win.
 
-    `{"flux": {"unit": ..}}` and `{"units": {"flux": ..}}` say `fluxunit` and `fluxunits`. Values of one name
+    `{"flux": {"unit": ..}}` and `{"units": {"flux": ..}}` give `fluxunit` and `fluxunits`. Values of one name
     that contradict each other, equally far within, become a list, which is no unit.
     """
     found: dict[str, JsonValue] = {}

@@ -1,4 +1,4 @@
-"""Who we are, added to one request at the last moment: no secret stays in a session, a repr or a log."""
+"""Add credentials to one request at the last moment: no secret stays in a session, a repr or a log."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from requests import PreparedRequest
 from sharecore.settings import Secret
 
 Authorize = Callable[[PreparedRequest], PreparedRequest]
-"""Adds credentials to a request. Its repr must not show them."""
+"""A function that adds credentials to a request. Its repr must not show them."""
 
 
 def no_credentials(request: PreparedRequest) -> PreparedRequest:
-    """Send none: given explicitly, because `requests` would else look into the user's ~/.netrc."""
+    """Send no credentials: given explicitly, because `requests` would else read the ~/.netrc of the user."""
     return request
 
 
 def token(secret: Secret, *, scheme: str = "Token") -> Authorize:
-    """`Authorization: <scheme> <secret>`; the scheme of Django REST framework is `Token`."""
+    """Send `Authorization: <scheme> <secret>`; the scheme of Django REST framework is `Token`."""
 
     def authorize(request: PreparedRequest) -> PreparedRequest:
         request.headers["Authorization"] = f"{scheme} {secret.reveal()}"
@@ -29,12 +29,12 @@ def token(secret: Secret, *, scheme: str = "Token") -> Authorize:
 
 
 def bearer(secret: Secret) -> Authorize:
-    """`Authorization: Bearer <secret>` (RFC 6750)."""
+    """Send `Authorization: Bearer <secret>` (RFC 6750)."""
     return token(secret, scheme="Bearer")
 
 
 def basic(username: str, password: Secret) -> Authorize:
-    """HTTP Basic, in UTF-8 (RFC 7617)."""
+    """Send HTTP Basic credentials, in UTF-8 (RFC 7617)."""
 
     def authorize(request: PreparedRequest) -> PreparedRequest:
         pair = f"{username}:{password.reveal()}".encode()

@@ -1,4 +1,4 @@
-"""The client: one request in, a complete `Reply` or a typed failure out."""
+"""The client: sends one request, and returns a complete `Reply` or raises a typed failure."""
 
 from __future__ import annotations
 
@@ -28,30 +28,38 @@ from sharecore_http.settings import HttpSettings
 from sharecore_http.transport import DeadlineAdapter, deadline
 
 MAX_ANSWER = 2 * 1024 * 1024
-"""Bytes of an answer, decompressed, beyond twice what was sent, unless the caller allows more."""
+"""Largest answer, in bytes, decompressed, on top of twice the request; a caller may allow more."""
 
 MAX_TRIES = 3
 MAX_RETRYING = 10.0
-"""Seconds from the first try after which no other begins. What takes longer is the business of the ledger."""
+"""Seconds from the first try after which no other begins. Longer waits are the business of the ledger."""
 
 SLOWEST_LINE = 50_000.0
-"""Bytes per second: the deadline of a request is later by the time that its body takes on such a line."""
+"""Bytes per second of the slowest line: the deadline of a request grows by the time of its body on such a
+line.
+"""
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PIECE = 16 * 1024
 
 
 class Client:
-    """Talks to one site. May be used from several threads at once, and is to be closed.
+    """The client of one site. May be used from several threads at once; close it at the end.
 
     One `requests.Session` serves all threads. That is safe because nothing in it changes after `__init__`:
     cookies are refused, redirects never followed, credentials and headers given with each request; the
     connection pool below it has a lock of its own.
 
-    base_url: every path is relative to it; a `Secret` where the address itself lets in who knows it.
-    settings: time-outs, certificates, proxies and headers; the usual ones for None.
-    connections: how many stay open; set it to the number of threads.
-    sleep, clock: for tests.
+    Args:
+        base_url: address to which every path is relative; a `Secret` where the address itself is a
+            credential.
+        settings: time-outs, certificates, proxies and headers; None for the usual ones.
+        connections: number of connections that stay open; set it to the number of threads.
+        sleep: way to wait, for tests.
+        clock: seconds, for tests.
+
+    Attributes:
+        base_url: address of the site, as given.
     """
 
     def __init__(
@@ -81,7 +89,7 @@ class Client:
         return f"<Client {self.base_url}>"
 
     def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         self._session.close()
 
     def get(
@@ -92,21 +100,21 @@ class Client:
         auth: Authorize = no_credentials,
         max_answer: int = MAX_ANSWER,
     ) -> Reply:
-        """GET; tried again, within the limits, also after a lost answer."""
+        """Send a GET; tried again, within the limits, also after a lost answer."""
         return self.request("GET", path, params=params, auth=auth, max_answer=max_answer)
 
     def post(self, path: str, *, json: object, auth: Authorize = no_credentials) -> Reply:
-        """POST of JSON; tried again only when it provably did not arrive."""
+        """Send a POST of JSON; tried again only when it provably did not arrive."""
         return self.request("POST", path, json=json, auth=auth)
 
     def patch(self, path: str, *, json: object, auth: Authorize = no_credentials) -> Reply:
-        """PATCH of JSON; tried again only when it provably did not arrive."""
+        """Send a PATCH of JSON; tried again only when it provably did not arrive."""
         return self.request("PATCH", path, json=json, auth=auth)
 
     def answers(self, method: str, path: str, *, seconds: float) -> bool:
-        """True when the server answers within so many seconds; one try, without credentials.
+        """Return True when the server answers within `seconds`; one try, without credentials.
 
-        Any answer will do that is not about the server itself. Raises `DestinationError` where there is none.
+        Any answer counts that is not about the server itself. Raises `DestinationError` where there is none.
         """
         try:
             reply = self._once(method, path, None, None, {}, no_credentials, MAX_ANSWER, within=seconds)
@@ -130,13 +138,28 @@ class Client:
         max_answer: int = MAX_ANSWER,
         repeatable: bool | None = None,
     ) -> Reply:
-        """One request, with at most `MAX_TRIES` tries within `MAX_RETRYING` seconds.
+        """Send one request, with at most `MAX_TRIES` tries within `MAX_RETRYING` seconds.
 
-        json: the body, unless None; NaN and infinities raise ValueError. content: a body that is not JSON, in
-        its place. repeatable: True when doing it twice is harmless; by default so are GET, HEAD and OPTIONS.
         Redirects are returned, never followed: one to a login page is a refusal, and one of a POST would turn
         it into a GET.
-        Raises `NotSent` or `NoAnswer`; any status is a `Reply`.
+
+        Args:
+            method: method, in capitals.
+            path: path relative to `base_url`.
+            params: query.
+            json: body, unless None; NaN and infinities raise ValueError.
+            content: body that is not JSON, in place of `json`.
+            headers: headers beside those of the settings.
+            auth: credentials.
+            max_answer: largest answer, in bytes.
+            repeatable: whether a second request does no harm; by default True for GET, HEAD and OPTIONS.
+
+        Returns:
+            The answer, whatever its status.
+
+        Raises:
+            NotSent: the request had no effect.
+            NoAnswer: the effect of the request is unknown.
         """
         sent = content if json is None else json_content(json)
         again = method in _REPEATABLE if repeatable is None else repeatable
@@ -234,7 +257,7 @@ def _passing(outcome: tenacity.Future, repeatable: bool) -> bool:
 
 
 def _pause(state: tenacity.RetryCallState) -> float:
-    """Seconds before the next try: what the destination asked for, else 0.5, 1."""
+    """Return the seconds before the next try: those that the destination asked for, else 0.5, 1."""
     outcome = state.outcome
     if outcome is not None and not outcome.failed:
         asked: float | None = outcome.result().retry_after

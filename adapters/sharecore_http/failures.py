@@ -1,4 +1,4 @@
-"""Why there is no answer, told apart by the one question that matters: can the request have had an effect?"""
+"""Failures without an answer, told apart by one question: can the request have had an effect?"""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from sharecore_http.private_networks import PrivateAddress
 
 
 class Cause(StrEnum):
-    """What went wrong, for code; `HttpFailure.reason` says it to people.
+    """The cause of a failure, for code; `HttpFailure.reason` explains it to people.
 
-    Up to `STOPPING` it is the cause of a `NotSent`, from `READ_TIMEOUT` on of a `NoAnswer`.
+    The members up to `STOPPING` are causes of a `NotSent`, those from `READ_TIMEOUT` on of a `NoAnswer`.
     """
 
     REFUSED = "refused"
@@ -49,7 +49,12 @@ _WORDS = {
 
 
 class HttpFailure(Exception):
-    """There is no usable answer. cause: for code. reason: for people, free of secrets and addresses."""
+    """Raised when there is no usable answer.
+
+    Attributes:
+        cause: cause, for code.
+        reason: explanation for people, free of secrets and addresses.
+    """
 
     def __init__(self, cause: Cause) -> None:
         self.cause = cause
@@ -58,15 +63,15 @@ class HttpFailure(Exception):
 
 
 class NotSent(HttpFailure):
-    """The request provably did not reach the server: it had no effect."""
+    """Raised when the request provably did not reach the server: it had no effect."""
 
 
 class NoAnswer(HttpFailure):
-    """The request may have reached the server; whether it had an effect is not known."""
+    """Raised when the request may have reached the server; its effect is unknown."""
 
 
 class TooLarge(OSError):
-    """Raised while an answer is read that exceeds what the caller allows."""
+    """Raised while an answer is read that exceeds the limit of the caller."""
 
 
 PASSING = frozenset({Cause.REFUSED, Cause.NAME, Cause.CONNECT_TIMEOUT})
@@ -80,7 +85,7 @@ _HANDSHAKE = frozenset({
 
 
 def failure(error: Exception) -> HttpFailure:
-    """Translate what `requests` raised. Its text may hold addresses with credentials and is never kept."""
+    """Translate an exception of `requests`; its text, which may hold credentials, is dropped."""
     chain = tuple(_chain(error))
     if _has(chain, TooLarge):
         return NoAnswer(Cause.TOO_LARGE)
@@ -112,9 +117,9 @@ def _has(chain: tuple[BaseException, ...], *types: type[BaseException]) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything that it wraps: as cause, as `reason` or among its arguments.
+    """Yield the error and everything that it wraps: as cause, as `reason` or among its arguments.
 
-    Not its context: that may be an older failure, which the caller is handling just now.
+    Its context is left out: that may be an older failure, which the caller is handling just now.
     """
     seen: set[int] = set()
     waiting: list[object] = [error]

@@ -1,4 +1,4 @@
-"""What must not be reached.
+"""Refuse connections into private networks.
 
 An address that a request may not go to is recognised on the open connection, before anything is sent: a
 look-up of the name beforehand could be answered differently the second time.
@@ -16,12 +16,12 @@ _public_only: ContextVar[bool] = ContextVar("sharecore_http_public_only", defaul
 
 
 class PrivateAddress(OSError):
-    """The name leads into a private network, or to this machine."""
+    """Raised when the name leads into a private network, or to this machine."""
 
 
 @contextmanager
 def public_only(wanted: bool) -> Iterator[None]:
-    """New connections of this thread inside go to public addresses only, if wanted."""
+    """Let new connections of this thread inside go to public addresses only, if `wanted`."""
     mark = _public_only.set(wanted)
     try:
         yield
@@ -30,7 +30,7 @@ def public_only(wanted: bool) -> Iterator[None]:
 
 
 def let_pass(sock: socket.socket) -> socket.socket:
-    """The connected socket, if it may be used. Raises `PrivateAddress`."""
+    """Return the connected socket, if it may be used. Raises `PrivateAddress`."""
     if _public_only.get():
         address = ipaddress.ip_address(sock.getpeername()[0].partition("%")[0])
         mapped = getattr(address, "ipv4_mapped", None)

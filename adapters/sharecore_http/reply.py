@@ -1,4 +1,4 @@
-"""An answer, read completely and within limits, and what its status says in general."""
+"""An answer, read completely and within limits, and the general meaning of its status."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sharecore.secrets import hide_secrets
 from sharecore.texts import one_line, printable
 
 LONGEST_WAIT = 24 * 3600.0
-"""No destination can ask us to wait longer than this, in seconds."""
+"""Longest wait that a destination can ask for, in seconds."""
 
 MAX_EXCERPT = 200
 
 
 class Verdict(StrEnum):
-    """What an answer says, before an adapter refines it.
+    """The meaning of an answer, before an adapter refines it.
 
     By its status, as of RFC 9110: 2xx is OK (`NOT_JSON` for a body that is none), 3xx `REDIRECT`, 401
     `UNAUTHORIZED`, 403 `FORBIDDEN`, 404 and 410 `NOT_FOUND`, 429 `THROTTLED` and so is 503 with a
@@ -42,29 +42,34 @@ class Verdict(StrEnum):
 class Reply:
     """One answer.
 
-    status: as of RFC 9110. headers: names in lower case. body: decompressed, at most what the client's cap
-    allows. received: when, aware, UTC. It may repeat what it was sent, credentials too: quote `excerpt`, or
-    pass what you quote through `sharecore.secrets.hide_secrets` before you cut it.
+    It may repeat the request, credentials too: quote `excerpt`, or pass a quotation through
+    `sharecore.secrets.hide_secrets` before you cut it.
     """
 
     status: int
+    """Status, as of RFC 9110."""
     headers: Mapping[str, str] = field(repr=False)
+    """Headers, with names in lower case."""
     body: bytes = field(repr=False)
+    """Body, decompressed, within the limit of the client."""
     received: datetime = field(default_factory=lambda: datetime.now(UTC), repr=False)
+    """Time of arrival, aware, UTC."""
 
     @cached_property
     def text(self) -> str:
-        """The body as text; what is not UTF-8 is replaced. Untrusted: never show it unescaped."""
+        """Return the body as text, with a replacement for bytes that are not UTF-8. Untrusted: never show it
+        unescaped.
+        """
         return self.body.decode("utf-8", errors="replace")
 
     @cached_property
     def is_json(self) -> bool:
-        """Whether the body is JSON, whatever the content type says."""
+        """Return whether the body is JSON, whatever the content type says."""
         return self._parsed[0]
 
     @cached_property
     def json(self) -> object:
-        """The parsed body; None when it is not JSON (ask `is_json`)."""
+        """Return the parsed body; None when it is not JSON (ask `is_json`)."""
         return self._parsed[1]
 
     @cached_property
@@ -76,7 +81,7 @@ class Reply:
 
     @cached_property
     def excerpt(self) -> str:
-        """The beginning of a body that is not HTML, in one line, for a message to people; else what it is.
+        """Return the beginning of a body in one line, for a message to people; of HTML only that it is HTML.
 
         Hidden when it repeats a credential.
         """
@@ -87,16 +92,16 @@ class Reply:
 
     @cached_property
     def retry_after(self) -> float | None:
-        """Seconds that the destination asks us to wait, if it does.
+        """Return the seconds that the destination asks us to wait; None where it does not ask.
 
-        A date is taken by the clock that wrote it, which the answer tells (RFC 9110, 6.6.1): ours may differ.
+        A date is read by the clock of the server, which the answer shows (RFC 9110, 6.6.1): ours may differ.
         """
         now = _http_date(self.headers.get("date", "")) or self.received
         return parse_retry_after(self.headers.get("retry-after"), now=now)
 
     @cached_property
     def verdict(self) -> Verdict:
-        """The general meaning of status and form; a 2xx with a body that is not JSON is `NOT_JSON`."""
+        """Return the general meaning of status and form; a 2xx with a body that is not JSON is `NOT_JSON`."""
         by_status = {401: Verdict.UNAUTHORIZED, 403: Verdict.FORBIDDEN, 404: Verdict.NOT_FOUND,
                      410: Verdict.NOT_FOUND, 429: Verdict.THROTTLED}  # fmt: skip
         if self.status in by_status:
@@ -113,9 +118,9 @@ class Reply:
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
-    """`Retry-After` as seconds from `now` (aware), between 0 and `LONGEST_WAIT`.
+    """Return `Retry-After` as seconds from `now` (aware), between 0 and `LONGEST_WAIT`.
 
-    Both forms of RFC 9110 are read, seconds and HTTP date; anything else is None.
+    Reads both forms of RFC 9110, seconds and HTTP date; None for anything else.
     """
     if value is None:
         return None
@@ -127,7 +132,7 @@ def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
 
 
 def _http_date(text: str) -> datetime | None:
-    """A date in any of the forms of RFC 9110; None for another text."""
+    """Return a date in any of the forms of RFC 9110; None for another text."""
     try:
         when = parsedate_to_datetime(text)
         return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The settings of the HTTP client, the same for every kind of destination."""
+"""Read the settings of the HTTP client, the same for every kind of destination."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sharecore.secrets import holds_credential
 from sharecore.settings import Secret, Section
 
 CONNECT_TIMEOUT = 3.05
-"""Seconds; a little more than the 3 s after which TCP sends its first packet again."""
+"""Seconds to connect; a little more than the 3 s after which TCP sends its first packet again."""
 
 READ_TIMEOUT = 30.0
 
@@ -21,30 +21,33 @@ _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSettings:
-    """How to talk to one destination.
-
-    verify: True (the system's CAs or `REQUESTS_CA_BUNDLE`), False, or the path of a CA file or folder.
-    proxies: scheme to URL; empty for what the environment says. headers: sent with each request.
-    connect_timeout, read_timeout: seconds, the second between two pieces of an answer.
-    public_only: whether addresses in private networks are refused, for destinations that people name freely.
-    `deadline` is there so that a server that drips bytes cannot hold a thread.
-    """
+    """The settings of the client for one destination."""
 
     verify: bool | str = True
+    """True (the CAs of the system or `REQUESTS_CA_BUNDLE`), False, or the path of a CA file or folder."""
     proxies: Mapping[str, Secret] = field(default_factory=dict)
+    """URL of the proxy for each scheme; empty for those of the environment."""
     headers: Mapping[str, Secret | str] = field(default_factory=dict)
+    """Headers sent with each request."""
     connect_timeout: float = CONNECT_TIMEOUT
+    """Time-out to connect, in seconds."""
     read_timeout: float = READ_TIMEOUT
+    """Time-out between two pieces of an answer, in seconds."""
     public_only: bool = False
+    """Whether addresses in private networks are refused, for destinations that people name freely."""
 
     @property
     def deadline(self) -> float:
-        """Seconds for one request as a whole: the time to connect, and one and a half times that to read."""
+        """Return the seconds for one request as a whole: time to connect, plus one and a half times that to
+        read.
+
+        Without it a server that drips bytes could hold a thread for ever.
+        """
         return self.connect_timeout + 1.5 * self.read_timeout
 
     @classmethod
     def read(cls, section: Section) -> Self:
-        """Read `VERIFY`, `PROXIES`, `HEADERS` and the time-outs; problems go to the section."""
+        """Read `VERIFY`, `PROXIES`, `HEADERS` and the time-outs; problems are noted in the section."""
         return cls(
             verify=_verify(section),
             proxies=_proxies(section),
@@ -55,7 +58,9 @@ class HttpSettings:
 
 
 def credential(section: Section, key: str) -> Secret:
-    """A secret that is to be a header's value; one that cannot be is a problem that does not show it."""
+    """Return a secret that is to be the value of a header; note a problem, without the text, for one that
+    cannot be.
+    """
     secret = section.secret(key)
     text = secret.reveal()
     if text != text.strip() or not sendable(text):
@@ -65,7 +70,7 @@ def credential(section: Section, key: str) -> Secret:
 
 
 def sendable(value: str) -> bool:
-    """Whether a text can be the value of a header."""
+    """Return whether a text can be the value of a header."""
     return all(character.isprintable() and character <= "\xff" for character in value)
 
 

@@ -1,8 +1,8 @@
-"""The socket level: one deadline for a request and its whole answer.
+"""Set one deadline for a request and its whole answer, at the level of the socket.
 
 The read time-out of `requests` counts between two bytes: a server that sends one byte each 20 s would hold a
 thread for hours. Its connect time-out is also that for writing the body: 3 s are little for a file. Here
-every read and every write of the socket gets what is left of the deadline.
+every read and every write of the socket gets the time left until the deadline.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _PIECE = 64 * 1024
 """Bytes that are written at a time."""
 
 _open: WeakSet[socket.socket] = WeakSet()
-"""Connections of this process; those of which no answer has come are cut when it ends."""
+"""Connections of this process; those that still wait for an answer are cut when it ends."""
 
 _ends_at: ContextVar[float | None] = ContextVar("sharecore_http_ends_at", default=None)
 
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """What this thread reads inside has to be complete within these seconds."""
+    """Require that this thread reads answers inside completely within `seconds`."""
     mark = _ends_at.set(time.monotonic() + seconds)
     try:
         yield
@@ -82,10 +82,10 @@ class _TimedResponse(HTTPResponse):
             self.fp = io.BufferedReader(_TimedRaw(sock, ends_at))
 
     def _read_status(self) -> tuple[str, int, str]:
-        """The status of the final answer.
+        """Return the status of the final answer.
 
-        Informational ones (102, 103) may precede it (RFC 9110, 15.2). The library skips 100 alone, and would
-        take another one for the answer. 101 is none of them: it ends HTTP.
+        Informational answers (102, 103) may precede it (RFC 9110, 15.2). The library skips 100 alone, and
+        would take another one for the answer. 101 is none of them: it ends HTTP.
         """
         while True:
             version, status, reason = super()._read_status()  # type: ignore[misc]
@@ -95,7 +95,7 @@ class _TimedResponse(HTTPResponse):
 
 
 class _TimedSend:
-    """Writes in pieces, each with what is left of the deadline."""
+    """A mixin that writes in pieces, each within the time left until the deadline."""
 
     sock: Any
 

@@ -1,4 +1,4 @@
-"""`sharecore new-adapter`: a new package with an adapter that keeps the contract already."""
+"""`sharecore new-adapter`: write a new package with an adapter that keeps the contract already."""
 
 from __future__ import annotations
 
@@ -26,18 +26,22 @@ _FILES: Mapping[str, str] = {
     "tests/test_contract.py": "tests/test_contract.py",
     "tests/test_payload.py": "tests/test_payload.py",
 }
-"""Templates (they end with `.txt`, so that no tool takes them for code) and where they go."""
+"""Templates (they end with `.txt`, so that no tool takes them for code) and their places in the package."""
 
 
 class CannotMake(SharecoreError):
-    """A package cannot be made; the text says why and what to do."""
+    """Raised when a package cannot be made; the text gives the reason and the remedy."""
 
 
 def new_adapter(name: str, into: Path) -> Path:
-    """Write the package `sharecore-<name>` into a folder; the folder of the package.
+    """Write the package `sharecore-<name>` into a folder; return the folder of the package.
 
-    name: words of small letters and digits with `-` between them; it becomes the kind of destination. The
-    prefix `sharecore-` may be given. Raises `CannotMake`.
+    Raises `CannotMake`.
+
+    Args:
+        name: words of small letters and digits with `-` between them; the kind of destination. The prefix
+        `sharecore-` may be given.
+        into: folder that will contain the package.
     """
     kind = name.strip().replace("_", "-").removeprefix("sharecore-")
     if not _NAME.fullmatch(kind) or len(kind) > _LONGEST:

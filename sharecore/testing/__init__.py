@@ -1,5 +1,5 @@
-"""For tests: the contract of adapters, a scripted HTTP server, example records, a fake clock, a destination
-in memory, plugins for one test, and one round of delivery in the caller.
+"""Tools for tests: the contract of adapters, a scripted HTTP server, example records, a fake clock, a
+destination in memory, plugins for one test, and one round of delivery in the thread of the caller.
 
 For authors of plugins and for sites that test what they share.
 """
@@ -66,7 +66,7 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    """Import on demand: a running site needs `rounds` alone, and pytest belongs to tests."""
+    """Import a name on demand: a running site needs `rounds` alone, and pytest belongs to tests."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,4 +1,6 @@
-"""A certificate for 127.0.0.1 that nobody signed, to be refused. Its key is public and protects nothing."""
+"""A certificate for 127.0.0.1 that no authority signed, to be refused. Its key is public and protects
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ zj0EAwIDSQAwRgIhAJKaQltDAnTuLn9YOqUHoVVa64VQJFDcCe6QASKCjXziAiEA
 
 
 def self_signed() -> ssl.SSLContext:
-    """A context for a server that shows this certificate, valid until 2126."""
+    """Return a context for a server that shows this certificate, valid until 2126."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "self-signed.pem"

@@ -6,10 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 
 class FakeClock:
-    """Time for a test: call it for seconds (like `time.monotonic`), ask `now` for the date, `sleep` to wait.
+    """Time for a test: call it for seconds (like `time.monotonic`), read `now` for the date, call `sleep` to
+    wait.
 
     Give `clock` and `clock.sleep` to code that takes a clock and a way to wait; nothing really waits.
-    start: the date at the beginning, aware. slept: every wait, in seconds.
+
+    Args:
+        start: date at the beginning, aware.
+
+    Attributes:
+        slept: every wait, in seconds.
     """
 
     def __init__(self, start: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)) -> None:
@@ -22,11 +28,11 @@ class FakeClock:
 
     @property
     def now(self) -> datetime:
-        """The date, aware, UTC."""
+        """Return the date, aware, UTC."""
         return self._start + timedelta(seconds=self._passed)
 
     def sleep(self, seconds: float) -> None:
-        """Wait: time has passed when this returns, at once."""
+        """Let the time pass, and return at once."""
         self.slept.append(seconds)
         self.advance(seconds)
 

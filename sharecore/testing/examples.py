@@ -42,7 +42,7 @@ _numbers = count(1)
 
 
 def example_record(kind: type[Any] = Photometry, **fields: Any) -> Any:
-    """A record of this type with a key of its own; fields that are not given have usual values."""
+    """Return a record of this type with a key of its own; fields that are not given have usual values."""
     number = next(_numbers)
     usual: dict[type[Any], dict[str, Any]] = {
         Photometry: {"brightness": 18.5, "brightness_error": 0.02, "unit": "mag(AB)", "bandpass": "r"},
@@ -67,7 +67,7 @@ def example_record(kind: type[Any] = Photometry, **fields: Any) -> Any:
 
 
 def example_file(content: bytes = b"time,magnitude\n61041.5,18.5\n", **fields: Any) -> DataFile:
-    """A file with this content and a key of its own; fields that are not given have usual values."""
+    """Return a file with this content and a key of its own; fields that are not given have usual values."""
     number = next(_numbers)
     usual: dict[str, Any] = {
         "key": RecordKey(kind=Kind.FILE, origin=SITE.origin, id=f"example-{number}"),
@@ -83,7 +83,7 @@ def example_file(content: bytes = b"time,magnitude\n61041.5,18.5\n", **fields: A
 
 
 def example_records() -> dict[str, Record]:
-    """Records by what is special about them, new each time; the first five are a usual one of each kind."""
+    """Return records by their special feature, new each time; the first five are a usual one of each kind."""
     usual: dict[str, Record] = {
         "detection": example_record(),
         "upper limit": example_record(PhotometryLimit),
@@ -132,7 +132,7 @@ def example_records() -> dict[str, Record]:
 
 
 RECORDS: Mapping[str, Record] = MappingProxyType(example_records())
-"""One set of `example_records`, for tests that only look at them."""
+"""One set of `example_records`, for tests that only read them."""
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
     {
@@ -164,11 +164,11 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         ),
     }
 )
-"""Targets by what is special about them; the first is the usual one."""
+"""Targets by their special feature; the first is the usual one."""
 
 
 def example_batch(*records: Record, **fields: Any) -> Batch:
-    """A batch with these records; further fields as of `Batch`, for example `address` or `target`."""
+    """Return a batch with these records; further fields as of `Batch`, for example `address` or `target`."""
     given: dict[str, Any] = {"site": SITE, "address": Address("example"), "target": TARGETS["sidereal"]}
     return Batch(records=_ordered(records), **given | fields)
 

@@ -1,4 +1,4 @@
-"""A destination in memory: it keeps what it gets, and answers as a test tells it to."""
+"""A destination in memory: stores what it receives, and answers as a test tells it to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sharecore.settings import Section
 from sharecore.targets import Target
 
 Answer = Outcome | BaseException | Callable[[Record], Outcome]
-"""An outcome, an exception that the adapter raises, or a function of the record that gives an outcome."""
+"""An outcome, an exception that the adapter raises, or a function of the record that returns an outcome."""
 
 
 @dataclass(slots=True, eq=False)
@@ -31,19 +31,29 @@ class _Rule:
 
 
 class MemoryDestination:
-    """What is at the other end: survives adapters, which come and go with threads and settings.
+    """A destination in memory. It outlives its adapters, which come and go with threads and settings.
 
-    calls: the batches it was given. received: the records it stored, in order, one entry for each time.
-    introduced: the targets that were made known there. looked_up: the batches it was asked for.
-    can_update: does a record with other content replace the one that it has? can_tell: can it be asked what
-    it has? find_fails: an exception that a look-up raises. find_answers: what the next look-ups say, one for
-    each record, in place of what is there. problems: the answer to a check.
-    files: those it has, with their content, by digest. file_answers: to the next files; None is as usual.
-    opened, closed: how many adapters were. topics: the answer to the question for them.
-    makes_targets: must a target be made known there before its records come? target_fails: an exception that
-    this raises.
-    settle_time, batch_window_seconds (seconds), max_batch, takes_files: as of `Adapter`; set them before it
-    is opened.
+    Attributes:
+        calls: batches of each call of `deliver`.
+        received: stored records, in order, one entry for each delivery.
+        introduced: targets that were made known.
+        looked_up: batches of each call of `find`.
+        can_update: whether a record with other content replaces the stored one.
+        can_tell: whether the destination can be asked for its records.
+        find_fails: exception that a look-up raises; None for none.
+        find_answers: answers of the next look-ups, one for each record, in place of the stored records.
+        problems: answer to a check.
+        topics: answer to the question for topics.
+        files: content of each stored file, by digest.
+        file_answers: answers to the next files; None for the usual one.
+        opened: number of adapters opened.
+        closed: number of adapters closed.
+        makes_targets: whether a target must be made known before its records come.
+        target_fails: exception that `ensure_target` raises; None for none.
+        settle_time: seconds, as of `Adapter`; set it before the destination is opened.
+        batch_window_seconds: seconds, as of `Adapter`; set it before the destination is opened.
+        max_batch: number of records, as of `Adapter`; set it before the destination is opened.
+        takes_files: as of `Adapter`; set it before the destination is opened.
     """
 
     def __init__(self) -> None:
@@ -78,11 +88,16 @@ class MemoryDestination:
         where: Callable[[Record], bool] = lambda record: True,
         stores: bool = False,
     ) -> None:
-        """Answer so from now on, for the next so many records; earlier rules that match go first.
+        """Answer so from now on, for the next `times` records; earlier rules that match go first.
 
-        where: for these records only. stores: keep the record all the same, as a destination does whose
-        answer is lost. An exception is raised when the batch reaches such a record; also by a target that
-        comes without records.
+        An exception is raised when the batch reaches such a record; also by a target that comes without
+        records.
+
+        Args:
+            answer: answer to give.
+            times: number of records; None for all.
+            where: return True for a record that the rule is for.
+            stores: store the record all the same, as a destination does whose answer is lost.
         """
         self._rules.append(_Rule(answer, times, where, stores))
 
@@ -94,12 +109,14 @@ class MemoryDestination:
 
     @property
     def records(self) -> tuple[Record, ...]:
-        """What it has now, one entry for each key, in order of first arrival."""
+        """Return the stored records, one for each key, in order of first arrival."""
         return tuple(record for _, record in self._stored.values())
 
     @property
     def repeated(self) -> tuple[Record, ...]:
-        """What it got more than once with the same content of the same key: a fault of the sender."""
+        """Return the records that arrived more than once with the same content of the same key: a fault of
+        the sender.
+        """
         seen: set[tuple[RecordKey, str]] = set()
         again: list[Record] = []
         for record in self.received:
@@ -110,11 +127,11 @@ class MemoryDestination:
         return tuple(again)
 
     def delete(self, record: Record) -> None:
-        """Somebody there deletes it."""
+        """Delete a stored record, as a person at the destination does."""
         self._stored.pop(record.key, None)
 
     def make_known(self, batch: Batch) -> None:
-        """What its adapter does to make a target known. Raises `target_fails`, or what `will` said."""
+        """Make a target known, for the adapter. Raises `target_fails`, or the exception of a rule."""
         if self.target_fails is not None:
             raise self.target_fails
         if not batch.records:
@@ -122,7 +139,7 @@ class MemoryDestination:
         self.introduced.append(batch.target)
 
     def take(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:
-        """What its adapter does with a batch. Raises what `will` said."""
+        """Take a batch, for the adapter. Raises the exception of a rule."""
         self.calls.append(batch)
         for record in batch.records:
             rule = self._rule(record)
@@ -136,7 +153,7 @@ class MemoryDestination:
             yield record.key, rule.answer(record) if callable(rule.answer) else rule.answer
 
     def take_file(self, file: DataFile, batch: Batch) -> Outcome:
-        """What its adapter does with a file: the content is kept by its digest, so that it is there once.
+        """Take a file, for the adapter. Its content is stored by digest, so that it is there once.
 
         Answers with the next of `file_answers`, if there is one, and raises it where it is an exception.
         """
@@ -153,7 +170,7 @@ class MemoryDestination:
         return Duplicate(remote_id=file.name) if known else Accepted(remote_id=file.name)
 
     def find(self, batch: Batch) -> dict[RecordKey, Found] | None:
-        """Which of these it has, and with which content. Raises `find_fails`."""
+        """Look up the records of a batch, for the adapter. Raises `find_fails`."""
         self.looked_up.append(batch)
         if self.find_fails is not None:
             raise self.find_fails
@@ -193,7 +210,11 @@ class MemoryDestination:
 
 
 class MemoryAdapter(Adapter):
-    """The adapter of a `MemoryDestination`, which says what it can and what it answers."""
+    """The adapter of a `MemoryDestination`, which decides its abilities and answers.
+
+    Args:
+        destination: destination behind the adapter.
+    """
 
     def __init__(self, destination: MemoryDestination) -> None:
         self._destination = destination
@@ -238,9 +259,10 @@ class MemoryAdapter(Adapter):
 
 
 class MemoryPlugin:
-    """A plugin that offers the kind `memory`; `plugin["name"]` is what is behind `DATA_SHARING["name"]`.
+    """A plugin that offers the kind `memory`; `plugin["name"]` is the destination behind
+    `DATA_SHARING["name"]`.
 
-    In the settings 'PASSWORD' is read and means nothing, so that a test can change credentials.
+    The setting 'PASSWORD' is read and means nothing, so that a test can change credentials.
     """
 
     def __init__(self) -> None:
@@ -251,7 +273,7 @@ class MemoryPlugin:
 
     @hookimpl
     def sharecore_destinations(self) -> list[DestinationType[Any]]:
-        """The kind `memory`."""
+        """Return the kind `memory`."""
         summary = "Keeps records in the memory of a test"
         return [DestinationType(kind="memory", summary=summary, config=self._config, open=MemoryAdapter)]
 

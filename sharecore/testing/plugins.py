@@ -1,4 +1,4 @@
-"""Plugins that are there for one test."""
+"""Install plugins for one test."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sharecore.registry import Registry
 
 @contextmanager
 def installed(*plugins: object) -> Iterator[None]:
-    """As if distributions with these plugins (modules or objects with hook functions) were installed.
+    """Act as if distributions with these plugins (modules or objects with hook functions) were installed.
 
-    One that is installed with pip as well is there once.
-    A site reads its plugins once, so enter this before the settings of the test are overridden::
+    A plugin that is installed with pip as well is there once. A site reads its plugins once, so enter this
+    before the settings of the test are overridden::
 
         with installed(MemoryPlugin()), override_settings(DATA_SHARING={"x": {"ADAPTER": "memory"}}):
             ...

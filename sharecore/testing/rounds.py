@@ -1,4 +1,4 @@
-"""One round of delivery in the caller's thread, for the tests of a site."""
+"""Run one round of delivery in the thread of the caller, for the tests of a site."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ _rounds: list[Callable[[], int]] = []
 
 
 def register(deliver: Callable[[], int]) -> None:
-    """Called by the integration of a site: how it delivers once what is due now."""
+    """Register the function of the integration of a site that delivers once all that is due now."""
     _rounds[:] = [deliver]
 
 
 def deliver_now() -> int:
-    """Deliver what is due now, in this thread and on this database connection; how many records arrived.
+    """Deliver what is due now, in this thread and on this database connection; return the number of arrived
+    records.
 
-    It does what the worker of the site would do: what waits for its next try, or is paused, goes on waiting.
-    New data are found whether or not their transaction is committed. What only the hint of a save tells (an
-    edit, or that data older than the share are wanted now) leaves with the commit, so a Django test of that
-    needs `TransactionTestCase`, or `captureOnCommitCallbacks(execute=True)`.
+    Does what the worker of the site would do: a record that waits for its next try, or is paused, goes on
+    waiting. New data are found whether or not their transaction is committed. The hint of a save alone tells
+    of an edit, or that data older than the share are wanted now; it leaves with the commit, so a Django test
+    of these needs `TransactionTestCase`, or `captureOnCommitCallbacks(execute=True)`.
+
     Raises RuntimeError when no integration is there, for example because `tom_integration` is not in
     `INSTALLED_APPS` or `django.setup()` was not called.
     """

@@ -30,42 +30,50 @@ _NO_BODY = frozenset({204, 205, 304})
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a client sent.
-
-    method: in capitals. path: without the query. query: of a name that is there more than once, the last
-    value. headers: names in lower case. body: as it came, compressed if it was.
-    """
+    """A request that a client sent."""
 
     method: str
+    """Method, in capitals."""
     path: str
+    """Path, without the query."""
     query: Mapping[str, str] = field(default_factory=dict)
+    """Query; of a name that is there more than once, the last value."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers, with names in lower case."""
     body: bytes = b""
+    """Body as it came, compressed if it was."""
 
     @cached_property
     def json(self) -> Any:
-        """The body, parsed. Raises ValueError when it is not JSON."""
+        """Return the body, parsed. Raises ValueError when it is not JSON."""
         return json.loads(self.body)
 
     @property
     def writes(self) -> bool:
-        """Whether its method is one that changes things."""
+        """Return whether the method is one that changes things."""
         return self.method in ("POST", "PUT", "PATCH")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the server sends back. status: as of RFC 9110. body: as it is. headers: beside its length."""
+    """An answer of the server."""
 
     status: int = 200
+    """Status, as of RFC 9110."""
     body: bytes = b""
+    """Body, sent as it is."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers, beside that of the length."""
 
 
 def answer(status: int = 200, json_body: object = None, **headers: str) -> Answer:
-    """An answer with this status and JSON, or no body for None.
+    """Return an answer with this status and JSON, or no body for None. Raises TypeError for what JSON cannot
+    hold.
 
-    headers: `Retry_After="5"` is the header `Retry-After`. Raises TypeError for what JSON cannot hold.
+    Args:
+        status: status of the answer.
+        json_body: body of the answer.
+        headers: headers by name, as in `Retry_After="5"` for `Retry-After`.
     """
     body = b"" if json_body is None else json.dumps(json_body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -73,7 +81,7 @@ def answer(status: int = 200, json_body: object = None, **headers: str) -> Answe
 
 
 class Fault(StrEnum):
-    """How a server can fail to answer; the value says what it does."""
+    """The ways in which a server can fail to answer; the value describes the behaviour."""
 
     RESET = "resets the connection, having done nothing"
     LOST = "does what was asked and resets the connection"
@@ -104,7 +112,7 @@ class _Rule:
 
 
 class FakeServer:
-    """Answers on loopback as it is told, on a port of its own; use it as a context manager.
+    """A server on loopback that answers as scripted, on a port of its own; use it as a context manager.
 
     Example::
 
@@ -112,9 +120,13 @@ class FakeServer:
             server.on("POST", "/api/data/", lambda request: answer(201, {"id": request.json["name"]}))
             server.will(Fault.RESET, times=1)   # the next request; then it is itself again
 
-    untrusted: it speaks TLS, with a certificate that nobody signed, so that clients must refuse it.
-    requests: what came in, in order. taken: bytes that clients took of endless answers. bugs: exceptions of
-    its own scripts, which a test should look at.
+    Args:
+        untrusted: speak TLS with a certificate that no authority signed, so that clients must refuse it.
+
+    Attributes:
+        requests: requests that came in, in order.
+        taken: bytes that clients took of endless answers.
+        bugs: exceptions of the scripts, which a test should look at.
     """
 
     def __init__(self, *, untrusted: bool = False) -> None:
@@ -145,7 +157,7 @@ class FakeServer:
 
     @property
     def url(self) -> str:
-        """Its address, with a slash at the end."""
+        """Return the address, with a slash at the end."""
         return f"{self._scheme}://127.0.0.1:{self._http.server_address[1]}/"
 
     def close(self) -> None:
@@ -157,7 +169,13 @@ class FakeServer:
             self._thread.join()
 
     def on(self, method: str, path: str, behaviour: Behaviour) -> None:
-        """What it does when all is well. path: a regular expression for the whole path; the latest wins."""
+        """Define the usual answer to a request; the latest definition wins.
+
+        Args:
+            method: method, in capitals.
+            path: regular expression for the whole path.
+            behaviour: answer, fault, or function of the request that returns one.
+        """
         self._routes.insert(0, (method, re.compile(path), behaviour))
 
     def will(
@@ -167,22 +185,28 @@ class FakeServer:
         times: float = float("inf"),
         where: Callable[[Request], bool] = lambda request: True,
     ) -> None:
-        """Behave so from now on, for the next so many requests; earlier rules that match go first."""
+        """Behave so from now on, for the next `times` requests; earlier rules that match go first.
+
+        Args:
+            behaviour: answer, fault, or function of the request that returns one.
+            times: number of requests; None for all.
+            where: return True for a request that the rule is for.
+        """
         self._rules.append(_Rule(behaviour, times, where))
 
     def recover(self) -> None:
-        """Forget what `will` said."""
+        """Forget the rules of `will`."""
         self._rules.clear()
 
     def well(self, request: Request) -> Answer | Fault:
-        """What it does with a request when all is well; 404 where `on` said nothing."""
+        """Return the usual answer to a request; 404 where `on` defines none."""
         for method, path, behaviour in self._routes:
             if method == request.method and path.fullmatch(request.path):
                 return behaviour(request) if callable(behaviour) else behaviour
         return answer(404, {"detail": f"nothing at {request.method} {request.path}"})
 
     def react(self, request: Request) -> Answer | Fault:
-        """What it does with a request now."""
+        """Return the answer to a request under the present rules."""
         with self._lock:
             self.requests.append(request)
             for rule in self._rules:
@@ -204,11 +228,11 @@ class _Server(ThreadingHTTPServer):
     owner: FakeServer
 
     def server_bind(self) -> None:
-        """Without asking for the name of this machine, which can take seconds."""
+        """Bind without asking for the name of this machine, which can take seconds."""
         TCPServer.server_bind(self)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no bug; everything else is one of the script."""
+        """Note an error of the script; a client that went away is no bug."""
         error = sys.exc_info()[1]
         if error is not None and not isinstance(error, OSError):
             self.owner.bugs.append(error)
@@ -273,4 +297,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(_RAW[fault])
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent: what came in is in `FakeServer.requests`."""
+        """Log nothing: the requests are in `FakeServer.requests`."""

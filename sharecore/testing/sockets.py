@@ -1,6 +1,6 @@
-"""Watching the sockets of a process: who connects, and whether anybody would wait for ever.
+"""Watch the sockets of a process: its connections, and reads without a time-out.
 
-It works below every HTTP library. TLS connections are seen when they connect, not when they read.
+Works below every HTTP library. TLS connections are seen when they connect, not when they read.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ from weakref import WeakSet
 
 
 class SocketWatch:
-    """What was seen.
+    """The sockets that were seen.
 
-    uses: each connection and each look-up of a name, for people. endless: those that would wait for ever.
-    longest: a time-out longer than these seconds is shortened to them, so that tests need not wait; None
-    leaves them as they are.
+    Args:
+        longest: seconds to which longer time-outs are shortened, so that tests need not wait; None leaves
+            them.
+
+    Attributes:
+        uses: each connection and each look-up of a name, for people.
+        endless: connections without a time-out, which would wait for ever.
     """
 
     def __init__(self, longest: float | None = None) -> None:
@@ -30,7 +34,7 @@ class SocketWatch:
 
 @contextmanager
 def watched_sockets(longest: float | None = None) -> Iterator[SocketWatch]:
-    """Watch what is done inside, in all threads."""
+    """Watch the sockets that are used inside, in all threads."""
     watch = SocketWatch(longest)
     connect, settimeout = socket.socket.connect, socket.socket.settimeout
     recv, recv_into, look_up = socket.socket.recv, socket.socket.recv_into, socket.getaddrinfo

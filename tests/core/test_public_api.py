@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from release import told
 from release.api import PROMISED, describe, names, public
 from release.told import untold
-from sharecore import PluginState, Registry, discovery
+from sharecore import Photometry, PluginState, Registry, Section, discovery
 from sharecore.cli import main
 
 CONVERT = """
@@ -36,6 +37,18 @@ NAMES = dict(names())
 def test_every_public_name_says_what_it_is(name: str, thing: Any) -> None:
     """The name, what is public inside it, and each of its fields and parameters by its name."""
     assert list(untold(name, thing)) == []
+
+
+def test_a_field_or_parameter_without_a_description_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = dict(told._beside("sharecore.records"))
+    del texts["Photometry", "limit"]
+    monkeypatch.setattr(told, "_beside", lambda module: texts)
+    assert list(untold("Photometry", Photometry)) == ["Photometry.limit"]
+    monkeypatch.setattr(
+        Section, "__doc__", "One entry; values, root and problems are in it.\n\n    name: key."
+    )
+    missing = ("path", "problems", "root", "values")
+    assert list(untold("Section", Section)) == [f"Section.{each}" for each in missing]
 
 
 def test_the_hooks_are_the_contract_and_have_an_example() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import inspect
 import re
@@ -57,8 +58,17 @@ def _of_member(kind: type[Any], name: str, thing: Any) -> str:
     return next((text for module, place in places if (text := _beside(module).get(place))), "")
 
 
+def _lists(text: str, name: str) -> bool:
+    """Return whether a docstring has a line for a parameter or attribute: `name: text`, below `Args:`."""
+    return re.search(rf"^ +{name}: \S", text, re.M) is not None
+
+
 def untold(name: str, thing: Any) -> Iterator[str]:
-    """What nothing is said of: the name, what is public inside it, its fields and parameters."""
+    """Yield the public names that have no description: the thing, its members, its fields and parameters.
+
+    A field of a dataclass is described below the field, a parameter or attribute of another class in a line
+    of the docstring of the class.
+    """
     if not inspect.isclass(thing):
         if not (inspect.getdoc(thing) if is_callable(thing) else _of_constant(name, thing)):
             yield name
@@ -69,9 +79,9 @@ def untold(name: str, thing: Any) -> Iterator[str]:
     inner = [(each, found) for each, found in public(thing) if not isinstance(found, thing)]
     yield from (f"{name}.{each}" for each, found in inner if not _of_member(thing, each, found))
     named = fields(thing)
-    if "__init__" in vars(thing) and not issubclass(thing, enum.Enum):
+    if "__init__" in vars(thing) and not dataclasses.is_dataclass(thing) and not issubclass(thing, enum.Enum):
         named |= set(inspect.signature(thing).parameters)
-    beside = {
-        each for kind in _lineage(thing) for of, each in _beside(kind.__module__) if of == kind.__name__
-    }
-    yield from (f"{name}.{each}" for each in sorted(named - beside) if not re.search(rf"\b{each}\b", text))
+    for each in sorted(named):
+        beside = _of_member(thing, each, None)
+        if not beside and (dataclasses.is_dataclass(thing) or not _lists(text, each)):
+            yield f"{name}.{each}"

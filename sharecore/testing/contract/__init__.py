@@ -1,6 +1,6 @@
 """The contract of an adapter as tests: subclass `AdapterContract`, or `HttpAdapterContract` for a web API.
 
-It needs pytest, and is therefore imported only by tests.
+Needs pytest, and is therefore imported only by tests.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""What arrives at a destination: the requests that it gets, or what it has afterwards."""
+"""Data that arrive at a destination: the requests that it gets, or its entries afterwards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sharecore.testing.server import FakeServer, Request
 
 
 class Arrivals:
-    """What has arrived since this was made, as far as the subject can tell."""
+    """The data that have arrived since this object was made, as far as the subject can tell."""
 
     def __init__(
         self,
@@ -30,24 +30,24 @@ class Arrivals:
 
     @property
     def entries(self) -> int | None:
-        """How many more entries `Subject.stored` has; None where nobody can tell."""
+        """Return the number of new entries of `Subject.stored`; None where the destination cannot be read."""
         return None if self._stored is None else len(self._stored()) - self._entries
 
     @property
     def writing(self) -> list[Request]:
-        """All requests that change something."""
+        """Return all requests that change something."""
         made = self._server.requests[self._requests :] if self._server else []
         return [request for request in made if request.writes]
 
     @property
     def requests(self) -> list[Request]:
-        """Those that carry records."""
+        """Return the requests that carry records."""
         made = self._server.requests[self._requests :] if self._server else []
         return [request for request in made if self._delivers(request)]
 
     @property
     def text(self) -> str:
-        """What came, as text: the requests that carry records, or each entry that was not there before."""
+        """Return the arrived data as text: the requests that carry records, or each new entry."""
         if self._server is not None:
             return "\n".join(map(_readable, self.requests))
         left = list(self._there())
@@ -58,7 +58,7 @@ class Arrivals:
 
     @property
     def any(self) -> bool:
-        """Whether anything came; True where nobody can tell."""
+        """Return whether anything arrived; True where the destination cannot be read."""
         return bool(self.requests if self._server else self._stored is None or self.text)
 
     def _there(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the rules work with: the adapter under test, and one call of it."""
+"""The bench of the rules: the adapter under test, and one call of it."""
 
 from __future__ import annotations
 
@@ -29,45 +29,48 @@ from sharecore.testing.server import FakeServer, Request
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """The adapter under test, with a destination that is well.
-
-    type: the kind of destination that the plugin offers. settings: an entry of `DATA_SHARING` that works,
-    without 'ADAPTER'. secrets: the texts in it that nobody must see. topic: of the address, if it needs one.
-    record: one that the destination takes. stored: what the destination has now, one entry for each record,
-    as one that has been sent twice would show up twice; None where nobody can tell.
-    Over HTTP also: server: behind `settings`. delivers: whether a request is the one that carries records;
-    by default every POST, PUT and PATCH. patience: seconds after which each call must have come back,
-    whatever the destination does; give short time-outs in `settings`.
-    """
+    """The adapter under test, with a destination that works."""
 
     type: DestinationType[Any]
+    """Kind of destination that the plugin offers."""
     settings: Mapping[str, object]
+    """Entry of `DATA_SHARING` that works, without 'ADAPTER'."""
     secrets: Collection[str] = ()
+    """Texts in the settings that must never be shown."""
     topic: str = ""
+    """Topic of the address, if the destination needs one."""
     record: Record = field(default_factory=example_record)
+    """Record that the destination takes."""
     stored: Callable[[], Collection[object]] | None = None
+    """Return what the destination has now, one entry for each record, so that a record sent twice shows up
+    twice. None for a destination that cannot be read.
+    """
     server: FakeServer | None = None
+    """Server behind `settings`, for a destination over HTTP."""
     delivers: Callable[[Request], bool] = lambda request: request.writes
+    """Return whether a request is the one that carries records; by default every POST, PUT and PATCH."""
     patience: float = 20.0
+    """Seconds within which each call must come back, whatever the destination does; give short time-outs in
+    `settings`.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call of `deliver`, after `ensure_target` where that is due.
-
-    outcomes: also those yielded before it stopped. stopped: why it did.
-    """
+    """One call of `deliver`, after `ensure_target` where that is due."""
 
     outcomes: Mapping[RecordKey, Outcome]
+    """Outcomes by key; those yielded before the call stopped included."""
     stopped: DeliveryError | None = None
+    """Exception that stopped the call; None for a call that ended by itself."""
 
     def of(self, record: Record) -> Outcome | None:
-        """The outcome of a record; None when it was not sent."""
+        """Return the outcome of a record; None when it was not sent."""
         return self.outcomes.get(record.key)
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait, as the destination asked, wherever the adapter says so."""
+        """Return the seconds to wait, as the destination asked, wherever the adapter reports them."""
         told = [self.stopped, *self.outcomes.values()]
         return next((s for each in told if (s := getattr(each, "retry_after", None)) is not None), None)
 
@@ -90,9 +93,16 @@ class Shown(logging.Handler):
 
 
 class Bench:
-    """Opens adapters of a subject and calls them.
+    """The tools that open adapters of a subject and call them.
 
-    record: that of the subject. printed: what was printed so far. modules: where its code stands.
+    Args:
+        subject: adapter under test.
+
+    Attributes:
+        subject: adapter under test.
+        record: record of the subject.
+        printed: output printed so far.
+        modules: packages of the code of the plugin.
     """
 
     def __init__(self, subject: Subject) -> None:
@@ -109,16 +119,16 @@ class Bench:
 
     @property
     def server(self) -> FakeServer:
-        """The server behind the subject."""
+        """Return the server behind the subject."""
         assert self.subject.server is not None, "Subject.server is needed for the rules of HTTP"
         return self.subject.server
 
     def section(self, **changes: object) -> Section:
-        """The settings as the plugin reads them."""
+        """Return the settings as the plugin reads them."""
         return Section("example", {**self.subject.settings, **changes})
 
     def config(self, section: Section | None = None) -> Any:
-        """What the plugin reads from its settings. Raises `ConfigurationError`."""
+        """Return the configuration that the plugin reads from its settings. Raises `ConfigurationError`."""
         given = self.section() if section is None else section
         try:
             config = self._timed("config", lambda: self.subject.type.config(given), ConfigurationError)
@@ -129,7 +139,9 @@ class Bench:
         return config
 
     def open(self) -> Adapter:
-        """A new adapter of the one configuration; it is closed after the test. Fails when it is none."""
+        """Return a new adapter of the one configuration; it is closed after the test. Fails when it is no
+        adapter.
+        """
         if self._config is None:
             self._config = self.config()
         config = self._config
@@ -141,14 +153,14 @@ class Bench:
         return opened
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close all adapters that were opened."""
         for adapter in self._opened:
             # One rule is about closing; here it must not hide another.
             with suppress(Exception, pytest.fail.Exception):
                 adapter.close()
 
     def behind(self, server: FakeServer) -> Bench:
-        """A bench with the same settings for another server, which answers as the one of the subject."""
+        """Return a bench with the same settings for another server, which answers as that of the subject."""
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
             server.on(method, ".*", self.server.well)
         old, new = self.server.url.rstrip("/"), server.url.rstrip("/")
@@ -156,7 +168,7 @@ class Bench:
         return Bench(replace(self.subject, settings=settings, server=server))
 
     def batch(self, *records: Record, **fields: Any) -> Batch:
-        """A batch for the subject's address; its memory outlives calls within one test."""
+        """Return a batch for the address of the subject; its state outlives calls within one test."""
         given = {
             "address": Address("example", self.subject.topic),
             "state": self._state,
@@ -165,7 +177,7 @@ class Bench:
         return example_batch(*records, **given | fields)
 
     def call(self, adapter: Adapter, batch: Batch) -> Call:
-        """Deliver, and hold the adapter to the form of an answer. Fails where it is none."""
+        """Deliver, and check the form of the answers. Fails where it is wrong."""
         said: list[object] = []
         stopped: DeliveryError | None = None
         try:
@@ -181,13 +193,13 @@ class Bench:
         return call
 
     def call_with(self, file: DataFile, adapter: Adapter) -> Outcome:
-        """Deliver a file. Raises as `Adapter.deliver_file`."""
+        """Deliver a file. Raises the exceptions of `Adapter.deliver_file`."""
         batch = self.batch()
         self.make_known(adapter, batch)
         return adapter.deliver_file(file, batch)
 
     def make_known(self, adapter: Adapter, batch: Batch) -> None:
-        """Make the target known, where that is to be done before this batch goes. Raises `DeliveryError`."""
+        """Make the target known, where that is due before this batch goes. Raises `DeliveryError`."""
         if not batch.records or not adapter.knows_target(batch):
             adapter.ensure_target(batch)
 
@@ -209,12 +221,14 @@ class Bench:
         assert not complaints, f"{what} out of contract: {sorted(set(complaints))}"
 
     def arrivals(self) -> Arrivals:
-        """What arrives at the destination from now on."""
+        """Return the data that arrive at the destination from now on."""
         return Arrivals(self.subject.stored, self.subject.server, self.subject.delivers)
 
     @contextmanager
     def shown(self) -> Iterator[list[str]]:
-        """What is shown inside: answers and failures, what is logged and printed, what the test adds."""
+        """Collect all that is shown inside: answers and failures, log entries and output, and texts that the
+        test adds.
+        """
         handler, root = Shown(), logging.getLogger()
         level, told = root.level, self._told
         self._told = handler.texts
@@ -236,10 +250,13 @@ class Bench:
             handler.texts.append(self.printed.getvalue())
 
     def leaks(self, texts: Collection[str], *, quoting: bool = False) -> list[str]:
-        """Those of the texts that show a secret, in any encoding.
+        """Return those of the texts that show a secret, in any encoding.
 
-        quoting: they may quote a destination, where the framework hides what repeats a secret; elsewhere
-        that is a leak of which the framework may not know the next time.
+        Args:
+            texts: texts to search.
+            quoting: True for texts that may quote a destination: there the framework hides what repeats a
+                secret.
+            Elsewhere such a text is a leak, which the framework may miss the next time.
         """
         for each in self.subject.secrets:
             register(each)
@@ -254,7 +271,7 @@ class Bench:
 
 
 def _replaced(value: object, old: str, new: str) -> object:
-    """Settings with one address in place of another."""
+    """Return settings with one address in place of another."""
     if isinstance(value, str):
         return value.replace(old, new)
     if isinstance(value, Mapping):

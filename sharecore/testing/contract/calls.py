@@ -1,6 +1,6 @@
-"""Calls of the adapter under test: each has an end, and what goes wrong in one is named after it.
+"""Calls of the adapter under test: each has an end, and a failure names its call.
 
-They are made as a site makes them, each in a thread of its own.
+Each is made in a thread of its own, as a site does.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from sharecore.plugin_errors import kind
 from sharecore.records import RecordKey
 
 MOST_LOST = 3
-"""So many calls of one adapter may hang; then its other rules fail at once."""
+"""Number of calls of one adapter that may hang; then its other rules fail at once."""
 
 MOST_ANSWERS = 1000
-"""More than so many problems or topics nobody reads; an endless iterator ends here."""
+"""Largest number of problems or topics; an endless iterator ends here."""
 
 MAY_RAISE: Mapping[str, tuple[type[BaseException], ...]] = {
     "ready": (DeliveryError,),
@@ -36,7 +36,7 @@ MAY_RAISE: Mapping[str, tuple[type[BaseException], ...]] = {
     "find": (DeliveryError,),
     "validate": (DeliveryError,),
 }
-"""What may leave a method; the others raise nothing."""
+"""Exceptions that may leave a method; the others raise nothing."""
 
 _Value = TypeVar("_Value")
 _lost: dict[str, list[tuple[str, threading.Thread]]] = defaultdict(list)
@@ -58,9 +58,14 @@ def timed(
     seconds: float,
     passes: tuple[type[BaseException], ...] = (),
 ) -> _Value:
-    """Make one call, and give its value. Fails the test, naming the call, when it hangs or raises.
+    """Make one call, and return its value. Fails the test, naming the call, when it hangs or raises.
 
-    what: the call. of: the kind of destination. passes: the exceptions that may leave it; they are raised.
+    Args:
+        what: name of the call.
+        call: function to call.
+        of: kind of destination.
+        seconds: longest time of the call.
+        passes: exceptions that may leave the call; they are raised.
     """
     _lost[of] = [(name, thread) for name, thread in _lost[of] if thread.is_alive()]
     if len(_lost[of]) >= MOST_LOST:
@@ -81,7 +86,9 @@ def timed(
 
 
 def understood(said: Iterable[Any], asked: Set[RecordKey], *, whole: bool) -> dict[RecordKey, Any]:
-    """What `deliver` yielded for the records that it was asked for. whole: nothing stopped it."""
+    """Return the outcomes that `deliver` yielded for the requested records. `whole`: nothing stopped the
+    call.
+    """
     outcomes: dict[RecordKey, Any] = {}
     for each in said:
         pair = isinstance(each, tuple) and len(each) == 2
@@ -96,7 +103,13 @@ def understood(said: Iterable[Any], asked: Set[RecordKey], *, whole: bool) -> di
 
 
 class Opened:
-    """An open adapter, each of whose calls is timed. told: is given each answer and failure as text."""
+    """An open adapter, each of whose calls is timed.
+
+    Args:
+        adapter: adapter under test.
+        timed: make a call, as `timed` does.
+        told: take each answer and failure, as text.
+    """
 
     def __init__(self, adapter: Adapter, timed: Callable[..., Any], told: Callable[[str], None]) -> None:
         self._adapter = adapter
@@ -108,7 +121,7 @@ class Opened:
         return (lambda *args: self._ask(name, lambda: value(*args))) if callable(value) else value
 
     def deliver(self, batch: Batch) -> Iterator[object]:
-        """What it yields, all of it said before the first is given on; then what it raises."""
+        """Return everything that the adapter yields, once the call is over; then raise its exception."""
         said: list[object] = []
 
         def call() -> object:
@@ -149,7 +162,7 @@ class Opened:
 
 
 def _whole(answer: Any) -> Any:
-    """The answer with all that it would do later done now, while the call is timed."""
+    """Return the answer with all its later work done now, while the call is timed."""
     if isinstance(answer, Mapping):
         return dict(answer)
     if isinstance(answer, Iterator):

@@ -1,4 +1,4 @@
-"""Rules of delivery: an outcome for each record, whatever it is and however often it comes."""
+"""Rules of delivery: an outcome for each record, of any kind and at any repetition."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ STORED = (Accepted, Duplicate)
 
 
 class Delivering:
-    """How records, targets and files are taken."""
+    """The delivery of records, targets and files."""
 
     def test_every_example_gets_one_outcome(self, bench: Bench) -> None:
-        """One outcome for each example record; one that is not stored gets a reason."""
+        """Give one outcome for each example record; one that is not stored gets a reason."""
         adapter = bench.open()
         for name, record in RECORDS.items():
             call = bench.call(adapter, bench.batch(record))
@@ -36,7 +36,7 @@ class Delivering:
                 assert outcome.feature.strip(), f"{name}: {outcome!r} names no feature"
 
     def test_all_examples_in_one_batch(self, bench: Bench) -> None:
-        """One record that cannot go does not take the others with it."""
+        """Deliver the other records of a batch when one of them cannot go."""
         adapter, records = bench.open(), list(RECORDS.values())
         together: dict[RecordKey, Outcome] = {}
         size = max(1, adapter.max_batch)
@@ -49,7 +49,7 @@ class Delivering:
         assert any(isinstance(each, STORED) for each in together.values())
 
     def test_every_target_is_taken_or_refused(self, bench: Bench) -> None:
-        """Odd targets, with and without records, stop a call by `TargetRefused` only."""
+        """Stop a call for an odd target, with or without records, by `TargetRefused` only."""
         for name, target in TARGETS.items():
             for records in ((), (example_record(),)):
                 batch = bench.batch(*records, target=target, state={})
@@ -58,12 +58,12 @@ class Delivering:
                 assert stopped is None or type(stopped).__name__ == "TargetRefused", f"{name}: {stopped!r}"
 
     def test_a_target_alone_is_taken(self, bench: Bench) -> None:
-        """A person may share a target without records: that is made known, or means nothing there."""
+        """Take a target without records, which a person may share: make it known, or do nothing."""
         call = bench.call(bench.open(), bench.batch())
         assert call.stopped is None, f"{call.stopped!r} stopped a call that brings a target alone"
 
     def test_making_a_target_known_sends_no_record(self, bench: Bench) -> None:
-        """`ensure_target` may be called again, sends nothing but the target, and notes that it is known."""
+        """Let `ensure_target` be called again, send nothing but the target, and note that it is known."""
         record, arrivals = marked_records()["a detection"], bench.arrivals()
         batch = bench.batch(record)
         for adapter in (bench.open(), bench.open()):
@@ -76,7 +76,9 @@ class Delivering:
         assert not names(record, text) | values(record, text), "ensure_target sent a record"
 
     def test_the_same_again_is_stored_once(self, bench: Bench) -> None:
-        """The same batch again, also through a new adapter, is `Accepted` or `Duplicate`, and there once."""
+        """Answer the same batch again, also through a new adapter, by `Accepted` or `Duplicate`, and store it
+        once.
+        """
         adapter, new, batch = bench.open(), bench.open(), bench.batch(bench.record)
         for number, each in enumerate((adapter, adapter, new)):
             outcome = bench.call(each, batch).of(bench.record)
@@ -88,7 +90,7 @@ class Delivering:
 
     @pytest.mark.parametrize("keeps", [True, False], ids=["alias-kept", "alias-dropped"])
     def test_a_renamed_target_is_the_same_target(self, bench: Bench, keeps: bool) -> None:
-        """What was sent under the old name of a target is not there once more under the new one."""
+        """Store a record once when its target is renamed between two deliveries."""
         target = TARGETS["sidereal"]
         aliases = (target.name, *target.aliases) if keeps else ()
         arrivals = bench.arrivals()
@@ -103,7 +105,9 @@ class Delivering:
         )
 
     def test_a_file_sent_twice_is_there_once(self, bench: Bench) -> None:
-        """An adapter that takes files is handed one again after an unknown outcome; others say so."""
+        """Store a file once that is handed over again after an unknown outcome; refuse files where none are
+        taken.
+        """
         opened: list[BinaryIO] = []
 
         def read() -> BinaryIO:
@@ -123,7 +127,7 @@ class Delivering:
             assert all(isinstance(each, Unsupported) for each in outcomes), "takes no files, and takes one"
 
     def test_a_file_that_cannot_be_read_is_no_failure_of_the_destination(self, bench: Bench) -> None:
-        """An OSError of the file passes, or concerns this file only."""
+        """Let an OSError of the file pass, or answer for this file only."""
 
         def gone() -> BinaryIO:
             raise FileNotFoundError(2, "No such file or directory")
@@ -137,7 +141,7 @@ class Delivering:
         assert isinstance(outcome, Deferred | Rejected | Unsupported)
 
     def test_records_stay_as_they_are(self, bench: Bench) -> None:
-        """The ledger compares by content: an adapter that changes a record has it sent again and again."""
+        """Change no record: the ledger compares by content, and would send a changed one again and again."""
         records = tuple(example_records().values())
         target = TARGETS["of every script"]
         kept, before = copy.deepcopy(target.extras), [fingerprint(record) for record in records]

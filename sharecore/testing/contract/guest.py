@@ -13,16 +13,16 @@ from sharecore.testing.sockets import watched_sockets
 
 
 class Guest:
-    """What the adapter shows, uses and leaves behind."""
+    """The texts that the adapter shows, the resources that it uses, and the traces that it leaves."""
 
     def test_importing_it_does_nothing_else(self, bench: Bench) -> None:
-        """Every command of a site imports its plugins: no network, thread, output, or setting is needed."""
+        """Import without network, thread, output, or setting: every command of a site imports its plugins."""
         bench.open()
         found = imported(bench.modules, seconds=3 * bench.subject.patience)
         assert not any(found.values()), f"importing {', '.join(sorted(bench.modules))} {_told(found)}"
 
     def test_nothing_but_delivering_and_asking_uses_the_network(self, bench: Bench) -> None:
-        """A site reads its settings, and people look at previews, while the network is down."""
+        """Use no network for settings and previews, which are needed while the network is down."""
         with watched_sockets() as watch:
             adapter = bench.open()
             for record in RECORDS.values():
@@ -37,7 +37,9 @@ class Guest:
         )
 
     def test_no_secret_is_shown(self, bench: Bench) -> None:
-        """In no log, print, repr, outcome, preview, memory, answer or complaint about settings."""
+        """Show no secret in any log, print, repr, outcome, preview, state, answer or complaint about
+        settings.
+        """
         with bench.shown() as texts:
             _use(bench)
             texts.append(repr(bench.batch().state))
@@ -48,14 +50,16 @@ class Guest:
         assert not shown, "a secret is shown"
 
     def test_nothing_is_printed(self, bench: Bench) -> None:
-        """The output belongs to the site, and nobody may read there what others must not see; log instead."""
+        """Print nothing: the output belongs to the site, and its readers may not be meant to see the text;
+        log instead.
+        """
         with bench.shown():
             _use(bench)
         printed = bench.printed.getvalue()
         assert not printed, f"it printed {printed[:200]!r}; use the module logging"
 
     def test_it_leaves_the_process_as_it_was(self, bench: Bench) -> None:
-        """After `close` no thread of its own runs, and nothing that all share is changed."""
+        """Leave no thread after `close`, and change nothing that the whole process shares."""
         before = Process()
         _use(bench)
         bench.close()
@@ -64,7 +68,7 @@ class Guest:
 
 
 def _use(bench: Bench) -> None:
-    """All that can be done with an adapter whose destination is well."""
+    """Use an adapter whose destination works in every way."""
     adapter, batch = bench.open(), bench.batch(bench.record)
     repr(adapter)
     for each in (bench.batch(), batch, bench.batch(*RECORDS.values())):

@@ -1,4 +1,4 @@
-"""Rules of a guest that talks to a web API: whom it trusts, and what it tells to whom."""
+"""Rules of a guest that talks to a web API: servers that it trusts, and secrets that it keeps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sharecore.testing.contract.trouble import (
 from sharecore.testing.server import Answer, FakeServer, Request
 
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Variables which, where they are set, have `requests` verify all the same."""
+"""Variables that make `requests` verify certificates in any case, where they are set."""
 
 
 class OverHttp:
@@ -32,7 +32,9 @@ class OverHttp:
 
     @pytest.mark.parametrize("name", REQUESTS_EXCEPTIONS)
     def test_every_exception_of_requests_is_caught(self, bench: Bench, name: str) -> None:
-        """For adapters that use `requests`: raised where the answer to a delivery would come."""
+        """Catch each exception of `requests`, raised in place of the answer to a delivery (for adapters that
+        use it).
+        """
         adapter = bench.open()
         secret = next(iter(bench.subject.secrets), "a-secret")
         with (
@@ -53,7 +55,7 @@ class OverHttp:
         assert not shown, "a secret is shown"
 
     def test_trouble_shows_no_secret(self, bench: Bench) -> None:
-        """Also when a server sends back what it was sent, as pages for debugging do."""
+        """Show no secret, also when a server sends back the request, as pages for debugging do."""
 
         def echo(status: int, request: Request) -> Answer:
             # Those first that hold a secret: adapters cut what they quote.
@@ -80,7 +82,7 @@ class OverHttp:
         assert not shown, "a secret is shown"
 
     def test_it_says_who_it_is_and_keeps_no_cookies(self, bench: Bench) -> None:
-        """Each request has a `User-Agent`, and none a cookie."""
+        """Send a `User-Agent` with each request, and no cookie."""
         bench.server.will(with_status(bench, 0, **{"Set-Cookie": "sessionid=1; Path=/"}))
         adapter = bench.open()
         for _ in range(2):
@@ -91,7 +93,7 @@ class OverHttp:
             assert "cookie" not in request.headers, "a cookie is a state that nobody asked for"
 
     def test_a_certificate_that_nobody_signed_is_refused(self, bench: Bench) -> None:
-        """Without verification of TLS anybody on the way reads the credentials, and answers."""
+        """Verify TLS: without it anybody on the way reads the credentials, and answers."""
         with FakeServer(untrusted=True) as impostor, mock.patch.dict(os.environ):
             for name in BUNDLES:
                 os.environ.pop(name, None)
@@ -104,7 +106,7 @@ class OverHttp:
             assert not isinstance(call.of(bench.record), (Unconfirmed, *STORED)), f"nothing was sent: {call}"
 
     def test_credentials_go_nowhere_else(self, bench: Bench) -> None:
-        """A server that redirects to another one does not get our credentials sent there."""
+        """Send no credentials to another server that a redirect names."""
         with FakeServer() as elsewhere:
             for status in (301, 302, 307, 308):
                 there = Answer(status=status, headers={"Location": elsewhere.url})
@@ -118,7 +120,7 @@ class OverHttp:
             assert not bench.leaks(told), "it followed a redirect to another server, with its credentials"
 
     def test_two_destinations_are_two(self, bench: Bench) -> None:
-        """A site opens one adapter for each destination; they share no address, session or memory."""
+        """Share no address, session or state between adapters: a site opens one for each destination."""
         with FakeServer() as second:
             other = bench.behind(second)
             adapters = {"first": (bench, bench.open()), "second": (other, other.open())}
@@ -130,7 +132,7 @@ class OverHttp:
             other.close()
 
     def test_whoever_interrupts_it_is_heard(self, bench: Bench) -> None:
-        """`KeyboardInterrupt` and `SystemExit` pass: never write `except:` or `except BaseException`."""
+        """Let `KeyboardInterrupt` and `SystemExit` pass: never write `except:` or `except BaseException`."""
         for error in (KeyboardInterrupt, SystemExit):
             adapter = bench.open()
             with interrupting(error) as interrupted:

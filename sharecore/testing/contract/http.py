@@ -1,4 +1,4 @@
-"""The rules for adapters that talk to a web API: what a server can do to them."""
+"""Rules for adapters of a web API: all that a server can do to them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHORT = 0.5
 
 
 class HttpAdapterContract(AdapterContract, OverHttp):
-    """What every adapter of a web API keeps.
+    """The rules for every adapter of a web API.
 
     Subclass it and override `subject`::
 
@@ -38,14 +38,14 @@ class HttpAdapterContract(AdapterContract, OverHttp):
 
     @pytest.fixture
     def server(self) -> Iterator[FakeServer]:
-        """A scripted server for `subject`; an exception in its script fails the test."""
+        """Yield a scripted server for `subject`; an exception in its script fails the test."""
         with FakeServer() as server:
             yield server
         assert server.bugs == [], "the script of the fake server has a bug"
 
     @pytest.fixture
     def bench(self, subject: Subject) -> Iterator[Bench]:
-        """As of `AdapterContract`, with time-outs shortened to half a second."""
+        """Yield the tools of `AdapterContract.bench`, with time-outs shortened to half a second."""
         with watched_sockets(longest=SHORT):
             bench = Bench(subject)
             yield bench
@@ -53,7 +53,9 @@ class HttpAdapterContract(AdapterContract, OverHttp):
 
     @pytest.mark.parametrize("hundred", [200, 300, 400, 500, 900])
     def test_every_status_is_understood(self, bench: Bench, hundred: int) -> None:
-        """200 to 599, as RFC 9110 has them, and 999, which some servers invent, in answer to a delivery."""
+        """Understand 200 to 599, as RFC 9110 defines them, and 999, which some servers invent, in answer to a
+        delivery.
+        """
         wrong: dict[int, str] = {}
         for status in [999] if hundred == 900 else range(hundred, hundred + 100):
             bench.server.recover()
@@ -72,7 +74,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
     @pytest.mark.parametrize("form", ["seconds", "date"])
     @pytest.mark.parametrize("status", [429, 503])
     def test_the_wait_that_is_asked_for_is_passed_on(self, bench: Bench, status: int, form: str) -> None:
-        """`Retry-After` in both forms of RFC 9110, seconds and a date, reaches the framework in seconds."""
+        """Pass on `Retry-After` in both forms of RFC 9110, seconds and a date, in seconds."""
         until = datetime.now(UTC) + timedelta(seconds=120)
         asked = "120" if form == "seconds" else format_datetime(until, usegmt=True)
         bench.server.will(Answer(status=status, headers={"Retry-After": asked}), where=bench.subject.delivers)
@@ -82,7 +84,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
         assert abs(told - 120) < 10
 
     def test_a_wait_that_makes_no_sense_is_ignored(self, bench: Bench) -> None:
-        """A `Retry-After` that cannot be read breaks nothing; no wait is negative or longer than a year."""
+        """Ignore a `Retry-After` that cannot be read; no wait is negative or longer than a year."""
         for asked in ("", "soon", "-5", "1e9", "9" * 400, "Tue, 99 Foo 2026 99:99:99 GMT", "\xff"):
             bench.server.recover()
             bench.server.will(
@@ -93,7 +95,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
 
     @pytest.mark.parametrize("fault", BROKEN)
     def test_a_delivery_without_an_answer_is_unconfirmed(self, bench: Bench, fault: Fault) -> None:
-        """The request was out, once; only a look-up can tell what it did."""
+        """Answer `Unconfirmed` after one request: it was out, and only a look-up can find its effect."""
         adapter, arrivals = bench.open(), bench.arrivals()
         bench.server.will(fault, where=bench.subject.delivers)
         call = bench.call(adapter, bench.batch(bench.record))
@@ -102,7 +104,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
         assert tries == 1, f"the server {fault}, and it was sent {tries} times: it may be there already"
 
     def test_a_server_that_is_away_got_nothing(self, bench: Bench) -> None:
-        """Without a connection the record is still due: `Unconfirmed` would cost a look-up, or a person."""
+        """Keep the record due without a connection: `Unconfirmed` would cost a look-up, or a person."""
         adapter = bench.open()
         bench.server.close()
         call = bench.call(adapter, bench.batch(bench.record))
@@ -112,7 +114,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
 
     @pytest.mark.parametrize("body", MALFORMED, ids=[repr(each[:12]) for each in MALFORMED])
     def test_an_answer_that_makes_no_sense_breaks_nothing(self, bench: Bench, body: bytes) -> None:
-        """An answer 200 whose body is broken, empty or something else: the record may be there."""
+        """Survive an answer 200 whose body is broken, empty or something else: the record may be there."""
         page = "text/html" if b"<" in body else "application/json"
         nonsense = Answer(status=200, body=body, headers={"Content-Type": page})
         adapter = bench.open()
@@ -123,20 +125,20 @@ class HttpAdapterContract(AdapterContract, OverHttp):
         )
 
     def test_an_endless_answer_is_left(self, bench: Bench) -> None:
-        """A server that goes on and on must not fill the memory of a TOM."""
+        """Stop reading an endless answer: it must not fill the memory of a TOM."""
         adapter = bench.open()
         bench.server.will(Fault.HUGE, where=bench.subject.delivers)
         bench.call(adapter, bench.batch(bench.record))
         assert bench.server.taken < HUGE_LIMIT, "it reads as much as a server cares to send"
 
     def test_a_slow_answer_is_left(self, bench: Bench) -> None:
-        """A byte now and then satisfies every time-out between two bytes; the whole needs a limit too."""
+        """Limit the whole answer: a byte now and then satisfies every time-out between two bytes."""
         adapter = bench.open()
         bench.server.will(Fault.DRIP, where=bench.subject.delivers)
         bench.call(adapter, bench.batch(bench.record))
 
     def test_every_wait_has_an_end(self, bench: Bench) -> None:
-        """Every socket has a time-out, while it connects and while it reads."""
+        """Set a time-out on every socket, while it connects and while it reads."""
         with watched_sockets() as watch:
             adapter, batch = bench.open(), bench.batch(bench.record)
             bench.call(adapter, batch)
@@ -146,7 +148,9 @@ class HttpAdapterContract(AdapterContract, OverHttp):
 
     @pytest.mark.parametrize("fault", [Fault.LOST, Fault.RESET], ids=["stored", "not-stored"])
     def test_what_is_sent_again_after_no_answer_is_there_once(self, bench: Bench, fault: Fault) -> None:
-        """As the framework does after `Unconfirmed`: `find`, then `deliver` of what is absent."""
+        """Leave one copy after `Unconfirmed`, as the framework proceeds: `find`, then `deliver` of absent
+        records.
+        """
         adapter, batch = bench.open(), bench.batch(bench.record)
         bench.server.will(fault, where=bench.subject.delivers)
         bench.call(adapter, batch)
@@ -164,7 +168,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
 
     @pytest.mark.parametrize("fault", [Fault.RESET, Fault.GARBAGE, Fault.TRUNCATED, 401, 404, 500, 503])
     def test_questions_survive_a_server_in_trouble(self, bench: Bench, fault: Fault | int) -> None:
-        """What is asked raises nothing but `DeliveryError`."""
+        """Raise nothing but `DeliveryError` from a question."""
         adapter, batch = bench.open(), bench.batch(bench.record)
         bench.server.will(fault if isinstance(fault, Fault) else Answer(status=fault))
         ask_everything(adapter, batch)
@@ -172,7 +176,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
             adapter.ensure_target(batch)
 
     def test_a_check_finds_what_is_wrong(self, bench: Bench) -> None:
-        """People press a button to see whether it works; where nobody can tell, a warning says so."""
+        """Report in `check` whether the destination works; where that cannot be told, give a warning."""
         for trouble in ("refuses everything (HTTP 401)", "is away"):
             adapter = bench.open()
             if trouble == "is away":
@@ -186,7 +190,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
             assert problems, f"check finds all well while the server {trouble}"
 
     def test_a_server_that_is_away_does_not_answer_a_probe(self, bench: Bench) -> None:
-        """`probe` says True only after an answer, since everything that waits is sent then."""
+        """Return True from `probe` only after an answer, since everything that waits is sent then."""
         adapter = bench.open()
         bench.server.close()
         try:

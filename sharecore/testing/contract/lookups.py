@@ -1,4 +1,4 @@
-"""Rules of look-ups: what `find` says after an unknown outcome."""
+"""Rules of look-ups: the answers of `find` after an unknown outcome."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from sharecore.testing.contract.marks import edited, marked_records
 
 
 class LookUps:
-    """What `find` may say of what was sent, and of what was not."""
+    """The answers of `find` for records that were sent, and for others."""
 
     def test_what_was_delivered_is_not_lost_by_a_look_up(self, bench: Bench) -> None:
-        """`find` says `Present` with the content, or `Absent` where sending again is harmless."""
+        """Answer `Present` with the content of a delivered record, or `Absent` where sending again is
+        harmless.
+        """
         for name, record in {"Subject.record": bench.record, **marked_records()}.items():
             adapter = bench.open()
             if not isinstance(bench.call(adapter, bench.batch(record)).of(record), Accepted):
@@ -28,7 +30,7 @@ class LookUps:
             assert not isinstance(answers[other.key], Present), "it found a record that was never sent"
 
     def test_an_edit_that_was_not_sent_is_not_found(self, bench: Bench) -> None:
-        """A look-up by key alone would take what was there before for the edit."""
+        """Look up the content too: by key alone the stored record would be taken for the edit."""
         for name, record in {"Subject.record": bench.record, **marked_records()}.items():
             adapter, edit = bench.open(), edited(record)
             bench.call(adapter, bench.batch(record))
@@ -40,5 +42,5 @@ class LookUps:
 
 
 def _there(record: Record, found: Found) -> Present:
-    """This record found with its content, under the name that `found` has."""
+    """Return the answer that the record is there with its content, under the name in `found`."""
     return Present(content=record, remote_id=found.remote_id if isinstance(found, Present) else None)

@@ -1,7 +1,7 @@
 """Records that are recognised wherever they go: each has values that no other text holds.
 
-An adapter may leave out, convert or rename what it likes. So nothing is said of what must be sent, only that
-its answers, its previews and what arrives tell the same.
+An adapter may leave out, convert or rename values as it likes. So no rule says which must be sent, only that
+its answers, its previews and the arrived data agree.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _numbers = count(1)
 
 
 def marked_records() -> dict[str, Record]:
-    """A record of each kind, new each time, by its name for people."""
+    """Return a record of each kind, new each time, by its name for people."""
     return {
         "a detection": _marked(example_record(brightness=_tidy(18 + _fraction()))),
         "an upper limit": _marked(example_record(PhotometryLimit, limit=_tidy(21 + _fraction()))),
@@ -31,7 +31,7 @@ def marked_records() -> dict[str, Record]:
 
 
 def edited(record: Record) -> Record:
-    """The same record after somebody corrected what was measured."""
+    """Return the same record with corrected measurements."""
     match record:
         case Photometry(brightness=brightness):
             return replace(record, brightness=_tidy(brightness + 0.5))
@@ -46,12 +46,12 @@ def edited(record: Record) -> Record:
 
 
 def names(record: Record, text: str) -> set[str]:
-    """Those names of a record (its key, telescope and instrument) that a text shows."""
+    """Return the names of a record (its key, telescope and instrument) that a text shows."""
     return {each for each in (record.key.id, record.telescope, record.instrument) if each and each in text}
 
 
 def values(record: Record, text: str) -> set[str]:
-    """Those values that it measures that a text shows, in digits and without exponent."""
+    """Return the measured values of a record that a text shows, in digits and without exponent."""
     return {each for each in map(_digits, _measured(record)) if each in text}
 
 
@@ -62,7 +62,7 @@ def _marked(record: Record) -> Record:
 
 
 def _fraction() -> float:
-    """Another one each time, with five digits of which the last is not zero."""
+    """Return another fraction each time, with five digits of which the last is not zero."""
     return (next(_numbers) * 10 + 7) / 10**5
 
 
@@ -81,5 +81,5 @@ def _digits(value: float) -> str:
 
 
 def _tidy(value: float) -> float:
-    """Without the last digits, in which sums differ from what one would write."""
+    """Return a value without the last digits, in which sums differ from the number that one would write."""
     return float(f"{value:.12g}")

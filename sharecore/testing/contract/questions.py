@@ -1,4 +1,4 @@
-"""Rules of settings and questions: what is read, asked and answered beside delivering."""
+"""Rules of settings and questions: everything that is read, asked and answered beside delivering."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from sharecore.testing.contract.trouble import ask_everything
 from sharecore.testing.examples import RECORDS
 
 MOST_NOTES = 20_000
-"""Characters of JSON that an adapter may note about a target with all examples: they are kept for ever."""
+"""Largest notes of an adapter about a target with all examples, in characters of JSON: they are kept for
+ever.
+"""
 
 
 class Questions:
-    """What the adapter says of its settings, of itself, and of its destination."""
+    """The answers of the adapter about its settings, itself, and its destination."""
 
     def test_settings_that_work_are_read_without_complaint(self, bench: Bench) -> None:
-        """`config` reads every key of `Subject.settings`, finds nothing wrong, and changes nothing there."""
+        """Read every key of `Subject.settings` in `config`, find no problem, and change nothing there."""
         section, before = bench.section(), copy.deepcopy(dict(bench.subject.settings))
         bench.config(section)
         fatal = [problem for problem in section.problems if problem.fatal]
@@ -33,7 +35,7 @@ class Questions:
         assert dict(bench.subject.settings) == before, "config changed the settings of the site"
 
     def test_bad_settings_are_told_as_problems(self, bench: Bench) -> None:
-        """Only `ConfigurationError` may leave `config`; an `int(...)` of a wrong value is a bug."""
+        """Let only `ConfigurationError` leave `config`; an `int(...)` of a wrong value is a bug."""
         for key in bench.subject.settings:
             for bad in (object(), [], 1.5, "", "\n\x00", -1):
                 try:
@@ -45,7 +47,9 @@ class Questions:
                     pytest.fail(f"{key}={bad!r}: {error}")
 
     def test_limits_make_sense(self, bench: Bench) -> None:
-        """The framework can use `max_batch`, `settle_time`, `batch_window_seconds` and the flags."""
+        """Give values of `max_batch`, `settle_time`, `batch_window_seconds` and the flags that the framework
+        can use.
+        """
         adapter = bench.open()
         adapter.ready()
         for name, (valid, rule, _) in LIMITS.items():
@@ -53,7 +57,7 @@ class Questions:
             assert valid(value), f"{name} must be {rule}, got {value!r}"
 
     def test_state_is_json(self, bench: Bench) -> None:
-        """What the adapter notes in `Batch.state` is little, and comes back from the ledger as it was."""
+        """Note little in `Batch.state`, and only values that come back from the ledger as they were."""
         batch = bench.batch(*RECORDS.values(), state={})
         bench.call(bench.open(), batch)
         try:
@@ -69,7 +73,7 @@ class Questions:
         )
 
     def test_a_preview_is_text_of_a_type(self, bench: Bench) -> None:
-        """A preview has a media type; one of JSON can be parsed."""
+        """Give a preview with a media type; one of JSON can be parsed."""
         adapter = bench.open()
         for batch in (bench.batch(), bench.batch(bench.record), bench.batch(*RECORDS.values())):
             preview = adapter.preview(batch)
@@ -82,7 +86,7 @@ class Questions:
                     pytest.fail(f"the preview says JSON, and is none: {error}")
 
     def test_questions_are_answered_in_form(self, bench: Bench) -> None:
-        """Each question to an adapter whose destination is well has an answer of its type."""
+        """Answer each question with a value of its type, while the destination works."""
         adapter, batch = bench.open(), bench.batch(bench.record)
         assert isinstance(adapter.describe(), str), "describe answers with a text"
         for each in (batch, bench.batch()):
@@ -102,7 +106,7 @@ class Questions:
             assert link == "" or link.startswith(("http://", "https://")), "a link leads to a web page"
 
     def test_questions_deliver_nothing(self, bench: Bench) -> None:
-        """People ask, check and preview what they have not decided to send."""
+        """Send nothing on a question: people ask, check and preview before they decide to send."""
         adapter, batch, arrivals = bench.open(), bench.batch(bench.record), bench.arrivals()
         adapter.preview(batch)
         ask_everything(adapter, batch)
@@ -110,7 +114,7 @@ class Questions:
         assert not arrivals.entries, "a question stored something at the destination"
 
     def test_closing_twice_is_closing_once(self, bench: Bench) -> None:
-        """`close` may be called again, and of an adapter that did nothing."""
+        """Let `close` be called again, and on an adapter that did nothing."""
         unused, used = bench.open(), bench.open()
         bench.call(used, bench.batch(bench.record))
         for adapter in (unused, unused, used, used):

@@ -1,4 +1,4 @@
-"""The rules that hold for every adapter, wherever it delivers to."""
+"""Rules that hold for every adapter, whatever its destination."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sharecore.testing.contract.truth import Truth
 
 
 class AdapterContract(Delivering, Truth, LookUps, Questions, Guest):
-    """What every adapter keeps.
+    """The rules for every adapter.
 
     Subclass it and override `subject`::
 
@@ -24,18 +24,18 @@ class AdapterContract(Delivering, Truth, LookUps, Questions, Guest):
             def subject(self, tmp_path):
                 return Subject(type=LAMP, settings={"PATH": str(tmp_path)})
 
-    Each call of the adapter is made in a thread of its own, and ends the test when it does not come back
-    within `Subject.patience` or raises what it must not, `SystemExit` and its like included.
+    Each call of the adapter is made in a thread of its own. The test fails when a call does not come back
+    within `Subject.patience`, or raises what it must not, `SystemExit` and its like included.
     """
 
     @pytest.fixture
     def subject(self) -> Subject:
-        """The adapter under test, with a destination that is well: new for each test."""
+        """Return the adapter under test, with a destination that works: new for each test."""
         raise NotImplementedError("override the fixture `subject`: it returns a Subject")
 
     @pytest.fixture
     def bench(self, subject: Subject) -> Iterator[Bench]:
-        """What the rules work with; what it opened is closed after the test."""
+        """Yield the tools of the rules; adapters that they opened are closed after the test."""
         bench = Bench(subject)
         yield bench
         bench.close()

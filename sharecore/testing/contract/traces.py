@@ -1,4 +1,4 @@
-"""What code leaves behind in a process in which it is a guest."""
+"""Find the traces that code leaves in a process in which it is a guest."""
 
 from __future__ import annotations
 
@@ -57,14 +57,18 @@ _FUNCTIONS = (
 
 
 class Process:
-    """The process as it was when this was made."""
+    """The process as it was when this object was made."""
 
     def __init__(self) -> None:
         self._threads = set(threading.enumerate())
         self._state = _state()
 
     def changes(self, patience: float = 5.0) -> dict[str, list[str]]:
-        """What is different now, by what was done. patience: seconds for threads to end."""
+        """Return the differences to the present process, by the action that causes them.
+
+        Args:
+            patience: seconds for threads to end.
+        """
         deadline = time.monotonic() + patience
         while (left := self._left()) and time.monotonic() < deadline:
             left[0].join(0.05)
@@ -79,7 +83,9 @@ class Process:
 
 
 def imported(modules: set[str], seconds: float) -> dict[str, list[str]]:
-    """What importing these does in a new Python, without Django's settings, by what was done."""
+    """Return the traces of importing modules in a new Python, without settings of Django, by the action that
+    causes them.
+    """
     hidden = ("PYTEST", "DJANGO", "COV_")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
     command = [sys.executable, "-c", _IMPORT, json.dumps(sys.path), *sorted(modules)]
@@ -95,7 +101,7 @@ def imported(modules: set[str], seconds: float) -> dict[str, list[str]]:
 
 
 def _state() -> dict[str, object]:
-    """What belongs to the whole process, so that no plugin may change it."""
+    """Return the state that belongs to the whole process, so that no plugin may change it."""
     root = logging.getLogger()
     return {
         "the environment (os.environ)": dict(os.environ),

@@ -1,4 +1,4 @@
-"""What the rules of HTTP put in the way of an adapter, and how they judge what it makes of it."""
+"""Trouble that the rules of HTTP make for an adapter, and the judgement of its answers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MAY_HAVE_ARRIVED = frozenset({
 
 
 def with_status(bench: Bench, status: int, **headers: str) -> Callable[[Request], Answer | Fault]:
-    """What the server does when all is well, under another status (0: its own)."""
+    """Return the usual behaviour of the server under another status (0: its own)."""
 
     def changed(request: Request) -> Answer | Fault:
         if 300 <= status < 400:
@@ -51,7 +51,7 @@ def with_status(bench: Bench, status: int, **headers: str) -> Callable[[Request]
 
 
 def misread(status: int, call: Call, outcome: object) -> str:
-    """What is wrong with the answer that the adapter makes of a status; empty when nothing is."""
+    """Return the fault in the answer of the adapter to a status; empty for none."""
     waits = isinstance(outcome, Deferred) or (outcome is None and call.stopped is not None)
     if 200 <= status < 300:
         return "" if isinstance(outcome, Accepted | Duplicate | Unconfirmed) else "2xx says that it was taken"
@@ -69,7 +69,9 @@ def misread(status: int, call: Call, outcome: object) -> str:
 
 
 def ask_everything(adapter: Adapter, batch: Batch) -> None:
-    """Ask all that a destination can be asked. Fails when something but a `DeliveryError` leaves it."""
+    """Ask a destination every question. Fails when an exception other than a `DeliveryError` leaves the
+    adapter.
+    """
     questions: tuple[Callable[[], object], ...] = (
         adapter.ready,
         lambda: adapter.probe(1.0),
@@ -85,9 +87,9 @@ def ask_everything(adapter: Adapter, batch: Batch) -> None:
 
 @contextmanager
 def raising(name: str, text: str, where: Callable[[Request], bool]) -> Iterator[list[Request]]:
-    """The exception of `requests` of this name in place of each answer there; the requests that got it.
+    """Raise the exception of `requests` of this name in place of each answer; yield the requests that got it.
 
-    The adapter under test imports `requests`, or does without: this module asks for it neither way.
+    The adapter under test imports `requests`, or does without: this module needs it neither way.
     """
     library: Any = sys.modules.get("requests")
     raised: list[Request] = []
@@ -115,7 +117,7 @@ def raising(name: str, text: str, where: Callable[[Request], bool]) -> Iterator[
 
 @contextmanager
 def interrupting(error: type[BaseException]) -> Iterator[list[str]]:
-    """Each connection is interrupted by this; where those went that were."""
+    """Interrupt each connection by this exception; yield the destinations of those that were."""
     interrupted: list[str] = []
 
     def interrupt(self: socket.socket, address: object) -> None:

@@ -1,4 +1,4 @@
-"""Rules of truth: outcomes and previews tell what has arrived at the destination."""
+"""Rules of truth: outcomes and previews agree with the data that arrive at the destination."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from sharecore.testing.contract.marks import edited, marked_records, names, valu
 
 
 class Truth:
-    """What is said of a record of any kind, compared with what the destination got."""
+    """The answers about a record of any kind, compared with the data at the destination."""
 
     def test_what_is_accepted_has_arrived(self, bench: Bench) -> None:
-        """Alone, a record of each kind is there when it is `Accepted`, not when it is `Unsupported`."""
+        """Store a single record of each kind when it is `Accepted`, and not when it is `Unsupported`."""
         shown: dict[str, set[str]] = {}
         for name, record in marked_records().items():
             arrivals = bench.arrivals()
@@ -34,7 +34,7 @@ class Truth:
         )
 
     def test_what_is_accepted_in_a_batch_has_arrived(self, bench: Bench) -> None:
-        """The same of one batch with all kinds: what of a record arrives alone arrives in company, too."""
+        """Store as much of a record in a batch with all kinds as of the record alone."""
         alone: dict[str, bool] = {}
         for name, record in marked_records().items():
             arrivals = bench.arrivals()
@@ -58,7 +58,7 @@ class Truth:
         )
 
     def test_an_edit_arrives_where_edits_are_taken(self, bench: Bench) -> None:
-        """With `can_update`, corrected content replaces or follows what is there; and so back again."""
+        """Replace or follow the stored content by corrected content, with `can_update`; and so back again."""
         adapter = bench.open()
         adapter.ready()
         if not adapter.can_update:
@@ -72,7 +72,7 @@ class Truth:
                     _takes_edit(bench, adapter, each, first.remote_id, showed, f"an edit of {name}")
 
     def test_a_preview_shows_what_arrives(self, bench: Bench) -> None:
-        """Nothing of a record is sent that its preview does not show, nor shown that is not sent."""
+        """Send nothing of a record that its preview does not show, and show nothing that is not sent."""
         for name, record in marked_records().items():
             adapter, arrivals = bench.open(), bench.arrivals()
             adapter.ready()  # what is sent may depend on what the destination can take
@@ -94,7 +94,16 @@ class Truth:
 def _takes_edit(
     bench: Bench, adapter: Adapter, edit: Record, there: str | None, showed: bool, what: str
 ) -> None:
-    """there: the name of the record at the destination. showed: values of it were seen when it was new."""
+    """Deliver an edit, and check that it arrives.
+
+    Args:
+        bench: tools of the rules.
+        adapter: adapter under test.
+        edit: record with corrected values.
+        there: name of the record at the destination.
+        showed: whether values of the record were seen when it was new.
+        what: name of the edit, for messages.
+    """
     arrivals = bench.arrivals()
     outcome = bench.call(adapter, bench.batch(edit, previous={edit.key: there})).of(edit)
     if isinstance(outcome, Deferred):
