@@ -1,1 +1,1 @@
-"""Files: the data of each target as a table that astronomers' programs read."""
+"""Write the data of each target into tables that the programs of astronomers read."""

@@ -32,9 +32,10 @@ from sharecore_files.tables import Unreadable, as_bytes, curve_of, table_of
 
 
 class FilesAdapter(Adapter):
-    """Adds each record to the tables of its target; what is there already is not added again.
+    """The adapter of one folder: adds each record to the tables of its target, once.
 
-    can_update: an edited record replaces its row, or stands in a later file where each batch has its own.
+    An edited record replaces its row, or stands in a later file where each batch has files of its own
+    (`can_update`).
     """
 
     can_update = True
@@ -46,7 +47,7 @@ class FilesAdapter(Adapter):
         self._config = config
 
     def ensure_target(self, batch: Batch) -> None:
-        """Make the folder of the target, with what is known of it."""
+        """Make the folder of the target, with a description of the target."""
         folder = Folder(self._config, batch)
         try:
             with folder.locked():
@@ -73,7 +74,7 @@ class FilesAdapter(Adapter):
             raise DestinationError(self._why(error)) from None
 
     def deliver_file(self, file: DataFile, batch: Batch) -> Outcome:
-        """A copy in the folder of the target; a half-written one is never seen under its name."""
+        """Copy the file into the folder of the target; a half-written copy never has its final name."""
         folder = Folder(self._config, batch)
         name = f"{folder.path.name}/{file_name(file)}"
         try:
@@ -92,7 +93,9 @@ class FilesAdapter(Adapter):
         return Accepted(remote_id=name) if fresh else Duplicate(remote_id=name)
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
-        """The tables name the content of each row; what no table can hold is not there."""
+        """Compare with the content that the tables hold for each row; a record that no table can hold is
+        absent.
+        """
         outcomes, entries = _prepared(batch)
         try:
             known = Folder(self._config, batch).known(entries)
@@ -109,7 +112,7 @@ class FilesAdapter(Adapter):
         return f"Data go into {form} tables, one for each target and kind; an edited datum replaces its row."
 
     def preview(self, batch: Batch) -> Preview:
-        """The rows as text, under the names of their files; FITS and VOTable as CSV."""
+        """Return the rows as text, under the names of their files; FITS and VOTable as CSV."""
         outcomes, entries = _prepared(batch)
         folder = Folder(self._config, batch)
         form = Format.ECSV if self._config.format is Format.ECSV else Format.CSV
@@ -129,7 +132,7 @@ class FilesAdapter(Adapter):
         return Preview(content_type="text/plain", body="\n".join(parts), note="\n".join(notes))
 
     def check(self) -> Sequence[Problem]:
-        """Whether files can be written there."""
+        """Return a problem when no file can be written in the folder."""
         directory = self._config.directory
         probe = directory / f".sharecore-{os.getpid()}"
         try:
@@ -149,14 +152,14 @@ class FilesAdapter(Adapter):
 
 
 def _found(entry: Entry, same: bool | None) -> Found:
-    """same: whether it is there with its content; None when it is not there at all."""
+    """Return the answer of a look-up. `same`: whether the stored content is equal; None for no row."""
     if same is None:
         return Absent()
     return Present(content=entry.record if same else "")
 
 
 def _prepared(batch: Batch) -> tuple[dict[RecordKey, Outcome], list[Entry]]:
-    """The records that no table can hold, and the entries of all others."""
+    """Return the outcomes of records that no table can hold, and the entries of all others."""
     entries: dict[RecordKey, Entry]
     entries, outcomes = build_each(batch.records, lambda record: entry(record, batch.target))
     return outcomes, list(entries.values())

@@ -1,4 +1,4 @@
-"""The settings of one folder in `DATA_SHARING`."""
+"""Read the settings of one folder in `DATA_SHARING`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class Format(StrEnum):
-    """How tables are written. ECSV alone keeps units, times and blanks as they are for every reader."""
+    """The format of tables. ECSV alone keeps units, times and blanks as they are for every reader."""
 
     ECSV = "ecsv"
     VOTABLE = "votable"
@@ -23,25 +23,31 @@ class Format(StrEnum):
 
     @property
     def suffix(self) -> str:
-        """The ending of file names."""
+        """Return the ending of file names."""
         return {Format.VOTABLE: "vot"}.get(self, self.value)
 
 
 class Per(StrEnum):
-    """TARGET: one table for each target and kind, that grows. BATCH: a new file each time."""
+    """The number of tables."""
 
     TARGET = "target"
+    """One table for each target and kind, that grows."""
     BATCH = "batch"
+    """A new file for each batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilesConfig:
-    """One folder. path: of the entry in the settings, for messages. directory: absolute."""
+    """The settings of one folder."""
 
     path: str
+    """Path of the entry in the settings, for messages."""
     directory: Path
+    """Folder, an absolute path."""
     format: Format = Format.ECSV
+    """Format of the tables."""
     per: Per = Per.TARGET
+    """One table for each target, or one for each batch."""
 
     @classmethod
     def read(cls, section: Section) -> Self:

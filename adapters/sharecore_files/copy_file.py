@@ -1,4 +1,4 @@
-"""Copying a file into the folder of its target."""
+"""Copy a file into the folder of its target."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _LONGEST = 120
 
 
 def file_name(file: DataFile) -> str:
-    """Its name, of plain characters, with a part of its digest: other content has another name."""
+    """Return the name of a file in plain characters, with a part of its digest: other content has another
+    name.
+    """
     stem, dot, suffix = file.name.rpartition(".")
     plain = re.sub(r"[^A-Za-z0-9+.()-]", "_", stem if dot else suffix).lstrip(".")[:_LONGEST] or "file"
     ending = re.sub(r"[^A-Za-z0-9]", "_", suffix)[:20] if dot else ""
@@ -23,9 +25,9 @@ def file_name(file: DataFile) -> str:
 
 
 def copy(file: DataFile, folder: Path) -> bool:
-    """Copy it there; False when it is there already. Raises OSError.
+    """Copy the file; return False when it is there already. Raises OSError.
 
-    Content that is not what was promised raises ValueError, and is not there.
+    Raises ValueError for content that differs from its digest; then no copy is left.
     """
     path = folder / file_name(file)
     if path.exists() and path.stat().st_size == file.size:

@@ -1,4 +1,4 @@
-"""FITS tables, taken apart. Rows are of one length: texts are filled up to the longest of their column."""
+"""Take FITS tables apart. Rows are of one length: texts are filled up to the longest of their column."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _BLOCK = 2880
 
 
 def taken_apart(content: bytes) -> tuple[int, Rows]:
-    """The length of what stands before the rows, and the rows.
+    """Return the length of the part before the rows, and the rows.
 
-    Raises ValueError where the file is not as this package writes it.
+    Raises ValueError for a file that this package did not write.
     """
     header, row, begin = _layout(content)
     there = np.frombuffer(content, row, header["NAXIS2"], begin)
@@ -29,7 +29,7 @@ def taken_apart(content: bytes) -> tuple[int, Rows]:
 
 
 def stretch(table: Table, head: bytes) -> None:
-    """Make room for texts as long as in a file. Raises ValueError where that is no FITS table."""
+    """Make room for texts as long as in a file. Raises ValueError for a file that is no such FITS table."""
     _, row, _ = _layout(head)
     for name in table.colnames:
         if name in (row.names or ()) and row[name].kind == "S":
@@ -37,7 +37,7 @@ def stretch(table: Table, head: bytes) -> None:
 
 
 def as_wide(head: bytes, body: bytes | memoryview, other: bytes) -> tuple[bytes | memoryview, int]:
-    """Rows with texts as long as in the file of another head, and the length of one.
+    """Return rows with texts as long as in the file of another head, and the length of one row.
 
     Raises ValueError where the two have other columns.
     """
@@ -49,7 +49,7 @@ def as_wide(head: bytes, body: bytes | memoryview, other: bytes) -> tuple[bytes 
 
 
 def around(head: bytes, number: int) -> tuple[bytes, bytes]:
-    """What stands before and after so many rows."""
+    """Return the parts before and after so many rows."""
     header, row, begin = _layout(head)
     before = head[: begin - len(header.tostring())]
     header["NAXIS2"] = number
@@ -57,7 +57,7 @@ def around(head: bytes, number: int) -> tuple[bytes, bytes]:
 
 
 def _layout(content: bytes) -> tuple[fits.Header, np.dtype[Any], int]:
-    """The header of the table, a row, and where rows begin."""
+    """Return the header of the table, the type of a row, and the place where rows begin."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyUserWarning)
         try:
@@ -69,7 +69,7 @@ def _layout(content: bytes) -> tuple[fits.Header, np.dtype[Any], int]:
 
 
 def _fixed(header: fits.Header) -> list[tuple[str, Any]]:
-    """All of a header but what tells of the number and the length of rows."""
+    """Return all of a header but the number and the length of rows."""
     return [
         (card.keyword, str(card.value).lstrip("0123456789"))
         for card in header.cards

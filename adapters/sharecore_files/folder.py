@@ -1,4 +1,4 @@
-"""The folder of one target: which records are in its files, and adding to them."""
+"""The folder of one target: look up the records in its files, and add to them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _PLAIN = re.compile(r"[A-Za-z0-9+(](?:[A-Za-z0-9+.() -]*[A-Za-z0-9+()-])?")
 _LONGEST = 80
 _ABOUT = "target.json"
 _NOTE = "folder"
-"""Under which an address remembers the folder of a target."""
+"""Key in the adapter state for the folder of a target."""
 
 
 def folder_name(target: str) -> str:
-    """A name for the folder of a target: readable, of plain characters, and another for each target."""
+    """Return a name for the folder of a target: readable, in plain characters, another for each target."""
     if _PLAIN.fullmatch(target) and len(target) <= _LONGEST:
         return target.replace(" ", "_")
     plain = re.sub(r"[^A-Za-z0-9+.()-]", "_", target).lstrip(".")[:_LONGEST]
@@ -34,7 +34,7 @@ def folder_name(target: str) -> str:
 
 
 class Folder:
-    """The files of one target: always the same folder, whatever the target is called by now."""
+    """The files of one target: always the same folder, whatever the name of the target is now."""
 
     def __init__(self, config: FilesConfig, batch: Batch) -> None:
         self._config = config
@@ -53,10 +53,10 @@ class Folder:
         return next(path for each in names if self._is_free(path := self._config.directory / each))
 
     def _is_free(self, path: Path) -> bool:
-        """Whether it is the folder of this target, or of none yet.
+        """Return whether a folder belongs to this target, or to none yet.
 
         A target of this site is known by its key: another may have the name that it had before, or, where a
-        file system ignores case, one like it. Targets of two sites are one if they have one name.
+        file system ignores case, a similar one. Targets of two sites are one if they have one name.
         """
         try:
             there = json.loads((path / _ABOUT).read_text(encoding="utf-8"))
@@ -68,9 +68,9 @@ class Folder:
         return all(there.get(name) == self._about[name] for name in (("id",) if by_key else ("name",)))
 
     def known(self, entries: Sequence[Entry]) -> dict[str, bool]:
-        """Which of these the files have, by key, and whether with this content.
+        """Return, for each record in the files, whether it is there with this content; by key.
 
-        Where each batch has files of its own, the one that was written last counts.
+        Where each batch has files of its own, the newest file counts.
         """
         wanted = {str(each.record.key): str(each.row["content"]) for each in entries}
         found: dict[str, bool] = {}
@@ -82,13 +82,13 @@ class Folder:
         return found
 
     def _tables(self) -> list[Path]:
-        """Those that list records, the one that was written last at the end."""
+        """Return the files that list records, the newest at the end."""
         suffix = self._config.format.suffix
         paths = (path for kind in COLUMNS for path in self.path.glob(f"{kind}*.{suffix}"))
         return sorted(paths, key=lambda each: each.stat().st_mtime_ns)
 
     def describe(self, batch: Batch) -> None:
-        """Write what is known of the target beside its tables, and note the folder."""
+        """Write a description of the target beside its tables, and note the folder."""
         text = json.dumps(self._about, indent=2, ensure_ascii=False)
         file = self.path / _ABOUT
         if not file.exists() or file.read_text(encoding="utf-8") != text:
@@ -96,9 +96,9 @@ class Folder:
         batch.state[_NOTE] = self.path.name
 
     def add(self, entries: Sequence[Entry]) -> dict[str, str]:
-        """Add records of one table; the file of each by its key. What has the same key is replaced.
+        """Add records of one table, in place of those with the same key; return the file of each by its key.
 
-        The points of a spectrum are there before its line in the table is.
+        The points of a spectrum are written before its line in the table.
         """
         form = self._config.format
         for each in entries:
@@ -115,7 +115,7 @@ class Folder:
         return {str(each.record.key): f"{self.path.name}/{path.name}" for each in entries}
 
     def file(self, entries: Sequence[Entry]) -> Path:
-        """The file that these go to."""
+        """Return the file for these records."""
         name = entries[0].table
         if self._config.per is Per.BATCH:
             contents = json.dumps([[each.row["record"], each.row["content"]] for each in entries])
@@ -125,7 +125,7 @@ class Folder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One process at a time writes here, where the system can see to that."""
+        """Let one process at a time write here, where the system has locks."""
         self.path.mkdir(parents=True, exist_ok=True)
         with open(self.path / ".lock", "a", encoding="utf-8") as file:
             _lock(file)
@@ -133,7 +133,9 @@ class Folder:
 
 
 def _free(path: Path) -> Path:
-    """This path, or the next that is free: an edit that is taken back has the content of an older file."""
+    """Return this path, or the next that is free: an edit that is taken back has the content of an older
+    file.
+    """
     numbered = (path.with_stem(f"{path.stem}_{number}") for number in count(2))
     return next(each for each in chain([path], numbered) if not each.exists())
 

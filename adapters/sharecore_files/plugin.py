@@ -17,7 +17,7 @@ def _open(config: FilesConfig) -> Adapter:
 
 @hookimpl
 def sharecore_destinations() -> Iterable[DestinationType[FilesConfig]]:
-    """A folder."""
+    """Return the kind `files`, a folder."""
     yield DestinationType(
         kind="files",
         summary="Tables in a folder (ECSV, VOTable, FITS or CSV)",

@@ -1,7 +1,7 @@
-"""Which rows a table has: a small file beside it says so, so that the table need not be read to add to it.
+"""List the rows of a table in a small file beside it, so that the table need not be read to add to it.
 
-It counts only for the very file that it was written for. When that was edited, or a crash came between the
-two, the rows of the table are read anew; so the table alone is what is true.
+The list counts only for the very file that it was written for. When that was edited, or a crash came between
+the two, the rows of the table are read anew; so the table alone is the truth.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import numpy.typing as npt
 from sharecore_files.atomic_write import write
 
 Rows = npt.NDArray[np.void]
-"""An entry for each row: digests of its record and content, its time in microseconds since 1970, and how many
-bytes it takes."""
+"""An entry for each row: digests of its record and content, its time in microseconds since 1970, and its
+length in bytes.
+"""
 
 Digests = npt.NDArray[np.uint64]
 
@@ -27,12 +28,12 @@ _ROW = np.dtype([("record", "<u8"), ("time", "<i8"), ("content", "<u8"), ("lengt
 
 
 def digest(cell: bytes) -> int:
-    """64 bits that stand for a text."""
+    """Return 64 bits that stand for a text."""
     return int.from_bytes(hashlib.blake2b(cell, digest_size=8).digest(), "little")
 
 
 def rows_of(cells: Iterable[tuple[bytes, bytes, bytes, int]]) -> Rows:
-    """Rows of their record, time, content and length. Raises ValueError when a time is none."""
+    """Return the entries for rows of record, time, content and length. Raises ValueError for a wrong time."""
     given = list(cells)
     rows = np.array([(digest(record), 0, digest(content), size) for record, _, content, size in given], _ROW)
     rows["time"] = np.array([time.decode() for _, time, _, _ in given], "datetime64[us]").view(np.int64)
@@ -40,7 +41,7 @@ def rows_of(cells: Iterable[tuple[bytes, bytes, bytes, int]]) -> Rows:
 
 
 def among(rows: Rows, records: Digests) -> npt.NDArray[np.bool_]:
-    """Which of the rows are of these records."""
+    """Return which of the rows belong to these records."""
     # Sixteen bits leave few to be searched for.
     likely = np.zeros(2**16, bool)
     likely[records.astype(np.uint16)] = True
@@ -50,7 +51,7 @@ def among(rows: Rows, records: Digests) -> npt.NDArray[np.bool_]:
 
 
 def load(table: Path, stat: os.stat_result) -> tuple[int, Rows] | None:
-    """Length of what stands before the rows, and the rows; None when nobody wrote them down for this file."""
+    """Return the length of the part before the rows, and the rows; None when no list belongs to this file."""
     try:
         with _beside(table).open("rb") as file:
             stamp, head = np.load(file).tolist()
@@ -61,7 +62,7 @@ def load(table: Path, stat: os.stat_result) -> tuple[int, Rows] | None:
 
 
 def save(table: Path, stat: os.stat_result, head: int, rows: Rows) -> None:
-    """Write them down for a table. Raises OSError."""
+    """Write the list of a table. Raises OSError."""
     file = BytesIO()
     np.save(file, np.array([_stamp(stat), head], "<u8"))
     np.save(file, rows)

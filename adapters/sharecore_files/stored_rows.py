@@ -1,4 +1,4 @@
-"""Tables that grow: the rows that are there are moved as they are, not read.
+"""Add to tables without reading them: stored rows are moved as they are.
 
 Reading and writing 100,000 rows with astropy takes a second to half a minute, moving their bytes a hundredth
 of a second.
@@ -27,12 +27,16 @@ from sharecore_files.tables import as_bytes, ordered, read, spelled, table_of, w
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """A table, taken apart. rows: which there are. body: these. head, tail: what stands around them."""
+    """A table, taken apart."""
 
     head: bytes
+    """Bytes before the rows."""
     body: bytes | memoryview
+    """Bytes of the rows."""
     rows: Rows
+    """List of the rows."""
     tail: bytes
+    """Bytes after the rows."""
 
     @classmethod
     def of(cls, content: bytes | memoryview, head: int, rows: Rows) -> Self:
@@ -41,14 +45,21 @@ class _Parts:
 
     @property
     def bare(self) -> Self:
-        """Without rows."""
+        """Return the table without rows."""
         return replace(self, body=b"", rows=self.rows[:0])
 
 
 def find_rows(path: Path, form: Format, wanted: Mapping[str, str]) -> dict[str, bool]:
-    """Which of these records have rows there, and whether with this content.
+    """Return, for each record with a row, whether the row has this content.
 
-    wanted: contents, by key. Raises `Unreadable`, OSError.
+    Args:
+        path: table.
+        form: format of the table.
+        wanted: contents, by key.
+
+    Raises:
+        Unreadable: the file is not one of ours.
+        OSError: the file cannot be read.
     """
     rows = _rows(path, form)
     keys = {_digest(key, form): key for key in wanted}
@@ -76,7 +87,7 @@ def append_rows(path: Path, rows: Sequence[Row], kind: str, unit: Unit | None, f
 
 
 def remove_rows(path: Path, form: Format, keys: Collection[str]) -> None:
-    """Take the rows of these records away. Raises `Unreadable`, OSError."""
+    """Remove the rows of these records. Raises `Unreadable`, OSError."""
     records = np.array([_digest(key, form) for key in keys], np.uint64)
     if not among(_rows(path, form), records).any():
         return
@@ -90,9 +101,9 @@ def remove_rows(path: Path, form: Format, keys: Collection[str]) -> None:
 
 
 def _join(path: Path, form: Format, old: _Parts, new: _Parts, replaced: Digests) -> None:
-    """Write the rows of both, of the old ones only those of other records.
+    """Write the new rows, and the old ones of other records.
 
-    Raises ValueError where they have other columns, OSError.
+    Raises ValueError where the two have other columns, OSError.
     """
     rows = np.concatenate([old.rows, new.rows])
     kept = np.concatenate([~among(old.rows, replaced), np.ones(len(new.rows), bool)])
@@ -111,7 +122,7 @@ def _join(path: Path, form: Format, old: _Parts, new: _Parts, replaced: Digests)
 def _pieces(
     rows: Rows, order: npt.NDArray[np.intp], old: memoryview, new: memoryview
 ) -> Iterator[memoryview]:
-    """The rows in this order; those that stand together are one piece."""
+    """Yield the rows in this order; neighbours are one piece."""
     if not len(order):
         return
     ends = np.cumsum(rows["length"])
@@ -123,7 +134,10 @@ def _pieces(
 
 
 def _parts(path: Path, form: Format) -> _Parts | None:
-    """Raises ValueError where the file is not as this package writes it, OSError."""
+    """Return a table, taken apart; None for no file.
+
+    Raises ValueError for a file that this package did not write, OSError.
+    """
     try:
         with path.open("rb") as file:
             noted = load(path, os.fstat(file.fileno()))
@@ -142,7 +156,7 @@ def _apart(content: bytes, form: Format) -> _Parts:
 
 
 def _rows(path: Path, form: Format) -> Rows:
-    """Which rows there are, as far as can be known without reading the file."""
+    """Return the list of rows, from the file beside the table where that is valid."""
     with suppress(FileNotFoundError):
         noted = load(path, path.stat())
         if noted is not None:

@@ -1,4 +1,4 @@
-"""Records as rows of tables; a table holds records of one kind in one unit."""
+"""Write records as rows of tables; a table holds records of one kind in one unit."""
 
 from __future__ import annotations
 
@@ -53,40 +53,45 @@ NUMBERS = frozenset({
 
 
 def columns(kind: str) -> tuple[str, ...]:
-    """The names of the columns of a kind of table, in order.
+    """Return the names of the columns of a kind of table, in order.
 
-    record: the key. content: a fingerprint of what the record says, which an edit changes. extra: JSON.
+    Beside the fields: `record`, the key; `content`, a fingerprint that an edit changes; `extra`, JSON.
     """
     return (*_LEADING, *COLUMNS[kind], *_TRAILING, "extra", "content")
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The points of a spectrum.
-
-    columns: all equally long. units: of each column, "" for none. words: a unit that `sharecore.units` does
-    not know, in the words of the site, for each column that has one.
-    """
+    """The points of a spectrum."""
 
     columns: Mapping[str, tuple[float, ...]]
+    """Values of each column, all equally long."""
     units: Mapping[str, str]
+    """Unit of each column, "" for none."""
     words: Mapping[str, str] = field(default_factory=dict)
+    """Unit in the words of the site, for each column whose unit `sharecore.units` does not know."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One record on its way into a table. table: kind and unit, for the file. unit: of its brightness."""
+    """One record on its way into a table."""
 
     record: Record
+    """Record."""
     kind: str
+    """Kind of the table."""
     table: str
+    """Name of the table: kind and unit."""
     row: Row = field(repr=False)
+    """Values of the row."""
     unit: Unit | None = None
+    """Unit of the brightness."""
     curve: Curve | None = None
+    """Points, for a spectrum."""
 
 
 def entry(record: Record, target: Target) -> Entry | Unsupported:
-    """The row of a record, or why there is none."""
+    """Return the row of a record, or the reason why there is none."""
     try:
         match record:
             case Photometry() | PhotometryLimit():
@@ -170,7 +175,7 @@ def _spectrum(record: Spectrum, target: Target) -> Entry | Unsupported:
 
 
 def _read(said: JsonValue) -> ScaledUnit:
-    """Raises `UnknownUnit`, also for a datum that names two units, or none that is a text."""
+    """Read a unit. Raises `UnknownUnit`, also for a datum that names two units, or one that is no text."""
     return parse_unit(_worded(said))
 
 
@@ -181,7 +186,9 @@ def _worded(said: JsonValue) -> str:
 
 
 def _factor(name: str, said: JsonValue, given: ScaledUnit) -> Fraction:
-    """What brings a value, of which the datum may say a unit apart, into the unit of the table."""
+    """Return the factor that converts a value, whose unit the datum may give apart, into the unit of the
+    table.
+    """
     if not said:
         return given.scale
     own = _read(said)
@@ -199,11 +206,14 @@ def _elsewhere(name: str, said: JsonValue, unit: str) -> UnknownUnit:
 
 @dataclass(frozen=True, slots=True)
 class _Linear:
-    """How values are written: times `scale`, in the unit `name`; else as they are, in a unit of the site."""
+    """The way to write values: converted into a known unit, or as they are in a unit of the site."""
 
     scale: Fraction = Fraction(1)
+    """Factor for each value."""
     name: str = ""
+    """Unit of the written values; empty for an unknown one."""
     words: str = ""
+    """Unit in the words of the site, where it is unknown."""
 
 
 def _linear(text: str, preferred: ScaledUnit | None = None) -> _Linear:
@@ -220,7 +230,7 @@ def _linear(text: str, preferred: ScaledUnit | None = None) -> _Linear:
 
 
 def _error_of(flux: _Linear, said: JsonValue) -> _Linear:
-    """How errors are written of which the datum says a unit: in that of the flux."""
+    """Return the way to write errors with a unit of their own: in that of the flux."""
     error = _linear(_worded(said))
     magnitudes = all(each.name and Unit(each.name).is_magnitude for each in (flux, error))
     if magnitudes:

@@ -1,7 +1,7 @@
-"""Rows as tables of astropy: as files hold them, and read back.
+"""Write rows as tables of astropy, and read them back.
 
-What each format keeps was measured on astropy 7.2: ECSV everything; VOTable and FITS no logarithmic units
-(the column `unit` names them), FITS no characters beyond ASCII, CSV no units at all.
+The losses of each format were measured on astropy 7.2: ECSV has none; VOTable and FITS have no logarithmic
+units (the column `unit` names them), FITS no characters beyond ASCII, CSV no units at all.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ _WIDTH = re.compile(rb'arraysize="\d+" datatype="unicodeChar"')
 
 
 class Unreadable(Exception):
-    """A file of ours that is not what we wrote. name: of the file."""
+    """Raised for a file in the folder that differs from what this package writes.
+
+    Attributes:
+        name: name of the file.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -46,7 +50,9 @@ class Unreadable(Exception):
 
 
 def table_of(rows: Sequence[Row], kind: str, unit: Unit | None, form: Format) -> Table:
-    """A table with a column for each field; blanks are NaN (empty in CSV), times in ECSV astropy Times."""
+    """Return a table with a column for each field; blanks are NaN (empty in CSV), times in ECSV astropy
+    Times.
+    """
     table = Table()
     for name in columns(kind):
         values = [row.get(name) for row in rows]
@@ -67,7 +73,7 @@ def table_of(rows: Sequence[Row], kind: str, unit: Unit | None, form: Format) ->
 
 
 def curve_of(curve: Curve) -> Table:
-    """The points of a spectrum."""
+    """Return the table of the points of a spectrum."""
     table = Table({name: np.array(values) for name, values in curve.columns.items()})
     for name in table.colnames:
         table[name].unit = curve.units[name] or None
@@ -77,7 +83,7 @@ def curve_of(curve: Curve) -> Table:
 
 
 def as_bytes(table: Table, form: Format) -> bytes:
-    """The file that a table becomes."""
+    """Return the bytes of the file for a table."""
     text, binary = io.StringIO(), io.BytesIO()
     in_text = form in (Format.ECSV, Format.CSV)
     with _quietly():
@@ -89,13 +95,13 @@ def as_bytes(table: Table, form: Format) -> bytes:
 
 
 def ordered(rows: Iterable[Row]) -> list[Row]:
-    """The rows in order of time."""
+    """Return the rows in order of time."""
     return sorted(rows, key=lambda row: (str(row["time"]), str(row["record"])))
 
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without warnings that nobody can heed: Angstrom in VOTable, and leap seconds of years to come."""
+    """Suppress warnings that nobody can act on: Angstrom in VOTable, and leap seconds of years to come."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", units.UnitsWarning)
         warnings.simplefilter("ignore", ErfaWarning)
@@ -103,7 +109,7 @@ def _quietly() -> Iterator[None]:
 
 
 def read(path: Path, form: Format) -> list[Row]:
-    """The rows of a file; none when there is no file. Raises `Unreadable`, OSError."""
+    """Return the rows of a file; none when there is no file. Raises `Unreadable`, OSError."""
     if not path.exists():
         return []
     content = path.read_bytes()
@@ -113,7 +119,7 @@ def read(path: Path, form: Format) -> list[Row]:
 
 
 def without(path: Path, form: Format, keys: Collection[str]) -> Table:
-    """The table of a file, without the rows of these records. Raises `Unreadable`, OSError."""
+    """Return the table of a file, without the rows of these records. Raises `Unreadable`, OSError."""
     content = path.read_bytes()
     with _reading(path):
         table = _parsed(content, form)
@@ -174,5 +180,5 @@ def _unit(name: str, unit: Unit | None, form: Format) -> Any:
 
 
 def spelled(text: str, form: Format) -> str:
-    """How a text stands in a file: FITS has only ASCII."""
+    """Return a text as a file holds it: FITS has only ASCII."""
     return text.encode("ascii", "backslashreplace").decode("ascii") if form is Format.FITS else text

@@ -1,6 +1,6 @@
-"""Tables as text, taken apart: what stands before the rows, the rows, what stands after them.
+"""Take tables of text apart: the part before the rows, the rows, the part after them.
 
-A row says in its first two cells and the last which record it is, of when, and with which content.
+The first two cells of a row and the last hold its record, its time and its content.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _FIELD = re.compile(r'<FIELD\b[^>]*? name="([^"]*)"')
 
 
 def taken_apart(content: bytes, form: Format) -> tuple[int, Rows]:
-    """The length of what stands before the rows, and the rows.
+    """Return the length of the part before the rows, and the rows.
 
-    Raises ValueError where the file is not as this package writes it.
+    Raises ValueError for a file that this package did not write.
     """
     return _xml(content) if form is Format.VOTABLE else _lines(content, _DELIMITER[form])
 

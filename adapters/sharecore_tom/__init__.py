@@ -1,1 +1,3 @@
-"""Shares to other TOMs: stock tomtoolkit 3.x and 2.x receivers, through their REST API."""
+"""Share with other TOMs: stock tomtoolkit 3.x and 2.x receivers, through their REST API, and TOMs with
+sharecore.
+"""

@@ -24,7 +24,7 @@ from sharecore_tom.transports.files import Files
 from sharecore_tom.transports.rest import Rest
 
 _REDISCOVER = 3600.0
-"""Seconds after which the receiver is asked again what it runs: it may have been upgraded."""
+"""Seconds after which the software of the receiver is asked for again: it may have been upgraded."""
 
 _OURSELVES = (
     "that TOM has the identity of this one. Is one database a copy of the other? Then give the copy an "
@@ -41,9 +41,12 @@ logger = logging.getLogger(__name__)
 
 
 class TomAdapter(Adapter):
-    """Sends to a TOM with sharecore in batches, and to the REST API of a stock tomtoolkit 3.x or 2.x.
+    """The adapter of one TOM, with sharecore (in batches) or a stock tomtoolkit 3.x or 2.x (by the REST API).
 
-    client, clock: for tests.
+    Args:
+        config: settings.
+        client: HTTP client, for tests.
+        clock: seconds, for tests.
     """
 
     takes_files = True
@@ -69,19 +72,25 @@ class TomAdapter(Adapter):
         return f"<TomAdapter {self._config.base_url}>"
 
     def ready(self) -> None:
-        """Ask the receiver what it runs, if that is not known of the last hour."""
+        """Ask the receiver for its software, if the last answer is older than an hour."""
         if self._receiver is None or self._clock() - self._asked > _REDISCOVER:
             self._discover()
 
     def probe(self, seconds: float) -> bool:
-        """Ask for what `discover` asks for first: every TOM has it, and it costs no password there."""
+        """Make the first request of `discover`: every TOM answers it, and it costs no check of a password
+        there.
+        """
         return self._api.answers(seconds)
 
     def knows_target(self, batch: Batch) -> bool:
         return self._transport.knows_target(batch)
 
     def ensure_target(self, batch: Batch) -> None:
-        """A stock TOM on SQLite may leave half a target if it makes one while it stores something else."""
+        """Make the target known.
+
+        A separate step, because a stock TOM on SQLite may leave half a target if it stores something else
+        meanwhile.
+        """
         self._begin(batch)
         try:
             self._transport.ensure_target(batch)
@@ -182,14 +191,16 @@ class TomAdapter(Adapter):
         self._receiver = None  # asked again before the next call
 
     def _note(self, batch: Batch) -> None:
-        """What a preview in another process should know of the receiver."""
+        """Note what a preview in another process needs of the receiver."""
         if self._receiver is not None:
             sharing = self._receiver.sharing
             batch.state["generation"] = self._receiver.generation.value
             batch.state["sharecore"] = sharing.version if sharing else ""
 
     def _at_home(self, batch: Batch) -> dict[RecordKey, Outcome]:
-        """The records that were observed at the receiver, or came from there: it has them."""
+        """Return outcomes for the records that were observed at the receiver, or came from there: it has
+        them.
+        """
         keys = [record.key for record in batch.records] if self._origin else []
         return {key: Duplicate() for key in keys if self._origin in _origins(batch, key)}
 
@@ -227,7 +238,9 @@ def _origins(batch: Batch, key: RecordKey) -> tuple[str, str]:
 
 
 def _edits(batch: Batch, transport: Transport) -> dict[RecordKey, Outcome]:
-    """Edits, where the receiver turned out not to take them: at the next try the framework knows that."""
+    """Return outcomes for edits that the receiver turned out not to take: at the next try the framework knows
+    that.
+    """
     if transport.can_update:
         return {}
     edited = batch.previous.keys() & {record.key for record in batch.records}

@@ -1,4 +1,4 @@
-"""Requests to one receiver, logged in."""
+"""Send requests to one receiver, logged in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sharecore_tom.refusals import refused, words
 
 _PAGE = 100
 _MAX_PAGE = 32 * 1024 * 1024
-"""Bytes of one page of a list: targets can have many extras, and spectra are long."""
+"""Largest page of a list, in bytes: targets can have many extras, and spectra are long."""
 
 
 class Api:
@@ -32,16 +32,16 @@ class Api:
         self._client.close()
 
     def answers(self, seconds: float) -> bool:
-        """True when the receiver answers within so many seconds. Raises `DestinationError` if not."""
+        """Return True when the receiver answers within `seconds`. Raises `DestinationError` if not."""
         return self._client.answers("OPTIONS", "api/reduceddatums/", seconds=seconds)
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | Content) -> Reply:
-        """A request with effects. Raises `NoAnswer` when nobody knows whether it had them."""
+        """Send a request with effects. Raises `NoAnswer` when its effect is unknown."""
         content = body if isinstance(body, Content) else json_content(body)
         return self._request(method, path, content=content)
 
     def upload(self, path: str, fields: Mapping[str, str], files: Mapping[str, File]) -> Reply:
-        """POST of a form with files. Raises `NoAnswer` as `send`."""
+        """Send a POST of a form with files. Raises `NoAnswer` as `send`."""
         return self.send("POST", path, form(fields, files))
 
     def ask(
@@ -52,16 +52,16 @@ class Api:
         method: str = "GET",
         max_answer: int = MAX_ANSWER,
     ) -> Reply:
-        """A request without effects; without an answer the receiver is not able."""
+        """Send a request without effects. Raises `DestinationError` without an answer."""
         try:
             return self._request(method, path, params=params, max_answer=max_answer)
         except HttpFailure as error:
             raise DestinationError(f"{method} {path}: {error.reason}") from None
 
     def log_in_anew(self) -> None:
-        """Log in with the credentials of the settings, whatever was got for them before.
+        """Log in with the credentials of the settings, and replace the credentials in use.
 
-        Raises as `Login.authorize`; then what was in use stays in use.
+        Raises the exceptions of `Login.authorize`; then the credentials in use stay.
         """
         fresh = Login(self._client, self.config)
         fresh.authorize()

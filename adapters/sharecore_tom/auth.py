@@ -1,9 +1,9 @@
-"""Logging in: a token if there is one, else one got for the password, else the password each time.
+"""Log in by a token if there is one, else by one obtained for the password, else by the password.
 
-A stock 2.x TOM hands out tokens and then ignores them: whoever sends one is anonymous, sees nothing, and
-may still create targets (measured on tomtoolkit 2.32.4). So no scheme is trusted before it is proved: a
-scheme that the receiver looks at refuses nonsense. Asked for is a description of the API, which needs none of
-the receiver's data: a list of targets fails where one of them is bad.
+A stock 2.x TOM hands out tokens and then ignores them: a client that sends one is anonymous, sees nothing,
+and may still create targets (measured on tomtoolkit 2.32.4). So no scheme is trusted before it is proved: a
+scheme that the receiver looks at refuses nonsense. The request for the proof is for a description of the API,
+which needs none of the data of the receiver: a list of targets fails where one of them is bad.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TWO_FACTOR_HINT = "Copy the API token from your profile page there and set it a
 
 
 class Scheme(StrEnum):
-    """How we log in."""
+    """The ways to log in."""
 
     API_KEY = "API_KEY"
     EXCHANGED = "token for the password"
@@ -41,7 +41,7 @@ class Scheme(StrEnum):
 
 
 class _Ignored(Exception):
-    """The receiver does not look at this scheme."""
+    """Raised when the receiver does not look at this scheme."""
 
 
 class Login:
@@ -55,14 +55,16 @@ class Login:
         self.scheme: Scheme | None = None
 
     def authorize(self) -> Authorize:
-        """What adds our credentials. Raises `AuthenticationFailed` or `DestinationError`."""
+        """Return the function that adds credentials. Raises `AuthenticationFailed` or `DestinationError`."""
         with self._lock:
             if self._current is None:
                 self._current = self._establish()
             return self._current
 
     def renew(self, used: Authorize) -> bool:
-        """After a refusal of `used`: whether another try makes sense, since there are newer credentials."""
+        """Return, after a refusal of `used`, whether another try makes sense, since there are newer
+        credentials.
+        """
         with self._lock:
             if self._current is used:
                 self._current = None
@@ -115,7 +117,7 @@ class Login:
         return authorize
 
     def _exchange(self) -> Secret | None:
-        """A token for the password; None where the receiver gives none."""
+        """Return a token for the password; None where the receiver gives none."""
         try:
             reply = self._client.post(
                 "api/token-auth/",
@@ -145,7 +147,7 @@ class Login:
 
 
 def _answered(reply: Reply) -> None:
-    """Raises `DestinationError` unless a TOM describes its API here: trouble says nothing of a login."""
+    """Raise `DestinationError` unless a TOM describes its API: no other answer says anything of a login."""
     if reply.verdict is not Verdict.OK:
         raise not_able(reply, "logging in")
     said = reply.json if isinstance(reply.json, dict) else {}

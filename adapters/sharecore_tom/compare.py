@@ -1,4 +1,4 @@
-"""Comparing what was sent with what a receiver shows."""
+"""Compare sent rows with the rows that a receiver shows."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sharecore_tom.receiver import Generation
 
 
 def differences(sent: Mapping[str, Any], row: Mapping[str, Any], at: Generation) -> list[str]:
-    """The keys of `value` in which a row of the receiver differs from a row that was sent.
+    """Return the keys of `value` in which a row of the receiver differs from a row that was sent.
 
-    A 3.x TOM shows some columns of a typed row and none of its extra data; only what it shows is compared.
-    What shows nothing of the row is compared as a whole: it differs in "value".
+    A 3.x TOM shows some columns of a typed row and none of its extra data; only the shown ones are compared.
+    A row without any of them is compared as a whole: it differs in "value".
     """
     ours, theirs = sent["value"], row.get("value")
     if not isinstance(theirs, Mapping):
@@ -32,13 +32,13 @@ def differences(sent: Mapping[str, Any], row: Mapping[str, Any], at: Generation)
 
 
 def altered(sent: Mapping[str, Any], stored: Mapping[str, Any], at: Generation) -> list[str]:
-    """As `differences`, and the time: what a receiver changed of a row that it says it has stored."""
+    """Return the keys of `differences`, and the time: all that a receiver changed in a row that it stored."""
     keeps_time = "timestamp" not in stored or moment(stored["timestamp"]) == moment(sent["timestamp"])
     return [*([] if keeps_time else ["timestamp"]), *differences(sent, stored, at)]
 
 
 def moment(text: object) -> datetime | None:
-    """A time as a TOM writes it, to the microsecond; one without zone is UTC."""
+    """Return a time as a TOM writes it, to the microsecond; one without zone is UTC."""
     try:
         time = datetime.fromisoformat(str(text))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The settings of one TOM in `DATA_SHARING`."""
+"""Read the settings of one TOM in `DATA_SHARING`."""
 
 from __future__ import annotations
 
@@ -15,27 +15,35 @@ _OWN_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TomConfig:
-    """One receiving TOM.
-
-    path: of the entry in the settings, for messages. base_url: with its trailing slash.
-    token: preferred to username and password. create_targets: whether a target that is not there is made.
-    bulk_upload: whether backlogs of photometry may go to a stock TOM as files, of which each stays there as a
-    data product. concurrency: requests in flight. target_lists: lists there that a shared target joins; None
-    for "Imported From <our name>", as stock tomtoolkit does. settle_seconds: how long after a request without
-    an answer the receiver may still be at work on it; more than the time-out of its server processes.
-    """
+    """The settings of one receiving TOM."""
 
     path: str
+    """Path of the entry in the settings, for messages."""
     base_url: str
+    """Address of the TOM, with a trailing slash."""
     username: str = ""
+    """User name for the password."""
     password: Secret = field(default_factory=lambda: Secret(""))
+    """Password; empty for none."""
     token: Secret = field(default_factory=lambda: Secret(""))
+    """Token, preferred to user name and password; empty for none."""
     create_targets: bool = True
+    """Whether a missing target is made."""
     bulk_upload: bool = False
+    """Whether backlogs of photometry may go to a stock TOM as files; each file stays there as a data product.
+    """
     concurrency: int = 4
+    """Number of requests in flight."""
     target_lists: tuple[str, ...] | None = None
+    """Lists at the receiver that a shared target joins; None for "Imported From <our name>", as stock
+    tomtoolkit does.
+    """
     settle_seconds: float = 60.0
+    """Seconds that the receiver may still work on a request without an answer; more than the time-out of its
+    server processes.
+    """
     http: HttpSettings = field(default_factory=HttpSettings)
+    """Settings of the HTTP client."""
 
     @classmethod
     def read(cls, section: Section) -> Self:
@@ -72,7 +80,7 @@ class TomConfig:
 
 
 def _token(section: Section) -> Secret:
-    """The token, under any of the names that settings of TOMs use."""
+    """Return the token, under any of the names that settings of TOMs use."""
     given = {key: token for key in TOKEN_KEYS if (token := credential(section, key))}
     if len(set(given.values())) > 1:
         first, other = [*given][:2]

@@ -1,4 +1,4 @@
-"""Sending many rows with several requests in flight, and stopping when it makes no sense to go on."""
+"""Send many rows with several requests in flight, and stop when it makes no sense to go on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sharecore_tom.send_row import Sent
 from sharecore_tom.transports import Outcomes
 
 MAX_TROUBLE = 3
-"""So many failures in a row mean that the receiver is at fault, not the records."""
+"""Number of failures in a row that show that the receiver is at fault, not the records."""
 
 Row = Mapping[str, Any]
 
@@ -23,9 +23,9 @@ def send_all(
 ) -> Outcomes:
     """Send in order, up to `concurrency` at a time; each row that gets an outcome is taken out of `rows`.
 
-    Sending stops where the receiver does not know the target: what is left was not stored. Raises what a
-    `Sent` says to stop for, and `DestinationError` after `MAX_TROUBLE` failures in a row, both once the
-    requests in flight are over and their outcomes told.
+    Sending stops where the receiver does not know the target: the rows that are left were not stored. Raises
+    the exception of a `Sent`, and `DestinationError` after `MAX_TROUBLE` failures in a row, both once the
+    requests in flight are over and their outcomes yielded.
     """
     no_target = False
     stop: DestinationError | AuthenticationFailed | None = None

@@ -1,4 +1,4 @@
-"""What a receiver lists of one target, to be compared with what was sent."""
+"""List the rows of one target at a receiver, to be compared with the sent ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sharecore_tom.receiver import DATA, Generation
 _PAGE = {"spectroscopy": 10}
 """Rows to a page of the listing where the usual number would be too long."""
 _LONG_PAGE = 1000
-"""For photometry: a 3.x TOM reads all rows of the target for each page."""
+"""Rows to a page for photometry: a 3.x TOM reads all rows of the target for each page."""
 
 
 class Listing:
@@ -27,23 +27,25 @@ class Listing:
             self._by_time[moment(row.get("timestamp"))].append(row)
 
     def has(self, row: Mapping[str, Any]) -> bool:
-        """Whether this row is listed."""
+        """Return whether this row is listed."""
         return self.nearest(row) == []
 
     def nearest(self, row: Mapping[str, Any]) -> list[str] | None:
-        """In what the most similar row of the same time differs; None when none of that time is listed."""
+        """Return the differences to the most similar row of the same time; None when no row of that time is
+        listed.
+        """
         same_time = self._by_time.get(moment(row["timestamp"]), ())
         return min((differences(row, each, self._at) for each in same_time), key=len, default=None)
 
 
 def everything(api: Api, target_id: int, data_type: str, at: Generation) -> Listing:
-    """All rows of one type."""
+    """Return all rows of one type."""
     pages = api.pages(DATA, _query(target_id, data_type), limit=_PAGE.get(data_type, 100))
     return Listing((row for page in pages for row in page), at)
 
 
 def photometry_since(api: Api, target_id: int, rows: Iterable[Mapping[str, Any]]) -> Listing:
-    """The photometry since the first of these rows. A 3.x TOM lists the newest first."""
+    """Return the photometry since the first of these rows. A 3.x TOM lists the newest first."""
     first = min(time for row in rows if (time := moment(row["timestamp"])))
     found: list[dict[str, Any]] = []
     for page in api.pages(DATA, _query(target_id, "photometry"), limit=_LONG_PAGE):

@@ -1,4 +1,4 @@
-"""Lists of a receiver, page by page, whatever way of paging its REST_FRAMEWORK setting names."""
+"""Read lists of a receiver, page by page, by any way of paging that its REST_FRAMEWORK setting names."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ Row = dict[str, Any]
 
 _MAX_PAGES = 2000
 _MAX_REPEATED = 3
-"""Pages that say what an earlier one said: after so many the list goes round."""
+"""Largest number of pages that repeat an earlier one: after these the list goes round."""
 _MAX_UNREADABLE = 3
-"""Rows of one list; a receiver that cannot show more of them is out of order."""
+"""Largest number of unreadable rows in one list; beyond it the receiver is out of order."""
 _FINER = 10
-"""By how much a page shrinks around a row that the receiver cannot show."""
+"""Factor by which a page shrinks around a row that the receiver cannot show."""
 
 
 def pages(ask: Callable[[Params], Reply], path: str, params: Params, limit: int) -> Iterator[list[Row]]:
     """Yield the pages of a list, each a list of objects.
 
-    Each page is asked for as the `next` of the one before says. Only its query is used, so that no request
-    goes to another site, whatever host name or scheme a receiver behind a proxy takes for its own. A row for
-    which the receiver fails is `{}`, and costs no other row.
+    Each page is requested by the `next` of the one before. Only its query is used, so that no request goes to
+    another site, whatever host name or scheme a receiver behind a proxy takes for its own. A row for which
+    the receiver fails is `{}`, and costs no other row.
+
     Raises `DestinationError` for an answer that is no list, and for a list without an end.
     """
     query: Params | None = {**params, "limit": limit, "offset": 0}
@@ -54,7 +55,7 @@ def pages(ask: Callable[[Params], Reply], path: str, params: Params, limit: int)
 
 
 class _End:
-    """Sees to it that a list ends: raises `DestinationError` where it would not."""
+    """A check that a list ends: raises `DestinationError` where it does not."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -63,7 +64,7 @@ class _End:
         self._repeated = 0
 
     def ask(self, query: Params) -> None:
-        """Before a page is asked for."""
+        """Check a page before its request."""
         step = frozenset((name, str(value)) for name, value in query.items())
         if step in self._asked or len(self._asked) == _MAX_PAGES or self._repeated == _MAX_REPEATED:
             raise DestinationError(
@@ -73,7 +74,7 @@ class _End:
         self._asked.add(step)
 
     def saw(self, page: list[Row]) -> None:
-        """After a page was read. A page may repeat by chance, or as the list changes, but not often."""
+        """Check a page after reading it. A page may repeat by chance, or as the list changes, but rarely."""
         content = hashlib.sha256(json.dumps(page).encode()).digest()
         self._repeated += content in self._seen
         self._seen.add(content)
@@ -89,7 +90,7 @@ def _rows(path: str, reply: Reply) -> list[Row]:
 
 
 def _following(reply: Reply, asked: Params, count: int) -> Params | None:
-    """Return how the page after one of `count` rows is asked for; None where there is none."""
+    """Return the query for the page after one of `count` rows; None where there is none."""
     following = reply.json.get("next") if isinstance(reply.json, dict) else None
     if not count or not following:
         return None

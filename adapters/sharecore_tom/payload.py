@@ -1,4 +1,4 @@
-"""Records as rows of a TOM's API.
+"""Write records as rows of the API of a TOM.
 
 Sources: the parsers and models of tomtoolkit 3.1.0 (`tom_dataproducts.models.try_parse_reduced_datum`) and
 the plots and serializers of 2.32.4, each tried on a real server.
@@ -16,13 +16,13 @@ from sharecore.records import Astrometry, OtherDatum, Photometry, PhotometryLimi
 from sharecore_tom.receiver import Generation
 
 TYPED_KINDS = frozenset({"photometry", "spectroscopy", "astrometry"})
-"""The values of `data_type` for which a 3.x TOM has a table of its own."""
+"""Values of `data_type` for which a 3.x TOM has a table of its own."""
 
 COLUMNS = frozenset({
     "id", "target", "data_product", "data_type", "timestamp", "value", "telescope", "instrument",
     "source_name", "source_location", "reduction_version",
 })  # fmt: skip
-"""What a 3.x TOM takes out of `value` for a row of any type, overriding the row's own fields."""
+"""Names that a 3.x TOM takes out of `value` for a row of any type, overriding the fields of the row."""
 
 _READ = {
     "photometry": COLUMNS | {
@@ -40,7 +40,7 @@ _READ = {
         "ra_err_units", "dec_error_units", "dec_err_units",
     },
 }  # fmt: skip
-"""What a 3.x TOM takes out of `value` by type, synonyms included."""
+"""Names that a 3.x TOM takes out of `value` by type, synonyms included."""
 
 _DATA_TYPES: dict[type[Record], str] = {
     Photometry: "photometry",
@@ -56,29 +56,31 @@ _FIELDS: dict[type[Record], tuple[str, ...]] = {
     Astrometry: ("ra", "dec", "ra_error", "dec_error", "ra_error_units", "dec_error_units"),
     OtherDatum: (),
 }
-"""The columns by kind, in the order in which they are sent: SQLite compares JSON as text."""
+"""Columns by kind, in the order in which they are sent: SQLite compares JSON as text."""
 
 _KEPT_IF_BLANK = frozenset({"bandpass", "flux"})
-"""The plots of 2.x fail for the whole target when one row lacks these."""
+"""Names without which one row makes the plots of 2.x fail for the whole target."""
 
 _OLD_NAMES = {
     "photometry": {"brightness": "magnitude", "brightness_error": "error", "bandpass": "filter"},
     "spectroscopy": {"flux_unit": "flux_units", "wavelength_unit": "wavelength_units"},
 }
-"""What 2.x plots under another name than 3.x stores it."""
+"""Names in the plots of 2.x that differ from the columns of 3.x."""
 
 _LONGEST = {
     "telescope": 255, "instrument": 255, "reduction_version": 50, "unit": 32, "bandpass": 32, "setup": 2000,
     "ra_error_units": 32, "dec_error_units": 32,
 }  # fmt: skip
-"""Characters that 3.x has room for. To more it answers "already exists" if a row of that time is there."""
+"""Longest texts of 3.x, in characters. A longer one is answered "already exists" if a row of that time is
+there.
+"""
 
 _MAX_SOURCE_NAME = 100
 _MAX_SOURCE_LOCATION = 200
 
 
 def row(record: Record, site: Site, at: Generation) -> dict[str, Any] | Unsupported:
-    """A record as the body of `POST api/reduceddatums/`, without `target`; never a key of the sender."""
+    """Return a record as the body of `POST api/reduceddatums/`, without `target` and keys of the sender."""
     data_type = record.data_type if isinstance(record, OtherDatum) else _DATA_TYPES[type(record)]
     values = _values(record)
     if at is Generation.TYPED:
@@ -101,7 +103,7 @@ def row(record: Record, site: Site, at: Generation) -> dict[str, Any] | Unsuppor
 
 
 def _values(record: Record) -> dict[str, Any]:
-    """Those columns of a 3.x TOM that have a value."""
+    """Return the columns of a 3.x TOM that have a value."""
     names = (*_FIELDS[type(record)], "telescope", "instrument", "reduction_version")
     values = {name: _json(getattr(record, name)) for name in names}
     return {
@@ -130,14 +132,14 @@ def _no_room(record: Record, values: Mapping[str, Any]) -> Unsupported | None:
 
 
 def _reserved(record: Record, data_type: str, at: Generation) -> Set[str]:
-    """The names that a receiver would read out of `value` for itself."""
+    """Return the names that a receiver would take out of `value` for itself."""
     if isinstance(record, OtherDatum):
         return COLUMNS if at is Generation.TYPED else frozenset()
     return _READ[data_type]
 
 
 def _extra(record: Record, taken: Set[str]) -> dict[str, Any]:
-    """The site's further values; those with a name that is taken get `extra_` before it."""
+    """Return the further values of the site; those with a reserved name get `extra_` before it."""
     extra: dict[str, Any] = {}
     for name, value in record.extra.items():
         key = name

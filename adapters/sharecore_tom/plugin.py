@@ -18,7 +18,7 @@ def _open(config: TomConfig) -> Adapter:
 
 @hookimpl
 def sharecore_destinations() -> Iterable[DestinationType[TomConfig]]:
-    """Another TOM."""
+    """Return the kind `tom`, another TOM."""
     yield DestinationType(
         kind="tom",
         summary="Another TOM (tomtoolkit 3.x or 2.x)",

@@ -1,9 +1,9 @@
-"""What the receiver runs.
+"""Find out the software of the receiver.
 
 2.x keeps all reduced data in one table; 3.x has a table per kind, reads their columns out of `value`, and
-keeps the rest as extra data. How each describes `POST api/reduceddatums/` shows it: `value` is required by
-2.x and optional in 3.x (measured on 2.32.4 and 3.1.0). Asking for it has no effect there. A TOM with
-sharecore describes itself at `api/sharing/`, where a stock one has nothing.
+keeps the rest as extra data. Their descriptions of `POST api/reduceddatums/` differ: `value` is required by
+2.x and optional in 3.x (measured on 2.32.4 and 3.1.0). The request for the description has no effect. A TOM
+with sharecore describes itself at `api/sharing/`, where a stock one has nothing.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from sharecore_tom.refusals import not_able, words
 DATA = "api/reduceddatums/"
 SHARING = "api/sharing/"
 PROTOCOL = 1
-"""Of the batches that we send."""
+"""Protocol of the batches that we send."""
 
 
 class Generation(StrEnum):
-    """How the receiver stores reduced data."""
+    """The generations of tomtoolkit, by the way in which they store reduced data."""
 
     ONE_TABLE = "2.x"
     TYPED = "3.x"
@@ -33,22 +33,32 @@ class Generation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sharing:
-    """What a TOM with sharecore says of itself: who it is, and how much it takes in one batch."""
+    """The description that a TOM with sharecore gives of itself."""
 
     version: str
+    """Version of sharecore."""
     origin: str = ""
+    """UUID of the site; empty where it gives none."""
     max_records: int = 1000
+    """Largest number of records in one batch."""
     max_bytes: int = 8_000_000
+    """Largest batch, in bytes."""
     kinds: frozenset[str] = frozenset(Kind)
+    """Kinds of record that it takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receiver:
-    """sharing: None for a stock TOM, and where `note` says why not."""
+    """The software of the receiver."""
 
     generation: Generation
+    """Generation of tomtoolkit."""
     sharing: Sharing | None = None
+    """Description of a TOM with sharecore; None for a stock TOM, and for one that cannot be used (see
+    `note`).
+    """
     note: str = ""
+    """Reason why `sharing` is None at a TOM with sharecore."""
 
 
 def discover(api: Api) -> Receiver:
@@ -60,7 +70,9 @@ def discover(api: Api) -> Receiver:
 
 
 def _sharing(api: Api) -> Sharing | str:
-    """What it says at `api/sharing/`, or why that cannot be used: an empty text at a stock TOM."""
+    """Return the description at `api/sharing/`, or the reason why it cannot be used: an empty text at a stock
+    TOM.
+    """
     try:
         reply = api.ask(SHARING)
     except AuthenticationFailed:

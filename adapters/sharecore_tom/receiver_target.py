@@ -1,4 +1,4 @@
-"""Finding the target at the receiver, or making it there."""
+"""Find the target at the receiver, or make it there."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from sharecore_tom.target_body import target_body
 TARGETS = "api/targets/"
 _MAX_CANDIDATES = 10_000
 _MAX_NAME = 400
-"""Characters; what is longer is no name at a TOM, and no part of an address that servers take."""
+"""Longest name, in characters: a longer one fits no TOM, and no part of an address that servers take."""
 
 NoTarget = Rejected | Deferred
-"""Why there is no target to send to: for good, or for now."""
+"""The reason why there is no target to send to: for good, or for now."""
 
 logger = logging.getLogger(__name__)
 
@@ -37,23 +37,23 @@ class Targets:
         self._config = api.config
 
     def remembered(self, batch: Batch) -> int | None:
-        """The receiver's id of the target, as noted in an earlier call for this address."""
+        """Return the id of the target at the receiver, as noted in an earlier call for this address."""
         known = batch.state.get("target_id")
         here = batch.state.get("receiver") == self._config.base_url
         return known if here and isinstance(known, int) else None
 
     def key(self, batch: Batch) -> str | None:
-        """What the receiver calls the target for ever, where its REST API has shown us when it was made.
+        """Return the target key of the receiver, where its REST API has shown us when the target was made.
 
-        A target that was paired by its id is found by that, if the receiver has sharecore by now.
+        If the receiver has sharecore by now, it finds a target that was paired by its id by this key.
         """
         pk, made = self.remembered(batch), moment(batch.state.get("target_created"))
         return None if pk is None or made is None else target_key(pk, made)
 
     def find(self, batch: Batch) -> int | NoTarget | None:
-        """The receiver's id of the target; None when it is not there (or hidden from us).
+        """Return the id of the target at the receiver; None when it is not there (or hidden from us).
 
-        A target that was paired by its id stays paired, whatever it is called here or there by now.
+        A target that was paired by its id stays paired, whatever its name at either side is now.
         """
         known = self.remembered(batch)
         if known is not None:
@@ -75,9 +75,10 @@ class Targets:
         return pk
 
     def candidates(self, batch: Batch) -> list[int] | Deferred:
-        """The ids of all targets there that may have data of this one: the paired one, or all of its name.
+        """Return the ids of all targets there that may have data of this one: the paired one, or all of its
+        name.
 
-        It may have become one with another target here, and not there.
+        It may have been merged with another target here, and not there.
         """
         known = self.remembered(batch)
         still = None if known is None else self._still(batch, known)
@@ -87,7 +88,9 @@ class Targets:
         return [found] if isinstance(found, int) else sorted(found)
 
     def find_or_create(self, batch: Batch, at: Generation) -> int | NoTarget:
-        """The receiver's id of the target, which is made if needed and allowed; else why there is none."""
+        """Return the id of the target at the receiver, which is made if needed and allowed; else the reason
+        for none.
+        """
         found = self.find(batch)
         if isinstance(found, int) and (batch.target.lists or not batch.records):
             self._join_lists(batch, found)
@@ -96,7 +99,7 @@ class Targets:
         return self._create(batch, at) if self._config.create_targets else self._missing(batch)
 
     def to_send_to(self, batch: Batch) -> int | NoTarget:
-        """The receiver's id of the target; else why there is none. Makes none."""
+        """Return the id of the target at the receiver, without making it; else the reason for none."""
         found = self.find(batch)
         if isinstance(found, int) and batch.target.lists:
             self._join_lists(batch, found)
@@ -114,7 +117,7 @@ class Targets:
         )
 
     def lists(self, batch: Batch) -> tuple[str, ...]:
-        """The target lists that a shared target joins there."""
+        """Return the target lists at the receiver that a shared target joins."""
         configured = self._config.target_lists
         first = (f"Imported From {batch.site.name}",) if configured is None else configured
         return tuple(dict.fromkeys((*first, *batch.target.lists)))
@@ -141,9 +144,9 @@ class Targets:
         return pk
 
     def _not_shown(self, reply: Reply) -> Deferred:
-        """What a receiver means that fails for one target and is well otherwise.
+        """Return the outcome for a receiver that fails for one target and works otherwise.
 
-        It does so where a number of the target has no form in JSON. Raises `DestinationError` where it fails
+        It fails so where a number of the target has no form in JSON. Raises `DestinationError` where it fails
         for everything.
         """
         if self._api.ask(DATA, method="OPTIONS").verdict is not Verdict.OK:
@@ -154,10 +157,11 @@ class Targets:
         )
 
     def _matches(self, batch: Batch) -> dict[int, Mapping[str, Any]] | Deferred:
-        """The targets there, by id, of which a name or alias is one of ours, as tomtoolkit compares names.
+        """Return the targets there, by id, that share a name or alias with ours, as tomtoolkit compares
+        names.
 
-        Where several are, those with exactly the same name are meant. Some receivers ignore the filter, so
-        that it finds too much, never too little.
+        Of several, those with exactly the same name count. Some receivers ignore the filter, so that it finds
+        too much, never too little.
         """
         names = [name for name in batch.target.names if name and len(name) <= _MAX_NAME and "\0" not in name]
         found: dict[int, Mapping[str, Any]] = {}
@@ -235,7 +239,7 @@ class Targets:
             logger.warning("%s: target %s could not join its lists: %s", self._config.path, pk, words(reply))
 
     def note(self, batch: Batch, pk: int | None, name: str, created: object = None) -> None:
-        """Remember the receiver's id of the target, its name there, and when it was made there."""
+        """Note the id of the target at the receiver, its name there, and the time when it was made there."""
         if self.remembered(batch) != pk:
             batch.state.pop("lists", None)
             batch.state.pop("target_created", None)
@@ -257,7 +261,7 @@ def _names(target: Mapping[str, Any]) -> set[str]:
 
 
 def _form(name: str) -> str:
-    """What is compared of a name; one of nothing but dashes is compared as it is."""
+    """Return the form of a name that is compared; a name of nothing but dashes is compared as it is."""
     return simple_name(name) or name
 
 

@@ -1,4 +1,4 @@
-"""What the answers of a TOM mean that are not the one hoped for."""
+"""Read the answers of a TOM that are not the one hoped for."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _NO_FIELDS = frozenset({"", "detail", "non_field_errors"})
 
 
 LOGIN_PAGE = "/accounts/login"
-"""The path of the login page of a TOM, below its address, in all versions."""
+"""Path of the login page of a TOM, below its address, in all versions."""
 
 NO_RIGHT = "no-right"
-"""The code with which a TOM with sharecore refuses a target, not the account."""
+"""Code with which a TOM with sharecore refuses a target, not the account."""
 
 
 def code(reply: Reply) -> str:
-    """The code with which a TOM with sharecore says why it refuses; empty where there is none."""
+    """Return the code of a refusal by a TOM with sharecore; empty where there is none."""
     return str(reply.json.get("code", "")) if isinstance(reply.json, dict) else ""
 
 
@@ -41,7 +41,7 @@ def refused(reply: Reply, base_url: str) -> bool:
 
 
 def _place(reply: Reply, base_url: str) -> SplitResult:
-    """Where a redirect leads; nowhere when that is no address."""
+    """Return the address to which a redirect leads; an empty one when it is no address."""
     try:
         return urlsplit(urljoin(base_url, reply.headers.get("location", "")))
     except ValueError:
@@ -49,7 +49,7 @@ def _place(reply: Reply, base_url: str) -> SplitResult:
 
 
 def words(reply: Reply) -> str:
-    """The status and what the receiver said, short and plain."""
+    """Return the status and the words of the receiver, short and plain."""
     if not reply.is_json:
         return f"HTTP {reply.status}, {reply.excerpt}"
     said = "; ".join(
@@ -61,12 +61,12 @@ def words(reply: Reply) -> str:
 
 
 def refused_fields(reply: Reply) -> tuple[str, ...]:
-    """The fields that a 400 names."""
+    """Return the fields that a 400 names."""
     return tuple(str(name) for name in reply.json) if isinstance(reply.json, dict) else ()
 
 
 def not_able(reply: Reply, doing: str) -> DestinationError:
-    """The error for an answer that says that this TOM (if it is one) cannot take anything now."""
+    """Return the error for an answer by which this TOM (if it is one) cannot take anything now."""
     if reply.verdict is Verdict.THROTTLED:
         return DestinationError(f"{doing}: asked to wait", retry_after=reply.retry_after)
     if reply.verdict is Verdict.REDIRECT:

@@ -1,7 +1,7 @@
-"""Sending one file: a data product of the receiver.
+"""Send one file: a data product of the receiver.
 
-A TOM reads what it is sent under the types "photometry" and "spectroscopy", and makes data of it. The data
-of a file travel as records, so such a file goes under a type that every stock TOM has and none reads.
+A TOM reads a file of the types "photometry" and "spectroscopy", and makes data of it. The data of a file
+travel as records, so such a file goes under a type that every stock TOM has and none reads.
 """
 
 from __future__ import annotations
@@ -19,23 +19,26 @@ from sharecore_tom.refusals import not_able, refused_fields, words
 
 PRODUCTS = "api/dataproducts/"
 LARGEST = 100_000_000
-"""Bytes: a form is held in memory while it is sent, and a receiver is given seconds to take it."""
+"""Largest file, in bytes: a form is held in memory while it is sent, and a receiver has only seconds to take
+it.
+"""
 _NOT_READ = "fits_file"
 _STOCK_TYPES = frozenset({_NOT_READ, "image_file"})
 _LONGEST = 200
 
 
 def product_id(file: DataFile, target: int) -> str:
-    """Its name there: the same for the same content and target, so that a file sent twice is there once.
+    """Return the name at the receiver: the same for the same content and target, so that a file sent twice is
+    there once.
 
-    A TOM has a name once among the products of all its targets, and one file may belong to several.
+    A name is unique among the products of all targets of a TOM, and one file may belong to several targets.
     """
     digest = hashlib.sha256(f"{target} {file.sha256}".encode()).hexdigest()
     return f"{file.name[:_LONGEST]} {digest[:16]}"
 
 
 def send_file(api: Api, file: DataFile, target: int) -> Outcome:
-    """Send it. Raises `DestinationError` or `AuthenticationFailed`, and OSError when it cannot be read."""
+    """Send the file. Raises `DestinationError`, `AuthenticationFailed`, and OSError for a bad file."""
     if file.size > LARGEST:
         too_large = (
             f"{file.name} has {file.size / 1e6:,.0f} MB; this adapter sends up to {LARGEST / 1e6:,.0f} MB"

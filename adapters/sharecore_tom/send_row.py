@@ -1,4 +1,4 @@
-"""Sending one row, and reading what the receiver makes of it."""
+"""Send one row, and read the answer of the receiver."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _STOCK_TYPES = frozenset({"photometry", "spectroscopy"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What came of one row.
-
-    outcome: None when nothing was done with it. no_target: the receiver does not know the target's id.
-    trouble: how the receiver failed, "" if it did not. stop: why nothing more should be sent in this call.
-    """
+    """The result of one row."""
 
     outcome: Outcome | None = None
+    """Outcome; None when nothing was done with the row."""
     no_target: bool = False
+    """True when the receiver does not know the id of the target."""
     trouble: str = ""
+    """Failure of the receiver; empty for none."""
     stop: DestinationError | AuthenticationFailed | None = None
+    """Reason why nothing more should be sent in this call."""
 
 
 class Rows:
@@ -62,11 +62,11 @@ class Rows:
         return self._read(row, reply)
 
     def has(self, row: Mapping[str, Any]) -> bool:
-        """Whether the receiver lists this row."""
+        """Return whether the receiver lists this row."""
         return self._nearest(row) == []
 
     def _nearest(self, row: Mapping[str, Any]) -> list[str] | None:
-        """As `Listing.nearest`; each data type is listed once in a call."""
+        """Return the differences as `Listing.nearest`; each data type is listed once in a call."""
         data_type = str(row["data_type"])
         with self._lock:
             if data_type not in self._listings:

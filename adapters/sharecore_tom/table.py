@@ -1,9 +1,9 @@
-"""Rows of photometry as a file that a stock tomtoolkit 3.x reads without a loss.
+"""Write rows of photometry as a file that a stock tomtoolkit 3.x reads without a loss.
 
 The file is CSV with the header of ECSV (astropy's own format, APE 6), which the processor of a stock TOM, as
 it reads with astropy, recognises by itself. The header names the type of each column: without it a telescope
-"01" would become 1, and times that are whole numbers an error. A column `value` of JSON carries what has no
-column of its own (each tried on tomtoolkit 3.1.0).
+"01" would become 1, and times that are whole numbers an error. A column `value` of JSON carries the values
+without a column of their own (each tried on tomtoolkit 3.1.0).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ COLUMNS = ("time", *_NUMBERS, *_TEXTS, *_OF_THE_ROW, "value")
 
 _MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 _FIRST_YEAR = 1972
-"""Before it UTC had no whole seconds; what is in the future astropy does not know for certain."""
+"""First year of times in files: before it UTC had no whole seconds."""
 _MICROSECOND = timedelta(microseconds=1)
 _A_DAY = 86_400_000_000
-"""Microseconds."""
+"""Microseconds of a day."""
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """The file for rows as `payload.row` makes them."""
+    """Return the file for rows as `payload.row` makes them."""
     out = io.StringIO()
     out.write("# %ECSV 1.0\n# ---\n# delimiter: ','\n# datatype:\n")
     for name in COLUMNS:
@@ -44,10 +44,10 @@ def table(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def holds(rows: Sequence[Mapping[str, Any]]) -> list[bool]:
-    """Whether a file can hold each of the rows exactly.
+    """Return whether a file can hold each of the rows exactly.
 
-    Not those of other kinds than photometry, texts with line breaks or blanks at their ends, and times that
-    change on their way through MJD as astropy reads it (days with a leap second do).
+    It cannot hold rows of other kinds than photometry, texts with line breaks or blanks at their ends, and
+    times that change on their way through MJD as astropy reads it (days with a leap second do).
     """
     likely = [number for number, row in enumerate(rows) if _likely(row)]
     exact = dict(zip(likely, _exact([rows[number] for number in likely]), strict=True))

@@ -1,4 +1,4 @@
-"""Targets as the body of `POST api/targets/`."""
+"""Write targets as the body of `POST api/targets/`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sharecore_tom.receiver import Generation
 
 
 def target_body(batch: Batch, lists: tuple[str, ...], at: Generation) -> dict[str, Any]:
-    """The target with what the site knows of it, and nothing that it does not.
+    """Return the body: the target with the values that the site has, and no others.
 
     No `id` anywhere: one in use at the receiver is an error there that leaves half a target. No alias equal
     to the name, which is refused. `groups` stays empty: those named get all rights (tomtoolkit 3.1.0).

@@ -1,4 +1,4 @@
-"""The adapter: tells one web address."""
+"""The adapter: posts to one web address."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from sharecore_webhook.messages import Message, event, events, forget, text
 from sharecore_webhook.signing import signed
 
 _PASSING = frozenset({404, 405, 408, 425})
-"""Refusals that are not about the message: a wrong address, or a receiver that is not ready."""
+"""Statuses of refusals that are not about the message: a wrong address, or a receiver that is not ready."""
 
 
 class WebhookAdapter(Adapter):
-    """Posts each record as a signed event, or each batch as a text.
+    """The adapter of one webhook: posts each record as a signed event, or each batch as a text.
 
-    can_update: an edit is a further event (`photometry.updated`) about the same `record.key`.
-    settle_time: short where sending again is harmless, since each try of a message has the same id.
+    An edit is a further event (`photometry.updated`) about the same `record.key` (`can_update`).
+    `settle_time` is short where sending again is harmless, since each try of a message has the same id.
     """
 
     can_update = True
@@ -57,7 +57,7 @@ class WebhookAdapter(Adapter):
         return f"<WebhookAdapter {urlsplit(self._config.url.reveal()).hostname}>"
 
     def ensure_target(self, batch: Batch) -> None:
-        """What a person says of a target without records is posted as a text; there is no event for it."""
+        """Post the text of a person about a target without records; there is no event for it."""
         if batch.records or not self._slack:
             return
         with before_sending():
@@ -68,7 +68,7 @@ class WebhookAdapter(Adapter):
                     raise TargetRefused(outcome.reason)
 
     def deliver(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:
-        """Send in order of time. The first message without a good end stops the call."""
+        """Send in order of time. The first message that fails stops the call."""
         if self._slack:
             with before_sending():
                 messages = text(batch)
@@ -83,9 +83,9 @@ class WebhookAdapter(Adapter):
             forget(batch, message)
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
-        """Receivers know a message by its id, so that it may be sent again; Slack knows none.
+        """Answer that a message may be sent again, since receivers know it by its id; Slack knows none.
 
-        Neither does anybody know a datum that has moved: the id names the target.
+        After a move of the datum no receiver knows it: the id names the target.
         """
         if (self._slack or batch.moved) and not self._config.resend_unconfirmed:
             return None
@@ -111,7 +111,7 @@ class WebhookAdapter(Adapter):
         return "Each datum goes as a signed event, in a request of its own; an edit is a further event."
 
     def check(self) -> Sequence[Problem]:
-        """A receiver of webhooks cannot be asked without being told something."""
+        """Return a warning: a receiver of webhooks cannot be asked without a message."""
         return (
             Problem(
                 where=self._config.path,
@@ -138,7 +138,7 @@ class WebhookAdapter(Adapter):
         )
 
     def _send(self, message: Message) -> Iterator[Outcome]:
-        """What becomes of its records."""
+        """Send a message, and yield the outcome of its records."""
         if message.size > self._limit:
             yield Unsupported(feature="message-size", reason=self._too_large(message))
             return
@@ -160,7 +160,7 @@ class WebhookAdapter(Adapter):
         yield Rejected(reason=f"refused: {said}")
 
     def _heed(self, reply: Reply, said: str) -> None:
-        """Raise what stops the call.
+        """Raise the exception that stops the call, if the answer asks for it.
 
         Standard Webhooks 1.0.0: 410 ends it; 429, 502 and 504 ask to slow down.
         """

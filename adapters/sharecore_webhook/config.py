@@ -1,4 +1,4 @@
-"""The settings of one webhook in `DATA_SHARING`."""
+"""Read the settings of one webhook in `DATA_SHARING`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sharecore_http import HttpSettings
 
 PREFIX = "whsec_"
 KEY_BYTES = range(24, 65)
-"""How long a key is: Standard Webhooks 1.0.0, "Signature scheme"."""
+"""Shortest and longest key, in bytes: Standard Webhooks 1.0.0, "Signature scheme"."""
 
 MAX_BYTES = 20_000
-"""Standard Webhooks 1.0.0 asks for less than 20 kB."""
+"""Largest message, in bytes: Standard Webhooks 1.0.0 asks for less than 20 kB."""
 
 _MAKE_ONE = (
     'To make one: python -c "import base64, os; '
@@ -26,30 +26,34 @@ _MAKE_ONE = (
 
 
 class Template(StrEnum):
-    """What is sent. STANDARD: one message for each record. SLACK: one text for each batch."""
+    """The form of the messages."""
 
     STANDARD = "standard"
+    """One message for each record."""
     SLACK = "slack"
+    """One text for each batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookConfig:
-    """One webhook.
-
-    path: of the entry in the settings, for messages. url: secret, as whoever knows a Slack address may post
-    there. keys: each signs every message, so that a receiver can change its secret at any time. max_bytes:
-    of one message. resend_unconfirmed: Slack only, whether a text that may have arrived is posted again.
-    batch_window_seconds: how long new records wait for company.
-    """
+    """The settings of one webhook."""
 
     path: str
+    """Path of the entry in the settings, for messages."""
     url: Secret
+    """Address; secret, as anybody with the address of a Slack channel may post there."""
     keys: tuple[Secret, ...] = ()
+    """Keys; each signs every message, so that a receiver can change its secret at any time."""
     template: Template = Template.STANDARD
+    """Form of the messages."""
     max_bytes: int = MAX_BYTES
+    """Largest message, in bytes."""
     batch_window_seconds: float = 0.0
+    """Seconds that new records wait for others."""
     resend_unconfirmed: bool = False
+    """Whether a text that may have arrived is posted again; Slack only."""
     http: HttpSettings = field(default_factory=HttpSettings)
+    """Settings of the HTTP client."""
 
     @classmethod
     def read(cls, section: Section) -> Self:
@@ -98,7 +102,7 @@ def _url(section: Section) -> Secret:
 
 
 def _keys(section: Section, *, needed: bool) -> tuple[Secret, ...]:
-    """The secrets: a text, or a list of texts while one is being replaced."""
+    """Return the secrets: a text, or a list of texts while one is being replaced."""
     given = section.raw("SECRET", ())
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
@@ -115,7 +119,7 @@ def _keys(section: Section, *, needed: bool) -> tuple[Secret, ...]:
 
 
 def key_of(secret: str) -> bytes | None:
-    """The bytes of a secret; None when it is not one."""
+    """Return the bytes of a secret; None when it is not one."""
     try:
         key = b64decode(secret.removeprefix(PREFIX), validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""What is sent: an event for each record, or a text for people."""
+"""Write messages: an event for each record, or a text for people."""
 
 from __future__ import annotations
 
@@ -23,34 +23,37 @@ from sharecore import (
 
 _PREFIX = "msg_"
 _LINES = 10
-"""Records that a text lists; of more it says how many."""
+"""Largest number of records that a text lists; of more it gives the number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message: its id, the same at each try and of no other message, its body, and the records in it."""
+    """One message."""
 
     id: str
+    """Id, the same at each try and of no other message."""
     body: dict[str, Any]
+    """Content, in JSON values."""
     records: tuple[Record, ...]
+    """Records in the message."""
 
     @property
     def size(self) -> int:
-        """Bytes of the body as it is sent."""
+        """Return the bytes of the body as it is sent."""
         return len(json.dumps(self.body, separators=(",", ":")).encode())
 
 
 def events(batch: Batch) -> list[Message]:
-    """One event for each record."""
+    """Return one event for each record."""
     return [event(batch, record) for record in batch.records]
 
 
 def event(batch: Batch, record: Record) -> Message:
-    """The event for one record.
+    """Return the event for one record.
 
-    A message of several would get another id when the ledger forms its batches otherwise the next time, and
-    the receiver would take twice what it has. `timestamp` is the time of the observation, so that the same
-    datum is the same body.
+    A message of several records would get another id when the ledger forms its batches otherwise the next
+    time, and the receiver would store them twice. `timestamp` is the time of the observation, so that the
+    same datum is the same body.
     """
     happened = "updated" if record.key in batch.previous else "created"
     plain = as_json(record)
@@ -72,9 +75,9 @@ def event(batch: Batch, record: Record) -> Message:
 def _before(batch: Batch, record: Record) -> JsonValue:
     """Return the id of the event before this one of the record; None for the first.
 
-    After edits from A to B, to A and to B again, the two events that say B differ in what came before.
-    Where the ledger has no id of ours, as when a person settled it, a random one stands in: noted, so that
-    each try has the same.
+    After edits from A to B, to A and to B again, the two events for B differ in the event before. Where the
+    ledger has no id of ours, as when a person settled it, a random one stands in: noted, so that each try has
+    the same.
     """
     before = batch.previous.get(record.key)
     if record.key not in batch.previous or (before or "").startswith(_PREFIX):
@@ -83,7 +86,7 @@ def _before(batch: Batch, record: Record) -> JsonValue:
 
 
 def forget(batch: Batch, message: Message) -> None:
-    """Drop what was noted for the tries of a message that has arrived."""
+    """Drop the notes for the tries of a message that has arrived."""
     for record in message.records:
         batch.state.pop(_note(record), None)
 
@@ -93,7 +96,7 @@ def _note(record: Record) -> str:
 
 
 def text(batch: Batch) -> list[Message]:
-    """One text for the whole batch, in the form of Slack's incoming webhooks; none for no records."""
+    """Return one text for the whole batch, in the form of Slack's incoming webhooks; none for no records."""
     if not (batch.records or batch.title or batch.message):
         return []
     count = len(batch.records)
@@ -126,7 +129,7 @@ def _line(record: Record) -> str:
 
 
 def _escaped(line: str) -> str:
-    """Slack reads three characters as its own; others could break the line."""
+    """Escape the three characters that Slack reads as its own, and others that could break the line."""
     return printable(line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -17,7 +17,7 @@ def _open(config: WebhookConfig) -> Adapter:
 
 @hookimpl
 def sharecore_destinations() -> Iterable[DestinationType[WebhookConfig]]:
-    """An address that wants to be told."""
+    """Return the kind `webhook`, a web address."""
     yield DestinationType(
         kind="webhook",
         summary="A web address that is told each new datum (Standard Webhooks), or a Slack channel",

@@ -1,4 +1,4 @@
-"""Signatures of Standard Webhooks 1.0.0: HMAC-SHA256 over id, time of sending and body."""
+"""Sign messages as Standard Webhooks 1.0.0: HMAC-SHA256 over id, time of sending and body."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from sharecore_webhook.config import key_of
 
 
 def signed(message_id: str, keys: Sequence[Secret], clock: Callable[[], float] = time.time) -> Authorize:
-    """Adds the three headers to a request; the time is that of each attempt, the id stays.
+    """Return a function that adds the three headers to a request, with the time of each attempt and the same
+    id.
 
     With several keys the header holds a signature of each: a receiver knows one of them.
     """

@@ -16,7 +16,10 @@ Outcomes = Iterator[tuple[RecordKey, Outcome]]
 
 
 class Transport(ABC):
-    """One way to deliver. about: how data go, and why so, in a sentence or two for people."""
+    """One way to deliver.
+
+    `about` is a sentence or two for people on how data go, and why so.
+    """
 
     about: str
     can_update = False
@@ -24,27 +27,29 @@ class Transport(ABC):
 
     @abstractmethod
     def deliver(self, batch: Batch) -> Outcomes:
-        """As `Adapter.deliver`. Raises `Closed` when this transport leads nowhere any more."""
+        """Deliver as `Adapter.deliver`. Raises `Closed` when this transport leads nowhere any more."""
 
     @abstractmethod
     def knows_target(self, batch: Batch) -> bool:
-        """As `Adapter.knows_target`."""
+        """Return whether the target is known, as `Adapter.knows_target`."""
 
     @abstractmethod
     def ensure_target(self, batch: Batch) -> None:
-        """As `Adapter.ensure_target`. Raises `Closed` as `deliver`."""
+        """Make the target known, as `Adapter.ensure_target`. Raises `Closed` as `deliver`."""
 
     @abstractmethod
     def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
-        """As `Adapter.find`."""
+        """Look records up, as `Adapter.find`."""
 
     @abstractmethod
     def preview(self, batch: Batch) -> Preview:
-        """As `Adapter.preview`."""
+        """Return the content that would be sent, as `Adapter.preview`."""
 
 
 class Closed(Exception):
-    """The receiver does not have this transport any more. What was not told of before was not sent."""
+    """Raised when the receiver does not have this transport any more. Records without an outcome were not
+    sent.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -52,5 +57,5 @@ class Closed(Exception):
 
 
 def unconfirmed(keys: Iterable[RecordKey], reason: str) -> Outcomes:
-    """Nobody knows whether these were stored."""
+    """Yield outcomes for records that may or may not be stored."""
     return ((key, Unconfirmed(reason=reason)) for key in keys)

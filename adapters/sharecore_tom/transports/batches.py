@@ -1,4 +1,4 @@
-"""Batches: many records of one target in one request (docs/reference/batch-protocol.md)."""
+"""Send batches: many records of one target in one request (docs/reference/batch-protocol.md)."""
 
 from __future__ import annotations
 
@@ -26,19 +26,21 @@ from sharecore_tom.transports import Closed, Outcomes, Transport, unconfirmed
 BATCH = "api/sharing/batch/"
 _MAX_BATCH = 1000
 _OF_THE_TARGET = frozenset({NO_RIGHT, "no-target", "several-targets", "target-refused"})
-"""Codes of refusals that concern the target: a person has to mend something there, or here."""
+"""Codes of refusals of the target: a person has to act there, or here."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A record as it leaves. text: its JSON."""
+    """A record as it leaves."""
 
     key: RecordKey
+    """Key of the record."""
     text: str
+    """JSON of the record."""
 
 
 class Batches(Transport):
-    """Sends to `api/sharing/batch/`. The same batch again changes nothing there."""
+    """The transport to `api/sharing/batch/`. The same batch again changes nothing there."""
 
     can_update = True
 
@@ -52,11 +54,11 @@ class Batches(Transport):
         )
 
     def knows_target(self, batch: Batch) -> bool:
-        """Records bring their target along; a file goes to one that is there."""
+        """Return True for records, which bring their target along; a file needs a target that is there."""
         return bool(batch.records) or self._targets.remembered(batch) is not None
 
     def ensure_target(self, batch: Batch) -> None:
-        """A target without records goes as a batch of its own."""
+        """Send a target without records as a batch of its own."""
         if not batch.records:
             for _ in self._send(batch, self._head(batch), ()):
                 pass
@@ -76,7 +78,7 @@ class Batches(Transport):
             yield from self._send(batch, head, portion)
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
-        """Sending again is harmless: the receiver knows each record by key and fingerprint."""
+        """Answer that sending again is harmless: the receiver knows each record by key and fingerprint."""
         return {record.key: Absent() for record in batch.records}
 
     def preview(self, batch: Batch) -> Preview:
@@ -89,7 +91,7 @@ class Batches(Transport):
         )
 
     def _head(self, batch: Batch) -> str:
-        """The JSON of a batch up to its records."""
+        """Return the JSON of a batch up to its records."""
         members: dict[str, Any] = {
             "protocol": PROTOCOL,
             "site": {"origin": batch.site.origin, "name": batch.site.name},
@@ -163,7 +165,7 @@ class Batches(Transport):
 
 
 def _item(record: Record, site: Site) -> _Item:
-    """Fill in what the observing site leaves blank of where the record comes from, as all transports do."""
+    """Fill in the source of the record where the observing site leaves it blank, as all transports do."""
     if record.key.origin == site.origin and not (record.source_name and record.source_location):
         record = replace(
             record,
@@ -174,7 +176,7 @@ def _item(record: Record, site: Site) -> _Item:
 
 
 def _portions(items: Sequence[_Item], sharing: Sharing, head: int) -> Iterator[Sequence[_Item]]:
-    """As many at a time as the receiver takes."""
+    """Yield as many records at a time as the receiver takes."""
     room = sharing.max_bytes - head - len(',"records":[]}')
     portion: list[_Item] = []
     size = 0
@@ -190,7 +192,7 @@ def _portions(items: Sequence[_Item], sharing: Sharing, head: int) -> Iterator[S
 
 
 def _outcomes(items: Sequence[_Item], answers: object) -> dict[RecordKey, Outcome] | None:
-    """One per record, in order; None when that is not what was answered."""
+    """Return one outcome per record, in order; None for an answer of another form."""
     if not isinstance(answers, list) or len(answers) != len(items):
         return None
     outcomes: dict[RecordKey, Outcome] = {}

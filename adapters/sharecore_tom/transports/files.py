@@ -1,8 +1,10 @@
-"""Files: backlogs of photometry for a stock tomtoolkit 3.x, through `api/dataproducts/` ('BULK_UPLOAD').
+"""Send backlogs of photometry as files to a stock tomtoolkit 3.x, through `api/dataproducts/`
+('BULK_UPLOAD').
 
-The receiver runs its own data processor over a file, so that nothing is believed: what the file made there is
-listed and compared. The rest goes by single requests, which answer exactly. One of those that stores a row
-which the file should have stored shows that files cannot be used here: what the file made is taken back.
+The receiver runs its own data processor over a file, so that nothing is believed: the rows made from the file
+are listed and compared. The rest goes by single requests, which answer exactly. One of those that stores a
+row which the file should have stored shows that files cannot be used here: then the rows of the file are
+deleted.
 """
 
 from __future__ import annotations
@@ -34,9 +36,9 @@ from sharecore_tom.transports.rest import Rest, prepared
 
 PRODUCTS = "api/dataproducts/"
 AT_LEAST = 200
-"""Rows; fewer are sent one by one, so that a receiver does not fill with small files."""
+"""Smallest file, in rows; fewer are sent one by one, so that a receiver does not fill with small files."""
 SAMPLE = 20
-"""Rows of the first file to a target. What becomes of them decides whether more go this way."""
+"""Rows of the first file to a target. Its result decides whether more go this way."""
 _PROBES = 3
 _TRY_AGAIN = 24 * 3600.0
 """Seconds after which a receiver whose files could not be used gets another."""
@@ -45,14 +47,11 @@ logger = logging.getLogger(__name__)
 
 
 class _NoFiles(Exception):
-    """Files cannot be used at this receiver. What was not told of before is not there."""
+    """Raised when files cannot be used at this receiver. Records without an outcome are not there."""
 
 
 class Files(Transport):
-    """Sends backlogs of photometry as files, and everything else as `Rest` does.
-
-    now: seconds since 1970, for tests.
-    """
+    """The transport that sends backlogs of photometry as files, and everything else as `Rest` does."""
 
     def __init__(
         self, api: Api, targets: Targets, why: str = "", *, now: Callable[[], float] = time.time
@@ -117,7 +116,9 @@ class Files(Transport):
         )
 
     def _objection(self, memory: Mapping[str, Any]) -> str:
-        """Why files are not used now: known of this receiver in this process, or noted with the target."""
+        """Return the reason why files are not used now: known of this receiver in this process, or noted with
+        the target.
+        """
         if self._refused and self._now() < self._until:
             return self._refused
         noted = memory.get("files")
@@ -131,7 +132,7 @@ class Files(Transport):
         logger.warning("%s: files cannot be used: %s", self._api.config.path, self._refused)
 
     def _send(self, batch: Batch, rows: Mapping[RecordKey, Row], target: int) -> Outcomes:
-        """Send one file; the outcomes of those of its rows that are there. Raises `_NoFiles`."""
+        """Send one file; return the outcomes of those of its rows that are there. Raises `_NoFiles`."""
         name = _product_id(batch, rows, target)
         try:
             reply = self._upload(name, rows, target)
@@ -182,7 +183,7 @@ class Files(Transport):
             raise _NoFiles(error.reason) from None  # single rows show whether it is us that are refused
 
     def _made(self, reply: Reply) -> bool:
-        """Whether the file was taken now; False when it had been before."""
+        """Return whether the file was taken now; False when it had been before."""
         if (product := _product(reply)) is not None:
             return reply.status == 201 and not product.get("already_exists")
         if 200 <= reply.status < 300:
@@ -193,12 +194,12 @@ class Files(Transport):
         raise _NoFiles("its target is gone" if "target" in refused_fields(reply) else words(reply))
 
     def _there(self, rows: Mapping[RecordKey, Row], target: int) -> dict[RecordKey, Row]:
-        """Those of the rows that the receiver lists as they were sent, as far as it shows them."""
+        """Return those of the rows that the receiver lists as they were sent, as far as it shows them."""
         listed = photometry_since(self._api, target, rows.values())
         return {key: row for key, row in rows.items() if listed.has(row)}
 
     def _withdraw(self, reply: Reply) -> bool:
-        """Delete the product that was just made, and with it its rows; whether that was done."""
+        """Delete the product that was just made, and with it its rows; return whether that was done."""
         pk = reply.json["id"]  # type: ignore[index]
         try:
             gone = self._api.send("DELETE", f"{PRODUCTS}{pk}/", {})
@@ -213,7 +214,7 @@ class Files(Transport):
 
 
 def _filed(rows: Mapping[RecordKey, Row]) -> dict[RecordKey, Row]:
-    """The rows that a file can hold; none where there are too few for one."""
+    """Return the rows that a file can hold; none where there are too few for one."""
     if len(rows) < AT_LEAST:
         return {}
     return {
@@ -222,13 +223,13 @@ def _filed(rows: Mapping[RecordKey, Row]) -> dict[RecordKey, Row]:
 
 
 def _proved(memory: Mapping[str, Any]) -> bool:
-    """Whether a file to this target has made there what it should."""
+    """Return whether a file to this target has had the right result there."""
     noted = memory.get("files")
     return isinstance(noted, Mapping) and bool(noted.get("proved"))
 
 
 def _portions(rows: Mapping[RecordKey, Row], memory: Mapping[str, Any]) -> Iterable[Mapping[RecordKey, Row]]:
-    """All rows, at the first time after a sample of those that hold the most."""
+    """Yield all rows, at the first time after a sample of those with the most values."""
     if _proved(memory):
         return [rows]
     sample = dict(sorted(rows.items(), key=lambda each: (len(each[1]["value"]), str(each[0])))[-SAMPLE:])
@@ -239,28 +240,30 @@ def _portions(rows: Mapping[RecordKey, Row], memory: Mapping[str, Any]) -> Itera
 
 
 def _probes(keys: Iterable[RecordKey]) -> list[RecordKey]:
-    """Some of the rows, to be sent once more: that they are known shows what no listing does.
+    """Return some of the rows, to be sent once more: that they are known shows what no listing does.
 
-    Limits first: a receiver knows one again by its limit.
+    Limits first: a receiver recognises a row by its limit.
     """
     return sorted(keys, key=lambda key: key.kind is not Kind.PHOTOMETRY_LIMIT)[:_PROBES]
 
 
 def _product_id(batch: Batch, rows: Mapping[RecordKey, Row], target: int) -> str:
-    """The same for the same content, so that a repeated file is recognised there."""
+    """Return the name of the file, the same for the same content, so that a repeated file is recognised
+    there.
+    """
     prints = {record.key: fingerprint(record) for record in batch.records if record.key in rows}
     text = "\n".join([batch.site.origin, str(target), *(f"{key} {prints[key]}" for key in rows)])
     return f"sharecore-{hashlib.sha256(text.encode()).hexdigest()[:40]}"
 
 
 def _product(reply: Reply) -> Mapping[str, Any] | None:
-    """The data product that an answer describes."""
+    """Return the data product that an answer describes."""
     said = reply.json if reply.status in (200, 201) else None
     return said if isinstance(said, dict) and isinstance(said.get("id"), int) else None
 
 
 def _unclear(reply: Reply) -> str:
-    """Why nobody knows what became of a file after this answer; empty where that is known."""
+    """Return the reason why the fate of a file is unknown after this answer; empty where it is known."""
     if reply.status in (502, 504):
         return f"HTTP {reply.status} from a gateway"
     if 200 <= reply.status < 300 and _product(reply) is None:

@@ -1,4 +1,4 @@
-"""One row per request, to `api/reduceddatums/`: every TOM has that."""
+"""Send one row per request, to `api/reduceddatums/`: every TOM has that."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sharecore_tom.transports import Outcomes, Transport
 
 
 class Rest(Transport):
-    """Sends to the REST API of a tomtoolkit 3.x or 2.x."""
+    """The transport to the REST API of a tomtoolkit 3.x or 2.x."""
 
     def __init__(self, api: Api, targets: Targets, at: Generation, why: str = "") -> None:
         self._api = api
@@ -38,7 +38,7 @@ class Rest(Transport):
     def ensure_target(self, batch: Batch) -> None:
         """Find the target or make it, if anything can go to it.
 
-        What passes by itself is told by `deliver`, where records follow.
+        Where records follow, `deliver` answers for a failure that passes by itself.
         """
         if batch.records and not prepared(batch, self._at)[1]:
             return
@@ -66,7 +66,9 @@ class Rest(Transport):
             yield from self._send_again(batch, left)
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
-        """A 3.x TOM has constraints that make sending again harmless; a 2.x TOM is listed and compared."""
+        """Look records up: a 3.x TOM has constraints that make sending again harmless; a 2.x TOM is listed
+        and compared.
+        """
         if self._at is Generation.TYPED:
             return {record.key: Absent() for record in batch.records}
         return self.look(batch)
@@ -104,7 +106,9 @@ class Rest(Transport):
         return send_all(rows, there.send, concurrency=self._api.config.concurrency)
 
     def _send_again(self, batch: Batch, left: dict[RecordKey, Row]) -> Outcomes:
-        """The receiver did not take the target's id: deleted in this moment, or not ours to change."""
+        """Send the rest after the receiver refused the id of the target: deleted in this moment, or not ours
+        to change.
+        """
         target = self._targets.to_send_to(batch)
         if not isinstance(target, int):
             yield from ((key, target) for key in left)
@@ -119,7 +123,7 @@ class Rest(Transport):
 
 
 def prepared(batch: Batch, at: Generation) -> tuple[dict[RecordKey, Outcome], dict[RecordKey, Row]]:
-    """The records that cannot be expressed there, and the rows of all others."""
+    """Return the outcomes of records that cannot be expressed there, and the rows of all others."""
     rows: dict[RecordKey, Row]
     rows, outcomes = build_each(batch.records, lambda record: row(record, batch.site, at))
     return outcomes, rows
