@@ -272,8 +272,7 @@ def kept_here(
         before: state so far.
         reason: reason for people.
         again: whether the reason may pass by itself, and soon. Rights on a new datum are often given a moment
-            after it is
-        saved.
+            after it is saved.
         now: present time.
         policy: waits between tries.
         chance: random number from 0 to 1.

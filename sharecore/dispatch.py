@@ -93,8 +93,7 @@ def dispatch(
 
     Raises:
         ConfigurationError: a plugin that the site requires is not active. Then nothing goes, since a target
-            may be as
-        secret as its data.
+            may be as secret as its data.
     """
     _require(registry)
     results: dict[RecordKey, Result] = {}

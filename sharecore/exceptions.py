@@ -82,8 +82,7 @@ class DeliveryError(SharecoreError):
 
     Attributes:
         reason: explanation for the people of the site, hidden when it repeats a credential. No decision
-            depends on its
-        text.
+            depends on its text.
     """
 
     def __init__(self, reason: str) -> None:

@@ -40,7 +40,7 @@ def new_adapter(name: str, into: Path) -> Path:
 
     Args:
         name: words of small letters and digits with `-` between them; the kind of destination. The prefix
-        `sharecore-` may be given.
+            `sharecore-` may be given.
         into: folder that will contain the package.
     """
     kind = name.strip().replace("_", "-").removeprefix("sharecore-")

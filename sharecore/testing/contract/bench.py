@@ -255,8 +255,7 @@ class Bench:
         Args:
             texts: texts to search.
             quoting: True for texts that may quote a destination: there the framework hides what repeats a
-                secret.
-            Elsewhere such a text is a leak, which the framework may miss the next time.
+                secret. Elsewhere such a text is a leak, which the framework may miss the next time.
         """
         for each in self.subject.secrets:
             register(each)
