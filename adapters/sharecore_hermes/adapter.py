@@ -21,13 +21,15 @@ from sharecore_hermes.topics import SHARED, TopicCache, offered
 from sharecore_http import Client, token
 
 SETTLE_TIME = 330.0
-"""Seconds. With its broker away HERMES hangs until its server ends the worker, after 300 (measured)."""
+"""Seconds until a request is over. With its broker away HERMES hangs until its server ends the worker, after
+300 (measured).
+"""
 
 
 class HermesAdapter(Adapter):
-    """Publishes a batch as one message, or as few as its size allows. Messages cannot be changed afterwards.
+    """The adapter of one HERMES: publishes a batch as one message, or as few as its size allows.
 
-    batch_window_seconds: how long the framework may wait for more records, so that they share a message.
+    Messages cannot be changed afterwards. `batch_window_seconds` lets new records share a message.
     """
 
     settle_time = SETTLE_TIME
@@ -48,7 +50,7 @@ class HermesAdapter(Adapter):
         return self._client.answers("GET", "api/v0/heartbeat/", seconds=seconds)
 
     def ensure_target(self, batch: Batch) -> None:
-        """A target without records is published only with a title or text that a person gave it."""
+        """Publish a target without records, but only with a title or text that a person gave it."""
         if batch.records or not (batch.title or batch.message):
             return
         envelope, mapped = self._ready_to_send(batch)
@@ -62,7 +64,7 @@ class HermesAdapter(Adapter):
         yield from self._publisher.publish(envelope, mapped.entries)
 
     def preview(self, batch: Batch) -> Preview:
-        """The message as JSON, or a list of them where the batch is too large for one."""
+        """Return the message as JSON, or a list of them where the batch is too large for one."""
         envelope, mapped = self._prepare(batch)
         notes = [
             f"{_named(record)} is left out. {_reason(mapped.decided[record.key])}"
@@ -81,9 +83,9 @@ class HermesAdapter(Adapter):
         return Preview(content_type="application/json", body=text, note="\n".join(notes))
 
     def validate(self, batch: Batch) -> Sequence[Problem]:
-        """Ask HERMES what is wrong with the message, without publishing it; empty when nothing is.
+        """Ask HERMES for problems of the message, without publishing it; empty when there are none.
 
-        What `preview` leaves out is not asked about. Raises `AuthenticationFailed`, `DestinationError`.
+        Data that `preview` leaves out are not checked. Raises `AuthenticationFailed`, `DestinationError`.
         """
         envelope, mapped = self._prepare(batch)
         found: list[Problem] = []
@@ -99,9 +101,9 @@ class HermesAdapter(Adapter):
         return found
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
-        """HERMES cannot be asked what it published.
+        """Return None: HERMES cannot be asked for published records.
 
-        With `RESEND_UNCONFIRMED` the site takes doubles instead.
+        With `RESEND_UNCONFIRMED` the site accepts duplicates instead.
         """
         if not self.config.resend_unconfirmed:
             return None
@@ -121,7 +123,7 @@ class HermesAdapter(Adapter):
         return problems(self.config, self._profile)
 
     def link(self, remote_id: str) -> str:
-        """The page of the message that a delivery became."""
+        """Return the page of the message with a delivered record."""
         return message_url(self.config.base_url, remote_id)
 
     def close(self) -> None:
@@ -147,7 +149,7 @@ class HermesAdapter(Adapter):
 
 
 def _named(record: Record) -> str:
-    """A record, for people."""
+    """Return a name of a record, for people."""
     return (
         f"{record.key.kind.value.capitalize().replace('-', ' ')} of {record.timestamp:%Y-%m-%d %H:%M:%S} UTC"
     )

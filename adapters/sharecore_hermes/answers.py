@@ -1,7 +1,8 @@
-"""What an answer of HERMES to a message means. Measured on its server of August 2026.
+"""Read the answer of HERMES to a message. Measured on its server of August 2026.
 
-Only one thing is a success: status 200 and a JSON object with a `uuid`; any other 2xx is read as it is. A 200
-with `error` published nothing, a 500 may have published (a message with NaN is sent before answering fails).
+Only one answer is a success: status 200 and a JSON object with a `uuid`; any other 2xx is read as it is. A
+200 with `error` published nothing, a 500 may have published (a message with NaN is sent before answering
+fails).
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ from sharecore_http import Reply, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """It is on the broker, under this id."""
+    """The message is on the broker."""
 
     uuid: str
+    """Id of the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """Nothing was published; the tree says which fields are wrong."""
+    """Nothing was published, because fields are wrong."""
 
     tree: Tree
+    """Error tree, which names the wrong fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,15 @@ class TooLarge:
     """Nothing was published: the message is too large."""
 
     reason: str
+    """Reason, for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """It may have been published."""
+    """The message may have been published."""
 
     reason: str
+    """Reason, for people."""
 
 
 Answer = Published | Invalid | TooLarge | Unknown
@@ -67,7 +72,7 @@ _UNKNOWN_CODES = frozenset({"_MSG_TIMED_OUT", "_TIMED_OUT", "REQUEST_TIMED_OUT",
 
 
 def read_submitted(reply: Reply, config: HermesConfig, *, sent: int, topic: str) -> Answer:
-    """The answer to a message of `sent` bytes. Raises `AuthenticationFailed` or `DestinationError`."""
+    """Read the answer to a message of `sent` bytes. Raises `AuthenticationFailed` or `DestinationError`."""
     if 200 <= reply.status < 300:
         return _read_ok(reply, config)
     if reply.status == 400:
@@ -83,7 +88,7 @@ def read_submitted(reply: Reply, config: HermesConfig, *, sent: int, topic: str)
 
 
 def read_validated(reply: Reply, config: HermesConfig) -> Tree:
-    """The error tree of a message that is only looked at; empty when it is fine."""
+    """Return the error tree of a message that was checked without publishing; empty for no errors."""
     if reply.status == 200 and isinstance(reply.json, dict):
         return reply.json
     if reply.status == 400 and isinstance(reply.json, dict) and "detail" not in reply.json:
@@ -96,7 +101,7 @@ def read_validated(reply: Reply, config: HermesConfig) -> Tree:
 
 
 def refusal(reply: Reply, config: HermesConfig) -> DeliveryError:
-    """What an answer means that has nothing to do with the message: our token, the address, the server."""
+    """Return the error for an answer that is not about the message: the token, the address, the server."""
     if reply.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
         return AuthenticationFailed(
             f"HERMES refuses the token ({said(reply.excerpt)}). Copy the API token from your "
@@ -154,7 +159,9 @@ def _read_refused(reply: Reply, config: HermesConfig, sent: int, topic: str) -> 
 
 
 def _read_broker(error: str, config: HermesConfig, topic: str) -> Answer:
-    """The broker's error codes travel inside a text only: `code=TOPIC_AUTHORIZATION_FAILED Broker: ...`."""
+    """Read the error codes of the broker, which stand in a text: `code=TOPIC_AUTHORIZATION_FAILED Broker:
+    ...`.
+    """
     found = re.search(r"\bcode=([A-Z_]+)", error)
     code = found[1] if found else ""
     if code in _SIZE_CODES:
@@ -177,5 +184,5 @@ def _read_broker(error: str, config: HermesConfig, topic: str) -> Answer:
 
 
 def said(text: object) -> str:
-    """What a server said, for people: short, in one line, hidden should it repeat our token."""
+    """Return the words of a server for people: short, in one line, hidden should they repeat our token."""
     return one_line(str(text)[:4000], 200)

@@ -1,4 +1,4 @@
-"""Astrometry: measured positions."""
+"""Write astrometry: measured positions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HANDLED = COMMON | {"ra", "dec", "ra_error", "dec_error", "ra_error_units", "de
 
 
 def draft(record: Astrometry, target_name: str) -> Row:
-    """The record in HERMES' columns, its units still as the site wrote them."""
+    """Return the record in the columns of HERMES, its units still as the site wrote them."""
     return (
         {"ra_error_units": "", "dec_error_units": ""}
         | drafted(record, target_name)
@@ -27,7 +27,7 @@ def draft(record: Astrometry, target_name: str) -> Row:
 
 
 def finish(draft: Draft, context: Context) -> Finished:
-    """The row as HERMES gets it. Raises `NotExpressible`."""
+    """Return the row for HERMES. Raises `NotExpressible`."""
     row = common(draft, context)
     done = Finished(row)
     row |= {"ra": right_ascension(draft.get("ra")), "dec": declination(draft.get("dec"))}

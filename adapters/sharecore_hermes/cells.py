@@ -1,4 +1,4 @@
-"""Single values of a HERMES row: what counts as a value, and what cannot be one."""
+"""Check single values of a HERMES row."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 Draft = Mapping[str, object]
-"""A row as tomtoolkit 2.x's converter classes give it: HERMES' keys, the site's units, None and "" for
-nothing.
+"""A row as the converter classes of tomtoolkit 2.x return it: keys of HERMES, units of the site, None and ""
+for no value.
 """
 
 Row = dict[str, object]
@@ -22,9 +22,7 @@ FLOATS = frozenset({
     "ra_error", "dec_error", "pm_ra", "pm_dec", "distance", "distance_error", "redshift", "host_redshift",
     "proprietary_period",
 })  # fmt: skip
-"""Keys whose values HERMES reads as numbers.
-
-As text, "nan" would be published and only then fail (measured).
+"""Keys whose values HERMES reads as numbers. As text, "nan" would be published and only then fail (measured).
 """
 
 
@@ -32,7 +30,12 @@ _MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 
 
 class NotExpressible(Exception):
-    """HERMES has no way to say this. feature: a short stable word. reason: for people."""
+    """Raised for data that HERMES has no way to express.
+
+    Attributes:
+        feature: short stable word.
+        reason: explanation for people.
+    """
 
     def __init__(self, feature: str, reason: str) -> None:
         self.feature = feature
@@ -42,19 +45,21 @@ class NotExpressible(Exception):
 
 @dataclass(slots=True)
 class Finished:
-    """A row as HERMES gets it, and what it had to leave out of the draft, for people."""
+    """A row as HERMES gets it, and the omissions from its draft."""
 
     row: Row
+    """Row."""
     left_out: list[str] = field(default_factory=list)
+    """Values of the draft that were left out, for people."""
 
 
 def text(value: object) -> str:
-    """A text without NUL (which HERMES refuses) and without blanks at its ends (which it cuts)."""
+    """Return a text without NUL (which HERMES refuses) and without blanks at its ends (which it cuts)."""
     return "" if value is None else str(value).replace("\0", "").strip()
 
 
 def number(draft: Draft, key: str) -> float | None:
-    """A finite number; None and blank texts are no value. Raises `NotExpressible`."""
+    """Return a finite number; None for None and blank texts. Raises `NotExpressible`."""
     value = draft.get(key)
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -62,7 +67,7 @@ def number(draft: Draft, key: str) -> float | None:
 
 
 def finite(value: object, key: str) -> float:
-    """One number. Raises `NotExpressible` for what is none, booleans among it."""
+    """Return one number. Raises `NotExpressible` for any other value, booleans included."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise NotExpressible(key, f"{key} is {text(value)[:40]!r}, which is not a number")
     try:
@@ -75,7 +80,7 @@ def finite(value: object, key: str) -> float:
 
 
 def error_of(draft: Draft, key: str, left_out: list[str]) -> float | None:
-    """An error bar, or an exposure time.
+    """Return an error bar, or an exposure time.
 
     A negative one is how some sites write "none": it is left out, and that is noted.
     """
@@ -87,7 +92,7 @@ def error_of(draft: Draft, key: str, left_out: list[str]) -> float | None:
 
 
 def date(value: object, key: str) -> str | float:
-    """A date as HERMES reads it: an ISO text, or a Julian Date or Modified Julian Date as number.
+    """Return a date as HERMES reads it: an ISO text, or a Julian Date or Modified Julian Date as number.
 
     Days before the year 1862 go as ISO text, since HERMES takes numbers above 1000 only. A number that looks
     like a year is refused: HERMES would take 2023.5 for the day 2023.5 of the Modified Julian Date, in 1864.
@@ -108,7 +113,7 @@ def date(value: object, key: str) -> str | float:
 
 
 def modified_date(value: object, key: str) -> str | float:
-    """The same for a field that HERMES documents as Modified Julian Date: a Julian Date becomes one."""
+    """Return a date for a field that HERMES documents as Modified Julian Date: a Julian Date is converted."""
     day = _day(value)
     if day is not None and 2_400_000.5 < day < 2_600_000:
         value = float(Decimal(repr(day)) - Decimal("2400000.5"))
@@ -116,7 +121,7 @@ def modified_date(value: object, key: str) -> str | float:
 
 
 def _day(value: object) -> float | None:
-    """A number of days; None for what is no number."""
+    """Return a number of days; None for a value that is no number."""
     try:
         return float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
     except (ValueError, OverflowError):
@@ -124,7 +129,7 @@ def _day(value: object) -> float | None:
 
 
 def others(draft: Draft, handled: frozenset[str]) -> Row:
-    """The optional values that need no rule of their own: nothing blank, numbers finite."""
+    """Return the optional values that need no rule of their own: nothing blank, numbers finite."""
     row: Row = {}
     for key, value in draft.items():
         if key not in handled:
@@ -135,9 +140,8 @@ def others(draft: Draft, handled: frozenset[str]) -> Row:
 
 
 def pruned(value: object, key: str) -> object:
-    """The value without what HERMES refuses or drops: nulls, blank texts, empty containers;
-
-    None if all is gone.
+    """Return the value without parts that HERMES refuses or drops: nulls, blank texts, empty containers. None
+    if nothing is left.
     """
     if isinstance(value, str):
         return text(value) or None

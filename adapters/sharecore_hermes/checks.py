@@ -1,4 +1,4 @@
-"""What a person has to mend before HERMES takes anything."""
+"""Find problems that a person has to solve before HERMES takes anything."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _SHOWN = 20
 
 
 def problems(config: HermesConfig, ask: Callable[[], Profile]) -> list[Problem]:
-    """Ask HERMES about the token: does it work, has its user a credential, may it write to the topics
-    named.
+    """Ask HERMES about the token: whether it works, its user has a credential, and it may write to the named
+    topics.
     """
     try:
         profile = ask()

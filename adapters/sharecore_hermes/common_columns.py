@@ -1,4 +1,4 @@
-"""What rows of all three tables have in common: which target, when, and with what."""
+"""Fill the columns that rows of all three tables share: target, time, telescope and instrument."""
 
 from __future__ import annotations
 
@@ -17,32 +17,31 @@ Measured = Photometry | PhotometryLimit | Spectrum | Astrometry
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a row is finished with.
-
-    target_name: of the one target of the message. source: who brought the datum, as a name for people; empty
-    for the site's own data, which alone the default telescope and instrument are for.
-    """
+    """The facts that rows are finished with."""
 
     config: HermesConfig
+    """Settings."""
     target_name: str
+    """Name of the one target of the message."""
     source: str = ""
+    """Name of the source of the datum, for people; empty for data of the site itself, which alone the default
+    telescope and instrument are for.
+    """
 
 
 def drafted(record: Measured, target_name: str) -> Row:
-    """The common part of the draft of a record: target, time, and what the datum says in its own words."""
+    """Return the common part of the draft of a record: target, time, and the own words of the datum."""
     nothing: Row = {"telescope": "", "instrument": ""}
     return {"target_name": target_name, "date_obs": record.timestamp.isoformat()} | nothing | said(record)
 
 
 def named(extra: Mapping[str, JsonValue], *keys: str) -> Row:
-    """Those further values of the site that HERMES has a column for under the same name, where they are
-    text.
-    """
+    """Return further values of the site that have the name of a column of HERMES, where they are text."""
     return {key: extra[key] for key in keys if isinstance(extra.get(key), str)}
 
 
 def common(draft: Draft, context: Context) -> Row:
-    """The common part of a row. A message has one target, so every row is of that one."""
+    """Return the common part of a row. A message has one target, so every row belongs to that one."""
     config = context.config
     row: Row = {"target_name": context.target_name, "date_obs": date(draft.get("date_obs"), "date_obs")}
     telescope, instrument = text(draft.get("telescope")), text(draft.get("instrument"))

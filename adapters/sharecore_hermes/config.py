@@ -1,4 +1,4 @@
-"""The settings of one HERMES destination."""
+"""Read the settings of one HERMES destination."""
 
 from __future__ import annotations
 
@@ -22,38 +22,52 @@ WAVELENGTH = frozenset({Unit.WAVELENGTH, Unit.FREQUENCY, Unit.PHOTON_ENERGY, Uni
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HermesConfig:
-    """What `read_config` found.
-
-    path: of the settings, for messages to people. authors: one text. user_topics: the topics that people may
-    choose; empty for all that the token may write. default_topic: of a share whose address names none.
-    converter: dotted path of a class that overrides the mapping. default_*: for data that say nothing
-    themselves. *_map: the site's word to the one that HERMES gets. batch_window_seconds: how long to wait for
-    more
-    rows before a message goes out. max_rows: how many rows one message has at the most.
-    """
+    """The settings of one HERMES destination."""
 
     path: str
+    """Path of the settings, for messages to people."""
     base_url: str
+    """Address of HERMES, with a trailing slash."""
     token: Secret
+    """API token."""
     http: HttpSettings = field(default_factory=HttpSettings)
+    """Settings of the HTTP client."""
     authors: str = ""
+    """Authors of the messages, one text."""
     submitter: str = ""
+    """Submitter of the messages."""
     title: str = DEFAULT_TITLE
+    """Template of the titles."""
     user_topics: tuple[str, ...] = ()
+    """Topics that people may choose; empty for all that the token may write to."""
     default_topic: str = ""
+    """Topic of a share whose address names none."""
     converter: str = ""
+    """Dotted path of a class that overrides the mapping; empty for none."""
     own_sources: frozenset[str] = frozenset()
+    """Names of sources whose data are those of the site."""
     default_telescope: str = ""
+    """Telescope of data of the site that name none."""
     default_instrument: str = ""
+    """Instrument of data of the site that name none."""
     default_brightness: ScaledUnit | None = None
+    """Unit of a brightness without a unit."""
     default_flux: ScaledUnit | None = None
+    """Unit of a flux without a unit."""
     default_wavelength: ScaledUnit | None = None
+    """Unit of a wavelength without a unit."""
     instrument_map: Mapping[str, str] = field(default_factory=dict)
+    """Name of an instrument for HERMES, by the word of the site."""
     bandpass_map: Mapping[str, str] = field(default_factory=dict)
+    """Name of a bandpass for HERMES, by the word of the site."""
     unit_map: Mapping[str, ScaledUnit] = field(default_factory=dict)
+    """Unit, by the word of the site."""
     batch_window_seconds: float = 10.0
+    """Seconds that new records wait for others."""
     max_rows: int = 500
+    """Largest number of rows in one message."""
     resend_unconfirmed: bool = False
+    """Whether a message that may have been published is sent again."""
 
 
 def read_config(section: Section) -> HermesConfig:
@@ -89,7 +103,7 @@ def read_config(section: Section) -> HermesConfig:
 
 
 def from_hermes_configuration(configuration: Mapping[str, object]) -> dict[str, object]:
-    """tom_hermes's `HERMES_CONFIGURATION` as an entry of `DATA_SHARING`.
+    """Return `HERMES_CONFIGURATION` of tom_hermes as an entry of `DATA_SHARING`.
 
     Read as tom_hermes 0.2.1 does: `HERMES_API_TOKEN`, `HERMES_BASE_URL` (production where it is absent) and
     `DEFAULT_TOPIC`; keys of `DATA_SHARING` in it are passed on. Without a token the dictionary is empty:
@@ -103,7 +117,7 @@ def from_hermes_configuration(configuration: Mapping[str, object]) -> dict[str, 
 
 
 def inherit(read: ReadSetting) -> dict[str, dict[str, object]]:
-    """The destination that a site with tom_hermes has configured already."""
+    """Return the destination that a site with tom_hermes has configured already."""
     configuration = read("HERMES_CONFIGURATION")
     entry = from_hermes_configuration(configuration) if isinstance(configuration, Mapping) else {}
     return {"hermes": entry} if entry else {}
@@ -153,10 +167,10 @@ def _topics(section: Section) -> tuple[str, ...]:
 
 
 def topic_fault(topic: str) -> str:
-    """Why HERMES would not publish on a topic of this name as meant; empty when it would.
+    """Return the reason why HERMES would not publish on a topic of this name as meant; empty for a good name.
 
-    Measured: blanks at the ends are trimmed in the answer only, the rest after `?` or `#` is cut off, so
-    that the message lands on another topic, and a comma means several.
+    Measured: blanks at the ends are trimmed in the answer only, the rest after `?` or `#` is cut off, so that
+    the message lands on another topic, and a comma means several.
     """
     if topic != topic.strip() or any(sign in topic for sign in ",?#/") or not topic.isprintable():
         return f"{topic!r} cannot be the name of a topic"

@@ -1,9 +1,8 @@
 """The mapping that a site may override, with the class and method names of tomtoolkit 2.x.
 
 `DATA_CONVERTER_CLASS` names a class with `get_hermes_target`, `get_hermes_photometry`,
-`get_hermes_spectroscopy` or (new) `get_hermes_astrometry`. What these return is a draft: units may stay as
-the site wrote them, None and "" stand for nothing. The rules of HERMES are applied to it afterwards,
-whoever made it.
+`get_hermes_spectroscopy` or (new) `get_hermes_astrometry`. These return a draft: units may stay as the site
+wrote them, None and "" stand for no value. The rules of HERMES are applied to every draft afterwards.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ from sharecore_hermes import astrometry, photometry, spectra, target_rows
 from sharecore_hermes.cells import Draft
 
 OLD_MODULE = "tom_dataproducts.alertstreams.hermes"
-"""Where tomtoolkit 2.x had the class that a site's own converter derives from; 3.0 removed it."""
+"""Module in which tomtoolkit 2.x had the class that a converter of a site derives from; 3.0 removed it."""
 
 
 class HermesMessageException(Exception):
-    """Raised by a converter: this row cannot be expressed. (The name that tomtoolkit 2.x gave it.)"""
+    """Raised by a converter for a row that cannot be expressed. (The name of tomtoolkit 2.x.)"""
 
 
 class Converter(Protocol):
-    """What the adapter calls."""
+    """The methods that the adapter calls."""
 
     def get_hermes_target(self, target: SimpleNamespace) -> Draft: ...
 
@@ -39,32 +38,38 @@ class Converter(Protocol):
 
 
 class HermesDataConverter:
-    """Derive from this to change how your data are mapped; call `super()` for what you leave as it is."""
+    """The converter of sharecore. Derive from it to change the mapping of your data; call `super()` for the
+    rest.
+    """
 
     def __init__(self, validate: bool = True) -> None:
         self.validate = validate
 
     def get_hermes_target(self, target: SimpleNamespace) -> Draft:
-        """The row of a target."""
+        """Return the row of a target."""
         return target_rows.draft(target.sharecore)
 
     def get_hermes_photometry(self, datum: SimpleNamespace) -> Draft:
-        """The row of a detection or limit."""
+        """Return the row of a detection or limit."""
         return photometry.draft(datum.sharecore, datum.target.name)
 
     def get_hermes_spectroscopy(self, datum: SimpleNamespace) -> Draft:
-        """The row of a spectrum."""
+        """Return the row of a spectrum."""
         return spectra.draft(datum.sharecore, datum.target.name)
 
     def get_hermes_astrometry(self, datum: SimpleNamespace) -> Draft:
-        """The row of a measured position."""
+        """Return the row of a measured position."""
         return astrometry.draft(datum.sharecore, datum.target.name)
 
 
 def load_converter(path: str, where: str) -> Converter:
-    """An instance of the class at the dotted path, its missing methods taken from ours.
+    """Return an instance of the class at the dotted path, its missing methods taken from ours.
 
-    where: the path of the settings, for messages. Raises `ConfigurationError`.
+    Raises `ConfigurationError`.
+
+    Args:
+        path: dotted path of the class.
+        where: path of the settings, for messages.
     """
     if not path or path == f"{OLD_MODULE}.HermesDataConverter":
         return HermesDataConverter()
@@ -83,7 +88,7 @@ def load_converter(path: str, where: str) -> Converter:
 
 
 class _Completed(HermesDataConverter):
-    """A converter that derives from nothing of ours and may lack methods."""
+    """A converter that does not derive from ours and may lack methods."""
 
     def __init__(self, made: object) -> None:
         super().__init__()
@@ -131,5 +136,7 @@ def _stand_in() -> None:
 
 
 def _unchanged(unit: object) -> object:
-    """2.x's unit helpers: units are spelled for HERMES later, in every draft."""
+    """Return a unit unchanged, in place of the unit helpers of 2.x: units are spelled for HERMES later, in
+    every draft.
+    """
     return unit

@@ -1,8 +1,8 @@
-"""The error tree: HERMES answers an invalid message with its mirror, texts in place of what is wrong.
+"""Read the error tree: HERMES answers an invalid message with its mirror, texts in place of the wrong values.
 
 A list of rows is mirrored by a list of the same length with `{}` for good rows; a fault of a table as a whole
-stands in place of the list. Three rounds hide each other: the fields of a row, its rules, the message's
-rules.
+stands in place of the list. Three rounds hide each other: the fields of a row, its rules, the rules of the
+message.
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ Tree = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One complaint. path: like `data.photometry[3].bandpass`. text: what HERMES says.
-
-    table, index: the row it is about; None where it is about no single row.
-    """
+    """One complaint."""
 
     path: str
+    """Place of the complaint, like `data.photometry[3].bandpass`."""
     text: str
+    """Words of HERMES."""
     table: str | None = None
+    """Table of the row; None for a complaint about no single row."""
     index: int | None = None
+    """Index of the row in its table; None for a complaint about no single row."""
 
     @property
     def field(self) -> str:
-        """The name of the field alone, for a reader who knows the row."""
+        """Return the name of the field alone, for a reader who knows the row."""
         return self.path.rpartition("].")[2] if self.index is not None else self.path
 
 
 def faults(tree: Tree) -> list[Fault]:
-    """All complaints of a tree, in the order of the message."""
+    """Return all complaints of a tree, in the order of the message."""
     return list(_walk(tree, "", None, None))
 
 

@@ -1,4 +1,4 @@
-"""From records to rows: each record becomes an entry of a message or gets the reason why it cannot."""
+"""Map records to rows: each record becomes an entry of a message or gets the reason why it cannot."""
 
 from __future__ import annotations
 
@@ -35,29 +35,34 @@ TABLES = (PHOTOMETRY, SPECTROSCOPY, ASTROMETRY)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One record in the message: its table, its row there, and what stands beside our key of it."""
+    """One record in the message."""
 
     record: Record
+    """Record."""
     table: str
+    """Table of its row."""
     row: Row
+    """Row of the record."""
     provenance: dict[str, JsonValue]
+    """Values beside the key of the record in the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A batch on the way to a message.
-
-    target: None when it cannot go, nor any record with it; `problem` tells why.
-    """
+    """A batch on the way to a message."""
 
     target: Row | None
+    """Row of the target; None when the target cannot go, nor any record with it."""
     entries: tuple[Entry, ...]
+    """Records that go."""
     decided: Mapping[RecordKey, Outcome]
+    """Outcomes of the records that do not go."""
     problem: str = ""
+    """Reason why the target cannot go; empty when it can."""
 
 
 def map_batch(batch: Batch, config: HermesConfig, converter: Converter, topic: str) -> Mapped:
-    """Every record becomes an entry or is decided, each for itself.
+    """Map each record by itself to an entry or an outcome.
 
     A target that cannot go decides them all.
     """
@@ -84,7 +89,9 @@ def map_batch(batch: Batch, config: HermesConfig, converter: Converter, topic: s
 
 
 def _attempt(step: Callable[[], None]) -> Outcome | None:
-    """Run one step of the mapping; what stands in its way is the outcome of that record alone."""
+    """Run one step of the mapping; return the outcome of the record where the step fails, which concerns it
+    alone.
+    """
     try:
         with contained():
             step()
@@ -128,7 +135,7 @@ def _table(record: Record, datum: View, converter: Converter) -> tuple[str, _Fin
 
 
 def _provenance(record: Record, done: Finished) -> dict[str, JsonValue]:
-    """Our key, and what the site knows of the record that its row has no column for."""
+    """Return our key, and the values of the site that the row of the record has no column for."""
     further = {key: value for key, value in record.extra.items() if done.row.get(key) != value}
     facts: dict[str, JsonValue] = {
         "key": str(record.key),
@@ -142,7 +149,7 @@ def _provenance(record: Record, done: Finished) -> dict[str, JsonValue]:
 
 
 def _json(row: Row) -> Row:
-    """The row, once it is known to be JSON: a converter may have put anything into it."""
+    """Return the row, once it is known to be JSON: a converter may have put anything into it."""
     try:
         json.dumps(row, allow_nan=False)
     except (TypeError, ValueError) as error:

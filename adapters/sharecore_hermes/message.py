@@ -1,4 +1,4 @@
-"""Messages: rows put together, and split where they would be too large."""
+"""Put rows together to messages, and split messages that would be too large."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from sharecore_hermes.mapping import TABLES, Entry
 from sharecore_hermes.target_rows import unexpressed
 
 MAX_BYTES = 950_000
-"""Of one message.
-
-The broker's topics take 1 MB; HERMES passes messages on ASCII-escaped, with blanks after signs.
+"""Largest message, in bytes. The topics of the broker take 1 MB; HERMES passes messages on ASCII-escaped,
+with blanks after signs.
 """
 
 PROVENANCE = "sharecore"
-"""The key of `data` under which our record keys travel. HERMES passes on what it does not know (measured)."""
+"""Key of `data` under which our record keys travel. HERMES passes on keys that it does not know (measured).
+"""
 
 _PER_ROW = 4
 """Bytes of the separators of a row and of its provenance."""
@@ -29,21 +29,25 @@ _PER_ROW = 4
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What all messages of one batch have in common."""
+    """The common part of all messages of one batch."""
 
     batch: Batch
+    """Batch."""
     config: HermesConfig
+    """Settings."""
     topic: str
+    """Topic."""
     target: Row
+    """Row of the target."""
 
 
 def message_url(base_url: str, uuid: str) -> str:
-    """Where people read a message: the page of HERMES for the id that a delivery got."""
+    """Return the page of HERMES for people, for the id of a message."""
     return f"{base_url.rstrip('/')}/message/{quote(uuid, safe='')}"
 
 
 def assemble(envelope: Envelope, entries: Sequence[Entry]) -> dict[str, object]:
-    """One message, ready to be sent. The entries of each table stay in their order: see `row_of`."""
+    """Return one message, ready to be sent. The entries of each table stay in their order: see `row_of`."""
     batch, config = envelope.batch, envelope.config
     tables = {table: [each for each in entries if each.table == table] for table in TABLES}
     provenance: dict[str, JsonValue] = {"version": 1, "origin": batch.site.origin, "site": batch.site.name}
@@ -65,20 +69,20 @@ def assemble(envelope: Envelope, entries: Sequence[Entry]) -> dict[str, object]:
 
 
 def row_of(entries: Sequence[Entry], table: str, index: int) -> Entry | None:
-    """The entry behind one row of a table of the message that `assemble` makes of these entries."""
+    """Return the entry behind one row of a table of the message that `assemble` makes of these entries."""
     rows = [each for each in entries if each.table == table]
     return rows[index] if 0 <= index < len(rows) else None
 
 
 def size(value: object) -> int:
-    """Bytes of a value as it travels from HERMES to its readers."""
+    """Return the bytes of a value as it travels from HERMES to its readers."""
     return len(json.dumps(value, allow_nan=False))
 
 
 def split(envelope: Envelope, entries: Sequence[Entry], max_bytes: int = MAX_BYTES) -> Iterator[list[Entry]]:
-    """The entries, in order, in as few messages as the size allows.
+    """Yield the entries, in order, in as few messages as the size allows.
 
-    One that is too large for any stands alone.
+    An entry that is too large for any message stands alone.
     """
     frame = size(assemble(envelope, ())) + sum(2 * len(table) + 20 for table in TABLES)
     parcel: list[Entry] = []

@@ -1,4 +1,4 @@
-"""Where a datum came from: a topic of HERMES that a reader of this TOM follows, or another source."""
+"""Find the origin of a datum: a topic of HERMES that a reader of this TOM follows, or another source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MESSAGE = re.compile(r"/api/v0/query/message/([^/]+)/?$")
 
 
 def echo(record: Record, topic: str) -> Outcome | None:
-    """The outcome of a record that was read from HERMES and must not go back; None for any other.
+    """Return the outcome of a record that was read from HERMES and must not go back; None for any other.
 
     From another topic it may go on: a share says so. The same topic of two servers of HERMES is one topic of
     one broker, so the address of the server does not matter.
@@ -28,7 +28,9 @@ def echo(record: Record, topic: str) -> Outcome | None:
 
 
 def relayed_by(record: Record, site: Site) -> str:
-    """Who brought a datum that is not of this site: a data service, a broker, another site; else empty."""
+    """Return the source of a datum that is not of this site: a data service, a broker, another site; else
+    empty.
+    """
     source = record.source_name.strip()
     if record.key.origin != site.origin:
         return source or "another site"
@@ -36,7 +38,7 @@ def relayed_by(record: Record, site: Site) -> str:
 
 
 def _topic(record: Record) -> str:
-    """As tom_hermes 0.2.1 notes it (`Hermes:<topic>`), and as tomtoolkit 2.x does."""
+    """Return the topic, as tom_hermes 0.2.1 notes it (`Hermes:<topic>`), and as tomtoolkit 2.x does."""
     if record.source_name.startswith("Hermes:"):
         return record.source_name.removeprefix("Hermes:")
     return record.source_name if record.source_location.startswith("Hermes via HOP") else ""

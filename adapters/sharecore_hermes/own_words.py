@@ -1,7 +1,7 @@
-"""What a datum itself says of its unit, its telescope and its limit, in the spellings that TOMs use.
+"""Read the own words of a datum for its unit, telescope and limit, in the spellings that TOMs use.
 
-tomtoolkit has a column for some of it; sites, data services and stream readers put the rest among the further
-values of the datum, each under a name of its own. Defaults fill only what is said nowhere.
+tomtoolkit has a column for some of them; sites, data services and stream readers put the rest among the
+further values of the datum, each under a name of its own. Defaults fill only missing values.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LIMIT_ERROR = tuple(f"{name}error" for name in LIMIT)
 
 
 def said(record: Record) -> Row:
-    """The columns of HERMES that a datum fills with its own words, as it writes them; nothing blank.
+    """Return the columns of HERMES that a datum fills with its own words, as it writes them; nothing blank.
 
     Raises `NotExpressible` where two of its words contradict each other, or cannot be read.
     """
@@ -52,9 +52,9 @@ def said(record: Record) -> Row:
 
 
 def completed(draft: Draft, record: Record) -> Row:
-    """The draft of a converter, with the datum's own words where it says nothing.
+    """Return the draft of a converter, with the own words of the datum for values that it lacks.
 
-    The unit of an error holds for the datum's own error alone: a converter that changed it knows the unit.
+    The unit of an error holds for the error of the datum alone: a converter that changed it knows the unit.
     """
     words = said(record)
     row = dict(draft) | {key: value for key, value in words.items() if not text(draft.get(key))}
@@ -71,7 +71,9 @@ def completed(draft: Draft, record: Record) -> Row:
 
 
 def _observer(record: Record, words: Words) -> Row:
-    """Its telescope and instrument: the columns, else its words. A number is a name; a list is none."""
+    """Return telescope and instrument: the columns, else the words of the datum. A number is a name; a list
+    is none.
+    """
     names = {
         key: text(value)
         for key, value in words.items()
@@ -89,14 +91,14 @@ def _observer(record: Record, words: Words) -> Row:
 
 
 def _with_system(unit: JsonValue, *others: JsonValue) -> JsonValue:
-    """The unit; of a magnitude without system, the system that other words of the datum name."""
+    """Return the unit; of a magnitude without system, the system that other words of the datum name."""
     if not unit or _magnitude(unit) is not Unit.MAG:
         return unit
     return next((each for each in others if _magnitude(each) not in (None, Unit.MAG)), unit)
 
 
 def _brightness_unit(unit: JsonValue, words: Words) -> JsonValue:
-    """The unit; of a magnitude that names its system elsewhere, that system."""
+    """Return the unit; of a magnitude that names its system elsewhere, that system."""
     system = first(words, _SYSTEM)
     if not unit or not system:
         return unit or system

@@ -1,4 +1,4 @@
-"""Photometry: detections and limits."""
+"""Write photometry: detections and limits."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _HANDLED = COMMON | {
 }  # fmt: skip
 
 _FAINTEST = 50.0
-"""Magnitudes. The Sun has -27, and nothing that was ever seen is fainter than 35."""
+"""Faintest magnitude. The Sun has -27, and nothing that was ever seen is fainter than 35."""
 _NO_FLUX = (-999.0, -9999.0, -99999.0, -999.9, -999.99, -9999.9)
 
 
 def draft(record: Photometry | PhotometryLimit, target_name: str) -> Row:
-    """The record in HERMES' columns, its units still as the site wrote them."""
+    """Return the record in the columns of HERMES, its units still as the site wrote them."""
     row: Row = {"brightness_unit": ""} | drafted(record, target_name)
     row |= {"bandpass": record.bandpass, "exposure_time": record.exposure_time}
     if isinstance(record, Photometry):
@@ -34,7 +34,7 @@ def draft(record: Photometry | PhotometryLimit, target_name: str) -> Row:
 
 
 def finish(draft: Draft, context: Context) -> Finished:
-    """The row as HERMES gets it. Raises `NotExpressible`."""
+    """Return the row for HERMES. Raises `NotExpressible`."""
     row = common(draft, context)
     done = Finished(row)
     row["bandpass"] = _bandpass(draft, context.config)
@@ -66,10 +66,12 @@ def finish(draft: Draft, context: Context) -> Finished:
 
 @dataclass(frozen=True, slots=True)
 class _Error:
-    """An error bar, and the unit that the datum says of it, if any."""
+    """An error bar."""
 
     value: float | None
+    """Error; None for none."""
     unit: object
+    """Unit that the datum gives for the error itself, if any."""
 
 
 def _error(draft: Draft, key: str, left_out: list[str]) -> _Error:
@@ -79,7 +81,9 @@ def _error(draft: Draft, key: str, left_out: list[str]) -> _Error:
 def _measured(
     draft: Draft, key: str, error: _Error, unit: object, config: HermesConfig, left_out: list[str]
 ) -> Row:
-    """A brightness or limit with its error and unit; nothing where its number says that there is none."""
+    """Return a brightness or limit with its error and unit; nothing where its number means that there is
+    none.
+    """
     value = number(draft, key)
     if value is None:
         return {}
@@ -98,7 +102,9 @@ def _measured(
 
 
 def _means_none(value: float, *, magnitude: bool) -> bool:
-    """99, 99.99, -999 are no magnitudes, and a flux of -999 or -9999 is none either; one of 99 is."""
+    """Return whether a number means "none": magnitudes 99, 99.99 and -999, and fluxes -999 and -9999 (99 is a
+    flux).
+    """
     return abs(value) >= _FAINTEST if magnitude else value in _NO_FLUX
 
 

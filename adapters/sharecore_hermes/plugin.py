@@ -1,4 +1,4 @@
-"""The plugin: what the entry point in the group `sharecore` names."""
+"""The plugin: registers the kind `hermes`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sharecore_hermes.config import HermesConfig, inherit, read_config
 
 
 def open_adapter(config: HermesConfig) -> Adapter:
-    """Make the adapter; astropy, requests and the site's own converter are imported here, not before."""
+    """Make the adapter; astropy, requests and the converter of the site are imported here, not before."""
     from sharecore_hermes.adapter import HermesAdapter
 
     return HermesAdapter(config)
@@ -18,7 +18,7 @@ def open_adapter(config: HermesConfig) -> Adapter:
 
 @hookimpl
 def sharecore_destinations() -> Iterable[DestinationType[HermesConfig]]:
-    """HERMES, as often as the settings name one."""
+    """Return the kind `hermes`; settings may name it several times."""
     yield DestinationType(
         kind="hermes",
         summary="HERMES: publishes messages on topics of the SCiMMA broker",

@@ -1,4 +1,4 @@
-"""The profile: what HERMES says about the token's user. It contains the token itself and is never logged."""
+"""Read the profile of the user of the token. It contains the token itself and is never logged."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ PROFILE = "api/v0/profile/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """writable_topics: empty also when SCiMMA Auth did not answer. credential: the name of the SCiMMA
-    credential.
-    """
+    """The profile of the user of a token."""
 
     writable_topics: tuple[str, ...]
+    """Topics that the token may write to; empty also when SCiMMA Auth did not answer."""
     credential: str
+    """Name of the SCiMMA credential."""
 
 
 def ask_profile(client: Client, authorize: Authorize, config: HermesConfig) -> Profile:
-    """Ask. Raises `AuthenticationFailed` or `DestinationError`."""
+    """Ask HERMES for the profile. Raises `AuthenticationFailed` or `DestinationError`."""
     try:
         reply = client.get(PROFILE, auth=authorize)
     except HttpFailure as error:

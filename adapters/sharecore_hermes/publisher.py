@@ -1,4 +1,4 @@
-"""Publishing: one message out, its answer in, and what to do when HERMES refuses some of its rows."""
+"""Publish messages, and set aside the rows that HERMES refuses."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from sharecore_http import Authorize, Client, NoAnswer, NotSent
 SUBMIT = "api/v0/submit_message/"
 VALIDATE = "api/v0/submit_message/validate/"
 ROUNDS = 3
-"""How often HERMES is asked for faults: its three rounds of checks hide each other."""
+"""Number of times that HERMES is asked for faults: its three rounds of checks hide each other."""
 
 Outcomes = Iterator[tuple[RecordKey, Outcome]]
 
 
 class Publisher:
-    """Sends messages with one token."""
+    """The sender of messages with one token."""
 
     def __init__(self, client: Client, authorize: Authorize, config: HermesConfig) -> None:
         self._client = client
@@ -49,7 +49,9 @@ class Publisher:
             yield from self._parcel(envelope, parcel)
 
     def announce(self, envelope: Envelope) -> None:
-        """Publish the target alone. Raises `TargetRefused` for what is not to be tried again by itself."""
+        """Publish the target alone. Raises `TargetRefused` for a failure that must not be tried again by
+        itself.
+        """
         match self._submit(envelope, ()):
             case Unknown(reason) | TooLarge(reason):
                 raise TargetRefused(reason)
@@ -57,7 +59,7 @@ class Publisher:
                 raise TargetRefused(f"HERMES refuses the message: {_listed(faults(tree))}")
 
     def faults(self, envelope: Envelope, entries: Sequence[Entry]) -> list[Fault]:
-        """What HERMES says to a message without publishing it."""
+        """Return the complaints of HERMES about a message, without publishing it."""
         return faults(self._validate(envelope, entries))
 
     def _parcel(self, envelope: Envelope, entries: list[Entry]) -> Outcomes:
@@ -136,9 +138,9 @@ def _all(entries: Sequence[Entry], outcome: Outcome) -> Outcomes:
 def _refused(
     envelope: Envelope, entries: Sequence[Entry], found: Sequence[Fault]
 ) -> dict[RecordKey, Outcome]:
-    """The rows that the complaints are about.
+    """Return the outcomes of the rows that the complaints are about.
 
-    Raises where they are about the message or its topic instead.
+    Raises an exception for complaints about the message or its topic instead.
     """
     outcomes: dict[RecordKey, Outcome] = {}
     for fault in found:

@@ -1,4 +1,4 @@
-"""Coordinates as HERMES reads them."""
+"""Write coordinates as HERMES reads them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sharecore_hermes.cells import NotExpressible, finite, text
 
 
 def right_ascension(value: object) -> float | str:
-    """Degrees in 0..360, where HERMES would wrap it to, or a text with unit letters.
+    """Return degrees in 0..360, where HERMES would wrap it to, or a text with unit letters.
 
     Raises `NotExpressible`.
     """
@@ -18,7 +18,7 @@ def right_ascension(value: object) -> float | str:
 
 
 def declination(value: object) -> float | str:
-    """Degrees in -90..90, or a text with unit letters. Raises `NotExpressible`."""
+    """Return degrees in -90..90, or a text with unit letters. Raises `NotExpressible`."""
     degrees = _degrees(value, "dec")
     if isinstance(degrees, float) and abs(degrees) > 90:
         raise NotExpressible("position", f"dec is {degrees:g}, which is not between -90 and 90 degrees")
@@ -26,8 +26,9 @@ def declination(value: object) -> float | str:
 
 
 def _degrees(value: object, key: str) -> float | str:
-    """HERMES reads a text that is no number as hours first, also for dec: 05:30:00 would become 82.5
-    degrees.
+    """Return degrees, or a text with unit letters.
+
+    HERMES reads a text that is no number as hours first, also for dec: 05:30:00 would become 82.5 degrees.
     """
     word = text(value)
     if not word:

@@ -1,4 +1,4 @@
-"""Spectra."""
+"""Write spectra."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _TYPES = ("Object", "Other", "Host", "Synthetic", "Sky", "Arcs")
 
 
 def of_points(record: OtherDatum) -> Spectrum | None:
-    """A spectrum that the site stores point by point, `{"0": {"flux": .., "wavelength": ..}, "1": ...}`.
+    """Return a spectrum that the site stores point by point, `{"0": {"flux": .., "wavelength": ..}, "1":
+    ...}`.
 
-    tomtoolkit 2.x published these too. None when it is nothing of that kind.
+    tomtoolkit 2.x published these too. None for a record of another form.
     """
     points = [each for each in record.extra.values() if isinstance(each, Mapping)]
     rest = {key: each for key, each in record.extra.items() if not isinstance(each, Mapping)}
@@ -45,7 +46,7 @@ def of_points(record: OtherDatum) -> Spectrum | None:
 
 
 def _texts(points: Sequence[Mapping[str, JsonValue]]) -> dict[str, JsonValue]:
-    """What the points say in words, like their units; what they say in different ways as a list."""
+    """Return the texts of the points, like their units; texts that differ become a list."""
     said: dict[str, list[JsonValue]] = {}
     for point in points:
         for key, value in point.items():
@@ -55,7 +56,7 @@ def _texts(points: Sequence[Mapping[str, JsonValue]]) -> dict[str, JsonValue]:
 
 
 def draft(record: Spectrum, target_name: str) -> Row:
-    """The record in HERMES' columns, its units still as the site wrote them."""
+    """Return the record in the columns of HERMES, its units still as the site wrote them."""
     return (
         {"flux_units": "", "wavelength_units": ""}
         | drafted(record, target_name)
@@ -71,7 +72,7 @@ def draft(record: Spectrum, target_name: str) -> Row:
 
 
 def finish(draft: Draft, context: Context) -> Finished:
-    """The row as HERMES gets it. Raises `NotExpressible`."""
+    """Return the row for HERMES. Raises `NotExpressible`."""
     row = common(draft, context)
     done = Finished(row)
     flux, wavelength = _numbers(draft, "flux"), _numbers(draft, "wavelength")
@@ -104,7 +105,7 @@ def finish(draft: Draft, context: Context) -> Finished:
 
 
 def _errors(draft: Draft, left_out: list[str]) -> list[float]:
-    """The error bars; none at all where some are blank or -1: HERMES has no null within a list."""
+    """Return the error bars; none at all where some are blank or -1: HERMES has no null within a list."""
     value = draft.get("flux_error")
     if isinstance(value, list | tuple) and None in value:
         left_out.append("flux_error: some are blank")

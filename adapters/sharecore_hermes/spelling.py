@@ -1,4 +1,4 @@
-"""Units as HERMES spells them, to the code point, and how the site's units become them.
+"""Spell units as HERMES does, to the code point, and convert units of the site into them.
 
 HERMES compares unit texts exactly. The Angstrom is U+212B, the micro sign U+00B5 and the square U+00B2: never
 normalise these texts, since NFC turns U+212B into U+00C5, which is refused (measured).
@@ -50,13 +50,15 @@ _ANGLE = {
 
 @dataclass(frozen=True, slots=True)
 class Spelled:
-    """A unit of HERMES, and the factor that brings the site's values into it."""
+    """A unit of HERMES, and the conversion into it."""
 
     name: str
+    """Unit, as HERMES spells it."""
     factor: Fraction = _ONE
+    """Factor that converts values of the site into the unit."""
 
     def value(self, value: float) -> float:
-        """A value of the site in this unit. Raises `NotExpressible` when it is out of range."""
+        """Return a value of the site in this unit. Raises `NotExpressible` when it is out of range."""
         try:
             return rescaled(value, self.factor)
         except OverflowError:
@@ -64,7 +66,7 @@ class Spelled:
 
 
 def brightness(unit: object, config: HermesConfig) -> Spelled:
-    """The unit of a brightness or limit.
+    """Return the unit of a brightness or limit.
 
     `mag` without a system goes by the default, if that is a magnitude.
     """
@@ -84,26 +86,30 @@ def brightness(unit: object, config: HermesConfig) -> Spelled:
 
 
 def flux(unit: object, config: HermesConfig) -> Spelled:
-    """The unit of the flux of a spectrum."""
+    """Return the unit of the flux of a spectrum."""
     meant = _meant(unit, config, config.default_flux, "flux-unit", "DEFAULT_FLUX_UNIT")
     return _into(meant, _FLUX, "flux-unit")
 
 
 def wavelength(unit: object, config: HermesConfig) -> Spelled:
-    """The unit of the other axis: a wavelength or a frequency, the site's own where HERMES has it."""
+    """Return the unit of the other axis, wavelength or frequency: that of the site where HERMES has it."""
     meant = _meant(unit, config, config.default_wavelength, "wavelength-unit", "DEFAULT_WAVELENGTH_UNIT")
     return _into(meant, _WAVELENGTH, "wavelength-unit")
 
 
 def angle(unit: object, config: HermesConfig) -> Spelled:
-    """The unit of the error of a position. Nothing can be configured here, so none means unknown."""
+    """Return the unit of the error of a position. The settings have no default for it."""
     return _into(_meant(unit, config, None, "error-unit", ""), _ANGLE, "error-unit")
 
 
 def error_of(value: Spelled, unit: object, config: HermesConfig, *, stated: bool) -> Spelled:
-    """How the error of a value is sent: in the unit of the value, whichever unit it has of its own.
+    """Return how the error of a value is sent: in the unit of the value, whatever its own unit.
 
-    stated: whether the datum says the unit of the value, so that it is not a default.
+    Args:
+        value: unit of the value.
+        unit: unit that the datum gives for the error.
+        config: settings.
+        stated: whether the datum gives the unit of the value, so that it is not a default.
     """
     if not text(unit):
         return value
@@ -124,7 +130,9 @@ def error_of(value: Spelled, unit: object, config: HermesConfig, *, stated: bool
 
 
 def flux_type(spelled: Spelled) -> str:
-    """HERMES' word for what the flux is per; its own default, per wavelength, would be wrong for mJy."""
+    """Return the word of HERMES for the flux density; its own default, per wavelength, would be wrong for
+    mJy.
+    """
     return "Fnu" if spelled.name == MILLIJANSKY else "Flambda"
 
 
@@ -150,7 +158,7 @@ def _meant(
 
 
 def _into(meant: ScaledUnit, offered: dict[str, ScaledUnit], feature: str) -> Spelled:
-    """The very same unit where HERMES has it, else the first that an exact factor leads to."""
+    """Return the very same unit where HERMES has it, else the first with an exact conversion."""
     same = [Spelled(name) for name, unit in offered.items() if unit == meant]
     exact = ((name, meant.factor(unit)) for name, unit in offered.items())
     found = same or [Spelled(name, factor) for name, factor in exact if factor is not None]

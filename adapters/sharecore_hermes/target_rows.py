@@ -1,4 +1,4 @@
-"""Targets: positions and orbital elements."""
+"""Write targets: positions and orbital elements."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _HANDLED = frozenset({"name", "ra", "dec", "epoch", "orbital_elements", "aliases
 
 
 def draft(target: Target) -> Row:
-    """The target in HERMES' fields and units (proper motion: the TOM Toolkit has mas/yr, HERMES
-    arcsec/yr).
+    """Return the target in the fields and units of HERMES (proper motion: mas/yr in the TOM Toolkit,
+    arcsec/yr in HERMES).
     """
     row: Row = {"name": target.name}
     if target.sidereal:
@@ -49,7 +49,7 @@ def draft(target: Target) -> Row:
 
 
 def finish(draft: Draft) -> Row:
-    """The target as HERMES gets it. Raises `NotExpressible`: then no record of this target can go."""
+    """Return the target for HERMES. Raises `NotExpressible`: then no record of this target can go."""
     name = text(draft.get("name"))
     if not name:
         raise NotExpressible("target-name", "the target has no name")
@@ -69,7 +69,7 @@ def finish(draft: Draft) -> Row:
 
 
 def unexpressed(target: Target) -> dict[str, JsonValue]:
-    """What HERMES has no field for; it travels beside our keys, with its unit in the name."""
+    """Return the values without a field at HERMES; they travel beside our keys, with the unit in the name."""
     place, orbit = target.position, target.orbit
     values: dict[str, JsonValue] = {
         "parallax_mas": place.parallax if target.sidereal else None,
@@ -101,9 +101,9 @@ def _orbit(elements: Draft) -> Row:
 
 
 def _size_and_phase(elements: Draft) -> Row:
-    """One of the two pairs that HERMES knows.
+    """Return one of the two pairs that HERMES knows.
 
-    It takes 0 for missing, and a null epoch crashes it (measured).
+    HERMES takes 0 for missing, and a null epoch crashes it (measured).
     """
     row: Row = {}
     axis, anomaly = number(elements, "semimajor_axis"), _anomaly(elements)
@@ -133,7 +133,7 @@ def _at_least_zero(elements: Draft, key: str) -> float | None:
 
 
 def _anomaly(elements: Draft) -> float | None:
-    """In degrees above 0, up to 360, as HERMES takes it; None where it cannot be said so.
+    """Return the anomaly in degrees above 0, up to 360, as HERMES takes it; None where it has no such form.
 
     A closed orbit is at the same place after a turn. An open one never comes back: -30 is not 330 there.
     """
@@ -144,12 +144,12 @@ def _anomaly(elements: Draft) -> float | None:
 
 
 def _turned(angle: float | None) -> float | None:
-    """The same direction in 0..360 degrees."""
+    """Return the same direction in 0..360 degrees."""
     return angle if angle is None or 0 <= angle <= 360 else angle % 360
 
 
 def _epoch(draft: Draft) -> Row:
-    """A Julian year. Absent means 2000.0 for HERMES; null is refused."""
+    """Return a Julian year. Absent means 2000.0 for HERMES; null is refused."""
     epoch = pruned(draft.get("epoch"), "epoch")
     if epoch is None:
         return {}
@@ -163,7 +163,7 @@ def _thousandth(milli: float | None) -> float | None:
 
 
 def _extras(target: Target) -> Row:
-    """Redshifts and the host, where the site keeps them under HERMES' names."""
+    """Return redshifts and the host, where the site keeps them under the names of HERMES."""
     known = {key.casefold(): value for key, value in target.extras.items()}
     row: Row = {}
     for key in _FROM_EXTRAS:

@@ -1,4 +1,4 @@
-"""Topics: which of them a share can name."""
+"""List the topics that a share can name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEEP = 600.0
 
 
 class TopicCache:
-    """Writable topics per site and token, for all adapters of the process: pages open one for each
+    """The writable topics per site and token, for all adapters of the process: pages open an adapter for each
     request.
     """
 
@@ -27,13 +27,13 @@ class TopicCache:
         self._known: dict[tuple[str, str], tuple[float, tuple[str, ...]]] = {}
 
     def get(self, config: HermesConfig) -> tuple[str, ...]:
-        """What was noted not too long ago; empty for nothing."""
+        """Return a recent answer; empty for none."""
         with self._lock:
             when, topics = self._known.get(_identity(config), (0.0, ()))
         return topics if self._clock() - when < KEEP else ()
 
     def put(self, config: HermesConfig, topics: tuple[str, ...]) -> None:
-        """Note an answer. An empty list says nothing and is not noted."""
+        """Note an answer. An empty list means nothing and is not noted."""
         if topics:
             with self._lock:
                 self._known[_identity(config)] = (self._clock(), topics)
@@ -43,8 +43,8 @@ SHARED = TopicCache()
 
 
 def offered(config: HermesConfig, ask: Callable[[], Profile], cache: TopicCache) -> list[Topic]:
-    """The writable topics among `USER_TOPICS`; these as they stand, with a note, where none is or HERMES does
-    not say.
+    """Return the writable topics among `USER_TOPICS`; these as they stand, with a note, where HERMES names
+    none of them.
 
     Raises `DeliveryError` where HERMES does not answer and the settings name no topics either.
     """

@@ -1,6 +1,4 @@
-"""Targets and data as tomtoolkit 2.x's models showed themselves to a converter class, without any
-database.
-"""
+"""Show targets and data to a converter class as the models of tomtoolkit 2.x did, without any database."""
 
 from __future__ import annotations
 
@@ -20,25 +18,28 @@ _DATA_TYPES = {
 
 
 class Aliases:
-    """What `target.aliases` of a model offers: `all()`, `count()`, and each with a `name`."""
+    """The part of `target.aliases` of a model that converters use: `all()`, `count()`, and each with a
+    `name`.
+    """
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._names = names
 
     def all(self) -> list[SimpleNamespace]:
-        """One object with a `name` for each alias."""
+        """Return one object with a `name` for each alias."""
         return [SimpleNamespace(name=name) for name in self._names]
 
     def count(self) -> int:
-        """How many there are."""
+        """Return the number of aliases."""
         return len(self._names)
 
 
 class View(SimpleNamespace):
-    """The fields of a model as attributes. Any other attribute is that of the site's own row.
+    """The fields of a model as attributes. Any other attribute is that of the row of the site.
 
-    row: reads it, which happens when such an attribute is asked for and not before. without: what stands in
-    where there is no row.
+    Args:
+        row: read the row; called for such an attribute and not before.
+        without: object in place of a missing row.
     """
 
     def __init__(
@@ -61,7 +62,8 @@ class View(SimpleNamespace):
 
 
 def target_view(batch: Batch) -> View:
-    """`target.name`, `.type`, `.ra`, `.epoch_of_elements`, `.aliases.all()`, `.extra_fields`, ... of a model.
+    """Return `target.name`, `.type`, `.ra`, `.epoch_of_elements`, `.aliases.all()`, `.extra_fields`, ... of a
+    model.
 
     `target.sharecore` is the target itself.
     """
@@ -86,7 +88,8 @@ def target_view(batch: Batch) -> View:
 
 
 def datum_view(record: Record, target: View, original: Callable[[RecordKey], object | None]) -> View:
-    """`datum.value` (a dictionary in 2.x's keys), `.timestamp`, `.target`, `.data_type`, and 3.x's columns.
+    """Return `datum.value` (a dictionary in the keys of 2.x), `.timestamp`, `.target`, `.data_type`, and
+    columns of 3.x.
 
     `datum.sharecore` is the record itself; `datum.data_product`, `.pk` and the like are those of the row.
     """

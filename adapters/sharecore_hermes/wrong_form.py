@@ -1,4 +1,4 @@
-"""Why a datum of a type that HERMES has a table for cannot be a row of it: some value has the wrong form."""
+"""Explain why a datum of a type with a table at HERMES cannot be a row: a value has the wrong form."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TEXTS = (
 
 
 def why_unread(record: OtherDatum) -> NotExpressible:
-    """What stands in the way, field by field."""
+    """Return the reason, field by field."""
     kind = record.data_type.lower()
     if kind not in _NUMBERS:
         return NotExpressible("data-type", f"HERMES has no table for data of type {record.data_type!r}")
