@@ -80,7 +80,7 @@ class TestOrigins:
         assert sender.post(body(target.name, example_record())).status_code == 403
         assert other.post(body(target.name, example_record())).status_code == 200
         User.objects.filter(username="second").delete()
-        assert "gone" in _sharing("origins")
+        assert "deleted" in _sharing("origins")
         assert sender.post(body(target.name, example_record())).status_code == 403
 
     @pytest.mark.parametrize("given", [("x", "nobody"), (None, "first")])

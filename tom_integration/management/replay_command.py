@@ -1,4 +1,4 @@
-"""`manage.py sharing replay`: say what would be sent again, ask, and send it."""
+"""Run `manage.py sharing replay`: list what would be sent again, ask, and send it."""
 
 from __future__ import annotations
 
@@ -16,24 +16,28 @@ from tom_integration.services.replay import Replay
 
 
 def add_arguments(parser: ArgumentParser, moment: Callable[[str], datetime]) -> None:
-    """The options of the command."""
+    """Add the options of the command."""
     parser.add_argument(
-        "--since", type=moment, metavar="TIME", required=True, help="What arrived from then on."
+        "--since", type=moment, metavar="TIME", required=True, help="Send records that arrived from then on."
     )
-    parser.add_argument("--until", type=moment, metavar="TIME", help="What arrived before then.")
-    parser.add_argument("--share", type=int, metavar="NUMBER", help="Of this share only (see status).")
-    parser.add_argument("--destination", metavar="NAME", help="To this destination only, with its topics.")
-    parser.add_argument("--dry-run", action="store_true", help="Say how many, and send nothing.")
-    parser.add_argument("--yes", action="store_true", help="Do not ask.")
+    parser.add_argument("--until", type=moment, metavar="TIME", help="Send records that arrived before then.")
+    parser.add_argument(
+        "--share", type=int, metavar="NUMBER", help="Send records of this share only (see status)."
+    )
+    parser.add_argument(
+        "--destination", metavar="NAME", help="Send to this destination only, with its topics."
+    )
+    parser.add_argument("--dry-run", action="store_true", help="Count the records, and send nothing.")
+    parser.add_argument("--yes", action="store_true", help="Send without asking.")
     parser.add_argument(
         "--doubles",
         action="store_true",
-        help="Send it also where nobody can say what is there (HERMES): that is there twice then.",
+        help="Send also to a destination that cannot be asked what it has (HERMES), and may store it twice.",
     )
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:
-    """Do it, or say why not."""
+    """Run the command, or raise a CommandError with the reason."""
     replay = Replay(
         **{name: options[name] for name in ("since", "until", "destination")}, share_id=options["share"]
     )
@@ -47,8 +51,8 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
             return
         if blind and not options["doubles"]:
             raise CommandError(
-                f"{', '.join(map(str, blind))} cannot be asked which data it has. What it has already would "
-                "be there twice; if that is harmless, add --doubles. Else name another --destination."
+                f"{', '.join(map(str, blind))} cannot be asked which records it has, and would have some "
+                "twice. If that is harmless, add --doubles; else name another --destination."
             )
         _ask(command, options)
         number = replay.send_again(doubles=options["doubles"])
@@ -61,7 +65,9 @@ def _ask(command: BaseCommand, options: dict[str, Any]) -> None:
     if options["yes"]:
         return
     if not sys.stdin.isatty():
-        raise CommandError("Nobody can be asked here. Add --yes to send it, or --dry-run to see what it is.")
+        raise CommandError(
+            "The command asks before it sends, but has no terminal. Add --yes to send, or --dry-run to count."
+        )
     command.stdout.write("Send it again? [y/N] ", ending="")
     command.stdout.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

@@ -1,4 +1,4 @@
-"""How sharing stands, as lines of text: what needs somebody first, and no more than fits on a screen."""
+"""Write the status of sharing as lines of text that fit on a screen, with what needs a person first."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from tom_integration.pages import phrases
 from tom_integration.status import OutboxStatus, Status
 
 FITS = 20
-"""Shares that are listed unless all are asked for."""
+"""The number of shares that are listed, without `--all`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line. alarming: whether it tells of something wrong."""
+    """Hold one line of the status."""
 
     text: str
     alarming: bool = False
+    """True when the line reports a problem."""
 
 
 def lines(now: Status, *, whole: bool = False) -> Iterator[Line]:
-    """Tell how sharing stands. whole: list every share, however many there are."""
+    """Yield the lines of the status, with every share when `whole` is True."""
     if len(now.outboxes) > FITS:
         yield from _totals(now)
     listed = sorted(now.outboxes, key=_urgency)
@@ -45,7 +46,7 @@ def lines(now: Status, *, whole: bool = False) -> Iterator[Line]:
 
 
 def _urgency(each: OutboxStatus) -> int:
-    """0 where a person has to act, 1 where data wait, 2 where all is well."""
+    """Return 0 when a person has to act, 1 when data wait, 2 when all is well."""
     if each.problem or any(each.counts.get(state) for state in NEEDS_PERSON):
         return 0
     return 1 if any(each.counts.get(state) for state in OPEN) else 2

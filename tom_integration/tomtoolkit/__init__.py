@@ -1,1 +1,1 @@
-"""Where the app meets tomtoolkit: what it takes over, and what it listens to."""
+"""Replace the sharing functions, signal handlers, routes and template tags of tomtoolkit."""

@@ -1,7 +1,7 @@
-"""What the sharing functions of tomtoolkit do in a TOM with this app.
+"""Replace the sharing functions of tomtoolkit in a TOM with this app.
 
-They keep their names, arguments and the form of their answers, and return at once: they write down what is
-asked for, and the worker sends it.
+They keep their names, arguments and the form of their answers, and return at once: they write to the ledger,
+and the worker sends.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ Answer = dict[str, str]
 
 
 def continuous_share_data(target: Any, reduced_datums: Any) -> None:
-    """Share these data of a target with all its continuous shares.
+    """Share data of a target with all its continuous shares.
 
-    reduced_datums: a datum, or any iterable of data, saved or just created in bulk (without primary keys).
+    Args:
+        target: the target.
+        reduced_datums: a datum, or any iterable of data, also without primary keys (created in bulk).
     """
     data = [reduced_datums] if isinstance(reduced_datums, Model) else list(reduced_datums or ())
     if data:
@@ -72,7 +74,7 @@ def share_target_with_tom(
             {},
             introduce=True,
             lists=[each.name for each in target_lists],
-            **_said(form_data, user),
+            **_message(form_data, user),
         )
     except ConfigurationError as error:
         return {"message": f"ERROR: {error}"}
@@ -80,19 +82,19 @@ def share_target_with_tom(
 
 
 def share_target_and_all_data(share_destination: str, target: Any, user: Any) -> str:
-    """Share once a target and all its data; the answer is for the user."""
+    """Share a target and all its data once; return a message for the user."""
     try:
-        queued = share_once(share_destination, target.pk, EVERYTHING, introduce=True, **_said({}, user))
+        queued = share_once(share_destination, target.pk, EVERYTHING, introduce=True, **_message({}, user))
     except ConfigurationError as error:
         return f"ERROR: {error}"
     return f"{queued} records queued for {share_destination}."
 
 
 def get_sharing_destination_options(include_download: bool = True) -> tuple[Any, ...]:
-    """The choices of a form field: the destinations of `DATA_SHARING`, with their topics.
+    """Return the choices of a form field: the destinations of `DATA_SHARING`, with their topics.
 
-    tomtoolkit asks for them without the download while its modules are imported, before there may be a
-    database: then the topics are those of the settings, else those that the destinations told.
+    tomtoolkit calls this without the download while its modules are imported, before there may be a database:
+    then the topics are those of the settings, else those that the destinations offer.
     """
     if not include_download:
         return tuple(site.destinations().choices())
@@ -100,23 +102,23 @@ def get_sharing_destination_options(include_download: bool = True) -> tuple[Any,
 
 
 def _queue(destination: str, form_data: Any, by_target: Mapping[int, Selection]) -> Answer:
-    said = _said(form_data or {}, None)
+    message = _message(form_data or {}, None)
     try:
         queued = sum(
-            share_once(destination, target_id, chosen, **said) for target_id, chosen in by_target.items()
+            share_once(destination, target_id, chosen, **message) for target_id, chosen in by_target.items()
         )
     except ConfigurationError as error:
         return {"message": f"ERROR: {error}"}
     if queued:
         return {"message": f"{queued} records queued for {destination}."}
     if any(number_of(target_id, chosen) for target_id, chosen in by_target.items()):
-        # Who asks is not known here, and so not whether they may know what the destination has.
+        # tomtoolkit passes no user, so the message must not show which data the destination has.
         return {"message": f"Nothing new was queued for {destination}."}
     return {"message": "ERROR: No valid data to share."}
 
 
-def _said(form_data: Mapping[str, Any], user: Any) -> dict[str, Any]:
-    """Title and message, as tomtoolkit's forms call them, and the user."""
+def _message(form_data: Mapping[str, Any], user: Any) -> dict[str, Any]:
+    """Return title and message, from the fields of tomtoolkit's forms, and the user."""
     return {
         "user_id": getattr(user, "pk", None),
         "title": str(form_data.get("share_title") or ""),

@@ -1,13 +1,13 @@
-"""Every point where this app takes over from tomtoolkit, and nothing else does.
+"""Take over from tomtoolkit, at these points and no others.
 
 * Functions: the code of each stock function is replaced, not its name, so that a module that imported it
-  before this app was ready, a TOM's own DataProcessor for example, gets ours as well.
+  before this app was ready, a TOM's own DataProcessor for example, calls ours as well.
 * Signals: the stock handlers that share inside `save()` are disconnected.
 * Routes: ours are resolved before the stock ones of the same URL; their names still reverse to it.
 * Template tags: those that show continuous sharing, in the library `targets_extras`.
 
 A point that cannot be taken over, because tomtoolkit moved it or other code wrapped it, does not stop the
-TOM: `missed` says why, and the system checks report it.
+TOM: `missed` has the reason, and the system checks report it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from django.db.models.signals import post_save
 from tom_dataproducts.models import REDUCED_DATUM_MODELS
 
 
-# The code of these stands in for the stock function of the same name: no closures, same arguments.
+# The code of these functions replaces that of the stock functions: same arguments, and no closures.
 def _continuous_share_data(target, reduced_datums):  # type: ignore[no-untyped-def]
     from tom_integration.tomtoolkit import functions
 
@@ -71,13 +71,13 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "tom_dataproducts.sharing:get_sharing_destination_options": _get_sharing_destination_options,
     "tom_common.middleware:Raise403Middleware.__call__": _raise_403,
 }
-"""Stock functions, and what their code becomes."""
+"""Our functions, by the stock function that gets their code."""
 
 missed: dict[str, str] = {}
-"""The points that could not be taken over, and why."""
+"""The reasons, by the points that could not be taken over."""
 
 stock_raise_403: Callable[..., Any]
-"""A copy of the stock function, for all paths that are not ours."""
+"""A copy of the stock function, for all paths of other apps."""
 
 ROUTES: Mapping[str, str] = {
     "/targets/persistentshare/": "tom_integration.api.shares",
@@ -94,11 +94,11 @@ ROUTES: Mapping[str, str] = {
     "/api/sharing/": "tom_integration.inbox.views",
     "/api/sharing/batch/": "tom_integration.inbox.views",
 }
-"""Paths that we answer, most in place of tomtoolkit, and the module of the view that answers."""
+"""The modules of our views, by path; most paths are those of tomtoolkit."""
 
 
 def take_over() -> None:
-    """Replace the stock functions and disconnect the stock handlers. Wherever this app stands in the list."""
+    """Replace stock functions and tags and disconnect stock handlers, in any order of `INSTALLED_APPS`."""
     for point, ours in FUNCTIONS.items():
         _attempt(point, partial(_replace, point, ours))
     _attempt("tom_targets.signals.handlers:cb_reduceddatum_post_save", _disconnect)
@@ -106,9 +106,12 @@ def take_over() -> None:
 
 
 def _stock_function(point: str) -> FunctionType:
-    """The function of tomtoolkit at `module:name`, below what other code has wrapped around it.
+    """Return the function of tomtoolkit at `module:name`, without the wrappers of other code.
 
-    Raises ImportError, AttributeError or TypeError where there is none.
+    Raises:
+        ImportError: there is no such module.
+        AttributeError: the module has no such name.
+        TypeError: the name is not of a function.
     """
     function = inspect.unwrap(resolve_name(point))
     if not isinstance(function, FunctionType):
@@ -117,7 +120,7 @@ def _stock_function(point: str) -> FunctionType:
 
 
 def replaced_by_others() -> list[str]:
-    """The functions that no longer lead to ours."""
+    """Return the stock functions that no longer have our code."""
     others: list[str] = []
     for point, ours in FUNCTIONS.items():
         try:
@@ -132,7 +135,7 @@ def replaced_by_others() -> list[str]:
 def _attempt(point: str, take: Callable[[], None]) -> None:
     try:
         take()
-    except Exception as error:  # one point that moved must not stop the TOM, nor keep us from the others
+    except Exception as error:  # One point that moved must not stop the TOM or the other points.
         missed[point] = f"{type(error).__name__}: {error}"
 
 
@@ -147,7 +150,7 @@ def _replace(point: str, ours: Callable[..., Any]) -> None:
 
 
 def _disconnect() -> None:
-    # Importing this connects its handlers, which tomtoolkit leaves to the moment when its own app is ready.
+    # Import it only to disconnect: the import connects the handlers, which tomtoolkit does when it is ready.
     from tom_targets.signals import handlers
 
     for model in REDUCED_DATUM_MODELS:
@@ -155,13 +158,13 @@ def _disconnect() -> None:
 
 
 def heard_by_stock() -> list[type[Any]]:
-    """The models whose stock handler is connected (again)."""
+    """Return the models whose stock handler is connected (again)."""
     try:
         from tom_targets.signals import handlers
     except ImportError:
-        return []  # it moved: `missed` says so
+        return []  # It moved: `missed` has the reason.
 
-    # Signals tell what is connected only to one who disconnects it.
+    # A signal tells whether a receiver is connected only by disconnecting it.
     connected = [
         model
         for model in REDUCED_DATUM_MODELS

@@ -1,4 +1,4 @@
-"""`manage.py sharing`: look at continuous sharing, deliver, and mend what needs a person."""
+"""Run `manage.py sharing`: show the status, deliver, and resolve what needs a person."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tom_integration.worker import topics
 from tom_integration.worker.loop import Worker
 
 _LISTED = 20
-"""Deliveries of one call whose numbers are listed."""
+"""The number of deliveries that are listed of one call."""
 
 
 def _moment(text: str) -> datetime:
@@ -36,66 +36,74 @@ def _moment(text: str) -> datetime:
     with suppress(ValueError):
         moment = parse_datetime(text)
     if moment is None or moment.tzinfo is None:
-        raise ArgumentTypeError(f"{text!r} is no time with a time zone. Write it as 2026-03-01T12:00:00Z")
+        raise ArgumentTypeError(f"{text!r} must be a time with a time zone, as in 2026-03-01T12:00:00Z")
     return moment
 
 
 class Command(BaseCommand):
-    """One command with a subcommand for each thing to do."""
+    """Run a subcommand of `manage.py sharing`."""
 
-    help = "Look at continuous sharing, deliver, and mend what needs a person."
+    help = "Show the status of sharing, deliver, and resolve what needs a person."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="subcommand", required=True, parser_class=type(parser))
-        look = commands.add_parser("status", help="How sharing stands.")
+        look = commands.add_parser("status", help="Show what was shared, what waits and what needs a person.")
         look.add_argument("--all", action="store_true", help="List every share, however many there are.")
-        look.add_argument("--json", action="store_true", help="For programs; always whole.")
-        deliver = commands.add_parser("deliver", help="Deliver what is due, until stopped.")
+        look.add_argument("--json", action="store_true", help="Write JSON with every share, for programs.")
+        deliver = commands.add_parser("deliver", help="Deliver records when they are due, until stopped.")
         deliver.add_argument(
-            "--once", action="store_true", help="Deliver what is due now, then stop (for cron)."
+            "--once", action="store_true", help="Deliver the records that are due now, then stop (for cron)."
         )
         commands.add_parser("check", help="Ask every destination whether it would take our data.")
         show = commands.add_parser("preview", help="Print what a share would send of the newest data.")
         show.add_argument("share", type=int, help="Number of a share (see status).")
-        show.add_argument("--all", action="store_true", help="Of all its data, call by call.")
+        show.add_argument("--all", action="store_true", help="Print all data of the share, call by call.")
         show.add_argument(
-            "--validate", action="store_true", help="Ask the destination what is wrong with it."
+            "--validate", action="store_true", help="Ask the destination to check them, without storing them."
         )
-        retry = commands.add_parser("retry", help="Try again what was refused, withheld or given up.")
+        retry = commands.add_parser(
+            "retry", help="Try records again that were refused, withheld, unsupported or given up."
+        )
         retry.add_argument(
             "share", nargs="?", type=int, help="Number of a share (see status); all if omitted."
         )
 
         told = commands.add_parser(
-            "resolve", help="List what may have arrived, or say what became of it: --arrived or --resend."
+            "resolve", help="List records that may have arrived, or settle them: --arrived or --resend."
         )
         told.add_argument("share", nargs="?", type=int, help="Number of a share (see status).")
-        told.add_argument("--sent", type=_moment, metavar="TIME", help="Only what was sent then, as listed.")
         told.add_argument(
-            "--delivery", type=int, action="append", metavar="NUMBER", help="Only this one; can be repeated."
+            "--sent", type=_moment, metavar="TIME", help="Settle the records of this call only, as listed."
+        )
+        told.add_argument(
+            "--delivery",
+            type=int,
+            action="append",
+            metavar="NUMBER",
+            help="Settle this record only; can be repeated.",
         )
         verdict = told.add_mutually_exclusive_group()
-        verdict.add_argument("--arrived", action="store_true", help="The destination has it.")
-        verdict.add_argument("--resend", action="store_true", help="It has nothing of it: send it again.")
+        verdict.add_argument("--arrived", action="store_true", help="The destination has the records.")
+        verdict.add_argument("--resend", action="store_true", help="It has none of them: send them again.")
 
         replay_command.add_arguments(
             commands.add_parser(
-                "replay", help="Send again what arrived since a time: the destination lost it (a backup)."
+                "replay", help="Send records again that a destination has lost, as after a restored backup."
             ),
             _moment,
         )
         commands.add_parser(
-            "purge", help="Empty what has grown old; workers do it by themselves in small steps."
+            "purge", help="Delete old answers and attempts; workers do it by themselves in small steps."
         )
         origins = commands.add_parser(
-            "origins", help="List the sites that send data here, or let a site belong to another account."
+            "origins", help="List the sites that send data here, or give a site to another account."
         )
         origins.add_argument("origin", nargs="?", help="UUID of the site.")
         origins.add_argument(
-            "--account", metavar="USERNAME", help="The account that sends for it from now on."
+            "--account", metavar="USERNAME", help="The account that sends for the site from now on."
         )
         commands.add_parser(
-            "restored", help="After a restored backup: look up what is due before anything is sent."
+            "restored", help="Look up due records before they are sent, after this TOM was restored."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -173,7 +181,7 @@ class Command(BaseCommand):
         for problem in problems:
             self.stderr.write((self.style.ERROR if problem.fatal else self.style.WARNING)(str(problem)))
         if any(problem.fatal for problem in problems):
-            raise CommandError("The destination would not take it as it is.")
+            raise CommandError("The destination would not take these data. Correct the problems above.")
 
     def _retry(self, options: dict[str, Any]) -> None:
         try:
@@ -199,7 +207,7 @@ class Command(BaseCommand):
         )
 
     def _in_review(self, options: dict[str, Any]) -> QuerySet[Delivery]:
-        """What may have arrived, of the share, the moment and the deliveries that are named."""
+        """Return the deliveries to review, of the share, the call and the numbers in the options."""
         rows = Delivery.objects.filter(state=State.NEEDS_REVIEW)
         if options["share"] is not None:
             outbox = self._outbox(options["share"])
@@ -247,14 +255,17 @@ class Command(BaseCommand):
         if options["account"] is not None:
             user = get_user_model().objects.filter(username=options["account"]).first()
             if user is None or not options["origin"]:
-                raise CommandError("Name a site (an origin) and a user name that are known here.")
+                raise CommandError(
+                    "Name the origin of a site, and an account by a user name that is known here, "
+                    f"not {options['account']!r}."
+                )
             Peer.objects.update_or_create(origin=options["origin"], defaults={"user_id": user.pk})
         names = dict(get_user_model().objects.values_list("pk", "username"))
         peers = Peer.objects.order_by("name", "pk")
         if options["origin"]:
             peers = peers.filter(origin=options["origin"])
         for peer in peers:
-            account = names.get(peer.user_id, "an account that is gone")
+            account = names.get(peer.user_id, "an account that was deleted")
             self.stdout.write(f"{peer.origin} {peer.name or '(not seen yet)'}: {account}")
         if not peers:
             which = f"The site {options['origin']}" if options["origin"] else "No other site"
