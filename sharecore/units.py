@@ -107,7 +107,9 @@ def rescaled(value: float, factor: Fraction) -> float:
 # the system: astropy itself writes the unit inside mag(AB) so, and tomtoolkit 2.x read it so.
 _SYSTEMS = {"ab": Unit.AB_MAG, "vega": Unit.VEGA_MAG, "st": Unit.ST_MAG}
 _MAG = r"(?:mag|mags|magnitude|magnitudes)"
-_MAGNITUDE = re.compile(f"(?P<mag>{_MAG})|(?P<before>ab|vega|st){_MAG}?|{_MAG}(?P<after>ab|vega|st)")
+_MAGNITUDE = re.compile(
+    f"(?P<mag>{_MAG})|(?:(?P<before>ab|vega|st){_MAG}?|(?:{_MAG}|m)(?P<after>ab|vega|st))(?:system)?"
+)
 
 _AMBIGUOUS = {
     "abflux": "'ABflux' is 3631 Jy for astropy and was a magnitude for tomtoolkit 2.x",
@@ -141,6 +143,9 @@ _WITH_PREFIX = {
 _PREFIXES = {
     "n": "nano", "u": "micro", "m": "milli", "c": "centi", "k": "kilo", "M": "mega", "G": "giga", "T": "tera",
 }  # fmt: skip
+_IN_TWO_WORDS = re.compile(
+    rf"\b({'|'.join((*_PREFIXES.values(), 'arc'))})[\s-]+(?=[a-z]{{3}})", flags=re.IGNORECASE
+)
 _MAX_LENGTH = 150
 
 
@@ -180,7 +185,7 @@ def parse_unit(text: str) -> ScaledUnit:
     if len(text) > _MAX_LENGTH:
         raise UnknownUnit(f"{shown}… is too long for a unit")
     text = tex.without_tex(text).strip().rstrip(".")
-    word = re.sub(r"[\s_()\[\]{}\-]", "", text).casefold()
+    word = re.sub(r"[\s_()\[\]{}\-]", "", normalize("NFKC", text)).casefold()
     if found := _MAGNITUDE.fullmatch(word):
         system = found["before"] or found["after"]
         return ScaledUnit(Fraction(1), _SYSTEMS[system] if system else Unit.MAG)
@@ -190,22 +195,24 @@ def parse_unit(text: str) -> ScaledUnit:
 
 
 def _parse_linear(text: str, shown: str) -> ScaledUnit:
-    parsed = _from_astropy(_WORD.sub(_spelled, _plain(text)))
+    spelled = _WORD.sub(_spelled, _plain(text))
+    parsed = _from_astropy(spelled)
     if parsed is None:
         raise UnknownUnit(f"{shown} is not a unit that astropy knows")
     for base, unit in _bases():
-        if parsed.is_equivalent(base) and _names(parsed, unit):
+        if parsed.is_equivalent(base) and _names(parsed, unit, spelled):
             return ScaledUnit(_scale(parsed.to(base), shown), unit)
     raise UnknownUnit(f"{shown} is not a unit of brightness, flux, wavelength, frequency or angle")
 
 
-def _names(parsed: Any, unit: Unit) -> bool:
-    """Return whether a text names the unit: by its dimensions alone a fluence (erg/cm2), or "N/A", would be
-    Jy.
+def _names(parsed: Any, unit: Unit, spelled: str) -> bool:
+    """Return whether a text names the unit: by its dimensions alone a fluence, or "N/A", would be Jy.
+
+    astropy reads "erg cm-2 s-1 Hz-1" as a fluence, since the last two cancel.
     """
     from astropy import units
 
-    if unit is not Unit.FLUX_PER_FREQUENCY:
+    if unit is not Unit.FLUX_PER_FREQUENCY or "Hz" in spelled:
         return True
     return any(base.is_equivalent(each) for base in parsed.bases for each in (units.Jy, units.Hz))
 
@@ -221,6 +228,7 @@ def _plain(text: str) -> str:
     plain = _FIRST_BRACKETS.sub(r"\1\2 ", plain)
     # "2.5 x 10^(-17)", a scale that is written out
     plain = re.sub(r"^\s*(\d+\.?\d*)(?:\s*[x*]\s*|\s+)10(?:\^|\*\*)\(?([+-]?\d+)\)?", r"\1e\2 ", plain)
+    plain = _IN_TWO_WORDS.sub(r"\1", plain)
     return re.sub(r"\bper\b", "/", plain, flags=re.IGNORECASE).strip()
 
 

@@ -10,30 +10,50 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sharecore.records import Astrometry, JsonValue, Photometry, PhotometryLimit, Record, Spectrum
-from sharecore.words import Words, first, plain_text, unit_words_of
+from sharecore.words import Words, first, unit_words_of, word
 
 # As `words` has names.
+_ERROR = ("error", "err", "uncertainty", "sigma")
+LIMIT = (
+    "limit", "limitingbrightness", "limitingmagnitude", "limitingmag", "limitingflux", "lim", "limmag",
+    "limmagnitude", "limitmag", "limitmagnitude", "maglim", "maglimit", "magnitudelimit", "brightnesslimit",
+    "fluxlim", "fluxlimit", "upperlimit", "upperlim", "detectionlimit", "diffmaglim",
+)  # fmt: skip
+
+
+def _unit_of(*quantities: str) -> tuple[str, ...]:
+    """The names under which the unit of a quantity is said, of the first quantity before the next."""
+    return tuple(
+        name
+        for of in quantities
+        for name in (f"{of}unit", f"{of}units", f"unit{of}", f"units{of}", f"unitof{of}", f"unitsof{of}")
+    )
+
+
+def _errors_of(*quantities: str) -> tuple[str, ...]:
+    return tuple(f"{of}{error}" for of in quantities for error in _ERROR)
+
+
 _UNIT = (
-    "unit", "units", "brightnessunit", "brightnessunits", "magnitudeunit", "magnitudeunits", "magunit",
-    "magunits", "photunit", "photometricunit", "photometryunit", "valueunit", "bunit",
+    "unit", "units",
+    *_unit_of("brightness", "magnitude", "mag", "phot", "photometric", "photometry", "value", "measurement"),
+    "bunit",
 )  # fmt: skip
-LIMIT = ("limit", "limitingbrightness", "limitingmagnitude", "limitingmag")
-_LIMIT_UNIT = tuple(f"{name}{unit}" for name in LIMIT for unit in ("unit", "units"))
-_FLUX_UNIT = ("fluxunit", "fluxunits", "funit", "funits", "bunit", "yunit", "yunits", "unit", "units")
+_LIMIT_UNIT = _unit_of(*LIMIT)
+_FLUX_UNIT = (
+    *_unit_of("flux", "f", "fluxdensity", "fluxaxis", "flam", "fnu", "flambda", "intensity"),
+    "bunit", *_unit_of("y", "yaxis"), "unit", "units",
+)  # fmt: skip
 _WAVELENGTH_UNIT = (
-    "wavelengthunit", "wavelengthunits", "waveunit", "waveunits", "wunit", "wunits", "lambdaunit",
-    "lambdaunits", "cunit1", "xunit", "xunits",
+    *_unit_of("wavelength", "wavelengths", "wave", "w", "lambda", "wl", "wav", "wvl", "lam", "\u03bb"),
+    *_unit_of("frequency", "freq", "nu", "energy", "dispersion", "dispersionaxis", "spectralaxis"),
+    "cunit1", *_unit_of("x", "xaxis"),
 )  # fmt: skip
-_ERROR_OF = tuple(
-    f"{error}{unit}" for error in ("error", "err", "uncertainty", "sigma") for unit in ("unit", "units")
-)
-_FLUX_ERROR_UNIT = tuple(f"flux{unit}" for unit in _ERROR_OF)
-_ERROR_UNIT = (
-    *(f"{of}{unit}" for of in ("brightness", "magnitude", "mag") for unit in _ERROR_OF),
-    *_ERROR_OF,
-)
-_LIMIT_ERROR_UNIT = tuple(f"{name}{unit}" for name in LIMIT for unit in _ERROR_OF)
-_POSITION_UNIT = ("errorunit", "errorunits", "errunit", "errunits", "positionerrorunit", "positionerrorunits")
+_ERROR_OF = _unit_of(*_ERROR)
+_FLUX_ERROR_UNIT = _unit_of(*_errors_of("flux", "f", "fluxdensity"))
+_ERROR_UNIT = (*_unit_of(*_errors_of("brightness", "magnitude", "mag")), *_ERROR_OF)
+_LIMIT_ERROR_UNIT = _unit_of(*_errors_of(*LIMIT))
+_POSITION_UNIT = (*_ERROR_OF, *_unit_of(*_errors_of("position", "pos", "astrometric", "coordinate")))
 
 
 def own_units(record: Record) -> Mapping[str, JsonValue]:
@@ -49,19 +69,19 @@ def own_units(record: Record) -> Mapping[str, JsonValue]:
             units = _of_photometry(record, words)
         case Spectrum():
             units = {
-                "flux": record.flux_unit or first(words, (*_FLUX_UNIT, "headerbunit")),
+                "flux": word(record.flux_unit) or first(words, (*_FLUX_UNIT, "headerbunit")),
                 "error": first(words, (*_FLUX_ERROR_UNIT, *_ERROR_OF)),
-                "wavelength": record.wavelength_unit or first(words, _WAVELENGTH_UNIT),
+                "wavelength": word(record.wavelength_unit) or first(words, _WAVELENGTH_UNIT),
             }
         case Astrometry():
             units = {
-                "ra_error": record.ra_error_units or first(words, ("raerrorunit", "raerrorunits")),
-                "dec_error": record.dec_error_units or first(words, ("decerrorunit", "decerrorunits")),
+                "ra_error": word(record.ra_error_units) or first(words, _unit_of(*_errors_of("ra"))),
+                "dec_error": word(record.dec_error_units) or first(words, _unit_of(*_errors_of("dec"))),
             }
             units = {name: unit or first(words, _POSITION_UNIT) for name, unit in units.items()}
         case _:
             units = {}
-    return {name: unit for name, unit in units.items() if plain_text(unit)}
+    return {name: unit for name, unit in units.items() if word(unit)}
 
 
 def _of_photometry(record: Photometry | PhotometryLimit, words: Words) -> dict[str, JsonValue]:
@@ -71,7 +91,7 @@ def _of_photometry(record: Photometry | PhotometryLimit, words: Words) -> dict[s
     error = first(words, _ERROR_UNIT) or _of_the_flux(words, _FLUX_ERROR_UNIT)
     limited = isinstance(record, PhotometryLimit)
     return {
-        "brightness": record.unit or first(words, _UNIT) or _of_the_flux(words, _FLUX_UNIT),
+        "brightness": word(record.unit) or first(words, _UNIT) or _of_the_flux(words, _FLUX_UNIT),
         "brightness_error": error,
         "limit": first(words, _LIMIT_UNIT),
         "limit_error": first(words, _LIMIT_ERROR_UNIT) or (error if limited else None),

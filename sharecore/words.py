@@ -11,7 +11,7 @@ Words = Mapping[str, JsonValue]
 
 _OWN = (
     "value", "values", "data", "datum", "measurement", "photometry", "spectrum", "spectroscopy", "astrometry",
-    "meta", "metadata", "header", "fitsheader", "attributes", "properties", "info",
+    "meta", "metadata", "header", "fitsheader", "attributes", "properties", "info", "observation", "obs",
 )  # fmt: skip
 _UNITS = ("unit", "units")
 _GENERAL = (*_UNITS, "system", "bunit")
@@ -20,20 +20,31 @@ _GENERAL = (*_UNITS, "system", "bunit")
 
 def first(words: Words, names: Iterable[str]) -> JsonValue:
     """Return the value of the first of these names, a text before other values; None where there is none."""
-    found = [words[name] for name in names if name in words and plain_text(words[name])]
+    found = [words[name] for name in names if name in words and word(words[name])]
     return next((each for each in found if not isinstance(each, Mapping)), found[0] if found else None)
 
 
-def plain_text(value: object) -> str:
-    """Return a text without NUL and without blanks at its ends."""
-    return "" if value is None else str(value).replace("\0", "").strip()
+_NOTHING = frozenset({"", "-", "--", "n/a", "nan", "none", "null"})
+
+
+def word(value: object) -> str:
+    """Return a text without NUL and without blanks at its ends; empty for what programs write for nothing."""
+    text = "" if value is None else str(value).replace("\0", "").strip()
+    return "" if text.casefold() in _NOTHING else text
 
 
 def words_of(extra: Mapping[str, JsonValue]) -> Words:
-    """Return the values of a datum as it has them, and those of its dictionary `value`."""
-    inner = extra.get("value")
-    every = {**(inner if isinstance(inner, Mapping) else {}), **extra}
-    return {_plain(key): value for key, value in every.items()}
+    """Return the values of a datum, and those of dictionaries within that are about all of it.
+
+    What stands further out wins.
+    """
+    found: dict[str, JsonValue] = {}
+    level = [extra]
+    while level:
+        here = {_plain(key): value for values in level for key, value in values.items() if word(value)}
+        level = [each for name, each in here.items() if name in _OWN and isinstance(each, Mapping)]
+        found = here | found
+    return found
 
 
 def unit_words_of(extra: Mapping[str, JsonValue]) -> Words:
@@ -61,16 +72,16 @@ def unit_words_of(extra: Mapping[str, JsonValue]) -> Words:
     return found
 
 
-def _names(within: str, word: str) -> Iterator[str]:
+def _names(within: str, name: str) -> Iterator[str]:
     if within:
-        yield within + word
+        yield within + name
     if within in _UNITS:
-        yield word + within
-    if within in _OWN and word == "bunit":
+        yield name + within
+    if within in _OWN and name == "bunit":
         # Of the spectrum or of an image; what was measured in an image is in another unit than its pixels.
         yield "headerbunit"
-    elif not within or within in _OWN or word not in _GENERAL:
-        yield word
+    elif not within or within in _OWN or name not in _GENERAL:
+        yield name
 
 
 def _plain(key: str) -> str:

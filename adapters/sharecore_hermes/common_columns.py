@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sharecore.records import Astrometry, JsonValue, Photometry, PhotometryLimit, Spectrum
-from sharecore_hermes.cells import Draft, NotExpressible, Row, date, text
+from sharecore.words import word
+from sharecore_hermes.cells import Draft, NotExpressible, Row, date
 from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.own_words import said
 
@@ -44,7 +45,7 @@ def common(draft: Draft, context: Context) -> Row:
     """Return the common part of a row. A message has one target, so every row belongs to that one."""
     config = context.config
     row: Row = {"target_name": context.target_name, "date_obs": date(draft.get("date_obs"), "date_obs")}
-    telescope, instrument = text(draft.get("telescope")), text(draft.get("instrument"))
+    telescope, instrument = word(draft.get("telescope")), word(draft.get("instrument"))
     source = "" if context.source.casefold() in config.own_sources else context.source
     if not telescope and not instrument and not source:
         telescope, instrument = config.default_telescope, config.default_instrument

@@ -9,22 +9,35 @@ from __future__ import annotations
 from sharecore.records import Astrometry, JsonValue, Photometry, PhotometryLimit, Record, Spectrum
 from sharecore.units import Unit, UnknownUnit, parse_unit
 from sharecore.value_units import LIMIT, own_units
-from sharecore.words import Words, first, unit_words_of, words_of
+from sharecore.words import Words, first, unit_words_of, word, words_of
 from sharecore_hermes.cells import Draft, NotExpressible, Row, text
 
 # As `words` has names.
 _TELESCOPE = (
     "telescope", "telescopename", "telescop", "telescopeid", "telid", "telname", "tel", "facility",
-    "facilityname", "observatory", "observat", "survey",
+    "facilityname", "observatory", "observatoryname", "observat", "survey", "surveyname", "mission",
+    "missionname", "spacecraft", "satellite", "telescopeinstrument", "telinst", "telescopes",
+    "observatorycode", "obscode", "mpccode", "mpcsitecode", "mpcobscode",
 )  # fmt: skip
 _INSTRUMENT = (
-    "instrument", "instrumentname", "instrume", "instrumentid", "instname", "inst", "camera", "detector",
+    "instrument", "instrumentname", "instrume", "instrumentid", "instname", "inst", "instr", "camera",
+    "cameraname", "detector", "detectorname", "spectrograph", "spectrometer", "photometer", "imager",
 )  # fmt: skip
-_SYSTEM = (
-    "system", "magsystem", "magsys", "magnitudesystem", "photsystem", "photsys", "photometricsystem",
-    "photometrysystem", "filtersystem", "zpsys", "zpsystem", "zeropointsystem",
+_SYSTEM = tuple(
+    f"{of}{system}"
+    for of in (
+        "", "mag", "magnitude", "phot", "photometric", "photometry", "brightness", "filter", "band",
+        "bandpass", "passband", "zp", "zeropoint", "calibration",
+    )
+    for system in ("system", "sys")
+    if of or system == "system"
 )  # fmt: skip
-_LIMIT_ERROR = tuple(f"{name}error" for name in LIMIT)
+_MAYBE_SYSTEM = (
+    "magtype", "magnitudetype", "phottype", "calibration", "photcalib", "zeropoint", "zp", "zptype", "sys",
+)  # fmt: skip
+"""Names of a system too, where their value is one: they have other meanings."""
+_LIMIT_SYSTEM = tuple(f"{name}system" for name in LIMIT)
+_LIMIT_ERROR = tuple(f"{name}{error}" for name in LIMIT for error in ("error", "err", "uncertainty"))
 
 
 def said(record: Record) -> Row:
@@ -36,9 +49,11 @@ def said(record: Record) -> Row:
     row: Row = _observer(record, words)
     if isinstance(record, Photometry | PhotometryLimit):
         systems = unit_words_of(record.extra)
-        unit, limit = _brightness_unit(units.get("brightness"), systems), units.get("limit")
+        system, limit_system = _system(systems), first(systems, _LIMIT_SYSTEM)
+        unit = _brightness_unit(units.get("brightness"), system)
+        limit = _brightness_unit(units.get("limit"), limit_system)
         row["brightness_unit"] = _with_system(unit, limit)
-        row["limiting_brightness_unit"] = _with_system(limit, first(systems, _SYSTEM), unit)
+        row["limiting_brightness_unit"] = _with_system(limit, system, unit)
         row["limiting_brightness_error"] = first(words, _LIMIT_ERROR)
         row["brightness_error_unit"] = units.get("brightness_error")
         row["limiting_brightness_error_unit"] = units.get("limit_error")
@@ -75,16 +90,16 @@ def _observer(record: Record, words: Words) -> Row:
     is none.
     """
     names = {
-        key: text(value)
+        key: word(value)
         for key, value in words.items()
         if isinstance(value, str | int | float) and not isinstance(value, bool)
     }
     row: Row = {
-        "telescope": record.telescope or first(names, _TELESCOPE),
-        "instrument": record.instrument or first(names, _INSTRUMENT),
+        "telescope": word(record.telescope) or first(names, _TELESCOPE),
+        "instrument": word(record.instrument) or first(names, _INSTRUMENT),
     }
     unread = first(words, (*_TELESCOPE, *_INSTRUMENT))
-    if unread and not any(row.values()):
+    if word(unread) and not any(row.values()):
         kind = type(unread).__name__
         raise NotExpressible("telescope", f"it names its telescope or instrument in a {kind}, not in a text")
     return row
@@ -97,9 +112,14 @@ def _with_system(unit: JsonValue, *others: JsonValue) -> JsonValue:
     return next((each for each in others if _magnitude(each) not in (None, Unit.MAG)), unit)
 
 
-def _brightness_unit(unit: JsonValue, words: Words) -> JsonValue:
+def _system(words: Words) -> JsonValue:
+    """Return the system of magnitudes that the datum names."""
+    maybe = (words.get(name) for name in _MAYBE_SYSTEM)
+    return first(words, _SYSTEM) or next((each for each in maybe if _magnitude(each)), None)
+
+
+def _brightness_unit(unit: JsonValue, system: JsonValue) -> JsonValue:
     """Return the unit; of a magnitude that names its system elsewhere, that system."""
-    system = first(words, _SYSTEM)
     if not unit or not system:
         return unit or system
     stated, named = _magnitude(unit), _magnitude(system)
@@ -112,9 +132,9 @@ def _brightness_unit(unit: JsonValue, words: Words) -> JsonValue:
     return unit
 
 
-def _magnitude(word: JsonValue) -> Unit | None:
+def _magnitude(said: JsonValue) -> Unit | None:
     try:
-        unit = parse_unit(text(word)).unit
+        unit = parse_unit(text(said)).unit
     except UnknownUnit:
         return None
     return unit if unit.is_magnitude else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sharecore.records import Photometry, PhotometryLimit
+from sharecore.words import word
 from sharecore_hermes import spelling
 from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, error_of, number, others, text
 from sharecore_hermes.common_columns import COMMON, Context, common, drafted, named
@@ -109,8 +110,8 @@ def _means_none(value: float, *, magnitude: bool) -> bool:
 
 
 def _bandpass(draft: Draft, config: HermesConfig) -> str:
-    word = text(draft.get("bandpass"))
-    bandpass = config.bandpass_map.get(word, word)
+    own = text(draft.get("bandpass"))
+    bandpass = config.bandpass_map.get(own, word(own))
     if not bandpass.strip():
         raise NotExpressible("bandpass", "HERMES needs a bandpass, and the datum has none")
     return bandpass

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
+from sharecore.words import word
 from sharecore_hermes.cells import NotExpressible, text
 from sharecore_hermes.config import HermesConfig
 
@@ -141,16 +142,16 @@ def _meant(
 ) -> ScaledUnit:
     if unit is not None and not isinstance(unit, str):
         raise NotExpressible(feature, f"the unit is a {type(unit).__name__}, not a text: {text(unit)[:80]}")
-    word = text(unit)
-    if word in config.unit_map:
-        return config.unit_map[word]
-    if not word:
+    own = text(unit)
+    if own in config.unit_map:
+        return config.unit_map[own]
+    if not word(own):
         if default is None:
             hint = f". Say it with {setting!r} in {config.path}" if setting else ""
             raise NotExpressible(feature, f"the datum has no unit{hint}")
         return default
     try:
-        return parse_unit(word)
+        return parse_unit(own)
     except UnknownUnit as error:
         raise NotExpressible(
             feature, f"{error.reason}. Explain it with 'UNIT_MAP' in {config.path}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sharecore.records import JsonValue
 from sharecore.targets import Target
+from sharecore.words import word
 from sharecore_hermes.cells import Draft, NotExpressible, Row, modified_date, number, others, pruned, text
 from sharecore_hermes.sky import declination, right_ascension
 
@@ -40,8 +41,9 @@ def draft(target: Target) -> Row:
             "pm_ra": _thousandth(place.pm_ra),
             "pm_dec": _thousandth(place.pm_dec),
         }
-        if place.distance is not None:
-            row |= {"distance": place.distance, "distance_error": place.distance_err, "distance_units": "pc"}
+        if place.distance is not None and place.distance >= 0:
+            error = place.distance_err if (place.distance_err or 0) >= 0 else None
+            row |= {"distance": place.distance, "distance_error": error, "distance_units": "pc"}
     else:
         row["orbital_elements"] = {key: getattr(target.orbit, name) for key, name in _ORBIT.items()}
     row["aliases"] = list(target.aliases)
@@ -163,12 +165,16 @@ def _thousandth(milli: float | None) -> float | None:
 
 
 def _extras(target: Target) -> Row:
-    """Return redshifts and the host, where the site keeps them under the names of HERMES."""
+    """Return redshifts and the host, where the site keeps them under the names of HERMES.
+
+    -1, -99 and -999 are no redshifts, but how sites write that there is none.
+    """
     known = {key.casefold(): value for key, value in target.extras.items()}
     row: Row = {}
     for key in _FROM_EXTRAS:
         try:
-            row[key] = known[key] if key == "host_name" else number(known, key)
+            value = None if key == "host_name" else number(known, key)
+            row[key] = word(known[key]) if key == "host_name" else value if (value or 0) > -1 else None
         except (KeyError, NotExpressible):
             continue
     return row

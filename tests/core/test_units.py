@@ -28,6 +28,9 @@ from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
                 "mag[AB]",
                 "ABmags",
                 "AB magnitudes",
+                "AB system",
+                "m_AB",
+                "\uff21\uff22 mag",
             ),
             Unit.AB_MAG,
             "1",
@@ -36,14 +39,18 @@ from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
         (("STmag", "mag(ST)", "ST", "st"), Unit.ST_MAG, "1"),
         (("mag", "magnitude", " mag ", "MAG", "mags"), Unit.MAG, "1"),
         (("Jy", "Jansky", "jansky", "jy", "JY", "Janskys"), Unit.FLUX_PER_FREQUENCY, "1"),
-        (("mJy", "mjy", "mJY", "milliJy", "milliJansky"), Unit.FLUX_PER_FREQUENCY, "1e-3"),
+        (("mJy", "mjy", "mJY", "milliJy", "milliJansky", "milli-Jansky"), Unit.FLUX_PER_FREQUENCY, "1e-3"),
         (("MJy", "megaJansky"), Unit.FLUX_PER_FREQUENCY, "1e6"),
         (
-            ("uJy", "\u00b5Jy", "\u03bcJy", "ujy", "UJY", "microJy", "muJy", "microjansky"),
+            ("uJy", "\u00b5Jy", "\u03bcJy", "ujy", "UJY", "microJy", "muJy", "microjansky", "micro Jansky"),
             Unit.FLUX_PER_FREQUENCY,
             "1e-6",
         ),
-        (("erg/cm2/s/Hz", "erg s-1 cm-2 Hz-1"), Unit.FLUX_PER_FREQUENCY, "1e23"),
+        (
+            ("erg/cm2/s/Hz", "erg s-1 cm-2 Hz-1", "erg cm-2 s-1 Hz-1", "erg cm^-2 s^-1 Hz^-1"),
+            Unit.FLUX_PER_FREQUENCY,
+            "1e23",
+        ),
         (
             (
                 "erg / (Angstrom s cm2)",

@@ -432,3 +432,89 @@ def test_points_say_their_units(make: Any) -> None:
     row = make.row(stored("Jy", "Jy"), **DEFAULTS)
     assert (row["flux"], row["wavelength_units"]) == ([1000.0, 1000.0], "\u00b5m")
     assert "'Jy', 'mJy'" in refused(make, stored("Jy", "mJy"), **DEFAULTS).reason
+
+
+# --- names that are put together ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("extra", "unit"),
+    [
+        ({"flux_density_unit": "mJy"}, "mJy"), ({"value_units": "mJy"}, "mJy"),
+        ({"units": {"value": "mJy"}}, "mJy"), ({"unit_of_brightness": "mJy"}, "mJy"),
+        ({"filter_sys": "Vega"}, "Vega mag"),
+        ({"passband_system": "Vega system"}, "Vega mag"), ({"mag_type": "VEGA"}, "Vega mag"),
+        ({"mag_type": "PSF", "zeropoint": 25.1, "sys": 0.02}, "AB mag"),
+        ({"calibration": "Vega"}, "Vega mag"),
+    ],
+)  # fmt: skip
+def test_units_and_systems_have_names_of_many_parts(extra: Any, unit: str, make: Any) -> None:
+    assert make.row(make.detection(unit="", extra=extra), **DEFAULTS)["brightness_unit"] == unit
+
+
+@pytest.mark.parametrize(
+    ("extra", "unit"),
+    [
+        ({"wl_unit": "um"}, "\u00b5m"), ({"spectral_axis": {"unit": "um"}}, "\u00b5m"),
+        ({"unit_wavelength": "um"}, "\u00b5m"), ({"\u03bb_unit": "um"}, "\u00b5m"),
+        ({"freq_unit": "GHz"}, "GHz"),
+    ],
+)  # fmt: skip
+def test_so_have_those_of_spectra(extra: Any, unit: str, make: Any) -> None:
+    record = make.spectrum(
+        flux=(1.0, 2.0), flux_unit="", wavelength_unit="", extra=extra | {"unit_flux": "Jy"}
+    )
+    row = make.row(record, **DEFAULTS)
+    assert (row["flux"], row["wavelength_units"]) == ([1000.0, 2000.0], unit)
+
+
+@pytest.mark.parametrize("name", ["lim", "upper_limit", "maglim", "limiting flux", "diffmaglim"])
+def test_a_limit_has_many_names(name: str, make: Any) -> None:
+    words = {f"{name}_unit": "uJy", f"{name}_err": 10.0}
+    for record in (make.limit(limit=50.0, extra=words), make.detection(limit=50.0, extra=words)):
+        row = make.row(record)
+        assert (row["limiting_brightness"], row["limiting_brightness_unit"]) == (0.05, "mJy")
+        assert row["limiting_brightness_error"] == 0.01
+    row = make.row(make.detection(limit=21.0, extra={f"{name}_system": "Vega"}), **DEFAULTS)
+    assert (row["brightness_unit"], row["limiting_brightness_unit"]) == ("AB mag", "Vega mag")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"header": {"TELESCOP": "LT"}}, {"meta": {"observation": {"telescope": "LT"}}}, {"survey_name": "LT"},
+        {"Spacecraft": "LT"}, {"mpc_sitecode": "LT"}, {"telescope/instrument": "LT"},
+    ],
+)  # fmt: skip
+def test_a_telescope_has_many_names_and_places(extra: Any, make: Any) -> None:
+    assert make.row(make.detection(telescope="", extra=extra), **DEFAULTS)["telescope"] == "LT"
+    template = {"reference_image": {"telescope": "PS1"}}
+    assert make.row(make.detection(telescope="", extra=template), **DEFAULTS)["telescope"] == "our 1 m"
+
+
+@pytest.mark.parametrize("nothing", ["None", "N/A", "-", "null", "nan"])
+def test_a_word_that_stands_for_nothing_is_none(nothing: str, make: Any) -> None:
+    row = make.row(make.detection(telescope=nothing, instrument=nothing, unit=nothing), **DEFAULTS)
+    assert (row["telescope"], row["brightness_unit"]) == ("our 1 m", "AB mag")
+    assert "instrument" not in row
+    own = {"telescope": "LT", "unit": "Vega mag"}
+    row = make.row(make.detection(telescope=nothing, unit=nothing, extra=own), **DEFAULTS)
+    assert (row["telescope"], row["brightness_unit"]) == ("LT", "Vega mag")
+    assert refused(make, make.detection(bandpass=nothing)).feature == "bandpass"
+    assert make.row(make.detection(bandpass=nothing), BANDPASS_MAP={nothing: "clear"})["bandpass"] == "clear"
+
+
+@pytest.mark.parametrize("number", ["-1", "-99", "-999.0"])
+def test_a_redshift_or_distance_that_stands_for_none_is_none(number: str, make: Any) -> None:
+    extras = {"redshift": number, "host_redshift": number, "host_name": "None"}
+    position = {"distance": float(number), "distance_err": 1.0}
+    for place in (position, {"distance": 10.0, "distance_err": float(number)}):
+        target = make.target(extras=extras, position=place)
+        row = make.message(make.detection(), batch={"target": target})["data"]["targets"][0]
+        assert not {"redshift", "host_redshift", "host_name", "distance_error"} & set(row)
+        assert row.get("distance", 10.0) == 10.0
+    blueshift = make.target(extras={"redshift": "-0.001"})
+    assert (
+        make.message(make.detection(), batch={"target": blueshift})["data"]["targets"][0]["redshift"]
+        == -0.001
+    )
