@@ -140,9 +140,9 @@ def simple_name(name: str) -> str:
     """Return the form of a name in which two names of one object are equal.
 
     Leaves out case, blanks, dashes, underscores and parentheses, as `TargetMatchManager.simplify_name` of
-    tomtoolkit 3.1.0 and 2.32.4.
+    tomtoolkit 3.1.0 and 2.32.4. Blanks of any kind around it do not count either: no TOM stores them.
     """
-    return name.lower().translate(_IGNORED)
+    return name.strip().lower().translate(_IGNORED)
 
 
 def target_key(pk: int, created: datetime) -> str:

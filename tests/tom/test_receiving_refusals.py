@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db import OperationalError
 from django.test import Client, override_settings
 from guardian.shortcuts import assign_perm
-from tom_targets.base_models import get_target_model_app_label
+from tom_targets.base_models import BaseTarget, TargetMatchManager, get_target_model_app_label
 from tom_targets.models import Target, TargetList, TargetName
 
 from sharecore import Target as SharedTarget
@@ -201,6 +201,34 @@ class TestTargets:
         else:
             Target.objects.update(name="Ångström-2")
         assert outcomes(sender.send("ångström 2", example_record(), create_target=True)) == ["accepted"]
+        assert Target.objects.count() == 1
+
+    @pytest.mark.parametrize(
+        ("here", "sent"),
+        [
+            ("NGC 42", "NGC 42\u00a0"), ("NGC 42", "\tngc42\n"), ("\N{KELVIN SIGN}2-18", "k2-18"),
+            ("K2-18", "\N{KELVIN SIGN}2-18"),
+        ],
+    )  # fmt: skip
+    def test_blanks_around_a_name_and_the_letter_of_the_kelvin(
+        self, sender: Sender, target: Any, here: str, sent: str
+    ) -> None:
+        Target.objects.update(name=here)
+        assert outcomes(sender.send(sent, example_record(), create_target=True)) == ["accepted"]
+        assert Target.objects.count() == 1
+
+    def test_a_site_that_compares_names_in_its_own_way(
+        self, sender: Sender, target: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Matches(TargetMatchManager):
+            def simplify_name(self, name: str) -> str:
+                return super().simplify_name(name).removeprefix("at").removeprefix("sn")
+
+        matches = Matches()
+        matches.model = Target
+        monkeypatch.setattr(BaseTarget, "matches", matches)
+        Target.objects.update(name="AT 2026lab")
+        assert outcomes(sender.send("SN2026lab", example_record(), create_target=True)) == ["accepted"]
         assert Target.objects.count() == 1
 
     def test_the_very_name_goes_before_one_that_is_alike(self, tom: Tom) -> None:

@@ -15,6 +15,7 @@ from django.db.models.functions import Lower, Replace
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
+from tom_targets.base_models import TargetMatchManager
 from tom_targets.models import BaseTarget, TargetList, TargetName, get_target_model_class
 from tom_targets.serializers import TargetSerializer
 
@@ -26,9 +27,13 @@ from tom_integration.mapping.target_fields import custom_fields
 from tom_integration.outbox import target_keys
 
 _IGNORED = " -_()"  # by TargetMatchManager.simplify_name, tomtoolkit 3.1.0, beside case
-_SIMPLE: Any = Lower("name")
+# The sign of the kelvin is the one letter beyond ASCII whose small letter is in it.
+_SIMPLE: Any = Replace(Lower("name"), Value("\N{KELVIN SIGN}"), Value("k"))
 for _each in _IGNORED:
     _SIMPLE = Replace(_SIMPLE, Value(_each), Value(""))
+
+_MATCHING = ("match_name", "match_fuzzy_name", "simplify_name")
+"""What a site changes in a manager of its own, in `MATCH_MANAGERS`, where it compares names otherwise."""
 
 
 def resolve(batch: IncomingBatch, request: Request) -> tuple[int, bool]:
@@ -81,11 +86,16 @@ def _find(batch: IncomingBatch, user: Any) -> int | None:
 def _named(names: Iterable[str]) -> set[int]:
     """Return the targets with one of these names or aliases, exact or else as tomtoolkit compares them."""
     wanted = {name for name in names if name and "\0" not in name}
-    return _having({"name__in": wanted}) or _alike({simple_name(name) for name in wanted} - {""})
+    return _having({"name__in": wanted | {name.strip() for name in wanted}}) or _alike(wanted)
 
 
-def _alike(simple: set[str]) -> set[int]:
-    """Return the targets with a name or alias of one of these simple forms."""
+def _alike(names: set[str]) -> set[int]:
+    """Return the targets of which a name or alias is alike for tomtoolkit, or for the site's own matching."""
+    matches = get_target_model_class().matches
+    if any(getattr(type(matches), each) is not getattr(TargetMatchManager, each) for each in _MATCHING):
+        found = (matches.match_name(name).values_list("pk", flat=True) for name in names)
+        return {pk for pks in found for pk in pks}
+    simple = {simple_name(name) for name in names} - {""}
     if all(map(str.isascii, simple)):
         return _having({"simple__in": simple})
     # SQLite, and PostgreSQL in some locales, have lower-case letters of ASCII only: compare in Python.

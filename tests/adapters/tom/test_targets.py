@@ -44,6 +44,15 @@ def test_of_two_spellings_the_same_one_is_meant(tom, adapter, batch, detections)
     assert [row["target"] for row in tom.rows] == [pk]
 
 
+@pytest.mark.parametrize("there", [(), ("SN 2026abc",)])
+def test_blanks_around_a_name_are_not_of_it(tom, adapter, batch, detections, there):
+    """A TOM takes them away from what it is sent."""
+    tom.add_target(*there) if there else None
+    outcomes = deliver(adapter(), batch(*detections(1), name="SN 2026abc\u00a0\t"))
+    assert only(outcomes) == Accepted()
+    assert len(tom.targets) == 1
+
+
 @pytest.mark.parametrize("name", ["-", "( )", "\u03b1,\u03b2 & Cen#1+?", "x" * 5000, "SN\0 2026"])
 def test_a_strange_name_finds_no_other_target(tom, adapter, batch, detections, name):
     tom.add_target("--")
