@@ -41,7 +41,7 @@ def _named(rows: list[list[str]], column: int = 0) -> list[str]:
 
 
 def test_every_setting_of_the_app_is_there_with_its_default() -> None:
-    rows = {words(row[0])[0]: row[1] for row in _tables("settings")["Of the app"]}
+    rows = {words(row[0])[0]: row[1] for row in _tables("settings")["Settings of the app"]}
     defaults = {conf.name_of(each): each.default for each in fields(conf.Settings)}
     assert set(rows) == set(defaults)
     for name, shown in rows.items():
@@ -50,7 +50,7 @@ def test_every_setting_of_the_app_is_there_with_its_default() -> None:
 
 
 def test_the_settings_of_every_destination_are_those_that_the_framework_reads() -> None:
-    assert set(_named(_tables("settings")["Of every destination"])) == FRAMEWORK_KEYS
+    assert set(_named(_tables("settings")["Settings of every destination"])) == FRAMEWORK_KEYS
 
 
 def _read(reader: Any) -> set[str]:
@@ -62,7 +62,7 @@ def _read(reader: Any) -> set[str]:
 
 
 def test_the_settings_of_http_are_those_that_the_client_reads() -> None:
-    rows = _tables("settings")["Of every destination that is reached by HTTP"]
+    rows = _tables("settings")["Settings of every HTTP destination"]
     assert set(_named(rows)) == _read(HttpSettings.read)
 
 
@@ -173,7 +173,7 @@ def _keys(heading: str) -> set[str]:
 
 
 def test_what_a_delivery_says_is_shown() -> None:
-    assert _keys("What a delivery says") == set(serializers.DeliveryDetailSerializer.Meta.fields)
+    assert _keys("Fields of a delivery") == set(serializers.DeliveryDetailSerializer.Meta.fields)
 
 
 def test_what_a_share_says_is_shown(db: None) -> None:
@@ -183,8 +183,8 @@ def test_what_a_share_says_is_shown(db: None) -> None:
     columns = set(serializers.ShareSerializer.Meta.fields) - {"share_existing_data"}
     standing = serializers.read([Share()], None)[1]
     moods = {share_status.value for share_status in ShareStatus}
-    assert _keys("What a share says") == columns | {"target_name"} | set(standing)
-    (state,) = (row for row in _tables("rest")["What a share says"] if row[0] == "`state`")
+    assert _keys("Fields of a share") == columns | {"target_name"} | set(standing)
+    (state,) = (row for row in _tables("rest")["Fields of a share"] if row[0] == "`state`")
     assert set(words(state[1])) == moods
 
 
@@ -224,7 +224,7 @@ def test_every_command_is_shown_with_its_options(heading: str, monkeypatch: pyte
 
 
 def test_what_status_tells_programs_is_shown() -> None:
-    rows = _tables("commands")["What status --json holds"]
+    rows = _tables("commands")["Fields of status --json"]
     assert _named(rows) == [each.name for each in fields(status.Status)]
     for name, kind in (("outboxes", status.OutboxStatus), ("destinations", status.DestinationStatus)):
         (row,) = (row for row in rows if row[0] == f"`{name}`")
