@@ -1,1 +1,1 @@
-"""The Django app that connects sharecore to a TOM. Add it to `INSTALLED_APPS`, then migrate."""
+"""Connect sharecore to a TOM as a Django app. Add it to `INSTALLED_APPS`, then migrate."""

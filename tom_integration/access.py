@@ -1,12 +1,12 @@
-"""Who may do what with shares: the only place that answers, for REST, pages, tags and admin alike.
+"""Check the rights of users on shares, in this place only, for REST, pages, tags and admin alike.
 
 The rule: `tom_targets.{view,add,change,delete}_persistentshare`, given to the user or to a group of theirs,
-globally or for one share, *and* `change_target` on the share's target, globally or for that target. That a
-target is public gives nobody the right to change it. Anonymous and inactive users may do nothing.
+globally or for one share, *and* `change_target` on the share's target, globally or for that target. A public
+target gives nobody the right to change it. Anonymous and inactive users may do nothing.
 
-The ledger of a target at a destination follows the continuous share that is there. Where there is none (it
-was deleted, or only one-time shares were made), it needs the right on all shares. To share once needs only
-`change_target`, so whoever does it may know nothing of what the destination has.
+The ledger of a target at a destination has the rights of the continuous share there. Where there is none (it
+was deleted, or only one-time shares were made), a user needs the right on all shares. Sharing once needs only
+`change_target`, so its user may not be shown which data the destination has.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _Rows = TypeVar("_Rows", Delivery, InboxRecord)
 
 
 def targets_for_shares(user: Any) -> QuerySet[Any]:
-    """The targets that a user may change: those whose shares they may know of, and may make, if at all."""
+    """Return the targets that a user may change, and so may share and see the shares of, if at all."""
     targets: QuerySet[Any] = get_target_model_class().objects.all()
     if not _acts(user):
         return targets.none()
@@ -45,7 +45,7 @@ def targets_for_shares(user: Any) -> QuerySet[Any]:
 
 
 def lists_for(user: Any) -> QuerySet[Any]:
-    """The target lists that a user may view, by tomtoolkit's own right."""
+    """Return the target lists that a user may view, by tomtoolkit's own right."""
     if not _acts(user):
         return TargetList.objects.none()  # type: ignore[no-any-return]
     right = "tom_targets.view_targetlist"
@@ -54,20 +54,20 @@ def lists_for(user: Any) -> QuerySet[Any]:
 
 
 def shares_for(user: Any, action: Action) -> QuerySet[Any]:
-    """The shares that a user may view, change or delete. To add one is a right on none that exists."""
+    """Return the shares that a user may view, change or delete; none for "add", which needs no share."""
     shares: QuerySet[Any] = PersistentShare.objects.all()
     if not _acts(user) or action == "add":
         return shares.none()
     permitted: QuerySet[Any] = get_objects_for_user(user, f"{action}_persistentshare", klass=shares)
     if user.has_perm(f"{get_target_model_app_label()}.change_target"):
-        return permitted  # on every target: spares a condition over millions of them
+        return permitted  # The right is on every target: save a condition over millions of them.
     return permitted.filter(target_id__in=targets_for_shares(user).values("pk"))
 
 
 def holds(user: Any, action: Action) -> bool:
-    """Has the user been given this right at all, globally or (unless it is `add`) for any share?
+    """Return True when the user has this right globally or (unless it is `add`) for any share.
 
-    Tells only of the user, nothing of what exists.
+    The answer depends on the rights of the user only, and shows nothing of existing shares.
     """
     if not _acts(user):
         return False
@@ -86,7 +86,7 @@ def holds(user: Any, action: Action) -> bool:
 
 
 def outboxes_for(user: Any, action: Action) -> QuerySet[Outbox]:
-    """The outboxes of which a user may view, or change, what was shared: one-time shares as well."""
+    """Return the outboxes whose deliveries a user may view or change, one-time shares included."""
     outboxes = Outbox.objects.all()
     if not _acts(user) or action == "add":
         return outboxes.none()
@@ -99,7 +99,7 @@ def outboxes_for(user: Any, action: Action) -> QuerySet[Outbox]:
 
 
 def sees_all_shares(user: Any, target: Any = None) -> bool:
-    """Is no share (of this target) hidden from the user, so that none shown means that there is none?"""
+    """Return True when no share (of this target) is hidden from the user."""
     if not _everywhere(user, "view"):
         return False
     if target is None:
@@ -110,10 +110,16 @@ def sees_all_shares(user: Any, target: Any = None) -> bool:
 def may(
     user: Any, action: Action, share: Any = None, target: Any = None, outbox: Outbox | None = None
 ) -> bool:
-    """May the user do this to a share, to an outbox, or, given only a target, to some share of this target?
+    """Return True when the user has the right to act on a share, an outbox or some share of a target.
 
-    With none of them: is there any use in asking (see `holds`)? target: of the TOM's target model or its
-    base. outbox: it names target and address, and need not be in the database.
+    With none of them, return `holds`.
+
+    Args:
+        user: the user.
+        action: the right.
+        share: the continuous share.
+        target: a target, of the TOM's target model or its base.
+        outbox: an outbox with target and address, which need not be in the database.
     """
     if share is not None:
         return shares_for(user, action).filter(pk=share.pk).exists()
@@ -128,21 +134,21 @@ def _may_with_outbox(user: Any, action: Action, outbox: Outbox) -> bool:
     known = Outbox.objects.at(outbox.address).filter(target_id=outbox.target_id).first()
     if known is not None:
         return outboxes_for(user, action).filter(pk=known.pk).exists()
-    # The answer must not tell whether anything was ever shared there.
+    # The answer must not show whether anything was ever shared there.
     return _everywhere(user, action) and targets_for_shares(user).filter(pk=outbox.target_id).exists()
 
 
 def deliveries_for(user: Any, share: Any) -> QuerySet[Delivery]:
-    """The deliveries of a share that the user may view; those of data that they may not see are left out.
+    """Return the deliveries of a share or outbox, without data that the user may not see.
 
-    share: a share or an outbox, with which the user may do what they are about to do.
+    The right of the user on the share or outbox is checked before.
     """
     mine = Q(outbox=share) if isinstance(share, Outbox) else Q(outbox__share_id=share.pk)
     return of_visible_data(user, Delivery.objects.filter(mine), Q(target_id=share.target_id))
 
 
 def visible_deliveries(user: Any, outboxes: Iterable[Outbox]) -> QuerySet[Delivery]:
-    """The same of several outboxes."""
+    """Return the deliveries of several outboxes, without data that the user may not see."""
     outboxes = list(outboxes)
     targets = Q(target_id__in={each.target_id for each in outboxes})
     rows = Delivery.objects.filter(outbox__in=[each.pk for each in outboxes])
@@ -150,7 +156,7 @@ def visible_deliveries(user: Any, outboxes: Iterable[Outbox]) -> QuerySet[Delive
 
 
 def of_visible_data(user: Any, rows: QuerySet[_Rows], condition: Q = _ALL) -> QuerySet[_Rows]:
-    """Those of these rows whose datum the user may see. condition: what the data have in common."""
+    """Return the rows whose datum the user may see; a condition on the data makes the query faster."""
     if not single_data_have_rights():
         return rows
     seen = Q(pk__in=())
@@ -161,12 +167,12 @@ def of_visible_data(user: Any, rows: QuerySet[_Rows], condition: Q = _ALL) -> Qu
 
 
 def single_data_have_rights() -> bool:
-    """Do rights on single data matter in this TOM, beside those on their target?"""
+    """Return True when this TOM gives rights on single data, beside those on their target."""
     return not getattr(settings, "TARGET_PERMISSIONS_ONLY", True)
 
 
 def visible(user: Any, data: QuerySet[Any]) -> QuerySet[Any]:
-    """Those of these data, rows of one model, that the user may see once they may see the target."""
+    """Return the rows of one model that the user may see, for a user who may see the target."""
     if not single_data_have_rights():
         return data
     right = f"tom_dataproducts.view_{data.model._meta.model_name}"
@@ -175,9 +181,9 @@ def visible(user: Any, data: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def permitted(user: Any, places: Iterable[Place], *actions: Action) -> set[Place]:
-    """Those of these data of a target that the user may change on which they have all of these rights.
+    """Return the data on which the user has all of these rights, for a user who may change the target.
 
-    All of them, unless the TOM gives rights on single data.
+    Return all data, unless the TOM gives rights on single data.
     """
     if not single_data_have_rights():
         return set(places)
@@ -194,30 +200,32 @@ def permitted(user: Any, places: Iterable[Place], *actions: Action) -> set[Place
 
 
 def find_creator(user_id: int | None) -> Any | None:
-    """The user with whose rights a share acts, as the database has them now; None when they are gone."""
+    """Return the user with whose rights a share acts, read anew; None for a deleted user."""
     return None if user_id is None else get_user_model().objects.filter(pk=user_id).first()
 
 
 def creator_objection(user_id: int | None, target: Any) -> str:
-    """Why a share of this user may send nothing of this target; empty when it may.
+    """Return the reason why a share of this user may send nothing of this target; empty when it may.
 
-    A share acts with the rights that its creator has when something is about to leave. One without a user
-    (older than this app, or made by the site) acts as the site.
+    A share acts with the rights that its creator has at the time of sending. A share without a user (older
+    than this app, or made by the site) acts as the site.
     """
     if user_id is None:
         return ""
     user = find_creator(user_id)
     if user is None:
-        return "the user who made this share is gone; somebody with rights has to adopt it"
+        return "the user who made this share was deleted; a user with rights must adopt it"
     if not user.is_active:
-        return f"{user.get_username()}, who made this share, has no active account; somebody has to adopt it"
+        return (
+            f"{user.get_username()}, who made this share, has no active account; another user must adopt it"
+        )
     if not targets_for_shares(user).filter(pk=target.pk).exists():
         return f"{user.get_username()}, who made this share, has no right to change the target"
     return ""
 
 
 def hidden_from_creator(user_id: int | None, model: str, pks: Iterable[int]) -> set[int]:
-    """Which of these data that user may not see: none, unless the TOM gives rights on single data."""
+    """Return the data that the user may not see: none, unless the TOM gives rights on single data."""
     pks = set(pks)
     user = find_creator(user_id)
     if user is None:
@@ -226,7 +234,7 @@ def hidden_from_creator(user_id: int | None, model: str, pks: Iterable[int]) -> 
 
 
 def _everywhere(user: Any, action: Action) -> bool:
-    """Has the user been given this right on all shares?"""
+    """Return True when the user has this right on all shares."""
     return _acts(user) and bool(user.has_perm(f"tom_targets.{action}_persistentshare"))
 
 

@@ -1,6 +1,6 @@
-"""The ledger in the Django admin, to be read: what it tells is not to be changed by hand.
+"""Show the ledger in the Django admin, read-only: it must not be changed by hand.
 
-The permission of the model lets a user read that part of it which the pages would show to them.
+The permission of the model lets a user read the rows that the pages would show to them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ for _model in {BaseTarget, get_target_model_class()}:
 class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
     @staticmethod
     def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Those of these rows that the user may read."""
+        """Return the rows that the user may read."""
         return rows
 
     def get_queryset(self, request: Any) -> QuerySet[Any]:
@@ -47,7 +47,7 @@ class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
         return rows if request.user.is_superuser else self.permitted(request.user, rows)
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
-        """Allow the filters that the page shows: any other column would tell of rows by its value."""
+        """Allow the filters that the page shows: a filter on another column would reveal its values."""
         return lookup.partition("__")[0] in self.list_filter
 
     def has_add_permission(self, request: Any) -> bool:
@@ -67,7 +67,7 @@ def _deliveries(user: Any) -> QuerySet[Delivery]:
 
 @admin.register(Outbox)
 class OutboxAdmin(_ReadOnly):
-    """One target at one address."""
+    """Show outboxes: one target at one address each."""
 
     list_display = ("address", "target_id", "share_id", "look_now", "next_at", "delivered_at", "problem")
     list_filter = ("destination", "look_now")
@@ -80,7 +80,7 @@ class OutboxAdmin(_ReadOnly):
 
 @admin.register(OneTimeShare)
 class OneTimeShareAdmin(_ReadOnly):
-    """What somebody asked for by hand."""
+    """Show one-time shares."""
 
     list_display = ("created", "outbox", "user_id", "title", "introduce", "problem")
     list_select_related = ("outbox",)
@@ -92,7 +92,7 @@ class OneTimeShareAdmin(_ReadOnly):
 
 @admin.register(Delivery)
 class DeliveryAdmin(_ReadOnly):
-    """One record at one address."""
+    """Show deliveries: one record at one address each."""
 
     list_display = (
         "outbox",
@@ -116,7 +116,7 @@ class DeliveryAdmin(_ReadOnly):
 
     @admin.display(description="observed (UTC)", ordering="timestamp")
     def observed(self, row: Delivery) -> str:
-        """As it is: at the ends of the calendar, some time zones have no such time."""
+        """Return the time in UTC: at the ends of the calendar, some time zones have no such time."""
         return (
             ""
             if row.timestamp is None
@@ -125,14 +125,14 @@ class DeliveryAdmin(_ReadOnly):
 
     @admin.display(description="at the destination")
     def at_destination(self, row: Delivery) -> str:
-        """What it became there, with a link where there is a page of it."""
+        """Return the remote id, with a link where the destination has a page."""
         page = link(row.address, row.remote_id)
         return format_html('<a href="{}">{}</a>', page, row.remote_id) if page else row.remote_id
 
 
 @admin.register(Attempt)
 class AttemptAdmin(_ReadOnly):
-    """What one call brought one delivery."""
+    """Show the attempts to send a delivery."""
 
     list_display = ("started", "delivery", "outcome", "reason", "worker")
     list_filter = ("outcome",)
@@ -146,7 +146,7 @@ class AttemptAdmin(_ReadOnly):
 
 @admin.register(InboxRecord)
 class InboxRecordAdmin(_ReadOnly):
-    """What other sites gave to this TOM."""
+    """Show the records that other sites gave to this TOM."""
 
     list_display = ("created", "target_id", "model", "datum_pk", "origin", "relayed_by", "record_id")
     list_filter = ("kind", "relayed_by")
@@ -160,7 +160,7 @@ class InboxRecordAdmin(_ReadOnly):
 
 @admin.register(DestinationHealth)
 class DestinationHealthAdmin(_ReadOnly):
-    """What is known of a destination."""
+    """Show the health of destinations."""
 
     list_display = (
         "destination",
@@ -175,13 +175,13 @@ class DestinationHealthAdmin(_ReadOnly):
 
 @admin.register(Worker)
 class WorkerAdmin(_ReadOnly):
-    """The processes that deliver."""
+    """Show the processes that deliver."""
 
     list_display = ("name", "runner", "seen")
 
 
 class PeerForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """A site and its account, by name."""
+    """Edit a site and its account, by user name."""
 
     account = forms.ModelChoiceField(get_user_model()._default_manager.order_by("username"))
 
@@ -200,16 +200,16 @@ class PeerForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
 
 @admin.register(Peer)
 class PeerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
-    """Sites that send data here. Only a superuser says with which account."""
+    """Show the sites that send data here; a superuser may give them to other accounts."""
 
     form = PeerForm
     list_display = ("name", "origin", "account", "created")
 
     @admin.display(description="account")
     def account(self, peer: Peer) -> str:
-        """The user name."""
+        """Return the user name of the account."""
         user = get_user_model()._default_manager.filter(pk=peer.user_id).first()
-        return user.get_username() if user else "an account that is gone"
+        return user.get_username() if user else "an account that was deleted"
 
     def has_module_permission(self, request: Any) -> bool:
         return bool(request.user.is_superuser)

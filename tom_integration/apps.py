@@ -1,4 +1,4 @@
-"""The Django app."""
+"""Configure the Django app."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.apps import AppConfig
 
 
 class TomIntegrationConfig(AppConfig):
-    """Connects a TOM with sharecore: one line in `INSTALLED_APPS`, anywhere in the list, and `migrate`."""
+    """Connect a TOM with sharecore: one line in `INSTALLED_APPS`, anywhere in the list, and `migrate`."""
 
     name = "tom_integration"
     label = "sharecore"
@@ -30,11 +30,11 @@ class TomIntegrationConfig(AppConfig):
         rounds.register(one_round.deliver)
 
     def nav_items(self) -> list[dict[str, str]]:
-        """Asked for by the navigation bar of tomtoolkit's pages."""
+        """Return the item for the navigation bar of tomtoolkit's pages."""
         return [{"partial": "tom_integration/partials/navbar_item.html"}]
 
     def include_url_paths(self) -> list[Any]:
-        """Asked for by `tom_common.urls`; these come before the stock routes of the same URLs."""
+        """Return the routes for `tom_common.urls`, which puts them before the stock routes."""
         from django.urls import include, path
 
         from tom_integration.pages.urls import data_product_routes

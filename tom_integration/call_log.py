@@ -1,4 +1,4 @@
-"""The log of what left: one record for each call, for people in its text and for programs in its fields."""
+"""Log each call of an adapter, with a text for people and fields for programs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ logger = logging.getLogger("tom_integration.deliveries")
 
 
 def of_call(outbox: Outbox, rows: Mapping[RecordKey, Delivery], results: Mapping[RecordKey, Result]) -> None:
-    """Log what one call of an adapter brought.
+    """Log the outcomes of one call of an adapter.
 
-    The log record has the fields `share_id` (None for a one-time request), `destination`, `target_id`,
-    `delivery_ids` and `outcomes` (how many of each).
+    The log record has the fields `share_id` (None for a one-time share), `destination`, `target_id`,
+    `delivery_ids` and `outcomes` (the number of each).
     """
     outcomes = Counter(type(result).__name__.lower() for result in results.values())
     if unsent := len(rows) - len(results):

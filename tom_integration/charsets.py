@@ -1,7 +1,7 @@
-"""Character sets that a request names and Python cannot read an address with.
+"""Remove character sets from requests with which Python cannot read a URL.
 
-Django takes any that Python has a codec for, also `zlib` and `undefined`, and then fails while it makes the
-request: that is a 500 before any view or middleware is asked. So the name is taken out before.
+Django takes any name that Python has a codec for, also `zlib` and `undefined`, and then fails while it makes
+the request object: a 500 before any view or middleware. So the name is removed before.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _look(environ: MutableMapping[str, Any] | None = None, **_: Any) -> None:
 
 
 def _reads_text(charset: str) -> bool:
-    """Return whether text can be read with it, otherwise than a request without a name, which is in UTF-8."""
+    """Return True when the codec reads text, and not as UTF-8, which a request without a name has."""
     try:
         return _EVERY_BYTE.decode(charset, "replace") != _EVERY_BYTE.decode(errors="replace")
     except (LookupError, ValueError):

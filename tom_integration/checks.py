@@ -1,4 +1,4 @@
-"""System checks: what `manage.py check` says of the settings, the plugins and the points taken over."""
+"""Check the settings, the plugins and the points taken over, for `manage.py check`."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def _messages(problems: Iterable[Problem], number: int) -> list[CheckMessage]:
 
 
 def check_settings(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """The settings of this app."""
+    """Check the settings of this app."""
     return _messages(conf.problems(), 1)
 
 
 def check_destinations(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """`DATA_SHARING`. A destination that cannot be used is a warning: the TOM works on, its shares wait."""
+    """Check `DATA_SHARING`; warn of unusable destinations, since the TOM works on and their shares wait."""
     return [
         checks.Warning(f"{problem.where}: {problem.what}.", hint=problem.hint, id="sharecore.W002")
         for problem in site.destinations().problems
@@ -57,12 +57,12 @@ def check_destinations(app_configs: Iterable[AppConfig] | None = None, **_: Any)
 
 
 def check_plugins(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """The adapter plugins."""
+    """Check the adapter plugins."""
     return _messages(site.registry().problems, 3)
 
 
 def check_reports(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """Django's error pages and mails show no credentials of destinations."""
+    """Check that Django's error pages and mails show no credentials of destinations."""
     if error_reports.is_installed():
         return []
     return [
@@ -76,12 +76,12 @@ def check_reports(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> l
 
 
 def check_takeover(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """Every route, function and signal that we take over really leads to us."""
+    """Check that every route, function and signal taken over from tomtoolkit leads to this app."""
     return [*_routes(), *_functions(), *_handlers()]
 
 
 def _routes() -> list[CheckMessage]:
-    """A page that is not ours is a warning: it may be a page of this TOM's own."""
+    """Warn of a page of other code, which may be a page of this TOM's own."""
     answered: dict[str, list[str]] = {}
     prefix = _prefix()
     for path, module in takeover.ROUTES.items():
@@ -103,7 +103,7 @@ def _routes() -> list[CheckMessage]:
 
 
 def _prefix() -> str:
-    """Where this TOM includes `tom_common.urls`, `/` in most."""
+    """Return the path at which this TOM includes `tom_common.urls`, `/` in most."""
     try:
         listed = reverse("targets:list")
     except NoReverseMatch:
@@ -137,7 +137,7 @@ def _handlers() -> list[CheckMessage]:
 
 
 def check_database(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """The ledger relies on what SQLite and PostgreSQL promise."""
+    """Check that the database is SQLite or PostgreSQL, whose SQL the ledger uses."""
     from tom_integration.models import Delivery
 
     connection = connections[router.db_for_write(Delivery)]
@@ -161,7 +161,7 @@ def check_database(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> 
 
 
 def _ledger_among(databases: Collection[str] | None) -> bool:
-    """Whether the database of the ledger is to be asked; Django leaves that to each check with this tag."""
+    """Return True when the database of the ledger is to be checked, which Django leaves to each check."""
     from tom_integration.models import Delivery
 
     return router.db_for_write(Delivery) in (databases or ())
@@ -170,7 +170,7 @@ def _ledger_among(databases: Collection[str] | None) -> bool:
 def check_journal(
     app_configs: Iterable[AppConfig] | None = None, databases: Collection[str] | None = None, **_: Any
 ) -> list[CheckMessage]:
-    """Check what `polite_writes` cannot do (asked for with `manage.py check --database default`)."""
+    """Warn of WAL mode, where `polite_writes` cannot help (run by `manage.py check --database default`)."""
     from tom_integration.models import Delivery
 
     if not _ledger_among(databases):
@@ -197,7 +197,7 @@ def check_journal(
 def check_runner(
     app_configs: Iterable[AppConfig] | None = None, databases: Collection[str] | None = None, **_: Any
 ) -> list[CheckMessage]:
-    """Somebody delivers what is due (asked for with `manage.py check --database default`)."""
+    """Check that a worker delivers what is due (run by `manage.py check --database default`)."""
     if _ledger_among(databases) and (advice := status.nobody_delivers()):
         return [checks.Warning("There is work, and nobody delivers.", hint=advice, id="sharecore.W008")]
     return []
@@ -206,7 +206,7 @@ def check_runner(
 def check_shares(
     app_configs: Iterable[AppConfig] | None = None, databases: Collection[str] | None = None, **_: Any
 ) -> list[CheckMessage]:
-    """Every share has a destination (asked for with `manage.py check --database default`)."""
+    """Check that every share has a destination (run by `manage.py check --database default`)."""
     if not _ledger_among(databases):
         return []
     return [

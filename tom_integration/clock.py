@@ -1,8 +1,7 @@
-"""The database's clock, the one that all workers of a TOM share.
+"""Read the clock of the database, the one that all workers of a TOM share.
 
-Claims, tries and waits are timed by it, so that a machine whose own clock is wrong takes nothing in hand too
-early.
-SQLite has the clock of the machine, and everybody who uses the file is there.
+Leases, tries and waits are timed by it, so that a machine with a wrong clock does nothing too early. SQLite
+has the clock of the machine, on which all processes that use the file run.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from django.db import connections, router
 from tom_integration.models import Delivery
 
 _FRESH = 10.0
-"""Seconds for which a reading is good; meanwhile the time that passes is counted."""
+"""Seconds for which a reading is used, plus the time that has passed since."""
 
 _reading: tuple[datetime, float] | None = None
 
 
 def now() -> datetime:
-    """The time in UTC, whatever is done to the clock of this machine."""
+    """Return the time in UTC, which changes of this machine's clock do not move."""
     global _reading
     reading, passed = _reading, time.monotonic()
     if reading is None or passed - reading[1] > _FRESH:

@@ -1,4 +1,4 @@
-"""Django's error pages and error mails, without credentials."""
+"""Keep credentials out of Django's error pages and error mails."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from tom_integration import site
 SETTING = "DEFAULT_EXCEPTION_REPORTER_FILTER"
 _REPORTER = "DEFAULT_EXCEPTION_REPORTER"
 _WHOLE = frozenset({"DATA_SHARING", "HERMES_CONFIGURATION"})
-"""Settings of which nothing is shown."""
+"""Settings that are hidden as a whole."""
 
 
 class SecretsFilter(SafeExceptionReporterFilter):
-    """What Django's own hides, `DATA_SHARING`, and every value that repeats a credential of a destination.
+    """Hide what Django's filter hides, `DATA_SHARING`, and all values that repeat a credential.
 
     A TOM with a filter of its own derives it from this one.
     """
 
     def cleanse_setting(self, key: Any, value: Any) -> Any:
-        """A setting, a value of `request.META`, or one inside these."""
+        """Hide a setting, a value of `request.META`, or one inside these, if it is not safe."""
         if key in _WHOLE or _unsafe(value):
             return self.cleansed_substitute
         return super().cleanse_setting(key, value)
@@ -42,7 +42,7 @@ class SecretsFilter(SafeExceptionReporterFilter):
         return super().get_safe_settings()
 
     def get_traceback_frame_variables(self, request: Any, tb_frame: Any) -> Any:
-        """The variables of one frame of a traceback."""
+        """Return the variables of one frame of a traceback, with unsafe values hidden."""
         with suppress(Exception):
             site.destinations()
         return [
@@ -52,19 +52,19 @@ class SecretsFilter(SafeExceptionReporterFilter):
 
 
 class SecretsReporter(ExceptionReporter):
-    """A report in which no line repeats a credential, what the exception itself says included."""
+    """Write a report in which no line repeats a credential, the message of the exception included."""
 
     def get_traceback_html(self) -> SafeString:
-        """The page, and the part of a mail."""
+        """Return the error page, which is also the HTML part of a mail."""
         return _clean(super().get_traceback_html())
 
     def get_traceback_text(self) -> SafeString:
-        """The same as text."""
+        """Return the report as text."""
         return _clean(super().get_traceback_text())
 
 
 def install() -> None:
-    """Let Django's reports go through filter and reporter, unless the TOM has some of its own."""
+    """Set Django's filter and reporter to these, unless the TOM has its own."""
     for setting, ours in ((SETTING, SecretsFilter), (_REPORTER, SecretsReporter)):
         if getattr(settings, setting) == getattr(global_settings, setting):
             setattr(settings, setting, f"{ours.__module__}.{ours.__qualname__}")
@@ -72,7 +72,7 @@ def install() -> None:
 
 
 def is_installed() -> bool:
-    """Return whether reports go through the filter, or one that derives from it."""
+    """Return True when reports go through the filter, or one that derives from it."""
     return issubclass(import_string(getattr(settings, SETTING)), SecretsFilter)
 
 
@@ -80,7 +80,7 @@ def _unsafe(value: object) -> bool:
     try:
         return repeats_secret(pformat(value))
     except Exception:
-        return False  # Django says of such a value that it cannot be shown
+        return False  # Django shows an error in place of such a value.
 
 
 def _clean(report: str) -> SafeString:

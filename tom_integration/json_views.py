@@ -1,4 +1,4 @@
-"""What the views for programs have in common."""
+"""Share code among the views for programs."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 _LONGEST_LOGIN = 8190
-"""Characters: no more than gunicorn and Apache take. SQLite fails on names of 50,000."""
+"""Characters of the header, as gunicorn and Apache allow. SQLite fails on names of 50,000 characters."""
 
 
 class RefusesInJson:
-    """A view for programs: whoever it refuses is told so in JSON."""
+    """Answer programs: send each refusal as JSON."""
 
     refuses_in_json = True
     metadata_class = None
 
     def perform_authentication(self, request: Request) -> None:
-        """Refuse also a name that the database cannot look up, such as one with NUL on PostgreSQL."""
+        """Reject also user names that the database cannot look up, such as one with NUL on PostgreSQL."""
         if len(request.META.get("HTTP_AUTHORIZATION", "")) > _LONGEST_LOGIN:
-            raise AuthenticationFailed(f"The header Authorization has more than {_LONGEST_LOGIN} characters.")
+            raise AuthenticationFailed(
+                f"The header Authorization may have up to {_LONGEST_LOGIN} characters."
+            )
         try:
             super().perform_authentication(request)  # type: ignore[misc]
         except (ValueError, DataError):

@@ -1,4 +1,4 @@
-"""Links to what deliveries became at their destinations."""
+"""Link to delivered records at their destinations."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tom_integration import site
 
 
 def link(address: Address, remote_id: str) -> str:
-    """The URL of a page at the destination; empty when there is none.
+    """Return the URL of a record's page at the destination; empty when there is none.
 
-    Only web addresses: what an adapter answers is other people's code.
+    Accept web addresses only, since the code of an adapter may return any text.
     """
     if not remote_id:
         return ""

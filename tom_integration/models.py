@@ -1,8 +1,8 @@
-"""The ledger: what was promised to each destination, tried, and answered.
+"""Store the ledger: the deliveries to each destination, their attempts and answers.
 
 Rows refer to data, targets, shares and users of the TOM by plain integers: a foreign key could block or slow
-a delete there, and the ledger has to outlive what it tells about. To each other they refer by keys that the
-database does not check: it would, for each row of a batch.
+a delete there, and the ledger has to outlive them. Rows refer to each other by foreign keys that the database
+does not check, since it would check each row of a batch.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ FIELD_LENGTH = 100
 REMOTE_ID_LENGTH = 200
 
 RENAMED = ~Q(record_id=models.F("identity"))
-"""Of deliveries whose record was not made of what they are now. All others are found by their identity."""
+"""Select deliveries whose record id is not their identity; all others are found by their identity."""
 EDITED = Q(delivered_at__isnull=False) & ~Q(arrived=models.F("fingerprint"))
-"""Of deliveries whose datum was edited since it arrived. Without constants, else SQLite misses its index."""
+"""Select deliveries whose datum was edited since it arrived. A constant here would hide SQLite's index."""
 
 OUTDATED = EDITED & Q(state=State.DELIVERED) & ~Q(arrived="")
-"""Of deliveries that a destination has with the content of before, since it does not take edits."""
+"""Select deliveries of which a destination that takes no edits has the old content."""
 
 
 ADDRESS = Case(When(Q(topic=""), then="destination"), default=Concat("destination", Value(DIVIDER), "topic"))
-"""The address of a row as `PersistentShare.destination` has it, in SQL."""
+"""The address of a row in the form of `PersistentShare.destination`, in SQL."""
 
 
 def at_destination(name: str) -> Q:
-    """Of shares to this destination, whatever their topic."""
+    """Return a condition for shares to this destination, with any topic."""
     return Q(destination=name) | Q(destination__startswith=f"{name}{DIVIDER}")
 
 
@@ -48,18 +48,20 @@ _Row = TypeVar("_Row", bound=models.Model)
 
 
 class AtAddress(models.QuerySet[_Row]):
-    """Rows that have an address."""
+    """Query rows that have an address."""
 
     def at(self, address: Address) -> Self:
-        """Those at this address."""
+        """Return the rows at this address."""
         return self.filter(destination=address.name, topic=address.topic)
 
 
 class HasAddress(models.Model):
-    """A row about one address. destination: a key of `DATA_SHARING`. topic: empty where it has none."""
+    """Hold an address in two columns."""
 
     destination = models.CharField(max_length=NAME_LENGTH)
+    """A key of `DATA_SHARING`."""
     topic = models.CharField(max_length=NAME_LENGTH, blank=True)
+    """A topic of the destination; empty for none."""
 
     objects = AtAddress.as_manager()
 
@@ -68,12 +70,12 @@ class HasAddress(models.Model):
 
     @property
     def address(self) -> Address:
-        """Both as one value."""
+        """Return destination and topic as one value."""
         return Address(self.destination, self.topic)
 
 
 class Origin(models.Model):
-    """This TOM's identity among all sites, one row, made by `migrate`: names of TOMs are not unique."""
+    """Identify this TOM among all sites, whose names are not unique: one row, made by `migrate`."""
 
     uuid = models.UUIDField(default=uuid.uuid4, editable=False)
 
@@ -82,43 +84,47 @@ class Origin(models.Model):
 
 
 class Outbox(HasAddress):
-    """One target at one address: the unit that one worker leases.
+    """Hold one target at one address: the unit that one worker leases.
 
-    A continuous share opens it, and a one-time request does; it stays when the share is deleted, so that a
-    share made again sends nothing twice.
+    A continuous or one-time share opens it. It stays when the share is deleted, so that a share made again
+    sends nothing twice.
     """
 
     target_id = models.BigIntegerField()
     share_id = models.BigIntegerField(
-        null=True, unique=True, help_text="The continuous share, if there is one."
+        null=True, unique=True, help_text="The continuous share; null if there is none."
     )
-    creator_id = models.BigIntegerField(null=True, help_text="The user with whose rights it acts.")
-    kinds = models.JSONField(
-        default=list, blank=True, help_text="The kinds of record it sends; all if empty."
-    )
+    creator_id = models.BigIntegerField(null=True, help_text="The user with whose rights the share acts.")
+    kinds = models.JSONField(default=list, blank=True, help_text="The kinds of record to send; all if empty.")
     until = models.DateTimeField(null=True, blank=True, help_text="New data are shared until then.")
-    paused = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="Why nothing is sent.")
-    problem = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="What is wrong at the moment.")
-    needs_person = models.BooleanField(default=False, help_text="The problem does not end by itself.")
+    paused = models.CharField(
+        max_length=REASON_LENGTH, blank=True, help_text="The reason of a pause; empty if not paused."
+    )
+    problem = models.CharField(
+        max_length=REASON_LENGTH, blank=True, help_text="The present problem; empty if none."
+    )
+    needs_person = models.BooleanField(default=False, help_text="Whether only a person can end the problem.")
     adapter_state = models.JSONField(
-        default=dict, blank=True, help_text="What the adapter noted about the target."
+        default=dict, blank=True, help_text="The state that the adapter keeps about the target."
     )
     names = models.JSONField(
-        null=True, blank=True, help_text="The target's name and aliases when data were last sent."
+        null=True, blank=True, help_text="The name and aliases of the target at the last call."
     )
 
-    rules = models.CharField(max_length=64, blank=True, help_text="Digest of settings and plugins last time.")
+    rules = models.CharField(
+        max_length=64, blank=True, help_text="Digest of the settings and plugins at the last look."
+    )
 
-    look_now = models.BooleanField(default=False, help_text="Look now.")
-    next_at = models.DateTimeField(null=True, help_text="Look then.")
+    look_now = models.BooleanField(default=False, help_text="The mark that the outbox has work.")
+    next_at = models.DateTimeField(null=True, help_text="The time of the next look.")
     lease = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True)
-    scanned_at = models.DateTimeField(null=True, help_text="When it was last compared with the data.")
-    rescanned_at = models.DateTimeField(null=True, help_text="When content was last compared.")
+    scanned_at = models.DateTimeField(null=True, help_text="When the backlog was last searched.")
+    rescanned_at = models.DateTimeField(null=True, help_text="When the last full rescan ended.")
     rescanned_to = models.BigIntegerField(
-        default=0, help_text="How far the comparison is; 0 when it is done."
+        default=0, help_text="The last row compared in the full rescan; 0 if none is under way."
     )
-    delivered_at = models.DateTimeField(null=True, help_text="When something last arrived.")
+    delivered_at = models.DateTimeField(null=True, help_text="When a record last arrived.")
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -139,41 +145,47 @@ class Outbox(HasAddress):
 
     @classmethod
     def to(cls, address: Address, target_id: int) -> Self:
-        """One that is not in the database."""
+        """Return an outbox that is not saved."""
         return cls(destination=address.name, topic=address.topic, target_id=target_id)
 
     def takes_up(self, now: datetime) -> bool:
-        """Does its continuous share still take up new data?"""
+        """Return True when the continuous share takes up new data."""
         return self.share_id is not None and not self.paused and (self.until is None or now < self.until)
 
 
 class OneTimeShare(models.Model):
-    """Somebody asked, by hand, to share a target, or data of it, once."""
+    """Share a target, or data of it, once, by hand."""
 
     outbox = models.ForeignKey(Outbox, models.DO_NOTHING, db_constraint=False, related_name="one_time_shares")
-    user_id = models.BigIntegerField(null=True, help_text="With whose rights; the site's if empty.")
+    user_id = models.BigIntegerField(
+        null=True, help_text="The user with whose rights it acts; the site if null."
+    )
     title = models.CharField(max_length=200, blank=True)
     message = models.TextField(blank=True)
     introduce = models.BooleanField(default=False, help_text="Make the target known, even without data.")
-    lists = models.JSONField(default=list, blank=True, help_text="Target lists that it is to join there.")
-    problem = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="Why it could not be done.")
+    lists = models.JSONField(default=list, blank=True, help_text="Target lists to join at the destination.")
+    problem = models.CharField(
+        max_length=REASON_LENGTH, blank=True, help_text="Why the target could not be made known."
+    )
     created = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
-        return self.title or f"request {self.pk}"
+        return self.title or f"one-time share {self.pk}"
 
 
 class Delivery(HasAddress):
-    """One record in an outbox. Identity is content; the primary key of the datum is only a pointer.
+    """Hold one record in an outbox. Its content identifies it; the primary key of the datum may change.
 
-    It repeats the address of its outbox, since a datum has one row at an address, whatever target it has now.
+    It repeats the address of its outbox, since a datum has one row at an address, whatever its target is now.
     """
 
     outbox = models.ForeignKey(
         Outbox, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="deliveries"
     )
     model = models.CharField(max_length=40, help_text="The datum's model.")
-    datum_pk = models.BigIntegerField(help_text="Where the datum is now; data move and are made again.")
+    datum_pk = models.BigIntegerField(
+        help_text="The primary key of the datum now; negative if it was deleted."
+    )
     timestamp = models.DateTimeField(help_text="The time of the datum.")
     one_time_share = models.ForeignKey(
         OneTimeShare,
@@ -181,16 +193,20 @@ class Delivery(HasAddress):
         null=True,
         db_constraint=False,
         db_index=False,
-        help_text="The one-time share that asked for it; none if a share did.",
+        help_text="The one-time share that asked for it; null for the continuous share.",
     )
 
     kind = models.CharField(max_length=20, blank=True)
     record_id = models.CharField(max_length=64, blank=True, help_text="The record's id, kept through edits.")
-    identity = models.CharField(max_length=64, blank=True, help_text="Digest of what makes it unique.")
+    identity = models.CharField(
+        max_length=64, blank=True, help_text="Digest of the fields that identify the observation."
+    )
     fingerprint = models.CharField(max_length=64, blank=True, help_text="Digest of the content last sent.")
-    arrived = models.CharField(max_length=64, blank=True, help_text="Digest of the content that is there.")
+    arrived = models.CharField(
+        max_length=64, blank=True, help_text="Digest of the content at the destination."
+    )
     revision = models.PositiveIntegerField(default=0, help_text="How often other content was delivered.")
-    named = models.BooleanField(default=False, help_text="Saved or named since: compare its content.")
+    named = models.BooleanField(default=False, help_text="The mark that the content is to be compared.")
 
     state = models.CharField(max_length=12, choices=[(state.value, state.value) for state in State])
     attempts = models.PositiveIntegerField(default=0)
@@ -208,7 +224,7 @@ class Delivery(HasAddress):
         db_constraint=False,
         db_index=False,
         related_name="+",
-        help_text="The outbox whose target it was sent as; null where it is not there.",
+        help_text="The outbox of the target under which it was sent.",
     )
     delivered_at = models.DateTimeField(null=True)
     created = models.DateTimeField(auto_now_add=True)
@@ -253,7 +269,7 @@ class Delivery(HasAddress):
 
     @property
     def is_outdated(self) -> bool:
-        """Is it one of `OUTDATED`?"""
+        """Return True when `OUTDATED` selects this row."""
         return self.state == State.DELIVERED and self.arrived not in ("", self.fingerprint)
 
     def __str__(self) -> str:
@@ -261,11 +277,10 @@ class Delivery(HasAddress):
 
 
 class InboxRecord(models.Model):
-    """The key of a record that another site gave to this TOM, and the datum that it is here.
+    """Hold the key of a record that another site gave to this TOM, and its datum here.
 
     A key is unique among the data of one target only. Several keys may lead to one datum; and one key, given
-    by several sites, to a datum each, where a site may not view what another one brought. identity: empty of
-    a record that was not stored, because a datum that its sender may not view is in its way.
+    by several sites, to a datum for each, when a site may not view the datum of another one.
     """
 
     origin = models.CharField(max_length=64, help_text="UUID of the site that observed it.")
@@ -276,8 +291,13 @@ class InboxRecord(models.Model):
     fingerprint = models.CharField(max_length=64, help_text="Digest of the content last sent.")
 
     model = models.CharField(max_length=40, help_text="The datum's model.")
-    datum_pk = models.BigIntegerField(help_text="Where the datum is now; data move and are made again.")
-    identity = models.CharField(max_length=64, help_text="Digest of what makes the datum unique.")
+    datum_pk = models.BigIntegerField(
+        help_text="The primary key of the datum now; negative if it was deleted."
+    )
+    identity = models.CharField(
+        max_length=64, help_text="Digest of the fields that identify the observation."
+    )
+    """Empty for a record that was not stored, since a datum that its sender may not view was in the way."""
     content = models.CharField(
         max_length=64,
         blank=True,
@@ -303,10 +323,10 @@ class InboxRecord(models.Model):
 
 
 class Peer(models.Model):
-    """Another site that sends data to this TOM, and the account to which its origin belongs."""
+    """Hold another site that sends data to this TOM, and the account to which its origin belongs."""
 
     origin = models.CharField(max_length=64, unique=True, help_text="UUID of the site.")
-    name = models.CharField(max_length=200, blank=True, help_text="As it first called itself.")
+    name = models.CharField(max_length=200, blank=True, help_text="The name that the site gave first.")
     user_id = models.BigIntegerField(help_text="The account that may use its origin.")
     created = models.DateTimeField(auto_now_add=True)
 
@@ -315,7 +335,7 @@ class Peer(models.Model):
 
 
 class TargetKey(models.Model):
-    """What another site calls a target that it has sent to this TOM; it outlives new names on both sides."""
+    """Hold the key at another site of a target that it has sent here; the key outlives new names."""
 
     origin = models.CharField(max_length=64, help_text="UUID of the site.")
     key = models.CharField(max_length=64, help_text="The target at that site.")
@@ -329,18 +349,18 @@ class TargetKey(models.Model):
 
 
 class ScanPosition(models.Model):
-    """How far the scan for data that nobody announced has got, in one model. Of all workers together."""
+    """Hold the position of the scan in one model, for all workers together."""
 
     model = models.CharField(max_length=40, unique=True, help_text="The model of the data.")
     newest = models.BigIntegerField(default=0, help_text="The highest primary key at the last scan.")
-    compared_to = models.BigIntegerField(default=0, help_text="How far all data are compared.")
+    compared_to = models.BigIntegerField(default=0, help_text="The last primary key compared in rotation.")
 
     def __str__(self) -> str:
         return f"{self.model}: new data from {self.newest}, all data from {self.compared_to}"
 
 
 class Attempt(models.Model):
-    """What one call brought one delivery."""
+    """Hold the outcome of one call for one delivery."""
 
     delivery = models.ForeignKey(Delivery, models.DO_NOTHING, db_constraint=False)
     started = models.DateTimeField()
@@ -357,20 +377,20 @@ class Attempt(models.Model):
 
 
 class DestinationHealth(models.Model):
-    """What is known of a destination, or of one topic of it; see `sharecore.circuit_breaker`."""
+    """Hold the health of a destination, or of one of its topics; see `sharecore.circuit_breaker`."""
 
     destination = models.CharField(max_length=NAME_LENGTH)
     topic = models.CharField(
         max_length=NAME_LENGTH,
         null=True,
-        help_text="Of this topic alone (if empty, of none); of all of it if null.",
+        help_text="The topic; empty for no topic, null for the whole destination.",
     )
     failures = models.PositiveIntegerField(default=0)
-    down_since = models.DateTimeField(null=True, help_text="When the first of these failures was.")
+    down_since = models.DateTimeField(null=True, help_text="When the first of these failures happened.")
     open_until = models.DateTimeField(null=True)
     refusals = models.PositiveIntegerField(
         default=0,
-        help_text="Calls in a row that it could not take although it had just answered.",
+        help_text="Failed calls in a row, each after a probe that succeeded.",
     )
     paused = models.CharField(max_length=REASON_LENGTH, blank=True)
     credentials = models.CharField(max_length=64, blank=True)
@@ -381,11 +401,17 @@ class DestinationHealth(models.Model):
         max_length=REASON_LENGTH,
         blank=True,
         default="",
-        help_text="How data go there now, as its adapter says.",
+        help_text="The transport, as the adapter describes it.",
     )
-    exclusive_until = models.DateTimeField(null=True, help_text="Until when one worker has it for itself.")
-    topics = models.JSONField(default=list, blank=True, help_text="Topics that it offers us, with notes.")
-    topics_at = models.DateTimeField(null=True, help_text="When it was asked for its topics.")
+    exclusive_until = models.DateTimeField(
+        null=True, help_text="The end of the exclusive access of a worker."
+    )
+    topics = models.JSONField(
+        default=list, blank=True, help_text="The topics to which this TOM can publish, with notes."
+    )
+    topics_at = models.DateTimeField(
+        null=True, help_text="When the destination was last asked for its topics."
+    )
 
     class Meta:
         verbose_name_plural = "destination health"
@@ -401,12 +427,12 @@ class DestinationHealth(models.Model):
 
     @property
     def health(self) -> Health:
-        """What the row tells, for the rules."""
+        """Return the row as a value for the rules."""
         return Health(**{each.name: getattr(self, each.name) for each in fields(Health)})
 
 
 class Worker(models.Model):
-    """The heartbeat of one process that delivers."""
+    """Hold the heartbeat of one process that delivers."""
 
     name = models.CharField(max_length=100, unique=True)
     runner = models.CharField(max_length=20)

@@ -1,4 +1,4 @@
-"""Where a share may be put, by hand: for REST, pages and admin alike."""
+"""Check where a user may put a share, for REST, pages and admin alike."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from tom_integration import access, site
 
 
 def moves(share: Any, target_id: int, destination: str) -> bool:
-    """Would a share that is there go to another target or destination? That needs what making one needs."""
+    """Return True when an existing share would move, which needs the same right as making one."""
     return share.pk is not None and (share.target_id, share.destination) != (target_id, destination)
 
 
 def taken(user: Any, target_id: int, destination: str, *, name: str = "This target", by: Any = None) -> str:
-    """Why no share of a target can be put there; empty when one can.
+    """Return the reason why no share of a target can go to a destination; empty when one can.
 
-    name: of the target. by: the share that is put there, when it exists. That another share is in the way is
-    told only to those who may view that one.
+    The reason names another share in the way only to users who may view that share.
+
+    Args:
+        user: the user.
+        target_id: the primary key of the target.
+        destination: `name` or `name:topic`.
+        name: the name of the target for the reason.
+        by: the share that moves; None for a new one.
     """
     others = PersistentShare.objects.filter(target_id=target_id, destination=destination)
     other = others.exclude(pk=by.pk if by else None).first()
@@ -26,4 +32,4 @@ def taken(user: Any, target_id: int, destination: str, *, name: str = "This targ
         return ""
     if access.may(user, "view", share=other):
         return f"{name} is shared with {site.label(destination)} already."
-    return f"{name} cannot be put there by you; ask somebody who may view its shares."
+    return f"{name} cannot be shared there with your rights. Ask a user who may view its shares."

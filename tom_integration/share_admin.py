@@ -1,4 +1,4 @@
-"""Continuous shares in the Django admin of tomtoolkit, by the rule that holds on every page."""
+"""Show continuous shares in the Django admin, by the rights that hold on every page."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from tom_integration import access, placing
 
 
 class _TargetInput(ForeignKeyRawIdWidget):
-    """A primary key alone: the stock widget names whatever target is typed, or stands in the address."""
+    """Show the primary key only: the stock widget names any target that is typed or in the URL."""
 
     def label_and_url_for_value(self, value: Any) -> tuple[str, str]:
         return "", ""
 
 
 class ShareForm(AdminPersistentShareForm):
-    """Target and destination; who saves is the creator. user: who is asked for rights."""
+    """Edit target and destination; the user who saves is the creator."""
 
     user: ClassVar[Any]
+    """The user whose rights are checked."""
 
     def clean(self) -> dict[str, Any]:
-        """Ask for what the REST API asks for, with the same words."""
+        """Check the same rights as the REST API, with the same messages."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
         target, destination = data.get("target"), data.get("destination")
         if target is None or not destination:
@@ -42,11 +43,11 @@ class ShareForm(AdminPersistentShareForm):
         return data
 
     def validate_unique(self) -> None:
-        """`clean` has looked, and tells of no share that the user may not view."""
+        """Do nothing: `clean` has checked it, without naming shares that the user may not view."""
 
 
 class ShareAdmin(PersistentShareAdmin):
-    """The shares that the user may view, and with each only what they may do."""
+    """Show the shares that the user may view, with the actions that the user has a right to."""
 
     form = ShareForm
     fields = ("target", "destination", "user", "created")

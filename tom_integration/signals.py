@@ -1,4 +1,4 @@
-"""One signal for whatever an operator may want to be told of, or to count."""
+"""Send a signal with each event that an operator may want to hear of or to count."""
 
 from __future__ import annotations
 
@@ -19,40 +19,45 @@ changes nothing.
 
 
 class Event(StrEnum):
-    """What happened. Each is told once, when it begins."""
+    """Name the events; each is sent once, when it begins."""
 
-    DESTINATION_PAUSED = "destination paused"  # it refuses our credentials: nothing is sent until they change
-    DESTINATION_DOWN = "destination down"  # it cannot take anything; tried again at growing intervals
-    DESTINATION_UP = "destination up"  # after one of these two: it takes our data again
-    RECORDS_FAILED = "records failed"  # refused, or tried too often: `manage.py sharing retry`
-    RECORDS_NEED_REVIEW = "records need review"  # may have arrived: `manage.py sharing resolve`
-    SHARE_STOPPED = "share stopped"  # a share cannot go on before a person mends something
+    DESTINATION_PAUSED = "destination paused"
+    """The destination refuses our credentials: nothing is sent until they change."""
+    DESTINATION_DOWN = "destination down"
+    """The destination cannot take anything; it is tried again at growing intervals."""
+    DESTINATION_UP = "destination up"
+    """The destination takes our data again, after one of these two."""
+    RECORDS_FAILED = "records failed"
+    """Records were refused, or tried too often: `manage.py sharing retry`."""
+    RECORDS_NEED_REVIEW = "records need review"
+    """Records may have arrived: `manage.py sharing resolve`."""
+    SHARE_STOPPED = "share stopped"
+    """A share sends nothing until a person acts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """What happened, and to what.
-
-    destination: the address, `name` or `name:topic`. reason: for people; parts of it may come from the
-    destination. share_id: the continuous share, None for a one-time request or a whole destination.
-    delivery_ids: the rows of `tom_integration.models.Delivery` that have failed or need review.
-    """
+    """Report an event of a destination or a share."""
 
     event: Event
     destination: str
+    """The address, `name` or `name:topic`."""
     reason: str
+    """A text for people; parts of it may come from the destination."""
     share_id: int | None = None
+    """The continuous share; None for a one-time share or a whole destination."""
     target_id: int | None = None
     delivery_ids: tuple[int, ...] = ()
+    """The rows of `tom_integration.models.Delivery` that have failed or need review."""
 
 
 def of_destination(event: Event, address: str, reason: str = "") -> None:
-    """Tell what happened to a destination, or to one topic of it."""
+    """Send an event of a destination, or of one topic of it."""
     _send(Alert(event=event, destination=address, reason=reason))
 
 
 def of_outbox(event: Event, outbox: Outbox, reason: str, *, delivery_ids: Iterable[int] = ()) -> None:
-    """Tell what happened to a share, or to records of it."""
+    """Send an event of a share, or of its records."""
     _send(
         Alert(
             event=event,

@@ -1,4 +1,4 @@
-"""This TOM as a site: its plugins, destinations and identity, each found once in a process."""
+"""Load the plugins, destinations and identity of this TOM, each once in a process."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 
 @cache
 def registry() -> Registry:
-    """The plugins that are installed beside this TOM."""
-    # A thread has database connections of its own, if a plugin uses them.
+    """Return the registry of the plugins that are installed beside this TOM."""
+    # Each thread has database connections of its own, which must be closed if a plugin has used them.
     return Registry.load(
         blocked=conf.settings().blocked_plugins,
         required=conf.settings().required_plugins,
@@ -40,9 +40,10 @@ def registry() -> Registry:
 
 
 def call_threads() -> AbstractContextManager[None]:
-    """Inside, plugins are called in threads of their own, except in a transaction, which others do not see.
+    """Return a context in which plugins are called in threads of their own, but not in a test's transaction.
 
-    Only tests have one open there, beside that of each request (`ATOMIC_REQUESTS`), which does not count.
+    Another thread would not see the data of that transaction. The transaction of a web request
+    (`ATOMIC_REQUESTS`) does not count.
     """
     connection = connections[router.db_for_write(Delivery)]
     in_a_test = connection.in_atomic_block and not connection.settings_dict["ATOMIC_REQUESTS"]
@@ -50,7 +51,7 @@ def call_threads() -> AbstractContextManager[None]:
 
 
 def halted() -> str:
-    """Why nothing is sent to anybody, for people; empty when all is well."""
+    """Return the reason, for people, why nothing is sent to any destination; empty when all is well."""
     if conf.settings().paused:
         return f"All sharing of this TOM is paused ({conf.PAUSED_VARIABLE})."
     return " ".join(f"Nothing is sent: {problem}" for problem in registry().missing)
@@ -58,26 +59,26 @@ def halted() -> str:
 
 @cache
 def destinations() -> Destinations:
-    """The entries of `DATA_SHARING`."""
+    """Return the destinations of `DATA_SHARING`."""
     return Destinations.of_site(lambda name: getattr(settings, name, None), registry())
 
 
 @cache
 def origin() -> str:
-    """The UUID of this TOM. `migrate` makes it; a database without one gets it here."""
+    """Return the UUID of this TOM, which `migrate` makes; make it here for a database without one."""
     row = Origin.objects.order_by("pk").first() or Origin.objects.create()
     return str(row.uuid)
 
 
 def label(text: str) -> str:
-    """What people see of an address: `Partner TOM`, `HERMES hermes.test`; else the address itself."""
+    """Return an address for people, as `Partner TOM` or `HERMES hermes.test`; else the address itself."""
     address = Address.parse(text)
     name = display_name(address.name)
     return text if name == address.name else f"{name} {address.topic}".strip()
 
 
 def display_name(name: str) -> str:
-    """What people see of a destination: as its settings say, even where these cannot be used otherwise."""
+    """Return the display name of a destination, also from settings that are not valid otherwise."""
     if name in destinations():
         return destinations()[name].display_name
     entries = getattr(settings, "DATA_SHARING", None)
@@ -87,38 +88,38 @@ def display_name(name: str) -> str:
 
 
 def this_site() -> Site:
-    """This TOM as destinations see it."""
+    """Return this TOM as destinations see it."""
     return Site(origin=origin(), name=conf.tom_name())
 
 
 def credentials_digest(destination: Destination) -> str:
-    """Changes when the settings of a destination change; tells nothing of them."""
+    """Return a digest of the settings of a destination, from which they cannot be found."""
     return destination.digest(
         lambda content: salted_hmac("sharecore.credentials", content, algorithm="sha256").hexdigest()
     )
 
 
 def rules_digest(destination: Destination) -> str:
-    """Changes when settings or plugins change, that is when what was withheld may be looked at again."""
+    """Return a digest of settings and plugins; when it changes, withheld records may be looked at again."""
     plugins = sorted(f"{each.label} {each.state}" for each in registry().plugins)
     content = "\n".join([credentials_digest(destination), *plugins])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 class Adapters(threading.local):
-    """The open adapters of one thread: an adapter is used by one thread at a time."""
+    """Hold the open adapters of one thread, since an adapter is used by one thread at a time."""
 
     def __init__(self) -> None:
         self._open: dict[str, tuple[str, Guarded]] = {}
 
     def get(self, destination: Destination) -> Guarded:
-        """The adapter of a destination; a new one when its settings have changed, or one call did not end."""
+        """Return the adapter of a destination, a new one after a change of settings or a call without end."""
         digest = credentials_digest(destination)
         known = self._open.get(destination.name)
         if known is not None and known[0] == digest and not known[1].lost:
             return known[1]
         self.close(destination.name)
-        # A thread has database connections of its own, if the adapter or the storage of a file uses them.
+        # Each thread has database connections of its own, which the adapter or a storage of files may use.
         adapter = Guarded(
             destination, destination.open, seconds=conf.settings().call_seconds, finish=connections.close_all
         )
@@ -126,11 +127,11 @@ class Adapters(threading.local):
         return adapter
 
     def close(self, *names: str) -> None:
-        """Close the adapters of these destinations; all of them when none is named."""
+        """Close the adapters of these destinations, or all adapters without a name."""
         for name in names or tuple(self._open):
             known = self._open.pop(name, None)
             if known is not None:
-                with suppress(ConfigurationError, DeliveryError):  # logged
+                with suppress(ConfigurationError, DeliveryError):  # The hook call has logged it.
                     known[1].close()
 
 
@@ -138,7 +139,7 @@ adapters = Adapters()
 
 
 def takes_files(address: str) -> bool:
-    """Does what is behind this address take files? No where it cannot be used at all."""
+    """Return True when the destination of this address takes files; False when it cannot be used."""
     try:
         return adapters.get(destinations().resolve(address)[1]).takes_files
     except (ConfigurationError, DeliveryError):
@@ -146,7 +147,7 @@ def takes_files(address: str) -> bool:
 
 
 def forget(**_: object) -> None:
-    """Read settings, plugins and identity anew."""
+    """Forget settings, plugins and identity, so that they are read anew."""
     adapters.close()
     secrets.forget()
     destinations.cache_clear()

@@ -1,4 +1,4 @@
-"""How sharing stands: for `manage.py sharing status`, the system checks and the pages."""
+"""Read the status of sharing for `manage.py sharing status`, the system checks and the pages."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from tom_integration.outbox.backlog import unseen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxStatus:
-    """One target at one address.
-
-    counts: how many deliveries are in each state. outdated: of those that are delivered, how many were edited
-    here since. problem: why nothing goes on, or empty. tried: why what was tried waits for another try, of
-    most of it; or empty. next_at: when it is looked at again.
-    """
+    """Hold the status of one target at one address."""
 
     id: int
     share_id: int | None
     target: str
     destination: str
     counts: Mapping[str, int]
+    """The number of deliveries by state."""
     outdated: int
+    """The number of delivered records that were edited here since."""
     problem: str
+    """The reason why nothing is sent, or an empty text."""
     tried: str
+    """The most frequent reason of records that wait for another try, or an empty text."""
     next_at: datetime | None
+    """The time of the next look."""
     delivered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationStatus:
-    """What is known of one destination or topic."""
+    """Hold the health of one destination or topic."""
 
     address: str
     failures: int
@@ -55,39 +55,39 @@ class DestinationStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The whole.
-
-    oldest: since when the longest-waiting record waits that never arrived; oldest_seconds: for how long.
-    advice: what to do when nobody delivers.
-    """
+    """Hold the status of all sharing of this TOM."""
 
     paused: bool
     runner: str
     workers: tuple[str, ...]
+    """The names of the processes that deliver."""
     advice: str
+    """What to do when there is work and no worker; else empty."""
     oldest: datetime | None
+    """The time since which the oldest record waits that never arrived."""
     oldest_seconds: float | None
+    """The seconds since that time."""
     outboxes: tuple[OutboxStatus, ...]
     destinations: tuple[DestinationStatus, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values; times as datetime."""
+        """Return plain values, with times as datetime."""
         return asdict(self)
 
 
 def alive() -> QuerySet[Worker]:
-    """The processes that deliver, by their heartbeats."""
+    """Return the processes that deliver, by their heartbeats."""
     now, rest = clock.now(), timedelta(seconds=3 * conf.settings().scan_seconds + 30)
     return Worker.objects.filter(seen__range=(now - rest, now + rest)).order_by("name")
 
 
 def workers() -> tuple[str, ...]:
-    """Their names."""
+    """Return the names of the processes that deliver."""
     return tuple(str(each) for each in alive())
 
 
 def nobody_delivers() -> str:
-    """What to do when there is work and no worker; empty when all is well."""
+    """Return what to do when there is work and no worker; empty when all is well."""
     try:
         idle = bool(workers()) or not (
             Outbox.objects.filter(look_now=True).exists()
@@ -95,7 +95,7 @@ def nobody_delivers() -> str:
             or unseen()  # with the default runner a save outside of a server leaves no mark
         )
     except DatabaseError:
-        return ""  # the tables are not there yet; Django says so itself
+        return ""  # The tables do not exist yet, which Django reports itself.
     if idle:
         return ""
     if reason := site.halted():
@@ -108,7 +108,7 @@ def nobody_delivers() -> str:
 
 
 def _open() -> QuerySet[Delivery]:
-    """What is on its way in an outbox, which an index finds: among all deliveries none does."""
+    """Return the open deliveries of an outbox: an index has them by outbox, and none has them all."""
     return Delivery.objects.filter(outbox=OuterRef("pk"), state__in=OPEN)
 
 
@@ -119,7 +119,7 @@ def without_destination() -> list[Problem]:
     try:
         lost = {text: number for text, number in shares if not {text, Address.parse(text).name} & known}
     except DatabaseError:
-        return []  # the tables are not there yet; Django says so itself
+        return []  # The tables do not exist yet, which Django reports itself.
     return [
         Problem(
             where="DATA_SHARING",
@@ -131,9 +131,9 @@ def without_destination() -> list[Problem]:
 
 
 def read() -> Status:
-    """How sharing stands now."""
+    """Read the status now."""
     counts: dict[int, Counter[str]] = {}
-    # Of rows: of primary keys PostgreSQL would have to look at each row, beside its index.
+    # Count rows, not primary keys: for these PostgreSQL would read each row beside the index.
     for row in Delivery.objects.values("outbox", "state").annotate(number=Count("*")):
         counts.setdefault(row["outbox"], Counter())[row["state"]] = row["number"]
     edited = Delivery.objects.filter(OUTDATED).values("outbox").annotate(number=Count("*"))

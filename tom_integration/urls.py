@@ -1,4 +1,4 @@
-"""Routes under `targets/` that take the place of the stock ones; see `tomtoolkit.takeover`."""
+"""Route requests under `targets/`, in place of the stock routes; see `tomtoolkit.takeover`."""
 
 from __future__ import annotations
 

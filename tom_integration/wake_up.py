@@ -1,6 +1,6 @@
-"""Capture: what the TOM's own signals tell us. Hints only: a lost one costs time, never a datum.
+"""Turn the TOM's own signals into hints for the worker. A lost hint costs time, never a datum.
 
-A hint leaves after the commit, never waits, and never raises into somebody's `save()`.
+A hint leaves after the commit, never waits, and never raises into a `save()` of the TOM.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _gathering = _Gathering()
 
 @contextmanager
 def gathered() -> Iterator[None]:
-    """The hints of this thread within leave at the end, as one for each target."""
+    """Collect the hints of this thread, and send one for each target at the end."""
     hints: dict[int, Named] = {}
     _gathering.hints = hints
     try:
@@ -48,7 +48,7 @@ def gathered() -> Iterator[None]:
 
 
 def hint(target_id: int, named: Named) -> None:
-    """Look at this target now. named: by model, data whose content is to be compared with what was sent."""
+    """Let a worker look at a target now, and compare the named data, by model, with what was sent."""
     if _gathering.hints is not None:
         together = _gathering.hints.setdefault(target_id, {})
         for model, pks in named.items():
@@ -73,13 +73,13 @@ def _on_datum(sender: type[Model], instance: Any, created: bool, raw: bool = Fal
     if raw or instance.target_id is None:
         return
     if created and not thread.running() and thread.chosen():
-        return  # somebody else's scan finds a new datum; this save costs no SQL
+        return  # The scan of a server finds a new datum, so that this save costs no SQL.
     hint(instance.target_id, {} if created else {model_name(instance): [instance.pk]})
 
 
 def _on_share(sender: type[Model], instance: Any, raw: bool = False, **_: object) -> None:
     if raw:
-        return  # loaddata: the scan matches shares and outboxes when all is there
+        return  # In `loaddata`, rows that the share needs may follow; the scan attaches it.
     opening.attach(instance)
     hint(instance.target_id, {})
 
@@ -97,7 +97,7 @@ def connect() -> None:
 
 
 def name_data(target_id: int, data: Iterable[Any]) -> None:
-    """Somebody names data, with or without primary keys, that are to be shared now."""
+    """Hint at data, with or without primary keys, that are to be shared now."""
     named: Named = {}
     for row in data:
         pks = named.setdefault(model_name(row), [])

@@ -38,7 +38,9 @@ class Migration(migrations.Migration):
                 ("origin", models.CharField(help_text="UUID of the site.", max_length=64, unique=True)),
                 (
                     "name",
-                    models.CharField(blank=True, help_text="As it first called itself.", max_length=200),
+                    models.CharField(
+                        blank=True, help_text="The name that the site gave first.", max_length=200
+                    ),
                 ),
                 ("user_id", models.BigIntegerField(help_text="The account that may use its origin.")),
                 ("created", models.DateTimeField(auto_now_add=True)),
@@ -60,7 +62,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "compared_to",
-                    models.BigIntegerField(default=0, help_text="How far all data are compared."),
+                    models.BigIntegerField(default=0, help_text="The last primary key compared in rotation."),
                 ),
             ],
         ),
@@ -91,7 +93,7 @@ class Migration(migrations.Migration):
                 (
                     "topic",
                     models.CharField(
-                        help_text="Of this topic alone (if empty, of none); of all of it if null.",
+                        help_text="The topic; empty for no topic, null for the whole destination.",
                         max_length=200,
                         null=True,
                     ),
@@ -99,14 +101,14 @@ class Migration(migrations.Migration):
                 ("failures", models.PositiveIntegerField(default=0)),
                 (
                     "down_since",
-                    models.DateTimeField(help_text="When the first of these failures was.", null=True),
+                    models.DateTimeField(help_text="When the first of these failures happened.", null=True),
                 ),
                 ("open_until", models.DateTimeField(null=True)),
                 (
                     "refusals",
                     models.PositiveIntegerField(
                         default=0,
-                        help_text="Calls in a row that it could not take although it had just answered.",
+                        help_text="Failed calls in a row, each after a probe that succeeded.",
                     ),
                 ),
                 ("paused", models.CharField(blank=True, max_length=500)),
@@ -119,21 +121,28 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         default="",
-                        help_text="How data go there now, as its adapter says.",
+                        help_text="The transport, as the adapter describes it.",
                         max_length=500,
                     ),
                 ),
                 (
                     "exclusive_until",
-                    models.DateTimeField(help_text="Until when one worker has it for itself.", null=True),
+                    models.DateTimeField(help_text="The end of the exclusive access of a worker.", null=True),
                 ),
                 (
                     "topics",
                     models.JSONField(
-                        blank=True, default=list, help_text="Topics that it offers us, with notes."
+                        blank=True,
+                        default=list,
+                        help_text="The topics to which this TOM can publish, with notes.",
                     ),
                 ),
-                ("topics_at", models.DateTimeField(help_text="When it was asked for its topics.", null=True)),
+                (
+                    "topics_at",
+                    models.DateTimeField(
+                        help_text="When the destination was last asked for its topics.", null=True
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "destination health",
@@ -168,11 +177,15 @@ class Migration(migrations.Migration):
                 ("model", models.CharField(help_text="The datum's model.", max_length=40)),
                 (
                     "datum_pk",
-                    models.BigIntegerField(help_text="Where the datum is now; data move and are made again."),
+                    models.BigIntegerField(
+                        help_text="The primary key of the datum now; negative if it was deleted."
+                    ),
                 ),
                 (
                     "identity",
-                    models.CharField(help_text="Digest of what makes the datum unique.", max_length=64),
+                    models.CharField(
+                        help_text="Digest of the fields that identify the observation.", max_length=64
+                    ),
                 ),
                 (
                     "content",
@@ -213,71 +226,88 @@ class Migration(migrations.Migration):
                 (
                     "share_id",
                     models.BigIntegerField(
-                        help_text="The continuous share, if there is one.", null=True, unique=True
+                        help_text="The continuous share; null if there is none.", null=True, unique=True
                     ),
                 ),
                 (
                     "creator_id",
-                    models.BigIntegerField(help_text="The user with whose rights it acts.", null=True),
+                    models.BigIntegerField(help_text="The user with whose rights the share acts.", null=True),
                 ),
                 (
                     "kinds",
                     models.JSONField(
-                        blank=True, default=list, help_text="The kinds of record it sends; all if empty."
+                        blank=True, default=list, help_text="The kinds of record to send; all if empty."
                     ),
                 ),
                 (
                     "until",
                     models.DateTimeField(blank=True, help_text="New data are shared until then.", null=True),
                 ),
-                ("paused", models.CharField(blank=True, help_text="Why nothing is sent.", max_length=500)),
+                (
+                    "paused",
+                    models.CharField(
+                        blank=True, help_text="The reason of a pause; empty if not paused.", max_length=500
+                    ),
+                ),
                 (
                     "problem",
-                    models.CharField(blank=True, help_text="What is wrong at the moment.", max_length=500),
+                    models.CharField(
+                        blank=True, help_text="The present problem; empty if none.", max_length=500
+                    ),
                 ),
                 (
                     "needs_person",
-                    models.BooleanField(default=False, help_text="The problem does not end by itself."),
+                    models.BooleanField(
+                        default=False, help_text="Whether only a person can end the problem."
+                    ),
                 ),
                 (
                     "adapter_state",
                     models.JSONField(
-                        blank=True, default=dict, help_text="What the adapter noted about the target."
+                        blank=True,
+                        default=dict,
+                        help_text="The state that the adapter keeps about the target.",
                     ),
                 ),
                 (
                     "names",
                     models.JSONField(
                         blank=True,
-                        help_text="The target's name and aliases when data were last sent.",
+                        help_text="The name and aliases of the target at the last call.",
                         null=True,
                     ),
                 ),
                 (
                     "rules",
                     models.CharField(
-                        blank=True, help_text="Digest of settings and plugins last time.", max_length=64
+                        blank=True,
+                        help_text="Digest of the settings and plugins at the last look.",
+                        max_length=64,
                     ),
                 ),
-                ("look_now", models.BooleanField(default=False, help_text="Look now.")),
-                ("next_at", models.DateTimeField(help_text="Look then.", null=True)),
+                (
+                    "look_now",
+                    models.BooleanField(default=False, help_text="The mark that the outbox has work."),
+                ),
+                ("next_at", models.DateTimeField(help_text="The time of the next look.", null=True)),
                 ("lease", models.CharField(blank=True, max_length=64)),
                 ("lease_until", models.DateTimeField(null=True)),
                 (
                     "scanned_at",
-                    models.DateTimeField(help_text="When it was last compared with the data.", null=True),
+                    models.DateTimeField(help_text="When the backlog was last searched.", null=True),
                 ),
                 (
                     "rescanned_at",
-                    models.DateTimeField(help_text="When content was last compared.", null=True),
+                    models.DateTimeField(help_text="When the last full rescan ended.", null=True),
                 ),
                 (
                     "rescanned_to",
                     models.BigIntegerField(
-                        default=0, help_text="How far the comparison is; 0 when it is done."
+                        default=0,
+                        help_text="The last row compared in the full rescan; 0 if none is under way.",
                     ),
                 ),
-                ("delivered_at", models.DateTimeField(help_text="When something last arrived.", null=True)),
+                ("delivered_at", models.DateTimeField(help_text="When a record last arrived.", null=True)),
                 ("created", models.DateTimeField(auto_now_add=True)),
             ],
             options={
@@ -309,7 +339,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "user_id",
-                    models.BigIntegerField(help_text="With whose rights; the site's if empty.", null=True),
+                    models.BigIntegerField(
+                        help_text="The user with whose rights it acts; the site if null.", null=True
+                    ),
                 ),
                 ("title", models.CharField(blank=True, max_length=200)),
                 ("message", models.TextField(blank=True)),
@@ -320,12 +352,14 @@ class Migration(migrations.Migration):
                 (
                     "lists",
                     models.JSONField(
-                        blank=True, default=list, help_text="Target lists that it is to join there."
+                        blank=True, default=list, help_text="Target lists to join at the destination."
                     ),
                 ),
                 (
                     "problem",
-                    models.CharField(blank=True, help_text="Why it could not be done.", max_length=500),
+                    models.CharField(
+                        blank=True, help_text="Why the target could not be made known.", max_length=500
+                    ),
                 ),
                 ("created", models.DateTimeField(auto_now_add=True)),
                 (
@@ -353,7 +387,9 @@ class Migration(migrations.Migration):
                 ("model", models.CharField(help_text="The datum's model.", max_length=40)),
                 (
                     "datum_pk",
-                    models.BigIntegerField(help_text="Where the datum is now; data move and are made again."),
+                    models.BigIntegerField(
+                        help_text="The primary key of the datum now; negative if it was deleted."
+                    ),
                 ),
                 ("timestamp", models.DateTimeField(help_text="The time of the datum.")),
                 ("kind", models.CharField(blank=True, max_length=20)),
@@ -365,7 +401,11 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "identity",
-                    models.CharField(blank=True, help_text="Digest of what makes it unique.", max_length=64),
+                    models.CharField(
+                        blank=True,
+                        help_text="Digest of the fields that identify the observation.",
+                        max_length=64,
+                    ),
                 ),
                 (
                     "fingerprint",
@@ -374,7 +414,7 @@ class Migration(migrations.Migration):
                 (
                     "arrived",
                     models.CharField(
-                        blank=True, help_text="Digest of the content that is there.", max_length=64
+                        blank=True, help_text="Digest of the content at the destination.", max_length=64
                     ),
                 ),
                 (
@@ -386,7 +426,7 @@ class Migration(migrations.Migration):
                 (
                     "named",
                     models.BooleanField(
-                        default=False, help_text="Saved or named since: compare its content."
+                        default=False, help_text="The mark that the content is to be compared."
                     ),
                 ),
                 (
@@ -422,7 +462,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_constraint=False,
                         db_index=False,
-                        help_text="The one-time share that asked for it; none if a share did.",
+                        help_text="The one-time share that asked for it; null for the continuous share.",
                         null=True,
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         to="sharecore.onetimeshare",
@@ -443,7 +483,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_constraint=False,
                         db_index=False,
-                        help_text="The outbox whose target it was sent as; null where it is not there.",
+                        help_text="The outbox of the target under which it was sent.",
                         null=True,
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",
