@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.utils import timezone
+from tom_dataproducts.models import PhotometryReducedDatum
 
 from sharecore import DestinationError
 from sharecore.outcomes import Deferred, Outcome, Unconfirmed
@@ -16,7 +17,7 @@ from tom.deaths import Died
 from tom_integration import clock
 from tom_integration.clock import now as database_time
 from tom_integration.models import DestinationHealth, Outbox
-from tom_integration.worker import leases
+from tom_integration.worker import leases, topics
 from tom_integration.worker.scan import Scan
 
 if TYPE_CHECKING:
@@ -130,3 +131,35 @@ def test_a_destination_is_not_reserved_for_days(tom: Tom) -> None:
     DestinationHealth.objects.create(destination="x", exclusive_until=tom.clock.now + timedelta(days=2))
     tom.deliver()
     assert tom.state(datum) == "delivered"
+
+
+@pytest.mark.parametrize("compared", [True, False])
+@pytest.mark.parametrize("days", [30, 4000])
+def test_edits_by_sql_are_found_once_a_clock_that_was_ahead_is_right(
+    tom: Tom, days: int, compared: bool
+) -> None:
+    tom.x.can_update = True
+    tom.clock.forward(days=days)
+    target = tom.target()
+    tom.share(target)
+    datum = tom.datum(target)
+    tom.deliver()
+    if compared:
+        tom.clock.forward(days=2)
+        Scan().rescan()
+    tom.clock.forward(days=-days)
+    PhotometryReducedDatum.objects.filter(pk=datum.pk).update(brightness=11.0)
+    tom.clock.forward(days=3)
+    for _ in range(3):
+        Scan().rescan()
+        tom.deliver(after=30)
+    assert [record.brightness for record in tom.x.received][1:] == [11.0]
+
+
+def test_topics_are_asked_for_once_a_clock_that_was_ahead_is_right(tom: Tom) -> None:
+    tom.clock.forward(days=30)
+    for destination in topics.stale():
+        topics.ask(destination)
+    assert not topics.stale()
+    tom.clock.forward(days=-30)
+    assert {each.name for each in topics.stale()} == {"x", "y"}

@@ -15,11 +15,10 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet, Value
-from django.utils import timezone
 from tom_targets.models import BaseTarget
 
 from sharecore.delivery import State
-from tom_integration import conf, polite_writes
+from tom_integration import clock, conf, polite_writes
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.models import Attempt, Delivery, OneTimeShare, Outbox, Worker
 from tom_integration.outbox import original_keys
@@ -74,7 +73,7 @@ def everything(report: Callable[[Counter[str]], None] = lambda done: None) -> Co
 
 def step(*, after: int) -> tuple[int, Counter[str]]:
     """Do the upkeep of the next rows above a primary key; return the last key (0 at the end) and counts."""
-    now = timezone.now()
+    now = clock.now()
     done: Counter[str] = Counter()
     above = Delivery.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)
     last = next(iter(above[STEP - 1 : STEP]), None)

@@ -92,10 +92,15 @@ class Scan:
         return sorted(found)
 
     def rescan(self) -> None:
-        """Compare the content of some rows with what was sent: all in `SHARECORE_RESCAN_SECONDS`."""
+        """Compare the content of some rows with what was sent: all in `SHARECORE_RESCAN_SECONDS`.
+
+        A time in the future was written by a clock that was wrong, and counts as long ago.
+        """
         now = clock.now()
         before = now - timedelta(seconds=conf.settings().rescan_seconds)
-        old = Q(rescanned_at__isnull=True, created__lte=before) | Q(rescanned_at__lte=before)
+        never = Q(rescanned_at__isnull=True)
+        made = Q(created__lte=before) | Q(created__gt=now)
+        old = never & made | Q(rescanned_at__lte=before) | Q(rescanned_at__gt=now)
         outbox = Outbox.objects.filter(old).order_by("rescanned_at", "pk").first()
         if outbox is None:
             return

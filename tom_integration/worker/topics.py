@@ -6,13 +6,11 @@ import logging
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.utils import timezone
-
 from sharecore.adapter import Topic
 from sharecore.addresses import Address
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from tom_integration import site
+from tom_integration import clock, site
 from tom_integration.models import DestinationHealth
 
 logger = logging.getLogger(__name__)
@@ -23,14 +21,16 @@ FRESH = timedelta(minutes=10)
 
 def stale() -> list[Destination]:
     """Return the destinations that are to be asked now."""
-    asked = DestinationHealth.objects.filter(topics_at__gt=timezone.now() - FRESH)
+    now = clock.now()
+    # A time in the future was written by a clock that was wrong.
+    asked = DestinationHealth.objects.filter(topics_at__gt=now - FRESH, topics_at__lte=now)
     fresh = set(asked.values_list("destination", flat=True))
     return [destination for name, destination in site.destinations().items() if name not in fresh]
 
 
 def ask(destination: Destination) -> None:
     """Ask a destination for its topics and store them; keep the former ones when it does not answer."""
-    now = timezone.now()
+    now = clock.now()
     row, _ = DestinationHealth.objects.get_or_create(destination=destination.name, topic=None)
     noted = DestinationHealth.objects.filter(pk=row.pk)
     try:
