@@ -22,8 +22,10 @@ from sharecore import (
     RecordKey,
     Spectrum,
     Target,
+    wire,
 )
 from sharecore.identity import fingerprint, identity
+from sharecore.records import MAX_DEPTH
 from sharecore.targets import Orbit, Position
 from sharecore.testing.examples import RECORDS, TARGETS, example_record
 from sharecore.wire import record_as_wire, record_from_wire, target_as_wire, target_from_wire
@@ -65,7 +67,7 @@ def instances(cls: type[Any], **given: st.SearchStrategy[Any]) -> st.SearchStrat
 
 
 def keys(kind: Kind) -> st.SearchStrategy[RecordKey]:
-    parts = texts.filter(bool)
+    parts = texts.filter(lambda part: part and "\0" not in part)
     return st.builds(RecordKey, kind=st.just(kind), origin=parts, id=parts)
 
 
@@ -122,15 +124,18 @@ def nested(levels: int) -> Any:
     [
         (Photometry, {"key": None}, "key"),
         (Photometry, {"key": "one text"}, "key"),
-        (Photometry, {"key": {"kind": "weather", "origin": "o", "id": "1"}}, "key"),
-        (Photometry, {"key": {"kind": ["photometry"], "origin": "o", "id": "1"}}, "key"),
-        (Photometry, {"key": {"kind": "photometry", "origin": "", "id": "1"}}, "key"),
-        (Photometry, {"key": {"kind": "photometry", "origin": "o", "id": 1}}, "key['id']"),
+        (Photometry, {"key": {"kind": "weather", "origin": "o", "id": "1"}}, "key.kind"),
+        (Photometry, {"key": {"kind": ["photometry"], "origin": "o", "id": "1"}}, "key.kind"),
+        (Photometry, {"key": {"kind": "photometry", "origin": "", "id": "1"}}, "key.origin"),
+        (Photometry, {"key": {"kind": "photometry", "origin": "o", "id": 1}}, "key.id"),
+        (Photometry, {"key": {"kind": nested(20_000), "origin": "o", "id": "1"}}, "key.kind"),
         (Photometry, {"timestamp": None}, "timestamp"),
+        (Photometry, {"timestamp": "\ud800"}, "timestamp"),
         (Photometry, {"timestamp": "yesterday"}, "timestamp"),
         (Photometry, {"timestamp": 59000.5}, "timestamp"),
         (Photometry, {"timestamp": "2026-01-01T00:00:00"}, "timestamp"),
         (Photometry, {"timestamp": "0001-01-01T00:00:00+14:00"}, "timestamp"),
+        (Photometry, {"\ud800": 1}, ""),
         (Photometry, {"brightness": None}, "brightness"),
         (Photometry, {"brightness": "18.5"}, "brightness"),
         (Photometry, {"brightness": True}, "brightness"),
@@ -155,6 +160,71 @@ def test_what_is_wrong_with_a_record_is_named(kind: type[Any], change: dict[str,
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            {"key": {"kind": "file", "origin": "o", "id": "1"}},
+            f"key.kind: must be one of {', '.join(wire.KINDS)}",
+        ),
+        ({"key": {"kind": "other", "origin": "", "id": "1"}}, "key.origin: must not be empty"),
+        (
+            {"key": {"kind": "other", "origin": "o", "id": "x" * 65}},
+            "key.id: must have at most 64 characters",
+        ),
+        ({"key": {"kind": "other", "origin": "o"}}, "key.id: is missing"),
+        ({"timestamp": 59000.5}, "timestamp: must be a time, got a number"),
+        ({"timestamp": "yesterday"}, "timestamp: must be a time such as 2026-01-02T03:04:05Z"),
+        ({"timestamp": "2026-01-01T00:00:00"}, "timestamp: must have a time zone"),
+        ({"timestamp": "0001-01-01T00:00:00Z"}, "timestamp: must be a time that each time zone can show"),
+        ({"brightness": "18.5"}, "brightness: must be a number, got a text"),
+        ({"brightness": True}, "brightness: must be a number, got true or false"),
+        ({"brightness": None}, "brightness: must be a number, got null"),
+        ({"brightness": float("nan")}, "brightness: must be a finite number"),
+        ({"brightness": float("-inf")}, "brightness: must be a finite number"),
+        ({"brightness": -(10**400)}, "brightness: must be a finite number"),
+        ({"brightness_error": []}, "brightness_error: must be a number, got a list"),
+        ({"bandpass": 3}, "bandpass: must be a text, got a number"),
+        ({"timestamp": "\ud800"}, "timestamp: must be valid Unicode without NUL"),
+        ({"telescope": "\ud800"}, "telescope: must be valid Unicode without NUL"),
+        ({"extra": [1]}, "extra: must be a JSON object, got a list"),
+        ({"extra": {"a": [float("inf")]}}, "extra: each number must be a finite number"),
+        ({"extra": {"\ud800": 1}}, "extra: each text must be valid Unicode without NUL"),
+        ({"extra": {"x" * 1001: 1}}, "extra: must have names of at most 1000 characters"),
+        ({"extra": {"a": nested(65)}}, "extra: must not be nested deeper than 64 levels"),
+    ],
+)
+def test_the_reason_says_what_must_be_and_what_was_given(change: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidRecord) as caught:
+        record_from_wire(record_as_wire(example_record()) | change)
+    assert str(caught.value) == problem
+
+
+def test_the_reason_speaks_of_the_entries_of_lists_and_objects() -> None:
+    spectrum, target = record_as_wire(example_record(Spectrum)), target_as_wire(TARGETS["sidereal"])
+    with pytest.raises(InvalidRecord, match=r"^flux: each entry must be a number, got a text$"):
+        record_from_wire(spectrum | {"flux": [1.0, "x"]})
+    with pytest.raises(InvalidRecord, match=r"^extras: each entry must be a text, got a number$"):
+        target_from_wire(target | {"extras": {"z": 0.1}})
+    with pytest.raises(InvalidRecord, match=r"^aliases: must have at most 1000 entries$"):
+        target_from_wire(target | {"aliases": ["x"] * 1001})
+    with pytest.raises(
+        InvalidRecord, match=r"^target\.extras: each entry must have at most 1000 characters$"
+    ):
+        target_from_wire(target | {"extras": {"x" * 1001: ""}}, where="target")
+
+
+def test_what_is_missing_is_said() -> None:
+    given = record_as_wire(example_record())
+    del given["brightness"]
+    with pytest.raises(InvalidRecord, match=r"^brightness: is missing$"):
+        record_from_wire(given)
+
+
+def test_as_deep_as_a_record_may_be() -> None:
+    check(example_record(extra={"a": nested(MAX_DEPTH)}))
+
+
 @pytest.mark.parametrize("value", [None, [], "text", 3])
 def test_not_an_object(value: object) -> None:
     with pytest.raises(InvalidRecord):
@@ -172,10 +242,11 @@ def test_not_an_object(value: object) -> None:
         ({"aliases": [1]}, "aliases"),
         ({"sidereal": "yes"}, "sidereal"),
         ({"position": [1, 2]}, "position"),
-        ({"position": {"ra": "10:00:00"}}, "ra"),
-        ({"position": {"ra": float("inf")}}, "ra"),
-        ({"orbit": {"scheme": 3}}, "scheme"),
-        ({"extras": {"z": 0.1}}, "extras['z']"),
+        ({"position": {"ra": "10:00:00"}}, "position.ra"),
+        ({"position": {"ra": float("inf")}}, "position.ra"),
+        ({"orbit": {"scheme": 3}}, "orbit.scheme"),
+        ({"extras": {"z": 0.1}}, "extras"),
+        ({"extras": {"\ud800": "x"}}, "extras"),
     ],
 )
 def test_what_is_wrong_with_a_target_is_named(change: dict[str, Any], field: str) -> None:

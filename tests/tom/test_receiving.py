@@ -88,7 +88,7 @@ class TestContent:
             "outcome": "rejected",
             "id": "",
             "field": "brightness",
-            "reason": "it is not a number",
+            "reason": "must be a number, got a text",
         }
 
     def test_spectra_of_many_points(self, sender: Sender, target: Any) -> None:

@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.test import override_settings
 
 from sharecore import OtherDatum, wire
+from sharecore.records import MAX_DEPTH
 from sharecore.testing.examples import example_record
 from tom.conftest import Tom
 from tom.incoming import URL, Sender, body, entry, outcomes
@@ -68,7 +69,7 @@ def test_deeper_than_python_reads(sender: Sender, target: Any, levels: int) -> N
 
 def test_what_is_within_the_limits_is_stored(sender: Sender, target: Any) -> None:
     deep: Any = 1
-    for _ in range(wire.MAX_DEPTH - 1):
+    for _ in range(MAX_DEPTH - 1):
         deep = [deep]
     wide = {"x" * wire.MAX_NAME: list(range(20_000)), **{str(n): n for n in range(wire.MAX_MEMBERS - 1)}}
     for extra in ({"deep": deep}, wide):
@@ -103,10 +104,11 @@ def test_keys(sender: Sender, target: Any, name: str) -> None:
 @pytest.mark.parametrize(
     ("members", "field"),
     [
-        ({"site": {"origin": "\ud800", "name": "x"}}, "site"),
-        ({"site": {"origin": "x", "name": "\ud800"}}, "site"),
-        ({"site": {"origin": "x", "name": "a\0"}}, "site"),
-        ({"site": {"origin": "x", "name": "x" * 1001}}, "site"),
+        ({"site": {"origin": "\ud800", "name": "x"}}, "site.origin"),
+        ({"site": {"origin": "x", "name": "\ud800"}}, "site.name"),
+        ({"site": {"origin": "x", "name": "a\0"}}, "site.name"),
+        ({"site": {"origin": "x", "name": "x" * 1001}}, "site.name"),
+        ({"\ud800": "a member of a later version"}, ""),
         ({"shared_by": "\ud800"}, "shared_by"),
         ({"shared_by": "x" * 1001}, "shared_by"),
         ({"target_lists": ["\ud800"]}, "target_lists"),
@@ -133,7 +135,7 @@ def test_members_of_the_batch(sender: Sender, target: Any, members: dict[str, An
 
 
 def test_a_thousand_aliases(tom: Tom, sender: Sender) -> None:
-    names = {"name": "SN 2026big", "aliases": [f"alias {n}" for n in range(wire.MAX_ALIASES)]}
+    names = {"name": "SN 2026big", "aliases": [f"alias {n}" for n in range(wire.MAX_NAMES)]}
     position = {"position": {"ra": 1.0, "dec": 1.0}}
     answer = sender.post(body("", target=names | position, create_target=True))
     assert answer.status_code == 200, answer.content

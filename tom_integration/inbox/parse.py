@@ -2,48 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta, Struct
+
+from sharecore import wire
 from sharecore.adapter import Site
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
-from sharecore.records import Record
+from sharecore.records import MAX_DEPTH, Record
 from sharecore.targets import Target
-from sharecore.wire import (
-    MAX_ALIASES,
-    MAX_DEPTH,
-    MAX_EXTRAS,
-    MAX_KEY,
-    MAX_LISTS,
-    MAX_MEMBERS,
-    MAX_NAME,
-    MAX_TARGET_KEYS,
-    name_from_wire,
-    names_from_wire,
-    record_from_wire,
-    target_from_wire,
-    target_keys_from_wire,
-)
 from tom_integration.inbox.refused import Refused
 
 PROTOCOLS = (1,)
 MAX_RECORDS = 1000
+MAX_TARGET_KEYS = 100
 LIMITS = {
     "records": MAX_RECORDS,
     "depth": MAX_DEPTH,
-    "members": MAX_MEMBERS,
-    "aliases": MAX_ALIASES,
-    "lists": MAX_LISTS,
-    "extras": MAX_EXTRAS,
+    "members": wire.MAX_MEMBERS,
+    "aliases": wire.MAX_NAMES,
+    "lists": wire.MAX_NAMES,
+    "extras": wire.MAX_NAMES,
     "target_keys": MAX_TARGET_KEYS,
-    "key": MAX_KEY,
-    "name": MAX_NAME,
+    "key": wire.MAX_KEY,
+    "name": wire.MAX_NAME,
 }
 """The limits of the parts of a batch, by their names in the capability document."""
-_NAMES = {str: "a text", bool: "true or false", list: "a list"}
+_Name = Annotated[str, Meta(pattern=wire.STORABLE, max_length=wire.MAX_NAME)]
+
+
+class _Site(Struct):
+    origin: wire.KeyPart
+    name: _Name = ""
+
+
+class _Batch(Struct):
+    site: _Site
+    target: Any
+    records: list[Any]
+    shared_by: _Name = ""
+    target_lists: wire.Names = ()
+    create_target: bool = False
+    target_id: Any = None  # a hint: what is no number counts for nothing
+    target_keys: Annotated[dict[wire.KeyPart, wire.KeyPart], Meta(max_length=MAX_TARGET_KEYS)] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,78 +85,31 @@ def read(value: Mapping[str, Any]) -> IncomingBatch:
     """
     if value.get("protocol") not in PROTOCOLS or isinstance(value.get("protocol"), bool):
         raise Refused(422, f"The protocol must be one of {list(PROTOCOLS)}.", protocols=list(PROTOCOLS))
-    records = _member(value, "records", list)
-    if len(records) > MAX_RECORDS:
-        raise Refused(
-            413, f"A batch may have up to {MAX_RECORDS} records, not {len(records)}.", field="records"
-        )
-    hint = value.get("target_id")
-    lists = _member(value, "target_lists", list, default=[])
-    with _named("target."):
-        target = target_from_wire(value.get("target"))
-    with _named():
-        lists = names_from_wire("target_lists", lists, MAX_LISTS)
-        target_keys = target_keys_from_wire(value.get("target_keys"))
-        for parts in target_keys.items():
-            _storable("target_keys", *parts)
-    return IncomingBatch(
-        site=_site(value.get("site")),
-        shared_by=_name("shared_by", _member(value, "shared_by", str, default="")),
-        target=target,
-        target_id=hint
-        if isinstance(hint, int) and not isinstance(hint, bool) and abs(hint) < 2**63
-        else None,
-        target_keys=target_keys,
-        lists=lists,
-        create_target=_member(value, "create_target", bool, default=False),
-        arrivals=tuple(_arrival(each) for each in records),
-    )
-
-
-@contextmanager
-def _named(member: str = "") -> Iterator[None]:
-    """Refuse the batch for a problem of one of its members, and name the field."""
     try:
-        yield
+        given = wire.read(_Batch, value)
+        target = wire.target_from_wire(given.target, where="target")
     except InvalidRecord as error:
-        field = f"{member}{error.field}"
-        raise Refused(400, f"{field}: {error.reason}.", field=field) from None
-
-
-def _member(value: Mapping[str, Any], name: str, kind: type[Any], default: Any = None) -> Any:
-    member = value.get(name, default)
-    if not isinstance(member, kind):
-        raise Refused(400, f"{name}: it must be {_NAMES[kind]}.", field=name)
-    return member
-
-
-def _site(value: object) -> Site:
-    if not isinstance(value, Mapping):
-        raise Refused(400, "site: it must be a JSON object.", field="site")
-    origin, name = _member(value, "origin", str), _member(value, "name", str, default="")
-    if not 0 < len(origin) <= MAX_KEY:
+        raise Refused(400, f"{error.field or 'The batch'}: {error.reason}.", field=error.field) from None
+    if len(given.records) > MAX_RECORDS:
         raise Refused(
-            400, f"site: the origin must have 1 to {MAX_KEY} characters, not {len(origin)}.", field="site"
+            413, f"A batch may have up to {MAX_RECORDS} records, not {len(given.records)}.", field="records"
         )
-    return Site(origin=_name("site", origin), name=_name("site", name))
-
-
-def _name(field: str, value: str) -> str:
-    with _named():
-        _storable(field, value)
-        return name_from_wire(field, value)
-
-
-def _storable(field: str, *texts: str) -> None:
-    if any("\0" in text for text in texts):
-        raise InvalidRecord(field=field, reason="it has a character that a database cannot store (NUL)")
+    return IncomingBatch(
+        site=Site(origin=given.site.origin, name=given.site.name),
+        shared_by=given.shared_by,
+        target=target,
+        target_id=given.target_id if type(given.target_id) is int else None,
+        target_keys=given.target_keys,
+        lists=given.target_lists,
+        create_target=given.create_target,
+        arrivals=tuple(_arrival(each) for each in given.records),
+    )
 
 
 def _arrival(value: object) -> Arrival:
     key = _repeatable(value.get("key")) if isinstance(value, Mapping) else None
     try:
-        record = record_from_wire(value)
-        _storable("key", record.key.origin, record.key.id)
+        record = wire.record_from_wire(value)
     except InvalidRecord as error:
         return Arrival(key=key, problem=(error.field, error.reason))
     return Arrival(key=key, record=record, fingerprint=fingerprint(record))
