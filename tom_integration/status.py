@@ -123,7 +123,7 @@ def without_destination() -> list[Problem]:
     return [
         Problem(
             where="DATA_SHARING",
-            what=f"has no destination {text!r}, to which {number} shares go",
+            what=f"has no destination {text!r}, to which {number:,} share{'s go' if number > 1 else ' goes'}",
             hint="Add it again, move the shares to another destination, or delete them. Their data wait.",
         )
         for text, number in sorted(lost.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -120,15 +121,20 @@ class Reply:
 def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
     """Return `Retry-After` as seconds from `now` (aware), between 0 and `LONGEST_WAIT`.
 
-    Reads both forms of RFC 9110, seconds and HTTP date; None for anything else.
+    Reads both forms of RFC 9110, seconds and HTTP date, and seconds with decimals; of several in one line, as
+    a server and a proxy before it write, the longest. None for anything else.
     """
     if value is None:
         return None
     text = value.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), LONGEST_WAIT)
-    when = _http_date(text)
-    return None if when is None else min(max((when - now).total_seconds(), 0.0), LONGEST_WAIT)
+    if all(map(_SECONDS.fullmatch, text.split(","))):
+        return min(max(map(float, text.split(","))), LONGEST_WAIT)
+    dates = [when for each in _EACH_DATE.split(text) if (when := _http_date(each))]
+    return min(max((max(dates) - now).total_seconds(), 0.0), LONGEST_WAIT) if dates else None
+
+
+_SECONDS = re.compile(r"\s*[0-9]+(?:\.[0-9]*)?\s*")
+_EACH_DATE = re.compile(r"(?<=GMT)\s*,\s*")
 
 
 def _http_date(text: str) -> datetime | None:

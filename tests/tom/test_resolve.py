@@ -90,7 +90,7 @@ def test_one_message_or_single_records_by_command(tom: Tom, two: Two, capsys: An
     assert "3 may have arrived (deliveries " in told
     one = Delivery.objects.filter(sent_at=second.sent_at)[0]
     call_command("sharing", "resolve", "--delivery", str(one.pk), "--resend")
-    assert capsys.readouterr().out == "1 records are due again.\n"
+    assert capsys.readouterr().out == "1 record is due again.\n"
     call_command("sharing", "resolve", str(share.pk), "--sent", first.sent_at.isoformat(), "--arrived")
     assert capsys.readouterr().out == "2 records count as arrived.\n"
     assert sorted(tom.states()) == ["delivered", "delivered", "needs_review", "needs_review", "pending"]

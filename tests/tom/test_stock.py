@@ -69,7 +69,7 @@ def test_a_data_product(tom: Tom) -> None:
     tom.datum(target)
     assert _said(share_data_with_tom("x", None, product_id=product.pk)) == (
         "success",
-        "1 records queued for x.",
+        "1 record queued for x.",
     )
     assert tom.deliver() == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.utils import timezone
 from guardian.shortcuts import assign_perm
 from tom_dataproducts.models import DataProduct
 
+import tom_integration
 from sharecore.testing.memory import MemoryAdapter
 from tom_integration.models import Delivery, Outbox, Worker
 
@@ -193,3 +195,20 @@ def test_the_navigation_bar_says_where_one_is(tom: Tom, admin: Client) -> None:
     assert here.search(text(admin.get(SHARES)))
     assert here.search(text(admin.get(DESTINATIONS)))
     assert not here.search(text(admin.get("/targets/")))
+
+
+_COUNTED = re.compile(
+    r"\}\}? (?:more )?(?:records|shares|targets|destinations|answers|attempts|rows|keys|failures|queued)\b"
+)
+
+
+def test_no_text_counts_without_a_form_for_one() -> None:
+    """Such as "1 records": `phrases.number` and `pluralize` have both forms, and separate the thousands."""
+    here = Path(tom_integration.__file__).parent
+    found = [
+        f"{path.relative_to(here)}: {line.strip()}"
+        for path in (*here.rglob("*.py"), *here.rglob("*.html"))
+        for line in path.read_text().splitlines()
+        if _COUNTED.search(line) and "{MAX_" not in line and "phrases.number(" not in line
+    ]
+    assert not found

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from sharecore.exceptions import ConfigurationError
+from tom_integration.pages import phrases
 from tom_integration.services import shares
 from tom_integration.services.replay import Replay
 
@@ -45,9 +46,9 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
         counts, blind = replay.counts(), replay.blind()
         for address, number in counts.items():
             what = "sent whether or not it is there" if address in blind else "looked up, and sent if missing"
-            command.stdout.write(f"{address}: {number} records, {what}")
+            command.stdout.write(f"{address}: {phrases.number(number)}, {what}")
         if options["dry_run"] or not counts:
-            command.stdout.write(f"{sum(counts.values())} records would be sent again.")
+            command.stdout.write(f"{phrases.number(sum(counts.values()))} would be sent again.")
             return
         if blind and not options["doubles"]:
             raise CommandError(
@@ -58,7 +59,8 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
         number = replay.send_again(doubles=options["doubles"])
     except (LookupError, ConfigurationError, shares.NotPossible) as error:
         raise CommandError(str(error)) from None
-    command.stdout.write(f"{number} records will be sent again, where they are missing.")
+    missing = "it is missing" if number == 1 else "they are missing"
+    command.stdout.write(f"{phrases.number(number)} will be sent again, where {missing}.")
 
 
 def _ask(command: BaseCommand, options: dict[str, Any]) -> None:

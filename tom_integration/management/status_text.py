@@ -33,7 +33,7 @@ def lines(now: Status, *, whole: bool = False) -> Iterator[Line]:
     for each in sorted(listed, key=lambda each: (_urgency(each), each.destination, each.target)):
         yield from _outbox(each)
     if left := len(now.outboxes) - len(listed):
-        yield Line(f"... and {left} more: `manage.py sharing status --all`")
+        yield Line(f"... and {left:,} more: `manage.py sharing status --all`")
     for destination in now.destinations:
         if destination.paused:
             yield Line(f"{destination.address}: {destination.paused}", alarming=True)
@@ -59,7 +59,8 @@ def _totals(now: Status) -> Iterator[Line]:
         counts[each.destination].update(each.counts)
     for address, number in sorted(shares.items()):
         yield Line(
-            f"{address} ({site.label(address)}): {number} shares; {_counted(counts[address], address)}"
+            f"{address} ({site.label(address)}): {phrases.number(number, 'share')}; "
+            f"{_counted(counts[address], address)}"
         )
     yield Line("")
 
@@ -70,12 +71,12 @@ def _outbox(each: OutboxStatus) -> Iterator[Line]:
     if each.problem:
         yield Line(f"    {each.problem}", alarming=True)
     if each.tried:
-        yield Line(f"    will be tried again: {each.tried}", alarming=True)
+        yield Line(f"    will be tried again: {each.tried:,}", alarming=True)
     if each.outdated:
-        yield Line(f"    {each.outdated} edited here after delivery: the destination has the old values")
+        yield Line(f"    {each.outdated:,} edited here after delivery: the destination has the old values")
     if in_review := each.counts.get("needs_review"):
         hint = "look at the destination, then use `manage.py sharing resolve`"
-        yield Line(f"    {in_review} may have arrived: {hint}", alarming=True)
+        yield Line(f"    {in_review:,} may have arrived: {hint}", alarming=True)
 
 
 def _counted(counts: Mapping[str, int], address: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.records import Kind
 from sharecore.targets import Target
-from tom_integration.pages import inventory, one_time
+from tom_integration.pages import inventory, one_time, phrases
 from tom_integration.services.preview import Outlook
 
 PART = 20
@@ -109,7 +109,7 @@ def _outlook(user: Any, target: Any, address: str, kinds: Collection[Kind], *, e
 
 def _lines(outlook: Outlook) -> Iterator[str]:
     for number, sample in enumerate(outlook.calls(), start=1):
-        yield f"--- call {number}: {len(sample.batch.records)} records\n"
+        yield f"--- call {number}: {phrases.number(len(sample.batch.records))}\n"
         for left in sample.left_out:
             yield f"--- stays here: {left}\n"
         if not sample.batch.records:

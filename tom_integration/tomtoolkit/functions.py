@@ -16,6 +16,7 @@ from sharecore.exceptions import ConfigurationError
 from tom_integration import site, wake_up
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import FILE_MODEL, WITH_A_FILE
+from tom_integration.pages import phrases
 from tom_integration.services.one_time import EVERYTHING, Selection, number_of, share_once
 from tom_integration.worker import topics
 
@@ -87,7 +88,7 @@ def share_target_and_all_data(share_destination: str, target: Any, user: Any) ->
         queued = share_once(share_destination, target.pk, EVERYTHING, introduce=True, **_message({}, user))
     except ConfigurationError as error:
         return f"ERROR: {error}"
-    return f"{queued} records queued for {share_destination}."
+    return f"{phrases.number(queued)} queued for {share_destination}."
 
 
 def get_sharing_destination_options(include_download: bool = True) -> tuple[Any, ...]:
@@ -110,7 +111,7 @@ def _queue(destination: str, form_data: Any, by_target: Mapping[int, Selection])
     except ConfigurationError as error:
         return {"message": f"ERROR: {error}"}
     if queued:
-        return {"message": f"{queued} records queued for {destination}."}
+        return {"message": f"{phrases.number(queued)} queued for {destination}."}
     if any(number_of(target_id, chosen) for target_id, chosen in by_target.items()):
         # tomtoolkit passes no user, so the message must not show which data the destination has.
         return {"message": f"Nothing new was queued for {destination}."}

@@ -291,7 +291,11 @@ NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
         (format_datetime(NOW + timedelta(days=90), usegmt=True), 86400.0),
         ("-5", None),
         ("soon", None),
-        ("1.5", None),
+        ("1.5", 1.5),
+        ("0000000000030", 30.0),
+        ("30, 60", 60.0),
+        ("30, soon", None),
+        (", ".join(format_datetime(NOW + timedelta(seconds=s), usegmt=True) for s in (90, 30)), 90.0),
         (None, None),
     ],
 )

@@ -23,6 +23,7 @@ from tom_integration import site, status
 from tom_integration.management import replay_command, status_text
 from tom_integration.models import Delivery, Outbox, Peer
 from tom_integration.outbox import restored, retention
+from tom_integration.pages import phrases
 from tom_integration.services import preview, resolve, shares
 from tom_integration.worker import topics
 from tom_integration.worker.loop import Worker
@@ -130,7 +131,7 @@ class Command(BaseCommand):
         worker.run()
 
     def _progress(self, left: int) -> None:
-        self.stdout.write(f"\r{left} destinations at work ", ending="")
+        self.stdout.write(f"\r{phrases.number(left, 'destination')} at work ", ending="")
         self.stdout.flush()
 
     def _check(self, options: dict[str, Any]) -> None:
@@ -188,7 +189,7 @@ class Command(BaseCommand):
             number = shares.retry(options["share"])
         except LookupError as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"{number:,} record{'' if number == 1 else 's'} will be tried again.")
+        self.stdout.write(f"{phrases.number(number)} will be tried again.")
 
     def _resolve(self, options: dict[str, Any]) -> None:
         rows = self._in_review(options)
@@ -202,9 +203,12 @@ class Command(BaseCommand):
         if options["share"] is None and not options["delivery"]:
             raise CommandError("Name a share, or deliveries; `manage.py sharing resolve` lists them.")
         number = resolve.resolve_all(rows, arrived=options["arrived"], by="the operator")
-        self.stdout.write(
-            f"{number} records {'count as arrived' if options['arrived'] else 'are due again'}."
-        )
+        one = number == 1
+        if options["arrived"]:
+            noted = "counts as arrived" if one else "count as arrived"
+        else:
+            noted = "is due again" if one else "are due again"
+        self.stdout.write(f"{phrases.number(number)} {noted}.")
 
     def _in_review(self, options: dict[str, Any]) -> QuerySet[Delivery]:
         """Return the deliveries to review, of the share, the call and the numbers in the options."""
@@ -233,7 +237,7 @@ class Command(BaseCommand):
         sent = call.sent_at.isoformat() if call.sent_at else "at an unknown time"
         self.stdout.write(f"{call.outbox} ({which}), sent {sent}:")
         self.stdout.write(
-            f"    {call.number} may have arrived (deliveries {', '.join(numbers)}{more}) {call.reason}"
+            f"    {call.number:,} may have arrived (deliveries {', '.join(numbers)}{more}) {call.reason}"
         )
 
     def _replay(self, options: dict[str, Any]) -> None:
@@ -247,9 +251,11 @@ class Command(BaseCommand):
         self._counted(done, ending="\r")
 
     def _counted(self, done: Counter[str], *, ending: str) -> None:
-        parts = ", ".join(f"{done[what]} {what}" for what in ("answers", "attempts", "rows", "outboxes"))
-        keys = f"{done['received']} keys of received data"
-        self.stdout.write(f"Removed: {parts}, {keys}. ", ending=ending)
+        words = ("answer", "attempt", "row")
+        parts = [phrases.number(done[f"{word}s"], word) for word in words]
+        parts.append(f"{done['outboxes']:,} outbox{'' if done['outboxes'] == 1 else 'es'}")
+        parts.append(f"{phrases.number(done['received'], 'key')} of received data")
+        self.stdout.write(f"Removed: {', '.join(parts)}. ", ending=ending)
 
     def _origins(self, options: dict[str, Any]) -> None:
         if options["account"] is not None:
@@ -272,4 +278,4 @@ class Command(BaseCommand):
             self.stdout.write(f"{which} has {'not ' if options['origin'] else ''}sent data here.")
 
     def _restored(self, options: dict[str, Any]) -> None:
-        self.stdout.write(f"{restored.doubt()} records will be looked up before they are sent.")
+        self.stdout.write(f"{phrases.number(restored.doubt())} will be looked up, and sent if missing.")
