@@ -198,7 +198,7 @@ def test_the_navigation_bar_says_where_one_is(tom: Tom, admin: Client) -> None:
 
 
 _COUNTED = re.compile(
-    r"\}\}? (?:more )?(?:records|shares|targets|destinations|answers|attempts|rows|keys|failures|queued)\b"
+    r"\}\}? (?:more )?(?:records|shares|targets|destinations|answers|attempts|rows|keys|failures)\b"
 )
 
 
@@ -209,6 +209,6 @@ def test_no_text_counts_without_a_form_for_one() -> None:
         f"{path.relative_to(here)}: {line.strip()}"
         for path in (*here.rglob("*.py"), *here.rglob("*.html"))
         for line in path.read_text().splitlines()
-        if _COUNTED.search(line) and "{MAX_" not in line and "phrases.number(" not in line
+        if _COUNTED.search(line) and not any(each in line for each in ("{MAX_", "phrases.number(", ".name}"))
     ]
     assert not found
