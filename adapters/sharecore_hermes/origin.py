@@ -8,7 +8,11 @@ from sharecore.adapter import Site
 from sharecore.outcomes import Duplicate, Outcome, Unsupported
 from sharecore.records import Record
 
-_MESSAGE = re.compile(r"/api/v0/query/message/([^/]+)/?$")
+_UUID = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+_MESSAGE = re.compile(
+    rf"/api/v0/(?:query/message|messages)/({_UUID})|\bhermes.*?\b({_UUID})", re.IGNORECASE | re.DOTALL
+)
+"""The address of a message: as HERMES' API has it, as its pages have it, and as readers write it."""
 
 
 def echo(record: Record, topic: str) -> Outcome | None:
@@ -20,8 +24,8 @@ def echo(record: Record, topic: str) -> Outcome | None:
     found = _MESSAGE.search(record.source_location)
     read_from = _topic(record)
     if read_from == topic:
-        return Duplicate(remote_id=found[1] if found else None)
-    if read_from or not (found or record.source_name == "Hermes"):
+        return Duplicate(remote_id=(found[1] or found[2]) if found else None)
+    if read_from or not (found or record.source_name.strip().casefold() == "hermes"):
         return None
     reason = "it was read from HERMES, and the TOM did not note from which topic"
     return Unsupported(feature="echo", reason=reason)
@@ -34,11 +38,16 @@ def relayed_by(record: Record, site: Site) -> str:
     source = record.source_name.strip()
     if record.key.origin != site.origin:
         return source or "another site"
-    return "" if source.casefold() == site.name.strip().casefold() else source
+    return "" if _plain(source) == _plain(site.name) else source
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 def _topic(record: Record) -> str:
     """Return the topic, as tom_hermes 0.2.1 notes it (`Hermes:<topic>`), and as tomtoolkit 2.x does."""
-    if record.source_name.startswith("Hermes:"):
-        return record.source_name.removeprefix("Hermes:")
-    return record.source_name if record.source_location.startswith("Hermes via HOP") else ""
+    reader, colon, topic = record.source_name.partition(":")
+    if colon and reader.strip().casefold() == "hermes":
+        return topic.strip()
+    return record.source_name.strip() if record.source_location.startswith("Hermes via HOP") else ""

@@ -164,6 +164,36 @@ def test_what_was_read_from_an_unknown_topic_of_hermes_stays_at_home(make: Any) 
     assert refused(make, make.detection(source_name="TOM B", source_location=MESSAGE)).feature == "echo"
 
 
+@pytest.mark.parametrize("name", ["hermes:hermes.test", "HERMES: hermes.test ", "Hermes:hermes.test"])
+def test_a_reader_may_spell_itself_in_another_way(name: str, make: Any) -> None:
+    record = make.detection(source_name=name)
+    assert isinstance(make.adapter()._prepare(make.batch(record))[1].decided[record.key], Duplicate)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://hermes.lco.global/message/2c1f0f5e-6b1c-4b0e-9a51-0d5b7c1a2b3c",
+        "https://hermes-dev.lco.global/api/v0/messages/2C1F0F5E-6b1c-4b0e-9a51-0d5b7c1a2b3c/?format=json",
+        "HERMES message 2c1f0f5e-6b1c-4b0e-9a51-0d5b7c1a2b3c",
+    ],
+)
+def test_a_message_may_be_named_in_another_way(address: str, make: Any) -> None:
+    assert refused(make, make.detection(source_name="our reader", source_location=address)).feature == "echo"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://tom.example.org/message/7/",
+        "https://example.org/messages/2c1f0f5e-6b1c-4b0e-9a51-0d5b7c1a2b3c",
+        "",
+    ],
+)
+def test_other_addresses_are_not_of_hermes(address: str, make: Any) -> None:
+    assert make.row(make.detection(source_name="our reader", source_location=address))
+
+
 # --- numbers that stand for nothing ------------------------------------------------------------------------
 
 
