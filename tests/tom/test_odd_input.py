@@ -180,7 +180,7 @@ def test_rest_forms(admin: Client, places: dict[str, Any], odd: dict[str, str]) 
 def test_a_body_that_cannot_be_used_is_said_to_be_so(admin: Client, tom: Tom, body: str) -> None:
     answer = admin.post(API, body, content_type="application/json")
     assert answer.status_code == 400
-    assert answer.json()["detail"].startswith("The body is")
+    assert answer.json()["detail"].startswith("The body must be")
 
 
 FORMULAS = ("=cmd|' /C calc'!A0", "+SUM(1)", "-2+3", "@x", "\t=1", "\r=1", " =1+1", "\uff1d1")

@@ -1,1 +1,1 @@
-"""The REST API of continuous shares, at the URLs and with the fields of tomtoolkit, and more of both."""
+"""Serve the REST API of continuous shares, at the URLs and with the fields of tomtoolkit, and more."""

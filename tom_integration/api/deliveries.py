@@ -1,4 +1,4 @@
-"""`/targets/persistentshare/<pk>/deliveries/`: what became of each record of a share."""
+"""Serve `/targets/persistentshare/<pk>/deliveries/`: the state of each record of a share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tom_integration.services import resolve, shares
 
 
 class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
-    """The deliveries of one share."""
+    """List, read, retry and resolve the deliveries of one share."""
 
     serializer_class = DeliverySerializer
     filter_backends = (DjangoFilterBackend, SearchFilter, OrderingFilter)
@@ -33,7 +33,7 @@ class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
     rights: Mapping[str, Action] = {"retry": "change", "resolve": "change"}
 
     def get_queryset(self) -> QuerySet[Delivery]:
-        """Those of the share in the URL; this is where its rights are asked for."""
+        """Return the deliveries of the share in the URL, after the check of the user's rights on it."""
         return deliveries_for(self.request.user, self.share())
 
     def get_object(self) -> Delivery:
@@ -46,11 +46,11 @@ class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
         return DeliverySerializer if self.action == "list" else DeliveryDetailSerializer
 
     def retry(self, request: Request, pk: int, delivery_pk: int) -> Response:
-        """Try this one again, now."""
+        """Make this delivery due now."""
         return self._done(shares.retry_one)
 
     def resolve(self, request: Request, pk: int, delivery_pk: int) -> Response:
-        """Say whether it arrived: `{"sent": true}`, or `{"sent": false}` to send it again."""
+        """Settle a delivery that may have arrived: `{"sent": true}`, or `{"sent": false}` to resend it."""
         row = self.get_object()
         verdict = ResolveSerializer(data=request.data)
         verdict.is_valid(raise_exception=True)

@@ -1,4 +1,4 @@
-"""How lists of shares and of deliveries are narrowed down. A value that cannot be meant is a 400."""
+"""Filter lists of shares and of deliveries; answer 400 to a value that is not valid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tom_integration.pages.status_summary import LABELS, summaries
 
 
 class PrimaryKeyFilter(django_filters.Filter):
-    """By a primary key: a whole number that every database can hold."""
+    """Filter by a primary key: a whole number that every database can hold."""
 
     field_class = forms.IntegerField
 
@@ -24,7 +24,7 @@ class PrimaryKeyFilter(django_filters.Filter):
 
 
 class ShareFilter(django_filters.FilterSet):
-    """By target, destination (with all its topics, or one), user and state."""
+    """Filter by target, destination (with all its topics, or one), user and state."""
 
     target = PrimaryKeyFilter("target_id")
     user = PrimaryKeyFilter("user_id")
@@ -38,11 +38,11 @@ class ShareFilter(django_filters.FilterSet):
         fields = ("target", "destination", "user", "state")
 
     def at_destination(self, shares: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """`name` means the destination whatever the topic, `name:topic` that topic."""
+        """Filter by destination: `name` with any topic, `name:topic` with that topic."""
         return shares.filter(at_destination(value))
 
     def in_state(self, shares: QuerySet[Any], name: str, values: list[str]) -> QuerySet[Any]:
-        """Of those that all other filters leave, since a state is made of much that SQL does not know."""
+        """Filter by state in Python, after all other filters, since a state depends on more than SQL has."""
         if not values:
             return shares
         outboxes = Outbox.objects.filter(share_id__in=shares.values("pk"))
@@ -52,7 +52,7 @@ class ShareFilter(django_filters.FilterSet):
 
 
 class DeliveryFilter(django_filters.FilterSet):
-    """By state, kind of record, and the datum."""
+    """Filter by state, kind of record, and datum."""
 
     state = django_filters.MultipleChoiceFilter(choices=[(state.value, state.value) for state in State])
     datum_pk = PrimaryKeyFilter("datum_pk")

@@ -1,4 +1,4 @@
-"""What a program may send: JSON that the databases and the answers can hold."""
+"""Parse the bodies of requests: only JSON that the databases and the answers can hold."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser, MultiPartParser
 
 DEEPEST = 4
-"""Levels of lists and objects; what this API takes has two."""
+"""Levels of lists and objects at the most; the bodies of this API have two."""
 
 
 class FlatJSONParser(JSONParser):
-    """JSON without deep nesting, numbers that are none or infinite, and halves of characters.
+    """Parse JSON without deep nesting, NaN, infinities and lone surrogates.
 
-    Python's own parser takes all of these, and none can be stored, or said again in an answer.
+    Python's own parser takes all of these, but none can be stored, or repeated in an answer.
     """
 
     def parse(
@@ -25,21 +25,25 @@ class FlatJSONParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        """The body. Raises `ParseError`."""
+        """Return the body.
+
+        Raises:
+            ParseError: the body is no such JSON.
+        """
         try:
             body = json.loads(stream.read())
             json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
             if _is_deeper(body, DEEPEST):
                 raise RecursionError
         except (ValueError, RecursionError) as error:
-            raise ParseError(f"The body is no JSON that can be used: {_short(error)}") from None
+            raise ParseError(f"The body must be JSON in UTF-8: {_short(error)}") from None
         return body
 
 
 class Utf8MultiPartParser(MultiPartParser):
-    """Forms in UTF-8, as Django takes those that are not in parts, whatever their `charset` says.
+    """Parse multipart forms as UTF-8, whatever their `charset`, as Django parses other forms.
 
-    With some of Python's other codecs reading fails.
+    Some of Python's other codecs fail on them.
     """
 
     def parse(
@@ -48,7 +52,11 @@ class Utf8MultiPartParser(MultiPartParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        """The fields. Raises `ParseError`."""
+        """Return the fields.
+
+        Raises:
+            ParseError: the form is not valid.
+        """
         return super().parse(stream, media_type, {**(parser_context or {}), "encoding": "utf-8"})
 
 
@@ -62,8 +70,8 @@ def _is_deeper(value: Any, levels: int) -> bool:
 def _short(error: ValueError | RecursionError) -> str:
     match error:
         case RecursionError():
-            return f"it is nested more than {DEEPEST} levels deep."
+            return f"it may be nested up to {DEEPEST} levels deep."
         case UnicodeError():
-            return "its text is no Unicode."
+            return "its text is not valid Unicode."
         case _:
             return str(error)[:200]

@@ -1,7 +1,9 @@
-"""The rights of REST requests. The rules are in `tom_integration.access`; here is how a refusal looks.
+"""Check the rights of REST requests, by the rules of `tom_integration.access`, and answer refusals.
 
-Nobody known: 401. To list or to make shares without any right of that name: 403, whatever exists. A share
-that the user may not see: 404, as if it did not exist. One that they see, but may not do this to: 403.
+* 401: the user is anonymous.
+* 403: the user lists or makes shares without any right of that name, whatever exists, or may see the share,
+  but not act on it.
+* 404: the user may not see the share, as if it did not exist.
 """
 
 from __future__ import annotations
@@ -34,25 +36,29 @@ class ShareRights(permissions.BasePermission):
 
 
 class Pages(LimitOffsetPagination):
-    """For a TOM that has no pagination of its own: a ledger may be long."""
+    """Paginate in a TOM that has no pagination of its own, since a ledger may be long."""
 
     default_limit = 100
     max_limit = 1000
 
 
 class _Bounded:
-    """No page lies where no database can count to, whatever pagination the TOM has."""
+    """Answer 404 to page numbers beyond the integers of the database, with any pagination of the TOM."""
 
     def paginate_queryset(self, *args: Any, **kwargs: Any) -> Any:
-        """The rows of a page. Raises 404."""
+        """Return the rows of a page.
+
+        Raises:
+            NotFound: the number of the page is too large.
+        """
         try:
             return super().paginate_queryset(*args, **kwargs)  # type: ignore[misc]
-        except (OverflowError, DataError, IntegrityError):  # the last is what SQLite says
+        except (OverflowError, DataError, IntegrityError):  # SQLite raises the last one.
             raise exceptions.NotFound("There is no such page.") from None
 
 
 class ShareApi(RefusesInJson):
-    """What all views of this API have in common. rights: what each action needs; `view` if not named."""
+    """Share code among all views of this API."""
 
     permission_classes = (ShareRights,)
     parser_classes = (FlatJSONParser, FormParser, Utf8MultiPartParser)
@@ -60,23 +66,30 @@ class ShareApi(RefusesInJson):
     renderer_classes = (JSONRenderer,)
     pagination_class = type("BoundedPages", (_Bounded, api_settings.DEFAULT_PAGINATION_CLASS or Pages), {})
     rights: Mapping[str, Action] = {}
+    """The right that each action needs; `view` for other actions."""
     collections: tuple[str, ...] = ()
+    """The actions without a single share."""
     action: str | None
     request: Any
     kwargs: Any
 
     @property
     def right(self) -> Action:
-        """The right that this request needs."""
+        """Return the right that this request needs."""
         return self.rights.get(self.action or "", "view")
 
     @property
     def is_collection(self) -> bool:
-        """Is no single share asked for?"""
+        """Return True when the request is not about a single share."""
         return self.action in self.collections
 
     def share(self) -> Any:
-        """The share of the URL. Raises 404 when the user may not see it, 403 when they see it only."""
+        """Return the share of the URL.
+
+        Raises:
+            NotFound: the user may not see the share.
+            PermissionDenied: the user may see the share only.
+        """
         pk = self.kwargs["pk"]
         permitted = shares_for(self.request.user, self.right)
         share = permitted.select_related("target", "user").filter(pk=pk).first()

@@ -1,9 +1,9 @@
-"""A program that is refused gets 401 or 403 with JSON, never a login page.
+"""Answer refused programs with 401 or 403 and JSON, never with a login page.
 
-tomtoolkit turns each 403 outside `/api/` into a redirect to the login, and with `AUTH_STRATEGY = 'LOCKED'`
-refuses whoever has no session before the view is asked; accounts that have terms to accept, or a password to
-change, are led to that page. For the paths of this API the first is undone, and the others are said in JSON.
-Nothing is exempt: under LOCKED, tokens and passwords are looked at only where `OPEN_URLS` names the path.
+tomtoolkit turns each 403 outside `/api/` into a redirect to the login. With `AUTH_STRATEGY = 'LOCKED'` it
+refuses users without a session before the view; accounts with terms to accept, or a password to change, are
+redirected to that page. For the paths of this API the first is undone, and the others are answered in JSON.
+Nothing is exempt: under LOCKED, tokens and passwords count only where `OPEN_URLS` names the path.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ UNMET = "This account has to do something else first, on the page"
 def answer(
     middleware: Any, request: HttpRequest, stock: Callable[[Any, HttpRequest], HttpResponse]
 ) -> HttpResponse:
-    """What `tom_common.middleware.Raise403Middleware` answers. stock: what it did before."""
+    """Answer in place of `tom_common.middleware.Raise403Middleware`, whose own code is `stock`."""
     if not is_ours(request):
         return stock(middleware, request)
     response: HttpResponse = middleware.get_response(request)
@@ -35,13 +35,13 @@ def answer(
     if response.status_code == 403 and not answered:
         return JsonResponse({"detail": LOCKED}, status=401, headers={"WWW-Authenticate": "Token"})
     if 300 <= response.status_code < 400 and not answered:
-        # terms to accept, a password to change: tomtoolkit leads the browser there
+        # tomtoolkit redirects a browser to the terms to accept, or to the password to change.
         return JsonResponse({"detail": f"{UNMET}: {response['Location'].partition('?')[0]}"}, status=403)
     return response
 
 
 def is_ours(request: HttpRequest) -> bool:
-    """Does a view of ours for programs answer that path?"""
+    """Return True when a view of this app for programs answers the path."""
     try:
         view = resolve(request.path_info, getattr(request, "urlconf", None)).func
     except Resolver404:

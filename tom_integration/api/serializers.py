@@ -1,4 +1,4 @@
-"""Shares and deliveries as REST shows and takes them: the fields of tomtoolkit, and ours."""
+"""Serialize shares and deliveries for REST: the fields of tomtoolkit, and ours."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _NEW = StatusSummary(status=ShareStatus.WAITING, own="It starts when a worker lo
 
 
 class ShareList(serializers.ListSerializer):
-    """Many shares: what is known of their outboxes is read once for all."""
+    """Serialize many shares, with one reading of all their outboxes."""
 
     def to_representation(self, data: Any) -> list[dict[str, Any]]:
         shares = list(data)
-        standings = read(shares, self.context["request"].user)
-        return [self.child.shown(share, standings[share.pk]) for share in shares]
+        states = read(shares, self.context["request"].user)
+        return [self.child.shown(share, states[share.pk]) for share in shares]
 
 
 class ShareSerializer(serializers.ModelSerializer):
-    """A share. Its creator is whoever made it, or moved it last, whatever the request says."""
+    """Serialize a share. Its creator is the user who made or last moved it, whatever the request says."""
 
     target = serializers.PrimaryKeyRelatedField(queryset=get_target_model_class().objects.none())
     share_existing_data = serializers.BooleanField(default=False, required=False, write_only=True)
@@ -67,7 +67,7 @@ class ShareSerializer(serializers.ModelSerializer):
         self.fields["target"].queryset = targets_for_shares(self.context["request"].user)
 
     def validate_destination(self, value: str) -> str:
-        """It has to be configured, and to work; one that stays as it is may wait to be mended."""
+        """Check that a new destination can be used; an unchanged one may be out of order."""
         if self.instance is None or value != self.instance.destination:
             try:
                 site.destinations().resolve(value)
@@ -76,7 +76,7 @@ class ShareSerializer(serializers.ModelSerializer):
         return value
 
     def validate_until(self, value: datetime | None) -> datetime | None:
-        """A share that ended before it began would send nothing."""
+        """Check that the time lies ahead, since the share would send nothing else."""
         if value is not None and value <= timezone.now():
             raise serializers.ValidationError("This moment has passed; name a later one, or none.")
         return value
@@ -93,7 +93,7 @@ class ShareSerializer(serializers.ModelSerializer):
         return attrs
 
     def _place(self, given: dict[str, Any]) -> tuple[int, str]:
-        """The primary key of the target, and the destination, that the share would have."""
+        """Return the primary key of the target, and the destination, that the share would have."""
         old = PersistentShare() if self.instance is None else self.instance
         target_id = given["target"].pk if "target" in given else old.target_id
         return target_id, given.get("destination", old.destination)
@@ -105,7 +105,7 @@ class ShareSerializer(serializers.ModelSerializer):
         return self._save(instance, validated_data)
 
     def _save(self, share: Any | None, data: dict[str, Any]) -> Any:
-        """The share and its limits at once: nothing may leave before its limits are known."""
+        """Save the share with its limits in one transaction, so that nothing leaves before they are set."""
         existing = data.pop("share_existing_data", False)
         limits = {name: data.pop(name) for name in ("kinds", "until") if name in data}
         try:
@@ -129,16 +129,16 @@ class ShareSerializer(serializers.ModelSerializer):
         user = self.context["request"].user
         if may(user, "view", share=share):
             return self.shown(share, read([share], user)[share.pk])
-        # Who may make or change a share without viewing it is told no more than they said.
+        # A user who may make or change the share without viewing it gets back their own input only.
         return self.shown(share, {}) if share.user_id == user.pk else {"id": share.pk}
 
-    def shown(self, share: Any, standing: dict[str, Any]) -> dict[str, Any]:
-        """The columns of the share, and how it stands."""
-        return {**super().to_representation(share), "target_name": share.target.name, **standing}
+    def shown(self, share: Any, state: dict[str, Any]) -> dict[str, Any]:
+        """Return the columns of the share, with its state."""
+        return {**super().to_representation(share), "target_name": share.target.name, **state}
 
 
 def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:
-    """How shares stand, by their primary keys, for programs. The words are those of the pages."""
+    """Return the states of shares by primary key, in the words of the pages."""
     shares = list(shares)
     by_share = {each.share_id: each for each in Outbox.objects.filter(share_id__in=[s.pk for s in shares])}
     seen = summaries(by_share.values(), user)
@@ -169,7 +169,7 @@ def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:
 
 
 class _Utc(serializers.DateTimeField):
-    """Times in UTC, whatever the time zone of the TOM."""
+    """Serialize times in UTC, whatever the time zone of the TOM."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(default_timezone=UTC, **kwargs)
@@ -180,7 +180,7 @@ def _time(moment: datetime | None) -> Any:
 
 
 class AttemptSerializer(serializers.ModelSerializer):
-    """What one call brought."""
+    """Serialize one attempt."""
 
     serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
         models.DateTimeField: _Utc
@@ -214,12 +214,9 @@ _DELIVERY = (
 
 
 class DeliverySerializer(serializers.ModelSerializer):
-    """One record of a share; the datum is named by its model and primary key in this TOM.
+    """Serialize one delivery; the datum is named by its model and primary key in this TOM."""
 
-    link: a page at the destination that shows what it became there, if there is one.
-    """
-
-    # In the time zone of the TOM, a datum of the year 1 or 9999 may have no time, and spoil the list.
+    # In the time zone of the TOM, a datum of the year 1 or 9999 may have no time, and break the list.
     serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
         models.DateTimeField: _Utc
     }
@@ -231,12 +228,12 @@ class DeliverySerializer(serializers.ModelSerializer):
         read_only_fields: tuple[str, ...] = fields
 
     def get_link(self, row: Delivery) -> str:
-        """Made by the adapter, without any call."""
+        """Return the page of the record at the destination, from the adapter, without a call."""
         return link(row.address, row.remote_id)
 
 
 class DeliveryDetailSerializer(DeliverySerializer):
-    """One record, with what each call brought, the latest first."""
+    """Serialize one delivery with its attempts, the latest first."""
 
     history = serializers.SerializerMethodField()
 
@@ -245,19 +242,20 @@ class DeliveryDetailSerializer(DeliverySerializer):
         read_only_fields: tuple[str, ...] = fields
 
     def get_history(self, row: Delivery) -> Any:
-        """Its attempts, as long as they are kept."""
+        """Return the attempts that are still kept."""
         attempts = Attempt.objects.filter(delivery=row).order_by("-started", "-pk")[:100]
         return AttemptSerializer(attempts, many=True).data
 
 
 class ResolveSerializer(serializers.Serializer):
-    """What a person found out about a delivery whose fate was unknown. sent: did it arrive?"""
+    """Read what a person found out about a delivery that may have arrived."""
 
     sent = serializers.BooleanField()
+    """True when it arrived."""
 
 
 class ResolveManySerializer(ResolveSerializer):
-    """The same of many: those of one call, or the named ones; without either all that may have arrived."""
+    """Read the same for many deliveries: those of one call, the named ones, or all that may have arrived."""
 
     sent_at = serializers.DateTimeField(required=False)
     deliveries = serializers.ListField(
@@ -265,7 +263,7 @@ class ResolveManySerializer(ResolveSerializer):
     )
 
     def chosen(self) -> Q:
-        """Which deliveries are meant."""
+        """Return a condition for the chosen deliveries."""
         given = self.validated_data
         meant = Q(sent_at=given["sent_at"]) if "sent_at" in given else Q()
         return meant & Q(pk__in=given["deliveries"]) if "deliveries" in given else meant

@@ -1,4 +1,4 @@
-"""`/targets/persistentshare/`: list, create, read, update and delete shares, and act on them."""
+"""Serve `/targets/persistentshare/`: list, create, read, update and delete shares, and act on them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tom_integration.services import resolve, shares
 
 
 class Conflict(exceptions.APIException):
-    """The request is well-formed, but makes no sense as things stand."""
+    """Refuse a valid request that the present state does not allow."""
 
     status_code = status.HTTP_409_CONFLICT
-    default_detail = "That makes no sense as things stand."
+    default_detail = "The present state does not allow this."
 
 
 class ShareViewSet(ShareApi, viewsets.ModelViewSet):
-    """Continuous shares. What each request needs stands in `rights`."""
+    """List, edit and act on continuous shares, with the rights in `rights`."""
 
     serializer_class = ShareSerializer
     filter_backends = (DjangoFilterBackend, OrderingFilter)
@@ -48,7 +48,7 @@ class ShareViewSet(ShareApi, viewsets.ModelViewSet):
     }
 
     def get_queryset(self) -> QuerySet[Any]:
-        """What a list shows: of one target, where the URL names one that the user may share."""
+        """Return the shares of a list, those of one target if the URL names it and the user may share it."""
         shares = shares_for(self.request.user, "view").select_related("target", "user")
         target_pk = self.kwargs.get("target_pk")
         if target_pk is None:
@@ -64,19 +64,19 @@ class ShareViewSet(ShareApi, viewsets.ModelViewSet):
         serializer.save(user=self.request.user)
 
     def pause(self, request: Request, pk: int) -> Response:
-        """Send nothing until it is resumed."""
+        """Pause the share."""
         return self._done(lambda share: shares.pause(share, by=request.user))
 
     def resume(self, request: Request, pk: int) -> Response:
-        """Go on."""
+        """Resume the share."""
         return self._done(shares.resume)
 
     def adopt(self, request: Request, pk: int) -> Response:
-        """Let it act with the rights of the one who asks, when its creator's no longer suffice."""
+        """Let the share act with the rights of this user, when those of its creator no longer suffice."""
         return self._done(lambda share: shares.adopt(share, by=request.user))
 
     def retry(self, request: Request, pk: int) -> Response:
-        """Try again all that was refused, withheld, unsupported or given up."""
+        """Try records again that were refused, withheld, unsupported or given up."""
 
         def again(share: Any) -> dict[str, int]:
             among = deliveries_for(request.user, share)
@@ -85,9 +85,9 @@ class ShareViewSet(ShareApi, viewsets.ModelViewSet):
         return self._done(again)
 
     def resolve(self, request: Request, pk: int) -> Response:
-        """Say what became of what may have arrived: `{"sent": true}`, or `{"sent": false}` to send it again.
+        """Settle records that may have arrived: `{"sent": true}`, or `{"sent": false}` to send them again.
 
-        Of all of the share, of one call (`"sent_at"`), or of single ones (`"deliveries": [1, 2]`).
+        Settle all of the share, those of one call (`"sent_at"`), or single ones (`"deliveries": [1, 2]`).
         """
         verdict = ResolveManySerializer(data=request.data)
 

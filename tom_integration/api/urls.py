@@ -1,4 +1,4 @@
-"""Routes of the REST API, under `targets/`."""
+"""Route the REST API, under `targets/`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The pages of continuous and one-time sharing, on the URLs of tomtoolkit and beside them."""
+"""Serve the pages of continuous and one-time sharing, on the URLs of tomtoolkit and beside them."""

@@ -1,4 +1,4 @@
-"""The numbers behind the state of a share."""
+"""Count the deliveries behind the status summary of a share."""
 
 from __future__ import annotations
 
@@ -16,30 +16,33 @@ from tom_integration.models import OUTDATED, Delivery, Outbox
 
 @dataclass(slots=True)
 class Figures:
-    """How many deliveries are in each state; how many of them are outdated, and were there before the share.
-
-    since: when the first of those that are open was asked for. soonest: when the next of them is tried.
-    """
+    """Hold the numbers of one outbox."""
 
     counts: Counter[str]
+    """Deliveries by state."""
     outdated: int = 0
+    """Delivered records of which the destination has old values."""
     existing: int = 0
+    """Records from before the share, of the kinds that it sends."""
     since: datetime | None = None
+    """When the first open delivery was made."""
     soonest: datetime | None = None
+    """When the next open delivery is tried."""
     delivered_at: datetime | None = None
+    """When the last delivery arrived."""
 
 
 def existing(outbox: Outbox, rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
-    """Those of these deliveries of a share that were there before it, of the kinds that it sends."""
-    # Of a datum that was never looked at the kind is not known yet.
+    """Return the deliveries of data from before the share, of the kinds that it sends."""
+    # A delivery whose datum was never read has an empty kind.
     of_its_kinds = Q(kind__in=["", *outbox.kinds]) if outbox.kinds else Q()
     return rows.filter(of_its_kinds, state=State.BASELINE)
 
 
 def counted(outboxes: list[Outbox], user: Any) -> dict[int, Figures]:
-    """The numbers of outboxes, by primary key; data that the user may not see are not counted.
+    """Return the numbers of outboxes by primary key, without data that the user may not see.
 
-    What is delivered grows for ever: it is counted on an index alone.
+    The delivered rows grow for ever, so they are counted from an index alone.
     """
     rows = access.visible_deliveries(user, outboxes).order_by()
     by_outbox = rows.values("outbox")
@@ -67,7 +70,7 @@ def counted(outboxes: list[Outbox], user: Any) -> dict[int, Figures]:
 
 
 def _with_latest(outboxes: list[Outbox], user: Any) -> QuerySet[Any]:
-    """The same outboxes with `latest`, when something arrived last: one step into the index for each."""
+    """Return the outboxes with `latest`, the time of the last delivery: one step into the index for each."""
     arrived = Delivery.objects.filter(outbox=OuterRef("pk"), state=State.DELIVERED)
     targets = Q(target_id__in={each.target_id for each in outboxes})
     seen = access.of_visible_data(user, arrived, targets).order_by("-next_at", "-delivered_at")

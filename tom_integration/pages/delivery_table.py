@@ -1,4 +1,4 @@
-"""The deliveries of a share in the order in which a person wants them, a page at a time."""
+"""Sort and page the deliveries of a share for people."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ BY_URGENCY = (
     State.BASELINE,
     State.CANCELLED,
 )
-"""What needs a person first, then what waits, then what did not leave, then the rest."""
+"""The order of states: first those that need a person, then waiting, then not sent, then the rest."""
 SORTED = {
     "datum": ("timestamp", "pk"),
     "attempts": ("attempts", "pk"),
     "delivered": ("delivered_at", "pk"),
 }
-"""The columns by which a person can sort; a minus before the name turns it round."""
+"""The columns by which a person can sort; a minus before the name reverses the order."""
 EDITED = "outdated"
-"""As a filter, beside the states: what a destination has with old values, a part of what is delivered."""
+"""The value of the filter for delivered records of which the destination has old values."""
 
 
 class ByUrgency:
-    """Deliveries by state; within one by their next try, or the latest arrived first.
+    """Order deliveries by state, and in each state by the next try, or the latest arrived first.
 
     Each part is in the order of the index, so that a page costs the same among a hundred and a million.
     """
@@ -52,7 +52,7 @@ class ByUrgency:
         return sum(self._numbers.values())
 
     def __getitem__(self, span: slice) -> list[Delivery]:
-        """Those from span.start up to span.stop, of which both are given."""
+        """Return the deliveries from `span.start` up to `span.stop`, which are both given."""
         found: list[Delivery] = []
         start, stop = span.start, span.stop
         for state in BY_URGENCY:
@@ -69,7 +69,7 @@ class ByUrgency:
 
 
 class BySort:
-    """Deliveries sorted by columns: only their keys are put in order, which spares the rest of the rows."""
+    """Order deliveries by columns; sort their primary keys only, not the whole rows."""
 
     def __init__(self, rows: QuerySet[Delivery], number: int, columns: Iterable[str]) -> None:
         self._keys = rows.order_by(*columns).values_list("pk", flat=True)
@@ -79,21 +79,27 @@ class BySort:
         return self._number
 
     def __getitem__(self, span: slice) -> list[Delivery]:
-        """Those of a span, without those that went at this moment."""
+        """Return the deliveries of a span, without rows that were deleted meanwhile."""
         keys = list(self._keys[span])
         found = Delivery.objects.in_bulk(keys)
         return [found[key] for key in keys if key in found]
 
 
 def page_of(rows: QuerySet[Delivery], numbers: Mapping[str, int], request: HttpRequest) -> Page[Any]:
-    """The page that a request asks for with `state`, `q`, `sort` and `page`. numbers: of rows, by state."""
+    """Return the page that a request asks for with `state`, `q`, `sort` and `page`.
+
+    Args:
+        rows: the deliveries.
+        numbers: the number of these deliveries by state.
+        request: the request.
+    """
     state, text = request.GET.get("state", ""), request.GET.get("q", "").strip()
     if state in set(State):
         rows, numbers = rows.filter(state=state), {state: numbers.get(state, 0)}
     elif state == EDITED:
         rows = rows.filter(OUTDATED)
     if text:
-        rows = rows.filter(_said(text))
+        rows = rows.filter(_matching(text))
     if text or state == EDITED:
         numbers = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
     paginator: Paginator[Any] = Paginator(_sorted(rows, numbers, request.GET.get("sort", "")), PAGE)
@@ -108,9 +114,9 @@ def _sorted(rows: QuerySet[Delivery], numbers: Mapping[str, int], sort: str) -> 
     return BySort(rows, sum(numbers.values()), [f"{sign}{column}" for column in columns])
 
 
-def _said(text: str) -> Q:
-    called = [kind for kind, label in KIND_OF_ONE.items() if text.lower() in f"{kind} {label}".lower()]
-    said = Q(reason__icontains=text) | Q(remote_id__icontains=text) | Q(kind__in=called)
+def _matching(text: str) -> Q:
+    kinds = [kind for kind, label in KIND_OF_ONE.items() if text.lower() in f"{kind} {label}".lower()]
+    matching = Q(reason__icontains=text) | Q(remote_id__icontains=text) | Q(kind__in=kinds)
     if (pk := form_values.pk(text)) is not None:
-        said |= Q(datum_pk=pk)
-    return said
+        matching |= Q(datum_pk=pk)
+    return matching

@@ -1,4 +1,4 @@
-"""The addresses that a person can choose: those that work, and those that do not, with the reason."""
+"""List the addresses that a person can choose, and those that cannot be used, with the reason."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from tom_integration.worker import breaker, topics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One address. note: what to know of it. reason: why it cannot be chosen; empty if it can.
-
-    takes_files: whether files can be shared to it by hand.
-    """
+    """Hold one address."""
 
     address: str
     label: str
     topic: str = ""
     note: str = ""
+    """A remark for the person who chooses."""
     reason: str = ""
+    """The reason why the address cannot be chosen; empty when it can."""
     takes_files: bool = False
+    """True when files can be shared to the address by hand."""
 
 
 def choices(shared: Collection[str] = ()) -> list[Choice]:
-    """All addresses, in the order of the settings; those that cannot be used come last.
+    """Return all addresses in the order of the settings, with unusable ones last.
 
-    shared: addresses of which is said that the target is shared there already.
+    The addresses in `shared` get the remark that the target is shared there already.
     """
     known = {(row.destination, row.topic): row for row in DestinationHealth.objects.all()}
     usable = [choice for name in site.destinations() for choice in _of(name, known, shared)]
@@ -67,7 +67,7 @@ def _of(
 def _state(
     address: Address, credentials: str, known: Mapping[breaker.Part, DestinationHealth]
 ) -> tuple[str, str]:
-    """Why an address cannot be chosen, and what to know of it otherwise."""
+    """Return the reason why an address cannot be chosen, and a remark if it can."""
     remark = ""
     for part in breaker.parts(address):
         row = known.get(part)

@@ -1,4 +1,4 @@
-"""The page of destinations: how they are, which plugin serves them, and what is wrong with the settings."""
+"""Show the page of destinations: their health, their plugins, and problems of the settings."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tom_integration.worker import breaker, topics
 
 
 class DestinationsPage(Page):
-    """`/targets/persistentshare/destinations/`: for those who make, change or see shares."""
+    """Serve `/targets/persistentshare/destinations/` to users who may make, change or see shares."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The whole page."""
+        """Show the whole page."""
         require(request.user, "view", "add", "change")
         registry = site.registry()
         context = {
@@ -47,10 +47,10 @@ class DestinationsPage(Page):
 
 
 class Check(Page):
-    """POST: ask one destination whether it would take our data."""
+    """Check whether one destination would take our data."""
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """The answer, as the card of the destination; the whole page for a browser without scripts."""
+        """Show the answer as the card of the destination, or as a page for a browser without scripts."""
         require(request.user, "add", "change")
         destination = site.destinations().get(request.POST.get("name", ""))
         if destination is None:
@@ -99,14 +99,14 @@ def _about(destination: Destination) -> dict[str, Any]:
 
 
 def _last_success(name: str, row: DestinationHealth | None) -> datetime | None:
-    """When something arrived there last, as the shares say; the health notes it only now and then."""
+    """Return when a record last arrived, from the outboxes: the health has it only now and then."""
     there = Outbox.objects.filter(destination=name)
     moments = [there.aggregate(latest=Max("delivered_at"))["latest"], row and row.last_success_at]
     return max(filter(None, moments), default=None)
 
 
 def _general() -> list[Problem]:
-    """Problems of `DATA_SHARING` that belong to no destination by name."""
+    """Return the problems of `DATA_SHARING` that belong to no destination by name."""
     known = {problem for problems in site.destinations().broken.values() for problem in problems}
     return [each for each in site.destinations().problems if each.fatal and each not in known]
 

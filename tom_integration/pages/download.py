@@ -1,4 +1,4 @@
-"""Chosen data and files for the person.
+"""Download chosen data and files.
 
 Data are CSV, one row per measurement, one per point of a spectrum; with files they come in a ZIP archive.
 """
@@ -39,11 +39,11 @@ _LAST = ("source_name",)
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection")."""
+"""Characters with which a formula begins in a spreadsheet (OWASP, "CSV Injection")."""
 
 
 class _Echo:
-    """What `csv` writes to; each row is passed on at once."""
+    """Pass each row of `csv` on at once."""
 
     @staticmethod
     def write(text: str) -> str:
@@ -51,7 +51,7 @@ class _Echo:
 
 
 def answer(target: Any, selection: Mapping[str, Q], title: str, message: str) -> HttpResponseBase:
-    """The file. title: its name; message: a comment at the top of the data."""
+    """Return the file, named after the title, with the message as a comment at the top of the data."""
     name = slugify(title) or slugify(target.name) or "data"
     data = {model: condition for model, condition in selection.items() if model != FILE_MODEL}
     if FILE_MODEL in selection:
@@ -66,7 +66,7 @@ def answer(target: Any, selection: Mapping[str, Q], title: str, message: str) ->
 
 
 def _archive(name: str, lines: Iterator[str], products: Iterator[Any]) -> IO[bytes]:
-    """Data and files in an archive on disk, however large they are; it goes when it is closed."""
+    """Write data and files of any size to an archive on disk, which is deleted when it is closed."""
     made = tempfile.TemporaryFile()  # noqa: SIM115  (the response closes it)
     missing: list[str] = []
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -102,7 +102,7 @@ def _csv(target: Any, selection: Mapping[str, Q], message: str) -> Iterator[str]
 
 
 def _harmless(value: Any) -> Any:
-    """A cell that no spreadsheet runs: a text that begins as a formula does, and is no number, is quoted."""
+    """Return a cell that no spreadsheet runs: quote a text that begins as a formula and is no number."""
     if not isinstance(value, str) or not value.lstrip(" ").startswith(_FORMULA):
         return value
     try:

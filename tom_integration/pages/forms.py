@@ -1,4 +1,4 @@
-"""The forms of a continuous share."""
+"""Define the forms of a continuous share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tom_integration.pages import destination_choices, inventory, target_search
 
 
 class LimitsForm(forms.Form):
-    """What a share sends, and until when. outbox: of the share that is changed; None for a new one."""
+    """Limit a share, new or with an outbox, to kinds of data and to a time."""
 
     kinds = forms.MultipleChoiceField(
         label="Which data",
@@ -34,13 +34,13 @@ class LimitsForm(forms.Form):
 
     @property
     def chosen_kinds(self) -> list[Kind]:
-        """The kinds that the share is limited to; empty when it sends all."""
+        """Return the kinds that the share is limited to; empty when it sends all."""
         kinds = [Kind(value) for value in self.cleaned_data.get("kinds", ())]
         return [] if len(kinds) == len(DATA_KINDS) else kinds
 
     @property
     def choices(self) -> list[dict[str, Any]]:
-        """The kinds as the page shows them."""
+        """Return the kinds as the page shows them."""
         chosen = self["kinds"].value() or []
         return [
             {
@@ -53,7 +53,7 @@ class LimitsForm(forms.Form):
         ]
 
     def clean_until(self) -> datetime | None:
-        """A time in UTC that lies ahead, or the one that the share has."""
+        """Return a future time in UTC, or the present limit of the share."""
         until: datetime | None = self.cleaned_data["until"]
         if until is None:
             return None
@@ -62,12 +62,12 @@ class LimitsForm(forms.Form):
         if self.present and until == self.present.replace(second=0, microsecond=0):
             return self.present
         if until <= timezone.now():
-            raise forms.ValidationError("This time is over. Give one in the future, or leave it empty.")
+            raise forms.ValidationError("This time is over. Give a time in the future, or leave it empty.")
         return until
 
 
 class ShareForm(LimitsForm):
-    """Destination, target, and what is to be sent. target: fixed, or None when the person chooses it."""
+    """Choose the destination, the target (unless it is fixed), and the limits of a new share."""
 
     destination = forms.ChoiceField(
         label="Destination", error_messages={"required": "Choose where the data are to go."}
@@ -89,7 +89,7 @@ class ShareForm(LimitsForm):
             self.fields["destination"].initial = usable[0]
 
     def clean(self) -> dict[str, Any]:
-        """Find the target, and refuse a second share of it to the same address."""
+        """Find the target, and reject a second share of it to the same address."""
         data = self.cleaned_data
         data["target_object"] = self._target(data)
         target, address = data["target_object"], data.get("destination")
@@ -98,7 +98,7 @@ class ShareForm(LimitsForm):
         return data
 
     def _shared(self, target: Any | None) -> frozenset[str]:
-        """Where a target is shared continuously, as far as the user may know; nowhere without one."""
+        """Return the addresses of the continuous shares of a target that the user may view."""
         shares = access.shares_for(self.user, "view").filter(target_id=target.pk if target else None)
         return frozenset(shares.values_list("destination", flat=True))
 

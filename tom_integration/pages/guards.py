@@ -1,4 +1,4 @@
-"""Who gets to see which page. The rules are in `tom_integration.access`; here is how a refusal looks."""
+"""Check the rights of pages, by the rules of `tom_integration.access`, and answer refusals."""
 
 from __future__ import annotations
 
@@ -20,19 +20,24 @@ from tom_integration.pages import form_values
 
 
 class Page(LoginRequiredMixin, View):
-    """A page of ours: who has not logged in is sent to the login."""
+    """Serve a page of this app; send anonymous users to the login."""
 
     request: HttpRequest
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Refuse what no browser sends, for all pages alike."""
+        """Reject NUL characters, which no browser sends, for all pages alike."""
         if form_values.has_nul(request):
             raise BadRequest("A field holds a NUL character.")
         return super().dispatch(request, *args, **kwargs)
 
 
 def share_or_404(user: Any, pk: int, action: Action) -> Any:
-    """A share that the user may see, for something that they may do; 404 when they may not even see it."""
+    """Return a share that the user may act on.
+
+    Raises:
+        Http404: the user may not see the share.
+        PermissionDenied: the user may see the share only.
+    """
     share = access.shares_for(user, action).filter(pk=pk).select_related("target").first()
     if share is not None:
         return share
@@ -42,7 +47,7 @@ def share_or_404(user: Any, pk: int, action: Action) -> Any:
 
 
 def outbox_or_404(user: Any, target_pk: int, pk: int, action: Action) -> Outbox:
-    """What was shared of a target with one destination; 404 when the user may not see it, or it is gone."""
+    """Return the outbox of a target that the user may act on; raise as `share_or_404`."""
     target = target_or_404(user, target_pk)
     outbox = Outbox.objects.filter(pk=pk, target_id=target.pk).first()
     _require_outbox(user, outbox, action)
@@ -50,7 +55,7 @@ def outbox_or_404(user: Any, target_pk: int, pk: int, action: Action) -> Outbox:
 
 
 def delivery_or_404(user: Any, pk: int, action: Action) -> Delivery:
-    """A delivery, of a share or of a one-time share; 404 when the user may not see it, or it is not there."""
+    """Return a delivery that the user may act on; raise as `share_or_404`."""
     rows = Delivery.objects.filter(pk=pk).select_related("outbox")
     row = access.of_visible_data(user, rows).first()
     _require_outbox(user, row.outbox if row else None, action)
@@ -66,7 +71,7 @@ def _require_outbox(user: Any, outbox: Outbox | None, action: Action) -> None:
 
 
 def page_of(outbox: Outbox, user: Any) -> str:
-    """Where a user goes on who acted on what was shared there: its page, if they may view it."""
+    """Return the URL to go to after an action on an outbox: its page, if the user may view it."""
     if access.may(user, "view", outbox=outbox):
         known = Outbox.objects.at(outbox.address).filter(target_id=outbox.target_id).first()
         if known is not None and known.share_id is not None:
@@ -77,7 +82,7 @@ def page_of(outbox: Outbox, user: Any) -> str:
 
 
 def target_or_404(user: Any, pk: int) -> Any:
-    """A target that the user may share; refused when they may only see it, and unknown when not even that."""
+    """Return a target that the user may share; raise as `share_or_404`."""
     target = access.targets_for_shares(user).filter(pk=pk).first()
     if target is not None:
         return target
@@ -86,7 +91,7 @@ def target_or_404(user: Any, pk: int) -> Any:
 
 
 def visible_target_or_404(user: Any, pk: int) -> Any:
-    """A target that the user may see, by tomtoolkit's own rule."""
+    """Return a target that the user may see, by tomtoolkit's own rule, or raise Http404."""
     known = get_target_model_class().objects.filter(pk=pk)
     target = targets_for_user(user, known, "view_target").first()
     if target is None:
@@ -95,6 +100,6 @@ def visible_target_or_404(user: Any, pk: int) -> Any:
 
 
 def require(user: Any, *actions: Action) -> None:
-    """Refuse who has none of these rights at all."""
+    """Reject users who have none of these rights at all."""
     if not any(access.holds(user, action) for action in actions):
         raise PermissionDenied

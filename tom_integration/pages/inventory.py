@@ -1,4 +1,4 @@
-"""What a target holds that could be shared, by kind of record, and how a person names one datum."""
+"""Count the data of a target that could be shared, by kind of record, and describe single data."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ KIND_LABELS: Mapping[Kind, str] = {
     Kind.OTHER: "Other data",
     Kind.FILE: "Files",
 }
-"""What is shared, as people call it."""
+"""The names of the kinds for people."""
 KIND_OF_ONE: Mapping[Kind, str] = {
     **KIND_LABELS,
     Kind.PHOTOMETRY_LIMIT: "Upper limit",
     Kind.SPECTRUM: "Spectrum",
     Kind.FILE: "File",
 }
-"""What one of them is called."""
+"""The name of one record of each kind."""
 
 
 def visible(user: Any, model: str, target_id: int) -> QuerySet[Any]:
-    """The data of one model and target that a user may see."""
+    """Return the data of one model and target that a user may see."""
     return access.visible(user, SHARED_MODELS[model]._default_manager.filter(target_id=target_id))
 
 
 def count(user: Any, target_id: int, kinds: Collection[Kind]) -> int:
-    """How many data of these kinds a target has, of those that the user may see."""
+    """Return how many data of these kinds a target has, among those that the user may see."""
     return sum(
         visible(user, model, target_id).filter(condition).count()
         for model, condition in conditions(kinds).items()
@@ -46,7 +46,7 @@ def count(user: Any, target_id: int, kinds: Collection[Kind]) -> int:
 
 
 def count_by_kind(user: Any, target_id: int) -> dict[Kind, int]:
-    """How many data of each kind, and files, a target has; generic photometry is counted as detections."""
+    """Return how many data of each kind, and files, a target has; count generic photometry as detections."""
     numbers = {}
     for kind, by_model in CONDITIONS.items():
         counted = dict(by_model)
@@ -59,7 +59,12 @@ def count_by_kind(user: Any, target_id: int) -> dict[Kind, int]:
 
 
 def kind_of(model: str, row: Any) -> str:
-    """The kind of a datum that was not read yet, None when it is gone; empty where only reading it tells."""
+    """Return the kind of a datum whose delivery has none yet; empty when only its content would tell.
+
+    Args:
+        model: the model of the datum.
+        row: the datum; None for a deleted one.
+    """
     if model == "photometryreduceddatum" and row is not None and row.brightness is None:
         return Kind.PHOTOMETRY_LIMIT
     return _KIND_OF_MODEL.get(model, "")
@@ -74,7 +79,7 @@ _KIND_OF_MODEL: Mapping[str, Kind] = {
 
 
 def describe(row: Any) -> str:
-    """One datum in a few words: what it measures, and the value."""
+    """Describe one datum in a few words: what it measures, and the value."""
     match model_name(row):
         case "photometryreduceddatum":
             return _photometry(row)

@@ -1,4 +1,4 @@
-"""Making a continuous share: the form, the search for a target, the number of existing data, the preview."""
+"""Make a continuous share: the form, the search for a target, the number of existing data, the preview."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ def form_context(request: HttpRequest, target: Any | None, form: ShareForm | Non
 
 
 def _existing(user: Any, target: Any | None, address: str, kinds: list[Kind]) -> dict[str, Any]:
-    """How many data of these kinds "share existing data" means: those that the address does not have.
+    """Return how many data of these kinds "share existing data" would send, and how many are there already.
 
-    None without a target. While no address is chosen, or for those who may not know what it has, all that
-    the target has; then `already`, how many the address has, is None.
+    `existing` is None without a target. Without an address, and for a user who may not know what the address
+    has, `existing` counts all data of the target. In the second case `already` is None.
     """
     if target is None or not kinds:
         return {"existing": None}
     wanted = restricted(user, target.pk, conditions(kinds))
-    held = number_of(target.pk, wanted)
+    number = number_of(target.pk, wanted)
     if address and not one_time.may_follow(user, target, address):
-        return {"existing": held, "already": None}
-    unsent = opening.asked_for(Address.parse(address), target.pk, selection=wanted) if address else held
-    return {"existing": unsent, "already": held - unsent}
+        return {"existing": number, "already": None}
+    unsent = opening.asked_for(Address.parse(address), target.pk, selection=wanted) if address else number
+    return {"existing": unsent, "already": number - unsent}
 
 
 def _create_url(target: Any | None) -> str:
@@ -74,10 +74,10 @@ def _create_url(target: Any | None) -> str:
 
 
 class Create(Page):
-    """Takes the form. With htmx it answers with the form alone; without, it leads back to the page."""
+    """Take the form; answer htmx with the form alone, other browsers with a redirect."""
 
     def post(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
-        """Make the share, or show what is wrong beside each field."""
+        """Make the share, or show the errors beside the fields."""
         require(request.user, "add")
         target = None if target_pk is None else target_or_404(request.user, target_pk)
         form = ShareForm(request.POST, user=request.user, target=target)
@@ -99,7 +99,7 @@ class Create(Page):
 
 
 def _make(form: ShareForm, user: Any) -> Any | None:
-    """The share; None, with an error in the form, when somebody else made it at the same moment."""
+    """Make the share; return None, with an error in the form, when another user made it meanwhile."""
     data = form.cleaned_data
     target = data["target_object"]
     if not access.may(user, "add", target=target):
@@ -122,10 +122,10 @@ def _make(form: ShareForm, user: Any) -> Any | None:
 
 
 class Targets(Page):
-    """Targets whose name or alias holds what was typed, to choose one of."""
+    """Search targets by a part of a name or alias."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """A few of them."""
+        """Show a few of the targets."""
         require(request.user, "add")
         text = request.GET.get("target_name", "")
         found, more = target_search.search(request.user, text)
@@ -134,10 +134,10 @@ class Targets(Page):
 
 
 class Existing(Page):
-    """How many records "share existing data" means for what is chosen in the form."""
+    """Count the records that "share existing data" would send, for the choices in the form."""
 
     def post(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
-        """The number, in words."""
+        """Show the number in words."""
         require(request.user, "add")
         target = _chosen_target(request, target_pk)
         kinds = _chosen_kinds(request)
@@ -146,10 +146,10 @@ class Existing(Page):
 
 
 class Preview(Page):
-    """What would be sent for what is chosen in the form: a part of it, or with `file` all."""
+    """Preview what the choices in the form would send: a part of it, or with `file` all."""
 
     def post(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponseBase:
-        """The payload, or what has to be chosen first."""
+        """Show the payload, or what has to be chosen first."""
         require(request.user, "add")
         target = _chosen_target(request, target_pk)
         kinds, address = _chosen_kinds(request), request.POST.get("destination", "")
@@ -184,7 +184,7 @@ class Preview(Page):
 
 
 def _as_file(user: Any, target: Any, address: str, kinds: list[Kind], *, existing: bool) -> HttpResponseBase:
-    """All that would be sent; made while it is read, since there may be much of it."""
+    """Stream all that would be sent, made while the browser reads, since there may be much of it."""
     try:
         lines = preview_page.whole(user, target, address, kinds, existing=existing)
     except ConfigurationError as error:

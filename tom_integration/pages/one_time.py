@@ -1,4 +1,4 @@
-"""Sharing once, by hand: a target, its data, chosen data, the targets of a list, a data product."""
+"""Share once, by hand: a target, its data, chosen data, the targets of a list, a data product."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tom_integration.services.one_time import Selection, number_of, restricted, 
 DOWNLOAD = "download"
 _FAILED = NEEDS_PERSON | {State.WITHHELD, State.UNSUPPORTED}
 LISTED = 100
-"""Data of each kind that can be chosen one by one: the newest."""
+"""The number of newest data of each kind that can be chosen one by one."""
 
 
 class OnceForm(forms.Form):
-    """Where to, and what to say. download: whether a file for the person is among the choices."""
+    """Choose a destination, a title and a message; `download` adds a file for the user to the choices."""
 
     share_destination = forms.ChoiceField(
         label="Destination", error_messages={"required": "Choose where the data are to go."}
@@ -48,9 +48,17 @@ class OnceForm(forms.Form):
 def ask(
     user: Any, target: Any, wanted: Mapping[str, Any], selection: Selection, *, introduce: bool = False
 ) -> str:
-    """Ask for what a form wants to be sent once, with the rights of this user; what to tell them.
+    """Make a one-time share with the rights of this user; return a message for the user.
 
-    wanted: the fields of an `OnceForm`. Raises `ConfigurationError` when there is no such destination.
+    Args:
+        user: the user.
+        target: the target.
+        wanted: the fields of an `OnceForm`.
+        selection: the data.
+        introduce: make the target itself known, even without data.
+
+    Raises:
+        ConfigurationError: there is no such destination.
     """
     address = wanted["share_destination"]
     queued = share_once(
@@ -62,18 +70,18 @@ def ask(
         message=wanted["share_message"],
         introduce=introduce,
     )
-    return _told(user, queued, target, address, selection)
+    return _message(user, queued, target, address, selection)
 
 
 def objection_to_files(address: str, selection: Selection) -> str:
-    """Why the files of a selection cannot go there; empty when they can, or there are none."""
+    """Return the reason why files of a selection cannot go to an address; empty when there is none."""
     if FILE_MODEL not in selection or address == DOWNLOAD or site.takes_files(address):
         return ""
     return f"{site.label(address)} takes no files. Untick them, or choose another destination."
 
 
-def _told(user: Any, queued: int, target: Any, address: str, selection: Selection) -> str:
-    """What to tell the person who asked; nothing of what the destination has, if they may not know it."""
+def _message(user: Any, queued: int, target: Any, address: str, selection: Selection) -> str:
+    """Return a message that hides what the destination has from a user who may not know it."""
     asked, label = number_of(target.pk, selection), site.label(address)
     word = "file" if set(selection) == {FILE_MODEL} else "record"
     if not asked:
@@ -89,16 +97,16 @@ def _told(user: Any, queued: int, target: Any, address: str, selection: Selectio
 
 
 def may_follow(user: Any, target: Any, address: str) -> bool:
-    """May who shares a target once see what becomes of it there, and so what is there?"""
+    """Return True when the user may see the deliveries of a target to an address, and so what is there."""
     return access.may(user, "view", outbox=Outbox.to(Address.parse(address), target.pk))
 
 
-def failed(user: Any, request: OneTimeShare) -> str:
-    """What did not arrive of what somebody asked for; empty while nothing is wrong.
+def failed(user: Any, one_time_share: OneTimeShare) -> str:
+    """Return what did not arrive of a one-time share; empty while nothing is wrong.
 
-    For who may not see the rest: what has arrived, or was there before, is not told.
+    The text is for a user who may not see the rest: it does not tell what has arrived, or was there before.
     """
-    mine = Delivery.objects.filter(one_time_share=request, state__in=_FAILED)
+    mine = Delivery.objects.filter(one_time_share=one_time_share, state__in=_FAILED)
     rows = access.of_visible_data(user, mine).order_by("-pk")
     row = rows.first()
     if row is None:
@@ -108,7 +116,7 @@ def failed(user: Any, request: OneTimeShare) -> str:
 
 
 def selection_of(fields: Any, user: Any, target: Any) -> dict[str, Q]:
-    """What was ticked: whole kinds, single data or files. Only those of this target that the user may see."""
+    """Return the ticked kinds, data and files of this target that the user may see."""
     known = {kind.value for kind in Kind}
     kinds = [Kind(value) for value in fields.getlist("kinds") if value in known]
     wanted = conditions(kinds) if kinds else {}
@@ -120,7 +128,7 @@ def selection_of(fields: Any, user: Any, target: Any) -> dict[str, Q]:
 
 
 def _ticked(fields: Any) -> dict[str, list[int]]:
-    """`model:pk` as our page sends them, and the bare keys of photometry that tomtoolkit's tables send."""
+    """Return the ticked data: `model:pk` from our page, or keys of photometry from tomtoolkit's tables."""
     chosen: dict[str, list[int]] = {}
     for value in [*fields.getlist("datum"), *fields.getlist("share-box")]:
         model, _, key = value.rpartition(":")
@@ -131,7 +139,7 @@ def _ticked(fields: Any) -> dict[str, list[int]]:
 
 
 def listed(user: Any, target: Any) -> list[dict[str, Any]]:
-    """The data of a target, by kind, with the newest of each kind to be chosen one by one."""
+    """Return the data of a target by kind, with the newest of each kind to choose from."""
     numbers = inventory.count_by_kind(user, target.pk)
     return [
         {
@@ -149,7 +157,7 @@ def _newest(user: Any, target: Any, kind: Kind) -> list[dict[str, Any]]:
     found: list[tuple[str, Any]] = []
     for model, condition in conditions([kind]).items():
         if kind is Kind.PHOTOMETRY_LIMIT and model == "reduceddatum":
-            continue  # listed with the detections
+            continue  # Generic rows are listed with the detections.
         rows = inventory.visible(user, model, target.pk).filter(condition)
         if model == "spectroscopyreduceddatum":
             rows = rows.defer("flux", "wavelength", "error")

@@ -1,4 +1,4 @@
-"""Exactly what would be sent: part by part to read, all of it as a file; through the site's own rules."""
+"""Show exactly what would be sent, after the rules of the site: in parts to read, or all as a file."""
 
 from __future__ import annotations
 
@@ -13,51 +13,58 @@ from tom_integration.pages import inventory, one_time, phrases
 from tom_integration.services.preview import Outlook
 
 PART = 20
-"""Records in one part: enough to see what is sent, few enough to read."""
+"""Records in one part."""
 LONGEST = 40_000
-"""Characters of a part that are shown; the file holds them all."""
+"""Characters of a part that are shown; the file has all."""
 _NOTHING = ("", "[]", "{}", "null")
 """Payloads without any content."""
 
 
 @dataclass(slots=True)
 class Shown:
-    """What a person sees of one part.
-
-    body: the payload; empty where nothing is sent of a target without data, then `target` tells of it.
-    first, last, total: which records these are, counted from 1; kept: data that stay, and why; asked:
-    whether they would be sent, or are only shown as examples; held: whether the target has such data at all;
-    problem: why there is no payload.
-    """
+    """Hold one part of the preview."""
 
     body: str = ""
+    """The payload; empty for a target without data, which `target` describes then."""
     content_type: str = ""
     note: str = ""
     records: int = 0
     first: int = 0
+    """The number of the first record of the part, counted from 1."""
     last: int = 0
     total: int = 0
+    """The number of records in all parts."""
     part: int = 1
     cut: bool = False
     asked: bool = True
+    """True when the records would be sent, False when they are examples."""
     kept: tuple[str, ...] = ()
-    held: bool = True
+    """Data that would not leave, each with the reason."""
+    has_data: bool = True
+    """False when the target has no data of these kinds."""
     target: tuple[tuple[str, str], ...] = ()
     problem: str = ""
+    """The reason why there is no payload."""
 
     @property
     def parts(self) -> int:
-        """How many parts there are."""
+        """Return the number of parts."""
         return max(-(-self.total // PART), 1)
 
 
 def show(
     user: Any, target: Any, address: str, kinds: Collection[Kind], *, existing: bool, part: int = 1
 ) -> Shown:
-    """One part of the payload for data of these kinds. No network.
+    """Return one part of the payload for data of these kinds, without the network.
 
-    existing: those that the address does not have, as "share existing data" would send them; otherwise all,
-    as examples of what would be sent of new data.
+    Args:
+        user: the user, whose rights limit the data.
+        target: the target.
+        address: `name` or `name:topic`.
+        kinds: the kinds of record.
+        existing: True for the data that "share existing data" would send, False for all data, as examples of
+            what would be sent of new ones.
+        part: the number of the part, from 1.
     """
     shown = Shown(asked=existing)
     try:
@@ -76,16 +83,16 @@ def show(
     shown.content_type, shown.note = made.content_type, made.note
     shown.body, shown.cut = made.body[:LONGEST], len(made.body) > LONGEST
     if not shown.total:
-        shown.held = bool(inventory.count(user, target.pk, kinds))
-        if existing and shown.held:
+        shown.has_data = bool(inventory.count(user, target.pk, kinds))
+        if existing and shown.has_data:
             shown.body = ""
         elif made.body.strip() in _NOTHING:
-            shown.body, shown.target = "", tuple(_told(sample.batch.target))
+            shown.body, shown.target = "", tuple(_description(sample.batch.target))
     return shown
 
 
-def _told(target: Target) -> Iterator[tuple[str, str]]:
-    """What a destination learns of a target, by name."""
+def _description(target: Target) -> Iterator[tuple[str, str]]:
+    """Yield what a destination learns of a target, by name."""
     yield "Name", target.name
     if target.aliases:
         yield "Aliases", ", ".join(target.aliases)
@@ -95,9 +102,10 @@ def _told(target: Target) -> Iterator[tuple[str, str]]:
 
 
 def whole(user: Any, target: Any, address: str, kinds: Collection[Kind], *, existing: bool) -> Iterator[str]:
-    """All parts, as one call after the other would send them, each under a line of its own.
+    """Return all parts, in the batches of the calls, each under a line of its own.
 
-    Raises `ConfigurationError` before the first line.
+    Raises:
+        ConfigurationError: there is no such destination; raised before the first line.
     """
     return _lines(_outlook(user, target, address, kinds, existing=existing))
 

@@ -1,4 +1,4 @@
-"""Shares whose destination is not in the settings any more: what waits for it, and deleting them together."""
+"""List and delete the shares whose destination was removed from the settings."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from tom_integration.pages.guards import Page, require
 
 
 def is_known(address: str) -> bool:
-    """Return whether the settings name the destination of an address, be it broken."""
+    """Return True when the settings name the destination of an address, even if it cannot be used."""
     name = Address.parse(address).name
     return name in site.destinations() or name in site.destinations().broken
 
 
 def destinations(user: Any, target: Any | None = None) -> list[dict[str, Any]]:
-    """The addresses without a destination, of the shares (of one target) that a user may view.
+    """Return the addresses without a destination, of the shares (of one target) that a user may view.
 
-    For each how many shares there are, how many of them the user may delete, and how many records wait.
+    Each has the number of shares, of shares that the user may delete, and of waiting records.
     """
     shares = access.shares_for(user, "view")
     if target is not None:
@@ -46,10 +46,10 @@ def destinations(user: Any, target: Any | None = None) -> list[dict[str, Any]]:
 
 
 class DeleteAll(Page):
-    """The question before all shares to a removed destination are deleted, and the deletion."""
+    """Delete all shares to a removed destination, after a question."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The question."""
+        """Ask."""
         address = self._address(request, request.GET)
         shares = _deletable(request.user, address)
         context = {
@@ -61,7 +61,7 @@ class DeleteAll(Page):
         return render(request, "tom_integration/shares_delete.html", context)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """The deletion, one by one, so that each share's records are cancelled."""
+        """Delete the shares one by one, so that signals cancel the records of each."""
         address = self._address(request, request.POST)
         number = 0
         for share in _deletable(request.user, address):

@@ -1,4 +1,4 @@
-"""What a person does with a share: pause, resume, adopt, retry, resolve, delete. Plain forms, by POST."""
+"""Act on a share: pause, resume, adopt, retry, resolve, delete. Plain forms, by POST."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _NOT_POSSIBLE = "This is not possible now."
 
 
 class Act(Page):
-    """POST: pause, resume, adopt, send what is missing, resolve what may have arrived."""
+    """Pause, resume or adopt a share, send missing records, or resolve those that may have arrived."""
 
     def post(self, request: HttpRequest, pk: int, action: str) -> HttpResponse:
-        """Do it, say so, and go back to where the button was."""
+        """Do the action, show a message, and go back to the page of the button."""
         share = share_or_404(request.user, pk, "change")
         name = f"{share.target.name} to {site.label(share.destination)}"
         try:
@@ -51,10 +51,10 @@ class Act(Page):
 
 
 class ActOnDelivery(Page):
-    """POST: send one record now, or resolve one that may have arrived."""
+    """Send one record now, or resolve one that may have arrived."""
 
     def post(self, request: HttpRequest, pk: int, action: str) -> HttpResponse:
-        """Do it, say so, and go back to where the button was."""
+        """Do the action, show a message, and go back to the page of the button."""
         row = delivery_or_404(request.user, pk, "change")
         seen = access.may(request.user, "view", outbox=row.outbox)
         try:
@@ -76,20 +76,20 @@ class ActOnDelivery(Page):
 
 
 class ActOnHistory(Page):
-    """POST: the same for what was shared once, and did not arrive or may have."""
+    """Retry or resolve the records of one-time shares to a destination."""
 
     def post(self, request: HttpRequest, target_pk: int, pk: int, action: str) -> HttpResponse:
-        """Do it with each delivery of the outbox, and go back."""
+        """Do the action with each delivery of the outbox, and go back."""
         outbox = outbox_or_404(request.user, target_pk, pk, "change")
         messages.success(request, _act_on_all(outbox, action, request))
         return back(request, page_of(outbox, request.user))
 
 
 class Delete(Page):
-    """The question before a share is deleted, with what becomes of its data, and the deletion."""
+    """Delete a share, after a question that tells the effect on its data."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The question."""
+        """Ask."""
         share = share_or_404(request.user, pk, "delete")
         may_view = access.may(request.user, "view", share=share)
         context = {
@@ -118,7 +118,7 @@ class Delete(Page):
         }
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The deletion; what it alone had asked for is cancelled by the signal of the model."""
+        """Delete the share; the signal of the model cancels its open deliveries."""
         share = share_or_404(request.user, pk, "delete")
         name, destination = share.target.name, site.label(share.destination)
         share.delete()
@@ -127,17 +127,17 @@ class Delete(Page):
 
 
 def back(request: HttpRequest, otherwise: str) -> HttpResponse:
-    """To the page that the form names, if it is one of this TOM."""
+    """Redirect to the page that the form names, if it is one of this TOM, or to another one."""
     page = request.POST.get("next", "")
     here = url_has_allowed_host_and_scheme(
         page, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    # Not `redirect`, which would look for a view of that name.
+    # `redirect` would look for a view with the name of the page.
     return HttpResponseRedirect(page if page and here else otherwise)
 
 
 def _act_on_all(outbox: Outbox, action: str, request: HttpRequest) -> str:
-    """With those that the user may see; of those that may have arrived with one call, where it is named."""
+    """Act on the deliveries that the user may see, of one call if the form names it; return a message."""
     rows = access.deliveries_for(request.user, outbox)
     seen = access.may(request.user, "view", outbox=outbox)
     if action == "retry":

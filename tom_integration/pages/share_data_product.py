@@ -1,4 +1,4 @@
-"""The share buttons of a target's page: of a data product, and of the photometry that is ticked there."""
+"""Share data products and ticked photometry by the buttons of a target's page."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tom_integration.services.one_time import EVERYTHING, number_of, restricted
 
 
 class TargetDataShare(Page):
-    """POST `/dataproducts/target/<pk>/share/`: data ticked on a target's page, once, or as a file."""
+    """Serve POST `/dataproducts/target/<pk>/share/`: share ticked data once, or return a file."""
 
     def post(self, request: HttpRequest, tg_pk: int) -> HttpResponseBase:
-        """Who may see the target may take its data home; to send them away needs more."""
+        """Return a file to users who may see the target; share for users who may share it."""
         form = one_time.OnceForm(request.POST, download=True)
         downloading = request.POST.get("share_destination") == one_time.DOWNLOAD
         find = visible_target_or_404 if downloading else target_or_404
@@ -45,13 +45,13 @@ class TargetDataShare(Page):
 
 
 class DataProductShare(Page):
-    """POST `/dataproducts/data/<pk>/share/`: a file, where it is taken, and the data from it, once."""
+    """Serve POST `/dataproducts/data/<pk>/share/`: share a data product once, its data and its file."""
 
     def post(self, request: HttpRequest, dp_pk: int) -> HttpResponseBase:
-        """Needs the right to share the product's target, and to see the product."""
+        """Share for users who may share the product's target and see the product."""
         product = DataProduct.objects.filter(pk=dp_pk).first()
         if product is None or not _visible(request.user, product):
-            raise Http404("There is no such target.")  # as where its target is not to be seen
+            raise Http404("There is no such target.")  # the same words as for a hidden target
         target = target_or_404(request.user, product.target_id)
         form = one_time.OnceForm(request.POST, download=True)
         if not form.is_valid():
@@ -76,10 +76,10 @@ def _send(
     request: HttpRequest, target: Any, data: dict[str, Any], selection: dict[str, Q], remark: str
 ) -> HttpResponse:
     try:
-        said = one_time.ask(request.user, target, data, selection)
+        message = one_time.ask(request.user, target, data, selection)
     except ConfigurationError as error:
         return _refused(request, target, str(error))
-    messages.success(request, f"{said} {remark}".strip())
+    messages.success(request, f"{message} {remark}".strip())
     return redirect("targets:detail", target.pk)
 
 

@@ -1,4 +1,4 @@
-"""Changing what a share sends, and until when."""
+"""Change the kinds of data that a share sends, and until when."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tom_integration.services import shares
 
 
 class Limits(Page):
-    """`/targets/persistentshare/manage/<share>/limits`: for who may change the share."""
+    """Serve `/targets/persistentshare/manage/<share>/limits` to users who may change the share."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The form, as the share is now."""
+        """Show the form with the present limits."""
         share = share_or_404(request.user, pk, "change")
         return _page(request, share, LimitsForm(outbox=shares.outbox_of(share)))
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Change it, or show what is wrong beside each field."""
+        """Change the limits, or show the errors beside the fields."""
         share = share_or_404(request.user, pk, "change")
         outbox = shares.outbox_of(share)
         form = LimitsForm(request.POST, outbox=outbox)

@@ -1,4 +1,4 @@
-"""The list of shares: all that a user may see, or those of one target; it refreshes itself."""
+"""List the shares that a user may see, all or those of one target; the list refreshes itself."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ PAGE = 25
 
 
 class Manage(Page):
-    """`/targets/persistentshare/manage/` and the same of one target: make shares, and see how they stand."""
+    """Serve `/targets/persistentshare/manage/`, for all targets or one: make shares, and see their states."""
 
     def get(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
-        """The whole page."""
+        """Show the whole page."""
         require(request.user, "view", "add")
         target = None if target_pk is None else target_or_404(request.user, target_pk)
         context = {"target": target, **form_context(request, target), **table_context(request, target)}
@@ -38,19 +38,19 @@ class Manage(Page):
 
 
 class Table(Page):
-    """The table alone; nothing at all (204) when it is as the browser has it."""
+    """Refresh the table; answer 204 when the browser has it already."""
 
     def get(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
-        """The partial that the page asks for again and again."""
+        """Return the partial that the page asks for again and again."""
         require(request.user, "view")
         target = None if target_pk is None else target_or_404(request.user, target_pk)
         return fresh(request, "tom_integration/partials/share_table.html", table_context(request, target))
 
 
 def fresh(request: HttpRequest, template: str, context: Mapping[str, Any]) -> HttpResponse:
-    """Render a partial with the digest of what it shows; 204 when that is what the browser has seen."""
+    """Render a partial with the digest of its content; answer 204 when the browser has the same digest."""
     body = render_to_string(template, dict(context), request=request)
-    # The masked CSRF token differs in each answer: what is told apart is the rest.
+    # The masked CSRF token differs in each answer, so leave it out of the digest.
     shown = body.replace(str(request.META.get("CSRF_COOKIE", "")), "")
     digest = hashlib.sha256(_without_tokens(shown).encode()).hexdigest()[:16]
     if request.GET.get("seen") == digest:
@@ -66,7 +66,7 @@ def _without_tokens(body: str) -> str:
 
 
 def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
-    """What the table shows: one page of shares with their states, and what may be done with each."""
+    """Return the context of the table: one page of shares with their states and allowed actions."""
     shares = access.shares_for(request.user, "view").select_related("target", "user")
     if target is not None:
         shares = shares.filter(target_id=target.pk)
@@ -108,9 +108,9 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
 
 
 def _common(rows: Iterable[Mapping[str, Any]], advice: str) -> list[dict[str, Any]]:
-    """What is the same for several shares of this page, once, with the number of them.
+    """Return each text that is common to shares of this page once, with the number of shares.
 
-    Without what stands above the table in any case: that nobody delivers, and removed destinations.
+    Leave out the texts that stand above the table in any case: no worker, and removed destinations.
     """
     numbers: Counter[str] = Counter()
     for row in rows:
@@ -131,7 +131,7 @@ def _table_url(target: Any | None) -> str:
 
 
 def _filtered(shares: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
-    # A page of the TOM with our tags takes any text; PostgreSQL knows no NUL.
+    # A page of the TOM with our tags takes any text, but PostgreSQL fails on a NUL.
     if text := request.GET.get("q", "").replace("\0", "").strip():
         fitting = Q(target__name__icontains=text) | Q(target__aliases__name__icontains=text)
         fitting |= Q(destination__icontains=text)

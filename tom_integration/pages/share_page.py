@@ -1,4 +1,4 @@
-"""The page of one share: its deliveries with their attempts and answers, filters and search."""
+"""Show the page of one share: its deliveries with their attempts and answers, filters and search."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from tom_integration.pages.status_summary import summaries
 from tom_integration.services import resolve, shares
 
 ATTEMPTS = 10
-"""Attempts shown for one delivery: the last ones."""
+"""The number of attempts that are shown for one delivery, the last ones."""
 _BUTTONS = {State.BASELINE: "Send", State.PENDING: "Try now", State.DELIVERED: "Send new values"}
 RESOLVABLE = frozenset({State.NEEDS_REVIEW, State.UNCONFIRMED})
 
 
 class SharePage(Page):
-    """`/targets/persistentshare/manage/<share>/`."""
+    """Serve `/targets/persistentshare/manage/<share>/`."""
 
     template = "tom_integration/share.html"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The whole page."""
+        """Show the whole page."""
         share = share_or_404(request.user, pk, "view")
         context = share_context(request, share)
         outbox, target = context["outbox"], find_target(share.target_id)
@@ -49,21 +49,21 @@ class SharePage(Page):
 
 
 class ShareLive(Page):
-    """What of the page changes by itself."""
+    """Refresh the part of the page that changes by itself."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The partial that the page asks for again and again."""
+        """Return the partial that the page asks for again and again."""
         context = share_context(request, share_or_404(request.user, pk, "view"))
         return fresh(request, "tom_integration/partials/outbox_live.html", context)
 
 
 class HistoryPage(Page):
-    """`/targets/<target>/share/<outbox>/`: what was shared by hand, where no continuous share is."""
+    """Serve `/targets/<target>/share/<outbox>/`: the one-time shares, when there is no continuous share."""
 
     template = "tom_integration/history.html"
 
     def get(self, request: HttpRequest, target_pk: int, pk: int) -> HttpResponse:
-        """The whole page; that of the continuous share, where there is one."""
+        """Show the whole page, or go to that of the continuous share."""
         context = history_context(request, target_pk, pk)
         if context["outbox"].share_id is not None:
             return redirect(page_of(context["outbox"], request.user))
@@ -71,16 +71,16 @@ class HistoryPage(Page):
 
 
 class HistoryLive(Page):
-    """What of the page changes by itself."""
+    """Refresh the part of the page that changes by itself."""
 
     def get(self, request: HttpRequest, target_pk: int, pk: int) -> HttpResponse:
-        """The partial that the page asks for again and again."""
+        """Return the partial that the page asks for again and again."""
         context = history_context(request, target_pk, pk)
         return fresh(request, "tom_integration/partials/outbox_live.html", context)
 
 
 def share_context(request: HttpRequest, share: Any) -> dict[str, Any]:
-    """The context of what changes by itself on the page of a share."""
+    """Return the context of the refreshed part of a share's page."""
     may_change = access.may(request.user, "change", share=share)
     return {
         "share": share,
@@ -90,7 +90,7 @@ def share_context(request: HttpRequest, share: Any) -> dict[str, Any]:
 
 
 def history_context(request: HttpRequest, target_pk: int, pk: int) -> dict[str, Any]:
-    """The context of the page of one-time requests."""
+    """Return the context of the page of one-time shares."""
     outbox = outbox_or_404(request.user, target_pk, pk, "view")
     may_change = access.may(request.user, "change", outbox=outbox)
     return {
@@ -100,13 +100,13 @@ def history_context(request: HttpRequest, target_pk: int, pk: int) -> dict[str, 
 
 
 def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_change: bool) -> dict[str, Any]:
-    """State, numbers, and one page of deliveries."""
+    """Return the context of an outbox: state, numbers, and one page of deliveries."""
     rows = access.deliveries_for(request.user, outbox)
     summary = summaries([outbox], request.user)[outbox.pk]
     numbers = summary.counts
     state = request.GET.get("state", "")
     page = delivery_table.page_of(rows, numbers, request)
-    requests = outbox.one_time_shares.order_by("-pk")
+    one_time_shares = outbox.one_time_shares.order_by("-pk")
     return {
         "target": target,
         "outbox": outbox,
@@ -128,7 +128,7 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
         "hurried": State.PENDING in numbers
         and rows.filter(state=State.PENDING, next_at__gt=timezone.now()).exists(),
         "in_review": resolve.calls_in_review(rows) if may_change and State.NEEDS_REVIEW in numbers else [],
-        "requests": requests[:10],
+        "one_time_shares": one_time_shares[:10],
     }
 
 

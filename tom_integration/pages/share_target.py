@@ -1,4 +1,4 @@
-"""`/targets/<pk>/share/` and the share page of a target list: both tabs, and the sending."""
+"""Serve `/targets/<pk>/share/` with both tabs, and the share page of a target list."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TargetShare(Page):
     """Share a target once, or from now on."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The tab that the address names: once (the first), or continuously."""
+        """Show the tab that the URL names: once (the first), or continuously."""
         target = target_or_404(request.user, pk)
         if request.GET.get("tab") == "continuous":
             context = {**form_context(request, target), **table_context(request, target)}
@@ -42,7 +42,7 @@ class TargetShare(Page):
         return self._page(request, target, form)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        """Send once, or make the file."""
+        """Share once, or return the file."""
         target = target_or_404(request.user, pk)
         form = one_time.OnceForm(request.POST, download=True)
         if not form.is_valid():
@@ -59,11 +59,11 @@ class TargetShare(Page):
             form.add_error("share_destination", objection)
             return self._page(request, target, form)
         try:
-            said = one_time.ask(request.user, target, data, selection, introduce=True)
+            message = one_time.ask(request.user, target, data, selection, introduce=True)
         except ConfigurationError as error:
             form.add_error("share_destination", str(error))
             return self._page(request, target, form)
-        messages.success(request, said)
+        messages.success(request, message)
         return redirect(page_of(Outbox.to(Address.parse(address), target.pk), request.user))
 
     @staticmethod
@@ -82,36 +82,38 @@ class TargetShare(Page):
 
 
 def _history(user: Any, target: Any) -> list[dict[str, Any]]:
-    """What was asked for by hand before, the newest first: all of it where the user may know what a
-    destination has; elsewhere their own, with what did not arrive of it and no more.
+    """Return the last one-time shares of a target, the newest first.
+
+    For a destination whose data the user may not know of, return the user's own shares only, with the records
+    that did not arrive.
     """
     outboxes = {each.pk: each for each in Outbox.objects.filter(target_id=target.pk)}
     known = set(access.outboxes_for(user, "view").filter(pk__in=outboxes).values_list("pk", flat=True))
     mine = Q(outbox__in=known) | Q(outbox__in=outboxes, user_id=user.pk)
-    requests = list(OneTimeShare.objects.filter(mine).order_by("-pk")[:HISTORY])
-    states = summaries([outboxes[pk] for pk in known & {each.outbox_id for each in requests}], user)
+    made = list(OneTimeShare.objects.filter(mine).order_by("-pk")[:HISTORY])
+    states = summaries([outboxes[pk] for pk in known & {each.outbox_id for each in made}], user)
     return [
         {
-            "request": each,
+            "share": each,
             "outbox": outboxes[each.outbox_id],
             "summary": states.get(each.outbox_id),
             "failed": "" if each.outbox_id in states else one_time.failed(user, each),
         }
-        for each in requests
+        for each in made
     ]
 
 
 class ListShare(Page):
-    """`/targets/targetgrouping/<pk>/share/`: share the targets of a list once."""
+    """Serve `/targets/targetgrouping/<pk>/share/`: share the targets of a list once."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The targets of the list that the user may share."""
+        """Show the targets of the list that the user may share."""
         target_list = _list_or_404(request.user, pk)
         initial = {"share_title": f"Updated targets for group {target_list.name}."}
         return self._page(request, target_list, one_time.OnceForm(initial=initial, download=False))
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask for each chosen target; what the user may not share is left out, whatever the form says."""
+        """Share each chosen target that the user may share, whatever the form says."""
         target_list = _list_or_404(request.user, pk)
         form = one_time.OnceForm(request.POST, download=False)
         chosen = form_values.pks(request.POST.getlist("selected-target"))

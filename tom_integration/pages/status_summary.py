@@ -86,37 +86,40 @@ class StatusSummary:
 
     @property
     def progress(self) -> str:
-        """How far the present work is; empty where none goes on and none was done."""
+        """Return the progress of the present work in words; empty when no work goes on."""
         under_way = self.total and (self.sent or self.status == ShareStatus.SENDING)
         return f"{self.sent:,} of {self.total:,} sent" if under_way else ""
 
     @property
     def text(self) -> str:
-        """The whole in words, without the numbers that have a place of their own."""
+        """Return the whole summary in words, without the numbers that have columns of their own."""
         said = " ".join(filter(None, (self.progress, self.detail, self.kept)))
         return said or self.label
 
     @property
     def percent(self) -> int:
-        """How far the present work is; 100 only when it is done."""
+        """Return the progress of the present work; 100 only when it is done."""
         return min(99, 100 * self.sent // self.total) if self.total else 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Around:
-    """What is the same for all outboxes that are looked at."""
+    """Hold what is the same for all outboxes of a page."""
 
     user: Any
     now: datetime
     advice: str
+    """What to do when no worker runs; else empty."""
     unwell: Mapping[breaker.Part, DestinationHealth]
+    """Destinations and topics that are down or paused."""
     introducing: frozenset[int]
+    """Outboxes whose target itself is to be sent."""
 
 
 def summaries(outboxes: Iterable[Outbox], user: Any) -> dict[int, StatusSummary]:
-    """How outboxes stand, by their primary keys. A handful of queries, whatever their number.
+    """Return the status summaries of outboxes by primary key, without data that the user may not see.
 
-    user: who looks; data that they may not see are not counted.
+    This takes a handful of queries for any number of outboxes.
     """
     outboxes = list(outboxes)
     figures = counted(outboxes, user)
@@ -135,7 +138,7 @@ def summaries(outboxes: Iterable[Outbox], user: Any) -> dict[int, StatusSummary]
 
 
 def _is_unwell(row: DestinationHealth) -> bool:
-    """Down, or refusing the credentials that the settings have now."""
+    """Return True when a destination is down, or refuses the present credentials."""
     destination = site.destinations().get(row.destination)
     if destination is None:
         return row.failures > 0 and not row.paused
@@ -176,13 +179,13 @@ def _summary(outbox: Outbox, figures: Figures, around: _Around) -> StatusSummary
 def _status_of(
     outbox: Outbox, figures: Figures, around: _Around, pending: int
 ) -> tuple[ShareStatus, str, str]:
-    """Return the status, what is said of the outbox, and what is said of all outboxes there."""
+    """Return the status, the text about the outbox, and the text about all outboxes of the destination."""
     waits = phrases.join(phrases.waiting(pending)) if pending else ""
     unwell = [around.unwell[part] for part in breaker.parts(outbox.address) if part in around.unwell]
     work = bool(pending or outbox.pk in around.introducing or outbox.look_now)
     if outbox.paused:
         return ShareStatus.PAUSED, phrases.paused(outbox.paused, pending), ""
-    if work or outbox.share_id is not None:  # of what was shared once, and is there, nothing goes any more
+    if work or outbox.share_id is not None:  # A finished one-time share needs no destination any more.
         if problem := _misconfigured(str(outbox.address)):
             return ShareStatus.NEEDS_YOU, waits, phrases.join(problem)
         for row in unwell:
@@ -205,7 +208,7 @@ def _status_of(
 
 
 def _at_work(outbox: Outbox, figures: Figures, around: _Around, pending: int) -> tuple[ShareStatus, str, str]:
-    """The same where nothing is wrong."""
+    """Return the same as `_status_of` when there is no problem."""
     now, soonest = around.now, figures.soonest
     if pending and soonest is not None and soonest > now and not figures.counts[State.SENDING]:
         reason = _reason(outbox, around.user, State.PENDING)
@@ -245,7 +248,7 @@ def _needing(outbox: Outbox, counts: Counter[str], user: Any) -> str:
 
 
 def _kept(outbox: Outbox, figures: Figures, user: Any) -> str:
-    """What the destination does not have as it is here, and why."""
+    """Return which records the destination does not have as they are here, and why."""
     counts, said = figures.counts, []
     if number := figures.outdated:
         said.append(phrases.outdated(number, str(outbox.address)))
@@ -261,7 +264,7 @@ def _kept(outbox: Outbox, figures: Figures, user: Any) -> str:
 
 
 def _reason(outbox: Outbox, user: Any, state: State) -> str:
-    """Why one of these is there, in the order of the index: the share's page lists them all."""
+    """Return the reason of one delivery in this state, the first in the index; the share's page lists all."""
     mine = access.deliveries_for(user, outbox).filter(state=state)
     one = mine.order_by("-next_at", "-delivered_at").values_list("reason", flat=True).first()
     return f": {one}" if one else ""

@@ -1,4 +1,4 @@
-"""The template tags of tomtoolkit that show continuous sharing, as this app answers them."""
+"""Replace the template tags of tomtoolkit that show continuous sharing."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tom_integration.pages.share_list import table_context
 
 
 def create_persistent_share(context: Any, target: Any) -> dict[str, Any]:
-    """The form that makes a continuous share; of any target when there is none."""
+    """Return the context of the form for a continuous share of a target, or of any target."""
     request = context["request"]
     return {**form_context(request, target or None), "request": request, "alone": True}
 
 
 def persistent_share_table(context: Any, target: Any) -> dict[str, Any]:
-    """The continuous shares that the user may see; those of one target, if there is one."""
+    """Return the context of the continuous shares that the user may see, of a target or of all."""
     request = context["request"]
     shown = table_context(request, target or None)
     return {**shown, "request": request, "alone": True}

@@ -1,4 +1,4 @@
-"""The target lists that can be shared, each with the way to its page."""
+"""List the target lists that can be shared, with links to their pages."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ PAGE = 25
 
 
 class Lists(Page):
-    """`/targets/persistentshare/lists/`: for everybody who may view a list."""
+    """Serve `/targets/persistentshare/lists/` with the lists that the user may view."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """One page of them, by name."""
+        """Show one page of the lists, by name."""
         text = request.GET.get("q", "").strip()
         found = access.lists_for(request.user).filter(name__icontains=text).order_by("name", "pk")
         page = Paginator(found.annotate(number=Count("targets")), PAGE).get_page(request.GET.get("page"))

@@ -1,4 +1,4 @@
-"""Finding a target by a part of its name or of an alias: a TOM can have millions, so only a few are shown."""
+"""Find targets by a part of a name or alias, and show only a few, since a TOM can have millions."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from tom_integration import access
 
 SHOWN = 10
 SHORTEST = 2
-"""Characters that have to be typed before anything is looked for."""
+"""Characters that a person must type before a search."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One target. aliases: those that match what was typed."""
+    """Hold one target that was found."""
 
     pk: int
     name: str
     aliases: tuple[str, ...] = ()
+    """The aliases that match the typed text."""
 
 
 def search(user: Any, text: str) -> tuple[list[Found], bool]:
-    """Targets that the user may share, and whether there are more than these."""
+    """Return targets that the user may share, and whether there are more."""
     text = text.strip()
     if len(text) < SHORTEST:
         return [], False
@@ -40,7 +41,7 @@ def search(user: Any, text: str) -> tuple[list[Found], bool]:
 
 
 def exact(user: Any, text: str) -> Any | None:
-    """The one target with this name or alias that the user may share; None when there is none, or several."""
+    """Return the only target with this name or alias that the user may share; None for none or several."""
     named = TargetName.objects.filter(name__iexact=text)
     rows = list(_by(user, Q(name__iexact=text) | Q(pk__in=named.values("target_id")))[:2])
     return rows[0] if len(rows) == 1 else None

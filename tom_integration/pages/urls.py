@@ -1,4 +1,4 @@
-"""Routes of the pages: those of tomtoolkit that we answer, at the same URLs, and ours beside them."""
+"""Route the pages: those of tomtoolkit that we replace, at the same URLs, and ours beside them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ taken_over = [
     path(f"<int:target_pk>/{SHARES}", share_list.Manage.as_view()),
     path(f"<int:target_pk>/{SHARES}table", share_list.Table.as_view()),
 ]
-"""Under `targets/`; their names are those of tomtoolkit."""
+"""Routes under `targets/`, with the names of tomtoolkit."""
 
 ours = [
     path(f"{SHARES}create", new_share.Create.as_view(), name="create"),
@@ -85,4 +85,4 @@ data_product_routes = [
     path("data/<int:dp_pk>/share/", share_data_product.DataProductShare.as_view()),
     path("target/<int:tg_pk>/share/", share_data_product.TargetDataShare.as_view()),
 ]
-"""Under `dataproducts/`."""
+"""Routes under `dataproducts/`."""

@@ -1,4 +1,4 @@
-"""Filters for the templates of the sharing pages."""
+"""Provide filters and tags for the templates of the sharing pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ register = template.Library()
 
 @register.filter
 def utc(moment: datetime | None) -> SafeString | str:
-    """A time element in UTC, as astronomers read it; `never` for none."""
+    """Return a time element in UTC, as astronomers read it; `never` for None."""
     if moment is None:
         return "never"
     moment = moment.astimezone(UTC)
@@ -33,50 +33,50 @@ def utc(moment: datetime | None) -> SafeString | str:
 
 @register.filter
 def utc_as(moment: datetime, form: str) -> str:
-    """A time in UTC in this form of `strftime`, for a place that says itself that it is UTC, or for a day."""
+    """Return a time in UTC in a form of `strftime`, which must name UTC itself, unless it is a day."""
     return moment.astimezone(UTC).strftime(form)
 
 
 @register.filter
 def thousands(number: int) -> str:
-    """12345 as 12,345."""
+    """Return 12345 as 12,345."""
     return f"{number:,}"
 
 
 @register.filter
 def sentence(text: str) -> str:
-    """A reason as a sentence, so that another one can follow."""
+    """Return a reason as a sentence, so that another one can follow."""
     return phrases.join(text)
 
 
 @register.filter
 def state_label(state: str, address: Address) -> str:
-    """The state of a delivery in words. address: of its destination."""
+    """Return the state of a delivery to this address in words."""
     return phrases.state(state, str(address))
 
 
 @register.filter
 def address_label(address: Address | str) -> str:
-    """The address of a destination as people see it."""
+    """Return the address of a destination for people."""
     return site.label(str(address))
 
 
 @register.filter
 def kind_label(kind: str) -> str:
-    """What one record of a kind is called; empty for a delivery that was never looked at."""
+    """Return the name of one record of a kind; empty for a delivery that was never read."""
     return KIND_OF_ONE[Kind(kind)] if kind else ""
 
 
 @register.simple_tag(takes_context=True)
 def query_with(context: dict[str, Any], **changes: object) -> str:
-    """The query of this page with some of its values changed; an empty value leaves one out."""
+    """Return the query of this page with some values changed; an empty value removes its name."""
     query = {key: value for key, value in context["request"].GET.items() if key != "seen"} | changes
     return "?" + urlencode({key: value for key, value in query.items() if value not in (None, "")})
 
 
 @register.simple_tag(takes_context=True)
 def query_sorted(context: dict[str, Any], column: str) -> str:
-    """The query of this page sorted by a column: the highest first, then the lowest."""
+    """Return the query that sorts this page by a column: the highest first, then the lowest."""
     falling = f"-{column}"
     chosen = column if context["request"].GET.get("sort") == falling else falling
     return query_with(context, sort=chosen, page="")
@@ -84,18 +84,18 @@ def query_sorted(context: dict[str, Any], column: str) -> str:
 
 @register.filter
 def sorted_by(sort: str, column: str) -> str:
-    """The value of `aria-sort` for a column."""
+    """Return the value of `aria-sort` for a column."""
     return {column: "ascending", f"-{column}": "descending"}.get(sort, "none")
 
 
 @register.simple_tag
 def elided(page: Page[Any]) -> list[int | str]:
-    """The numbers of pages to be shown, with an ellipsis for those between."""
+    """Return the numbers of pages to show, with an ellipsis for those between."""
     return list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1))
 
 
 @register.simple_tag(takes_context=True)
 def has_to_do_with_shares(context: dict[str, Any]) -> bool:
-    """May the user of this page see or make shares at all?"""
+    """Return True when the user of this page may see or make shares at all."""
     user = getattr(context.get("request"), "user", None)
     return access.holds(user, "view") or access.holds(user, "add")

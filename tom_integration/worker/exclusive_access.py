@@ -1,4 +1,4 @@
-"""Reserve a destination for one worker of this TOM: a lock, held for one call.
+"""Reserve a destination for one worker of this TOM: a lock for one call.
 
 Two calls that make the same target at once can leave it twice or half made: two workers that started at once
 did so at a stock TOM on SQLite in two chaos rounds of five, and its data stayed failed. One worker
