@@ -1,4 +1,4 @@
-"""The settings of the app as one value. Read anew each time, so that tests can override them."""
+"""Read the settings of the app as one value, anew each time, so that tests can override them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _are_names = _is_list_of(lambda value: isinstance(value, str))
 
 
 def _setting(default: Any, rule: str, valid: Callable[[Any], bool]) -> Any:
-    """A field. rule: what the setting must be, in words; valid: whether a value is that."""
+    """Return a field for a setting, with a rule in words and a function that checks a value by it."""
     return field(default=default, metadata={"rule": rule, "valid": valid})
 
 
@@ -52,12 +52,12 @@ def _days(default: float) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What `settings.py` says, a field for each `SHARECORE_...`; the default for what is not valid."""
+    """Hold a field for each `SHARECORE_...` in `settings.py`, with the default in place of invalid values."""
 
     runner: str = _setting("thread", f"one of {', '.join(RUNNERS)}", lambda value: value in RUNNERS)
-    """Which runner wakes the worker."""
+    """The runner that wakes the worker."""
     paused: bool = _setting(False, "True or False", lambda value: isinstance(value, bool))
-    """Is all sending stopped? The environment variable of this name stops it as well."""
+    """True to stop all sending, as the environment variable of this name does as well."""
     blocked_plugins: Sequence[str] = _setting((), "a list of plugin names", _are_names)
     """Plugins that must not be loaded; those of the environment variable of this name as well."""
     required_plugins: Sequence[str] = _setting((), "a list of plugin names", _are_names)
@@ -67,48 +67,48 @@ class Settings:
     )
     """The waits between the tries of one record."""
     scan_seconds: float = _seconds(30.0)
-    """How often the scan looks for what nobody announced."""
+    """The time between two scans for data that no hint announced."""
     rescan_seconds: float = _seconds(86400.0)
-    """How often every datum of a share is compared with what was sent."""
+    """The time in which every datum of a share is compared with what was sent."""
     lease_seconds: float = _seconds(60.0)
-    """How long a lease of an outbox lasts without being renewed."""
+    """The time after which a lease of an outbox ends unless it is renewed."""
     call_seconds: float = _seconds(CALL_SECONDS)
-    """How long a call of an adapter may say nothing before it is given up."""
+    """The time after which a call of an adapter without a sign of life is given up."""
     keep_delivered_days: float = _days(90.0)
-    """How long the answers and attempts of a delivery are kept after it."""
+    """The time for which the answers and attempts of a delivery are kept after it."""
     keep_attempts_days: float = _days(30.0)
-    """How long single attempts are kept, whatever became of them."""
+    """The time for which single attempts are kept, with any outcome."""
 
     @property
     def retry_policy(self) -> RetryPolicy:
-        """When a record is tried again."""
+        """Return the rule for the times of retries."""
         return RetryPolicy(tuple(self.retry_schedule))
 
 
 def name_of(setting: Field[Any]) -> str:
-    """The name of a field in `settings.py`."""
+    """Return the name of a field in `settings.py`."""
     return f"SHARECORE_{setting.name.upper()}"
 
 
 def settings() -> Settings:
-    """Read them, and the environment."""
+    """Read the settings and the environment."""
     given = {each.name: getattr(django_settings, name_of(each), each.default) for each in fields(Settings)}
     read: dict[str, Any] = {
         each.name: given[each.name] if each.metadata["valid"](given[each.name]) else each.default
         for each in fields(Settings)
     }
     stopped = os.environ.get(PAUSED_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
-    # Whoever writes this setting wants nothing to leave: a slip must not let it out.
+    # Any value of this setting shows the wish that nothing leaves, so an invalid one must pause, too.
     read["paused"] = stopped or bool(given["paused"])
     read["blocked_plugins"] = (*read["blocked_plugins"], *discovery.blocked_plugins(os.environ))
-    # A guard that is misnamed guards nothing: what is given wrongly is required as it stands, and missing.
+    # Require an invalid value as if it named a plugin: it is missing, so nothing leaves without the guard.
     required = getattr(django_settings, REQUIRED_SETTING, ())
     read["required_plugins"] = tuple(required) if _are_names(required) else (str(required),)
     return Settings(**read)
 
 
 def problems() -> list[Problem]:
-    """Every setting of the app that is not as it must be."""
+    """Return a problem for each invalid setting of the app."""
     given = {
         each: getattr(django_settings, name_of(each))
         for each in fields(Settings)
@@ -122,5 +122,5 @@ def problems() -> list[Problem]:
 
 
 def tom_name() -> str:
-    """The display name of this TOM, which is a setting of tomtoolkit."""
+    """Return the display name of this TOM, which is a setting of tomtoolkit."""
     return str(getattr(django_settings, "TOM_NAME", "") or "TOM")

@@ -97,25 +97,17 @@ class Outbox(HasAddress):
     creator_id = models.BigIntegerField(null=True, help_text="The user with whose rights the share acts.")
     kinds = models.JSONField(default=list, blank=True, help_text="The kinds of record to send; all if empty.")
     until = models.DateTimeField(null=True, blank=True, help_text="New data are shared until then.")
-    paused = models.CharField(
-        max_length=REASON_LENGTH, blank=True, help_text="The reason of a pause; empty if not paused."
-    )
-    problem = models.CharField(
-        max_length=REASON_LENGTH, blank=True, help_text="The present problem; empty if none."
-    )
-    needs_person = models.BooleanField(default=False, help_text="Whether only a person can end the problem.")
-    adapter_state = models.JSONField(
-        default=dict, blank=True, help_text="The state that the adapter keeps about the target."
-    )
+    paused = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="The reason of a pause.")
+    problem = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="The present problem.")
+    needs_person = models.BooleanField(default=False, help_text="Only a person can end the problem.")
+    adapter_state = models.JSONField(default=dict, blank=True, help_text="The adapter state of the target.")
     names = models.JSONField(
         null=True, blank=True, help_text="The name and aliases of the target at the last call."
     )
 
-    rules = models.CharField(
-        max_length=64, blank=True, help_text="Digest of the settings and plugins at the last look."
-    )
+    rules = models.CharField(max_length=64, blank=True, help_text="Digest of the rules at the last look.")
 
-    look_now = models.BooleanField(default=False, help_text="The mark that the outbox has work.")
+    look_now = models.BooleanField(default=False, help_text="The outbox has work.")
     next_at = models.DateTimeField(null=True, help_text="The time of the next look.")
     lease = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True)
@@ -157,16 +149,12 @@ class OneTimeShare(models.Model):
     """Share a target, or data of it, once, by hand."""
 
     outbox = models.ForeignKey(Outbox, models.DO_NOTHING, db_constraint=False, related_name="one_time_shares")
-    user_id = models.BigIntegerField(
-        null=True, help_text="The user with whose rights it acts; the site if null."
-    )
+    user_id = models.BigIntegerField(null=True, help_text="The user whose rights hold; null for the site.")
     title = models.CharField(max_length=200, blank=True)
     message = models.TextField(blank=True)
     introduce = models.BooleanField(default=False, help_text="Make the target known, even without data.")
     lists = models.JSONField(default=list, blank=True, help_text="Target lists to join at the destination.")
-    problem = models.CharField(
-        max_length=REASON_LENGTH, blank=True, help_text="Why the target could not be made known."
-    )
+    problem = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="Why the target was not sent.")
     created = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -198,9 +186,7 @@ class Delivery(HasAddress):
 
     kind = models.CharField(max_length=20, blank=True)
     record_id = models.CharField(max_length=64, blank=True, help_text="The record's id, kept through edits.")
-    identity = models.CharField(
-        max_length=64, blank=True, help_text="Digest of the fields that identify the observation."
-    )
+    identity = models.CharField(max_length=64, blank=True, help_text="Digest of the identifying fields.")
     fingerprint = models.CharField(max_length=64, blank=True, help_text="Digest of the content last sent.")
     arrived = models.CharField(
         max_length=64, blank=True, help_text="Digest of the content at the destination."
@@ -294,9 +280,7 @@ class InboxRecord(models.Model):
     datum_pk = models.BigIntegerField(
         help_text="The primary key of the datum now; negative if it was deleted."
     )
-    identity = models.CharField(
-        max_length=64, help_text="Digest of the fields that identify the observation."
-    )
+    identity = models.CharField(max_length=64, help_text="Digest of the identifying fields.")
     """Empty for a record that was not stored, since a datum that its sender may not view was in the way."""
     content = models.CharField(
         max_length=64,
@@ -326,7 +310,7 @@ class Peer(models.Model):
     """Hold another site that sends data to this TOM, and the account to which its origin belongs."""
 
     origin = models.CharField(max_length=64, unique=True, help_text="UUID of the site.")
-    name = models.CharField(max_length=200, blank=True, help_text="The name that the site gave first.")
+    name = models.CharField(max_length=200, blank=True, help_text="The name that it sent first.")
     user_id = models.BigIntegerField(help_text="The account that may use its origin.")
     created = models.DateTimeField(auto_now_add=True)
 
@@ -406,12 +390,8 @@ class DestinationHealth(models.Model):
     exclusive_until = models.DateTimeField(
         null=True, help_text="The end of the exclusive access of a worker."
     )
-    topics = models.JSONField(
-        default=list, blank=True, help_text="The topics to which this TOM can publish, with notes."
-    )
-    topics_at = models.DateTimeField(
-        null=True, help_text="When the destination was last asked for its topics."
-    )
+    topics = models.JSONField(default=list, blank=True, help_text="The offered topics, with notes.")
+    topics_at = models.DateTimeField(null=True, help_text="When its topics were last read.")
 
     class Meta:
         verbose_name_plural = "destination health"

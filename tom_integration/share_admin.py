@@ -86,14 +86,14 @@ class ShareAdmin(PersistentShareAdmin):
 
 
 class TargetDeletion(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
-    """The admin of targets, whose page of deletion names no share.
+    """Hide shares on the admin's page that asks before a target is deleted.
 
-    Shares go with their target, as on tomtoolkit's own page; Django would name them to every user who may
-    delete the target.
+    Shares are deleted with their target, as on tomtoolkit's own page; Django would name them to every user
+    who may delete the target.
     """
 
     def get_deleted_objects(self, objs: Any, request: Any) -> Any:
-        """Return what goes with these targets, without their shares."""
+        """Return the objects that are deleted with these targets, without their shares."""
         nested, counts, needed, protected = super().get_deleted_objects(objs, request)
         names = PersistentShare._meta
         counts.pop(names.verbose_name_plural, None)
@@ -102,7 +102,7 @@ class TargetDeletion(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic
 
 
 def _without(nested: Iterable[Any], beginning: str) -> list[Any]:
-    """Leave out lines that begin so, each with the list of what hangs on it."""
+    """Leave out lines that begin with a text, each with the nested list after it."""
     left: list[Any] = []
     dropped = False
     for each in nested:
@@ -117,7 +117,7 @@ def _without(nested: Iterable[Any], beginning: str) -> list[Any]:
 
 
 def name_no_share(target_model: Any) -> None:
-    """Let the admin of a target model, where there is one, name no share on its page of deletion."""
+    """Let the admin of a target model, if there is one, hide shares when it asks before a deletion."""
     registered = admin.site._registry.get(target_model)
     if registered is not None and not isinstance(registered, TargetDeletion):
         admin.site.unregister(target_model)

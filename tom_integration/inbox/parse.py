@@ -46,7 +46,7 @@ class _Batch(Struct):
     shared_by: _Name = ""
     target_lists: wire.Names = ()
     create_target: bool = False
-    target_id: Any = None  # a hint: what is no number counts for nothing
+    target_id: Any = None  # A hint: any other value than a number is ignored.
     target_keys: Annotated[dict[wire.KeyPart, wire.KeyPart], Meta(max_length=MAX_TARGET_KEYS)] = {}
 
 

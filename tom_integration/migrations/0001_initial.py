@@ -1,4 +1,4 @@
-"""The tables of the app."""
+"""Make the tables of the app."""
 
 from __future__ import annotations
 
@@ -38,9 +38,7 @@ class Migration(migrations.Migration):
                 ("origin", models.CharField(help_text="UUID of the site.", max_length=64, unique=True)),
                 (
                     "name",
-                    models.CharField(
-                        blank=True, help_text="The name that the site gave first.", max_length=200
-                    ),
+                    models.CharField(blank=True, help_text="The name that it sent first.", max_length=200),
                 ),
                 ("user_id", models.BigIntegerField(help_text="The account that may use its origin.")),
                 ("created", models.DateTimeField(auto_now_add=True)),
@@ -107,8 +105,7 @@ class Migration(migrations.Migration):
                 (
                     "refusals",
                     models.PositiveIntegerField(
-                        default=0,
-                        help_text="Failed calls in a row, each after a probe that succeeded.",
+                        default=0, help_text="Failed calls in a row, each after a probe that succeeded."
                     ),
                 ),
                 ("paused", models.CharField(blank=True, max_length=500)),
@@ -131,18 +128,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "topics",
-                    models.JSONField(
-                        blank=True,
-                        default=list,
-                        help_text="The topics to which this TOM can publish, with notes.",
-                    ),
+                    models.JSONField(blank=True, default=list, help_text="The offered topics, with notes."),
                 ),
-                (
-                    "topics_at",
-                    models.DateTimeField(
-                        help_text="When the destination was last asked for its topics.", null=True
-                    ),
-                ),
+                ("topics_at", models.DateTimeField(help_text="When its topics were last read.", null=True)),
             ],
             options={
                 "verbose_name_plural": "destination health",
@@ -181,12 +169,7 @@ class Migration(migrations.Migration):
                         help_text="The primary key of the datum now; negative if it was deleted."
                     ),
                 ),
-                (
-                    "identity",
-                    models.CharField(
-                        help_text="Digest of the fields that identify the observation.", max_length=64
-                    ),
-                ),
+                ("identity", models.CharField(help_text="Digest of the identifying fields.", max_length=64)),
                 (
                     "content",
                     models.CharField(
@@ -243,31 +226,15 @@ class Migration(migrations.Migration):
                     "until",
                     models.DateTimeField(blank=True, help_text="New data are shared until then.", null=True),
                 ),
-                (
-                    "paused",
-                    models.CharField(
-                        blank=True, help_text="The reason of a pause; empty if not paused.", max_length=500
-                    ),
-                ),
-                (
-                    "problem",
-                    models.CharField(
-                        blank=True, help_text="The present problem; empty if none.", max_length=500
-                    ),
-                ),
+                ("paused", models.CharField(blank=True, help_text="The reason of a pause.", max_length=500)),
+                ("problem", models.CharField(blank=True, help_text="The present problem.", max_length=500)),
                 (
                     "needs_person",
-                    models.BooleanField(
-                        default=False, help_text="Whether only a person can end the problem."
-                    ),
+                    models.BooleanField(default=False, help_text="Only a person can end the problem."),
                 ),
                 (
                     "adapter_state",
-                    models.JSONField(
-                        blank=True,
-                        default=dict,
-                        help_text="The state that the adapter keeps about the target.",
-                    ),
+                    models.JSONField(blank=True, default=dict, help_text="The adapter state of the target."),
                 ),
                 (
                     "names",
@@ -280,15 +247,10 @@ class Migration(migrations.Migration):
                 (
                     "rules",
                     models.CharField(
-                        blank=True,
-                        help_text="Digest of the settings and plugins at the last look.",
-                        max_length=64,
+                        blank=True, help_text="Digest of the rules at the last look.", max_length=64
                     ),
                 ),
-                (
-                    "look_now",
-                    models.BooleanField(default=False, help_text="The mark that the outbox has work."),
-                ),
+                ("look_now", models.BooleanField(default=False, help_text="The outbox has work.")),
                 ("next_at", models.DateTimeField(help_text="The time of the next look.", null=True)),
                 ("lease", models.CharField(blank=True, max_length=64)),
                 ("lease_until", models.DateTimeField(null=True)),
@@ -340,7 +302,7 @@ class Migration(migrations.Migration):
                 (
                     "user_id",
                     models.BigIntegerField(
-                        help_text="The user with whose rights it acts; the site if null.", null=True
+                        help_text="The user whose rights hold; null for the site.", null=True
                     ),
                 ),
                 ("title", models.CharField(blank=True, max_length=200)),
@@ -357,9 +319,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "problem",
-                    models.CharField(
-                        blank=True, help_text="Why the target could not be made known.", max_length=500
-                    ),
+                    models.CharField(blank=True, help_text="Why the target was not sent.", max_length=500),
                 ),
                 ("created", models.DateTimeField(auto_now_add=True)),
                 (
@@ -402,9 +362,7 @@ class Migration(migrations.Migration):
                 (
                     "identity",
                     models.CharField(
-                        blank=True,
-                        help_text="Digest of the fields that identify the observation.",
-                        max_length=64,
+                        blank=True, help_text="Digest of the identifying fields.", max_length=64
                     ),
                 ),
                 (
@@ -491,9 +449,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            options={
-                "verbose_name_plural": "deliveries",
-            },
+            options={"verbose_name_plural": "deliveries"},
         ),
         migrations.CreateModel(
             name="TargetKey",
@@ -511,7 +467,7 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.UniqueConstraint(fields=("origin", "key"), name="sharecore_target_key")
-                ],
+                ]
             },
         ),
         migrations.CreateModel(
@@ -537,9 +493,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            options={
-                "indexes": [models.Index(fields=["started"], name="sharecore_attempt_started")],
-            },
+            options={"indexes": [models.Index(fields=["started"], name="sharecore_attempt_started")]},
         ),
         migrations.AddIndex(
             model_name="delivery",

@@ -1,6 +1,6 @@
-"""Give this TOM its identity, and let the shares that are there already act from now on.
+"""Give this TOM its identity, and attach the existing shares, which act from now on.
 
-They run as the site, as they did, and nobody asked for the data that were there before.
+They act as the site, as they did, and the data from before are `baseline`, since nobody asked for them.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _baseline(apps: Any, delivery: Any, outbox: Any) -> Iterator[Any]:
 
 
 class Migration(migrations.Migration):
-    """Data only; going back leaves nothing to undo."""
+    """Change data only; the way back has nothing to undo."""
 
     dependencies = [
         ("sharecore", "0001_initial"),

@@ -1,4 +1,4 @@
-"""The status summary of a share: one word, one sentence, and the numbers behind it."""
+"""Summarize the status of a share: one word, one sentence, and the numbers behind it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tom_integration.worker import breaker
 
 
 class ShareStatus(StrEnum):
-    """What a share is like, for its colour and its word."""
+    """Name the status of a share, which gives its colour and its label."""
 
     OK = "ok"
     PARTLY = "partly"
@@ -45,18 +45,18 @@ LABELS: Mapping[ShareStatus, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusSummary:
-    """The state of one outbox, for people."""
+    """Hold the status of one outbox, for people."""
 
     status: ShareStatus
     """OK only when every record is at the destination with its present content."""
     own: str = ""
-    """What happens, or what to do, in sentences that stand alone."""
+    """The events and actions of this outbox, in sentences that stand alone."""
     common: str = ""
-    """The part of it that is the same for all outboxes of the destination."""
+    """The events and actions that are the same for all outboxes of the destination."""
     kept: str = ""
-    """What is not there, and why."""
+    """The records that are not at the destination as they are here, and the reasons."""
     once: bool = False
-    """Shared by hand alone: new data are not shared."""
+    """True for one-time shares only, without a continuous share."""
     sent: int = 0
     """Records of the present batch of work that have arrived."""
     total: int = 0
@@ -76,12 +76,12 @@ class StatusSummary:
 
     @property
     def label(self) -> str:
-        """The state in a word or two."""
+        """Return the status in a word or two."""
         return "Done" if self.once and self.status is ShareStatus.OK else LABELS[self.status]
 
     @property
     def detail(self) -> str:
-        """What happens, or what to do."""
+        """Return the events and actions as one text."""
         return " ".join(filter(None, (self.common, self.own)))
 
     @property

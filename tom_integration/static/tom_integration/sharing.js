@@ -1,7 +1,7 @@
-/* Keeps the parts of the sharing pages that change by themselves up to date.
+/* Refresh the parts of the sharing pages that change by themselves.
 
    Each part asks for itself with htmx. The server answers 204 when nothing has changed: then it is asked less
-   and less often. Nothing is asked while the page is hidden, or while somebody works in that part. */
+   and less often. Nothing is asked while the page is hidden, or while a person works in that part. */
 (function () {
   "use strict";
   if (window.sharingPages) { return; }
@@ -53,7 +53,7 @@
     return found;
   }
 
-  // To a screen reader: the latest state of each share, and no more often than it can be listened to.
+  // Tell a screen reader the latest state of each share, no more often than a person can listen.
   function tell(news) {
     news.forEach(function (text, name) { untold.set(name, text); });
     if (spoken === null && untold.size) { speak(); }
@@ -118,7 +118,7 @@
   document.addEventListener("htmx:afterSettle", function (event) {
     register();
     const element = document.getElementById(event.detail.target.id) || event.detail.elt;
-    // What was asked for has come, or what has to be mended: the keyboard goes on from there.
+    // Move the keyboard focus to the answer, or to the first error.
     const next = element && element.querySelector("[data-sharing-focus]");
     if (next) { next.focus(); }
     const part = element && parts.get(element.id);
