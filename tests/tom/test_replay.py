@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -158,3 +159,23 @@ class TestCommand:
             command("--since", backup.since.isoformat(), "--share", "999")
         with override_settings(DATA_SHARING={}), pytest.raises(CommandError, match="x"):
             command("--since", backup.since.isoformat())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--destination", "z"), "There is no destination 'z'; there are x, y."),
+        (("--destination", "x:red"), "There is no destination 'x:red'"),
+        (("--until", "2019-01-01T00:00:00Z"), "must be after"),
+        (("--until", "0001-01-01T00:00:00+14:00"), "must be a time"),
+        (("--until", "9999-12-31T23:00:00-14:00"), "must be a time"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(backup: Backup, arguments: tuple[str, ...], reason: str) -> None:
+    with pytest.raises(CommandError, match=re.escape(reason)):
+        command("--since", "2020-01-01T00:00:00Z", "--dry-run", *arguments)
+
+
+def test_a_destination_without_anything_to_send_again_is_no_mistake(backup: Backup) -> None:
+    answer = command("--since", "2020-01-01T00:00:00Z", "--dry-run", "--destination", "y")
+    assert answer == "0 records would be sent again.\n"

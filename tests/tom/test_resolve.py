@@ -97,3 +97,9 @@ def test_one_message_or_single_records_by_command(tom: Tom, two: Two, capsys: An
     for wrong in (["--arrived"], [str(share.pk), "--sent", "yesterday", "--arrived"], ["999", "--arrived"]):
         with pytest.raises(CommandError):
             call_command("sharing", "resolve", *wrong)
+
+
+@pytest.mark.parametrize("number", ["9" * 20, "9" * 5000, "-1", "one"])
+def test_what_is_no_number_of_a_delivery_is_refused(tom: Tom, number: str) -> None:
+    with pytest.raises(CommandError, match=r"must be the number of a delivery|expected one argument"):
+        call_command("sharing", "resolve", "--delivery", number, "--resend")

@@ -39,6 +39,8 @@ def add_arguments(parser: ArgumentParser, moment: Callable[[str], datetime]) -> 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:
     """Run the command, or raise a CommandError with the reason."""
+    if options["until"] is not None and options["until"] <= options["since"]:
+        raise CommandError("The time of --until must be after that of --since.")
     replay = Replay(
         **{name: options[name] for name in ("since", "until", "destination")}, share_id=options["share"]
     )

@@ -42,10 +42,14 @@ class Replay:
         """Return the number of records by address.
 
         Raises:
-            LookupError: there is no such share.
+            LookupError: there is no such share or destination.
         """
         if self.share_id is not None and not Outbox.objects.filter(share_id=self.share_id).exists():
             raise LookupError(f"There is no share {self.share_id}; `manage.py sharing status` lists them.")
+        named = self.destination
+        known = {*site.destinations(), *site.destinations().broken}
+        if named is not None and named not in known and not Outbox.objects.filter(destination=named).exists():
+            raise LookupError(f"There is no destination {named!r}; there are {', '.join(sorted(known))}.")
         by_address = self._deliveries().order_by("destination", "topic").values_list("destination", "topic")
         counted = by_address.annotate(number=Count("pk"))
         return {Address(name, topic): number for name, topic, number in counted}

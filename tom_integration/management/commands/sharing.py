@@ -8,13 +8,13 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, QuerySet
 from django.utils.dateparse import parse_datetime
 
 from sharecore.delivery import State
@@ -36,9 +36,16 @@ def _moment(text: str) -> datetime:
     moment = None
     with suppress(ValueError):
         moment = parse_datetime(text)
-    if moment is None or moment.tzinfo is None:
-        raise ArgumentTypeError(f"{text!r} must be a time with a time zone, as in 2026-03-01T12:00:00Z")
-    return moment
+    if moment is not None and moment.tzinfo is not None:
+        with suppress(OverflowError):  # before the year 1 or after 9999 in UTC
+            return moment.astimezone(UTC)
+    raise ArgumentTypeError(f"{text!r} must be a time with a time zone, as in 2026-03-01T12:00:00Z")
+
+
+def _row(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:20]) <= BigIntegerField.MAX_BIGINT):
+        raise ArgumentTypeError(f"{text[:20]!r} must be the number of a delivery, as `resolve` lists it")
+    return int(text)
 
 
 class Command(BaseCommand):
@@ -78,7 +85,7 @@ class Command(BaseCommand):
         )
         told.add_argument(
             "--delivery",
-            type=int,
+            type=_row,
             action="append",
             metavar="NUMBER",
             help="Settle this record only; can be repeated.",
