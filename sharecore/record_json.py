@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
-from datetime import datetime
 from typing import Any
 
-from sharecore.records import Record, RecordKey
-from sharecore.targets import Orbit, Position, Target
+from msgspec import to_builtins
 
-_NAMES: dict[type[Any], tuple[str, ...]] = {}
-_AS_THEY_ARE = frozenset({str, float, int, bool})
+from sharecore.records import Record
+from sharecore.targets import Target
 
 
 def as_json(what: Record | Target) -> dict[str, Any]:
@@ -20,28 +17,28 @@ def as_json(what: Record | Target) -> dict[str, Any]:
     Times are ISO 8601 in UTC with microseconds; the key is one text (`RecordKey.__str__`). Numbers keep the
     units of the fields. A new field of a later version appears here by itself.
     """
-    values = {name: _plain(getattr(what, name)) for name in _names(type(what))}
-    return {name: value for name, value in values.items() if value is not None and value not in ("", [], {})}
+    values = to_builtins(what, str_keys=True, enc_hook=_plain)
+    if isinstance(what, Target):
+        values |= {name: _without_empty(values[name]) for name in ("position", "orbit")}
+    else:
+        time = what.timestamp.isoformat(timespec="microseconds")
+        values |= {"key": str(what.key), "timestamp": time.replace("+00:00", "Z")}
+    return _without_empty(values)
 
 
-def _names(kind: type[Any]) -> tuple[str, ...]:
-    if kind not in _NAMES:
-        _NAMES[kind] = tuple(each.name for each in fields(kind))
-    return _NAMES[kind]
+def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that say something, as 0 and False do, with lists for tuples."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+        if value or value == 0
+    }
 
 
-def _plain(value: object) -> Any:
-    if value is None or type(value) in _AS_THEY_ARE:
-        return value
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    if isinstance(value, RecordKey):
-        return str(value)
-    if isinstance(value, Position | Orbit):
-        elements = {each.name: getattr(value, each.name) for each in fields(value)}
-        return {name: number for name, number in elements.items() if number is not None and number != ""}
+def _plain(value: object) -> object:
+    """Return a value that `msgspec` does not know, such as a read-only mapping or a number of numpy."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+        return dict(value)
+    if isinstance(value, float):
+        return float(value)
+    raise TypeError(f"{type(value).__name__} in a record")

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -260,3 +261,9 @@ def test_times_travel_in_utc() -> None:
     record = replace(example_record(), timestamp=east)
     assert record_as_wire(record)["timestamp"] == "2026-01-01T00:00:00.000000Z"
     assert record_from_wire(record_as_wire(record)).timestamp == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_numbers_of_numpy_travel() -> None:
+    record = example_record(brightness=np.float64(18.5), extra={"seeing": np.float64(1.2), "pair": (1, (2,))})
+    arrived = record_from_wire(travelled(record_as_wire(record)))
+    assert (arrived.brightness, arrived.extra) == (18.5, {"seeing": 1.2, "pair": [1, [2]]})
