@@ -29,7 +29,7 @@ from tom_integration.models import (
 )
 from tom_integration.share_admin import ShareAdmin, name_no_share
 
-if admin.site.is_registered(PersistentShare):  # by tomtoolkit, whose module has been imported by ours
+if admin.site.is_registered(PersistentShare):  # by tomtoolkit, whose admin module is imported above
     admin.site.unregister(PersistentShare)
 admin.site.register(PersistentShare, ShareAdmin)
 for _model in {BaseTarget, get_target_model_class()}:

@@ -21,7 +21,7 @@ from sharecore.circuit_breaker import Health
 from sharecore.delivery import State
 from sharecore.texts import MOST
 
-NAME_LENGTH = 200  # as PersistentShare.destination, which holds name and topic
+NAME_LENGTH = 200  # the length of PersistentShare.destination, which holds name and topic
 REASON_LENGTH = MOST
 FIELD_LENGTH = 100
 REMOTE_ID_LENGTH = 200

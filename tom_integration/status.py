@@ -92,7 +92,7 @@ def nobody_delivers() -> str:
         idle = bool(workers()) or not (
             Outbox.objects.filter(look_now=True).exists()
             or Outbox.objects.filter(Exists(_open())).exists()
-            or unseen()  # with the default runner a save outside of a server leaves no mark
+            or unseen()  # A save outside of a server leaves no mark with the default runner.
         )
     except DatabaseError:
         return ""  # The tables do not exist yet, which Django reports itself.
@@ -143,7 +143,7 @@ def read() -> Status:
         row["outbox"]: row["reason"]
         for row in tried.values("outbox", "reason")
         .annotate(number=Count("*"))
-        .order_by("number")  # the last one counts
+        .order_by("number")  # so that the most frequent reason is the last one, which stays in the dict
     }
     rows = list(Outbox.objects.order_by("destination", "topic", "target_id"))
     names = BaseTarget.objects.in_bulk({row.target_id for row in rows})

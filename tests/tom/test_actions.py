@@ -229,7 +229,7 @@ class TestResolve:
         row = delivery_in(tom, State.NEEDS_REVIEW)
         seen = Delivery.objects.get(pk=row.pk)
         resolve.resolve(row, arrived=True, by="ada")
-        with pytest.raises(shares.NotPossible, match="look again"):
+        with pytest.raises(shares.NotPossible, match="try again"):
             resolve.resolve(seen, arrived=False, by="ada")
         seen.refresh_from_db()
         assert seen.state == State.DELIVERED

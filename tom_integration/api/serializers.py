@@ -23,7 +23,7 @@ from tom_integration.pages.status_summary import ShareStatus, StatusSummary, sum
 from tom_integration.services import shares
 from tom_integration.services.one_time import EVERYTHING, restricted
 
-_CHANGED = "This has changed at this moment; try again."
+_CHANGED = "This has changed meanwhile; try again."
 _NEW = StatusSummary(status=ShareStatus.WAITING, own="It starts when a worker looks next.")
 
 

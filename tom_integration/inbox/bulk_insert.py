@@ -88,5 +88,5 @@ def refused(error: DatabaseError) -> Answer | None:
         return rejected("", TAKEN)
     state = getattr(error.__cause__, "sqlstate", None) or ""
     if isinstance(error, DataError) or state.startswith(_LIMIT_EXCEEDED):
-        return rejected("", f"the database has no room for it: {error}")
+        return rejected("", f"the database cannot store it: {error}")
     return None

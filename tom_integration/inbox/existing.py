@@ -183,7 +183,7 @@ def model_name_for(record: Record) -> str:
 def unique_fields(model: type[Model]) -> tuple[tuple[str, ...], ...]:
     """Return the sets of fields that are unique among the data of a target; NULL equals nothing."""
     if model is DATUM_MODELS[_GENERIC]:
-        return (("data_type", "timestamp", "value"),)  # its validate_unique, tomtoolkit 3.1.0
+        return (("data_type", "timestamp", "value"),)  # as in its `validate_unique` in tomtoolkit 3.1.0
     rules = [each for each in model._meta.constraints if isinstance(each, UniqueConstraint)]
     return tuple(
         tuple(field for field in rule.fields if field != "target")

@@ -26,14 +26,15 @@ from tom_integration.inbox.refused import Refused
 from tom_integration.mapping.target_fields import custom_fields
 from tom_integration.outbox import target_keys
 
-_IGNORED = " -_()"  # by TargetMatchManager.simplify_name, tomtoolkit 3.1.0, beside case
-# The sign of the kelvin is the one letter beyond ASCII whose small letter is in it.
+_IGNORED = " -_()"
+"""Characters that `TargetMatchManager.simplify_name` of tomtoolkit 3.1.0 ignores, beside case."""
+# The kelvin sign is the only letter beyond ASCII whose lower-case letter is in ASCII.
 _SIMPLE: Any = Replace(Lower("name"), Value("\N{KELVIN SIGN}"), Value("k"))
 for _each in _IGNORED:
     _SIMPLE = Replace(_SIMPLE, Value(_each), Value(""))
 
 _MATCHING = ("match_name", "match_fuzzy_name", "simplify_name")
-"""What a site changes in a manager of its own, in `MATCH_MANAGERS`, where it compares names otherwise."""
+"""The methods that a site overrides in its `MATCH_MANAGERS` to compare names in another way."""
 
 
 def resolve(batch: IncomingBatch, request: Request) -> tuple[int, bool]:

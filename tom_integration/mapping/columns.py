@@ -33,4 +33,4 @@ def _columns(kind: type[Record]) -> dict[str, str]:
 
 
 COLUMNS: Mapping[type[Record], Mapping[str, str]] = {kind: _columns(kind) for kind in MODEL_NAMES}
-"""For each class of record: the column of each of its fields but the key."""
+"""The columns of the fields (without the key), by class of record."""

@@ -46,7 +46,7 @@ def objection(model: type[Model], values: dict[str, Any]) -> tuple[str, str] | N
         if not text and not blank:
             return name, "this field cannot be blank"
         if longest is not None and len(text) > longest:
-            return name, f"it has {len(text)} characters, and there is room for {longest}"
+            return name, f"it must have up to {longest} characters, not {len(text)}"
         if "\0" in text:
             return name, "it has a character that a database cannot store (NUL)"
     for name, value in values.items():

@@ -26,7 +26,7 @@ from tom_integration.outbox.moves import take_along
 from tom_integration.outbox.new_shares import attach_new
 
 _CANCELLED_BY_CLOSING = CANCELLABLE - IN_DOUBT - {State.SENDING}
-"""Not the unconfirmed ones: without their rows, the records could be sent again."""
+"""The states that closing cancels; unconfirmed records stay, since they could be sent again otherwise."""
 _WAITING = SENDABLE | {State.UNCONFIRMED}
 """The states in which a delivery may have a time of its next step."""
 PORTION = 20

@@ -116,7 +116,7 @@ def _make(form: ShareForm, user: Any) -> Any | None:
                 opening.ask_for(outbox, selection=wanted)
     except IntegrityError:
         problem = placing.taken(user, target.pk, data["destination"], name=target.name)
-        form.add_error("destination", problem or "This has changed at this moment; try again.")
+        form.add_error("destination", problem or "This has changed meanwhile; try again.")
         return None
     return share
 

@@ -75,8 +75,8 @@ class Replay:
         blind = self.blind()
         if blind and not doubles:
             raise shares.NotPossible(
-                f"{', '.join(map(str, blind))} cannot be asked which data it has: "
-                "what it has already would be there twice."
+                f"{', '.join(map(str, blind))} cannot be asked which records it has, and would have some "
+                "twice. Allow doubles if that is harmless."
             )
         return sum(self._send_again(address, can_tell=address not in blind) for address in self.counts())
 

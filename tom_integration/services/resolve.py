@@ -62,7 +62,7 @@ def resolve(row: Delivery, *, arrived: bool, by: str) -> None:
     if row.state not in IN_DOUBT:
         raise shares.NotPossible(f"Already resolved: its state is {row.state}.")
     if not _resolve([row], arrived=arrived, by=by):
-        raise shares.NotPossible("It changed at this moment; look again.")
+        raise shares.NotPossible("It changed meanwhile. Reload it, then try again.")
     _wake([row])
 
 

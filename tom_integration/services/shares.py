@@ -144,7 +144,7 @@ def check(destination: Destination) -> Sequence[Problem]:
     problems = adapter.check()
     if not any(problem.fatal for problem in problems):
         breaker.described(destination.name, route.told(adapter))
-        breaker.mended(destination.name)
+        breaker.end_pauses(destination.name)
     return problems
 
 
@@ -180,7 +180,7 @@ def _why_not(row: Delivery) -> str:
         case State.CANCELLED:
             return f"It was cancelled: {row.reason or 'what it belongs to is gone'}."
         case _:
-            return "It changed at this moment; look again."
+            return "It changed meanwhile. Reload it, then try again."
 
 
 def wake(chosen: Iterable[Outbox]) -> None:

@@ -85,7 +85,7 @@ def succeeded(address: Address, *, now: datetime, about: str = "") -> None:
             _change(topic, lambda _: rules.succeeded())
 
 
-def mended(destination: str) -> None:
+def end_pauses(destination: str) -> None:
     """End the pauses of a destination and its topics, after a check that succeeded.
 
     One call pauses a topic again that the destination still refuses.
