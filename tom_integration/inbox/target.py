@@ -10,8 +10,6 @@ from typing import Any
 
 from dateutil.parser import parse  # type: ignore[import-untyped]
 from django.db import IntegrityError, transaction
-from django.db.models import Value
-from django.db.models.functions import Lower, Replace
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -23,15 +21,8 @@ from sharecore.targets import Target, simple_name
 from tom_integration.access import targets_for_shares
 from tom_integration.inbox.parse import IncomingBatch
 from tom_integration.inbox.refused import Refused
-from tom_integration.mapping.target_fields import custom_fields
+from tom_integration.mapping.target_fields import SIMPLE_NAME, custom_fields
 from tom_integration.outbox import target_keys
-
-_IGNORED = " -_()"
-"""Characters that `TargetMatchManager.simplify_name` of tomtoolkit 3.1.0 ignores, beside case."""
-# The kelvin sign is the only letter beyond ASCII whose lower-case letter is in ASCII.
-_SIMPLE: Any = Replace(Lower("name"), Value("\N{KELVIN SIGN}"), Value("k"))
-for _each in _IGNORED:
-    _SIMPLE = Replace(_SIMPLE, Value(_each), Value(""))
 
 _MATCHING = ("match_name", "match_fuzzy_name", "simplify_name")
 """The methods that a site overrides in its `MATCH_MANAGERS` to compare names in another way."""
@@ -106,8 +97,8 @@ def _alike(names: set[str]) -> set[int]:
 
 
 def _having(condition: Mapping[str, set[str]]) -> set[int]:
-    targets = BaseTarget.objects.annotate(simple=_SIMPLE).filter(**condition)
-    aliases = TargetName.objects.annotate(simple=_SIMPLE).filter(**condition)
+    targets = BaseTarget.objects.annotate(simple=SIMPLE_NAME).filter(**condition)
+    aliases = TargetName.objects.annotate(simple=SIMPLE_NAME).filter(**condition)
     return {*targets.values_list("pk", flat=True), *aliases.values_list("target_id", flat=True)}
 
 

@@ -7,10 +7,17 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from django.db.models import Field, Model
+from django.db.models import Field, Model, Value
+from django.db.models.functions import Lower, Replace
 from tom_targets.models import BaseTarget, get_target_model_class
 
 from sharecore.targets import Orbit, Position, Target
+
+# The kelvin sign is the only letter beyond ASCII whose lower-case letter is in ASCII.
+SIMPLE_NAME: Any = Replace(Lower("name"), Value("\N{KELVIN SIGN}"), Value("k"))
+"""The name of a row as `sharecore.targets.simple_name` has it, for SQL; in ASCII on every database."""
+for _each in " -_()":  # as TargetMatchManager.simplify_name of tomtoolkit 3.1.0
+    SIMPLE_NAME = Replace(SIMPLE_NAME, Value(_each), Value(""))
 
 
 def find_target(target_id: int) -> Any | None:

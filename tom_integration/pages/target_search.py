@@ -8,7 +8,9 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from tom_targets.models import TargetName
 
+from sharecore.targets import simple_name
 from tom_integration import access
+from tom_integration.mapping.target_fields import SIMPLE_NAME
 
 SHOWN = 10
 SHORTEST = 2
@@ -30,8 +32,10 @@ def search(user: Any, text: str) -> tuple[list[Found], bool]:
     text = text.strip()
     if len(text) < SHORTEST:
         return [], False
-    named = TargetName.objects.filter(name__icontains=text)
-    matching = _by(user, Q(name__icontains=text) | Q(pk__in=named.values("target_id")))
+    contained = Q(name__icontains=text)
+    if len(simple := simple_name(text)) >= SHORTEST:
+        contained |= Q(simple__contains=simple)
+    named, matching = _by(user, contained)
     rows = list(matching.order_by("name")[: SHOWN + 1])
     aliases: dict[int, list[str]] = {}
     for alias in named.filter(target_id__in=[row.pk for row in rows]).order_by("name"):
@@ -42,10 +46,15 @@ def search(user: Any, text: str) -> tuple[list[Found], bool]:
 
 def exact(user: Any, text: str) -> Any | None:
     """Return the only target with this name or alias that the user may share; None for none or several."""
-    named = TargetName.objects.filter(name__iexact=text)
-    rows = list(_by(user, Q(name__iexact=text) | Q(pk__in=named.values("target_id")))[:2])
-    return rows[0] if len(rows) == 1 else None
+    for equal in (Q(name__iexact=text), Q(simple=simple_name(text)) & ~Q(simple="")):
+        rows = list(_by(user, equal)[1][:2])
+        if rows:
+            return rows[0] if len(rows) == 1 else None
+    return None
 
 
-def _by(user: Any, condition: Q) -> QuerySet[Any]:
-    return access.targets_for_shares(user).filter(condition)
+def _by(user: Any, condition: Q) -> tuple[QuerySet[TargetName], QuerySet[Any]]:
+    """Return the aliases for which a condition holds, and the targets with such a name or alias."""
+    named = TargetName.objects.alias(simple=SIMPLE_NAME).filter(condition)
+    targets = access.targets_for_shares(user).alias(simple=SIMPLE_NAME)
+    return named, targets.filter(condition | Q(pk__in=named.values("target_id")))
