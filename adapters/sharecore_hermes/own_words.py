@@ -114,8 +114,18 @@ def _with_system(unit: JsonValue, *others: JsonValue) -> JsonValue:
 
 def _system(words: Words) -> JsonValue:
     """Return the system of magnitudes that the datum names."""
+    # A number under "mag_sys" is a systematic error.
+    named = {name: each for name, each in words.items() if not (name.endswith("sys") and _is_number(each))}
     maybe = (words.get(name) for name in _MAYBE_SYSTEM)
-    return first(words, _SYSTEM) or next((each for each in maybe if _magnitude(each)), None)
+    return first(named, _SYSTEM) or next((each for each in maybe if _magnitude(each)), None)
+
+
+def _is_number(value: JsonValue) -> bool:
+    try:
+        float(text(value))
+    except ValueError:
+        return False
+    return True
 
 
 def _brightness_unit(unit: JsonValue, system: JsonValue) -> JsonValue:

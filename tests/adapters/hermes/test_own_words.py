@@ -475,6 +475,7 @@ def test_points_say_their_units(make: Any) -> None:
         ({"filter_sys": "Vega"}, "Vega mag"),
         ({"passband_system": "Vega system"}, "Vega mag"), ({"mag_type": "VEGA"}, "Vega mag"),
         ({"mag_type": "PSF", "zeropoint": 25.1, "sys": 0.02}, "AB mag"),
+        ({"mag_sys": 0.02, "zp_sys": "0.01", "calibration_sys": 0}, "AB mag"),
         ({"calibration": "Vega"}, "Vega mag"),
     ],
 )  # fmt: skip
