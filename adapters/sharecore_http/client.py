@@ -33,6 +33,8 @@ MAX_ANSWER = 2 * 1024 * 1024
 MAX_TRIES = 3
 MAX_RETRYING = 10.0
 """Seconds from the first try after which no other begins. Longer waits are the business of the ledger."""
+FIRST_PAUSE = 0.5
+"""Seconds before the second try; twice as many before the third."""
 
 SLOWEST_LINE = 50_000.0
 """Bytes per second of the slowest line: the deadline of a request grows by the time of its body on such a
@@ -257,12 +259,12 @@ def _passing(outcome: tenacity.Future, repeatable: bool) -> bool:
 
 
 def _pause(state: tenacity.RetryCallState) -> float:
-    """Return the seconds before the next try: those that the destination asked for, else 0.5, 1."""
+    """Return the seconds before the next try: those that the destination asked for, else growing ones."""
     outcome = state.outcome
     if outcome is not None and not outcome.failed:
         asked: float | None = outcome.result().retry_after
         return max(asked or 0.0, 0.1)
-    return 0.5 * 2.0 ** (state.attempt_number - 1)
+    return FIRST_PAUSE * 2.0 ** (state.attempt_number - 1)
 
 
 def _user_agent() -> str:

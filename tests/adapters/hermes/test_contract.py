@@ -11,6 +11,8 @@ from sharecore_hermes.plugin import sharecore_destinations
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
 
 class TestHermes(HttpAdapterContract):
     @pytest.fixture

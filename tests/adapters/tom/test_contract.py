@@ -13,6 +13,8 @@ from sharecore_tom.plugin import sharecore_destinations
 from sharecore_tom.transports import files
 from standins.tom_roads import Sharing
 
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
 
 def _subject(server: FakeServer, tom: Any, stored: Callable[[], Any], *paths: str, **more: object) -> Subject:
     def served(request: Request) -> Answer:

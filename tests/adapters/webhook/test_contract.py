@@ -9,6 +9,8 @@ from sharecore_webhook.plugin import sharecore_destinations
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
 
 class TestWebhook(HttpAdapterContract):
     @pytest.fixture
