@@ -61,7 +61,7 @@ def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         left = opened.pop()
         if isinstance(left, subprocess.Popen):
             left.kill()
-            left.wait()
+            left.communicate()  # waits, and closes the pipe to it
         else:
             left.close()
 
