@@ -1,6 +1,6 @@
 """The destinations of a site: `DATA_SHARING`, read and checked as a whole.
 
-The problems of all destinations are collected, so that a person can mend them at once; a bad destination
+The problems of all destinations are collected, so that a person can correct them at once; a bad destination
 never takes the others away.
 """
 
@@ -120,8 +120,8 @@ class Destinations(Mapping[str, Destination]):
         if settings is None:
             settings = {}
         if not isinstance(settings, Mapping):
-            what = f"is a {type(settings).__name__}"
-            hint = "Write a dictionary: {'name of the destination': {'BASE_URL': ...}}."
+            what = f"must be a dictionary, got {type(settings).__name__}"
+            hint = "Write it like {'name of the destination': {'BASE_URL': ...}}."
             return cls({}, {}, [Problem(where=ROOT, what=what, hint=hint)])
         usable: dict[str, Destination] = {}
         broken: dict[str, tuple[Problem, ...]] = {}
@@ -215,8 +215,8 @@ def _read(name: object, values: object, registry: Registry) -> tuple[Destination
             Problem(where=path, what="has no name", hint="Destination names must be non-empty strings.")
         ]
     if not isinstance(values, Mapping):
-        what = f"is a {type(values).__name__}"
-        return None, [Problem(where=path, what=what, hint="Write a dictionary of its settings.")]
+        what = f"must be a dictionary, got {type(values).__name__}"
+        return None, [Problem(where=path, what=what, hint="Write it like {'BASE_URL': ...}.")]
     section = Section(name, values, root=ROOT)
     topics = _topics(section)
     if DIVIDER in name:
@@ -295,7 +295,7 @@ def _unknown(kind: str, registry: Registry) -> tuple[str, str]:
     if not to_blame:
         return what, "Correct its spelling, or install the plugin that provides it."
     reasons = "; ".join(f"{info.label} is {info.state}: {info.reason}" for info in to_blame)
-    return f"{what}; {reasons}", "Correct its spelling, or mend that plugin."
+    return f"{what}; {reasons}", "Correct its spelling, or repair that plugin."
 
 
 def _canonical(value: object) -> Any:

@@ -11,18 +11,18 @@ from sharecore.records import Record
 from sharecore.targets import Target
 
 
-def as_json(what: Record | Target) -> dict[str, Any]:
+def as_json(item: Record | Target) -> dict[str, Any]:
     """Return the fields of a record or target by name, in JSON values, without empty ones.
 
     Times are ISO 8601 in UTC with microseconds; the key is one text (`RecordKey.__str__`). Numbers keep the
     units of the fields. A new field of a later version appears here by itself.
     """
-    values = to_builtins(what, str_keys=True, enc_hook=_plain)
-    if isinstance(what, Target):
+    values = to_builtins(item, str_keys=True, enc_hook=_plain)
+    if isinstance(item, Target):
         values |= {name: _without_empty(values[name]) for name in ("position", "orbit")}
     else:
-        time = what.timestamp.isoformat(timespec="microseconds")
-        values |= {"key": str(what.key), "timestamp": time.replace("+00:00", "Z")}
+        time = item.timestamp.isoformat(timespec="microseconds")
+        values |= {"key": str(item.key), "timestamp": time.replace("+00:00", "Z")}
     return _without_empty(values)
 
 

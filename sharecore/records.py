@@ -88,7 +88,7 @@ class _Record:
 
     def __post_init__(self) -> None:
         if self.timestamp.tzinfo is None:
-            raise InvalidRecord(field="timestamp", reason=f"{self.timestamp} has no time zone")
+            raise InvalidRecord(field="timestamp", reason=f"must have a time zone, got {self.timestamp}")
         object.__setattr__(self, "timestamp", self.timestamp.astimezone(UTC))
         for name in names_of(type(self)):
             value = getattr(self, name)

@@ -147,7 +147,7 @@ class Registry:
             Problem(
                 where=f"required plugin {name!r}",
                 what=reasons.get(name, "is not installed"),
-                hint=f"Install or mend it, or take it out of {REQUIRED_SETTING}. "
+                hint=f"Install or repair it, or remove it from {REQUIRED_SETTING}. "
                 "Until then nothing is sent to any destination.",
             )
             for name in self._required

@@ -108,7 +108,7 @@ class Section:
         """
         value = self.raw(key, default)
         if not isinstance(value, str):
-            self.problem(key, f"is a {type(value).__name__}", "Give a text.")
+            self.problem(key, f"must be a text, got {type(value).__name__}", "Write it in quotes.")
             return default
         if required and not value.strip():
             self.problem(key, "is missing", "Add it.")
@@ -118,7 +118,7 @@ class Section:
         """Return a text that must not be shown; a problem for a missing one if `required`."""
         value = self.raw(key, "")
         if not isinstance(value, str):
-            self.problem(key, f"is a {type(value).__name__}", "Give a text.")
+            self.problem(key, f"must be a text, got {type(value).__name__}", "Write it in quotes.")
             return Secret("")
         if required and not value:
             self.problem(key, "is missing", "Add it.")
@@ -136,18 +136,20 @@ class Section:
             usable = False
         if not usable:
             # Not shown: a malformed address may hold a password.
-            self.problem(key, "is not an http(s) address", "Write it like 'https://tom.example.org/'.")
+            self.problem(key, "must be an http(s) address", "Write it like 'https://tom.example.org/'.")
         elif parts.username or parts.password:
-            self.problem(key, "contains credentials", "Move them to 'USERNAME' and 'PASSWORD' or 'API_KEY'.")
+            self.problem(
+                key, "must not contain credentials", "Move them to 'USERNAME' and 'PASSWORD' or 'API_KEY'."
+            )
         elif parts.query or parts.fragment:
-            self.problem(key, "contains a query or fragment", "Give the address of the site only.")
+            self.problem(key, "must not contain a query or fragment", "Give the address of the site only.")
         return value.rstrip("/") + "/"
 
     def flag(self, key: str, default: bool) -> bool:
         """Return True or False."""
         value = self.raw(key, default)
         if not isinstance(value, bool):
-            self.problem(key, f"is {value!r}", "Give True or False.")
+            self.problem(key, f"must be True or False, got {value!r}", "Write True or False, without quotes.")
             return default
         return value
 
@@ -157,7 +159,8 @@ class Section:
         """Return a number between `minimum` and `maximum`, both included."""
         value = self.raw(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= maximum:
-            self.problem(key, f"is {value!r}", f"Give a number from {minimum:g} to {maximum:g}.")
+            rule = f"must be a number from {minimum:g} to {maximum:g}"
+            self.problem(key, f"{rule}, got {value!r}", "Write a number in this range, without quotes.")
             return default
         return float(min(value, sys.float_info.max))
 
@@ -165,7 +168,8 @@ class Section:
         """Return a whole number between `minimum` and `maximum`, both included."""
         value = self.raw(key, default)
         if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
-            self.problem(key, f"is {value!r}", f"Give a whole number from {minimum} to {maximum}.")
+            rule = f"must be a whole number from {minimum} to {maximum}"
+            self.problem(key, f"{rule}, got {value!r}", "Write a number in this range, without quotes.")
             return default
         return value
 
@@ -177,7 +181,7 @@ class Section:
             or not isinstance(value, Sequence)
             or not all(isinstance(v, str) for v in value)
         ):
-            self.problem(key, f"is {value!r}", "Give a list of texts.")
+            self.problem(key, f"must be a list of texts, got {value!r}", "Write it like ['one', 'two'].")
             return ()
         return tuple(str(v) for v in value)
 
@@ -187,7 +191,7 @@ class Section:
         if not isinstance(value, Mapping) or not all(
             isinstance(k, str) and isinstance(v, str) for k, v in value.items()
         ):
-            self.problem(key, "is not a dictionary of texts", "Write it like {'name': 'value'}.")
+            self.problem(key, "must be a dictionary of texts", "Write it like {'name': 'value'}.")
             return {}
         return dict(value)
 

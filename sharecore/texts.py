@@ -13,10 +13,10 @@ def printable(text: object) -> str:
     return "".join(each if each.isprintable() else " " for each in str(text))
 
 
-def one_line(text: object, most: int = MOST) -> str:
-    """Return the text in one line of at most `most` characters; hidden where it repeats a credential.
+def one_line(text: object, limit: int = MOST) -> str:
+    """Return the text in one line of at most `limit` characters; hidden where it repeats a credential.
 
     Texts of a server or of other code may have any length and control characters.
     """
     line = printable(hide_secrets(str(text)))
-    return line if len(line) <= most else line[: most - 1] + "…"
+    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -67,17 +67,17 @@ def _directory(section: Section) -> Path:
     if isinstance(given, os.PathLike):
         given = os.fspath(given)
     if not isinstance(given, str) or not given.strip() or not given.isprintable():
-        section.problem("DIRECTORY", "is not the path of a folder", "Write one like '/data/shared'.")
+        section.problem("DIRECTORY", "must be the path of a folder", "Write one like '/data/shared'.")
         return Path(os.sep)
     directory = Path(given)
     if not directory.is_absolute():
         section.problem(
             "DIRECTORY",
-            f"{given!r} is not absolute",
+            f"{given!r} must be an absolute path",
             "Begin with '/', or use os.path.join(BASE_DIR, 'shared').",
         )
     elif directory.exists() and not directory.is_dir():
-        section.problem("DIRECTORY", f"{given!r} is not a folder", "Name another one.")
+        section.problem("DIRECTORY", f"{given!r} must be a folder, and is a file", "Name another one.")
     return directory
 
 

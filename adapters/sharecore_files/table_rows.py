@@ -141,7 +141,8 @@ def _brightness(record: Photometry | PhotometryLimit, target: Target) -> Entry:
 def _spectrum(record: Spectrum, target: Target) -> Entry | Unsupported:
     lengths = {len(each) for each in (record.wavelength, record.flux, record.error) if each}
     if len(lengths) != 1 or not record.flux:
-        reason = "it has no flux, or flux, wavelength and error have different lengths"
+        got = ", ".join(str(len(each)) for each in (record.flux, record.wavelength, record.error))
+        reason = f"flux, wavelength and error (if given) must have the same length, got {got}"
         return Unsupported(feature="lengths", reason=reason)
     flux = _linear(record.flux_unit)
     error = flux
@@ -181,7 +182,7 @@ def _read(said: JsonValue) -> ScaledUnit:
 
 def _worded(said: JsonValue) -> str:
     if not isinstance(said, str):
-        raise UnknownUnit(f"it says a unit in a {type(said).__name__}, not in a text: {str(said)[:80]}")
+        raise UnknownUnit(f"the unit must be a text, got a {type(said).__name__}: {str(said)[:80]}")
     return printable(said).strip()
 
 
@@ -201,7 +202,9 @@ def _factor(name: str, said: JsonValue, given: ScaledUnit) -> Fraction:
 
 
 def _elsewhere(name: str, said: JsonValue, unit: str) -> UnknownUnit:
-    return UnknownUnit(f"its {name} is in {said!r}, from which no exact factor leads to {unit!r}")
+    return UnknownUnit(
+        f"{name} is in {said!r}, which has no exact conversion into {unit!r}, the unit of the table"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,13 +69,13 @@ def number(draft: Draft, key: str) -> float | None:
 def finite(value: object, key: str) -> float:
     """Return one number. Raises `NotExpressible` for any other value, booleans included."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise NotExpressible(key, f"{key} is {text(value)[:40]!r}, which is not a number")
+        raise NotExpressible(key, f"{key} must be a number, got {text(value)[:40]!r}")
     try:
         result = float(value)
     except (ValueError, OverflowError):
-        raise NotExpressible(key, f"{key} is {text(value)[:40]!r}, which is not a number") from None
+        raise NotExpressible(key, f"{key} must be a number, got {text(value)[:40]!r}") from None
     if not math.isfinite(result):
-        raise NotExpressible(key, f"{key} is {result}, which is not a finite number")
+        raise NotExpressible(key, f"{key} must be a finite number, got {result}")
     return result
 
 
@@ -109,7 +109,7 @@ def date(value: object, key: str) -> str | float:
     if day <= 1000 and day:
         with suppress(OverflowError):
             return (_MJD_ZERO + timedelta(days=day)).isoformat()
-    raise NotExpressible(key, f"{key} is {day:g}, which is no Modified Julian Date before the year 2269")
+    raise NotExpressible(key, f"{key} must be a Modified Julian Date before the year 2269, got {day:g}")
 
 
 def modified_date(value: object, key: str) -> str | float:
@@ -159,4 +159,4 @@ def pruned(value: object, key: str) -> object:
         return [item for item in items if item is not None] or None
     if value is None:
         return None
-    raise NotExpressible(key, f"{key} is a {type(value).__name__}, which JSON cannot say")
+    raise NotExpressible(key, f"{key} must be a value of JSON, got a {type(value).__name__}")

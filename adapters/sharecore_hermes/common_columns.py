@@ -50,7 +50,7 @@ def common(draft: Draft, context: Context) -> Row:
     if not telescope and not instrument and not source:
         telescope, instrument = config.default_telescope, config.default_instrument
     if not telescope and not instrument:
-        hint = f"Say it with 'DEFAULT_TELESCOPE' or 'DEFAULT_INSTRUMENT' in {config.path}"
+        hint = f"Set 'DEFAULT_TELESCOPE' or 'DEFAULT_INSTRUMENT' in {config.path}"
         if source:
             hint = (
                 f"It came from {source}, and the defaults are for data of this site alone. If {source} is "

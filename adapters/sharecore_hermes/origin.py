@@ -27,7 +27,7 @@ def echo(record: Record, topic: str) -> Outcome | None:
         return Duplicate(remote_id=(found[1] or found[2]) if found else None)
     if read_from or not (found or record.source_name.strip().casefold() == "hermes"):
         return None
-    reason = "it was read from HERMES, and the TOM did not note from which topic"
+    reason = "the datum was read from HERMES, and the TOM did not note the topic"
     return Unsupported(feature="echo", reason=reason)
 
 

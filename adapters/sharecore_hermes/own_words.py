@@ -101,7 +101,7 @@ def _observer(record: Record, words: Words) -> Row:
     unread = first(words, (*_TELESCOPE, *_INSTRUMENT))
     if word(unread) and not any(row.values()):
         kind = type(unread).__name__
-        raise NotExpressible("telescope", f"it names its telescope or instrument in a {kind}, not in a text")
+        raise NotExpressible("telescope", f"telescope and instrument must be texts, got a {kind}")
     return row
 
 
@@ -137,7 +137,7 @@ def _brightness_unit(unit: JsonValue, system: JsonValue) -> JsonValue:
         return system
     if stated and named and named not in (stated, Unit.MAG):
         raise NotExpressible(
-            "brightness-unit", f"its unit is {text(unit)!r}, but its system is {text(system)!r}"
+            "brightness-unit", f"the unit {text(unit)!r} contradicts the magnitude system {text(system)!r}"
         )
     return unit
 

@@ -64,7 +64,7 @@ class Publisher:
 
     def _parcel(self, envelope: Envelope, entries: list[Entry]) -> Outcomes:
         if len(entries) == 1 and size(assemble(envelope, entries)) > MAX_BYTES:
-            reason = f"its row is larger than the {MAX_BYTES} bytes that a message can have"
+            reason = f"the row must fit into a message of {MAX_BYTES} bytes"
             yield entries[0].record.key, Unsupported(feature="message-size", reason=reason)
             return
         answer = self._submit(envelope, entries)

@@ -13,7 +13,9 @@ def right_ascension(value: object) -> float | str:
     degrees = _degrees(value, "ra")
     if isinstance(degrees, float) and not -360 <= degrees <= 720:
         # -999 is how sites write that there is none, and would be a place on the sky.
-        raise NotExpressible("position", f"ra is {degrees:g}, which is more than a turn away from the sky")
+        raise NotExpressible(
+            "position", f"ra must be between 0 and 360 degrees, give or take a turn, got {degrees:g}"
+        )
     return degrees if isinstance(degrees, str) or 0 <= degrees <= 360 else degrees % 360
 
 
@@ -21,7 +23,7 @@ def declination(value: object) -> float | str:
     """Return degrees in -90..90, or a text with unit letters. Raises `NotExpressible`."""
     degrees = _degrees(value, "dec")
     if isinstance(degrees, float) and abs(degrees) > 90:
-        raise NotExpressible("position", f"dec is {degrees:g}, which is not between -90 and 90 degrees")
+        raise NotExpressible("position", f"dec must be between -90 and 90 degrees, got {degrees:g}")
     return degrees
 
 
@@ -37,6 +39,6 @@ def _degrees(value: object, key: str) -> float | str:
         return word
     if isinstance(value, str) and (":" in word or " " in word):
         raise NotExpressible(
-            "position", f"{key} is {word[:40]!r}; HERMES would read it as hours. Give degrees"
+            "position", f"{key} must be in degrees, got {word[:40]!r}, which HERMES would read as hours"
         )
     return finite(value, key)

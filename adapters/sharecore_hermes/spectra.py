@@ -82,10 +82,14 @@ def finish(draft: Draft, context: Context) -> Finished:
             raise NotExpressible("empty-spectrum", "the spectrum has no points")
         if len(wavelength) != len(flux):
             raise NotExpressible(
-                "spectrum-lengths", f"{len(flux)} fluxes stand at {len(wavelength)} wavelengths"
+                "spectrum-lengths",
+                f"flux and wavelength must have the same length, got {len(flux)} and {len(wavelength)}",
             )
         if error and len(error) != len(flux):
-            raise NotExpressible("spectrum-lengths", f"{len(flux)} fluxes have {len(error)} errors")
+            raise NotExpressible(
+                "spectrum-lengths",
+                f"flux and error must have the same length, got {len(flux)} and {len(error)}",
+            )
     per, at = (
         spelling.flux(draft.get("flux_units"), context.config),
         spelling.wavelength(draft.get("wavelength_units"), context.config),
@@ -122,7 +126,7 @@ def _numbers(draft: Draft, key: str) -> list[float]:
     if value is None:
         return []
     if not isinstance(value, list | tuple):
-        raise NotExpressible(key, f"{key} is a {type(value).__name__}, not a list of numbers")
+        raise NotExpressible(key, f"{key} must be a list of numbers, got a {type(value).__name__}")
     if None in value:
         at = value.index(None)
         raise NotExpressible(key, f"{key} has no number at place {at}, and HERMES takes no blank points")

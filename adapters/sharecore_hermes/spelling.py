@@ -77,8 +77,8 @@ def brightness(unit: object, config: HermesConfig) -> Spelled:
         if default is None or not default.unit.is_magnitude:
             raise NotExpressible(
                 "brightness-unit",
-                "the unit 'mag' does not say of which system. Say it with 'DEFAULT_BRIGHTNESS_UNIT': 'AB "
-                f"mag' or 'Vega mag' in {config.path}",
+                "the unit 'mag' names no magnitude system. Set 'DEFAULT_BRIGHTNESS_UNIT' to 'AB mag' or "
+                f"'Vega mag' in {config.path}",
             )
         meant = default
     if meant.unit is Unit.ST_MAG:
@@ -120,12 +120,12 @@ def error_of(value: Spelled, unit: object, config: HermesConfig, *, stated: bool
     if factor is None:
         raise NotExpressible(
             "error-unit",
-            f"its error is in {text(unit)!r}, from which no exact factor leads to {value.name!r}, which its "
-            "value is in",
+            f"the error is in {text(unit)!r}, which has no exact conversion into {value.name!r}, the unit of "
+            "the value",
         )
     if factor != 1 and not stated:
         raise NotExpressible(
-            "error-unit", f"its error is in {text(unit)!r}, and it does not say in which unit its value is"
+            "error-unit", f"the error is in {text(unit)!r}, and the datum gives no unit for the value"
         )
     return Spelled(value.name, factor)
 
@@ -141,13 +141,15 @@ def _meant(
     unit: object, config: HermesConfig, default: ScaledUnit | None, feature: str, setting: str
 ) -> ScaledUnit:
     if unit is not None and not isinstance(unit, str):
-        raise NotExpressible(feature, f"the unit is a {type(unit).__name__}, not a text: {text(unit)[:80]}")
+        raise NotExpressible(
+            feature, f"the unit must be a text, got a {type(unit).__name__}: {text(unit)[:80]}"
+        )
     own = text(unit)
     if own in config.unit_map:
         return config.unit_map[own]
     if not word(own):
         if default is None:
-            hint = f". Say it with {setting!r} in {config.path}" if setting else ""
+            hint = f". Set {setting!r} in {config.path}" if setting else ""
             raise NotExpressible(feature, f"the datum has no unit{hint}")
         return default
     try:

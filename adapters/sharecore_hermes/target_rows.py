@@ -59,7 +59,9 @@ def finish(draft: Draft) -> Row:
     elements = draft.get("orbital_elements")
     if elements is not None:
         if not isinstance(elements, dict):
-            raise NotExpressible("orbit", "the orbital elements are not a dictionary")
+            raise NotExpressible(
+                "orbit", f"the orbital elements must be a dictionary, got a {type(elements).__name__}"
+            )
         row["orbital_elements"] = _orbit(elements)
     if elements is None or draft.get("ra") is not None:
         row |= {"ra": right_ascension(draft.get("ra")), "dec": declination(draft.get("dec"))}
@@ -93,7 +95,7 @@ def _orbit(elements: Draft) -> Row:
     inclination = _at_least_zero(elements, "orbital_inclination")
     if inclination is not None and inclination > 180:
         raise NotExpressible(
-            "orbit", f"orbital_inclination is {inclination:g}, not between 0 and 180 degrees"
+            "orbit", f"orbital_inclination must be between 0 and 180 degrees, got {inclination:g}"
         )
     row["orbital_inclination"] = inclination
     for key in ("argument_of_the_perihelion", "longitude_of_the_ascending_node"):
@@ -130,7 +132,7 @@ def _size_and_phase(elements: Draft) -> Row:
 def _at_least_zero(elements: Draft, key: str) -> float | None:
     value = number(elements, key)
     if value is not None and value < 0:
-        raise NotExpressible("orbit", f"{key} is {value:g}, which is negative")
+        raise NotExpressible("orbit", f"{key} must not be negative, got {value:g}")
     return value
 
 
@@ -156,7 +158,7 @@ def _epoch(draft: Draft) -> Row:
     if epoch is None:
         return {}
     if isinstance(epoch, float | int) and not 1000 < epoch < 3000:
-        raise NotExpressible("target-epoch", f"the epoch {epoch:g} is not a year between 1000 and 3000")
+        raise NotExpressible("target-epoch", f"the epoch must be a year between 1000 and 3000, got {epoch:g}")
     return {"epoch": epoch}
 
 

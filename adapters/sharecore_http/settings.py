@@ -64,7 +64,7 @@ def credential(section: Section, key: str) -> Secret:
     secret = section.secret(key)
     text = secret.reveal()
     if text != text.strip() or not sendable(text):
-        what = "contains blanks at its ends, line breaks or characters outside Latin-1"
+        what = "must not contain blanks at its ends, line breaks or characters outside Latin-1"
         section.problem(key, what, "Copy it again.")
     return secret
 
@@ -88,8 +88,8 @@ def _verify(section: Section) -> bool | str:
             )
         return value
     if not isinstance(value, str):
-        what = f"is a {type(value).__name__}"
-        section.problem("VERIFY", what, "Give True, False or the path of a CA file.")
+        what = f"must be True, False or a path, got {type(value).__name__}"
+        section.problem("VERIFY", what, "Write the path of a CA file in quotes.")
         return True
     if not os.path.exists(value):
         section.problem("VERIFY", f"{value!r} does not exist", "Give the path of a CA file or folder.")
@@ -106,7 +106,7 @@ def _proxies(section: Section) -> dict[str, Secret]:
         if not usable:
             section.problem(
                 "PROXIES",
-                f"the proxy for {scheme!r} is not an address",
+                f"the proxy for {scheme!r} must be an http(s) or SOCKS address",
                 "Write it like {'https': 'http://proxy.example.org:3128'}.",
             )
     return {scheme: Secret(url) for scheme, url in proxies.items()}
@@ -116,7 +116,7 @@ def _headers(section: Section) -> dict[str, Secret | str]:
     headers = section.mapping("HEADERS")
     for name, value in headers.items():
         if not name or not name.isascii() or not all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name):
-            section.problem("HEADERS", f"{name!r} is not the name of a header", "Correct it.")
+            section.problem("HEADERS", f"{name!r} must be the name of a header", "Write it like 'X-Project'.")
         elif value != value.strip() or not sendable(value):
             what = f"the value of {name!r} cannot be sent"
             section.problem("HEADERS", what, "Remove blanks and line breaks.")

@@ -141,7 +141,7 @@ class TomAdapter(Adapter):
             hint = "Correct the credentials, or ask for an account there."
             return [Problem(where=f"{config.path}[{key!r}]", what=error.reason, hint=hint)]
         except DeliveryError as error:
-            hint = "Check the address in a browser; if it is right, tell the people who run that TOM."
+            hint = "Check the address in a browser; if it is right, tell the operator of that TOM."
             return [Problem(where=f"{config.path}['BASE_URL']", what=error.reason, hint=hint)]
         return [*self._about_bulk_upload(receiver), *self._about_login(receiver)]
 
@@ -219,7 +219,7 @@ class TomAdapter(Adapter):
                 where=self._config.path,
                 what=f"that TOM (tomtoolkit {receiver.generation}) takes no tokens: the password goes with "
                 "each request and costs it about 0.3 s of hashing",
-                hint="Ask its people to add TokenAuthentication to DEFAULT_AUTHENTICATION_CLASSES.",
+                hint="Ask its operator to add TokenAuthentication to DEFAULT_AUTHENTICATION_CLASSES.",
                 fatal=False,
             )
         ]

@@ -69,7 +69,7 @@ class _End:
         if step in self._asked or len(self._asked) == _MAX_PAGES or self._repeated == _MAX_REPEATED:
             raise DestinationError(
                 f"GET {self._path}: this list has no end ({len(self._asked)} pages were asked for). "
-                "Tell the people who run that TOM"
+                "Tell the operator of that TOM"
             )
         self._asked.add(step)
 

@@ -92,7 +92,9 @@ def row(record: Record, site: Site, at: Generation) -> dict[str, Any] | Unsuppor
         values = {names.get(name, name): value for name, value in values.items()}
     value = values | _extra(record, values.keys() | _reserved(record, data_type, at))
     if not value:
-        return Unsupported(reason="it holds no values, which a TOM cannot store", feature="empty-value")
+        return Unsupported(
+            reason="the record has no values, and a TOM stores no empty row", feature="empty-value"
+        )
     return {
         "data_type": data_type,
         "timestamp": _time(record.timestamp),
@@ -118,10 +120,13 @@ def _no_room(record: Record, values: Mapping[str, Any]) -> Unsupported | None:
     for name, longest in _LONGEST.items():
         text = values.get(name)
         if isinstance(text, str) and len(text) > longest:
-            reason = f"{name} has {len(text)} characters, a TOM has room for {longest}"
+            reason = f"{name} must have at most {longest} characters for a TOM, got {len(text)}"
             return Unsupported(reason=reason, feature=f"{name}-length")
     if isinstance(record, Photometry | PhotometryLimit) and not record.bandpass:
-        return Unsupported(reason="it has no bandpass, and a TOM 3.x stores none without", feature="bandpass")
+        return Unsupported(
+            reason="the record has no bandpass, and a TOM 3.x stores no photometry without one",
+            feature="bandpass",
+        )
     if isinstance(record, OtherDatum) and record.data_type.lower() in TYPED_KINDS:
         return Unsupported(
             reason=f"type {record.data_type!r} in the table of other data comes from tomtoolkit 2.x. "

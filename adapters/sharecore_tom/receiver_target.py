@@ -152,7 +152,7 @@ class Targets:
         if self._api.ask(DATA, method="OPTIONS").verdict is not Verdict.OK:
             raise not_able(reply, "looking up the target")
         return Deferred(
-            reason=f"that TOM cannot show its target of this name ({words(reply)}). Ask its people to look "
+            reason=f"that TOM cannot show its target of this name ({words(reply)}). Ask its operator to look "
             "for a number there that is NaN or infinite"
         )
 
@@ -178,11 +178,12 @@ class Targets:
                 }
                 if seen >= _MAX_CANDIDATES:
                     raise DestinationError(
-                        f"{seen} targets there are said to have the name {name!r}; is its filter off?"
+                        f"that TOM lists {seen} targets for the name {name!r}, so its filter does not work. "
+                        "Tell its operator"
                     )
         if hidden and not found:
             return Deferred(
-                reason="that TOM cannot show its target of this name. Ask its people to look for a number "
+                reason="that TOM cannot show its target of this name. Ask its operator to look for a number "
                 "there that is NaN or infinite"
             )
         exact = {pk: each for pk, each in found.items() if _names(each) & set(names)}

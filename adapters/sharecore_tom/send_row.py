@@ -106,7 +106,7 @@ class Rows:
             changed = altered(row, answer, self._at)
             if not changed:
                 return Sent(outcome=Accepted())
-            reason = f"stored there with another {', '.join(changed)} than was sent. Ask its people why"
+            reason = f"stored there with another {', '.join(changed)} than was sent. Ask its operator why"
             return Sent(outcome=Rejected(reason=reason, field=changed[0]))
         # tomtoolkit 3.1.0 shows the first row with this time and band, which need not be the equal one. It
         # also says "already exists" of an invalid row.

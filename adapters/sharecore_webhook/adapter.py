@@ -168,7 +168,7 @@ class WebhookAdapter(Adapter):
             raise AuthenticationFailed(f"the receiver refuses us: {said}")
         if reply.status == 410:
             raise AuthenticationFailed(
-                "the receiver wants nothing more (HTTP 410). Ask its people, then correct "
+                "the receiver wants nothing more (HTTP 410). Ask its operator, then correct "
                 f"{self._config.path} or remove the shares that use it"
             )
         if reply.verdict is Verdict.REDIRECT:

@@ -92,9 +92,9 @@ def _url(section: Section) -> Secret:
     except ValueError:
         usable = False
     if text and (not usable or text != text.strip() or not text.isprintable() or " " in text):
-        section.problem("URL", "is not an http(s) address", "Copy it again, complete and without blanks.")
+        section.problem("URL", "must be an http(s) address", "Copy it again, complete and without blanks.")
     elif usable and (parts.username or parts.password):
-        section.problem("URL", "contains a user name or password", "Use 'HEADERS' for credentials.")
+        section.problem("URL", "must not contain a user name or password", "Use 'HEADERS' for credentials.")
     elif usable and parts.scheme == "http":
         what = "is not https: everybody on the way can read what is sent"
         section.problem("URL", what, "Use https if the receiver offers it.", fatal=False)
@@ -106,13 +106,17 @@ def _keys(section: Section, *, needed: bool) -> tuple[Secret, ...]:
     given = section.raw("SECRET", ())
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
-        section.problem("SECRET", "is not a text", "Give the secret, or a list of the new one and the old.")
+        section.problem(
+            "SECRET",
+            "must be a text, or a list of texts",
+            "Give the secret, or a list of the new one and the old.",
+        )
         return ()
     if needed and not any(texts):
         section.problem("SECRET", "is missing: the receiver could not know that it is you", _MAKE_ONE)
     keys = [text for text in texts if text]
     if any(key_of(text) is None for text in keys):
-        what = f"is not '{PREFIX}' and {KEY_BYTES.start} to {KEY_BYTES.stop - 1} bytes in base64"
+        what = f"must be '{PREFIX}', then {KEY_BYTES.start} to {KEY_BYTES.stop - 1} bytes in base64"
         section.problem("SECRET", what, f"Copy it again from the receiver. {_MAKE_ONE}")
         return ()
     return tuple(map(Secret, keys))

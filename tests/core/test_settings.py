@@ -86,6 +86,35 @@ def test_a_bad_address_is_a_problem_that_shows_no_password(bad: str | None) -> N
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("read", "value", "text"),
+    [
+        (lambda one: one.text("KEY"), 3, "must be a text, got int. Write it in quotes."),
+        (lambda one: one.secret("KEY"), 3, "must be a text, got int. Write it in quotes."),
+        (lambda one: one.flag("KEY", True), "yes", "must be True or False, got 'yes'. Write True or False,"),
+        (lambda one: one.count("KEY", 4), 0, "must be a whole number from 1 to 1000000000, got 0. Write a"),
+        (lambda one: one.number("KEY", 1.0, maximum=9), 10, "must be a number from 0 to 9, got 10. Write a"),
+        (
+            lambda one: one.texts("KEY"),
+            "a",
+            "must be a list of texts, got 'a'. Write it like ['one', 'two'].",
+        ),
+        (
+            lambda one: one.mapping("KEY"),
+            [],
+            "must be a dictionary of texts. Write it like {'name': 'value'}.",
+        ),
+    ],
+)
+def test_a_problem_says_the_rule_the_value_and_the_remedy(
+    read: Callable[[Section], object], value: object, text: str
+) -> None:
+    one = section(KEY=value)
+    read(one)
+    (problem,) = one.problems
+    assert str(problem).startswith(f"DATA_SHARING['x']['KEY']: {text}")
+
+
 def test_all_problems_are_raised_together() -> None:
     one = section(CONCURRENCY=0, VERIFY="yes")
     one.text("USERNAME", required=True)

@@ -159,6 +159,7 @@ def test_what_is_wrong_with_a_record_is_named(kind: type[Any], change: dict[str,
     with pytest.raises(InvalidRecord) as caught:
         record_from_wire(record_as_wire(example_record(kind)) | change)
     assert caught.value.field == field
+    assert "must " in caught.value.reason
 
 
 @pytest.mark.parametrize(
@@ -254,6 +255,7 @@ def test_what_is_wrong_with_a_target_is_named(change: dict[str, Any], field: str
     with pytest.raises(InvalidRecord) as caught:
         target_from_wire(target_as_wire(TARGETS["sidereal"]) | change)
     assert caught.value.field == field
+    assert "must " in caught.value.reason
 
 
 def test_times_travel_in_utc() -> None:

@@ -437,7 +437,7 @@ def test_preview_prints_the_message_as_it_is_published(
     call_command("sharing", "preview", share, "--validate")
     printed = capsys.readouterr()
     assert hermes.messages == []
-    assert printed.err.count("'mag' does not say of which system") == 1
+    assert printed.err.count("'mag' names no magnitude system") == 1
     assert f"{vague.timestamp:%Y-%m-%d %H:%M:%S}" in printed.err
     tom.deliver()
     tom.deliver(after=10)

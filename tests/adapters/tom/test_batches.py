@@ -245,7 +245,7 @@ def test_an_unknown_outcome_is_not_taken_for_one_that_we_know(tom, adapter, batc
     [
         PAGE,
         said(422, {"detail": "That protocol is not spoken.", "protocols": [2]}),
-        said(400, {"detail": "records: it is not a list."}),
+        said(400, {"detail": "records: must be a list, got dict."}),
         said(415, {"detail": "Send it as it is."}),
         said(405, {"detail": "Method not allowed."}),
         (500, {"Content-Type": "text/html"}, "<html>Server Error (500)"),
