@@ -37,7 +37,7 @@ from sharecore.retry import RetryPolicy
 
 
 class State(StrEnum):
-    """Where a delivery stands."""
+    """The state of a delivery."""
 
     BASELINE = "baseline"  # was there before the share; nobody asked for it
     PENDING = "pending"  # promised; sent when `next_at` has come

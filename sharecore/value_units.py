@@ -22,7 +22,7 @@ LIMIT = (
 
 
 def _unit_of(*quantities: str) -> tuple[str, ...]:
-    """The names under which the unit of a quantity is said, of the first quantity before the next."""
+    """Return the names for the unit of a quantity, those of the first quantity before those of the next."""
     return tuple(
         name
         for of in quantities

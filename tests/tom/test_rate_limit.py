@@ -91,5 +91,5 @@ def test_what_is_no_limit_is_a_problem_of_the_setting(tom: Tom, wrong: object) -
     with limited(wrong):
         (problem,) = site.destinations().problems
         assert problem.where == "DATA_SHARING['x']['RATE_LIMIT']"
-        assert "0.001" in problem.hint
+        assert "0.001" in problem.what
         assert "y" in site.destinations()

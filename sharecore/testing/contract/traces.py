@@ -53,7 +53,7 @@ _FUNCTIONS = (
     (builtins, "open"),
     (builtins, "print"),
 )
-"""Those that are replaced most often, for the whole process."""
+"""Functions that are replaced most often, for the whole process."""
 
 
 class Process:
@@ -137,13 +137,13 @@ def _umask() -> int:
 
 
 def _children() -> set[str]:
-    """As far as the system tells: Linux."""
+    """Return the child processes, as far as the system lists them: Linux."""
     found = Path("/proc/self/task").glob("*/children")
     return {child for tasks in found for child in tasks.read_text().split()}
 
 
 def _open_files() -> set[str]:
-    """Those with a path, as far as the system tells: Linux."""
+    """Return the open files with a path, as far as the system lists them: Linux."""
     opened = set()
     for each in Path("/proc/self/fd").glob("*"):
         with suppress(OSError):
