@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from sharecore.adapter import Adapter, Batch
+from sharecore.adapter_answers import Stop, hear, read, said_until
 from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecord, PluginError
-from sharecore.guard import Guarded, named
-from sharecore.hearing import Stop, hear, read, said_until
+from sharecore.guarded_adapter import Guarded, named
 from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest
 from sharecore.outcomes import Deferred, Found, Result, Unsupported, Withheld
 from sharecore.records import DataFile, Record, RecordKey, Shareable

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sharecore.records import Astrometry, JsonValue, Photometry, PhotometryLimit, Record, Spectrum
-from sharecore.words import Words, first, unit_words_of, word
+from sharecore.spellings import Words, first, unit_words_of, word
 
 # As `words` has names.
 _ERROR = ("error", "err", "uncertainty", "sigma")

@@ -13,7 +13,7 @@ from django.db import connections, router
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 
 from sharecore.exceptions import Problem
-from tom_integration import conf, error_reports, site, status
+from tom_integration import conf, error_reports, site, site_status
 from tom_integration.tomtoolkit import takeover
 
 TAG = "sharing"
@@ -198,7 +198,7 @@ def check_runner(
     app_configs: Iterable[AppConfig] | None = None, databases: Collection[str] | None = None, **_: Any
 ) -> list[CheckMessage]:
     """Check that a worker delivers what is due (run by `manage.py check --database default`)."""
-    if _ledger_among(databases) and (advice := status.nobody_delivers()):
+    if _ledger_among(databases) and (advice := site_status.nobody_delivers()):
         return [checks.Warning("There is work, and nobody delivers.", hint=advice, id="sharecore.W008")]
     return []
 
@@ -211,5 +211,5 @@ def check_shares(
         return []
     return [
         checks.Warning(f"{problem.where}: {problem.what}.", hint=problem.hint, id="sharecore.W011")
-        for problem in status.without_destination()
+        for problem in site_status.without_destination()
     ]

@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from sharecore import discovery
 from sharecore.discovery import REQUIRED_SETTING
 from sharecore.exceptions import Problem
-from sharecore.guard import CALL_SECONDS
+from sharecore.guarded_adapter import CALL_SECONDS
 from sharecore.retry import DEFAULT_SCHEDULE, RetryPolicy
 
 RUNNERS = ("thread", "command", "celery")

@@ -128,8 +128,8 @@ class Outbox(HasAddress):
         indexes = [
             models.Index(fields=["target_id"], name="sharecore_outbox_target"),
             models.Index(fields=["next_at"], name="sharecore_outbox_next"),
-            models.Index(fields=["scanned_at"], name="sharecore_outbox_swept"),
-            models.Index(fields=["look_now"], name="sharecore_outbox_due", condition=Q(look_now=True)),
+            models.Index(fields=["scanned_at"], name="sharecore_outbox_scanned"),
+            models.Index(fields=["look_now"], name="sharecore_outbox_marked", condition=Q(look_now=True)),
         ]
 
     def __str__(self) -> str:
@@ -243,7 +243,7 @@ class Delivery(HasAddress):
             ),
             models.Index(
                 fields=["one_time_share"],
-                name="sharecore_delivery_request",
+                name="sharecore_delivery_once",
                 condition=Q(one_time_share_id__isnull=False),
             ),
             models.Index(

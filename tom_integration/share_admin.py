@@ -13,7 +13,7 @@ from tom_targets.admin import PersistentShareAdmin
 from tom_targets.forms import AdminPersistentShareForm
 from tom_targets.models import PersistentShare
 
-from tom_integration import access, placing
+from tom_integration import access, share_conflict
 
 
 class _TargetInput(ForeignKeyRawIdWidget):
@@ -35,10 +35,10 @@ class ShareForm(AdminPersistentShareForm):
         target, destination = data.get("target"), data.get("destination")
         if target is None or not destination:
             return data
-        moved = placing.moves(self.instance, target.pk, destination)
+        moved = share_conflict.moves(self.instance, target.pk, destination)
         if moved and not access.may(self.user, "add", target=target):
             self.add_error(None, access.REFUSAL)
-        elif problem := placing.taken(self.user, target.pk, destination, by=self.instance):
+        elif problem := share_conflict.taken(self.user, target.pk, destination, by=self.instance):
             self.add_error("destination", problem)
         return data
 

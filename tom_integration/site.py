@@ -20,7 +20,7 @@ from sharecore.addresses import Address
 from sharecore.call_thread import here
 from sharecore.destinations import Destination, Destinations
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from sharecore.guard import Guarded
+from sharecore.guarded_adapter import Guarded
 from sharecore.registry import Registry
 from tom_integration import conf
 from tom_integration.models import Delivery, Origin

@@ -19,7 +19,7 @@ from tom_targets.models import PersistentShare
 from tom_integration import polite_writes
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.row_to_record import model_name
-from tom_integration.outbox import ledger, opening
+from tom_integration.outbox import ledger, open_outboxes
 from tom_integration.worker import thread
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def _leave(target_id: int, named: Named) -> None:
     with polite_writes.writes(patience=polite_writes.HINT_PATIENCE):
         for model, pks in named.items():
             ledger.name(target_id, model, pks)
-        opening.look_at(target_id)
+        open_outboxes.look_at(target_id)
 
 
 def _on_datum(sender: type[Model], instance: Any, created: bool, raw: bool = False, **_: object) -> None:
@@ -80,12 +80,12 @@ def _on_datum(sender: type[Model], instance: Any, created: bool, raw: bool = Fal
 def _on_share(sender: type[Model], instance: Any, raw: bool = False, **_: object) -> None:
     if raw:
         return  # In `loaddata`, rows that the share needs may follow; the scan attaches it.
-    opening.attach(instance)
+    open_outboxes.attach(instance)
     hint(instance.target_id, {})
 
 
 def _on_share_deleted(sender: type[Model], instance: Any, **_: object) -> None:
-    opening.detach(instance.pk, reason="the share was deleted")
+    open_outboxes.detach(instance.pk, reason="the share was deleted")
 
 
 def connect() -> None:

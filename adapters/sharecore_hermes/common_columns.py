@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sharecore.records import Astrometry, JsonValue, Photometry, PhotometryLimit, Spectrum
-from sharecore.words import word
+from sharecore.spellings import word
 from sharecore_hermes.cells import Draft, NotExpressible, Row, date
 from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.own_words import said

@@ -7,9 +7,9 @@ further values of the datum, each under a name of its own. Defaults fill only mi
 from __future__ import annotations
 
 from sharecore.records import Astrometry, JsonValue, Photometry, PhotometryLimit, Record, Spectrum
+from sharecore.spellings import Words, first, unit_words_of, word, words_of
 from sharecore.units import Unit, UnknownUnit, parse_unit
 from sharecore.value_units import LIMIT, own_units
-from sharecore.words import Words, first, unit_words_of, word, words_of
 from sharecore_hermes.cells import Draft, NotExpressible, Row, text
 
 # As `words` has names.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sharecore.records import Photometry, PhotometryLimit
-from sharecore.words import word
+from sharecore.spellings import word
 from sharecore_hermes import spelling
 from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, error_of, number, others, text
 from sharecore_hermes.common_columns import COMMON, Context, common, drafted, named

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from sharecore.spellings import word
 from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
-from sharecore.words import word
 from sharecore_hermes.cells import NotExpressible, text
 from sharecore_hermes.config import HermesConfig
 

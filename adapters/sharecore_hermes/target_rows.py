@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sharecore.records import JsonValue
+from sharecore.spellings import word
 from sharecore.targets import Target
-from sharecore.words import word
 from sharecore_hermes.cells import Draft, NotExpressible, Row, modified_date, number, others, pruned, text
 from sharecore_hermes.sky import declination, right_ascension
 

@@ -90,7 +90,7 @@ def shared(sender: Tom, target: Observed) -> dict[str, Any]:
         from django.utils import timezone
         from tom_targets.models import PersistentShare, TargetList
         from tom_integration.models import Outbox, Delivery, OneTimeShare
-        from tom_integration.outbox import opening
+        from tom_integration.outbox import open_outboxes
         root = User.objects.get(username="admin")
         share = PersistentShare.objects.create(target_id={target.id}, destination="receiver", user=root)
         outbox = Outbox.objects.get(share_id=share.pk)

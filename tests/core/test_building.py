@@ -18,7 +18,7 @@ from sharecore import (
     before_sending,
     build_each,
 )
-from sharecore.hearing import Broken
+from sharecore.adapter_answers import Broken
 
 
 @pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])

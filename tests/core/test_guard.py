@@ -27,7 +27,7 @@ from sharecore import (
     progress,
 )
 from sharecore.dispatch import dispatch, guarded
-from sharecore.guard import MOST_LOST, Broken, GivenUp, Guarded
+from sharecore.guarded_adapter import MOST_LOST, Broken, GivenUp, Guarded
 from sharecore.plugin_errors import Escaped, contained
 from sharecore.testing import example_file
 
@@ -119,7 +119,7 @@ def test_a_call_that_does_not_come_back_is_given_up(
     hang: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sharecore.guard.LOCAL_SECONDS", 0.1)
+    monkeypatch.setattr("sharecore.guarded_adapter.LOCAL_SECONDS", 0.1)
     adapter = Guarded(destination, lambda: lamp(**{method: hang}), seconds=0.1)
     with pytest.raises(GivenUp, match=f"plugin 'lamps' .dist 1. did not come back from {method}"):
         ASKED[method](adapter, make_batch("1"))

@@ -29,9 +29,9 @@ from sharecore import (
     Unconfirmed,
     hookimpl,
 )
+from sharecore.adapter_answers import GivenUp
 from sharecore.dispatch import DispatchResult, dispatch
-from sharecore.guard import Guarded
-from sharecore.hearing import GivenUp
+from sharecore.guarded_adapter import Guarded
 from sharecore.testing import example_batch, example_record
 
 BATCH = example_batch(*(example_record() for _ in range(4)))

@@ -137,9 +137,9 @@ class Tom:
         return State(self.row(datum, destination).state)
 
     def share_existing(self, target: Target, destination: str = "x") -> int:
-        from tom_integration.outbox import opening
+        from tom_integration.outbox import open_outboxes
 
-        return opening.ask_for(self.outbox(target, destination))
+        return open_outboxes.ask_for(self.outbox(target, destination))
 
 
 def edit(row: Any, **fields: Any) -> None:

@@ -29,7 +29,7 @@ from tom_targets.models import PersistentShare, TargetList, get_target_model_cla
 from sharecore.addresses import Address
 from sharecore.delivery import State
 from tom_integration.models import Delivery, OneTimeShare, Outbox
-from tom_integration.outbox import opening
+from tom_integration.outbox import open_outboxes
 
 ACTIONS = ("view", "add", "change", "delete")
 
@@ -214,9 +214,9 @@ def make_world(tom: Any, *, permissions: str = "PRIVATE") -> World:
     row = tom.row(datum)
     Delivery.objects.filter(pk=row.pk).update(state=State.NEEDS_REVIEW, reason="an untold reason")
     Outbox.objects.update(problem="an untold problem")
-    once = opening.open_outbox(Address("y"), target.pk)
+    once = open_outboxes.open_outbox(Address("y"), target.pk)
     asked = OneTimeShare.objects.create(outbox_id=once.pk, title="undisclosed", user_id=share.user_id)
-    opening.ask_for(once, one_time_share=asked)
+    open_outboxes.ask_for(once, one_time_share=asked)
     one_time = tom.row(datum, "y")
     Delivery.objects.filter(pk=one_time.pk).update(
         state=State.NEEDS_REVIEW, reason="an undisclosed reason", sent_at=tom.clock()

@@ -24,7 +24,7 @@ from sharecore.records import Kind
 from tom.deaths import POINTS, Died
 from tom_integration import site
 from tom_integration.models import Delivery
-from tom_integration.outbox import opening, retention
+from tom_integration.outbox import open_outboxes, retention
 from tom_integration.services import shares
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Scene:
 
     def limit(self, number: int) -> None:
         kinds = [Kind.SPECTRUM] if number % 2 else []
-        opening.limit(self.tom.outbox(self.target), kinds=kinds, until=None)
+        open_outboxes.limit(self.tom.outbox(self.target), kinds=kinds, until=None)
 
     def change_settings(self, number: int) -> None:
         schedule = ([5.0], [5.0, 60.0, 600.0])[number % 2]

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from sharecore.exceptions import DestinationError
 from tom_integration import conf
 from tom_integration.models import Outbox
-from tom_integration.outbox import opening
+from tom_integration.outbox import open_outboxes
 from tom_integration.worker.blocked import rests
 from tom_integration.worker.scan import Scan
 
@@ -32,7 +32,7 @@ def down(tom: Tom) -> Outbox:
 
 def test_new_data_cost_a_handful_of_statements(tom: Tom, down: Outbox) -> None:
     tom.clock.forward(seconds=1)
-    opening.look_at(down.target_id)
+    open_outboxes.look_at(down.target_id)
     with CaptureQueriesContext(connection) as queries:
         assert rests(down.pk)
     assert len(queries) <= 5
@@ -48,7 +48,7 @@ def test_what_waits_is_counted_with_the_next_scan(tom: Tom, down: Outbox) -> Non
 
 
 def test_it_goes_on_when_the_destination_may_be_tried_again(tom: Tom, down: Outbox) -> None:
-    opening.look_at(down.target_id)
+    open_outboxes.look_at(down.target_id)
     tom.deliver(after=195)
     tom.clock.forward(seconds=2)
     assert rests(down.pk)

@@ -17,7 +17,7 @@ from tom.deaths import Died
 from tom_integration import clock
 from tom_integration.clock import now as database_time
 from tom_integration.models import DestinationHealth, Outbox
-from tom_integration.worker import leases, topics
+from tom_integration.worker import leases, offered_topics
 from tom_integration.worker.scan import Scan
 
 if TYPE_CHECKING:
@@ -158,8 +158,8 @@ def test_edits_by_sql_are_found_once_a_clock_that_was_ahead_is_right(
 
 def test_topics_are_asked_for_once_a_clock_that_was_ahead_is_right(tom: Tom) -> None:
     tom.clock.forward(days=30)
-    for destination in topics.stale():
-        topics.ask(destination)
-    assert not topics.stale()
+    for destination in offered_topics.stale():
+        offered_topics.ask(destination)
+    assert not offered_topics.stale()
     tom.clock.forward(days=-30)
-    assert {each.name for each in topics.stale()} == {"x", "y"}
+    assert {each.name for each in offered_topics.stale()} == {"x", "y"}

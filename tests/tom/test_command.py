@@ -13,7 +13,7 @@ from django.test import override_settings
 from sharecore.delivery import State
 from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem
 from sharecore.outcomes import Rejected
-from tom_integration import checks, status
+from tom_integration import checks, site_status
 from tom_integration.models import Delivery, Outbox, Worker
 
 if TYPE_CHECKING:
@@ -165,11 +165,11 @@ class TestDeliver:
 
 
 def test_shares_whose_destination_was_removed_are_named(tom: Tom, shared: Any) -> None:
-    assert status.without_destination() == []
+    assert site_status.without_destination() == []
     with override_settings(DATA_SHARING={}):
         with pytest.raises(CommandError):
             _sharing("check")
-        (problem,) = status.without_destination()
+        (problem,) = site_status.without_destination()
         (warning,) = checks.check_shares(databases=["default"])
     assert "'x'" in problem.what
     assert problem.what.endswith("to which 1 share goes")

@@ -68,12 +68,12 @@ class TestClaims:
         assert leases.acquire(pk) is None
 
     def test_a_mark_that_comes_after_the_claim_means_another_look(self, tom: Tom, shared: Any) -> None:
-        from tom_integration.outbox import opening
+        from tom_integration.outbox import open_outboxes
 
         lease = leases.acquire(tom.outbox(shared).pk)
         assert lease is not None
         assert not tom.outbox(shared).look_now
-        opening.look_at(shared.pk)
+        open_outboxes.look_at(shared.pk)
         lease.release(next_at=None)
         assert tom.outbox(shared).look_now
 

@@ -167,7 +167,7 @@ class TestInThreads:
         method: str,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr("sharecore.guard.LOCAL_SECONDS", 0.5)
+        monkeypatch.setattr("sharecore.guarded_adapter.LOCAL_SECONDS", 0.5)
         tom.datum(shared_to_both)
         tom.x.settle_time = 0.01
         tom.x.will(Unconfirmed(reason="no answer"), times=1)

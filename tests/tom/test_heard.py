@@ -15,7 +15,7 @@ from sharecore.outcomes import Outcome
 from sharecore.records import Record
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import transitions
-from tom_integration.worker import persist, run
+from tom_integration.worker import run, write_again
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -33,7 +33,7 @@ TROUBLE: dict[str, type[Exception]] = {
 def at_once(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """No test waits for a pause."""
     pauses: list[float] = []
-    monkeypatch.setattr(persist.time, "sleep", pauses.append)
+    monkeypatch.setattr(write_again.time, "sleep", pauses.append)
     return pauses
 
 

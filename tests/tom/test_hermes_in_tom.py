@@ -24,7 +24,7 @@ from sharecore_hermes.converter import HermesDataConverter
 from tom_integration.models import Delivery, DestinationHealth, OneTimeShare
 from tom_integration.services import resolve
 from tom_integration.tomtoolkit import functions
-from tom_integration.worker import topics
+from tom_integration.worker import offered_topics
 
 from .conftest import NIGHT, Tom
 
@@ -368,9 +368,9 @@ class TestRefusals:
 class TestTopics:
     def test_the_writable_ones_are_offered(self, tom: Tom, hermes: Hermes, use: Callable[..., None]) -> None:
         use(hermes=hermes.settings(USER_TOPICS=["tomtoolkit.test", "gcn.circulars"]))
-        (destination,) = topics.stale()
-        topics.ask(destination)
-        assert not topics.stale()
+        (destination,) = offered_topics.stale()
+        offered_topics.ask(destination)
+        assert not offered_topics.stale()
         offered = (("download", "download"), ("Hermes", (("hermes:tomtoolkit.test", "tomtoolkit.test"),)))
         assert functions.get_sharing_destination_options() == offered
 
@@ -378,18 +378,18 @@ class TestTopics:
         self, tom: Tom, hermes: Hermes, use: Callable[..., None]
     ) -> None:
         use(hermes=hermes.settings(USER_TOPICS=["gcn.circulars"]))
-        (destination,) = topics.stale()
-        topics.ask(destination)
-        (topic,) = topics.offered(destination)
+        (destination,) = offered_topics.stale()
+        offered_topics.ask(destination)
+        (topic,) = offered_topics.offered(destination)
         assert "may not write" in topic.note
 
     def test_where_hermes_cannot_tell_those_of_the_settings_are_offered_with_a_note(
         self, tom: Tom, hermes: Hermes, use: Callable[..., None]
     ) -> None:
         use(hermes=hermes.settings(HERMES_API_KEY=READ_ONLY))
-        (destination,) = topics.stale()
-        topics.ask(destination)
-        known = topics.offered(destination)
+        (destination,) = offered_topics.stale()
+        offered_topics.ask(destination)
+        known = offered_topics.offered(destination)
         assert [each.name for each in known] == ["hermes.test", "tomtoolkit.test"]
         assert all("does not say" in each.note for each in known)
 

@@ -16,7 +16,7 @@ from sharecore.outcomes import Outcome
 from sharecore.records import Record
 from tom.deaths import Died
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import deduplication, opening, transitions
+from tom_integration.outbox import deduplication, open_outboxes, transitions
 from tom_integration.worker import leases, run
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def a_mark_that_comes_during_the_work_is_not_lost(tom: Tom, monkeypatch: pytest.
     tom.datum(target)
 
     def meanwhile(record: Record) -> Outcome:
-        opening.look_at(target.pk)
+        open_outboxes.look_at(target.pk)
         return tom.x._store(record)
 
     tom.x.will(meanwhile, times=1)

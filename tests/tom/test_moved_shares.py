@@ -12,7 +12,7 @@ from tom_targets.models import PersistentShare
 from sharecore import DestinationError
 from sharecore.outcomes import Deferred, Outcome, Rejected, Unconfirmed
 from sharecore.records import Record
-from tom_integration.outbox import opening
+from tom_integration.outbox import open_outboxes
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -28,7 +28,7 @@ def by_a_person(share: PersistentShare, **changes: Any) -> None:
 
 def in_the_database(share: PersistentShare, **changes: Any) -> None:
     PersistentShare.objects.filter(pk=share.pk).update(**changes)
-    opening.match_shares()
+    open_outboxes.match_shares()
 
 
 Move = Callable[..., None]
@@ -138,7 +138,7 @@ def test_what_was_asked_for_by_hand_stays_where_it_was_asked_for(tom: Tom, move:
     datum = tom.datum(target)
     share = tom.share(target)
     outbox = tom.outbox(target)
-    opening.ask_for(outbox, one_time_share=OneTimeShare.objects.create(outbox_id=outbox.pk))
+    open_outboxes.ask_for(outbox, one_time_share=OneTimeShare.objects.create(outbox_id=outbox.pk))
     move(share, destination="y")
     tom.deliver()
     assert tom.state(datum) == "delivered"

@@ -22,7 +22,7 @@ from tom_integration.mapping.data_files import shareable_of
 from tom_integration.mapping.row_to_record import record_of
 from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import Outbox
-from tom_integration.outbox import opening
+from tom_integration.outbox import open_outboxes
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -187,7 +187,7 @@ def test_a_storage_that_raises_its_own_exception_costs_only_that_file(tom: Tom, 
     field = DataProduct._meta.get_field("data")
     kept, field.storage = field.storage, storage
     try:
-        opening.ask_for(tom.outbox(target), selection={"dataproduct": Q()}, one_time_share=None)
+        open_outboxes.ask_for(tom.outbox(target), selection={"dataproduct": Q()}, one_time_share=None)
         storage.refuses = refused
         datum = tom.datum(target)
         tom.deliver()

@@ -14,9 +14,9 @@ from tom_targets.models import PersistentShare, TargetList
 
 from sharecore import DestinationError, PluginError
 from sharecore.records import Kind
-from tom_integration import status
+from tom_integration import site_status
 from tom_integration.models import Attempt, Delivery, Origin, Outbox
-from tom_integration.outbox import opening
+from tom_integration.outbox import open_outboxes
 from tom_integration.services import shares
 from tom_integration.tomtoolkit import functions
 from tom_integration.worker.scan import Scan
@@ -87,13 +87,13 @@ class TestSettings:
 
 class TestLimits:
     def test_a_share_of_some_kinds_keeps_the_others_at_home(self, tom: Tom, shared: Any) -> None:
-        opening.limit(tom.outbox(shared), kinds=[Kind.PHOTOMETRY], until=None)
+        open_outboxes.limit(tom.outbox(shared), kinds=[Kind.PHOTOMETRY], until=None)
         limit = tom.datum(shared, brightness=None, limit=20.0)
         tom.datum(shared)
         assert tom.deliver() == 1
         assert tom.state(limit) == "withheld"
         assert "photometry only" in tom.row(limit).reason
-        opening.limit(tom.outbox(shared), kinds=[], until=None)
+        open_outboxes.limit(tom.outbox(shared), kinds=[], until=None)
         assert tom.deliver() == 1
 
     def test_a_limit_holds_for_what_is_left_of_a_backlog(self, tom: Tom, shared: Any) -> None:
@@ -102,7 +102,7 @@ class TestLimits:
         limit = tom.datum(shared, brightness=None, limit=20.0)
 
         def limited(record: object) -> object:
-            opening.limit(tom.outbox(shared), kinds=[Kind.PHOTOMETRY], until=None)
+            open_outboxes.limit(tom.outbox(shared), kinds=[Kind.PHOTOMETRY], until=None)
             return tom.x._store(record)  # type: ignore[arg-type]
 
         tom.x.will(limited, times=1)  # type: ignore[arg-type]
@@ -110,7 +110,7 @@ class TestLimits:
         assert tom.state(limit) == "withheld"
 
     def test_a_share_that_is_over_takes_up_no_more(self, tom: Tom, shared: Any) -> None:
-        opening.limit(tom.outbox(shared), kinds=[], until=tom.clock.now + timedelta(hours=1))
+        open_outboxes.limit(tom.outbox(shared), kinds=[], until=tom.clock.now + timedelta(hours=1))
         tom.datum(shared)
         assert tom.deliver() == 1
         tom.clock.forward(hours=2)
@@ -282,7 +282,7 @@ def test_status_tells_how_it_stands(tom: Tom, shared: Any) -> None:
     tom.share(gone)
     gone.delete()
     tom.deliver()
-    now = status.read()
+    now = site_status.read()
     (outbox,) = [each for each in now.outboxes if each.share_id]
     assert outbox.target == shared.name
     assert dict(outbox.counts) == {"delivered": 2, "failed": 1}
@@ -290,7 +290,7 @@ def test_status_tells_how_it_stands(tom: Tom, shared: Any) -> None:
     assert now.advice == ""
     tom.datum(shared)
     tom.share(tom.target())
-    assert "sharing deliver" in status.read().advice
+    assert "sharing deliver" in site_status.read().advice
 
 
 def test_retry_of_one_share_and_of_one_that_is_none(tom: Tom, shared: Any) -> None:

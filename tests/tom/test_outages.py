@@ -15,9 +15,9 @@ from sharecore.testing.memory import MemoryAdapter
 from tom.conftest import DATA_SHARING
 from tom_integration import conf, site
 from tom_integration.models import DestinationHealth, Outbox
-from tom_integration.outbox import opening
+from tom_integration.outbox import open_outboxes
 from tom_integration.services import shares
-from tom_integration.worker import resume, run
+from tom_integration.worker import end_waits, run
 from tom_integration.worker.loop import Worker
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def test_a_destination_that_asked_for_time_is_not_even_probed(
     tom.x.will(DestinationError("HTTP 429", retry_after=3000), times=1)
     tom.deliver()
     for _ in range(29):
-        resume.after_a_start()
+        end_waits.after_a_start()
         tom.deliver(after=100)
     probes[:] = [lambda: True]
     assert tom.deliver(after=200) == 1
@@ -237,13 +237,13 @@ def test_a_restart_lets_everything_go(tom: Tom, shared: Any) -> None:
     for _ in range(10):
         tom.deliver(after=10000)
     before = tom.row(deferred, "y").failures
-    resume.after_a_start()
+    end_waits.after_a_start()
     assert tom.deliver() == 0
     assert tom.row(deferred, "y").failures == before, "a start costs none of its tries"
     for destination in (tom.x, tom.y):
         destination.recover()
     tom.clock.forward(seconds=90)
-    resume.after_a_start()
+    end_waits.after_a_start()
     assert seconds_until(tom, 2) <= 6
 
 
@@ -252,7 +252,7 @@ def test_processes_that_start_all_the_time_hammer_nobody(tom: Tom, shared: Any) 
     tom.x.will(Deferred(reason="busy"), times=1)
     tom.x.will(DestinationError("down"))
     for _ in range(60):
-        resume.after_a_start()
+        end_waits.after_a_start()
         tom.deliver(after=1)
     assert len(tom.x.calls) <= 15
 
@@ -282,7 +282,7 @@ def test_new_data_wait_quietly_too(tom: Tom, shared: Any) -> None:
     tom.deliver()
     for _ in range(3):
         row = tom.datum(shared)
-        opening.look_at(shared.pk)
+        open_outboxes.look_at(shared.pk)
         tom.deliver(after=conf.settings().scan_seconds + 1)
         assert tom.state(row) == State.PENDING
     assert len(tom.x.calls) == 1

@@ -24,7 +24,7 @@ from sharecore import (
 from sharecore.retry import DEFAULT_SCHEDULE
 from tom_integration import site
 from tom_integration.models import Attempt, DestinationHealth
-from tom_integration.pages.status_summary import ShareStatus, summaries
+from tom_integration.pages.share_status import ShareStatus, summaries
 from tom_integration.services import shares
 from tom_integration.worker.run import reconcile
 

@@ -13,9 +13,9 @@ from tom_targets.models import PersistentShare
 
 from sharecore.addresses import Address
 from sharecore.delivery import State
-from tom_integration import status
+from tom_integration import site_status
 from tom_integration.models import Outbox
-from tom_integration.outbox import backlog, ledger, opening
+from tom_integration.outbox import backlog, ledger, open_outboxes
 from tom_integration.outbox.backlog import behind
 from tom_integration.worker import run, scan
 
@@ -147,11 +147,11 @@ def test_whether_anybody_delivers_is_found_without_a_comparison_of_all_data(
     tom.deliver()
     compared = _spans(monkeypatch)
     monkeypatch.setattr(backlog, "behind", scan.behind)
-    assert status.nobody_delivers() == ""
+    assert site_status.nobody_delivers() == ""
     assert compared == []
     monkeypatch.setattr(backlog, "PORTION", 2)
     new = tom.data(target, 4)
-    assert "deliver" in status.nobody_delivers()
+    assert "deliver" in site_status.nobody_delivers()
     assert compared == [(new[-1].pk - 2, new[-1].pk)]
 
 
@@ -167,7 +167,7 @@ class TestSharesMadeInBulk:
         return targets
 
     def test_they_act_as_those_made_one_by_one(self, tom: Tom, many: list[Any]) -> None:
-        assert opening.match_shares()
+        assert open_outboxes.match_shares()
         assert tom.states() == ["baseline"] * 24
         shares = PersistentShare.objects.values_list("pk", "destination", "target_id", "user_id")
         acting = Outbox.objects.values_list("share_id", "destination", "target_id", "creator_id")
@@ -181,9 +181,9 @@ class TestSharesMadeInBulk:
     ) -> None:
         counts = []
         for portion in (4, 20):
-            monkeypatch.setattr(opening, "PORTION", portion)
+            monkeypatch.setattr(open_outboxes, "PORTION", portion)
             with CaptureQueriesContext(connection) as queries:
-                opening.match_shares(seconds=0)
+                open_outboxes.match_shares(seconds=0)
             counts.append(len(queries))
         assert counts[0] == counts[1]
         assert Outbox.objects.count() == 24
@@ -191,7 +191,7 @@ class TestSharesMadeInBulk:
     def test_other_work_goes_on_between_the_portions(
         self, tom: Tom, many: list[Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(opening, "PORTION", 5)
+        monkeypatch.setattr(open_outboxes, "PORTION", 5)
         monkeypatch.setattr(scan, "MATCHING_SECONDS", 0)
         waits = tom.target()
         tom.share(waits)

@@ -22,7 +22,7 @@ from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem
 from sharecore.outcomes import Rejected, Unconfirmed
 from sharecore.records import DATA_KINDS
 from tom_integration.models import Delivery, DestinationHealth, OneTimeShare, Outbox, Worker
-from tom_integration.outbox import opening
+from tom_integration.outbox import open_outboxes
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -544,7 +544,7 @@ def test_data_that_the_user_may_not_see_are_neither_shown_nor_shared(tom: Tom) -
     for verb in ("view", "add"):
         assign_perm(f"tom_targets.{verb}_persistentshare", user)
     share = tom.share(target, "y", user=user)
-    opening.ask_for(tom.outbox(target, "y"))
+    open_outboxes.ask_for(tom.outbox(target, "y"))
     client = Client()
     client.force_login(user)
     with override_settings(TARGET_PERMISSIONS_ONLY=False):

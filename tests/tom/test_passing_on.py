@@ -14,7 +14,7 @@ from tom.conftest import Tom
 from tom.incoming import Sender, outcomes
 from tom_integration import site
 from tom_integration.models import InboxRecord
-from tom_integration.outbox import original_keys, retention
+from tom_integration.outbox import observer_keys, retention
 
 
 def test_key_and_bringer_travel_on(tom: Tom, sender: Sender, target: Any) -> None:
@@ -103,8 +103,8 @@ class TestUpkeep:
         assert other.timestamp != record.timestamp
 
     def test_in_chunks(self, tom: Tom, sender: Sender, target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(original_keys, "CHUNK", 2)
+        monkeypatch.setattr(observer_keys, "CHUNK", 2)
         sender.send(target.name, *(example_record() for _ in range(5)))
         PhotometryReducedDatum.objects.all().delete()
-        assert original_keys.forget_gone(tom.clock() + timedelta(days=1)) == 5
+        assert observer_keys.forget_gone(tom.clock() + timedelta(days=1)) == 5
         assert not InboxRecord.objects.exists()

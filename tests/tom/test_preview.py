@@ -19,10 +19,10 @@ from sharecore.records import Kind
 from sharecore.testing import MemoryAdapter
 from tom_integration import links, site
 from tom_integration.mapping.row_to_record import record_of
-from tom_integration.outbox import opening
+from tom_integration.outbox import open_outboxes
 from tom_integration.pages import preview_page as page
 from tom_integration.services import preview
-from tom_integration.worker import topics
+from tom_integration.worker import offered_topics
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -69,7 +69,7 @@ def test_a_share_of_few_among_many_shows_those(tom: Tom) -> None:
         target=target, timestamp="2026-02-01T00:00:00Z", flux=[1.0, 2.0], wavelength=[4000.0, 4001.0]
     )
     tom.data(target, preview.SAMPLE + 1)
-    opening.limit(tom.outbox(target), kinds=[Kind.SPECTRUM], until=None)
+    open_outboxes.limit(tom.outbox(target), kinds=[Kind.SPECTRUM], until=None)
     (record,) = preview.of_outbox(tom.outbox(target)).newest(preview.SAMPLE).batch.records
     assert record.key.kind == Kind.SPECTRUM
     assert page.show(tom.user(), share.target, "x", [Kind.SPECTRUM], existing=False).records == 1
@@ -102,8 +102,8 @@ def test_a_bug_of_an_adapter_shows_neither_traceback_nor_its_text(
     if method == "link":
         assert links.link("x", "7") == ""
     elif method == "topics":
-        topics.ask(destination)
-        assert destination.name not in {each.name for each in topics.stale()}
+        offered_topics.ask(destination)
+        assert destination.name not in {each.name for each in offered_topics.stale()}
     else:
         asked = {
             "check": ["check"],

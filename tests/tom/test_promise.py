@@ -21,7 +21,7 @@ from tom_targets.sharing import continuous_share_data
 from sharecore.delivery import State
 from sharecore.records import Astrometry, OtherDatum, Photometry, PhotometryLimit, Spectrum
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import new_shares, opening
+from tom_integration.outbox import new_shares, open_outboxes
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -381,7 +381,7 @@ def test_a_datum_is_new_when_a_scan_finds_its_share_while_that_is_being_made(
     target = tom.target()
     share = PersistentShare(target=target, destination="x")
     PersistentShare.objects.bulk_create([share])
-    module, function = (new_shares, "_attach") if in_bulk else (opening, "open_outbox")
+    module, function = (new_shares, "_attach") if in_bulk else (open_outboxes, "open_outbox")
     real = getattr(module, function)
     saved = []
 
@@ -389,14 +389,14 @@ def test_a_datum_is_new_when_a_scan_finds_its_share_while_that_is_being_made(
         # While the scan gets ready, the one who makes the share goes on, and saves a datum.
         monkeypatch.setattr(module, function, real)
         made = None if in_bulk else real(*args)
-        opening.attach(share)
+        open_outboxes.attach(share)
         saved.append(tom.datum(target))
         return real(*args) if in_bulk else made
 
     monkeypatch.setattr(module, function, slow)
     if in_bulk:
-        opening.match_shares()
+        open_outboxes.match_shares()
     else:
-        opening.attach(share)
+        open_outboxes.attach(share)
     assert tom.deliver() == 1
     assert tom.state(saved[0]) == State.DELIVERED

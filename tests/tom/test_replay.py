@@ -14,7 +14,7 @@ from django.test import override_settings
 from sharecore import DestinationError
 from sharecore.addresses import Address
 from tom_integration.models import OneTimeShare
-from tom_integration.outbox import opening
+from tom_integration.outbox import open_outboxes
 from tom_integration.services import shares
 from tom_integration.services.replay import Replay
 
@@ -91,7 +91,7 @@ def test_only_what_is_chosen(tom: Tom, backup: Backup, chosen: str) -> None:
     tom.share(other)
     tom.data(other, 1)
     tom.share(backup.target, "y")
-    opening.ask_for(tom.outbox(backup.target, "y"))
+    open_outboxes.ask_for(tom.outbox(backup.target, "y"))
     tom.deliver()
     only: dict[str, Any] = {
         "share": {"share_id": backup.share.pk},
@@ -131,7 +131,7 @@ def test_of_a_share_that_is_gone_only_what_was_asked_for_by_hand(tom: Tom, backu
     outbox = tom.outbox(backup.target)
     request = OneTimeShare.objects.create(outbox_id=outbox.pk)
     by_hand = tom.datum(backup.target)
-    opening.ask_for(outbox, one_time_share=request)
+    open_outboxes.ask_for(outbox, one_time_share=request)
     tom.deliver()
     assert tom.state(by_hand) == "delivered"
     assert Replay(since=backup.since).counts() == {Address("x"): 1}

@@ -28,7 +28,7 @@ from sharecore_http import Client as HttpClient
 from tom_integration import links, site
 from tom_integration.models import DestinationHealth
 from tom_integration.services import shares
-from tom_integration.worker import topics
+from tom_integration.worker import offered_topics
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -382,7 +382,7 @@ def test_an_adapter_that_thinks_of_no_secret_shows_none(
         tom.deliver()
         destination = site.destinations()["x"]
         seen = [*observer.seen, *map(str, shares.check(destination)), links.link("x", "7")]
-        topics.ask(destination)
+        offered_topics.ask(destination)
         assert tom.states() == ["failed"]
         out = StringIO()
         call_command("sharing", "preview", str(share.pk), stdout=out)

@@ -11,7 +11,7 @@ from tom_targets.models import PersistentShare
 
 from sharecore.delivery import State
 from tom_integration.models import Delivery, Outbox, at_destination
-from tom_integration.pages.status_summary import LABELS, summaries
+from tom_integration.pages.share_status import LABELS, summaries
 
 
 class PrimaryKeyFilter(django_filters.Filter):

@@ -14,12 +14,12 @@ from tom_targets.models import PersistentShare, get_target_model_class
 
 from sharecore.exceptions import ConfigurationError
 from sharecore.records import DATA_KINDS, Kind
-from tom_integration import placing, site
+from tom_integration import share_conflict, site
 from tom_integration.access import REFUSAL, holds, may, targets_for_shares
 from tom_integration.links import link
 from tom_integration.models import Attempt, Delivery, Outbox
-from tom_integration.outbox import opening
-from tom_integration.pages.status_summary import ShareStatus, StatusSummary, summaries
+from tom_integration.outbox import open_outboxes
+from tom_integration.pages.share_status import ShareStatus, StatusSummary, summaries
 from tom_integration.services import shares
 from tom_integration.services.one_time import EVERYTHING, restricted
 
@@ -84,11 +84,11 @@ class ShareSerializer(serializers.ModelSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         user, share = self.context["request"].user, self.instance
         target_id, destination = self._place(attrs)
-        if share is not None and placing.moves(share, target_id, destination):
+        if share is not None and share_conflict.moves(share, target_id, destination):
             if not holds(user, "add"):
                 raise exceptions.PermissionDenied(REFUSAL)
             attrs["user"] = user
-        if problem := placing.taken(user, target_id, destination, by=share):
+        if problem := share_conflict.taken(user, target_id, destination, by=share):
             raise serializers.ValidationError({"destination": [problem]})
         return attrs
 
@@ -115,13 +115,13 @@ class ShareSerializer(serializers.ModelSerializer):
                 if limits:
                     kinds = limits.get("kinds", outbox.kinds)
                     until = limits.get("until", outbox.until)
-                    opening.limit(outbox, kinds=sorted({Kind(kind) for kind in kinds}), until=until)
+                    open_outboxes.limit(outbox, kinds=sorted({Kind(kind) for kind in kinds}), until=until)
                 if existing:
                     user = self.context["request"].user
                     wanted = restricted(user, share.target_id, EVERYTHING)
-                    opening.ask_for(outbox, selection=wanted)
+                    open_outboxes.ask_for(outbox, selection=wanted)
         except IntegrityError:
-            problem = placing.taken(self.context["request"].user, *self._place(data), by=self.instance)
+            problem = share_conflict.taken(self.context["request"].user, *self._place(data), by=self.instance)
             raise serializers.ValidationError({"destination": [problem or _CHANGED]}) from None
         return share
 

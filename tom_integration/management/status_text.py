@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sharecore.delivery import NEEDS_PERSON, OPEN
 from tom_integration import site
 from tom_integration.pages import phrases
-from tom_integration.status import OutboxStatus, Status
+from tom_integration.site_status import OutboxStatus, Status
 
 FITS = 20
 """The number of shares that are listed, without `--all`."""

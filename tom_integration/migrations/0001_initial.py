@@ -276,11 +276,11 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["target_id"], name="sharecore_outbox_target"),
                     models.Index(fields=["next_at"], name="sharecore_outbox_next"),
-                    models.Index(fields=["scanned_at"], name="sharecore_outbox_swept"),
+                    models.Index(fields=["scanned_at"], name="sharecore_outbox_scanned"),
                     models.Index(
                         condition=models.Q(("look_now", True)),
                         fields=["look_now"],
-                        name="sharecore_outbox_due",
+                        name="sharecore_outbox_marked",
                     ),
                 ],
                 "constraints": [
@@ -529,7 +529,7 @@ class Migration(migrations.Migration):
             index=models.Index(
                 condition=models.Q(("one_time_share_id__isnull", False)),
                 fields=["one_time_share"],
-                name="sharecore_delivery_request",
+                name="sharecore_delivery_once",
             ),
         ),
         migrations.AddIndex(

@@ -18,7 +18,7 @@ from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.models import Attempt, Delivery, Outbox
 from tom_integration.outbox import transitions
 from tom_integration.outbox.bulk_sql import insert_many
-from tom_integration.outbox.opening import open_outbox
+from tom_integration.outbox.open_outboxes import open_outbox
 
 AHEAD = 10_000
 """Deliveries that are sorted by time at once."""

@@ -22,7 +22,7 @@ from sharecore.retry import RetryPolicy
 from tom_integration import access
 from tom_integration.mapping.data_files import SHARED_MODELS, shareable_identity, shareable_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
-from tom_integration.outbox import ledger, original_keys, transitions
+from tom_integration.outbox import ledger, observer_keys, transitions
 from tom_integration.outbox.deduplication import Deduplication
 from tom_integration.outbox.echoes import echoes
 
@@ -175,7 +175,7 @@ class Preparer:
 
     def _without_duplicates(self, news: list[tuple[Delivery, Shareable]]) -> list[tuple[Delivery, Shareable]]:
         """Return the rows of observations that the ledger does not have, each with a key of its own."""
-        news = original_keys.with_original_keys(news)
+        news = observer_keys.with_original_keys(news)
         new = [(row, record) for row, record in news if not row.record_id]
         for row, record in new:
             row.record_id = record.key.id

@@ -11,7 +11,7 @@ from sharecore import delivery
 from sharecore.delivery import DeliveryState, State
 from tom_integration import clock
 from tom_integration.models import Outbox
-from tom_integration.outbox import opening, retention, transitions
+from tom_integration.outbox import open_outboxes, retention, transitions
 from tom_integration.outbox.backlog import register
 
 REASON = "a backup was restored; it may have arrived before"
@@ -19,7 +19,7 @@ REASON = "a backup was restored; it may have arrived before"
 
 def doubt() -> int:
     """Make all due records unconfirmed, so that they are looked up first; return how many."""
-    opening.match_shares()
+    open_outboxes.match_shares()
     retention.everything()  # so that a primary key that is given again leads to no row of the datum before
     number = 0
     for outbox in Outbox.objects.all():

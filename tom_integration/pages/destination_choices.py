@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sharecore.addresses import Address
 from tom_integration import site
 from tom_integration.models import DestinationHealth
-from tom_integration.worker import breaker, topics
+from tom_integration.worker import breaker, offered_topics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def _of(
 ) -> Iterator[Choice]:
     destination = site.destinations()[name]
     credentials = site.credentials_digest(destination)
-    offered = topics.offered(destination)
+    offered = offered_topics.offered(destination)
     for topic, note in [(each.name, each.note) for each in offered] or [("", "")]:
         address = Address(name, topic)
         reason, remark = _state(address, credentials, known)

@@ -13,11 +13,11 @@ from django.utils import timezone
 from sharecore.destinations import Destination
 from sharecore.discovery import PluginState
 from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
-from tom_integration import access, conf, site, status
+from tom_integration import access, conf, site, site_status
 from tom_integration.models import DestinationHealth, Outbox
 from tom_integration.pages.guards import Page, require
 from tom_integration.services import shares
-from tom_integration.worker import breaker, topics
+from tom_integration.worker import breaker, offered_topics
 
 
 class DestinationsPage(Page):
@@ -40,8 +40,8 @@ class DestinationsPage(Page):
             "may_check": _may_check(request.user),
             "halted": site.halted(),
             "runner": conf.settings().runner,
-            "workers": status.alive(),
-            "advice": status.nobody_delivers(),
+            "workers": site_status.alive(),
+            "advice": site_status.nobody_delivers(),
         }
         return render(request, "tom_integration/destinations.html", context)
 
@@ -87,7 +87,7 @@ def _about(destination: Destination) -> dict[str, Any]:
         "destination": destination,
         "about": row.about if row else "",
         "plugin": destination.plugin,
-        "topics": topics.offered(destination),
+        "topics": offered_topics.offered(destination),
         "refused": refused,
         "failures": known.failures,
         "wait_until": known.wait_until(now),

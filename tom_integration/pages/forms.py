@@ -9,7 +9,7 @@ from django import forms
 from django.utils import timezone
 
 from sharecore.records import DATA_KINDS, Kind
-from tom_integration import access, placing
+from tom_integration import access, share_conflict
 from tom_integration.models import Outbox
 from tom_integration.pages import destination_choices, inventory, target_search
 
@@ -93,7 +93,11 @@ class ShareForm(LimitsForm):
         data = self.cleaned_data
         data["target_object"] = self._target(data)
         target, address = data["target_object"], data.get("destination")
-        if target and address and (problem := placing.taken(self.user, target.pk, address, name=target.name)):
+        if (
+            target
+            and address
+            and (problem := share_conflict.taken(self.user, target.pk, address, name=target.name))
+        ):
             self.add_error("destination", problem)
         return data
 

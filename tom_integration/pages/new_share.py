@@ -18,10 +18,10 @@ from tom_targets.models import PersistentShare
 from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError
 from sharecore.records import DATA_KINDS, Kind
-from tom_integration import access, placing, site
+from tom_integration import access, share_conflict, site
 from tom_integration.mapping.kinds import conditions
 from tom_integration.models import Outbox
-from tom_integration.outbox import opening
+from tom_integration.outbox import open_outboxes
 from tom_integration.pages import form_values, inventory, one_time, preview_page, target_search
 from tom_integration.pages.forms import ShareForm
 from tom_integration.pages.guards import Page, page_of, require, target_or_404
@@ -63,7 +63,9 @@ def _existing(user: Any, target: Any | None, address: str, kinds: list[Kind]) ->
     number = number_of(target.pk, wanted)
     if address and not one_time.may_follow(user, target, address):
         return {"existing": number, "already": None}
-    unsent = opening.asked_for(Address.parse(address), target.pk, selection=wanted) if address else number
+    unsent = (
+        open_outboxes.asked_for(Address.parse(address), target.pk, selection=wanted) if address else number
+    )
     return {"existing": unsent, "already": number - unsent}
 
 
@@ -110,12 +112,12 @@ def _make(form: ShareForm, user: Any) -> Any | None:
                 target_id=target.pk, destination=data["destination"], user=user
             )
             outbox = Outbox.objects.get(share_id=share.pk)
-            opening.limit(outbox, kinds=form.chosen_kinds, until=data["until"])
+            open_outboxes.limit(outbox, kinds=form.chosen_kinds, until=data["until"])
             if data["share_existing_data"]:
                 wanted = restricted(user, target.pk, conditions(form.chosen_kinds))
-                opening.ask_for(outbox, selection=wanted)
+                open_outboxes.ask_for(outbox, selection=wanted)
     except IntegrityError:
-        problem = placing.taken(user, target.pk, data["destination"], name=target.name)
+        problem = share_conflict.taken(user, target.pk, data["destination"], name=target.name)
         form.add_error("destination", problem or "This has changed meanwhile; try again.")
         return None
     return share

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from tom_integration import access, site
-from tom_integration.outbox import opening
+from tom_integration.outbox import open_outboxes
 from tom_integration.pages.forms import LimitsForm
 from tom_integration.pages.guards import Page, page_of, share_or_404
 from tom_integration.services import shares
@@ -28,7 +28,7 @@ class Limits(Page):
         form = LimitsForm(request.POST, outbox=outbox)
         if not form.is_valid():
             return _page(request, share, form)
-        opening.limit(outbox, kinds=form.chosen_kinds, until=form.cleaned_data["until"])
+        open_outboxes.limit(outbox, kinds=form.chosen_kinds, until=form.cleaned_data["until"])
         messages.success(
             request, f"What {share.target.name} shares with {site.label(share.destination)} is changed."
         )

@@ -16,12 +16,12 @@ from django.urls import reverse
 from tom_targets.models import PersistentShare
 
 from sharecore.delivery import NEEDS_PERSON
-from tom_integration import access, site, status
+from tom_integration import access, site, site_status
 from tom_integration.models import Delivery, Outbox, at_destination
 from tom_integration.pages import removed_destinations
 from tom_integration.pages.guards import Page, require, target_or_404
 from tom_integration.pages.new_share import form_context
-from tom_integration.pages.status_summary import summaries
+from tom_integration.pages.share_status import summaries
 
 PAGE = 25
 
@@ -90,7 +90,7 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
         }
         for share in page
     ]
-    advice = status.nobody_delivers() if rows else ""
+    advice = site_status.nobody_delivers() if rows else ""
     return {
         "target": target,
         "common": _common(rows, advice),

@@ -21,7 +21,7 @@ from tom_integration.outbox.prepare import load
 from tom_integration.pages import delivery_table, inventory
 from tom_integration.pages.guards import Page, outbox_or_404, page_of, share_or_404
 from tom_integration.pages.share_list import fresh
-from tom_integration.pages.status_summary import summaries
+from tom_integration.pages.share_status import summaries
 from tom_integration.services import resolve, shares
 
 ATTEMPTS = 10

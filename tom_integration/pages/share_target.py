@@ -21,7 +21,7 @@ from tom_integration.pages import download, form_values, one_time, phrases
 from tom_integration.pages.guards import Page, page_of, target_or_404
 from tom_integration.pages.new_share import form_context
 from tom_integration.pages.share_list import table_context
-from tom_integration.pages.status_summary import summaries
+from tom_integration.pages.share_status import summaries
 from tom_integration.services.one_time import EVERYTHING, number_of, restricted, share_once
 
 HISTORY = 10

@@ -12,7 +12,7 @@ from tom_integration import access, site, wake_up
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.models import OneTimeShare
-from tom_integration.outbox import opening
+from tom_integration.outbox import open_outboxes
 
 Selection = Mapping[str, Q]
 """Some data of a target: a condition for each model with rows to share."""
@@ -48,7 +48,7 @@ def share_once(
     """
     address, _ = site.destinations().resolve(destination)
     with transaction.atomic():
-        outbox = opening.open_outbox(address, target_id)
+        outbox = open_outboxes.open_outbox(address, target_id)
         share = OneTimeShare.objects.create(
             outbox=outbox,
             user_id=user_id,
@@ -57,7 +57,7 @@ def share_once(
             introduce=introduce,
             lists=list(lists),
         )
-        due = opening.ask_for(outbox, selection=selection, one_time_share=share)
+        due = open_outboxes.ask_for(outbox, selection=selection, one_time_share=share)
     wake_up.hint(target_id, {})
     return due
 

@@ -18,8 +18,8 @@ from sharecore.exceptions import Problem
 from tom_integration import access, clock, site, wake_up
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import OUTDATED, Delivery, DestinationHealth, Outbox
-from tom_integration.outbox import opening, transitions
-from tom_integration.worker import breaker, route
+from tom_integration.outbox import open_outboxes, transitions
+from tom_integration.worker import breaker, transport_text
 
 RETRIED = REPLAYABLE - {State.CANCELLED}
 """The states that "retry" tries again: not cancelled, since the datum, share or target was deleted."""
@@ -35,7 +35,7 @@ def outbox_of(share: Any) -> Outbox:
     """Return the outbox of a share; attach the share first when it was made without a signal (in bulk)."""
     outbox = Outbox.objects.filter(share_id=share.pk).first()
     if outbox is None:
-        opening.attach(share)
+        open_outboxes.attach(share)
         outbox = Outbox.objects.get(share_id=share.pk)
     return outbox
 
@@ -143,7 +143,7 @@ def check(destination: Destination) -> Sequence[Problem]:
     adapter = site.adapters.get(destination)
     problems = adapter.check()
     if not any(problem.fatal for problem in problems):
-        breaker.described(destination.name, route.told(adapter))
+        breaker.described(destination.name, transport_text.told(adapter))
         breaker.end_pauses(destination.name)
     return problems
 

@@ -18,7 +18,7 @@ from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import FILE_MODEL, WITH_A_FILE
 from tom_integration.pages import phrases
 from tom_integration.services.one_time import EVERYTHING, Selection, number_of, share_once
-from tom_integration.worker import topics
+from tom_integration.worker import offered_topics
 
 Answer = dict[str, str]
 
@@ -99,7 +99,7 @@ def get_sharing_destination_options(include_download: bool = True) -> tuple[Any,
     """
     if not include_download:
         return tuple(site.destinations().choices())
-    return (("download", "download"), *topics.choices())
+    return (("download", "download"), *offered_topics.choices())
 
 
 def _queue(destination: str, form_data: Any, by_target: Mapping[int, Selection]) -> Answer:

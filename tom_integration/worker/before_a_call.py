@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 from sharecore import shutdown
 from sharecore.adapter import Adapter, Batch
+from sharecore.adapter_answers import Stop
 from sharecore.addresses import Address
 from sharecore.destinations import Destination
 from sharecore.exceptions import AuthenticationFailed, ConfigurationError, DeliveryError, DestinationError
-from sharecore.hearing import Stop
 from tom_integration import clock, conf, site
 from tom_integration.outbox import ledger
 from tom_integration.worker import breaker, exclusive_access, leases, rate_limit

@@ -14,7 +14,7 @@ from sharecore.texts import one_line
 from tom_integration import clock, conf, signals
 from tom_integration.models import DestinationHealth
 from tom_integration.signals import Event
-from tom_integration.worker import resume
+from tom_integration.worker import end_waits
 
 Part = tuple[str, str | None]
 """A destination and one of its topics; with None, the destination as a whole. Each has a breaker."""
@@ -92,7 +92,7 @@ def end_pauses(destination: str) -> None:
     """
     for row in DestinationHealth.objects.filter(destination=destination):
         _change((row.destination, row.topic), lambda _: rules.succeeded())
-    resume.at_once(destination)
+    end_waits.at_once(destination)
 
 
 def described(destination: str, about: str) -> None:
@@ -161,5 +161,5 @@ def _tell(part: Part, before: Health, after: Health, error: str) -> None:
     elif after.failures and not before.failures:
         signals.of_destination(Event.DESTINATION_DOWN, _text(part), error)
     elif (before.failures or before.paused) and not (after.failures or after.paused):
-        resume.waiting(part[0])
+        end_waits.waiting(part[0])
         signals.of_destination(Event.DESTINATION_UP, _text(part))

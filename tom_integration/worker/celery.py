@@ -16,10 +16,10 @@ from celery.signals import worker_ready
 
 from tom_integration import polite_writes
 from tom_integration.outbox.retention import Upkeep
-from tom_integration.worker import resume, topics
+from tom_integration.worker import end_waits, offered_topics
 from tom_integration.worker.blocked import rests
+from tom_integration.worker.destination_thread import guarded
 from tom_integration.worker.heartbeat import beat
-from tom_integration.worker.lane import guarded
 from tom_integration.worker.run import reconcile
 from tom_integration.worker.scan import Scan
 
@@ -58,13 +58,13 @@ def scan() -> None:
     _put(_scan.outboxes())
     _scan.rescan()
     _upkeep.step()
-    for destination in topics.stale():
-        topics.ask(destination)
+    for destination in offered_topics.stale():
+        offered_topics.ask(destination)
 
 
 @worker_ready.connect(dispatch_uid="sharecore.celery")  # type: ignore[untyped-decorator]
 def _started(**_: object) -> None:
-    guarded(resume.after_a_start, "what was put off before the start")
+    guarded(end_waits.after_a_start, "what was put off before the start")
 
 
 def _put(outbox_ids: list[int]) -> None:

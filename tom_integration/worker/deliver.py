@@ -16,10 +16,10 @@ from django.db import Error
 
 from sharecore import delivery
 from sharecore.adapter import Batch
+from sharecore.adapter_answers import GivenUp, Stop
 from sharecore.delivery import DeliveryState
 from sharecore.dispatch import DispatchResult, dispatch, dispatch_file, ensure_target, tell
 from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError, TargetRefused
-from sharecore.hearing import GivenUp, Stop
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.retry import RetryPolicy
@@ -27,12 +27,12 @@ from sharecore.texts import one_line
 from tom_integration import access, call_log, clock, site
 from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
-from tom_integration.outbox import ledger, original_keys, target_keys, transitions
+from tom_integration.outbox import ledger, observer_keys, target_keys, transitions
 from tom_integration.outbox.prepare import originals
-from tom_integration.worker import breaker, exclusive_access, leases, route
+from tom_integration.worker import breaker, exclusive_access, leases, transport_text
 from tom_integration.worker.adapter_state import state_objection
 from tom_integration.worker.before_a_call import Preconditions, later
-from tom_integration.worker.persist import persist
+from tom_integration.worker.write_again import persist
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Calls(Preconditions):
                 if not rows:
                     return
                 reserved = not exclusive and exclusive_access.reserved(self.address)
-                relayed_by = original_keys.relaying_sites(self.target.pk, rows, origin=batch.site.origin)
+                relayed_by = observer_keys.relaying_sites(self.target.pk, rows, origin=batch.site.origin)
             except Error:
                 # The commit may have succeeded, but nothing has left: take the rows back.
                 waiting = {record.key: row for row, record in sendable}
@@ -123,7 +123,7 @@ class Calls(Preconditions):
         self.arrived += sum(isinstance(outcome, Accepted | Duplicate) for outcome in outcomes)
         answered = any(isinstance(outcome, Accepted | Duplicate | Rejected) for outcome in outcomes)
         if answered and result.stopped is None:
-            how = route.told(self.adapter)
+            how = transport_text.told(self.adapter)
             breaker.succeeded(self.address, now=clock.now(), about=how)
         self.heed(result.stopped)
 

@@ -21,12 +21,12 @@ from tom_integration.mapping.data_files import FILE_MODEL, shareable_identity
 from tom_integration.mapping.row_to_record import record_of
 from tom_integration.mapping.target_fields import find_target, target_of
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import ledger, original_keys, target_keys, transitions
+from tom_integration.outbox import ledger, observer_keys, target_keys, transitions
 from tom_integration.outbox.bulk_sql import update_each
 from tom_integration.outbox.prepare import load
 from tom_integration.worker import leases
 from tom_integration.worker.deliver import Calls
-from tom_integration.worker.persist import persist
+from tom_integration.worker.write_again import persist
 
 logger = logging.getLogger(__name__)
 
@@ -201,7 +201,7 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
         except InvalidRecord as error:
             reason = f"sent without an answer, and edited since into what cannot be compared: {error}"
             _settle([row], delivery.undecidable(reason))
-    keyed = original_keys.with_original_keys(pairs)
+    keyed = observer_keys.with_original_keys(pairs)
     # Ask for the converted records: these were sent, and a destination that compares has not seen the others.
     converted = dispatch.convert(site.registry(), batch, [record for _, record in keyed])
     doubts: list[_Doubt] = []

@@ -14,11 +14,11 @@ from sharecore import shutdown
 from tom_integration import conf
 from tom_integration.models import Outbox
 from tom_integration.outbox import ledger
-from tom_integration.outbox.opening import look_at
+from tom_integration.outbox.open_outboxes import look_at
 from tom_integration.outbox.retention import Upkeep
-from tom_integration.worker import heartbeat, resume, topics
+from tom_integration.worker import end_waits, heartbeat, offered_topics
 from tom_integration.worker.blocked import rests
-from tom_integration.worker.lane import Lane, guarded
+from tom_integration.worker.destination_thread import Lane, guarded
 from tom_integration.worker.run import reconcile
 from tom_integration.worker.scan import Scan
 
@@ -54,7 +54,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`."""
-        guarded(resume.after_a_start, "what was put off before the start")
+        guarded(end_waits.after_a_start, "what was put off before the start")
         while not self._stopping.is_set():
             guarded(self._look_around, "a look of the worker")
             self._collect()
@@ -124,8 +124,8 @@ class Worker:
         guarded(self._ask_for_topics, "asking for topics")
 
     def _ask_for_topics(self) -> None:
-        for destination in topics.stale():
-            self._lane(destination.name).put("topics", partial(topics.ask, destination))
+        for destination in offered_topics.stale():
+            self._lane(destination.name).put("topics", partial(offered_topics.ask, destination))
 
     def _put(self, outbox_ids: Iterable[int], work: Callable[[int, Lane], None]) -> None:
         pks = list(outbox_ids)

@@ -26,7 +26,7 @@ from tom_integration import access, clock, conf, signals, site
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import changes, ledger, opening, transitions
+from tom_integration.outbox import changes, ledger, open_outboxes, transitions
 from tom_integration.outbox.backlog import register
 from tom_integration.outbox.prepare import Preparer
 from tom_integration.signals import Event
@@ -34,7 +34,7 @@ from tom_integration.worker import leases
 from tom_integration.worker.before_a_call import Wait
 from tom_integration.worker.deliver import Calls
 from tom_integration.worker.look_up import ask_first, look_up
-from tom_integration.worker.persist import persist
+from tom_integration.worker.write_again import persist
 
 logger = logging.getLogger(__name__)
 
@@ -110,12 +110,12 @@ class _Work:
 
     def next_look(self, until: datetime | None) -> datetime | None:
         """Return the time of the next look at the outbox, not before `until` unless a mark is left."""
-        next_at = opening.next_look(self._outbox)
+        next_at = open_outboxes.next_look(self._outbox)
         furthest = clock.now() + conf.settings().retry_policy.longest
         if next_at is not None and next_at > furthest:
             if self._calls is not None:
                 ledger.bring_near(self._outbox, furthest, settle_time=self._calls.adapter.settle_time)
-            next_at = None if self._calls is None else opening.next_look(self._outbox)
+            next_at = None if self._calls is None else open_outboxes.next_look(self._outbox)
         if until is not None:
             next_at = max(next_at, until) if next_at else until
         return min(filter(None, (next_at, self._others_until)), default=None)

@@ -9,9 +9,9 @@ from django.db.models import Max, Q
 from tom_integration import clock, conf, site
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.models import Outbox, ScanPosition
-from tom_integration.outbox import changes, opening
+from tom_integration.outbox import changes, open_outboxes
 from tom_integration.outbox.backlog import behind
-from tom_integration.worker import leases, probe, resume
+from tom_integration.worker import end_waits, leases, probe
 
 OVERLAP = 1000
 """Primary keys below the highest seen one that are read again, since rows are committed out of order."""
@@ -35,13 +35,13 @@ class Scan:
         """Return the outboxes that have work now; attach shares that are new to the app first."""
         self.match()
         if not self._began:
-            resume.after_a_change()  # Settings change only with the start of a process.
+            end_waits.after_a_change()  # Settings change only with the start of a process.
             self._began = True
         return sorted({*self.waiting(), *self._behind()})
 
     def match(self) -> None:
         """Attach some of the shares that were made in bulk."""
-        self.more_shares = not opening.match_shares(seconds=MATCHING_SECONDS)
+        self.more_shares = not open_outboxes.match_shares(seconds=MATCHING_SECONDS)
 
     @staticmethod
     def waiting() -> list[int]:

@@ -10,7 +10,7 @@ import pytest
 
 from sharecore.adapter import Preview, Topic
 from sharecore.exceptions import ConfigurationError, Problem
-from sharecore.guard import LIMITS
+from sharecore.guarded_adapter import LIMITS
 from sharecore.testing.contract.bench import Bench
 from sharecore.testing.contract.calls import MOST_ANSWERS
 from sharecore.testing.contract.trouble import ask_everything

@@ -19,13 +19,13 @@ from django.utils.dateparse import parse_datetime
 
 from sharecore.delivery import State
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from tom_integration import site, status
+from tom_integration import site, site_status
 from tom_integration.management import replay_command, status_text
 from tom_integration.models import Delivery, Outbox, Peer
 from tom_integration.outbox import restored, retention
 from tom_integration.pages import phrases
 from tom_integration.services import preview, resolve, shares
-from tom_integration.worker import topics
+from tom_integration.worker import offered_topics
 from tom_integration.worker.loop import Worker
 
 _LISTED = 20
@@ -118,7 +118,7 @@ class Command(BaseCommand):
         getattr(self, f"_{options['subcommand']}")(options)
 
     def _status(self, options: dict[str, Any]) -> None:
-        now = status.read()
+        now = site_status.read()
         if options["json"]:
             self.stdout.write(json.dumps(now.as_json(), cls=DjangoJSONEncoder, indent=2))
             return
@@ -143,7 +143,7 @@ class Command(BaseCommand):
 
     def _check(self, options: dict[str, Any]) -> None:
         destinations = site.destinations()
-        lost = status.without_destination()
+        lost = site_status.without_destination()
         failed = bool(destinations.broken or lost)
         for problem in (*destinations.problems, *lost):
             self.stdout.write(
@@ -164,8 +164,8 @@ class Command(BaseCommand):
             )
             if about:
                 self.stdout.write(f"    {about}")
-            topics.ask(destination)
-            if offered := ", ".join(topic.name for topic in topics.offered(destination)):
+            offered_topics.ask(destination)
+            if offered := ", ".join(topic.name for topic in offered_topics.offered(destination)):
                 self.stdout.write(f"    topics: {offered}")
         if failed:
             raise CommandError("One or more destinations failed the check.")

@@ -22,7 +22,7 @@ from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.models import ADDRESS, Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import transitions
 from tom_integration.outbox.backlog import missing, register
-from tom_integration.outbox.moves import take_along
+from tom_integration.outbox.moved_shares import take_along
 from tom_integration.outbox.new_shares import attach_new
 
 _CANCELLED_BY_CLOSING = CANCELLABLE - IN_DOUBT - {State.SENDING}

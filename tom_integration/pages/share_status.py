@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from sharecore.delivery import NEEDS_PERSON, OPEN, State
 from sharecore.exceptions import ConfigurationError
-from tom_integration import access, conf, site, status
+from tom_integration import access, conf, site, site_status
 from tom_integration.models import DestinationHealth, OneTimeShare, Outbox
 from tom_integration.pages import phrases
 from tom_integration.pages.counts import Figures, counted
@@ -127,7 +127,7 @@ def summaries(outboxes: Iterable[Outbox], user: Any) -> dict[int, StatusSummary]
     around = _Around(
         user=user,
         now=timezone.now(),
-        advice=status.nobody_delivers() if outboxes else "",
+        advice=site_status.nobody_delivers() if outboxes else "",
         unwell={
             (row.destination, row.topic): row for row in DestinationHealth.objects.all() if _is_unwell(row)
         },
