@@ -71,7 +71,7 @@ def _outbox(each: OutboxStatus) -> Iterator[Line]:
     if each.problem:
         yield Line(f"    {each.problem}", alarming=True)
     if each.tried:
-        yield Line(f"    will be tried again: {each.tried:,}", alarming=True)
+        yield Line(f"    will be tried again: {each.tried}", alarming=True)
     if each.outdated:
         yield Line(f"    {each.outdated:,} edited here after delivery: the destination has the old values")
     if in_review := each.counts.get("needs_review"):
