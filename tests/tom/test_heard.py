@@ -124,14 +124,14 @@ def test_the_claim_is_given_back_on_a_fresh_connection(tom: Tom, monkeypatch: py
     tom.share(target)
     answers = iter([OperationalError("gone"), OperationalError("gone")])
 
-    real = run.opening.next_look
+    real = run.open_outboxes.next_look
 
     def next_look(outbox: Outbox) -> Any:
         for error in answers:
             raise error
         return real(outbox)
 
-    monkeypatch.setattr(run.opening, "next_look", next_look)
+    monkeypatch.setattr(run.open_outboxes, "next_look", next_look)
     tom.datum(target)
     assert tom.deliver() == 1
     assert tom.outbox(target).lease == ""
