@@ -14,8 +14,9 @@ WHEELHOUSE := $(VENV)/wheel
 # a stock TOM of the last 2.x, which can be shared to, in an environment of its own
 RECEIVER_232 := .venv-receiver-2.32
 
-# Each process has a database of its own.
-PARALLEL := -n auto --maxprocesses 4
+# Each process has a database of its own. One more than processors, up to four: some tests wait for a time limit.
+PROCESSORS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+PARALLEL := -n $(shell echo $$(($(PROCESSORS) < 4 ? $(PROCESSORS) + 1 : 4)))
 # The tests of one file share TOMs and stay in one process; they wait much, so there may be more than processors.
 PARALLEL_LIVE := -n 3 --dist loadfile
 # Real servers, brokers and browsers share the machine with whatever else runs there: what fails is played once
