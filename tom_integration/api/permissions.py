@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import DataError, IntegrityError
 from rest_framework import exceptions, permissions
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.parsers import FormParser
@@ -42,19 +41,25 @@ class Pages(LimitOffsetPagination):
     max_limit = 1000
 
 
+_PAGE_PARAMETERS = ("limit", "offset", "page", "page_size")
+_MOST_DIGITS = 15
+"""A page with a number of so many digits starts below 2**63, whatever its size."""
+
+
 class _Bounded:
     """Answer 404 to page numbers beyond the integers of the database, with any pagination of the TOM."""
 
-    def paginate_queryset(self, *args: Any, **kwargs: Any) -> Any:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         """Return the rows of a page.
 
         Raises:
             NotFound: the number of the page is too large.
         """
-        try:
-            return super().paginate_queryset(*args, **kwargs)  # type: ignore[misc]
-        except (OverflowError, DataError, IntegrityError):  # SQLite raises the last one.
-            raise exceptions.NotFound("There is no such page.") from None
+        # Asked before the database is: on PostgreSQL its refusal would spoil the transaction of the request.
+        given = {name: request.query_params.get(name, "") for name in _PAGE_PARAMETERS}
+        if any(sum(map(str.isdigit, text)) > _MOST_DIGITS for text in given.values()):
+            raise exceptions.NotFound("There is no such page.")
+        return super().paginate_queryset(queryset, request, view)  # type: ignore[misc]
 
 
 class ShareApi(RefusesInJson):
