@@ -147,7 +147,7 @@ def restart(*, now: datetime) -> Transition:
 
 
 def bring_near(*, now: datetime) -> Transition:
-    """Make ripe now what a clock that was wrong has put off."""
+    """Make due now what a clock that was wrong has put off."""
     return Transition(sources=SENDABLE, sets={"next_at": now})
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from django.conf import settings as django_settings
 
 from sharecore import discovery
-from sharecore.discovery import REQUIRED_SETTING
 from sharecore.exceptions import Problem
 from sharecore.guarded_adapter import CALL_SECONDS
 from sharecore.retry import DEFAULT_SCHEDULE, RetryPolicy
@@ -92,7 +91,9 @@ def name_of(setting: Field[Any]) -> str:
 
 def settings() -> Settings:
     """Read the settings and the environment."""
-    given = {each.name: getattr(django_settings, name_of(each), each.default) for each in fields(Settings)}
+    given: dict[str, Any] = {
+        each.name: getattr(django_settings, name_of(each), each.default) for each in fields(Settings)
+    }
     read: dict[str, Any] = {
         each.name: given[each.name] if each.metadata["valid"](given[each.name]) else each.default
         for each in fields(Settings)
@@ -102,7 +103,7 @@ def settings() -> Settings:
     read["paused"] = stopped or bool(given["paused"])
     read["blocked_plugins"] = (*read["blocked_plugins"], *discovery.blocked_plugins(os.environ))
     # Require an invalid value as if it named a plugin: it is missing, so nothing leaves without the guard.
-    required = getattr(django_settings, REQUIRED_SETTING, ())
+    required = given["required_plugins"]
     read["required_plugins"] = tuple(required) if _are_names(required) else (str(required),)
     return Settings(**read)
 
