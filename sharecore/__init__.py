@@ -12,7 +12,7 @@ from sharecore.adapter import Adapter, Batch, Preview, Site, Topic
 from sharecore.addresses import Address
 from sharecore.building import before_sending, build_each
 from sharecore.call_thread import progress
-from sharecore.destinations import Destination, Destinations
+from sharecore.data_sharing import Destination, Destinations
 from sharecore.discovery import PluginInfo, PluginState
 from sharecore.exceptions import (
     AuthenticationFailed,

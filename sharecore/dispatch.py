@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from sharecore.adapter import Adapter, Batch
 from sharecore.adapter_answers import Stop, hear, read, said_until
-from sharecore.destinations import Destination
+from sharecore.data_sharing import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecord, PluginError
 from sharecore.guarded_adapter import Guarded, named
 from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest

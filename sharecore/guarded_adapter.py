@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from sharecore.adapter import Adapter, Batch, Preview, Topic
 from sharecore.adapter_answers import Broken, GivenUp, Heard, hear
 from sharecore.call_thread import LOCAL_SECONDS, Call, Late
-from sharecore.destinations import ROOT, Destination
+from sharecore.data_sharing import ROOT, Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, DestinationError, PluginError, Problem
 from sharecore.outcomes import Deferred, Found, Outcome
 from sharecore.plugin_errors import contained, describe, kind, log_fault

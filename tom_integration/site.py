@@ -18,7 +18,7 @@ from sharecore import secrets
 from sharecore.adapter import Site
 from sharecore.addresses import Address
 from sharecore.call_thread import here
-from sharecore.destinations import Destination, Destinations
+from sharecore.data_sharing import Destination, Destinations
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.guarded_adapter import Guarded
 from sharecore.registry import Registry

@@ -16,7 +16,7 @@ from sharecore.outcomes import Outcome
 from sharecore.records import Record
 from tom.deaths import Died
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import deduplication, open_outboxes, transitions
+from tom_integration.outbox import open_outboxes, sent_before, transitions
 from tom_integration.worker import leases, run
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def what_is_made_again_is_not_sent_again(tom: Tom, monkeypatch: pytest.MonkeyPat
 
 
 def without_adoption(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(deduplication.Deduplication, "settle", lambda self, row, *, now: None)
+    patch.setattr(sent_before.Deduplication, "settle", lambda self, row, *, now: None)
 
 
 MECHANISMS: Mapping[str, tuple[Callable[..., None], Callable[[pytest.MonkeyPatch], None]]] = {

@@ -23,8 +23,8 @@ from tom_integration import access
 from tom_integration.mapping.data_files import SHARED_MODELS, shareable_identity, shareable_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import ledger, observer_keys, transitions
-from tom_integration.outbox.deduplication import Deduplication
 from tom_integration.outbox.echoes import echoes
+from tom_integration.outbox.sent_before import Deduplication
 
 
 def load(rows: Iterable[Delivery]) -> dict[int, Any]:

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from sharecore.destinations import Destination
+from sharecore.data_sharing import Destination
 from sharecore.discovery import PluginState
 from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
 from tom_integration import access, conf, site, site_status

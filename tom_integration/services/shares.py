@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from sharecore import delivery
+from sharecore.data_sharing import Destination
 from sharecore.delivery import REPLAYABLE, State
-from sharecore.destinations import Destination
 from sharecore.exceptions import Problem
 from tom_integration import access, clock, site, wake_up
 from tom_integration.mapping.target_fields import find_target

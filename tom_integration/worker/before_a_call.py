@@ -14,7 +14,7 @@ from sharecore import shutdown
 from sharecore.adapter import Adapter, Batch
 from sharecore.adapter_answers import Stop
 from sharecore.addresses import Address
-from sharecore.destinations import Destination
+from sharecore.data_sharing import Destination
 from sharecore.exceptions import AuthenticationFailed, ConfigurationError, DeliveryError, DestinationError
 from tom_integration import clock, conf, site
 from tom_integration.outbox import ledger

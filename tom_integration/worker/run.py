@@ -18,8 +18,8 @@ from django.db.models import Q
 from sharecore import delivery
 from sharecore.adapter import Adapter
 from sharecore.addresses import Address
+from sharecore.data_sharing import Destination
 from sharecore.delivery import DeliveryState, State
-from sharecore.destinations import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.texts import one_line
 from tom_integration import access, clock, conf, signals, site

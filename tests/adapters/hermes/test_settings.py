@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sharecore.destinations import Destinations
+from sharecore.data_sharing import Destinations
 from sharecore.exceptions import ConfigurationError
 from sharecore.registry import Registry
 from sharecore.settings import Section

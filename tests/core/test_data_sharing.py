@@ -24,7 +24,7 @@ from sharecore import (
     Section,
     hookimpl,
 )
-from sharecore.destinations import infer_kind
+from sharecore.data_sharing import infer_kind
 from sharecore.hooks import ReadSetting
 
 
