@@ -25,6 +25,7 @@ from sharecore.exceptions import (
     SharecoreError,
     TargetRefused,
 )
+from sharecore.filters import Filter, Names
 from sharecore.hooks import (
     ConvertRequest,
     DeliveredReport,
@@ -88,10 +89,12 @@ __all__ = [
     "DestinationType",
     "Destinations",
     "Duplicate",
+    "Filter",
     "Found",
     "InvalidRecord",
     "JsonValue",
     "Kind",
+    "Names",
     "Orbit",
     "OrbitScheme",
     "OtherDatum",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from sharecore.secrets import hide_secrets
 
 MOST = 500
@@ -20,3 +23,14 @@ def one_line(text: object, limit: int = MOST) -> str:
     """
     line = printable(hide_secrets(str(text)))
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Return the words as people list them: "A, B and C"."""
+    return f" {last} ".join(each for each in (", ".join(words[:-1]), *words[-1:]) if each)
+
+
+def day(time: datetime) -> str:
+    """Return a time, given in UTC, for people; the day alone where it is midnight."""
+    text = time.replace(tzinfo=None).isoformat(sep=" ")
+    return text.removesuffix(" 00:00:00") if text.endswith(" 00:00:00") else f"{text} UTC"
