@@ -34,6 +34,7 @@ from sharecore.hooks import (
     hookimpl,
 )
 from sharecore.identity import fingerprint
+from sharecore.maps import Maps
 from sharecore.outcomes import (
     Absent,
     Accepted,
@@ -63,6 +64,7 @@ from sharecore.records import (
     Spectrum,
 )
 from sharecore.registry import Registry
+from sharecore.release import Release, UnreadableRelease
 from sharecore.secrets import hide_secrets, repeats_secret
 from sharecore.settings import Secret, Section
 from sharecore.targets import Orbit, OrbitScheme, Position, Target
@@ -94,6 +96,7 @@ __all__ = [
     "InvalidRecord",
     "JsonValue",
     "Kind",
+    "Maps",
     "Names",
     "Orbit",
     "OrbitScheme",
@@ -112,6 +115,7 @@ __all__ = [
     "RecordKey",
     "Registry",
     "Rejected",
+    "Release",
     "Result",
     "ScaledUnit",
     "Secret",
@@ -126,6 +130,7 @@ __all__ = [
     "Unconfirmed",
     "Unit",
     "UnknownUnit",
+    "UnreadableRelease",
     "Unsupported",
     "Withheld",
     "WithholdRequest",

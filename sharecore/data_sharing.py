@@ -6,10 +6,9 @@ never takes the others away.
 
 from __future__ import annotations
 
-import inspect
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self
@@ -17,12 +16,16 @@ from typing import Any, Self
 from sharecore.adapter import Adapter
 from sharecore.addresses import DIVIDER, Address
 from sharecore.call_thread import LOCAL_SECONDS, Call, Late
+from sharecore.canonical import canonical
 from sharecore.discovery import PluginInfo, PluginState
 from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError, Problem
+from sharecore.filters import Filter
 from sharecore.hooks import DestinationType, ReadSetting
+from sharecore.maps import Maps
 from sharecore.plugin_errors import contained, describe, log_fault
 from sharecore.registry import Registry
-from sharecore.settings import FRAMEWORK_KEYS, Secret, Section
+from sharecore.release import Release
+from sharecore.settings import FRAMEWORK_KEYS, RULE_KEYS, Section
 
 ROOT = "DATA_SHARING"
 SLOWEST, FASTEST = 0.001, 1e6  # records per second
@@ -58,6 +61,14 @@ class Destination:
     """The entry as it stands in the settings."""
     rate_limit: float | None = None
     """Largest number of records per second that one worker sends; None for no limit."""
+    only: Filter = field(default_factory=Filter)
+    """Filter of the data that may go there."""
+    groups: tuple[str, ...] = ()
+    """Names of the groups whose members may share there; empty for everybody with the right to share."""
+    release: Release = field(default_factory=Release)
+    """Moment before which a record does not go there."""
+    maps: Maps = field(default_factory=Maps)
+    """Names that records have there."""
 
     def open(self) -> Adapter:
         """Return a new adapter for this destination. No network.
@@ -85,14 +96,20 @@ class Destination:
         """Return a fingerprint of the settings that decide how this destination is reached, credentials
         included.
 
-        Does not change with the display name or the topics.
+        Does not change with the display name, the topics or the rules.
 
         Args:
             keyed_hash: hash with a key of the site (HMAC), so that a password cannot be guessed from the
                 fingerprint.
         """
         decisive = {key: value for key, value in self.settings.items() if key not in FRAMEWORK_KEYS}
-        return keyed_hash(json.dumps([self.kind, _canonical(decisive)]).encode())
+        return keyed_hash(json.dumps([self.kind, canonical(decisive)]).encode())
+
+    def rules(self) -> str:
+        """Return a text that changes with the settings that decide what goes there, when, under which names,
+        and who may share: the keys `RULE_KEYS`.
+        """
+        return json.dumps(canonical({key: self.settings[key] for key in RULE_KEYS if key in self.settings}))
 
 
 class Destinations(Mapping[str, Destination]):
@@ -233,7 +250,8 @@ def _read(name: object, values: object, registry: Registry) -> tuple[Destination
         return None, section.problems
     limit = "RATE_LIMIT" in section
     rate_limit = section.number("RATE_LIMIT", 1.0, minimum=SLOWEST, maximum=FASTEST) if limit else None
-    config, further = _configure(registry, kind, section)
+    only, groups, release = _only(section), _groups(section), Release.read(section)
+    config, maps, further = _configure(registry, kind, section)
     destination = Destination(
         name=name,
         kind=kind,
@@ -244,6 +262,10 @@ def _read(name: object, values: object, registry: Registry) -> tuple[Destination
         config=config,
         settings=dict(values),
         rate_limit=rate_limit,
+        only=only,
+        groups=groups,
+        release=release,
+        maps=maps,
     )
     return destination, section.problems + further
 
@@ -260,8 +282,27 @@ def _topics(section: Section) -> tuple[str, ...]:
     return topics
 
 
-def _configure(registry: Registry, kind: str, section: Section) -> tuple[Any, list[Problem]]:
-    """Return the configuration that the plugin reads, and problems not noted in the section."""
+def _only(section: Section) -> Filter:
+    try:
+        return Filter.from_json(section.raw("ONLY"), where=f"{section.path}['ONLY']")
+    except ConfigurationError as error:
+        section.problems += error.problems
+        return Filter()
+
+
+def _groups(section: Section) -> tuple[str, ...]:
+    groups = tuple(name.strip() for name in section.texts("GROUPS"))
+    if section.raw("GROUPS") in ([], ()):
+        section.problem("GROUPS", "is an empty list, so that nobody could share there", "Remove it.")
+    if "" in groups:
+        section.problem("GROUPS", "has a blank name", "Remove it, or write the name of a group.")
+    return tuple(dict.fromkeys(groups))
+
+
+def _configure(registry: Registry, kind: str, section: Section) -> tuple[Any, Maps, list[Problem]]:
+    """Return the configuration that the plugin reads, the maps that it leaves to the framework, and problems
+    not noted in the section.
+    """
     plugin = registry.owner(kind).label
     config = None
     read = registry.destination_types[kind].config
@@ -269,21 +310,23 @@ def _configure(registry: Registry, kind: str, section: Section) -> tuple[Any, li
         config = Call("config", lambda: read(section), seconds=LOCAL_SECONDS).run(section.name)
     except Late as late:
         logger.error("%s: %s %s", section.path, plugin, late)
-        return None, [Problem(where=section.path, what=f"{plugin} {late}", hint=_REPORT)]
+        return None, Maps(), [Problem(where=section.path, what=f"{plugin} {late}", hint=_REPORT)]
     except ConfigurationError as error:
         further = [problem for problem in error.problems if problem not in section.problems]
         if further:
             # It stopped early with a problem of its own: what it did not read says nothing then.
-            return None, further
+            return None, Maps(), further
         if not any(problem.fatal for problem in section.problems):
-            return None, [
-                Problem(where=section.path, what=f"{plugin} refuses it without a reason", hint=_REPORT)
-            ]
+            return (
+                None,
+                Maps(),
+                [Problem(where=section.path, what=f"{plugin} refuses it without a reason", hint=_REPORT)],
+            )
     except Exception as error:
         message = f"{plugin} failed to read it: {describe(error)}"
         log_fault(logger, f"{section.path}: {message}", error)
-        return None, [Problem(where=section.path, what=message, hint=_REPORT)]
-    return config, section.misspelt()
+        return None, Maps(), [Problem(where=section.path, what=message, hint=_REPORT)]
+    return config, Maps.read(section), section.misspelt()
 
 
 def _unknown(kind: str, registry: Registry) -> tuple[str, str]:
@@ -296,26 +339,3 @@ def _unknown(kind: str, registry: Registry) -> tuple[str, str]:
         return what, "Correct its spelling, or install the plugin that provides it."
     reasons = "; ".join(f"{info.label} is {info.state}: {info.reason}" for info in to_blame)
     return f"{what}; {reasons}", "Correct its spelling, or repair that plugin."
-
-
-def _canonical(value: object) -> Any:
-    """Return the value as JSON that is the same in every process: no memory addresses, no order of a set."""
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case Secret():
-            return value.reveal()
-        case bytes():
-            return value.hex()
-        case Mapping():
-            pairs = [(str(key), _canonical(item)) for key, item in value.items()]
-            return sorted(pairs, key=lambda pair: pair[0])
-        case Set():
-            return sorted(json.dumps(_canonical(item)) for item in value)
-        case Sequence():
-            return [_canonical(item) for item in value]
-    if inspect.isroutine(value) or inspect.isclass(value):
-        return f"{value.__module__}.{value.__qualname__}"
-    kind = type(value)
-    plain = kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__
-    return f"{kind.__module__}.{kind.__qualname__}" + ("" if plain else f":{value}")

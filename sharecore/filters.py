@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Self
 
 from sharecore import filter_json
 from sharecore.records import DataFile, Kind, Photometry, Shareable
-from sharecore.texts import day, listed
+from sharecore.texts import listed
+from sharecore.times import day, in_utc
 from sharecore.units import UnknownUnit, parse_unit
 
 MAGNITUDE_FACTOR = 2.5 / math.log(10)
@@ -100,7 +101,7 @@ class Filter:
             if time is not None and time.tzinfo is None:
                 raise ValueError(f"{name} must have a time zone, got {time}")
             if time is not None:
-                object.__setattr__(self, name, time.astimezone(UTC))
+                object.__setattr__(self, name, in_utc(time))
         if self.observed_since and self.observed_until and not self.observed_since < self.observed_until:
             raise ValueError("observed_since must lie before observed_until")
 

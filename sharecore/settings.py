@@ -11,7 +11,14 @@ from urllib.parse import urlsplit
 from sharecore.exceptions import ConfigurationError, Problem
 from sharecore.secrets import register, register_settings
 
-FRAMEWORK_KEYS = frozenset({"ADAPTER", "DISPLAY_NAME", "RATE_LIMIT", "USER_TOPICS"})
+MAP_KEYS = ("BANDPASS_MAP", "INSTRUMENT_MAP", "TELESCOPE_MAP", "UNIT_MAP", "EXTRA_MAP")
+"""Settings of the names that records have at a destination, read by the framework or by its adapter."""
+PROTECTIVE_KEYS = ("ONLY", "GROUPS", "RELEASE_AFTER_DAYS", "RELEASE_FIELD")
+"""Settings that keep data here: without one that is misspelt, they would leave."""
+RULE_KEYS = PROTECTIVE_KEYS + MAP_KEYS
+"""Settings that decide what goes to a destination, when, under which names, and who may share there."""
+FRAMEWORK_KEYS = frozenset({"ADAPTER", "DISPLAY_NAME", "RATE_LIMIT", "USER_TOPICS", *RULE_KEYS})
+"""Settings that every destination has, whatever its adapter."""
 
 
 class Secret:
@@ -86,7 +93,7 @@ class Section:
         self.path = f"{root}[{name!r}]"
         self.problems: list[Problem] = []
         self._values = values
-        self._read: set[str] = set(FRAMEWORK_KEYS)
+        self._read: set[str] = set()
         register_settings(values)
 
     def __contains__(self, key: str) -> bool:
@@ -208,10 +215,15 @@ class Section:
 
     def unread(self) -> list[str]:
         """Return the keys that were not read: settings of other software, or misspelt."""
-        return [key for key in self._values if key not in self._read]
+        return [key for key in self._values if key not in self._read | FRAMEWORK_KEYS]
+
+    def was_read(self, key: str) -> bool:
+        """Return whether a setting was asked for so far."""
+        return key in self._read
 
     def misspelt(self) -> list[Problem]:
-        """Return a warning for each key that looks like a misspelling of a setting of the adapter.
+        """Return a problem for each key that looks like a misspelling of a setting: a warning, unless the
+        setting would keep data here.
 
         Other unknown keys are left alone: other software reads settings of its own from the same entry.
         """
@@ -220,7 +232,7 @@ class Section:
                 where=f"{self.path}[{key!r}]",
                 what="is not known",
                 hint=f"Did you mean {meant!r}?",
-                fatal=False,
+                fatal=meant in PROTECTIVE_KEYS,
             )
             for key in self.unread()
             if (meant := self._resembled(str(key)))
@@ -228,7 +240,11 @@ class Section:
 
     def _resembled(self, key: str) -> str:
         """Return the known key, not given here, of which this one is a misspelling by a letter or two."""
-        known = [each for each in self._read if each not in self._values and abs(len(each) - len(key)) <= 2]
+        known = [
+            each
+            for each in self._read | FRAMEWORK_KEYS
+            if each not in self._values and abs(len(each) - len(key)) <= 2
+        ]
         return next(iter(get_close_matches(key.upper(), known, n=1, cutoff=0.8)), "")
 
     def finish(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from sharecore.secrets import hide_secrets
 
@@ -28,9 +27,3 @@ def one_line(text: object, limit: int = MOST) -> str:
 def listed(words: Sequence[str], last: str = "and") -> str:
     """Return the words as people list them: "A, B and C"."""
     return f" {last} ".join(each for each in (", ".join(words[:-1]), *words[-1:]) if each)
-
-
-def day(time: datetime) -> str:
-    """Return a time, given in UTC, for people; the day alone where it is midnight."""
-    text = time.replace(tzinfo=None).isoformat(sep=" ")
-    return text.removesuffix(" 00:00:00") if text.endswith(" 00:00:00") else f"{text} UTC"
