@@ -63,6 +63,8 @@ SENDABLE = frozenset({State.PENDING, State.WITHHELD})
 """States of deliveries that are sent when their time has come."""
 IN_DOUBT = frozenset({State.UNCONFIRMED, State.NEEDS_REVIEW})
 """States of deliveries that were sent, and may or may not have arrived."""
+RELEASE = "release"
+"""Value of `field` for a withheld delivery that waits for its release, at `next_at`."""
 _FRESH: dict[str, Any] = {"failures": 0, "reason": "", "field": ""}
 
 
@@ -83,7 +85,9 @@ class DeliveryState:
     reason: str = ""
     """Reason of the state, for people."""
     field: str = ""
-    """Field of the record that is to blame, or missing feature of the destination."""
+    """Field of the record that is to blame, or missing feature of the destination; `RELEASE` for a record
+    that waits for its release.
+    """
     remote_id: str = ""
     """Name of the record at the destination."""
 
@@ -115,7 +119,7 @@ class Transition:
         )
 
 
-START = Transition(sources=SENDABLE, to=State.SENDING, sets={"next_at": None}, tries=1)
+START = Transition(sources=SENDABLE, to=State.SENDING, sets={"next_at": None, "field": ""}, tries=1)
 """Hand the record to the adapter now."""
 
 SET_ASIDE = Transition(
@@ -147,7 +151,11 @@ def restart(*, now: datetime) -> Transition:
 
 
 def bring_near(*, now: datetime) -> Transition:
-    """Make due now what a clock that was wrong has put off."""
+    """Make due now what a clock that was wrong has put off.
+
+    A `Transition` knows states only: the caller leaves out deliveries that wait for their release, which may
+    be years away.
+    """
     return Transition(sources=SENDABLE, sets={"next_at": now})
 
 
@@ -212,6 +220,15 @@ def keep_there(note: str = "") -> Transition:
     return Transition(sources=SENDABLE, to=State.DELIVERED, sets=_FRESH | {"next_at": None, "reason": note})
 
 
+def embargo(until: datetime, reason: str) -> Transition:
+    """Withhold a record until its release, and look at it again then."""
+    return Transition(
+        sources=SENDABLE,
+        to=State.WITHHELD,
+        sets={"next_at": until, "reason": reason, "field": RELEASE, "failures": 0},
+    )
+
+
 def settle(
     before: DeliveryState,
     result: Result,
@@ -230,8 +247,8 @@ def settle(
             return replace(clean, state=State.FAILED, reason=reason, field=field or "")
         case Unsupported(reason=reason, feature=feature):
             return replace(clean, state=State.UNSUPPORTED, reason=reason, field=feature)
-        case Withheld(reason=reason):
-            return replace(clean, state=State.WITHHELD, reason=reason)
+        case Withheld(reason=reason, until=until):
+            return _withheld(clean, reason, until, now=now, policy=policy, chance=chance)
         case Deferred(reason=reason, retry_after=retry_after):
             return _later(clean, reason, now=now, policy=policy, retry_after=retry_after, chance=chance)
         case Unconfirmed(reason=reason):
@@ -239,6 +256,23 @@ def settle(
             return replace(waiting, next_at=now + timedelta(seconds=settle_time))
         case _:
             assert_never(result)
+
+
+def _withheld(
+    before: DeliveryState,
+    reason: str,
+    until: datetime | None,
+    *,
+    now: datetime,
+    policy: RetryPolicy,
+    chance: float,
+) -> DeliveryState:
+    if until is None:
+        return replace(before, state=State.WITHHELD, reason=reason)
+    if until > now:
+        return embargo(until, reason)(replace(before, state=State.WITHHELD))
+    # The end came meanwhile: look again, but not for ever where a plugin goes on to say so.
+    return kept_here(before, reason, again=True, now=now, policy=policy, chance=chance)
 
 
 def _later(

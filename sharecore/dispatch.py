@@ -236,16 +236,7 @@ def _withheld(
             for record in records
         ]
     )
-    return [_kept(each) for each in said]
-
-
-def _kept(said: str | PluginError | None) -> Withheld | Deferred | None:
-    match said:
-        case None:
-            return None
-        case PluginError():
-            return Deferred(reason=said.reason)
-    return Withheld(reason=said)
+    return [Deferred(reason=each.reason) if isinstance(each, PluginError) else each for each in said]
 
 
 def convert(

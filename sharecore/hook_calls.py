@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import pluggy
 
+from sharecore.adapter_answers import read
 from sharecore.call_thread import Call, Late, progress
 from sharecore.discovery import PluginInfo
 from sharecore.exceptions import InvalidRecord, PluginError
 from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest
+from sharecore.outcomes import Withheld
 from sharecore.plugin_errors import contained, describe, log_fault
 from sharecore.records import Record
 
@@ -89,18 +91,41 @@ class HookCalls:
         return answers
 
 
-def reason(info: PluginInfo, answer: Answer) -> str | PluginError | None:
+def withheld(info: PluginInfo, answer: Answer) -> Withheld | PluginError | None:
     """Return the reason in this answer to withhold the record; None if it may leave."""
     match answer:
         case Answer(error=PluginError() as error):
             return error
         case Answer(error=InvalidRecord()):
             return _broken(info, "failed in sharecore_withhold: InvalidRecord")
-        case Answer(value=str(said)):
-            return said.strip() or f"withheld by {info.label}, which gave no reason"
         case Answer(value=None):
             return None
-    return _broken(info, f"answered sharecore_withhold with a {type(answer.value).__name__}, not a text")
+    said = Withheld(reason=answer.value) if isinstance(answer.value, str) else answer.value
+    valid, complaints = read(said, Withheld)
+    if not isinstance(valid, Withheld):
+        given = type(answer.value).__name__
+        return _broken(info, f"answered sharecore_withhold with a {given}, not a text or Withheld")
+    for complaint in complaints:
+        logger.error("%s answered sharecore_withhold out of contract: %s", info.label, complaint)
+    blank = f"withheld by {info.label}, which gave no reason"
+    return replace(valid, reason=valid.reason.strip() or blank)
+
+
+def strongest(
+    one: Withheld | PluginError | None, other: Withheld | PluginError | None
+) -> Withheld | PluginError | None:
+    """Return the answer that counts of two, the first of equals: a reason without an end, then the reason
+    that ends last, then a failure.
+    """
+    match one, other:
+        case Withheld(), Withheld():
+            ends = one.until is not None and (other.until is None or other.until > one.until)
+            return other if ends else one
+        case Withheld(), _:
+            return one
+        case _, Withheld():
+            return other
+    return other or one
 
 
 def converted(info: PluginInfo, record: Record, answer: Answer) -> Record | InvalidRecord | PluginError:

@@ -14,7 +14,7 @@ import pluggy
 
 from sharecore.adapter import Adapter, Site
 from sharecore.addresses import Address
-from sharecore.outcomes import Result
+from sharecore.outcomes import Result, Withheld
 from sharecore.records import Record, RecordKey, Shareable
 from sharecore.settings import Section
 from sharecore.targets import Target
@@ -111,9 +111,12 @@ class HookSpecs:
         """
 
     @hookspec
-    def sharecore_withhold(self, request: WithholdRequest) -> str | None:
+    def sharecore_withhold(self, request: WithholdRequest) -> str | Withheld | None:
         """Return the reason why the record must not go there, or None to let it go. An exception withholds it
         as well.
+
+        `Withheld(reason=..., until=...)` says when the reason ends: the hook is asked again at that time. A
+        text, or `until=None`, is a reason without an end.
 
         Example::
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar, get_args
+from datetime import datetime
+from typing import Any, TypeGuard, TypeVar, get_args
 
 from sharecore.exceptions import is_wait
 from sharecore.identity import fingerprint
@@ -12,6 +13,11 @@ from sharecore.plugin_errors import contained
 from sharecore.records import Record
 from sharecore.secrets import hide_secrets, repeats_secret
 from sharecore.texts import one_line
+from sharecore.times import in_utc
+
+
+def _is_aware(value: object) -> TypeGuard[datetime]:
+    return isinstance(value, datetime) and value.utcoffset() is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +95,17 @@ class Unconfirmed(_Reasoned):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withheld(_Reasoned):
-    """The site itself does not let the record go there. Given by the framework, never by an adapter."""
+    """The site itself does not let the record go there. Given by the framework or by the hook
+    `sharecore_withhold`, never by an adapter.
+    """
+
+    until: datetime | None = None
+    """Time from which the record may go, in UTC; None where the reason does not end by itself."""
+
+    def __post_init__(self) -> None:
+        _Reasoned.__post_init__(self)
+        if _is_aware(self.until):
+            object.__setattr__(self, "until", in_utc(self.until))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,14 +142,15 @@ Result = Outcome | Withheld
 Found = Present | Absent | Rejected | Unsupported | Deferred | Unconfirmed
 """The answers that an adapter may give when a record is looked up."""
 
-_Answer = TypeVar("_Answer", bound=Found | Outcome)
-_TYPES = dict.fromkeys(get_args(Outcome) + get_args(Found))
+_Answer = TypeVar("_Answer", bound=Found | Result)
+_TYPES = dict.fromkeys((*get_args(Result), *get_args(Found)))
 _RULES: dict[str, tuple[Callable[[object], bool], str, object]] = {
     "remote_id": (lambda value: isinstance(value, str | None), "a text or None", None),
     "field": (lambda value: isinstance(value, str | None), "a text or None", None),
     "feature": (lambda value: isinstance(value, str), "a text", ""),
     "content": (lambda value: isinstance(value, str), "a record or a text", ""),
     "retry_after": (lambda value: value is None or is_wait(value), "seconds or None", None),
+    "until": (lambda value: value is None or _is_aware(value), "a time with a time zone or None", None),
 }
 
 
@@ -149,7 +166,7 @@ def own(answer: object) -> object:
 
 
 def mended(answer: _Answer) -> tuple[_Answer, list[str]]:
-    """Return the answer of an adapter with fields as the contract has them, and a complaint for each wrong
+    """Return the answer of a plugin with fields as the contract has them, and a complaint for each wrong
     field.
 
     The answer counts all the same; a whole number for a name is written as text.

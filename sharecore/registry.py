@@ -20,7 +20,7 @@ from sharecore import hook_calls
 from sharecore.call_thread import Late
 from sharecore.discovery import BLOCKED_VARIABLE, REQUIRED_SETTING, PluginInfo, PluginState, candidates
 from sharecore.exceptions import InvalidRecord, PluginError, Problem
-from sharecore.hook_calls import HookCalls, converted, reason
+from sharecore.hook_calls import HookCalls, converted, strongest, withheld
 from sharecore.hooks import (
     PROJECT,
     ConvertRequest,
@@ -29,6 +29,7 @@ from sharecore.hooks import (
     HookSpecs,
     WithholdRequest,
 )
+from sharecore.outcomes import Withheld
 from sharecore.plugin_checks import Refusal, destination_types, hook_functions, notices
 from sharecore.plugin_errors import contained, describe, log_fault
 from sharecore.records import Record
@@ -158,12 +159,12 @@ class Registry:
         """Return the plugin that offers a kind of destination. Raises KeyError."""
         return self._owners[kind]
 
-    def withhold(self, requests: Sequence[WithholdRequest]) -> list[str | PluginError | None]:
+    def withhold(self, requests: Sequence[WithholdRequest]) -> list[Withheld | PluginError | None]:
         """Return, for each request, the reason why its record stays at home, or None if it may leave.
 
-        The reason is the first that a plugin gives, also when another plugin failed. Where no plugin gave a
-        reason but one failed, or is required and not active, the answer is a `PluginError`, and the record
-        must not leave.
+        The reason is the first without an end that a plugin gives, else the one that ends last, also when
+        another plugin failed. Where no plugin gave a reason but one failed, or is required and not active,
+        the answer is a `PluginError`, and the record must not leave.
 
         Args:
             requests: requests for one address.
@@ -171,13 +172,13 @@ class Registry:
         if self.missing:
             why = "; ".join(f"{each.where} {each.what}" for each in self.missing)
             return [PluginError(why)] * len(requests)
-        said: list[str | PluginError | None] = [None] * len(requests)
+        said: list[Withheld | PluginError | None] = [None] * len(requests)
         for info, function in self._implementations("sharecore_withhold"):
-            for number, answer in enumerate(
-                self._hooks.answers(info, "sharecore_withhold", function, requests)
-            ):
-                if not isinstance(said[number], str):
-                    said[number] = reason(info, answer) or said[number]
+            answers = self._hooks.answers(info, "sharecore_withhold", function, requests)
+            said = [
+                strongest(before, withheld(info, answer))
+                for before, answer in zip(said, answers, strict=True)
+            ]
         return said
 
     def convert(self, requests: Sequence[ConvertRequest]) -> list[Record | InvalidRecord | PluginError]:

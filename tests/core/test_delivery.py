@@ -35,6 +35,7 @@ RESULTS: list[tuple[Result, State]] = [
     (Rejected(reason="no", field="band"), State.FAILED),
     (Unsupported(reason="no", feature="limit"), State.UNSUPPORTED),
     (Withheld(reason="secret"), State.WITHHELD),
+    (Withheld(reason="secret", until=NOW + timedelta(days=400)), State.WITHHELD),
     (Deferred(reason="busy"), State.PENDING),
     (Unconfirmed(reason="silence"), State.UNCONFIRMED),
 ]
@@ -77,13 +78,42 @@ def test_a_result_leads_to_its_state_from_wherever_it_was(
     assert after.state is (State.FAILED if exhausted else state)
     assert after.attempts == standing.attempts
     # What is to be done again has a time, what is done or waits for somebody has none.
-    assert (after.next_at is not None) == (after.state in (State.PENDING, State.UNCONFIRMED))
+    ends = isinstance(result, Withheld) and result.until is not None
+    assert (after.next_at is not None) == (after.state in (State.PENDING, State.UNCONFIRMED) or ends)
     assert after.next_at is None or after.next_at > NOW
     if after.state is State.DELIVERED:
         assert (after.failures, after.reason, after.field) == (0, "", "")
         assert after.remote_id == (getattr(result, "remote_id", None) or standing.remote_id)
     else:
         assert after.reason
+
+
+@given(standing=standings, days=st.integers(1, 4000))
+def test_a_record_that_waits_for_its_release_is_looked_at_then(standing: DeliveryState, days: int) -> None:
+    until = NOW + timedelta(days=days)
+    waits = settle(standing, Withheld(reason="secret", until=until))
+    assert (waits.state, waits.next_at, waits.field) == (State.WITHHELD, until, machine.RELEASE)
+    assert (waits.reason, waits.failures) == ("secret", 0)
+    for sendable in machine.SENDABLE:
+        before = replace(standing, state=sendable)
+        assert machine.embargo(until, "secret")(before) == replace(waits, remote_id=before.remote_id)
+    for state in set(State) - machine.SENDABLE:
+        before = replace(standing, state=state)
+        assert machine.embargo(until, "secret")(before) == before
+    # What it waited for says nothing of what comes after.
+    assert machine.START(waits).field == ""
+    assert machine.replay(now=NOW)(waits).field == ""
+    assert machine.cancel("gone")(waits).field == ""
+
+
+def test_an_end_that_has_passed_is_asked_about_again_soon_and_not_for_ever() -> None:
+    standing, waits = DeliveryState(state=State.PENDING), []
+    while standing.next_at or not waits:
+        standing = settle(machine.START(standing), Withheld(reason="secret", until=NOW))
+        assert (standing.state, standing.field) == (State.WITHHELD, "")
+        if standing.next_at:
+            waits.append((standing.next_at - NOW).total_seconds())
+    assert waits == list(DEFAULT_SCHEDULE)
 
 
 @given(standing=standings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -184,6 +185,12 @@ class TestThatGoesWell:
 
         site.send("1", answer=answer, state=memory)
         assert memory == {"target": 7}
+
+    def test_the_end_of_a_reason_to_withhold_is_passed_on(self, site: Site) -> None:
+        free = Withheld(reason="proprietary", until=datetime(2027, 1, 1, tzinfo=UTC))
+        site.plugin.withhold["1"] = free
+        result, _ = site.send("1", "2")
+        assert by_id(result) == {"1": free, "2": Accepted(remote_id="r2")}
 
     def test_observers_are_told_of_every_record_and_cannot_change_it(self, site: Site) -> None:
         site.plugin.withhold["2"] = "no"

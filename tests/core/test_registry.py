@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from sharecore import (
     Address,
     ConvertRequest,
+    Deferred,
     DeliveredReport,
     InvalidRecord,
     Photometry,
@@ -25,7 +27,9 @@ from sharecore import (
     Registry,
     Site,
     Target,
+    Withheld,
     WithholdRequest,
+    hookimpl,
 )
 from sharecore.discovery import blocked_plugins
 from sharecore.testing import installed
@@ -50,6 +54,21 @@ def withhold_request(record: Photometry) -> WithholdRequest:
 
 def convert_request(record: Photometry) -> ConvertRequest:
     return ConvertRequest(site=SITE, address=Address("x"), target=TARGET, record=record)
+
+
+class Keeper:
+    """Withholds everything with the same answer."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    @hookimpl
+    def sharecore_withhold(self, request: WithholdRequest) -> Any:
+        return self.answer
+
+
+def day(number: int | None) -> datetime | None:
+    return None if number is None else datetime(2026, 1, number, tzinfo=UTC)
 
 
 def only(registry: Registry) -> PluginInfo:
@@ -249,7 +268,7 @@ class TestWithhold:
         registry = load(source)
         secret = make_record(extra={"proprietary": True})
         requests = [withhold_request(make_record()), withhold_request(secret)]
-        assert registry.withhold(requests) == [None, "proprietary, not for x"]
+        assert registry.withhold(requests) == [None, Withheld(reason="proprietary, not for x")]
 
     def test_an_empty_reason_withholds_as_well(self, load: Load, make_record: MakeRecord) -> None:
         registry = load("@hookimpl\ndef sharecore_withhold(request): return ''")
@@ -271,7 +290,59 @@ class TestWithhold:
         fails = "@hookimpl\ndef sharecore_withhold(request): 1 / 0"
         refuses = "@hookimpl\ndef sharecore_withhold(request): return 'no'"
         for sources in ([fails, refuses], [refuses, fails]):
-            assert load(*sources).withhold([withhold_request(make_record())]) == ["no"]
+            assert load(*sources).withhold([withhold_request(make_record())]) == [Withheld(reason="no")]
+
+    @pytest.mark.parametrize(
+        ("ends", "reason", "until"),
+        [
+            ((None,), "0", None),
+            ((5,), "0", 5),
+            ((5, 7), "1", 7),
+            ((7, 5), "0", 7),
+            ((5, 5), "0", 5),
+            # a reason without an end holds, and is the one that people have to know
+            ((5, None), "1", None),
+            ((None, 5, None), "0", None),
+        ],
+    )
+    def test_a_reason_may_end_and_the_last_end_counts(
+        self, make_record: MakeRecord, ends: tuple[int | None, ...], reason: str, until: int | None
+    ) -> None:
+        registry = Registry()
+        for number, end in reversed(list(enumerate(ends))):  # pluggy asks the last one first
+            registry.register(Keeper(Withheld(reason=str(number), until=day(end))), name=f"keeper-{number}")
+        (said,) = registry.withhold([withhold_request(make_record())])
+        assert said == Withheld(reason=reason, until=day(until))
+
+    def test_an_end_without_a_time_zone_is_none(
+        self, make_record: MakeRecord, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for end in (datetime(2026, 1, 1), "2026-01-01", 5):  # noqa: DTZ001
+            registry = Registry()
+            registry.register(Keeper(Withheld(reason="no", until=end)), name="keeper")  # type: ignore[arg-type]
+            assert registry.withhold([withhold_request(make_record())]) == [Withheld(reason="no")]
+            assert "until must be a time with a time zone or None, got a" in caplog.text
+            assert "plugin 'keeper'" in caplog.text
+            caplog.clear()
+
+    def test_an_end_in_another_zone_is_the_same_moment_in_utc(self, make_record: MakeRecord) -> None:
+        registry = Registry()
+        registry.register(
+            Keeper(
+                Withheld(reason="no", until=datetime(2026, 1, 5, 14, tzinfo=timezone(timedelta(hours=14))))
+            ),
+            name="keeper",
+        )
+        (said,) = registry.withhold([withhold_request(make_record())])
+        assert isinstance(said, Withheld)
+        assert str(said.until) == "2026-01-05 00:00:00+00:00"
+
+    def test_an_answer_of_an_adapter_is_none_of_a_rule(self, make_record: MakeRecord) -> None:
+        registry = Registry()
+        registry.register(Keeper(Deferred(reason="busy")), name="keeper")
+        (said,) = registry.withhold([withhold_request(make_record())])
+        assert isinstance(said, PluginError)
+        assert "with a Deferred, not a text or Withheld" in said.reason
 
 
 class TestConvert:
@@ -347,7 +418,7 @@ def test_an_observer_that_fails_silences_nobody(
 
 def test_an_implementation_may_leave_out_the_request(load: Load, make_record: MakeRecord) -> None:
     registry = load("@hookimpl\ndef sharecore_withhold(): return 'nothing leaves today'")
-    assert registry.withhold([withhold_request(make_record())]) == ["nothing leaves today"]
+    assert registry.withhold([withhold_request(make_record())]) == [Withheld(reason="nothing leaves today")]
 
 
 class TestInstalledPlugins:

@@ -58,12 +58,15 @@ TRANSITIONS: dict[str, Transition] = {
     "confirm": machine.confirm("ada found it"),
     "resend": machine.resend(now=NOW),
     "keep there": machine.keep_there("edited since"),
+    "embargo": machine.embargo(NOW + timedelta(days=400), "proprietary"),
 }
 RESULTS: list[Result] = [
     Accepted(remote_id="7"),
     Rejected(reason="no", field="band"),
     Unsupported(reason="no", feature="limit"),
     Withheld(reason="secret"),
+    Withheld(reason="secret", until=NOW + timedelta(days=400)),
+    Withheld(reason="secret", until=NOW),
     Deferred(reason="busy"),
     Unconfirmed(reason="silence"),
 ]
