@@ -1,4 +1,4 @@
-"""Dispatch one batch: withhold, convert, deliver, and report to the observers.
+"""Dispatch one batch: withhold, convert, map, deliver, and report to the observers.
 
 Whatever a plugin does, every record of the batch ends with a result or is named as unsent, so that none is
 lost and none is sent again without reason.
@@ -17,6 +17,7 @@ from sharecore.data_sharing import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecord, PluginError
 from sharecore.guarded_adapter import Guarded, named
 from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest
+from sharecore.maps import Maps
 from sharecore.outcomes import Deferred, Found, Result, Unsupported, Withheld
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.registry import Registry
@@ -62,7 +63,7 @@ def ensure_target(
         ConfigurationError: a plugin that the site requires is not active; nothing of the batch was sent.
     """
     _require(registry)
-    leaving = tuple(each for each in prepare(registry, batch) if isinstance(each, Record))
+    leaving = tuple(each for each in prepare(registry, batch, destination.maps) if isinstance(each, Record))
     if batch.records and not leaving:
         return
     if file is not None and (not adapter.takes_files or _withheld(registry, batch, [file]) != [None]):
@@ -98,7 +99,7 @@ def dispatch(
     _require(registry)
     results: dict[RecordKey, Result] = {}
     leaving: list[Record] = []
-    for record, ready in zip(batch.records, prepare(registry, batch), strict=True):
+    for record, ready in zip(batch.records, prepare(registry, batch, destination.maps), strict=True):
         if isinstance(ready, Record):
             leaving.append(ready)
         else:
@@ -199,15 +200,15 @@ def tell(
         registry.observe(report)
 
 
-def prepare(registry: Registry, batch: Batch) -> list[Record | Withheld | Unsupported | Deferred]:
+def prepare(registry: Registry, batch: Batch, maps: Maps) -> list[Record | Withheld | Unsupported | Deferred]:
     """Return each record as it leaves in this batch, or the reason why it does not, as the plugins of the
-    site decide.
+    site and the maps of the destination decide.
 
     A plugin that fails or hangs withholds the record for another try.
     """
     kept = _withheld(registry, batch, batch.records)
     free = [record for record, reason in zip(batch.records, kept, strict=True) if reason is None]
-    converted = iter(convert(registry, batch, free))
+    converted = iter(convert(registry, batch, free, maps))
     return [_ready(next(converted)) if reason is None else reason for reason in kept]
 
 
@@ -240,15 +241,18 @@ def _withheld(
 
 
 def convert(
-    registry: Registry, batch: Batch, records: Iterable[Record]
+    registry: Registry, batch: Batch, records: Iterable[Record], maps: Maps
 ) -> list[Record | InvalidRecord | PluginError]:
-    """Return each record as the plugins of the site convert it for the address, or the failure."""
-    return registry.convert(
+    """Return each record as the plugins of the site convert it for the address, under the names of the
+    destination; or the failure of a plugin.
+    """
+    made = registry.convert(
         [
             ConvertRequest(site=batch.site, address=batch.address, target=batch.target, record=record)
             for record in records
         ]
     )
+    return [maps.apply(each) if isinstance(each, Record) else each for each in made]
 
 
 def _require(registry: Registry) -> None:

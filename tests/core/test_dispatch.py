@@ -192,6 +192,15 @@ class TestThatGoesWell:
         result, _ = site.send("1", "2")
         assert by_id(result) == {"1": free, "2": Accepted(remote_id="r2")}
 
+    def test_names_are_mapped_after_the_hooks_and_the_site_is_told_of_its_own(self, site: Site) -> None:
+        settings = {"ADAPTER": "lamp", "BANDPASS_MAP": {"rp": "Sloan r"}}
+        site.destination = Destinations.parse({"x": settings}, site.registry)["x"]
+        site.plugin.convert["1"] = lambda record: dataclasses.replace(record, bandpass="rp")
+        _, adapter = site.send("1", "2")
+        assert [each.bandpass for each in adapter.batches[0].records] == ["Sloan r", "r"]  # type: ignore[union-attr]
+        (report,) = site.plugin.reports
+        assert [each.bandpass for each in report.records] == ["r", "r"]  # type: ignore[union-attr]
+
     def test_observers_are_told_of_every_record_and_cannot_change_it(self, site: Site) -> None:
         site.plugin.withhold["2"] = "no"
         result, _ = site.send("1", "2")

@@ -33,6 +33,7 @@ from sharecore import (
     progress,
 )
 from sharecore.dispatch import DispatchResult, dispatch, dispatch_file, prepare
+from sharecore.maps import Maps
 from sharecore.testing import example_file
 
 MakeBatch = Callable[..., Batch]
@@ -171,7 +172,7 @@ class TestBeforeLeaving:
         assert site.ends.count(f"sharecore-x-{hook}") == 1
 
     def test_a_preview_answers(self, site: Site, hook: str) -> None:
-        first, second = prepare(site.registry, site.batch("1", "2"))
+        first, second = prepare(site.registry, site.batch("1", "2"), Maps())
         assert (first.key.id, second) == ("1", late(hook))  # type: ignore[union-attr]
 
 

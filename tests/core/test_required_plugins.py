@@ -9,6 +9,7 @@ import pytest
 
 from sharecore import Adapter, Batch, ConfigurationError, Destinations, PluginError, Registry, WithholdRequest
 from sharecore.dispatch import dispatch, prepare
+from sharecore.maps import Maps
 from sharecore.outcomes import Deferred
 
 LAMP = """
@@ -76,7 +77,7 @@ def test_no_record_and_no_target_leaves(
             dispatch(registry, destination, adapter, batch)
     assert adapter.calls == 0
     batch = make_batch("1")
-    (ready,) = prepare(registry, batch)
+    (ready,) = prepare(registry, batch, Maps())
     assert isinstance(ready, Deferred), "nor is it shown in a preview"
     request = WithholdRequest(
         site=batch.site, address=batch.address, target=batch.target, record=make_record()

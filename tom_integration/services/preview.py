@@ -164,7 +164,11 @@ class Outlook:
                 continue
             asked.append((row, record))
         with site.call_threads():
-            answers = prepare(site.registry(), replace(batch, records=tuple(record for _, record in asked)))
+            answers = prepare(
+                site.registry(),
+                replace(batch, records=tuple(record for _, record in asked)),
+                self._destination.maps,
+            )
         records: list[Record] = []
         originals: dict[RecordKey, Any] = {}
         for (row, _), ready in zip(asked, answers, strict=True):

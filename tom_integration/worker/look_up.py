@@ -39,7 +39,7 @@ class _Doubt:
     record: Record
     """The datum as it is now."""
     leaves: Record
-    """The record as it leaves the site, after the hooks that convert it."""
+    """The record as it leaves the site, after the hooks that convert it, and under the names there."""
 
 
 def ask_first(rows: Iterable[Delivery], now: datetime) -> bool:
@@ -203,7 +203,8 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
             _settle([row], delivery.undecidable(reason))
     keyed = observer_keys.with_original_keys(pairs)
     # Ask for the converted records: these were sent, and a destination that compares has not seen the others.
-    converted = dispatch.convert(site.registry(), batch, [record for _, record in keyed])
+    records = [record for _, record in keyed]
+    converted = dispatch.convert(site.registry(), batch, records, calls.destination.maps)
     doubts: list[_Doubt] = []
     for (row, record), leaves in zip(keyed, converted, strict=True):
         if isinstance(leaves, Record):

@@ -162,3 +162,26 @@ class TestInTheMessage:
 def test_the_page_of_a_message(make: Any) -> None:
     assert message_url("https://hermes.lco.global", "u-1") == "https://hermes.lco.global/message/u-1"
     assert make.adapter().link("u-1") == "https://hermes.example.org/message/u-1"
+
+
+def test_hermes_maps_its_names_itself_and_the_framework_the_others() -> None:
+    """Its own maps know names among the further values, and refuse units that are none."""
+    entry = {
+        "BASE_URL": "https://hermes.example.org/",
+        "HERMES_API_KEY": "k",
+        "BANDPASS_MAP": {"rp": "r'"},
+        "INSTRUMENT_MAP": {"cam3": "Sinistro"},
+        "UNIT_MAP": {"ABMAG_5": "AB mag"},
+        "TELESCOPE_MAP": {"1m0": "LCO 1m"},
+        "EXTRA_MAP": {"X": "airmass"},
+    }
+    destinations = Destinations.parse({"hermes": entry}, Registry.load())
+    assert destinations.problems == ()
+    hermes = destinations["hermes"]
+    assert hermes.config.bandpass_map == {"rp": "r'"}
+    assert hermes.maps.names == {"telescope": {"1m0": "LCO 1m"}}
+    assert hermes.maps.extra == {"X": "airmass"}
+    (problem,) = Destinations.parse(
+        {"hermes": entry | {"UNIT_MAP": {"x": "parrots"}}}, Registry.load()
+    ).problems
+    assert "'parrots' is not a unit" in problem.what
