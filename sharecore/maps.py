@@ -53,13 +53,17 @@ class Maps:
     def apply(self, record: _Any) -> _Any:
         """Return the record under the names of the destination."""
         changes: dict[str, Any] = {}
-        for name, names in self.names.items():
+        for name in self.names:
             here = getattr(record, name, "")
-            if (there := names.get(here.strip(), here)) != here:
+            if (there := self.there(name, here)) != here:
                 changes[name] = there
         if not self.extra.keys().isdisjoint(record.extra):
             changes["extra"] = self._renamed(record.extra)
         return replace(record, **changes) if changes else record
+
+    def there(self, field: str, here: str) -> str:
+        """Return the name there of a name in one field of a record."""
+        return self.names.get(field, {}).get(here.strip(), here)
 
     def _renamed(self, extra: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """Return further values under their names there. One whose name there is taken keeps its own: by a

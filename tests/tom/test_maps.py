@@ -68,3 +68,20 @@ def test_a_changed_map_sends_nothing_again(tom: Tom, after: dict[str, Any]) -> N
         tom.deliver()
         last, _ = received(tom)[-1]
         assert last == after.get("BANDPASS_MAP", {}).get("rp", "rp")
+
+
+@pytest.mark.parametrize("fields", [{}, {"exposure_time": 30.0}])
+def test_what_a_stock_tom_sends_back_under_its_names_goes_no_further(
+    tom: Tom, fields: dict[str, Any]
+) -> None:
+    with mapped(**MAPS):
+        target = tom.target()
+        tom.share(target)
+        ours = tom.datum(target, bandpass="rp", **fields)
+        tom.deliver()
+        back = tom.datum(target, bandpass="r", timestamp=ours.timestamp, brightness=ours.brightness)
+        other = tom.datum(target, bandpass="i", timestamp=ours.timestamp, brightness=ours.brightness)
+        assert tom.deliver() == 1
+        assert tom.state(back) == "withheld"
+        assert f"came back from another TOM: repeats datum {ours.pk}" in tom.row(back).reason
+        assert tom.state(other) == "delivered"

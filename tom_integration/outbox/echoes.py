@@ -2,7 +2,8 @@
 
 A stock TOM (measured on tomtoolkit 3.1.0) keeps no mark of the origin of a datum and forwards only some of
 its fields. An echo is therefore a second row that equals another row in the fields that stock forwards and is
-blank in those that it loses. Sending it on would start a circle.
+blank in those that it loses. Sending it on would start a circle. It comes back under the names that the maps
+of a destination gave it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from sharecore.maps import Maps
+from tom_integration import site
 from tom_integration.mapping.columns import DATUM_MODELS
 
 _FORWARDED: dict[str, tuple[str, ...]] = {
@@ -25,6 +28,7 @@ _FORWARDED: dict[str, tuple[str, ...]] = {
         "instrument",
     ),
 }  # fmt: skip
+_AS_HERE = Maps()
 _LOST: dict[str, tuple[str, ...]] = {
     "photometryreduceddatum": ("limit", "exposure_time", "reduction_version", "value"),
     "spectroscopyreduceddatum": ("setup", "exposure_time", "reduction_version", "value"),
@@ -41,13 +45,22 @@ def echoes(model: str, data: Iterable[Any]) -> dict[int, int]:
     existing = DATUM_MODELS[model]._default_manager.filter(
         target_id=suspects[0].target_id, timestamp__in={row.timestamp for row in suspects}
     )
+    maps = [each.maps for each in site.destinations().values() if each.maps.names]
     whole: dict[tuple[str, ...], list[Any]] = defaultdict(list)
     for row in existing:
+        here = _content(row, forwarded)
         if any(getattr(row, field) for field in lost):
-            whole[_content(row, forwarded)].append(row)
+            whole[here].append(row)
+        for names_there in maps:
+            there = _content(row, forwarded, names_there)
+            if there != here:
+                whole[there].append(row)
     found = {row.pk: whole.get(_content(row, forwarded)) for row in suspects}
     return {pk: originals[0].pk for pk, originals in found.items() if originals}
 
 
-def _content(row: Any, names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(repr(getattr(row, name)) for name in names)
+def _content(row: Any, fields: Iterable[str], maps: Maps = _AS_HERE) -> tuple[str, ...]:
+    values = {field: getattr(row, field) for field in fields}
+    return tuple(
+        repr(maps.there(field, value) if isinstance(value, str) else value) for field, value in values.items()
+    )
