@@ -73,6 +73,8 @@ class Settings:
     """The time after which a lease of an outbox ends unless it is renewed."""
     call_seconds: float = _seconds(CALL_SECONDS)
     """The time after which a call of an adapter without a sign of life is given up."""
+    own_sources: Sequence[str] = _setting((), "a list of names of sources", _are_names)
+    """Further sources (`source_name`) whose data are this TOM's own."""
     keep_delivered_days: float = _days(90.0)
     """The time for which the answers and attempts of a delivery are kept after it."""
     keep_attempts_days: float = _days(30.0)

@@ -7,9 +7,11 @@ does not check, since it would check each row of a batch.
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Self, TypeVar
 
 from django.db import models
@@ -19,6 +21,8 @@ from django.db.models.functions import Concat
 from sharecore.addresses import DIVIDER, Address
 from sharecore.circuit_breaker import Health
 from sharecore.delivery import State
+from sharecore.filters import Filter
+from sharecore.release import Release
 from sharecore.texts import MOST
 
 NAME_LENGTH = 200  # the length of PersistentShare.destination, which holds name and topic
@@ -37,6 +41,17 @@ OUTDATED = EDITED & Q(state=State.DELIVERED) & ~Q(arrived="")
 
 ADDRESS = Case(When(Q(topic=""), then="destination"), default=Concat("destination", Value(DIVIDER), "topic"))
 """The address of a row in the form of `PersistentShare.destination`, in SQL."""
+
+
+@lru_cache
+def read_filter(text: str) -> Filter:
+    """Return the filter of a column of text."""
+    return Filter.from_json(json.loads(text), where="the filter") if text else Filter()
+
+
+def write_filter(chosen: Filter) -> str:
+    """Return a filter as a column of text; equal filters have equal texts."""
+    return json.dumps(chosen.as_json(), sort_keys=True) if chosen else ""
 
 
 def at_destination(name: str) -> Q:
@@ -83,7 +98,66 @@ class Origin(models.Model):
         return str(self.uuid)
 
 
-class Outbox(HasAddress):
+class Limited(HasAddress):
+    """Hold which data a share or a rule sends, and when."""
+
+    creator_id = models.BigIntegerField(null=True, help_text="The user with whose rights the share acts.")
+    filter = models.TextField(blank=True, help_text="The filter as JSON; empty to let all data through.")
+    until = models.DateTimeField(null=True, blank=True, help_text="New data are shared until then.")
+    release_days = models.FloatField(default=0, help_text="Days from the time of a datum until it is sent.")
+    not_before = models.DateTimeField(null=True, blank=True, help_text="No datum is sent before then.")
+    paused = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="The reason of a pause.")
+
+    class Meta:
+        abstract = True
+
+    @property
+    def chosen(self) -> Filter:
+        """Return the filter.
+
+        Raises:
+            ConfigurationError: a newer version of this app wrote it.
+        """
+        return read_filter(self.filter)
+
+    @property
+    def release(self) -> Release:
+        """Return when its data may be sent."""
+        return Release(after_days=self.release_days, not_before=self.not_before, field="")
+
+
+class ShareRule(Limited):
+    """Share each target of a list, or with a tag, or that its creator may change: those now and later ones.
+
+    A rule makes ordinary continuous shares. Its filter and dates hold for each of them, beside their own.
+    """
+
+    class Scope(models.TextChoices):
+        """Name the targets of a rule."""
+
+        LIST = "list", "The targets of a list"
+        EXTRA = "extra", "The targets with a tag or extra field"
+        ALL = "all", "All targets that I may change"
+
+    name = models.CharField(max_length=200)
+    scope = models.CharField(max_length=10, choices=Scope.choices)
+    target_list_id = models.BigIntegerField(null=True, blank=True)
+    extra_key = models.CharField(max_length=200, blank=True)
+    extra_value = models.TextField(blank=True, help_text="The value; empty for any.")
+    existing = models.BooleanField(default=False, help_text="Share the data that are there already, too.")
+    ends = models.BooleanField(default=True, help_text="End the share of a target that leaves.")
+    skipped = models.PositiveIntegerField(
+        default=0, help_text="Targets that the creator may not share, at the last look."
+    )
+    problem = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="Why it makes no shares.")
+    applied_at = models.DateTimeField(null=True, help_text="When its targets were last looked at.")
+    created = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Outbox(Limited):
     """Hold one target at one address: the unit that one worker leases.
 
     A continuous or one-time share opens it. It stays when the share is deleted, so that a share made again
@@ -94,10 +168,20 @@ class Outbox(HasAddress):
     share_id = models.BigIntegerField(
         null=True, unique=True, help_text="The continuous share; null if there is none."
     )
-    creator_id = models.BigIntegerField(null=True, help_text="The user with whose rights the share acts.")
-    kinds = models.JSONField(default=list, blank=True, help_text="The kinds of record to send; all if empty.")
-    until = models.DateTimeField(null=True, blank=True, help_text="New data are shared until then.")
-    paused = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="The reason of a pause.")
+    rule = models.ForeignKey(
+        ShareRule,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="outboxes",
+        help_text="The rule that made the share; kept when a person deletes it.",
+    )
+    existing_to = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="The highest primary keys when a share with a filter was made.",
+    )
     problem = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="The present problem.")
     needs_person = models.BooleanField(default=False, help_text="Only a person can end the problem.")
     adapter_state = models.JSONField(default=dict, blank=True, help_text="The adapter state of the target.")
@@ -105,7 +189,9 @@ class Outbox(HasAddress):
         null=True, blank=True, help_text="The name and aliases of the target at the last call."
     )
 
-    rules = models.CharField(max_length=64, blank=True, help_text="Digest of the rules at the last look.")
+    settings_digest = models.CharField(
+        max_length=64, blank=True, help_text="Digest of settings and plugins at the last look."
+    )
 
     look_now = models.BooleanField(default=False, help_text="The outbox has work.")
     next_at = models.DateTimeField(null=True, help_text="The time of the next look.")
@@ -130,6 +216,7 @@ class Outbox(HasAddress):
             models.Index(fields=["next_at"], name="sharecore_outbox_next"),
             models.Index(fields=["scanned_at"], name="sharecore_outbox_scanned"),
             models.Index(fields=["look_now"], name="sharecore_outbox_marked", condition=Q(look_now=True)),
+            models.Index(fields=["rule"], name="sharecore_outbox_rule", condition=Q(rule_id__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -140,9 +227,25 @@ class Outbox(HasAddress):
         """Return an outbox that is not saved."""
         return cls(destination=address.name, topic=address.topic, target_id=target_id)
 
+    @property
+    def levels(self) -> tuple[Limited, ...]:
+        """Return the share, and the rule that made it: the limits of each hold."""
+        return (self,) if self.rule is None else (self, self.rule)
+
+    @property
+    def pause(self) -> str:
+        """Return why the continuous share is paused; empty when it is not."""
+        return next((each.paused for each in self.levels if each.paused), "")
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """Return the time until which new data are shared."""
+        return min((each.until for each in self.levels if each.until), default=None)
+
     def takes_up(self, now: datetime) -> bool:
         """Return True when the continuous share takes up new data."""
-        return self.share_id is not None and not self.paused and (self.until is None or now < self.until)
+        ends_at = self.ends_at
+        return self.share_id is not None and not self.pause and (ends_at is None or now < ends_at)
 
 
 class OneTimeShare(models.Model):

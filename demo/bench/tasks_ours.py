@@ -124,15 +124,15 @@ def fill_shares(targets: Sequence[int]) -> None:
     shares = PersistentShare.objects.filter(target_id__in=targets)
     Outbox.objects.bulk_create(
         [
-            Outbox(destination="sink", target_id=target, share_id=pk, rules=_rules())
+            Outbox(destination="sink", target_id=target, share_id=pk, settings_digest=_digest())
             for pk, target in shares.values_list("pk", "target_id")
         ],
         batch_size=1000,
     )
 
 
-def _rules() -> str:
-    return site.rules_digest(site.destinations()["sink"])
+def _digest() -> str:
+    return site.settings_digest(site.destinations()["sink"])
 
 
 def fill_ledger() -> None:

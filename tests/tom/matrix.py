@@ -192,7 +192,7 @@ class World:
 
     def state(self) -> tuple[Any, ...]:
         """All that a request could have changed."""
-        columns = ("destination", "target_id", "share_id", "creator_id", "kinds", "until", "paused")
+        columns = ("destination", "target_id", "share_id", "creator_id", "filter", "until", "paused")
         return (
             list(PersistentShare.objects.order_by("pk").values_list()),
             list(Outbox.objects.order_by("pk").values_list(*columns)),
@@ -297,7 +297,7 @@ def _new(world: World) -> dict[str, Any]:
 
 
 def _same(world: World) -> dict[str, Any]:
-    return {"target": world.target.pk, "destination": "x", "kinds": ["spectrum"]}
+    return {"target": world.target.pk, "destination": "x", "filter": {"kinds": ["spectrum"]}}
 
 
 def _elsewhere(world: World) -> dict[str, Any]:
@@ -313,7 +313,7 @@ def _other(world: World) -> dict[str, Any]:
 
 
 def _limit(world: World) -> dict[str, Any]:
-    return {"kinds": ["other"]}
+    return {"filter": {"kinds": ["other"]}}
 
 
 REST_ROWS = (

@@ -18,12 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sharecore import AuthenticationFailed, DestinationError, hookimpl
+from sharecore.filters import Filter
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Deferred, Rejected, Unconfirmed
 from sharecore.records import Kind
 from tom.deaths import POINTS, Died
 from tom_integration import site
-from tom_integration.models import Delivery
+from tom_integration.models import Delivery, write_filter
 from tom_integration.outbox import open_outboxes, retention
 from tom_integration.services import shares
 
@@ -98,7 +99,7 @@ class Scene:
 
     def limit(self, number: int) -> None:
         kinds = [Kind.SPECTRUM] if number % 2 else []
-        open_outboxes.limit(self.tom.outbox(self.target), kinds=kinds, until=None)
+        open_outboxes.limit(self.tom.outbox(self.target), filter=write_filter(Filter(kinds=tuple(kinds))))
 
     def change_settings(self, number: int) -> None:
         schedule = ([5.0], [5.0, 60.0, 600.0])[number % 2]

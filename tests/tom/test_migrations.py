@@ -65,6 +65,8 @@ def _value(field: Any, number: int) -> Any:
     match field.get_internal_type():
         case "CharField" | "TextField":
             return f"{field.name} {number}"[: field.max_length]
+        case "FloatField":
+            return 0.5 + number
         case "BooleanField":
             return not field.default
         case "DateTimeField":

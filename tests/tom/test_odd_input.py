@@ -78,7 +78,7 @@ LEAVES = st.one_of(
 JSON = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3)
 )
-REST_FIELDS = ("target", "destination", "kinds", "until", "share_existing_data", "user", "sent", "sent_at",
+REST_FIELDS = ("target", "destination", "filter", "until", "share_existing_data", "user", "sent", "sent_at",
                "deliveries")  # fmt: skip
 BODIES = JSON | st.dictionaries(st.sampled_from(REST_FIELDS), JSON)
 fuzzed = settings(
@@ -156,7 +156,7 @@ def test_numbers_in_addresses(
 @example(path=API, body='{"destination": "\\ud800", "target": 1}', method="post", query={})
 @example(path=API, body='{"destination": "x", "target": 1e400}', method="post", query={})
 @example(path=API, body='{"target": %s, "destination": "x"}' % ("9" * 5000), method="post", query={})
-@example(path=API, body='{"kinds": %s}' % ("[" * 400 + "]" * 400), method="post", query={})
+@example(path=API, body='{"filter": {"kinds": %s}}' % ("[" * 400 + "]" * 400), method="post", query={})
 def test_rest(
     admin: Client, places: dict[str, Any], path: str, body: str, method: str, query: dict[str, str]
 ) -> None:

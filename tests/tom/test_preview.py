@@ -15,10 +15,12 @@ from guardian.shortcuts import assign_perm
 from tom_dataproducts.models import SpectroscopyReducedDatum
 
 from sharecore import ConvertRequest, Record, WithholdRequest, hookimpl
+from sharecore.filters import Filter
 from sharecore.records import Kind
 from sharecore.testing import MemoryAdapter
 from tom_integration import links, site
 from tom_integration.mapping.row_to_record import record_of
+from tom_integration.models import write_filter
 from tom_integration.outbox import open_outboxes
 from tom_integration.pages import preview_page as page
 from tom_integration.services import preview
@@ -69,7 +71,7 @@ def test_a_share_of_few_among_many_shows_those(tom: Tom) -> None:
         target=target, timestamp="2026-02-01T00:00:00Z", flux=[1.0, 2.0], wavelength=[4000.0, 4001.0]
     )
     tom.data(target, preview.SAMPLE + 1)
-    open_outboxes.limit(tom.outbox(target), kinds=[Kind.SPECTRUM], until=None)
+    open_outboxes.limit(tom.outbox(target), filter=write_filter(Filter(kinds=(Kind.SPECTRUM,))))
     (record,) = preview.of_outbox(tom.outbox(target)).newest(preview.SAMPLE).batch.records
     assert record.key.kind == Kind.SPECTRUM
     assert page.show(tom.user(), share.target, "x", [Kind.SPECTRUM], existing=False).records == 1

@@ -85,28 +85,28 @@ class TestCreating:
         answer = api.patch(f"{URL}{pk}/", {"share_existing_data": True}, format="json")
         assert answer.json()["pending"] == 1
 
-    def test_kinds_and_until(self, api: APIClient, target: Any, tom: Tom) -> None:
+    def test_filter_and_until(self, api: APIClient, target: Any, tom: Tom) -> None:
         until = tom.clock.now + timedelta(days=30)
-        made = make(api, target, kinds=["spectrum", "spectrum"], until=until.isoformat()).json()
-        assert made["kinds"] == ["spectrum"]
+        made = make(api, target, filter={"kinds": ["spectrum"]}, until=until.isoformat()).json()
+        assert made["filter"] == {"version": 1, "kinds": ["spectrum"]}
         assert made["until"].startswith(until.strftime("%Y-%m-%dT%H:%M"))
         tom.datum(target)
         tom.deliver(after=60)
-        assert tom.states() == ["withheld"]
+        assert tom.states() == []
 
     def test_existing_data_of_a_limited_share_stay_within_its_limits(
         self, api: APIClient, target: Any, tom: Tom
     ) -> None:
         tom.datum(target)
-        make(api, target, kinds=["spectrum"], share_existing_data=True)
+        make(api, target, filter={"kinds": ["spectrum"]}, share_existing_data=True)
         tom.deliver()
-        assert tom.states() == ["withheld"]
+        assert tom.states() == []
 
     def test_a_form_works_as_json_does(self, api: APIClient, target: Any) -> None:
-        fields = {"target": target.pk, "destination": "y", "kinds": ["spectrum", "other"]}
+        fields = {"target": target.pk, "destination": "y", "filter": '{"kinds": ["other", "spectrum"]}'}
         answer = api.post(URL, fields, format="multipart")
         assert answer.status_code == 201
-        assert answer.json()["kinds"] == ["other", "spectrum"]
+        assert answer.json()["filter"]["kinds"] == ["spectrum", "other"]
 
     @pytest.mark.parametrize(
         ("fields", "field", "says"),
@@ -119,8 +119,11 @@ class TestCreating:
             ({"target": 0}, "target", "does not exist"),
             ({"target": "SN"}, "target", "pk value"),
             ({"target": None}, "target", "null"),
-            ({"kinds": ["radio"]}, "kinds", "not a valid choice"),
-            ({"kinds": "spectrum"}, "kinds", "list"),
+            ({"filter": {"kinds": ["radio"]}}, "filter", "radio"),
+            ({"filter": {"telescope": "FTN"}}, "filter", "telescopes"),
+            ({"filter": "spectrum"}, "filter", "filter"),
+            ({"release_days": -1}, "release_days", "0"),
+            ({"not_before": "soon"}, "not_before", "format"),
             ({"until": "2001-01-01T00:00:00Z"}, "until", "passed"),
             ({"until": "soon"}, "until", "format"),
             ({"share_existing_data": "perhaps"}, "share_existing_data", "boolean"),
@@ -190,7 +193,7 @@ class TestReading:
             "problem",
         ):
             assert name in shown
-        for name in ("delivered_at", "next_at", "kinds", "until", "paused", "remote"):
+        for name in ("delivered_at", "next_at", "filter", "until", "paused", "remote"):
             assert name in shown
 
     def test_pages_of_the_size_that_the_tom_has_set(self, api: APIClient, target: Any) -> None:
@@ -279,12 +282,12 @@ class TestChanging:
     def test_another_destination_gets_what_comes_from_now_on(
         self, api: APIClient, target: Any, tom: Tom
     ) -> None:
-        pk = make(api, target, kinds=["photometry"]).json()["id"]
+        pk = make(api, target, filter={"kinds": ["photometry"]}).json()["id"]
         api.post(f"{URL}{pk}/pause/")
         tom.datum(target)
         answer = api.patch(f"{URL}{pk}/", {"destination": "y"}, format="json").json()
         # What it was told before still holds.
-        assert (answer["kinds"], answer["state"]) == (["photometry"], "paused")
+        assert (answer["filter"]["kinds"], answer["state"]) == (["photometry"], "paused")
         api.post(f"{URL}{pk}/resume/")
         fresh = tom.datum(target)
         tom.deliver_until_quiet()
@@ -321,18 +324,18 @@ class TestChanging:
     def test_a_share_of_a_removed_destination_can_still_be_limited(self, api: APIClient, target: Any) -> None:
         pk = make(api, target, destination="y").json()["id"]
         with override_settings(DATA_SHARING={"x": {"ADAPTER": "memory"}}):
-            fields = {"target": target.pk, "destination": "y", "kinds": ["other"]}
+            fields = {"target": target.pk, "destination": "y", "filter": {"kinds": ["other"]}}
             answer = api.put(f"{URL}{pk}/", fields, format="json")
             assert answer.status_code == 200
             shown = api.get(f"{URL}{pk}/").json()
-        assert (shown["state"], shown["kinds"]) == ("needs-you", ["other"])
+        assert (shown["state"], shown["filter"]["kinds"]) == ("needs-you", ["other"])
         assert "has no destination 'y'" in shown["state_text"]
 
     def test_limits_that_are_not_named_stay(self, api: APIClient, target: Any, tom: Tom) -> None:
         until = (tom.clock.now + timedelta(days=3)).isoformat()
         pk = make(api, target, kinds=["other"], until=until).json()["id"]
-        shown = api.patch(f"{URL}{pk}/", {"kinds": []}, format="json").json()
-        assert shown["kinds"] == []
+        shown = api.patch(f"{URL}{pk}/", {"filter": {}}, format="json").json()
+        assert shown["filter"] == {}
         assert shown["until"]
         shown = api.patch(f"{URL}{pk}/", {"until": None}, format="json").json()
         assert shown["until"] is None

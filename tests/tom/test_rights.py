@@ -101,7 +101,7 @@ class TestMovingAShare:
         root = User.objects.create_superuser("root")
         share = tom.share(target, user=root)
         client = browser(tom.user(target), "view", "change")
-        body = {"target": target.pk, "destination": "x", "kinds": ["other"]}
+        body = {"target": target.pk, "destination": "x", "filter": {"kinds": ["other"]}}
         answer = client.put(f"{API}{share.pk}/", body, content_type="application/json")
         assert (answer.status_code, answer.json()["user"]) == (200, root.pk)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -13,16 +14,17 @@ from rest_framework import exceptions, serializers
 from tom_targets.models import PersistentShare, get_target_model_class
 
 from sharecore.exceptions import ConfigurationError
-from sharecore.records import DATA_KINDS, Kind
+from sharecore.filters import Filter
 from tom_integration import share_conflict, site
 from tom_integration.access import REFUSAL, holds, may, targets_for_shares
 from tom_integration.links import link
-from tom_integration.models import Attempt, Delivery, Outbox
+from tom_integration.models import Attempt, Delivery, Outbox, write_filter
 from tom_integration.outbox import open_outboxes
 from tom_integration.pages.share_status import ShareStatus, StatusSummary, summaries
 from tom_integration.services import shares
 from tom_integration.services.one_time import EVERYTHING, restricted
 
+_LIMITS = ("filter", "until", "release_days", "not_before")
 _CHANGED = "This has changed meanwhile; try again."
 _NEW = StatusSummary(status=ShareStatus.WAITING, own="It starts when a worker looks next.")
 
@@ -41,10 +43,10 @@ class ShareSerializer(serializers.ModelSerializer):
 
     target = serializers.PrimaryKeyRelatedField(queryset=get_target_model_class().objects.none())
     share_existing_data = serializers.BooleanField(default=False, required=False, write_only=True)
-    kinds = serializers.ListField(
-        child=serializers.ChoiceField([kind.value for kind in DATA_KINDS]), required=False, write_only=True
-    )
+    filter = serializers.JSONField(required=False, write_only=True)
     until = serializers.DateTimeField(required=False, allow_null=True, write_only=True)
+    release_days = serializers.FloatField(required=False, min_value=0, max_value=36500, write_only=True)
+    not_before = serializers.DateTimeField(required=False, allow_null=True, write_only=True)
 
     class Meta:
         model = PersistentShare
@@ -55,8 +57,7 @@ class ShareSerializer(serializers.ModelSerializer):
             "user",
             "created",
             "share_existing_data",
-            "kinds",
-            "until",
+            *_LIMITS,
         )
         read_only_fields = ("user",)
         validators: ClassVar[list[Any]] = []  # see `validate`: an error belongs beside its field
@@ -80,6 +81,13 @@ class ShareSerializer(serializers.ModelSerializer):
         if value is not None and value <= timezone.now():
             raise serializers.ValidationError("This moment has passed; name a later one, or none.")
         return value
+
+    def validate_filter(self, value: Any) -> str:
+        """Check a filter in its JSON form, and return it as it is stored."""
+        try:
+            return write_filter(Filter.from_json(value, where="filter"))
+        except ConfigurationError as error:
+            raise serializers.ValidationError([str(each) for each in error.problems]) from None
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         user, share = self.context["request"].user, self.instance
@@ -107,18 +115,19 @@ class ShareSerializer(serializers.ModelSerializer):
     def _save(self, share: Any | None, data: dict[str, Any]) -> Any:
         """Save the share with its limits in one transaction, so that nothing leaves before they are set."""
         existing = data.pop("share_existing_data", False)
-        limits = {name: data.pop(name) for name in ("kinds", "until") if name in data}
+        limits = {name: data.pop(name) for name in _LIMITS if name in data}
+        target_id, destination = self._place(data)
+        user = self.context["request"].user
+        wanted = restricted(user, target_id, EVERYTHING) if existing else None
         try:
+            if share is None:
+                return shares.make(target_id, destination, user=user, limits=limits, existing=wanted)
             with transaction.atomic():
-                share = super().create(data) if share is None else super().update(share, data)
+                share = super().update(share, data)
                 outbox = shares.outbox_of(share)
                 if limits:
-                    kinds = limits.get("kinds", outbox.kinds)
-                    until = limits.get("until", outbox.until)
-                    open_outboxes.limit(outbox, kinds=sorted({Kind(kind) for kind in kinds}), until=until)
-                if existing:
-                    user = self.context["request"].user
-                    wanted = restricted(user, share.target_id, EVERYTHING)
+                    open_outboxes.limit(outbox, **limits)
+                if wanted is not None:
                     open_outboxes.ask_for(outbox, selection=wanted)
         except IntegrityError:
             problem = share_conflict.taken(self.context["request"].user, *self._place(data), by=self.instance)
@@ -161,8 +170,11 @@ def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:
             "delivered_at": _time(summary.delivered_at),
             "next_at": _time(outbox.next_at),
             "paused": outbox.paused,
-            "kinds": outbox.kinds,
+            "filter": json.loads(outbox.filter) if outbox.filter else {},
             "until": _time(outbox.until),
+            "release_days": outbox.release_days,
+            "not_before": _time(outbox.not_before),
+            "rule": outbox.rule_id,
             "remote": outbox.adapter_state,
         }
     return found

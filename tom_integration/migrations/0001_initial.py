@@ -27,6 +27,103 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Outbox",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("destination", models.CharField(max_length=200)),
+                ("topic", models.CharField(blank=True, max_length=200)),
+                (
+                    "creator_id",
+                    models.BigIntegerField(help_text="The user with whose rights the share acts.", null=True),
+                ),
+                (
+                    "filter",
+                    models.TextField(
+                        blank=True, help_text="The filter as JSON; empty to let all data through."
+                    ),
+                ),
+                (
+                    "until",
+                    models.DateTimeField(blank=True, help_text="New data are shared until then.", null=True),
+                ),
+                (
+                    "release_days",
+                    models.FloatField(default=0, help_text="Days from the time of a datum until it is sent."),
+                ),
+                (
+                    "not_before",
+                    models.DateTimeField(blank=True, help_text="No datum is sent before then.", null=True),
+                ),
+                ("paused", models.CharField(blank=True, help_text="The reason of a pause.", max_length=500)),
+                ("target_id", models.BigIntegerField()),
+                (
+                    "share_id",
+                    models.BigIntegerField(
+                        help_text="The continuous share; null if there is none.", null=True, unique=True
+                    ),
+                ),
+                (
+                    "existing_to",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="The highest primary keys when a share with a filter was made.",
+                    ),
+                ),
+                ("problem", models.CharField(blank=True, help_text="The present problem.", max_length=500)),
+                (
+                    "needs_person",
+                    models.BooleanField(default=False, help_text="Only a person can end the problem."),
+                ),
+                (
+                    "adapter_state",
+                    models.JSONField(blank=True, default=dict, help_text="The adapter state of the target."),
+                ),
+                (
+                    "names",
+                    models.JSONField(
+                        blank=True,
+                        help_text="The name and aliases of the target at the last call.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "settings_digest",
+                    models.CharField(
+                        blank=True,
+                        help_text="Digest of settings and plugins at the last look.",
+                        max_length=64,
+                    ),
+                ),
+                ("look_now", models.BooleanField(default=False, help_text="The outbox has work.")),
+                ("next_at", models.DateTimeField(help_text="The time of the next look.", null=True)),
+                ("lease", models.CharField(blank=True, max_length=64)),
+                ("lease_until", models.DateTimeField(null=True)),
+                (
+                    "scanned_at",
+                    models.DateTimeField(help_text="When the backlog was last searched.", null=True),
+                ),
+                (
+                    "rescanned_at",
+                    models.DateTimeField(help_text="When the last full rescan ended.", null=True),
+                ),
+                (
+                    "rescanned_to",
+                    models.BigIntegerField(
+                        default=0,
+                        help_text="The last row compared in the full rescan; 0 if none is under way.",
+                    ),
+                ),
+                ("delivered_at", models.DateTimeField(help_text="When a record last arrived.", null=True)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+            ],
+        ),
+        migrations.CreateModel(
             name="Peer",
             fields=[
                 (
@@ -63,6 +160,85 @@ class Migration(migrations.Migration):
                     models.BigIntegerField(default=0, help_text="The last primary key compared in rotation."),
                 ),
             ],
+        ),
+        migrations.CreateModel(
+            name="ShareRule",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("destination", models.CharField(max_length=200)),
+                ("topic", models.CharField(blank=True, max_length=200)),
+                (
+                    "creator_id",
+                    models.BigIntegerField(help_text="The user with whose rights the share acts.", null=True),
+                ),
+                (
+                    "filter",
+                    models.TextField(
+                        blank=True, help_text="The filter as JSON; empty to let all data through."
+                    ),
+                ),
+                (
+                    "until",
+                    models.DateTimeField(blank=True, help_text="New data are shared until then.", null=True),
+                ),
+                (
+                    "release_days",
+                    models.FloatField(default=0, help_text="Days from the time of a datum until it is sent."),
+                ),
+                (
+                    "not_before",
+                    models.DateTimeField(blank=True, help_text="No datum is sent before then.", null=True),
+                ),
+                ("paused", models.CharField(blank=True, help_text="The reason of a pause.", max_length=500)),
+                ("name", models.CharField(max_length=200)),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[
+                            ("list", "The targets of a list"),
+                            ("extra", "The targets with a tag or extra field"),
+                            ("all", "All targets that I may change"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("target_list_id", models.BigIntegerField(blank=True, null=True)),
+                ("extra_key", models.CharField(blank=True, max_length=200)),
+                ("extra_value", models.TextField(blank=True, help_text="The value; empty for any.")),
+                (
+                    "existing",
+                    models.BooleanField(
+                        default=False, help_text="Share the data that are there already, too."
+                    ),
+                ),
+                (
+                    "ends",
+                    models.BooleanField(default=True, help_text="End the share of a target that leaves."),
+                ),
+                (
+                    "skipped",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Targets that the creator may not share, at the last look."
+                    ),
+                ),
+                (
+                    "problem",
+                    models.CharField(blank=True, help_text="Why it makes no shares.", max_length=500),
+                ),
+                (
+                    "applied_at",
+                    models.DateTimeField(help_text="When its targets were last looked at.", null=True),
+                ),
+                ("created", models.DateTimeField(auto_now_add=True)),
+            ],
+            options={
+                "abstract": False,
+            },
         ),
         migrations.CreateModel(
             name="Worker",
@@ -190,102 +366,6 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         fields=("record_id", "target_id", "origin", "kind", "relayed_by"),
                         name="sharecore_inbox_key",
-                    )
-                ],
-            },
-        ),
-        migrations.CreateModel(
-            name="Outbox",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("destination", models.CharField(max_length=200)),
-                ("topic", models.CharField(blank=True, max_length=200)),
-                ("target_id", models.BigIntegerField()),
-                (
-                    "share_id",
-                    models.BigIntegerField(
-                        help_text="The continuous share; null if there is none.", null=True, unique=True
-                    ),
-                ),
-                (
-                    "creator_id",
-                    models.BigIntegerField(help_text="The user with whose rights the share acts.", null=True),
-                ),
-                (
-                    "kinds",
-                    models.JSONField(
-                        blank=True, default=list, help_text="The kinds of record to send; all if empty."
-                    ),
-                ),
-                (
-                    "until",
-                    models.DateTimeField(blank=True, help_text="New data are shared until then.", null=True),
-                ),
-                ("paused", models.CharField(blank=True, help_text="The reason of a pause.", max_length=500)),
-                ("problem", models.CharField(blank=True, help_text="The present problem.", max_length=500)),
-                (
-                    "needs_person",
-                    models.BooleanField(default=False, help_text="Only a person can end the problem."),
-                ),
-                (
-                    "adapter_state",
-                    models.JSONField(blank=True, default=dict, help_text="The adapter state of the target."),
-                ),
-                (
-                    "names",
-                    models.JSONField(
-                        blank=True,
-                        help_text="The name and aliases of the target at the last call.",
-                        null=True,
-                    ),
-                ),
-                (
-                    "rules",
-                    models.CharField(
-                        blank=True, help_text="Digest of the rules at the last look.", max_length=64
-                    ),
-                ),
-                ("look_now", models.BooleanField(default=False, help_text="The outbox has work.")),
-                ("next_at", models.DateTimeField(help_text="The time of the next look.", null=True)),
-                ("lease", models.CharField(blank=True, max_length=64)),
-                ("lease_until", models.DateTimeField(null=True)),
-                (
-                    "scanned_at",
-                    models.DateTimeField(help_text="When the backlog was last searched.", null=True),
-                ),
-                (
-                    "rescanned_at",
-                    models.DateTimeField(help_text="When the last full rescan ended.", null=True),
-                ),
-                (
-                    "rescanned_to",
-                    models.BigIntegerField(
-                        default=0,
-                        help_text="The last row compared in the full rescan; 0 if none is under way.",
-                    ),
-                ),
-                ("delivered_at", models.DateTimeField(help_text="When a record last arrived.", null=True)),
-                ("created", models.DateTimeField(auto_now_add=True)),
-            ],
-            options={
-                "indexes": [
-                    models.Index(fields=["target_id"], name="sharecore_outbox_target"),
-                    models.Index(fields=["next_at"], name="sharecore_outbox_next"),
-                    models.Index(fields=["scanned_at"], name="sharecore_outbox_scanned"),
-                    models.Index(
-                        condition=models.Q(("look_now", True)),
-                        fields=["look_now"],
-                        name="sharecore_outbox_marked",
-                    ),
-                ],
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("destination", "topic", "target_id"), name="sharecore_outbox_address"
                     )
                 ],
             },
@@ -449,7 +529,22 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            options={"verbose_name_plural": "deliveries"},
+            options={
+                "verbose_name_plural": "deliveries",
+            },
+        ),
+        migrations.AddField(
+            model_name="outbox",
+            name="rule",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                help_text="The rule that made the share; kept when a person deletes it.",
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="outboxes",
+                to="sharecore.sharerule",
+            ),
         ),
         migrations.CreateModel(
             name="TargetKey",
@@ -467,7 +562,7 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.UniqueConstraint(fields=("origin", "key"), name="sharecore_target_key")
-                ]
+                ],
             },
         ),
         migrations.CreateModel(
@@ -493,7 +588,9 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            options={"indexes": [models.Index(fields=["started"], name="sharecore_attempt_started")]},
+            options={
+                "indexes": [models.Index(fields=["started"], name="sharecore_attempt_started")],
+            },
         ),
         migrations.AddIndex(
             model_name="delivery",
@@ -542,6 +639,36 @@ class Migration(migrations.Migration):
             model_name="delivery",
             constraint=models.UniqueConstraint(
                 fields=("model", "datum_pk", "destination", "topic"), name="sharecore_delivery_pointer"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="outbox",
+            index=models.Index(fields=["target_id"], name="sharecore_outbox_target"),
+        ),
+        migrations.AddIndex(
+            model_name="outbox",
+            index=models.Index(fields=["next_at"], name="sharecore_outbox_next"),
+        ),
+        migrations.AddIndex(
+            model_name="outbox",
+            index=models.Index(fields=["scanned_at"], name="sharecore_outbox_scanned"),
+        ),
+        migrations.AddIndex(
+            model_name="outbox",
+            index=models.Index(
+                condition=models.Q(("look_now", True)), fields=["look_now"], name="sharecore_outbox_marked"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="outbox",
+            index=models.Index(
+                condition=models.Q(("rule_id__isnull", False)), fields=["rule"], name="sharecore_outbox_rule"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="outbox",
+            constraint=models.UniqueConstraint(
+                fields=("destination", "topic", "target_id"), name="sharecore_outbox_address"
             ),
         ),
     ]

@@ -21,6 +21,7 @@ from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import SHARED_MODELS, time_column
 from tom_integration.models import Delivery, Outbox, ScanPosition
 from tom_integration.outbox import transitions
+from tom_integration.outbox.limits import groups
 
 PORTION = 1000
 """Ledger rows that one statement writes: on SQLite nobody else can save during it."""
@@ -45,36 +46,34 @@ def absent(known: QuerySet[Delivery]) -> IsNull:
     return IsNull(Subquery(known.values("pk")[:1]), True)
 
 
-def register(
-    outbox: Outbox, state: DeliveryState, *, selection: Mapping[str, Q] | None = None, **others: Any
-) -> int:
+def register(outbox: Outbox, state: DeliveryState, *, selection: Mapping[str, Q], **others: Any) -> int:
     """Write a ledger row for each datum of the outbox's target that has none; return how many.
 
     Args:
         outbox: the outbox of the rows.
         state: the state of the rows.
-        selection: a condition for each model whose data are meant; None for all data.
+        selection: a condition for each model whose data are meant.
         **others: further columns of the rows.
     """
     columns = {"outbox_id": outbox.pk, **transitions.columns(state), **others}
-    conditions = {name: Q() for name in DATUM_MODELS} if selection is None else selection
     number = 0
-    for name, condition in conditions.items():
+    for name, condition in selection.items():
         rows = missing(SHARED_MODELS[name], outbox.address, outbox.target_id).filter(condition)
         number += sum(_insert(some, name, outbox.address, columns) for some in _portions(rows))
     return number
 
 
-def register_before(address: Address, targets: Iterable[int]) -> None:
-    """Write a `baseline` row for each datum of many targets that the ledger of an address lacks.
+def register_before(address: Address, targets: Iterable[int], selection: Mapping[str, Q]) -> None:
+    """Write a `baseline` row for each selected datum of many targets that the ledger of an address lacks.
 
     Use one statement for each model: each portion would look through the data of all of these targets.
     """
     outboxes = Outbox.objects.at(address).filter(target_id=OuterRef("target_id"))
     before = transitions.columns(DeliveryState(state=State.BASELINE))
     columns = {"outbox_id": Subquery(outboxes.values("pk")[:1]), **before}
-    for name, model in DATUM_MODELS.items():
-        _insert(_unknown(model, address).filter(target_id__in=list(targets)), name, address, columns)
+    for name, condition in selection.items():
+        rows = _unknown(SHARED_MODELS[name], address).filter(condition, target_id__in=list(targets))
+        _insert(rows, name, address, columns)
 
 
 def _portions(rows: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
@@ -137,20 +136,32 @@ def behind(spans: Mapping[str, tuple[int, int]]) -> list[int]:
     Args:
         spans: by model, look at the data above the first primary key, up to the second one.
     """
-    lasting = Q(until__isnull=True) | Q(until__gt=clock.now())
-    shared = Outbox.objects.filter(lasting, share_id__isnull=False, paused="")
-    targets: set[int] = set()
-    for name, (above, last) in spans.items():
-        known = Delivery.objects.filter(
-            model=name,
-            datum_pk=OuterRef(OuterRef("pk")),
-            destination=OuterRef("destination"),
-            topic=OuterRef("topic"),
-        )
-        lacking = shared.filter(target_id=OuterRef("target_id")).filter(absent(known))
-        rows = DATUM_MODELS[name]._default_manager.order_by().filter(pk__gt=above, pk__lte=last)
-        targets.update(rows.filter(Exists(lacking)).values_list("target_id", flat=True).distinct())
-    return sorted(shared.filter(target_id__in=targets).values_list("pk", flat=True)) if targets else []
+    found: set[int] = set()
+    for shared, selection in groups(taking_up(Outbox.objects.all())):
+        targets: set[int] = set()
+        for name, (above, last) in spans.items():
+            known = Delivery.objects.filter(
+                model=name,
+                datum_pk=OuterRef(OuterRef("pk")),
+                destination=OuterRef("destination"),
+                topic=OuterRef("topic"),
+            )
+            lacking = shared.filter(target_id=OuterRef("target_id")).filter(absent(known))
+            rows = DATUM_MODELS[name]._default_manager.order_by().filter(pk__gt=above, pk__lte=last)
+            behind_ones = rows.filter(selection[name]).filter(Exists(lacking))
+            targets.update(behind_ones.values_list("target_id", flat=True).distinct())
+        if targets:
+            found.update(shared.filter(target_id__in=targets).values_list("pk", flat=True))
+    return sorted(found)
+
+
+def taking_up(outboxes: QuerySet[Outbox]) -> QuerySet[Outbox]:
+    """Return the outboxes whose continuous shares take up new data, as `Outbox.takes_up` says of one."""
+    now = clock.now()
+    lasting = Q(until__isnull=True) | Q(until__gt=now)
+    rule_lasts = Q(rule__paused="") & (Q(rule__until__isnull=True) | Q(rule__until__gt=now))
+    ruled = Q(rule__isnull=True) | rule_lasts
+    return outboxes.filter(lasting, ruled, share_id__isnull=False, paused="")
 
 
 def unseen() -> bool:

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from sharecore import delivery
 from sharecore.addresses import Address
-from sharecore.delivery import SENDABLE, State
+from sharecore.delivery import RELEASE, SENDABLE, State
 from sharecore.outcomes import Result
 from sharecore.records import RecordKey
 from tom_integration import clock
@@ -77,7 +77,8 @@ def bring_near(outbox: Outbox, furthest: datetime, *, settle_time: float) -> Non
             are looked up after it.
     """
     now = clock.now()
-    far = outbox.deliveries.filter(next_at__gt=furthest)
+    # The time of a release was not set by a clock.
+    far = outbox.deliveries.filter(next_at__gt=furthest).exclude(state=State.WITHHELD, field=RELEASE)
     transitions.apply(far, delivery.bring_near(now=now))
     transitions.apply(far, delivery.look_again(at=now + timedelta(seconds=settle_time)))
 

@@ -16,6 +16,7 @@ from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import transitions
 from tom_integration.outbox.backlog import register
+from tom_integration.outbox.limits import of_outbox
 
 _NOT_THERE = (State.PENDING, State.WITHHELD, State.UNSUPPORTED, State.FAILED)
 _MAYBE_THERE = IN_DOUBT | {State.SENDING}
@@ -32,7 +33,8 @@ def take_along(previous: Outbox, outbox: Outbox) -> None:
     now = clock.now()
     if previous.takes_up(now):
         # Data that no worker has looked at since they were saved are promised, too.
-        register(previous, DeliveryState(state=State.PENDING, next_at=now))
+        promise = DeliveryState(state=State.PENDING, next_at=now)
+        register(previous, promise, selection=of_outbox(previous).selection)
     promised = previous.deliveries.filter(one_time_share__isnull=True)
     if previous.address == outbox.address:
         _follow(promised, outbox)

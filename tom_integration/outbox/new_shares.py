@@ -1,4 +1,4 @@
-"""Attach shares that were made in bulk, without a signal, many at a time."""
+"""Attach shares that were made in bulk, without a signal or by a rule, many at a time."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from tom_targets.models import PersistentShare
 
+from sharecore import delivery
 from sharecore.addresses import Address
-from sharecore.delivery import SET_ASIDE
-from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import transitions
+from sharecore.delivery import SET_ASIDE, State
+from tom_integration import clock
+from tom_integration.models import Delivery, Outbox, ShareRule
+from tom_integration.outbox import limits, transitions
 from tom_integration.outbox.backlog import register_before
 
 
-def attach_new(shares: Iterable[Any]) -> None:
-    """Attach shares whose target has no share at their address so far, each as `opening.attach` would."""
+def attach_new(shares: Iterable[Any], *, rule: ShareRule | None = None) -> None:
+    """Attach shares whose target has no share at their address so far, each as `open_outboxes.attach` would.
+
+    Args:
+        shares: the shares.
+        rule: the rule that made them.
+    """
     targets: dict[Address, list[int]] = defaultdict(list)
     for share in shares:
         targets[Address.parse(share.destination)].append(share.target_id)
@@ -29,21 +36,32 @@ def attach_new(shares: Iterable[Any]) -> None:
             ignore_conflicts=True,
         )
         for address, pks in targets.items():
-            _attach(address, pks)
+            _attach(address, pks, rule)
 
 
-def _attach(address: Address, targets: list[int]) -> None:
+def _attach(address: Address, targets: list[int], rule: ShareRule | None) -> None:
     free = Outbox.objects.at(address).filter(target_id__in=targets, share_id__isnull=True)
     # Write before reading, so that another process that attaches one of them waits, and finds it attached.
-    free.update(paused="", problem="", needs_person=False, kinds=[], until=None, look_now=True)
-    targets = list(free.values_list("target_id", flat=True))
-    if not targets:
-        return
-    known = Delivery.objects.at(address).filter(outbox__target_id__in=targets)
-    transitions.apply(known, SET_ASIDE, named=False)
-    register_before(address, targets)
+    free.update(problem="", needs_person=False, rule=rule, look_now=True)
+    mine: list[int] = []
     share = PersistentShare.objects.filter(destination=str(address), target_id=OuterRef("target_id"))
-    free.update(
+    existing_to: dict[str, int] = {}
+    for same, selection in limits.groups(free):
+        targets = list(same.values_list("target_id", flat=True))
+        if not targets:
+            continue
+        if any(selection.values()) and not existing_to:
+            existing_to = limits.highest_keys()
+        known = Delivery.objects.at(address).filter(outbox__target_id__in=targets)
+        transitions.apply(known, SET_ASIDE, named=False)
+        register_before(address, targets, selection)
+        mine += same.values_list("pk", flat=True)
+        same.update(existing_to=existing_to if any(selection.values()) else {})
+    found = Outbox.objects.filter(pk__in=mine)
+    if rule is not None and rule.existing:
+        existing = Delivery.objects.filter(outbox__in=mine, state=State.BASELINE)
+        transitions.apply(existing, delivery.replay(now=clock.now()))
+    found.update(
         share_id=Subquery(share.order_by().values("pk")[:1]),
         creator_id=Subquery(share.order_by().values("user_id")[:1]),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,13 +15,13 @@ from tom_targets.models import PersistentShare
 from sharecore import delivery
 from sharecore.addresses import Address
 from sharecore.delivery import ASKABLE, CANCELLABLE, IN_DOUBT, SENDABLE, SET_ASIDE, DeliveryState, State
-from sharecore.records import Kind
 from tom_integration import clock
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.models import ADDRESS, Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import transitions
 from tom_integration.outbox.backlog import missing, register
+from tom_integration.outbox.limits import highest_keys, of_outbox
 from tom_integration.outbox.moved_shares import take_along
 from tom_integration.outbox.new_shares import attach_new
 
@@ -29,6 +29,13 @@ _CANCELLED_BY_CLOSING = CANCELLABLE - IN_DOUBT - {State.SENDING}
 """The states that closing cancels; unconfirmed records stay, since they could be sent again otherwise."""
 _WAITING = SENDABLE | {State.UNCONFIRMED}
 """The states in which a delivery may have a time of its next step."""
+_NO_LIMITS: dict[str, Any] = {
+    "filter": "", "until": None, "release_days": 0, "not_before": None, "paused": ""
+}  # fmt: skip
+_LIMITS = (*_NO_LIMITS, "rule")
+"""The columns that a share takes along to another outbox."""
+CHANGED = "changed"
+"""The digest of an outbox whose limits were changed: its next look compares all with them."""
 PORTION = 20
 """Shares that are attached in one transaction: on SQLite nobody else can save during it."""
 
@@ -59,29 +66,45 @@ def attach(share: Any) -> None:
         Outbox.objects.filter(pk=outbox.pk).update(target_id=share.target_id)
         if Outbox.objects.filter(pk=outbox.pk, share_id=share.pk).exists():
             return  # A scan was faster: data saved since then are new, and no baseline.
+        if previous:
+            for name in _LIMITS:
+                setattr(outbox, name, getattr(previous, name))
+        elif outbox.rule_id is not None:
+            outbox.rule = None  # A person made the share anew, after the share of the rule.
+        limits = of_outbox(outbox)
+        existing_to = (previous.existing_to if previous else {}) or (highest_keys() if limits.filters else {})
         transitions.apply(outbox.deliveries.all(), SET_ASIDE, named=False)
-        register(outbox, DeliveryState(state=State.BASELINE))
+        register(outbox, DeliveryState(state=State.BASELINE), selection=limits.selection)
         if previous:
             take_along(previous, outbox)
             detach(share.pk, reason="the share was given another target or destination")
         Outbox.objects.filter(pk=outbox.pk).update(
             share_id=share.pk,
             creator_id=creator_id,
-            kinds=previous.kinds if previous else [],
-            until=previous.until if previous else None,
-            paused=previous.paused if previous else "",
+            existing_to=existing_to,
             problem="",
             needs_person=False,
             look_now=True,
+            **{name: getattr(outbox, name) for name in _LIMITS},
         )
 
 
+def set_limits(outbox: Outbox, **limits: Any) -> None:
+    """Set what a share sends before it is made, so that the data from before are read with its filter."""
+    Outbox.objects.filter(pk=outbox.pk, share_id__isnull=True).update(**_NO_LIMITS | limits)
+
+
 def detach(share_id: int, *, reason: str) -> None:
-    """Cancel the open deliveries of a share that is gone, but for those of one-time shares."""
+    """Cancel the open deliveries of a share that is gone, but for those of one-time shares.
+
+    The rule that made it is kept: a share that a person ends is not made by the rule again.
+    """
     for outbox in Outbox.objects.filter(share_id=share_id):
         left = outbox.deliveries.filter(one_time_share__isnull=True, state__in=_CANCELLED_BY_CLOSING)
         transitions.apply(left, delivery.cancel(reason))
-        Outbox.objects.filter(pk=outbox.pk).update(share_id=None, creator_id=None, paused="", look_now=True)
+        Outbox.objects.filter(pk=outbox.pk).update(
+            share_id=None, creator_id=None, look_now=True, existing_to={}, **_NO_LIMITS
+        )
 
 
 def ask_for(
@@ -93,12 +116,15 @@ def ask_for(
 
     Args:
         outbox: the outbox of the address and the target.
-        selection: a condition for each model whose data are meant; None for all data of the target.
+        selection: a condition for each model whose data are meant; None for all that the share sends.
         one_time_share: the share that asks; None for the continuous share of the outbox.
     """
     now = clock.now()
     asked = {"one_time_share_id": one_time_share.pk if one_time_share else None}
-    conditions = {name: Q() for name in DATUM_MODELS} if selection is None else selection
+    conditions = {name: Q() for name in DATUM_MODELS} if selection is None else dict(selection)
+    if one_time_share is None:
+        limits = of_outbox(outbox).selection
+        conditions = {name: each & limits[name] for name, each in conditions.items() if name in limits}
     with transaction.atomic():
         promised = DeliveryState(state=State.PENDING, next_at=now)
         count = register(outbox, promised, selection=conditions, **asked)
@@ -125,21 +151,17 @@ def _left_behind(model: str, condition: Q, address: Address, target_id: int) -> 
     return rows.filter(model=model, datum_pk__in=chosen.values("pk"), state__in=ASKABLE)
 
 
-def limit(outbox: Outbox, *, kinds: Iterable[Kind], until: datetime | None) -> None:
-    """Limit a continuous share to kinds of record and to a time; look at withheld records again.
+def limit(outbox: Outbox, **limits: Any) -> None:
+    """Change what a continuous share sends, and when; look at withheld records again.
+
+    What the destination has stays there. What a wider filter lets through becomes due, but for the data from
+    before the share.
 
     Args:
         outbox: the outbox of the share.
-        kinds: the kinds to send; empty for all.
-        until: the time after which new data are not sent; None for no end.
+        **limits: columns of `Limited`.
     """
-    now = clock.now()
-    with transaction.atomic():
-        Outbox.objects.filter(pk=outbox.pk).update(
-            kinds=[kind.value for kind in kinds], until=until, look_now=True
-        )
-        kept = outbox.deliveries.filter(state=State.WITHHELD)
-        transitions.apply(kept, delivery.replay(now=now))
+    Outbox.objects.filter(pk=outbox.pk).update(settings_digest=CHANGED, look_now=True, **limits)
 
 
 def look_at(target_id: int, *, address: Address | None = None) -> None:

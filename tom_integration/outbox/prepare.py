@@ -18,12 +18,16 @@ from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Unsupported
 from sharecore.records import RecordKey, Shareable, with_key
+from sharecore.release import UnreadableRelease
 from sharecore.retry import RetryPolicy
-from tom_integration import access
-from tom_integration.mapping.data_files import SHARED_MODELS, shareable_identity, shareable_of
+from tom_integration import access, site
+from tom_integration.mapping.data_files import FILE_MODEL, SHARED_MODELS, shareable_identity, shareable_of
+from tom_integration.mapping.own_data import own_rows
+from tom_integration.mapping.row_to_record import model_name
 from tom_integration.models import Delivery, OneTimeShare, Outbox
-from tom_integration.outbox import ledger, observer_keys, transitions
+from tom_integration.outbox import ledger, limits, observer_keys, transitions
 from tom_integration.outbox.echoes import echoes
+from tom_integration.outbox.limits import Limits
 from tom_integration.outbox.sent_before import Deduplication
 
 
@@ -68,22 +72,25 @@ class Preparer:
         self._can_update = can_update
         self._now = now
         self._sharers: dict[int, int | None] = {}
+        self._limits = limits.of_outbox(outbox)
+        self._for_all = limits.of_destination(site.destinations().get(outbox.destination))
 
     def prepare(self, rows: list[Delivery]) -> list[tuple[Delivery, Shareable]]:
         """Return the rows to be sent, filled in, with their records; settle the others."""
         data = load(rows)
         there = [row for row in rows if row.pk in data]
         withheld = self._withheld(there, data)
+        own = self._own(data.values())
         news: list[tuple[Delivery, Shareable]] = []
         for row in there:
             record = self._record(row, data[row.pk])
             if record is None:
                 continue
-            if self._outside(row, record):
-                self._withhold(row, (f"this share sends {', '.join(self._outbox.kinds)} only", False))
+            if outside := self._limits_of(row).objection(record, own=(row.model, row.datum_pk) in own):
+                self._withhold(row, (outside, False))
             elif row.pk in withheld:
                 self._withhold(row, withheld[row.pk])
-            elif self._is_news(row, record):
+            elif self._may_leave(row, record) and self._is_news(row, record):
                 news.append((row, record))
         sendable = self._without_duplicates(news)
         # Cancel last: deduplication may link the row of a deleted datum to the same datum made again.
@@ -111,13 +118,27 @@ class Preparer:
             transitions.write(row, unable)
             return None
 
-    def _outside(self, row: Delivery, record: Shareable) -> bool:
-        """Return True when the record is of a kind that the continuous share does not send."""
-        return (
-            row.one_time_share_id is None
-            and bool(self._outbox.kinds)
-            and record.key.kind not in self._outbox.kinds
-        )
+    def _limits_of(self, row: Delivery) -> Limits:
+        return self._limits if row.one_time_share_id is None else self._for_all
+
+    def _own(self, data: Iterable[Any]) -> set[tuple[str, int]]:
+        """Return the data that this TOM observed, if a filter asks."""
+        if not (self._limits.by_origin or self._for_all.by_origin):
+            return set()
+        return own_rows(each for each in data if model_name(each) != FILE_MODEL)
+
+    def _may_leave(self, row: Delivery, record: Shareable) -> bool:
+        """Return True when the record is released; else withhold it until it is."""
+        try:
+            moment = self._limits_of(row).moment(record)
+        except UnreadableRelease as error:
+            self._withhold(row, (str(error), False))
+            return False
+        if moment is None or moment <= self._now:
+            return True
+        kept = delivery.embargo(until=moment, reason=f"released on {moment:%Y-%m-%d %H:%M} UTC")
+        transitions.write(row, kept(transitions.state_of(row)))
+        return False
 
     def _withheld(self, rows: list[Delivery], data: dict[int, Any]) -> dict[int, tuple[str, bool]]:
         """Return, for each row to withhold, the reason and whether it may change by itself."""

@@ -13,6 +13,7 @@ from tom_integration import clock
 from tom_integration.models import Outbox
 from tom_integration.outbox import open_outboxes, retention, transitions
 from tom_integration.outbox.backlog import register
+from tom_integration.outbox.limits import of_outbox
 
 REASON = "a backup was restored; it may have arrived before"
 
@@ -26,7 +27,8 @@ def doubt() -> int:
         now = clock.now()
         doubted = delivery.doubt(REASON, look_at=now)
         if outbox.takes_up(now):
-            number += register(outbox, doubted(DeliveryState(state=State.PENDING)))
+            promise = doubted(DeliveryState(state=State.PENDING))
+            number += register(outbox, promise, selection=of_outbox(outbox).selection)
         number += transitions.apply(outbox.deliveries.filter(state=State.PENDING), doubted)
         Outbox.objects.filter(pk=outbox.pk).update(look_now=True)
     return number

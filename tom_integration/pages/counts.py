@@ -35,7 +35,8 @@ class Figures:
 def existing(outbox: Outbox, rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     """Return the deliveries of data from before the share, of the kinds that it sends."""
     # A delivery whose datum was never read has an empty kind.
-    of_its_kinds = Q(kind__in=["", *outbox.kinds]) if outbox.kinds else Q()
+    kinds = outbox.chosen.kinds
+    of_its_kinds = Q(kind__in=["", *kinds]) if kinds else Q()
     return rows.filter(of_its_kinds, state=State.BASELINE)
 
 
@@ -64,7 +65,7 @@ def counted(outboxes: list[Outbox], user: Any) -> dict[int, Figures]:
         each = figures.get(outbox.pk, Figures(Counter()))
         if outbox.share_id is not None and each.counts[State.BASELINE]:
             each.existing = each.counts[State.BASELINE]
-            if outbox.kinds:
+            if outbox.chosen.kinds:
                 each.existing = existing(outbox, access.deliveries_for(user, outbox)).count()
     return figures
 

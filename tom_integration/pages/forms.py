@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from django import forms
 from django.utils import timezone
 
+from sharecore.filters import Filter
 from sharecore.records import DATA_KINDS, Kind
 from tom_integration import access, share_conflict
-from tom_integration.models import Outbox
+from tom_integration.models import Outbox, write_filter
 from tom_integration.pages import destination_choices, inventory, target_search
 
 
@@ -27,16 +29,18 @@ class LimitsForm(forms.Form):
     def __init__(self, *args: Any, outbox: Outbox | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.present = outbox.until if outbox else None
-        kinds = outbox.kinds if outbox else []
+        self.filter = outbox.chosen if outbox else Filter()
+        kinds = self.filter.kinds
         self.fields["kinds"].initial = kinds or [kind.value for kind in DATA_KINDS]
         if self.present:
             self.fields["until"].initial = f"{self.present.astimezone(UTC):%Y-%m-%dT%H:%M}"
 
     @property
-    def chosen_kinds(self) -> list[Kind]:
-        """Return the kinds that the share is limited to; empty when it sends all."""
-        kinds = [Kind(value) for value in self.cleaned_data.get("kinds", ())]
-        return [] if len(kinds) == len(DATA_KINDS) else kinds
+    def limits(self) -> dict[str, Any]:
+        """Return the columns of the share's limits."""
+        kinds = tuple(Kind(value) for value in self.cleaned_data["kinds"])
+        chosen = replace(self.filter, kinds=() if len(kinds) == len(DATA_KINDS) else kinds)
+        return {"filter": write_filter(chosen), "until": self.cleaned_data["until"]}
 
     @property
     def choices(self) -> list[dict[str, Any]]:

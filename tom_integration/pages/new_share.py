@@ -7,26 +7,24 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.text import slugify
-from tom_targets.models import PersistentShare
 
 from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError
 from sharecore.records import DATA_KINDS, Kind
 from tom_integration import access, share_conflict, site
 from tom_integration.mapping.kinds import conditions
-from tom_integration.models import Outbox
 from tom_integration.outbox import open_outboxes
 from tom_integration.pages import form_values, inventory, one_time, preview_page, target_search
 from tom_integration.pages.forms import ShareForm
 from tom_integration.pages.guards import Page, page_of, require, target_or_404
 from tom_integration.services import shares
-from tom_integration.services.one_time import number_of, restricted
+from tom_integration.services.one_time import EVERYTHING, number_of, restricted
 
 _FORM = "tom_integration/partials/create_share.html"
 
@@ -107,20 +105,17 @@ def _make(form: ShareForm, user: Any) -> Any | None:
     if not access.may(user, "add", target=target):
         raise PermissionDenied
     try:
-        with transaction.atomic():
-            share = PersistentShare.objects.create(
-                target_id=target.pk, destination=data["destination"], user=user
-            )
-            outbox = Outbox.objects.get(share_id=share.pk)
-            open_outboxes.limit(outbox, kinds=form.chosen_kinds, until=data["until"])
-            if data["share_existing_data"]:
-                wanted = restricted(user, target.pk, conditions(form.chosen_kinds))
-                open_outboxes.ask_for(outbox, selection=wanted)
+        return shares.make(
+            target.pk,
+            data["destination"],
+            user=user,
+            limits=form.limits,
+            existing=restricted(user, target.pk, EVERYTHING) if data["share_existing_data"] else None,
+        )
     except IntegrityError:
         problem = share_conflict.taken(user, target.pk, data["destination"], name=target.name)
         form.add_error("destination", problem or "This has changed meanwhile; try again.")
         return None
-    return share
 
 
 class Targets(Page):

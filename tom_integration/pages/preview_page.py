@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sharecore.exceptions import ConfigurationError, DeliveryError
+from sharecore.filters import Filter
 from sharecore.records import Kind
 from sharecore.targets import Target
 from tom_integration.pages import inventory, one_time, phrases
@@ -112,7 +113,8 @@ def whole(user: Any, target: Any, address: str, kinds: Collection[Kind], *, exis
 
 def _outlook(user: Any, target: Any, address: str, kinds: Collection[Kind], *, existing: bool) -> Outlook:
     blind = not one_time.may_follow(user, target, address)
-    return Outlook(address, target, user_id=user.pk, kinds=kinds, unsent=existing, blind=blind)
+    chosen = Filter(kinds=tuple(kinds))
+    return Outlook(address, target, user_id=user.pk, filters=[chosen], unsent=existing, blind=blind)
 
 
 def _lines(outlook: Outlook) -> Iterator[str]:

@@ -28,7 +28,7 @@ class Limits(Page):
         form = LimitsForm(request.POST, outbox=outbox)
         if not form.is_valid():
             return _page(request, share, form)
-        open_outboxes.limit(outbox, kinds=form.chosen_kinds, until=form.cleaned_data["until"])
+        open_outboxes.limit(outbox, **form.limits)
         messages.success(
             request, f"What {share.target.name} shares with {site.label(share.destination)} is changed."
         )

@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from sharecore.delivery import State
-from sharecore.records import Kind
 from tom_integration import access
 from tom_integration.links import link
 from tom_integration.mapping.target_fields import find_target
@@ -43,7 +42,7 @@ class SharePage(Page):
         above = {
             "may_delete": access.may(request.user, "delete", share=share),
             "adoptable": context["may_change"] and bool(access.creator_objection(outbox.creator_id, target)),
-            "kinds": [inventory.KIND_LABELS[Kind(kind)] for kind in outbox.kinds],
+            "kinds": [inventory.KIND_LABELS[kind] for kind in outbox.chosen.kinds],
         }
         return render(request, self.template, context | above)
 

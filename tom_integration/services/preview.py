@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -15,14 +15,16 @@ from sharecore.adapter import Adapter, Batch, Preview
 from sharecore.delivery import ASKABLE
 from sharecore.dispatch import prepare
 from sharecore.exceptions import ConfigurationError, InvalidRecord, Problem
-from sharecore.records import Kind, Record, RecordKey
-from tom_integration import access, site
+from sharecore.filters import Filter
+from sharecore.records import Record, RecordKey
+from sharecore.release import Release, UnreadableRelease
+from tom_integration import access, clock, site
 from tom_integration.mapping.columns import DATUM_MODELS
-from tom_integration.mapping.kinds import conditions
+from tom_integration.mapping.own_data import own_rows
 from tom_integration.mapping.row_to_record import model_name, record_of
 from tom_integration.mapping.target_fields import find_target, target_of
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import target_keys
+from tom_integration.outbox import limits, target_keys
 from tom_integration.outbox.backlog import absent
 from tom_integration.outbox.echoes import echoes
 
@@ -69,7 +71,8 @@ class Outlook:
         address_text: `name` or `name:topic`.
         target: the target as a row of the TOM.
         user_id: the user whose rights limit the data; None for all data.
-        kinds: the kinds of record; empty for all.
+        filters: the filters of the share, beside that of the destination.
+        releases: the dates of the share, beside that of the destination.
         unsent: leave out data that the address has or a worker is sending.
         blind: read nothing from the ledger, for users who may not see what was shared before.
 
@@ -83,14 +86,16 @@ class Outlook:
         target: Any,
         *,
         user_id: int | None,
-        kinds: Collection[Kind] = (),
+        filters: Iterable[Filter] = (),
+        releases: Iterable[Release] = (),
         unsent: bool = False,
         blind: bool = False,
     ) -> None:
         self._address, self._destination = site.destinations().resolve(address_text)
         self._target = target
         self._user = access.find_creator(user_id)
-        self._kinds = kinds
+        whole = limits.of_destination(self._destination)
+        self._limits = limits.Limits((*whole.filters, *filters), (*whole.releases, *releases))
         self._unsent = unsent and not blind
         outbox = None if blind else Outbox.objects.at(self._address).filter(target_id=target.pk).first()
         self._adapter_state = dict(outbox.adapter_state) if outbox else {}
@@ -129,7 +134,7 @@ class Outlook:
 
     def _rows(self) -> dict[str, QuerySet[Any]]:
         found = {}
-        for name, condition in conditions(self._kinds).items():
+        for name, condition in self._limits.selection.items():
             rows = DATUM_MODELS[name]._default_manager.filter(condition, target_id=self._target.pk)
             if self._unsent:
                 known = Delivery.objects.at(self._address).filter(model=name, datum_pk=OuterRef("pk"))
@@ -149,6 +154,7 @@ class Outlook:
             target_keys=target_keys.keys_of(self._target),
         )
         repeated = _echoes(rows)
+        own = own_rows(rows) if self._limits.by_origin else set()
         asked: list[tuple[Any, Record]] = []
         left_out: list[str] = []
         for row in rows:
@@ -157,10 +163,13 @@ class Outlook:
             except InvalidRecord as error:
                 left_out.append(f"{_named(row)}: {error}")
                 continue
-            if self._kinds and record.key.kind not in self._kinds:
-                continue  # The conditions of the query do not tell detections of tomtoolkit 2.x from limits.
+            if self._limits.objection(record, own=(model_name(row), row.pk) in own):
+                continue  # The conditions of the query let a few rows through that do not pass.
             if (model_name(row), row.pk) in repeated:
                 left_out.append(f"{_named(row)}: came back from another TOM")
+                continue
+            if waits := self._waits(record):
+                left_out.append(f"{_named(row)}: {waits}")
                 continue
             asked.append((row, record))
         with site.call_threads():
@@ -180,6 +189,15 @@ class Outlook:
         batch = replace(batch, records=tuple(records), original=originals.get)
         return Sample(batch=batch, left_out=tuple(left_out))
 
+    def _waits(self, record: Record) -> str:
+        """Return until when a record waits for its release; empty for one that may leave."""
+        try:
+            moment = self._limits.moment(record)
+        except UnreadableRelease as error:
+            return str(error)
+        released = moment is None or moment <= clock.now()
+        return "" if released or moment is None else f"goes on {moment:%Y-%m-%d %H:%M} UTC"
+
 
 def of_outbox(outbox: Outbox) -> Outlook:
     """Return the outlook of an existing share.
@@ -191,8 +209,13 @@ def of_outbox(outbox: Outbox) -> Outlook:
     target = find_target(outbox.target_id)
     if target is None:
         raise LookupError(f"The target {outbox.target_id} of this share was deleted.")
-    kinds = [Kind(kind) for kind in outbox.kinds]
-    return Outlook(str(outbox.address), target, user_id=outbox.creator_id, kinds=kinds)
+    return Outlook(
+        str(outbox.address),
+        target,
+        user_id=outbox.creator_id,
+        filters=[each.chosen for each in outbox.levels],
+        releases=[each.release for each in outbox.levels],
+    )
 
 
 def _echoes(rows: list[Any]) -> set[tuple[str, int]]:

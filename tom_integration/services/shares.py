@@ -5,13 +5,15 @@ The deliveries of a share are all those of its target at its destination, one-ti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from tom_targets.models import PersistentShare
 
 from sharecore import delivery
+from sharecore.addresses import Address
 from sharecore.data_sharing import Destination
 from sharecore.delivery import REPLAYABLE, State
 from sharecore.exceptions import Problem
@@ -38,6 +40,35 @@ def outbox_of(share: Any) -> Outbox:
         open_outboxes.attach(share)
         outbox = Outbox.objects.get(share_id=share.pk)
     return outbox
+
+
+def make(
+    target_id: int,
+    destination: str,
+    *,
+    user: Any,
+    limits: Mapping[str, Any],
+    existing: Mapping[str, Q] | None = None,
+) -> Any:
+    """Make a continuous share, so that nothing leaves, and nothing is counted, before its limits are set.
+
+    Args:
+        target_id: the primary key of the target.
+        destination: `name` or `name:topic`.
+        user: the user with whose rights it acts.
+        limits: columns of `Limited`.
+        existing: the data from before that go as well, a condition for each model; None for none.
+
+    Raises:
+        IntegrityError: there is such a share already.
+    """
+    with transaction.atomic():
+        outbox = open_outboxes.open_outbox(Address.parse(destination), target_id)
+        open_outboxes.set_limits(outbox, **limits)
+        share = PersistentShare.objects.create(target_id=target_id, destination=destination, user=user)
+        if existing is not None:
+            open_outboxes.ask_for(outbox_of(share), selection=existing)
+    return share
 
 
 def pause(share: Any, *, by: Any) -> None:

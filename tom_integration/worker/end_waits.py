@@ -36,12 +36,14 @@ def at_once(destination: str) -> None:
 def after_a_change() -> None:
     """Mark outboxes that wait, or have withheld records, under settings or plugins that have changed."""
     kept = Delivery.objects.filter(outbox=OuterRef("pk"), state__in=(State.WITHHELD, State.UNSUPPORTED))
-    known = Outbox.objects.exclude(rules="").order_by("destination")
-    for name, rules in known.values_list("destination", "rules").distinct():
+    known = Outbox.objects.exclude(settings_digest="").order_by("destination")
+    for name, digest in known.values_list("destination", "settings_digest").distinct():
         destination = site.destinations().get(name)
-        if destination is not None and rules != site.rules_digest(destination):
-            changed = Outbox.objects.filter(destination=name, rules=rules, look_now=False)
-            changed.filter(Q(next_at__isnull=False) | Exists(kept)).update(look_now=True)
+        if destination is not None and digest != site.settings_digest(destination):
+            changed = Outbox.objects.filter(destination=name, settings_digest=digest, look_now=False)
+            # A share with a filter may have data that were kept, and go now.
+            waits = Q(next_at__isnull=False) | ~Q(existing_to={}) | Exists(kept)
+            changed.filter(waits).update(look_now=True)
     Outbox.objects.filter(needs_person=True, next_at__isnull=False, look_now=False).update(look_now=True)
 
 

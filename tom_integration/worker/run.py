@@ -26,7 +26,7 @@ from tom_integration import access, clock, conf, signals, site
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import changes, ledger, open_outboxes, transitions
+from tom_integration.outbox import changes, ledger, limits, open_outboxes, transitions
 from tom_integration.outbox.backlog import register
 from tom_integration.outbox.prepare import Preparer
 from tom_integration.signals import Event
@@ -116,6 +116,8 @@ class _Work:
             if self._calls is not None:
                 ledger.bring_near(self._outbox, furthest, settle_time=self._calls.adapter.settle_time)
             next_at = None if self._calls is None else open_outboxes.next_look(self._outbox)
+        if next_at is not None:
+            next_at = min(next_at, furthest)  # A release may lie months ahead.
         if until is not None:
             next_at = max(next_at, until) if next_at else until
         return min(filter(None, (next_at, self._others_until)), default=None)
@@ -149,7 +151,7 @@ class _Work:
             problem = self._objection(target)
         changes.learn(self._outbox, origin=site.origin(), now=now)
         if problem:
-            raise Wait(now + LOOK_AGAIN, problem, needs_person=not self._outbox.paused)
+            raise Wait(now + LOOK_AGAIN, problem, needs_person=not self._outbox.pause)
         return ""
 
     def _objection(self, target: Any) -> str:
@@ -157,8 +159,10 @@ class _Work:
 
         Read it anew between batches: a person may pause, limit or delete the share during a long backlog.
         """
-        self._outbox.refresh_from_db(fields=["paused", "creator_id", "kinds", "share_id"])
-        return self._outbox.paused or access.creator_objection(self._outbox.creator_id, target)
+        self._outbox.refresh_from_db(
+            fields=["paused", "creator_id", "filter", "release_days", "not_before", "rule", "share_id"]
+        )
+        return self._outbox.pause or access.creator_objection(self._outbox.creator_id, target)
 
     def _open(self, now: datetime) -> tuple[Address, Destination, Adapter]:
         try:
@@ -201,18 +205,26 @@ class _Work:
     def _register(self, next_at: datetime) -> None:
         """Write the backlog to the ledger."""
         if self._outbox.takes_up(clock.now()):
-            register(self._outbox, DeliveryState(state=State.PENDING, next_at=next_at))
+            promise = DeliveryState(state=State.PENDING, next_at=next_at)
+            register(self._outbox, promise, selection=limits.of_outbox(self._outbox).selection)
 
     def _take_up(self, destination: Destination, adapter: Adapter, now: datetime) -> None:
-        """Write the backlog to the ledger; make due what may succeed under rules that have changed."""
+        """Write the backlog to the ledger; make due what may succeed under settings that have changed."""
+        digest = site.settings_digest(destination)
+        changed = self._outbox.settings_digest != digest
+        if changed and self._outbox.settings_digest and self._outbox.existing_to:
+            # A wider filter lets data through that were there before the share, which nobody asked for.
+            before = limits.from_before(self._outbox, limits.of_outbox(self._outbox))
+            register(self._outbox, DeliveryState(state=State.BASELINE), selection=before)
         self._register(now + timedelta(seconds=adapter.batch_window_seconds if self._batch_window else 0))
-        rules = site.rules_digest(destination)
-        if self._outbox.rules != rules:
+        if changed:
             kept = self._outbox.deliveries.filter(state__in=(State.WITHHELD, State.UNSUPPORTED))
             transitions.apply(kept, delivery.replay(now=now))
             put_off = self._outbox.deliveries.filter(state=State.PENDING, failures__gt=0, next_at__gt=now)
             transitions.apply(put_off, delivery.hurry(now=now))
-            Outbox.objects.filter(pk=self._outbox.pk, lease=self._lease.token).update(rules=rules)
+            mine = Outbox.objects.filter(pk=self._outbox.pk, lease=self._lease.token)
+            # Limits that were changed since this look began are looked at again.
+            mine.filter(settings_digest=self._outbox.settings_digest).update(settings_digest=digest)
 
     def _round(self, calls: Calls, target: Any, *, continuous: bool) -> bool:
         """Send or look up one batch; return False when nothing is left to do now."""
