@@ -4,6 +4,9 @@ The rule: `tom_targets.{view,add,change,delete}_persistentshare`, given to the u
 globally or for one share, *and* `change_target` on the share's target, globally or for that target. A public
 target gives nobody the right to change it. Anonymous and inactive users may do nothing.
 
+A destination with `GROUPS` is for their members, and for superusers: nobody else may choose it, or see or act
+on what is shared there.
+
 The ledger of a target at a destination has the rights of the continuous share there. Where there is none (it
 was deleted, or only one-time shares were made), a user needs the right on all shares. Sharing once needs only
 `change_target`, so its user may not be shown which data the destination has.
@@ -24,8 +27,11 @@ from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 from tom_targets.base_models import get_target_model_app_label
 from tom_targets.models import PersistentShare, TargetList, get_target_model_class
 
+from sharecore.exceptions import Problem
+from sharecore.texts import listed
+from tom_integration import site
 from tom_integration.mapping.data_files import SHARED_MODELS
-from tom_integration.models import Delivery, InboxRecord, Outbox
+from tom_integration.models import Delivery, InboxRecord, Outbox, at_destination
 
 Action = Literal["view", "add", "change", "delete"]
 REFUSAL = "You have no permission to do this with continuous shares."
@@ -58,6 +64,8 @@ def shares_for(user: Any, action: Action) -> QuerySet[Any]:
     shares: QuerySet[Any] = PersistentShare.objects.all()
     if not _acts(user) or action == "add":
         return shares.none()
+    for name in closed_to(user):
+        shares = shares.exclude(at_destination(name))
     permitted: QuerySet[Any] = get_objects_for_user(user, f"{action}_persistentshare", klass=shares)
     if user.has_perm(f"{get_target_model_app_label()}.change_target"):
         return permitted  # The right is on every target: save a condition over millions of them.
@@ -92,6 +100,7 @@ def outboxes_for(user: Any, action: Action) -> QuerySet[Outbox]:
         return outboxes.none()
     if user.is_superuser:
         return outboxes
+    outboxes = outboxes.exclude(destination__in=closed_to(user))
     permitted = Q(share_id__in=shares_for(user, action).values("pk"))
     if _everywhere(user, action):
         permitted |= Q(share_id=None, target_id__in=targets_for_shares(user).values("pk"))
@@ -100,7 +109,7 @@ def outboxes_for(user: Any, action: Action) -> QuerySet[Outbox]:
 
 def sees_all_shares(user: Any, target: Any = None) -> bool:
     """Return True when no share (of this target) is hidden from the user."""
-    if not _everywhere(user, "view"):
+    if not _everywhere(user, "view") or closed_to(user):
         return False
     if target is None:
         return bool(user.has_perm(f"{get_target_model_app_label()}.change_target"))
@@ -131,6 +140,8 @@ def may(
 
 
 def _may_with_outbox(user: Any, action: Action, outbox: Outbox) -> bool:
+    if not may_use(user, outbox.destination):
+        return False
     known = Outbox.objects.at(outbox.address).filter(target_id=outbox.target_id).first()
     if known is not None:
         return outboxes_for(user, action).filter(pk=known.pk).exists()
@@ -204,14 +215,55 @@ def find_creator(user_id: int | None) -> Any | None:
     return None if user_id is None else get_user_model().objects.filter(pk=user_id).first()
 
 
-def creator_objection(user_id: int | None, target: Any) -> str:
+def may_use(user: Any, destination: str) -> bool:
+    """Return True when the user may share to a destination; None is the site, which is in no group."""
+    groups = _groups_of(destination)
+    if not groups:
+        return True
+    if not _acts(user):
+        return False
+    return bool(user.is_superuser) or user.groups.filter(name__in=groups).exists()
+
+
+def closed_to(user: Any) -> list[str]:
+    """Return the destinations to which a user may not share."""
+    restricted = {name: set(each.groups) for name, each in site.destinations().items() if each.groups}
+    if not restricted or (_acts(user) and user.is_superuser):
+        return []
+    mine = set(user.groups.values_list("name", flat=True)) if _acts(user) else set()
+    return [name for name, groups in restricted.items() if not groups & mine]
+
+
+def refusal_to_use(user: Any, destination: str) -> Problem | None:
+    """Return the problem of a user who may not share to a destination, in words that show no other one."""
+    if may_use(user, destination):
+        return None
+    return Problem(
+        where=f"The destination {destination!r}",
+        what="is not one to which you may share",
+        hint="Ask an operator of this TOM.",
+    )
+
+
+def _groups_of(destination: str) -> tuple[str, ...]:
+    known = site.destinations().get(destination)
+    return known.groups if known else ()
+
+
+def creator_objection(user_id: int | None, target: Any, destination: str) -> str:
     """Return the reason why a share of this user may send nothing of this target; empty when it may.
 
     A share acts with the rights that its creator has at the time of sending. A share without a user (older
     than this app, or made by the site) acts as the site.
+
+    Args:
+        user_id: the primary key of the creator; None for the site.
+        target: the target.
+        destination: the name of the destination.
     """
     if user_id is None:
-        return ""
+        only = _named(_groups_of(destination))
+        return f"only members of {only} may share there; one of them must adopt it" if only else ""
     user = find_creator(user_id)
     if user is None:
         return "the user who made this share was deleted; a user with rights must adopt it"
@@ -219,6 +271,9 @@ def creator_objection(user_id: int | None, target: Any) -> str:
         return (
             f"{user.get_username()}, who made this share, has no active account; another user must adopt it"
         )
+    if not may_use(user, destination):
+        only = _named(_groups_of(destination))
+        return f"{user.get_username()}, who made this share, is not a member of {only}; one must adopt it"
     if not targets_for_shares(user).filter(pk=target.pk).exists():
         return f"{user.get_username()}, who made this share, has no right to change the target"
     return ""
@@ -236,6 +291,10 @@ def hidden_from_creator(user_id: int | None, model: str, pks: Iterable[int]) -> 
 def _everywhere(user: Any, action: Action) -> bool:
     """Return True when the user has this right on all shares."""
     return _acts(user) and bool(user.has_perm(f"tom_targets.{action}_persistentshare"))
+
+
+def _named(groups: tuple[str, ...]) -> str:
+    return f"the group {listed(groups, 'or')}" if groups else ""
 
 
 def _acts(user: Any) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tom_targets.models import PersistentShare
 
+from sharecore.addresses import Address
 from tom_integration import access, site
 
 
@@ -27,6 +28,8 @@ def taken(user: Any, target_id: int, destination: str, *, name: str = "This targ
         by: the share that moves; None for a new one.
     """
     others = PersistentShare.objects.filter(target_id=target_id, destination=destination)
+    if refusal := access.refusal_to_use(user, Address.parse(destination).name):
+        return str(refusal)
     other = others.exclude(pk=by.pk if by else None).first()
     if other is None:
         return ""

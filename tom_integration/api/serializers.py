@@ -15,7 +15,7 @@ from tom_targets.models import PersistentShare, get_target_model_class
 
 from sharecore.exceptions import ConfigurationError
 from sharecore.filters import Filter
-from tom_integration import share_conflict, site
+from tom_integration import access, share_conflict, site
 from tom_integration.access import REFUSAL, holds, may, targets_for_shares
 from tom_integration.links import link
 from tom_integration.models import Attempt, Delivery, Outbox, write_filter
@@ -24,6 +24,7 @@ from tom_integration.pages.share_status import ShareStatus, StatusSummary, summa
 from tom_integration.services import shares
 from tom_integration.services.one_time import EVERYTHING, restricted
 
+_NO_DESTINATION = "There is no such destination to which you may share."
 _LIMITS = ("filter", "until", "release_days", "not_before")
 _CHANGED = "This has changed meanwhile; try again."
 _NEW = StatusSummary(status=ShareStatus.WAITING, own="It starts when a worker looks next.")
@@ -73,7 +74,8 @@ class ShareSerializer(serializers.ModelSerializer):
             try:
                 site.destinations().resolve(value)
             except ConfigurationError as error:
-                raise serializers.ValidationError(str(error)) from None
+                hidden = access.closed_to(self.context["request"].user)
+                raise serializers.ValidationError(_NO_DESTINATION if hidden else str(error)) from None
         return value
 
     def validate_until(self, value: datetime | None) -> datetime | None:

@@ -149,7 +149,7 @@ class Preparer:
         for row in rows:
             groups[row.model, self._actor(row)].append(row)
         for (model, actor), group in groups.items():
-            forbidden = access.creator_objection(actor, self._target)
+            forbidden = access.creator_objection(actor, self._target, self._outbox.destination)
             unseen = access.hidden_from_creator(actor, model, [row.datum_pk for row in group])
             repeated = echoes(model, [data[row.pk] for row in group if not row.delivered_at])
             for row in group:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sharecore.addresses import Address
-from tom_integration import site
+from tom_integration import access, site
 from tom_integration.models import DestinationHealth
 from tom_integration.worker import breaker, offered_topics
 
@@ -26,13 +27,16 @@ class Choice:
     """True when files can be shared to the address by hand."""
 
 
-def choices(shared: Collection[str] = ()) -> list[Choice]:
-    """Return all addresses in the order of the settings, with unusable ones last.
+def choices(user: Any, shared: Collection[str] = ()) -> list[Choice]:
+    """Return the addresses to which a user may share, in the order of the settings, unusable ones last.
 
     The addresses in `shared` get the remark that the target is shared there already.
     """
     known = {(row.destination, row.topic): row for row in DestinationHealth.objects.all()}
-    usable = [choice for name in site.destinations() for choice in _of(name, known, shared)]
+    closed = access.closed_to(user)
+    usable = [
+        choice for name in site.destinations() if name not in closed for choice in _of(name, known, shared)
+    ]
     broken = [
         Choice(
             address=name,

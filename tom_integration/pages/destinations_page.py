@@ -26,9 +26,11 @@ class DestinationsPage(Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the whole page."""
         require(request.user, "view", "add", "change")
-        registry = site.registry()
+        registry, closed = site.registry(), access.closed_to(request.user)
         context = {
-            "destinations": [_about(each) for each in site.destinations().values()],
+            "destinations": [
+                _about(each) for name, each in site.destinations().items() if name not in closed
+            ],
             "broken": [
                 {"name": name, "label": site.display_name(name), "found": found}
                 for name, found in site.destinations().broken.items()
@@ -53,7 +55,7 @@ class Check(Page):
         """Show the answer as the card of the destination, or as a page for a browser without scripts."""
         require(request.user, "add", "change")
         destination = site.destinations().get(request.POST.get("name", ""))
-        if destination is None:
+        if destination is None or not access.may_use(request.user, destination.name):
             raise Http404("There is no such destination.")
         failure, problems = _ask(destination)
         context = {

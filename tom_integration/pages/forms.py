@@ -85,7 +85,7 @@ class ShareForm(LimitsForm):
         self.user = user
         self.fixed_target = target
         shared = self._shared(target)
-        self.addresses = destination_choices.choices(shared)
+        self.addresses = destination_choices.choices(self.user, shared)
         usable = [choice.address for choice in self.addresses if not choice.reason]
         field = cast("forms.ChoiceField", self.fields["destination"])
         field.choices = [(address, address) for address in usable]

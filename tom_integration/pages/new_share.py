@@ -150,6 +150,8 @@ class Preview(Page):
         require(request.user, "add")
         target = _chosen_target(request, target_pk)
         kinds, address = _chosen_kinds(request), request.POST.get("destination", "")
+        if not access.may_use(request.user, Address.parse(address).name):
+            address = ""
         missing = [
             word
             for word, chosen in (("destination", address), ("target", target), ("kind of data", kinds))

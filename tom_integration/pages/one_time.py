@@ -35,9 +35,9 @@ class OnceForm(forms.Form):
         required=False, label="Message", max_length=5000, widget=forms.Textarea(attrs={"rows": 3})
     )
 
-    def __init__(self, *args: Any, download: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: Any, download: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.addresses = destination_choices.choices()
+        self.addresses = destination_choices.choices(user)
         addresses = [choice.address for choice in self.addresses if not choice.reason]
         if download:
             addresses.append(DOWNLOAD)

@@ -25,7 +25,7 @@ class TargetDataShare(Page):
 
     def post(self, request: HttpRequest, tg_pk: int) -> HttpResponseBase:
         """Return a file to users who may see the target; share for users who may share it."""
-        form = one_time.OnceForm(request.POST, download=True)
+        form = one_time.OnceForm(request.POST, user=request.user, download=True)
         downloading = request.POST.get("share_destination") == one_time.DOWNLOAD
         find = visible_target_or_404 if downloading else target_or_404
         target = find(request.user, tg_pk)
@@ -53,7 +53,7 @@ class DataProductShare(Page):
         if product is None or not _visible(request.user, product):
             raise Http404("There is no such target.")  # the same words as for a hidden target
         target = target_or_404(request.user, product.target_id)
-        form = one_time.OnceForm(request.POST, download=True)
+        form = one_time.OnceForm(request.POST, user=request.user, download=True)
         if not form.is_valid():
             return _refused(request, target, _first_error(form))
         data = form.cleaned_data

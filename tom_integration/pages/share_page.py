@@ -39,9 +39,10 @@ class SharePage(Page):
         share = share_or_404(request.user, pk, "view")
         context = share_context(request, share)
         outbox, target = context["outbox"], find_target(share.target_id)
+        objection = access.creator_objection(outbox.creator_id, target, outbox.destination)
         above = {
             "may_delete": access.may(request.user, "delete", share=share),
-            "adoptable": context["may_change"] and bool(access.creator_objection(outbox.creator_id, target)),
+            "adoptable": context["may_change"] and bool(objection),
             "kinds": [inventory.KIND_LABELS[kind] for kind in outbox.chosen.kinds],
         }
         return render(request, self.template, context | above)

@@ -38,13 +38,13 @@ class TargetShare(Page):
             context = {**form_context(request, target), **table_context(request, target)}
             return render(request, "tom_integration/target_continuous.html", context)
         initial = {"share_title": f"Updated data for {target.name}"}
-        form = one_time.OnceForm(initial=initial, download=True)
+        form = one_time.OnceForm(initial=initial, user=request.user, download=True)
         return self._page(request, target, form)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """Share once, or return the file."""
         target = target_or_404(request.user, pk)
-        form = one_time.OnceForm(request.POST, download=True)
+        form = one_time.OnceForm(request.POST, user=request.user, download=True)
         if not form.is_valid():
             return self._page(request, target, form)
         data = form.cleaned_data
@@ -110,12 +110,14 @@ class ListShare(Page):
         """Show the targets of the list that the user may share."""
         target_list = _list_or_404(request.user, pk)
         initial = {"share_title": f"Updated targets for group {target_list.name}."}
-        return self._page(request, target_list, one_time.OnceForm(initial=initial, download=False))
+        return self._page(
+            request, target_list, one_time.OnceForm(initial=initial, user=request.user, download=False)
+        )
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Share each chosen target that the user may share, whatever the form says."""
         target_list = _list_or_404(request.user, pk)
-        form = one_time.OnceForm(request.POST, download=False)
+        form = one_time.OnceForm(request.POST, user=request.user, download=False)
         chosen = form_values.pks(request.POST.getlist("selected-target"))
         targets = list(_shareable(request.user, target_list).filter(pk__in=chosen))
         if not targets:

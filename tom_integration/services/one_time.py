@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
+from sharecore.exceptions import ConfigurationError
 from tom_integration import access, site, wake_up
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import SHARED_MODELS
@@ -44,9 +45,11 @@ def share_once(
         lists: names of target lists that the target is to join at the destination.
 
     Raises:
-        ConfigurationError: there is no such destination, or it cannot be used.
+        ConfigurationError: there is no such destination, it cannot be used, or the user may not share to it.
     """
     address, _ = site.destinations().resolve(destination)
+    if refusal := access.refusal_to_use(access.find_creator(user_id), address.name):
+        raise ConfigurationError([refusal])
     with transaction.atomic():
         outbox = open_outboxes.open_outbox(address, target_id)
         share = OneTimeShare.objects.create(

@@ -92,9 +92,9 @@ def adopt(share: Any, *, by: Any) -> None:
     """
     outbox = outbox_of(share)
     target = find_target(share.target_id)
-    if not access.creator_objection(outbox.creator_id, target):
+    if not access.creator_objection(outbox.creator_id, target, outbox.destination):
         raise NotPossible("The user who made this share still answers for it; there is nothing to adopt.")
-    if problem := access.creator_objection(by.pk, target):
+    if problem := access.creator_objection(by.pk, target, outbox.destination):
         raise NotPossible(problem)
     with transaction.atomic():
         share.user = by

@@ -51,7 +51,7 @@ class Calls(Preconditions):
 
     def introduce(self, share: OneTimeShare) -> None:
         """Make the target itself known; a title and message go with it only when no data follow."""
-        problem = access.creator_objection(share.user_id, self.target)
+        problem = access.creator_objection(share.user_id, self.target, self.destination.name)
         if not problem:
             batch = self.batch(share)
             if self.lease.outbox.deliveries.filter(one_time_share=share).exists():

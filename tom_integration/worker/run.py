@@ -162,7 +162,8 @@ class _Work:
         self._outbox.refresh_from_db(
             fields=["paused", "creator_id", "filter", "release_days", "not_before", "rule", "share_id"]
         )
-        return self._outbox.pause or access.creator_objection(self._outbox.creator_id, target)
+        outbox = self._outbox
+        return outbox.pause or access.creator_objection(outbox.creator_id, target, outbox.destination)
 
     def _open(self, now: datetime) -> tuple[Address, Destination, Adapter]:
         try:
