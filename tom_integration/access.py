@@ -31,7 +31,7 @@ from sharecore.exceptions import Problem
 from sharecore.texts import listed
 from tom_integration import site
 from tom_integration.mapping.data_files import SHARED_MODELS
-from tom_integration.models import Delivery, InboxRecord, Outbox, at_destination
+from tom_integration.models import Delivery, InboxRecord, Outbox, ShareRule, at_destination
 
 Action = Literal["view", "add", "change", "delete"]
 REFUSAL = "You have no permission to do this with continuous shares."
@@ -276,6 +276,32 @@ def creator_objection(user_id: int | None, target: Any, destination: str) -> str
         return f"{user.get_username()}, who made this share, is not a member of {only}; one must adopt it"
     if not targets_for_shares(user).filter(pk=target.pk).exists():
         return f"{user.get_username()}, who made this share, has no right to change the target"
+    return ""
+
+
+def rules_for(user: Any, action: Action) -> QuerySet[ShareRule]:
+    """Return the rules that a user may view, change or delete: their own; all, with that right on all shares.
+
+    None for "add", which needs the right to add shares; the right on each target is checked with the target.
+    """
+    if not _acts(user) or action == "add":
+        return ShareRule.objects.none()
+    rules = ShareRule.objects.exclude(destination__in=closed_to(user))
+    return rules if _everywhere(user, action) else rules.filter(creator_id=user.pk)
+
+
+def maker_objection(user_id: int | None, destination: str) -> str:
+    """Return the reason why a rule of this user makes no shares at a destination; empty when it may."""
+    user = find_creator(user_id)
+    if user is None:
+        return "the user who made this rule was deleted; a user with rights must save it again"
+    if not user.is_active:
+        return f"{user.get_username()}, who made this rule, has no active account; another user must save it"
+    if not holds(user, "add"):
+        return f"{user.get_username()}, who made this rule, has no right to add shares any more"
+    if not may_use(user, destination):
+        only = _named(_groups_of(destination))
+        return f"{user.get_username()}, who made this rule, is not a member of {only}; one must save it"
     return ""
 
 

@@ -56,7 +56,8 @@ def _attach(address: Address, targets: list[int], rule: ShareRule | None) -> Non
         transitions.apply(known, SET_ASIDE, named=False)
         register_before(address, targets, selection)
         mine += same.values_list("pk", flat=True)
-        same.update(existing_to=existing_to if any(selection.values()) else {})
+        promised = (rule is not None and rule.existing) or not any(selection.values())
+        same.update(existing_to={} if promised else existing_to)
     found = Outbox.objects.filter(pk__in=mine)
     if rule is not None and rule.existing:
         existing = Delivery.objects.filter(outbox__in=mine, state=State.BASELINE)

@@ -94,17 +94,18 @@ def set_limits(outbox: Outbox, **limits: Any) -> None:
     Outbox.objects.filter(pk=outbox.pk, share_id__isnull=True).update(**_NO_LIMITS | limits)
 
 
-def detach(share_id: int, *, reason: str) -> None:
-    """Cancel the open deliveries of a share that is gone, but for those of one-time shares.
+def detach(*share_ids: int, reason: str) -> None:
+    """Cancel the open deliveries of shares that are gone, but for those of one-time shares.
 
-    The rule that made it is kept: a share that a person ends is not made by the rule again.
+    The rule that made a share is kept: a share that a person ends is not made by the rule again.
     """
-    for outbox in Outbox.objects.filter(share_id=share_id):
-        left = outbox.deliveries.filter(one_time_share__isnull=True, state__in=_CANCELLED_BY_CLOSING)
+    outboxes = Outbox.objects.filter(share_id__in=share_ids)
+    left = Delivery.objects.filter(
+        outbox__in=outboxes, one_time_share__isnull=True, state__in=_CANCELLED_BY_CLOSING
+    )
+    with transaction.atomic():
         transitions.apply(left, delivery.cancel(reason))
-        Outbox.objects.filter(pk=outbox.pk).update(
-            share_id=None, creator_id=None, look_now=True, existing_to={}, **_NO_LIMITS
-        )
+        outboxes.update(share_id=None, creator_id=None, look_now=True, existing_to={}, **_NO_LIMITS)
 
 
 def ask_for(

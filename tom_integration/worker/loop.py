@@ -110,8 +110,7 @@ class Worker:
 
     def _look_around(self) -> None:
         now = time.monotonic()
-        if self._scan.more_shares:
-            guarded(self._scan.match, "attaching shares")
+        guarded(self._scan.match_if_asked, "attaching shares")
         if self._scanned and now - self._scanned < conf.settings().scan_seconds:
             self._put(self._scan.waiting(), self._look_unless_blocked)
             return

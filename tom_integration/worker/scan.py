@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Max, Q
 
 from tom_integration import clock, conf, site
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.models import Outbox, ScanPosition
-from tom_integration.outbox import changes, open_outboxes
+from tom_integration.outbox import changes, open_outboxes, rules
 from tom_integration.outbox.backlog import behind
 from tom_integration.worker import end_waits, leases, probe
 
@@ -18,7 +18,7 @@ OVERLAP = 1000
 ROTATION = 20_000
 """Rows of each model that one scan compares with the ledger, whatever their age."""
 MATCHING_SECONDS = 0.5
-"""Seconds that one look spends on attaching shares that were made in bulk."""
+"""Seconds that one look spends on attaching shares that were made in bulk, and on applying rules."""
 RESCAN_ROWS = 2000
 """Rows whose content is compared in one scan."""
 
@@ -28,11 +28,13 @@ class Scan:
 
     def __init__(self) -> None:
         self.more_shares = False
-        """True while shares that were made in bulk are still to be attached, see `match`."""
+        """True while shares are still to be attached, or made by a rule, see `match`."""
         self._began = False
+        self._rules_since: datetime | None = None
 
     def outboxes(self) -> list[int]:
         """Return the outboxes that have work now; attach shares that are new to the app first."""
+        self._rules_since = clock.now()
         self.match()
         if not self._began:
             end_waits.after_a_change()  # Settings change only with the start of a process.
@@ -40,8 +42,15 @@ class Scan:
         return sorted({*self.waiting(), *self._behind()})
 
     def match(self) -> None:
-        """Attach some of the shares that were made in bulk."""
-        self.more_shares = not open_outboxes.match_shares(seconds=MATCHING_SECONDS)
+        """Attach some of the shares that were made in bulk, and apply some of the rules."""
+        matched = open_outboxes.match_shares(seconds=MATCHING_SECONDS)
+        applied = rules.apply_rules(since=self._rules_since, seconds=MATCHING_SECONDS)
+        self.more_shares = not (matched and applied)
+
+    def match_if_asked(self) -> None:
+        """Go on with what is left to match, or with a rule that was made or changed."""
+        if self.more_shares or rules.asked():
+            self.match()
 
     @staticmethod
     def waiting() -> list[int]:

@@ -1,0 +1,257 @@
+"""Make, preview, change, pause and end rules, for REST, pages and commands alike; they check the rights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from tom_targets.models import PersistentShare
+
+from sharecore import delivery
+from sharecore.addresses import Address
+from sharecore.delivery import State
+from sharecore.exceptions import ConfigurationError
+from sharecore.filters import Filter
+from tom_integration import access, clock, site
+from tom_integration.mapping.columns import DATUM_MODELS
+from tom_integration.mapping.filter_conditions import selection
+from tom_integration.models import Delivery, Outbox, ShareRule, write_filter
+from tom_integration.outbox import limits, open_outboxes, transitions
+from tom_integration.outbox import rules as engine
+from tom_integration.outbox.rules import out_of_reach, shares_of, targets
+from tom_integration.services.shares import NotPossible
+
+__all__ = [
+    "NotPossible",
+    "RuleOutlook",
+    "change",
+    "end",
+    "faults",
+    "make",
+    "out_of_reach",
+    "outlook",
+    "pause",
+    "resume",
+    "shares_of",
+    "targets",
+]
+
+_NO_DESTINATION = "There is no such destination to which you may share."
+_NO_FILTER = Filter()
+_LIMITS = ("filter", "until", "release_days", "not_before")
+PORTION = 500
+"""Outboxes whose existing data are asked for in one transaction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleOutlook:
+    """Hold what a rule would do now."""
+
+    targets: int
+    """Targets in its scope that its creator may share."""
+    shared_already: int
+    """Of these, targets that are shared there already, not by this rule: those shares stay as they are."""
+    ended: int
+    """Of these, targets whose share by a rule a person has ended: they stay ended."""
+    skipped: int
+    """Targets in its scope that its creator may not share."""
+    data: int
+    """Data that pass the filters now, of the targets that the rule shares or would share."""
+    all_data: int
+    """All data of these targets."""
+
+    @property
+    def shares(self) -> int:
+        """Return how many targets the rule shares or would share."""
+        return self.targets - self.shared_already - self.ended
+
+
+def outlook(rule: ShareRule) -> RuleOutlook:
+    """Return what a rule would do now; it need not be saved.
+
+    Raises:
+        ConfigurationError: a newer version of this app wrote its filter.
+    """
+    chosen = targets(rule)
+    here = PersistentShare.objects.filter(destination=str(rule.address))
+    outboxes = Outbox.objects.at(rule.address)
+    mine = outboxes.filter(rule=rule, share_id__isnull=False) if rule.pk else outboxes.none()
+    others = here.exclude(pk__in=mine.values("share_id"))
+    ended = outboxes.filter(share_id__isnull=True, rule__isnull=False)
+    shared_already = chosen.filter(pk__in=others.values("target_id"))
+    stopped = chosen.filter(pk__in=ended.values("target_id"))
+    shared = chosen.exclude(pk__in=others.values("target_id")).exclude(pk__in=ended.values("target_id"))
+    whole = limits.of_destination(site.destinations().get(rule.destination))
+    passing = selection(filter(None, (*whole.filters, rule.chosen)))
+    creator = access.find_creator(rule.creator_id)
+    data, all_data = 0, 0
+    for name, model in DATUM_MODELS.items():
+        rows = access.visible(creator, model._default_manager.filter(target_id__in=shared.values("pk")))
+        number = rows.count()
+        all_data += number
+        data += rows.filter(passing[name]).count() if passing[name] and number else number
+    return RuleOutlook(
+        targets=chosen.count(),
+        shared_already=shared_already.count(),
+        ended=stopped.count(),
+        skipped=out_of_reach(rule),
+        data=data,
+        all_data=all_data,
+    )
+
+
+def faults(rule: ShareRule, *, by: Any) -> dict[str, str]:
+    """Return what is wrong with a rule that a user is about to make or change, by field.
+
+    Args:
+        rule: the rule as it would be saved.
+        by: the user, who would be its creator.
+    """
+    found: dict[str, str] = {}
+    match ShareRule.Scope(rule.scope):
+        case ShareRule.Scope.LIST if not access.lists_for(by).filter(pk=rule.target_list_id).exists():
+            found["target_list"] = "Choose one of the target lists that you may view."
+        case ShareRule.Scope.EXTRA if not rule.extra_key:
+            found["extra_key"] = "Name the tag or extra field that the targets have."
+    if refusal := access.refusal_to_use(by, rule.destination):
+        found["destination"] = str(refusal)
+    try:
+        site.destinations().resolve(str(rule.address))
+    except ConfigurationError as error:
+        found.setdefault("destination", _NO_DESTINATION if access.closed_to(by) else str(error))
+    if rule.until is not None and rule.until <= clock.now():
+        found["until"] = "This moment has passed; name a later one, or none."
+    return found
+
+
+def make(
+    *,
+    name: str,
+    address: Address,
+    creator: Any,
+    scope: str,
+    target_list_id: int | None = None,
+    extra_key: str = "",
+    extra_value: str = "",
+    filter: Filter = _NO_FILTER,
+    until: datetime | None = None,
+    release_days: float = 0,
+    not_before: datetime | None = None,
+    existing: bool = False,
+    ends: bool = True,
+) -> ShareRule:
+    """Make a rule. Its shares are made by the next look of a worker, which is about a second away.
+
+    Args:
+        name: its name, for people.
+        address: the destination.
+        creator: the user with whose rights it and its shares act.
+        scope: a value of `ShareRule.Scope`.
+        target_list_id: the list, for the scope `list`.
+        extra_key: the tag or extra field, for the scope `extra`.
+        extra_value: its value; empty for any.
+        filter: the data that pass.
+        until: the time until which new data and new targets are shared.
+        release_days: days from the time of a datum until it is sent.
+        not_before: nothing is sent before then.
+        existing: share the data that are there already, too.
+        ends: end the share of a target that leaves the scope.
+    """
+    return ShareRule.objects.create(
+        name=name,
+        destination=address.name,
+        topic=address.topic,
+        creator_id=creator.pk,
+        scope=scope,
+        target_list_id=target_list_id,
+        extra_key=extra_key,
+        extra_value=extra_value,
+        filter=write_filter(filter),
+        until=until,
+        release_days=release_days,
+        not_before=not_before,
+        existing=existing,
+        ends=ends,
+    )
+
+
+def change(rule: ShareRule, *, by: Any, **fields: Any) -> ShareRule:
+    """Change a rule: the user becomes its creator, and the one of its shares; return the new state.
+
+    Its shares are compared with its new filter and dates at once, with its new scope and destination at the
+    next look. What a destination has stays there. When `existing` becomes true, the data that are there
+    already go as well.
+
+    Args:
+        rule: the rule.
+        by: the user who changes it, who needs the right to add shares.
+        **fields: arguments of `make`, but for the creator.
+    """
+    columns = _columns(fields)
+    changed = {name for name, value in columns.items() if getattr(rule, name) != value}
+    with transaction.atomic():
+        ShareRule.objects.filter(pk=rule.pk).update(**columns, creator_id=by.pk, applied_at=None, problem="")
+        if changed & {"destination", "topic"}:
+            left = Outbox.objects.filter(rule=rule, share_id__isnull=True)
+            left.exclude(destination=columns["destination"], topic=columns["topic"]).update(rule=None)
+        if rule.creator_id != by.pk:
+            _hand_over(rule, by)
+        if changed & {*_LIMITS} or rule.creator_id != by.pk:
+            shares_of(rule).update(settings_digest=open_outboxes.CHANGED, look_now=True)
+        if "existing" in changed and columns["existing"]:
+            _ask_for_existing(rule)
+    return ShareRule.objects.get(pk=rule.pk)
+
+
+def pause(rule: ShareRule, *, by: Any) -> None:
+    """Send nothing of the shares of a rule, and make no more, until a user resumes it."""
+    reason = f"the rule {rule.name} is paused by {by.get_username()}"[:500]
+    ShareRule.objects.filter(pk=rule.pk, paused="").update(paused=reason)
+
+
+def resume(rule: ShareRule) -> None:
+    """Go on with a paused rule, and send the new data of the meantime."""
+    with transaction.atomic():
+        ShareRule.objects.filter(pk=rule.pk).update(paused="", applied_at=None)
+        shares_of(rule).update(look_now=True, next_at=None)
+
+
+def end(rule: ShareRule) -> int:
+    """End the shares that a rule made, then delete it; return how many shares.
+
+    What the destination has stays there. When it is interrupted, the rule is paused, and can be ended again.
+    """
+    ShareRule.objects.filter(pk=rule.pk).update(paused=f"the rule {rule.name} is being ended"[:500])
+    number = shares_of(rule).count()
+    engine.end_shares(shares_of(rule), reason=f"the rule {rule.name} was ended")
+    with transaction.atomic():
+        Outbox.objects.filter(rule=rule).update(rule=None)
+        ShareRule.objects.filter(pk=rule.pk).delete()
+    return number
+
+
+def _columns(fields: Mapping[str, Any]) -> dict[str, Any]:
+    columns = dict(fields)
+    if "address" in columns:
+        address: Address = columns.pop("address")
+        columns |= {"destination": address.name, "topic": address.topic}
+    if "filter" in columns:
+        columns["filter"] = write_filter(columns["filter"])
+    return columns
+
+
+def _hand_over(rule: ShareRule, by: Any) -> None:
+    """Let the shares of a rule act with the rights of another user, but for those adopted by a third one."""
+    theirs = shares_of(rule).filter(creator_id=rule.creator_id)
+    PersistentShare.objects.filter(pk__in=theirs.values("share_id")).update(user=by)
+    theirs.update(creator_id=by.pk)
+
+
+def _ask_for_existing(rule: ShareRule) -> None:
+    """Make due the data from before the shares of a rule."""
+    existing = Delivery.objects.filter(outbox__in=shares_of(rule), state=State.BASELINE)
+    transitions.apply(existing, delivery.replay(now=clock.now()))
+    shares_of(rule).update(existing_to={}, settings_digest=open_outboxes.CHANGED, look_now=True)
