@@ -1,73 +1,14 @@
-"""Define the forms of a continuous share."""
+"""Define the form of a new continuous share."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from django import forms
-from django.utils import timezone
 
-from sharecore.filters import Filter
-from sharecore.records import DATA_KINDS, Kind
 from tom_integration import access, share_conflict
-from tom_integration.models import Outbox, write_filter
-from tom_integration.pages import destination_choices, inventory, target_search
-
-
-class LimitsForm(forms.Form):
-    """Limit a share, new or with an outbox, to kinds of data and to a time."""
-
-    kinds = forms.MultipleChoiceField(
-        label="Which data",
-        choices=[(kind.value, inventory.KIND_LABELS[kind]) for kind in DATA_KINDS],
-        error_messages={"required": "Choose at least one kind of data."},
-    )
-    until = forms.DateTimeField(required=False, label="Until (UTC)")
-
-    def __init__(self, *args: Any, outbox: Outbox | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.present = outbox.until if outbox else None
-        self.filter = outbox.chosen if outbox else Filter()
-        kinds = self.filter.kinds
-        self.fields["kinds"].initial = kinds or [kind.value for kind in DATA_KINDS]
-        if self.present:
-            self.fields["until"].initial = f"{self.present.astimezone(UTC):%Y-%m-%dT%H:%M}"
-
-    @property
-    def limits(self) -> dict[str, Any]:
-        """Return the columns of the share's limits."""
-        kinds = tuple(Kind(value) for value in self.cleaned_data["kinds"])
-        chosen = replace(self.filter, kinds=() if len(kinds) == len(DATA_KINDS) else kinds)
-        return {"filter": write_filter(chosen), "until": self.cleaned_data["until"]}
-
-    @property
-    def choices(self) -> list[dict[str, Any]]:
-        """Return the kinds as the page shows them."""
-        chosen = self["kinds"].value() or []
-        return [
-            {
-                "kind": kind,
-                "value": kind.value,
-                "label": inventory.KIND_LABELS[kind],
-                "checked": kind.value in chosen,
-            }
-            for kind in DATA_KINDS
-        ]
-
-    def clean_until(self) -> datetime | None:
-        """Return a future time in UTC, or the present limit of the share."""
-        until: datetime | None = self.cleaned_data["until"]
-        if until is None:
-            return None
-        # The browser's field has no time zone, and no seconds; its label says UTC.
-        until = until.replace(tzinfo=UTC)
-        if self.present and until == self.present.replace(second=0, microsecond=0):
-            return self.present
-        if until <= timezone.now():
-            raise forms.ValidationError("This time is over. Give a time in the future, or leave it empty.")
-        return until
+from tom_integration.pages import destination_choices, target_search
+from tom_integration.pages.limits_form import LimitsForm
 
 
 class ShareForm(LimitsForm):

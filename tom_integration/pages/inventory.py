@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from sharecore.records import Kind
 from tom_integration import access
 from tom_integration.mapping.data_files import FILE_MODEL, SHARED_MODELS, name_of
-from tom_integration.mapping.kinds import CONDITIONS, conditions
+from tom_integration.mapping.kinds import CONDITIONS
 from tom_integration.mapping.row_to_record import model_name
 
 KIND_LABELS: Mapping[Kind, str] = {
@@ -35,14 +35,6 @@ KIND_OF_ONE: Mapping[Kind, str] = {
 def visible(user: Any, model: str, target_id: int) -> QuerySet[Any]:
     """Return the data of one model and target that a user may see."""
     return access.visible(user, SHARED_MODELS[model]._default_manager.filter(target_id=target_id))
-
-
-def count(user: Any, target_id: int, kinds: Collection[Kind]) -> int:
-    """Return how many data of these kinds a target has, among those that the user may see."""
-    return sum(
-        visible(user, model, target_id).filter(condition).count()
-        for model, condition in conditions(kinds).items()
-    )
 
 
 def count_by_kind(user: Any, target_id: int) -> dict[Kind, int]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -16,13 +16,14 @@ from django.utils.text import slugify
 
 from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError
-from sharecore.records import DATA_KINDS, Kind
 from tom_integration import access, share_conflict, site
-from tom_integration.mapping.kinds import conditions
+from tom_integration.mapping.filter_conditions import selection
 from tom_integration.outbox import open_outboxes
-from tom_integration.pages import form_values, inventory, one_time, preview_page, target_search
+from tom_integration.outbox.limits import Limits
+from tom_integration.pages import form_values, inventory, one_time, passing, preview_page, target_search
 from tom_integration.pages.forms import ShareForm
 from tom_integration.pages.guards import Page, page_of, require, target_or_404
+from tom_integration.pages.limits_form import LimitsForm
 from tom_integration.services import shares
 from tom_integration.services.one_time import EVERYTHING, number_of, restricted
 
@@ -36,7 +37,7 @@ def form_context(request: HttpRequest, target: Any | None, form: ShareForm | Non
     form = form or ShareForm(user=request.user, target=target)
     numbers = inventory.count_by_kind(request.user, target.pk) if target is not None else {}
     chosen = target or (form.cleaned_data.get("target_object") if form.is_bound else None)
-    address, kinds = form["destination"].value() or "", form["kinds"].value() or []
+    address = _usable(request.user, form["destination"].value() or "")
     return {
         "form": form,
         "target": target,
@@ -44,33 +45,36 @@ def form_context(request: HttpRequest, target: Any | None, form: ShareForm | Non
         "addresses": form.addresses,
         "destination": address,
         "kinds": [{**each, "number": numbers.get(each["kind"])} for each in form.choices],
-        **_existing(request.user, chosen, address, _known(kinds)),
-        "create_url": _create_url(target),
+        **_existing(request.user, chosen, address, form),
+        "counted_url": _url("existing", target),
+        "create_url": _url("create", target),
     }
 
 
-def _existing(user: Any, target: Any | None, address: str, kinds: list[Kind]) -> dict[str, Any]:
-    """Return how many data of these kinds "share existing data" would send, and how many are there already.
+def _existing(user: Any, target: Any | None, address: str, form: LimitsForm) -> dict[str, Any]:
+    """Return what would go, and how many data "share existing data" would send and are there already.
 
     `existing` is None without a target. Without an address, and for a user who may not know what the address
     has, `existing` counts all data of the target. In the second case `already` is None.
     """
-    if target is None or not kinds:
-        return {"existing": None}
-    wanted = restricted(user, target.pk, conditions(kinds))
+    context = passing.context(user, None if target is None else Q(target_id=target.pk), address, form)
+    if target is None or form.filter is None:
+        return context | {"existing": None}
+    chosen = selection([*passing.of_address(address).filters, form.filter])
+    wanted = restricted(user, target.pk, chosen)
     number = number_of(target.pk, wanted)
     if address and not one_time.may_follow(user, target, address):
-        return {"existing": number, "already": None}
+        return context | {"existing": number, "already": None}
     unsent = (
         open_outboxes.asked_for(Address.parse(address), target.pk, selection=wanted) if address else number
     )
-    return {"existing": unsent, "already": number - unsent}
+    return context | {"existing": unsent, "already": number - unsent}
 
 
-def _create_url(target: Any | None) -> str:
+def _url(name: str, target: Any | None) -> str:
     if target is None:
-        return reverse("sharing:create")
-    return reverse("sharing:create-for-target", args=[target.pk])
+        return reverse(f"sharing:{name}")
+    return reverse(f"sharing:{name}-for-target", args=[target.pk])
 
 
 class Create(Page):
@@ -131,15 +135,15 @@ class Targets(Page):
 
 
 class Existing(Page):
-    """Count the records that "share existing data" would send, for the choices in the form."""
+    """Count the data that would go, and those that "share existing data" would send, for the choices."""
 
     def post(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
-        """Show the number in words."""
+        """Show the numbers in words."""
         require(request.user, "add")
         target = _chosen_target(request, target_pk)
-        kinds = _chosen_kinds(request)
-        found = _existing(request.user, target, request.POST.get("destination", ""), kinds)
-        return render(request, "tom_integration/partials/existing.html", found)
+        address = _chosen_address(request)
+        found = _existing(request.user, target, address, LimitsForm(request.POST))
+        return render(request, "tom_integration/partials/counted.html", found)
 
 
 class Preview(Page):
@@ -149,49 +153,60 @@ class Preview(Page):
         """Show the payload, or what has to be chosen first."""
         require(request.user, "add")
         target = _chosen_target(request, target_pk)
-        kinds, address = _chosen_kinds(request), request.POST.get("destination", "")
-        if not access.may_use(request.user, Address.parse(address).name):
-            address = ""
+        address, form = _chosen_address(request), LimitsForm(request.POST)
         missing = [
             word
-            for word, chosen in (("destination", address), ("target", target), ("kind of data", kinds))
+            for word, chosen in (
+                ("destination", address), ("target", target), ("kind of data", request.POST.get("kinds"))
+            )
             if not chosen
-        ]
+        ]  # fmt: skip
         existing = bool(request.POST.get("share_existing_data"))
         context: dict[str, Any] = {
             "missing": missing,
+            "faults": form.faults,
             "target": target,
             "destination": address,
-            "kinds": kinds,
+            "repeated": [(name, text) for name in form.fields for text in request.POST.getlist(name)],
             "existing": existing,
         }
-        if target is None or missing:
+        if target is None or missing or not form.is_valid():
             return render(request, "tom_integration/partials/preview.html", context)
+        limits = Limits((form.filter,) if form.filter else (), (form.release,))
         if "file" in request.POST:
-            return _as_file(request.user, target, address, kinds, existing=existing)
+            return _as_file(request.user, target, address, limits, existing=existing)
         part = request.POST.get("part", "")
         context["turned"] = bool(part)
         context["shown"] = preview_page.show(
             request.user,
             target,
             address,
-            kinds,
+            limits,
             existing=existing,
             part=int(part[:9]) if part.isdecimal() else 1,
         )
         return render(request, "tom_integration/partials/preview.html", context)
 
 
-def _as_file(user: Any, target: Any, address: str, kinds: list[Kind], *, existing: bool) -> HttpResponseBase:
+def _as_file(user: Any, target: Any, address: str, limits: Limits, *, existing: bool) -> HttpResponseBase:
     """Stream all that would be sent, made while the browser reads, since there may be much of it."""
     try:
-        lines = preview_page.whole(user, target, address, kinds, existing=existing)
+        lines = preview_page.whole(user, target, address, limits, existing=existing)
     except ConfigurationError as error:
         return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
     response = StreamingHttpResponse(lines, content_type="text/plain; charset=utf-8")
     name = slugify(f"{target.name} to {address}") or "preview"
     response["Content-Disposition"] = f'attachment; filename="{name}.txt"'
     return response
+
+
+def _chosen_address(request: HttpRequest) -> str:
+    return _usable(request.user, request.POST.get("destination", ""))
+
+
+def _usable(user: Any, address: str) -> str:
+    """Return the address; empty for one that the user may not use."""
+    return address if access.may_use(user, Address.parse(address).name) else ""
 
 
 def _chosen_target(request: HttpRequest, target_pk: int | None) -> Any | None:
@@ -201,12 +216,3 @@ def _chosen_target(request: HttpRequest, target_pk: int | None) -> Any | None:
         pk = form_values.pk(request.POST["target"])
         return access.targets_for_shares(request.user).filter(pk=pk).first()
     return target_search.exact(request.user, request.POST.get("target_name", "").strip())
-
-
-def _chosen_kinds(request: HttpRequest) -> list[Kind]:
-    return _known(request.POST.getlist("kinds"))
-
-
-def _known(values: Iterable[str]) -> list[Kind]:
-    known = {kind.value for kind in DATA_KINDS}
-    return [Kind(value) for value in values if value in known]

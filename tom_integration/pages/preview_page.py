@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
+
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from sharecore.filters import Filter
-from sharecore.records import Kind
 from sharecore.targets import Target
-from tom_integration.pages import inventory, one_time, phrases
+from tom_integration.outbox.limits import Limits
+from tom_integration.pages import one_time, passing, phrases
 from tom_integration.services.preview import Outlook
 
 PART = 20
@@ -42,7 +43,7 @@ class Shown:
     kept: tuple[str, ...] = ()
     """Data that would not leave, each with the reason."""
     has_data: bool = True
-    """False when the target has no data of these kinds."""
+    """False when the target has no such data."""
     target: tuple[tuple[str, str], ...] = ()
     problem: str = ""
     """The reason why there is no payload."""
@@ -53,23 +54,21 @@ class Shown:
         return max(-(-self.total // PART), 1)
 
 
-def show(
-    user: Any, target: Any, address: str, kinds: Collection[Kind], *, existing: bool, part: int = 1
-) -> Shown:
-    """Return one part of the payload for data of these kinds, without the network.
+def show(user: Any, target: Any, address: str, limits: Limits, *, existing: bool, part: int = 1) -> Shown:
+    """Return one part of the payload for the data that pass these limits, without the network.
 
     Args:
         user: the user, whose rights limit the data.
         target: the target.
         address: `name` or `name:topic`.
-        kinds: the kinds of record.
+        limits: the filters and dates of the share, beside those of the destination.
         existing: True for the data that "share existing data" would send, False for all data, as examples of
             what would be sent of new ones.
         part: the number of the part, from 1.
     """
     shown = Shown(asked=existing)
     try:
-        outlook = _outlook(user, target, address, kinds, existing=existing)
+        outlook = _outlook(user, target, address, limits, existing=existing)
         shown.total = outlook.count()
         shown.part = min(max(part, 1), shown.parts)
         start = (shown.part - 1) * PART
@@ -84,7 +83,8 @@ def show(
     shown.content_type, shown.note = made.content_type, made.note
     shown.body, shown.cut = made.body[:LONGEST], len(made.body) > LONGEST
     if not shown.total:
-        shown.has_data = bool(inventory.count(user, target.pk, kinds))
+        filters = [*passing.of_address(address).filters, *limits.filters]
+        shown.has_data = bool(passing.count(user, Q(target_id=target.pk), filters).passing)
         if existing and shown.has_data:
             shown.body = ""
         elif made.body.strip() in _NOTHING:
@@ -102,19 +102,26 @@ def _description(target: Target) -> Iterator[tuple[str, str]]:
     yield from target.extras.items()
 
 
-def whole(user: Any, target: Any, address: str, kinds: Collection[Kind], *, existing: bool) -> Iterator[str]:
+def whole(user: Any, target: Any, address: str, limits: Limits, *, existing: bool) -> Iterator[str]:
     """Return all parts, in the batches of the calls, each under a line of its own.
 
     Raises:
         ConfigurationError: there is no such destination; raised before the first line.
     """
-    return _lines(_outlook(user, target, address, kinds, existing=existing))
+    return _lines(_outlook(user, target, address, limits, existing=existing))
 
 
-def _outlook(user: Any, target: Any, address: str, kinds: Collection[Kind], *, existing: bool) -> Outlook:
+def _outlook(user: Any, target: Any, address: str, limits: Limits, *, existing: bool) -> Outlook:
     blind = not one_time.may_follow(user, target, address)
-    chosen = Filter(kinds=tuple(kinds))
-    return Outlook(address, target, user_id=user.pk, filters=[chosen], unsent=existing, blind=blind)
+    return Outlook(
+        address,
+        target,
+        user_id=user.pk,
+        filters=limits.filters,
+        releases=limits.releases,
+        unsent=existing,
+        blind=blind,
+    )
 
 
 def _lines(outlook: Outlook) -> Iterator[str]:

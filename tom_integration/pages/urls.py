@@ -40,6 +40,7 @@ ours = [
     path(f"{SHARES}<int:pk>/", share_page.SharePage.as_view(), name="share-page"),
     path(f"{SHARES}<int:pk>/live", share_page.ShareLive.as_view(), name="share-live"),
     path(f"{SHARES}<int:pk>/limits", share_limits.Limits.as_view(), name="limits"),
+    path(f"{SHARES}<int:pk>/limits/counted", share_limits.Counted.as_view(), name="counted"),
     path(f"{SHARES}<int:pk>/delete", share_actions.Delete.as_view(), name="delete"),
     *(
         path(f"{SHARES}<int:pk>/{action}", share_actions.Act.as_view(), {"action": action}, name=action)

@@ -117,6 +117,7 @@
 
   document.addEventListener("htmx:afterSettle", function (event) {
     register();
+    offer(document.activeElement);
     const element = document.getElementById(event.detail.target.id) || event.detail.elt;
     // Move the keyboard focus to the answer, or to the first error.
     const next = element && element.querySelector("[data-sharing-focus]");
@@ -137,6 +138,18 @@
       part.focus = null;
     }
   });
+
+  // A browser completes a whole field: offer each name behind those that stand there.
+  function offer(field) {
+    if (!field || !field.matches("input[data-sharing-names]") || !field.list) { return; }
+    const before = field.value.slice(0, field.value.lastIndexOf(",") + 1);
+    field.list.querySelectorAll("option").forEach(function (option) {
+      option.dataset.name = option.dataset.name || option.value;
+      option.value = before ? before + " " + option.dataset.name : option.dataset.name;
+    });
+  }
+
+  document.addEventListener("input", function (event) { offer(event.target); });
 
   document.addEventListener("visibilitychange", function () { if (!document.hidden) { lookAtAll(); } });
   document.addEventListener("sharing:changed", lookAtAll);
