@@ -147,6 +147,6 @@ def _digest(text: str) -> str:
 def _lock(file: IO[str]) -> None:
     try:
         import fcntl
-    except ImportError:  # Windows: the ledger's claims alone keep senders apart
+    except ImportError:  # Windows: the ledger's leases alone keep senders apart
         return
     fcntl.flock(file, fcntl.LOCK_EX)

@@ -26,7 +26,7 @@ class _Road:
     seconds: float = 90.0
 
 
-ROADS = {
+TRANSPORTS = {
     "one by one": _Road(destination="stock", backlogs=(1_000, 20_000), wanted=20, seconds=20.0),
     "BULK_UPLOAD": _Road(destination="bulk", backlogs=(1_000, 20_000), wanted=200),
     "between sharecore TOMs": _Road(destination="sharecore", backlogs=(1_000, 20_000), wanted=500),
@@ -136,7 +136,7 @@ def _stock_drained(world: World, number: int) -> _Drained:
 
 def backlogs(world: World) -> Iterator[Figure]:
     """Records per second, requests and CPU of the receiver."""
-    for name, transport in ROADS.items():
+    for name, transport in TRANSPORTS.items():
         for backlog in [world.some(size, 200) for size in transport.backlogs]:
             ours, stock = [], []
             for _ in range(world.some(2 if backlog <= 1_000 else 1, 1)):

@@ -40,7 +40,7 @@ RESULTS: list[tuple[Result, State]] = [
     (Unconfirmed(reason="silence"), State.UNCONFIRMED),
 ]
 
-standings = st.builds(
+delivery_states = st.builds(
     DeliveryState,
     state=st.sampled_from(State),
     attempts=st.integers(0, 50),
@@ -63,42 +63,42 @@ chances = st.floats(0, 1)
 
 
 def settle(
-    standing: DeliveryState, result: Result, *, chance: float = 0, settle_time: float = 60
+    current: DeliveryState, result: Result, *, chance: float = 0, settle_time: float = 60
 ) -> DeliveryState:
-    return machine.settle(standing, result, now=NOW, policy=POLICY, settle_time=settle_time, chance=chance)
+    return machine.settle(current, result, now=NOW, policy=POLICY, settle_time=settle_time, chance=chance)
 
 
 @pytest.mark.parametrize(("result", "state"), RESULTS, ids=lambda value: type(value).__name__)
-@given(standing=standings)
+@given(current=delivery_states)
 def test_a_result_leads_to_its_state_from_wherever_it_was(
-    standing: DeliveryState, result: Result, state: State
+    current: DeliveryState, result: Result, state: State
 ) -> None:
-    after = settle(standing, result)
-    exhausted = isinstance(result, Deferred) and standing.failures >= len(DEFAULT_SCHEDULE)
+    after = settle(current, result)
+    exhausted = isinstance(result, Deferred) and current.failures >= len(DEFAULT_SCHEDULE)
     assert after.state is (State.FAILED if exhausted else state)
-    assert after.attempts == standing.attempts
+    assert after.attempts == current.attempts
     # What is to be done again has a time, what is done or waits for somebody has none.
     ends = isinstance(result, Withheld) and result.until is not None
     assert (after.next_at is not None) == (after.state in (State.PENDING, State.UNCONFIRMED) or ends)
     assert after.next_at is None or after.next_at > NOW
     if after.state is State.DELIVERED:
         assert (after.failures, after.reason, after.field) == (0, "", "")
-        assert after.remote_id == (getattr(result, "remote_id", None) or standing.remote_id)
+        assert after.remote_id == (getattr(result, "remote_id", None) or current.remote_id)
     else:
         assert after.reason
 
 
-@given(standing=standings, days=st.integers(1, 4000))
-def test_a_record_that_waits_for_its_release_is_looked_at_then(standing: DeliveryState, days: int) -> None:
+@given(current=delivery_states, days=st.integers(1, 4000))
+def test_a_record_that_waits_for_its_release_is_looked_at_then(current: DeliveryState, days: int) -> None:
     until = NOW + timedelta(days=days)
-    waits = settle(standing, Withheld(reason="secret", until=until))
+    waits = settle(current, Withheld(reason="secret", until=until))
     assert (waits.state, waits.next_at, waits.field) == (State.WITHHELD, until, machine.RELEASE)
     assert (waits.reason, waits.failures) == ("secret", 0)
     for sendable in machine.SENDABLE:
-        before = replace(standing, state=sendable)
+        before = replace(current, state=sendable)
         assert machine.embargo(until, "secret")(before) == replace(waits, remote_id=before.remote_id)
     for state in set(State) - machine.SENDABLE:
-        before = replace(standing, state=state)
+        before = replace(current, state=state)
         assert machine.embargo(until, "secret")(before) == before
     # What it waited for says nothing of what comes after.
     assert machine.START(waits).field == ""
@@ -107,46 +107,46 @@ def test_a_record_that_waits_for_its_release_is_looked_at_then(standing: Deliver
 
 
 def test_an_end_that_has_passed_is_asked_about_again_soon_and_not_for_ever() -> None:
-    standing, waits = DeliveryState(state=State.PENDING), []
-    while standing.next_at or not waits:
-        standing = settle(machine.START(standing), Withheld(reason="secret", until=NOW))
-        assert (standing.state, standing.field) == (State.WITHHELD, "")
-        if standing.next_at:
-            waits.append((standing.next_at - NOW).total_seconds())
+    current, waits = DeliveryState(state=State.PENDING), []
+    while current.next_at or not waits:
+        current = settle(machine.START(current), Withheld(reason="secret", until=NOW))
+        assert (current.state, current.field) == (State.WITHHELD, "")
+        if current.next_at:
+            waits.append((current.next_at - NOW).total_seconds())
     assert waits == list(DEFAULT_SCHEDULE)
 
 
-@given(standing=standings)
-def test_to_start_is_the_only_thing_that_counts_as_an_attempt(standing: DeliveryState) -> None:
-    started = machine.START(replace(standing, state=State.PENDING))
-    assert (started.state, started.attempts, started.next_at) == (State.SENDING, standing.attempts + 1, None)
+@given(current=delivery_states)
+def test_to_start_is_the_only_thing_that_counts_as_an_attempt(current: DeliveryState) -> None:
+    started = machine.START(replace(current, state=State.PENDING))
+    assert (started.state, started.attempts, started.next_at) == (State.SENDING, current.attempts + 1, None)
     others = [
-        machine.unsent(standing, "down", now=NOW),
-        machine.abandoned(standing, sent_at=NOW, settle_time=60),
-        machine.looked_up(standing, Absent(), content="", now=NOW, policy=POLICY, chance=0),
-        machine.not_looked_up(standing, "bug", now=NOW, policy=POLICY, chance=0),
-        machine.undecidable("edited")(standing),
-        machine.replay(now=NOW)(standing),
-        machine.cancel("gone")(standing),
+        machine.unsent(current, "down", now=NOW),
+        machine.abandoned(current, sent_at=NOW, settle_time=60),
+        machine.looked_up(current, Absent(), content="", now=NOW, policy=POLICY, chance=0),
+        machine.not_looked_up(current, "bug", now=NOW, policy=POLICY, chance=0),
+        machine.undecidable("edited")(current),
+        machine.replay(now=NOW)(current),
+        machine.cancel("gone")(current),
     ]
-    assert {other.attempts for other in others} == {standing.attempts}
+    assert {other.attempts for other in others} == {current.attempts}
 
 
-@given(standing=standings)
-def test_a_call_that_was_stopped_before_it_was_sent_costs_nothing(standing: DeliveryState) -> None:
-    after = machine.unsent(standing, "down", now=NOW)
-    assert after == replace(standing, state=State.PENDING, next_at=NOW, reason="down")
+@given(current=delivery_states)
+def test_a_call_that_was_stopped_before_it_was_sent_costs_nothing(current: DeliveryState) -> None:
+    after = machine.unsent(current, "down", now=NOW)
+    assert after == replace(current, state=State.PENDING, next_at=NOW, reason="down")
 
 
-def test_deferred_again_and_again_it_is_tried_for_days_and_then_parked() -> None:
-    standing, waits = DeliveryState(state=State.PENDING), []
-    while standing.state is State.PENDING:
-        standing = settle(machine.START(standing), Deferred(reason="busy"))
-        if standing.next_at:
-            waits.append((standing.next_at - NOW).total_seconds())
+def test_deferred_again_and_again_it_is_tried_for_days_and_then_fails() -> None:
+    current, waits = DeliveryState(state=State.PENDING), []
+    while current.state is State.PENDING:
+        current = settle(machine.START(current), Deferred(reason="busy"))
+        if current.next_at:
+            waits.append((current.next_at - NOW).total_seconds())
     assert waits == list(DEFAULT_SCHEDULE)
-    assert (standing.state, standing.reason) == (State.FAILED, "given up: busy")
-    assert standing.attempts == len(DEFAULT_SCHEDULE) + 1
+    assert (current.state, current.reason) == (State.FAILED, "given up: busy")
+    assert current.attempts == len(DEFAULT_SCHEDULE) + 1
 
 
 def test_the_destinations_own_wait_counts() -> None:
@@ -163,76 +163,74 @@ def test_an_unknown_fate_waits_for_the_destination_to_be_done() -> None:
 
 
 class TestLookUp:
-    STANDING = DeliveryState(
-        state=State.UNCONFIRMED, failures=1, reason="silence", next_at=NOW, remote_id="7"
-    )
+    CURRENT = DeliveryState(state=State.UNCONFIRMED, failures=1, reason="silence", next_at=NOW, remote_id="7")
 
-    def look(self, standing: DeliveryState, found: Found | None, *, can_tell: bool = True) -> DeliveryState:
+    def look(self, current: DeliveryState, found: Found | None, *, can_tell: bool = True) -> DeliveryState:
         return machine.looked_up(
-            standing, found, content="new", can_tell=can_tell, now=NOW, policy=POLICY, chance=0
+            current, found, content="new", can_tell=can_tell, now=NOW, policy=POLICY, chance=0
         )
 
     def test_found(self) -> None:
-        after = self.look(self.STANDING, Present(content="new", remote_id="8"))
+        after = self.look(self.CURRENT, Present(content="new", remote_id="8"))
         assert after == DeliveryState(state=State.DELIVERED, remote_id="8")
 
     def test_found_without_a_name_keeps_the_one_known(self) -> None:
-        assert self.look(self.STANDING, Present(content="new")).remote_id == "7"
+        assert self.look(self.CURRENT, Present(content="new")).remote_id == "7"
 
     @pytest.mark.parametrize("content", ["old", ""])
     def test_found_with_other_content_it_is_still_due(self, content: str) -> None:
-        after = self.look(self.STANDING, Present(content=content, remote_id="8"))
+        after = self.look(self.CURRENT, Present(content=content, remote_id="8"))
         assert (after.state, after.next_at, after.remote_id) == (State.PENDING, NOW, "8")
 
     def test_not_there_is_sent_again_at_once_the_first_time_and_later_the_next(self) -> None:
-        assert self.look(self.STANDING, Absent()).next_at == NOW
-        again = self.look(replace(self.STANDING, failures=3), Absent())
+        assert self.look(self.CURRENT, Absent()).next_at == NOW
+        again = self.look(replace(self.CURRENT, failures=3), Absent())
         assert again.state is State.PENDING
         assert again.next_at == NOW + timedelta(seconds=DEFAULT_SCHEDULE[1])
 
     def test_refused_at_a_look_up_it_is_not_sent_again(self) -> None:
-        after = self.look(self.STANDING, Rejected(reason="no", field="band"))
+        after = self.look(self.CURRENT, Rejected(reason="no", field="band"))
         assert (after.state, after.reason, after.field) == (State.FAILED, "no", "band")
-        assert self.look(self.STANDING, Unsupported(reason="no", feature="x")).state is State.UNSUPPORTED
+        assert self.look(self.CURRENT, Unsupported(reason="no", feature="x")).state is State.UNSUPPORTED
 
     @pytest.mark.parametrize("found", [Unconfirmed(reason="?"), Deferred(reason="?"), None])
     def test_what_nobody_can_tell_yet_is_asked_for_again_and_in_the_end_left_to_a_person(
         self, found: Found | None
     ) -> None:
-        standing, looks = self.STANDING, 0
-        while standing.state is State.UNCONFIRMED:
-            standing = self.look(standing, found)
+        current, looks = self.CURRENT, 0
+        while current.state is State.UNCONFIRMED:
+            current = self.look(current, found)
             looks += 1
-        assert (standing.state, standing.next_at, looks) == (State.NEEDS_REVIEW, None, len(DEFAULT_SCHEDULE))
+        assert (current.state, current.next_at, looks) == (State.NEEDS_REVIEW, None, len(DEFAULT_SCHEDULE))
 
     def test_a_destination_that_asks_for_time_gets_it(self) -> None:
-        after = self.look(self.STANDING, Deferred(reason="busy", retry_after=5000))
+        after = self.look(self.CURRENT, Deferred(reason="busy", retry_after=5000))
         assert (after.state, after.next_at) == (State.UNCONFIRMED, NOW + timedelta(seconds=5000))
 
     def test_a_destination_that_cannot_tell_needs_a_person(self) -> None:
-        after = self.look(self.STANDING, None, can_tell=False)
+        after = self.look(self.CURRENT, None, can_tell=False)
         assert (after.state, after.next_at, after.reason) == (State.NEEDS_REVIEW, None, "silence")
 
-    def test_after_too_many_it_is_parked(self) -> None:
-        after = self.look(replace(self.STANDING, failures=len(DEFAULT_SCHEDULE) + 1), Absent())
+    def test_after_too_many_it_fails(self) -> None:
+        after = self.look(replace(self.CURRENT, failures=len(DEFAULT_SCHEDULE) + 1), Absent())
         assert (after.state, after.reason) == (State.FAILED, "given up: silence")
 
     def test_a_look_up_that_fails_is_repeated_and_then_left_to_a_person(self) -> None:
-        standing, looks = self.STANDING, 0
-        while standing.state is State.UNCONFIRMED:
-            standing = machine.not_looked_up(standing, "bug", now=NOW, policy=POLICY, chance=0)
+        current, looks = self.CURRENT, 0
+        while current.state is State.UNCONFIRMED:
+            current = machine.not_looked_up(current, "bug", now=NOW, policy=POLICY, chance=0)
             looks += 1
-        assert (standing.state, standing.next_at, looks) == (State.NEEDS_REVIEW, None, len(DEFAULT_SCHEDULE))
+        assert (current.state, current.next_at, looks) == (State.NEEDS_REVIEW, None, len(DEFAULT_SCHEDULE))
 
 
 @pytest.mark.parametrize("state", State)
 def test_replay(state: State) -> None:
-    standing = DeliveryState(state=state, attempts=3, failures=9, reason="no", field="band", remote_id="7")
-    after = machine.replay(now=NOW)(standing)
+    current = DeliveryState(state=state, attempts=3, failures=9, reason="no", field="band", remote_id="7")
+    after = machine.replay(now=NOW)(current)
     if state in REPLAYABLE or state is State.BASELINE:
         assert after == DeliveryState(state=State.PENDING, attempts=3, next_at=NOW, remote_id="7")
     else:
-        assert after == standing
+        assert after == current
 
 
 def test_what_may_have_arrived_cannot_be_replayed() -> None:
@@ -253,34 +251,34 @@ def test_the_sets_of_states_fit_together() -> None:
     assert not CANCELLABLE & {State.DELIVERED, State.BASELINE, State.CANCELLED}
 
 
-@given(standing=standings, found=answers, content=contents, chance=chances)
+@given(current=delivery_states, found=answers, content=contents, chance=chances)
 def test_a_look_up_calls_delivered_only_what_is_there_with_its_content(
-    standing: DeliveryState, found: Found | None, content: str, chance: float
+    current: DeliveryState, found: Found | None, content: str, chance: float
 ) -> None:
-    standing = replace(standing, state=State.UNCONFIRMED)
-    after = machine.looked_up(standing, found, content=content, now=NOW, policy=POLICY, chance=chance)
+    current = replace(current, state=State.UNCONFIRMED)
+    after = machine.looked_up(current, found, content=content, now=NOW, policy=POLICY, chance=chance)
     there = isinstance(found, Present) and found.content == content
     assert (after.state is State.DELIVERED) == there
     if after.state is State.PENDING:
         assert isinstance(found, Present | Absent), "sent again only where that is known to be right"
     assert (after.next_at is not None) == (after.state in OPEN)
-    assert after.attempts == standing.attempts
+    assert after.attempts == current.attempts
 
 
 @given(story=st.lists(st.tuples(results, answers, chances), max_size=60), can_tell=st.booleans())
 def test_every_story_ends(story: list[tuple[Result, Found | None, float]], can_tell: bool) -> None:
     """Whatever a destination answers: no delivery is tried without end, and none is forgotten."""
-    standing = DeliveryState(state=State.PENDING)
+    current = DeliveryState(state=State.PENDING)
     for result, found, chance in story:
-        if standing.state is not State.PENDING:
+        if current.state is not State.PENDING:
             break
-        before = standing
-        standing = settle(machine.START(standing), result, chance=chance)
-        assert standing.attempts == before.attempts + 1
-        if standing.state is State.UNCONFIRMED:
-            standing = machine.looked_up(
-                standing, found, content="", can_tell=can_tell, now=NOW, policy=POLICY, chance=chance
+        before = current
+        current = settle(machine.START(current), result, chance=chance)
+        assert current.attempts == before.attempts + 1
+        if current.state is State.UNCONFIRMED:
+            current = machine.looked_up(
+                current, found, content="", can_tell=can_tell, now=NOW, policy=POLICY, chance=chance
             )
-        assert standing.failures > before.failures or standing.state is not State.PENDING
-    assert standing.attempts <= len(DEFAULT_SCHEDULE) + 1
-    assert standing.state is not State.SENDING
+        assert current.failures > before.failures or current.state is not State.PENDING
+    assert current.attempts <= len(DEFAULT_SCHEDULE) + 1
+    assert current.state is not State.SENDING

@@ -121,7 +121,7 @@ class Engine(RuleBasedStateMachine):
     @precondition(lambda self: self._left_behind())
     @rule(choice=choices)
     def take_over(self, choice: int) -> None:
-        """The claim of a sender has run out with one in hand."""
+        """The lease of a sender has run out with one in hand."""
         item = _chosen(self._left_behind(), choice)
         self._write(
             item, delivery.abandoned(item.standing, sent_at=item.leased_until, settle_time=SETTLE_TIME)

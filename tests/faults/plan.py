@@ -19,7 +19,7 @@ class Fault(StrEnum):
     RESET_AFTER = "reset after"  # the receiver did it, its answer is lost
     TRUNCATED = "truncated"  # the receiver did it, half of its answer comes
     BLACK_HOLE = "black hole"  # the receiver never saw it, and nothing comes for a while
-    NEEDS_REVIEW = "held"  # the receiver did it, and nothing comes for a while
+    HELD = "held"  # the receiver did it, and nothing comes for a while
     DRIP = "drip"  # the receiver did it, its answer comes in pieces over a while
 
     BUSY_SECONDS = "busy, seconds"  # 429 with `Retry-After` in seconds, not forwarded

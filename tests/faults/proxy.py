@@ -126,7 +126,7 @@ class Proxy:
                 await writer.drain()
             case Fault.BLACK_HOLE:
                 await asyncio.sleep(seconds)
-            case Fault.NEEDS_REVIEW:
+            case Fault.HELD:
                 await self._ask(request)
                 await asyncio.sleep(seconds)
             case Fault.DRIP:

@@ -127,7 +127,7 @@ def test_a_truncated_answer_has_its_head_and_half_of_its_body(proxy: Proxy, rece
     assert len(receiver.bodies) == 1
 
 
-@pytest.mark.parametrize(("fault", "arrived"), [(Fault.BLACK_HOLE, 0), (Fault.NEEDS_REVIEW, 1)])
+@pytest.mark.parametrize(("fault", "arrived"), [(Fault.BLACK_HOLE, 0), (Fault.HELD, 1)])
 def test_a_client_that_meets_silence_runs_into_its_time_out(
     proxy: Proxy, receiver: Receiver, fault: Fault, arrived: int
 ) -> None:

@@ -19,7 +19,7 @@ TIMES = {"CONNECT_TIMEOUT": 1.0, "READ_TIMEOUT": 3.0, "SETTLE_SECONDS": 1.0, "CO
 BRIEF, HOLD = 0.3, 8.0
 """Seconds: less, and more, than the sender waits for an answer."""
 
-SENT = Fault.RESET_AFTER, Fault.TRUNCATED, Fault.NEEDS_REVIEW, Fault.DRIP
+SENT = Fault.RESET_AFTER, Fault.TRUNCATED, Fault.HELD, Fault.DRIP
 """The receiver has done these, but its answer is lost."""
 
 ROUND = """
@@ -118,7 +118,7 @@ def test_a_datum_that_meets_a_fault_arrives_once(
             # One lost connection says little about the receiver: only the datum's fate is unknown.
             assert first[0] == "unconfirmed"
             assert {state for state, *_ in rest} == {"delivered"}
-        case Fault.BLACK_HOLE | Fault.NEEDS_REVIEW | Fault.DRIP | Fault.HTML | Fault.WRONG_JSON:
+        case Fault.BLACK_HOLE | Fault.HELD | Fault.DRIP | Fault.HTML | Fault.WRONG_JSON:
             assert first[0] == "unconfirmed"
             assert [row[:3] for row in rest] == [["pending", 1, 0]] * len(rest), "not sent, and at no cost"
         case Fault.REFUSED:

@@ -108,7 +108,7 @@ def test_a_destination_that_was_down_then_is_tried_when_the_clock_is_right(tom: 
     assert tom.state(datum) == "delivered"
 
 
-def test_whoever_holds_a_claim_while_the_clock_is_set_right_keeps_it(tom: Tom) -> None:
+def test_whoever_holds_a_lease_while_the_clock_is_set_right_keeps_it(tom: Tom) -> None:
     target = tom.target()
     tom.share(target)
     pk = tom.outbox(target).pk

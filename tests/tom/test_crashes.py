@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tom.conftest import Tom
 
 
-class TestClaims:
+class TestLeases:
     def test_there_is_one_for_each_outbox(self, tom: Tom, shared: Any) -> None:
         pk = tom.outbox(shared).pk
         first = leases.acquire(pk)
@@ -67,7 +67,7 @@ class TestClaims:
         )
         assert leases.acquire(pk) is None
 
-    def test_a_mark_that_comes_after_the_claim_means_another_look(self, tom: Tom, shared: Any) -> None:
+    def test_a_mark_that_comes_after_the_lease_means_another_look(self, tom: Tom, shared: Any) -> None:
         from tom_integration.outbox import open_outboxes
 
         lease = leases.acquire(tom.outbox(shared).pk)

@@ -78,7 +78,7 @@ def test_while_the_destination_answers(tom: Tom, database: Database) -> None:
     assert len(tom.x.received) == 1
 
 
-def test_what_cannot_be_written_before_the_claim_ends_is_unknown_and_looked_up(
+def test_what_cannot_be_written_before_the_lease_ends_is_unknown_and_looked_up(
     tom: Tom, database: Database
 ) -> None:
     target = tom.target()
@@ -118,7 +118,7 @@ def test_what_was_not_sent_yet_is_due_again_not_in_doubt(
     assert tom.deliver(after=60) == 1
 
 
-def test_the_claim_is_given_back_on_a_fresh_connection(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lease_is_released_on_a_fresh_connection(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise nobody can look at this share before the lease has run out."""
     target = tom.target()
     tom.share(target)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("trouble", [OperationalError("database is locked"), OperationalError("server gone")])
-def test_one_renewal_that_fails_does_not_end_a_claim(
+def test_one_renewal_that_fails_does_not_end_a_lease(
     tom: Tom, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
     """Another sender would take the outbox in the middle of the call, and send the same again."""
@@ -43,7 +43,7 @@ def test_one_renewal_that_fails_does_not_end_a_claim(
         assert renewed.wait(5)
 
 
-def test_whoever_tries_a_destination_and_dies_holds_it_up_no_longer_than_its_claim(tom: Tom) -> None:
+def test_whoever_tries_a_destination_and_dies_holds_it_up_no_longer_than_its_lease(tom: Tom) -> None:
     address = Address(name="x")
     DestinationHealth.objects.create(destination="x", failures=2)
     with override_settings(SHARECORE_LEASE_SECONDS=5):
@@ -76,7 +76,7 @@ def test_a_look_at_a_outbox_writes_little(tom: Tom) -> None:
     assert len(writes(busy)) == 6, "also: registered, in hand, settled, and what the attempt brought"
 
 
-def test_a_claim_that_ends_soon_is_renewed_and_one_that_is_lost_is_not_held(tom: Tom) -> None:
+def test_a_lease_that_ends_soon_is_renewed_and_one_that_is_lost_is_not(tom: Tom) -> None:
     target = tom.target()
     tom.share(target)
     lease = leases.acquire(tom.outbox(target).pk)

@@ -76,11 +76,11 @@ def without_the_token(patch: pytest.MonkeyPatch) -> None:
     real = transitions.settle
 
     def settle(
-        rows: Iterable[Delivery], standings: Mapping[int, DeliveryState], *, token: str, **more: Any
+        rows: Iterable[Delivery], states: Mapping[int, DeliveryState], *, token: str, **more: Any
     ) -> int:
         rows = list(rows)
         held = Delivery.objects.filter(pk__in=[row.pk for row in rows]).first()
-        return real(rows, standings, token=held.lease if held else token, **more)
+        return real(rows, states, token=held.lease if held else token, **more)
 
     patch.setattr(transitions, "settle", settle)
 

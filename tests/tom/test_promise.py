@@ -320,7 +320,7 @@ def test_two_equal_rows_are_one_observation(tom: Tom) -> None:
     assert sorted(tom.states()) == ["delivered", "withheld"]
 
 
-def test_the_adapters_memory_is_kept_between_calls(tom: Tom) -> None:
+def test_the_adapter_state_is_kept_between_calls(tom: Tom) -> None:
     target = tom.target()
     tom.share(target)
 
@@ -337,7 +337,7 @@ def test_the_adapters_memory_is_kept_between_calls(tom: Tom) -> None:
     assert dataclasses.is_dataclass(tom.x.calls[0])
 
 
-def test_memory_that_cannot_be_kept_stops_nothing(tom: Tom) -> None:
+def test_an_adapter_state_that_cannot_be_kept_stops_nothing(tom: Tom) -> None:
     target = tom.target()
     tom.share(target)
 

@@ -77,7 +77,7 @@ class TestAlerts:
             tom.deliver(after=1000)
         assert events(told) == [Event.DESTINATION_PAUSED] * 2
 
-    def test_records_that_are_parked(self, tom: Tom, shared: Any, told: list[Alert]) -> None:
+    def test_records_that_failed(self, tom: Tom, shared: Any, told: list[Alert]) -> None:
         rows = [tom.datum(shared), tom.datum(shared)]
         tom.x.will(Rejected(reason="no such filter", field="bandpass"))
         tom.deliver()

@@ -25,7 +25,7 @@ from sharecore.targets import Position, Target, simple_name
 from sharecore_http import Client
 from sharecore_tom.adapter import TomAdapter
 from sharecore_tom.config import TomConfig
-from standins.tom_roads import Products, Sharing
+from standins.tom_transports import Products, Sharing
 
 BASE = "https://tom.example.org/"
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)

@@ -16,7 +16,7 @@ from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Accepted, Deferred, Duplicate, Rejected, Unconfirmed, Unsupported
 from sharecore.records import OtherDatum
 from sharecore.wire import record_from_wire, target_from_wire
-from standins.tom_roads import said
+from standins.tom_transports import said
 
 DATA, SHARING, BATCH = "api/reduceddatums/", "api/sharing/", "api/sharing/batch/"
 PAGE = (404, {"Content-Type": "text/html"}, "<html><h1>Not found</h1></html>")

@@ -15,7 +15,7 @@ from sharecore.exceptions import DestinationError
 from sharecore.outcomes import Absent, Accepted, Deferred, Duplicate, Rejected, Unconfirmed
 from sharecore.records import Astrometry, Kind, PhotometryLimit, RecordKey
 from sharecore_tom.transports import files
-from standins.tom_roads import said
+from standins.tom_transports import said
 
 DATA, PRODUCTS = "api/reduceddatums/", "api/dataproducts/"
 

@@ -11,7 +11,7 @@ from requests import PreparedRequest
 from sharecore.testing import Answer, FakeServer, HttpAdapterContract, Request, Subject
 from sharecore_tom.plugin import sharecore_destinations
 from sharecore_tom.transports import files
-from standins.tom_roads import Sharing
+from standins.tom_transports import Sharing
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
 

@@ -22,7 +22,7 @@ from sharecore.outcomes import (
     Unsupported,
 )
 from sharecore.records import Astrometry, Kind, OtherDatum, PhotometryLimit, RecordKey
-from standins.tom_roads import Sharing
+from standins.tom_transports import Sharing
 
 DATA = "api/reduceddatums/"
 HTML = {"Content-Type": "text/html"}

@@ -230,7 +230,7 @@ def test_renamed_here_it_is_still_the_same_there(tom, adapter, batch, detections
     assert len(tom.targets) == 1
 
 
-def test_another_base_url_makes_the_memory_void(tom, adapter, batch, detections):
+def test_another_base_url_makes_the_adapter_state_void(tom, adapter, batch, detections):
     memory = {"receiver": "https://other.example.org/", "target_id": 40, "target_name": "SN 2026abc"}
     tom.add_target("other")
     pk = tom.add_target("SN 2026abc")
