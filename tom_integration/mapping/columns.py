@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
+from typing import Any
 
 from django.db.models import Model
 from tom_dataproducts.models import REDUCED_DATUM_MODELS
@@ -34,3 +36,23 @@ def _columns(kind: type[Record]) -> dict[str, str]:
 
 COLUMNS: Mapping[type[Record], Mapping[str, str]] = {kind: _columns(kind) for kind in MODEL_NAMES}
 """The columns of the fields (without the key), by class of record."""
+
+
+def finite(value: float | None) -> float | None:
+    """Return the number, or None for NaN and infinities: PostgreSQL keeps them, SQLite makes NaN NULL."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def fields_of(row: Any, kind: type[Record]) -> dict[str, Any]:
+    """Return the fields of a record of this class from a row, without the key."""
+    return {name: _loaded(name, getattr(row, column)) for name, column in COLUMNS[kind].items()}
+
+
+def _loaded(name: str, value: Any) -> Any:
+    if name in ("flux", "wavelength", "error"):
+        return tuple(value or ())
+    if name == "extra":
+        if value in (None, ""):
+            return {}
+        return value if isinstance(value, Mapping) else {"value": value}
+    return value
