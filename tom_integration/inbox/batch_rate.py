@@ -9,8 +9,8 @@ from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-MAX_BATCHES = 6000
-"""Batches per minute: several times the number that a sender with sharecore can make of small targets."""
+from tom_integration.inbox import limits
+
 _WINDOW = 60
 
 
@@ -22,7 +22,7 @@ class BatchRate(BaseThrottle):
         key = f"sharecore.batches.{request.user.pk}.{window}"
         cache.add(key, 0, timeout=2 * _WINDOW)
         try:
-            return bool(cache.incr(key) <= MAX_BATCHES)
+            return bool(cache.incr(key) <= limits.MAX_BATCHES)
         except ValueError:  # The cache stores nothing (DummyCache), so nothing can be counted.
             return True
 

@@ -12,25 +12,12 @@ from sharecore import wire
 from sharecore.adapter import Site
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
-from sharecore.records import MAX_DEPTH, Record
+from sharecore.records import Record
 from sharecore.targets import Target
+from tom_integration.inbox import limits
 from tom_integration.inbox.refused import Refused
 
 PROTOCOLS = (1,)
-MAX_RECORDS = 1000
-MAX_TARGET_KEYS = 100
-LIMITS = {
-    "records": MAX_RECORDS,
-    "depth": MAX_DEPTH,
-    "members": wire.MAX_MEMBERS,
-    "aliases": wire.MAX_NAMES,
-    "lists": wire.MAX_NAMES,
-    "extras": wire.MAX_NAMES,
-    "target_keys": MAX_TARGET_KEYS,
-    "key": wire.MAX_KEY,
-    "name": wire.MAX_NAME,
-}
-"""The limits of the parts of a batch, by their names in the capability document."""
 _Name = Annotated[str, Meta(pattern=wire.STORABLE, max_length=wire.MAX_NAME)]
 
 
@@ -47,7 +34,7 @@ class _Batch(Struct):
     target_lists: wire.Names = ()
     create_target: bool = False
     target_id: Any = None  # A hint: any other value than a number is ignored.
-    target_keys: Annotated[dict[wire.KeyPart, wire.KeyPart], Meta(max_length=MAX_TARGET_KEYS)] = {}
+    target_keys: Annotated[dict[wire.KeyPart, wire.KeyPart], Meta(max_length=limits.MAX_TARGET_KEYS)] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +77,11 @@ def read(value: Mapping[str, Any]) -> IncomingBatch:
         target = wire.target_from_wire(given.target, where="target")
     except InvalidRecord as error:
         raise Refused(400, f"{error.field or 'The batch'}: {error.reason}.", field=error.field) from None
-    if len(given.records) > MAX_RECORDS:
+    if len(given.records) > limits.MAX_RECORDS:
         raise Refused(
-            413, f"A batch may have up to {MAX_RECORDS} records, not {len(given.records)}.", field="records"
+            413,
+            f"A batch may have up to {limits.MAX_RECORDS} records, not {len(given.records)}.",
+            field="records",
         )
     return IncomingBatch(
         site=Site(origin=given.site.origin, name=given.site.name),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Any
 
 from django.db import OperationalError
-from rest_framework import exceptions, permissions
+from rest_framework import permissions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,24 +13,15 @@ from rest_framework.views import APIView
 
 from sharecore import wire
 from tom_integration import site
-from tom_integration.inbox import batch_rate, body, parse, peers, store, target
+from tom_integration.inbox import batch_rate, body, limits, parse, peers, store, target
 from tom_integration.inbox.refused import Refused
 from tom_integration.json_views import RefusesInJson
-
-
-class HasAccount(permissions.BasePermission):
-    """Reject anonymous users, whatever the TOM leaves open elsewhere."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        if not (request.user and request.user.is_authenticated):
-            raise exceptions.NotAuthenticated
-        return True
 
 
 class SharingView(RefusesInJson, APIView):
     """Answer programs: refusals are JSON, too."""
 
-    permission_classes = (HasAccount,)
+    permission_classes = (permissions.IsAuthenticated,)
     renderer_classes = (JSONRenderer,)
 
     def get_authenticate_header(self, request: Request) -> str:
@@ -58,12 +48,7 @@ class CapabilityView(SharingView):
                 "protocols": list(parse.PROTOCOLS),
                 "origin": this.origin,
                 "name": this.name,
-                "limits": {
-                    **parse.LIMITS,
-                    "bytes": body.MAX_BYTES,
-                    "seconds": body.MAX_SECONDS,
-                    "batches_per_minute": batch_rate.MAX_BATCHES,
-                },
+                "limits": limits.LIMITS,
                 "kinds": list(wire.KINDS),
             }
         )
