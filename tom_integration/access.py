@@ -14,7 +14,6 @@ was deleted, or only one-time shares were made), a user needs the right on all s
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Literal, TypeVar
 
@@ -30,7 +29,7 @@ from tom_targets.models import PersistentShare, TargetList, get_target_model_cla
 from sharecore.exceptions import Problem
 from sharecore.texts import listed
 from tom_integration import site
-from tom_integration.mapping.data_files import SHARED_MODELS
+from tom_integration.mapping.data_files import SHARED_MODELS, by_model
 from tom_integration.models import Delivery, InboxRecord, Outbox, ShareRule, at_destination
 
 Action = Literal["view", "add", "change", "delete"]
@@ -198,11 +197,8 @@ def permitted(user: Any, places: Iterable[Place], *actions: Action) -> set[Place
     """
     if not single_data_have_rights():
         return set(places)
-    wanted: dict[str, set[int]] = defaultdict(set)
-    for name, pk in places:
-        wanted[name].add(pk)
     found: set[Place] = set()
-    for name, pks in wanted.items():
+    for name, pks in by_model(places).items():
         rights = [f"tom_dataproducts.{action}_{name}" for action in actions]
         data = SHARED_MODELS[name]._default_manager.filter(pk__in=pks)
         seen = get_objects_for_user(user, rights, klass=data).values_list("pk", flat=True)

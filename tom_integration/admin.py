@@ -5,28 +5,20 @@ The permission of the model lets a user read the rows that the pages would show 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db.models import QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils.html import format_html
 from tom_targets.models import BaseTarget, PersistentShare, get_target_model_class
 
 from tom_integration import access
 from tom_integration.links import link
-from tom_integration.models import (
-    Attempt,
-    Delivery,
-    DestinationHealth,
-    InboxRecord,
-    OneTimeShare,
-    Outbox,
-    Peer,
-    Worker,
-)
+from tom_integration.models import Attempt, Delivery, InboxRecord, OneTimeShare, Outbox, Peer
 from tom_integration.share_admin import ShareAdmin, name_no_share
 
 if admin.site.is_registered(PersistentShare):  # by tomtoolkit, whose admin module is imported above
@@ -36,33 +28,42 @@ for _model in {BaseTarget, get_target_model_class()}:
     name_no_share(_model)
 
 
-class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
-    @staticmethod
-    def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows that the user may read."""
-        return rows
+def _outboxes(user: Any) -> QuerySet[Any]:
+    return access.outboxes_for(user, "view").values("pk")
 
+
+def _deliveries(user: Any) -> QuerySet[Any]:
+    return access.of_visible_data(user, Delivery.objects.filter(outbox__in=_outboxes(user))).values("pk")
+
+
+def _received(user: Any) -> QuerySet[Any]:
+    here = InboxRecord.objects.filter(target_id__in=access.targets_for_shares(user).values("pk"))
+    return access.of_visible_data(user, here).values("pk")
+
+
+_READABLE: Mapping[type[Model], Callable[[Any], Q]] = {
+    Outbox: lambda user: Q(pk__in=_outboxes(user)),
+    OneTimeShare: lambda user: Q(outbox__in=_outboxes(user)),
+    Delivery: lambda user: Q(pk__in=_deliveries(user)),
+    Attempt: lambda user: Q(delivery__in=_deliveries(user)),
+    InboxRecord: lambda user: Q(pk__in=_received(user)),
+}
+"""The rows of each model that a user may read who is no superuser."""
+
+
+class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
     def get_queryset(self, request: Any) -> QuerySet[Any]:
         rows = super().get_queryset(request)
-        return rows if request.user.is_superuser else self.permitted(request.user, rows)
+        return rows if request.user.is_superuser else rows.filter(_READABLE[self.model](request.user))
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
         """Allow the filters that the page shows: a filter on another column would reveal its values."""
         return lookup.partition("__")[0] in self.list_filter
 
-    def has_add_permission(self, request: Any) -> bool:
+    def _never(self, request: Any, obj: Any = None) -> bool:
         return False
 
-    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-
-def _deliveries(user: Any) -> QuerySet[Delivery]:
-    here = Delivery.objects.filter(outbox__in=access.outboxes_for(user, "view").values("pk"))
-    return access.of_visible_data(user, here)
+    has_add_permission = has_change_permission = has_delete_permission = _never
 
 
 @admin.register(Outbox)
@@ -73,10 +74,6 @@ class OutboxAdmin(_ReadOnly):
     list_filter = ("destination", "look_now")
     search_fields = ("destination", "topic", "=target_id")
 
-    @staticmethod
-    def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return access.outboxes_for(user, "view")
-
 
 @admin.register(OneTimeShare)
 class OneTimeShareAdmin(_ReadOnly):
@@ -84,10 +81,6 @@ class OneTimeShareAdmin(_ReadOnly):
 
     list_display = ("created", "outbox", "user_id", "title", "introduce", "problem")
     list_select_related = ("outbox",)
-
-    @staticmethod
-    def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.filter(outbox__in=access.outboxes_for(user, "view").values("pk"))
 
 
 @admin.register(Delivery)
@@ -110,18 +103,10 @@ class DeliveryAdmin(_ReadOnly):
     readonly_fields = ("observed", "at_destination")
     exclude = ("timestamp",)
 
-    @staticmethod
-    def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return _deliveries(user)
-
     @admin.display(description="observed (UTC)", ordering="timestamp")
     def observed(self, row: Delivery) -> str:
         """Return the time in UTC: at the ends of the calendar, some time zones have no such time."""
-        return (
-            ""
-            if row.timestamp is None
-            else row.timestamp.astimezone(UTC).isoformat(" ").removesuffix("+00:00")
-        )
+        return row.timestamp.astimezone(UTC).isoformat(" ").removesuffix("+00:00") if row.timestamp else ""
 
     @admin.display(description="at the destination")
     def at_destination(self, row: Delivery) -> str:
@@ -139,10 +124,6 @@ class AttemptAdmin(_ReadOnly):
     list_select_related = ("delivery",)
     search_fields = ("=delivery__pk", "reason")
 
-    @staticmethod
-    def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.filter(delivery__in=_deliveries(user).values("pk"))
-
 
 @admin.register(InboxRecord)
 class InboxRecordAdmin(_ReadOnly):
@@ -151,33 +132,6 @@ class InboxRecordAdmin(_ReadOnly):
     list_display = ("created", "target_id", "model", "datum_pk", "origin", "relayed_by", "record_id")
     list_filter = ("kind", "relayed_by")
     search_fields = ("=target_id", "=datum_pk", "record_id", "origin")
-
-    @staticmethod
-    def permitted(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-        here = rows.filter(target_id__in=access.targets_for_shares(user).values("pk"))
-        return access.of_visible_data(user, here)
-
-
-@admin.register(DestinationHealth)
-class DestinationHealthAdmin(_ReadOnly):
-    """Show the health of destinations."""
-
-    list_display = (
-        "destination",
-        "topic",
-        "failures",
-        "open_until",
-        "paused",
-        "last_success_at",
-        "last_error",
-    )
-
-
-@admin.register(Worker)
-class WorkerAdmin(_ReadOnly):
-    """Show the processes that deliver."""
-
-    list_display = ("name", "runner", "seen")
 
 
 class PeerForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -211,11 +165,8 @@ class PeerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
         user = get_user_model()._default_manager.filter(pk=peer.user_id).first()
         return user.get_username() if user else "an account that was deleted"
 
-    def has_module_permission(self, request: Any) -> bool:
-        return bool(request.user.is_superuser)
-
     def _is_superuser(self, request: Any, obj: Any = None) -> bool:
         return bool(request.user.is_superuser)
 
     has_view_permission = has_change_permission = has_delete_permission = _is_superuser
-    has_add_permission = has_module_permission
+    has_add_permission = has_module_permission = _is_superuser

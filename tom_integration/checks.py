@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from django.apps import AppConfig
 from django.core import checks
 from django.core.checks import CheckMessage
 from django.db import connections, router
@@ -22,46 +21,42 @@ _WRITES_FIRST = ("IMMEDIATE", "EXCLUSIVE")
 
 def register() -> None:
     """Register all checks of this app."""
-    for check in (check_settings, check_destinations, check_plugins, check_takeover, check_database,
-                  check_reports):  # fmt: skip
+    for check in (check_settings, check_destinations, check_plugins, check_takeover):
+        checks.register(check, TAG)
+    for check in (check_database, check_reports):
         checks.register(check, TAG)
     for check in (check_journal, check_runner, check_shares):
         checks.register(check, TAG, checks.Tags.database)
 
 
-def _messages(problems: Iterable[Problem], number: int) -> list[CheckMessage]:
-    def kind(problem: Problem) -> Callable[..., CheckMessage]:
-        return checks.Error if problem.fatal else checks.Warning
-
+def _messages(problems: Iterable[Problem], number: int, *, works_on: bool = False) -> list[CheckMessage]:
+    """Return a message for each problem: an error when it is fatal, unless the TOM works on with it."""
     return [
-        kind(problem)(
+        (checks.Error if fatal else checks.Warning)(
             f"{problem.where}: {problem.what}.",
             hint=problem.hint,
-            id=f"sharecore.{'E' if problem.fatal else 'W'}{number:03}",
+            id=f"sharecore.{'E' if fatal else 'W'}{number:03}",
         )
-        for problem in problems
+        for problem, fatal in ((each, each.fatal and not works_on) for each in problems)
     ]
 
 
-def check_settings(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+def check_settings(**_: Any) -> list[CheckMessage]:
     """Check the settings of this app."""
     return _messages(conf.problems(), 1)
 
 
-def check_destinations(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+def check_destinations(**_: Any) -> list[CheckMessage]:
     """Check `DATA_SHARING`; warn of unusable destinations, since the TOM works on and their shares wait."""
-    return [
-        checks.Warning(f"{problem.where}: {problem.what}.", hint=problem.hint, id="sharecore.W002")
-        for problem in site.destinations().problems
-    ]
+    return _messages(site.destinations().problems, 2, works_on=True)
 
 
-def check_plugins(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+def check_plugins(**_: Any) -> list[CheckMessage]:
     """Check the adapter plugins."""
     return _messages(site.registry().problems, 3)
 
 
-def check_reports(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+def check_reports(**_: Any) -> list[CheckMessage]:
     """Check that Django's error pages and mails show no credentials of destinations."""
     if error_reports.is_installed():
         return []
@@ -75,7 +70,7 @@ def check_reports(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> l
     ]
 
 
-def check_takeover(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+def check_takeover(**_: Any) -> list[CheckMessage]:
     """Check that every route, function and signal taken over from tomtoolkit leads to this app."""
     return [*_routes(), *_functions(), *_handlers()]
 
@@ -136,27 +131,18 @@ def _handlers() -> list[CheckMessage]:
     ]
 
 
-def check_database(app_configs: Iterable[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+def check_database(**_: Any) -> list[CheckMessage]:
     """Check that the database is SQLite or PostgreSQL, whose SQL the ledger uses."""
     from tom_integration.models import Delivery
 
-    connection = connections[router.db_for_write(Delivery)]
-    if connection.vendor not in ("sqlite", "postgresql"):
-        return [
-            checks.Error(
-                f"sharecore does not run on {connection.vendor}.",
-                hint="Use PostgreSQL or SQLite for this TOM.",
-                id="sharecore.E006",
-            )
-        ]
-    if connection.vendor == "sqlite" and sqlite3.sqlite_version_info < (3, 35):
-        return [
-            checks.Error(
-                f"SQLite {sqlite3.sqlite_version} is too old for sharecore.",
-                hint="Use SQLite 3.35 or newer, or PostgreSQL.",
-                id="sharecore.E007",
-            )
-        ]
+    vendor = connections[router.db_for_write(Delivery)].vendor
+    if vendor not in ("sqlite", "postgresql"):
+        hint = "Use PostgreSQL or SQLite for this TOM."
+        return [checks.Error(f"sharecore does not run on {vendor}.", hint=hint, id="sharecore.E006")]
+    if vendor == "sqlite" and sqlite3.sqlite_version_info < (3, 35):
+        said = f"SQLite {sqlite3.sqlite_version} is too old for sharecore."
+        hint = "Use SQLite 3.35 or newer, or PostgreSQL."
+        return [checks.Error(said, hint=hint, id="sharecore.E007")]
     return []
 
 
@@ -167,9 +153,7 @@ def _ledger_among(databases: Collection[str] | None) -> bool:
     return router.db_for_write(Delivery) in (databases or ())
 
 
-def check_journal(
-    app_configs: Iterable[AppConfig] | None = None, databases: Collection[str] | None = None, **_: Any
-) -> list[CheckMessage]:
+def check_journal(*, databases: Collection[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Warn of WAL mode, where `polite_writes` cannot help (run by `manage.py check --database default`)."""
     from tom_integration.models import Delivery
 
@@ -194,22 +178,14 @@ def check_journal(
     ]
 
 
-def check_runner(
-    app_configs: Iterable[AppConfig] | None = None, databases: Collection[str] | None = None, **_: Any
-) -> list[CheckMessage]:
+def check_runner(*, databases: Collection[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Check that a worker delivers what is due (run by `manage.py check --database default`)."""
     if _ledger_among(databases) and (advice := site_status.nobody_delivers()):
         return [checks.Warning("There is work, and nobody delivers.", hint=advice, id="sharecore.W008")]
     return []
 
 
-def check_shares(
-    app_configs: Iterable[AppConfig] | None = None, databases: Collection[str] | None = None, **_: Any
-) -> list[CheckMessage]:
+def check_shares(*, databases: Collection[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Check that every share has a destination (run by `manage.py check --database default`)."""
-    if not _ledger_among(databases):
-        return []
-    return [
-        checks.Warning(f"{problem.where}: {problem.what}.", hint=problem.hint, id="sharecore.W011")
-        for problem in site_status.without_destination()
-    ]
+    lost = site_status.without_destination() if _ledger_among(databases) else []
+    return _messages(lost, 11, works_on=True)

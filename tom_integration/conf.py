@@ -41,12 +41,8 @@ def _setting(default: Any, rule: str, valid: Callable[[Any], bool]) -> Any:
     return field(default=default, metadata={"rule": rule, "valid": valid})
 
 
-def _seconds(default: float) -> Any:
-    return _setting(default, "a number of seconds above zero", _is_seconds)
-
-
-def _days(default: float) -> Any:
-    return _setting(default, "a number of days above zero", _is_days)
+_SECONDS = ("a number of seconds above zero", _is_seconds)
+_DAYS = ("a number of days above zero", _is_days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,19 +61,19 @@ class Settings:
         DEFAULT_SCHEDULE, "a list of seconds, each above zero", _is_list_of(_is_seconds)
     )
     """The waits between the tries of one record."""
-    scan_seconds: float = _seconds(30.0)
+    scan_seconds: float = _setting(30.0, *_SECONDS)
     """The time between two scans for data that no hint announced."""
-    rescan_seconds: float = _seconds(86400.0)
+    rescan_seconds: float = _setting(86400.0, *_SECONDS)
     """The time in which every datum of a share is compared with what was sent."""
-    lease_seconds: float = _seconds(60.0)
+    lease_seconds: float = _setting(60.0, *_SECONDS)
     """The time after which a lease of an outbox ends unless it is renewed."""
-    call_seconds: float = _seconds(CALL_SECONDS)
+    call_seconds: float = _setting(CALL_SECONDS, *_SECONDS)
     """The time after which a call of an adapter without a sign of life is given up."""
     own_sources: Sequence[str] = _setting((), "a list of names of sources", _are_names)
     """Further sources (`source_name`) whose data are this TOM's own."""
-    keep_delivered_days: float = _days(90.0)
+    keep_delivered_days: float = _setting(90.0, *_DAYS)
     """The time for which the answers and attempts of a delivery are kept after it."""
-    keep_attempts_days: float = _days(30.0)
+    keep_attempts_days: float = _setting(30.0, *_DAYS)
     """The time for which single attempts are kept, with any outcome."""
 
     @property
@@ -93,9 +89,7 @@ def name_of(setting: Field[Any]) -> str:
 
 def settings() -> Settings:
     """Read the settings and the environment."""
-    given: dict[str, Any] = {
-        each.name: getattr(django_settings, name_of(each), each.default) for each in fields(Settings)
-    }
+    given = _given()
     read: dict[str, Any] = {
         each.name: given[each.name] if each.metadata["valid"](given[each.name]) else each.default
         for each in fields(Settings)
@@ -112,16 +106,16 @@ def settings() -> Settings:
 
 def problems() -> list[Problem]:
     """Return a problem for each invalid setting of the app."""
-    given = {
-        each: getattr(django_settings, name_of(each))
-        for each in fields(Settings)
-        if hasattr(django_settings, name_of(each))
-    }
+    given = _given()
     return [
-        Problem(where=name_of(each), what=f"is {value!r}", hint=f"Give {each.metadata['rule']}.")
-        for each, value in given.items()
-        if not each.metadata["valid"](value)
+        Problem(where=name_of(each), what=f"is {given[each.name]!r}", hint=f"Give {each.metadata['rule']}.")
+        for each in fields(Settings)
+        if not each.metadata["valid"](given[each.name])
     ]
+
+
+def _given() -> dict[str, Any]:
+    return {each.name: getattr(django_settings, name_of(each), each.default) for each in fields(Settings)}
 
 
 def tom_name() -> str:

@@ -19,9 +19,8 @@ class RefusesInJson:
     def perform_authentication(self, request: Request) -> None:
         """Reject also user names that the database cannot look up, such as one with NUL on PostgreSQL."""
         if len(request.META.get("HTTP_AUTHORIZATION", "")) > _LONGEST_LOGIN:
-            raise AuthenticationFailed(
-                f"The header Authorization may have up to {_LONGEST_LOGIN} characters."
-            )
+            longest = f"The header Authorization may have up to {_LONGEST_LOGIN} characters."
+            raise AuthenticationFailed(longest)
         try:
             super().perform_authentication(request)  # type: ignore[misc]
         except (ValueError, DataError):

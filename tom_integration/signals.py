@@ -53,22 +53,17 @@ class Alert:
 
 def of_destination(event: Event, address: str, reason: str = "") -> None:
     """Send an event of a destination, or of one topic of it."""
-    _send(Alert(event=event, destination=address, reason=reason))
+    sharing_alert.send_robust(sender=Alert, alert=Alert(event=event, destination=address, reason=reason))
 
 
 def of_outbox(event: Event, outbox: Outbox, reason: str, *, delivery_ids: Iterable[int] = ()) -> None:
     """Send an event of a share, or of its records."""
-    _send(
-        Alert(
-            event=event,
-            destination=str(outbox.address),
-            reason=reason,
-            share_id=outbox.share_id,
-            target_id=outbox.target_id,
-            delivery_ids=tuple(delivery_ids),
-        )
+    alert = Alert(
+        event=event,
+        destination=str(outbox.address),
+        reason=reason,
+        share_id=outbox.share_id,
+        target_id=outbox.target_id,
+        delivery_ids=tuple(delivery_ids),
     )
-
-
-def _send(alert: Alert) -> None:
     sharing_alert.send_robust(sender=Alert, alert=alert)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import DatabaseError
 from django.db.models import Count, Exists, Min, OuterRef, QuerySet, Subquery
@@ -69,10 +68,6 @@ class Status:
     """The seconds since that time."""
     outboxes: tuple[OutboxStatus, ...]
     destinations: tuple[DestinationStatus, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values, with times as datetime."""
-        return asdict(self)
 
 
 def alive() -> QuerySet[Worker]:
@@ -146,7 +141,8 @@ def read() -> Status:
         .order_by("number")  # so that the most frequent reason is the last one, which stays in the dict
     }
     rows = list(Outbox.objects.order_by("destination", "topic", "target_id"))
-    names = BaseTarget.objects.in_bulk({row.target_id for row in rows})
+    targets = BaseTarget.objects.filter(pk__in={row.target_id for row in rows})
+    names: dict[int, str] = dict(targets.values_list("pk", "name"))
     waiting = _open().filter(delivered_at__isnull=True).order_by("created").values("created")[:1]
     oldest = Outbox.objects.aggregate(oldest=Min(Subquery(waiting)))["oldest"]
     return Status(
@@ -160,9 +156,7 @@ def read() -> Status:
             OutboxStatus(
                 id=row.pk,
                 share_id=row.share_id,
-                target=names[row.target_id].name
-                if row.target_id in names
-                else f"(deleted target {row.target_id})",
+                target=names.get(row.target_id, f"(deleted target {row.target_id})"),
                 destination=str(row.address),
                 counts=dict(counts.get(row.pk, {})),
                 outdated=outdated.get(row.pk, 0),

@@ -27,11 +27,7 @@ logger = logging.getLogger(__name__)
 Named = dict[str, list[int]]
 
 
-class _Gathering(threading.local):
-    hints: dict[int, Named] | None = None
-
-
-_gathering = _Gathering()
+_gathering = threading.local()
 
 
 @contextmanager
@@ -49,8 +45,8 @@ def gathered() -> Iterator[None]:
 
 def hint(target_id: int, named: Named) -> None:
     """Let a worker look at a target now, and compare the named data, by model, with what was sent."""
-    if _gathering.hints is not None:
-        together = _gathering.hints.setdefault(target_id, {})
+    if (hints := getattr(_gathering, "hints", None)) is not None:
+        together = hints.setdefault(target_id, {})
         for model, pks in named.items():
             together.setdefault(model, []).extend(pks)
         return

@@ -245,6 +245,6 @@ def test_alerts_are_all_shown_with_what_they_hold() -> None:
 def test_the_system_checks_are_all_shown() -> None:
     source = inspect.getsource(checks)
     numbers = {int(number) for number in re.findall(r"sharecore\.[EW](\d{3})", source)}
-    numbers |= {int(number) for number in re.findall(r"_messages\(.*, (\d)\)", source)}
+    numbers |= {int(number) for number in re.findall(r"_messages\(.*?, (\d+)[,)]", source)}
     shown = {int(each[-3:]) for each in _named(_tables("commands")["manage.py check"])}
     assert shown == numbers

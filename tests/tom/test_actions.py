@@ -14,7 +14,7 @@ from sharecore.outcomes import Accepted, Outcome, Rejected, Unsupported
 from sharecore.records import Record
 from tom_integration import site
 from tom_integration.models import Delivery, DestinationHealth, Outbox
-from tom_integration.services import resolve, shares
+from tom_integration.services import resolve, retry, shares
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -123,7 +123,7 @@ class TestRetry:
         tom.x.will(outcome, times=2)
         rows = [tom.datum(target) for _ in range(3)]
         tom.deliver(after=60)
-        assert shares.retry(share.pk) == 2
+        assert retry.retry(share.pk) == 2
         assert tom.deliver() == 2
         assert {tom.state(row) for row in rows} == {State.DELIVERED}
 
@@ -135,7 +135,7 @@ class TestRetry:
             destination.will(Rejected(reason="no"), times=1)
         tom.datum(target)
         tom.deliver(after=60)
-        shares.retry(share.pk)
+        retry.retry(share.pk)
         tom.deliver()
         assert (tom.states("x"), tom.states("y")) == (["delivered"], ["failed"])
 
@@ -151,7 +151,7 @@ class TestRetry:
 
     def test_of_a_share_that_there_is_not(self, tom: Tom) -> None:
         with pytest.raises(LookupError, match="no share 17"):
-            shares.retry(17)
+            retry.retry(17)
         with pytest.raises(CommandError, match="no share 17"):
             call_command("sharing", "retry", "17")
 
@@ -161,7 +161,7 @@ class TestRetry:
         tom.x.will(Rejected(reason="no"), times=2)
         first, second = tom.datum(target), tom.datum(target)
         tom.deliver(after=60)
-        shares.retry_one(tom.row(first))
+        retry.retry_one(tom.row(first))
         tom.deliver()
         assert (tom.state(first), tom.state(second)) == (State.DELIVERED, State.FAILED)
 
@@ -169,7 +169,7 @@ class TestRetry:
         target = tom.target()
         old = tom.datum(target)
         tom.share(target)
-        shares.retry_one(tom.row(old))
+        retry.retry_one(tom.row(old))
         tom.deliver()
         assert tom.state(old) is State.DELIVERED
 
@@ -186,7 +186,7 @@ class TestRetry:
     def test_not_one_that_is(self, tom: Tom, state: State, says: str) -> None:
         row = delivery_in(tom, state)
         with pytest.raises(shares.NotPossible, match=says):
-            shares.retry_one(row)
+            retry.retry_one(row)
         assert Delivery.objects.get(pk=row.pk).state == state
 
 

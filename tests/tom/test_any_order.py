@@ -26,7 +26,7 @@ from tom.deaths import POINTS, Died
 from tom_integration import site
 from tom_integration.models import Delivery, write_filter
 from tom_integration.outbox import open_outboxes, retention
-from tom_integration.services import shares
+from tom_integration.services import retry, shares
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -126,7 +126,7 @@ class Scene:
         self.tom.deliver_until_quiet(hours=3)
         shares.check(site.destinations()["x"])
         self.tom.deliver_until_quiet(hours=24)
-        shares.retry()
+        retry.retry()
         self.tom.deliver_until_quiet(hours=24)
 
 
@@ -146,7 +146,7 @@ EVENTS: Mapping[str, Callable[[Scene, int], object]] = {
     "keep at home": lambda scene, n: setattr(scene.rule, "closed", n % 2 == 0),
     "limit": Scene.limit,
     "settings": Scene.change_settings,
-    "retry": lambda scene, _: shares.retry(),
+    "retry": lambda scene, _: retry.retry(),
     "check": lambda scene, _: shares.check(site.destinations()["x"]),
     "purge": Scene.purge,
 }

@@ -187,15 +187,12 @@ class TestNobodyDelivers:
             assert checks.check_runner(databases=ASKED) == []
 
 
-@pytest.mark.parametrize(
-    "model", ["outbox", "delivery", "attempt", "onetimeshare", "destinationhealth", "worker"]
-)
+@pytest.mark.parametrize("model", ["outbox", "delivery", "attempt", "onetimeshare"])
 def test_the_admin_shows_and_changes_nothing(tom: Tom, admin_client: Client, model: str) -> None:
     target = tom.target()
     tom.share(target)
     tom.datum(target)
     tom.deliver()
-    models.Worker.objects.create(name="here:1", runner="command", seen=tom.clock())
     models.OneTimeShare.objects.create(outbox_id=Outbox.objects.get().pk, title="by hand")
     assert Attempt.objects.count() == Delivery.objects.count() == 1
     kind = apps.get_model("sharecore", model)

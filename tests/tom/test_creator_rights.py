@@ -12,7 +12,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 from tom_dataproducts.models import PhotometryReducedDatum, SpectroscopyReducedDatum
 
 from sharecore import WithholdRequest, hookimpl
-from tom_integration.services import shares
+from tom_integration.services import retry
 from tom_integration.tomtoolkit import functions
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class TestWithheldByAPlugin:
         tom.datum(target, source_name="proprietary")
         tom.deliver()
         embargo.requests.clear()
-        assert shares.retry() == 1
+        assert retry.retry() == 1
         assert tom.deliver() == 0
         assert len(embargo.requests) == 1
 

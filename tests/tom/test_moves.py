@@ -15,7 +15,7 @@ from tom.deaths import Died
 from tom_integration import wake_up
 from tom_integration.models import Delivery, Outbox
 from tom_integration.services import resolve
-from tom_integration.services.replay import Replay
+from tom_integration.services.replay_lost import Replay
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -472,7 +472,7 @@ class TestMadeAgainUnderAnotherKey:
         tom.datum(target, timestamp=row.timestamp, brightness=12.0)
         assert tom.deliver() == 1
 
-    def test_a_withheld_twin_stays_at_home_when_the_rules_change(self, tom: Tom) -> None:
+    def test_a_withheld_duplicate_stays_at_home_when_the_rules_change(self, tom: Tom) -> None:
         from django.test import override_settings
 
         target = tom.target()

@@ -18,7 +18,7 @@ from sharecore.records import Kind
 from tom_integration import site_status
 from tom_integration.models import Attempt, Delivery, Origin, Outbox, write_filter
 from tom_integration.outbox import open_outboxes
-from tom_integration.services import shares
+from tom_integration.services import retry
 from tom_integration.tomtoolkit import functions
 from tom_integration.worker.scan import Scan
 
@@ -212,7 +212,7 @@ class TestByHand:
         assert not tom.x.introduced
 
 
-class TestSweep:
+class TestScan:
     def test_new_data_are_found_without_a_hint(self, tom: Tom, shared: Any) -> None:
         scan = Scan()
         assert scan.outboxes() == [tom.outbox(shared).pk]
@@ -240,7 +240,7 @@ class TestSweep:
         tom.clock.forward(seconds=1001)
         assert scan.waiting() == [tom.outbox(shared).pk]
 
-    def test_what_a_dead_sender_left_is_found_when_its_claim_is_over(self, tom: Tom, shared: Any) -> None:
+    def test_what_a_dead_sender_left_is_found_when_its_lease_is_over(self, tom: Tom, shared: Any) -> None:
         from tom_integration.worker import leases
 
         tom.deliver()
@@ -303,10 +303,10 @@ def test_retry_of_one_share_and_of_one_that_is_none(tom: Tom, shared: Any) -> No
         tom.datum(target)
     tom.x.will(Rejected(reason="no"), times=2)
     tom.deliver()
-    assert shares.retry(share.pk) == 1
+    assert retry.retry(share.pk) == 1
     assert tom.deliver() == 1
     with pytest.raises(LookupError, match="There is no share"):
-        shares.retry(10**6)
+        retry.retry(10**6)
 
 
 def test_every_try_is_kept(tom: Tom, shared: Any) -> None:

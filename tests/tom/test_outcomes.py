@@ -25,7 +25,7 @@ from sharecore.retry import DEFAULT_SCHEDULE
 from tom_integration import site
 from tom_integration.models import Attempt, DestinationHealth
 from tom_integration.pages.share_status import ShareStatus, summaries
-from tom_integration.services import shares
+from tom_integration.services import retry, shares
 from tom_integration.worker.run import reconcile
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def test_a_deferred_record_waits_as_long_as_it_was_asked_to(tom: Tom, shared: An
     assert tom.row(row).failures == 0
 
 
-def test_a_record_that_never_gets_through_is_parked_and_can_be_tried_again(tom: Tom, shared: Any) -> None:
+def test_a_record_that_never_gets_through_fails_and_can_be_tried_again(tom: Tom, shared: Any) -> None:
     row = tom.datum(shared)
     tom.x.will(Deferred(reason="busy"))
     for _ in range(20):
@@ -77,7 +77,7 @@ def test_a_record_that_never_gets_through_is_parked_and_can_be_tried_again(tom: 
     assert tom.row(row).attempts == len(DEFAULT_SCHEDULE) + 1
     assert (tom.state(row), tom.row(row).reason) == ("failed", "given up: busy")
     tom.x.recover()
-    assert shares.retry() == 1
+    assert retry.retry() == 1
     assert tom.deliver() == 1
 
 
@@ -115,10 +115,10 @@ class TestUnknownFate:
         tom.deliver()
         assert tom.deliver_until_quiet() == 0
         assert (tom.state(row), tom.row(row).reason) == ("needs_review", "no answer")
-        assert shares.retry() == 0
+        assert retry.retry() == 0
         assert len(tom.x.received) == 1
 
-    def test_for_ever_without_an_answer_ends_parked(self, tom: Tom, shared: Any) -> None:
+    def test_for_ever_without_an_answer_ends_failed(self, tom: Tom, shared: Any) -> None:
         row = tom.datum(shared)
         tom.x.will(Unconfirmed(reason="no answer"))
         tom.x.settle_time = 0

@@ -15,8 +15,7 @@ from sharecore import DestinationError
 from sharecore.addresses import Address
 from tom_integration.models import OneTimeShare
 from tom_integration.outbox import open_outboxes
-from tom_integration.services import shares
-from tom_integration.services.replay import Replay
+from tom_integration.services.replay_lost import Replay
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -109,10 +108,11 @@ def test_where_a_destination_cannot_be_asked_somebody_says_that_doubles_are_harm
     tom: Tom, backup: Backup
 ) -> None:
     tom.x.can_tell = False
-    with pytest.raises(shares.NotPossible, match="x cannot be asked"):
-        Replay(since=backup.since).send_again()
+    since = ("--since", backup.since.isoformat(), "--yes")
+    with pytest.raises(CommandError, match="x cannot be asked"):
+        command(*since)
     assert tom.states() == ["delivered"] * 7
-    assert Replay(since=backup.since).send_again(doubles=True) == 4
+    assert "4 records will be sent again" in command(*since, "--doubles")
     tom.deliver_until_quiet(hours=1)
     assert backup.there() == backup.everything()
 

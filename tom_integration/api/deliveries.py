@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from django_filters.rest_framework import DjangoFilterBackend
-from rest_framework import exceptions, viewsets
+from rest_framework import viewsets
 from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tom_integration.access import Action, deliveries_for, may
+from tom_integration.access import deliveries_for, may
 from tom_integration.api.filters import DeliveryFilter
 from tom_integration.api.permissions import ShareApi
 from tom_integration.api.serializers import DeliveryDetailSerializer, DeliverySerializer, ResolveSerializer
 from tom_integration.api.shares import Conflict
 from tom_integration.models import Delivery
-from tom_integration.services import resolve, shares
+from tom_integration.services import resolve, retry, shares
 
 
 class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
@@ -30,24 +31,20 @@ class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
     search_fields = ("reason", "remote_id", "field", "record_id")
     ordering_fields = ("id", "timestamp", "state", "next_at", "sent_at", "delivered_at")
     ordering = ("-timestamp", "-pk")
-    rights: Mapping[str, Action] = {"retry": "change", "resolve": "change"}
 
     def get_queryset(self) -> QuerySet[Delivery]:
         """Return the deliveries of the share in the URL, after the check of the user's rights on it."""
         return deliveries_for(self.request.user, self.share())
 
     def get_object(self) -> Delivery:
-        row = self.get_queryset().filter(pk=self.kwargs["delivery_pk"]).first()
-        if row is None:
-            raise exceptions.NotFound
-        return row
+        return get_object_or_404(self.get_queryset(), pk=self.kwargs["delivery_pk"])
 
     def get_serializer_class(self) -> type[DeliverySerializer]:
         return DeliverySerializer if self.action == "list" else DeliveryDetailSerializer
 
     def retry(self, request: Request, pk: int, delivery_pk: int) -> Response:
         """Make this delivery due now."""
-        return self._done(shares.retry_one)
+        return self._done(retry.retry_one)
 
     def resolve(self, request: Request, pk: int, delivery_pk: int) -> Response:
         """Settle a delivery that may have arrived: `{"sent": true}`, or `{"sent": false}` to resend it."""

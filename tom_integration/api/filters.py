@@ -11,7 +11,7 @@ from tom_targets.models import PersistentShare
 
 from sharecore.delivery import State
 from tom_integration.models import Delivery, Outbox, at_destination
-from tom_integration.pages.share_status import LABELS, summaries
+from tom_integration.pages.share_status import ShareStatus, summaries
 
 
 class PrimaryKeyFilter(django_filters.Filter):
@@ -29,9 +29,7 @@ class ShareFilter(django_filters.FilterSet):
     target = PrimaryKeyFilter("target_id")
     user = PrimaryKeyFilter("user_id")
     destination = django_filters.CharFilter(method="at_destination")
-    state = django_filters.MultipleChoiceFilter(
-        choices=[(share_status.value, label) for share_status, label in LABELS.items()], method="in_state"
-    )
+    state = django_filters.MultipleChoiceFilter(choices=ShareStatus.choices, method="in_state")
 
     class Meta:
         model = PersistentShare

@@ -20,10 +20,7 @@ class FlatJSONParser(JSONParser):
     """
 
     def parse(
-        self,
-        stream: Any,
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         """Return the body.
 
@@ -47,10 +44,7 @@ class Utf8MultiPartParser(MultiPartParser):
     """
 
     def parse(
-        self,
-        stream: Any,
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         """Return the fields.
 
@@ -68,10 +62,6 @@ def _is_deeper(value: Any, levels: int) -> bool:
 
 
 def _short(error: ValueError | RecursionError) -> str:
-    match error:
-        case RecursionError():
-            return f"it may be nested up to {DEEPEST} levels deep."
-        case UnicodeError():
-            return "its text is not valid Unicode."
-        case _:
-            return str(error)[:200]
+    if isinstance(error, RecursionError):
+        return f"it may be nested up to {DEEPEST} levels deep."
+    return "its text is not valid Unicode." if isinstance(error, UnicodeError) else str(error)[:200]

@@ -18,18 +18,19 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-from tom_integration.access import REFUSAL, Action, holds, shares_for
+from tom_integration.access import REFUSAL, Action, holds
 from tom_integration.api.parsers import FlatJSONParser, Utf8MultiPartParser
 from tom_integration.json_views import RefusesInJson
+from tom_integration.pages.guards import share_or_404
 
 
-class ShareRights(permissions.BasePermission):
+class ShareRights(permissions.IsAuthenticated):
     """Reject anonymous users; list and create need the permission of that name."""
 
     message = REFUSAL
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        if not (request.user and request.user.is_authenticated):
+        if not super().has_permission(request, view):
             raise exceptions.NotAuthenticated
         return not view.is_collection or holds(request.user, view.right)
 
@@ -71,7 +72,7 @@ class ShareApi(RefusesInJson):
     renderer_classes = (JSONRenderer,)
     pagination_class = type("BoundedPages", (_Bounded, api_settings.DEFAULT_PAGINATION_CLASS or Pages), {})
     rights: Mapping[str, Action] = {}
-    """The right that each action needs; `view` for other actions."""
+    """The rights of actions that need another one than `view` to read, and `change` to write."""
     collections: tuple[str, ...] = ()
     """The actions without a single share."""
     action: str | None
@@ -81,7 +82,8 @@ class ShareApi(RefusesInJson):
     @property
     def right(self) -> Action:
         """Return the right that this request needs."""
-        return self.rights.get(self.action or "", "view")
+        reads = self.request.method in permissions.SAFE_METHODS
+        return self.rights.get(self.action or "", "view" if reads else "change")
 
     @property
     def is_collection(self) -> bool:
@@ -89,17 +91,5 @@ class ShareApi(RefusesInJson):
         return self.action in self.collections
 
     def share(self) -> Any:
-        """Return the share of the URL.
-
-        Raises:
-            NotFound: the user may not see the share.
-            PermissionDenied: the user may see the share only.
-        """
-        pk = self.kwargs["pk"]
-        permitted = shares_for(self.request.user, self.right)
-        share = permitted.select_related("target", "user").filter(pk=pk).first()
-        if share is not None:
-            return share
-        if shares_for(self.request.user, "view").filter(pk=pk).exists():
-            raise exceptions.PermissionDenied(REFUSAL)
-        raise exceptions.NotFound
+        """Return the share of the URL; raise as `share_or_404`, which DRF answers with 403 or 404."""
+        return share_or_404(self.request.user, self.kwargs["pk"], self.right)

@@ -16,7 +16,7 @@ from tom_integration.access import Action, deliveries_for, may, shares_for, targ
 from tom_integration.api.filters import ShareFilter
 from tom_integration.api.permissions import ShareApi
 from tom_integration.api.serializers import ResolveManySerializer, ShareSerializer
-from tom_integration.services import resolve, shares
+from tom_integration.services import resolve, retry, shares
 
 
 class Conflict(exceptions.APIException):
@@ -35,17 +35,7 @@ class ShareViewSet(ShareApi, viewsets.ModelViewSet):
     ordering_fields = ("id", "created", "destination", "target__name")
     ordering = ("-created", "-pk")
     collections = ("list", "create")
-    rights: Mapping[str, Action] = {
-        "create": "add",
-        "update": "change",
-        "partial_update": "change",
-        "destroy": "delete",
-        "pause": "change",
-        "resume": "change",
-        "retry": "change",
-        "adopt": "change",
-        "resolve": "change",
-    }
+    rights: Mapping[str, Action] = {"create": "add", "destroy": "delete"}
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the shares of a list, those of one target if the URL names it and the user may share it."""
@@ -80,7 +70,7 @@ class ShareViewSet(ShareApi, viewsets.ModelViewSet):
 
         def again(share: Any) -> dict[str, int]:
             among = deliveries_for(request.user, share)
-            return {"retried": shares.retry_outbox(shares.outbox_of(share), among=among)}
+            return {"retried": retry.retry_outbox(shares.outbox_of(share), among=among)}
 
         return self._done(again)
 

@@ -17,6 +17,7 @@ from sharecore.identity import alike
 from sharecore.records import OtherDatum, Record, RecordKey
 from tom_integration.access import Place, permitted
 from tom_integration.mapping.columns import DATUM_MODELS
+from tom_integration.mapping.data_files import by_model
 from tom_integration.mapping.record_to_row import model_for
 from tom_integration.mapping.row_to_record import identity_of, record_of
 from tom_integration.models import RENAMED, Delivery, InboxRecord
@@ -73,12 +74,9 @@ def _key(row: InboxRecord) -> RecordKey:
 
 
 def _targets(rows: Iterable[InboxRecord | Delivery]) -> dict[Place, int]:
-    wanted: dict[str, set[int]] = defaultdict(set)
-    for row in rows:
-        wanted[row.model].add(row.datum_pk)
     return {
         (name, pk): target_id
-        for name, pks in wanted.items()
+        for name, pks in by_model((row.model, row.datum_pk) for row in rows).items()
         if name in DATUM_MODELS
         for pk, target_id in DATUM_MODELS[name]
         ._default_manager.filter(pk__in=pks)

@@ -7,7 +7,6 @@ relaying site may be late.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from tom_integration.inbox.existing import Contents
 from tom_integration.inbox.record_answers import TAKEN, Answer, rejected
 from tom_integration.inbox.save_signals import Events
 from tom_integration.mapping.columns import DATUM_MODELS
+from tom_integration.mapping.data_files import by_model
 from tom_integration.mapping.record_to_row import columns, model_for, objection
 from tom_integration.mapping.row_to_record import identity_of, record_of
 from tom_integration.models import InboxRecord
@@ -63,12 +63,9 @@ def revise(
 
 
 def _data(known: list[InboxRecord]) -> dict[tuple[str, int], Any]:
-    wanted: dict[str, set[int]] = defaultdict(set)
-    for each in known:
-        wanted[each.model].add(each.datum_pk)
     return {
         (name, pk): row
-        for name, pks in wanted.items()
+        for name, pks in by_model((each.model, each.datum_pk) for each in known).items()
         for pk, row in DATUM_MODELS[name]._default_manager.in_bulk(list(pks)).items()
     }
 
@@ -77,9 +74,8 @@ def _problem(record: Record, known: InboxRecord, row: Any, site: Site) -> Answer
     if site.origin not in (known.origin, known.relayed_by):
         return rejected("key", "only the site that observed it, or the one that brought it here, changes it")
     if known.relayed_by == known.origin != site.origin:
-        return rejected(
-            "key", "its observer gave another content of it to this TOM, and only that site changes it"
-        )
+        why = "its observer gave another content of it to this TOM, and only that site changes it"
+        return rejected("key", why)
     if not known.content or not isinstance(row, model_for(record)):
         return rejected("key", "the same observation was here before it was shared, and stays as it is")
     try:

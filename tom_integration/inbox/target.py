@@ -67,11 +67,8 @@ def _find(batch: IncomingBatch, user: Any) -> int | None:
             targets=listed,
         )
     if not permitted:
-        raise Refused(
-            403,
-            f"{user.get_username()} has no right to change the target {batch.target.name!r} here.",
-            code="no-right",
-        )
+        said = f"{user.get_username()} has no right to change the target {batch.target.name!r} here."
+        raise Refused(403, said, code="no-right")
     return next(iter(permitted))
 
 
@@ -158,14 +155,13 @@ def _values(target: Target, shared_from: str, shared_by: str) -> dict[str, Any]:
     """Return a target for the serializer of the TOM: no ids, no alias equal to the name, no groups."""
     elements = asdict(target.position) | ({} if target.sidereal else asdict(target.orbit))
     own = set(custom_fields(get_target_model_class()))
+    aliases = [name for name in dict.fromkeys(target.aliases) if name not in ("", target.name)]
     return {
         "name": target.name,
         "type": BaseTarget.SIDEREAL if target.sidereal else BaseTarget.NON_SIDEREAL,
         **{name: value for name, value in elements.items() if value not in (None, "")},
         **{name: value for name, value in target.extras.items() if name in own},
-        "aliases": [
-            {"name": name} for name in dict.fromkeys(target.aliases) if name not in ("", target.name)
-        ],
+        "aliases": [{"name": name} for name in aliases],
         "targetextra_set": [{"key": key, "value": value} for key, value in target.extras.items()],
         "groups": [],
         "shared_from": shared_from,
@@ -175,16 +171,13 @@ def _values(target: Target, shared_from: str, shared_by: str) -> dict[str, Any]:
 
 def _join_lists(target_id: int, names: tuple[str, ...]) -> None:
     longest = TargetList._meta.get_field("name").max_length
-    wanted = [
-        name for name in dict.fromkeys(names) if name.strip() and len(name) <= longest and "\0" not in name
-    ]
+    wanted = {name for name in names if name.strip() and len(name) <= longest and "\0" not in name}
     if not wanted:
         return
     joined = set(TargetList.objects.filter(name__in=wanted, targets=target_id).values_list("name", flat=True))
-    for name in wanted:
-        if name not in joined:
-            known = TargetList.objects.filter(name=name).first() or TargetList.objects.create(name=name)
-            known.targets.add(target_id)
+    for name in sorted(wanted - joined):
+        known = TargetList.objects.filter(name=name).first() or TargetList.objects.create(name=name)
+        known.targets.add(target_id)
 
 
 def _first(error: ValidationError | IntegrityError) -> tuple[str, str]:

@@ -12,8 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from sharecore.exceptions import ConfigurationError
 from tom_integration.pages import phrases
-from tom_integration.services import shares
-from tom_integration.services.replay import Replay
+from tom_integration.services.replay_lost import Replay
 
 
 def add_arguments(parser: ArgumentParser, moment: Callable[[str], datetime]) -> None:
@@ -58,8 +57,8 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
                 "twice. If that is harmless, add --doubles; else name another --destination."
             )
         _ask(command, options)
-        number = replay.send_again(doubles=options["doubles"])
-    except (LookupError, ConfigurationError, shares.NotPossible) as error:
+        number = replay.send_again()
+    except (LookupError, ConfigurationError) as error:
         raise CommandError(str(error)) from None
     missing = "it is missing" if number == 1 else "they are missing"
     command.stdout.write(f"{phrases.number(number)} will be sent again, where {missing}.")

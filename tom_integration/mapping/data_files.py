@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import io
 import mimetypes
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from errno import EIO
 from functools import partial
@@ -30,6 +31,14 @@ SHARED_MODELS: Mapping[str, type[Model]] = {**DATUM_MODELS, FILE_MODEL: DataProd
 WITH_A_FILE = Q(data__isnull=False) & ~Q(data="")
 """Data products that have a file."""
 _CHUNK = 1024 * 1024
+
+
+def by_model(places: Iterable[tuple[str, int]]) -> dict[str, set[int]]:
+    """Return the primary keys of data that are named by model and key, by model."""
+    found: dict[str, set[int]] = defaultdict(set)
+    for model, pk in places:
+        found[model].add(pk)
+    return found
 
 
 def time_column(model: str) -> str:

@@ -20,10 +20,7 @@ _ASTROMETRY = Q(data_type__iexact="astrometry")
 # kinds select these rows; the preparation before sending tells them apart.
 CONDITIONS: Mapping[Kind, Mapping[str, Q]] = {
     Kind.PHOTOMETRY: {"photometryreduceddatum": _FINITE, "reduceddatum": _PHOTOMETRY},
-    Kind.PHOTOMETRY_LIMIT: {
-        "photometryreduceddatum": _BLANK,
-        "reduceddatum": _PHOTOMETRY,
-    },
+    Kind.PHOTOMETRY_LIMIT: {"photometryreduceddatum": _BLANK, "reduceddatum": _PHOTOMETRY},
     Kind.SPECTRUM: {"spectroscopyreduceddatum": Q(), "reduceddatum": _SPECTRUM},
     Kind.ASTROMETRY: {"astrometryreduceddatum": Q(), "reduceddatum": _ASTROMETRY},
     Kind.OTHER: {"reduceddatum": ~(_PHOTOMETRY | _SPECTRUM | _ASTROMETRY)},

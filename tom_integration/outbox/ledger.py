@@ -60,11 +60,8 @@ class Due:
 
 def unconfirmed(outbox: Outbox, *, now: datetime, limit: int) -> list[Delivery]:
     """Return the unconfirmed deliveries that are to be looked up now."""
-    return list(
-        outbox.deliveries.filter(state=State.UNCONFIRMED, next_at__lte=now).order_by("timestamp", "pk")[
-            :limit
-        ]
-    )
+    rows = outbox.deliveries.filter(state=State.UNCONFIRMED, next_at__lte=now)
+    return list(rows.order_by("timestamp", "pk")[:limit])
 
 
 def bring_near(outbox: Outbox, furthest: datetime, *, settle_time: float) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db import transaction
 
 from sharecore.delivery import State, replay
-from tom_integration.mapping.data_files import SHARED_MODELS
+from tom_integration.mapping.data_files import SHARED_MODELS, by_model
 from tom_integration.models import RENAMED, Delivery, Outbox
 from tom_integration.outbox import transitions
 
@@ -118,11 +118,8 @@ def _known(outbox: Outbox, rows: list[Delivery], identities: set[str]) -> list[D
 
 def _existing(rows: Iterable[Delivery]) -> set[tuple[str, int]]:
     """Return the model and primary key of each datum of the rows that exists."""
-    wanted: dict[str, set[int]] = defaultdict(set)
-    for row in rows:
-        wanted[row.model].add(row.datum_pk)
     return {
         (model, pk)
-        for model, pks in wanted.items()
+        for model, pks in by_model((row.model, row.datum_pk) for row in rows).items()
         for pk in SHARED_MODELS[model]._default_manager.filter(pk__in=pks).values_list("pk", flat=True)
     }

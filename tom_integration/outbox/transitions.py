@@ -79,10 +79,7 @@ def start(rows: Iterable[Delivery], token: str) -> list[Delivery]:
             constants={"state": START.to, **START.sets, "lease": token, "sent_at": now},
             expressions={"attempts": f"attempts + {START.tries}", "sent_from_id": "outbox_id"},
             # Not rows that have followed their data to another target, under whose name they must leave.
-            only={
-                "state": sorted(START.sources),
-                "outbox_id": sorted({row.outbox_id for row in rows}),
-            },
+            only={"state": sorted(START.sources), "outbox_id": sorted({row.outbox_id for row in rows})},
         )
         if written < len(rows):
             mine = Delivery.objects.filter(pk__in=[row.pk for row in rows], state=State.SENDING, lease=token)

@@ -15,24 +15,10 @@ from tom_integration.pages import form_values
 from tom_integration.pages.inventory import KIND_OF_ONE
 
 PAGE = 25
-BY_URGENCY = (
-    State.NEEDS_REVIEW,
-    State.FAILED,
-    State.UNCONFIRMED,
-    State.SENDING,
-    State.PENDING,
-    State.UNSUPPORTED,
-    State.WITHHELD,
-    State.DELIVERED,
-    State.BASELINE,
-    State.CANCELLED,
-)
+_ORDER = "needs_review failed unconfirmed sending pending unsupported withheld delivered baseline cancelled"
+BY_URGENCY = tuple(map(State, _ORDER.split()))
 """The order of states: first those that need a person, then waiting, then not sent, then the rest."""
-SORTED = {
-    "datum": ("timestamp", "pk"),
-    "attempts": ("attempts", "pk"),
-    "delivered": ("delivered_at", "pk"),
-}
+SORTED = {"datum": ("timestamp", "pk"), "attempts": ("attempts", "pk"), "delivered": ("delivered_at", "pk")}
 """The columns by which a person can sort; a minus before the name reverses the order."""
 EDITED = "outdated"
 """The value of the filter for delivered records of which the destination has old values."""
@@ -60,10 +46,8 @@ class ByUrgency:
             if start < number and stop > 0:
                 rows = self._rows.filter(state=state)
                 delivered = state is State.DELIVERED
-                ordered = (
-                    rows.order_by("-next_at", "-delivered_at") if delivered else rows.order_by("next_at")
-                )
-                found += ordered[max(start, 0) : min(stop, number)]
+                order = ("-next_at", "-delivered_at") if delivered else ("next_at",)
+                found += rows.order_by(*order)[max(start, 0) : min(stop, number)]
             start, stop = start - number, stop - number
         return found
 

@@ -16,26 +16,20 @@ from django.db.models import Q
 from django.http import FileResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.text import slugify
+from tom_dataproducts.models import DataProduct
 from tom_dataproducts.sharing import process_spectro_data_for_download
 
 from tom_integration.mapping.columns import DATUM_MODELS
-from tom_integration.mapping.data_files import FILE_MODEL, SHARED_MODELS, name_of
+from tom_integration.mapping.data_files import FILE_MODEL, name_of
 
+_BRIGHTNESS = ("bandpass", "brightness", "brightness_error", "limit", "unit", "exposure_time")
 _COMMON = ("timestamp", "telescope", "instrument")
 _FIELDS: Mapping[str, tuple[str, ...]] = {
-    "photometryreduceddatum": (
-        "bandpass",
-        "brightness",
-        "brightness_error",
-        "limit",
-        "unit",
-        "exposure_time",
-    ),
+    "photometryreduceddatum": _BRIGHTNESS,
     "astrometryreduceddatum": ("ra", "dec", "ra_error", "dec_error", "ra_error_units", "dec_error_units"),
     "reduceddatum": ("data_type", "value"),
 }
 _SPECTRUM = ("setup", "wavelength", "wavelength_unit", "flux", "flux_error", "flux_unit")
-_LAST = ("source_name",)
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -55,9 +49,7 @@ def answer(target: Any, selection: Mapping[str, Q], title: str, message: str) ->
     name = slugify(title) or slugify(target.name) or "data"
     data = {model: condition for model, condition in selection.items() if model != FILE_MODEL}
     if FILE_MODEL in selection:
-        products = SHARED_MODELS[FILE_MODEL]._default_manager.filter(
-            selection[FILE_MODEL], target_id=target.pk
-        )
+        products = DataProduct._default_manager.filter(selection[FILE_MODEL], target_id=target.pk)
         archive = _archive(f"{name}.csv", _csv(target, data, message), products.iterator())
         return FileResponse(archive, as_attachment=True, filename=f"{name}.zip")
     response = StreamingHttpResponse(_csv(target, data, message), content_type="text/csv; charset=utf-8")
@@ -83,15 +75,13 @@ def _archive(name: str, lines: Iterator[str], products: Iterator[Any]) -> IO[byt
             with stream, archive.open(inside, "w", force_zip64=True) as file:
                 shutil.copyfileobj(stream, file)
         if missing:
-            archive.writestr(
-                "MISSING.txt", "These files are not there any more:\n" + "\n".join(missing) + "\n"
-            )
+            archive.writestr("MISSING.txt", "\n".join(["These files are not there any more:", *missing, ""]))
     made.seek(0)
     return made
 
 
 def _csv(target: Any, selection: Mapping[str, Q], message: str) -> Iterator[str]:
-    columns = [*_COMMON, *_columns(selection), *_LAST]
+    columns = [*_COMMON, *_columns(selection), "source_name"]
     rows = writer.DictWriter(_Echo(), columns, extrasaction="ignore", restval="")
 
     for line in message.splitlines():
@@ -124,4 +114,4 @@ def _rows(target: Any, selection: Mapping[str, Q]) -> Iterator[dict[str, Any]]:
             if model == "spectroscopyreduceddatum":
                 yield from process_spectro_data_for_download(row)
             else:
-                yield {name: getattr(row, name) for name in (*_COMMON, *_FIELDS[model], *_LAST)}
+                yield {name: getattr(row, name) for name in (*_COMMON, *_FIELDS[model], "source_name")}

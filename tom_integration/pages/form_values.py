@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from django.http import HttpRequest
+from django.utils.dateparse import parse_datetime
 
 
 def pk(text: str) -> int | None:
@@ -15,6 +17,15 @@ def pk(text: str) -> int | None:
 def pks(texts: Iterable[str]) -> list[int]:
     """Return the texts that are primary keys."""
     return [found for found in map(pk, texts) if found is not None]
+
+
+def moment(text: str) -> datetime | None:
+    """Return a time with a time zone in UTC, or None for another text."""
+    try:
+        read = parse_datetime(text)
+        return read.astimezone(UTC) if read is not None and read.tzinfo is not None else None
+    except (ValueError, OverflowError):  # OverflowError: before the year 1 or after 9999 in UTC
+        return None
 
 
 def has_nul(request: HttpRequest) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import BadRequest, PermissionDenied
@@ -17,6 +17,8 @@ from tom_integration import access
 from tom_integration.access import Action
 from tom_integration.models import Delivery, Outbox
 from tom_integration.pages import form_values
+
+_NOTHING = "Nothing was shared there."
 
 
 class Page(LoginRequiredMixin, View):
@@ -38,36 +40,36 @@ def share_or_404(user: Any, pk: int, action: Action) -> Any:
         Http404: the user may not see the share.
         PermissionDenied: the user may see the share only.
     """
-    share = access.shares_for(user, action).filter(pk=pk).select_related("target").first()
+    share = access.shares_for(user, action).filter(pk=pk).select_related("target", "user").first()
     if share is not None:
         return share
     if access.shares_for(user, "view").filter(pk=pk).exists():
-        raise PermissionDenied
+        raise PermissionDenied(access.REFUSAL)
     raise Http404("There is no such share.")
 
 
 def outbox_or_404(user: Any, target_pk: int, pk: int, action: Action) -> Outbox:
     """Return the outbox of a target that the user may act on; raise as `share_or_404`."""
     target = target_or_404(user, target_pk)
-    outbox = Outbox.objects.filter(pk=pk, target_id=target.pk).first()
-    _require_outbox(user, outbox, action)
-    return cast("Outbox", outbox)
+    return _permitted(user, Outbox.objects.filter(pk=pk, target_id=target.pk).first(), action)
 
 
 def delivery_or_404(user: Any, pk: int, action: Action) -> Delivery:
     """Return a delivery that the user may act on; raise as `share_or_404`."""
     rows = Delivery.objects.filter(pk=pk).select_related("outbox")
     row = access.of_visible_data(user, rows).first()
-    _require_outbox(user, row.outbox if row else None, action)
-    return cast("Delivery", row)
+    if row is None:
+        raise Http404(_NOTHING)
+    _permitted(user, row.outbox, action)
+    return row
 
 
-def _require_outbox(user: Any, outbox: Outbox | None, action: Action) -> None:
+def _permitted(user: Any, outbox: Outbox | None, action: Action) -> Outbox:
     if outbox is not None and access.may(user, action, outbox=outbox):
-        return
+        return outbox
     if outbox is not None and access.may(user, "view", outbox=outbox):
         raise PermissionDenied
-    raise Http404("Nothing was shared there.")
+    raise Http404(_NOTHING)
 
 
 def page_of(outbox: Outbox, user: Any) -> str:

@@ -6,13 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import QuerySet
-
 from sharecore.records import Kind
-from tom_integration import access
-from tom_integration.mapping.data_files import FILE_MODEL, SHARED_MODELS, name_of
+from tom_integration.mapping.data_files import FILE_MODEL, name_of
 from tom_integration.mapping.kinds import CONDITIONS
 from tom_integration.mapping.row_to_record import model_name
+from tom_integration.services.one_time import number_of, restricted
 
 KIND_LABELS: Mapping[Kind, str] = {
     Kind.PHOTOMETRY: "Photometry",
@@ -31,23 +29,14 @@ KIND_OF_ONE: Mapping[Kind, str] = {
 }
 """The name of one record of each kind."""
 
-
-def visible(user: Any, model: str, target_id: int) -> QuerySet[Any]:
-    """Return the data of one model and target that a user may see."""
-    return access.visible(user, SHARED_MODELS[model]._default_manager.filter(target_id=target_id))
+_LIMITS = CONDITIONS[Kind.PHOTOMETRY_LIMIT]["photometryreduceddatum"]
+LISTED = {**CONDITIONS, Kind.PHOTOMETRY_LIMIT: {"photometryreduceddatum": _LIMITS}}
+"""The data under each kind for people: generic photometry is under the detections only."""
 
 
 def count_by_kind(user: Any, target_id: int) -> dict[Kind, int]:
-    """Return how many data of each kind, and files, a target has; count generic photometry as detections."""
-    numbers = {}
-    for kind, by_model in CONDITIONS.items():
-        counted = dict(by_model)
-        if kind is Kind.PHOTOMETRY_LIMIT:
-            del counted["reduceddatum"]
-        numbers[kind] = sum(
-            visible(user, model, target_id).filter(condition).count() for model, condition in counted.items()
-        )
-    return numbers
+    """Return how many data of each kind, and files, a target has."""
+    return {kind: number_of(target_id, restricted(user, target_id, each)) for kind, each in LISTED.items()}
 
 
 def kind_of(model: str, row: Any) -> str:

@@ -42,7 +42,6 @@ def form_context(request: HttpRequest, target: Any | None, form: ShareForm | Non
         "form": form,
         "target": target,
         "found": [] if chosen is None else [target_search.Found(pk=chosen.pk, name=chosen.name)],
-        "addresses": form.addresses,
         "destination": address,
         "kinds": [{**each, "number": numbers.get(each["kind"])} for each in form.choices],
         **_existing(request.user, chosen, address, form),

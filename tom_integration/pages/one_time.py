@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any, cast
 
 from django import forms
+from django.contrib import messages
 from django.db.models import Q
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 
 from sharecore.addresses import Address
 from sharecore.delivery import NEEDS_PERSON, State
+from sharecore.exceptions import ConfigurationError
 from sharecore.records import Kind
 from tom_integration import access, site
 from tom_integration.mapping.data_files import FILE_MODEL, SHARED_MODELS, WITH_A_FILE, time_column
 from tom_integration.mapping.kinds import conditions
 from tom_integration.models import Delivery, OneTimeShare, Outbox
-from tom_integration.pages import destination_choices, form_values, inventory, phrases
-from tom_integration.services.one_time import Selection, number_of, restricted, share_once
+from tom_integration.pages import destination_choices, download, form_values, inventory, phrases
+from tom_integration.services.one_time import Selection, number_of, restricted, share_once, visible
 
 DOWNLOAD = "download"
 _FAILED = NEEDS_PERSON | {State.WITHHELD, State.UNSUPPORTED}
@@ -44,40 +49,55 @@ class OnceForm(forms.Form):
         field = cast("forms.ChoiceField", self.fields["share_destination"])
         field.choices = [(address, address) for address in addresses]
 
+    @property
+    def text(self) -> dict[str, Any]:
+        """Return the title and the message of a valid form."""
+        return {name: self.cleaned_data[f"share_{name}"] for name in ("title", "message")}
 
-def ask(
-    user: Any, target: Any, wanted: Mapping[str, Any], selection: Selection, *, introduce: bool = False
-) -> str:
-    """Make a one-time share with the rights of this user; return a message for the user.
+
+def carry_out(
+    request: HttpRequest,
+    target: Any,
+    form: OnceForm,
+    selection: Selection,
+    *,
+    nothing: str,
+    onward: Callable[[], str],
+    introduce: bool = False,
+    remark: str = "",
+) -> HttpResponseBase | None:
+    """Share a selection once with the rights of the user, or return it as a file.
+
+    Return None, with an error in the form, when that is not possible.
 
     Args:
-        user: the user.
+        request: the request of the user.
         target: the target.
-        wanted: the fields of an `OnceForm`.
+        form: the form, which is valid.
         selection: the data.
+        nothing: the error for a selection without data.
+        onward: called after the share is made; returns the URL of the page to go to.
         introduce: make the target itself known, even without data.
-
-    Raises:
-        ConfigurationError: there is no such destination.
+        remark: a sentence after the message of success.
     """
-    address = wanted["share_destination"]
-    queued = share_once(
-        address,
-        target.pk,
-        selection,
-        user_id=user.pk,
-        title=wanted["share_title"],
-        message=wanted["share_message"],
-        introduce=introduce,
-    )
-    return _message(user, queued, target, address, selection)
-
-
-def objection_to_files(address: str, selection: Selection) -> str:
-    """Return the reason why files of a selection cannot go to an address; empty when there is none."""
-    if FILE_MODEL not in selection or address == DOWNLOAD or site.takes_files(address):
-        return ""
-    return f"{site.label(address)} takes no files. Untick them, or choose another destination."
+    address, text, user = form.cleaned_data["share_destination"], form.text, request.user
+    if (address == DOWNLOAD or not introduce) and not number_of(target.pk, selection):
+        form.add_error(None, nothing)
+        return None
+    if address == DOWNLOAD:
+        return download.answer(target, selection, **text)
+    if FILE_MODEL in selection and not site.takes_files(address):
+        unfit = f"{site.label(address)} takes no files. Untick them, or choose another destination."
+        form.add_error("share_destination", unfit)
+        return None
+    try:
+        queued = share_once(address, target.pk, selection, user_id=user.pk, introduce=introduce, **text)
+    except ConfigurationError as error:
+        form.add_error("share_destination", str(error))
+        return None
+    said = _message(user, queued, target, address, selection)
+    messages.success(request, f"{said} {remark}".strip())
+    return redirect(onward())
 
 
 def _message(user: Any, queued: int, target: Any, address: str, selection: Selection) -> str:
@@ -155,10 +175,8 @@ def listed(user: Any, target: Any) -> list[dict[str, Any]]:
 
 def _newest(user: Any, target: Any, kind: Kind) -> list[dict[str, Any]]:
     found: list[tuple[str, Any]] = []
-    for model, condition in conditions([kind]).items():
-        if kind is Kind.PHOTOMETRY_LIMIT and model == "reduceddatum":
-            continue  # Generic rows are listed with the detections.
-        rows = inventory.visible(user, model, target.pk).filter(condition)
+    for model, condition in inventory.LISTED[kind].items():
+        rows = visible(user, model, target.pk).filter(condition)
         if model == "spectroscopyreduceddatum":
             rows = rows.defer("flux", "wavelength", "error")
         found += [(model, row) for row in rows.order_by(f"-{time_column(model)}")[:LISTED]]

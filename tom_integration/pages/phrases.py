@@ -43,10 +43,9 @@ def refused(row: DestinationHealth) -> str:
 
 def outage(row: DestinationHealth, now: datetime) -> str:
     """Return that a destination fails, the time of the next try, and the last error."""
+    when = "it is being tried now"
     if row.open_until is not None and row.open_until > now:
         when = f"the next try is at {clock(row.open_until, now)}"
-    else:
-        when = "it is being tried now"
     return join(f"{site.label(str(row))} does not answer; {when}", f"Last error: {row.last_error}")
 
 

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from sharecore.delivery import NEEDS_PERSON, OPEN, State
 from tom_integration import access, site
 from tom_integration.models import Outbox
-from tom_integration.pages import phrases
+from tom_integration.pages import form_values, phrases
 from tom_integration.pages.counts import existing
 from tom_integration.pages.guards import Page, delivery_or_404, outbox_or_404, page_of, share_or_404
-from tom_integration.services import resolve, shares
+from tom_integration.services import resolve, retry, shares
 
-_NOT_POSSIBLE = "This is not possible now."
+_RETRIES = {
+    "retry": ("{} will be tried again.", "record", "What did not arrive"),
+    "hurry": ("{} will be tried now.", "record", "What waits"),
+    "send-existing": ("{} will be sent.", "existing record", "Existing data"),
+    "send-edited": ("The new values of {} will be sent.", "record", "edited data"),
+}
+"""The message after an action of `retry.retry_outbox`, its noun, and the words without a number."""
 
 
 class Act(Page):
@@ -30,24 +36,22 @@ class Act(Page):
         """Do the action, show a message, and go back to the page of the button."""
         share = share_or_404(request.user, pk, "change")
         name = f"{share.target.name} to {site.label(share.destination)}"
-        try:
+        outbox = shares.outbox_of(share)
+
+        def act() -> str:
             match action:
                 case "pause":
                     shares.pause(share, by=request.user)
-                    text = f"{name} is paused."
+                    return f"{name} is paused."
                 case "resume":
                     shares.resume(share)
-                    text = f"{name} goes on."
+                    return f"{name} goes on."
                 case "adopt":
                     shares.adopt(share, by=request.user)
-                    text = f"{name} now acts with your rights."
-                case _:
-                    text = _act_on_all(shares.outbox_of(share), action, request)
-        except shares.NotPossible as reason:
-            messages.error(request, str(reason))
-        else:
-            messages.success(request, text)
-        return back(request, page_of(shares.outbox_of(share), request.user))
+                    return f"{name} now acts with your rights."
+            return _act_on_all(outbox, action, request)
+
+        return _answer(request, outbox, act)
 
 
 class ActOnDelivery(Page):
@@ -56,23 +60,16 @@ class ActOnDelivery(Page):
     def post(self, request: HttpRequest, pk: int, action: str) -> HttpResponse:
         """Do the action, show a message, and go back to the page of the button."""
         row = delivery_or_404(request.user, pk, "change")
-        seen = access.may(request.user, "view", outbox=row.outbox)
-        try:
-            match action:
-                case "retry":
-                    shares.retry_one(row)
-                    text = "It will be tried again now."
-                case "arrived":
-                    resolve.resolve(row, arrived=True, by=request.user.get_username())
-                    text = "Noted as arrived. It will not be sent again."
-                case _:
-                    resolve.resolve(row, arrived=False, by=request.user.get_username())
-                    text = "It will be sent again now."
-        except shares.NotPossible as reason:
-            messages.error(request, str(reason) if seen else _NOT_POSSIBLE)
-        else:
-            messages.success(request, text)
-        return back(request, page_of(row.outbox, request.user))
+
+        def act() -> str:
+            if action == "retry":
+                retry.retry_one(row)
+                return "It will be tried again now."
+            arrived = action == "arrived"
+            resolve.resolve(row, arrived=arrived, by=request.user.get_username())
+            return "Noted as arrived. It will not be sent again." if arrived else "It will be sent again now."
+
+        return _answer(request, row.outbox, act)
 
 
 class ActOnHistory(Page):
@@ -81,8 +78,7 @@ class ActOnHistory(Page):
     def post(self, request: HttpRequest, target_pk: int, pk: int, action: str) -> HttpResponse:
         """Do the action with each delivery of the outbox, and go back."""
         outbox = outbox_or_404(request.user, target_pk, pk, "change")
-        messages.success(request, _act_on_all(outbox, action, request))
-        return back(request, page_of(outbox, request.user))
+        return _answer(request, outbox, lambda: _act_on_all(outbox, action, request))
 
 
 class Delete(Page):
@@ -104,16 +100,12 @@ class Delete(Page):
     @staticmethod
     def _numbers(user: Any, share: Any) -> dict[str, int]:
         rows = access.deliveries_for(user, share)
-        numbers = dict(
-            rows.filter(one_time_share__isnull=True)
-            .order_by()
-            .values_list("state")
-            .annotate(number=Count("pk"))
-        )
+        continuous = rows.filter(one_time_share__isnull=True).order_by()
+        numbers = Counter(dict(continuous.values_list("state").annotate(number=Count("pk"))))
         return {
-            "delivered": numbers.get(State.DELIVERED, 0),
-            "pending": sum(numbers.get(state, 0) for state in OPEN),
-            "stuck": sum(numbers.get(state, 0) for state in NEEDS_PERSON),
+            "delivered": numbers[State.DELIVERED],
+            "pending": sum(numbers[state] for state in OPEN),
+            "stuck": sum(numbers[state] for state in NEEDS_PERSON),
             "once": rows.filter(one_time_share__isnull=False, state__in=OPEN).count(),
         }
 
@@ -124,6 +116,16 @@ class Delete(Page):
         share.delete()
         messages.success(request, f"{name} is no longer shared with {destination}.")
         return redirect("targets:persistent-share-manage-form")
+
+
+def _answer(request: HttpRequest, outbox: Outbox, act: Callable[[], str]) -> HttpResponse:
+    """Act, show a message, and go back; tell a user who may not see the outbox nothing of its state."""
+    seen = access.may(request.user, "view", outbox=outbox)
+    try:
+        messages.success(request, act())
+    except shares.NotPossible as reason:
+        messages.error(request, str(reason) if seen else "This is not possible now.")
+    return back(request, page_of(outbox, request.user))
 
 
 def back(request: HttpRequest, otherwise: str) -> HttpResponse:
@@ -140,31 +142,17 @@ def _act_on_all(outbox: Outbox, action: str, request: HttpRequest) -> str:
     """Act on the deliveries that the user may see, of one call if the form names it; return a message."""
     rows = access.deliveries_for(request.user, outbox)
     seen = access.may(request.user, "view", outbox=outbox)
-    if action == "retry":
-        number = shares.retry_outbox(outbox, among=rows)
-        return f"{phrases.number(number) if seen else 'What did not arrive'} will be tried again."
-    if action == "hurry":
-        number = shares.hurry(outbox, among=rows)
-        return f"{phrases.number(number) if seen else 'What waits'} will be tried now."
-    if action == "send-existing":
-        number = shares.send_existing(outbox, among=existing(outbox, rows))
-        return f"{phrases.number(number, 'existing record') if seen else 'Existing data'} will be sent."
-    if action == "send-edited":
-        number = shares.send_edited(outbox, among=rows)
-        return f"The new values of {phrases.number(number) if seen else 'edited data'} will be sent."
+    if action in _RETRIES:
+        said, word, unnumbered = _RETRIES[action]
+        among = existing(outbox, rows) if action == "send-existing" else rows
+        number = retry.retry_outbox(outbox, action, among=among)
+        return said.format(phrases.number(number, word) if seen else unnumbered)
     arrived = action == "arrived"
     if sent_at := request.POST.get("sent_at"):
-        rows = rows.filter(sent_at=_moment(sent_at))
+        moment = form_values.moment(sent_at)
+        if moment is None:
+            raise Http404("Nothing was sent at that time.")
+        rows = rows.filter(sent_at=moment)
     number = resolve.resolve_all(rows, arrived=arrived, by=request.user.get_username())
     noted = "noted as arrived, and not sent again" if arrived else "to be sent again, now"
     return f"{phrases.number(number) if seen else 'What may have arrived'}: {noted}."
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = parse_datetime(text)
-        if moment is not None and moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise Http404("Nothing was sent at that time.")

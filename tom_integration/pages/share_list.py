@@ -12,7 +12,6 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.urls import reverse
 from tom_targets.models import PersistentShare
 
 from sharecore.delivery import NEEDS_PERSON
@@ -75,10 +74,10 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
     outboxes = {each.share_id: each for each in Outbox.objects.filter(share_id__in=[s.pk for s in page])}
     states = summaries(outboxes.values(), request.user)
     pks = [share.pk for share in page]
-    changeable = set(
-        access.shares_for(request.user, "change").filter(pk__in=pks).values_list("pk", flat=True)
+    changeable, deletable = (
+        set(access.shares_for(request.user, action).filter(pk__in=pks).values_list("pk", flat=True))
+        for action in ("change", "delete")
     )
-    deletable = set(access.shares_for(request.user, "delete").filter(pk__in=pks).values_list("pk", flat=True))
     rows = [
         {
             "share": share,
@@ -103,7 +102,6 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
         "search": request.GET.get("q", ""),
         "filtered": bool(request.GET.get("q") or request.GET.get("needs")),
         "advice": advice,
-        "table_url": _table_url(target),
     }
 
 
@@ -115,19 +113,10 @@ def _common(rows: Iterable[Mapping[str, Any]], advice: str) -> list[dict[str, An
     numbers: Counter[str] = Counter()
     for row in rows:
         said = row["state"].common if row["state"] is not None else ""
-        if (
-            said
-            and not (advice and advice in said)
-            and removed_destinations.is_known(row["share"].destination)
-        ):
+        elsewhere = advice and advice in said
+        if said and not elsewhere and removed_destinations.is_known(row["share"].destination):
             numbers[said] += 1
     return [{"text": text, "number": number} for text, number in numbers.items()]
-
-
-def _table_url(target: Any | None) -> str:
-    if target is None:
-        return reverse("targets:persistent-share-manage-table")
-    return reverse("targets:target-persistent-share-manage-table", args=[target.pk])
 
 
 def _filtered(shares: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
@@ -141,10 +130,8 @@ def _filtered(shares: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
         matching = PersistentShare.objects.filter(fitting)
         shares = shares.filter(pk__in=matching.values("pk"))
     if request.GET.get("needs") == "you":
-        stuck = access.of_visible_data(
-            request.user,
-            Delivery.objects.filter(outbox__share_id=OuterRef("pk"), state__in=NEEDS_PERSON),
-        )
+        needing = Delivery.objects.filter(outbox__share_id=OuterRef("pk"), state__in=NEEDS_PERSON)
+        stuck = access.of_visible_data(request.user, needing)
         halted = Outbox.objects.filter(~Q(problem="") | ~Q(paused=""), share_id=OuterRef("pk"))
         shares = shares.filter(Exists(stuck) | Exists(halted))
     return shares

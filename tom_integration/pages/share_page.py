@@ -21,8 +21,9 @@ from tom_integration.pages import delivery_table, inventory
 from tom_integration.pages.guards import Page, outbox_or_404, page_of, share_or_404
 from tom_integration.pages.share_list import fresh
 from tom_integration.pages.share_status import summaries
-from tom_integration.services import resolve, shares
+from tom_integration.services import resolve, retry, shares
 
+_LIVE = "tom_integration/partials/outbox_live.html"
 ATTEMPTS = 10
 """The number of attempts that are shown for one delivery, the last ones."""
 _BUTTONS = {State.BASELINE: "Send", State.PENDING: "Try now", State.DELIVERED: "Send new values"}
@@ -30,14 +31,16 @@ RESOLVABLE = frozenset({State.NEEDS_REVIEW, State.UNCONFIRMED})
 
 
 class SharePage(Page):
-    """Serve `/targets/persistentshare/manage/<share>/`."""
+    """Serve `/targets/persistentshare/manage/<share>/`, and its `live` part, which refreshes itself."""
 
-    template = "tom_integration/share.html"
+    live = False
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show the whole page."""
+        """Show the whole page, or the live part."""
         share = share_or_404(request.user, pk, "view")
         context = share_context(request, share)
+        if self.live:
+            return fresh(request, _LIVE, context)
         outbox, target = context["outbox"], find_target(share.target_id)
         objection = access.creator_objection(outbox.creator_id, target, outbox.destination)
         above = {
@@ -45,38 +48,22 @@ class SharePage(Page):
             "adoptable": context["may_change"] and bool(objection),
             "kinds": [inventory.KIND_LABELS[kind] for kind in outbox.chosen.kinds],
         }
-        return render(request, self.template, context | above)
-
-
-class ShareLive(Page):
-    """Refresh the part of the page that changes by itself."""
-
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Return the partial that the page asks for again and again."""
-        context = share_context(request, share_or_404(request.user, pk, "view"))
-        return fresh(request, "tom_integration/partials/outbox_live.html", context)
+        return render(request, "tom_integration/share.html", context | above)
 
 
 class HistoryPage(Page):
     """Serve `/targets/<target>/share/<outbox>/`: the one-time shares, when there is no continuous share."""
 
-    template = "tom_integration/history.html"
+    live = False
 
     def get(self, request: HttpRequest, target_pk: int, pk: int) -> HttpResponse:
-        """Show the whole page, or go to that of the continuous share."""
+        """Show the whole page or the live part, or go to the page of the continuous share."""
         context = history_context(request, target_pk, pk)
+        if self.live:
+            return fresh(request, _LIVE, context)
         if context["outbox"].share_id is not None:
             return redirect(page_of(context["outbox"], request.user))
-        return render(request, self.template, context)
-
-
-class HistoryLive(Page):
-    """Refresh the part of the page that changes by itself."""
-
-    def get(self, request: HttpRequest, target_pk: int, pk: int) -> HttpResponse:
-        """Return the partial that the page asks for again and again."""
-        context = history_context(request, target_pk, pk)
-        return fresh(request, "tom_integration/partials/outbox_live.html", context)
+        return render(request, "tom_integration/history.html", context)
 
 
 def share_context(request: HttpRequest, share: Any) -> dict[str, Any]:
@@ -124,7 +111,7 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
         "page": page,
         "deliveries": _shown(list(page), followed=outbox.share_id is not None),
         "may_change": may_change,
-        "retryable": any(each.value in numbers for each in shares.RETRIED),
+        "retryable": any(each.value in numbers for each in retry.RETRIED),
         "hurried": State.PENDING in numbers
         and rows.filter(state=State.PENDING, next_at__gt=timezone.now()).exists(),
         "in_review": resolve.calls_in_review(rows) if may_change and State.NEEDS_REVIEW in numbers else [],
@@ -148,7 +135,7 @@ def _shown(rows: list[Delivery], *, followed: bool) -> list[dict[str, Any]]:
             "attempts": attempts[row.pk][:ATTEMPTS],
             "link": link(row.address, row.remote_id),
             "may_retry": (followed and row.is_outdated)
-            or (row.state in shares.RETRIED_ONE and (row.state != State.PENDING or _waits(row, now))),
+            or (row.state in retry.RETRIED_ONE and (row.state != State.PENDING or _waits(row, now))),
             "button": _BUTTONS.get(State(row.state), "Retry"),
             "may_resolve": row.state in RESOLVABLE,
         }

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
+from django.db.models import TextChoices
 from django.utils import timezone
 
 from sharecore.delivery import NEEDS_PERSON, OPEN, State
@@ -20,27 +20,16 @@ from tom_integration.pages.counts import Figures, counted
 from tom_integration.worker import breaker
 
 
-class ShareStatus(StrEnum):
-    """Name the status of a share, which gives its colour and its label."""
+class ShareStatus(TextChoices):
+    """Name the status of a share, which gives its colour, with a label for people."""
 
-    OK = "ok"
-    PARTLY = "partly"
-    SENDING = "sending"
-    WAITING = "waiting"
-    NEEDS_YOU = "needs-you"
-    PAUSED = "paused"
-    ENDED = "ended"
-
-
-LABELS: Mapping[ShareStatus, str] = {
-    ShareStatus.OK: "Up to date",
-    ShareStatus.PARTLY: "Partly shared",
-    ShareStatus.SENDING: "Sending",
-    ShareStatus.WAITING: "Waiting",
-    ShareStatus.NEEDS_YOU: "Action needed",
-    ShareStatus.PAUSED: "Paused",
-    ShareStatus.ENDED: "Ended",
-}
+    OK = "ok", "Up to date"
+    PARTLY = "partly", "Partly shared"
+    SENDING = "sending", "Sending"
+    WAITING = "waiting", "Waiting"
+    NEEDS_YOU = "needs-you", "Action needed"
+    PAUSED = "paused", "Paused"
+    ENDED = "ended", "Ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +66,7 @@ class StatusSummary:
     @property
     def label(self) -> str:
         """Return the status in a word or two."""
-        return "Done" if self.once and self.status is ShareStatus.OK else LABELS[self.status]
+        return "Done" if self.once and self.status is ShareStatus.OK else str(self.status.label)
 
     @property
     def detail(self) -> str:
@@ -220,11 +209,8 @@ def _at_work(outbox: Outbox, figures: Figures, around: _Around, pending: int) ->
     if outbox.look_now:
         return ShareStatus.SENDING, "Looking for new data.", ""
     if outbox.until is not None and outbox.until <= now:
-        return (
-            ShareStatus.ENDED,
-            f"New data have not been shared since {outbox.until:%Y-%m-%d %H:%M} UTC.",
-            "",
-        )
+        since = f"New data have not been shared since {outbox.until:%Y-%m-%d %H:%M} UTC."
+        return ShareStatus.ENDED, since, ""
     return ShareStatus.OK, "", ""
 
 

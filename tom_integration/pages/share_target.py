@@ -17,7 +17,7 @@ from sharecore.exceptions import ConfigurationError
 from tom_integration import access, site
 from tom_integration.mapping.data_files import FILE_MODEL, WITH_A_FILE
 from tom_integration.models import OneTimeShare, Outbox
-from tom_integration.pages import download, form_values, one_time, phrases
+from tom_integration.pages import form_values, one_time, phrases
 from tom_integration.pages.guards import Page, page_of, target_or_404
 from tom_integration.pages.new_share import form_context
 from tom_integration.pages.share_list import table_context
@@ -47,31 +47,23 @@ class TargetShare(Page):
         form = one_time.OnceForm(request.POST, user=request.user, download=True)
         if not form.is_valid():
             return self._page(request, target, form)
-        data = form.cleaned_data
-        selection = one_time.selection_of(request.POST, request.user, target)
-        address = data["share_destination"]
-        if address == one_time.DOWNLOAD:
-            if not number_of(target.pk, selection):
-                form.add_error(None, "Choose the data that the file is to hold.")
-                return self._page(request, target, form)
-            return download.answer(target, selection, data["share_title"], data["share_message"])
-        if objection := one_time.objection_to_files(address, selection):
-            form.add_error("share_destination", objection)
-            return self._page(request, target, form)
-        try:
-            message = one_time.ask(request.user, target, data, selection, introduce=True)
-        except ConfigurationError as error:
-            form.add_error("share_destination", str(error))
-            return self._page(request, target, form)
-        messages.success(request, message)
-        return redirect(page_of(Outbox.to(Address.parse(address), target.pk), request.user))
+        address = Address.parse(form.cleaned_data["share_destination"])
+        done = one_time.carry_out(
+            request,
+            target,
+            form,
+            one_time.selection_of(request.POST, request.user, target),
+            nothing="Choose the data that the file is to hold.",
+            onward=lambda: page_of(Outbox.to(address, target.pk), request.user),
+            introduce=True,
+        )
+        return done or self._page(request, target, form)
 
     @staticmethod
     def _page(request: HttpRequest, target: Any, form: one_time.OnceForm) -> HttpResponse:
         context = {
             "target": target,
             "form": form,
-            "addresses": form.addresses,
             "destination": form["share_destination"].value(),
             "download": True,
             "groups": one_time.listed(request.user, target),
@@ -124,30 +116,23 @@ class ListShare(Page):
             form.add_error(None, "Choose at least one target.")
         if not form.is_valid():
             return self._page(request, target_list, form)
-        data = form.cleaned_data
+        address = form.cleaned_data["share_destination"]
+        label = site.label(address)
         with_data = bool(request.POST.get("dataSwitch"))
         with_files = bool(request.POST.get("filesSwitch"))
-        if with_files and not site.takes_files(data["share_destination"]):
-            form.add_error("share_destination", f"{site.label(data['share_destination'])} takes no files.")
+        if with_files and not site.takes_files(address):
+            form.add_error("share_destination", f"{label} takes no files.")
             return self._page(request, target_list, form)
         queued, there, rest = 0, 0, ""
+        wanted = dict(EVERYTHING) if with_data else {}
+        if with_files:
+            wanted[FILE_MODEL] = WITH_A_FILE
+        text = form.text | {"lists": [target_list.name], "introduce": True}
         try:
             for target in targets:
-                wanted = dict(EVERYTHING) if with_data else {}
-                if with_files:
-                    wanted[FILE_MODEL] = WITH_A_FILE
                 selection = restricted(request.user, target.pk, wanted)
-                number = share_once(
-                    data["share_destination"],
-                    target.pk,
-                    selection,
-                    user_id=request.user.pk,
-                    title=data["share_title"],
-                    message=data["share_message"],
-                    introduce=True,
-                    lists=[target_list.name],
-                )
-                if not one_time.may_follow(request.user, target, data["share_destination"]):
+                number = share_once(address, target.pk, selection, user_id=request.user.pk, **text)
+                if not one_time.may_follow(request.user, target, address):
                     number = number_of(target.pk, selection)
                     rest = ", except what is there"
                 else:
@@ -158,11 +143,9 @@ class ListShare(Page):
             return self._page(request, target_list, form)
         targets_sent = phrases.number(len(targets), "target")
         records = f" with {phrases.number(queued)}" if queued else ""
-        label = site.label(data["share_destination"])
         said = f"{targets_sent}{records} will be sent to {label}{rest if queued else ''}"
-        already = (
-            f"{phrases.number(there)} of their data {'is' if there == 1 else 'are'} there, or on the way"
-        )
+        are = "is" if there == 1 else "are"
+        already = f"{phrases.number(there)} of their data {are} there, or on the way"
         follow = "The Share page of each target shows how far it is"
         messages.success(request, phrases.join(said, already if there else "", follow))
         return redirect(f"{reverse('targets:list')}?targetlist__name={target_list.pk}")
@@ -173,12 +156,10 @@ class ListShare(Page):
         context = {
             "target_list": target_list,
             "form": form,
-            "addresses": form.addresses,
             "destination": form["share_destination"].value(),
             "targets": shareable.order_by("name")[:LISTED_TARGETS],
             "number": shareable.count(),
             "limit": LISTED_TARGETS,
-            "posted": form.is_bound,
             "ticked": set(request.POST.getlist("selected-target")),
             "with_files": bool(request.POST.get("filesSwitch")),
             "with_data": not form.is_bound or bool(request.POST.get("dataSwitch")),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import URLPattern, path
+from django.views import View
 
 from tom_integration.pages import (
     destinations_page,
@@ -18,6 +19,19 @@ from tom_integration.pages import (
 )
 
 SHARES = "persistentshare/manage/"
+_HISTORY = "<int:target_pk>/share/<int:pk>/"
+
+_OF_RECORD = ("retry", "arrived", "resend")
+_OF_OUTBOX = (*_OF_RECORD, "hurry")
+
+
+def _actions(route: str, view: type[View], prefix: str, *actions: str) -> list[URLPattern]:
+    """Return a route for each action, named after it."""
+    return [
+        path(f"{route}{action}", view.as_view(), {"action": action}, name=f"{prefix}{action}")
+        for action in actions
+    ]
+
 
 taken_over = [
     path("<int:pk>/share/", share_target.TargetShare.as_view()),
@@ -38,44 +52,16 @@ ours = [
     path(f"<int:target_pk>/{SHARES}existing", new_share.Existing.as_view(), name="existing-for-target"),
     path(f"<int:target_pk>/{SHARES}preview", new_share.Preview.as_view(), name="preview-for-target"),
     path(f"{SHARES}<int:pk>/", share_page.SharePage.as_view(), name="share-page"),
-    path(f"{SHARES}<int:pk>/live", share_page.ShareLive.as_view(), name="share-live"),
+    path(f"{SHARES}<int:pk>/live", share_page.SharePage.as_view(live=True), name="share-live"),
     path(f"{SHARES}<int:pk>/limits", share_limits.Limits.as_view(), name="limits"),
     path(f"{SHARES}<int:pk>/limits/counted", share_limits.Counted.as_view(), name="counted"),
     path(f"{SHARES}<int:pk>/delete", share_actions.Delete.as_view(), name="delete"),
-    *(
-        path(f"{SHARES}<int:pk>/{action}", share_actions.Act.as_view(), {"action": action}, name=action)
-        for action in (
-            "pause",
-            "resume",
-            "adopt",
-            "retry",
-            "hurry",
-            "send-existing",
-            "send-edited",
-            "arrived",
-            "resend",
-        )
-    ),
-    *(
-        path(
-            f"{SHARES}records/<int:pk>/{action}",
-            share_actions.ActOnDelivery.as_view(),
-            {"action": action},
-            name=f"record-{action}",
-        )
-        for action in ("retry", "arrived", "resend")
-    ),
-    path("<int:target_pk>/share/<int:pk>/", share_page.HistoryPage.as_view(), name="history"),
-    path("<int:target_pk>/share/<int:pk>/live", share_page.HistoryLive.as_view(), name="history-live"),
-    *(
-        path(
-            f"<int:target_pk>/share/<int:pk>/{action}",
-            share_actions.ActOnHistory.as_view(),
-            {"action": action},
-            name=f"history-{action}",
-        )
-        for action in ("retry", "hurry", "arrived", "resend")
-    ),
+    *_actions(f"{SHARES}<int:pk>/", share_actions.Act, "", "pause", "resume", "adopt", *_OF_OUTBOX),
+    *_actions(f"{SHARES}<int:pk>/", share_actions.Act, "", "send-existing", "send-edited"),
+    *_actions(f"{SHARES}records/<int:pk>/", share_actions.ActOnDelivery, "record-", *_OF_RECORD),
+    path(_HISTORY, share_page.HistoryPage.as_view(), name="history"),
+    path(f"{_HISTORY}live", share_page.HistoryPage.as_view(live=True), name="history-live"),
+    *_actions(_HISTORY, share_actions.ActOnHistory, "history-", *_OF_OUTBOX),
     path(f"{SHARES}delete", removed_destinations.DeleteAll.as_view(), name="delete-all"),
     path("persistentshare/lists/", target_lists.Lists.as_view(), name="lists"),
     path("persistentshare/destinations/", destinations_page.DestinationsPage.as_view(), name="destinations"),

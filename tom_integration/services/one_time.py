@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from sharecore.exceptions import ConfigurationError
 from tom_integration import access, site, wake_up
@@ -69,11 +69,15 @@ def restricted(user: Any, target_id: int, selection: Selection) -> dict[str, Q]:
     """Return the selection without data that the user may not see."""
     if not access.single_data_have_rights():
         return dict(selection)
-    seen = {
-        model: access.visible(user, SHARED_MODELS[model]._default_manager.filter(target_id=target_id))
-        for model in selection
+    return {
+        model: condition & Q(pk__in=visible(user, model, target_id).values("pk"))
+        for model, condition in selection.items()
     }
-    return {model: condition & Q(pk__in=seen[model].values("pk")) for model, condition in selection.items()}
+
+
+def visible(user: Any, model: str, target_id: int) -> QuerySet[Any]:
+    """Return the data of one model and target that a user may see."""
+    return access.visible(user, SHARED_MODELS[model]._default_manager.filter(target_id=target_id))
 
 
 def number_of(target_id: int, selection: Selection) -> int:

@@ -20,6 +20,7 @@ from sharecore.records import Record, RecordKey
 from sharecore.release import Release, UnreadableRelease
 from tom_integration import access, clock, site
 from tom_integration.mapping.columns import DATUM_MODELS
+from tom_integration.mapping.data_files import by_model
 from tom_integration.mapping.own_data import own_rows
 from tom_integration.mapping.row_to_record import model_name, record_of
 from tom_integration.mapping.target_fields import find_target, target_of
@@ -112,9 +113,7 @@ class Outlook:
         ]
         ordered = keys[0].union(*keys[1:], all=True).order_by("timestamp", "kept_in", "id")
         chosen = list(ordered[start : start + size])
-        wanted: dict[str, list[int]] = defaultdict(list)
-        for _, name, pk in chosen:
-            wanted[name].append(pk)
+        wanted = by_model((name, pk) for _, name, pk in chosen)
         found = {name: DATUM_MODELS[name]._default_manager.in_bulk(pks) for name, pks in wanted.items()}
         return self._sample([found[name][pk] for _, name, pk in chosen if pk in found[name]])
 

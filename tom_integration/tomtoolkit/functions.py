@@ -52,11 +52,9 @@ def share_data_with_tom(
             chosen[FILE_MODEL] = Q(pk=product.pk) & WITH_A_FILE
         return _queue(share_destination, form_data, {product.target_id: chosen})
     if selected_data:
-        photometry = DATUM_MODELS["photometryreduceddatum"]._default_manager.filter(
-            pk__in=list(selected_data)
-        )
-        targets = set(photometry.values_list("target_id", flat=True))
-        chosen = {"photometryreduceddatum": Q(pk__in=list(selected_data))}
+        model, picked = "photometryreduceddatum", Q(pk__in=list(selected_data))
+        targets = set(DATUM_MODELS[model]._default_manager.filter(picked).values_list("target_id", flat=True))
+        chosen = {model: picked}
         return _queue(share_destination, form_data, dict.fromkeys(targets, chosen))
     if target_id:
         return _queue(share_destination, form_data, {int(target_id): EVERYTHING})
@@ -69,14 +67,8 @@ def share_target_with_tom(
     """Make a target known at a destination, and a member of target lists there."""
     target = form_data["target"]
     try:
-        share_once(
-            share_destination,
-            target.pk,
-            {},
-            introduce=True,
-            lists=[each.name for each in target_lists],
-            **_message(form_data, user),
-        )
+        lists = [each.name for each in target_lists]
+        share_once(share_destination, target.pk, {}, introduce=True, lists=lists, **_message(form_data, user))
     except ConfigurationError as error:
         return {"message": f"ERROR: {error}"}
     return {"message": f"Target {target.name} queued for {share_destination}."}

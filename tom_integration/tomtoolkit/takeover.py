@@ -121,15 +121,14 @@ def _stock_function(point: str) -> FunctionType:
 
 def replaced_by_others() -> list[str]:
     """Return the stock functions that no longer have our code."""
-    others: list[str] = []
-    for point, ours in FUNCTIONS.items():
-        try:
-            is_ours = _stock_function(point).__code__ is ours.__code__
-        except (ImportError, AttributeError, TypeError):
-            is_ours = False
-        if not is_ours:
-            others.append(point)
-    return others
+    return [point for point, ours in FUNCTIONS.items() if not _is_ours(point, ours)]
+
+
+def _is_ours(point: str, ours: Callable[..., Any]) -> bool:
+    try:
+        return _stock_function(point).__code__ is ours.__code__
+    except (ImportError, AttributeError, TypeError):
+        return False
 
 
 def _attempt(point: str, take: Callable[[], None]) -> None:

@@ -149,11 +149,7 @@ class Preconditions:
             # This process broke the call off, so the error says nothing about the destination.
             return Wait(clock.now(), "")
         until = breaker.stopped(
-            self.address,
-            stop,
-            credentials=self.credentials,
-            chance=ledger.chance(),
-            answered=self.answered,
+            self.address, stop, credentials=self.credentials, chance=ledger.chance(), answered=self.answered
         )
         # The adapter may have cached the cause (an expired token, the version of the site): open a new one.
         site.adapters.close(self.destination.name)

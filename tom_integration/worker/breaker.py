@@ -117,13 +117,13 @@ def stopped(
         chance: the jitter, from 0 to 1.
         answered: True when the destination had just answered a probe.
     """
-    now = clock.now()
+    now, reason = clock.now(), one_line(error.reason)
     if isinstance(error, AuthenticationFailed):
         whole, topic = parts(address)
         _change(
             topic if error.topic_only else whole,
-            lambda health: rules.refused(health, reason=one_line(error.reason), credentials=credentials),
-            last_error=one_line(error.reason),
+            lambda health: rules.refused(health, reason=reason, credentials=credentials),
+            last_error=reason,
             last_error_at=now,
         )
         return now + timedelta(seconds=rules.LONGEST_WAIT)
@@ -137,7 +137,7 @@ def stopped(
             credentials=credentials,
             answered=answered,
         ),
-        last_error=one_line(error.reason),
+        last_error=reason,
         last_error_at=now,
     )
     return changed.open_until or now

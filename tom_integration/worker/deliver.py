@@ -68,11 +68,8 @@ class Calls(Preconditions):
         for row, record in sendable:
             alone = row.pk if isinstance(record, DataFile) else 0
             calls.setdefault((row.one_time_share_id, alone), []).append((row, record))
-        for (one_time_share_id, _), group in calls.items():
-            self._send(
-                group,
-                OneTimeShare.objects.filter(pk=one_time_share_id).first() if one_time_share_id else None,
-            )
+        for (share_id, _), group in calls.items():
+            self._send(group, OneTimeShare.objects.filter(pk=share_id).first() if share_id else None)
 
     def _send(self, sendable: list[tuple[Delivery, Shareable]], share: OneTimeShare | None) -> None:
         if self.stop() or not self.lease.hold():
@@ -123,8 +120,7 @@ class Calls(Preconditions):
         self.arrived += sum(isinstance(outcome, Accepted | Duplicate) for outcome in outcomes)
         answered = any(isinstance(outcome, Accepted | Duplicate | Rejected) for outcome in outcomes)
         if answered and result.stopped is None:
-            how = transport_text.told(self.adapter)
-            breaker.succeeded(self.address, now=clock.now(), about=how)
+            breaker.succeeded(self.address, now=clock.now(), about=transport_text.told(self.adapter))
         self.heed(result.stopped)
 
     def _keep_names(self, batch: Batch) -> None:
@@ -196,16 +192,14 @@ class Calls(Preconditions):
         now, chance = clock.now(), ledger.chance()
         reason = one_line(str(stopped)) if stopped else ""
         states = {rows[key].pk: self._settled(rows[key], each, now, chance) for key, each in results.items()}
-        for key in left:
-            row = rows[key]
-            if isinstance(stopped, TargetRefused):
-                refused = Rejected(reason=reason, field="target")
-                states[row.pk] = self._settled(row, refused, now, chance)
-            elif isinstance(stopped, PluginError):
-                # Nothing was sent, but a try at once would meet the same bug of the plugin.
-                states[row.pk] = self._settled(row, Deferred(reason=reason), now, chance)
-            else:
-                states[row.pk] = delivery.unsent(transitions.state_of(row), reason, now=now)
+        ends: Result | None = None
+        if isinstance(stopped, TargetRefused):
+            ends = Rejected(reason=reason, field="target")
+        elif isinstance(stopped, PluginError):
+            ends = Deferred(reason=reason)  # A try at once would meet the same bug of the plugin.
+        for row in (rows[key] for key in left):
+            unsent = delivery.unsent(transitions.state_of(row), reason, now=now)
+            states[row.pk] = self._settled(row, ends, now, chance) if ends else unsent
         return persist(lambda: transitions.settle(rows.values(), states, token=self.lease.token, also=notes))
 
     def _settled(self, row: Delivery, result: Result, now: datetime, chance: float) -> DeliveryState:

@@ -217,8 +217,7 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
 def _try_later(calls: Calls, rows: list[Delivery], reason: str, now: datetime) -> None:
     chance = ledger.chance()
     _settle(
-        rows,
-        lambda state: delivery.not_looked_up(state, reason, now=now, policy=calls.policy, chance=chance),
+        rows, lambda state: delivery.not_looked_up(state, reason, now=now, policy=calls.policy, chance=chance)
     )
 
 

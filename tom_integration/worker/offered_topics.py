@@ -53,11 +53,5 @@ def offered(destination: Destination) -> tuple[Topic, ...]:
 def choices() -> Iterable[tuple[str, str | tuple[tuple[str, str], ...]]]:
     """Yield the choices of a form field, in the shape of tomtoolkit's `get_sharing_destination_options`."""
     for name, destination in site.destinations().items():
-        topics = offered(destination)
-        if topics:
-            yield (
-                destination.display_name,
-                tuple((str(Address(name, each.name)), each.name) for each in topics),
-            )
-        else:
-            yield name, destination.display_name
+        topics = tuple((str(Address(name, each.name)), each.name) for each in offered(destination))
+        yield (destination.display_name, topics) if topics else (name, destination.display_name)

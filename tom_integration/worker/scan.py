@@ -92,11 +92,9 @@ class Scan:
         if found:
             Outbox.objects.filter(pk__in=found, look_now=False).update(look_now=True)
         if moved:
+            changed = ["newest", "compared_to"]
             ScanPosition.objects.bulk_create(
-                moved,
-                update_conflicts=True,
-                unique_fields=["model"],
-                update_fields=["newest", "compared_to"],
+                moved, update_conflicts=True, unique_fields=["model"], update_fields=changed
             )
         return sorted(found)
 

@@ -14,7 +14,6 @@ import logging
 import os
 import sys
 import threading
-from typing import Any
 
 from django.core.signals import request_started
 from django.db import connection
@@ -68,12 +67,8 @@ def _on_request(**_: object) -> None:
 def _on_test_database() -> bool:
     utils = sys.modules.get("django.test.utils")
     testing = hasattr(getattr(utils, "_TestState", None), "saved_data")
-    return testing or (connection.vendor == "sqlite" and _in_memory(connection))
-
-
-def _in_memory(database: Any) -> bool:
-    name = str(database.settings_dict["NAME"])
-    return name == ":memory:" or "mode=memory" in name
+    name = str(connection.settings_dict["NAME"])
+    return testing or (connection.vendor == "sqlite" and (name == ":memory:" or "mode=memory" in name))
 
 
 def start() -> None:

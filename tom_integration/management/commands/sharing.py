@@ -7,45 +7,29 @@ import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
-from contextlib import suppress
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import BigIntegerField, QuerySet
-from django.utils.dateparse import parse_datetime
 
-from sharecore.delivery import State
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from tom_integration import site, site_status
-from tom_integration.management import replay_command, status_text
-from tom_integration.models import Delivery, Outbox, Peer
+from tom_integration.management import replay_command, resolve_command, status_text
+from tom_integration.models import Peer
 from tom_integration.outbox import restored, retention
-from tom_integration.pages import phrases
-from tom_integration.services import preview, resolve, shares
+from tom_integration.pages import form_values, phrases
+from tom_integration.services import preview, retry, shares
 from tom_integration.worker import offered_topics
 from tom_integration.worker.loop import Worker
 
-_LISTED = 20
-"""The number of deliveries that are listed of one call."""
-
 
 def _moment(text: str) -> datetime:
-    moment = None
-    with suppress(ValueError):
-        moment = parse_datetime(text)
-    if moment is not None and moment.tzinfo is not None:
-        with suppress(OverflowError):  # before the year 1 or after 9999 in UTC
-            return moment.astimezone(UTC)
+    if moment := form_values.moment(text):
+        return moment
     raise ArgumentTypeError(f"{text!r} must be a time with a time zone, as in 2026-03-01T12:00:00Z")
-
-
-def _row(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:20]) <= BigIntegerField.MAX_BIGINT):
-        raise ArgumentTypeError(f"{text[:20]!r} must be the number of a delivery, as `resolve` lists it")
-    return int(text)
 
 
 class Command(BaseCommand):
@@ -69,31 +53,19 @@ class Command(BaseCommand):
         show.add_argument(
             "--validate", action="store_true", help="Ask the destination to check them, without storing them."
         )
-        retry = commands.add_parser(
+        again = commands.add_parser(
             "retry", help="Try records again that were refused, withheld, unsupported or given up."
         )
-        retry.add_argument(
+        again.add_argument(
             "share", nargs="?", type=int, help="Number of a share (see status); all if omitted."
         )
 
-        told = commands.add_parser(
-            "resolve", help="List records that may have arrived, or settle them: --arrived or --resend."
+        resolve_command.add_arguments(
+            commands.add_parser(
+                "resolve", help="List records that may have arrived, or settle them: --arrived or --resend."
+            ),
+            _moment,
         )
-        told.add_argument("share", nargs="?", type=int, help="Number of a share (see status).")
-        told.add_argument(
-            "--sent", type=_moment, metavar="TIME", help="Settle the records of this call only, as listed."
-        )
-        told.add_argument(
-            "--delivery",
-            type=_row,
-            action="append",
-            metavar="NUMBER",
-            help="Settle this record only; can be repeated.",
-        )
-        verdict = told.add_mutually_exclusive_group()
-        verdict.add_argument("--arrived", action="store_true", help="The destination has the records.")
-        verdict.add_argument("--resend", action="store_true", help="It has none of them: send them again.")
-
         replay_command.add_arguments(
             commands.add_parser(
                 "replay", help="Send records again that a destination has lost, as after a restored backup."
@@ -120,7 +92,7 @@ class Command(BaseCommand):
     def _status(self, options: dict[str, Any]) -> None:
         now = site_status.read()
         if options["json"]:
-            self.stdout.write(json.dumps(now.as_json(), cls=DjangoJSONEncoder, indent=2))
+            self.stdout.write(json.dumps(asdict(now), cls=DjangoJSONEncoder, indent=2))
             return
         for line in status_text.lines(now, whole=options["all"]):
             self.stdout.write(self.style.WARNING(line.text) if line.alarming else line.text)
@@ -171,9 +143,8 @@ class Command(BaseCommand):
             raise CommandError("One or more destinations failed the check.")
 
     def _preview(self, options: dict[str, Any]) -> None:
-        outbox = self._outbox(options["share"])
         try:
-            outlook = preview.of_outbox(outbox)
+            outlook = preview.of_outbox(shares.outbox_by_share(options["share"]))
             samples = outlook.calls() if options["all"] else [outlook.newest(preview.SAMPLE)]
             for sample in samples:
                 self._show(sample, validate=options["validate"])
@@ -193,69 +164,21 @@ class Command(BaseCommand):
 
     def _retry(self, options: dict[str, Any]) -> None:
         try:
-            number = shares.retry(options["share"])
+            number = retry.retry(options["share"])
         except LookupError as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"{phrases.number(number)} will be tried again.")
 
     def _resolve(self, options: dict[str, Any]) -> None:
-        rows = self._in_review(options)
-        if not (options["arrived"] or options["resend"]):
-            calls = resolve.calls_in_review(rows)
-            for call in calls:
-                self._list_in_review(call, rows)
-            if not calls:
-                self.stdout.write("Nothing to resolve: it is known of each record whether it arrived.")
-            return
-        if options["share"] is None and not options["delivery"]:
-            raise CommandError("Name a share, or deliveries; `manage.py sharing resolve` lists them.")
-        number = resolve.resolve_all(rows, arrived=options["arrived"], by="the operator")
-        one = number == 1
-        if options["arrived"]:
-            noted = "counts as arrived" if one else "count as arrived"
-        else:
-            noted = "is due again" if one else "are due again"
-        self.stdout.write(f"{phrases.number(number)} {noted}.")
-
-    def _in_review(self, options: dict[str, Any]) -> QuerySet[Delivery]:
-        """Return the deliveries to review, of the share, the call and the numbers in the options."""
-        rows = Delivery.objects.filter(state=State.NEEDS_REVIEW)
-        if options["share"] is not None:
-            outbox = self._outbox(options["share"])
-            rows = rows.filter(outbox=outbox)
-        if options["sent"] is not None:
-            rows = rows.filter(sent_at=options["sent"])
-        if options["delivery"] is not None:
-            rows = rows.filter(pk__in=options["delivery"])
-        return rows
-
-    @staticmethod
-    def _outbox(share: int) -> Outbox:
-        outbox = Outbox.objects.filter(share_id=share).first()
-        if outbox is None:
-            raise CommandError(f"There is no share {share}; `manage.py sharing status` lists them.")
-        return outbox
-
-    def _list_in_review(self, call: resolve.CallInReview, rows: QuerySet[Delivery]) -> None:
-        mine = rows.filter(outbox=call.outbox, sent_at=call.sent_at)
-        numbers = [str(pk) for pk in mine.order_by("pk").values_list("pk", flat=True)[:_LISTED]]
-        more = ", ..." if call.number > len(numbers) else ""
-        which = f"share {call.outbox.share_id}" if call.outbox.share_id else "one-time"
-        sent = call.sent_at.isoformat() if call.sent_at else "at an unknown time"
-        self.stdout.write(f"{call.outbox} ({which}), sent {sent}:")
-        self.stdout.write(
-            f"    {call.number:,} may have arrived (deliveries {', '.join(numbers)}{more}) {call.reason}"
-        )
+        resolve_command.run(self, options)
 
     def _replay(self, options: dict[str, Any]) -> None:
         replay_command.run(self, options)
 
     def _purge(self, options: dict[str, Any]) -> None:
-        done = retention.everything(self._counting if sys.stdout.isatty() else lambda done: None)
+        shows = sys.stdout.isatty()
+        done = retention.everything(lambda done: self._counted(done, ending="\r") if shows else None)
         self._counted(done, ending="\n")
-
-    def _counting(self, done: Counter[str]) -> None:
-        self._counted(done, ending="\r")
 
     def _counted(self, done: Counter[str], *, ending: str) -> None:
         words = ("answer", "attempt", "row")

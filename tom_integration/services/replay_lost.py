@@ -44,8 +44,8 @@ class Replay:
         Raises:
             LookupError: there is no such share or destination.
         """
-        if self.share_id is not None and not Outbox.objects.filter(share_id=self.share_id).exists():
-            raise LookupError(f"There is no share {self.share_id}; `manage.py sharing status` lists them.")
+        if self.share_id is not None:
+            shares.outbox_by_share(self.share_id)
         named = self.destination
         known = {*site.destinations(), *site.destinations().broken}
         if named is not None and named not in known and not Outbox.objects.filter(destination=named).exists():
@@ -62,35 +62,23 @@ class Replay:
         """
         return [address for address in self.counts() if not _can_tell(address)]
 
-    def send_again(self, *, doubles: bool = False) -> int:
-        """Make the records due for a look-up, or to be sent; return how many.
-
-        Args:
-            doubles: send the records, too, to destinations that cannot be asked for them.
+    def send_again(self) -> int:
+        """Make the records due for a look-up, or to be sent to a `blind` destination; return how many.
 
         Raises:
-            shares.NotPossible: a destination cannot be asked, and `doubles` is False.
             ConfigurationError: a destination cannot be used.
         """
         blind = self.blind()
-        if blind and not doubles:
-            raise shares.NotPossible(
-                f"{', '.join(map(str, blind))} cannot be asked which records it has, and would have some "
-                "twice. Allow doubles if that is harmless."
-            )
         return sum(self._send_again(address, can_tell=address not in blind) for address in self.counts())
 
     def _send_again(self, address: Address, *, can_tell: bool) -> int:
         rows = self._deliveries().at(address)
         outboxes = Outbox.objects.filter(pk__in=rows.order_by().values("outbox").distinct())
         lost = delivery.lost_there(REASON, now=clock.now(), can_tell=can_tell)
-        chosen = list(outboxes)
-        # Use one statement for each target: on SQLite nobody else can save during it.
-        number = sum(
-            transitions.apply(rows.filter(outbox=each), lost, delivered_at=None, arrived="")
-            for each in chosen
-        )
-        shares.wake(chosen)
+        number = 0
+        for outbox in outboxes:  # Use one statement for each: on SQLite nobody else can save during it.
+            number += transitions.apply(rows.filter(outbox=outbox), lost, delivered_at=None, arrived="")
+        shares.wake(outboxes)
         return number
 
     def _deliveries(self) -> AtAddress[Delivery]:
@@ -108,17 +96,10 @@ class Replay:
 def _can_tell(address: Address) -> bool:
     """Return False when the destination cannot be asked; an error counts as True, since it is asked again."""
     address, destination = site.destinations().resolve(str(address))
+    nothing = Batch(site=site.this_site(), address=address, target=Target(name="nobody"), records=())
     try:
-        return site.adapters.get(destination).find(_empty(address)) is not None
+        return site.adapters.get(destination).find(nothing) is not None
     except ConfigurationError:
         raise
     except Exception:
         return True
-
-
-def _empty(address: Address) -> Batch:
-    """Return a batch without records, to find out whether the adapter can look records up."""
-    return Batch(site=site.this_site(), address=address, target=_NOBODY, records=())
-
-
-_NOBODY = Target(name="nobody")

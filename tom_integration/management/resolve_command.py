@@ -1,0 +1,81 @@
+"""Run `manage.py sharing resolve`: list the records that may have arrived, or settle them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models import BigIntegerField, QuerySet
+
+from sharecore.delivery import State
+from tom_integration.models import Delivery
+from tom_integration.pages import phrases
+from tom_integration.services import resolve, shares
+
+_LISTED = 20
+"""The number of deliveries that are listed of one call."""
+
+
+def add_arguments(parser: ArgumentParser, moment: Callable[[str], datetime]) -> None:
+    """Add the options of the command."""
+    parser.add_argument("share", nargs="?", type=int, help="Number of a share (see status).")
+    parser.add_argument(
+        "--sent", type=moment, metavar="TIME", help="Settle the records of this call only, as listed."
+    )
+    only = "Settle this record only; can be repeated."
+    parser.add_argument("--delivery", type=_row, action="append", metavar="NUMBER", help=only)
+    verdict = parser.add_mutually_exclusive_group()
+    verdict.add_argument("--arrived", action="store_true", help="The destination has the records.")
+    verdict.add_argument("--resend", action="store_true", help="It has none of them: send them again.")
+
+
+def _row(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:20]) <= BigIntegerField.MAX_BIGINT):
+        raise ArgumentTypeError(f"{text[:20]!r} must be the number of a delivery, as `resolve` lists it")
+    return int(text)
+
+
+def run(command: BaseCommand, options: dict[str, Any]) -> None:
+    """Run the command, or raise a CommandError with the reason."""
+    rows = _in_review(options)
+    if not (options["arrived"] or options["resend"]):
+        calls = resolve.calls_in_review(rows)
+        for call in calls:
+            command.stdout.write("\n".join(_described(call, rows)))
+        if not calls:
+            command.stdout.write("Nothing to resolve: it is known of each record whether it arrived.")
+        return
+    if options["share"] is None and not options["delivery"]:
+        raise CommandError("Name a share, or deliveries; `manage.py sharing resolve` lists them.")
+    number = resolve.resolve_all(rows, arrived=options["arrived"], by="the operator")
+    verb = ("counts", "count") if options["arrived"] else ("is", "are")
+    noted = "as arrived" if options["arrived"] else "due again"
+    command.stdout.write(f"{phrases.number(number)} {verb[number != 1]} {noted}.")
+
+
+def _in_review(options: dict[str, Any]) -> QuerySet[Delivery]:
+    """Return the deliveries to review, of the share, the call and the numbers in the options."""
+    rows = Delivery.objects.filter(state=State.NEEDS_REVIEW)
+    if options["share"] is not None:
+        try:
+            rows = rows.filter(outbox=shares.outbox_by_share(options["share"]))
+        except LookupError as error:
+            raise CommandError(str(error)) from None
+    if options["sent"] is not None:
+        rows = rows.filter(sent_at=options["sent"])
+    return rows if options["delivery"] is None else rows.filter(pk__in=options["delivery"])
+
+
+def _described(call: resolve.CallInReview, rows: QuerySet[Delivery]) -> tuple[str, str]:
+    mine = rows.filter(outbox=call.outbox, sent_at=call.sent_at)
+    numbers = [str(pk) for pk in mine.order_by("pk").values_list("pk", flat=True)[:_LISTED]]
+    listed = ", ".join([*numbers, "..."] if call.number > len(numbers) else numbers)
+    which = f"share {call.outbox.share_id}" if call.outbox.share_id else "one-time"
+    sent = call.sent_at.isoformat() if call.sent_at else "at an unknown time"
+    return (
+        f"{call.outbox} ({which}), sent {sent}:",
+        f"    {call.number:,} may have arrived (deliveries {listed}) {call.reason}",
+    )
