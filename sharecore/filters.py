@@ -84,7 +84,7 @@ class Filter:
     """Bandpasses that pass; concern photometry and upper limits only."""
     least_signal_to_noise: float | None = None
     """Least signal-to-noise ratio; concerns detections only. A magnitude has 2.5 / ln(10) / error, any other
-    brightness |brightness| / error; without a positive error, or in an unknown unit, none passes.
+    brightness its absolute value / error; without a positive error, or in an unknown unit, none passes.
     """
     observed_since: datetime | None = None
     """Earliest time of observation, included."""

@@ -63,5 +63,6 @@ def test_the_share_that_is_shown_can_be_made(client: APIClient) -> None:
         answer = client.post("/targets/persistentshare/", asked | {"target": target.pk}, format="json")
     assert answer.status_code == 201, answer.json()
     made = answer.json()
-    assert (made["destination"], made["kinds"]) == (asked["destination"], asked["kinds"])
+    assert (made["destination"], made["release_days"]) == (asked["destination"], asked["release_days"])
+    assert made["filter"] == {"version": 1} | asked["filter"]
     assert made["until"] == asked["until"]
