@@ -22,6 +22,7 @@ from tom_integration import links, site
 from tom_integration.mapping.row_to_record import record_of
 from tom_integration.models import write_filter
 from tom_integration.outbox import open_outboxes
+from tom_integration.outbox.limits import Limits
 from tom_integration.pages import preview_page as page
 from tom_integration.services import preview
 from tom_integration.worker import offered_topics
@@ -74,7 +75,8 @@ def test_a_share_of_few_among_many_shows_those(tom: Tom) -> None:
     open_outboxes.limit(tom.outbox(target), filter=write_filter(Filter(kinds=(Kind.SPECTRUM,))))
     (record,) = preview.of_outbox(tom.outbox(target)).newest(preview.SAMPLE).batch.records
     assert record.key.kind == Kind.SPECTRUM
-    assert page.show(tom.user(), share.target, "x", [Kind.SPECTRUM], existing=False).records == 1
+    spectra = Limits((Filter(kinds=(Kind.SPECTRUM,)),), ())
+    assert page.show(tom.user(), share.target, "x", spectra, existing=False).records == 1
 
 
 def test_data_that_its_user_may_not_see_are_not_shown(tom: Tom) -> None:
