@@ -195,7 +195,7 @@ def test_a_share_is_made_with_what_was_chosen(tom: Tom, admin: Client) -> None:
     assert outbox.chosen.kinds == ("photometry", "spectrum")
     assert outbox.until == until.replace(second=0, microsecond=0)
     assert tom.deliver(after=60) == 3
-    assert "photometry, spectra only" in text(admin.get(answer.url))
+    assert "Only photometry and spectra." in text(admin.get(answer.url))
 
 
 def test_all_kinds_means_also_those_to_come(tom: Tom, admin: Client) -> None:

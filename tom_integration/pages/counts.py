@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Max, Min, OuterRef, Q, QuerySet, Subquery
 
-from sharecore.delivery import OPEN, State
+from sharecore.delivery import OPEN, RELEASE, State
+from sharecore.exceptions import ConfigurationError
+from sharecore.records import Kind
 from tom_integration import access
 from tom_integration.models import OUTDATED, Delivery, Outbox
 
@@ -30,14 +34,34 @@ class Figures:
     """When the next open delivery is tried."""
     delivered_at: datetime | None = None
     """When the last delivery arrived."""
+    later: int = 0
+    """Records that wait for their release."""
+    first: datetime | None = None
+    """When the first of them goes."""
+    last: datetime | None = None
+    """When the last of them goes."""
+
+
+LATER = Q(state=State.WITHHELD, field=RELEASE)
+"""Select deliveries that wait for their release."""
 
 
 def existing(outbox: Outbox, rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     """Return the deliveries of data from before the share, of the kinds that it sends."""
     # A delivery whose datum was never read has an empty kind.
-    kinds = outbox.chosen.kinds
-    of_its_kinds = Q(kind__in=["", *kinds]) if kinds else Q()
+    of_its_kinds = Q()
+    for kinds in _kinds(outbox):
+        of_its_kinds &= Q(kind__in=["", *kinds])
     return rows.filter(of_its_kinds, state=State.BASELINE)
+
+
+def _kinds(outbox: Outbox) -> list[tuple[Kind, ...]]:
+    """Return the kinds of each filter that names some; an unreadable filter is told elsewhere."""
+    found = []
+    for each in outbox.levels:
+        with suppress(ConfigurationError):
+            found.append(each.chosen.kinds)
+    return [kinds for kinds in found if kinds]
 
 
 def counted(outboxes: list[Outbox], user: Any) -> dict[int, Figures]:
@@ -61,13 +85,32 @@ def counted(outboxes: list[Outbox], user: Any) -> dict[int, Figures]:
     outdated = by_outbox.filter(OUTDATED)
     for edited in outdated.annotate(number=Count("pk")):
         figures[edited["outbox"]].outdated = edited["number"]
-    for outbox in outboxes:
-        each = figures.get(outbox.pk, Figures(Counter()))
-        if outbox.share_id is not None and each.counts[State.BASELINE]:
-            each.existing = each.counts[State.BASELINE]
-            if outbox.chosen.kinds:
-                each.existing = existing(outbox, access.deliveries_for(user, outbox)).count()
+    later = by_outbox.filter(LATER)
+    for waits in later.annotate(number=Count("pk"), first=Min("next_at"), last=Max("next_at")):
+        each = figures[waits["outbox"]]
+        each.later, each.first, each.last = waits["number"], waits["first"], waits["last"]
+    _count_existing(outboxes, figures, rows)
     return figures
+
+
+def _count_existing(outboxes: list[Outbox], figures: Mapping[int, Figures], rows: QuerySet[Delivery]) -> None:
+    before = [
+        each
+        for each in outboxes
+        if each.share_id is not None and each.pk in figures and figures[each.pk].counts[State.BASELINE]
+    ]
+    by_kind: dict[int, dict[str, int]] = {}
+    if chosen := [each for each in before if _kinds(each)]:
+        of_them = rows.filter(outbox__in=[each.pk for each in chosen], state=State.BASELINE)
+        for pk, kind, number in of_them.values_list("outbox", "kind").annotate(number=Count("pk")):
+            by_kind.setdefault(pk, {})[kind] = number
+    for outbox in before:
+        kinds, numbers = _kinds(outbox), by_kind.get(outbox.pk, {})
+        figures[outbox.pk].existing = (
+            sum(number for kind, number in numbers.items() if all(kind in ("", *each) for each in kinds))
+            if kinds
+            else figures[outbox.pk].counts[State.BASELINE]
+        )
 
 
 def _with_latest(outboxes: list[Outbox], user: Any) -> QuerySet[Any]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sharecore.delivery import State
+from sharecore.times import day, in_utc
 from tom_integration import site
-from tom_integration.models import DestinationHealth
+from tom_integration.models import DestinationHealth, Limited
 
 STATES: Mapping[str, str] = {
     State.BASELINE: "Existing, not shared",
@@ -66,10 +67,34 @@ def later(pending: int, moment: datetime, now: datetime, reason: str) -> str:
     return join(again, f"Last answer{reason}" if reason else "")
 
 
+def go_later(records: int, first: datetime | None, last: datetime | None) -> str:
+    """Return when so many records go that wait for their release."""
+    said = f"{number(records)} {'goes' if records == 1 else 'go'}"
+    days = sorted({f"{in_utc(each):%Y-%m-%d}" for each in (first, last) if each})
+    if not days:
+        return f"{said} later"
+    return f"{said} on {days[0]}" if len(days) == 1 else f"{said} from {days[0]} to {days[1]}"
+
+
 def clock(moment: datetime, now: datetime) -> str:
     """Return the time in UTC, with the date unless it is today."""
     moment, now = moment.astimezone(UTC), now.astimezone(UTC)
     return f"{moment:%H:%M:%S} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def dates(limited: Limited) -> str:
+    """Return the dates of a share or rule as a sentence; empty for none."""
+    said = []
+    if limited.release_days:
+        said.append(
+            f"{limited.release_days:,.15g} day{'' if limited.release_days == 1 else 's'} after observation"
+        )
+    if limited.not_before:
+        said.append(f"not before {day(in_utc(limited.not_before))}")
+    if limited.until:
+        said.append(f"until {day(in_utc(limited.until))}")
+    text = ", ".join(said)
+    return join(text[:1].upper() + text[1:])
 
 
 def number(many: int, word: str = "record") -> str:

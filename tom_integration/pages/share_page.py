@@ -17,7 +17,7 @@ from tom_integration.links import link
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Attempt, Delivery, Outbox
 from tom_integration.outbox.prepare import load
-from tom_integration.pages import delivery_table, inventory
+from tom_integration.pages import delivery_table, inventory, what_goes
 from tom_integration.pages.guards import Page, outbox_or_404, page_of, share_or_404
 from tom_integration.pages.share_list import fresh
 from tom_integration.pages.share_status import summaries
@@ -46,7 +46,8 @@ class SharePage(Page):
         above = {
             "may_delete": access.may(request.user, "delete", share=share),
             "adoptable": context["may_change"] and bool(objection),
-            "kinds": [inventory.KIND_LABELS[kind] for kind in outbox.chosen.kinds],
+            "limits": what_goes.limits_of(outbox),
+            "staying": what_goes.staying(request.user, outbox),
         }
         return render(request, "tom_integration/share.html", context | above)
 
@@ -109,6 +110,7 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
         "search": request.GET.get("q", "").strip(),
         "sort": request.GET.get("sort", ""),
         "page": page,
+        "upcoming": what_goes.upcoming(rows) if summary.later else [],
         "deliveries": _shown(list(page), followed=outbox.share_id is not None),
         "may_change": may_change,
         "retryable": any(each.value in numbers for each in retry.RETRIED),

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import TextChoices
+from django.db.models import TextChoices, prefetch_related_objects
 from django.utils import timezone
 
-from sharecore.delivery import NEEDS_PERSON, OPEN, State
+from sharecore.delivery import NEEDS_PERSON, OPEN, RELEASE, State
 from sharecore.exceptions import ConfigurationError
 from tom_integration import access, conf, site, site_status
 from tom_integration.models import DestinationHealth, OneTimeShare, Outbox
@@ -54,6 +54,9 @@ class StatusSummary:
     needing: int = 0
     """Records that need a person."""
     withheld: int = 0
+    """Records that are not sent, but for those that wait for their release."""
+    later: int = 0
+    """Records that wait for their release."""
     existing: int = 0
     """Records that were there before the share."""
     outdated: int = 0
@@ -111,6 +114,7 @@ def summaries(outboxes: Iterable[Outbox], user: Any) -> dict[int, StatusSummary]
     This takes a handful of queries for any number of outboxes.
     """
     outboxes = list(outboxes)
+    prefetch_related_objects(outboxes, "rule")
     figures = counted(outboxes, user)
     introduced = OneTimeShare.objects.filter(outbox__in=[each.pk for each in outboxes], introduce=True)
     around = _Around(
@@ -156,7 +160,8 @@ def _summary(outbox: Outbox, figures: Figures, around: _Around) -> StatusSummary
         total=sent + pending if pending else 0,
         pending=pending,
         needing=sum(counts[state] for state in NEEDS_PERSON),
-        withheld=counts[State.WITHHELD] + counts[State.UNSUPPORTED],
+        withheld=counts[State.WITHHELD] + counts[State.UNSUPPORTED] - figures.later,
+        later=figures.later,
         existing=figures.existing,
         outdated=figures.outdated,
         delivered=counts[State.DELIVERED],
@@ -172,8 +177,8 @@ def _status_of(
     waits = phrases.join(phrases.waiting(pending)) if pending else ""
     unwell = [around.unwell[part] for part in breaker.parts(outbox.address) if part in around.unwell]
     work = bool(pending or outbox.pk in around.introducing or outbox.look_now)
-    if outbox.paused:
-        return ShareStatus.PAUSED, phrases.paused(outbox.paused, pending), ""
+    if outbox.pause:
+        return ShareStatus.PAUSED, phrases.paused(outbox.pause, pending), ""
     if work or outbox.share_id is not None:  # A finished one-time share needs no destination any more.
         if problem := _misconfigured(str(outbox.address)):
             return ShareStatus.NEEDS_YOU, waits, phrases.join(problem)
@@ -208,8 +213,8 @@ def _at_work(outbox: Outbox, figures: Figures, around: _Around, pending: int) ->
         return ShareStatus.SENDING, "The target itself is being sent.", ""
     if outbox.look_now:
         return ShareStatus.SENDING, "Looking for new data.", ""
-    if outbox.until is not None and outbox.until <= now:
-        since = f"New data have not been shared since {outbox.until:%Y-%m-%d %H:%M} UTC."
+    if outbox.ends_at is not None and outbox.ends_at <= now:
+        since = f"New data have not been shared since {outbox.ends_at:%Y-%m-%d %H:%M} UTC."
         return ShareStatus.ENDED, since, ""
     return ShareStatus.OK, "", ""
 
@@ -242,7 +247,9 @@ def _kept(outbox: Outbox, figures: Figures, user: Any) -> str:
         why = _reason(outbox, user, State.UNSUPPORTED)
         unable = phrases.cannot_store(str(outbox.address), number)
         said.append(f"{phrases.number(number)} not sent, as {unable}{why}")
-    if number := counts[State.WITHHELD]:
+    if number := figures.later:
+        said.append(phrases.go_later(number, figures.first, figures.last))
+    if number := counts[State.WITHHELD] - figures.later:
         said.append(f"{phrases.number(number)} not sent{_reason(outbox, user, State.WITHHELD)}")
     if number := figures.existing:
         said.append(f"{phrases.number(number, 'existing record')} not shared")
@@ -251,6 +258,6 @@ def _kept(outbox: Outbox, figures: Figures, user: Any) -> str:
 
 def _reason(outbox: Outbox, user: Any, state: State) -> str:
     """Return the reason of one delivery in this state, the first in the index; the share's page lists all."""
-    mine = access.deliveries_for(user, outbox).filter(state=state)
+    mine = access.deliveries_for(user, outbox).filter(state=state).exclude(field=RELEASE)
     one = mine.order_by("-next_at", "-delivered_at").values_list("reason", flat=True).first()
     return f": {one}" if one else ""
