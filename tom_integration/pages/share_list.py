@@ -69,7 +69,7 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
     shares = access.shares_for(request.user, "view").select_related("target", "user")
     if target is not None:
         shares = shares.filter(target_id=target.pk)
-    found = _filtered(shares, request).order_by("-created", "-pk")
+    found = filtered(shares, request.user, request.GET).order_by("-created", "-pk")
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     outboxes = {each.share_id: each for each in Outbox.objects.filter(share_id__in=[s.pk for s in page])}
     states = summaries(outboxes.values(), request.user)
@@ -102,6 +102,7 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
         "search": request.GET.get("q", ""),
         "filtered": bool(request.GET.get("q") or request.GET.get("needs")),
         "advice": advice,
+        "selectable": any(row["may_change"] or row["may_delete"] for row in rows),
     }
 
 
@@ -119,9 +120,10 @@ def _common(rows: Iterable[Mapping[str, Any]], advice: str) -> list[dict[str, An
     return [{"text": text, "number": number} for text, number in numbers.items()]
 
 
-def _filtered(shares: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
+def filtered(shares: QuerySet[Any], user: Any, chosen: Mapping[str, Any]) -> QuerySet[Any]:
+    """Return the shares that fit the fields `q` and `needs` of the page."""
     # A page of the TOM with our tags takes any text, but PostgreSQL fails on a NUL.
-    if text := request.GET.get("q", "").replace("\0", "").strip():
+    if text := chosen.get("q", "").replace("\0", "").strip():
         fitting = Q(target__name__icontains=text) | Q(target__aliases__name__icontains=text)
         fitting |= Q(destination__icontains=text)
         for name, destination in site.destinations().items():
@@ -129,9 +131,9 @@ def _filtered(shares: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
                 fitting |= at_destination(name)
         matching = PersistentShare.objects.filter(fitting)
         shares = shares.filter(pk__in=matching.values("pk"))
-    if request.GET.get("needs") == "you":
+    if chosen.get("needs") == "you":
         needing = Delivery.objects.filter(outbox__share_id=OuterRef("pk"), state__in=NEEDS_PERSON)
-        stuck = access.of_visible_data(request.user, needing)
+        stuck = access.of_visible_data(user, needing)
         halted = Outbox.objects.filter(~Q(problem="") | ~Q(paused=""), share_id=OuterRef("pk"))
         shares = shares.filter(Exists(stuck) | Exists(halted))
     return shares

@@ -7,6 +7,7 @@ from django.views import View
 
 from tom_integration.pages import (
     destinations_page,
+    many_shares,
     new_share,
     removed_destinations,
     share_actions,
@@ -62,6 +63,7 @@ ours = [
     path(_HISTORY, share_page.HistoryPage.as_view(), name="history"),
     path(f"{_HISTORY}live", share_page.HistoryPage.as_view(live=True), name="history-live"),
     *_actions(_HISTORY, share_actions.ActOnHistory, "history-", *_OF_OUTBOX),
+    path(f"{SHARES}many", many_shares.ManyShares.as_view(), name="many"),
     path(f"{SHARES}delete", removed_destinations.DeleteAll.as_view(), name="delete-all"),
     path("persistentshare/lists/", target_lists.Lists.as_view(), name="lists"),
     path("persistentshare/destinations/", destinations_page.DestinationsPage.as_view(), name="destinations"),

@@ -81,7 +81,12 @@ def outbox_by_share(share_id: int) -> Outbox:
 def pause(share: Any, *, by: Any) -> None:
     """Send nothing of a share until a user resumes it; its new data wait."""
     outbox = outbox_of(share)
-    Outbox.objects.filter(pk=outbox.pk, paused="").update(paused=f"paused by {by.get_username()}"[:500])
+    Outbox.objects.filter(pk=outbox.pk, paused="").update(paused=paused_by(by))
+
+
+def paused_by(user: Any) -> str:
+    """Return the reason of a pause by a user."""
+    return f"paused by {user.get_username()}"[:500]
 
 
 def resume(share: Any) -> None:

@@ -34,11 +34,12 @@
 
   function inUse(element) {
     const active = document.activeElement;
-    const typing = active && element.contains(active) && active.matches("input, select, textarea");
+    const typing = active && element.contains(active) && active.matches("input:not([type=checkbox]), select, textarea");
     return typing || element.querySelector("details[open]") !== null;
   }
 
   function register() {
+    showAll();
     document.querySelectorAll("[data-sharing-live]").forEach(function (element) {
       if (!parts.has(element.id)) { parts.set(element.id, {}); plan(element.id, SOON); }
     });
@@ -81,8 +82,22 @@
   }
 
   function keyOf(element) {
-    return element.getAttribute("aria-label") || element.getAttribute("href") || element.textContent.trim();
+    return element.getAttribute("aria-label") || element.name || element.getAttribute("href") || element.textContent.trim();
   }
+
+  function ticks(element) { return Array.from(element.querySelectorAll("input[form=sharing-many], #sharing-many [name=all]")); }
+
+  // Without scripts, a box that ticks all others would do nothing.
+  function showAll() {
+    document.querySelectorAll("[data-sharing-all]").forEach(function (each) { each.hidden = false; });
+  }
+
+  document.addEventListener("change", function (event) {
+    if (!event.target.matches("[data-sharing-all]")) { return; }
+    document.querySelectorAll("input[form=sharing-many]").forEach(function (each) {
+      each.checked = event.target.checked;
+    });
+  });
 
   document.addEventListener("htmx:configRequest", function (event) {
     const part = parts.get(event.detail.elt.id);
@@ -100,6 +115,7 @@
     if (!part || !part.asking) { return; }
     part.states = states(event.detail.target);
     const active = document.activeElement;
+    part.ticked = ticks(event.detail.target).filter(function (each) { return each.checked; }).map(keyOf);
     part.focus = active && event.detail.target.contains(active) ? keyOf(active) : null;
   });
 
@@ -130,8 +146,9 @@
     });
     part.states = null;
     tell(news);
+    ticks(element).forEach(function (each) { each.checked = part.ticked.includes(keyOf(each)); });
     if (part.focus) {
-      const same = Array.from(element.querySelectorAll("a, button")).find(function (each) {
+      const same = Array.from(element.querySelectorAll("a, button, input")).find(function (each) {
         return keyOf(each) === part.focus;
       });
       if (same) { same.focus({preventScroll: true}); }
