@@ -7,6 +7,8 @@
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
 export CHROMIUM
+# Hundreds of processes import the same modules: let the first one keep what it compiles.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -87,7 +89,7 @@ demo: $(VENV)/.wheel  ## two real TOMs, one sharing with the other (ARGS=--serve
 .PHONY: test
 test: $(VENV)/.wheel  ## the tests that need nothing but Python: SQLite, one tomtoolkit
 	@echo "Tests on SQLite"
-	@$(BIN)/pytest $(PARALLEL) -m "not live and not postgres and not brokers and not browser" $(ARGS)
+	@$(BIN)/pytest $(PARALLEL) --ignore=tests/live --ignore=tests/browser -m "not postgres" $(ARGS)
 
 .PHONY: test-all
 test-all: test test-real test-postgres test-chaos  ## every test: also real TOMs, PostgreSQL, brokers, a web browser
@@ -96,7 +98,7 @@ test-all: test test-real test-postgres test-chaos  ## every test: also real TOMs
 test-live: $(VENV)/.wheel $(RECEIVER_232)/.installed
 	@echo "Tests with real TOMs, tomtoolkit 3.x and 2.32"
 	@SHARECORE_RECEIVER_232_PYTHON="$(CURDIR)/$(RECEIVER_232)/bin/python" \
-	    $(BIN)/pytest $(PARALLEL_LIVE) $(PATIENT) -m "live and not brokers and not browser" $(ARGS)
+	    $(BIN)/pytest $(PARALLEL_LIVE) $(PATIENT) -m "not brokers" tests/live $(ARGS)
 
 # What test-live, test-brokers and test-browser run, at the same time: while one waits, another works.
 .PHONY: test-real
@@ -104,18 +106,18 @@ test-real: $(VENV)/.wheel $(RECEIVER_232)/.installed chromium
 	@echo "Tests with real TOMs, brokers and a web browser"
 	@SHARECORE_RECEIVER_232_PYTHON="$(CURDIR)/$(RECEIVER_232)/bin/python" PYTHONPATH=demo \
 	    $(BIN)/python -m realtoms.brokers \
-	    $(BIN)/pytest $(PARALLEL_LIVE) $(PATIENT) -m "live or brokers or browser" --durations=15 $(ARGS)
+	    $(BIN)/pytest $(PARALLEL_LIVE) $(PATIENT) --durations=15 tests/live tests/browser $(ARGS)
 
 .PHONY: test-postgres
 test-postgres: $(VENV)/.wheel
 	@echo "Tests on PostgreSQL"
 	@PYTHONPATH=demo $(BIN)/python -m realtoms.postgres \
-	    $(BIN)/pytest $(PARALLEL) -m "not live and not brokers and not browser" tests/tom $(ARGS)
+	    $(BIN)/pytest $(PARALLEL) tests/tom $(ARGS)
 
 .PHONY: test-brokers
 test-brokers: $(VENV)/.wheel
 	@echo "Tests with RabbitMQ and Redis"
-	@PYTHONPATH=demo $(BIN)/python -m realtoms.brokers $(BIN)/pytest $(PATIENT) -m brokers $(ARGS)
+	@PYTHONPATH=demo $(BIN)/python -m realtoms.brokers $(BIN)/pytest $(PATIENT) -m brokers tests/live $(ARGS)
 
 .PHONY: test-fuzz
 test-fuzz: $(VENV)/.wheel  ## ten thousand hostile batches at the inbox
@@ -168,7 +170,7 @@ chromium:
 .PHONY: test-browser
 test-browser: $(VENV)/.wheel chromium
 	@echo "Tests of the pages in a web browser"
-	@$(BIN)/pytest $(PATIENT) -m browser $(ARGS)
+	@$(BIN)/pytest $(PATIENT) tests/browser $(ARGS)
 
 .PHONY: screenshots
 screenshots: $(VENV)/.wheel chromium  ## take the screenshots in docs/screenshots anew
