@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 from collections.abc import Generator
@@ -15,8 +16,15 @@ from sharecore import secrets
 
 
 def pytest_configure() -> None:
-    """The TOMs of the tests start at once."""
+    """The TOMs of the tests start at once; garbage is collected seldom."""
     fork_from_now_on(Path(sys.executable))
+    gc.set_threshold(100_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of each search for garbage: that took a seventh of the tests' time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

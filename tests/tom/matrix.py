@@ -169,6 +169,7 @@ class World:
     target: Any
     other: Any
     share: Any
+    outbox: Outbox
     delivery: Any
     once: Outbox
     one_time: Delivery
@@ -184,7 +185,7 @@ class World:
             "target": self.target.pk,
             "delivery": self.delivery.pk,
             "one_time": self.one_time.pk,
-            "outbox": Outbox.objects.get(share_id=self.share.pk).pk,
+            "outbox": self.outbox.pk,
             "once": self.once.pk,
             "product": self.product.pk,
             "group": self.group.pk,
@@ -223,7 +224,7 @@ def make_world(tom: Any, *, permissions: str = "PRIVATE") -> World:
     )
     group = TargetList.objects.create(name="Tonight")
     group.targets.add(target)
-    return World(target, other, share, row, once, one_time, product, group)
+    return World(target, other, share, row.outbox, row, once, one_time, product, group)
 
 
 _TOKEN = re.compile(r"[A-Za-z0-9]{64}")
