@@ -46,6 +46,15 @@ def time_column(model: str) -> str:
     return "created" if model == FILE_MODEL else "timestamp"
 
 
+def existing(places: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Return those of these data, each given as model and primary key, that exist."""
+    return {
+        (model, pk)
+        for model, pks in by_model(places).items()
+        for pk in SHARED_MODELS[model]._default_manager.filter(pk__in=pks).values_list("pk", flat=True)
+    }
+
+
 def shareable_of(row: Any, *, origin: str, record_id: str = "") -> Shareable:
     """Return the record or file of a row; the arguments and errors are those of `record_of`."""
     if not isinstance(row, DataProduct):

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from django.db.models import Exists, F, OuterRef, Value
+from django.db.models import F, Value
 
 from sharecore.records import Kind, RecordKey, Shareable, with_key
 from tom_integration.mapping.columns import DATUM_MODELS
+from tom_integration.mapping.data_files import existing
 from tom_integration.models import Delivery, InboxRecord
 
 CHUNK = 1000
@@ -77,13 +78,11 @@ def _by_content(rows: Iterable[Delivery]) -> dict[tuple[str, int], InboxRecord]:
     return {place: by_identity[digest] for place, digest in identities.items() if digest in by_identity}
 
 
-def _gone(rows: Any) -> list[InboxRecord]:
+def _gone(rows: Iterable[InboxRecord]) -> list[InboxRecord]:
     """Return the rows whose datum has been deleted."""
-    return [
-        row
-        for name, model in DATUM_MODELS.items()
-        for row in rows.filter(~Exists(model._default_manager.filter(pk=OuterRef("datum_pk"))), model=name)
-    ]
+    data = [row for row in rows if row.model in DATUM_MODELS]
+    there = existing((row.model, row.datum_pk) for row in data)
+    return [row for row in data if (row.model, row.datum_pk) not in there]
 
 
 def forget_gone(then: datetime) -> int:
@@ -95,7 +94,7 @@ def forget_gone(then: datetime) -> int:
     number, after = 0, 0
     while rows := list(InboxRecord.objects.filter(pk__gt=after).order_by("pk")[:CHUNK]):
         after = rows[-1].pk
-        gone = _gone(InboxRecord.objects.filter(pk__in=[row.pk for row in rows]))
+        gone = _gone(rows)
         old = [row.pk for row in gone if row.created < then]
         number += InboxRecord.objects.filter(pk__in=old).delete()[0] if old else 0
         young = [row.pk for row in gone if row.created >= then and row.datum_pk > 0]

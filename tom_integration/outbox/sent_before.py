@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db import transaction
 
 from sharecore.delivery import State, replay
-from tom_integration.mapping.data_files import SHARED_MODELS, by_model
+from tom_integration.mapping.data_files import existing
 from tom_integration.models import RENAMED, Delivery, Outbox
 from tom_integration.outbox import transitions
 
@@ -36,7 +36,8 @@ class Deduplication:
         self._record_ids: set[str] = set()
         identities = {row.identity for row in rows}
         earlier = _known(outbox, rows, identities) if rows else []
-        self._there = _existing(earlier) | {(row.model, row.datum_pk) for row in rows}
+        self._there = {(row.model, row.datum_pk) for row in rows}
+        self._there |= existing((known.model, known.datum_pk) for known in earlier)
         for known in earlier:
             self._record_ids.add(known.record_id)
             if known.identity in identities:
@@ -114,12 +115,3 @@ def _known(outbox: Outbox, rows: list[Delivery], identities: set[str]) -> list[D
     for row in rows:
         others.pop(row.pk, None)
     return [others[pk] for pk in sorted(others)]
-
-
-def _existing(rows: Iterable[Delivery]) -> set[tuple[str, int]]:
-    """Return the model and primary key of each datum of the rows that exists."""
-    return {
-        (model, pk)
-        for model, pks in by_model((row.model, row.datum_pk) for row in rows).items()
-        for pk in SHARED_MODELS[model]._default_manager.filter(pk__in=pks).values_list("pk", flat=True)
-    }

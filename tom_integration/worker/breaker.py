@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from sharecore import circuit_breaker as rules
 from sharecore.addresses import Address
 from sharecore.circuit_breaker import Health
@@ -37,8 +39,11 @@ def _text(part: Part) -> str:
 
 def blocked_until(address: Address, *, credentials: str, now: datetime) -> tuple[datetime | None, str]:
     """Return the time of the next try and the reason, or (None, "") when a call may be made now."""
+    both = Q(topic=None) | Q(topic=address.topic)
+    rows = DestinationHealth.objects.filter(both, destination=address.name)
+    stored = {(row.destination, row.topic): row.health for row in rows}
     for part in parts(address):
-        health = read(*part).under(credentials)
+        health = stored.get(part, Health()).under(credentials)
         if health.is_paused(credentials):
             return now + timedelta(seconds=rules.LONGEST_WAIT), f"{_text(part)} is paused: {health.paused}"
         if until := health.wait_until(now):
@@ -79,10 +84,10 @@ def succeeded(address: Address, *, now: datetime, about: str = "") -> None:
         quiet = row.last_success_at is None or now - row.last_success_at > timedelta(seconds=10)
         told = about if part == whole else ""
         if row.health != Health() or quiet or row.about != told:
-            _change(part, lambda _: rules.succeeded(), last_success_at=now, about=told)
+            _change(row, lambda _: rules.succeeded(), last_success_at=now, about=told)
     if not address.topic:
-        for _ in DestinationHealth.objects.filter(destination=address.name, topic="").exclude(paused=""):
-            _change(topic, lambda _: rules.succeeded())
+        for row in DestinationHealth.objects.filter(destination=address.name, topic="").exclude(paused=""):
+            _change(row, lambda _: rules.succeeded())
 
 
 def end_pauses(destination: str) -> None:
@@ -91,7 +96,7 @@ def end_pauses(destination: str) -> None:
     One call pauses a topic again that the destination still refuses.
     """
     for row in DestinationHealth.objects.filter(destination=destination):
-        _change((row.destination, row.topic), lambda _: rules.succeeded())
+        _change(row, lambda _: rules.succeeded())
     end_waits.at_once(destination)
 
 
@@ -121,14 +126,14 @@ def stopped(
     if isinstance(error, AuthenticationFailed):
         whole, topic = parts(address)
         _change(
-            topic if error.topic_only else whole,
+            _row(topic if error.topic_only else whole),
             lambda health: rules.refused(health, reason=reason, credentials=credentials),
             last_error=reason,
             last_error_at=now,
         )
         return now + timedelta(seconds=rules.LONGEST_WAIT)
     changed = _change(
-        parts(address)[0],
+        _row(parts(address)[0]),
         lambda health: rules.failed(
             health,
             now=now,
@@ -147,11 +152,10 @@ def _row(part: Part) -> DestinationHealth:
     return DestinationHealth.objects.get_or_create(destination=part[0], topic=part[1])[0]
 
 
-def _change(part: Part, rule: Callable[[Health], Health], **noted: object) -> Health:
-    row = _row(part)
+def _change(row: DestinationHealth, rule: Callable[[Health], Health], **noted: object) -> Health:
     changed = rule(row.health)
     DestinationHealth.objects.filter(pk=row.pk).update(**asdict(changed), **noted)
-    _tell(part, row.health, changed, str(noted.get("last_error", "")))
+    _tell((row.destination, row.topic), row.health, changed, str(noted.get("last_error", "")))
     return changed
 
 

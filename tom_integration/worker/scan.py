@@ -80,9 +80,12 @@ class Scan:
             rows = model._default_manager.order_by("pk")
             before = known.get(name) or ScanPosition(model=name)
             newest = rows.aggregate(highest=Max("pk"))["highest"] or 0
-            portion = rows.filter(pk__gt=before.compared_to).values_list("pk", flat=True)
-            end = next(iter(portion[ROTATION - 1 : ROTATION]), None)
-            found.update(behind({name: (before.compared_to, end or newest)}))
+            end = None
+            if newest - before.compared_to > ROTATION:  # else fewer rows are left than a portion
+                portion = rows.filter(pk__gt=before.compared_to).values_list("pk", flat=True)
+                end = next(iter(portion[ROTATION - 1 : ROTATION]), None)
+            if newest > before.compared_to:
+                found.update(behind({name: (before.compared_to, end or newest)}))
             if end or before.compared_to:  # else the portion was all data, the new ones included
                 found.update(behind({name: (min(before.newest, newest) - OVERLAP, newest)}))
             after = ScanPosition(model=name, newest=newest, compared_to=end or 0)
