@@ -63,7 +63,7 @@ $(VENV)/requirements.txt: pyproject.toml $(VENV)/.made
 
 $(VENV)/.dependencies: $(VENV)/requirements.txt
 	@echo "Installing the dependencies into $(VENV) (the first time: some minutes)"
-	@$(BIN)/python -m pip install -qq -r $<
+	@$(BIN)/python -m pip install -qq --no-compile -r $<  # most of it is never imported
 	@touch $@
 
 $(VENV)/.wheel: $(VENV)/.dependencies pyproject.toml $(SOURCES)
