@@ -8,6 +8,7 @@ from tom_targets.models import PersistentShare
 
 from sharecore.addresses import Address
 from tom_integration import access, site
+from tom_integration.models import Outbox
 
 
 def moves(share: Any, target_id: int, destination: str) -> bool:
@@ -30,9 +31,20 @@ def taken(user: Any, target_id: int, destination: str, *, name: str = "This targ
     others = PersistentShare.objects.filter(target_id=target_id, destination=destination)
     if refusal := access.refusal_to_use(user, Address.parse(destination).name):
         return str(refusal)
+    if by is not None and moves(by, target_id, destination) and (problem := _made_by_rule(by)):
+        return problem
     other = others.exclude(pk=by.pk if by else None).first()
     if other is None:
         return ""
     if access.may(user, "view", share=other):
         return f"{name} is shared with {site.label(destination)} already."
     return f"{name} cannot be shared there with your rights. Ask a user who may view its shares."
+
+
+def _made_by_rule(share: Any) -> str:
+    outbox = Outbox.objects.filter(share_id=share.pk).select_related("rule").first()
+    if outbox is None or outbox.rule is None:
+        return ""
+    return (
+        f"The rule {outbox.rule.name} made this share: change the rule, or end this share and make another."
+    )

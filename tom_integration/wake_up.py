@@ -13,13 +13,14 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Model
-from django.db.models.signals import post_delete, post_save
+from django.db.models.signals import post_delete, post_save, pre_delete
 from tom_targets.models import PersistentShare
 
 from tom_integration import polite_writes
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.row_to_record import model_name
-from tom_integration.outbox import ledger, open_outboxes
+from tom_integration.models import ShareRule
+from tom_integration.outbox import ledger, open_outboxes, rule_ends
 from tom_integration.worker import thread
 
 logger = logging.getLogger(__name__)
@@ -85,10 +86,11 @@ def _on_share_deleted(sender: type[Model], instance: Any, **_: object) -> None:
 
 
 def connect() -> None:
-    """Listen to the data and shares of the TOM."""
+    """Listen to the data, shares and rules of the TOM."""
     for name, model in DATUM_MODELS.items():
         post_save.connect(_on_datum, sender=model, dispatch_uid=f"sharecore.{name}")
     post_save.connect(_on_share, sender=PersistentShare, dispatch_uid="sharecore.share")
+    pre_delete.connect(rule_ends.on_rule_deleted, sender=ShareRule, dispatch_uid="sharecore.rule")
     post_delete.connect(_on_share_deleted, sender=PersistentShare, dispatch_uid="sharecore.share")
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
-from django.utils import timezone
 from rest_framework import exceptions, serializers
 from tom_targets.models import PersistentShare, get_target_model_class
 
 from sharecore.exceptions import ConfigurationError
-from sharecore.filters import Filter
 from tom_integration import access, share_conflict, site
 from tom_integration.access import REFUSAL, holds, may, targets_for_shares
+from tom_integration.api.limits import LIMITS, LimitsSerializer, Utc, utc
 from tom_integration.links import link
 from tom_integration.models import Attempt, Delivery, Outbox, write_filter
 from tom_integration.outbox import open_outboxes
@@ -25,7 +23,6 @@ from tom_integration.services import shares
 from tom_integration.services.one_time import EVERYTHING, restricted
 
 _NO_DESTINATION = "There is no such destination to which you may share."
-_LIMITS = ("filter", "until", "release_days", "not_before")
 _CHANGED = "This has changed meanwhile; try again."
 _NEW = StatusSummary(status=ShareStatus.WAITING, own="It starts when a worker looks next.")
 
@@ -39,15 +36,11 @@ class ShareList(serializers.ListSerializer):
         return [self.child.shown(share, states[share.pk]) for share in shares]
 
 
-class ShareSerializer(serializers.ModelSerializer):
+class ShareSerializer(LimitsSerializer, serializers.ModelSerializer):
     """Serialize a share. Its creator is the user who made or last moved it, whatever the request says."""
 
     target = serializers.PrimaryKeyRelatedField(queryset=get_target_model_class().objects.none())
     share_existing_data = serializers.BooleanField(default=False, required=False, write_only=True)
-    filter = serializers.JSONField(required=False, write_only=True)
-    until = serializers.DateTimeField(required=False, allow_null=True, write_only=True)
-    release_days = serializers.FloatField(required=False, min_value=0, max_value=36500, write_only=True)
-    not_before = serializers.DateTimeField(required=False, allow_null=True, write_only=True)
 
     class Meta:
         model = PersistentShare
@@ -58,7 +51,7 @@ class ShareSerializer(serializers.ModelSerializer):
             "user",
             "created",
             "share_existing_data",
-            *_LIMITS,
+            *LIMITS,
         )
         read_only_fields = ("user",)
         validators: ClassVar[list[Any]] = []  # see `validate`: an error belongs beside its field
@@ -77,19 +70,6 @@ class ShareSerializer(serializers.ModelSerializer):
                 hidden = access.closed_to(self.context["request"].user)
                 raise serializers.ValidationError(_NO_DESTINATION if hidden else str(error)) from None
         return value
-
-    def validate_until(self, value: datetime | None) -> datetime | None:
-        """Check that the time lies ahead, since the share would send nothing else."""
-        if value is not None and value <= timezone.now():
-            raise serializers.ValidationError("This moment has passed; name a later one, or none.")
-        return value
-
-    def validate_filter(self, value: Any) -> str:
-        """Check a filter in its JSON form, and return it as it is stored."""
-        try:
-            return write_filter(Filter.from_json(value, where="filter"))
-        except ConfigurationError as error:
-            raise serializers.ValidationError([str(each) for each in error.problems]) from None
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         user, share = self.context["request"].user, self.instance
@@ -117,7 +97,9 @@ class ShareSerializer(serializers.ModelSerializer):
     def _save(self, share: Any | None, data: dict[str, Any]) -> Any:
         """Save the share with its limits in one transaction, so that nothing leaves before they are set."""
         existing = data.pop("share_existing_data", False)
-        limits = {name: data.pop(name) for name in _LIMITS if name in data}
+        limits = {name: data.pop(name) for name in LIMITS if name in data}
+        if "filter" in limits:
+            limits["filter"] = write_filter(limits["filter"])
         target_id, destination = self._place(data)
         user = self.context["request"].user
         wanted = restricted(user, target_id, EVERYTHING) if existing else None
@@ -169,35 +151,24 @@ def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:
             "unsupported": states.get("unsupported", 0),
             "delivered": summary.delivered,
             "problem": outbox.problem,
-            "delivered_at": _time(summary.delivered_at),
-            "next_at": _time(outbox.next_at),
+            "delivered_at": utc(summary.delivered_at),
+            "next_at": utc(outbox.next_at),
             "paused": outbox.paused,
             "filter": json.loads(outbox.filter) if outbox.filter else {},
-            "until": _time(outbox.until),
+            "until": utc(outbox.until),
             "release_days": outbox.release_days,
-            "not_before": _time(outbox.not_before),
+            "not_before": utc(outbox.not_before),
             "rule": outbox.rule_id,
             "remote": outbox.adapter_state,
         }
     return found
 
 
-class _Utc(serializers.DateTimeField):
-    """Serialize times in UTC, whatever the time zone of the TOM."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(default_timezone=UTC, **kwargs)
-
-
-def _time(moment: datetime | None) -> Any:
-    return None if moment is None else _Utc().to_representation(moment)
-
-
 class AttemptSerializer(serializers.ModelSerializer):
     """Serialize one attempt."""
 
     serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
-        models.DateTimeField: _Utc
+        models.DateTimeField: Utc
     }
 
     class Meta:
@@ -232,7 +203,7 @@ class DeliverySerializer(serializers.ModelSerializer):
 
     # In the time zone of the TOM, a datum of the year 1 or 9999 may have no time, and break the list.
     serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
-        models.DateTimeField: _Utc
+        models.DateTimeField: Utc
     }
     link = serializers.SerializerMethodField()
 

@@ -5,13 +5,22 @@ from __future__ import annotations
 from django.urls import path
 
 from tom_integration.api.deliveries import DeliveryViewSet
+from tom_integration.api.rules import RuleViewSet
 from tom_integration.api.shares import ShareViewSet
 
 _SINGLE = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
 _SHARE = "persistentshare/<int:pk>/"
+_RULE = "sharerule/<int:pk>/"
 _DELIVERY = f"{_SHARE}deliveries/<int:delivery_pk>/"
 
 urlpatterns = [
+    path("sharerule/", RuleViewSet.as_view({"get": "list", "post": "create"}), name="rules"),
+    path("sharerule/preview/", RuleViewSet.as_view({"post": "preview"}), name="rule-preview"),
+    path(_RULE, RuleViewSet.as_view(_SINGLE), name="rule"),
+    *[
+        path(f"{_RULE}{act}/", RuleViewSet.as_view({"post": act}), name=f"rule-{act}")
+        for act in ("pause", "resume")
+    ],
     path("persistentshare/", ShareViewSet.as_view({"get": "list", "post": "create"}), name="shares"),
     path("<int:target_pk>/persistentshare/", ShareViewSet.as_view({"get": "list"}), name="target-shares"),
     path(_SHARE, ShareViewSet.as_view(_SINGLE), name="share"),

@@ -14,76 +14,29 @@ from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from tom_targets.models import PersistentShare, TargetExtra, TargetList, get_target_model_class
+from django.db.models import F, Q
+from tom_targets.models import PersistentShare
 
 from sharecore.exceptions import ConfigurationError
 from sharecore.texts import one_line
 from tom_integration import access, clock, site
-from tom_integration.models import Outbox, ShareRule
+from tom_integration.models import ShareRule
 from tom_integration.outbox.new_shares import attach_new
-from tom_integration.outbox.open_outboxes import PORTION, detach
+from tom_integration.outbox.open_outboxes import PORTION
+from tom_integration.outbox.rule_ends import end_shares
+from tom_integration.outbox.rule_scope import left, list_is_gone, out_of_reach, unshared
 
 logger = logging.getLogger(__name__)
 
 _CLASHES = 3
 """Times that somebody else may make one of the same shares at the same moment, until the next look."""
-_LISTED = TargetList.targets.through._default_manager
-
-
-def in_scope(rule: ShareRule) -> QuerySet[Any]:
-    """Return the targets that a rule means, whoever may share them."""
-    targets: QuerySet[Any] = get_target_model_class().objects.all()
-    match ShareRule.Scope(rule.scope):
-        case ShareRule.Scope.LIST:
-            listed = _LISTED.filter(targetlist_id=rule.target_list_id)
-            return targets.filter(pk__in=listed.values("basetarget_id"))
-        case ShareRule.Scope.EXTRA:
-            tagged = TargetExtra.objects.filter(key=rule.extra_key)
-            if rule.extra_value:
-                tagged = tagged.filter(value=rule.extra_value)
-            return targets.filter(pk__in=tagged.values("target_id"))
-        case ShareRule.Scope.ALL:
-            return targets
-
-
-def targets(rule: ShareRule) -> QuerySet[Any]:
-    """Return the targets in the scope of a rule that its creator may change, and so share."""
-    permitted = access.targets_for_shares(access.find_creator(rule.creator_id))
-    if rule.scope == ShareRule.Scope.ALL:
-        return permitted
-    return permitted.filter(pk__in=in_scope(rule).values("pk"))
-
-
-def out_of_reach(rule: ShareRule) -> int:
-    """Return how many targets in the scope of a rule its creator may not share."""
-    if rule.scope == ShareRule.Scope.ALL:
-        return 0
-    return in_scope(rule).count() - targets(rule).count()
-
-
-def shares_of(rule: ShareRule) -> QuerySet[Outbox]:
-    """Return the outboxes of the shares that a rule made and that have not been ended."""
-    return Outbox.objects.filter(rule=rule, share_id__isnull=False)
-
-
-def unshared(rule: ShareRule) -> QuerySet[Any]:
-    """Return the targets that a rule would share now.
-
-    Leave out targets that are shared there already, and those whose share by any rule a person has ended.
-    """
-    shared = PersistentShare.objects.filter(target_id=OuterRef("pk"), destination=str(rule.address))
-    ended = Outbox.objects.at(rule.address).filter(
-        target_id=OuterRef("pk"), share_id__isnull=True, rule__isnull=False
-    )
-    return targets(rule).filter(~Exists(shared), ~Exists(ended))
 
 
 def objection(rule: ShareRule) -> str:
     """Return the reason why a rule can make no shares, which a person has to mend; empty when it can."""
     if problem := access.maker_objection(rule.creator_id, rule.destination):
         return problem
-    if rule.scope == ShareRule.Scope.LIST and _list_is_gone(rule):
+    if list_is_gone(rule):
         return "its target list was deleted: choose another list, or end the rule; its shares go on"
     try:
         site.destinations().resolve(str(rule.address))
@@ -114,32 +67,16 @@ def apply_rules(*, since: datetime | None = None, seconds: float = math.inf) -> 
             raise
         except Exception:
             logger.exception("The rule %s could not be applied", rule)
-            _note(rule, "an error in sharecore, it will be tried again; the log of the TOM tells more")
-    return True
-
-
-def end_shares(outboxes: QuerySet[Outbox], *, reason: str, stop_at: float = math.inf) -> bool:
-    """End the shares of these outboxes in portions, and forget their rule; return False when stopped.
-
-    Args:
-        outboxes: outboxes that are not selected any more once they have no share.
-        reason: why their open deliveries are cancelled.
-        stop_at: stop after the first portion that ends beyond this monotonic time.
-    """
-    while some := list(outboxes.order_by("pk").values_list("pk", "share_id")[:PORTION]):
-        pks, share_ids = zip(*some, strict=True)
-        with transaction.atomic():
-            detach(*share_ids, reason=reason)
-            Outbox.objects.filter(pk__in=pks).update(rule=None)
-            PersistentShare.objects.filter(pk__in=share_ids).delete()
-        if time.monotonic() > stop_at:
-            return False
+            _note(
+                rule, problem="an error in sharecore, it will be tried again; the log of the TOM tells more"
+            )
     return True
 
 
 def _apply(rule: ShareRule, stop_at: float) -> bool:
     """End the shares of targets that have left, share those that have come; return False when stopped."""
-    if not end_shares(_left(rule), reason=f"the target left the rule {rule.name}", stop_at=stop_at):
+    reason = f"the target left the rule {rule.name}"
+    if not end_shares(left(rule), rule=rule, reason=reason, stop_at=stop_at):
         return False
     problem = objection(rule)
     after, clashes = 0, 0
@@ -156,17 +93,8 @@ def _apply(rule: ShareRule, stop_at: float) -> bool:
         after = last
         if time.monotonic() > stop_at:
             return False
-    _note(rule, problem)
+    _note(rule, problem=one_line(problem), skipped=out_of_reach(rule))
     return True
-
-
-def _left(rule: ShareRule) -> QuerySet[Outbox]:
-    """Return the outboxes whose shares a rule ends: at a former address, and of targets that have left."""
-    mine = shares_of(rule)
-    left = ~Q(destination=rule.destination, topic=rule.topic)
-    if rule.ends and rule.scope != ShareRule.Scope.ALL and not _list_is_gone(rule):
-        left |= ~Q(target_id__in=in_scope(rule).values("pk"))
-    return mine.filter(left)
 
 
 def _share_some(pk: int, after: int) -> int | None:
@@ -192,13 +120,5 @@ def _makes_shares(rule: ShareRule) -> bool:
     return not rule.paused and (rule.until is None or clock.now() < rule.until)
 
 
-def _list_is_gone(rule: ShareRule) -> bool:
-    return (
-        rule.scope == ShareRule.Scope.LIST and not TargetList.objects.filter(pk=rule.target_list_id).exists()
-    )
-
-
-def _note(rule: ShareRule, problem: str) -> None:
-    ShareRule.objects.filter(pk=rule.pk).update(
-        applied_at=clock.now(), skipped=out_of_reach(rule), problem=one_line(problem)
-    )
+def _note(rule: ShareRule, **columns: Any) -> None:
+    ShareRule.objects.filter(pk=rule.pk).update(applied_at=clock.now(), **columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,14 +21,15 @@ from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.filter_conditions import selection
 from tom_integration.models import Delivery, Outbox, ShareRule, write_filter
 from tom_integration.outbox import limits, open_outboxes, transitions
-from tom_integration.outbox import rules as engine
-from tom_integration.outbox.rules import out_of_reach, shares_of, targets
+from tom_integration.outbox.rule_ends import end_shares
+from tom_integration.outbox.rule_scope import out_of_reach, shares_of, targets
 from tom_integration.services.shares import NotPossible
 
 __all__ = [
     "NotPossible",
     "RuleOutlook",
     "change",
+    "draft",
     "end",
     "faults",
     "make",
@@ -42,8 +44,6 @@ __all__ = [
 _NO_DESTINATION = "There is no such destination to which you may share."
 _NO_FILTER = Filter()
 _LIMITS = ("filter", "until", "release_days", "not_before")
-PORTION = 500
-"""Outboxes whose existing data are asked for in one transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +122,24 @@ def faults(rule: ShareRule, *, by: Any) -> dict[str, str]:
         site.destinations().resolve(str(rule.address))
     except ConfigurationError as error:
         found.setdefault("destination", _NO_DESTINATION if access.closed_to(by) else str(error))
-    if rule.until is not None and rule.until <= clock.now():
+    kept = ShareRule.objects.filter(pk=rule.pk, until=rule.until).exists()
+    if rule.until is not None and rule.until <= clock.now() and not kept:
         found["until"] = "This moment has passed; name a later one, or none."
     return found
+
+
+def draft(rule: ShareRule | None = None, *, creator: Any, **fields: Any) -> ShareRule:
+    """Return a rule as `make` or `change` would save it, for `faults` and `outlook`.
+
+    Args:
+        rule: the rule that is to be changed; None for a new one.
+        creator: the user who makes or changes it.
+        **fields: arguments of `make`.
+    """
+    made = copy(rule) if rule is not None else ShareRule()
+    for name, value in (_columns(fields) | {"creator_id": creator.pk}).items():
+        setattr(made, name, value)
+    return made
 
 
 def make(
@@ -160,22 +175,23 @@ def make(
         existing: share the data that are there already, too.
         ends: end the share of a target that leaves the scope.
     """
-    return ShareRule.objects.create(
+    rule = draft(
         name=name,
-        destination=address.name,
-        topic=address.topic,
-        creator_id=creator.pk,
+        address=address,
+        creator=creator,
         scope=scope,
         target_list_id=target_list_id,
         extra_key=extra_key,
         extra_value=extra_value,
-        filter=write_filter(filter),
+        filter=filter,
         until=until,
         release_days=release_days,
         not_before=not_before,
         existing=existing,
         ends=ends,
     )
+    rule.save()
+    return rule
 
 
 def change(rule: ShareRule, *, by: Any, **fields: Any) -> ShareRule:
@@ -195,8 +211,8 @@ def change(rule: ShareRule, *, by: Any, **fields: Any) -> ShareRule:
     with transaction.atomic():
         ShareRule.objects.filter(pk=rule.pk).update(**columns, creator_id=by.pk, applied_at=None, problem="")
         if changed & {"destination", "topic"}:
-            left = Outbox.objects.filter(rule=rule, share_id__isnull=True)
-            left.exclude(destination=columns["destination"], topic=columns["topic"]).update(rule=None)
+            # Where a person ended one of its shares at the former destination is forgotten.
+            Outbox.objects.filter(rule=rule, share_id__isnull=True).update(rule=None)
         if rule.creator_id != by.pk:
             _hand_over(rule, by)
         if changed & {*_LIMITS} or rule.creator_id != by.pk:
@@ -222,15 +238,14 @@ def resume(rule: ShareRule) -> None:
 def end(rule: ShareRule) -> int:
     """End the shares that a rule made, then delete it; return how many shares.
 
-    What the destination has stays there. When it is interrupted, the rule is paused, and can be ended again.
+    A share of a target that another rule means goes on under that one. What the destination has stays there.
+    When it is interrupted, the rule is paused, and can be ended again.
     """
     ShareRule.objects.filter(pk=rule.pk).update(paused=f"the rule {rule.name} is being ended"[:500])
-    number = shares_of(rule).count()
-    engine.end_shares(shares_of(rule), reason=f"the rule {rule.name} was ended")
-    with transaction.atomic():
-        Outbox.objects.filter(rule=rule).update(rule=None)
-        ShareRule.objects.filter(pk=rule.pk).delete()
-    return number
+    before = list(shares_of(rule).values_list("share_id", flat=True))
+    end_shares(shares_of(rule), rule=rule, reason=f"the rule {rule.name} was ended")
+    ShareRule.objects.filter(pk=rule.pk).delete()
+    return len(before) - PersistentShare.objects.filter(pk__in=before).count()
 
 
 def _columns(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ class Worker:
     def _collect(self) -> None:
         """Wait for hints, take those that come together, and queue their outboxes."""
         try:
-            hints = [self._hints.get(timeout=QUICK_SCAN_SECONDS)]
+            hints = [self._hints.get(timeout=GATHER if self._scan.more_shares else QUICK_SCAN_SECONDS)]
         except queue.Empty:
             return
         time.sleep(GATHER)

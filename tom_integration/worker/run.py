@@ -26,7 +26,7 @@ from tom_integration import access, clock, conf, signals, site
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import changes, ledger, limits, open_outboxes, transitions
+from tom_integration.outbox import changes, ledger, limits, open_outboxes, rule_scope, transitions
 from tom_integration.outbox.backlog import register
 from tom_integration.outbox.prepare import Preparer
 from tom_integration.signals import Event
@@ -163,7 +163,11 @@ class _Work:
             fields=["paused", "creator_id", "filter", "release_days", "not_before", "rule", "share_id"]
         )
         outbox = self._outbox
-        return outbox.pause or access.creator_objection(outbox.creator_id, target, outbox.destination)
+        return (
+            outbox.pause
+            or access.creator_objection(outbox.creator_id, target, outbox.destination)
+            or rule_scope.left_objection(outbox)
+        )
 
     def _open(self, now: datetime) -> tuple[Address, Destination, Adapter]:
         try:

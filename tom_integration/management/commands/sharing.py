@@ -17,8 +17,9 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from tom_integration import site, site_status
-from tom_integration.management import replay_command, resolve_command, status_text
-from tom_integration.models import Peer
+from tom_integration.api.rules import RuleSerializer
+from tom_integration.management import replay_command, resolve_command, rules_text, status_text
+from tom_integration.models import Peer, ShareRule
 from tom_integration.outbox import restored, retention
 from tom_integration.pages import form_values, phrases
 from tom_integration.services import preview, retry, shares
@@ -46,6 +47,8 @@ class Command(BaseCommand):
         deliver.add_argument(
             "--once", action="store_true", help="Deliver the records that are due now, then stop (for cron)."
         )
+        listed = commands.add_parser("rules", help="List the rules, which share whole lists of targets.")
+        listed.add_argument("--json", action="store_true", help="Write JSON, for programs.")
         commands.add_parser("check", help="Ask every destination whether it would take our data.")
         show = commands.add_parser("preview", help="Print what a share would send of the newest data.")
         show.add_argument("share", type=int, help="Number of a share (see status).")
@@ -95,6 +98,14 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(asdict(now), cls=DjangoJSONEncoder, indent=2))
             return
         for line in status_text.lines(now, whole=options["all"]):
+            self.stdout.write(self.style.WARNING(line.text) if line.alarming else line.text)
+
+    def _rules(self, options: dict[str, Any]) -> None:
+        if options["json"]:
+            rows = RuleSerializer(ShareRule.objects.order_by("pk"), many=True).data
+            self.stdout.write(json.dumps(rows, cls=DjangoJSONEncoder, indent=2))
+            return
+        for line in rules_text.lines(rules_text.read()):
             self.stdout.write(self.style.WARNING(line.text) if line.alarming else line.text)
 
     def _deliver(self, options: dict[str, Any]) -> None:

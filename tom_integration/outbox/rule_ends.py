@@ -1,0 +1,76 @@
+"""End the shares of a rule, or hand them on to another rule that means the same target."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from tom_targets.models import PersistentShare
+
+from sharecore.delivery import DeliveryState, State
+from tom_integration import clock
+from tom_integration.models import Outbox, ShareRule
+from tom_integration.outbox import limits
+from tom_integration.outbox.backlog import register
+from tom_integration.outbox.open_outboxes import CHANGED, PORTION, detach
+from tom_integration.outbox.rule_scope import shares_of, targets
+
+
+def end_shares(
+    outboxes: QuerySet[Outbox], *, rule: ShareRule, reason: str, stop_at: float = math.inf
+) -> bool:
+    """End these shares of a rule in portions, and forget their rule; return False when stopped.
+
+    Args:
+        outboxes: outboxes that are not selected any more once they have another rule or none.
+        rule: their rule.
+        reason: why their open deliveries are cancelled.
+        stop_at: stop after the first portion that ends beyond this monotonic time.
+    """
+    others = ShareRule.objects.exclude(pk=rule.pk).order_by("pk")
+    while some := list(outboxes.order_by("pk")[:PORTION]):
+        with transaction.atomic():
+            here = shares_of(rule).filter(pk__in=[each.pk for each in some])
+            here.update(look_now=True)  # Write first, see `attach_new`.
+            for address in {each.address for each in some}:
+                same = {"destination": address.name, "topic": address.topic}
+                for other in others.filter(**same):
+                    for outbox in here.filter(**same, target_id__in=targets(other).values("pk")):
+                        _hand_on(outbox, other)
+            ended = dict(here.values_list("pk", "share_id"))
+            share_ids = list(filter(None, ended.values()))
+            detach(*share_ids, reason=reason)
+            Outbox.objects.filter(pk__in=ended).update(rule=None)
+            PersistentShare.objects.filter(pk__in=share_ids).delete()
+        if time.monotonic() > stop_at:
+            return False
+    return True
+
+
+def _hand_on(outbox: Outbox, other: ShareRule) -> None:
+    """Let a share go on under another rule: to end it and to make it again would lose what is on its way.
+
+    What the new rule lets through beyond that counts as from before its share.
+    """
+    now = clock.now()
+    if outbox.takes_up(now):
+        promise = DeliveryState(state=State.PENDING, next_at=now)
+        register(outbox, promise, selection=limits.of_outbox(outbox).selection)
+    PersistentShare.objects.filter(pk=outbox.share_id).update(user=other.creator_id)
+    Outbox.objects.filter(pk=outbox.pk).update(
+        rule=other,
+        creator_id=other.creator_id,
+        existing_to={} if other.existing else limits.highest_keys(),
+        settings_digest=CHANGED,
+        look_now=True,
+    )
+
+
+def on_rule_deleted(sender: type[ShareRule], instance: ShareRule, **_: Any) -> None:
+    """Pause the shares of a rule that is deleted without being ended: its filter and dates are gone."""
+    reason = f"the rule {instance.name}, whose filter and dates held, was deleted; check them, then resume"
+    shares_of(instance).filter(paused="").update(paused=reason[:500])
+    Outbox.objects.filter(rule=instance).update(rule=None)
