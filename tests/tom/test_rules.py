@@ -19,6 +19,7 @@ from tom_targets.models import PersistentShare, Target, TargetExtra, TargetList
 from sharecore.addresses import Address
 from sharecore.filters import Filter, Names
 from sharecore.outcomes import Deferred
+from sharecore.records import Kind
 from tom_integration.models import Delivery, Outbox, ShareRule, write_filter
 from tom_integration.outbox import open_outboxes
 from tom_integration.outbox.open_outboxes import PORTION
@@ -313,6 +314,15 @@ class TestData:
         tom.deliver()
         assert tom.state(other) == "delivered", "all that is there is promised"
         assert len(tom.x.received) == 2
+
+    def test_only_one_kind_of_data(self, tom: Tom, listed: TargetList, maker: User) -> None:
+        target = tom.target()
+        listed.targets.add(target)
+        rule_for(listed, maker, filter=Filter(kinds=(Kind.PHOTOMETRY,)))
+        tom.deliver()
+        datum = tom.datum(target)
+        tom.deliver()
+        assert tom.state(datum) == "delivered"
 
     def test_a_wider_filter_sends_no_data_from_before(
         self, tom: Tom, listed: TargetList, maker: User

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections, models, router
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.lookups import IsNull
@@ -108,7 +109,10 @@ def _insert(rows: QuerySet[Any], model: str, address: Address, columns: Mapping[
     names = {attname: f"ledger_{attname}" for attname in selected}
     query = rows.order_by().annotate(**{names[attname]: each for attname, each in selected.items()})
     using = router.db_for_write(Delivery)
-    sql, params = query.values_list(*names.values()).query.get_compiler(using=using).as_sql()
+    try:
+        sql, params = query.values_list(*names.values()).query.get_compiler(using=using).as_sql()
+    except EmptyResultSet:
+        return 0  # A filter by kind lets through no row of this model.
     connection = connections[using]
     quote = connection.ops.quote_name
     into = ", ".join(map(quote, selected))  # The columns of the ledger have the names of its attributes.
