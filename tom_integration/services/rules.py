@@ -245,7 +245,8 @@ def end(rule: ShareRule) -> int:
     before = list(shares_of(rule).values_list("share_id", flat=True))
     end_shares(shares_of(rule), rule=rule, reason=f"the rule {rule.name} was ended")
     ShareRule.objects.filter(pk=rule.pk).delete()
-    return len(before) - PersistentShare.objects.filter(pk__in=before).count()
+    kept: int = PersistentShare.objects.filter(pk__in=before).count()
+    return len(before) - kept
 
 
 def _columns(fields: Mapping[str, Any]) -> dict[str, Any]:
