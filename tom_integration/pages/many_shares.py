@@ -89,7 +89,7 @@ def _ask(request: HttpRequest, pks: list[int], skipped: int) -> HttpResponse:
     rows = Delivery.objects.filter(outbox__share_id__in=pks, one_time_share__isnull=True, state__in=OPEN)
     kept = [
         (name, text)
-        for name in ("share", "all", "q", "needs", "target", "next")
+        for name in ("share", "all", "q", "needs", "rule", "target", "next")
         for text in request.POST.getlist(name)
     ]
     context = {

@@ -17,7 +17,7 @@ from tom_targets.models import PersistentShare
 from sharecore.delivery import NEEDS_PERSON
 from tom_integration import access, site, site_status
 from tom_integration.models import Delivery, Outbox, at_destination
-from tom_integration.pages import removed_destinations
+from tom_integration.pages import form_values, removed_destinations
 from tom_integration.pages.guards import Page, require, target_or_404
 from tom_integration.pages.new_share import form_context
 from tom_integration.pages.share_status import summaries
@@ -90,6 +90,7 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
         for share in page
     ]
     advice = site_status.nobody_delivers() if rows else ""
+    rule = form_values.pk(request.GET.get("rule", ""))
     return {
         "target": target,
         "common": _common(rows, advice),
@@ -100,7 +101,8 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
         "sees_all": access.sees_all_shares(request.user, target),
         "needs_you": request.GET.get("needs") == "you",
         "search": request.GET.get("q", ""),
-        "filtered": bool(request.GET.get("q") or request.GET.get("needs")),
+        "rule": access.rules_for(request.user, "view").filter(pk=rule).first() if rule else None,
+        "filtered": bool(request.GET.get("q") or request.GET.get("needs") or rule),
         "advice": advice,
         "selectable": any(row["may_change"] or row["may_delete"] for row in rows),
     }
@@ -121,7 +123,7 @@ def _common(rows: Iterable[Mapping[str, Any]], advice: str) -> list[dict[str, An
 
 
 def filtered(shares: QuerySet[Any], user: Any, chosen: Mapping[str, Any]) -> QuerySet[Any]:
-    """Return the shares that fit the fields `q` and `needs` of the page."""
+    """Return the shares that fit the fields `q`, `needs` and `rule` of the page."""
     # A page of the TOM with our tags takes any text, but PostgreSQL fails on a NUL.
     if text := chosen.get("q", "").replace("\0", "").strip():
         fitting = Q(target__name__icontains=text) | Q(target__aliases__name__icontains=text)
@@ -136,4 +138,6 @@ def filtered(shares: QuerySet[Any], user: Any, chosen: Mapping[str, Any]) -> Que
         stuck = access.of_visible_data(user, needing)
         halted = Outbox.objects.filter(~Q(problem="") | ~Q(paused=""), share_id=OuterRef("pk"))
         shares = shares.filter(Exists(stuck) | Exists(halted))
+    if (rule := form_values.pk(chosen.get("rule", ""))) is not None:
+        shares = shares.filter(pk__in=Outbox.objects.filter(rule=rule).values("share_id"))
     return shares

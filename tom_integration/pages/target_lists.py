@@ -21,4 +21,8 @@ class Lists(Page):
         text = request.GET.get("q", "").strip()
         found = access.lists_for(request.user).filter(name__icontains=text).order_by("name", "pk")
         page = Paginator(found.annotate(number=Count("targets")), PAGE).get_page(request.GET.get("page"))
-        return render(request, "tom_integration/lists.html", {"page": page, "search": text})
+        return render(
+            request,
+            "tom_integration/lists.html",
+            {"page": page, "search": text, "may_add": access.holds(request.user, "add")},
+        )

@@ -15,11 +15,13 @@ from tom_integration.pages import (
     share_limits,
     share_list,
     share_page,
+    share_rules,
     share_target,
     target_lists,
 )
 
 SHARES = "persistentshare/manage/"
+_RULES = "persistentshare/rules/"
 _HISTORY = "<int:target_pk>/share/<int:pk>/"
 
 _OF_RECORD = ("retry", "arrived", "resend")
@@ -65,6 +67,14 @@ ours = [
     *_actions(_HISTORY, share_actions.ActOnHistory, "history-", *_OF_OUTBOX),
     path(f"{SHARES}many", many_shares.ManyShares.as_view(), name="many"),
     path(f"{SHARES}delete", removed_destinations.DeleteAll.as_view(), name="delete-all"),
+    path(_RULES, share_rules.Rules.as_view(), name="rules"),
+    path(f"{_RULES}new", share_rules.NewRule.as_view(), name="rule-new"),
+    path(f"{_RULES}new/counted", share_rules.CountRule.as_view(), name="rule-new-counted"),
+    path(f"{_RULES}<int:pk>/", share_rules.RulePage.as_view(), name="rule"),
+    path(f"{_RULES}<int:pk>/change", share_rules.ChangeRule.as_view(), name="rule-change"),
+    path(f"{_RULES}<int:pk>/counted", share_rules.CountRule.as_view(), name="rule-counted"),
+    path(f"{_RULES}<int:pk>/end", share_rules.EndRule.as_view(), name="rule-end"),
+    *_actions(f"{_RULES}<int:pk>/", share_rules.ActOnRule, "rule-", "pause", "resume"),
     path("persistentshare/lists/", target_lists.Lists.as_view(), name="lists"),
     path("persistentshare/destinations/", destinations_page.DestinationsPage.as_view(), name="destinations"),
     path("persistentshare/destinations/check", destinations_page.Check.as_view(), name="check"),

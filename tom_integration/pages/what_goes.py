@@ -36,7 +36,7 @@ class Said:
 def limits_of(outbox: Outbox) -> list[Said]:
     """Return what each that limits a share lets through, the widest first."""
     found = list(_destination(outbox))
-    found += [each for each in map(_level, reversed(outbox.levels)) if each.text or each.fault]
+    found += [each for each in map(of_level, reversed(outbox.levels)) if each.text or each.fault]
     return found
 
 
@@ -59,7 +59,8 @@ def _release(release: Release) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _level(limited: Limited) -> Said:
+def of_level(limited: Limited) -> Said:
+    """Return what a share or a rule lets through, and when."""
     rule = limited if isinstance(limited, ShareRule) else None
     who = f"The rule {rule.name} sends" if rule else "This share sends"
     try:

@@ -1,0 +1,118 @@
+"""Define the form of a rule: the targets, the destination, the filter and the dates."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any, cast
+
+from django import forms
+from tom_targets.models import TargetExtra
+
+from sharecore.addresses import Address
+from sharecore.filters import Filter
+from tom_integration import access, site
+from tom_integration.models import ShareRule, write_filter
+from tom_integration.pages import destination_choices
+from tom_integration.pages.limits_form import LimitsForm
+from tom_integration.services import rules
+
+KEYS = 50
+"""Names of extra fields that are suggested."""
+
+
+class RuleForm(LimitsForm):
+    """Make or change a rule."""
+
+    name = forms.CharField(required=False, max_length=200, label="Name")
+    scope = forms.ChoiceField(
+        label="Which targets",
+        choices=ShareRule.Scope.choices,
+        error_messages={"required": "Choose which targets are to be shared."},
+    )
+    extra_key = forms.CharField(required=False, max_length=200, label="Tag or extra field")
+    extra_value = forms.CharField(required=False, max_length=1000, label="Value")
+    destination = forms.ChoiceField(
+        label="Destination", error_messages={"required": "Choose where the data are to go."}
+    )
+    existing = forms.BooleanField(required=False, label="Share existing data too")
+    ends = forms.BooleanField(required=False, label="End the share of a target that leaves")
+
+    def __init__(self, *args: Any, user: Any, rule: ShareRule | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, limited=rule, **kwargs)
+        self.user, self.rule = user, rule
+        self.lists = list(access.lists_for(user).order_by("name", "pk"))
+        self.fields["target_list"] = forms.TypedChoiceField(
+            required=False,
+            coerce=int,
+            empty_value=None,
+            label="List",
+            choices=[(each.pk, each.name) for each in self.lists],
+            initial=rule.target_list_id if rule else None,
+        )
+        self.addresses = destination_choices.choices(user)
+        usable = [choice.address for choice in self.addresses if not choice.reason]
+        if rule and str(rule.address) not in usable:
+            usable.append(str(rule.address))  # `faults` says what is wrong with it.
+        cast("forms.ChoiceField", self.fields["destination"]).choices = [(each, each) for each in usable]
+        for name in ("name", "scope", "extra_key", "extra_value", "existing"):
+            self.fields[name].initial = getattr(rule, name) if rule else ""
+        self.fields["ends"].initial = rule.ends if rule else True
+        if rule:
+            self.fields["destination"].initial = str(rule.address)
+        elif len(usable) == 1:
+            self.fields["destination"].initial = usable[0]
+
+    @property
+    def keys(self) -> list[str]:
+        """Return names of tags and extra fields in this TOM."""
+        targets = access.targets_for_shares(self.user).values("pk")
+        extras = TargetExtra.objects.filter(target_id__in=targets).order_by("key")
+        return list(extras.values_list("key", flat=True).distinct()[:KEYS])
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Return the arguments of `rules.make`, but for the creator, of a form without errors."""
+        data, scope = self.cleaned_data, self.cleaned_data["scope"]
+        of_extra = scope == ShareRule.Scope.EXTRA
+        return {
+            "name": data["name"] or self._named(),
+            "address": Address.parse(data["destination"]),
+            "scope": scope,
+            "target_list_id": data["target_list"] if scope == ShareRule.Scope.LIST else None,
+            "extra_key": data["extra_key"] if of_extra else "",
+            "extra_value": data["extra_value"] if of_extra else "",
+            "filter": self.filter or Filter(),
+            **{name: data[name] for name in ("until", "not_before", "existing", "ends")},
+            "release_days": data["release_days"] or 0,
+        }
+
+    @property
+    def draft(self) -> ShareRule:
+        """Return the rule that a form without errors means; it is not saved."""
+        made = copy(self.rule) if self.rule else ShareRule()
+        made.creator_id = self.user.pk
+        address: Address = self.columns["address"]
+        made.destination, made.topic = address.name, address.topic
+        made.filter = write_filter(self.columns["filter"])
+        for name in self.columns.keys() - {"address", "filter"}:
+            setattr(made, name, self.columns[name])
+        return made
+
+    def clean(self) -> dict[str, Any]:
+        """Note what is wrong with the rule beside the fields."""
+        if not self.errors:
+            for name, problem in rules.faults(self.draft, by=self.user).items():
+                self.add_error(name, problem)
+        return self.cleaned_data
+
+    def _named(self) -> str:
+        data = self.cleaned_data
+        match data["scope"]:
+            case ShareRule.Scope.LIST:
+                names = {each.pk: each.name for each in self.lists}
+                targets = names.get(data["target_list"], "")
+            case ShareRule.Scope.EXTRA:
+                targets = " = ".join(filter(None, (data["extra_key"], data["extra_value"])))
+            case _:
+                targets = f"All targets of {self.user.get_username()}"
+        return f"{targets[:100]} to {site.label(data['destination'])}"[:200]
