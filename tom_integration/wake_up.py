@@ -13,14 +13,14 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Model
-from django.db.models.signals import post_delete, post_save, pre_delete
-from tom_targets.models import PersistentShare
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
+from tom_targets.models import PersistentShare, TargetList
 
 from tom_integration import polite_writes
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.row_to_record import model_name
 from tom_integration.models import ShareRule
-from tom_integration.outbox import ledger, open_outboxes, rule_ends
+from tom_integration.outbox import ledger, open_outboxes, rule_ends, rules
 from tom_integration.worker import thread
 
 logger = logging.getLogger(__name__)
@@ -85,12 +85,31 @@ def _on_share_deleted(sender: type[Model], instance: Any, **_: object) -> None:
     open_outboxes.detach(instance.pk, reason="the share was deleted")
 
 
+def _on_list(
+    sender: type[Model], instance: Any, action: str, reverse: bool, pk_set: set[int] | None, **_: object
+) -> None:
+    """Let a worker look at the rules of a list whose targets change; of every list, where it is not known."""
+    if action not in ("post_add", "post_remove", "post_clear"):
+        return
+    lists = pk_set if reverse else {instance.pk}
+    try:
+        transaction.on_commit(lambda: _ask(lists), robust=True)
+    except Exception:
+        logger.exception("A hint on a target list was lost; the scan will look at its rules")
+
+
+def _ask(lists: set[int] | None) -> None:
+    with polite_writes.writes(patience=polite_writes.HINT_PATIENCE):
+        rules.ask(lists)
+
+
 def connect() -> None:
-    """Listen to the data, shares and rules of the TOM."""
+    """Listen to the data, lists, shares and rules of the TOM."""
     for name, model in DATUM_MODELS.items():
         post_save.connect(_on_datum, sender=model, dispatch_uid=f"sharecore.{name}")
     post_save.connect(_on_share, sender=PersistentShare, dispatch_uid="sharecore.share")
     pre_delete.connect(rule_ends.on_rule_deleted, sender=ShareRule, dispatch_uid="sharecore.rule")
+    m2m_changed.connect(_on_list, sender=TargetList.targets.through, dispatch_uid="sharecore.list")
     post_delete.connect(_on_share_deleted, sender=PersistentShare, dispatch_uid="sharecore.share")
 
 

@@ -102,8 +102,11 @@ def fill_targets(number: int, prefix: str) -> None:
     )
 
 
-def fill_photometry(targets: Sequence[int], number: int) -> None:
-    """As many photometry rows as that, by one statement, dealt out over the targets from the first on."""
+def fill_photometry(targets: Sequence[int], number: int, own: int = 1) -> None:
+    """As many photometry rows as that, by one statement, dealt out over the targets from the first on.
+
+    own: one row in so many is this TOM's own, the same number on each target; the others are of an archive.
+    """
     first = next(_numbers)
     for _ in range(number):
         next(_numbers)
@@ -119,6 +122,7 @@ def fill_photometry(targets: Sequence[int], number: int) -> None:
         telescope="'1m0'",
         instrument="'Sinistro'",
         exposure_time="120.0",
+        source_name=f"CASE WHEN (n - 1 + (n - 1) / {len(targets)}) % {own} = 0 THEN '' ELSE 'archive' END",
     )
 
 

@@ -13,18 +13,22 @@ from contextlib import ExitStack
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from tom_dataproducts.models import PhotometryReducedDatum
-from tom_targets.models import PersistentShare
+from tom_targets.models import PersistentShare, TargetList
 
 from bench.sink import Sink, SinkPlugin
 from bench.tasks import fill_photometry
+from sharecore.addresses import Address
 from sharecore.delivery import State
+from sharecore.filters import Filter
 from sharecore.testing import installed
 from tom_integration import site, wake_up
 from tom_integration.models import Delivery, Outbox
+from tom_integration.services import rules
 from tom_integration.worker import thread
 from tom_integration.worker.loop import Worker
 from tom_integration.worker.run import reconcile
@@ -63,9 +67,9 @@ def stop_runner() -> None:
     thread._forget()
 
 
-def mark(due: bool) -> None:
+def mark(look_now: bool) -> None:
     """Leave, or take away, the mark of all outboxes that they are to be looked at."""
-    Outbox.objects.update(look_now=due)
+    Outbox.objects.update(look_now=look_now)
 
 
 def load(target: int, number: int) -> float:
@@ -172,6 +176,41 @@ def fill_ledger() -> None:
         )
         if connection.vendor == "postgresql":
             cursor.execute("ANALYZE")
+
+
+def make_rule(name: str) -> None:
+    """Share our own data of all targets of an empty list with the sink, existing ones too."""
+    rules.make(
+        name=name,
+        address=Address("sink"),
+        creator=User.objects.get(is_superuser=True),
+        scope="list",
+        target_list_id=TargetList.objects.create(name=name).pk,
+        filter=Filter(own=True),
+        existing=True,
+    )
+
+
+def join_list(name: str, targets: Sequence[int]) -> float:
+    """Put these targets into a list; the seconds until the worker of this process has shared each."""
+    time.sleep(3)  # The first scan of the worker is over.
+    began = time.monotonic()
+    TargetList.objects.get(name=name).targets.add(*targets)
+    while PersistentShare.objects.count() < len(targets):
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+def wait_for_sink(number: int) -> int:
+    """Wait until the sink has taken so many records; how many it has then."""
+    while Sink.taken < number:
+        time.sleep(0.2)
+    return Sink.taken
+
+
+def ledger_rows() -> int:
+    """How many rows the ledger has."""
+    return Delivery.objects.count()
 
 
 class _State:

@@ -93,6 +93,30 @@ def test_targets_join_and_leave(tom: Tom, listed: TargetList, maker: User) -> No
     assert tom.state(late) == "baseline"
 
 
+@pytest.mark.parametrize("from_the_target", [False, True])
+def test_a_list_that_changes_is_looked_at_before_the_next_scan(
+    tom: Tom, listed: TargetList, maker: User, from_the_target: bool
+) -> None:
+    rule_for(listed, maker)
+    tom.deliver()
+    target, scan = tom.target(), Scan()
+    scan.match_if_asked()
+    if from_the_target:
+        target.targetlist_set.add(listed)
+    else:
+        listed.targets.add(target)
+    tom.commit()
+    scan.match_if_asked()
+    assert shared() == {target.name}
+    if from_the_target:
+        target.targetlist_set.clear()
+    else:
+        listed.targets.clear()
+    tom.commit()
+    scan.match_if_asked()
+    assert not shared()
+
+
 def test_a_left_target_sends_nothing_even_before_the_next_look_at_the_rule(
     tom: Tom, listed: TargetList, maker: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +49,15 @@ def objection(rule: ShareRule) -> str:
 def asked() -> bool:
     """Return True when a rule was made or changed that no worker has looked at since."""
     return ShareRule.objects.filter(applied_at__isnull=True).exists()
+
+
+def ask(lists: Collection[int] | None = None) -> None:
+    """Have the rules of these lists looked at soon; those of all lists without an argument."""
+    rules = ShareRule.objects.filter(scope=ShareRule.Scope.LIST, applied_at__isnull=False)
+    if lists is not None:
+        rules = rules.filter(target_list_id__in=lists)
+    if rules.exists():  # An UPDATE of no rows locks SQLite all the same.
+        rules.update(applied_at=None)
 
 
 def apply_rules(*, since: datetime | None = None, seconds: float = math.inf) -> bool:
