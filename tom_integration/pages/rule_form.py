@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any, cast
 
 from django import forms
@@ -11,7 +10,7 @@ from tom_targets.models import TargetExtra
 from sharecore.addresses import Address
 from sharecore.filters import Filter
 from tom_integration import access, site
-from tom_integration.models import ShareRule, write_filter
+from tom_integration.models import ShareRule
 from tom_integration.pages import destination_choices
 from tom_integration.pages.limits_form import LimitsForm
 from tom_integration.services import rules
@@ -89,14 +88,7 @@ class RuleForm(LimitsForm):
     @property
     def draft(self) -> ShareRule:
         """Return the rule that a form without errors means; it is not saved."""
-        made = copy(self.rule) if self.rule else ShareRule()
-        made.creator_id = self.user.pk
-        address: Address = self.columns["address"]
-        made.destination, made.topic = address.name, address.topic
-        made.filter = write_filter(self.columns["filter"])
-        for name in self.columns.keys() - {"address", "filter"}:
-            setattr(made, name, self.columns[name])
-        return made
+        return rules.draft(self.rule, creator=self.user, **self.columns)
 
     def clean(self) -> dict[str, Any]:
         """Note what is wrong with the rule beside the fields."""

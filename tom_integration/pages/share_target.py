@@ -17,7 +17,7 @@ from sharecore.exceptions import ConfigurationError
 from tom_integration import access, site
 from tom_integration.mapping.data_files import FILE_MODEL, WITH_A_FILE
 from tom_integration.models import OneTimeShare, Outbox
-from tom_integration.pages import form_values, one_time, phrases
+from tom_integration.pages import form_values, one_time, phrases, selected_targets
 from tom_integration.pages.guards import Page, page_of, target_or_404
 from tom_integration.pages.new_share import form_context
 from tom_integration.pages.share_list import table_context
@@ -102,69 +102,88 @@ class ListShare(Page):
         """Show the targets of the list that the user may share."""
         target_list = _list_or_404(request.user, pk)
         initial = {"share_title": f"Updated targets for group {target_list.name}."}
-        return self._page(
-            request, target_list, one_time.OnceForm(initial=initial, user=request.user, download=False)
-        )
+        form = one_time.OnceForm(initial=initial, user=request.user, download=False)
+        return _once_page(request, _shareable(request.user, target_list), form, target_list)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Share each chosen target that the user may share, whatever the form says."""
         target_list = _list_or_404(request.user, pk)
-        form = one_time.OnceForm(request.POST, user=request.user, download=False)
-        chosen = form_values.pks(request.POST.getlist("selected-target"))
-        targets = list(_shareable(request.user, target_list).filter(pk__in=chosen))
-        if not targets:
-            form.add_error(None, "Choose at least one target.")
-        if not form.is_valid():
-            return self._page(request, target_list, form)
-        address = form.cleaned_data["share_destination"]
-        label = site.label(address)
-        with_data = bool(request.POST.get("dataSwitch"))
-        with_files = bool(request.POST.get("filesSwitch"))
-        if with_files and not site.takes_files(address):
-            form.add_error("share_destination", f"{label} takes no files.")
-            return self._page(request, target_list, form)
-        queued, there, rest = 0, 0, ""
-        wanted = dict(EVERYTHING) if with_data else {}
-        if with_files:
-            wanted[FILE_MODEL] = WITH_A_FILE
-        text = form.text | {"lists": [target_list.name], "introduce": True}
-        try:
-            for target in targets:
-                selection = restricted(request.user, target.pk, wanted)
-                number = share_once(address, target.pk, selection, user_id=request.user.pk, **text)
-                if not one_time.may_follow(request.user, target, address):
-                    number = number_of(target.pk, selection)
-                    rest = ", except what is there"
-                else:
-                    there += number_of(target.pk, selection) - number
-                queued += number
-        except ConfigurationError as error:
-            form.add_error("share_destination", str(error))
-            return self._page(request, target_list, form)
-        targets_sent = phrases.number(len(targets), "target")
-        records = f" with {phrases.number(queued)}" if queued else ""
-        said = f"{targets_sent}{records} will be sent to {label}{rest if queued else ''}"
-        are = "is" if there == 1 else "are"
-        already = f"{phrases.number(there)} of their data {are} there, or on the way"
-        follow = "The Share page of each target shows how far it is"
-        messages.success(request, phrases.join(said, already if there else "", follow))
-        return redirect(f"{reverse('targets:list')}?targetlist__name={target_list.pk}")
+        return _share_chosen(request, _shareable(request.user, target_list), target_list)
 
-    @staticmethod
-    def _page(request: HttpRequest, target_list: Any, form: one_time.OnceForm) -> HttpResponse:
-        shareable = _shareable(request.user, target_list)
-        context = {
-            "target_list": target_list,
-            "form": form,
-            "destination": form["share_destination"].value(),
-            "targets": shareable.order_by("name")[:LISTED_TARGETS],
-            "number": shareable.count(),
-            "limit": LISTED_TARGETS,
-            "ticked": set(request.POST.getlist("selected-target")),
-            "with_files": bool(request.POST.get("filesSwitch")),
-            "with_data": not form.is_bound or bool(request.POST.get("dataSwitch")),
-        }
-        return render(request, "tom_integration/list_share.html", context)
+
+class SelectedShare(Page):
+    """Serve `/targets/persistentshare/targets/once`: share the targets that were ticked once."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Show the form, or share each chosen target that the user may share."""
+        targets = selected_targets.shareable(request)
+        if "share_title" in request.POST:
+            return _share_chosen(request, targets, None)
+        if not targets.exists():
+            return selected_targets.nothing(request)
+        form = one_time.OnceForm(user=request.user, download=False)
+        return _once_page(request, targets, form, None)
+
+
+def _share_chosen(request: HttpRequest, shareable: Any, target_list: Any | None) -> HttpResponse:
+    form = one_time.OnceForm(request.POST, user=request.user, download=False)
+    chosen = form_values.pks(request.POST.getlist("selected-target"))
+    targets = list(shareable.filter(pk__in=chosen))
+    if not targets:
+        form.add_error(None, "Choose at least one target.")
+    if not form.is_valid():
+        return _once_page(request, shareable, form, target_list)
+    address = form.cleaned_data["share_destination"]
+    label = site.label(address)
+    with_data = bool(request.POST.get("dataSwitch"))
+    with_files = bool(request.POST.get("filesSwitch"))
+    if with_files and not site.takes_files(address):
+        form.add_error("share_destination", f"{label} takes no files.")
+        return _once_page(request, shareable, form, target_list)
+    queued, there, rest = 0, 0, ""
+    wanted = dict(EVERYTHING) if with_data else {}
+    if with_files:
+        wanted[FILE_MODEL] = WITH_A_FILE
+    text = form.text | {"lists": [target_list.name] if target_list else [], "introduce": True}
+    try:
+        for target in targets:
+            selection = restricted(request.user, target.pk, wanted)
+            number = share_once(address, target.pk, selection, user_id=request.user.pk, **text)
+            if not one_time.may_follow(request.user, target, address):
+                number = number_of(target.pk, selection)
+                rest = ", except what is there"
+            else:
+                there += number_of(target.pk, selection) - number
+            queued += number
+    except ConfigurationError as error:
+        form.add_error("share_destination", str(error))
+        return _once_page(request, shareable, form, target_list)
+    targets_sent = phrases.number(len(targets), "target")
+    records = f" with {phrases.number(queued)}" if queued else ""
+    said = f"{targets_sent}{records} will be sent to {label}{rest if queued else ''}"
+    are = "is" if there == 1 else "are"
+    already = f"{phrases.number(there)} of their data {are} there, or on the way"
+    follow = "The Share page of each target shows how far it is"
+    messages.success(request, phrases.join(said, already if there else "", follow))
+    query = f"?targetlist__name={target_list.pk}" if target_list else ""
+    return redirect(f"{reverse('targets:list')}{query}")
+
+
+def _once_page(
+    request: HttpRequest, shareable: Any, form: one_time.OnceForm, target_list: Any | None
+) -> HttpResponse:
+    context = {
+        "target_list": target_list,
+        "form": form,
+        "destination": form["share_destination"].value(),
+        "targets": shareable.order_by("name")[:LISTED_TARGETS],
+        "number": shareable.count(),
+        "limit": LISTED_TARGETS,
+        "ticked": set(request.POST.getlist("selected-target")),
+        "with_files": bool(request.POST.get("filesSwitch")),
+        "with_data": not form.is_bound or bool(request.POST.get("dataSwitch")),
+    }
+    return render(request, "tom_integration/list_share.html", context)
 
 
 def _list_or_404(user: Any, pk: int) -> Any:

@@ -10,6 +10,7 @@ from tom_integration.pages import (
     many_shares,
     new_share,
     removed_destinations,
+    selected_targets,
     share_actions,
     share_data_product,
     share_limits,
@@ -22,6 +23,7 @@ from tom_integration.pages import (
 
 SHARES = "persistentshare/manage/"
 _RULES = "persistentshare/rules/"
+_TARGETS = "persistentshare/targets/"
 _HISTORY = "<int:target_pk>/share/<int:pk>/"
 
 _OF_RECORD = ("retry", "arrived", "resend")
@@ -75,6 +77,9 @@ ours = [
     path(f"{_RULES}<int:pk>/counted", share_rules.CountRule.as_view(), name="rule-counted"),
     path(f"{_RULES}<int:pk>/end", share_rules.EndRule.as_view(), name="rule-end"),
     *_actions(f"{_RULES}<int:pk>/", share_rules.ActOnRule, "rule-", "pause", "resume"),
+    path(_TARGETS, selected_targets.Selected.as_view(), name="selected"),
+    path(f"{_TARGETS}counted", selected_targets.Counted.as_view(), name="selected-counted"),
+    path(f"{_TARGETS}once", share_target.SelectedShare.as_view(), name="selected-once"),
     path("persistentshare/lists/", target_lists.Lists.as_view(), name="lists"),
     path("persistentshare/destinations/", destinations_page.DestinationsPage.as_view(), name="destinations"),
     path("persistentshare/destinations/check", destinations_page.Check.as_view(), name="check"),

@@ -99,3 +99,12 @@ def has_to_do_with_shares(context: dict[str, Any]) -> bool:
     """Return True when the user of this page may see or make shares at all."""
     user = getattr(context.get("request"), "user", None)
     return access.holds(user, "view") or access.holds(user, "add")
+
+
+@register.simple_tag(takes_context=True)
+def may_share_targets(context: dict[str, Any]) -> dict[str, bool]:
+    """Return an empty value for nobody who is logged in, else whether the user may share continuously."""
+    user = getattr(context.get("request"), "user", None)
+    if user is None or not user.is_authenticated:
+        return {}
+    return {"continuously": access.holds(user, "add")}

@@ -5,6 +5,7 @@
 * Signals: the stock handlers that share inside `save()` are disconnected.
 * Routes: ours are resolved before the stock ones of the same URL; their names still reverse to it.
 * Template tags: those that show continuous sharing, in the library `targets_extras`.
+* Tables: those of targets and of target lists get buttons, in whatever template a TOM shows them.
 
 A point that cannot be taken over, because tomtoolkit moved it or other code wrapped it, does not stop the
 TOM: `missed` has the reason, and the system checks report it.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.util import find_spec
 from pkgutil import resolve_name
 from types import FunctionType
 from typing import Any
@@ -103,6 +105,8 @@ def take_over() -> None:
         _attempt(point, partial(_replace, point, ours))
     _attempt("tom_targets.signals.handlers:cb_reduceddatum_post_save", _disconnect)
     _attempt("tom_targets.templatetags.targets_extras:register", _replace_tags)
+    if find_spec("tom_targets.tables") is not None:  # Older versions have no tables.
+        _attempt("tom_targets.tables:TargetTable", _extend_tables)
 
 
 def _stock_function(point: str) -> FunctionType:
@@ -182,3 +186,17 @@ def _replace_tags() -> None:
     partials = "tom_integration/partials"
     register.inclusion_tag(f"{partials}/create_share.html", takes_context=True)(tags.create_persistent_share)
     register.inclusion_tag(f"{partials}/share_table.html", takes_context=True)(tags.persistent_share_table)
+
+
+def _extend_tables() -> None:
+    """Add buttons to the tables; tables of a TOM that derive from them later have the buttons as well."""
+    from django_tables2 import TemplateColumn
+    from tom_targets.tables import TargetGroupTable, TargetTable
+
+    for options in (TargetTable._meta, TargetTable.Meta):
+        options.template_name = "tom_integration/target_table.html"
+    columns = TargetGroupTable.base_columns
+    columns["share"] = TemplateColumn(
+        template_name="tom_integration/partials/list_actions.html", verbose_name="Share", orderable=False
+    )
+    columns.move_to_end("id")  # the button that deletes a list
