@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hermes_count import compare_with_log
+from night import BROKER, SURVEYS
 from realtoms import Comparison, Service, Tom, TomError, User, compare, make_tom
+from realtoms.compare import Row
 from realtoms.service import free_port
 
 _STAND_IN = Path(__file__).resolve().parents[1] / "tests" / "standins" / "hermes_server.py"
@@ -45,8 +48,8 @@ class Destination(ABC):
         """Stop it; what it has stays."""
 
     @abstractmethod
-    def count(self, database: str, target: str) -> Count:
-        """Compare what it has with the data of a target in the database of TOM A."""
+    def count(self, database: str, targets: Sequence[str]) -> Count:
+        """Compare what it has with the data in the database of TOM A; the first target is shared with all."""
 
 
 class TomB(Destination):
@@ -67,8 +70,13 @@ class TomB(Destination):
     def stop(self) -> None:
         self.tom.stop()
 
-    def count(self, database: str, target: str) -> Count:
-        return Count(comparison=compare(database, self.tom.database, [target]))
+    def count(self, database: str, targets: Sequence[str]) -> Count:
+        return Count(comparison=compare(database, self.tom.database, targets, stays=_of_a_broker))
+
+
+def _of_a_broker(row: Row) -> bool:
+    """Whether the rule, which shares own data only, keeps a row at home."""
+    return bool(row["source_name"] == BROKER)
 
 
 class Hermes(Destination):
@@ -97,7 +105,7 @@ class Hermes(Destination):
             # the samples name neither their telescope nor their unit: a site has to say them
             "DEFAULT_TELESCOPE": "unknown telescope",
             # they do name their surveys, which count as this site's own here
-            "OWN_SOURCES": ["CSS", "DEFAULT", "DLT40", "LCORedirect", "Las Cumbres", "ZTF"],
+            "OWN_SOURCES": list(SURVEYS),
             "DEFAULT_BRIGHTNESS_UNIT": "AB mag",
             "BATCH_WINDOW_SECONDS": 1,
         }
@@ -109,6 +117,6 @@ class Hermes(Destination):
     def stop(self) -> None:
         self._service.stop()
 
-    def count(self, database: str, target: str) -> Count:
-        comparison, without_table = compare_with_log(database, self._log, target)
+    def count(self, database: str, targets: Sequence[str]) -> Count:
+        comparison, without_table = compare_with_log(database, self._log, targets[0])
         return Count(comparison=comparison, not_expressible=len(without_table))

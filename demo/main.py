@@ -22,7 +22,7 @@ import requests
 from destinations import Destination, Hermes, TomB
 from realtoms import TomError, User, toolkit_version
 from screen import Screen
-from sender import OBSERVER, TomA
+from sender import LIST, OBSERVER, TomA
 from story import Story
 
 ADMIN = User(username="admin", password="admin-of-the-demo", superuser=True)
@@ -43,7 +43,9 @@ def _prepare(screen: Screen, folder: Path, stack: ExitStack) -> tuple[TomA, list
     stack.callback(a.tom.stop)
     a.tom.serve()
     screen.note(f"TOM A is at {a.tom.url}")
-    for destination in destinations:
+    a.share_list(b.address)
+    screen.note(f"The observer shares the list {LIST} with {b.address}: every target of it, own data only")
+    for destination in destinations[1:]:
         a.share(destination.address)
         screen.note(f"The observer shares {a.target} continuously with {destination.address}")
     return a, destinations

@@ -11,6 +11,13 @@ from typing import Any
 # The spectrum that ships inside tomtoolkit is of this supernova; the other samples are put beside it.
 TARGET = {"name": "SN 2017cbv", "type": "SIDEREAL", "ra": 218.14342, "dec": -44.13408, "epoch": 2000.0}
 ALIAS = "DLT17u"
+JOINING = {"name": "SN 2026demo", "type": "SIDEREAL", "ra": 218.2, "dec": -44.1, "epoch": 2000.0}
+"""The target that joins the shared list while all is running."""
+SURVEYS = ("CSS", "DEFAULT", "DLT40", "LCORedirect", "Las Cumbres", "ZTF")
+"""The sources that the samples name; they count as TOM A's own here."""
+OWN_SOURCES = (*SURVEYS, "ATLAS", "Demo observatory")
+BROKER = "ALeRCE"
+"""The source of a datum that a broker brought."""
 
 _START = datetime(2026, 3, 1, 4, 5, 6, 789012, tzinfo=UTC)
 
@@ -51,6 +58,11 @@ def single_data(first: int, number: int) -> list[dict[str, Any]]:
     :param first: the number of the first one in the night; one is taken each minute.
     """
     return [_MAKERS[index % len(_MAKERS)](index) for index in range(first, first + number)]
+
+
+def of_a_broker() -> dict[str, Any]:
+    """A detection that a broker brought: the rule keeps it at home."""
+    return _detection(0) | {"source_name": BROKER, "source_location": "https://alerce.online/object/demo"}
 
 
 def _datum(index: int, data_type: str, **value: Any) -> dict[str, Any]:

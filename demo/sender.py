@@ -11,10 +11,13 @@ from typing import Any
 
 import requests
 
-from night import ALIAS, TARGET, Upload
+from night import ALIAS, JOINING, OWN_SOURCES, TARGET, Upload
 from realtoms import Tom, TomError, User, make_tom
 
 OBSERVER = User(username="observer", password="observer-of-the-demo")
+
+LIST = "Follow-up"
+"""The target list that is shared with TOM B."""
 
 _PROCESSOR = Path(__file__).with_name("custom_processor.py")
 _SETTINGS = """
@@ -24,17 +27,30 @@ DATA_PROCESSORS["atlas_flux"] = "custom_code.processors.AtlasFluxProcessor"
 _TARGET_AND_RIGHTS = f"""
 from django.contrib.auth.models import User
 from guardian.shortcuts import assign_perm
-from tom_targets.models import Target, TargetName
+from tom_targets.models import Target, TargetList, TargetName
 
 target = Target.objects.create(**{TARGET!r})
 TargetName.objects.create(target=target, name={ALIAS!r})
+followed = TargetList.objects.create(name={LIST!r})
+followed.targets.add(target)
 user = User.objects.get(username={OBSERVER.username!r})
 assign_perm("tom_targets.view_persistentshare", user)
 assign_perm("tom_targets.add_persistentshare", user)
 assign_perm("tom_targets.change_persistentshare", user)
 assign_perm("tom_targets.delete_persistentshare", user)
+assign_perm("tom_targets.view_targetlist", user, followed)
 assign_perm("tom_targets.view_target", user, target)
 assign_perm("tom_targets.change_target", user, target)
+print(target.pk, followed.pk)
+"""
+_JOIN = f"""
+from django.contrib.auth.models import User
+from guardian.shortcuts import assign_perm
+from tom_targets.models import Target, TargetList
+
+target = Target.objects.create(**{JOINING!r})
+assign_perm("tom_targets.change_target", User.objects.get(username={OBSERVER.username!r}), target)
+TargetList.objects.get(name={LIST!r}).targets.add(target)
 print(target.pk)
 """
 _REASONS = """
@@ -55,18 +71,30 @@ class TomA:
             name="TOM A",
             users=[admin, OBSERVER],
             apps=["tom_integration"],
-            settings={"DATA_SHARING": dict(destinations)},
+            settings={"DATA_SHARING": dict(destinations), "SHARECORE_OWN_SOURCES": list(OWN_SOURCES)},
             code=_SETTINGS,
             files={"custom_code/processors.py": _PROCESSOR.read_text()},
         )
         self.target = str(TARGET["name"])
-        self.target_id = int(self.tom.execute(_TARGET_AND_RIGHTS).split()[-1])
+        self.targets = [self.target]
+        *_, target_id, list_id = self.tom.execute(_TARGET_AND_RIGHTS).split()
+        self.target_id, self._list_id = int(target_id), int(list_id)
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Token {self.tom.tokens[OBSERVER.username]}"
 
     def share(self, address: str) -> None:
         """Create a continuous share of the target, as the page does it."""
         self._post("targets/persistentshare/", json={"target": self.target_id, "destination": address})
+
+    def share_list(self, address: str) -> None:
+        """Make a rule: every target of the list, but only own data."""
+        rule = {"name": LIST, "scope": "list", "target_list": self._list_id, "filter": {"own": True}}
+        self._post("targets/sharerule/", json={**rule, "destination": address})
+
+    def join(self) -> int:
+        """Make another target that joins the list; return its primary key."""
+        self.targets.append(str(JOINING["name"]))
+        return int(self.tom.execute(_JOIN).split()[-1])
 
     def upload(self, upload: Upload) -> None:
         """Upload a file: A makes a data product of it and runs its processor."""
@@ -81,10 +109,10 @@ class TomA:
                 files={"file": (upload.path.name, file)},
             )
 
-    def save(self, datum: dict[str, Any]) -> float:
+    def save(self, datum: dict[str, Any], target_id: int | None = None) -> float:
         """Save one datum; the seconds that it took, from the request to A's answer."""
         began = time.perf_counter()
-        self._post("api/reduceddatums/", json={"target": self.target_id, **datum})
+        self._post("api/reduceddatums/", json={"target": target_id or self.target_id, **datum})
         return time.perf_counter() - began
 
     def _post(self, path: str, **content: Any) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from destinations import Count, Destination
-from night import custom_uploads, default_uploads, single_data
+from night import BROKER, custom_uploads, default_uploads, of_a_broker, single_data
 from screen import Screen
 from sender import TomA
 
@@ -18,6 +18,8 @@ OUTAGE = 8.0
 PATIENCE = 60.0
 """Seconds after which what has not arrived counts as lost."""
 COUNTS = ("records", "arrived", "lost", "duplicates")
+JOINED = 4
+"""Data of the target that joins the list."""
 SINGLE = 18
 """Data that are saved one by one, while all is well and again while TOM B is down."""
 
@@ -56,6 +58,13 @@ class Story:
             for upload in custom_uploads():
                 self._screen.step(f"The observer uploads {upload.path.name}; A's own DataProcessor reads it")
                 self._a.upload(upload)
+        with self._phase("a target joins the list"):
+            self._screen.step(
+                f"Another target joins the list; it gets {JOINED} data, and one that {BROKER} has brought"
+            )
+            joined = self._a.join()
+            for datum in (of_a_broker(), *single_data(2 * SINGLE, JOINED)):
+                self._a.save(datum, joined)
         with self._phase("single saves"):
             self._screen.step(
                 f"The observer saves {SINGLE} data one by one: detections, limits, spectra, positions, other"
@@ -90,7 +99,7 @@ class Story:
             raise Stuck
 
     def _count(self) -> list[Count]:
-        return [each.count(self._a.tom.database, self._a.target) for each in self._destinations]
+        return [each.count(self._a.tom.database, self._a.targets) for each in self._destinations]
 
     def _watch(self, enough: Callable[[], bool], patience: float) -> list[Count]:
         """Show how the data arrive until it is enough, or patience (seconds) is at its end."""

@@ -77,6 +77,10 @@ def _never_moved(row: Row) -> Iterable[str]:
     return ()
 
 
+def _all_go(row: Row) -> bool:
+    return False
+
+
 def compare(
     sender: str,
     receiver: str,
@@ -84,6 +88,7 @@ def compare(
     *,
     names: Mapping[str, str] | None = None,
     former: Callable[[Row], Iterable[str]] = _never_moved,
+    stays: Callable[[Row], bool] = _all_go,
 ) -> Comparison:
     """Compare two TOMs on tomtoolkit 3.x.
 
@@ -93,8 +98,9 @@ def compare(
     :param names: the name at the receiver of each target that has another one there.
     :param former: gives the targets among these at which a row of the sender was before: it may have arrived
         under one of them in place of the one that it has now.
+    :param stays: whether a row of the sender must not be at the receiver: there it is foreign.
     """
-    return _compare(sender, receiver, targets, names, rows_of, _content, _same, former)
+    return _compare(sender, receiver, targets, names, rows_of, _content, _same, former, stays)
 
 
 def compare_with_2_32(
@@ -113,10 +119,11 @@ def _compare(
     bucket: Callable[[Row], Hashable],
     same: Callable[[Row, Row], bool],
     former: Callable[[Row], Iterable[str]],
+    stays: Callable[[Row], bool] = _all_go,
 ) -> Comparison:
     """Pair each row here with one there of its bucket; rows that say most about their origin choose first."""
     called = {target: (names or {}).get(target, target) for target in targets}
-    here = [(target, row) for target in called for row in rows_of(sender, target)]
+    here = [(target, row) for target in called for row in rows_of(sender, target) if not stays(row)]
     here.sort(key=lambda each: sum(not each[1][name] for name in _ORIGIN))
     there: dict[Hashable, list[tuple[str, Row]]] = {}
     for name in dict.fromkeys(called.values()):
