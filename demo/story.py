@@ -65,6 +65,7 @@ class Story:
             joined = self._a.join()
             for datum in (of_a_broker(), *single_data(2 * SINGLE, JOINED)):
                 self._a.save(datum, joined)
+        self._screen.note(f"The datum of {BROKER} stays at home: the rule shares own data only")
         with self._phase("single saves"):
             self._screen.step(
                 f"The observer saves {SINGLE} data one by one: detections, limits, spectra, positions, other"

@@ -145,6 +145,11 @@ class ShareRule(Limited):
     extra_key = models.CharField(max_length=200, blank=True)
     extra_value = models.TextField(blank=True, help_text="The value; empty for any.")
     existing = models.BooleanField(default=False, help_text="Share the data that are there already, too.")
+    existing_to = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="The highest primary keys at the last look at its targets.",
+    )
     ends = models.BooleanField(default=True, help_text="End the share of a target that leaves.")
     skipped = models.PositiveIntegerField(
         default=0, help_text="Targets that the creator may not share, at the last look."

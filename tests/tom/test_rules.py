@@ -632,3 +632,22 @@ def test_workers_that_look_at_once_make_each_share_once(tom: Tom, listed: Target
     attached = Outbox.objects.filter(share_id__in=PersistentShare.objects.values("pk"))
     assert attached.count() == 5 * PORTION
     assert set(attached.values_list("rule", flat=True)) <= {rule.pk, None}
+
+
+def test_data_that_come_before_a_worker_has_made_the_shares_are_promised(tom: Tom) -> None:
+    target, later = tom.target(), tom.target()
+    followed = TargetList.objects.create(name="Follow-up")
+    followed.targets.add(target)
+    before = tom.datum(target)
+    old = tom.datum(later)
+    creator = User.objects.create_superuser("maker")
+    rules.make(
+        name="Follow-up", address=Address("x"), creator=creator, scope="list", target_list_id=followed.pk
+    )
+    at_once = tom.datum(target)
+    tom.deliver()
+    assert (tom.state(before), tom.state(at_once)) == ("baseline", "delivered")
+    followed.targets.add(later)
+    joined = tom.datum(later)
+    tom.deliver(after=60)
+    assert (tom.state(old), tom.state(joined)) == ("baseline", "delivered")

@@ -217,6 +217,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "existing_to",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="The highest primary keys at the last look at its targets.",
+                    ),
+                ),
+                (
                     "ends",
                     models.BooleanField(default=True, help_text="End the share of a target that leaves."),
                 ),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Q, Subquery
 from tom_targets.models import PersistentShare
 
 from sharecore import delivery
@@ -45,7 +45,9 @@ def _attach(address: Address, targets: list[int], rule: ShareRule | None) -> Non
     free.update(problem="", needs_person=False, rule=rule, look_now=True)
     mine: list[int] = []
     share = PersistentShare.objects.filter(destination=str(address), target_id=OuterRef("target_id"))
-    existing_to: dict[str, int] = {}
+    # A rule promises the data since it was made, or since the look before a target joined.
+    existing_to = rule.existing_to if rule is not None else {}
+    existed = {model: Q(pk__lte=last) for model, last in existing_to.items()}
     for same, selection in limits.groups(free):
         targets = list(same.values_list("target_id", flat=True))
         if not targets:
@@ -54,7 +56,8 @@ def _attach(address: Address, targets: list[int], rule: ShareRule | None) -> Non
             existing_to = limits.highest_keys()
         known = Delivery.objects.at(address).filter(outbox__target_id__in=targets)
         transitions.apply(known, SET_ASIDE, named=False)
-        register_before(address, targets, selection)
+        before = {model: condition & existed.get(model, Q()) for model, condition in selection.items()}
+        register_before(address, targets, before)
         mine += same.values_list("pk", flat=True)
         promised = (rule is not None and rule.existing) or not any(selection.values())
         same.update(existing_to={} if promised else existing_to)

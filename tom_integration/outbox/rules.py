@@ -22,6 +22,7 @@ from sharecore.exceptions import ConfigurationError
 from sharecore.texts import one_line
 from tom_integration import access, clock, site
 from tom_integration.models import ShareRule
+from tom_integration.outbox.limits import highest_keys
 from tom_integration.outbox.new_shares import attach_new
 from tom_integration.outbox.open_outboxes import PORTION
 from tom_integration.outbox.rule_ends import end_shares
@@ -85,6 +86,7 @@ def apply_rules(*, since: datetime | None = None, seconds: float = math.inf) -> 
 
 def _apply(rule: ShareRule, stop_at: float) -> bool:
     """End the shares of targets that have left, share those that have come; return False when stopped."""
+    marks = highest_keys()
     reason = f"the target left the rule {rule.name}"
     if not end_shares(left(rule), rule=rule, reason=reason, stop_at=stop_at):
         return False
@@ -103,7 +105,8 @@ def _apply(rule: ShareRule, stop_at: float) -> bool:
         after = last
         if time.monotonic() > stop_at:
             return False
-    _note(rule, problem=one_line(problem), skipped=out_of_reach(rule))
+    seen = {"existing_to": marks} if not problem and _makes_shares(rule) else {}
+    _note(rule, problem=one_line(problem), skipped=out_of_reach(rule), **seen)
     return True
 
 

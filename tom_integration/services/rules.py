@@ -43,6 +43,7 @@ __all__ = [
 
 _NO_DESTINATION = "There is no such destination to which you may share."
 _NO_FILTER = Filter()
+_SCOPE = ("scope", "target_list_id", "extra_key", "extra_value")
 _LIMITS = ("filter", "until", "release_days", "not_before")
 
 
@@ -190,6 +191,7 @@ def make(
         existing=existing,
         ends=ends,
     )
+    rule.existing_to = limits.highest_keys()
     rule.save()
     return rule
 
@@ -208,6 +210,8 @@ def change(rule: ShareRule, *, by: Any, **fields: Any) -> ShareRule:
     """
     columns = _columns(fields)
     changed = {name for name, value in columns.items() if getattr(rule, name) != value}
+    if changed & {*_SCOPE, "destination", "topic"}:
+        columns["existing_to"] = limits.highest_keys()
     with transaction.atomic():
         ShareRule.objects.filter(pk=rule.pk).update(**columns, creator_id=by.pk, applied_at=None, problem="")
         if changed & {"destination", "topic"}:
