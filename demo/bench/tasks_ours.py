@@ -179,7 +179,7 @@ def fill_ledger() -> None:
 
 
 def make_rule(name: str) -> None:
-    """Share our own data of all targets of an empty list with the sink, existing ones too."""
+    """Share our own data of all targets of a list, which is empty so far, with the sink."""
     rules.make(
         name=name,
         address=Address("sink"),
@@ -187,7 +187,6 @@ def make_rule(name: str) -> None:
         scope="list",
         target_list_id=TargetList.objects.create(name=name).pk,
         filter=Filter(own=True),
-        existing=True,
     )
 
 
@@ -199,13 +198,6 @@ def join_list(name: str, targets: Sequence[int]) -> float:
     while PersistentShare.objects.count() < len(targets):
         time.sleep(0.1)
     return time.monotonic() - began
-
-
-def wait_for_sink(number: int) -> int:
-    """Wait until the sink has taken so many records; how many it has then."""
-    while Sink.taken < number:
-        time.sleep(0.2)
-    return Sink.taken
 
 
 def ledger_rows() -> int:

@@ -23,7 +23,9 @@ from sharecore_http import HttpSettings
 from tom_integration import checks, conf, signals, site_status
 from tom_integration.api import serializers
 from tom_integration.api import urls as api
+from tom_integration.api.rules import RuleSerializer
 from tom_integration.management.commands.sharing import Command
+from tom_integration.models import ShareRule
 from tom_integration.pages.share_status import ShareStatus
 
 REFERENCE = DOCS / "reference"
@@ -186,6 +188,10 @@ def test_what_a_share_says_is_shown(db: None) -> None:
     assert _keys("Fields of a share") == columns | {"target_name"} | set(standing)
     (state,) = (row for row in _tables("rest")["Fields of a share"] if row[0] == "`state`")
     assert set(words(state[1])) == moods
+
+
+def test_what_a_rule_says_is_shown(db: None) -> None:
+    assert _keys("Rules") == set(RuleSerializer(ShareRule.objects.create(scope="all")).data)
 
 
 # --- commands ----------------------------------------------------------------------------------------------

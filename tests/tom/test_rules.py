@@ -22,8 +22,8 @@ from sharecore.outcomes import Deferred
 from sharecore.records import Kind
 from tom_integration.models import Delivery, Outbox, ShareRule, write_filter
 from tom_integration.outbox import open_outboxes
-from tom_integration.outbox.open_outboxes import PORTION
-from tom_integration.outbox.rules import apply_rules
+from tom_integration.outbox import rules as engine
+from tom_integration.outbox.rules import apply_rules, asked
 from tom_integration.services import rules, shares
 from tom_integration.worker import scan as scan_module
 from tom_integration.worker.scan import Scan
@@ -539,20 +539,31 @@ def test_a_merged_target_is_judged_by_its_own_lists(tom: Tom, listed: TargetList
     assert not shared()
 
 
-def test_many_targets_take_few_queries_each(
-    tom: Tom, listed: TargetList, maker: User, django_assert_max_num_queries: Any
-) -> None:
-    targets = Target.objects.bulk_create(
-        Target(name=f"many {number}", type="SIDEREAL", ra=1, dec=1) for number in range(3 * PORTION)
+@pytest.fixture
+def portions(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Targets in one transaction."""
+    monkeypatch.setattr(engine, "_TARGETS", 20)
+    return 20
+
+
+def many(tom: Tom, number: int) -> list[Target]:
+    return Target.objects.bulk_create(
+        Target(name=f"many {each}", type="SIDEREAL", ra=1, dec=1) for each in range(number)
     )
+
+
+def test_many_targets_take_few_queries(
+    tom: Tom, listed: TargetList, maker: User, portions: int, django_assert_max_num_queries: Any
+) -> None:
+    targets = many(tom, 3 * portions)
     PhotometryReducedDatum.objects.bulk_create(tom.unsaved(target) for target in targets)
     with django_assert_max_num_queries(2):
         listed.targets.add(*targets)
     rule = rule_for(listed, maker)
-    with django_assert_max_num_queries(4 * 30):
+    with django_assert_max_num_queries(4 * 35):
         assert apply_rules()
-    assert len(shared()) == 3 * PORTION
-    assert Delivery.objects.filter(state="baseline").count() == 3 * PORTION
+    assert len(shared()) == 3 * portions
+    assert Delivery.objects.filter(state="baseline").count() == 3 * portions
     with django_assert_max_num_queries(20):
         rules.outlook(rule)
     ShareRule.objects.update(applied_at=None)
@@ -564,21 +575,37 @@ def test_many_targets_take_few_queries_each(
     assert not shared()
 
 
-def test_a_look_ends_in_time_and_the_next_goes_on(tom: Tom, listed: TargetList, maker: User) -> None:
-    targets = Target.objects.bulk_create(
-        Target(name=f"many {number}", type="SIDEREAL", ra=1, dec=1) for number in range(3 * PORTION)
-    )
+def test_targets_with_many_data_are_shared_a_few_at_a_time(
+    tom: Tom, listed: TargetList, maker: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_DATA", 10)
+    targets = many(tom, 5)
+    for target, number in zip(targets, (12, 4, 6, 1, 0), strict=True):
+        tom.data(target, number)
     listed.targets.add(*targets)
     rule_for(listed, maker)
+    sizes = []
+    while not apply_rules(seconds=0):
+        sizes.append(len(shared()))
+    assert sizes == [1, 3, 5]
+    assert Delivery.objects.count() == 23
+
+
+def test_a_look_ends_in_time_and_the_next_goes_on(
+    tom: Tom, listed: TargetList, maker: User, portions: int
+) -> None:
+    listed.targets.add(*many(tom, 3 * portions))
+    rule_for(listed, maker)
     assert not apply_rules(seconds=0)
-    assert len(shared()) == PORTION
+    assert len(shared()) == portions
+    assert asked(), "another process can go on"
     scan = Scan()
     with patch.object(scan_module, "MATCHING_SECONDS", 0):
         scan.outboxes()
         assert scan.more_shares
         while scan.more_shares:
             scan.match()
-    assert len(shared()) == 3 * PORTION
+    assert len(shared()) == 3 * portions
 
 
 def test_a_broken_rule_does_not_keep_others_from_running(
@@ -595,10 +622,10 @@ def test_a_broken_rule_does_not_keep_others_from_running(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_that_look_at_once_make_each_share_once(tom: Tom, listed: TargetList, maker: User) -> None:
-    targets = Target.objects.bulk_create(
-        Target(name=f"many {number}", type="SIDEREAL", ra=1, dec=1) for number in range(5 * PORTION)
-    )
+def test_workers_that_look_at_once_make_each_share_once(
+    tom: Tom, listed: TargetList, maker: User, portions: int
+) -> None:
+    targets = many(tom, 5 * portions)
     listed.targets.add(*targets)
     rule = rule_for(listed, maker)
     start = threading.Barrier(3)
@@ -628,9 +655,9 @@ def test_workers_that_look_at_once_make_each_share_once(tom: Tom, listed: Target
     for worker in workers:
         worker.join()
     apply()
-    assert len(shared()) == PersistentShare.objects.count() == 5 * PORTION
+    assert len(shared()) == PersistentShare.objects.count() == 5 * portions
     attached = Outbox.objects.filter(share_id__in=PersistentShare.objects.values("pk"))
-    assert attached.count() == 5 * PORTION
+    assert attached.count() == 5 * portions
     assert set(attached.values_list("rule", flat=True)) <= {rule.pk, None}
 
 

@@ -14,11 +14,11 @@ _RULE = "sharerule/<int:pk>/"
 _DELIVERY = f"{_SHARE}deliveries/<int:delivery_pk>/"
 
 urlpatterns = [
-    path("sharerule/", RuleViewSet.as_view({"get": "list", "post": "create"}), name="rules"),
-    path("sharerule/preview/", RuleViewSet.as_view({"post": "preview"}), name="rule-preview"),
-    path(_RULE, RuleViewSet.as_view(_SINGLE), name="rule"),
+    path("sharerule/", RuleViewSet.as_view({"get": "list", "post": "create"}), name="sharerules"),
+    path("sharerule/preview/", RuleViewSet.as_view({"post": "preview"}), name="sharerule-preview"),
+    path(_RULE, RuleViewSet.as_view(_SINGLE), name="sharerule"),
     *[
-        path(f"{_RULE}{act}/", RuleViewSet.as_view({"post": act}), name=f"rule-{act}")
+        path(f"{_RULE}{act}/", RuleViewSet.as_view({"post": act}), name=f"sharerule-{act}")
         for act in ("pause", "resume")
     ],
     path("persistentshare/", ShareViewSet.as_view({"get": "list", "post": "create"}), name="shares"),

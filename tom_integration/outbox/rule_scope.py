@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from tom_targets.models import PersistentShare, TargetExtra, TargetList, get_target_model_class
 
 from tom_integration import access
@@ -16,24 +16,34 @@ _Scope = ShareRule.Scope
 
 def in_scope(rule: ShareRule) -> QuerySet[Any]:
     """Return the targets that a rule means, whoever may share them."""
-    targets: QuerySet[Any] = get_target_model_class().objects.all()
-    match _Scope(rule.scope):
-        case _Scope.LIST:
-            listed = _LISTED.filter(targetlist_id=rule.target_list_id)
-            return targets.filter(pk__in=listed.values("basetarget_id"))
-        case _Scope.EXTRA:
-            tagged = TargetExtra.objects.filter(key=rule.extra_key)
-            if rule.extra_value:
-                tagged = tagged.filter(value=rule.extra_value)
-            return targets.filter(pk__in=tagged.values("target_id"))
-        case _Scope.ALL:
-            return targets
+    return get_target_model_class().objects.filter(_condition(rule))  # type: ignore[no-any-return]
 
 
 def targets(rule: ShareRule) -> QuerySet[Any]:
     """Return the targets in the scope of a rule that its creator may change, and so share."""
     permitted = access.targets_for_shares(access.find_creator(rule.creator_id))
-    return permitted if rule.scope == _Scope.ALL else permitted.filter(pk__in=in_scope(rule).values("pk"))
+    return permitted.filter(_condition(rule))
+
+
+def _condition(rule: ShareRule) -> Q:
+    members = _members(rule)
+    return Q() if members is None else Q(pk__in=members)
+
+
+def _members(rule: ShareRule) -> QuerySet[Any, Any] | None:
+    """Return the primary keys of the targets that a rule means; None for all targets."""
+    match _Scope(rule.scope):
+        case _Scope.LIST:
+            listed: QuerySet[Any, Any] = _LISTED.filter(targetlist_id=rule.target_list_id)
+            pks: QuerySet[Any, Any] = listed.annotate(target=F("basetarget_id")).values("target")
+            return pks
+        case _Scope.EXTRA:
+            tagged: QuerySet[Any, Any] = TargetExtra.objects.filter(key=rule.extra_key)
+            if rule.extra_value:
+                tagged = tagged.filter(value=rule.extra_value)
+            return tagged.values("target")
+        case _Scope.ALL:
+            return None
 
 
 def out_of_reach(rule: ShareRule) -> int:
@@ -62,17 +72,28 @@ def unshared(rule: ShareRule) -> QuerySet[Any]:
 def left(rule: ShareRule) -> QuerySet[Outbox]:
     """Return the outboxes of a rule whose shares are to be ended: elsewhere, or of targets that have left."""
     gone = ~Q(destination=rule.destination, topic=rule.topic)
-    if rule.ends and rule.scope != _Scope.ALL and not list_is_gone(rule):
-        gone |= ~Q(target_id__in=in_scope(rule).values("pk"))
+    members = _members(rule)
+    if rule.ends and members is not None and not list_is_gone(rule):
+        gone |= ~Q(target_id__in=members)
     return shares_of(rule).filter(gone)
 
 
 def left_objection(outbox: Outbox) -> str:
     """Return the reason why a share sends nothing until the next look at its rule; empty when it sends."""
     rule = outbox.rule
-    if rule is None or not left(rule).filter(pk=outbox.pk).exists():
+    if rule is None or not _has_left(outbox, rule):
         return ""
     return f"it does not belong to the rule {rule.name} any more, which will end it at its next look"
+
+
+def _has_left(outbox: Outbox, rule: ShareRule) -> bool:
+    """Return whether `left` selects an outbox, without reading the whole list."""
+    if outbox.address != rule.address:
+        return True
+    members = _members(rule)
+    if not rule.ends or members is None or members.filter(target=outbox.target_id).exists():
+        return False
+    return not list_is_gone(rule)
 
 
 def list_is_gone(rule: ShareRule) -> bool:

@@ -44,6 +44,8 @@ __all__ = [
 _NO_DESTINATION = "There is no such destination to which you may share."
 _NO_FILTER = Filter()
 _SCOPE = ("scope", "target_list_id", "extra_key", "extra_value")
+_PORTION = 100
+"""Shares of one transaction: on SQLite nobody else can save during it."""
 _LIMITS = ("filter", "until", "release_days", "not_before")
 
 
@@ -221,8 +223,8 @@ def change(rule: ShareRule, *, by: Any, **fields: Any) -> ShareRule:
             _hand_over(rule, by)
         if changed & {*_LIMITS} or rule.creator_id != by.pk:
             shares_of(rule).update(settings_digest=open_outboxes.CHANGED, look_now=True)
-        if "existing" in changed and columns["existing"]:
-            _ask_for_existing(rule)
+    if "existing" in changed and columns["existing"]:
+        _ask_for_existing(rule)
     return ShareRule.objects.get(pk=rule.pk)
 
 
@@ -272,6 +274,10 @@ def _hand_over(rule: ShareRule, by: Any) -> None:
 
 def _ask_for_existing(rule: ShareRule) -> None:
     """Make due the data from before the shares of a rule."""
-    existing = Delivery.objects.filter(outbox__in=shares_of(rule), state=State.BASELINE)
-    transitions.apply(existing, delivery.replay(now=clock.now()))
-    shares_of(rule).update(existing_to={}, settings_digest=open_outboxes.CHANGED, look_now=True)
+    pks = list(shares_of(rule).order_by("pk").values_list("pk", flat=True))
+    for first in range(0, len(pks), _PORTION):
+        some = shares_of(rule).filter(pk__in=pks[first : first + _PORTION])
+        with transaction.atomic():
+            some.update(existing_to={}, settings_digest=open_outboxes.CHANGED, look_now=True)
+            existing = Delivery.objects.filter(outbox__in=some, state=State.BASELINE)
+            transitions.apply(existing, delivery.replay(now=clock.now()))

@@ -87,6 +87,7 @@ ROUTES: Mapping[str, str] = {
     "/targets/1/persistentshare/": "tom_integration.api.shares",
     "/targets/1/share/": "tom_integration.pages.share_target",
     "/targets/targetgrouping/1/share/": "tom_integration.pages.share_target",
+    "/targets/sharerule/": "tom_integration.api.rules",
     "/targets/persistentshare/manage/": "tom_integration.pages.share_list",
     "/targets/persistentshare/manage/table": "tom_integration.pages.share_list",
     "/targets/1/persistentshare/manage/": "tom_integration.pages.share_list",

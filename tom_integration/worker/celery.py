@@ -47,6 +47,7 @@ def look(outbox_id: int) -> None:
 def quick_scan() -> None:
     """Send a message for each outbox that has a mark or whose time has come."""
     beat("celery")
+    guarded(_scan.match_if_asked, "attaching shares")
     _put(Scan.waiting())
 
 

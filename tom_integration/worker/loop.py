@@ -26,6 +26,8 @@ GATHER = 0.05
 """Seconds that a hint waits for other hints: data often come in bursts."""
 QUICK_SCAN_SECONDS = 1.0
 """Seconds between two looks for outboxes that have become due."""
+REST = 0.2
+"""Seconds between two portions of shares to be made or attached, in which others can write."""
 
 FINISH = 1.5
 """Seconds that a process which ends gives to the calls under way."""
@@ -85,7 +87,7 @@ class Worker:
     def _collect(self) -> None:
         """Wait for hints, take those that come together, and queue their outboxes."""
         try:
-            hints = [self._hints.get(timeout=GATHER if self._scan.more_shares else QUICK_SCAN_SECONDS)]
+            hints = [self._hints.get(timeout=REST if self._scan.more_shares else QUICK_SCAN_SECONDS)]
         except queue.Empty:
             return
         time.sleep(GATHER)
