@@ -25,7 +25,7 @@ OBSERVER = User(username="observer", password="observer-of-the-screenshots", sup
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 TALLEST = 1500
 """Pixels of a page that are shown: tables go on below."""
-ON_A_PHONE = ("shares", "share-once", "share-needs-you", "destinations")
+ON_A_PHONE = ("shares", "share-once", "share-needs-you", "destinations", "share-later", "rules", "rule-new")
 DATA_SHARING = {
     "partner-tom": {
         "DISPLAY_NAME": "Partner TOM",
@@ -57,6 +57,14 @@ PAGES = {
     "share-limits": "targets/persistentshare/manage/4/limits",
     "share-delete": "targets/persistentshare/manage/2/delete",
     "shared-by-hand": "targets/1/share/6/",
+    "share-later": "targets/persistentshare/manage/6/",
+    "rules": "targets/persistentshare/rules/",
+    "rule": "targets/persistentshare/rules/1/",
+    "rule-new": "targets/persistentshare/rules/new?list=1",
+    "rule-end": "targets/persistentshare/rules/1/end",
+    "lists": "targets/persistentshare/lists/",
+    "groupings": "targets/targetgrouping/",
+    "targets": "targets/",
 }
 
 

@@ -22,7 +22,19 @@ from tom_dataproducts.models import (
 )
 from tom_targets.models import PersistentShare, Target, TargetList, TargetName
 
-from tom_integration.models import Attempt, Delivery, DestinationHealth, OneTimeShare, Outbox, Worker
+from sharecore.delivery import RELEASE
+from sharecore.filters import Filter
+from sharecore.records import Kind
+from tom_integration.models import (
+    Attempt,
+    Delivery,
+    DestinationHealth,
+    OneTimeShare,
+    Outbox,
+    ShareRule,
+    Worker,
+    write_filter,
+)
 
 NIGHTS = 40
 
@@ -49,6 +61,7 @@ def stage() -> None:
     _needs_you(targets["V4998 Sgr"], observer)
     _paused(targets["AT 2026xyz"], observer)
     _once(targets["SN 2026kqr"], observer)
+    _by_rule(targets["V4998 Sgr"], group, observer)
     _file(targets["SN 2026kqr"])
     DestinationHealth.objects.filter(destination="partner-tom", topic=None).update(
         about="Each datum goes in a request of its own, as tomtoolkit 3.x takes it."
@@ -283,3 +296,40 @@ def _once(target: Any, user: User) -> None:
                 identity=f"once{row.pk}",
                 fingerprint="f",
             )
+
+
+def _by_rule(target: Any, group: TargetList, user: User) -> None:
+    """A rule for the list, and one of its shares, with records that go later."""
+    now = timezone.now()
+    rule = ShareRule.objects.create(
+        name="Follow-up tonight to HERMES",
+        scope=ShareRule.Scope.LIST,
+        target_list_id=group.pk,
+        destination="hermes",
+        topic="hermes.photometry",
+        creator_id=user.pk,
+        filter=write_filter(Filter(kinds=(Kind.PHOTOMETRY,), own=True)),
+        release_days=30,
+        applied_at=now,
+    )
+    ShareRule.objects.create(
+        name="All targets of observer to Partner TOM",
+        scope=ShareRule.Scope.ALL,
+        destination="partner-tom",
+        creator_id=user.pk,
+        applied_at=now,
+        paused="the rule All targets of observer to Partner TOM is paused by observer",
+    )
+    outbox = _share(target, "hermes:hermes.photometry", user)
+    Outbox.objects.filter(pk=outbox.pk).update(rule=rule)
+
+    def state(number: int, row: Any) -> dict[str, Any]:
+        released = row.timestamp + timedelta(days=30)
+        if released <= now:
+            return {"delivered_at": min(released + timedelta(minutes=3), now)}
+        later = f"goes on {released:%Y-%m-%d %H:%M} UTC"
+        return {"state": "withheld", "field": RELEASE, "next_at": released, "reason": later, "attempts": 0}
+
+    _ledger(outbox, target, state)
+    outbox.deliveries.exclude(kind="photometry").delete()
+    _last_success(outbox)

@@ -89,7 +89,7 @@ def shared(sender: Tom, target: Observed) -> dict[str, Any]:
         from django.contrib.auth.models import User
         from django.utils import timezone
         from tom_targets.models import PersistentShare, TargetList
-        from tom_integration.models import Outbox, Delivery, OneTimeShare
+        from tom_integration.models import Outbox, Delivery, OneTimeShare, ShareRule
         from tom_integration.outbox import open_outboxes
         root = User.objects.get(username="admin")
         share = PersistentShare.objects.create(target_id={target.id}, destination="receiver", user=root)
@@ -104,10 +104,14 @@ def shared(sender: Tom, target: Observed) -> dict[str, Any]:
             row.save()
         group = TargetList.objects.create(name="Tonight {target.id}")
         group.targets.add({target.id})
-        print(share.pk, outbox.pk, group.pk)
+        rule = ShareRule.objects.create(
+            name="Tonight", scope="list", target_list_id=group.pk, destination="receiver", creator_id=root.pk,
+            paused="the rule Tonight is paused by admin", applied_at=now,
+        )
+        print(share.pk, outbox.pk, group.pk, rule.pk)
     """)
-    share, outbox, group = map(int, told.split()[-3:])
-    return {"share": share, "outbox": outbox, "group": group, "target": target.id}
+    share, outbox, group, rule = map(int, told.split()[-4:])
+    return {"share": share, "outbox": outbox, "group": group, "target": target.id, "rule": rule}
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
@@ -131,11 +135,18 @@ def test_axe_finds_nothing_on_any_page(
         f"{of_target}share/?tab=continuous",
         f"{of_target}persistentshare/manage/",
         f"targets/targetgrouping/{shared['group']}/share/",
+        "targets/persistentshare/rules/",
+        f"targets/persistentshare/rules/new?list={shared['group']}",
+        f"targets/persistentshare/rules/{shared['rule']}/",
+        f"targets/persistentshare/rules/{shared['rule']}/change",
+        f"targets/persistentshare/rules/{shared['rule']}/end",
     ]
     found: list[str] = []
     for path in paths:
         someone.go(path)
         _dress(page, theme)
+        for folded in page.get_by_text("Filter and dates").all():
+            folded.click()
         found += violations(page, path)
     someone.go(SHARES)
     _dress(page, theme)

@@ -53,7 +53,7 @@ def test_the_page_of_a_share_says_what_the_destination_the_rule_and_the_share_le
     entry = {"ADAPTER": "memory", "ONLY": {"kinds": ["photometry"]}, "RELEASE_AFTER_DAYS": 7}
     with override_settings(DATA_SHARING={"y": entry}):
         page = text(admin.get(f"{SHARES}{share.pk}/"))
-    assert "by the rule Our night" in page
+    assert ">Our night</a>" in page
     assert "y takes: <strong>Only photometry. 7 days after observation.</strong>" in page
     assert "Only data from the telescope FTN. 30 days after observation." in page
     assert "not in the bandpass g" in page

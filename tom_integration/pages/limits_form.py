@@ -131,7 +131,7 @@ class LimitsForm(forms.Form):
             f"{self.fields[name].label}: {error}"
             for name, errors in self.errors.items()
             for error in errors
-            if name in self.fields and name not in ("kinds", "destination")
+            if name in self.fields and name not in ("kinds", "destination", "scope")
         ]
 
     @property

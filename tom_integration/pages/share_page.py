@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from sharecore.delivery import State
+from sharecore.delivery import RELEASE, State
 from tom_integration import access
 from tom_integration.links import link
 from tom_integration.mapping.target_fields import find_target
@@ -113,7 +113,7 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
         "upcoming": what_goes.upcoming(rows) if summary.later else [],
         "deliveries": _shown(list(page), followed=outbox.share_id is not None),
         "may_change": may_change,
-        "retryable": any(each.value in numbers for each in retry.RETRIED),
+        "retryable": sum(numbers.get(each.value, 0) for each in retry.RETRIED) > summary.later,
         "hurried": State.PENDING in numbers
         and rows.filter(state=State.PENDING, next_at__gt=timezone.now()).exists(),
         "in_review": resolve.calls_in_review(rows) if may_change and State.NEEDS_REVIEW in numbers else [],
@@ -133,11 +133,16 @@ def _shown(rows: list[Delivery], *, followed: bool) -> list[dict[str, Any]]:
             "kind": row.kind or inventory.kind_of(row.model, data.get(row.pk)),
             "what": inventory.describe(data[row.pk]) if row.pk in data else "",
             "gone": row.pk not in data,
-            "upcoming": _waits(row, now),
+            "upcoming": _waits(row, now) and not _is_later(row),
+            "later": _is_later(row),
             "attempts": attempts[row.pk][:ATTEMPTS],
             "link": link(row.address, row.remote_id),
             "may_retry": (followed and row.is_outdated)
-            or (row.state in retry.RETRIED_ONE and (row.state != State.PENDING or _waits(row, now))),
+            or (
+                row.state in retry.RETRIED_ONE
+                and not _is_later(row)
+                and (row.state != State.PENDING or _waits(row, now))
+            ),
             "button": _BUTTONS.get(State(row.state), "Retry"),
             "may_resolve": row.state in RESOLVABLE,
         }
@@ -147,3 +152,8 @@ def _shown(rows: list[Delivery], *, followed: bool) -> list[dict[str, Any]]:
 
 def _waits(row: Delivery, now: datetime) -> bool:
     return row.next_at is not None and row.next_at > now
+
+
+def _is_later(row: Delivery) -> bool:
+    """Return True for a delivery that waits for its release, which no person can hurry."""
+    return row.state == State.WITHHELD and row.field == RELEASE

@@ -189,7 +189,7 @@ def _about(rule: ShareRule, target_list: Any | None, creator: Any | None) -> dic
 
 def _outlook(rule: ShareRule) -> dict[str, Any]:
     try:
-        return {"outlook": rules.outlook(rule)}
+        return {"outlook": rules.outlook(rule), "goes": rule.existing}
     except ConfigurationError:
         return {"outlook": None}  # `_about` tells the fault.
 
