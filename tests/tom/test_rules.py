@@ -567,7 +567,7 @@ def test_many_targets_take_few_queries(
     with django_assert_max_num_queries(20):
         rules.outlook(rule)
     ShareRule.objects.update(applied_at=None)
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(26):
         assert apply_rules()
     listed.targets.clear()
     ShareRule.objects.update(applied_at=None)
@@ -678,3 +678,24 @@ def test_data_that_come_before_a_worker_has_made_the_shares_are_promised(tom: To
     joined = tom.datum(later)
     tom.deliver(after=60)
     assert (tom.state(old), tom.state(joined)) == ("baseline", "delivered")
+
+
+def test_a_target_that_joins_a_paused_rule_keeps_what_it_had_before_at_home(tom: Tom) -> None:
+    followed = TargetList.objects.create(name="Follow-up")
+    creator = User.objects.create_superuser("maker")
+    rule = rules.make(
+        name="Follow-up", address=Address("x"), creator=creator, scope="list", target_list_id=followed.pk
+    )
+    tom.deliver()
+    rules.pause(rule, by=creator)
+    target = tom.target()
+    before = tom.datum(target)
+    tom.deliver(after=60)
+    followed.targets.add(target)
+    tom.deliver(after=60)
+    meanwhile = tom.datum(target)
+    tom.deliver(after=60)
+    assert tom.states() == []
+    rules.resume(rule)
+    tom.deliver(after=60)
+    assert (tom.state(before), tom.state(meanwhile)) == ("baseline", "delivered")

@@ -42,7 +42,9 @@ def attach_new(shares: Iterable[Any], *, rule: ShareRule | None = None) -> None:
 def _attach(address: Address, targets: list[int], rule: ShareRule | None) -> None:
     free = Outbox.objects.at(address).filter(target_id__in=targets, share_id__isnull=True)
     # Write before reading, so that another process that attaches one of them waits, and finds it attached.
-    free.update(problem="", needs_person=False, rule=rule, look_now=True)
+    # A rule has its shares looked at once it has made all: ten thousand looks would delay the others.
+    look = {"scanned_at": None} if rule is not None else {"look_now": True}
+    free.update(problem="", needs_person=False, rule=rule, **look)
     mine: list[int] = []
     share = PersistentShare.objects.filter(destination=str(address), target_id=OuterRef("target_id"))
     # A rule promises the data since it was made, or since the look before a target joined.

@@ -110,7 +110,9 @@ def _apply(rule: ShareRule, stop_at: float) -> bool:
         after = last
         if time.monotonic() > stop_at:
             return False
-    seen = {"existing_to": marks} if not problem and _makes_shares(rule) else {}
+    rule.outboxes.filter(share_id__isnull=False, scanned_at=None, look_now=False).update(look_now=True)
+    # While the rule makes none, the targets that wait get the data since they came.
+    seen = {"existing_to": marks} if some or not unshared(rule).exists() else {}
     _note(rule, problem=one_line(problem), skipped=out_of_reach(rule), **seen)
     return True
 
