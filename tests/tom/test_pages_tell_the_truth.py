@@ -18,13 +18,16 @@ from tom_targets.models import PersistentShare, TargetList
 
 from sharecore.delivery import State
 from sharecore.exceptions import DestinationError
+from sharecore.filters import Filter
 from sharecore.outcomes import Deferred, Rejected, Unsupported
-from tom_integration.models import Delivery, DestinationHealth, Outbox
+from sharecore.records import Kind
+from tom_integration.models import Delivery, DestinationHealth, Outbox, write_filter
 from tom_integration.pages.delivery_table import BY_URGENCY
 
 if TYPE_CHECKING:
     from conftest import Tom
 
+SPECTRA = write_filter(Filter(kinds=(Kind.SPECTRUM,)))
 SHARES = "/targets/persistentshare/manage/"
 WITHOUT_Y = {"x": {"ADAPTER": "memory", "USER_TOPICS": ["red", "blue"]}}
 
@@ -68,7 +71,7 @@ def test_of_existing_data_those_that_a_share_does_not_send_are_not_missing(tom: 
     target = tom.target()
     tom.data(target, 3)
     share = tom.share(target)
-    Outbox.objects.update(kinds=["spectrum"])
+    Outbox.objects.update(filter=SPECTRA)
     Delivery.objects.update(kind="photometry")
     tom.deliver(after=60)
     assert "Up to date" in text(admin.get(f"{SHARES}{share.pk}/"))
@@ -80,14 +83,15 @@ def test_what_cannot_leave_is_counted(
 ) -> None:
     share = tom.share(target := tom.target())
     if outcome is None:
-        Outbox.objects.update(kinds=["spectrum"])
+        for _ in range(2):
+            tom.datum(target, value={"release_date": "some day"})
     else:
         tom.x.will(outcome)
-    tom.data(target, 2)
+        tom.data(target, 2)
     tom.deliver(after=60)
     page = text(admin.get(f"{SHARES}{share.pk}/"))
     assert "Up to date" not in page
-    why = "this share sends" if outcome is None else "as x cannot store them: no such band"
+    why = "its release date &#x27;some day&#x27;" if outcome is None else "as x cannot store them: no such band"
     assert re.search(rf"2 records not sent[,:] {why}", page)
     assert in_rest(admin)[0] == "partly"
     pill = "Not sent: kept here" if outcome is None else "Not sent: x cannot store it"
