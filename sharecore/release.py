@@ -67,7 +67,8 @@ class Release:
 
         Beyond the year 9999 it is the last time of that year. Raises `UnreadableRelease`.
         """
-        moments = [self.not_before, _own_date(record.extra.get(self.field))]
+        own = record.extra.get(self.field) if self.field else None
+        moments = [self.not_before, _own_date(own)]
         if self.after_days > 0:
             moments.append(_later(record.timestamp, self.after_days))
         return max((each for each in moments if each is not None), default=None)

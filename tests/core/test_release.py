@@ -80,6 +80,7 @@ def test_another_field_may_hold_the_date() -> None:
     own = Release(field="public_from")
     assert own.moment(record(public_from="2027-01-01", release_date="soon")) == LATE
     assert Release(field="").moment(record(release_date="soon")) is None
+    assert Release(field="").moment(record(**{"": "soon"})) is None
 
 
 @given(st.floats(0, 1.7e308), st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=14))])))
