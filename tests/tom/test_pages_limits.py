@@ -103,6 +103,12 @@ def test_a_form_that_is_saved_as_it_came_changes_nothing(tom: Tom, admin: Client
     assert Outbox.objects.values("filter", "release_days", "not_before", "until").get() == before
 
 
+def test_a_kind_that_is_sent_several_times_is_one_kind(tom: Tom, admin: Client) -> None:
+    share = tom.share(tom.target(), "y")
+    assert admin.post(limits_of(share), {"kinds": [KINDS[0]] * len(KINDS)}).status_code == 302
+    assert Outbox.objects.get().chosen.kinds == (DATA_KINDS[0],)
+
+
 def test_names_are_read_as_they_are_written() -> None:
     names = ("a", "b c", "d, e", '"f" g', "h'i", 'j"')
     assert NamesField().clean(written(names)) == names

@@ -97,7 +97,7 @@ class LimitsForm(forms.Form):
         data = self.cleaned_data
         kinds = tuple(Kind(value) for value in data["kinds"])
         return Filter(
-            kinds=() if len(kinds) == len(DATA_KINDS) else kinds,
+            kinds=() if set(kinds) == set(DATA_KINDS) else kinds,
             own=data["own"],
             least_signal_to_noise=data["least_signal_to_noise"],
             observed_since=data["observed_since"],
