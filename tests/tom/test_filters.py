@@ -379,3 +379,14 @@ class TestRelease:
         edit(datum, brightness=12.0)
         assert tom.deliver() == 0
         assert tom.deliver(after=2 * 86400) == 1
+
+
+@pytest.mark.parametrize("unit", ["", "mag", "AB", "ABmag", "Vega"])
+def test_detections_that_are_too_faint_have_no_row(tom: Tom, unit: str) -> None:
+    target = tom.target()
+    share = {"filter": write_filter(Filter(least_signal_to_noise=5))}
+    shares.make(target.pk, "x", user=None, limits=share)
+    tom.datum(target, brightness_error=0.01, unit=unit)
+    tom.datum(target, brightness_error=1.0, unit=unit)
+    assert tom.deliver() == 1
+    assert tom.states() == ["delivered"]

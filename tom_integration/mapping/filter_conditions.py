@@ -21,7 +21,9 @@ from tom_integration.mapping.kinds import conditions as of_kinds
 from tom_integration.mapping.own_data import not_from_elsewhere
 from tom_integration.models import InboxRecord
 
-_MAGNITUDES = ("", "mag", "AB mag", "ABmag", "Vega mag", "Vegamag", "magnitude")
+_MAGNITUDES = (
+    "", "mag", "magnitude", "AB", "AB mag", "ABmag", "ABMAG", "mag(AB)", "Vega", "Vega mag", "Vegamag"
+)  # fmt: skip
 _NOTHING = Q(pk__in=())
 
 
