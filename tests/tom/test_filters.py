@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -390,3 +391,12 @@ def test_detections_that_are_too_faint_have_no_row(tom: Tom, unit: str) -> None:
     tom.datum(target, brightness_error=1.0, unit=unit)
     assert tom.deliver() == 1
     assert tom.states() == ["delivered"]
+
+
+@pytest.mark.parametrize("brightness", [None, math.nan, math.inf, -math.inf])
+def test_upper_limits_pass_whatever_stands_for_no_brightness(tom: Tom, brightness: float | None) -> None:
+    target = tom.target()
+    share = {"filter": write_filter(Filter(least_signal_to_noise=5))}
+    shares.make(target.pk, "x", user=None, limits=share)
+    tom.datum(target, brightness=brightness, limit=20.0, unit="mag")
+    assert tom.deliver() == 1

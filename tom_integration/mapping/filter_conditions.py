@@ -17,6 +17,7 @@ from django.db.models.lookups import In
 from sharecore.filters import Filter, Names
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import FILE_MODEL
+from tom_integration.mapping.kinds import BLANK
 from tom_integration.mapping.kinds import conditions as of_kinds
 from tom_integration.mapping.own_data import not_from_elsewhere
 from tom_integration.models import InboxRecord
@@ -77,7 +78,7 @@ def _significant(least: float | None) -> Q:
         return Q()
     precise = Q(brightness_error__gt=0, brightness_error__lte=2.5 / math.log(10) / least * (1 + 1e-9))
     other_unit = ~Q(In(Trim("unit"), _MAGNITUDES))
-    return Q(brightness__isnull=True) | precise | other_unit
+    return BLANK | precise | other_unit
 
 
 def selects_files(filters: Iterable[Filter]) -> bool:

@@ -12,7 +12,7 @@ from tom_integration.mapping.data_files import FILE_MODEL, WITH_A_FILE
 
 # A brightness that is not finite counts as blank; PostgreSQL sorts NaN above infinity.
 _FINITE = Q(brightness__lt=inf, brightness__gt=-inf)
-_BLANK = Q(brightness__isnull=True) | Q(brightness__gte=inf) | Q(brightness__lte=-inf)
+BLANK = Q(brightness__isnull=True) | Q(brightness__gte=inf) | Q(brightness__lte=-inf)
 _PHOTOMETRY = Q(data_type__iexact="photometry")
 _SPECTRUM = Q(data_type__iexact="spectroscopy")
 _ASTROMETRY = Q(data_type__iexact="astrometry")
@@ -20,7 +20,7 @@ _ASTROMETRY = Q(data_type__iexact="astrometry")
 # kinds select these rows; the preparation before sending tells them apart.
 CONDITIONS: Mapping[Kind, Mapping[str, Q]] = {
     Kind.PHOTOMETRY: {"photometryreduceddatum": _FINITE, "reduceddatum": _PHOTOMETRY},
-    Kind.PHOTOMETRY_LIMIT: {"photometryreduceddatum": _BLANK, "reduceddatum": _PHOTOMETRY},
+    Kind.PHOTOMETRY_LIMIT: {"photometryreduceddatum": BLANK, "reduceddatum": _PHOTOMETRY},
     Kind.SPECTRUM: {"spectroscopyreduceddatum": Q(), "reduceddatum": _SPECTRUM},
     Kind.ASTROMETRY: {"astrometryreduceddatum": Q(), "reduceddatum": _ASTROMETRY},
     Kind.OTHER: {"reduceddatum": ~(_PHOTOMETRY | _SPECTRUM | _ASTROMETRY)},
