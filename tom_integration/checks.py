@@ -23,7 +23,7 @@ def register() -> None:
     """Register all checks of this app."""
     for check in (check_settings, check_destinations, check_plugins, check_takeover):
         checks.register(check, TAG)
-    for check in (check_database, check_reports):
+    for check in (check_database, check_reports, check_mails):
         checks.register(check, TAG)
     for check in (check_journal, check_runner, check_shares):
         checks.register(check, TAG, checks.Tags.database)
@@ -66,6 +66,19 @@ def check_reports(**_: Any) -> list[CheckMessage]:
             "pages and error mails can show them.",
             hint="Derive that class from tom_integration.error_reports.SecretsFilter.",
             id="sharecore.W013",
+        )
+    ]
+
+
+def check_mails(**_: Any) -> list[CheckMessage]:
+    """Warn of mails whose links lead nowhere."""
+    if not conf.settings().notify or conf.settings().site_url:
+        return []
+    return [
+        checks.Warning(
+            "SHARECORE_NOTIFY is set and SHARECORE_SITE_URL is not: mails have paths, and no links.",
+            hint="Set SHARECORE_SITE_URL to the address of this TOM, as 'https://tom.example.org'.",
+            id="sharecore.W014",
         )
     ]
 

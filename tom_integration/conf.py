@@ -6,8 +6,11 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 
 from sharecore import discovery
 from sharecore.exceptions import Problem
@@ -31,6 +34,29 @@ def _is_list_of(each: Callable[[object], bool]) -> Callable[[object], bool]:
         return isinstance(value, Sequence) and not isinstance(value, str) and all(map(each, value))
 
     return valid
+
+
+def _is_minutes(value: object) -> bool:
+    return _is_seconds(value) and value <= 525_600  # type: ignore[operator]  # a year
+
+
+def _is_address(value: object) -> bool:
+    try:
+        validate_email(value if isinstance(value, str) else None)
+    except ValidationError:
+        return False
+    return True
+
+
+def _is_url(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    whole = parts.scheme in ("http", "https") and bool(parts.hostname)
+    return value == "" or (whole and not (parts.query or parts.fragment or parts.username))
 
 
 _are_names = _is_list_of(lambda value: isinstance(value, str))
@@ -75,6 +101,15 @@ class Settings:
     """The time for which the answers and attempts of a delivery are kept after it."""
     keep_attempts_days: float = _setting(30.0, *_DAYS)
     """The time for which single attempts are kept, with any outcome."""
+
+    notify: Sequence[str] = _setting((), "a list of e-mail addresses", _is_list_of(_is_address))
+    """The operators who are told of every trouble by mail, see `tom_integration.notices`."""
+    notify_after_minutes: float = _setting(60.0, "a number of minutes above zero, up to a year", _is_minutes)
+    """The time for which a destination does not answer until a mail says so."""
+    site_url: str = _setting(
+        "", "the address of this TOM, as 'https://tom.example.org', without ? and #", _is_url
+    )
+    """The address of this TOM, for links in mails."""
 
     @property
     def retry_policy(self) -> RetryPolicy:

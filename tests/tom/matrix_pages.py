@@ -24,6 +24,7 @@ SHARES = "/targets/persistentshare/manage/"
 ONE = f"{SHARES}{{share}}/"
 OF_TARGET = "/targets/{target}/persistentshare/manage/"
 DESTINATIONS = "/targets/persistentshare/destinations/"
+NOTIFICATIONS = "/targets/persistentshare/notifications/"
 BY_HAND = "/targets/{target}/share/"
 
 
@@ -72,6 +73,8 @@ def _rows() -> Iterator[PageRow]:
     yield get(ONE, "view", "share")
     yield get(f"{ONE}live", "view", "share")
     yield get(DESTINATIONS, "view or add or change", "list")
+    yield get(NOTIFICATIONS, "view or add or change", "list")
+    yield post(NOTIFICATIONS, "view or add or change", "list", body=lambda world: {"choice": "daily"})
     # making
     yield get(f"{SHARES}targets?target_name=nnounced-1987", "add", "list")
     for part in ("create", "existing", "preview"):

@@ -15,6 +15,74 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="NoticeRecipient",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "key",
+                    models.CharField(
+                        help_text="The primary key of a user, or an address without an account.",
+                        max_length=320,
+                        unique=True,
+                    ),
+                ),
+                (
+                    "choice",
+                    models.CharField(
+                        choices=[
+                            ("at_once", "At once"),
+                            ("daily", "In a daily digest"),
+                            ("nothing", "Not at all"),
+                        ],
+                        default="at_once",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "told",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="The open troubles of the last mails."
+                    ),
+                ),
+                (
+                    "mails",
+                    models.JSONField(blank=True, default=list, help_text="When the last mails were sent."),
+                ),
+                (
+                    "version",
+                    models.PositiveIntegerField(default=0, help_text="How often `told` was changed."),
+                ),
+                ("lease", models.CharField(blank=True, max_length=64)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("failures", models.PositiveIntegerField(default=0)),
+                (
+                    "next_at",
+                    models.DateTimeField(help_text="When a mail that failed is tried again.", null=True),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="NoticeScan",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("digest", models.CharField(blank=True, help_text="Digest of what it found.", max_length=64)),
+                (
+                    "next_at",
+                    models.DateTimeField(help_text="When to go on, even if nothing changes.", null=True),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="Origin",
             fields=[
                 (

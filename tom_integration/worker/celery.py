@@ -15,6 +15,7 @@ from celery import shared_task
 from celery.signals import worker_ready
 
 from tom_integration import polite_writes
+from tom_integration.notices.look import Notices
 from tom_integration.outbox.retention import Upkeep
 from tom_integration.worker import end_waits, offered_topics
 from tom_integration.worker.blocked import rests
@@ -31,6 +32,7 @@ LOOK_SECONDS = 5.0
 
 _scan = Scan()
 _upkeep = Upkeep()
+_notices = Notices()
 
 
 @shared_task(name="sharecore.look", acks_late=True, reject_on_worker_lost=True, ignore_result=True)  # type: ignore[untyped-decorator]
@@ -61,6 +63,14 @@ def scan() -> None:
     _upkeep.step()
     for destination in offered_topics.stale():
         offered_topics.ask(destination)
+    notices.apply_async(expires=STALE)
+
+
+@shared_task(name="sharecore.notices", ignore_result=True)  # type: ignore[untyped-decorator]
+@polite_writes.writes()
+def notices() -> None:
+    """Send the mails that are due, in a task of their own: a mail server may hang."""
+    _notices.step()
 
 
 @worker_ready.connect(dispatch_uid="sharecore.celery")  # type: ignore[untyped-decorator]

@@ -13,6 +13,7 @@ from django.db import connections
 from sharecore import shutdown
 from tom_integration import conf
 from tom_integration.models import Outbox
+from tom_integration.notices.look import Notices
 from tom_integration.outbox import ledger
 from tom_integration.outbox.open_outboxes import look_at
 from tom_integration.outbox.retention import Upkeep
@@ -34,6 +35,9 @@ FINISH = 1.5
 GIVE_BACK = 1.0
 """Seconds for writing the outcomes of the calls that were broken off after that."""
 
+_NOTICES = ":notices"
+"""The name of the lane that sends mails; no destination has a colon in its name."""
+
 Hint = tuple[int, dict[str, list[int]]]
 
 
@@ -46,6 +50,7 @@ class Worker:
         self._lanes: dict[str, Lane] = {}
         self._scan = Scan()
         self._upkeep = Upkeep()
+        self._notices = Notices()
         self._scanned = 0.0
         self._batch_window = True
         self._stopping = threading.Event()
@@ -76,7 +81,7 @@ class Worker:
             guarded(self._look_around, "attaching shares")
         while any(lane.busy for lane in self._lanes.values()):
             time.sleep(GATHER)
-            report(sum(lane.busy for lane in self._lanes.values()))
+            report(sum(lane.busy for name, lane in self._lanes.items() if name != _NOTICES))
         self._close()
 
     def stop(self) -> None:
@@ -123,6 +128,7 @@ class Worker:
         guarded(self._scan.rescan, "the rescan")
         guarded(self._upkeep.step, "the upkeep")
         guarded(self._ask_for_topics, "asking for topics")
+        self._lane(_NOTICES).put("notices", partial(self._notices.step, stop=self._stopping.is_set))
 
     def _ask_for_topics(self) -> None:
         for destination in offered_topics.stale():

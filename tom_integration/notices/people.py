@@ -1,0 +1,78 @@
+"""Find who is told of what: creators of their shares, and operators of all that they may view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
+
+from tom_integration import access, conf
+from tom_integration.models import NoticeRecipient, NoticeScan, Outbox
+
+Choice = NoticeRecipient.Choice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Hold somebody who may be told."""
+
+    key: str
+    """What identifies the person in `NoticeRecipient`."""
+    address: str
+    """The e-mail address."""
+    operator: bool
+    """True when `SHARECORE_NOTIFY` names the address."""
+    user: Any = field(default=None)
+    """The account; None for an address without one."""
+
+    def outboxes(self) -> QuerySet[Outbox]:
+        """Return the outboxes of whose troubles the person is told, by the rights that the person has now."""
+        if self.user is None:
+            return Outbox.objects.all()
+        visible = access.outboxes_for(self.user, "view")
+        if self.operator:
+            return visible
+        return visible.filter(share_id__isnull=False, creator_id=self.user.pk)
+
+
+def everybody() -> list[Person]:
+    """Return the creators of shares and the operators who can be reached: active, with an address.
+
+    An address of `SHARECORE_NOTIFY` that belongs to accounts has their rights and choices; one without an
+    account is told of all shares.
+    """
+    named = {address.lower(): address for address in conf.settings().notify}
+    creators = Outbox.objects.filter(share_id__isnull=False, creator_id__isnull=False).values("creator_id")
+    column = get_user_model().get_email_field_name()
+    chosen = Q(pk__in=creators)
+    for address in named:
+        chosen |= Q(**{f"{column}__iexact": address})
+    people, known = [], set()
+    for user in get_user_model()._default_manager.filter(chosen).order_by("pk"):
+        address = str(getattr(user, column) or "").strip()
+        known.add(address.lower())
+        if address and user.is_active:
+            people.append(of_user(user))
+    alone = [address for lower, address in named.items() if lower not in known]
+    return [*people, *(Person(key=address, address=address, operator=True) for address in alone)]
+
+
+def of_user(user: Any) -> Person:
+    """Return a user as a person; without an address the person cannot be told."""
+    address = str(getattr(user, user.get_email_field_name()) or "").strip()
+    named = {each.lower() for each in conf.settings().notify}
+    return Person(key=str(user.pk), address=address, operator=address.lower() in named, user=user)
+
+
+def choice_of(user: Any) -> str:
+    """Return the choice of a user."""
+    row = NoticeRecipient.objects.filter(key=str(user.pk)).first()
+    return row.choice if row else Choice.AT_ONCE.value
+
+
+def choose(user: Any, choice: str) -> None:
+    """Store the choice of a user, and let the next scan follow it."""
+    NoticeRecipient.objects.update_or_create(key=str(user.pk), defaults={"choice": choice})
+    NoticeScan.objects.update(digest="")

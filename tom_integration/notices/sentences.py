@@ -1,0 +1,120 @@
+"""Say each trouble, and its end, in one line, with the page that mends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from django.db.models import Count, QuerySet
+from django.urls import reverse
+
+from sharecore.addresses import Address
+from sharecore.delivery import OPEN
+from sharecore.texts import one_line
+from tom_integration import access, conf, site
+from tom_integration.models import Delivery, Outbox
+from tom_integration.notices.people import Person
+from tom_integration.notices.troubles import OF_DESTINATION, Kind, Trouble
+
+REASON = 200
+"""Longest reason in a mail, in characters."""
+_ENDS = {
+    Kind.REFUSES: "{} takes our data again.",
+    Kind.DOWN: "{} answers again.",
+    Kind.STOPPED: "None of {} is stopped any more.",
+    Kind.FAILED: "No record of {} is refused any more.",
+    Kind.NEEDS_REVIEW: "No record of {} needs review any more.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Hold one line of a mail."""
+
+    text: str
+    link: str = ""
+    """The address or path of a page; empty for none."""
+
+
+def trouble(each: Trouble, person: Person, now: datetime) -> Line:
+    """Return a trouble in one line, with what it means for this person."""
+    outboxes = person.outboxes().filter(each.concerned)
+    if each.kind in OF_DESTINATION:
+        return Line(text=_of_destination(each, outboxes, now), link=page("sharing:destinations"))
+    text = _stopped(each) if each.kind is Kind.STOPPED else _of_records(each, outboxes, person)
+    return Line(text=text, link=_page_of(each))
+
+
+def end(kind: Kind, address: Address, person: Person) -> Line:
+    """Return in one line that a trouble is over."""
+    label = _label(str(address))
+    whose = "the shares" if person.operator else "your shares"
+    return Line(text=_ENDS[kind].format(label if kind in OF_DESTINATION else f"{whose} to {label}"))
+
+
+def page(name: str, *args: object, **query: str) -> str:
+    """Return the address of a page; its path when `SHARECORE_SITE_URL` is not set."""
+    path = reverse(name, args=args)
+    return conf.settings().site_url.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
+
+
+def clock(moment: datetime, now: datetime) -> str:
+    """Return a time to the minute in UTC, with the date unless it is today."""
+    moment, today = moment.astimezone(UTC), now.astimezone(UTC).date()
+    return f"{moment:%H:%M} UTC" if moment.date() == today else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def number(many: int, word: str) -> str:
+    """Return a number with a noun."""
+    return f"1 {word}" if many == 1 else f"{many:,} {word}s"
+
+
+def _label(address: str) -> str:
+    return one_line(site.label(address), REASON)
+
+
+def _of_destination(each: Trouble, outboxes: QuerySet[Outbox], now: datetime) -> str:
+    waiting = Delivery.objects.filter(outbox__in=outboxes.values("pk"), state__in=OPEN)
+    found = waiting.aggregate(records=Count("*"), shares=Count("outbox", distinct=True))
+    does = "refuses us" if each.kind is Kind.REFUSES else "does not answer"
+    since = f" since {clock(each.since, now)}" if each.since else ""
+    records, shares = found["records"], found["shares"]
+    wait = f"; {number(records, 'record')} of {number(shares, 'share')} wait{'s' if records == 1 else ''}"
+    return _because(f"{_label(str(each.address))} {does}{since}{wait if records else ''}", each.reason)
+
+
+def _stopped(each: Trouble) -> str:
+    verb = "is" if each.shares == 1 else "are"
+    text = f"{number(each.shares, 'share')} to {_label(str(each.address))} {verb} stopped"
+    more = f" (and {number(each.reasons - 1, 'other reason')})" if each.reasons > 1 else ""
+    return _because(text, each.reason, more)
+
+
+def _of_records(each: Trouble, outboxes: QuerySet[Outbox], person: Person) -> str:
+    rows: QuerySet[Delivery] = Delivery.objects.filter(outbox__in=outboxes.values("pk"))
+    rows = rows.filter(state=each.kind.value)
+    if person.user is not None:
+        rows = access.of_visible_data(person.user, rows)
+    reasons = rows.order_by().values("reason").annotate(number=Count("*")).order_by("-number", "reason")
+    reason = next((row["reason"] for row in reasons[:1]), "")
+    records = f"{number(each.records, 'record')} of {number(each.shares, 'share')}"
+    label, one = _label(str(each.address)), each.records == 1
+    if each.kind is Kind.FAILED:
+        return _because(f"{records} {'was' if one else 'were'} refused by {label}", reason)
+    return _because(f"{records} may have arrived at {label}, and {'needs' if one else 'need'} review", reason)
+
+
+def _because(text: str, reason: str, more: str = "") -> str:
+    said = f"{text}: {one_line(reason, REASON)}" if reason else text
+    return f"{said}{more}" if said.endswith((".", "!", "?", "…")) and not more else f"{said}{more}."
+
+
+def _page_of(each: Trouble) -> str:
+    """Return the page of the share, if it is one, or the shares to the destination that need somebody."""
+    outbox = Outbox.objects.filter(pk=each.only).first() if each.only else None
+    if outbox is not None and outbox.share_id is not None:
+        return page("sharing:share-page", outbox.share_id)
+    if outbox is not None:
+        return page("sharing:history", outbox.target_id, outbox.pk)
+    return page("targets:persistent-share-manage-form", needs="you", q=str(each.address))
