@@ -91,7 +91,8 @@ def test_what_cannot_leave_is_counted(
     tom.deliver(after=60)
     page = text(admin.get(f"{SHARES}{share.pk}/"))
     assert "Up to date" not in page
-    why = "its release date &#x27;some day&#x27;" if outcome is None else "as x cannot store them: no such band"
+    date = "its release date &#x27;some day&#x27;"
+    why = date if outcome is None else "as x cannot store them: no such band"
     assert re.search(rf"2 records not sent[,:] {why}", page)
     assert in_rest(admin)[0] == "partly"
     pill = "Not sent: kept here" if outcome is None else "Not sent: x cannot store it"
