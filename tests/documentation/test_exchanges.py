@@ -10,9 +10,10 @@ from django.contrib.auth.models import User
 from django.test import override_settings
 from rest_framework.test import APIClient
 from tom_dataproducts.models import PhotometryReducedDatum
-from tom_targets.models import Target
+from tom_targets.models import Target, TargetList
 
 from documentation.samples import DOCS, samples_of
+from sharecore.testing import MemoryPlugin, installed
 
 pytestmark = pytest.mark.django_db
 HERMES = {"BASE_URL": "https://hermes.invalid/", "HERMES_API_KEY": "x", "USER_TOPICS": ["hermes.test"]}
@@ -58,7 +59,7 @@ def test_the_batch_that_is_shown_arrives_and_is_answered_as_shown(client: APICli
 
 def test_the_share_that_is_shown_can_be_made(client: APIClient) -> None:
     target = Target.objects.create(name="SN 2026xyz", type="SIDEREAL", ra=10.5, dec=-5.25)
-    (asked,) = shown("rest")
+    asked, _ = shown("rest")
     with override_settings(DATA_SHARING={"hermes": HERMES}):
         answer = client.post("/targets/persistentshare/", asked | {"target": target.pk}, format="json")
     assert answer.status_code == 201, answer.json()
@@ -66,3 +67,16 @@ def test_the_share_that_is_shown_can_be_made(client: APIClient) -> None:
     assert (made["destination"], made["release_days"]) == (asked["destination"], asked["release_days"])
     assert made["filter"] == {"version": 1} | asked["filter"]
     assert made["until"] == asked["until"]
+
+
+def test_the_rule_that_is_shown_can_be_made(client: APIClient) -> None:
+    _, asked = shown("rest")
+    followed = TargetList.objects.create(name="Supernovae")
+    with override_settings(DATA_SHARING={"partner-tom": {"ADAPTER": "memory"}}), installed(MemoryPlugin()):
+        answer = client.post("/targets/sharerule/", asked | {"target_list": followed.pk}, format="json")
+    assert answer.status_code == 201, answer.json()
+    made = answer.json()
+    assert made["filter"] == {"version": 1} | asked["filter"]
+    assert {name: made[name] for name in ("name", "scope", "release_days")} == {
+        name: asked[name] for name in ("name", "scope", "release_days")
+    }
