@@ -549,7 +549,7 @@ class NoticeRecipient(models.Model):
     version = models.PositiveIntegerField(default=0, help_text="How often `told` was changed.")
     lease = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True)
-    failures = models.PositiveIntegerField(default=0)
+    refusals = models.PositiveIntegerField(default=0)
     next_at = models.DateTimeField(null=True, help_text="When a mail that failed is tried again.")
 
     def __str__(self) -> str:

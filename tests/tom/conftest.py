@@ -183,7 +183,8 @@ def guard(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def moon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the Moon stand still: tomtoolkit computes 150 places of it for each page of a target."""
-    far = SimpleNamespace(separation=lambda other: Angle(90, "deg"))
+    zero = Angle(0, "deg")
+    far = SimpleNamespace(separation=lambda other: Angle(90, "deg"), ra=zero, dec=zero)
     monkeypatch.setattr(targets_extras, "get_body", lambda body, time: far)
 
 

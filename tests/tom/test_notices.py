@@ -64,8 +64,8 @@ class TestTroubles:
             tom.deliver(after=900)
             assert tom.states() == ["delivered"]
             (mail,) = post.look()
-            assert "Well again\n- Partner TOM answers again." in mail.body
-            assert mail.subject == "[Test TOM] Sharing: well again: Partner TOM answers again"
+            assert "Well again\n- Partner TOM can be reached again." in mail.body
+            assert mail.subject == "[Test TOM] Sharing: well again: Partner TOM can be reached again"
             assert post.look(after=2 * HOUR) == []
 
     def test_a_short_outage_is_no_trouble(self, tom: Tom, post: Post) -> None:

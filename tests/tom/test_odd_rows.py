@@ -18,10 +18,12 @@ from tom_targets.models import TargetExtra
 
 from sharecore import DataFile, InvalidRecord, OtherDatum, Photometry, PhotometryLimit, Record, Spectrum
 from sharecore.delivery import State
+from sharecore.filters import Filter
+from sharecore.records import Kind
 from tom_integration.mapping.data_files import shareable_of
 from tom_integration.mapping.row_to_record import record_of
 from tom_integration.mapping.target_fields import target_of
-from tom_integration.models import Outbox
+from tom_integration.models import OneTimeShare, Outbox, write_filter
 from tom_integration.outbox import open_outboxes
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ class TestBlankNumbers:
     def test_a_share_of_limits_only_selects_it_too(self, tom: Tom) -> None:
         target = tom.target()
         tom.share(target)
-        Outbox.objects.update(kinds=["photometry-limit"])
+        Outbox.objects.update(filter=write_filter(Filter(kinds=(Kind.PHOTOMETRY_LIMIT,))))
         tom.datum(target, brightness=NAN, limit=20.5)
         tom.datum(target, brightness=18.0)
         tom.deliver()
@@ -187,7 +189,8 @@ def test_a_storage_that_raises_its_own_exception_costs_only_that_file(tom: Tom, 
     field = DataProduct._meta.get_field("data")
     kept, field.storage = field.storage, storage
     try:
-        open_outboxes.ask_for(tom.outbox(target), selection={"dataproduct": Q()}, one_time_share=None)
+        once = OneTimeShare.objects.create(outbox=tom.outbox(target))
+        open_outboxes.ask_for(tom.outbox(target), selection={"dataproduct": Q()}, one_time_share=once)
         storage.refuses = refused
         datum = tom.datum(target)
         tom.deliver()

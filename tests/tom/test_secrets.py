@@ -209,7 +209,6 @@ def pages(target: Any, browser: Client) -> list[str]:
         "/targets/persistentshare/destinations/",
         f"/targets/{target.pk}/share/",
         *(f"/admin/sharecore/{model}/" for model in ("delivery", "attempt", "outbox")),
-        "/admin/sharecore/destinationhealth/",
         *(f"/targets/persistentshare/{pk}/deliveries/" for pk in shares),
         *(f"/targets/persistentshare/manage/{pk}/" for pk in shares),
     ]

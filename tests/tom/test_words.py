@@ -116,7 +116,7 @@ def test_times_are_of_utc_whatever_the_time_zone_of_the_tom(tom: Tom, admin: Cli
     with override_settings(TIME_ZONE="Pacific/Honolulu"):
         page = text(admin.get(f"{SHARES}{share.pk}/"))
         assert "Shared since 2030-03-01," in page
-        assert "until 2030-03-01 04:05 UTC" in page
+        assert "Until 2030-03-01 04:05:06 UTC" in page
         assert "sent 2030-03-01 04:05:06 UTC" in page
         assert ", 2030-03-01</small>" in text(admin.get(SHARES))
         Delivery.objects.update(state="delivered")

@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
                 ),
                 ("lease", models.CharField(blank=True, max_length=64)),
                 ("lease_until", models.DateTimeField(null=True)),
-                ("failures", models.PositiveIntegerField(default=0)),
+                ("refusals", models.PositiveIntegerField(default=0)),
                 (
                     "next_at",
                     models.DateTimeField(help_text="When a mail that failed is tried again.", null=True),

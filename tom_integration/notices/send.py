@@ -150,8 +150,8 @@ def _sent(
         )
         mail.write(person, news, sending=f"{site.origin()} {row.pk} {row.version}").send()
     except Exception as error:
-        wait = min(FIRST_WAIT * 2 ** min(row.failures, 10), LONGEST_WAIT)
-        mine.update(lease="", lease_until=None, failures=row.failures + 1, next_at=clock.now() + wait)
+        wait = min(FIRST_WAIT * 2 ** min(row.refusals, 10), LONGEST_WAIT)
+        mine.update(lease="", lease_until=None, refusals=row.refusals + 1, next_at=clock.now() + wait)
         why = f"{type(error).__name__} {one_line(error)}"
         logger.warning("A mail about sharing was not sent, and will be tried again: %s", why)
         if isinstance(error, OSError) and not isinstance(error, SMTPRecipientsRefused):
@@ -163,7 +163,7 @@ def _sent(
         told=told,
         mails=[moment.isoformat() for moment in (*mails, now)],
         version=row.version + 1,
-        failures=0,
+        refusals=0,
         next_at=None,
         lease="",
         lease_until=None,

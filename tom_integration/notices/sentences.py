@@ -21,7 +21,7 @@ REASON = 200
 """Longest reason in a mail, in characters."""
 _ENDS = {
     Kind.REFUSES: "{} takes our data again.",
-    Kind.DOWN: "{} answers again.",
+    Kind.DOWN: "{} can be reached again.",
     Kind.STOPPED: "None of {} is stopped any more.",
     Kind.FAILED: "No record of {} is refused any more.",
     Kind.NEEDS_REVIEW: "No record of {} needs review any more.",
