@@ -147,3 +147,12 @@ def test_many_shares_take_as_many_queries_as_few(
 
     few = asked([share.pk for share in shares[:2]])
     assert asked([share.pk for share in shares]) == few
+
+
+@pytest.mark.parametrize("name", ["target", "rule", "newest"])
+def test_a_filter_that_cannot_be_read_chooses_nothing(
+    admin: Client, shares: list[PersistentShare], name: str
+) -> None:
+    answer = admin.post(MANY, {"action": "pause", "all": "1", name: "SN 1"})
+    assert answer.status_code == 400
+    assert paused() == 0

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -61,11 +62,25 @@ def _chosen(request: HttpRequest) -> Any:
     viewed = access.shares_for(request.user, "view")
     if "all" not in request.POST:
         return viewed.filter(pk__in=form_values.pks(request.POST.getlist("share")))
-    if (target := form_values.pk(request.POST.get("target", ""))) is not None:
+    target, newest, _ = (_pk(request, name) for name in ("target", "newest", "rule"))
+    if target is not None:
         viewed = viewed.filter(target_id=target)
-    if (newest := form_values.pk(request.POST.get("newest", ""))) is not None:
+    if newest is not None:
         viewed = viewed.filter(pk__lte=newest)
     return filtered(viewed, request.user, request.POST)
+
+
+def _pk(request: HttpRequest, name: str) -> int | None:
+    """Return a primary key of the form; None for a blank field.
+
+    Raises:
+        BadRequest: it cannot be read. To pass over it would act on every share.
+    """
+    text = request.POST.get(name, "").strip()
+    pk = form_values.pk(text)
+    if text and pk is None:
+        raise BadRequest(f"The field {name} must be a primary key, got {text[:40]!r}.")
+    return pk
 
 
 def _act(action: str, pks: list[int], user: Any) -> str:
