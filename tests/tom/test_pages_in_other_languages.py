@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SHARES = "/targets/persistentshare/manage/"
 FIRST = 12_345
-SEPARATED = re.compile(r"12[.,\s\u00a0\u202f']34\d")
+SEPARATED = re.compile(r"(?<!:)12[.,\s\u00a0\u202f']34\d")
 
 
 @pytest.fixture(params=["de", "fr", "en", "de-ch"])
