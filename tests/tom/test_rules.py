@@ -23,6 +23,7 @@ from sharecore.records import Kind
 from tom_integration.models import Delivery, Outbox, ShareRule, write_filter
 from tom_integration.outbox import open_outboxes
 from tom_integration.outbox import rules as engine
+from tom_integration.outbox.rule_scope import unshared
 from tom_integration.outbox.rules import apply_rules, asked
 from tom_integration.services import rules, shares
 from tom_integration.worker import scan as scan_module
@@ -699,3 +700,34 @@ def test_a_target_that_joins_a_paused_rule_keeps_what_it_had_before_at_home(tom:
     rules.resume(rule)
     tom.deliver(after=60)
     assert (tom.state(before), tom.state(meanwhile)) == ("baseline", "delivered")
+
+
+def test_a_look_that_makes_no_share_because_others_are_faster_forgets_no_promise(tom: Tom) -> None:
+    followed = TargetList.objects.create(name="Follow-up")
+    creator = User.objects.create_superuser("maker")
+    rules.make(
+        name="Follow-up", address=Address("x"), creator=creator, scope="list", target_list_id=followed.pk
+    )
+    tom.deliver()
+    target = tom.target()
+    followed.targets.add(target)
+    meanwhile = tom.datum(target)
+    with patch("tom_integration.outbox.rules._share_some", side_effect=IntegrityError):
+        tom.deliver(after=60)
+    assert tom.states() == []
+    tom.deliver(after=60)
+    assert tom.state(meanwhile) == "delivered"
+
+
+def test_a_look_at_a_rule_asks_once_whether_a_target_waits(tom: Tom) -> None:
+    followed = TargetList.objects.create(name="Follow-up")
+    followed.targets.add(tom.target())
+    creator = User.objects.create_superuser("maker")
+    rule = rules.make(
+        name="Follow-up", address=Address("x"), creator=creator, scope="list", target_list_id=followed.pk
+    )
+    apply_rules()
+    ShareRule.objects.filter(pk=rule.pk).update(applied_at=None)
+    with patch("tom_integration.outbox.rules.unshared", wraps=unshared) as asked:
+        apply_rules()
+    assert asked.call_count == 1

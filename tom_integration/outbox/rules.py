@@ -28,7 +28,7 @@ from tom_integration.models import ShareRule
 from tom_integration.outbox.limits import highest_keys
 from tom_integration.outbox.new_shares import attach_new
 from tom_integration.outbox.rule_ends import end_shares
-from tom_integration.outbox.rule_scope import left, list_is_gone, out_of_reach, unshared
+from tom_integration.outbox.rule_scope import left, list_is_gone, out_of_reach, shares_of, unshared
 
 logger = logging.getLogger(__name__)
 
@@ -96,24 +96,32 @@ def _apply(rule: ShareRule, stop_at: float) -> bool:
     if not end_shares(left(rule), rule=rule, reason=reason, stop_at=stop_at):
         return False
     problem = objection(rule)
+    waits = unshared(rule).exists()  # Read first: most looks find nothing to write.
+    if waits and not problem and _makes_shares(rule):
+        if not _share_all(rule, stop_at):
+            return False
+        waits = unshared(rule).exists()
+    shares_of(rule).filter(scanned_at=None, look_now=False).update(look_now=True)
+    # A target that still waits is promised the data since it came.
+    seen = {} if waits else {"existing_to": marks}
+    _note(rule, problem=one_line(problem), skipped=out_of_reach(rule), **seen)
+    return True
+
+
+def _share_all(rule: ShareRule, stop_at: float) -> bool:
+    """Share the targets of a rule, unless others are faster each time; return False when stopped."""
     after, clashes = 0, 0
-    # Read first: most looks find nothing to write.
-    some = not problem and _makes_shares(rule) and unshared(rule).exists()
-    while some and clashes < _CLASHES:
+    while clashes < _CLASHES:
         try:
             last = _share_some(rule.pk, after)
         except IntegrityError:  # A person or another worker was faster.
             clashes += 1
             continue
         if last is None:
-            break
+            return True
         after = last
         if time.monotonic() > stop_at:
             return False
-    rule.outboxes.filter(share_id__isnull=False, scanned_at=None, look_now=False).update(look_now=True)
-    # While the rule makes none, the targets that wait get the data since they came.
-    seen = {"existing_to": marks} if some or not unshared(rule).exists() else {}
-    _note(rule, problem=one_line(problem), skipped=out_of_reach(rule), **seen)
     return True
 
 
