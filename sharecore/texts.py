@@ -24,6 +24,11 @@ def one_line(text: object, limit: int = MOST) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def number(many: int, word: str = "record") -> str:
+    """Return a number with a noun, as `1 record` or `2 records`."""
+    return f"1 {word}" if many == 1 else f"{many:,} {word}s"
+
+
 def listed(words: Sequence[str], last: str = "and") -> str:
     """Return the words as people list them: "A, B and C"."""
     return f" {last} ".join(each for each in (", ".join(words[:-1]), *words[-1:]) if each)

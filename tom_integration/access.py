@@ -269,7 +269,9 @@ def creator_objection(user_id: int | None, target: Any, destination: str) -> str
         )
     if not may_use(user, destination):
         only = _named(_groups_of(destination))
-        return f"{user.get_username()}, who made this share, is not a member of {only}; one must adopt it"
+        return (
+            f"{user.get_username()}, who made this share, is not a member of {only}; a member must adopt it"
+        )
     if not targets_for_shares(user).filter(pk=target.pk).exists():
         return f"{user.get_username()}, who made this share, has no right to change the target"
     return ""
@@ -297,7 +299,7 @@ def maker_objection(user_id: int | None, destination: str) -> str:
         return f"{user.get_username()}, who made this rule, has no right to add shares any more"
     if not may_use(user, destination):
         only = _named(_groups_of(destination))
-        return f"{user.get_username()}, who made this rule, is not a member of {only}; one must save it"
+        return f"{user.get_username()}, who made this rule, is not a member of {only}; a member must save it"
     return ""
 
 

@@ -7,8 +7,24 @@ from typing import Any
 from tom_targets.models import PersistentShare
 
 from sharecore.addresses import Address
+from sharecore.exceptions import ConfigurationError
 from tom_integration import access, site
 from tom_integration.models import Outbox
+
+
+def unusable(user: Any, destination: str) -> str:
+    """Return why a user cannot share to `name` or `name:topic`; empty when that is possible.
+
+    A user who may not share to every destination is not told which others there are.
+    """
+    if refusal := access.refusal_to_use(user, Address.parse(destination).name):
+        return str(refusal)
+    try:
+        site.destinations().resolve(destination)
+    except ConfigurationError as error:
+        hidden = "There is no such destination to which you may share."
+        return hidden if access.closed_to(user) else str(error)
+    return ""
 
 
 def moves(share: Any, target_id: int, destination: str) -> bool:

@@ -11,8 +11,7 @@ from django.db.models import Q
 from rest_framework import exceptions, serializers
 from tom_targets.models import PersistentShare, get_target_model_class
 
-from sharecore.exceptions import ConfigurationError
-from tom_integration import access, share_conflict, site
+from tom_integration import share_conflict
 from tom_integration.access import REFUSAL, holds, may, targets_for_shares
 from tom_integration.api.limits import LIMITS, LimitsSerializer, Utc, utc
 from tom_integration.links import link
@@ -22,7 +21,6 @@ from tom_integration.pages.share_status import ShareStatus, StatusSummary, summa
 from tom_integration.services import shares
 from tom_integration.services.one_time import EVERYTHING, restricted
 
-_NO_DESTINATION = "There is no such destination to which you may share."
 _CHANGED = "This has changed meanwhile; try again."
 _NEW = StatusSummary(status=ShareStatus.WAITING, own="It starts when a worker looks next.")
 
@@ -63,12 +61,9 @@ class ShareSerializer(LimitsSerializer, serializers.ModelSerializer):
 
     def validate_destination(self, value: str) -> str:
         """Check that a new destination can be used; an unchanged one may be out of order."""
-        if self.instance is None or value != self.instance.destination:
-            try:
-                site.destinations().resolve(value)
-            except ConfigurationError as error:
-                hidden = access.closed_to(self.context["request"].user)
-                raise serializers.ValidationError(_NO_DESTINATION if hidden else str(error)) from None
+        new = self.instance is None or value != self.instance.destination
+        if new and (fault := share_conflict.unusable(self.context["request"].user, value)):
+            raise serializers.ValidationError(fault)
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -7,16 +7,14 @@ the filter again before they leave.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Trim
 from django.db.models.lookups import In
 
-from sharecore.filters import Filter, Names
+from sharecore.filters import MAGNITUDE_FACTOR, Filter, Names
 from tom_integration.mapping.columns import DATUM_MODELS
-from tom_integration.mapping.data_files import FILE_MODEL
 from tom_integration.mapping.kinds import BLANK
 from tom_integration.mapping.kinds import conditions as of_kinds
 from tom_integration.mapping.own_data import not_from_elsewhere
@@ -76,11 +74,6 @@ def _named(column: str, names: Names, *, instead: Q | None = None) -> Q:
 def _significant(least: float | None) -> Q:
     if least is None:
         return Q()
-    precise = Q(brightness_error__gt=0, brightness_error__lte=2.5 / math.log(10) / least * (1 + 1e-9))
+    precise = Q(brightness_error__gt=0, brightness_error__lte=MAGNITUDE_FACTOR / least * (1 + 1e-9))
     other_unit = ~Q(In(Trim("unit"), _MAGNITUDES))
     return BLANK | precise | other_unit
-
-
-def selects_files(filters: Iterable[Filter]) -> bool:
-    """Return True when files pass all of these filters."""
-    return all(not each.kinds or FILE_MODEL in of_kinds(each.kinds) for each in filters)

@@ -11,10 +11,10 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.template.loader import render_to_string
 
-from sharecore.texts import one_line
+from sharecore.texts import number, one_line
 from tom_integration import conf
 from tom_integration.notices.people import Person
-from tom_integration.notices.sentences import Line, number, page
+from tom_integration.notices.sentences import Line, page
 
 MOST_LINES = 50
 """Lines of one part of a mail; the rest is counted."""

@@ -138,7 +138,7 @@ def _sent(
 ) -> bool:
     """Take the lease of a person, send, and write what was told; return False when another worker does."""
     token = uuid.uuid4().hex
-    if not _claimed(row, token, now):
+    if not _leased(row, token, now):
         return False
     mine = NoticeRecipient.objects.filter(pk=row.pk, lease=token)
     try:
@@ -171,7 +171,7 @@ def _sent(
     return True
 
 
-def _claimed(row: NoticeRecipient, token: str, now: datetime) -> bool:
+def _leased(row: NoticeRecipient, token: str, now: datetime) -> bool:
     if row.pk is None:
         try:
             with transaction.atomic():

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from sharecore.addresses import Address
 from sharecore.delivery import OPEN
-from sharecore.texts import one_line
+from sharecore.texts import number, one_line
 from tom_integration import access, conf, site
 from tom_integration.models import Delivery, Outbox
 from tom_integration.notices.people import Person
@@ -63,11 +63,6 @@ def clock(moment: datetime, now: datetime) -> str:
     """Return a time to the minute in UTC, with the date unless it is today."""
     moment, today = moment.astimezone(UTC), now.astimezone(UTC).date()
     return f"{moment:%H:%M} UTC" if moment.date() == today else f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def number(many: int, word: str) -> str:
-    """Return a number with a noun."""
-    return f"1 {word}" if many == 1 else f"{many:,} {word}s"
 
 
 def _label(address: str) -> str:

@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 from sharecore.data_sharing import Destination
 from sharecore.exceptions import ConfigurationError
 from sharecore.filters import Filter
-from sharecore.records import Kind, Shareable
+from sharecore.records import Shareable
 from sharecore.release import Release, latest
 from tom_integration import site
 from tom_integration.mapping.columns import DATUM_MODELS
@@ -32,12 +32,6 @@ class Limits:
     def by_origin(self) -> bool:
         """Return True when a filter asks whether a datum is this TOM's own."""
         return any(each.own for each in self.filters)
-
-    @property
-    def kinds(self) -> frozenset[Kind]:
-        """Return the kinds of record that pass; empty for all."""
-        chosen = [frozenset(each.kinds) for each in self.filters if each.kinds]
-        return frozenset.intersection(*chosen) if chosen else frozenset()
 
     @property
     def selection(self) -> dict[str, Q]:
@@ -77,7 +71,7 @@ def of_outbox(outbox: Outbox) -> Limits:
 
 
 def highest_keys() -> dict[str, int]:
-    """Return the highest primary key of each model, for `Outbox.existing_to`."""
+    """Return the highest primary key of each model now: later ones are of new data."""
     return {
         name: model._default_manager.aggregate(highest=Max("pk"))["highest"] or 0
         for name, model in DATUM_MODELS.items()
@@ -93,7 +87,7 @@ def from_before(outbox: Outbox, limits: Limits) -> dict[str, Q]:
 
 
 def groups(outboxes: QuerySet[Outbox]) -> Iterator[tuple[QuerySet[Outbox], Mapping[str, Q]]]:
-    """Yield the outboxes that have the same filters, with the condition of each model: all others first."""
+    """Yield the outboxes with the same filters, with the condition of each model; first those without."""
     filtered = [name for name, each in site.destinations().items() if each.only]
     outboxes = outboxes.annotate(of_rule=Coalesce(F("rule__filter"), Value(""), output_field=TextField()))
     plain = Q(filter="", of_rule="") & ~Q(destination__in=filtered)

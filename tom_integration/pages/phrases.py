@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sharecore.delivery import State
+from sharecore.texts import number as number
 from sharecore.times import day, in_utc
 from tom_integration import site
 from tom_integration.models import DestinationHealth, Limited
@@ -82,24 +83,22 @@ def clock(moment: datetime, now: datetime) -> str:
     return f"{moment:%H:%M:%S} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def after_observation(days: float) -> str:
+    """Return the time from the observation of a datum until it may go."""
+    return f"{days:,.15g} day{'' if days == 1 else 's'} after observation"
+
+
 def dates(limited: Limited) -> str:
     """Return the dates of a share or rule as a sentence; empty for none."""
     said = []
     if limited.release_days:
-        said.append(
-            f"{limited.release_days:,.15g} day{'' if limited.release_days == 1 else 's'} after observation"
-        )
+        said.append(after_observation(limited.release_days))
     if limited.not_before:
         said.append(f"not before {day(in_utc(limited.not_before))}")
     if limited.until:
         said.append(f"until {day(in_utc(limited.until))}")
     text = ", ".join(said)
     return join(text[:1].upper() + text[1:])
-
-
-def number(many: int, word: str = "record") -> str:
-    """Return a number with a noun, as `1 record` or `2 records`."""
-    return f"1 {word}" if many == 1 else f"{many:,} {word}s"
 
 
 def waiting(records: int) -> str:

@@ -52,7 +52,7 @@ def _destination(outbox: Outbox) -> Iterator[Said]:
 def _release(release: Release) -> str:
     said = []
     if release.after_days:
-        said.append(f"{release.after_days:,.15g} days after observation")
+        said.append(phrases.after_observation(release.after_days))
     if release.field not in ("", FIELD):
         said.append(f"not before the date in {release.field}")
     text = ", ".join(said)

@@ -1,4 +1,4 @@
-"""Make, preview, change, pause and end rules, for REST, pages and commands alike; they check the rights."""
+"""Make, preview, change, pause and end rules, for REST, pages and commands, which check the rights."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from tom_targets.models import PersistentShare
 from sharecore import delivery
 from sharecore.addresses import Address
 from sharecore.delivery import State
-from sharecore.exceptions import ConfigurationError
 from sharecore.filters import Filter
-from tom_integration import access, clock, site
+from tom_integration import access, clock, share_conflict, site
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.filter_conditions import selection
 from tom_integration.models import Delivery, Outbox, ShareRule, write_filter
@@ -41,7 +40,6 @@ __all__ = [
     "targets",
 ]
 
-_NO_DESTINATION = "There is no such destination to which you may share."
 _NO_FILTER = Filter()
 _SCOPE = ("scope", "target_list_id", "extra_key", "extra_value")
 _PORTION = 100
@@ -119,12 +117,8 @@ def faults(rule: ShareRule, *, by: Any) -> dict[str, str]:
             found["target_list"] = "Choose one of the target lists that you may view."
         case ShareRule.Scope.EXTRA if not rule.extra_key:
             found["extra_key"] = "Name the tag or extra field that the targets have."
-    if refusal := access.refusal_to_use(by, rule.destination):
-        found["destination"] = str(refusal)
-    try:
-        site.destinations().resolve(str(rule.address))
-    except ConfigurationError as error:
-        found.setdefault("destination", _NO_DESTINATION if access.closed_to(by) else str(error))
+    if fault := share_conflict.unusable(by, str(rule.address)):
+        found["destination"] = fault
     kept = ShareRule.objects.filter(pk=rule.pk, until=rule.until).exists()
     if rule.until is not None and rule.until <= clock.now() and not kept:
         found["until"] = "This moment has passed; name a later one, or none."
