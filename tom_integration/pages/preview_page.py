@@ -12,6 +12,7 @@ from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.targets import Target
 from tom_integration.outbox.limits import Limits
 from tom_integration.pages import one_time, passing, phrases
+from tom_integration.services import passing_data
 from tom_integration.services.preview import Outlook
 
 PART = 20
@@ -84,7 +85,7 @@ def show(user: Any, target: Any, address: str, limits: Limits, *, existing: bool
     shown.body, shown.cut = made.body[:LONGEST], len(made.body) > LONGEST
     if not shown.total:
         filters = [*passing.of_address(address).filters, *limits.filters]
-        shown.has_data = bool(passing.count(user, Q(target_id=target.pk), filters).passing)
+        shown.has_data = bool(passing_data.count(user, Q(target_id=target.pk), filters).passing)
         if existing and shown.has_data:
             shown.body = ""
         elif made.body.strip() in _NOTHING:

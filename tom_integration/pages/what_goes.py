@@ -15,8 +15,9 @@ from sharecore.release import FIELD, Release
 from tom_integration import site
 from tom_integration.models import Delivery, Limited, Outbox, ShareRule
 from tom_integration.outbox import limits
-from tom_integration.pages import passing, phrases
+from tom_integration.pages import phrases
 from tom_integration.pages.counts import LATER
+from tom_integration.services import passing_data
 
 DAYS = 5
 """Days of release that the page lists."""
@@ -70,13 +71,17 @@ def of_level(limited: Limited) -> Said:
     return Said(who=who, text=phrases.join(text, phrases.dates(limited)), rule=rule)
 
 
-def staying(user: Any, outbox: Outbox) -> passing.Passing | None:
+def staying(user: Any, outbox: Outbox) -> passing_data.Passing | None:
     """Return how many data of the target the filters keep here; None when a filter cannot be read."""
     try:
         filters = limits.of_outbox(outbox).filters
     except ConfigurationError:
         return None
-    return passing.count(user, Q(target_id=outbox.target_id), filters) if filters else passing.Passing()
+    return (
+        passing_data.count(user, Q(target_id=outbox.target_id), filters)
+        if filters
+        else passing_data.Passing()
+    )
 
 
 def upcoming(rows: QuerySet[Delivery]) -> list[str]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from tom_targets.models import PersistentShare
 
 from sharecore import delivery
@@ -16,12 +17,11 @@ from sharecore.addresses import Address
 from sharecore.delivery import State
 from sharecore.filters import Filter
 from tom_integration import access, clock, share_conflict, site
-from tom_integration.mapping.columns import DATUM_MODELS
-from tom_integration.mapping.filter_conditions import selection
 from tom_integration.models import Delivery, Outbox, ShareRule, write_filter
 from tom_integration.outbox import limits, open_outboxes, transitions
 from tom_integration.outbox.rule_ends import end_shares
 from tom_integration.outbox.rule_scope import out_of_reach, shares_of, targets
+from tom_integration.services import passing_data
 from tom_integration.services.shares import NotPossible
 
 __all__ = [
@@ -86,21 +86,18 @@ def outlook(rule: ShareRule) -> RuleOutlook:
     stopped = chosen.filter(pk__in=ended.values("target_id"))
     shared = chosen.exclude(pk__in=others.values("target_id")).exclude(pk__in=ended.values("target_id"))
     whole = limits.of_destination(site.destinations().get(rule.destination))
-    passing = selection(filter(None, (*whole.filters, rule.chosen)))
-    creator = access.find_creator(rule.creator_id)
-    data, all_data = 0, 0
-    for name, model in DATUM_MODELS.items():
-        rows = access.visible(creator, model._default_manager.filter(target_id__in=shared.values("pk")))
-        number = rows.count()
-        all_data += number
-        data += rows.filter(passing[name]).count() if passing[name] and number else number
+    data = passing_data.count(
+        access.find_creator(rule.creator_id),
+        Q(target_id__in=shared.values("pk")),
+        filter(None, (*whole.filters, rule.chosen)),
+    )
     return RuleOutlook(
         targets=chosen.count(),
         shared_already=shared_already.count(),
         ended=stopped.count(),
         skipped=out_of_reach(rule),
-        data=data,
-        all_data=all_data,
+        data=data.passing,
+        all_data=data.total,
     )
 
 
