@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from django.test import Client, override_settings
@@ -12,6 +12,7 @@ from tom_targets.models import PersistentShare
 
 from sharecore.filters import Filter, Names
 from sharecore.records import DATA_KINDS
+from tom.reading import text
 from tom_integration.models import Outbox, write_filter
 from tom_integration.pages.names_field import NamesField, written
 
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
 
 SHARES = "/targets/persistentshare/manage/"
 KINDS = [kind.value for kind in DATA_KINDS]
-
-
-def text(answer: Any) -> str:
-    assert answer.status_code == 200, answer.status_code
-    return " ".join(answer.content.decode().split())
 
 
 def limits_of(share: PersistentShare) -> str:

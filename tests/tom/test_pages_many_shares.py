@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from django.contrib.auth.models import User
-from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,6 +13,7 @@ from guardian.shortcuts import assign_perm
 from tom_targets.models import PersistentShare
 
 from sharecore.outcomes import Rejected
+from tom.reading import text, told
 from tom_integration.models import Outbox, ShareRule
 
 if TYPE_CHECKING:
@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 
 SHARES = "/targets/persistentshare/manage/"
 MANY = f"{SHARES}many"
-
-
-def text(answer: Any) -> str:
-    assert answer.status_code == 200, answer.status_code
-    return " ".join(answer.content.decode().split())
-
-
-def told(answer: Any) -> str:
-    assert answer.status_code == 302, answer.status_code
-    return [str(message) for message in get_messages(answer.wsgi_request)][-1]
 
 
 @pytest.fixture

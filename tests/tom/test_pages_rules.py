@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -15,6 +14,7 @@ from tom_targets.models import PersistentShare, TargetExtra, TargetList
 
 from sharecore.filters import Filter
 from sharecore.records import DATA_KINDS
+from tom.reading import text, told
 from tom_integration.models import Outbox, ShareRule
 
 if TYPE_CHECKING:
@@ -22,16 +22,6 @@ if TYPE_CHECKING:
 
 RULES = "/targets/persistentshare/rules/"
 KINDS = [kind.value for kind in DATA_KINDS]
-
-
-def text(answer: Any) -> str:
-    assert answer.status_code == 200, answer.status_code
-    return " ".join(answer.content.decode().split())
-
-
-def told(answer: Any) -> str:
-    assert answer.status_code == 302, text(answer)
-    return [str(message) for message in get_messages(answer.wsgi_request)][-1]
 
 
 @pytest.fixture

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from django.contrib.messages import get_messages
 from django.test import Client, override_settings
 from guardian.shortcuts import assign_perm
 from tom_targets.models import PersistentShare, TargetList
 
 from sharecore.filters import Filter
+from tom.reading import text, told
 from tom_integration.models import Outbox
 
 if TYPE_CHECKING:
@@ -18,16 +18,6 @@ if TYPE_CHECKING:
 
 OWN = "ours: {% load django_tables2 %}{% render_table table %}"
 SELECTED = "/targets/persistentshare/targets/"
-
-
-def text(answer: Any) -> str:
-    assert answer.status_code == 200, answer.status_code
-    return " ".join(answer.content.decode().split())
-
-
-def told(answer: Any) -> str:
-    assert answer.status_code == 302, text(answer)
-    return [str(message) for message in get_messages(answer.wsgi_request)][-1]
 
 
 def test_the_list_of_targets_has_buttons_for_those_that_are_ticked(tom: Tom, admin: Client) -> None:

@@ -13,6 +13,7 @@ from tom_targets.models import Target
 
 from sharecore.filters import Filter, Names
 from sharecore.times import LATEST
+from tom.reading import text
 from tom_integration.models import Delivery, Outbox, ShareRule, write_filter
 from tom_integration.outbox import open_outboxes
 
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
 SHARES = "/targets/persistentshare/manage/"
 FTN = write_filter(Filter(telescopes=Names(only=("FTN",))))
 NEWER = '{"version": 99}'
-
-
-def text(answer: Any) -> str:
-    assert answer.status_code == 200, answer.status_code
-    return " ".join(answer.content.decode().split())
 
 
 def rule(**columns: Any) -> ShareRule:

@@ -17,6 +17,7 @@ from tom_dataproducts.models import DataProduct
 
 import tom_integration
 from sharecore.testing.memory import MemoryAdapter
+from tom.reading import text
 from tom_integration.models import Delivery, Outbox, Worker
 
 if TYPE_CHECKING:
@@ -25,11 +26,6 @@ if TYPE_CHECKING:
 SCRIPT = "<script>alert('x')</script>"
 SHARES = "/targets/persistentshare/manage/"
 DESTINATIONS = "/targets/persistentshare/destinations/"
-
-
-def text(answer: Any) -> str:
-    assert answer.status_code == 200, answer.status_code
-    return " ".join(answer.content.decode().split())
 
 
 def told(answer: Any) -> str:
