@@ -63,6 +63,7 @@ PAGES = {
     "rule-new": "targets/persistentshare/rules/new?list=1",
     "rule-end": "targets/persistentshare/rules/1/end",
     "lists": "targets/persistentshare/lists/",
+    "notifications": "targets/persistentshare/notifications/",
     "groupings": "targets/targetgrouping/",
     "targets": "targets/",
 }
