@@ -1,6 +1,6 @@
 """`make bench`: ours and stock tomtoolkit side by side; one JSON line for each figure.
 
-    make bench                                everything, on SQLite, in about eight minutes
+    make bench                                everything, on SQLite, in about eleven minutes
     make bench ARGS="--database postgres"     the same on PostgreSQL
     make bench ARGS="--only save --quick"     some figures, with few samples
     make bench ARGS="--profile"               where a worker's time goes
