@@ -8,7 +8,7 @@ For sites, in addition: `Registry`, `Destinations`, and `dispatch` in `sharecore
 """
 
 from sharecore import logs
-from sharecore.adapter import Adapter, Batch, Preview, Site, Topic
+from sharecore.adapter import Adapter, Batch, Preview, SentTest, Site, Topic
 from sharecore.addresses import Address
 from sharecore.building import before_sending, build_each
 from sharecore.call_thread import progress
@@ -120,6 +120,7 @@ __all__ = [
     "ScaledUnit",
     "Secret",
     "Section",
+    "SentTest",
     "Shareable",
     "SharecoreError",
     "Site",

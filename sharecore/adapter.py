@@ -108,6 +108,19 @@ class Preview:
         object.__setattr__(self, "note", hide_secrets(self.note))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentTest:
+    """What came back from a test. A text that repeats a credential is hidden."""
+
+    reply: str
+    """What the destination did with the test, or answered, in a sentence or two for people."""
+    problems: tuple[Problem, ...] = ()
+    """Problems that the destination found in the test."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reply", hide_secrets(self.reply))
+
+
 class Adapter(ABC):
     """One open destination, for many calls until `close`: one call at a time, in threads that change.
 
@@ -236,6 +249,18 @@ class Adapter(ABC):
         Raises the exceptions of `deliver`.
         """
         return ()
+
+    def send_test(self, batch: Batch) -> SentTest | None:
+        """Send a test that does no harm, and return what came back; None where none can be taken.
+
+        A test is marked as such wherever a person or a program meets it, and delivers nothing: it makes no
+        target, and its record can still be delivered. Where the destination can examine a batch without
+        storing it, let it do that. Raises the exceptions of `deliver`.
+
+        Args:
+            batch: target and record that are made for the test.
+        """
+        return None
 
     def link(self, remote_id: str) -> str:
         """Return the address of a page that shows a delivered record; empty when there is none. No network.

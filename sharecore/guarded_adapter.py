@@ -14,7 +14,7 @@ from contextlib import suppress
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
-from sharecore.adapter import Adapter, Batch, Preview, Topic
+from sharecore.adapter import Adapter, Batch, Preview, SentTest, Topic
 from sharecore.adapter_answers import Broken, GivenUp, Heard, hear
 from sharecore.call_thread import LOCAL_SECONDS, Call, Late
 from sharecore.data_sharing import ROOT, Destination
@@ -146,6 +146,13 @@ class Guarded(Adapter):
         return self._ask(
             "validate", lambda adapter: self._all(adapter.validate(batch), Problem), self._seconds / 2
         )
+
+    def send_test(self, batch: Batch) -> SentTest | None:
+        def send(adapter: Adapter) -> SentTest | None:
+            answer = adapter.send_test(batch)
+            return answer if answer is None else self._one(answer, SentTest)
+
+        return self._ask("send_test", send, self._seconds / 2)
 
     def link(self, remote_id: str) -> str:
         return self._ask("link", lambda adapter: self._one(adapter.link(remote_id), str), LOCAL_SECONDS)

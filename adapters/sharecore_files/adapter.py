@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
@@ -21,14 +22,20 @@ from sharecore import (
     Preview,
     Problem,
     RecordKey,
+    SentTest,
     Unsupported,
+    as_json,
     build_each,
 )
+from sharecore_files.atomic_write import write
 from sharecore_files.config import FilesConfig, Format, Per
 from sharecore_files.copy_file import copy, file_name
 from sharecore_files.folder import Folder
 from sharecore_files.table_rows import Entry, entry
 from sharecore_files.tables import Unreadable, as_bytes, curve_of, table_of
+
+TEST_FILE = "sharecore-test.json"
+"""File of the last test, beside the folders of targets."""
 
 
 class FilesAdapter(Adapter):
@@ -144,6 +151,15 @@ class FilesAdapter(Adapter):
             where = f"{self._config.path}['DIRECTORY']"
             return (Problem(where=where, what=f"cannot be written: {error.strerror}", hint=hint),)
         return ()
+
+    def send_test(self, batch: Batch) -> SentTest:
+        """Write the test into a file of its own, in place of the last one."""
+        about = {"test": True, "target": as_json(batch.target), "records": [*map(as_json, batch.records)]}
+        try:
+            write([json.dumps(about, indent=2).encode()], self._config.directory / TEST_FILE)
+        except OSError as error:
+            raise DestinationError(self._why(error)) from None
+        return SentTest(reply=f"The test is in the folder, as {TEST_FILE}.")
 
     def _why(self, error: OSError | Unreadable) -> str:
         if isinstance(error, Unreadable):

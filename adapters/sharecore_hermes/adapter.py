@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from sharecore.adapter import Adapter, Batch, Preview, Topic
+from sharecore.adapter import Adapter, Batch, Preview, SentTest, Topic
 from sharecore.building import before_sending
 from sharecore.exceptions import AuthenticationFailed, Problem, TargetRefused
 from sharecore.outcomes import Absent, Found, Outcome, Unsupported
@@ -99,6 +99,16 @@ class HermesAdapter(Adapter):
                 where = f"{fault.path} ({_named(entry.record)})" if entry else fault.path
                 found.append(Problem(where=where, what=fault.text, hint=hint))
         return found
+
+    def send_test(self, batch: Batch) -> SentTest:
+        """Let HERMES examine a message, which it publishes to nobody."""
+        envelope, _ = self._ready_to_send(batch)
+        found = tuple(self.validate(batch))
+        verdict = "would not take it" if found else "would take it"
+        return SentTest(
+            reply=f"HERMES examined the test for {envelope.topic} and published nothing: it {verdict}.",
+            problems=found,
+        )
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         """Return None: HERMES cannot be asked for published records.

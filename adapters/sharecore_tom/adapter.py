@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from sharecore.adapter import Adapter, Batch, Preview
+from sharecore.adapter import Adapter, Batch, Preview, SentTest
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, Problem
 from sharecore.outcomes import Deferred, Duplicate, Found, Outcome
 from sharecore.records import DataFile, RecordKey
@@ -144,6 +144,20 @@ class TomAdapter(Adapter):
             hint = "Check the address in a browser; if it is right, tell the operator of that TOM."
             return [Problem(where=f"{config.path}['BASE_URL']", what=error.reason, hint=hint)]
         return [*self._about_bulk_upload(receiver), *self._about_login(receiver)]
+
+    def validate(self, batch: Batch) -> Sequence[Problem]:
+        """Let a TOM with sharecore examine the batch; a stock TOM cannot do that."""
+        self._begin(batch)
+        return self._transport.examine(batch) or ()
+
+    def send_test(self, batch: Batch) -> SentTest | None:
+        """Let a TOM with sharecore examine the test, as a dry run; a stock TOM would store it."""
+        self._begin(batch)
+        found = self._transport.examine(batch)
+        if found is None:
+            return None
+        verdict = "would not take it" if found else "would take it"
+        return SentTest(reply=f"That TOM examined the test and stored nothing: it {verdict}.", problems=found)
 
     def close(self) -> None:
         self._api.close()

@@ -21,6 +21,7 @@ from sharecore import (
     Problem,
     RecordKey,
     Rejected,
+    SentTest,
     TargetRefused,
     Unconfirmed,
     Unsupported,
@@ -29,7 +30,7 @@ from sharecore import (
 )
 from sharecore_http import Client, NoAnswer, NotSent, Reply, Verdict, no_credentials
 from sharecore_webhook.config import Template, WebhookConfig
-from sharecore_webhook.messages import Message, event, events, forget, text
+from sharecore_webhook.messages import Message, event, events, forget, test, text
 from sharecore_webhook.signing import signed
 
 _PASSING = frozenset({404, 405, 408, 425})
@@ -116,10 +117,21 @@ class WebhookAdapter(Adapter):
             Problem(
                 where=self._config.path,
                 what="a webhook cannot be asked whether it works",
-                hint="Share one datum, and look whether it arrives.",
+                hint="Send a test, and look whether it arrives.",
                 fatal=False,
             ),
         )
+
+    def send_test(self, batch: Batch) -> SentTest:
+        """Post an event, or a text, that says that it is a test."""
+        problems: list[Problem] = []
+        for outcome in self._send(test(batch, slack=self._slack)):
+            if isinstance(outcome, Rejected | Unsupported):
+                hint = "Ask the operator of the receiver."
+                problems.append(Problem(where=self._config.path, what=outcome.reason, hint=hint))
+        what = "text" if self._slack else "event of the type test"
+        verdict = "refused" if problems else "took"
+        return SentTest(reply=f"The receiver {verdict} the {what}.", problems=tuple(problems))
 
     def close(self) -> None:
         self._client.close()

@@ -110,6 +110,24 @@ def text(batch: Batch) -> list[Message]:
     return [Message(_id(str(batch.address), batch.target.name, keys, body), body, batch.records)]
 
 
+def test(batch: Batch, *, slack: bool) -> Message:
+    """Return a message that no receiver takes for data."""
+    if slack:
+        said = f"{batch.site.name}: this is a test of sharing, without data. Please ignore it."
+        return Message(_id("test", batch.site.origin, said), {"text": _escaped(said)}, ())
+    body: dict[str, Any] = {
+        "type": "test",
+        "timestamp": as_json(batch.records[0])["timestamp"],
+        "data": {
+            "test": True,
+            "site": {"origin": batch.site.origin, "name": batch.site.name},
+            "target": as_json(batch.target),
+            "records": [*map(as_json, batch.records)],
+        },
+    }
+    return Message(_id(body), body, ())
+
+
 def _line(record: Record) -> str:
     when = f"{record.timestamp:%Y-%m-%d %H:%M:%S} UTC"
     match record:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sharecore.adapter import Adapter, Batch, Preview, Topic
+from sharecore.adapter import Adapter, Batch, Preview, SentTest, Topic
 from sharecore.exceptions import Problem
 from sharecore.hooks import DestinationType, hookimpl
 from sharecore.identity import fingerprint
@@ -44,6 +44,8 @@ class MemoryDestination:
         find_answers: answers of the next look-ups, one for each record, in place of the stored records.
         problems: answer to a check.
         topics: answer to the question for topics.
+        test_answer: answer to a test; None for a destination that cannot take one, an exception to raise it.
+        tests: batches of the tests.
         files: content of each stored file, by digest.
         file_answers: answers to the next files; None for the usual one.
         opened: number of adapters opened.
@@ -71,6 +73,8 @@ class MemoryDestination:
         self.file_answers: list[Outcome | BaseException | None] = []
         self.problems: Sequence[Problem] = ()
         self.topics: Sequence[Topic] = ()
+        self.test_answer: SentTest | BaseException | None = None
+        self.tests: list[Batch] = []
         self.calls: list[Batch] = []
         self.looked_up: list[Batch] = []
         self.received: list[Record] = []
@@ -178,6 +182,13 @@ class MemoryDestination:
             return None
         return {record.key: self._found(record) for record in batch.records}
 
+    def take_test(self, batch: Batch) -> SentTest | None:
+        """Take a test, for the adapter. Raises `test_answer` where it is an exception."""
+        self.tests.append(batch)
+        if isinstance(self.test_answer, BaseException):
+            raise self.test_answer
+        return self.test_answer
+
     def _found(self, record: Record) -> Found:
         if self.find_answers:
             return self.find_answers.pop(0)
@@ -253,6 +264,9 @@ class MemoryAdapter(Adapter):
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         return self._destination.find(batch)
+
+    def send_test(self, batch: Batch) -> SentTest | None:
+        return self._destination.take_test(batch)
 
     def close(self) -> None:
         self._destination.closed += 1

@@ -18,6 +18,7 @@ from sharecore import (
     Preview,
     Rejected,
     Secret,
+    SentTest,
     Unconfirmed,
 )
 from sharecore.testing import Bench, FakeServer, Request, Subject, answer
@@ -86,6 +87,10 @@ class Lamp(Adapter):
         if reply.status != 200:
             raise DestinationError(f"HTTP {reply.status}")
         return ()
+
+    def send_test(self, batch: Any) -> SentTest:
+        self.check()
+        return SentTest(reply="The lamp is on.")
 
     def preview(self, batch: Any) -> Preview:
         return Preview(content_type="text/plain", body=str([str(each.key) for each in batch.records]))

@@ -47,6 +47,8 @@ class Sharing:
     def __call__(self, method: str, path: str, body: Any) -> Answer:
         if (method, path) == ("GET", "api/sharing/"):
             return said(200, self.about)
+        if path == "api/sharing/test/":
+            return said(200, {"stored": False, "records": [self._examined(each) for each in body["records"]]})
         self.batches.append(body)
         return said(
             200,
@@ -57,6 +59,11 @@ class Sharing:
                 "records": [self._record(each) for each in body["records"]],
             },
         )
+
+    def _examined(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        if record["key"]["id"] in self.bad:
+            return self._record(record)
+        return {"key": record["key"], "outcome": "accepted", "id": ""}
 
     def _record(self, record: Mapping[str, Any]) -> dict[str, Any]:
         key = tuple(record["key"].values())

@@ -49,9 +49,11 @@ class Sender:
     def get(self, path: str = "/api/sharing/") -> Any:
         return self._client.get(path, headers=self._login)
 
-    def post(self, value: Any, *, content_type: str = "application/json", **headers: str) -> Any:
+    def post(
+        self, value: Any, path: str = URL, *, content_type: str = "application/json", **headers: str
+    ) -> Any:
         data = value if isinstance(value, bytes) else json.dumps(value).encode()
-        return self._client.post(URL, data, content_type=content_type, headers={**self._login, **headers})
+        return self._client.post(path, data, content_type=content_type, headers={**self._login, **headers})
 
     def send(self, name: str, /, *records: Record, **members: Any) -> list[dict[str, Any]]:
         """The answers to the records."""

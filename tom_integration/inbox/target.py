@@ -47,6 +47,18 @@ def resolve(batch: IncomingBatch, request: Request) -> tuple[int, bool]:
     return found, created
 
 
+def examine(batch: IncomingBatch, request: Request) -> int | None:
+    """Return the target, None where it would be made; write nothing. Raise as `resolve`."""
+    found = _find(batch, request.user)
+    if found is None:
+        _require_makeable(batch)
+        try:
+            _serializer(batch, request)
+        except ValidationError as error:
+            raise _not_made(error) from None
+    return found
+
+
 def _find(batch: IncomingBatch, user: Any) -> int | None:
     """Find a target by key, else by name and alias; the id that the sender noted decides between several."""
     paired = target_keys.find(batch.target_keys) if batch.target_keys else None
@@ -99,7 +111,7 @@ def _having(condition: Mapping[str, set[str]]) -> set[int]:
     return {*targets.values_list("pk", flat=True), *aliases.values_list("target_id", flat=True)}
 
 
-def _create(batch: IncomingBatch, request: Request) -> tuple[int, bool]:
+def _require_makeable(batch: IncomingBatch) -> None:
     if not batch.create_target:
         raise Refused(404, f"There is no target {batch.target.name!r} here.", code="no-target")
     for name, value in batch.target.extras.items():
@@ -110,6 +122,10 @@ def _create(batch: IncomingBatch, request: Request) -> tuple[int, bool]:
                 code="target-refused",
                 field="target.extras",
             )
+
+
+def _create(batch: IncomingBatch, request: Request) -> tuple[int, bool]:
+    _require_makeable(batch)
     try:
         return _save(batch, request), True
     except (ValidationError, IntegrityError) as error:
@@ -117,13 +133,21 @@ def _create(batch: IncomingBatch, request: Request) -> tuple[int, bool]:
         found = _find(batch, request.user)
         if found is not None:
             return found, False
-        field, reason = _first(error)
-        raise Refused(
-            400, f"The target cannot be made here: {field}: {reason}", code="target-refused", field=field
-        ) from None
+        raise _not_made(error) from None
 
 
-def _save(batch: IncomingBatch, request: Request) -> int:
+def _not_made(error: ValidationError | IntegrityError) -> Refused:
+    field, reason = _first(error)
+    said = f"The target cannot be made here: {field}: {reason}"
+    return Refused(400, said, code="target-refused", field=field)
+
+
+def _serializer(batch: IncomingBatch, request: Request) -> TargetSerializer:
+    """Return the serializer of the TOM with the values of the target, which are valid.
+
+    Raises:
+        ValidationError: they are not.
+    """
     values = _values(batch.target, batch.site.name, batch.shared_by)
     serializer = TargetSerializer(data=values, context={"request": request})
     if not serializer.is_valid():
@@ -134,6 +158,11 @@ def _save(batch: IncomingBatch, request: Request) -> int:
         kept = {name: value for name, value in values.items() if name not in unfit}
         serializer = TargetSerializer(data=kept, context={"request": request})
         serializer.is_valid(raise_exception=True)
+    return serializer
+
+
+def _save(batch: IncomingBatch, request: Request) -> int:
+    serializer = _serializer(batch, request)
     with transaction.atomic():
         return int(serializer.save().pk)
 

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from sharecore import wire
 from tom_integration import site
-from tom_integration.inbox import batch_rate, body, limits, parse, peers, store, target
+from tom_integration.inbox import batch_rate, body, examine, limits, parse, peers, store, target
 from tom_integration.inbox.refused import Refused
 from tom_integration.json_views import RefusesInJson
 
@@ -60,15 +60,7 @@ class BatchView(SharingView):
     throttle_classes = (batch_rate.BatchRate,)
 
     def post(self, request: Request) -> Response:
-        batch = parse.read(body.read(request._request))
-        origin = site.origin()
-        if batch.site.origin == origin:
-            raise Refused(
-                409,
-                "The site that sends has the same identity as this TOM. Is its database a copy of this one? "
-                "Then give it an identity of its own: change the row of its table sharecore_origin.",
-                code="same-origin",
-            )
+        batch, origin = _read(request)
         known = peers.known(batch.site, request.user)
         target_id, created = target.resolve(batch, request)
         if not known:
@@ -83,3 +75,38 @@ class BatchView(SharingView):
                 "records": [answer.as_json(arrival) for arrival, answer in pairs],
             }
         )
+
+
+class ExamineView(SharingView):
+    """Examine a batch as if it were to be stored, and store nothing."""
+
+    throttle_classes = (batch_rate.BatchRate,)
+
+    def post(self, request: Request) -> Response:
+        batch, origin = _read(request)
+        peers.known(batch.site, request.user)
+        target_id = target.examine(batch, request)
+        pairs = zip(batch.arrivals, examine.examine(batch), strict=True)
+        return Response(
+            {
+                "protocol": parse.PROTOCOLS[0],
+                "stored": False,
+                "target": {"id": target_id, "created": False},
+                "origin": origin,
+                "records": [answer.as_json(arrival) for arrival, answer in pairs],
+            }
+        )
+
+
+def _read(request: Request) -> tuple[parse.IncomingBatch, str]:
+    """Return the batch of a request, and the origin of this TOM."""
+    batch = parse.read(body.read(request._request))
+    origin = site.origin()
+    if batch.site.origin == origin:
+        raise Refused(
+            409,
+            "The site that sends has the same identity as this TOM. Is its database a copy of this one? "
+            "Then give it an identity of its own: change the row of its table sharecore_origin.",
+            code="same-origin",
+        )
+    return batch, origin

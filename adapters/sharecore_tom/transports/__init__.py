@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 
 from sharecore.adapter import Batch, Preview
+from sharecore.exceptions import Problem
 from sharecore.outcomes import Found, Outcome, Unconfirmed
 from sharecore.records import RecordKey
 
@@ -40,6 +41,10 @@ class Transport(ABC):
     @abstractmethod
     def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
         """Look records up, as `Adapter.find`."""
+
+    def examine(self, batch: Batch) -> tuple[Problem, ...] | None:
+        """Let the receiver examine a batch without storing it; None where it cannot."""
+        return None
 
     @abstractmethod
     def preview(self, batch: Batch) -> Preview:

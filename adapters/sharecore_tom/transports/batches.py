@@ -9,7 +9,7 @@ from typing import Any
 
 from sharecore.adapter import Batch, Preview, Site
 from sharecore.building import before_sending, build_each
-from sharecore.exceptions import DestinationError, TargetRefused
+from sharecore.exceptions import DestinationError, Problem, TargetRefused
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Accepted, Duplicate, Found, Outcome, Rejected, Unconfirmed, Unsupported
 from sharecore.records import Record, RecordKey
@@ -24,6 +24,7 @@ from sharecore_tom.refusals import NO_RIGHT, code, not_able, words
 from sharecore_tom.transports import Closed, Outcomes, Transport, unconfirmed
 
 BATCH = "api/sharing/batch/"
+TEST = "api/sharing/test/"
 _MAX_BATCH = 1000
 _OF_THE_TARGET = frozenset({NO_RIGHT, "no-target", "several-targets", "target-refused"})
 """Codes of refusals of the target: a person has to act there, or here."""
@@ -80,6 +81,25 @@ class Batches(Transport):
     def find(self, batch: Batch) -> Mapping[RecordKey, Found]:
         """Answer that sending again is harmless: the receiver knows each record by key and fingerprint."""
         return {record.key: Absent() for record in batch.records}
+
+    def examine(self, batch: Batch) -> tuple[Problem, ...] | None:
+        """Let the receiver examine a batch without storing it; None where it is too old."""
+        items = [_item(record, batch.site) for record in batch.records]
+        body = Content(body=_body(self._head(batch), items), media_type="application/json")
+        try:
+            reply = self._api.send("POST", TEST, body)
+        except NoAnswer as error:
+            raise DestinationError(f"examining a batch: {error.reason}") from None
+        if reply.status == 404 and code(reply) != "no-target":
+            return None
+        where, hint = self._api.config.path, "Correct it here, or ask the operator of that TOM."
+        if code(reply) in _OF_THE_TARGET or reply.status == 400:
+            return (Problem(where=where, what=words(reply), hint=hint),)
+        outcomes = _outcomes(items, reply.json.get("records") if isinstance(reply.json, dict) else None)
+        if reply.status != 200 or outcomes is None:
+            raise not_able(reply, "examining a batch")
+        reasons = [each.reason for each in outcomes.values() if isinstance(each, Rejected | Unconfirmed)]
+        return tuple(Problem(where=where, what=reason, hint=hint) for reason in reasons)
 
     def preview(self, batch: Batch) -> Preview:
         items = [_item(record, batch.site) for record in batch.records]

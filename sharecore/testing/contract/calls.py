@@ -35,6 +35,7 @@ MAY_RAISE: Mapping[str, tuple[type[BaseException], ...]] = {
     "topics": (DeliveryError,),
     "find": (DeliveryError,),
     "validate": (DeliveryError,),
+    "send_test": (DeliveryError,),
 }
 """Exceptions that may leave a method; the others raise nothing."""
 

@@ -75,6 +75,7 @@ def _use(bench: Bench) -> None:
         adapter.preview(each)
         bench.call(adapter, each)
     ask_everything(adapter, batch)
+    adapter.send_test(batch)
     adapter.describe()
     adapter.link("1")
     bench.call_with(example_file(), adapter)

@@ -174,6 +174,8 @@ class HttpAdapterContract(AdapterContract, OverHttp):
         ask_everything(adapter, batch)
         with suppress(DeliveryError):
             adapter.ensure_target(batch)
+        with suppress(DeliveryError):
+            adapter.send_test(batch)
 
     def test_a_check_finds_what_is_wrong(self, bench: Bench) -> None:
         """Report in `check` whether the destination works; where that cannot be told, give a warning."""
@@ -188,6 +190,22 @@ class HttpAdapterContract(AdapterContract, OverHttp):
             except DeliveryError:
                 continue
             assert problems, f"check finds all well while the server {trouble}"
+
+    def test_a_test_fails_where_a_delivery_would(self, bench: Bench) -> None:
+        """Report in `send_test` what came back: no answer, and a refusal, are no success."""
+        for trouble in ("refuses everything (HTTP 401)", "is away"):
+            adapter = bench.open()
+            if trouble == "is away":
+                bench.server.close()
+            else:
+                bench.server.will(Answer(status=401))
+            try:
+                answer = adapter.send_test(bench.batch(bench.record))
+            except DeliveryError:
+                continue
+            assert answer is None or any(each.fatal for each in answer.problems), (
+                f"send_test says that all is well while the server {trouble}"
+            )
 
     def test_a_server_that_is_away_does_not_answer_a_probe(self, bench: Bench) -> None:
         """Return True from `probe` only after an answer, since everything that waits is sent then."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from sharecore.adapter import Preview, Topic
+from sharecore.adapter import Preview, SentTest, Topic
 from sharecore.exceptions import ConfigurationError, Problem
 from sharecore.guarded_adapter import LIMITS
 from sharecore.testing.contract.bench import Bench
@@ -112,6 +112,23 @@ class Questions:
         ask_everything(adapter, batch)
         assert not arrivals.requests, "a question sent a request that delivers (see Subject.delivers)"
         assert not arrivals.entries, "a question stored something at the destination"
+
+    def test_a_test_delivers_nothing(self, bench: Bench) -> None:
+        """Answer a test, if the destination can take one, with what came back; its record can still be
+        delivered.
+        """
+        adapter, batch, arrivals = bench.open(), bench.batch(bench.record), bench.arrivals()
+        answer = adapter.send_test(batch)
+        if answer is None:
+            return  # the destination cannot take a test
+        assert isinstance(answer, SentTest), f"send_test gave a {type(answer).__name__}, not a SentTest"
+        assert answer.reply.strip(), "a person who sends a test is to read what came back"
+        assert not [each for each in answer.problems if each.fatal], "a destination that is well takes a test"
+        tested = arrivals.entries
+        bench.call(adapter, batch)
+        assert tested is None or arrivals.entries != tested, (
+            "the test has stored the record: delivering it adds nothing"
+        )
 
     def test_closing_twice_is_closing_once(self, bench: Bench) -> None:
         """Let `close` be called again, and on an adapter that did nothing."""

@@ -150,6 +150,13 @@ def test_positions_and_other_data_have_tables_too(opened: Any, folder: Path) -> 
     assert json.loads((folder / "target.json").read_text())["aliases"] == ["ZTF26aaaaaaa"]
 
 
+def test_a_test_has_a_file_of_its_own(opened: Any, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert "sharecore-test.json" in opened().send_test(example_batch(example_record())).reply
+    (file,) = tmp_path.iterdir()
+    assert json.loads(file.read_text())["test"] is True
+
+
 @pytest.mark.parametrize("form", ["ecsv", "votable", "fits", "csv"])
 def test_a_repeat_adds_nothing_and_an_edit_replaces_its_row(opened: Any, folder: Path, form: str) -> None:
     record, other = example_record(), example_record()

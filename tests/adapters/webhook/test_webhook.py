@@ -57,6 +57,16 @@ def opened(server: FakeServer) -> Iterator[Callable[..., WebhookAdapter]]:
         each.close()
 
 
+def test_a_test_is_a_signed_event_of_a_type_of_its_own(opened: Any, server: FakeServer) -> None:
+    batch = example_batch(example_record())
+    assert opened().send_test(batch).reply == "The receiver took the event of the type test."
+    body = verified(server.requests[-1], NEW)
+    assert (body["type"], body["data"]["test"]) == ("test", True)
+    server.on("POST", "/hook", answer(422))
+    (problem,) = opened().send_test(batch).problems
+    assert "HTTP 422" in problem.what
+
+
 def verified(request: Request, secret: str) -> Any:
     return Webhook(secret).verify(request.body, dict(request.headers))
 
