@@ -55,6 +55,7 @@ PAGES = {
     "share-needs-you": "targets/persistentshare/manage/4/?state=failed",
     "share-withheld": "targets/persistentshare/manage/4/?state=withheld",
     "share-limits": "targets/persistentshare/manage/4/limits",
+    "replay": "targets/persistentshare/manage/1/replay",
     "share-delete": "targets/persistentshare/manage/2/delete",
     "shared-by-hand": "targets/1/share/6/",
     "share-later": "targets/persistentshare/manage/6/",

@@ -198,6 +198,7 @@ class Outbox(Limited):
         max_length=64, blank=True, help_text="Digest of settings and plugins at the last look."
     )
 
+    replay = models.TextField(blank=True, help_text="The replays that are asked for, one JSON object a line.")
     look_now = models.BooleanField(default=False, help_text="The outbox has work.")
     next_at = models.DateTimeField(null=True, help_text="The time of the next look.")
     lease = models.CharField(max_length=64, blank=True)

@@ -119,6 +119,28 @@ def test_a_destination_that_fails_is_seen_and_mended(
     assert is_at(receiver, sender, target)
 
 
+def test_one_button_brings_back_what_a_destination_lost(
+    visit: Start, sender: Tom, receiver: Tom, target: Observed
+) -> None:
+    page = visit().page
+    share(page, target, existing=False)
+    target.observe(2)
+    wait_for(lambda: is_at(receiver, sender, target))
+    receiver.execute(f"""
+        from tom_targets.models import Target
+        Target.objects.get(name={target.name!r}).delete()
+    """)
+    page.goto(sender.url + "targets/persistentshare/destinations/")
+    card = page.get_by_role("article").filter(has_text="Receiver")
+    card.get_by_role("button", name="Send a test to Receiver").click()
+    expect(card).to_contain_text("cannot take a test")
+    card.get_by_role("link", name="Send again what Receiver lost").click()
+    expect(page.get_by_text(re.compile("[0-9]+ records were delivered so far"))).to_be_visible()
+    page.get_by_role("button", name="Send what is missing").click()
+    expect(page.get_by_text("will be looked up at Receiver, and sent if missing there.")).to_be_visible()
+    wait_for(lambda: is_at(receiver, sender, target), seconds=60)
+
+
 def test_what_was_refused_is_retried_from_the_page(
     visit: Start, sender: Tom, receiver: Tom, target: Observed
 ) -> None:

@@ -59,7 +59,7 @@ def test_the_batch_that_is_shown_arrives_and_is_answered_as_shown(client: APICli
 
 def test_the_share_that_is_shown_can_be_made(client: APIClient) -> None:
     target = Target.objects.create(name="SN 2026xyz", type="SIDEREAL", ra=10.5, dec=-5.25)
-    asked, _ = shown("rest")
+    asked, *_ = shown("rest")
     with override_settings(DATA_SHARING={"hermes": HERMES}):
         answer = client.post("/targets/persistentshare/", asked | {"target": target.pk}, format="json")
     assert answer.status_code == 201, answer.json()
@@ -70,7 +70,7 @@ def test_the_share_that_is_shown_can_be_made(client: APIClient) -> None:
 
 
 def test_the_rule_that_is_shown_can_be_made(client: APIClient) -> None:
-    _, asked = shown("rest")
+    _, asked, *_ = shown("rest")
     followed = TargetList.objects.create(name="Supernovae")
     with override_settings(DATA_SHARING={"partner-tom": {"ADAPTER": "memory"}}), installed(MemoryPlugin()):
         answer = client.post("/targets/sharerule/", asked | {"target_list": followed.pk}, format="json")
@@ -80,3 +80,12 @@ def test_the_rule_that_is_shown_can_be_made(client: APIClient) -> None:
     assert {name: made[name] for name in ("name", "scope", "release_days")} == {
         name: asked[name] for name in ("name", "scope", "release_days")
     }
+
+
+def test_the_replay_that_is_shown_is_counted(client: APIClient) -> None:
+    _, _, asked, told = shown("rest")
+    with override_settings(DATA_SHARING={"partner-tom": {"ADAPTER": "memory"}}), installed(MemoryPlugin()):
+        answer = client.post(
+            "/targets/persistentshare/replay/", asked | {"destination": "partner-tom"}, format="json"
+        )
+    assert form(answer.json()) == form(told | {"counts": {}})

@@ -193,7 +193,16 @@ class World:
 
     def state(self) -> tuple[Any, ...]:
         """All that a request could have changed."""
-        columns = ("destination", "target_id", "share_id", "creator_id", "filter", "until", "paused")
+        columns = (
+            "destination",
+            "target_id",
+            "share_id",
+            "creator_id",
+            "filter",
+            "until",
+            "paused",
+            "replay",
+        )
         return (
             list(PersistentShare.objects.order_by("pk").values_list()),
             list(Outbox.objects.order_by("pk").values_list(*columns)),
@@ -235,12 +244,13 @@ Body = Callable[[World], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A request. path: with the places of the world. action: the right that it needs, or "one or another".
+    """A request. path: with the places of the world. action: the right that it needs, "one or another", or
+    (of a share) "one and another".
 
-    scope: what it is about, and so what a refusal looks like: "list" (whatever the user may see), "target"
-    (of one target), "targets" (of a list of them), "make" (a new share of a target), "share" (one that is
-    there), "move" (one that is put elsewhere; with `other`, to the other target), or "ledger" (what was
-    shared once).
+    scope: what it is about, and so what a refusal looks like: "list" (whatever the user may see),
+    "destination" (whatever the user may change there), "target" (of one target), "targets" (of a list of
+    them), "make" (a new share of a target), "share" (one that is there), "move" (one that is put elsewhere;
+    with `other`, to the other target), or "ledger" (what was shared once).
     """
 
     method: str
@@ -256,7 +266,8 @@ class Row:
         if not actor.known or not actor.active:
             return Verdict.UNKNOWN
         if self.scope == "share":
-            if actor.can(self.action):
+            needed = self.action.split(" and ")
+            if all(map(actor.can, needed)):
                 return Verdict.DONE
             return Verdict.REFUSED if actor.can("view") else Verdict.HIDDEN
         if self.scope == "move":
@@ -271,7 +282,7 @@ class Row:
             return Verdict.REFUSED if actor.can_with_ledger("view") else Verdict.HIDDEN
         if self.action and not any(actor.holds(action) for action in self.action.split(" or ")):
             return Verdict.REFUSED
-        if self.scope == "list" or actor.changes_target:
+        if self.scope in ("list", "destination") or actor.changes_target:
             return Verdict.DONE
         return {"make": Verdict.INVALID, "targets": Verdict.REFUSED}.get(self.scope, Verdict.HIDDEN)
 
@@ -355,6 +366,15 @@ REST_ROWS = (
         action="change",
         scope="share",
         body=lambda world: {"sent": True},
+        shows=REST,
+    ),
+    Row(method="post", path=f"{_ONE}replay/", action="view and change", scope="share", shows=REST),
+    Row(
+        method="post",
+        path="/targets/persistentshare/replay/",
+        action="change",
+        scope="destination",
+        body=lambda world: {"destination": "x", "send": True},
         shows=REST,
     ),
     Row(method="get", path=f"{_ONE}deliveries/", action="view", scope="share", shows=REST),

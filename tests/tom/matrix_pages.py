@@ -89,6 +89,11 @@ def _rows() -> Iterator[PageRow]:
     yield post(f"{ONE}limits", "change", "share", body=_form)
     for act in ("retry", "arrived", "resend"):
         yield post(f"{SHARES}records/{{delivery}}/{act}", "change", "share")
+    yield get(f"{ONE}replay", "view and change", "share")
+    yield post(f"{ONE}replay", "view and change", "share")
+    yield get(f"{DESTINATIONS}replay?name=x", "change", "list")
+    yield post(f"{DESTINATIONS}replay?name=x", "change", "list")
+    yield post(f"{DESTINATIONS}test", "add or change", "list", body=lambda world: {"name": "x"})
     yield get(f"{ONE}delete", "delete", "share")
     yield post(f"{ONE}delete", "delete", "share")
     yield post(f"{DESTINATIONS}check", "add or change", "list", body=lambda world: {"name": "x"})

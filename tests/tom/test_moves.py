@@ -409,7 +409,7 @@ class TestWhereItWasSentTo:
         tom.deliver()
         lead()
         tom.deliver()
-        assert Replay(since=since).send_again() == 2
+        assert Replay(since=since).send_again().number == 2
         tom.deliver()
         assert sorted(asked.moved for asked in tom.x.looked_up if asked.records) == [False, True]
         assert len(tom.x.received) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from tom_integration.api.deliveries import DeliveryViewSet
+from tom_integration.api.replays import ReplayViewSet
 from tom_integration.api.rules import RuleViewSet
 from tom_integration.api.shares import ShareViewSet
 
@@ -21,6 +22,13 @@ urlpatterns = [
         path(f"{_RULE}{act}/", RuleViewSet.as_view({"post": act}), name=f"sharerule-{act}")
         for act in ("pause", "resume")
     ],
+    path(f"{_RULE}replay/", ReplayViewSet.as_view({"post": "of_rule"}), name="sharerule-replay"),
+    path(f"{_SHARE}replay/", ReplayViewSet.as_view({"post": "of_share"}), name="share-replay"),
+    path(
+        "persistentshare/replay/",
+        ReplayViewSet.as_view({"post": "of_destination"}),
+        name="destination-replay",
+    ),
     path("persistentshare/", ShareViewSet.as_view({"get": "list", "post": "create"}), name="shares"),
     path("<int:target_pk>/persistentshare/", ShareViewSet.as_view({"get": "list"}), name="target-shares"),
     path(_SHARE, ShareViewSet.as_view(_SINGLE), name="share"),

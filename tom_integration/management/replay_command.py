@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -12,22 +13,29 @@ from django.core.management.base import BaseCommand, CommandError
 
 from sharecore.exceptions import ConfigurationError
 from tom_integration.pages import phrases
-from tom_integration.services.replay_lost import Replay
+from tom_integration.services.replay_lost import MayDouble, Plan, Replay
 
 
 def add_arguments(parser: ArgumentParser, moment: Callable[[str], datetime]) -> None:
     """Add the options of the command."""
     parser.add_argument(
-        "--since", type=moment, metavar="TIME", required=True, help="Send records that arrived from then on."
+        "--since",
+        type=moment,
+        metavar="TIME",
+        help="Send records that arrived from then on; all records if omitted.",
     )
     parser.add_argument("--until", type=moment, metavar="TIME", help="Send records that arrived before then.")
     parser.add_argument(
         "--share", type=int, metavar="NUMBER", help="Send records of this share only (see status)."
     )
     parser.add_argument(
+        "--rule", type=int, metavar="NUMBER", help="Send records of the shares of this rule only (see rules)."
+    )
+    parser.add_argument(
         "--destination", metavar="NAME", help="Send to this destination only, with its topics."
     )
     parser.add_argument("--dry-run", action="store_true", help="Count the records, and send nothing.")
+    parser.add_argument("--json", action="store_true", help="Write JSON, for programs.")
     parser.add_argument("--yes", action="store_true", help="Send without asking.")
     parser.add_argument(
         "--doubles",
@@ -38,30 +46,52 @@ def add_arguments(parser: ArgumentParser, moment: Callable[[str], datetime]) -> 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:
     """Run the command, or raise a CommandError with the reason."""
-    if options["until"] is not None and options["until"] <= options["since"]:
+    since, until = options["since"], options["until"]
+    if since is not None and until is not None and until <= since:
         raise CommandError("The time of --until must be after that of --since.")
     replay = Replay(
-        **{name: options[name] for name in ("since", "until", "destination")}, share_id=options["share"]
+        since=since,
+        until=until,
+        share_id=options["share"],
+        rule_id=options["rule"],
+        destination=options["destination"],
     )
     try:
-        counts, blind = replay.counts(), replay.blind()
-        for address, number in counts.items():
-            what = "sent whether or not it is there" if address in blind else "looked up, and sent if missing"
-            command.stdout.write(f"{address}: {phrases.number(number)}, {what}")
-        if options["dry_run"] or not counts:
-            command.stdout.write(f"{phrases.number(sum(counts.values()))} would be sent again.")
+        plan = replay.plan()
+        if not options["json"]:
+            _show(command, plan)
+        if options["dry_run"] or not plan.counts:
+            _conclude(command, options, plan, f"{phrases.number(plan.number)} would be sent again.")
             return
-        if blind and not options["doubles"]:
-            raise CommandError(
-                f"{', '.join(map(str, blind))} cannot be asked which records it has, and would have some "
-                "twice. If that is harmless, add --doubles; else name another --destination."
-            )
+        if plan.blind and not options["doubles"]:
+            raise MayDouble(plan.blind)
         _ask(command, options)
-        number = replay.send_again()
+        plan = replay.send_again(doubles=options["doubles"])
+    except MayDouble as error:
+        hint = "If that is harmless, add --doubles; else name another --destination."
+        raise CommandError(f"{error} {hint}") from None
     except (LookupError, ConfigurationError) as error:
         raise CommandError(str(error)) from None
-    missing = "it is missing" if number == 1 else "they are missing"
-    command.stdout.write(f"{phrases.number(number)} will be sent again, where {missing}.")
+    missing = "it is missing" if plan.number == 1 else "they are missing"
+    _conclude(command, options, plan, f"{phrases.number(plan.number)} will be sent again, where {missing}.")
+
+
+def _show(command: BaseCommand, plan: Plan) -> None:
+    for address, number in plan.counts.items():
+        what = (
+            "sent whether or not it is there" if address in plan.blind else "looked up, and sent if missing"
+        )
+        command.stdout.write(f"{address}: {phrases.number(number)}, {what}")
+    if plan.edited:
+        command.stdout.write(phrases.stay_edited(plan.edited))
+
+
+def _conclude(command: BaseCommand, options: dict[str, Any], plan: Plan, text: str) -> None:
+    if options["json"]:
+        said = {"number": plan.number, "edited": plan.edited, "may_double": plan.doubles}
+        counts = {str(address): number for address, number in plan.counts.items()}
+        text = json.dumps({**said, "counts": counts, "dry_run": options["dry_run"]}, indent=2)
+    command.stdout.write(text)
 
 
 def _ask(command: BaseCommand, options: dict[str, Any]) -> None:

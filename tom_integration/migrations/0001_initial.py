@@ -168,6 +168,12 @@ class Migration(migrations.Migration):
                         max_length=64,
                     ),
                 ),
+                (
+                    "replay",
+                    models.TextField(
+                        blank=True, help_text="The replays that are asked for, one JSON object a line."
+                    ),
+                ),
                 ("look_now", models.BooleanField(default=False, help_text="The outbox has work.")),
                 ("next_at", models.DateTimeField(help_text="The time of the next look.", null=True)),
                 ("lease", models.CharField(blank=True, max_length=64)),

@@ -13,10 +13,11 @@ from django.utils import timezone
 from sharecore.data_sharing import Destination
 from sharecore.discovery import PluginState
 from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
+from sharecore.texts import one_line
 from tom_integration import access, conf, site, site_status
 from tom_integration.models import DestinationHealth, Outbox
 from tom_integration.pages.guards import Page, require
-from tom_integration.services import shares
+from tom_integration.services import send_test, shares
 from tom_integration.worker import breaker, offered_topics
 
 
@@ -39,7 +40,7 @@ class DestinationsPage(Page):
             "plugins": registry.plugins,
             "failed": PluginState.FAILED,
             "problems": [*conf.problems(), *_general()],
-            "may_check": _may_check(request.user),
+            **_may(request.user),
             "halted": site.halted(),
             "runner": conf.settings().runner,
             "workers": site_status.alive(),
@@ -53,21 +54,48 @@ class Check(Page):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Show the answer as the card of the destination, or as a page for a browser without scripts."""
-        require(request.user, "add", "change")
-        destination = site.destinations().get(request.POST.get("name", ""))
-        if destination is None or not access.may_use(request.user, destination.name):
-            raise Http404("There is no such destination.")
+        destination = _chosen(request)
         failure, problems = _ask(destination)
         context = {
             "each": _about(destination),
             "checked": True,
             "failure": failure,
             "found": problems,
-            "may_check": True,
+            **_may(request.user),
         }
-        if request.headers.get("HX-Request"):
-            return render(request, "tom_integration/partials/destination.html", context)
-        return render(request, "tom_integration/destination_checked.html", context)
+        return _card(request, context)
+
+
+class SendTest(Page):
+    """Send a test to one destination."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Show what came back, as the answer to a check."""
+        destination = _chosen(request)
+        context = {"each": _about(destination), **_may(request.user)}
+        try:
+            topic = request.POST.get("topic", "")
+            sent = send_test.send_test(destination, topic=topic, by=request.user.get_username())
+            context["tested"] = True
+            context["sent"] = sent
+        except (shares.NotPossible, ConfigurationError, DeliveryError) as error:
+            context["test_failure"] = one_line(error)
+        return _card(request, context)
+
+
+def _chosen(request: HttpRequest) -> Destination:
+    require(request.user, "add", "change")
+    destination = site.destinations().get(request.POST.get("name", ""))
+    if destination is None or not access.may_use(request.user, destination.name):
+        raise Http404("There is no such destination.")
+    return destination
+
+
+def _card(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    """Show the card of a destination, or a page with it for a browser without scripts."""
+    if request.headers.get("HX-Request"):
+        return render(request, "tom_integration/partials/destination.html", context)
+    return render(request, "tom_integration/destination_checked.html", context)
 
 
 def _ask(destination: Destination) -> tuple[str, list[Problem]]:
@@ -113,5 +141,10 @@ def _general() -> list[Problem]:
     return [each for each in site.destinations().problems if each.fatal and each not in known]
 
 
-def _may_check(user: Any) -> bool:
-    return access.holds(user, "add") or access.holds(user, "change")
+def _may(user: Any) -> dict[str, bool]:
+    """Return what the user may do on a card."""
+    changes = access.holds(user, "change")
+    return {
+        "may_check": access.holds(user, "add") or changes,
+        "may_replay": changes and access.holds(user, "view"),
+    }

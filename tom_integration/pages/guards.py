@@ -13,9 +13,9 @@ from django.views import View
 from tom_targets.models import get_target_model_class
 from tom_targets.permissions import targets_for_user
 
-from tom_integration import access
+from tom_integration import access, site
 from tom_integration.access import Action
-from tom_integration.models import Delivery, Outbox
+from tom_integration.models import Delivery, Outbox, ShareRule
 from tom_integration.pages import form_values
 
 _NOTHING = "Nothing was shared there."
@@ -46,6 +46,38 @@ def share_or_404(user: Any, pk: int, action: Action) -> Any:
     if access.shares_for(user, "view").filter(pk=pk).exists():
         raise PermissionDenied(access.REFUSAL)
     raise Http404("There is no such share.")
+
+
+def rule_or_404(user: Any, pk: int, action: Action) -> ShareRule:
+    """Return a rule that the user may act on; raise as `share_or_404`."""
+    rule = access.rules_for(user, action).filter(pk=pk).first()
+    if rule is not None:
+        return rule
+    if access.rules_for(user, "view").filter(pk=pk).exists():
+        raise PermissionDenied(access.REFUSAL)
+    raise Http404("There is no such rule.")
+
+
+def replayed_share_or_404(user: Any, pk: int) -> Any:
+    """Return a share that the user may view, since a replay tells numbers, and change."""
+    share_or_404(user, pk, "view")
+    return share_or_404(user, pk, "change")
+
+
+def replayed_rule_or_404(user: Any, pk: int) -> ShareRule:
+    """Return a rule that the user may view and change."""
+    rule_or_404(user, pk, "view")
+    return rule_or_404(user, pk, "change")
+
+
+def replayed_destination_or_404(user: Any, name: str) -> str:
+    """Return the name of a destination at which the user may change shares, if there are any."""
+    require(user, "change")
+    known = name in site.destinations() or name in site.destinations().broken
+    removed = access.outboxes_for(user, "change").filter(destination=name)
+    if not access.may_use(user, name) or not (known or removed.exists()):
+        raise Http404("There is no such destination.")
+    return name
 
 
 def outbox_or_404(user: Any, target_pk: int, pk: int, action: Action) -> Outbox:

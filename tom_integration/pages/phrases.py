@@ -62,6 +62,14 @@ def outdated(records: int, address: str) -> str:
     return f"{number(records)} edited here after delivery: {label} takes no edits and has the old values"
 
 
+def stay_edited(records: int) -> str:
+    """Return that so many records are not sent again, since their old values may be there."""
+    were = "was" if records == 1 else "were"
+    return (
+        f"{number(records)} {were} edited after delivery, and the destination takes no edits: not sent again"
+    )
+
+
 def later(pending: int, moment: datetime, now: datetime, reason: str) -> str:
     """Return how many records are tried again, when, and why; the reason is empty or starts with a colon."""
     again = f"{waiting(pending)}; the next try is at {clock(moment, now)}"

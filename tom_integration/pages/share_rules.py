@@ -6,21 +6,19 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import get_user_model
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from tom_targets.models import TargetList
 
 from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError
 from tom_integration import access
-from tom_integration.access import Action
 from tom_integration.models import Outbox, ShareRule
 from tom_integration.pages import form_values, passing, phrases, what_goes
-from tom_integration.pages.guards import Page, require
+from tom_integration.pages.guards import Page, require, rule_or_404
 from tom_integration.pages.rule_form import RuleForm
 from tom_integration.services import rules
 
@@ -58,7 +56,7 @@ class RulePage(Page):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show what the rule does, and what it would do now."""
-        rule = _rule_or_404(request.user, pk, "view")
+        rule = rule_or_404(request.user, pk, "view")
         target_list = TargetList.objects.filter(pk=rule.target_list_id).first()
         creator = access.find_creator(rule.creator_id)
         context = {
@@ -131,7 +129,7 @@ class ActOnRule(Page):
 
     def post(self, request: HttpRequest, pk: int, action: str) -> HttpResponse:
         """Do it, and show its page."""
-        rule = _rule_or_404(request.user, pk, "change")
+        rule = rule_or_404(request.user, pk, "change")
         if action == "pause":
             rules.pause(rule, by=request.user)
             messages.success(request, f"{rule.name} is paused, and all its shares.")
@@ -146,29 +144,20 @@ class EndRule(Page):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask."""
-        rule = _rule_or_404(request.user, pk, "delete")
+        rule = rule_or_404(request.user, pk, "delete")
         context = {"rule": rule, "shares": rules.shares_of(rule).count()}
         return render(request, "tom_integration/rule_end.html", context)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """End it, and show the other rules."""
-        rule = _rule_or_404(request.user, pk, "delete")
+        rule = rule_or_404(request.user, pk, "delete")
         number = rules.end(rule)
         messages.success(request, f"{rule.name} is ended, and {phrases.number(number, 'share')} of it.")
         return redirect("sharing:rules")
 
 
-def _rule_or_404(user: Any, pk: int, action: Action) -> ShareRule:
-    rule = access.rules_for(user, action).filter(pk=pk).first()
-    if rule is not None:
-        return rule
-    if access.rules_for(user, "view").filter(pk=pk).exists():
-        raise PermissionDenied(access.REFUSAL)
-    raise Http404("There is no such rule.")
-
-
 def _changeable(user: Any, pk: int) -> ShareRule:
-    rule = _rule_or_404(user, pk, "change")
+    rule = rule_or_404(user, pk, "change")
     require(user, "add")
     return rule
 

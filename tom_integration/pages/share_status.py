@@ -176,7 +176,7 @@ def _status_of(
     """Return the status, the text about the outbox, and the text about all outboxes of the destination."""
     waits = phrases.join(phrases.waiting(pending)) if pending else ""
     unwell = [around.unwell[part] for part in breaker.parts(outbox.address) if part in around.unwell]
-    work = bool(pending or outbox.pk in around.introducing or outbox.look_now)
+    work = bool(pending or outbox.pk in around.introducing or outbox.look_now or outbox.replay)
     if outbox.pause:
         return ShareStatus.PAUSED, phrases.paused(outbox.pause, pending), ""
     if work or outbox.share_id is not None:  # A finished one-time share needs no destination any more.
@@ -211,6 +211,8 @@ def _at_work(outbox: Outbox, figures: Figures, around: _Around, pending: int) ->
         return ShareStatus.SENDING, "", ""
     if outbox.pk in around.introducing:
         return ShareStatus.SENDING, "The target itself is being sent.", ""
+    if outbox.replay:
+        return ShareStatus.SENDING, "What arrived is about to be sent again, where it is missing.", ""
     if outbox.look_now:
         return ShareStatus.SENDING, "Looking for new data.", ""
     if outbox.ends_at is not None and outbox.ends_at <= now:

@@ -11,6 +11,7 @@ from tom_integration.pages import (
     new_share,
     notifications,
     removed_destinations,
+    replay,
     selected_targets,
     share_actions,
     share_data_product,
@@ -61,6 +62,7 @@ ours = [
     path(f"{SHARES}<int:pk>/live", share_page.SharePage.as_view(live=True), name="share-live"),
     path(f"{SHARES}<int:pk>/limits", share_limits.Limits.as_view(), name="limits"),
     path(f"{SHARES}<int:pk>/limits/counted", share_limits.Counted.as_view(), name="counted"),
+    path(f"{SHARES}<int:pk>/replay", replay.OfShare.as_view(), name="replay"),
     path(f"{SHARES}<int:pk>/delete", share_actions.Delete.as_view(), name="delete"),
     *_actions(f"{SHARES}<int:pk>/", share_actions.Act, "", "pause", "resume", "adopt", *_OF_OUTBOX),
     *_actions(f"{SHARES}<int:pk>/", share_actions.Act, "", "send-existing", "send-edited"),
@@ -76,6 +78,7 @@ ours = [
     path(f"{_RULES}<int:pk>/", share_rules.RulePage.as_view(), name="rule"),
     path(f"{_RULES}<int:pk>/change", share_rules.ChangeRule.as_view(), name="rule-change"),
     path(f"{_RULES}<int:pk>/counted", share_rules.CountRule.as_view(), name="rule-counted"),
+    path(f"{_RULES}<int:pk>/replay", replay.OfRule.as_view(), name="rule-replay"),
     path(f"{_RULES}<int:pk>/end", share_rules.EndRule.as_view(), name="rule-end"),
     *_actions(f"{_RULES}<int:pk>/", share_rules.ActOnRule, "rule-", "pause", "resume"),
     path(_TARGETS, selected_targets.Selected.as_view(), name="selected"),
@@ -84,6 +87,8 @@ ours = [
     path("persistentshare/notifications/", notifications.Notifications.as_view(), name="notifications"),
     path("persistentshare/lists/", target_lists.Lists.as_view(), name="lists"),
     path("persistentshare/destinations/", destinations_page.DestinationsPage.as_view(), name="destinations"),
+    path("persistentshare/destinations/replay", replay.OfDestination.as_view(), name="destination-replay"),
+    path("persistentshare/destinations/test", destinations_page.SendTest.as_view(), name="send-test"),
     path("persistentshare/destinations/check", destinations_page.Check.as_view(), name="check"),
 ]
 

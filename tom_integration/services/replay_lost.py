@@ -6,91 +6,158 @@ cannot be asked gets them without a look-up, and only if a person says that doub
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
-from sharecore import delivery
 from sharecore.adapter import Batch
 from sharecore.addresses import Address
-from sharecore.delivery import State
 from sharecore.exceptions import ConfigurationError
 from sharecore.targets import Target
-from tom_integration import clock, site
-from tom_integration.models import AtAddress, Delivery, Outbox
-from tom_integration.outbox import transitions
+from sharecore.texts import listed
+from tom_integration import access, clock, site, wake_up
+from tom_integration.models import Delivery, Outbox, ShareRule
+from tom_integration.outbox import replays
 from tom_integration.services import shares
 
-REASON = "a person asked for it to be sent again"
+_HINTED = 100
+"""Targets that a worker in this process is told of at once; it finds all others in its next scan."""
+
+
+class MayDouble(Exception):
+    """Refuse a replay to destinations that cannot be asked what they have, until a person accepts doubles."""
+
+    def __init__(self, addresses: tuple[Address, ...]) -> None:
+        names = listed([str(address) for address in addresses])
+        super().__init__(f"{names} cannot be asked which records it has, and would have some twice.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Hold what a replay does, before it is done."""
+
+    counts: Mapping[Address, int]
+    """Records by address."""
+    blind: tuple[Address, ...]
+    """The addresses that cannot be asked which records they have, and may have them twice then."""
+    edited: int
+    """Records that are left: the destination takes no edits, and got other values than are here now."""
+    left: int
+    """Shares that are left: the user may see, but not change them."""
+
+    @property
+    def number(self) -> int:
+        """Return the number of records."""
+        return sum(self.counts.values())
+
+    @property
+    def doubles(self) -> int:
+        """Return the number of records that the destinations may have twice then."""
+        return sum(self.counts[address] for address in self.blind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
     """Select delivered records to be sent again."""
 
-    since: datetime
-    """The time of the first delivery, included."""
+    since: datetime | None = None
+    """The time of the first delivery, included; None for all."""
     until: datetime | None = None
     """The end of the deliveries, excluded; None for no end."""
     share_id: int | None = None
     """The share to replay; None for all."""
+    rule_id: int | None = None
+    """The rule whose shares to replay; None for all."""
     destination: str | None = None
     """The destination to replay, with all its topics; None for all."""
+    by: Any = None
+    """The user, who replays what they may view and change; None for the operator of the site."""
 
-    def counts(self) -> dict[Address, int]:
-        """Return the number of records by address.
+    def plan(self) -> Plan:
+        """Count the records, and ask the destinations whether they can tell what they have.
 
         Raises:
-            LookupError: there is no such share or destination.
+            LookupError: there is no such share, rule or destination.
+            ConfigurationError: a destination cannot be used at all.
         """
+        self._find()
+        order, chosen = self._order(), self._deliveries(self._outboxes("change"))
+        by_address = order.rows(chosen).order_by("destination", "topic").values_list("destination", "topic")
+        counts = {
+            Address(name, topic): number for name, topic, number in by_address.annotate(number=Count("pk"))
+        }
+        told = {name: _can_tell(address) for name, address in {each.name: each for each in counts}.items()}
+        return Plan(
+            counts=counts,
+            blind=tuple(address for address in counts if not told[address.name]),
+            edited=order.edited(chosen).count(),
+            left=self._left(order),
+        )
+
+    def send_again(self, *, doubles: bool = False) -> Plan:
+        """Let workers look the records up, or send them where none can be looked up; return the plan.
+
+        Args:
+            doubles: a person accepts that destinations that cannot be asked may have records twice.
+
+        Raises:
+            MayDouble: nobody accepts it.
+            LookupError: as `plan`.
+            ConfigurationError: as `plan`.
+        """
+        plan = self.plan()
+        if plan.blind and not doubles:
+            raise MayDouble(plan.blind)
+        chosen = self._outboxes("change")
+        for name in {address.name for address in plan.counts}:
+            blind = any(address.name == name for address in plan.blind)
+            replays.ask_for(chosen.filter(destination=name), self._order(can_tell=not blind))
+        for target_id in set(chosen.exclude(replay="").values_list("target_id", flat=True)[:_HINTED]):
+            wake_up.hint(target_id, {})
+        return plan
+
+    def _find(self) -> None:
         if self.share_id is not None:
             shares.outbox_by_share(self.share_id)
+        if self.rule_id is not None and not ShareRule.objects.filter(pk=self.rule_id).exists():
+            raise LookupError(f"There is no rule {self.rule_id}; `manage.py sharing rules` lists them.")
         named = self.destination
         known = {*site.destinations(), *site.destinations().broken}
         if named is not None and named not in known and not Outbox.objects.filter(destination=named).exists():
             raise LookupError(f"There is no destination {named!r}; there are {', '.join(sorted(known))}.")
-        by_address = self._deliveries().order_by("destination", "topic").values_list("destination", "topic")
-        counted = by_address.annotate(number=Count("pk"))
-        return {Address(name, topic): number for name, topic, number in counted}
 
-    def blind(self) -> list[Address]:
-        """Return the addresses that cannot be asked which records they have.
+    def _order(self, *, can_tell: bool = True) -> replays.Order:
+        # What arrives from now on is not meant.
+        until = self.until or clock.now() + timedelta(microseconds=1)
+        user_id = None if self.by is None else self.by.pk
+        return replays.Order(since=self.since, until=until, user_id=user_id, can_tell=can_tell)
 
-        Raises:
-            ConfigurationError: a destination cannot be used at all.
-        """
-        return [address for address in self.counts() if not _can_tell(address)]
-
-    def send_again(self) -> int:
-        """Make the records due for a look-up, or to be sent to a `blind` destination; return how many.
-
-        Raises:
-            ConfigurationError: a destination cannot be used.
-        """
-        blind = self.blind()
-        return sum(self._send_again(address, can_tell=address not in blind) for address in self.counts())
-
-    def _send_again(self, address: Address, *, can_tell: bool) -> int:
-        rows = self._deliveries().at(address)
-        outboxes = Outbox.objects.filter(pk__in=rows.order_by().values("outbox").distinct())
-        lost = delivery.lost_there(REASON, now=clock.now(), can_tell=can_tell)
-        number = 0
-        for outbox in outboxes:  # Use one statement for each: on SQLite nobody else can save during it.
-            number += transitions.apply(rows.filter(outbox=outbox), lost, delivered_at=None, arrived="")
-        shares.wake(outboxes)
-        return number
-
-    def _deliveries(self) -> AtAddress[Delivery]:
-        """Return the deliveries, without those of shares that were deleted."""
-        rows = Delivery.objects.filter(state=State.DELIVERED, delivered_at__gte=self.since)
-        if self.destination is not None:
-            rows = rows.filter(destination=self.destination)
-        if self.until is not None:
-            rows = rows.filter(delivered_at__lt=self.until)
+    def _outboxes(self, action: access.Action) -> QuerySet[Outbox]:
+        """Return the outboxes in question on which the user has this right, and may view."""
+        outboxes: QuerySet[Outbox] = Outbox.objects.all()
+        if self.by is not None:
+            viewed = access.outboxes_for(self.by, "view").values("pk")
+            outboxes = access.outboxes_for(self.by, action).filter(pk__in=viewed)
         if self.share_id is not None:
-            return rows.filter(outbox__share_id=self.share_id)
-        return rows.filter(Q(outbox__share_id__isnull=False) | Q(one_time_share__isnull=False))
+            outboxes = outboxes.filter(share_id=self.share_id)
+        if self.rule_id is not None:
+            outboxes = outboxes.filter(rule=self.rule_id, share_id__isnull=False)
+        if self.destination is not None:
+            outboxes = outboxes.filter(destination=self.destination)
+        return outboxes
+
+    def _deliveries(self, outboxes: QuerySet[Outbox]) -> QuerySet[Delivery]:
+        return Delivery.objects.filter(outbox__in=outboxes.values("pk"))
+
+    def _left(self, order: replays.Order) -> int:
+        if self.by is None:
+            return 0
+        lost = order.rows(Delivery.objects.filter(outbox=OuterRef("pk"))).order_by()
+        viewed = self._outboxes("view").exclude(pk__in=self._outboxes("change").values("pk"))
+        return viewed.filter(Exists(lost)).count()
 
 
 def _can_tell(address: Address) -> bool:

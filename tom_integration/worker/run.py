@@ -26,7 +26,7 @@ from tom_integration import access, clock, conf, signals, site
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import changes, ledger, limits, open_outboxes, rule_scope, transitions
+from tom_integration.outbox import changes, ledger, limits, open_outboxes, replays, rule_scope, transitions
 from tom_integration.outbox.backlog import register
 from tom_integration.outbox.prepare import Preparer
 from tom_integration.signals import Event
@@ -132,6 +132,7 @@ class _Work:
         ledger.close_orphans(self._outbox)
         address, destination, adapter = self._open(now)
         self._recover(adapter, now)
+        replays.carry_out(self._outbox)
         self._take_up(destination, adapter, now)
         self._calls = calls = Calls(
             lease=self._lease,

@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
+from sharecore.data_sharing import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from tom_integration import site, site_status
 from tom_integration.api.rules import RuleSerializer
@@ -22,7 +23,7 @@ from tom_integration.management import replay_command, resolve_command, rules_te
 from tom_integration.models import Peer, ShareRule
 from tom_integration.outbox import restored, retention
 from tom_integration.pages import form_values, phrases
-from tom_integration.services import preview, retry, shares
+from tom_integration.services import preview, retry, send_test, shares
 from tom_integration.worker import offered_topics
 from tom_integration.worker.loop import Worker
 
@@ -49,7 +50,10 @@ class Command(BaseCommand):
         )
         listed = commands.add_parser("rules", help="List the rules, which share whole lists of targets.")
         listed.add_argument("--json", action="store_true", help="Write JSON, for programs.")
-        commands.add_parser("check", help="Ask every destination whether it would take our data.")
+        asked = commands.add_parser("check", help="Ask every destination whether it would take our data.")
+        asked.add_argument(
+            "--test", action="store_true", help="Send a test, too, to each destination that can take one."
+        )
         show = commands.add_parser("preview", help="Print what a share would send of the newest data.")
         show.add_argument("share", type=int, help="Number of a share (see status).")
         show.add_argument("--all", action="store_true", help="Print all data of the share, call by call.")
@@ -148,10 +152,26 @@ class Command(BaseCommand):
             if about:
                 self.stdout.write(f"    {about}")
             offered_topics.ask(destination)
-            if offered := ", ".join(topic.name for topic in offered_topics.offered(destination)):
-                self.stdout.write(f"    topics: {offered}")
+            topics = [topic.name for topic in offered_topics.offered(destination)]
+            if topics:
+                self.stdout.write(f"    topics: {', '.join(topics)}")
+            if options["test"]:
+                failed = not self._test(destination, topics[0] if topics else "") or failed
         if failed:
             raise CommandError("One or more destinations failed the check.")
+
+    def _test(self, destination: Destination, topic: str) -> bool:
+        """Send a test, and write what came back; return False when it was refused."""
+        try:
+            sent = send_test.send_test(destination, topic=topic)
+        except (shares.NotPossible, ConfigurationError, DeliveryError) as error:
+            self.stdout.write(self.style.ERROR(f"    no test arrived: {error}"))
+            return False
+        if sent is None:
+            self.stdout.write("    cannot take a test")
+            return True
+        self.stdout.write("\n".join(f"    {line}" for line in (sent.reply, *map(str, sent.problems))))
+        return not any(problem.fatal for problem in sent.problems)
 
     def _preview(self, options: dict[str, Any]) -> None:
         try:

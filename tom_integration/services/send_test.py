@@ -1,0 +1,62 @@
+"""Send a test to a destination: a target and a datum that are made for it, and marked as a test everywhere.
+
+Nothing of it is written here. It is no delivery.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from sharecore.adapter import Batch, SentTest
+from sharecore.addresses import Address
+from sharecore.data_sharing import Destination
+from sharecore.records import Kind, Photometry, RecordKey
+from sharecore.targets import Position, Target
+from tom_integration import clock, site
+from tom_integration.services.shares import NotPossible
+
+NAME = "sharecore test"
+TEXT = "This is a test of sharing. Please ignore it."
+
+
+def send_test(destination: Destination, *, topic: str = "", by: str = "") -> SentTest | None:
+    """Send a test; return what came back, or None when the destination cannot take one.
+
+    Args:
+        destination: the destination.
+        topic: the topic, where the destination has some.
+        by: the user name of the person who asks.
+
+    Raises:
+        NotPossible: all sending is stopped.
+        ConfigurationError: the destination cannot be used.
+        DeliveryError: the destination refuses the test, or does not answer.
+    """
+    if reason := site.halted():
+        raise NotPossible(reason)
+    return site.adapters.get(destination).send_test(_batch(Address(destination.name, topic), by))
+
+
+def _batch(address: Address, by: str) -> Batch:
+    this = site.this_site()
+    record = Photometry(
+        key=RecordKey(kind=Kind.PHOTOMETRY, origin=this.origin, id=f"test-{uuid.uuid4().hex}"),
+        timestamp=clock.now(),
+        telescope=NAME,
+        instrument=NAME,
+        brightness=20.0,
+        brightness_error=0.1,
+        unit="AB mag",
+        bandpass="r",
+        source_name=NAME,
+        source_location=TEXT,
+    )
+    return Batch(
+        site=this,
+        address=address,
+        target=Target(name=NAME, position=Position(ra=180.0, dec=45.0)),
+        records=(record,),
+        shared_by=by,
+        title=f"Test from {this.name}",
+        message=TEXT,
+    )
