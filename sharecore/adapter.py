@@ -262,6 +262,16 @@ class Adapter(ABC):
         """
         return None
 
+    def tell(self, title: str, text: str) -> bool:
+        """Show people a text that belongs to no target, such as a trouble of sharing; return True when it was
+        taken, False where no person would read it. Raises the exceptions of `deliver`.
+
+        Args:
+            title: its first line.
+            text: the other lines, plain text.
+        """
+        return False
+
     def link(self, remote_id: str) -> str:
         """Return the address of a page that shows a delivered record; empty when there is none. No network.
 

@@ -154,6 +154,9 @@ class Guarded(Adapter):
 
         return self._ask("send_test", send, self._seconds / 2)
 
+    def tell(self, title: str, text: str) -> bool:
+        return self._ask("tell", lambda adapter: bool(adapter.tell(title, text)), self._seconds / 2)
+
     def link(self, remote_id: str) -> str:
         return self._ask("link", lambda adapter: self._one(adapter.link(remote_id), str), LOCAL_SECONDS)
 

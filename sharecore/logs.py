@@ -8,7 +8,7 @@ from typing import Any
 
 from sharecore.secrets import HIDDEN, repeats_secret
 
-LOGGERS = ("sharecore", "tom_integration", "urllib3", "requests")
+LOGGERS = ("sharecore", "tom_integration", "urllib3", "requests", "apprise")
 """Beginnings of names of loggers whose records are searched at any level; others are searched from `LEVEL`
 on.
 """

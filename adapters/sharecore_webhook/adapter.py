@@ -22,15 +22,13 @@ from sharecore import (
     RecordKey,
     Rejected,
     SentTest,
-    TargetRefused,
     Unconfirmed,
     Unsupported,
-    before_sending,
     build_each,
 )
-from sharecore_http import Client, NoAnswer, NotSent, Reply, Verdict, no_credentials
-from sharecore_webhook.config import Template, WebhookConfig
-from sharecore_webhook.messages import Message, event, events, forget, test, text
+from sharecore_http import Client, NoAnswer, NotSent, Reply, Verdict
+from sharecore_webhook.config import WebhookConfig
+from sharecore_webhook.messages import Message, event, events, forget, test
 from sharecore_webhook.signing import signed
 
 _PASSING = frozenset({404, 405, 408, 425})
@@ -38,66 +36,48 @@ _PASSING = frozenset({404, 405, 408, 425})
 
 
 class WebhookAdapter(Adapter):
-    """The adapter of one webhook: posts each record as a signed event, or each batch as a text.
+    """The adapter of one webhook: posts each record as a signed event.
 
     An edit is a further event (`photometry.updated`) about the same `record.key` (`can_update`).
     `settle_time` is short where sending again is harmless, since each try of a message has the same id.
     """
 
     can_update = True
+    settle_time = 5.0
 
     def __init__(self, config: WebhookConfig, *, client: Client | None = None) -> None:
         self._config = config
         self.clock = time.time
-        self._slack = config.template is Template.SLACK
         self._client = client or Client(config.url, config.http, connections=1)
         self.batch_window_seconds = config.batch_window_seconds
-        self.settle_time = 60.0 if self._slack else 5.0
 
     def __repr__(self) -> str:
         return f"<WebhookAdapter {urlsplit(self._config.url.reveal()).hostname}>"
 
-    def ensure_target(self, batch: Batch) -> None:
-        """Post the text of a person about a target without records; there is no event for it."""
-        if batch.records or not self._slack:
-            return
-        with before_sending():
-            messages = text(batch)
-        for message in messages:
-            for outcome in self._send(message):
-                if isinstance(outcome, Rejected | Unsupported):
-                    raise TargetRefused(outcome.reason)
-
     def deliver(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:
         """Send in order of time. The first message that fails stops the call."""
-        if self._slack:
-            with before_sending():
-                messages = text(batch)
-        else:
-            built: dict[RecordKey, Message]
-            built, outcomes = build_each(batch.records, partial(event, batch))
-            yield from outcomes.items()
-            messages = list(built.values())
-        for message in messages:
+        built: dict[RecordKey, Message]
+        built, outcomes = build_each(batch.records, partial(event, batch))
+        yield from outcomes.items()
+        for key, message in built.items():
             for outcome in self._send(message):
-                yield from ((record.key, outcome) for record in message.records)
+                yield key, outcome
             forget(batch, message)
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
-        """Answer that a message may be sent again, since receivers know it by its id; Slack knows none.
+        """Answer that a message may be sent again, since receivers know it by its id.
 
         After a move of the datum no receiver knows it: the id names the target.
         """
-        if (self._slack or batch.moved) and not self._config.resend_unconfirmed:
+        if batch.moved:
             return None
         return {record.key: Absent() for record in batch.records}
 
     def preview(self, batch: Batch) -> Preview:
-        messages = self._messages(batch)
-        notes = [f"{m.records[0].key}: {self._too_large(m)}" for m in messages if m.size > self._limit]
+        messages = events(batch)
+        notes = [f"{m.record.key}: {self._too_large(m)}" for m in messages if m.size > self._limit]
+        notes.append("Each event is one request, with its id, time and signature in the headers.")
         body = [message.body for message in messages]
-        if not self._slack:
-            notes.append("Each event is one request, with its id, time and signature in the headers.")
         shown = body[0] if len(body) == 1 else body
         return Preview(
             content_type="application/json",
@@ -106,9 +86,6 @@ class WebhookAdapter(Adapter):
         )
 
     def describe(self) -> str:
-        if self._slack:
-            again = "may be posted twice" if self._config.resend_unconfirmed else "waits for a person"
-            return f"Data that come together go as one text; one that got no answer {again}."
         return "Each datum goes as a signed event, in a request of its own; an edit is a further event."
 
     def check(self) -> Sequence[Problem]:
@@ -123,15 +100,14 @@ class WebhookAdapter(Adapter):
         )
 
     def send_test(self, batch: Batch) -> SentTest:
-        """Post an event, or a text, that says that it is a test."""
+        """Post an event that says that it is a test."""
         problems: list[Problem] = []
-        for outcome in self._send(test(batch, slack=self._slack)):
+        for outcome in self._send(test(batch)):
             if isinstance(outcome, Rejected | Unsupported):
                 hint = "Ask the operator of the receiver."
                 problems.append(Problem(where=self._config.path, what=outcome.reason, hint=hint))
-        what = "text" if self._slack else "event of the type test"
         verdict = "refused" if problems else "took"
-        return SentTest(reply=f"The receiver {verdict} the {what}.", problems=tuple(problems))
+        return SentTest(reply=f"The receiver {verdict} the event of the type test.", problems=tuple(problems))
 
     def close(self) -> None:
         self._client.close()
@@ -140,9 +116,6 @@ class WebhookAdapter(Adapter):
     def _limit(self) -> int:
         return self._config.max_bytes
 
-    def _messages(self, batch: Batch) -> list[Message]:
-        return text(batch) if self._slack else events(batch)
-
     def _too_large(self, message: Message) -> str:
         return (
             f"its message has {message.size} bytes, more than the {self._limit} that "
@@ -150,11 +123,11 @@ class WebhookAdapter(Adapter):
         )
 
     def _send(self, message: Message) -> Iterator[Outcome]:
-        """Send a message, and yield the outcome of its records."""
+        """Send a message, and yield the outcome of its record."""
         if message.size > self._limit:
             yield Unsupported(feature="message-size", reason=self._too_large(message))
             return
-        sign = signed(message.id, self._config.keys, self.clock) if self._config.keys else no_credentials
+        sign = signed(message.id, self._config.keys, self.clock)
         try:
             reply = self._client.post("", json=message.body, auth=sign)
         except NotSent as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -25,15 +24,6 @@ _MAKE_ONE = (
 )
 
 
-class Template(StrEnum):
-    """The form of the messages."""
-
-    STANDARD = "standard"
-    """One message for each record."""
-    SLACK = "slack"
-    """One text for each batch."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookConfig:
     """The settings of one webhook."""
@@ -41,46 +31,30 @@ class WebhookConfig:
     path: str
     """Path of the entry in the settings, for messages."""
     url: Secret
-    """Address; secret, as anybody with the address of a Slack channel may post there."""
+    """Address; secret, as it may hold a token."""
     keys: tuple[Secret, ...] = ()
     """Keys; each signs every message, so that a receiver can change its secret at any time."""
-    template: Template = Template.STANDARD
-    """Form of the messages."""
     max_bytes: int = MAX_BYTES
     """Largest message, in bytes."""
     batch_window_seconds: float = 0.0
     """Seconds that new records wait for others."""
-    resend_unconfirmed: bool = False
-    """Whether a text that may have arrived is posted again; Slack only."""
     http: HttpSettings = field(default_factory=HttpSettings)
     """Settings of the HTTP client."""
 
     @classmethod
     def read(cls, section: Section) -> Self:
         """Read one entry; raises `ConfigurationError` with all its problems."""
-        template = _template(section)
-        slack = template is Template.SLACK
         http = HttpSettings.read(section)
         config = cls(
             path=section.path,
             url=_url(section),
-            keys=_keys(section, needed=not slack),
-            template=template,
+            keys=_keys(section),
             max_bytes=section.count("MAX_BYTES", MAX_BYTES, minimum=1000, maximum=50_000_000),
-            batch_window_seconds=section.number("BATCH_WINDOW_SECONDS", 10.0 if slack else 0.0, maximum=3600),
-            resend_unconfirmed=section.flag("RESEND_UNCONFIRMED", False),
+            batch_window_seconds=section.number("BATCH_WINDOW_SECONDS", 0.0, maximum=3600),
             http=replace(http, public_only=not section.flag("ALLOW_PRIVATE", False)),
         )
         section.finish()
         return config
-
-
-def _template(section: Section) -> Template:
-    given = section.text("TEMPLATE", Template.STANDARD.value)
-    if given in set(Template):
-        return Template(given)
-    section.problem("TEMPLATE", f"is {given!r}", "Write 'standard' or 'slack'.")
-    return Template.STANDARD
 
 
 def _url(section: Section) -> Secret:
@@ -101,7 +75,7 @@ def _url(section: Section) -> Secret:
     return url
 
 
-def _keys(section: Section, *, needed: bool) -> tuple[Secret, ...]:
+def _keys(section: Section) -> tuple[Secret, ...]:
     """Return the secrets: a text, or a list of texts while one is being replaced."""
     given = section.raw("SECRET", ())
     texts = [given] if isinstance(given, str) else given
@@ -112,7 +86,7 @@ def _keys(section: Section, *, needed: bool) -> tuple[Secret, ...]:
             "Give the secret, or a list of the new one and the old.",
         )
         return ()
-    if needed and not any(texts):
+    if not any(texts):
         section.problem("SECRET", "is missing: the receiver could not know that it is you", _MAKE_ONE)
     keys = [text for text in texts if text]
     if any(key_of(text) is None for text in keys):

@@ -1,4 +1,4 @@
-"""Write messages: an event for each record, or a text for people."""
+"""Write messages: an event for each record."""
 
 from __future__ import annotations
 
@@ -8,22 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sharecore import (
-    Astrometry,
-    Batch,
-    JsonValue,
-    OtherDatum,
-    Photometry,
-    PhotometryLimit,
-    Record,
-    Spectrum,
-    as_json,
-    printable,
-)
+from sharecore import Batch, JsonValue, Record, as_json
 
 _PREFIX = "msg_"
-_LINES = 10
-"""Largest number of records that a text lists; of more it gives the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +21,8 @@ class Message:
     """Id, the same at each try and of no other message."""
     body: dict[str, Any]
     """Content, in JSON values."""
-    records: tuple[Record, ...]
-    """Records in the message."""
+    record: Record
+    """Record in the message."""
 
     @property
     def size(self) -> int:
@@ -69,7 +56,7 @@ def event(batch: Batch, record: Record) -> Message:
     # Not by the whole target, which may gain an alias or another name between two tries.
     target = batch.target_keys.get(batch.site.origin, batch.target.name)
     named = (batch.site.origin, target, body["type"], plain, _before(batch, record))
-    return Message(_id(*named), body, (record,))
+    return Message(_id(*named), body, record)
 
 
 def _before(batch: Batch, record: Record) -> JsonValue:
@@ -87,34 +74,15 @@ def _before(batch: Batch, record: Record) -> JsonValue:
 
 def forget(batch: Batch, message: Message) -> None:
     """Drop the notes for the tries of a message that has arrived."""
-    for record in message.records:
-        batch.state.pop(_note(record), None)
+    batch.state.pop(_note(message.record), None)
 
 
 def _note(record: Record) -> str:
     return f"before {record.key}"
 
 
-def text(batch: Batch) -> list[Message]:
-    """Return one text for the whole batch, in the form of Slack's incoming webhooks; none for no records."""
-    if not (batch.records or batch.title or batch.message):
-        return []
-    count = len(batch.records)
-    head = f"{batch.site.name}: {count} new {'datum' if count == 1 else 'data'} of *{batch.target.name}*"
-    said = [part for part in (batch.title, batch.message) if part]
-    lines = [head, *said, *(f"\u2022 {_line(record)}" for record in batch.records[:_LINES])]
-    if count > _LINES:
-        lines.append(f"\u2026 and {count - _LINES} more")
-    body = {"text": "\n".join(map(_escaped, lines))}
-    keys = [str(record.key) for record in batch.records]
-    return [Message(_id(str(batch.address), batch.target.name, keys, body), body, batch.records)]
-
-
-def test(batch: Batch, *, slack: bool) -> Message:
+def test(batch: Batch) -> Message:
     """Return a message that no receiver takes for data."""
-    if slack:
-        said = f"{batch.site.name}: this is a test of sharing, without data. Please ignore it."
-        return Message(_id("test", batch.site.origin, said), {"text": _escaped(said)}, ())
     body: dict[str, Any] = {
         "type": "test",
         "timestamp": as_json(batch.records[0])["timestamp"],
@@ -125,30 +93,7 @@ def test(batch: Batch, *, slack: bool) -> Message:
             "records": [*map(as_json, batch.records)],
         },
     }
-    return Message(_id(body), body, ())
-
-
-def _line(record: Record) -> str:
-    when = f"{record.timestamp:%Y-%m-%d %H:%M:%S} UTC"
-    match record:
-        case Photometry():
-            error = "" if record.brightness_error is None else f" \u00b1 {record.brightness_error:g}"
-            what = f"{record.bandpass} = {record.brightness:g}{error} {record.unit}"
-        case PhotometryLimit():
-            what = f"{record.bandpass} not brighter than {record.limit:g} {record.unit}"
-        case Spectrum():
-            what = f"spectrum of {len(record.flux)} points"
-        case Astrometry():
-            what = f"position {record.ra:.6f}, {record.dec:+.6f}"
-        case OtherDatum():
-            what = record.data_type
-    where = " ".join(part[:60] for part in (record.telescope, record.instrument) if part)
-    return f"{when}: {what[:100].strip()}" + (f" ({where})" if where else "")
-
-
-def _escaped(line: str) -> str:
-    """Escape the three characters that Slack reads as its own, and others that could break the line."""
-    return printable(line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return Message(_id(body), body, batch.records[0])
 
 
 def _id(*content: object) -> str:

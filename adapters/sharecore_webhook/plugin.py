@@ -20,7 +20,7 @@ def sharecore_destinations() -> Iterable[DestinationType[WebhookConfig]]:
     """Return the kind `webhook`, a web address."""
     yield DestinationType(
         kind="webhook",
-        summary="A web address that is told each new datum (Standard Webhooks), or a Slack channel",
+        summary="A web address that is told each new datum (Standard Webhooks)",
         config=WebhookConfig.read,
         open=_open,
     )

@@ -43,6 +43,7 @@ def adapters(tmp_path: Path) -> dict[str, Adapter]:
         "hermes": {"BASE_URL": NOBODY, "HERMES_API_KEY": "x"},
         "webhook": {"URL": NOBODY, "SECRET": "whsec_" + 32 * "A", "ALLOW_PRIVATE": True},
         "files": {"DIRECTORY": str(tmp_path)},
+        "notify": {"URL": NOBODY.replace("http", "json")},
     }
     settings = {kind: {"ADAPTER": kind, **entry} for kind, entry in entries.items()}
     destinations = Destinations.parse(settings, Registry.load())

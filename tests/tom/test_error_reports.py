@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HOOK, GATE, PROXY, KEY = "T0123456789/s3cr3tHOOK0123", "s3cr3tGATE", "s3cr3tPROXY", "s3cr3tKEY0123"
 ENTRY = {
     "ADAPTER": "webhook",
-    "TEMPLATE": "slack",
+    "SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "URL": f"https://hooks.slack.com/services/{HOOK}",
     "HEADERS": {"X-Gate": f"{GATE} word", "Cookie": f"sid={GATE}"},
     "PROXIES": {"https": f"http://someone:{PROXY}@proxy.example.org:3128"},

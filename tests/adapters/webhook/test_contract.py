@@ -1,4 +1,4 @@
-"""The webhook adapter keeps the contract of adapters, in both of its forms."""
+"""The webhook adapter keeps the contract of adapters."""
 
 from __future__ import annotations
 
@@ -33,18 +33,3 @@ class TestWebhook(HttpAdapterContract):
             stored=lambda: {request.headers["webhook-id"] for request in server.requests},
             server=server,
         )
-
-
-class TestSlack(HttpAdapterContract):
-    @pytest.fixture
-    def subject(self, server: FakeServer) -> Subject:
-        server.on("POST", "/services/T0/B0/xyzzy", answer(200))
-        (kind,) = sharecore_destinations()
-        settings = {
-            "URL": f"{server.url}services/T0/B0/xyzzy",
-            "TEMPLATE": "slack",
-            "ALLOW_PRIVATE": True,
-            "READ_TIMEOUT": 1,
-            "CONNECT_TIMEOUT": 0.5,
-        }
-        return Subject(type=kind, settings=settings, secrets=["xyzzy"], server=server)

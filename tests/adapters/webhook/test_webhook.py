@@ -199,28 +199,6 @@ def test_what_is_too_large_is_told_with_the_setting_that_allows_it(opened: Any, 
     assert isinstance(outcome, Accepted)
 
 
-def test_slack_gets_one_text_for_a_batch(opened: Any, server: FakeServer) -> None:
-    records = [example_record(), example_record(PhotometryLimit), *(example_record() for _ in range(20))]
-    target = Target(name="<!channel> & co")
-    outcomes = deliver(opened(TEMPLATE="slack", SECRET=""), example_batch(*records, target=target))
-    assert len(outcomes) == len(records)
-    (request,) = server.requests
-    text = request.json["text"]
-    assert "22 new data of *&lt;!channel&gt; &amp; co*" in text
-    assert "r = 18.5 \u00b1 0.02 mag(AB) (1m0 fa12)" in text
-    assert "r not brighter than 21.3 mag(AB)" in text
-    assert text.endswith("and 12 more")
-    assert list(request.json) == ["text"]
-    assert "webhook-signature" not in request.headers
-
-
-def test_slack_repeats_nothing_unless_the_site_wants_it(opened: Any) -> None:
-    record = example_record()
-    batch = example_batch(record)
-    assert opened(TEMPLATE="slack").find(batch) is None
-    assert opened(TEMPLATE="slack", RESEND_UNCONFIRMED=True).find(batch) == {record.key: Absent()}
-
-
 @pytest.mark.parametrize(
     ("settings", "where"),
     [
@@ -229,7 +207,6 @@ def test_slack_repeats_nothing_unless_the_site_wants_it(opened: Any) -> None:
         ({"SECRET": [NEW, "hunter2-hunter2-hunter2-hunter2"]}, "SECRET"),
         ({"URL": "ftp://x/secret-path"}, "URL"),
         ({"URL": "https://user:secret-path@x.example/"}, "URL"),
-        ({"TEMPLATE": "teams"}, "TEMPLATE"),
     ],
 )
 def test_wrong_settings_are_named_without_what_is_in_them(settings: dict[str, Any], where: str) -> None:
@@ -254,9 +231,3 @@ def test_the_time_of_a_signature_is_that_of_the_attempt_and_the_id_stays(
     assert isinstance(outcomes[record.key], Accepted)
     assert [r.headers["webhook-timestamp"] for r in server.requests] == ["1800000000", "1800000005"]
     assert len({request.headers["webhook-id"] for request in server.requests}) == 1
-
-
-def test_it_says_what_becomes_of_a_text_without_an_answer(opened: Any) -> None:
-    assert "waits for a person" in opened(TEMPLATE="slack").describe()
-    assert "twice" in opened(TEMPLATE="slack", RESEND_UNCONFIRMED=True).describe()
-    assert "signed event" in opened().describe()
