@@ -71,15 +71,26 @@ def check_reports(**_: Any) -> list[CheckMessage]:
 
 
 def check_mails(**_: Any) -> list[CheckMessage]:
-    """Warn of mails whose links lead nowhere."""
+    """Warn of mails whose links lead nowhere, and of news that nobody gets."""
+    named = [each for each in conf.settings().notify if "@" not in each]
+    found: list[CheckMessage] = [
+        checks.Warning(
+            f"SHARECORE_NOTIFY names {name!r}, which is neither an e-mail address nor a destination.",
+            hint="Write the name of a destination with the adapter notify, as in DATA_SHARING.",
+            id="sharecore.W015",
+        )
+        for name in named
+        if name not in site.destinations()
+    ]
     if not conf.settings().notify or conf.settings().site_url:
-        return []
+        return found
     return [
+        *found,
         checks.Warning(
             "SHARECORE_NOTIFY is set and SHARECORE_SITE_URL is not: mails have paths, and no links.",
             hint="Set SHARECORE_SITE_URL to the address of this TOM, as 'https://tom.example.org'.",
             id="sharecore.W014",
-        )
+        ),
     ]
 
 

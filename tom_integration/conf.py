@@ -40,7 +40,10 @@ def _is_minutes(value: object) -> bool:
     return _is_seconds(value) and value <= 525_600  # type: ignore[operator]  # a year
 
 
-def _is_address(value: object) -> bool:
+def _is_recipient(value: object) -> bool:
+    """Return True for an e-mail address, or a name without @, which may be that of a destination."""
+    if isinstance(value, str) and value and "@" not in value:
+        return True
     try:
         validate_email(value if isinstance(value, str) else None)
     except ValidationError:
@@ -102,8 +105,10 @@ class Settings:
     keep_attempts_days: float = _setting(30.0, *_DAYS)
     """The time for which single attempts are kept, with any outcome."""
 
-    notify: Sequence[str] = _setting((), "a list of e-mail addresses", _is_list_of(_is_address))
-    """The operators who are told of every trouble by mail, see `tom_integration.notices`."""
+    notify: Sequence[str] = _setting(
+        (), "a list of e-mail addresses and names of destinations", _is_list_of(_is_recipient)
+    )
+    """The operators who are told of every trouble by mail, and the chats; see `tom_integration.notices`."""
     notify_after_minutes: float = _setting(60.0, "a number of minutes above zero, up to a year", _is_minutes)
     """The time for which a destination does not answer until a mail says so."""
     site_url: str = _setting(

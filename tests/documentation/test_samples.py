@@ -61,7 +61,7 @@ class _Environment(dict[str, str]):
     """An environment in which every variable that a sample asks for is set."""
 
     def __missing__(self, name: str) -> str:
-        return "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ" if name.endswith("_URL") else "0123456789abcdef"
+        return "slack://T1JJ3T3L2/A1BRTD4JD/token" if name.endswith("_URL") else "0123456789abcdef"
 
 
 @pytest.mark.parametrize("sample", [s for s in samples("python", "settings") if not s.file], ids=_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from smtplib import SMTPRecipientsRefused
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,11 @@ from django.test import override_settings
 
 from realtoms.service import free_port
 from sharecore.outcomes import Rejected
+from sharecore.testing import FakeServer, answer
+from sharecore_notify import plugin as notify
+from tom.conftest import DATA_SHARING
 from tom.notices import HOUR, FailingBackend, Post, post, server, told
+from tom_integration import checks
 from tom_integration import clock as database_clock
 from tom_integration.models import DestinationHealth, NoticeRecipient, NoticeScan, Outbox
 from tom_integration.notices.look import Notices
@@ -253,3 +257,41 @@ def test_a_worker_under_cron_sends_to_a_real_server(tom: Tom, failed: Any, mailb
     assert "1 record of 1 share was refused by x: no." in text.get_payload(decode=True).decode()
     assert NoticeRecipient.objects.get().lease == ""
     assert Outbox.objects.count() == 1
+
+
+class TestInAChat:
+    """`SHARECORE_NOTIFY` names a destination that people read."""
+
+    @pytest.fixture
+    def plugins(self) -> Iterable[object]:
+        return (notify,)
+
+    @pytest.fixture
+    def chat(self, tom: Tom) -> Iterator[FakeServer]:
+        with FakeServer() as server:
+            server.on("POST", "/room", answer(200))
+            chat = {"ADAPTER": "notify", "URL": f"{server.url}room".replace("http", "json")}
+            with override_settings(DATA_SHARING=DATA_SHARING | {"chat": chat}, SHARECORE_NOTIFY=["chat"]):
+                yield server
+
+    def test_the_chat_is_told_once_and_after_a_failure_again(
+        self, post: Post, target: Any, chat: FakeServer
+    ) -> None:
+        post.tom.share(target)
+        post.tom.datum(target)
+        chat.will(answer(503), times=1)
+        post.fail_for(1.25 * HOUR)
+        assert post.look() == []
+        post.look(after=HOUR)
+        post.look(after=HOUR)
+        assert len(chat.requests) == 2
+        said = chat.requests[1].json
+        assert "does not answer" in said["title"]
+        assert "1 record of 1 share waits" in said["message"]
+        assert "What you are told" not in said["message"]
+
+    def test_a_name_that_is_no_destination_is_reported(self, tom: Tom) -> None:
+        with override_settings(SHARECORE_NOTIFY=["caht"], SHARECORE_SITE_URL="https://tom.example.org"):
+            (found,) = checks.check_mails()
+        assert found.id == "sharecore.W015"
+        assert "'caht'" in found.msg

@@ -55,6 +55,11 @@ class News:
         return [(heading, _cut(lines)) for heading, lines in named if lines]
 
 
+def text_for_chat(news: News) -> str:
+    """Return the same as plain text, for a chat: it has no choice, which is a setting."""
+    return _text(news)
+
+
 def write(person: Person, news: News, *, sending: str) -> EmailMultiAlternatives:
     """Return the mail, ready to be sent.
 
@@ -70,7 +75,7 @@ def write(person: Person, news: News, *, sending: str) -> EmailMultiAlternatives
     digest = hashlib.sha256(f"{sending}\n{news.parts}".encode()).hexdigest()[:32]
     mail = EmailMultiAlternatives(
         news.subject,
-        _text(news, choice),
+        f"{_text(news)}\nWhat you are told, and when: {choice}\n",
         to=[person.address],
         headers={"Message-ID": f"<sharecore.{digest}@{domain}>", "Auto-Submitted": "auto-generated"},
         connection=get_connection(timeout=seconds),
@@ -81,13 +86,13 @@ def write(person: Person, news: News, *, sending: str) -> EmailMultiAlternatives
     return mail
 
 
-def _text(news: News, choice: str) -> str:
+def _text(news: News) -> str:
     lines: list[str] = []
     for heading, part in news.parts:
         lines += [heading, *_listed(part), ""]
     if not conf.settings().site_url:
         lines += [f"The paths are pages of {one_line(conf.tom_name())}.", ""]
-    return "\n".join([*lines, f"What you are told, and when: {choice}", ""])
+    return "\n".join(lines)
 
 
 def _listed(lines: Iterable[Line]) -> list[str]:

@@ -21,11 +21,16 @@ class Person:
     key: str
     """What identifies the person in `NoticeRecipient`."""
     address: str
-    """The e-mail address."""
+    """The e-mail address, or the name of a destination that shows texts to people."""
     operator: bool
     """True when `SHARECORE_NOTIFY` names the address."""
     user: Any = field(default=None)
     """The account; None for an address without one."""
+
+    @property
+    def is_destination(self) -> bool:
+        """Return True for a destination, such as a chat."""
+        return "@" not in self.address
 
     def outboxes(self) -> QuerySet[Outbox]:
         """Return the outboxes of whose troubles the person is told, by the rights that the person has now."""
@@ -41,7 +46,7 @@ def everybody() -> list[Person]:
     """Return the creators of shares and the operators who can be reached: active, with an address.
 
     An address of `SHARECORE_NOTIFY` that belongs to accounts has their rights and choices; one without an
-    account is told of all shares.
+    account, and a destination, is told of all shares.
     """
     named = {address.lower(): address for address in conf.settings().notify}
     creators = Outbox.objects.filter(share_id__isnull=False, creator_id__isnull=False).values("creator_id")

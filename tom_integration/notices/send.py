@@ -148,13 +148,17 @@ def _sent(
             still=[sentences.trouble(each, person, now) for each in still],
             daily=row.choice == Choice.DAILY,
         )
-        mail.write(person, news, sending=f"{site.origin()} {row.pk} {row.version}").send()
+        _send(person, news, sending=f"{site.origin()} {row.pk} {row.version}")
     except Exception as error:
         wait = min(FIRST_WAIT * 2 ** min(row.refusals, 10), LONGEST_WAIT)
         mine.update(lease="", lease_until=None, refusals=row.refusals + 1, next_at=clock.now() + wait)
         why = f"{type(error).__name__} {one_line(error)}"
-        logger.warning("A mail about sharing was not sent, and will be tried again: %s", why)
-        if isinstance(error, OSError) and not isinstance(error, SMTPRecipientsRefused):
+        logger.warning("News of sharing was not sent, and will be tried again: %s", why)
+        if (
+            not person.is_destination
+            and isinstance(error, OSError)
+            and not isinstance(error, SMTPRecipientsRefused)
+        ):
             raise ServerFailed from error
         return False
     told = {each.key: row.told[each.key] for each in still if each.key in row.told}
@@ -169,6 +173,17 @@ def _sent(
         lease_until=None,
     )
     return True
+
+
+def _send(person: Person, news: mail.News, *, sending: str) -> None:
+    if not person.is_destination:
+        mail.write(person, news, sending=sending).send()
+        return
+    destination = site.destinations().get(person.address)
+    if destination is None:
+        raise LookupError(f"there is no destination {person.address!r}")
+    if not site.adapters.get(destination).tell(news.subject, mail.text_for_chat(news)):
+        raise LookupError(f"the destination {person.address!r} shows no texts to people")
 
 
 def _leased(row: NoticeRecipient, token: str, now: datetime) -> bool:
