@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db import transaction
 from django.test import Client
 from guardian.shortcuts import assign_perm
@@ -98,11 +98,13 @@ class Actor:
         """A browser, or a program, in which this user has logged in."""
         client = Client()
         if self.known:
-            user = self._user(world)
-            client.force_login(user)
+            client.force_login(self.user(world))
         return client
 
-    def _user(self, world: World) -> User:
+    def user(self, world: World) -> Any:
+        """Their account, made now."""
+        if not self.known:
+            return AnonymousUser()
         user = User.objects.create_user(self.name.replace(" ", "-"), is_superuser=self.superuser)
         group = Group.objects.create(name="astronomers")
         user.groups.add(group)
@@ -127,7 +129,15 @@ class Actor:
         assign_perm("tom_targets.view_targetlist", user)
         if not self.active:
             User.objects.filter(pk=user.pk).update(is_active=False)
-        return user
+        return User.objects.get(pk=user.pk)
+
+
+WITH_ONE_RIGHT = (
+    "view by group with change_target",
+    "add with change_target",
+    "change on the share with change_target",
+    "delete by group with change_target",
+)
 
 
 def actors() -> Iterator[Actor]:
@@ -150,6 +160,16 @@ def actors() -> Iterator[Actor]:
     yield Actor(name="inactive", everywhere=every, target="user", active=False)
     yield Actor(name="superuser", superuser=True)
     yield Actor(name="inactive superuser", superuser=True, active=False)
+
+
+def askers() -> list[Actor]:
+    """Those that ask for everything: one for each set of rights, with each way of giving one.
+
+    That the way makes no difference is tested with all actors where rights are read, in `access`.
+    """
+    return [
+        actor for actor in actors() if actor.name.split()[0] not in ACTIONS or actor.name in WITH_ONE_RIGHT
+    ]
 
 
 def few_actors() -> list[Actor]:

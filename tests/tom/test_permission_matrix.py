@@ -9,27 +9,41 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.template import RequestContext, Template
 from django.test import Client, RequestFactory, override_settings
 
-from tom.matrix import REST_ROWS, Actor, actors, check, few_actors, make_world
+from tom.matrix import ACTIONS, REST_ROWS, Actor, actors, askers, check, few_actors, make_world
 from tom.matrix_pages import LOGIN, PAGE_ROWS
+from tom_integration import access
 
 if TYPE_CHECKING:
     from conftest import Tom
 
-ACTORS = list(actors())
+ASKERS = askers()
 FEW = few_actors()
-STRANGERS = [actor for actor in ACTORS if not actor.changes_target and actor.name.split()[0] != "plain"]
+STRANGERS = [actor for actor in ASKERS if not actor.changes_target and actor.name.split()[0] != "plain"]
 
 
 def name(actor: Actor) -> str:
     return actor.name
 
 
-@pytest.mark.parametrize("actor", ACTORS, ids=name)
+@pytest.mark.parametrize("actor", list(actors()), ids=name)
+def test_rights_count_however_they_were_given(tom: Tom, actor: Actor) -> None:
+    world = make_world(tom)
+    user = actor.user(world)
+    for action in ACTIONS:
+        of_one = action != "add"
+        assert access.holds(user, action) is actor.holds(action)
+        assert access.may(user, action, target=world.target) is actor.can(action)
+        assert access.may(user, action, share=world.share) is (of_one and actor.can(action))
+        assert access.may(user, action, outbox=world.outbox) is (of_one and actor.can(action))
+        assert access.may(user, action, outbox=world.once) is (of_one and actor.can_with_ledger(action))
+
+
+@pytest.mark.parametrize("actor", ASKERS, ids=name)
 def test_rest(tom: Tom, actor: Actor) -> None:
     assert check(actor, REST_ROWS, make_world(tom)) == []
 
 
-@pytest.mark.parametrize("actor", ACTORS, ids=name)
+@pytest.mark.parametrize("actor", ASKERS, ids=name)
 def test_pages(tom: Tom, actor: Actor) -> None:
     assert check(actor, PAGE_ROWS, make_world(tom)) == []
 
@@ -41,7 +55,7 @@ def test_pages_of_a_locked_tom_and_with_rights_on_single_data(tom: Tom, actor: A
         assert check(actor, PAGE_ROWS, make_world(tom)) == []
 
 
-@pytest.mark.parametrize("actor", ACTORS, ids=name)
+@pytest.mark.parametrize("actor", ASKERS, ids=name)
 def test_tags_in_a_page_of_the_tom(tom: Tom, actor: Actor) -> None:
     world = make_world(tom)
     client = actor.client(world)
