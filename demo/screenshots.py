@@ -25,7 +25,16 @@ OBSERVER = User(username="observer", password="observer-of-the-screenshots", sup
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 TALLEST = 1500
 """Pixels of a page that are shown: tables go on below."""
-ON_A_PHONE = ("shares", "share-once", "share-needs-you", "destinations", "share-later", "rules", "rule-new")
+ON_A_PHONE = (
+    "shares",
+    "share-once",
+    "share-needs-you",
+    "destinations",
+    "share-later",
+    "rules",
+    "rule-new",
+    "activity",
+)
 DATA_SHARING = {
     "partner-tom": {
         "DISPLAY_NAME": "Partner TOM",
@@ -63,6 +72,7 @@ PAGES = {
     "rule": "targets/persistentshare/rules/1/",
     "rule-new": "targets/persistentshare/rules/new?list=1",
     "rule-end": "targets/persistentshare/rules/1/end",
+    "activity": "targets/persistentshare/activity/",
     "lists": "targets/persistentshare/lists/",
     "notifications": "targets/persistentshare/notifications/",
     "groupings": "targets/targetgrouping/",

@@ -26,6 +26,7 @@ from sharecore.delivery import RELEASE
 from sharecore.filters import Filter
 from sharecore.records import Kind
 from tom_integration.models import (
+    Activity,
     Attempt,
     Delivery,
     DestinationHealth,
@@ -63,6 +64,7 @@ def stage() -> None:
     _once(targets["SN 2026kqr"], observer)
     _by_rule(targets["V4998 Sgr"], group, observer)
     _file(targets["SN 2026kqr"])
+    _activity(observer)
     DestinationHealth.objects.filter(destination="partner-tom", topic=None).update(
         about="Each datum goes in a request of its own, as tomtoolkit 3.x takes it."
     )
@@ -104,6 +106,35 @@ def _data(target: Any, number: int) -> None:
     )
     AstrometryReducedDatum.objects.create(
         timestamp=start + timedelta(days=2), ra=target.ra, dec=target.dec, **common
+    )
+
+
+def _activity(observer: User) -> None:
+    """What people and the worker did on the last evenings, the oldest first."""
+    evening = timezone.now().replace(hour=19, minute=40, second=12) - timedelta(days=3)
+    Activity.objects.filter(what=Activity.What.MADE).update(time=evening - timedelta(days=NIGHTS))
+    shared = PersistentShare.objects.get(target__name="V4998 Sgr", destination="partner-tom")
+    who = {"user_id": observer.pk, "user_name": observer.username}
+    of_share = {"share_id": shared.pk, "target_id": shared.target_id, "target_name": "V4998 Sgr"}
+    What = Activity.What
+    rows: list[tuple[Any, dict[str, Any], dict[str, Any], str]] = [
+        (What.CHANGED, who, of_share, "what goes and its release dates"),
+        (What.PAUSED, {}, {}, "it refuses us: the receiver said 401 Unauthorized"),
+        (What.SETTINGS_CHANGED, {}, {}, ""),
+        (What.RESUMED, who, {}, "it takes our data again"),
+        (What.RETRIED, who, of_share, "12 records"),
+        (What.RESOLVED, {"user_name": "the operator"}, of_share, "3 records arrived"),
+    ]
+    Activity.objects.bulk_create(
+        Activity(
+            time=evening + timedelta(hours=5 * number),
+            what=what,
+            destination="partner-tom",
+            detail=detail,
+            **by,
+            **about,
+        )
+        for number, (what, by, about, detail) in enumerate(rows)
     )
 
 

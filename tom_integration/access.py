@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from guardian.shortcuts import get_objects_for_user
 from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 from tom_targets.base_models import get_target_model_app_label
@@ -30,7 +30,7 @@ from sharecore.exceptions import Problem
 from sharecore.texts import listed
 from tom_integration import site
 from tom_integration.mapping.data_files import SHARED_MODELS, by_model
-from tom_integration.models import Delivery, InboxRecord, Outbox, ShareRule, at_destination
+from tom_integration.models import Activity, Delivery, InboxRecord, Outbox, ShareRule, at_destination
 
 Action = Literal["view", "add", "change", "delete"]
 REFUSAL = "You have no permission to do this with continuous shares."
@@ -286,6 +286,27 @@ def rules_for(user: Any, action: Action) -> QuerySet[ShareRule]:
         return ShareRule.objects.none()
     rules = ShareRule.objects.exclude(destination__in=closed_to(user))
     return rules if _everywhere(user, action) else rules.filter(creator_id=user.pk)
+
+
+def activity_for(user: Any) -> QuerySet[Activity]:
+    """Return the activity of the shares, rules and destinations that a user may view.
+
+    A row of a target has the rights of the ledger of the target at its destination.
+    """
+    rows = Activity.objects.all()
+    if not _acts(user):
+        return rows.none()
+    if user.is_superuser or sees_all_shares(user):
+        return rows
+    ledger = outboxes_for(user, "view").filter(
+        destination=OuterRef("destination"), topic=OuterRef("topic"), target_id=OuterRef("target_id")
+    )
+    whole = Q() if _everywhere(user, "view") else Q(rule_id=None) | Q(rule_id__in=_own_rules(user))
+    return rows.exclude(destination__in=closed_to(user)).filter(Exists(ledger) | Q(target_id=None) & whole)
+
+
+def _own_rules(user: Any) -> QuerySet[Any, Any]:
+    return rules_for(user, "view").values("pk")
 
 
 def maker_objection(user_id: int | None, destination: str) -> str:

@@ -18,7 +18,7 @@ from tom_targets.models import BaseTarget, PersistentShare, get_target_model_cla
 
 from tom_integration import access
 from tom_integration.links import link
-from tom_integration.models import Attempt, Delivery, InboxRecord, OneTimeShare, Outbox, Peer
+from tom_integration.models import Activity, Attempt, Delivery, InboxRecord, OneTimeShare, Outbox, Peer
 from tom_integration.share_admin import ShareAdmin, name_no_share
 
 if admin.site.is_registered(PersistentShare):  # by tomtoolkit, whose admin module is imported above
@@ -47,6 +47,7 @@ _READABLE: Mapping[type[Model], Callable[[Any], Q]] = {
     Delivery: lambda user: Q(pk__in=_deliveries(user)),
     Attempt: lambda user: Q(delivery__in=_deliveries(user)),
     InboxRecord: lambda user: Q(pk__in=_received(user)),
+    Activity: lambda user: Q(pk__in=access.activity_for(user).values("pk")),
 }
 """The rows of each model that a user may read who is no superuser."""
 
@@ -132,6 +133,15 @@ class InboxRecordAdmin(_ReadOnly):
     list_display = ("created", "target_id", "model", "datum_pk", "origin", "relayed_by", "record_id")
     list_filter = ("kind", "relayed_by")
     search_fields = ("=target_id", "=datum_pk", "record_id", "origin")
+
+
+@admin.register(Activity)
+class ActivityAdmin(_ReadOnly):
+    """Show who did what with shares, rules and destinations."""
+
+    list_display = ("time", "user_name", "what", "target_name", "rule_name", "destination", "topic", "detail")
+    list_filter = ("what", "destination")
+    search_fields = ("user_name", "target_name", "rule_name", "=share_id")
 
 
 class PeerForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time

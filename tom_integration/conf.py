@@ -104,6 +104,8 @@ class Settings:
     """The time for which the answers and attempts of a delivery are kept after it."""
     keep_attempts_days: float = _setting(30.0, *_DAYS)
     """The time for which single attempts are kept, with any outcome."""
+    keep_activity_days: float = _setting(730.0, *_DAYS)
+    """The time for which it is kept who did what with shares, rules and destinations."""
 
     notify: Sequence[str] = _setting(
         (), "a list of e-mail addresses and names of destinations", _is_list_of(_is_recipient)

@@ -499,6 +499,9 @@ class DestinationHealth(models.Model):
     exclusive_until = models.DateTimeField(
         null=True, help_text="The end of the exclusive access of a worker."
     )
+    settings_digest = models.CharField(
+        max_length=64, blank=True, help_text="Digest of its settings when a worker last started."
+    )
     topics = models.JSONField(default=list, blank=True, help_text="The offered topics, with notes.")
     topics_at = models.DateTimeField(null=True, help_text="When its topics were last read.")
 
@@ -518,6 +521,54 @@ class DestinationHealth(models.Model):
     def health(self) -> Health:
         """Return the row as a value for the rules."""
         return Health(**{each.name: getattr(self, each.name) for each in fields(Health)})
+
+
+class Activity(HasAddress):
+    """Hold who did what with a share, a rule or a destination.
+
+    It outlives what it tells about, so it keeps primary keys, and the names of that time. The rows of one
+    action on many shares have the same time.
+    """
+
+    class What(models.TextChoices):
+        """Name what was done."""
+
+        MADE = "made", "Made"
+        SHARED_ONCE = "shared-once", "Shared once"
+        CHANGED = "changed", "Changed"
+        MOVED = "moved", "Moved"
+        PAUSED = "paused", "Paused"
+        RESUMED = "resumed", "Resumed"
+        ADOPTED = "adopted", "Adopted"
+        RETRIED = "retried", "Retried"
+        RESOLVED = "resolved", "Resolved"
+        DELETED = "deleted", "Deleted"
+        ENDED = "ended", "Ended"
+        SETTINGS_CHANGED = "settings-changed", "Settings changed"
+
+    time = models.DateTimeField()
+    what = models.CharField(max_length=20, choices=What.choices)
+    user_id = models.BigIntegerField(null=True, help_text="Who did it; null for the site or a rule.")
+    user_name = models.CharField(max_length=200, blank=True)
+    rule_id = models.BigIntegerField(null=True, help_text="The rule that did it, or that it is about.")
+    rule_name = models.CharField(max_length=200, blank=True)
+    target_id = models.BigIntegerField(null=True, help_text="Null for a whole rule or destination.")
+    target_name = models.CharField(max_length=200, blank=True)
+    share_id = models.BigIntegerField(null=True, help_text="The continuous share.")
+    detail = models.CharField(max_length=REASON_LENGTH, blank=True)
+
+    class Meta:
+        verbose_name_plural = "activity"
+        indexes = [
+            models.Index(fields=["time"], name="sharecore_activity_time"),
+            models.Index(fields=["target_id"], name="sharecore_activity_target"),
+            models.Index(
+                fields=["rule_id"], name="sharecore_activity_rule", condition=Q(rule_id__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.time:%Y-%m-%d %H:%M:%S} {self.what}"
 
 
 class Worker(models.Model):

@@ -99,6 +99,12 @@ def credentials_digest(destination: Destination) -> str:
     )
 
 
+def destination_digest(destination: Destination) -> str:
+    """Return a digest of all settings of a destination that change what goes there, and how."""
+    content = f"{credentials_digest(destination)}\n{destination.rules()}"
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
 def settings_digest(destination: Destination) -> str:
     """Return a digest of settings and plugins; when it changes, withheld records may be looked at again."""
     plugins = sorted(f"{each.label} {each.state}" for each in registry().plugins)

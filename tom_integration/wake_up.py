@@ -82,7 +82,7 @@ def _on_share(sender: type[Model], instance: Any, raw: bool = False, **_: object
 
 
 def _on_share_deleted(sender: type[Model], instance: Any, **_: object) -> None:
-    open_outboxes.detach(instance.pk, reason="the share was deleted")
+    open_outboxes.detach(instance.pk, reason=open_outboxes.DELETED)
 
 
 def _on_list(

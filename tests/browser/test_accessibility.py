@@ -133,6 +133,7 @@ def test_axe_finds_nothing_on_any_page(
         f"{one}replay",
         "targets/persistentshare/destinations/",
         "targets/persistentshare/destinations/replay?name=receiver&since=yesterday",
+        "targets/persistentshare/activity/",
         f"{of_target}share/",
         f"{of_target}share/?tab=continuous",
         f"{of_target}persistentshare/manage/",

@@ -182,6 +182,27 @@ def test_a_share_is_paused_and_goes_on(visit: Start, sender: Tom, receiver: Tom,
     wait_for(lambda: is_at(receiver, sender, target))
 
 
+def test_who_did_what_stands_on_the_page_of_the_share_and_stays_when_it_is_deleted(
+    visit: Start, target: Observed
+) -> None:
+    page = visit().page
+    share(page, target, existing=False)
+    page.get_by_role("button", name=f"Pause {target.name}").click()
+    page.get_by_role("button", name="Resume").click()
+    activity = page.get_by_role("region", name="Activity")
+    rows = activity.get_by_role("row")
+    expect(rows).to_have_count(4)
+    for row, what in zip(rows.all()[1:], ("Resumed", "Paused", "Made"), strict=True):
+        expect(row).to_contain_text("admin")
+        expect(row).to_contain_text(what)
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("link", name="Destinations").click()
+    page.get_by_role("link", name="Activity of Receiver").click()
+    expect(page.get_by_role("heading", name="Activity of Receiver")).to_be_visible()
+    expect(page.get_by_role("row").nth(1)).to_contain_text(f"Deleted {target.name} to Receiver")
+
+
 def test_deleting_says_what_becomes_of_the_data(visit: Start, sender: Tom, target: Observed) -> None:
     target.observe(1)
     page = visit().page

@@ -397,6 +397,8 @@ REST_ROWS = (
         body=lambda world: {"destination": "x", "send": True},
         shows=REST,
     ),
+    Row(method="get", path=f"{_ONE}activity/", action="view", scope="share", shows=REST),
+    Row(method="get", path="/targets/shareactivity/", action="view", scope="list", shows=REST),
     Row(method="get", path=f"{_ONE}deliveries/", action="view", scope="share", shows=REST),
     Row(method="get", path=_RECORD, action="view", scope="share", shows=REST),
     Row(

@@ -24,6 +24,7 @@ SHARES = "/targets/persistentshare/manage/"
 ONE = f"{SHARES}{{share}}/"
 OF_TARGET = "/targets/{target}/persistentshare/manage/"
 DESTINATIONS = "/targets/persistentshare/destinations/"
+ACTIVITY = "/targets/persistentshare/activity/"
 NOTIFICATIONS = "/targets/persistentshare/notifications/"
 BY_HAND = "/targets/{target}/share/"
 
@@ -73,6 +74,8 @@ def _rows() -> Iterator[PageRow]:
     yield get(ONE, "view", "share")
     yield get(f"{ONE}live", "view", "share")
     yield get(DESTINATIONS, "view or add or change", "list")
+    yield get(ACTIVITY, "view or add or change", "list")
+    yield get(f"{ACTIVITY}?share={{share}}", "view or add or change", "list")
     yield get(NOTIFICATIONS, "view or add or change", "list")
     yield post(NOTIFICATIONS, "view or add or change", "list", body=lambda world: {"choice": "daily"})
     # making

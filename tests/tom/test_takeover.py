@@ -57,7 +57,9 @@ NAMES = {
     "dataproducts:share": ((7,), "/dataproducts/data/7/share/"),
     "dataproducts:share_all": ((7,), "/dataproducts/target/7/share/"),
 }
-OF_OUR_OWN = {"/api/sharing/", "/api/sharing/batch/", "/targets/sharerule/"}
+OF_OUR_OWN = {
+    "/api/sharing/", "/api/sharing/batch/", "/targets/sharerule/", "/targets/shareactivity/"
+}  # fmt: skip
 
 
 def _in_source(module: str, name: str) -> list[str]:

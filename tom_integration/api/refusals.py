@@ -17,8 +17,8 @@ from rest_framework.response import Response
 
 LOCKED = (
     "This TOM is locked: log in first. For tokens and passwords, its operator has to add "
-    "'/targets/persistentshare/*', '/targets/*/persistentshare/' and '/targets/sharerule/*' to OPEN_URLS, "
-    "and '/api/*' for other sites that send data."
+    "'/targets/persistentshare/*', '/targets/*/persistentshare/', '/targets/sharerule/*' and "
+    "'/targets/shareactivity/' to OPEN_URLS, and '/api/*' for other sites that send data."
 )
 
 UNMET = "This account has to do something else first, on the page"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from tom_integration.api.activity import ActivityViewSet, ShareActivityViewSet
 from tom_integration.api.deliveries import DeliveryViewSet
 from tom_integration.api.replays import ReplayViewSet
 from tom_integration.api.rules import RuleViewSet
@@ -36,6 +37,8 @@ urlpatterns = [
         path(f"{_SHARE}{act}/", ShareViewSet.as_view({"post": act}), name=f"share-{act}")
         for act in ("pause", "resume", "retry", "adopt", "resolve")
     ],
+    path("shareactivity/", ActivityViewSet.as_view({"get": "list"}), name="shareactivity"),
+    path(f"{_SHARE}activity/", ShareActivityViewSet.as_view({"get": "list"}), name="share-activity"),
     path(f"{_SHARE}deliveries/", DeliveryViewSet.as_view({"get": "list"}), name="deliveries"),
     path(_DELIVERY, DeliveryViewSet.as_view({"get": "retrieve"}), name="delivery"),
     *[

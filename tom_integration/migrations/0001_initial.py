@@ -337,6 +337,69 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Activity",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("destination", models.CharField(max_length=200)),
+                ("topic", models.CharField(blank=True, max_length=200)),
+                ("time", models.DateTimeField()),
+                (
+                    "what",
+                    models.CharField(
+                        choices=[
+                            ("made", "Made"),
+                            ("shared-once", "Shared once"),
+                            ("changed", "Changed"),
+                            ("moved", "Moved"),
+                            ("paused", "Paused"),
+                            ("resumed", "Resumed"),
+                            ("adopted", "Adopted"),
+                            ("retried", "Retried"),
+                            ("resolved", "Resolved"),
+                            ("deleted", "Deleted"),
+                            ("ended", "Ended"),
+                            ("settings-changed", "Settings changed"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "user_id",
+                    models.BigIntegerField(help_text="Who did it; null for the site or a rule.", null=True),
+                ),
+                ("user_name", models.CharField(blank=True, max_length=200)),
+                (
+                    "rule_id",
+                    models.BigIntegerField(help_text="The rule that did it, or that it is about.", null=True),
+                ),
+                ("rule_name", models.CharField(blank=True, max_length=200)),
+                (
+                    "target_id",
+                    models.BigIntegerField(help_text="Null for a whole rule or destination.", null=True),
+                ),
+                ("target_name", models.CharField(blank=True, max_length=200)),
+                ("share_id", models.BigIntegerField(help_text="The continuous share.", null=True)),
+                ("detail", models.CharField(blank=True, max_length=500)),
+            ],
+            options={
+                "verbose_name_plural": "activity",
+                "indexes": [
+                    models.Index(fields=["time"], name="sharecore_activity_time"),
+                    models.Index(fields=["target_id"], name="sharecore_activity_target"),
+                    models.Index(
+                        condition=models.Q(("rule_id__isnull", False)),
+                        fields=["rule_id"],
+                        name="sharecore_activity_rule",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="DestinationHealth",
             fields=[
                 (
@@ -383,6 +446,14 @@ class Migration(migrations.Migration):
                 (
                     "exclusive_until",
                     models.DateTimeField(help_text="The end of the exclusive access of a worker.", null=True),
+                ),
+                (
+                    "settings_digest",
+                    models.CharField(
+                        blank=True,
+                        help_text="Digest of its settings when a worker last started.",
+                        max_length=64,
+                    ),
                 ),
                 (
                     "topics",

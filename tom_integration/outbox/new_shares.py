@@ -14,8 +14,8 @@ from sharecore import delivery
 from sharecore.addresses import Address
 from sharecore.delivery import SET_ASIDE, State
 from tom_integration import clock
-from tom_integration.models import Delivery, Outbox, ShareRule
-from tom_integration.outbox import limits, transitions
+from tom_integration.models import Activity, Delivery, Outbox, ShareRule
+from tom_integration.outbox import activity, limits, transitions
 from tom_integration.outbox.backlog import register_before
 
 
@@ -71,3 +71,4 @@ def _attach(address: Address, targets: list[int], rule: ShareRule | None) -> Non
         share_id=Subquery(share.order_by().values("pk")[:1]),
         creator_id=Subquery(share.order_by().values("user_id")[:1]),
     )
+    activity.of_shares(Activity.What.MADE, list(found), by_creators=True)

@@ -18,8 +18,8 @@ from sharecore.delivery import ASKABLE, CANCELLABLE, IN_DOUBT, SENDABLE, SET_ASI
 from tom_integration import clock
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import SHARED_MODELS
-from tom_integration.models import ADDRESS, Delivery, OneTimeShare, Outbox
-from tom_integration.outbox import transitions
+from tom_integration.models import ADDRESS, Activity, Delivery, OneTimeShare, Outbox
+from tom_integration.outbox import activity, transitions
 from tom_integration.outbox.backlog import missing, register
 from tom_integration.outbox.limits import highest_keys, of_outbox
 from tom_integration.outbox.moved_shares import take_along
@@ -34,6 +34,8 @@ _NO_LIMITS: dict[str, Any] = {
 }  # fmt: skip
 _LIMITS = (*_NO_LIMITS, "rule")
 """The columns that a share takes along to another outbox."""
+DELETED = "the share was deleted"
+"""The reason of open deliveries that are cancelled with their share."""
 CHANGED = "changed"
 """The digest of an outbox whose limits were changed: its next look compares all with them."""
 PORTION = 20
@@ -55,7 +57,9 @@ def attach(share: Any) -> None:
     outbox, address = Outbox.objects.filter(share_id=share.pk).first(), Address.parse(share.destination)
     if outbox and (outbox.address, outbox.target_id) == (address, share.target_id):
         if share.user_id not in (None, outbox.creator_id):
+            outbox.creator_id = share.user_id
             Outbox.objects.filter(pk=outbox.pk).update(creator_id=share.user_id, look_now=True)
+            activity.of_shares(Activity.What.ADOPTED, [outbox], by_creators=True)
         return
     # Django sets the user of a share to NULL when the user is deleted. Keep the id: a share without a user
     # would act with the rights of the site from now on.
@@ -77,7 +81,7 @@ def attach(share: Any) -> None:
         register(outbox, DeliveryState(state=State.BASELINE), selection=limits.selection)
         if previous:
             take_along(previous, outbox)
-            detach(share.pk, reason="the share was given another target or destination")
+            _close(Outbox.objects.filter(pk=previous.pk), "the share was given another target or destination")
         Outbox.objects.filter(pk=outbox.pk).update(
             share_id=share.pk,
             creator_id=creator_id,
@@ -87,6 +91,13 @@ def attach(share: Any) -> None:
             look_now=True,
             **{name: getattr(outbox, name) for name in _LIMITS},
         )
+        outbox.share_id, outbox.creator_id = share.pk, creator_id
+        if previous is None:
+            activity.of_shares(Activity.What.MADE, [outbox], by_creators=True)
+        else:
+            previous.creator_id = creator_id
+            activity.of_shares(Activity.What.MOVED, [previous], detail="away from here", by_creators=True)
+            activity.of_shares(Activity.What.MOVED, [outbox], detail="to here", by_creators=True)
 
 
 def set_limits(outbox: Outbox, **limits: Any) -> None:
@@ -99,7 +110,16 @@ def detach(*share_ids: int, reason: str) -> None:
 
     The rule that made a share is kept: a share that a person ends is not made by the rule again.
     """
-    outboxes = Outbox.objects.filter(share_id__in=share_ids)
+    with transaction.atomic():
+        outboxes = Outbox.objects.filter(share_id__in=share_ids)
+        outboxes.update(look_now=True)  # Write first, see `attach`.
+        told = "" if reason == DELETED else reason
+        activity.of_shares(Activity.What.DELETED, list(outboxes), detail=told)
+        _close(outboxes, reason)
+
+
+def _close(outboxes: QuerySet[Outbox], reason: str) -> None:
+    """Cancel the open deliveries of these outboxes, and forget their shares."""
     left = Delivery.objects.filter(
         outbox__in=outboxes, one_time_share__isnull=True, state__in=_CANCELLED_BY_CLOSING
     )
@@ -162,7 +182,10 @@ def limit(outbox: Outbox, **limits: Any) -> None:
         outbox: the outbox of the share.
         **limits: columns of `Limited`.
     """
+    changed = [name for name, value in limits.items() if getattr(outbox, name) != value]
     Outbox.objects.filter(pk=outbox.pk).update(settings_digest=CHANGED, look_now=True, **limits)
+    if changed:
+        activity.of_shares(Activity.What.CHANGED, [outbox], detail=activity.named(changed))
 
 
 def look_at(target_id: int, *, address: Address | None = None) -> None:
@@ -215,5 +238,5 @@ def match_shares(*, seconds: float = math.inf) -> bool:
         share_id__in=PersistentShare.objects.values("pk")
     )
     for share_id in filter(None, list(gone.values_list("share_id", flat=True))):
-        detach(share_id, reason="the share was deleted")
+        detach(share_id, reason=DELETED)
     return True

@@ -20,7 +20,7 @@ from tom_targets.models import BaseTarget
 from sharecore.delivery import State
 from tom_integration import clock, conf, polite_writes
 from tom_integration.mapping.data_files import SHARED_MODELS
-from tom_integration.models import Attempt, Delivery, OneTimeShare, Outbox, Worker
+from tom_integration.models import Activity, Attempt, Delivery, OneTimeShare, Outbox, Worker
 from tom_integration.outbox import observer_keys
 
 STEP = 1000
@@ -90,7 +90,8 @@ def step(*, after: int) -> tuple[int, Counter[str]]:
             done["rows"] += _useless(gone, long_ago).delete()[0]
             gone.filter(datum_pk__gt=0).update(datum_pk=Value(0) - F("pk"))
         done["attempts"] = _forget_attempts(now - timedelta(days=conf.settings().keep_attempts_days))
-    if last is not None or done["attempts"] == STEP:
+        done["activity"] = _forget_activity(now - timedelta(days=conf.settings().keep_activity_days))
+    if last is not None or STEP in (done["attempts"], done["activity"]):
         return last or max(after, 1), done
     done["outboxes"] = _forget_outboxes(long_ago)
     done["received"] = observer_keys.forget_gone(long_ago)
@@ -107,6 +108,11 @@ def _forget_answers(rows: QuerySet[Delivery], then: datetime) -> int:
 def _forget_attempts(then: datetime) -> int:
     old = Attempt.objects.filter(started__lt=then).order_by("started").values_list("pk", flat=True)
     return Attempt.objects.filter(pk__in=old[:STEP]).delete()[0]
+
+
+def _forget_activity(then: datetime) -> int:
+    old = Activity.objects.filter(time__lt=then).order_by("time").values_list("pk", flat=True)
+    return Activity.objects.filter(pk__in=old[:STEP]).delete()[0]
 
 
 def _useless(gone: QuerySet[Delivery], then: datetime) -> QuerySet[Delivery]:

@@ -12,8 +12,8 @@ from tom_targets.models import PersistentShare
 
 from sharecore.delivery import DeliveryState, State
 from tom_integration import clock
-from tom_integration.models import Outbox, ShareRule
-from tom_integration.outbox import limits
+from tom_integration.models import Activity, Outbox, ShareRule
+from tom_integration.outbox import activity, limits
 from tom_integration.outbox.backlog import register
 from tom_integration.outbox.open_outboxes import CHANGED, PORTION, detach
 from tom_integration.outbox.rule_scope import shares_of, targets
@@ -67,10 +67,15 @@ def _hand_on(outbox: Outbox, other: ShareRule) -> None:
         settings_digest=CHANGED,
         look_now=True,
     )
+    activity.of_shares(Activity.What.CHANGED, [outbox], detail=f"it goes on under the rule {other.name}")
 
 
 def on_rule_deleted(sender: type[ShareRule], instance: ShareRule, **_: Any) -> None:
     """Pause the shares of a rule that is deleted without being ended: its filter and dates are gone."""
     reason = f"the rule {instance.name}, whose filter and dates held, was deleted; check them, then resume"
-    shares_of(instance).filter(paused="").update(paused=reason[:500])
+    paused = shares_of(instance).filter(paused="")
+    with activity.acting(rule=instance):
+        activity.of_shares(Activity.What.PAUSED, list(paused), detail=reason)
+    paused.update(paused=reason[:500])
     Outbox.objects.filter(rule=instance).update(rule=None)
+    activity.of_rule(Activity.What.ENDED, instance)

@@ -25,6 +25,7 @@ from sharecore.texts import one_line
 from tom_integration import access, clock, site
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.models import ShareRule
+from tom_integration.outbox import activity
 from tom_integration.outbox.limits import highest_keys
 from tom_integration.outbox.new_shares import attach_new
 from tom_integration.outbox.rule_ends import end_shares
@@ -76,7 +77,9 @@ def apply_rules(*, since: datetime | None = None, seconds: float = math.inf) -> 
         waiting |= Q(applied_at__lt=since) | Q(applied_at__gt=clock.now())
     for rule in ShareRule.objects.filter(waiting).order_by(F("applied_at").asc(nulls_first=True), "pk"):
         try:
-            if not _apply(rule, stop_at):
+            with activity.acting(rule=rule):
+                done = _apply(rule, stop_at)
+            if not done:
                 _note(rule, applied_at=None)  # Whichever process looks next goes on.
                 return False
         except DatabaseError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -15,9 +16,9 @@ from sharecore.delivery import RELEASE, State
 from tom_integration import access
 from tom_integration.links import link
 from tom_integration.mapping.target_fields import find_target
-from tom_integration.models import Attempt, Delivery, Outbox
+from tom_integration.models import Activity, Attempt, Delivery, Outbox
 from tom_integration.outbox.prepare import load
-from tom_integration.pages import delivery_table, inventory, what_goes
+from tom_integration.pages import activity, delivery_table, inventory, what_goes
 from tom_integration.pages.guards import Page, outbox_or_404, page_of, share_or_404
 from tom_integration.pages.share_list import fresh
 from tom_integration.pages.share_status import summaries
@@ -48,6 +49,7 @@ class SharePage(Page):
             "adoptable": context["may_change"] and bool(objection),
             "limits": what_goes.limits_of(outbox),
             "staying": what_goes.staying(request.user, outbox),
+            **_activity(outbox, f"share={share.pk}"),
         }
         return render(request, "tom_integration/share.html", context | above)
 
@@ -64,7 +66,15 @@ class HistoryPage(Page):
             return fresh(request, _LIVE, context)
         if context["outbox"].share_id is not None:
             return redirect(page_of(context["outbox"], request.user))
-        return render(request, "tom_integration/history.html", context)
+        above = _activity(
+            context["outbox"], f"destination={quote(str(context['outbox'].address))}&target={target_pk}"
+        )
+        return render(request, "tom_integration/history.html", context | above)
+
+
+def _activity(outbox: Outbox, query: str) -> dict[str, Any]:
+    rows = activity.of_outbox(Activity.objects.all(), outbox)
+    return activity.section(rows, f"{reverse('sharing:activity')}?{query}")
 
 
 def share_context(request: HttpRequest, share: Any) -> dict[str, Any]:

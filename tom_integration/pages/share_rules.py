@@ -11,13 +11,14 @@ from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from tom_targets.models import TargetList
 
 from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError
 from tom_integration import access
 from tom_integration.models import Outbox, ShareRule
-from tom_integration.pages import form_values, passing, phrases, what_goes
+from tom_integration.pages import activity, form_values, passing, phrases, what_goes
 from tom_integration.pages.guards import Page, require, rule_or_404
 from tom_integration.pages.rule_form import RuleForm
 from tom_integration.services import rules
@@ -68,6 +69,10 @@ class RulePage(Page):
             "may_end": access.rules_for(request.user, "delete").filter(pk=pk).exists(),
             **_about(rule, target_list, creator),
             **_outlook(rule),
+            **activity.section(
+                access.activity_for(request.user).filter(rule_id=pk),
+                f"{reverse('sharing:activity')}?rule={pk}",
+            ),
         }
         return render(request, "tom_integration/rule.html", context)
 

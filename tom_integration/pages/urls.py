@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 from django.views import View
 
 from tom_integration.pages import (
+    activity,
     destinations_page,
     many_shares,
     new_share,
@@ -85,6 +86,7 @@ ours = [
     path(f"{_TARGETS}counted", selected_targets.Counted.as_view(), name="selected-counted"),
     path(f"{_TARGETS}once", share_target.SelectedShare.as_view(), name="selected-once"),
     path("persistentshare/notifications/", notifications.Notifications.as_view(), name="notifications"),
+    path("persistentshare/activity/", activity.ActivityPage.as_view(), name="activity"),
     path("persistentshare/lists/", target_lists.Lists.as_view(), name="lists"),
     path("persistentshare/destinations/", destinations_page.DestinationsPage.as_view(), name="destinations"),
     path("persistentshare/destinations/replay", replay.OfDestination.as_view(), name="destination-replay"),

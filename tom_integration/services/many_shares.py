@@ -11,8 +11,8 @@ from tom_targets.models import PersistentShare
 
 from sharecore import delivery
 from tom_integration import access, clock
-from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import open_outboxes, transitions
+from tom_integration.models import Activity, Delivery, Outbox
+from tom_integration.outbox import activity, open_outboxes, transitions
 from tom_integration.services import shares
 from tom_integration.services.retry import RETRIED
 
@@ -23,7 +23,13 @@ _PORTION = 100
 def pause(pks: Sequence[int], *, by: Any) -> int:
     """Pause these shares; return how many were not paused before."""
     reason = shares.paused_by(by)
-    return sum(outboxes.filter(paused="").update(paused=reason) for outboxes in _portions(pks))
+    number = 0
+    for outboxes in _portions(pks):
+        going = list(outboxes.filter(paused=""))
+        Outbox.objects.filter(pk__in=[each.pk for each in going]).update(paused=reason)
+        activity.of_shares(Activity.What.PAUSED, going, by=by)
+        number += len(going)
+    return number
 
 
 def resume(pks: Sequence[int]) -> int:
@@ -32,6 +38,7 @@ def resume(pks: Sequence[int]) -> int:
     for outboxes in _portions(pks):
         paused = list(outboxes.exclude(paused=""))
         Outbox.objects.filter(pk__in=[each.pk for each in paused]).update(paused="")
+        activity.of_shares(Activity.What.RESUMED, paused)
         shares.wake(paused)
         number += len(paused)
     return number
@@ -45,7 +52,9 @@ def retry(pks: Sequence[int], *, by: Any) -> int:
         targets = Q(target_id__in={each.target_id for each in known})
         rows = Delivery.objects.filter(outbox__in=[each.pk for each in known], state__in=RETRIED)
         seen = access.of_visible_data(by, rows, targets)
+        with_some = list(outboxes.filter(pk__in=seen.order_by().values("outbox")))
         number += transitions.apply(seen, delivery.replay(now=clock.now()))
+        activity.of_shares(Activity.What.RETRIED, with_some, by=by)
         shares.wake(known)
     return number
 
@@ -55,7 +64,7 @@ def delete(pks: Sequence[int]) -> int:
     number = 0
     for some in _some(pks):
         with transaction.atomic():
-            open_outboxes.detach(*some, reason="the share was deleted")
+            open_outboxes.detach(*some, reason=open_outboxes.DELETED)
             _, by_model = PersistentShare.objects.filter(pk__in=some).delete()
         number += by_model.get(PersistentShare._meta.label, 0)
     return number

@@ -12,8 +12,8 @@ from sharecore.exceptions import ConfigurationError
 from tom_integration import access, site, wake_up
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import SHARED_MODELS
-from tom_integration.models import OneTimeShare
-from tom_integration.outbox import open_outboxes
+from tom_integration.models import Activity, OneTimeShare
+from tom_integration.outbox import activity, open_outboxes
 
 Selection = Mapping[str, Q]
 """Some data of a target: a condition for each model with rows to share."""
@@ -61,6 +61,8 @@ def share_once(
             lists=list(lists),
         )
         due = open_outboxes.ask_for(outbox, selection=selection, one_time_share=share)
+        by = access.find_creator(user_id)
+        activity.of_shares(Activity.What.SHARED_ONCE, [outbox], detail=activity.counted(due), by=by)
     wake_up.hint(target_id, {})
     return due
 

@@ -6,6 +6,7 @@ shown together.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +15,8 @@ from django.db.models import Count, Min, QuerySet
 
 from sharecore.delivery import IN_DOUBT, State, confirm, resend
 from tom_integration import clock
-from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import transitions
+from tom_integration.models import Activity, Delivery, Outbox
+from tom_integration.outbox import activity, transitions
 from tom_integration.services import shares
 
 
@@ -83,7 +84,18 @@ def _resolve(rows: list[Delivery], *, arrived: bool, by: str) -> int:
     if not arrived:
         for row in rows:
             row.sent_from = None
-    return transitions.settle(rows, known, token="", expected=State(rows[0].state))
+    number = transitions.settle(rows, known, token="", expected=State(rows[0].state))
+    if number:
+        _note(rows, arrived=arrived)
+    return number
+
+
+def _note(rows: Iterable[Delivery], *, arrived: bool) -> None:
+    numbers = Counter(row.outbox_id for row in rows)
+    for outbox in Outbox.objects.filter(pk__in=numbers):
+        told = activity.counted(numbers[outbox.pk])
+        verdict = "arrived" if arrived else "to be sent again"
+        activity.of_shares(Activity.What.RESOLVED, [outbox], detail=f"{told} {verdict}".strip())
 
 
 def _wake(rows: Iterable[Delivery]) -> None:

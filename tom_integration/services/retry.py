@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from sharecore import delivery
 from sharecore.delivery import REPLAYABLE, State
 from tom_integration import clock
-from tom_integration.models import OUTDATED, Delivery, Outbox
-from tom_integration.outbox import transitions
+from tom_integration.models import OUTDATED, Activity, Delivery, Outbox
+from tom_integration.outbox import activity, transitions
 from tom_integration.services import shares
 
 RETRIED = REPLAYABLE - {State.CANCELLED}
@@ -43,6 +43,13 @@ _ACTIONS: Mapping[str, Callable[[QuerySet[Delivery]], int]] = {
     "send-existing": lambda rows: _retry(rows, frozenset({State.BASELINE})),
     "send-edited": _send_edited,
 }
+_WORDS = {
+    "retry": "record",
+    "hurry": "waiting record",
+    "send-existing": "existing record",
+    "send-edited": "edited record",
+}
+"""What each action retries, for the activity of the share."""
 
 
 def retry(share_id: int | None = None) -> int:
@@ -68,6 +75,8 @@ def retry_outbox(outbox: Outbox, action: str = "retry", *, among: QuerySet[Deliv
         among: the deliveries of the outbox to choose from.
     """
     number = _ACTIONS[action](among)
+    if number:
+        _note(outbox, number, _WORDS[action])
     shares.wake([outbox])
     return number
 
@@ -82,7 +91,12 @@ def retry_one(row: Delivery) -> None:
     followed = row.outbox.share_id is not None
     if not (_retry(mine, RETRIED_ONE) or _hurry(mine) or (followed and _send_edited(mine))):
         raise shares.NotPossible(_why_not(row))
+    _note(row.outbox, 1, "record")
     shares.wake([row.outbox])
+
+
+def _note(outbox: Outbox, number: int, word: str) -> None:
+    activity.of_shares(Activity.What.RETRIED, [outbox], detail=activity.counted(number, word))
 
 
 def _why_not(row: Delivery) -> str:

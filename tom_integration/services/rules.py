@@ -17,8 +17,8 @@ from sharecore.addresses import Address
 from sharecore.delivery import State
 from sharecore.filters import Filter
 from tom_integration import access, clock, share_conflict, site
-from tom_integration.models import Delivery, Outbox, ShareRule, write_filter
-from tom_integration.outbox import limits, open_outboxes, transitions
+from tom_integration.models import Activity, Delivery, Outbox, ShareRule, write_filter
+from tom_integration.outbox import activity, limits, open_outboxes, transitions
 from tom_integration.outbox.rule_ends import end_shares
 from tom_integration.outbox.rule_scope import out_of_reach, shares_of, targets
 from tom_integration.services import passing_data
@@ -185,7 +185,9 @@ def make(
         ends=ends,
     )
     rule.existing_to = limits.highest_keys()
-    rule.save()
+    with transaction.atomic():
+        rule.save()
+        activity.of_rule(Activity.What.MADE, rule, by=creator)
     return rule
 
 
@@ -214,6 +216,8 @@ def change(rule: ShareRule, *, by: Any, **fields: Any) -> ShareRule:
             _hand_over(rule, by)
         if changed & {*_LIMITS} or rule.creator_id != by.pk:
             shares_of(rule).update(settings_digest=open_outboxes.CHANGED, look_now=True)
+        if changed:
+            activity.of_rule(Activity.What.CHANGED, rule, detail=activity.named(sorted(changed)), by=by)
     if "existing" in changed and columns["existing"]:
         _ask_for_existing(rule)
     return ShareRule.objects.get(pk=rule.pk)
@@ -222,13 +226,16 @@ def change(rule: ShareRule, *, by: Any, **fields: Any) -> ShareRule:
 def pause(rule: ShareRule, *, by: Any) -> None:
     """Send nothing of the shares of a rule, and make no more, until a user resumes it."""
     reason = f"the rule {rule.name} is paused by {by.get_username()}"[:500]
-    ShareRule.objects.filter(pk=rule.pk, paused="").update(paused=reason)
+    if ShareRule.objects.filter(pk=rule.pk, paused="").update(paused=reason):
+        activity.of_rule(Activity.What.PAUSED, rule, by=by)
 
 
 def resume(rule: ShareRule) -> None:
     """Go on with a paused rule, and send the new data of the meantime."""
     with transaction.atomic():
-        ShareRule.objects.filter(pk=rule.pk).update(paused="", applied_at=None)
+        if ShareRule.objects.filter(pk=rule.pk).exclude(paused="").update(paused=""):
+            activity.of_rule(Activity.What.RESUMED, rule)
+        ShareRule.objects.filter(pk=rule.pk).update(applied_at=None)
         shares_of(rule).update(look_now=True, next_at=None)
 
 
@@ -240,7 +247,8 @@ def end(rule: ShareRule) -> int:
     """
     ShareRule.objects.filter(pk=rule.pk).update(paused=f"the rule {rule.name} is being ended"[:500])
     before = list(shares_of(rule).values_list("share_id", flat=True))
-    end_shares(shares_of(rule), rule=rule, reason=f"the rule {rule.name} was ended")
+    with activity.acting(rule=rule):
+        end_shares(shares_of(rule), rule=rule, reason=f"the rule {rule.name} was ended")
     ShareRule.objects.filter(pk=rule.pk).delete()
     kept: int = PersistentShare.objects.filter(pk__in=before).count()
     return len(before) - kept

@@ -19,8 +19,8 @@ from sharecore.delivery import State
 from sharecore.exceptions import Problem
 from tom_integration import access, clock, site, wake_up
 from tom_integration.mapping.target_fields import find_target
-from tom_integration.models import DestinationHealth, Outbox
-from tom_integration.outbox import open_outboxes, transitions
+from tom_integration.models import Activity, DestinationHealth, Outbox
+from tom_integration.outbox import activity, open_outboxes, transitions
 from tom_integration.worker import breaker, transport_text
 
 
@@ -81,7 +81,8 @@ def outbox_by_share(share_id: int) -> Outbox:
 def pause(share: Any, *, by: Any) -> None:
     """Send nothing of a share until a user resumes it; its new data wait."""
     outbox = outbox_of(share)
-    Outbox.objects.filter(pk=outbox.pk, paused="").update(paused=paused_by(by))
+    if Outbox.objects.filter(pk=outbox.pk, paused="").update(paused=paused_by(by)):
+        activity.of_shares(Activity.What.PAUSED, [outbox], by=by)
 
 
 def paused_by(user: Any) -> str:
@@ -92,7 +93,8 @@ def paused_by(user: Any) -> str:
 def resume(share: Any) -> None:
     """Go on with a paused share, and send its new data of the meantime."""
     outbox = outbox_of(share)
-    Outbox.objects.filter(pk=outbox.pk).update(paused="")
+    if Outbox.objects.filter(pk=outbox.pk).exclude(paused="").update(paused=""):
+        activity.of_shares(Activity.What.RESUMED, [outbox])
     wake([outbox])
 
 

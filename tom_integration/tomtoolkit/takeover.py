@@ -60,9 +60,11 @@ def _get_sharing_destination_options(include_download=True):  # type: ignore[no-
 
 def _raise_403(self, request):  # type: ignore[no-untyped-def]
     from tom_integration.api import refusals
+    from tom_integration.outbox import activity
     from tom_integration.tomtoolkit import takeover
 
-    return refusals.answer(self, request, takeover.stock_raise_403)
+    with activity.acting(request=request):
+        return refusals.answer(self, request, takeover.stock_raise_403)
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
@@ -88,6 +90,7 @@ ROUTES: Mapping[str, str] = {
     "/targets/1/share/": "tom_integration.pages.share_target",
     "/targets/targetgrouping/1/share/": "tom_integration.pages.share_target",
     "/targets/sharerule/": "tom_integration.api.rules",
+    "/targets/shareactivity/": "tom_integration.api.activity",
     "/targets/persistentshare/manage/": "tom_integration.pages.share_list",
     "/targets/persistentshare/manage/table": "tom_integration.pages.share_list",
     "/targets/1/persistentshare/manage/": "tom_integration.pages.share_list",

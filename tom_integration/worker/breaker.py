@@ -14,12 +14,15 @@ from sharecore.circuit_breaker import Health
 from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore.texts import one_line
 from tom_integration import clock, conf, signals
-from tom_integration.models import DestinationHealth
+from tom_integration.models import Activity, DestinationHealth
+from tom_integration.outbox import activity
 from tom_integration.signals import Event
 from tom_integration.worker import end_waits
 
 Part = tuple[str, str | None]
 """A destination and one of its topics; with None, the destination as a whole. Each has a breaker."""
+
+_LONG = timedelta(minutes=1)
 
 
 def parts(address: Address) -> tuple[Part, Part]:
@@ -34,7 +37,11 @@ def read(destination: str, topic: str | None = None) -> Health:
 
 
 def _text(part: Part) -> str:
-    return str(Address(part[0], part[1] or ""))
+    return str(_address(part))
+
+
+def _address(part: Part) -> Address:
+    return Address(part[0], part[1] or "")
 
 
 def blocked_until(address: Address, *, credentials: str, now: datetime) -> tuple[datetime | None, str]:
@@ -161,9 +168,20 @@ def _change(row: DestinationHealth, rule: Callable[[Health], Health], **noted: o
 
 def _tell(part: Part, before: Health, after: Health, error: str) -> None:
     if after.paused and (before.paused, before.credentials) != (after.paused, after.credentials):
+        activity.of_destination(Activity.What.PAUSED, _address(part), detail=f"it refuses us: {after.paused}")
         signals.of_destination(Event.DESTINATION_PAUSED, _text(part), after.paused)
     elif after.failures and not before.failures:
         signals.of_destination(Event.DESTINATION_DOWN, _text(part), error)
     elif (before.failures or before.paused) and not (after.failures or after.paused):
         end_waits.waiting(part[0])
+        _note_the_end(part, before)
         signals.of_destination(Event.DESTINATION_UP, _text(part))
+
+
+def _note_the_end(part: Part, before: Health) -> None:
+    """Write that a destination takes our data again, but for short outages: these are many."""
+    if before.paused:
+        activity.of_destination(Activity.What.RESUMED, _address(part), detail="it takes our data again")
+    elif before.down_since is not None and clock.now() - before.down_since > _LONG:
+        since = f"it answers again, after an outage since {before.down_since:%Y-%m-%d %H:%M} UTC"
+        activity.of_destination(Activity.What.RESUMED, _address(part), detail=since)

@@ -10,10 +10,11 @@ from datetime import timedelta
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from sharecore import delivery
+from sharecore.addresses import Address
 from sharecore.delivery import State
 from tom_integration import clock, conf, site
-from tom_integration.models import Delivery, DestinationHealth, Outbox
-from tom_integration.outbox import transitions
+from tom_integration.models import Activity, Delivery, DestinationHealth, Outbox
+from tom_integration.outbox import activity, transitions
 
 _A_TRY = timedelta(seconds=60)
 """The time after a try in which the start of a process does not bring the next try forward."""
@@ -45,6 +46,17 @@ def after_a_change() -> None:
             waits = Q(next_at__isnull=False) | ~Q(existing_to={}) | Exists(kept)
             changed.filter(waits).update(look_now=True)
     Outbox.objects.filter(needs_person=True, next_at__isnull=False, look_now=False).update(look_now=True)
+
+
+def note_changes() -> None:
+    """Write which destinations in use have other settings than at the last start."""
+    for row in DestinationHealth.objects.filter(topic=None):
+        destination = site.destinations().get(row.destination)
+        if destination is None or (digest := site.destination_digest(destination)) == row.settings_digest:
+            continue
+        known = DestinationHealth.objects.filter(pk=row.pk, settings_digest=row.settings_digest)
+        if known.update(settings_digest=digest) and row.settings_digest:
+            activity.of_destination(Activity.What.SETTINGS_CHANGED, Address(row.destination))
 
 
 def after_a_start() -> None:

@@ -37,7 +37,9 @@ class Scan:
         self._rules_since = clock.now()
         self.match()
         if not self._began:
-            end_waits.after_a_change()  # Settings change only with the start of a process.
+            # Settings change only with the start of a process.
+            end_waits.after_a_change()
+            end_waits.note_changes()
             self._began = True
         return sorted({*self.waiting(), *self._behind()})
 
