@@ -23,9 +23,10 @@ from sharecore_http import HttpSettings
 from tom_integration import checks, conf, signals, site_status
 from tom_integration.api import serializers
 from tom_integration.api import urls as api
+from tom_integration.api.activity import ActivitySerializer
 from tom_integration.api.rules import RuleSerializer
 from tom_integration.management.commands.sharing import Command
-from tom_integration.models import ShareRule
+from tom_integration.models import Activity, ShareRule
 from tom_integration.pages.share_status import ShareStatus
 
 REFERENCE = DOCS / "reference"
@@ -194,6 +195,12 @@ def test_what_a_rule_says_is_shown(db: None) -> None:
     assert _keys("Rules") == set(RuleSerializer(ShareRule.objects.create(scope="all")).data)
 
 
+def test_what_the_activity_says_is_shown() -> None:
+    assert _keys("Activity") == set(ActivitySerializer.Meta.fields)
+    (what,) = (row for row in _tables("rest")["Activity"] if row[0] == "`what`")
+    assert set(words(what[1])) == set(Activity.What.values)
+
+
 # --- commands ----------------------------------------------------------------------------------------------
 
 
@@ -226,7 +233,15 @@ def test_every_command_is_shown_with_its_options(heading: str, monkeypatch: pyte
     for command, what in _tables("commands")[heading]:
         name = words(command)[0].removeprefix(f"{heading} ").split()[0]
         shown[name] = set(re.findall(r"--[a-z][a-z-]+", command + what))
-    assert shown == _subcommands(parser)
+    known = _subcommands(parser)
+    if heading == "manage.py sharing":
+        assert all("--json" in options for options in known.values())
+        shapes = {words(row[0])[0].split()[0] for row in _tables("commands")["Shapes of --json"]}
+        assert shapes == set(known)
+        shown, known = (
+            {name: options - {"--json"} for name, options in each.items()} for each in (shown, known)
+        )
+    assert shown == known
 
 
 def test_what_status_tells_programs_is_shown() -> None:

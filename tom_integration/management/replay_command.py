@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from sharecore.exceptions import ConfigurationError
+from tom_integration.management import output
+from tom_integration.management.arguments import moment
 from tom_integration.pages import phrases
 from tom_integration.services.replay_lost import MayDouble, Plan, Replay
 
 
-def add_arguments(parser: ArgumentParser, moment: Callable[[str], datetime]) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
         "--since",
@@ -35,7 +34,7 @@ def add_arguments(parser: ArgumentParser, moment: Callable[[str], datetime]) -> 
         "--destination", metavar="NAME", help="Send to this destination only, with its topics."
     )
     parser.add_argument("--dry-run", action="store_true", help="Count the records, and send nothing.")
-    parser.add_argument("--json", action="store_true", help="Write JSON, for programs.")
+    output.add_json(parser)
     parser.add_argument("--yes", action="store_true", help="Send without asking.")
     parser.add_argument(
         "--doubles",
@@ -87,19 +86,17 @@ def _show(command: BaseCommand, plan: Plan) -> None:
 
 
 def _conclude(command: BaseCommand, options: dict[str, Any], plan: Plan, text: str) -> None:
-    if options["json"]:
-        said = {"number": plan.number, "edited": plan.edited, "may_double": plan.doubles}
-        counts = {str(address): number for address, number in plan.counts.items()}
-        text = json.dumps({**said, "counts": counts, "dry_run": options["dry_run"]}, indent=2)
-    command.stdout.write(text)
+    said = {"number": plan.number, "edited": plan.edited, "may_double": plan.doubles}
+    counts = {str(address): number for address, number in plan.counts.items()}
+    output.answer(command, options, {**said, "counts": counts, "dry_run": options["dry_run"]}, text)
 
 
 def _ask(command: BaseCommand, options: dict[str, Any]) -> None:
     if options["yes"]:
         return
-    if not sys.stdin.isatty():
+    if options["json"] or not sys.stdin.isatty():
         raise CommandError(
-            "The command asks before it sends, but has no terminal. Add --yes to send, or --dry-run to count."
+            "The command asks before it sends, but nobody can answer. Add --yes, or --dry-run to count."
         )
     command.stdout.write("Send it again? [y/N] ", ending="")
     command.stdout.flush()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import BigIntegerField, QuerySet
 
 from sharecore.delivery import State
+from tom_integration.management import output
+from tom_integration.management.arguments import moment
 from tom_integration.models import Delivery
+from tom_integration.outbox.activity import OPERATOR
 from tom_integration.pages import phrases
 from tom_integration.services import resolve, shares
 
@@ -19,7 +20,7 @@ _LISTED = 20
 """The number of deliveries that are listed of one call."""
 
 
-def add_arguments(parser: ArgumentParser, moment: Callable[[str], datetime]) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("share", nargs="?", type=int, help="Number of a share (see status).")
     parser.add_argument(
@@ -30,6 +31,7 @@ def add_arguments(parser: ArgumentParser, moment: Callable[[str], datetime]) -> 
     verdict = parser.add_mutually_exclusive_group()
     verdict.add_argument("--arrived", action="store_true", help="The destination has the records.")
     verdict.add_argument("--resend", action="store_true", help="It has none of them: send them again.")
+    output.add_json(parser)
 
 
 def _row(text: str) -> int:
@@ -43,6 +45,9 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
     rows = _in_review(options)
     if not (options["arrived"] or options["resend"]):
         calls = resolve.calls_in_review(rows)
+        if options["json"]:
+            output.write_json(command, [_as_json(call, rows) for call in calls])
+            return
         for call in calls:
             command.stdout.write("\n".join(_described(call, rows)))
         if not calls:
@@ -50,10 +55,11 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
         return
     if options["share"] is None and not options["delivery"]:
         raise CommandError("Name a share, or deliveries; `manage.py sharing resolve` lists them.")
-    number = resolve.resolve_all(rows, arrived=options["arrived"], by="the operator")
+    number = resolve.resolve_all(rows, arrived=options["arrived"], by=OPERATOR)
     verb = ("counts", "count") if options["arrived"] else ("is", "are")
     noted = "as arrived" if options["arrived"] else "due again"
-    command.stdout.write(f"{phrases.number(number)} {verb[number != 1]} {noted}.")
+    text = f"{phrases.number(number)} {verb[number != 1]} {noted}."
+    output.answer(command, options, {"resolved": number, "arrived": options["arrived"]}, text)
 
 
 def _in_review(options: dict[str, Any]) -> QuerySet[Delivery]:
@@ -69,9 +75,25 @@ def _in_review(options: dict[str, Any]) -> QuerySet[Delivery]:
     return rows if options["delivery"] is None else rows.filter(pk__in=options["delivery"])
 
 
-def _described(call: resolve.CallInReview, rows: QuerySet[Delivery]) -> tuple[str, str]:
+def _deliveries(call: resolve.CallInReview, rows: QuerySet[Delivery]) -> QuerySet[Delivery, int]:
     mine = rows.filter(outbox=call.outbox, sent_at=call.sent_at)
-    numbers = [str(pk) for pk in mine.order_by("pk").values_list("pk", flat=True)[:_LISTED]]
+    return mine.order_by("pk").values_list("pk", flat=True)
+
+
+def _as_json(call: resolve.CallInReview, rows: QuerySet[Delivery]) -> dict[str, Any]:
+    return {
+        "share": call.outbox.share_id,
+        "target": call.outbox.target_id,
+        "destination": str(call.outbox.address),
+        "sent_at": call.sent_at,
+        "number": call.number,
+        "deliveries": list(_deliveries(call, rows)),
+        "reason": call.reason,
+    }
+
+
+def _described(call: resolve.CallInReview, rows: QuerySet[Delivery]) -> tuple[str, str]:
+    numbers = [str(pk) for pk in _deliveries(call, rows)[:_LISTED]]
     listed = ", ".join([*numbers, "..."] if call.number > len(numbers) else numbers)
     which = f"share {call.outbox.share_id}" if call.outbox.share_id else "one-time"
     sent = call.sent_at.isoformat() if call.sent_at else "at an unknown time"

@@ -11,7 +11,7 @@ from tom_targets.models import TargetList
 
 from sharecore.exceptions import ConfigurationError
 from tom_integration import site
-from tom_integration.management.status_text import Line
+from tom_integration.management.output import Line
 from tom_integration.models import ShareRule
 from tom_integration.pages import phrases
 

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from sharecore.delivery import NEEDS_PERSON, OPEN
 from tom_integration import site
+from tom_integration.management.output import Line
 from tom_integration.pages import phrases
 from tom_integration.site_status import OutboxStatus, Status
 
 FITS = 20
 """The number of shares that are listed, without `--all`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Hold one line of the status."""
-
-    text: str
-    alarming: bool = False
-    """True when the line reports a problem."""
 
 
 def lines(now: Status, *, whole: bool = False) -> Iterator[Line]:

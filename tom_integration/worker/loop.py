@@ -54,6 +54,8 @@ class Worker:
         self._scanned = 0.0
         self._batch_window = True
         self._stopping = threading.Event()
+        self._delivered = 0
+        self._counting = threading.Lock()
 
     def wake(self, target_id: int, named: dict[str, list[int]]) -> None:
         """Take a hint that a target has new or edited data; it is kept in memory only."""
@@ -67,8 +69,8 @@ class Worker:
             self._collect()
         self._close()
 
-    def run_once(self, report: Callable[[int], None] = lambda left: None) -> None:
-        """Scan, deliver what is due now, and return.
+    def run_once(self, report: Callable[[int], None] = lambda left: None) -> int:
+        """Scan, deliver what is due now, and return how many records arrived.
 
         The batch window is not kept: under cron, the next look at new data would be minutes away.
 
@@ -83,6 +85,7 @@ class Worker:
             time.sleep(GATHER)
             report(sum(lane.busy for name, lane in self._lanes.items() if name != _NOTICES))
         self._close()
+        return self._delivered
 
     def stop(self) -> None:
         """Let the worker finish the calls under way and end."""
@@ -141,7 +144,9 @@ class Worker:
             lane.put(f"outbox {pk}", partial(work, pk, lane))
 
     def _look(self, outbox_id: int, lane: Lane) -> None:
-        reconcile(outbox_id, stop=lane.stopping.is_set, batch_window=self._batch_window)
+        arrived = reconcile(outbox_id, stop=lane.stopping.is_set, batch_window=self._batch_window)
+        with self._counting:
+            self._delivered += arrived
 
     def _look_unless_blocked(self, outbox_id: int, lane: Lane) -> None:
         if not rests(outbox_id):

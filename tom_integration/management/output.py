@@ -1,0 +1,62 @@
+"""Write the answer of a subcommand: lines for people, or one JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.core.serializers.json import DjangoJSONEncoder
+
+from sharecore.exceptions import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Hold one line for people."""
+
+    text: str
+    alarming: bool = False
+    """True when the line reports a problem."""
+
+
+def add_json(parser: ArgumentParser) -> None:
+    """Add the option `--json`."""
+    parser.add_argument("--json", action="store_true", help="Write JSON, for programs.")
+
+
+def write_json(command: BaseCommand, value: Any) -> None:
+    """Write a value as JSON; times are in ISO format."""
+    command.stdout.write(json.dumps(value, cls=DjangoJSONEncoder, indent=2))
+
+
+def write_list(command: BaseCommand, values: Iterable[Any]) -> None:
+    """Write values as a JSON list, each as soon as it is there."""
+    first = True
+    for value in values:
+        command.stdout.write("[" if first else ",")
+        write_json(command, value)
+        first = False
+    command.stdout.write("[]" if first else "]")
+
+
+def write_lines(command: BaseCommand, lines: Iterable[Line]) -> None:
+    """Write lines, those that report a problem in another colour."""
+    for line in lines:
+        command.stdout.write(command.style.WARNING(line.text) if line.alarming else line.text)
+
+
+def answer(command: BaseCommand, options: dict[str, Any], value: Any, text: str) -> None:
+    """Write a value with `--json`, else a text."""
+    if options["json"]:
+        write_json(command, value)
+    else:
+        command.stdout.write(text)
+
+
+def problem(each: Problem) -> dict[str, Any]:
+    """Return a problem as it is written in JSON."""
+    return {"where": each.where, "what": each.what, "hint": each.hint, "fatal": each.fatal}
