@@ -231,7 +231,8 @@ class Adapter(ABC):
         content.
 
         Return an answer for each record, or None when the destination cannot be asked at all; then a person
-        decides.
+        decides. A batch without records asks just that, before a replay: where sending again would make
+        doubles, return None.
 
         * `Present(content=...)`: delivered when the content is that of the record in the batch, else an edit.
         * `Absent`: sent again.

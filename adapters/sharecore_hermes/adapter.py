@@ -113,9 +113,10 @@ class HermesAdapter(Adapter):
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         """Return None: HERMES cannot be asked for published records.
 
-        With `RESEND_UNCONFIRMED` the site accepts duplicates instead.
+        With `RESEND_UNCONFIRMED` the site accepts duplicates after an unknown outcome, and only then: not of
+        data that are moved, nor in a replay, which first asks without records.
         """
-        if not self.config.resend_unconfirmed:
+        if not self.config.resend_unconfirmed or batch.moved or not batch.records:
             return None
         return {record.key: Absent() for record in batch.records}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -162,9 +163,11 @@ def test_what_provably_was_not_sent_is_tried_again(make: Any, hermes: Any) -> No
 def test_after_an_unknown_outcome_a_person_decides_unless_the_site_chose(make: Any) -> None:
     batch = make.batch(make.detection())
     assert make.adapter().find(batch) is None
-    found = make.adapter(RESEND_UNCONFIRMED=True).find(batch)
-    assert found == {batch.records[0].key: Absent()}
+    careless = make.adapter(RESEND_UNCONFIRMED=True)
+    assert careless.find(batch) == {batch.records[0].key: Absent()}
     assert make.adapter().settle_time > 300
+    assert careless.find(replace(batch, moved=True)) is None
+    assert careless.find(replace(batch, records=())) is None, "a replay would publish everything twice"
 
 
 def test_the_token_is_in_no_text(make: Any, hermes: Any) -> None:
