@@ -112,7 +112,7 @@ test-real: $(VENV)/.wheel $(RECEIVER_232)/.installed chromium
 test-postgres: $(VENV)/.wheel
 	@echo "Tests on PostgreSQL"
 	@PYTHONPATH=demo $(BIN)/python -m realtoms.postgres \
-	    $(BIN)/pytest $(PARALLEL) tests/tom $(ARGS)
+	    $(BIN)/pytest $(PARALLEL) -m "not any_database" tests/tom $(ARGS)
 
 .PHONY: test-brokers
 test-brokers: $(VENV)/.wheel

@@ -15,6 +15,8 @@ from django.db import OperationalError, connection, connections, transaction
 
 from tom_integration import polite_writes
 
+pytestmark = pytest.mark.any_database
+
 BESIDE = "beside"
 LONG_ENOUGH = 0.3
 """Seconds in which the other thread certainly tries to write."""

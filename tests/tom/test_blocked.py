@@ -18,6 +18,8 @@ from tom_integration.worker.scan import Scan
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.fixture
 def down(tom: Tom) -> Outbox:

@@ -23,6 +23,8 @@ from tom_integration.models import Attempt, Delivery, Outbox
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 WRONG = {
     "SHARECORE_RUNNER": "threads",
     "SHARECORE_PAUSED": "yes",

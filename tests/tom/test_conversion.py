@@ -13,6 +13,8 @@ from sharecore import ConvertRequest, Photometry, Record, Unconfirmed, hookimpl
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 
 class Converter:
     """A site that writes bandpasses differently from its partners."""

@@ -21,6 +21,8 @@ from tom_integration import checks, error_reports, site
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 HOOK, GATE, PROXY, KEY = "T0123456789/s3cr3tHOOK0123", "s3cr3tGATE", "s3cr3tPROXY", "s3cr3tKEY0123"
 ENTRY = {
     "ADAPTER": "webhook",

@@ -26,6 +26,8 @@ from tom_integration.models import Delivery
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 CONTENT = b"time,magnitude\n61041.5,18.5\n"
 
 

@@ -17,6 +17,8 @@ from tom_integration.models import Delivery, DestinationHealth, Outbox
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 ENDS = [SystemExit, KeyboardInterrupt, GeneratorExit]
 
 

@@ -20,7 +20,7 @@ from tom_integration.worker import run, write_again
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 TROUBLE: dict[str, type[Exception]] = {
     "server closed the connection": OperationalError,

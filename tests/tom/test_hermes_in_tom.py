@@ -28,6 +28,8 @@ from tom_integration.worker import offered_topics
 
 from .conftest import NIGHT, Tom
 
+pytestmark = pytest.mark.any_database
+
 STAND_IN = Path(__file__).parents[1] / "standins" / "hermes_server.py"
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 NO_CREDENTIAL = "1123456789abcdef0123456789abcdef01234567"

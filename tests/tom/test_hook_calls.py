@@ -24,6 +24,8 @@ from tom_integration.worker.loop import Worker
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 SHARES = "/targets/persistentshare/manage/"
 WHY = "plugin 'Rules-1' (test) did not come back from sharecore_withhold within 0.3 s"
 SINCE = "plugin 'Rules-1' (test) has not come back from sharecore_withhold yet"

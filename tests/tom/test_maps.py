@@ -15,6 +15,8 @@ from tom_integration.services import preview
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 MAPS = {"BANDPASS_MAP": {"rp": "r"}, "EXTRA_MAP": {"X": "airmass", "operator": None}}
 
 

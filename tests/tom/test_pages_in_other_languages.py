@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 SHARES = "/targets/persistentshare/manage/"
 FIRST = 12_345
 SEPARATED = re.compile(r"(?<!:)12[.,\s\u00a0\u202f']34\d")

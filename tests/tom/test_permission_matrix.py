@@ -16,6 +16,8 @@ from tom_integration import access
 if TYPE_CHECKING:
     from conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 ASKERS = askers()
 FEW = few_actors()
 STRANGERS = [actor for actor in ASKERS if not actor.changes_target and actor.name.split()[0] != "plain"]

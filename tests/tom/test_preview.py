@@ -30,6 +30,8 @@ from tom_integration.worker import offered_topics
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 
 SECRET = "Pa55word"
 

@@ -19,6 +19,8 @@ from tom.incoming import URL, Sender, body, entry, outcomes
 from tom_integration.inbox import batch_rate, limits
 from tom_integration.inbox import body as bodies
 
+pytestmark = pytest.mark.any_database
+
 
 def nested(levels: int, inner: str = "1", opening: str = "[", closing: str = "]") -> str:
     return opening * levels + inner + closing * levels

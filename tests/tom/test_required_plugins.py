@@ -15,6 +15,8 @@ from tom_integration import checks, conf
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 GUARDED = override_settings(SHARECORE_REQUIRED_PLUGINS=["embargo"])
 
 

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from tom.conftest import Tom
 
 # a form of django_comments on the target's page
-pytestmark = pytest.mark.filterwarnings("ignore:The default scheme will be changed")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The default scheme will be changed"),
+    pytest.mark.any_database,
+]
 
 
 def each_letter(text: str) -> str:

@@ -18,6 +18,8 @@ from tom_integration.models import Attempt, Delivery, Outbox
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 PROBLEM = Problem(where="x", what="the unit is not known", hint="Correct it.")
 
 

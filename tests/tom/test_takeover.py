@@ -267,6 +267,8 @@ from tom_dataproducts.models import REDUCED_DATUM_MODELS
 from tom_integration.tomtoolkit import takeover
 from tom_targets.signals import handlers
 
+pytestmark = pytest.mark.any_database
+
 problems = [str(each) for each in run_checks(tags=["sharing"]) if each.is_serious()]
 assert not problems, problems
 for model in REDUCED_DATUM_MODELS:

@@ -15,6 +15,8 @@ from tom_integration.models import Delivery
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 
 def test_an_outage_of_days_parks_nothing_and_then_everything_arrives(tom: Tom) -> None:
     target = tom.target()

@@ -23,6 +23,8 @@ from tom_integration.models import Delivery, Outbox, Worker
 if TYPE_CHECKING:
     from conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 SCRIPT = "<script>alert('x')</script>"
 SHARES = "/targets/persistentshare/manage/"
 DESTINATIONS = "/targets/persistentshare/destinations/"
