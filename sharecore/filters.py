@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
 from sharecore import filter_json
-from sharecore.records import DataFile, Kind, Photometry, Shareable
+from sharecore.records import DataFile, Kind, OtherDatum, Photometry, Shareable
 from sharecore.texts import listed
 from sharecore.times import day, in_utc
 from sharecore.units import UnknownUnit, parse_unit
@@ -60,6 +60,15 @@ class Names:
 
 
 _ANY = Names()
+_KINDS_OF_TYPES: Mapping[str, tuple[Kind, ...]] = {
+    "photometry": _WITH_BANDPASS, "spectroscopy": (Kind.SPECTRUM,), "astrometry": (Kind.ASTROMETRY,)
+}  # fmt: skip
+
+
+def _kinds_of(record: Shareable) -> tuple[Kind, ...]:
+    """Return the kinds of a record: those of its type, where it is in a form that nobody else reads."""
+    own = record.data_type.casefold() if isinstance(record, OtherDatum) else ""
+    return _KINDS_OF_TYPES.get(own, (record.key.kind,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +80,9 @@ class Filter:
     """
 
     kinds: tuple[Kind, ...] = ()
-    """Kinds that pass; empty for all."""
+    """Kinds that pass; empty for all. A spectrum that the site stores in a form of its own is one all the
+    same: its type counts.
+    """
     own: bool = False
     """True to let through only what was observed here: not received from a site, not from a data service."""
     sources: Names = _ANY
@@ -153,7 +164,7 @@ class Filter:
 
     def objection(self, record: Shareable, *, own: bool) -> str:
         """Return the reason why the record may not pass, for people; empty when it may."""
-        if self.kinds and record.key.kind not in self.kinds:
+        if self.kinds and not set(self.kinds).intersection(_kinds_of(record)):
             return f"the filter lets through only {self._subject()}"
         if isinstance(record, DataFile):
             return ""

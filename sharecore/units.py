@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -106,10 +107,22 @@ def rescaled(value: float, factor: Fraction) -> float:
 # The systems of magnitudes. astropy reads `AB` and `ST` alone as fluxes, but beside a brightness they name
 # the system: astropy itself writes the unit inside mag(AB) so, and tomtoolkit 2.x read it so.
 _SYSTEMS = {"ab": Unit.AB_MAG, "vega": Unit.VEGA_MAG, "st": Unit.ST_MAG}
-_MAG = r"(?:mag|mags|magnitude|magnitudes)"
-_MAGNITUDE = re.compile(
-    f"(?P<mag>{_MAG})|(?:(?P<before>ab|vega|st){_MAG}?|(?:{_MAG}|m)(?P<after>ab|vega|st))(?:system)?"
-)
+_MAG = ("mag", "mags", "magnitude", "magnitudes")
+
+
+def _magnitude_words() -> Iterator[tuple[str, Unit]]:
+    yield from ((word, Unit.MAG) for word in _MAG)
+    for name, unit in _SYSTEMS.items():
+        for word in (name, *(name + mag for mag in _MAG), *(mag + name for mag in (*_MAG, "m"))):
+            yield word, unit
+            yield f"{word}system", unit
+
+
+MAGNITUDE_WORDS = dict(_magnitude_words())
+"""The magnitudes by their names: in small letters, without blanks, the signs below, or a dot at the end."""
+MAGNITUDE_SIGNS = "_()[]{}-"
+"""Signs that say nothing in the name of a magnitude."""
+_SAYS_NOTHING = re.compile(rf"[\s{re.escape(MAGNITUDE_SIGNS)}]")
 
 _AMBIGUOUS = {
     "abflux": "'ABflux' is 3631 Jy for astropy and was a magnitude for tomtoolkit 2.x",
@@ -185,10 +198,9 @@ def parse_unit(text: str) -> ScaledUnit:
     if len(text) > _MAX_LENGTH:
         raise UnknownUnit(f"{shown}… is too long for a unit")
     text = tex.without_tex(text).strip().rstrip(".")
-    word = re.sub(r"[\s_()\[\]{}\-]", "", normalize("NFKC", text)).casefold()
-    if found := _MAGNITUDE.fullmatch(word):
-        system = found["before"] or found["after"]
-        return ScaledUnit(Fraction(1), _SYSTEMS[system] if system else Unit.MAG)
+    word = _SAYS_NOTHING.sub("", normalize("NFKC", text)).casefold()
+    if magnitude := MAGNITUDE_WORDS.get(word):
+        return ScaledUnit(Fraction(1), magnitude)
     if word in _AMBIGUOUS:
         raise UnknownUnit(_AMBIGUOUS[word])
     return _parse_linear(text, shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -72,6 +73,17 @@ def test_kinds() -> None:
     assert passes(only_spectra, example_record(Spectrum))
     assert not passes(only_spectra, example_record(PhotometryLimit))
     assert only_spectra.objection(example_record(), own=True) == "the filter lets through only spectra"
+
+
+@pytest.mark.parametrize(
+    ("data_type", "kind"),
+    [("Photometry", Kind.PHOTOMETRY), ("spectroscopy", Kind.SPECTRUM), ("radio", Kind.OTHER)],
+)
+def test_a_record_in_a_form_of_its_own_is_of_the_kind_of_its_type(data_type: str, kind: Kind) -> None:
+    record = replace(example_record(OtherDatum), data_type=data_type)
+    assert [
+        each for each in (Kind.PHOTOMETRY, Kind.SPECTRUM, Kind.OTHER) if passes(Filter(kinds=(each,)), record)
+    ] == [kind]
 
 
 def test_own_data_are_those_of_which_the_site_says_so() -> None:

@@ -48,7 +48,7 @@ def filters(draw: st.DrawFn) -> Filter:
         telescopes=draw(NAMES),
         instruments=draw(NAMES),
         bandpasses=draw(NAMES),
-        least_signal_to_noise=draw(st.sampled_from([None, 3.0, 5.0, 10.0])),
+        least_signal_to_noise=draw(st.sampled_from([None, 3.0, 5.0, 10.0, 180.0])),
         observed_since=since,
         observed_until=until,
     )
@@ -61,13 +61,22 @@ COMMON = {
     "source_name": st.sampled_from(["", "", "", "ZTF", "LCO", "DEFAULT", "FTN"]),
     "source_location": st.sampled_from(["", "", "https://example.org/1"]),
 }
+KNOWN_UNITS = (
+    "", "  ", "mag", "AB mag", " AB", "MAGNITUDE", "Mag_(Vega)", "[ABmag]", "m_AB.", "ST", "AB-System",
+    "mJy", "Jy", "\u00b5Jy", "uJy", "mjy", "erg/s/cm2/Hz", "W m-2 Hz-1",
+    "1e-17 erg s\u207b\u00b9 cm\u207b\u00b2 \u00c5\u207b\u00b9",
+)  # fmt: skip
+"""Units of which SQL tells whether they are magnitudes."""
+OTHER_UNITS = ("furlong", "$\\mathrm{mag}$", "\uff21\uff22\u3000mag", "$\\mu$Jy", "AB~mag")
+ODD = (1e-320, 1e308)
+"""Numbers that PostgreSQL cannot divide."""
 PHOTOMETRY = st.fixed_dictionaries(
     {
         **COMMON,
-        "brightness": st.sampled_from([None, 18.0, -3.0, 0.001]),
-        "brightness_error": st.sampled_from([None, 0.0, -0.1, 0.1, 0.2, 0.4, 5.0]),
+        "brightness": st.sampled_from([None, 18.0, -3.0, 0.001, 0.0, 2.0, 1e-29, 1e-320, -1e308]),
+        "brightness_error": st.sampled_from([None, 0.0, -0.1, 0.1, 0.2, 0.4, 5.0, 1e-30, 1e-320, 1e308]),
         "limit": st.sampled_from([None, 20.0]),
-        "unit": st.sampled_from(["", "mag", "AB mag", " AB", "mJy", "erg/s/cm2/Hz", "furlong"]),
+        "unit": st.sampled_from([*KNOWN_UNITS, *OTHER_UNITS]),
         "bandpass": WORDS,
     }
 )
@@ -136,7 +145,7 @@ def test_a_filter_lets_the_same_rows_through_in_sql_as_on_records(
             continue  # It makes no record, and is never sent.
         passes = chosen.admits(record, own=place in mine)
         assert place in by_sql or not passes
-        if not (isinstance(row, ReducedDatum) or row_has_unusual_unit(row)):
+        if not (isinstance(row, ReducedDatum) or only_the_record_tells(row)):
             assert passes or place not in by_sql
 
 
@@ -152,10 +161,13 @@ def _clash(rows: list[Any]) -> bool:
     return len(keys) != len(set(keys))
 
 
-def row_has_unusual_unit(row: Any) -> bool:
-    return isinstance(row, PhotometryReducedDatum) and row.unit.strip() not in ("", "mag", "AB mag")
+def only_the_record_tells(row: Any) -> bool:
+    if not isinstance(row, PhotometryReducedDatum):
+        return False
+    return row.unit not in KNOWN_UNITS or abs(row.brightness or 0) in ODD or row.brightness_error in ODD
 
 
+AT_LEAST_5 = Filter(least_signal_to_noise=5)
 FTN = write_filter(Filter(telescopes=Names(only=("FTN",))))
 OURS_TO_X = {"x": {"ADAPTER": "memory", "ONLY": {"own": True}}, "y": {"ADAPTER": "memory"}}
 
@@ -196,6 +208,16 @@ class TestAShareOfOurOwnData:
         with override_settings(SHARECORE_OWN_SOURCES=["night log"]):
             tom.datum(target, source_name="night log")
             assert tom.deliver() == 2
+
+    def test_a_flux_that_is_too_faint_has_no_row_either(self, tom: Tom) -> None:
+        target = tom.target()
+        shares.make(target.pk, "x", user=None, limits={"filter": write_filter(AT_LEAST_5)})
+        for unit in ("mJy", "\u00b5Jy", "1e-17 erg/s/cm2/A"):
+            tom.datum(target, brightness=0.2, brightness_error=0.1, unit=unit)
+        bright = tom.datum(target, brightness=2.0, brightness_error=0.1, unit="mJy")
+        assert tom.deliver() == 1
+        assert tom.states() == ["delivered"]
+        assert tom.state(bright) == "delivered"
 
     def test_an_edit_that_lets_a_datum_through_makes_it_due(self, tom: Tom) -> None:
         target = tom.target()

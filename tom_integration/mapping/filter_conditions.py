@@ -1,8 +1,8 @@
 """Evaluate filters on rows of the TOM, in SQL: a backlog of millions of rows is read for those that pass.
 
 A condition lets through each row whose record passes the filter. It lets a few others through where only the
-record can tell (cells of generic rows, a signal-to-noise ratio in an unusual unit): they are compared with
-the filter again before they leave.
+record can tell (cells of generic rows, what `signal_to_noise` names): they are compared with the filter again
+before they leave.
 """
 
 from __future__ import annotations
@@ -13,16 +13,13 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Trim
 from django.db.models.lookups import In
 
-from sharecore.filters import MAGNITUDE_FACTOR, Filter, Names
+from sharecore.filters import Filter, Names
 from tom_integration.mapping.columns import DATUM_MODELS
-from tom_integration.mapping.kinds import BLANK
 from tom_integration.mapping.kinds import conditions as of_kinds
 from tom_integration.mapping.own_data import not_from_elsewhere
+from tom_integration.mapping.signal_to_noise import significant
 from tom_integration.models import InboxRecord
 
-_MAGNITUDES = (
-    "", "mag", "magnitude", "AB", "AB mag", "ABmag", "ABMAG", "mag(AB)", "Vega", "Vega mag", "Vegamag"
-)  # fmt: skip
 _NOTHING = Q(pk__in=())
 
 
@@ -60,7 +57,8 @@ def _of_columns(chosen: Filter, model: str) -> Q:
         found &= Q(timestamp__lt=chosen.observed_until)
     if model == "photometryreduceddatum":
         found &= _named("bandpass", chosen.bandpasses)
-        found &= _significant(chosen.least_signal_to_noise)
+        if chosen.least_signal_to_noise is not None:
+            found &= significant(chosen.least_signal_to_noise)
     return found
 
 
@@ -69,11 +67,3 @@ def _named(column: str, names: Names, *, instead: Q | None = None) -> Q:
         return Q()
     found = Q(In(Trim(column), names.only)) if names.only else ~Q(In(Trim(column), names.but_not))
     return found if instead is None else found | instead
-
-
-def _significant(least: float | None) -> Q:
-    if least is None:
-        return Q()
-    precise = Q(brightness_error__gt=0, brightness_error__lte=MAGNITUDE_FACTOR / least * (1 + 1e-9))
-    other_unit = ~Q(In(Trim("unit"), _MAGNITUDES))
-    return BLANK | precise | other_unit
