@@ -250,7 +250,7 @@ def _read(name: object, values: object, registry: Registry) -> tuple[Destination
         return None, section.problems
     limit = "RATE_LIMIT" in section
     rate_limit = section.number("RATE_LIMIT", 1.0, minimum=SLOWEST, maximum=FASTEST) if limit else None
-    only, groups, release = _only(section), _groups(section), Release.read(section)
+    only, groups, release = _only(section), _groups(section, values), Release.read(section)
     config, maps, further = _configure(registry, kind, section)
     destination = Destination(
         name=name,
@@ -290,9 +290,13 @@ def _only(section: Section) -> Filter:
         return Filter()
 
 
-def _groups(section: Section) -> tuple[str, ...]:
+def _groups(section: Section, values: Mapping[str, object]) -> tuple[str, ...]:
     groups = tuple(name.strip() for name in section.texts("GROUPS"))
-    if section.raw("GROUPS") in ([], ()):
+    given = values.get("GROUPS", ...)
+    if given is None:
+        hint = "Write it like ['Observers'], or remove it to let everybody share there."
+        section.problem("GROUPS", "must be a list of names of groups, got None", hint)
+    elif given in ([], ()):
         section.problem("GROUPS", "is an empty list, so that nobody could share there", "Remove it.")
     if "" in groups:
         section.problem("GROUPS", "has a blank name", "Remove it, or write the name of a group.")

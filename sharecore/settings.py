@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -239,15 +240,22 @@ class Section:
         ]
 
     def _resembled(self, key: str) -> str:
-        """Return the known key, not given here, of which this one is a misspelling by a letter or two."""
-        known = [
-            each
-            for each in self._read | FRAMEWORK_KEYS
-            if each not in self._values and abs(len(each) - len(key)) <= 2
-        ]
-        return next(iter(get_close_matches(key.upper(), known, n=1, cutoff=0.8)), "")
+        """Return the known key, not given here, of which this one is a misspelling by a letter or two, or
+        whose first word it has if that key would keep data here (`RELEASE_AFTER`).
+        """
+        meant = key.upper()
+        known = sorted((self._read | FRAMEWORK_KEYS) - self._values.keys())
+        near = [each for each in known if abs(len(each) - len(key)) <= 2]
+        if found := get_close_matches(meant, near, n=1, cutoff=0.8):
+            return found[0]
+        begins = [each for each in known if each in PROTECTIVE_KEYS and _first(each) == _first(meant)]
+        return next(iter(get_close_matches(meant, begins, n=1, cutoff=0)), "")
 
     def finish(self) -> None:
         """Raise `ConfigurationError` with all problems if one of them is fatal."""
         if any(problem.fatal for problem in self.problems):
             raise ConfigurationError(self.problems)
+
+
+def _first(key: str) -> str:
+    return re.split("[^A-Z]", key)[0]

@@ -79,6 +79,7 @@ def test_rules_are_read() -> None:
         ({"ONLY": {"kinds": ["photometry", "limit"]}}, "['ONLY']['kinds'][1]", "must be one of photometry,"),
         ({"ONLY": "own"}, "['ONLY']", "must be a dictionary of conditions, got 'own'"),
         ({"GROUPS": []}, "['GROUPS']", "is an empty list, so that nobody could share there. Remove it."),
+        ({"GROUPS": None}, "['GROUPS']", "must be a list of names of groups, got None"),
         ({"GROUPS": "Observers"}, "['GROUPS']", "must be a list of texts, got 'Observers'"),
         ({"GROUPS": ["Observers", " "]}, "['GROUPS']", "has a blank name"),
         ({"RELEASE_AFTER_DAYS": -1}, "['RELEASE_AFTER_DAYS']", "must be a number from 0 to inf, got -1"),
@@ -105,12 +106,20 @@ def test_a_wrong_rule_makes_the_destination_unusable(
     assert "x" not in destinations
 
 
-@pytest.mark.parametrize("key", ["only", "ONLLY", "GROUP", "RELEASE_AFTER_DAY", "RELEASE_FEILD", "groups"])
+MISSPELT = {
+    "only": "ONLY", "ONLLY": "ONLY", "ONLY_OWN": "ONLY", "GROUP": "GROUPS", "groups": "GROUPS",
+    "RELEASE_AFTER_DAY": "RELEASE_AFTER_DAYS", "RELEASE_AFTER": "RELEASE_AFTER_DAYS",
+    "RELEASE_DAYS": "RELEASE_AFTER_DAYS", "release-after": "RELEASE_AFTER_DAYS",
+    "RELEASE_FEILD": "RELEASE_FIELD", "RELEASE_DATE_FIELD": "RELEASE_FIELD",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", MISSPELT)
 def test_a_misspelt_rule_that_would_keep_data_here_makes_the_destination_unusable(key: str) -> None:
     destinations = parse(**{key: 30})
     (problem,) = destinations.problems
     assert problem.where == f"DATA_SHARING['x']['{key}']"
-    assert "Did you mean" in problem.hint
+    assert problem.hint == f"Did you mean '{MISSPELT[key]}'?"
     assert "x" not in destinations
 
 
