@@ -8,11 +8,13 @@ import pytest
 from tom_dataproducts.models import PhotometryReducedDatum
 from tom_targets.sharing import continuous_share_data
 
-from sharecore import Deferred, Rejected, Unconfirmed
+from sharecore import Deferred, Filter, Names, Rejected, Unconfirmed
 from tom.conftest import Tom, edit
 from tom_integration import site
-from tom_integration.models import Delivery
-from tom_integration.outbox import changes
+from tom_integration.models import Delivery, write_filter
+from tom_integration.outbox import changes, open_outboxes
+from tom_integration.services import shares
+from tom_integration.services.one_time import EVERYTHING, share_once
 
 
 def test_saving_without_a_change_sends_nothing(tom: Tom, shared: Any) -> None:
@@ -36,6 +38,32 @@ def test_an_edit_is_sent_where_the_destination_can_change_what_it_has(tom: Tom, 
     assert tom.x.calls[1].previous == {first.key: "memory-1"}
     assert tom.x.calls[0].previous == {}
     assert tom.row(row).revision == 1
+
+
+def test_an_edit_of_a_datum_that_was_shared_by_hand_is_the_business_of_the_continuous_share(
+    tom: Tom,
+) -> None:
+    tom.x.can_update = True
+    target = tom.target()
+    only_g = write_filter(Filter(bandpasses=Names(only=("g",))))
+    share = shares.make(target.pk, "x", user=None, limits={"filter": only_g})
+    row, refused = tom.datum(target), tom.datum(target)
+    tom.x.will(Rejected(reason="no"), times=1, where=lambda each: each.brightness == refused.brightness)
+    share_once("x", target.pk, EVERYTHING, user_id=None)
+    assert tom.deliver() == 1
+    edit(refused, brightness_error=0.5)
+    assert tom.deliver() == 1, "what did not arrive is still what the person asked for"
+    edit(row, brightness_error=0.5)
+    assert tom.deliver() == 0
+    assert "in the bandpass g" in tom.row(row).reason
+    share_once("x", target.pk, EVERYTHING, user_id=None)
+    assert tom.deliver() == 1
+    open_outboxes.limit(tom.outbox(target), filter="")
+    shares.pause(share, by=tom.user())
+    edit(row, brightness_error=0.6)
+    assert tom.deliver() == 0, "the share is paused"
+    shares.resume(share)
+    assert tom.deliver() == 1
 
 
 def test_an_edit_is_noted_where_it_cannot(tom: Tom, shared: Any) -> None:

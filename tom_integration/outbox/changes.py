@@ -84,7 +84,11 @@ def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime
     update_each(learned, ("identity", "fingerprint", "kind"), only={"identity": [""]})
     if outbox.share_id is None:
         return  # A one-time share does not send later edits.
-    transitions.apply(Delivery.objects.filter(pk__in=due), delivery.revise(now=now))
+    again = Delivery.objects.filter(pk__in=due)
+    transitions.apply(again.filter(delivered_at__isnull=True), delivery.revise(now=now))
+    # The limits, the pause and the creator of the continuous share hold for edits of what arrived by hand.
+    arrived = again.filter(delivered_at__isnull=False)
+    transitions.apply(arrived, delivery.revise(now=now), one_time_share_id=None)
 
 
 _IN_HAND = (State.SENDING, State.UNCONFIRMED)
