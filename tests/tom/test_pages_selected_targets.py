@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from django.test import Client, override_settings
@@ -10,13 +11,16 @@ from guardian.shortcuts import assign_perm
 from tom_targets.models import PersistentShare, TargetList
 
 from sharecore.filters import Filter
+from sharecore.records import DATA_KINDS
 from tom.reading import text, told
 from tom_integration.models import Outbox
+from tom_integration.services import many_shares
 
 if TYPE_CHECKING:
     from conftest import Tom
 
 OWN = "ours: {% load django_tables2 %}{% render_table table %}"
+KINDS = [kind.value for kind in DATA_KINDS]
 SELECTED = "/targets/persistentshare/targets/"
 
 
@@ -78,14 +82,46 @@ def test_ticked_targets_are_shared_with_one_form(tom: Tom, admin: Client) -> Non
     page = text(admin.post(SELECTED, ticked))
     assert "Share 3 targets from now on" in page
     assert page.count('type="hidden" name="selected-target"') == 3
-    assert "Of 3 data now 3 would go." in page
+    assert "Of 3 data now 3 pass." in page
     form = ticked | {"destination": "y", "kinds": ["photometry"], "release_days": "30"}
-    assert "Of 3 data now 3 would go" in text(admin.post(f"{SELECTED}counted", form))
+    assert "Of 3 data now 3 pass" in text(admin.post(f"{SELECTED}counted", form))
     assert "Choose where the data are to go." in text(admin.post(SELECTED, form | {"destination": ""}))
     assert told(admin.post(SELECTED, form)) == "2 targets are now shared with y. 1 target was already."
     assert PersistentShare.objects.filter(destination="y", user__username="admin").count() == 2
     made = Outbox.objects.filter(release_days=30)
     assert [each.chosen for each in made] == [Filter(kinds=("photometry",))] * 2
+
+
+def test_many_ticked_targets_take_few_queries_and_existing_data_go(
+    tom: Tom, admin: Client, django_assert_max_num_queries: Any
+) -> None:
+    targets = [tom.target() for _ in range(40)]
+    for target in targets:
+        tom.datum(target)
+        tom.datum(target, bandpass="g")
+    ended = tom.share(targets[0], "y")
+    ended.delete()
+    form = {
+        "selected-target": [target.pk for target in targets], "destination": "y", "kinds": KINDS,
+        "bandpasses": "r", "share_existing_data": "on",
+    }  # fmt: skip
+    with django_assert_max_num_queries(60):
+        answer = admin.post(SELECTED, form)
+    assert told(answer) == "40 targets are now shared with y."
+    assert tom.deliver(after=60) == 40
+    late = tom.datum(targets[0])
+    assert tom.deliver(after=60) == 1
+    assert tom.state(late, "y") == "delivered"
+
+
+def test_a_target_that_somebody_shares_at_the_same_moment_is_left_alone(tom: Tom, admin: Client) -> None:
+    targets = [tom.target() for _ in range(3)]
+    tom.share(targets[1], "y")
+    form = {"selected-target": [target.pk for target in targets], "destination": "y", "kinds": KINDS}
+    with patch.object(many_shares, "_there", return_value=set()):
+        answer = admin.post(SELECTED, form)
+    assert told(answer) == "2 targets are now shared with y. 1 target was already."
+    assert Outbox.objects.filter(share_id__isnull=False).count() == 3
 
 
 def test_only_what_may_be_shared_is_shared_and_the_rest_is_said(tom: Tom) -> None:

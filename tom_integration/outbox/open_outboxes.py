@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -154,6 +154,22 @@ def ask_for(
             count += transitions.apply(waiting, delivery.replay(now=now), **asked)
         look_at(outbox.target_id, address=outbox.address)
     return count
+
+
+def ask_for_many(address: Address, targets: Collection[int], *, selection: Mapping[str, Q]) -> None:
+    """Make every datum due that the address does not have, of targets whose new shares have the same limits.
+
+    Args:
+        address: the address of the shares.
+        targets: the primary keys of their targets.
+        selection: a condition for each model whose data are meant.
+    """
+    first = Outbox.objects.at(address).filter(target_id__in=targets)[:1]
+    now = clock.now()
+    for name, passing in of_outbox(first.get()).selection.items():
+        chosen = SHARED_MODELS[name]._default_manager.filter(passing, selection[name], target_id__in=targets)
+        waiting = Delivery.objects.at(address).filter(model=name, datum_pk__in=chosen.values("pk"))
+        transitions.apply(waiting.filter(state__in=ASKABLE), delivery.replay(now=now), one_time_share_id=None)
 
 
 def asked_for(address: Address, target_id: int, *, selection: Mapping[str, Q]) -> int:

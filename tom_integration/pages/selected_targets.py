@@ -6,19 +6,16 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
-from django.db import IntegrityError
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from tom_targets.models import PersistentShare
 
 from sharecore.addresses import Address
 from tom_integration import access, site
 from tom_integration.pages import destination_choices, form_values, passing, phrases
 from tom_integration.pages.guards import Page, require
 from tom_integration.pages.limits_form import LimitsForm
-from tom_integration.services import shares
-from tom_integration.services.one_time import EVERYTHING, restricted
+from tom_integration.services import many_shares
 
 NAMED = 20
 """Targets that the form names."""
@@ -92,7 +89,7 @@ class Selected(Page):
 
 
 class Counted(Page):
-    """Count the data that would go, for the choices in the form."""
+    """Count the data that pass, for the choices in the form."""
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Show the numbers in words."""
@@ -112,20 +109,10 @@ def _counted(request: HttpRequest, form: SelectedForm) -> dict[str, Any]:
 def _share(request: HttpRequest, targets: Any, form: SelectedForm) -> str:
     """Make the shares that are not there yet; return what was done, for people."""
     address, existing = form.cleaned_data["destination"], form.cleaned_data["share_existing_data"]
-    here = PersistentShare.objects.filter(destination=address, target_id__in=targets.values("pk"))
-    there = set(here.values_list("target_id", flat=True))
-    made, already = 0, 0
-    for pk in targets.order_by("pk").values_list("pk", flat=True):
-        if pk in there:
-            already += 1
-            continue
-        wanted = restricted(request.user, pk, EVERYTHING) if existing else None
-        try:
-            shares.make(pk, address, user=request.user, limits=form.limits, existing=wanted)
-            made += 1
-        except IntegrityError:  # Somebody was faster.
-            already += 1
-    left = len(set(selected(request))) - made - already
+    pks = list(targets.order_by("pk").values_list("pk", flat=True))
+    made = many_shares.make(pks, address, user=request.user, limits=form.limits, existing=existing)
+    already = len(pks) - made
+    left = len(set(selected(request))) - len(pks)
     are = "is" if made == 1 else "are"
     return phrases.join(
         f"{phrases.number(made, 'target')} {are} now shared with {site.label(address)}",

@@ -1,23 +1,83 @@
-"""Pause, resume, retry and delete many shares by a few statements; the caller checks the rights."""
+"""Make, pause, resume, retry and delete many shares by a few statements; the caller checks the rights."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from tom_targets.models import PersistentShare
 
 from sharecore import delivery
+from sharecore.addresses import Address
 from tom_integration import access, clock
 from tom_integration.models import Activity, Delivery, Outbox
 from tom_integration.outbox import activity, open_outboxes, transitions
+from tom_integration.outbox.new_shares import attach_new, few
 from tom_integration.services import shares
+from tom_integration.services.one_time import of_user
 from tom_integration.services.retry import RETRIED
 
 _PORTION = 100
 """Shares of one transaction: on SQLite nobody else can save during it."""
+
+
+def make(
+    targets: Sequence[int], destination: str, *, user: Any, limits: Mapping[str, Any], existing: bool
+) -> int:
+    """Share targets continuously, as `shares.make` would each of them; return how many shares were made.
+
+    A target that is shared there already is left alone.
+
+    Args:
+        targets: the primary keys of the targets.
+        destination: `name` or `name:topic`.
+        user: the user with whose rights the shares act.
+        limits: columns of `Limited`.
+        existing: send the data from before, too, of those that the user may see.
+    """
+    number, left = 0, list(targets)
+    wanted = {"user": user, "limits": limits, "existing": of_user(user) if existing else None}
+    while left:
+        some = few(left)
+        left = left[len(some) :]
+        free = sorted({*some} - _there(destination, some))
+        try:
+            number += _make(free, destination, **wanted)
+        except IntegrityError:  # Somebody has shared or deleted one of them meanwhile.
+            number += sum(_make_one(pk, destination, **wanted) for pk in free)
+    return number
+
+
+def _there(destination: str, targets: Sequence[int]) -> set[int]:
+    here = PersistentShare.objects.filter(destination=destination, target_id__in=targets)
+    return set(here.values_list("target_id", flat=True))
+
+
+def _make(
+    targets: Sequence[int],
+    destination: str,
+    *,
+    user: Any,
+    limits: Mapping[str, Any],
+    existing: Mapping[str, Q] | None,
+) -> int:
+    with transaction.atomic():
+        same = {"destination": destination, "user": user}
+        made = PersistentShare.objects.bulk_create(PersistentShare(target_id=pk, **same) for pk in targets)
+        attach_new(made, columns=limits)
+        if made and existing is not None:
+            open_outboxes.ask_for_many(Address.parse(destination), targets, selection=existing)
+    return len(made)
+
+
+def _make_one(pk: int, destination: str, **wanted: Any) -> int:
+    try:
+        shares.make(pk, destination, **wanted)
+    except IntegrityError:
+        return 0
+    return 1
 
 
 def pause(pks: Sequence[int], *, by: Any) -> int:

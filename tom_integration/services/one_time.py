@@ -82,6 +82,16 @@ def visible(user: Any, model: str, target_id: int) -> QuerySet[Any]:
     return access.visible(user, SHARED_MODELS[model]._default_manager.filter(target_id=target_id))
 
 
+def of_user(user: Any) -> dict[str, Q]:
+    """Return a condition for the data that a user may see, for the targets that they may change."""
+    if not access.single_data_have_rights():
+        return dict(EVERYTHING)
+    return {
+        name: Q(pk__in=access.visible(user, model._default_manager.all()).values("pk"))
+        for name, model in DATUM_MODELS.items()
+    }
+
+
 def number_of(target_id: int, selection: Selection) -> int:
     """Return how many data of a target are in a selection."""
     return sum(
