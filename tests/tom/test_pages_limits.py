@@ -120,14 +120,14 @@ def test_the_line_below_says_what_would_go(tom: Tom, admin: Client) -> None:
     ask = f"/targets/{target.pk}/persistentshare/manage/existing"
     found = text(admin.post(ask, {"kinds": KINDS}))
     assert "All data." in found
-    assert "Of 4 data now 4 would go." in found
+    assert "Of 4 data now 4 pass." in found
     assert '<option value="FTN">' in found
     found = text(admin.post(ask, {"kinds": KINDS, "telescopes": "FTN"}))
     assert "Only data from the telescope FTN." in found
-    assert "Of 4 data now 3 would go." in found
+    assert "Of 4 data now 3 pass." in found
     assert "3 records. Without this" in found
     days = {"kinds": KINDS, "telescopes": "FTN", "release_days": "0.5"}
-    assert "Of 4 data now 3 would go, 1 of them on a later date." in text(admin.post(ask, days))
+    assert "Of 4 data now 3 pass, 1 of them on a later date." in text(admin.post(ask, days))
 
 
 def test_what_would_go_is_counted_with_the_filter_of_the_destination(tom: Tom, admin: Client) -> None:
@@ -139,7 +139,7 @@ def test_what_would_go_is_counted_with_the_filter_of_the_destination(tom: Tom, a
         ask = f"/targets/{target.pk}/persistentshare/manage/existing"
         found = text(admin.post(ask, {"kinds": KINDS, "destination": "y"}))
     assert "y takes: Only data not from the telescope FTN." in found
-    assert "Of 2 data now 1 would go." in found
+    assert "Of 2 data now 1 pass." in found
 
 
 def test_the_preview_has_what_passes_and_says_what_waits(tom: Tom, admin: Client) -> None:

@@ -108,6 +108,18 @@ def test_shares_without_the_right_are_left_and_told(tom: Tom, shares: list[Persi
     assert (paused(), PersistentShare.objects.filter(pk=shares[0].pk).exists()) == (4, False)
 
 
+def test_shares_that_their_rule_pauses_are_told(
+    tom: Tom, admin: Client, shares: list[PersistentShare]
+) -> None:
+    rule = ShareRule.objects.create(
+        name="r", scope=ShareRule.Scope.ALL, destination="x", ends=False, paused="the rule r is paused"
+    )
+    Outbox.objects.filter(share_id__in=[shares[0].pk, shares[1].pk]).update(rule=rule)
+    Outbox.objects.filter(share_id__in=[shares[1].pk, shares[2].pk]).update(paused="paused by admin")
+    said = told(admin.post(MANY, {"action": "resume", "share": [share.pk for share in shares[:3]]}))
+    assert said == ("2 shares going on. 1 was so already. 2 of them stay paused by a rule: resume that.")
+
+
 def test_nothing_chosen_and_unknown_actions_are_said(tom: Tom, admin: Client) -> None:
     assert told(admin.post(MANY, {"action": "pause"})) == "Choose at least one share."
     assert told(admin.post(MANY, {"action": "delete", "share": ["x"]})) == "Choose at least one share."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
+from django.db.models import Q
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from tom_targets.models import Target
@@ -16,6 +17,7 @@ from sharecore.times import LATEST
 from tom.reading import text
 from tom_integration.models import Delivery, Outbox, ShareRule, write_filter
 from tom_integration.outbox import open_outboxes
+from tom_integration.services.one_time import share_once
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -76,6 +78,16 @@ def test_embargoed_records_are_told_by_day_and_apart_from_those_that_are_not_sen
     assert "<dt>Not sent</dt><dd>0</dd>" in page
     assert "<dt>Sent later</dt><dd>4</dd>" in page
     assert "4 records go from" in text(admin.get(f"{SHARES}table"))
+    assert "kept here" not in page
+    assert "Sent later <small>4</small>" in page
+    tom.datum(target, source_name="ZTF")
+    with override_settings(DATA_SHARING={"x": {"ADAPTER": "memory", "ONLY": {"sources": {"not": ["ZTF"]}}}}):
+        share_once("x", target.pk, {"photometryreduceddatum": Q(source_name="ZTF")}, user_id=None)
+        tom.deliver(after=60)
+        page = text(admin.get(f"{SHARES}{share.pk}/", {"state": "withheld"}))
+        assert "Not sent: kept here <small>1</small>" in page
+        assert page.count('<td data-label="State">') == 1
+        assert admin.get(f"{SHARES}{share.pk}/", {"state": "later"}).context["page"].paginator.count == 4
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from sharecore.delivery import State
 from tom_integration.models import OUTDATED, Delivery
 from tom_integration.pages import form_values
+from tom_integration.pages.counts import LATER
 from tom_integration.pages.inventory import KIND_OF_ONE
 
 PAGE = 25
@@ -20,8 +21,10 @@ BY_URGENCY = tuple(map(State, _ORDER.split()))
 """The order of states: first those that need a person, then waiting, then not sent, then the rest."""
 SORTED = {"datum": ("timestamp", "pk"), "attempts": ("attempts", "pk"), "delivered": ("delivered_at", "pk")}
 """The columns by which a person can sort; a minus before the name reverses the order."""
-EDITED = "outdated"
-"""The value of the filter for delivered records of which the destination has old values."""
+EDITED, SENT_LATER = "outdated", "later"
+"""The values of the filter for records of which the destination has old values, and for those that wait for
+their release: these are `withheld`, and no part of that choice.
+"""
 
 
 class ByUrgency:
@@ -78,13 +81,16 @@ def page_of(rows: QuerySet[Delivery], numbers: Mapping[str, int], request: HttpR
         request: the request.
     """
     state, text = request.GET.get("state", ""), request.GET.get("q", "").strip()
-    if state in set(State):
-        rows, numbers = rows.filter(state=state), {state: numbers.get(state, 0)}
-    elif state == EDITED:
+    if state == EDITED:
         rows = rows.filter(OUTDATED)
+    elif state == SENT_LATER:
+        rows = rows.filter(LATER)
+    elif state in set(State):
+        rows, numbers = rows.filter(state=state), {state: numbers.get(state, 0)}
+        rows = rows.exclude(LATER) if state == State.WITHHELD else rows
     if text:
         rows = rows.filter(_matching(text))
-    if text or state == EDITED:
+    if text or state in (EDITED, SENT_LATER, State.WITHHELD):
         numbers = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
     paginator: Paginator[Any] = Paginator(_sorted(rows, numbers, request.GET.get("sort", "")), PAGE)
     return paginator.get_page(request.GET.get("page"))

@@ -51,7 +51,7 @@ def form_context(request: HttpRequest, target: Any | None, form: ShareForm | Non
 
 
 def _existing(user: Any, target: Any | None, address: str, form: LimitsForm) -> dict[str, Any]:
-    """Return what would go, and how many data "share existing data" would send and are there already.
+    """Return how many data pass, and how many "share existing data" would send and are there already.
 
     `existing` is None without a target. Without an address, and for a user who may not know what the address
     has, `existing` counts all data of the target. In the second case `already` is None.
@@ -134,7 +134,7 @@ class Targets(Page):
 
 
 class Existing(Page):
-    """Count the data that would go, and those that "share existing data" would send, for the choices."""
+    """Count the data that pass, and those that "share existing data" would send, for the choices."""
 
     def post(self, request: HttpRequest, target_pk: int | None = None) -> HttpResponse:
         """Show the numbers in words."""

@@ -1,4 +1,4 @@
-"""Make the line below a form: how many data would go now, and the names that data have."""
+"""Make the line below a form: how many data pass now, and the names that data have."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def of_address(address: str) -> limits.Limits:
 
 
 def context(user: Any, targets: Q | None, address: str, form: LimitsForm) -> dict[str, Any]:
-    """Return the context of the line below a form: what would go now, and what the filters say.
+    """Return the context of the line below a form: how many data pass now, and what the filters say.
 
     Args:
         user: the user.

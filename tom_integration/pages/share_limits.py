@@ -41,7 +41,7 @@ class Limits(Page):
 
 
 class Counted(Page):
-    """Count the data that would go, for the choices in the form."""
+    """Count the data that pass, for the choices in the form."""
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the numbers in words."""

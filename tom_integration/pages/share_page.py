@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -110,10 +111,10 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
         "outbox": outbox,
         "summary": summary,
         "states": [
-            {"value": each.value, "number": numbers[each.value], "chosen": each.value == state}
-            for each in delivery_table.BY_URGENCY
-            if each.value in numbers
+            {"value": value, "number": number, "chosen": value == state}
+            for value, number in _chips(numbers, summary.later)
         ],
+        "later_chosen": state == delivery_table.SENT_LATER,
         "edited_chosen": state == delivery_table.EDITED,
         "total": sum(numbers.values()),
         "state_chosen": state,
@@ -129,6 +130,14 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
         "in_review": resolve.calls_in_review(rows) if may_change and State.NEEDS_REVIEW in numbers else [],
         "one_time_shares": one_time_shares[:10],
     }
+
+
+def _chips(numbers: Mapping[str, int], later: int) -> Iterator[tuple[str, int]]:
+    """Yield the states with deliveries and their numbers; those that wait for their release stand apart."""
+    for state in delivery_table.BY_URGENCY:
+        number = numbers.get(state.value, 0) - (later if state is State.WITHHELD else 0)
+        if number > 0:
+            yield state.value, number
 
 
 def _shown(rows: list[Delivery], *, followed: bool) -> list[dict[str, Any]]:
