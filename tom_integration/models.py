@@ -121,6 +121,11 @@ class Limited(HasAddress):
         return read_filter(self.filter)
 
     @property
+    def halted(self) -> str:
+        """Return why it sends nothing; empty while it sends."""
+        return self.paused
+
+    @property
     def release(self) -> Release:
         """Return when its data may be sent."""
         return Release(after_days=self.release_days, not_before=self.not_before, field="")
@@ -151,6 +156,7 @@ class ShareRule(Limited):
         help_text="The highest primary keys at the last look at its targets.",
     )
     ends = models.BooleanField(default=True, help_text="End the share of a target that leaves.")
+    ending = models.BooleanField(default=False, help_text="Its shares are being ended, then it is deleted.")
     skipped = models.PositiveIntegerField(
         default=0, help_text="Targets that the creator may not share, at the last look."
     )
@@ -160,6 +166,11 @@ class ShareRule(Limited):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def halted(self) -> str:
+        """Return why its shares send nothing; empty while they send."""
+        return f"the rule {self.name} is being ended" if self.ending else self.paused
 
 
 class Outbox(Limited):
@@ -241,7 +252,7 @@ class Outbox(Limited):
     @property
     def pause(self) -> str:
         """Return why the continuous share is paused; empty when it is not."""
-        return next((each.paused for each in self.levels if each.paused), "")
+        return next((each.halted for each in self.levels if each.halted), "")
 
     @property
     def ends_at(self) -> datetime | None:
@@ -249,9 +260,13 @@ class Outbox(Limited):
         return min((each.until for each in self.levels if each.until), default=None)
 
     def takes_up(self, now: datetime) -> bool:
-        """Return True when the continuous share takes up new data."""
+        """Return True when the continuous share takes up new data.
+
+        While its rule is being ended it does: another rule may go on with it.
+        """
         ends_at = self.ends_at
-        return self.share_id is not None and not self.pause and (ends_at is None or now < ends_at)
+        paused = any(each.paused for each in self.levels)
+        return self.share_id is not None and not paused and (ends_at is None or now < ends_at)
 
 
 class OneTimeShare(models.Model):

@@ -168,6 +168,7 @@ class TestRules:
         TargetList.objects.get().targets.remove(targets[0])
         rules.apply_rules()
         admin.post(f"/targets/persistentshare/rules/{rule.pk}/end")
+        rules.apply_rules()
         said = [f"{each.who}: {each.what} {each.about}" for each in told(actions(Activity.objects.all()))]
         assert said[::-1] == [
             "maker: Made the rule Supernovae",
@@ -175,8 +176,8 @@ class TestRules:
             "admin: Paused the rule Supernovae",
             "admin: Resumed the rule Supernovae",
             f"the rule Supernovae: Deleted {targets[0].name} to x",
-            "admin: Deleted 2 shares to x",
             "admin: Ended the rule Supernovae",
+            "the rule Supernovae: Deleted 2 shares to x",
         ]
 
     def test_the_page_of_a_share_names_its_rule(self, tom: Tom, admin: Client) -> None:
@@ -298,12 +299,13 @@ def test_it_outlives_share_target_user_and_rule(tom: Tom, admin: Client) -> None
     rule = a_rule(tom, target, creator=ada)
     rules.apply_rules()
     rule_services.end(rule)
+    rules.apply_rules()
     target.delete()
     ada.delete()
     found = admin.get(REST, {"destination": "x"}).json()["results"]
     assert [(each["user_name"], each["rule_name"], each["target_name"], each["what"]) for each in found] == [
-        ("", "Supernovae", "", "ended"),
         ("", "Supernovae", "SN 1987A", "deleted"),
+        ("", "Supernovae", "", "ended"),
         ("", "Supernovae", "SN 1987A", "made"),
         ("ada", "Supernovae", "", "made"),
     ]

@@ -15,7 +15,7 @@ from tom_targets.models import PersistentShare, TargetExtra, TargetList
 from sharecore.filters import Filter
 from sharecore.records import DATA_KINDS
 from tom.reading import text, told
-from tom_integration.models import Outbox, ShareRule
+from tom_integration.models import Delivery, Outbox, ShareRule
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -122,9 +122,35 @@ def test_a_rule_is_paused_and_ended_after_a_question(tom: Tom, admin: Client, ni
     assert "goes on" in told(admin.post(f"{path}resume"))
     assert "<strong>3 shares</strong> to y will end." in text(admin.get(f"{path}end"))
     assert PersistentShare.objects.count() == 3
-    assert told(admin.post(f"{path}end")) == "Our night to y is ended, and 3 shares of it."
+    late = tom.datum(night.targets.first())
+    said = "Our night to y is being ended: nothing more is sent by it."
+    assert told(admin.post(f"{path}end")) == said
+    page = text(admin.get(path))
+    assert ">Ending<" in page
+    assert f"{path}resume" not in page
+    assert told(admin.post(f"{path}resume")) == "The rule Our night to y is being ended."
+    assert told(admin.post(f"{path}change", form(night))) == "The rule Our night to y is being ended."
+    shown = text(admin.get("/targets/persistentshare/manage/table"))
+    assert "The rule Our night to y is being ended." in shown
+    assert tom.deliver(after=60) == 0
     assert not PersistentShare.objects.exists()
+    assert not Delivery.objects.filter(datum_pk=late.pk, state="delivered").exists()
     assert "There is no rule" in text(admin.get(RULES))
+
+
+def test_a_rule_says_which_targets_another_rule_shares_there(
+    tom: Tom, admin: Client, night: TargetList
+) -> None:
+    admin.post(f"{RULES}new", form(night, name="Spectra", kinds=["spectrum"]))
+    tom.deliver(after=60)
+    first = ShareRule.objects.get()
+    said = (
+        f'3 are shared there already, by the rule <a href="{RULES}{first.pk}/">Spectra</a>: these shares '
+        "stay as they are, and the filter and dates of this rule do not hold for them."
+    )
+    assert said in text(admin.post(f"{RULES}new/counted", form(night, name="All")))
+    answer = admin.post(f"{RULES}new", form(night, name="All"))
+    assert said in text(admin.get(answer.url))
 
 
 def test_who_has_no_right_sees_and_makes_no_rules(tom: Tom, admin: Client, night: TargetList) -> None:

@@ -77,7 +77,13 @@ def test_a_rule_is_made_read_changed_and_ended(tom: Tom, api: APIClient, listed:
     assert api.get(URL).json()["results"] == [shown]
     answer = api.patch(url, {"filter": {"kinds": ["spectrum"]}, "ends": False}, format="json")
     assert (answer.json()["filter"]["kinds"], answer.json()["ends"]) == (["spectrum"], False)
-    assert api.delete(url).status_code == 204
+    answer = api.delete(url)
+    assert (answer.status_code, answer.json()["ending"]) == (202, True)
+    assert api.get(url).json()["ending"]
+    assert api.delete(url).status_code == 202
+    assert api.patch(url, {"name": "B"}, format="json").status_code == 409
+    assert api.post(f"{url}resume/").status_code == 409
+    tom.deliver()
     assert not ShareRule.objects.exists()
     assert not PersistentShare.objects.exists()
 
@@ -99,6 +105,7 @@ def test_a_preview_makes_nothing(tom: Tom, api: APIClient, listed: TargetList) -
     assert answer.json() == {
         "targets": 3,
         "shared_already": 1,
+        "by_rules": [],
         "ended": 0,
         "skipped": 0,
         "shares": 2,
@@ -107,6 +114,22 @@ def test_a_preview_makes_nothing(tom: Tom, api: APIClient, listed: TargetList) -
         "filter_text": "Only data, photometry and upper limits only in the bandpass r.",
     }
     assert not ShareRule.objects.exists()
+
+
+def test_a_preview_names_the_rule_that_shares_a_target_already(
+    tom: Tom, api: APIClient, listed: TargetList
+) -> None:
+    targets = [tom.target() for _ in range(3)]
+    listed.targets.add(*targets)
+    tom.share(targets[0])
+    first = made(api, listed, name="First", filter={"own": True})
+    tom.deliver()
+    second = api.post(PREVIEW, given(listed), format="json").json()
+    assert (second["shares"], second["shared_already"]) == (0, 3)
+    assert second["by_rules"] == [{"rule": first["id"], "name": "First", "targets": 2}]
+    other = person(tom, "other", "add_persistentshare", "change_target")
+    assign_perm("tom_targets.view_targetlist", other, listed)
+    assert client_of(other).post(PREVIEW, given(listed), format="json").json()["by_rules"] == []
 
 
 @pytest.mark.parametrize(
@@ -195,7 +218,7 @@ def test_who_may_do_what(tom: Tom, api: APIClient, maker: User, listed: TargetLi
     if client.patch(url, {"name": "new"}, format="json").status_code == 200:
         done.add(CHANGE)
         assert ShareRule.objects.get(name="new").creator_id == user.pk
-    if client.delete(url).status_code == 204:
+    if client.delete(url).status_code == 202:
         done.add(END)
     assert done == MAY[who]
 

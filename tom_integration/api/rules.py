@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
-from rest_framework import exceptions, permissions, serializers, viewsets
+from rest_framework import exceptions, permissions, serializers, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,6 +17,7 @@ from sharecore.addresses import Address
 from tom_integration.access import REFUSAL, Action, holds, rules_for
 from tom_integration.api.limits import LimitsSerializer, utc
 from tom_integration.api.permissions import ShareApi
+from tom_integration.api.shares import Conflict
 from tom_integration.models import ShareRule
 from tom_integration.services import rules
 
@@ -64,6 +66,7 @@ class RuleSerializer(LimitsSerializer, serializers.ModelSerializer):
             "creator": rule.creator_id,
             "created": utc(rule.created),
             "paused": rule.paused,
+            "ending": rule.ending,
             "problem": rule.problem,
             "skipped": rule.skipped,
             "applied_at": utc(rule.applied_at),
@@ -115,30 +118,43 @@ class RuleViewSet(ShareApi, viewsets.ModelViewSet):
             raise exceptions.PermissionDenied(REFUSAL)
         raise exceptions.NotFound
 
-    def perform_destroy(self, instance: ShareRule) -> None:
-        rules.end(instance)
+    def perform_update(self, serializer: serializers.BaseSerializer[ShareRule]) -> None:
+        """Change the rule.
+
+        Raises:
+            Conflict: it is being ended.
+        """
+        try:
+            serializer.save()
+        except rules.NotPossible as error:
+            raise Conflict(str(error)) from None
+
+    def destroy(self, request: Request, pk: int) -> Response:
+        """End the rule: a worker ends its shares, then deletes it."""
+        return self._done(rules.end, status.HTTP_202_ACCEPTED)
 
     def preview(self, request: Request) -> Response:
         """Answer what a rule would do, without making it."""
         given = self.get_serializer(data=request.data)
         given.is_valid(raise_exception=True)
         draft = rules.draft(creator=request.user, **given.validated_data)
-        outlook = rules.outlook(draft)
+        outlook = rules.outlook(draft, seen_by=request.user)
         return Response({**asdict(outlook), "shares": outlook.shares, "filter_text": str(draft.chosen)})
 
     def pause(self, request: Request, pk: int) -> Response:
         """Pause the rule and its shares."""
-        rule = self.get_object()
-        rules.pause(rule, by=request.user)
-        return self._shown(rule)
+        return self._done(partial(rules.pause, by=request.user))
 
     def resume(self, request: Request, pk: int) -> Response:
         """Go on with the rule and its shares."""
-        rule = self.get_object()
-        rules.resume(rule)
-        return self._shown(rule)
+        return self._done(rules.resume)
 
-    def _shown(self, rule: ShareRule) -> Response:
-        rule.refresh_from_db()
+    def _done(self, act: Callable[[ShareRule], None], code: int = status.HTTP_200_OK) -> Response:
+        rule = self.get_object()
         seen = rules_for(self.request.user, "view").filter(pk=rule.pk).exists()
-        return Response(self.get_serializer(rule).data if seen else {"id": rule.pk})
+        try:
+            act(rule)
+        except rules.NotPossible as error:
+            raise Conflict(str(error) if seen else None) from None
+        rule = ShareRule.objects.filter(pk=rule.pk).first() or rule  # A worker may have ended it by now.
+        return Response(self.get_serializer(rule).data if seen else {"id": rule.pk}, status=code)

@@ -77,7 +77,7 @@ def lines(found: Iterable[Listed]) -> Iterator[Line]:
         if rule.skipped:
             many = phrases.number(rule.skipped, "target")
             yield Line(f"    {many} skipped: its creator may not share them", alarming=True)
-        for reason in filter(None, (rule.paused, rule.problem)):
+        for reason in filter(None, (rule.halted, rule.problem)):
             yield Line(f"    {reason}", alarming=True)
     if none:
         yield Line("There is no rule.")

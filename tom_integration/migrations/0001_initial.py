@@ -303,6 +303,12 @@ class Migration(migrations.Migration):
                     models.BooleanField(default=True, help_text="End the share of a target that leaves."),
                 ),
                 (
+                    "ending",
+                    models.BooleanField(
+                        default=False, help_text="Its shares are being ended, then it is deleted."
+                    ),
+                ),
+                (
                     "skipped",
                     models.PositiveIntegerField(
                         default=0, help_text="Targets that the creator may not share, at the last look."

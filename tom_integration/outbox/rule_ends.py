@@ -30,7 +30,7 @@ def end_shares(
         reason: why their open deliveries are cancelled.
         stop_at: stop after the first portion that ends beyond this monotonic time.
     """
-    others = ShareRule.objects.exclude(pk=rule.pk).order_by("pk")
+    others = ShareRule.objects.filter(ending=False).exclude(pk=rule.pk).order_by("pk")
     while some := list(outboxes.order_by("pk")[:PORTION]):
         with transaction.atomic():
             here = shares_of(rule).filter(pk__in=[each.pk for each in some])
@@ -78,4 +78,5 @@ def on_rule_deleted(sender: type[ShareRule], instance: ShareRule, **_: Any) -> N
         activity.of_shares(Activity.What.PAUSED, list(paused), detail=reason)
     paused.update(paused=reason[:500])
     Outbox.objects.filter(rule=instance).update(rule=None)
-    activity.of_rule(Activity.What.ENDED, instance)
+    if not instance.ending:  # else it was told when a person asked for it
+        activity.of_rule(Activity.What.ENDED, instance)

@@ -10,31 +10,26 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
-from itertools import accumulate, islice
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import Count, F, Q
+from django.db.models import F, Q
 from tom_targets.models import PersistentShare
 
 from sharecore.exceptions import ConfigurationError
 from sharecore.texts import one_line
 from tom_integration import access, clock, site
-from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.models import ShareRule
 from tom_integration.outbox import activity
 from tom_integration.outbox.limits import highest_keys
-from tom_integration.outbox.new_shares import attach_new
+from tom_integration.outbox.new_shares import attach_new, few
 from tom_integration.outbox.rule_ends import end_shares
 from tom_integration.outbox.rule_scope import left, list_is_gone, out_of_reach, shares_of, unshared
 
 logger = logging.getLogger(__name__)
 
-_TARGETS, _DATA = 200, 10_000
-"""Targets, and data of them, that one transaction takes: on SQLite nobody else can save during it."""
 _CLASHES = 3
 """Times that somebody else may make one of the same shares at the same moment, until the next look."""
 
@@ -94,6 +89,8 @@ def apply_rules(*, since: datetime | None = None, seconds: float = math.inf) -> 
 
 def _apply(rule: ShareRule, stop_at: float) -> bool:
     """End the shares of targets that have left, share those that have come; return False when stopped."""
+    if rule.ending:
+        return _end(rule, stop_at)
     marks = highest_keys()
     reason = f"the target left the rule {rule.name}"
     if not end_shares(left(rule), rule=rule, reason=reason, stop_at=stop_at):
@@ -108,6 +105,14 @@ def _apply(rule: ShareRule, stop_at: float) -> bool:
     # A target that still waits is promised the data since it came.
     seen = {} if waits else {"existing_to": marks}
     _note(rule, problem=one_line(problem), skipped=out_of_reach(rule), **seen)
+    return True
+
+
+def _end(rule: ShareRule, stop_at: float) -> bool:
+    """End the shares of a rule, then delete it; return False when stopped."""
+    if not end_shares(shares_of(rule), rule=rule, reason=f"the rule {rule.name} was ended", stop_at=stop_at):
+        return False
+    ShareRule.objects.filter(pk=rule.pk).delete()
     return True
 
 
@@ -138,7 +143,7 @@ def _share_some(pk: int, after: int) -> int | None:
         if not _makes_shares(rule):
             return None
         chosen = unshared(rule).filter(pk__gt=after).order_by("pk")
-        pks = _with_few_data(chosen.values_list("pk", flat=True)[:_TARGETS])
+        pks = few(chosen.values_list("pk", flat=True))
         if not pks:
             return None
         same = {"destination": str(rule.address), "user_id": rule.creator_id}
@@ -147,21 +152,8 @@ def _share_some(pk: int, after: int) -> int | None:
         return max(pks)
 
 
-def _with_few_data(targets: Iterable[int]) -> list[int]:
-    """Return the first of these targets that together have few data, but one at least."""
-    pks = list(targets)
-    data: Counter[int] = Counter()
-    for model in DATUM_MODELS.values():
-        rows = model._default_manager.order_by().filter(target_id__in=pks).values("target_id")
-        data.update(dict(rows.annotate(number=Count("pk")).values_list("target_id", "number")))
-    sums = accumulate(data[pk] for pk in pks)
-    return pks[:1] + [
-        pk for pk, number in zip(pks[1:], islice(sums, 1, None), strict=True) if number <= _DATA
-    ]
-
-
 def _makes_shares(rule: ShareRule) -> bool:
-    return not rule.paused and (rule.until is None or clock.now() < rule.until)
+    return not rule.halted and (rule.until is None or clock.now() < rule.until)
 
 
 def _note(rule: ShareRule, **columns: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -68,7 +69,7 @@ class RulePage(Page):
             and access.holds(request.user, "add"),
             "may_end": access.rules_for(request.user, "delete").filter(pk=pk).exists(),
             **_about(rule, target_list, creator),
-            **_outlook(rule),
+            **({} if rule.ending else _outlook(rule, request.user)),
             **activity.section(
                 access.activity_for(request.user).filter(rule_id=pk),
                 f"{reverse('sharing:activity')}?rule={pk}",
@@ -113,9 +114,9 @@ class ChangeRule(Page):
         form = RuleForm(request.POST, user=request.user, rule=rule)
         if not form.is_valid() or "preview" in request.POST:
             return _form(request, form)
-        changed = rules.change(rule, by=request.user, **form.columns)
-        messages.success(request, f"{changed.name} is changed.")
-        return redirect("sharing:rule", pk)
+        return _answer(
+            request, pk, lambda: f"{rules.change(rule, by=request.user, **form.columns).name} is changed"
+        )
 
 
 class CountRule(Page):
@@ -135,13 +136,15 @@ class ActOnRule(Page):
     def post(self, request: HttpRequest, pk: int, action: str) -> HttpResponse:
         """Do it, and show its page."""
         rule = rule_or_404(request.user, pk, "change")
-        if action == "pause":
-            rules.pause(rule, by=request.user)
-            messages.success(request, f"{rule.name} is paused, and all its shares.")
-        else:
+
+        def act() -> str:
+            if action == "pause":
+                rules.pause(rule, by=request.user)
+                return f"{rule.name} is paused, and all its shares"
             rules.resume(rule)
-            messages.success(request, f"{rule.name} goes on.")
-        return redirect("sharing:rule", pk)
+            return f"{rule.name} goes on"
+
+        return _answer(request, pk, act)
 
 
 class EndRule(Page):
@@ -156,9 +159,18 @@ class EndRule(Page):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """End it, and show the other rules."""
         rule = rule_or_404(request.user, pk, "delete")
-        number = rules.end(rule)
-        messages.success(request, f"{rule.name} is ended, and {phrases.number(number, 'share')} of it.")
+        rules.end(rule)
+        messages.success(request, f"{rule.name} is being ended: nothing more is sent by it.")
         return redirect("sharing:rules")
+
+
+def _answer(request: HttpRequest, pk: int, act: Callable[[], str]) -> HttpResponse:
+    """Act on a rule, tell what was done or why not, and show its page."""
+    try:
+        messages.success(request, phrases.join(act()))
+    except rules.NotPossible as reason:
+        messages.error(request, str(reason))
+    return redirect("sharing:rule", pk)
 
 
 def _changeable(user: Any, pk: int) -> ShareRule:
@@ -181,9 +193,9 @@ def _about(rule: ShareRule, target_list: Any | None, creator: Any | None) -> dic
     return {"targets": targets, "what": said.text or "All data.", "fault": said.fault}
 
 
-def _outlook(rule: ShareRule) -> dict[str, Any]:
+def _outlook(rule: ShareRule, user: Any) -> dict[str, Any]:
     try:
-        return {"outlook": rules.outlook(rule), "goes": rule.existing}
+        return {"outlook": rules.outlook(rule, seen_by=user), "goes": rule.existing}
     except ConfigurationError:
         return {"outlook": None}  # `_about` tells the fault.
 
@@ -201,7 +213,7 @@ def _of_form(form: RuleForm) -> dict[str, Any]:
         "theirs": " ".join(map(str, whole.filters)),
         "address": address,
         "suggested": passing.names(form.user, _targets(form)),
-        **(_outlook(form.draft) if valid else {}),
+        **(_outlook(form.draft, form.user) if valid else {}),
     }
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count, Q, QuerySet
 from tom_targets.models import PersistentShare
 
 from sharecore import delivery
@@ -19,7 +19,6 @@ from sharecore.filters import Filter
 from tom_integration import access, clock, share_conflict, site
 from tom_integration.models import Activity, Delivery, Outbox, ShareRule, write_filter
 from tom_integration.outbox import activity, limits, open_outboxes, transitions
-from tom_integration.outbox.rule_ends import end_shares
 from tom_integration.outbox.rule_scope import out_of_reach, shares_of, targets
 from tom_integration.services import passing_data
 from tom_integration.services.shares import NotPossible
@@ -48,13 +47,27 @@ _LIMITS = ("filter", "until", "release_days", "not_before")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherRule:
+    """Hold a rule that shares some of the targets of another one there."""
+
+    rule: int
+    """Its primary key."""
+    name: str
+    targets: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleOutlook:
     """Hold what a rule would do now."""
 
     targets: int
     """Targets in its scope that its creator may share."""
     shared_already: int
-    """Of these, targets that are shared there already, not by this rule: those shares stay as they are."""
+    """Of these, targets that are shared there already, not by this rule: those shares stay as they are, and
+    its filter and dates do not hold for them.
+    """
+    by_rules: tuple[OtherRule, ...]
+    """Of those, how many are shared by which other rules."""
     ended: int
     """Of these, targets whose share by a rule a person has ended: they stay ended."""
     skipped: int
@@ -70,8 +83,12 @@ class RuleOutlook:
         return self.targets - self.shared_already - self.ended
 
 
-def outlook(rule: ShareRule) -> RuleOutlook:
-    """Return what a rule would do now; it need not be saved.
+def outlook(rule: ShareRule, *, seen_by: Any) -> RuleOutlook:
+    """Return what a rule would do now.
+
+    Args:
+        rule: the rule; it need not be saved.
+        seen_by: the user who asks; other rules are named only if they may view them.
 
     Raises:
         ConfigurationError: a newer version of this app wrote its filter.
@@ -94,11 +111,21 @@ def outlook(rule: ShareRule) -> RuleOutlook:
     return RuleOutlook(
         targets=chosen.count(),
         shared_already=shared_already.count(),
+        by_rules=tuple(_by_rules(outboxes.filter(target_id__in=shared_already.values("pk")), rule, seen_by)),
         ended=stopped.count(),
         skipped=out_of_reach(rule),
         data=data.passing,
         all_data=data.total,
     )
+
+
+def _by_rules(outboxes: QuerySet[Outbox], rule: ShareRule, user: Any) -> Iterator[OtherRule]:
+    """Yield the other rules that made shares among these outboxes, of those that a user may view."""
+    seen = access.rules_for(user, "view").exclude(pk=rule.pk)
+    made = outboxes.filter(share_id__isnull=False, rule__in=seen.values("pk")).order_by()
+    numbers = made.values("rule", "rule__name").annotate(number=Count("pk")).order_by("-number", "rule")
+    for each in numbers:
+        yield OtherRule(rule=each["rule"], name=each["rule__name"], targets=each["number"])
 
 
 def faults(rule: ShareRule, *, by: Any) -> dict[str, str]:
@@ -202,7 +229,11 @@ def change(rule: ShareRule, *, by: Any, **fields: Any) -> ShareRule:
         rule: the rule.
         by: the user who changes it, who needs the right to add shares.
         **fields: arguments of `make`, but for the creator.
+
+    Raises:
+        NotPossible: it is being ended.
     """
+    _not_ending(rule)
     columns = _columns(fields)
     changed = {name for name, value in columns.items() if getattr(rule, name) != value}
     if changed & {*_SCOPE, "destination", "topic"}:
@@ -224,14 +255,24 @@ def change(rule: ShareRule, *, by: Any, **fields: Any) -> ShareRule:
 
 
 def pause(rule: ShareRule, *, by: Any) -> None:
-    """Send nothing of the shares of a rule, and make no more, until a user resumes it."""
+    """Send nothing of the shares of a rule, and make no more, until a user resumes it.
+
+    Raises:
+        NotPossible: it is being ended.
+    """
+    _not_ending(rule)
     reason = f"the rule {rule.name} is paused by {by.get_username()}"[:500]
     if ShareRule.objects.filter(pk=rule.pk, paused="").update(paused=reason):
         activity.of_rule(Activity.What.PAUSED, rule, by=by)
 
 
 def resume(rule: ShareRule) -> None:
-    """Go on with a paused rule, and send the new data of the meantime."""
+    """Go on with a paused rule, and send the new data of the meantime.
+
+    Raises:
+        NotPossible: it is being ended.
+    """
+    _not_ending(rule)
     with transaction.atomic():
         if ShareRule.objects.filter(pk=rule.pk).exclude(paused="").update(paused=""):
             activity.of_rule(Activity.What.RESUMED, rule)
@@ -239,19 +280,20 @@ def resume(rule: ShareRule) -> None:
         shares_of(rule).update(look_now=True, next_at=None)
 
 
-def end(rule: ShareRule) -> int:
-    """End the shares that a rule made, then delete it; return how many shares.
+def end(rule: ShareRule) -> None:
+    """Send nothing of the shares of a rule from now on; the next look of a worker ends them, then deletes it.
 
     A share of a target that another rule means goes on under that one. What the destination has stays there.
-    When it is interrupted, the rule is paused, and can be ended again.
     """
-    ShareRule.objects.filter(pk=rule.pk).update(paused=f"the rule {rule.name} is being ended"[:500])
-    before = list(shares_of(rule).values_list("share_id", flat=True))
-    with activity.acting(rule=rule):
-        end_shares(shares_of(rule), rule=rule, reason=f"the rule {rule.name} was ended")
-    ShareRule.objects.filter(pk=rule.pk).delete()
-    kept: int = PersistentShare.objects.filter(pk__in=before).count()
-    return len(before) - kept
+    rule.ending = True
+    with transaction.atomic():
+        if ShareRule.objects.filter(pk=rule.pk, ending=False).update(ending=True, applied_at=None):
+            activity.of_rule(Activity.What.ENDED, rule)
+
+
+def _not_ending(rule: ShareRule) -> None:
+    if ShareRule.objects.filter(pk=rule.pk, ending=True).exists():
+        raise NotPossible(f"The rule {rule.name} is being ended.")
 
 
 def _columns(fields: Mapping[str, Any]) -> dict[str, Any]:
