@@ -1,4 +1,4 @@
-"""Log each call of an adapter, with a text for people and fields for programs."""
+"""Log and count the outcomes of each call of an adapter, with a text for people and fields for programs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from collections.abc import Mapping
 
 from sharecore.outcomes import Result
 from sharecore.records import RecordKey
+from tom_integration import telemetry
 from tom_integration.models import Delivery, Outbox
 
 logger = logging.getLogger("tom_integration.deliveries")
 
 
 def of_call(outbox: Outbox, rows: Mapping[RecordKey, Delivery], results: Mapping[RecordKey, Result]) -> None:
-    """Log the outcomes of one call of an adapter.
+    """Log and count the outcomes of one call of an adapter.
 
     The log record has the fields `share_id` (None for a one-time share), `destination`, `target_id`,
     `delivery_ids` and `outcomes` (the number of each).
@@ -22,6 +23,7 @@ def of_call(outbox: Outbox, rows: Mapping[RecordKey, Delivery], results: Mapping
     outcomes = Counter(type(result).__name__.lower() for result in results.values())
     if unsent := len(rows) - len(results):
         outcomes["unsent"] = unsent
+    telemetry.count(outbox.address, outcomes)
     logger.info(
         "%s: %s",
         outbox,

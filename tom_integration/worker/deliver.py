@@ -24,7 +24,7 @@ from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.retry import RetryPolicy
 from sharecore.texts import one_line
-from tom_integration import access, call_log, clock, site
+from tom_integration import access, call_log, clock, site, telemetry
 from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import ledger, observer_keys, target_keys, transitions
@@ -135,7 +135,8 @@ class Calls(Preconditions):
         refused: DeliveryError | None = None
         with leases.keep_alive(self.lease):
             try:
-                ensure_target(site.registry(), self.destination, self.adapter, batch, file)
+                with telemetry.call("ensure_target", self.address):
+                    ensure_target(site.registry(), self.destination, self.adapter, batch, file)
             except DeliveryError as stop:
                 refused = stop
             persist(self.notes(batch, refused))
@@ -144,9 +145,14 @@ class Calls(Preconditions):
 
     def _dispatch(self, batch: Batch, file: DataFile | None, refused: DeliveryError | None) -> DispatchResult:
         where = (site.registry(), self.destination, self.adapter, batch)
-        if file is not None:
-            return dispatch_file(*where, file, refused=refused, tells=False)
-        return dispatch(*where, refused=refused, tells=False)
+        name, number = ("deliver", len(batch.records)) if file is None else ("deliver_file", 1)
+        with telemetry.call(name, self.address, number) as stopped:
+            if file is None:
+                result = dispatch(*where, refused=refused, tells=False)
+            else:
+                result = dispatch_file(*where, file, refused=refused, tells=False)
+            stopped(result.stopped)
+        return result
 
     def batch(self, share: OneTimeShare | None) -> Batch:
         """Return a batch without records, for the continuous share or for a one-time share."""

@@ -16,7 +16,7 @@ from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Duplicate, Found, Present, Rejected, Result, Unsupported
 from sharecore.records import Record, RecordKey
 from sharecore.targets import Target
-from tom_integration import site
+from tom_integration import site, telemetry
 from tom_integration.mapping.data_files import FILE_MODEL, shareable_identity
 from tom_integration.mapping.row_to_record import record_of
 from tom_integration.mapping.target_fields import find_target, target_of
@@ -97,7 +97,7 @@ def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> Non
     batch = replace(batch, records=tuple(each.leaves for each in doubts), previous=previous)
     calls.before_call()
     try:
-        with leases.keep_alive(calls.lease):
+        with leases.keep_alive(calls.lease), telemetry.call("find", calls.address, len(batch.records)):
             found = dispatch.look_up(calls.destination, calls.adapter, batch)
     except (AuthenticationFailed, DestinationError) as stop:
         raise calls.wait(stop) from None
