@@ -91,8 +91,8 @@ def read_config(section: Section) -> HermesConfig:
         ),
         default_flux=_unit(section, "DEFAULT_FLUX_UNIT", FLUX, "erg / (Angstrom s cm2)' or 'mJy"),
         default_wavelength=_unit(section, "DEFAULT_WAVELENGTH_UNIT", WAVELENGTH, "Angstrom' or 'nm"),
-        instrument_map=section.mapping("INSTRUMENT_MAP"),
-        bandpass_map=section.mapping("BANDPASS_MAP"),
+        instrument_map=_names(section, "INSTRUMENT_MAP"),
+        bandpass_map=_names(section, "BANDPASS_MAP"),
         unit_map=_unit_map(section),
         batch_window_seconds=section.number("BATCH_WINDOW_SECONDS", 10.0, maximum=3600),
         max_rows=section.count("MAX_ROWS", 500, maximum=5000),
@@ -192,6 +192,13 @@ def _unit(section: Section, key: str, usable: frozenset[Unit], example: str) -> 
         )
         return None
     return unit
+
+
+def _names(section: Section, key: str) -> dict[str, str]:
+    names = {here.strip(): there.strip() for here, there in section.mapping(key).items()}
+    for here in (here for here, there in names.items() if not there):
+        section.problem(key, f"must have a name for {here!r}", "Write it like {'name here': 'name there'}.")
+    return names
 
 
 def _unit_map(section: Section) -> dict[str, ScaledUnit]:

@@ -91,6 +91,8 @@ def test_several_hermes_side_by_side() -> None:
         ("UNIT_MAP", ["x"]),
         ("BANDPASS_MAP", {"r": 1}),
         ("INSTRUMENT_MAP", "x"),
+        ("INSTRUMENT_MAP", {"cam3": " "}),
+        ("BANDPASS_MAP", {"rp": ""}),
         ("TITLE_TEMPLATE", "Data of {star}"),
         ("TITLE_TEMPLATE", "Data of {target"),
         ("TITLE_TEMPLATE", "Data of {}"),
@@ -147,6 +149,11 @@ class TestInTheMessage:
         }
         row = make.row(make.detection(instrument="fa15", bandpass="rp", unit="MAG_5"), **settings)
         assert (row["instrument"], row["bandpass"], row["brightness_unit"]) == ("Sinistro", "r", "AB mag")
+
+    def test_blanks_around_the_names_of_maps_do_not_count(self, make: Any) -> None:
+        settings = {"INSTRUMENT_MAP": {" fa15": "Sinistro "}, "BANDPASS_MAP": {"rp ": " r"}}
+        row = make.row(make.detection(instrument="fa15 ", bandpass=" rp"), **settings)
+        assert (row["instrument"], row["bandpass"]) == ("Sinistro", "r")
 
     def test_the_topic_of_a_bare_address(self, make: Any) -> None:
         from sharecore.addresses import Address
