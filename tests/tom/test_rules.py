@@ -478,6 +478,32 @@ class TestTwoRules:
         tom.deliver()
         assert tom.state(new) == "delivered"
 
+    def test_one_that_shares_existing_data_takes_over_with_them(
+        self, tom: Tom, listed: TargetList, maker: User
+    ) -> None:
+        target = tom.target()
+        listed.targets.add(target)
+        before, other = tom.datum(target), tom.datum(target, bandpass="g")
+        first = rule_for(listed, maker, filter=ONLY_R)
+        rule_for(listed, maker, name="all of it", existing=True)
+        tom.deliver()
+        assert not tom.x.received
+        rules.end(first)
+        tom.deliver()
+        assert (tom.state(before), tom.state(other)) == ("delivered", "delivered")
+
+    def test_one_with_a_filter_that_cannot_be_read_ends_all_the_same(
+        self, tom: Tom, listed: TargetList, maker: User
+    ) -> None:
+        target = tom.target()
+        listed.targets.add(target)
+        first, second = rule_for(listed, maker), rule_for(listed, maker, name="second")
+        tom.deliver()
+        ShareRule.objects.filter(pk=first.pk).update(filter='{"version": 99}')
+        rules.end(first)
+        apply()
+        assert (ShareRule.objects.get(), tom.outbox(target).rule) == (second, second)
+
     def test_ended(self, tom: Tom, listed: TargetList, maker: User) -> None:
         target = tom.target()
         listed.targets.add(target)

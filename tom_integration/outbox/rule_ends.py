@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
 from tom_targets.models import PersistentShare
 
+from sharecore import delivery
 from sharecore.delivery import DeliveryState, State
+from sharecore.exceptions import ConfigurationError
 from tom_integration import clock
 from tom_integration.models import Activity, Outbox, ShareRule
-from tom_integration.outbox import activity, limits
+from tom_integration.outbox import activity, limits, transitions
 from tom_integration.outbox.backlog import register
 from tom_integration.outbox.open_outboxes import CHANGED, PORTION, detach
 from tom_integration.outbox.rule_scope import shares_of, targets
@@ -53,12 +56,16 @@ def end_shares(
 def _hand_on(outbox: Outbox, other: ShareRule) -> None:
     """Let a share go on under another rule: to end it and to make it again would lose what is on its way.
 
-    What the new rule lets through beyond that counts as from before its share.
+    What the new rule lets through beyond that counts as from before its share, which it may share as well.
     """
     now = clock.now()
     if outbox.takes_up(now):
         promise = DeliveryState(state=State.PENDING, next_at=now)
-        register(outbox, promise, selection=limits.of_outbox(outbox).selection)
+        with suppress(ConfigurationError):  # A filter that cannot be read lets nothing through.
+            register(outbox, promise, selection=limits.of_outbox(outbox).selection)
+    if other.existing:
+        existing = outbox.deliveries.filter(state=State.BASELINE)
+        transitions.apply(existing, delivery.replay(now=now))
     PersistentShare.objects.filter(pk=outbox.share_id).update(user=other.creator_id)
     Outbox.objects.filter(pk=outbox.pk).update(
         rule=other,
