@@ -41,7 +41,8 @@ def _signal() -> Case:
     """Return what is divided by the error: a constant for a magnitude, else the absolute value."""
     flux = Abs("brightness")
     magnitude = Q(In(Trim("unit"), [""])) | Q(In(_word(), list(MAGNITUDE_WORDS)))
-    may_be_one = Q(Regex(F("unit"), _MAY_BE_OTHER_SIGNS)) & Q(LessThan(flux, MAGNITUDE_FACTOR))
+    # The comparison first: SQLite calls Python for each regular expression.
+    may_be_one = Q(LessThan(flux, MAGNITUDE_FACTOR)) & Q(Regex(F("unit"), _MAY_BE_OTHER_SIGNS))
     constant = Value(MAGNITUDE_FACTOR, output_field=FloatField())
     return Case(When(magnitude | may_be_one, then=constant), default=flux, output_field=FloatField())
 
