@@ -75,6 +75,7 @@ PAGES = {
     "activity": "targets/persistentshare/activity/",
     "lists": "targets/persistentshare/lists/",
     "notifications": "targets/persistentshare/notifications/",
+    "glossary": "targets/persistentshare/words/",
     "groupings": "targets/targetgrouping/",
     "targets": "targets/",
 }

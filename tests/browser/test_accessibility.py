@@ -134,6 +134,8 @@ def test_axe_finds_nothing_on_any_page(
         "targets/persistentshare/destinations/",
         "targets/persistentshare/destinations/replay?name=receiver&since=yesterday",
         "targets/persistentshare/activity/",
+        "targets/persistentshare/words/",
+        "targets/persistentshare/notifications/",
         f"{of_target}share/",
         f"{of_target}share/?tab=continuous",
         f"{of_target}persistentshare/manage/",

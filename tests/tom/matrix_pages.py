@@ -77,6 +77,7 @@ def _rows() -> Iterator[PageRow]:
     yield get(ACTIVITY, "view or add or change", "list")
     yield get(f"{ACTIVITY}?share={{share}}", "view or add or change", "list")
     yield get(NOTIFICATIONS, "view or add or change", "list")
+    yield get("/targets/persistentshare/words/", "view or add or change", "list")
     yield post(NOTIFICATIONS, "view or add or change", "list", body=lambda world: {"choice": "daily"})
     # making
     yield get(f"{SHARES}targets?target_name=nnounced-1987", "add", "list")

@@ -8,6 +8,7 @@ from django.views import View
 from tom_integration.pages import (
     activity,
     destinations_page,
+    glossary,
     many_shares,
     new_share,
     notifications,
@@ -85,6 +86,7 @@ ours = [
     path(_TARGETS, selected_targets.Selected.as_view(), name="selected"),
     path(f"{_TARGETS}counted", selected_targets.Counted.as_view(), name="selected-counted"),
     path(f"{_TARGETS}once", share_target.SelectedShare.as_view(), name="selected-once"),
+    path("persistentshare/words/", glossary.Glossary.as_view(), name="glossary"),
     path("persistentshare/notifications/", notifications.Notifications.as_view(), name="notifications"),
     path("persistentshare/activity/", activity.ActivityPage.as_view(), name="activity"),
     path("persistentshare/lists/", target_lists.Lists.as_view(), name="lists"),

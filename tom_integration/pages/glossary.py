@@ -1,0 +1,67 @@
+"""Explain the words of sharing on one page, to which the others link."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from sharecore.delivery import State
+from tom_integration.pages.guards import Page, require
+from tom_integration.pages.phrases import STATES
+from tom_integration.pages.share_status import ShareStatus
+
+WORDS = {
+    "Destination": "A place to which this TOM can send: another TOM, HERMES, a chat. Some have topics.",
+    "Share": "A promise: each new datum of one target goes to one destination from now on.",
+    "One-time share": "A target, its data or files, sent once, by hand.",
+    "Rule": "It makes a share for each target of a list, with a tag, or that its creator may change.",
+    "Filter": "It says which data a share, a rule or a destination lets through. All that apply must.",
+    "Record": "One datum (a detection, a limit, a spectrum, a position or other) or one file, as it is sent.",
+    "Existing data": "Data from before the share. They stay here unless somebody shares them, too.",
+    "Release date": "The moment before which a record stays here. It goes by itself then.",
+    "Creator": "The user with whose rights a share sends. When the user loses them, the share stops.",
+    "Adopt": "To become the creator of a share whose creator cannot send any more.",
+    "Retry": "To try records again that were refused, not sent, or given up.",
+    "Replay": "To send again what a destination has lost. It is asked first, where it can be.",
+}
+"""Words of the pages, with their meanings."""
+OF_SHARES = {
+    ShareStatus.OK: "Every record of the share is there, as it is here.",
+    ShareStatus.PARTLY: "All that can go is there. The page of the share says what is not, and why.",
+    ShareStatus.SENDING: "Records are on their way.",
+    ShareStatus.WAITING: "Records wait for a time or for their destination. They go by themselves.",
+    ShareStatus.NEEDS_YOU: "Nothing goes on until a person does what the page says.",
+    ShareStatus.PAUSED: "A person stopped it. New data wait, and go when it is resumed.",
+    ShareStatus.ENDED: "Its time is over. What is there stays there.",
+}
+OF_RECORDS = {
+    State.BASELINE: "It was there before the share.",
+    State.PENDING: "It goes when its time has come.",
+    State.SENDING: "It is in the hands of the adapter, the code for this kind of destination.",
+    State.DELIVERED: "The destination has it.",
+    State.UNCONFIRMED: "It was sent, and no answer came. The destination is asked whether it has it.",
+    State.NEEDS_REVIEW: "It was sent, and no answer came. Look there, and say here whether it arrived.",
+    State.WITHHELD: "This TOM keeps it here. The reason stands beside it.",
+    State.UNSUPPORTED: "The destination cannot store it.",
+    State.FAILED: "It was refused, or tried too often. Mend what the reason says, then retry.",
+    State.CANCELLED: "Its datum, share or target is gone.",
+}
+
+
+class Glossary(Page):
+    """Serve `/targets/persistentshare/words/` to users who may see or make shares."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show the page."""
+        require(request.user, "view", "add", "change")
+        parts = [
+            ("Words", WORDS.items()),
+            ("Status of a share", [(each.label, meaning) for each, meaning in OF_SHARES.items()]),
+            ("State of a record", [(label(each), meaning) for each, meaning in OF_RECORDS.items()]),
+        ]
+        return render(request, "tom_integration/glossary.html", {"parts": parts})
+
+
+def label(state: State) -> str:
+    """Return a state in the words of pages, for any destination."""
+    return STATES.get(state, "Not sent: the destination cannot store it")
