@@ -62,6 +62,35 @@ def test_a_target_is_shared_and_its_progress_seen(
     expect(page.get_by_text("accepted").first).to_be_visible()
 
 
+def test_deliveries_are_found_sorted_and_taken_home(visit: Start, target: Observed) -> None:
+    target.observe(30)
+    page = visit().page
+    share(page, target, existing=True)
+    table = page.locator("#sharing-table")
+    expect(table.locator("td[data-label=Delivered]")).to_have_text("30", timeout=60_000)
+    table.get_by_role("link", name="Details").click()
+    page.get_by_role("link", name="Page 2").click()
+    expect(page.locator("#sharing-outbox tbody tr")).to_have_count(5)
+    for column in ("Datum", "Reply", "Attempts", "Delivered", "Datum"):
+        page.get_by_role("link", name=f"Sort by {column}").click()
+        expect(page.get_by_role("columnheader", name=f"Sort by {column}")).to_have_attribute(
+            "aria-sort", "descending"
+        )
+    page.get_by_label("Kind", exact=True).select_option("Upper limit")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_text("No delivery matches.")).to_be_visible()
+    page.get_by_label("Kind", exact=True).select_option("Photometry")
+    page.get_by_label("Data from").fill("2000-01-01")
+    page.get_by_role("button", name="Search").click()
+    for form, lines in (("CSV", 31), ("ECSV", None)):
+        with page.expect_download() as found:
+            page.get_by_role("link", name=form, exact=True).click()
+        text = found.value.path().read_text()
+        assert found.value.suggested_filename.endswith(f".{form.lower()}")
+        assert lines is None or len(text.splitlines()) == lines
+        assert text.count("delivered,") >= 30
+
+
 def test_a_share_is_made_by_typing_a_part_of_an_alias(visit: Start, target: Observed) -> None:
     target.observe(2)
     page = visit().page

@@ -73,6 +73,8 @@ def _rows() -> Iterator[PageRow]:
     yield get(f"{OF_TARGET}table", "view", "target")
     yield get(ONE, "view", "share")
     yield get(f"{ONE}live", "view", "share")
+    yield get(f"{ONE}deliveries.csv", "view", "share")
+    yield get(f"{ONE}deliveries.ecsv", "view", "share")
     yield get(DESTINATIONS, "view or add or change", "list")
     yield get(ACTIVITY, "view or add or change", "list")
     yield get(f"{ACTIVITY}?share={{share}}", "view or add or change", "list")
@@ -107,6 +109,7 @@ def _rows() -> Iterator[PageRow]:
     yield post(BY_HAND, "", "target", body=_once)
     yield get(f"{BY_HAND}{{once}}/", "view", "ledger")
     yield get(f"{BY_HAND}{{once}}/live", "view", "ledger")
+    yield get(f"{BY_HAND}{{once}}/deliveries.csv", "view", "ledger")
     yield get(f"{BY_HAND}{{outbox}}/", "view", "share")
     yield get(f"{BY_HAND}{{outbox}}/live", "view", "share")
     for act in ("retry", "arrived", "resend"):

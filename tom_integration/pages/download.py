@@ -36,7 +36,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 """Characters with which a formula begins in a spreadsheet (OWASP, "CSV Injection")."""
 
 
-class _Echo:
+class Echo:
     """Pass each row of `csv` on at once."""
 
     @staticmethod
@@ -82,16 +82,16 @@ def _archive(name: str, lines: Iterator[str], products: Iterator[Any]) -> IO[byt
 
 def _csv(target: Any, selection: Mapping[str, Q], message: str) -> Iterator[str]:
     columns = [*_COMMON, *_columns(selection), "source_name"]
-    rows = writer.DictWriter(_Echo(), columns, extrasaction="ignore", restval="")
+    rows = writer.DictWriter(Echo(), columns, extrasaction="ignore", restval="")
 
     for line in message.splitlines():
-        yield f"# {','.join(map(_harmless, line.split(',')))}\n"
+        yield f"# {','.join(map(harmless, line.split(',')))}\n"
     yield str(rows.writeheader())
     for row in _rows(target, selection):
-        yield str(rows.writerow({name: _harmless(value) for name, value in row.items()}))
+        yield str(rows.writerow({name: harmless(value) for name, value in row.items()}))
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
     """Return a cell that no spreadsheet runs: quote a text that begins as a formula and is no number."""
     if not isinstance(value, str) or not value.lstrip(" ").startswith(_FORMULA):
         return value

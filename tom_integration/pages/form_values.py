@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
@@ -25,6 +25,15 @@ def moment(text: str) -> datetime | None:
         read = parse_datetime(text)
         return read.astimezone(UTC) if read is not None and read.tzinfo is not None else None
     except (ValueError, OverflowError):  # OverflowError: before the year 1 or after 9999 in UTC
+        return None
+
+
+def day(text: str, *, end: bool = False) -> datetime | None:
+    """Return the start of a day in UTC, or its end, which is the start of the next; None for another text."""
+    try:
+        start = datetime.combine(date.fromisoformat(text), time(), UTC)
+        return start + timedelta(days=1) if end else start
+    except (ValueError, OverflowError):  # OverflowError: after the year 9999
         return None
 
 

@@ -84,6 +84,7 @@ def share_context(request: HttpRequest, share: Any) -> dict[str, Any]:
     return {
         "share": share,
         "live_url": reverse("sharing:share-live", args=[share.pk]),
+        "exports": _exports("sharing:share-export", share.pk),
         **outbox_context(request, shares.outbox_of(share), share.target, may_change=may_change),
     }
 
@@ -94,8 +95,13 @@ def history_context(request: HttpRequest, target_pk: int, pk: int) -> dict[str, 
     may_change = access.may(request.user, "change", outbox=outbox)
     return {
         "live_url": reverse("sharing:history-live", args=[outbox.target_id, outbox.pk]),
+        "exports": _exports("sharing:history-export", outbox.target_id, outbox.pk),
         **outbox_context(request, outbox, find_target(outbox.target_id), may_change=may_change),
     }
+
+
+def _exports(route: str, *place: int) -> dict[str, str]:
+    return {form.upper(): reverse(route, args=[*place, form]) for form in ("csv", "ecsv")}
 
 
 def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_change: bool) -> dict[str, Any]:
@@ -103,23 +109,27 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
     rows = access.deliveries_for(request.user, outbox)
     summary = summaries([outbox], request.user)[outbox.pk]
     numbers = summary.counts
-    state = request.GET.get("state", "")
-    page = delivery_table.page_of(rows, numbers, request)
+    chosen = delivery_table.Chosen.read(request.GET.dict())
+    table = chosen.table(rows, numbers, outbox.target_id)
+    page = delivery_table.page_of(table, request.GET.get("page"))
+    total = sum(numbers.values())
     one_time_shares = outbox.one_time_shares.order_by("-pk")
     return {
         "target": target,
         "outbox": outbox,
         "summary": summary,
         "states": [
-            {"value": value, "number": number, "chosen": value == state}
+            {"value": value, "number": number, "chosen": value == chosen.state}
             for value, number in _chips(numbers, summary.later)
         ],
-        "later_chosen": state == delivery_table.SENT_LATER,
-        "edited_chosen": state == delivery_table.EDITED,
-        "total": sum(numbers.values()),
-        "state_chosen": state,
-        "search": request.GET.get("q", "").strip(),
-        "sort": request.GET.get("sort", ""),
+        "later_chosen": chosen.state == delivery_table.SENT_LATER,
+        "edited_chosen": chosen.state == delivery_table.EDITED,
+        "total": total,
+        "chosen": chosen,
+        "kinds": inventory.KIND_OF_ONE.items(),
+        "sortable": len(table) <= delivery_table.MOST_SORTED,
+        "most_sorted": delivery_table.MOST_SORTED,
+        "refreshed": not chosen.reads_all or total <= delivery_table.MOST_SORTED,
         "page": page,
         "upcoming": what_goes.upcoming(rows) if summary.later else [],
         "deliveries": _shown(list(page), followed=outbox.share_id is not None),

@@ -7,6 +7,7 @@ from django.views import View
 
 from tom_integration.pages import (
     activity,
+    delivery_export,
     destinations_page,
     glossary,
     many_shares,
@@ -62,6 +63,7 @@ ours = [
     path(f"<int:target_pk>/{SHARES}preview", new_share.Preview.as_view(), name="preview-for-target"),
     path(f"{SHARES}<int:pk>/", share_page.SharePage.as_view(), name="share-page"),
     path(f"{SHARES}<int:pk>/live", share_page.SharePage.as_view(live=True), name="share-live"),
+    path(f"{SHARES}<int:pk>/deliveries.<str:form>", delivery_export.OfShare.as_view(), name="share-export"),
     path(f"{SHARES}<int:pk>/limits", share_limits.Limits.as_view(), name="limits"),
     path(f"{SHARES}<int:pk>/limits/counted", share_limits.Counted.as_view(), name="counted"),
     path(f"{SHARES}<int:pk>/replay", replay.OfShare.as_view(), name="replay"),
@@ -71,6 +73,7 @@ ours = [
     *_actions(f"{SHARES}records/<int:pk>/", share_actions.ActOnDelivery, "record-", *_OF_RECORD),
     path(_HISTORY, share_page.HistoryPage.as_view(), name="history"),
     path(f"{_HISTORY}live", share_page.HistoryPage.as_view(live=True), name="history-live"),
+    path(f"{_HISTORY}deliveries.<str:form>", delivery_export.OfHistory.as_view(), name="history-export"),
     *_actions(_HISTORY, share_actions.ActOnHistory, "history-", *_OF_OUTBOX),
     path(f"{SHARES}many", many_shares.ManyShares.as_view(), name="many"),
     path(f"{SHARES}delete", removed_destinations.DeleteAll.as_view(), name="delete-all"),
