@@ -352,7 +352,8 @@ class Delivery(HasAddress):
                 name="sharecore_delivery_work",
             ),
             models.Index(
-                fields=["outbox", "state"],
+                # With `arrived` this index answers `OUTDATED` alone; else PostgreSQL reads the whole table.
+                fields=["outbox", "state", "arrived"],
                 name="sharecore_delivery_outdated",
                 condition=EDITED,
             ),

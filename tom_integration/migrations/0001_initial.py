@@ -764,7 +764,7 @@ class Migration(migrations.Migration):
                     ("delivered_at__isnull", False),
                     models.Q(("arrived", models.F("fingerprint")), _negated=True),
                 ),
-                fields=["outbox", "state"],
+                fields=["outbox", "state", "arrived"],
                 name="sharecore_delivery_outdated",
             ),
         ),

@@ -83,7 +83,7 @@ def counted(outboxes: list[Outbox], user: Any) -> dict[int, Figures]:
         if outbox.pk in figures:
             figures[outbox.pk].delivered_at = outbox.latest
     outdated = by_outbox.filter(OUTDATED)
-    for edited in outdated.annotate(number=Count("pk")):
+    for edited in outdated.annotate(number=Count("*")):
         figures[edited["outbox"]].outdated = edited["number"]
     later = by_outbox.filter(LATER)
     for waits in later.annotate(number=Count("pk"), first=Min("next_at"), last=Max("next_at")):
