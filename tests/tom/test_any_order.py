@@ -38,7 +38,6 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"answer": Unconfirmed(reason="no answer")},
     {"answer": Unconfirmed(reason="no answer"), "stores": True},
     {"answer": DestinationError("down")},
-    {"answer": DestinationError("down"), "stores": True},
     {"answer": AuthenticationFailed("refused")},
     {"answer": RuntimeError("a bug of the adapter"), "stores": True},
 )

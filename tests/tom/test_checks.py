@@ -33,7 +33,7 @@ WRONG = {
     "SHARECORE_SCAN_SECONDS": 0,
     "SHARECORE_RESCAN_SECONDS": "daily",
     "SHARECORE_LEASE_SECONDS": True,
-    "SHARECORE_NOTIFY": ["nobody"],
+    "SHARECORE_NOTIFY": ["nobody@"],
     "SHARECORE_NOTIFY_AFTER_MINUTES": float("inf"),
     "SHARECORE_SITE_URL": "tom.example.org",
 }

@@ -108,7 +108,7 @@ def test_progress_counts_the_present_work(tom: Tom, admin: Client) -> None:
         r"2 records wait; the next try is at [-0-9: ]+ UTC\. Last answer: HTTP 429\.", summary(admin, share)
     )
     Delivery.objects.filter(pk=Delivery.objects.filter(state="pending").first().pk).update(
-        state="delivered", delivered_at=timezone.now()
+        state="delivered", delivered_at=timezone.now(), next_at=None
     )
     assert 'aria-valuetext="1 of 2 sent"' in summary(admin, share)
     assert "1 record waits; the next try" in summary(admin, share)

@@ -22,6 +22,8 @@ from tom_targets.signals import handlers
 from tom_integration import checks, wake_up
 from tom_integration.tomtoolkit import takeover
 
+pytestmark = pytest.mark.any_database
+
 STOCK_FUNCTIONS = {
     ("tom_targets.sharing", "continuous_share_data"): ["target", "reduced_datums"],
     ("tom_targets.sharing", "share_target_with_tom"): [
@@ -266,8 +268,6 @@ from django.db.models.signals import post_save
 from tom_dataproducts.models import REDUCED_DATUM_MODELS
 from tom_integration.tomtoolkit import takeover
 from tom_targets.signals import handlers
-
-pytestmark = pytest.mark.any_database
 
 problems = [str(each) for each in run_checks(tags=["sharing"]) if each.is_serious()]
 assert not problems, problems
