@@ -66,7 +66,13 @@ def stage() -> None:
     _file(targets["SN 2026kqr"])
     _activity(observer)
     DestinationHealth.objects.filter(destination="partner-tom", topic=None).update(
-        about="Each datum goes in a request of its own, as tomtoolkit 3.x takes it."
+        about="Each datum goes in a request of its own, as tomtoolkit 3.x takes it.",
+        checked_at=timezone.now() - timedelta(hours=5),
+        check_result={
+            "tested": "its address, the log-in, and the way in which data go there",
+            "failure": "",
+            "problems": [],
+        },
     )
     Worker.objects.create(name="tom.example.org:4711", runner="command", seen=timezone.now())
 
@@ -269,6 +275,7 @@ def _waiting(target: Any, user: User) -> None:
         topic=None,
         defaults={
             "failures": 6,
+            "down_since": now - timedelta(minutes=55),
             "open_until": now + timedelta(minutes=5),
             "last_error": "answered 503 Service Unavailable",
             "last_error_at": now,

@@ -148,6 +148,11 @@ class Adapter(ABC):
     max_batch: int = 200
     """Largest number of records in one call of `deliver`, 1 or more. May change between calls."""
 
+    check_tests: str = ""
+    """What `check` tests, in a few words that follow "Tested:", such as "the log-in, and the right to add
+    data". Empty where nothing can be tested.
+    """
+
     def ready(self) -> None:  # noqa: B027  (an adapter that knows its destination has nothing to ask)
         """Find out whether the destination can update, where `can_update` is not known yet.
 

@@ -40,6 +40,7 @@ LIMITS: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
         "a whole number of 1 or more",
         1,
     ),
+    "check_tests": (lambda value: isinstance(value, str), "a text", ""),
 }
 """Attributes of an adapter: the rule for each, the rule in words, and the value used where it is broken."""
 
@@ -208,7 +209,7 @@ class Guarded(Adapter):
             return
         setattr(self, name, instead)
         given = repr(value) if isinstance(value, Real) else f"a {type(value).__name__}"
-        complaint = f"{name} of {named(self._destination)} must be {rule}, got {given}; {instead} is used"
+        complaint = f"{name} of {named(self._destination)} must be {rule}, got {given}; {instead!r} is used"
         if self._complaints.get(name) != complaint:
             self._complaints[name] = complaint
             logger.error("%s", complaint)

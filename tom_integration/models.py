@@ -15,12 +15,12 @@ from functools import lru_cache
 from typing import Self, TypeVar
 
 from django.db import models
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, Func, Q, Value, When
 from django.db.models.functions import Concat
 
 from sharecore.addresses import DIVIDER, Address
 from sharecore.circuit_breaker import Health
-from sharecore.delivery import State
+from sharecore.delivery import NEEDS_PERSON, State
 from sharecore.filters import Filter
 from sharecore.release import Release
 from sharecore.texts import MOST
@@ -38,6 +38,14 @@ EDITED = Q(delivered_at__isnull=False) & ~Q(arrived=models.F("fingerprint"))
 OUTDATED = EDITED & Q(state=State.DELIVERED) & ~Q(arrived="")
 """Select deliveries of which a destination that takes no edits has the old content."""
 
+
+def _constant(text: str) -> Func:
+    """Return a text that is written into the SQL: SQLite uses a partial index for constants only."""
+    return Func(template=f"'{text}'", arity=0, output_field=models.CharField())
+
+
+NEEDY = Q(state__in=[_constant(state) for state in sorted(NEEDS_PERSON)])
+"""Select deliveries that need a person, by an index of these alone."""
 
 ADDRESS = Case(When(Q(topic=""), then="destination"), default=Concat("destination", Value(DIVIDER), "topic"))
 """The address of a row in the form of `PersistentShare.destination`, in SQL."""
@@ -372,6 +380,11 @@ class Delivery(HasAddress):
                 condition=Q(one_time_share_id__isnull=False),
             ),
             models.Index(
+                fields=["state", "outbox"],
+                name="sharecore_delivery_needy",
+                condition=Q(state__in=sorted(NEEDS_PERSON)),
+            ),
+            models.Index(
                 fields=["outbox"],
                 name="sharecore_delivery_named",
                 condition=Q(named=True),
@@ -520,6 +533,10 @@ class DestinationHealth(models.Model):
     )
     topics = models.JSONField(default=list, blank=True, help_text="The offered topics, with notes.")
     topics_at = models.DateTimeField(null=True, help_text="When its topics were last read.")
+    checked_at = models.DateTimeField(null=True, help_text="When a person last tested it.")
+    check_result = models.JSONField(
+        default=dict, blank=True, help_text="What that test covered, and the problems that it found."
+    )
 
     class Meta:
         verbose_name_plural = "destination health"

@@ -93,8 +93,11 @@ def nobody_delivers() -> str:
         return ""  # The tables do not exist yet, which Django reports itself.
     if idle:
         return ""
-    if reason := site.halted():
-        return reason
+    return site.halted() or how_to_deliver()
+
+
+def how_to_deliver() -> str:
+    """Return how to start a worker of this TOM."""
     if conf.settings().runner == "thread":
         return "Start the web server and open a page of the TOM, or run `manage.py sharing deliver`."
     if conf.settings().runner == "celery":

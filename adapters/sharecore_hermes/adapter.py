@@ -33,6 +33,7 @@ class HermesAdapter(Adapter):
     """
 
     settle_time = SETTLE_TIME
+    check_tests = "its address, the token, and whether it may write to the topics of the settings"
 
     def __init__(
         self, config: HermesConfig, *, client: Client | None = None, topic_cache: TopicCache = SHARED

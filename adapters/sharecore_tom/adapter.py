@@ -50,6 +50,7 @@ class TomAdapter(Adapter):
     """
 
     takes_files = True
+    check_tests = "its address, the log-in, and the way in which data go there"
 
     def __init__(
         self,

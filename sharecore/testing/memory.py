@@ -227,6 +227,8 @@ class MemoryAdapter(Adapter):
         destination: destination behind the adapter.
     """
 
+    check_tests = "what the memory destination answers to a check"
+
     def __init__(self, destination: MemoryDestination) -> None:
         self._destination = destination
         self.can_update = destination.can_update

@@ -37,7 +37,7 @@ FORM_FIELDS = (
     "share-box", "share_destination", "share_title", "share_message", "selected-target", "dataSwitch",
     "filesSwitch", "sent_at", "next", "name",
 )  # fmt: skip
-QUERY = ("page", "q", "needs", "state", "seen", "target_name", "tab")
+QUERY = ("page", "q", "state", "destination", "creator", "rule", "seen", "target_name", "tab")
 REST_QUERY = (
     "page", "limit", "offset", "target", "user", "destination", "state", "ordering", "search", "kind",
     "model", "datum_pk", "format",

@@ -577,7 +577,9 @@ def _tell_nothing_of_what_is_unseen(tom: Tom, client: Client, share: Any, user: 
     assert "1 record that did not arrive" in text(client.get(f"{page}delete"))
     assert told(client.post(f"{page}retry")) == "1 record will be tried again."
     assert sorted(rows.values_list("state", flat=True)) == ["failed", "pending"]
-    assert "No share matches" in text(client.get(f"{SHARES}?needs=you"))
+    Worker.objects.create(name="w", runner="command", seen=tom.clock.now)
+    assert "No share matches" in text(client.get(f"{SHARES}?state=needs-you"))
+    Worker.objects.all().delete()
     rows.update(state="needs_review", sent_at=tom.clock())
     assert "<strong>1 record</strong>, sent " in text(client.get(page))
     assert told(client.post(f"{page}arrived")).startswith("1 record: noted")

@@ -56,8 +56,8 @@ def test_all_that_fit_the_filter_are_meant_over_all_pages(
     Outbox.objects.update(paused="")
     admin.post(MANY, {"action": "pause", "all": "1", "target": shares[3].target_id})
     assert paused() == 1
-    # Those that go on do not need anybody any more: the filter does not find them again.
-    admin.post(MANY, {"action": "resume", "all": "1", "needs": "you"})
+    # The filter does not find those again that go on.
+    admin.post(MANY, {"action": "resume", "all": "1", "state": "paused"})
     assert (paused(), Outbox.objects.filter(share_id=shares[3].pk, look_now=True).count()) == (0, 1)
 
 

@@ -10,8 +10,10 @@ from django.db.models import QuerySet
 from tom_targets.models import PersistentShare
 
 from sharecore.delivery import State
-from tom_integration.models import Delivery, Outbox, at_destination
-from tom_integration.pages.share_status import ShareStatus, summaries
+from tom_integration.models import Delivery, at_destination
+from tom_integration.pages import share_filters
+from tom_integration.pages.share_cause import Around
+from tom_integration.pages.share_status import ShareStatus
 
 
 class PrimaryKeyFilter(django_filters.Filter):
@@ -40,13 +42,8 @@ class ShareFilter(django_filters.FilterSet):
         return shares.filter(at_destination(value))
 
     def in_state(self, shares: QuerySet[Any], name: str, values: list[str]) -> QuerySet[Any]:
-        """Filter by state in Python, after all other filters, since a state depends on more than SQL has."""
-        if not values:
-            return shares
-        outboxes = Outbox.objects.filter(share_id__in=shares.values("pk"))
-        seen = summaries(outboxes, self.request.user)
-        fitting = [each.share_id for each in outboxes if seen[each.pk].status in values]
-        return shares.filter(pk__in=fitting)
+        """Filter by any of these states, after all other filters."""
+        return share_filters.in_states(shares, values, Around.read(self.request.user))
 
 
 class DeliveryFilter(django_filters.FilterSet):

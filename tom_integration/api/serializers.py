@@ -17,12 +17,11 @@ from tom_integration.api.limits import LIMITS, LimitsSerializer, Utc, utc
 from tom_integration.links import link
 from tom_integration.models import Attempt, Delivery, Outbox, write_filter
 from tom_integration.outbox import open_outboxes
-from tom_integration.pages.share_status import ShareStatus, StatusSummary, summaries
+from tom_integration.pages.share_status import NEW, summaries
 from tom_integration.services import shares
 from tom_integration.services.one_time import EVERYTHING, restricted
 
 _CHANGED = "This has changed meanwhile; try again."
-_NEW = StatusSummary(status=ShareStatus.WAITING, own="It starts when a worker looks next.")
 
 
 class ShareList(serializers.ListSerializer):
@@ -133,7 +132,7 @@ def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:
     found = {}
     for share in shares:
         outbox = by_share.get(share.pk, Outbox())
-        summary = seen.get(outbox.pk, _NEW)
+        summary = seen.get(outbox.pk, NEW)
         states = summary.counts
         found[share.pk] = {
             "state": summary.status.value,

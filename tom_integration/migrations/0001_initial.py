@@ -7,6 +7,8 @@ import uuid
 import django.db.models.deletion
 from django.db import migrations, models
 
+import sharecore.delivery
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -466,6 +468,15 @@ class Migration(migrations.Migration):
                     models.JSONField(blank=True, default=list, help_text="The offered topics, with notes."),
                 ),
                 ("topics_at", models.DateTimeField(help_text="When its topics were last read.", null=True)),
+                ("checked_at", models.DateTimeField(help_text="When a person last tested it.", null=True)),
+                (
+                    "check_result",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="What that test covered, and the problems that it found.",
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "destination health",
@@ -786,6 +797,19 @@ class Migration(migrations.Migration):
                 condition=models.Q(("one_time_share_id__isnull", False)),
                 fields=["one_time_share"],
                 name="sharecore_delivery_once",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [sharecore.delivery.State["FAILED"], sharecore.delivery.State["NEEDS_REVIEW"]],
+                    )
+                ),
+                fields=["state", "outbox"],
+                name="sharecore_delivery_needy",
             ),
         ),
         migrations.AddIndex(

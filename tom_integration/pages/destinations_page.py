@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,8 @@ from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
 from sharecore.texts import one_line
 from tom_integration import access, conf, site, site_status
 from tom_integration.models import DestinationHealth, Outbox
+from tom_integration.pages import destination_numbers
+from tom_integration.pages.destination_numbers import Numbers
 from tom_integration.pages.guards import Page, require
 from tom_integration.services import send_test, shares
 from tom_integration.worker import breaker, offered_topics
@@ -28,9 +31,10 @@ class DestinationsPage(Page):
         """Show the whole page."""
         require(request.user, "view", "add", "change")
         registry, closed = site.registry(), access.closed_to(request.user)
+        numbers = destination_numbers.read(request.user)
         context = {
             "destinations": [
-                _about(each) for name, each in site.destinations().items() if name not in closed
+                _about(each, numbers) for name, each in site.destinations().items() if name not in closed
             ],
             "broken": [
                 {"name": name, "label": site.display_name(name), "found": found}
@@ -57,7 +61,7 @@ class Check(Page):
         destination = _chosen(request)
         failure, problems = _ask(destination)
         context = {
-            "each": _about(destination),
+            "each": _about(destination, destination_numbers.read(request.user)),
             "checked": True,
             "failure": failure,
             "found": problems,
@@ -72,7 +76,8 @@ class SendTest(Page):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Show what came back, as the answer to a check."""
         destination = _chosen(request)
-        context = {"each": _about(destination), **_may(request.user)}
+        numbers = destination_numbers.read(request.user)
+        context = {"each": _about(destination, numbers), **_may(request.user)}
         try:
             topic = request.POST.get("topic", "")
             sent = send_test.send_test(destination, topic=topic, by=request.user.get_username())
@@ -105,7 +110,7 @@ def _ask(destination: Destination) -> tuple[str, list[Problem]]:
         return str(error), []
 
 
-def _about(destination: Destination) -> dict[str, Any]:
+def _about(destination: Destination, numbers: Mapping[str, Numbers]) -> dict[str, Any]:
     now = timezone.now()
     credentials = site.credentials_digest(destination)
     known = breaker.read(destination.name).under(credentials)
@@ -125,6 +130,9 @@ def _about(destination: Destination) -> dict[str, Any]:
         "last_error_at": row.last_error_at if row else None,
         "last_success_at": _last_success(destination.name, row),
         "refused_topics": topic_rows,
+        "numbers": numbers.get(destination.name),
+        "checked_at": row.checked_at if row else None,
+        "check": row.check_result if row else {},
     }
 
 

@@ -16,10 +16,10 @@ from sharecore.delivery import OPEN
 from tom_integration import access
 from tom_integration.access import Action
 from tom_integration.models import Delivery, Outbox
-from tom_integration.pages import form_values, phrases
+from tom_integration.pages import form_values, phrases, share_filters
 from tom_integration.pages.guards import Page, require
 from tom_integration.pages.share_actions import back
-from tom_integration.pages.share_list import filtered
+from tom_integration.pages.share_cause import Around
 from tom_integration.services import many_shares
 
 NAMED = 20
@@ -64,11 +64,13 @@ def _chosen(request: HttpRequest) -> Any:
     if "all" not in request.POST:
         return viewed.filter(pk__in=form_values.pks(request.POST.getlist("share")))
     target, newest, _ = (_pk(request, name) for name in ("target", "newest", "rule"))
+    if request.POST.get("creator") != share_filters.SITE:
+        _pk(request, "creator")
     if target is not None:
         viewed = viewed.filter(target_id=target)
     if newest is not None:
         viewed = viewed.filter(pk__lte=newest)
-    return filtered(viewed, request.user, request.POST)
+    return share_filters.filtered(viewed, request.POST, Around.read(request.user))
 
 
 def _pk(request: HttpRequest, name: str) -> int | None:
@@ -115,7 +117,7 @@ def _ask(request: HttpRequest, pks: list[int], skipped: int) -> HttpResponse:
     rows = Delivery.objects.filter(outbox__share_id__in=pks, one_time_share__isnull=True, state__in=OPEN)
     kept = [
         (name, text)
-        for name in ("share", "all", "q", "needs", "rule", "target", "next")
+        for name in ("share", "all", *share_filters.FIELDS, "target", "next")
         for text in request.POST.getlist(name)
     ]
     context = {

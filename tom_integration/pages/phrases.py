@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from sharecore.delivery import State
+from sharecore.delivery import RELEASE, State
 from sharecore.texts import number as number
 from sharecore.times import day, in_utc
 from tom_integration import site
-from tom_integration.models import DestinationHealth, Limited
+from tom_integration.models import Delivery, DestinationHealth, Limited
 
 STATES: Mapping[str, str] = {
     State.BASELINE: "Existing, not shared",
@@ -30,6 +30,26 @@ def state(state: str, address: str, records: int = 1) -> str:
     if state == State.UNSUPPORTED:
         return f"Not sent: {cannot_store(address, records)}"
     return STATES[state]
+
+
+def place(row: Delivery) -> str:
+    """Return where one datum is, in a few words."""
+    label = site.label(str(row.address))
+    if row.is_outdated:
+        return f"Old values at {label}"
+    if row.state == State.WITHHELD and row.field == RELEASE and row.next_at is not None:
+        return f"Withheld from {label} until {in_utc(row.next_at):%Y-%m-%d}"
+    return f"{_PLACES.get(State(row.state), 'Not shared with')} {label}"
+
+
+_PLACES: Mapping[State, str] = {
+    State.PENDING: "Waiting for",
+    State.SENDING: "Waiting for",
+    State.UNCONFIRMED: "Waiting for",
+    State.DELIVERED: "Shared with",
+    State.NEEDS_REVIEW: "May have arrived at",
+    State.FAILED: "Refused by",
+}
 
 
 def paused(reason: str, pending: int) -> str:
@@ -89,6 +109,17 @@ def clock(moment: datetime, now: datetime) -> str:
     """Return the time in UTC, with the date unless it is today."""
     moment, now = moment.astimezone(UTC), now.astimezone(UTC)
     return f"{moment:%H:%M:%S} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def minute(moment: datetime, now: datetime) -> str:
+    """Return the same as `clock`, without seconds."""
+    moment, now = moment.astimezone(UTC), now.astimezone(UTC)
+    return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def of_shares(number: int, label: str) -> str:
+    """Return that so many shares have a status: `12 up to date`."""
+    return f"{number:,} {label[:1].lower()}{label[1:]}"
 
 
 def after_observation(days: float) -> str:

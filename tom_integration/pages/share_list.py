@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, CharField, F, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from tom_targets.models import PersistentShare
 
-from sharecore.delivery import NEEDS_PERSON
 from tom_integration import access, site, site_status
-from tom_integration.models import Delivery, Outbox, at_destination
-from tom_integration.pages import form_values, removed_destinations
+from tom_integration.models import Outbox
+from tom_integration.pages import form_values, needing, removed_destinations, share_filters, share_overview
 from tom_integration.pages.guards import Page, require, target_or_404
 from tom_integration.pages.new_share import form_context
-from tom_integration.pages.share_status import summaries
+from tom_integration.pages.share_cause import OF_DESTINATION, Around
+from tom_integration.pages.share_status import NEW, summaries
 
 PAGE = 25
 
@@ -47,15 +46,18 @@ class Table(Page):
 
 
 def fresh(request: HttpRequest, template: str, context: Mapping[str, Any]) -> HttpResponse:
-    """Render a partial with the digest of its content; answer 204 when the browser has the same digest."""
+    """Render a partial with the digest of its content; answer 204 when the browser has the same digest.
+
+    Both answers have the number of the navigation bar, which would grow old on a page that stays open.
+    """
     body = render_to_string(template, dict(context), request=request)
     # The masked CSRF token differs in each answer, so leave it out of the digest.
     shown = body.replace(str(request.META.get("CSRF_COOKIE", "")), "")
     digest = hashlib.sha256(_without_tokens(shown).encode()).hexdigest()[:16]
-    if request.GET.get("seen") == digest:
-        return HttpResponse(status=204)
-    response = HttpResponse(body)
+    seen = request.GET.get("seen") == digest
+    response = HttpResponse(status=204) if seen else HttpResponse(body)
     response["X-Sharing-Digest"] = digest
+    response["X-Sharing-Needing"] = str(needing.number(request.user))
     response["Cache-Control"] = "no-store"
     return response
 
@@ -65,79 +67,85 @@ def _without_tokens(body: str) -> str:
 
 
 def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
-    """Return the context of the table: one page of shares with their states and allowed actions."""
-    shares = access.shares_for(request.user, "view").select_related("target", "user")
+    """Return the context of the table: an overview, and one page of shares with what may be done."""
+    viewed = access.shares_for(request.user, "view")
     if target is not None:
-        shares = shares.filter(target_id=target.pk)
-    found = filtered(shares, request.user, request.GET).order_by("-created", "-pk")
-    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
-    outboxes = {each.share_id: each for each in Outbox.objects.filter(share_id__in=[s.pk for s in page])}
-    states = summaries(outboxes.values(), request.user)
-    pks = [share.pk for share in page]
-    changeable, deletable = (
-        set(access.shares_for(request.user, action).filter(pk__in=pks).values_list("pk", flat=True))
-        for action in ("change", "delete")
-    )
-    rows = [
-        {
-            "share": share,
-            "name": f"{share.target.name} to {site.label(share.destination)}",
-            "outbox": outboxes.get(share.pk),
-            "state": states[outboxes[share.pk].pk] if share.pk in outboxes else None,
-            "may_change": share.pk in changeable,
-            "may_delete": share.pk in deletable,
-        }
-        for share in page
-    ]
-    advice = site_status.nobody_delivers() if rows else ""
+        viewed = viewed.filter(target_id=target.pk)
+    around = Around.read(request.user)
+    chosen = share_filters.fitting(viewed, request.GET)
+    shown = share_overview.overview(chosen, around)
+    state = request.GET.get("state", "")
+    found = share_filters.in_states(chosen, [state], around).select_related("target", "user")
+    newest = ("-created", "-pk")
+    order = (_held_up(chosen, around).asc(nulls_last=True), *newest) if shown.held else newest
+    numbered: Any = _Numbered(found.order_by(*order), shown.number(state))
+    page = Paginator(numbered, PAGE).get_page(request.GET.get("page"))
+    rows = _rows(list(page), around)
+    halted = site.halted()
     rule = form_values.pk(request.GET.get("rule", ""))
+    filters = {name: request.GET.get(name, "").strip() for name in share_filters.FIELDS}
     return {
         "target": target,
-        "common": _common(rows, advice),
+        "overview": shown,
+        "state": state,
         "removed": removed_destinations.destinations(request.user, target),
-        "rows": rows,
+        "groups": _groups(rows, shown.held),
         "page": page,
         "may_view": access.holds(request.user, "view"),
         "sees_all": access.sees_all_shares(request.user, target),
-        "needs_you": request.GET.get("needs") == "you",
-        "search": request.GET.get("q", ""),
+        "filters": filters,
+        "choices": share_filters.choices(viewed, request.user) if target is None else {},
         "rule": access.rules_for(request.user, "view").filter(pk=rule).first() if rule else None,
-        "filtered": bool(request.GET.get("q") or request.GET.get("needs") or rule),
-        "advice": advice,
+        "filtered": any(filters.values()),
+        "halted": halted,
+        "advice": "" if halted or not rows else site_status.nobody_delivers(),
         "selectable": any(row["may_change"] or row["may_delete"] for row in rows),
     }
 
 
-def _common(rows: Iterable[Mapping[str, Any]], advice: str) -> list[dict[str, Any]]:
-    """Return each text that is common to shares of this page once, with the number of shares.
+class _Numbered:
+    """Hold shares whose number is known already: to count those in a state costs as much as the overview."""
 
-    Leave out the texts that stand above the table in any case: no worker, and removed destinations.
-    """
-    numbers: Counter[str] = Counter()
-    for row in rows:
-        said = row["state"].common if row["state"] is not None else ""
-        elsewhere = advice and advice in said
-        if said and not elsewhere and removed_destinations.is_known(row["share"].destination):
-            numbers[said] += 1
-    return [{"text": text, "number": number} for text, number in numbers.items()]
+    def __init__(self, shares: QuerySet[Any], number: int) -> None:
+        self._shares = shares
+        self._number = number
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __getitem__(self, span: slice) -> list[Any]:
+        return list(self._shares[span])
 
 
-def filtered(shares: QuerySet[Any], user: Any, chosen: Mapping[str, Any]) -> QuerySet[Any]:
-    """Return the shares that fit the fields `q`, `needs` and `rule` of the page."""
-    # A page of the TOM with our tags takes any text, but PostgreSQL fails on a NUL.
-    if text := chosen.get("q", "").replace("\0", "").strip():
-        fitting = Q(target__name__icontains=text) | Q(target__aliases__name__icontains=text)
-        fitting |= Q(destination__icontains=text)
-        for name, destination in site.destinations().items():
-            if text.lower() in destination.display_name.lower():
-                fitting |= at_destination(name)
-        matching = PersistentShare.objects.filter(fitting)
-        shares = shares.filter(pk__in=matching.values("pk"))
-    if chosen.get("needs") == "you":
-        needing = Delivery.objects.filter(outbox__share_id=OuterRef("pk"), state__in=NEEDS_PERSON)
-        stuck = access.of_visible_data(user, needing)
-        halted = Outbox.objects.filter(~Q(problem="") | ~Q(paused=""), share_id=OuterRef("pk"))
-        shares = shares.filter(Exists(stuck) | Exists(halted))
-    if (rule := form_values.pk(chosen.get("rule", ""))) is not None:
-        shares = shares.filter(pk__in=Outbox.objects.filter(rule=rule).values("share_id"))
-    return shares
+def _held_up(shares: QuerySet[Any], around: Around) -> Case:
+    """Return the destination of the shares that it holds up, to show these first and together."""
+    outboxes = around.annotated(Outbox.objects.filter(share_id__in=shares.order_by().values("pk")))
+    held = outboxes.filter(cause__in=OF_DESTINATION).values("share_id")
+    return Case(When(pk__in=held, then=F("destination")), default=None, output_field=CharField())
+
+
+def _rows(shares: list[Any], around: Around) -> list[dict[str, Any]]:
+    pks = [share.pk for share in shares]
+    outboxes = {each.share_id: each for each in Outbox.objects.filter(share_id__in=pks)}
+    states = summaries(outboxes.values(), around.user, around)
+    changeable, deletable = (
+        set(access.shares_for(around.user, action).filter(pk__in=pks).values_list("pk", flat=True))
+        for action in ("change", "delete")
+    )
+    return [
+        {
+            "share": share,
+            "name": f"{share.target.name} to {site.label(share.destination)}",
+            "outbox": outboxes.get(share.pk),
+            "state": states.get(outboxes[share.pk].pk, NEW) if share.pk in outboxes else NEW,
+            "may_change": share.pk in changeable,
+            "may_delete": share.pk in deletable,
+        }
+        for share in shares
+    ]
+
+
+def _groups(rows: Iterable[dict[str, Any]], held: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return the rows in groups: what a destination causes is said once, with the number of its shares."""
+    by_text = groupby(rows, key=lambda row: row["state"].common if row["state"].common in held else "")
+    return [{"text": text, "number": held.get(text, 0), "rows": list(each)} for text, each in by_text]

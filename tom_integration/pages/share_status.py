@@ -9,15 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import TextChoices, prefetch_related_objects
-from django.utils import timezone
 
+from sharecore.addresses import Address
 from sharecore.delivery import NEEDS_PERSON, OPEN, RELEASE, State
 from sharecore.exceptions import ConfigurationError
-from tom_integration import access, conf, site, site_status
-from tom_integration.models import DestinationHealth, OneTimeShare, Outbox
+from tom_integration import access, site, site_status
+from tom_integration.models import Outbox
 from tom_integration.pages import phrases
 from tom_integration.pages.counts import Figures, counted
-from tom_integration.worker import breaker
+from tom_integration.pages.share_cause import NEEDING, OF_DESTINATION, OF_SITE, Around, Cause
 
 
 class ShareStatus(TextChoices):
@@ -32,12 +32,36 @@ class ShareStatus(TextChoices):
     ENDED = "ended", "Ended"
 
 
+STATUS: Mapping[Cause, ShareStatus] = {
+    **dict.fromkeys(NEEDING, ShareStatus.NEEDS_YOU),
+    Cause.PAUSED: ShareStatus.PAUSED,
+    Cause.SWITCHED_OFF: ShareStatus.PAUSED,
+    Cause.DOWN: ShareStatus.WAITING,
+    Cause.NO_LOOK: ShareStatus.WAITING,
+    Cause.LATER: ShareStatus.WAITING,
+    Cause.SENDING: ShareStatus.SENDING,
+    Cause.INTRODUCING: ShareStatus.SENDING,
+    Cause.REPLAYING: ShareStatus.SENDING,
+    Cause.LOOKING: ShareStatus.SENDING,
+    Cause.ENDED: ShareStatus.ENDED,
+    Cause.PARTLY: ShareStatus.PARTLY,
+    Cause.OK: ShareStatus.OK,
+}
+"""The status that each cause is."""
+
+
+def causes_of(*statuses: str) -> list[Cause]:
+    """Return the causes of these statuses."""
+    return [cause for cause, status in STATUS.items() if status in statuses]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusSummary:
     """Hold the status of one outbox, for people."""
 
     status: ShareStatus
     """OK only when every record is at the destination with its present content."""
+    cause: Cause = Cause.LOOKING
     own: str = ""
     """The events and actions of this outbox, in sentences that stand alone."""
     common: str = ""
@@ -94,52 +118,39 @@ class StatusSummary:
         return min(99, 100 * self.sent // self.total) if self.total else 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Around:
-    """Hold what is the same for all outboxes of a page."""
-
-    user: Any
-    now: datetime
-    advice: str
-    """What to do when no worker runs; else empty."""
-    unwell: Mapping[breaker.Part, DestinationHealth]
-    """Destinations and topics that are down or paused."""
-    introducing: frozenset[int]
-    """Outboxes whose target itself is to be sent."""
+NEW = StatusSummary(status=ShareStatus.WAITING, own="It starts when a worker looks next.")
+"""The summary of a share without an outbox, which was made in bulk."""
 
 
-def summaries(outboxes: Iterable[Outbox], user: Any) -> dict[int, StatusSummary]:
+def summaries(
+    outboxes: Iterable[Outbox], user: Any, around: Around | None = None
+) -> dict[int, StatusSummary]:
     """Return the status summaries of outboxes by primary key, without data that the user may not see.
 
     This takes a handful of queries for any number of outboxes.
+
+    Args:
+        outboxes: the outboxes.
+        user: the user.
+        around: what was read before for the same page.
     """
     outboxes = list(outboxes)
+    if not outboxes:
+        return {}
     prefetch_related_objects(outboxes, "rule")
     figures = counted(outboxes, user)
-    introduced = OneTimeShare.objects.filter(outbox__in=[each.pk for each in outboxes], introduce=True)
-    around = _Around(
-        user=user,
-        now=timezone.now(),
-        advice=site_status.nobody_delivers() if outboxes else "",
-        unwell={
-            (row.destination, row.topic): row for row in DestinationHealth.objects.all() if _is_unwell(row)
-        },
-        introducing=frozenset(introduced.values_list("outbox_id", flat=True)),
-    )
+    around = around or Around.read(user)
+    found = around.annotated(Outbox.objects.filter(pk__in=[each.pk for each in outboxes]))
+    causes = {pk: Cause(cause) for pk, cause in found.values_list("pk", "cause")}
     nothing = Figures(Counter())
-    return {outbox.pk: _summary(outbox, figures.get(outbox.pk, nothing), around) for outbox in outboxes}
+    return {
+        outbox.pk: _summary(outbox, figures.get(outbox.pk, nothing), causes[outbox.pk], around)
+        for outbox in outboxes
+        if outbox.pk in causes  # else it was deleted meanwhile
+    }
 
 
-def _is_unwell(row: DestinationHealth) -> bool:
-    """Return True when a destination is down, or refuses the present credentials."""
-    destination = site.destinations().get(row.destination)
-    if destination is None:
-        return row.failures > 0 and not row.paused
-    known = row.health.under(site.credentials_digest(destination))
-    return bool(known.failures or known.paused)
-
-
-def _summary(outbox: Outbox, figures: Figures, around: _Around) -> StatusSummary:
+def _summary(outbox: Outbox, figures: Figures, cause: Cause, around: Around) -> StatusSummary:
     counts = figures.counts
     pending = sum(counts[state] for state in OPEN)
     sent = 0
@@ -147,16 +158,13 @@ def _summary(outbox: Outbox, figures: Figures, around: _Around) -> StatusSummary
         mine = access.deliveries_for(around.user, outbox).filter(state=State.DELIVERED)
         # A delivered row has no next try: naming it makes this one range of the index.
         sent = mine.filter(next_at=None, delivered_at__gte=figures.since).count()
-    kept = _kept(outbox, figures, around.user)
-    share_status, own, common = _status_of(outbox, figures, around, pending)
-    if share_status is ShareStatus.OK and kept:
-        share_status = ShareStatus.PARTLY
     return StatusSummary(
-        status=share_status,
-        own=own,
-        common=common,
+        status=STATUS[cause],
+        cause=cause,
+        own=_own(outbox, figures, cause, pending, around),
+        common=common(cause, outbox.address, around),
         once=outbox.share_id is None,
-        kept=kept,
+        kept=_kept(outbox, figures, around.user),
         sent=sent,
         total=sent + pending if pending else 0,
         pending=pending,
@@ -171,60 +179,51 @@ def _summary(outbox: Outbox, figures: Figures, around: _Around) -> StatusSummary
     )
 
 
-def _status_of(
-    outbox: Outbox, figures: Figures, around: _Around, pending: int
-) -> tuple[ShareStatus, str, str]:
-    """Return the status, the text about the outbox, and the text about all outboxes of the destination."""
-    waits = phrases.join(phrases.waiting(pending)) if pending else ""
-    unwell = [around.unwell[part] for part in breaker.parts(outbox.address) if part in around.unwell]
-    work = bool(pending or outbox.pk in around.introducing or outbox.look_now or outbox.replay)
-    if outbox.pause:
-        return ShareStatus.PAUSED, phrases.paused(outbox.pause, pending), ""
-    if work or outbox.share_id is not None:  # A finished one-time share needs no destination any more.
-        if problem := _misconfigured(str(outbox.address)):
-            return ShareStatus.NEEDS_YOU, waits, phrases.join(problem)
-        for row in unwell:
-            if row.paused:
-                return ShareStatus.NEEDS_YOU, waits, phrases.refused(row)
-        if reason := site.halted():
-            return ShareStatus.PAUSED if conf.settings().paused else ShareStatus.NEEDS_YOU, waits, reason
-    if any(figures.counts[state] for state in NEEDS_PERSON):
-        return ShareStatus.NEEDS_YOU, _needing(outbox, figures.counts, around.user), ""
-    for row in unwell:
-        if row.failures and work:
-            own = phrases.join(f"{phrases.waiting(pending)} for the destination") if pending else ""
-            return ShareStatus.WAITING, own, phrases.outage(row, around.now)
-    if outbox.problem and outbox.needs_person:
-        return ShareStatus.NEEDS_YOU, outbox.problem, ""
-    if work and around.advice:
-        share_status = ShareStatus.NEEDS_YOU if pending else ShareStatus.WAITING
-        return share_status, waits, phrases.join("No worker is running", around.advice)
-    return _at_work(outbox, figures, around, pending)
+def common(cause: Cause, address: Address, around: Around) -> str:
+    """Return the text about a cause that is the same for all outboxes of the destination, or of the TOM."""
+    match cause:
+        case Cause.MISCONFIGURED:
+            return phrases.join(_misconfigured(address))
+        case Cause.REFUSED if row := around.refusing(address):
+            return phrases.refused(row)
+        case Cause.DOWN if row := around.failing(address):
+            return phrases.outage(row, around.now)
+        case Cause.SWITCHED_OFF | Cause.HALTED:
+            return site.halted()
+        case Cause.NO_WORKER | Cause.NO_LOOK:
+            return phrases.join("No worker is running", site_status.how_to_deliver())
+    return ""
 
 
-def _at_work(outbox: Outbox, figures: Figures, around: _Around, pending: int) -> tuple[ShareStatus, str, str]:
-    """Return the same as `_status_of` when there is no problem."""
-    now, soonest = around.now, figures.soonest
-    if pending and soonest is not None and soonest > now and not figures.counts[State.SENDING]:
-        reason = _reason(outbox, around.user, State.PENDING)
-        return ShareStatus.WAITING, phrases.later(pending, soonest, now, reason), ""
-    if pending:
-        return ShareStatus.SENDING, "", ""
-    if outbox.pk in around.introducing:
-        return ShareStatus.SENDING, "The target itself is being sent.", ""
-    if outbox.replay:
-        return ShareStatus.SENDING, "What arrived is about to be sent again, where it is missing.", ""
-    if outbox.look_now:
-        return ShareStatus.SENDING, "Looking for new data.", ""
-    if outbox.ends_at is not None and outbox.ends_at <= now:
-        since = f"New data have not been shared since {outbox.ends_at:%Y-%m-%d %H:%M} UTC."
-        return ShareStatus.ENDED, since, ""
-    return ShareStatus.OK, "", ""
+def _own(outbox: Outbox, figures: Figures, cause: Cause, pending: int, around: Around) -> str:
+    """Return the text about this outbox alone."""
+    match cause:
+        case Cause.PAUSED:
+            return phrases.paused(outbox.pause, pending)
+        case Cause.RECORDS:
+            return _needing(outbox, figures.counts, around.user)
+        case Cause.DOWN:
+            return phrases.join(f"{phrases.waiting(pending)} for the destination") if pending else ""
+        case Cause.STOPPED:
+            return outbox.problem
+        case Cause.LATER if figures.soonest is not None:
+            reason = _reason(outbox, around.user, State.PENDING)
+            return phrases.later(pending, figures.soonest, around.now, reason)
+        case Cause.INTRODUCING:
+            return "The target itself is being sent."
+        case Cause.REPLAYING:
+            return "What arrived is about to be sent again, where it is missing."
+        case Cause.LOOKING:
+            return "Looking for new data."
+        case Cause.ENDED if outbox.ends_at is not None:
+            return f"New data have not been shared since {outbox.ends_at:%Y-%m-%d %H:%M} UTC."
+    held = cause in OF_DESTINATION | OF_SITE and pending
+    return phrases.join(phrases.waiting(pending)) if held else ""
 
 
-def _misconfigured(address: str) -> str:
+def _misconfigured(address: Address) -> str:
     try:
-        site.destinations().resolve(address)
+        site.destinations().resolve(str(address))
     except ConfigurationError as error:
         return str(error)
     return ""

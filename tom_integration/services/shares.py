@@ -13,10 +13,12 @@ from django.db.models import Q
 from tom_targets.models import PersistentShare
 
 from sharecore import delivery
+from sharecore.adapter import Adapter
 from sharecore.addresses import Address
 from sharecore.data_sharing import Destination
 from sharecore.delivery import State
-from sharecore.exceptions import Problem
+from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
+from sharecore.texts import one_line
 from tom_integration import access, clock, site, wake_up
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Activity, DestinationHealth, Outbox
@@ -119,18 +121,37 @@ def adopt(share: Any, *, by: Any) -> None:
 
 
 def check(destination: Destination) -> Sequence[Problem]:
-    """Check whether a destination would take our data; if so, make everything for it due.
+    """Check whether a destination would take our data, and keep the result; if so, make all for it due.
 
     Raises:
         ConfigurationError: the destination cannot be used.
         DeliveryError: the destination could not be asked.
     """
     adapter = site.adapters.get(destination)
-    problems = adapter.check()
+    try:
+        problems = adapter.check()
+    except (ConfigurationError, DeliveryError) as error:
+        _keep_result(destination, adapter, failure=str(error))
+        raise
+    _keep_result(destination, adapter, problems=problems)
     if not any(problem.fatal for problem in problems):
         breaker.described(destination.name, transport_text.told(adapter))
         breaker.end_pauses(destination.name)
     return problems
+
+
+def _keep_result(
+    destination: Destination, adapter: Adapter, *, failure: str = "", problems: Iterable[Problem] = ()
+) -> None:
+    result = {
+        "tested": one_line(adapter.check_tests),
+        "failure": one_line(failure),
+        "problems": [
+            {"what": one_line(each.what), "hint": one_line(each.hint), "fatal": each.fatal}
+            for each in problems
+        ],
+    }
+    breaker.checked(destination.name, result, now=clock.now())
 
 
 def describe(destination: Destination) -> str:

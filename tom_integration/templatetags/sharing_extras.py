@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from sharecore.addresses import Address
 from sharecore.records import Kind
 from tom_integration import access, site
-from tom_integration.pages import phrases
+from tom_integration.pages import needing, phrases
 from tom_integration.pages.inventory import KIND_OF_ONE
 
 register = template.Library()
@@ -95,10 +95,12 @@ def elided(page: Page[Any]) -> list[int | str]:
 
 
 @register.simple_tag(takes_context=True)
-def has_to_do_with_shares(context: dict[str, Any]) -> bool:
-    """Return True when the user of this page may see or make shares at all."""
+def sharing_in_navigation(context: dict[str, Any]) -> dict[str, int]:
+    """Return what the navigation bar shows; an empty value for a user who may neither see nor make shares."""
     user = getattr(context.get("request"), "user", None)
-    return access.holds(user, "view") or access.holds(user, "add")
+    if access.holds(user, "view"):
+        return {"needing": needing.number(user)}
+    return {"needing": 0} if access.holds(user, "add") else {}
 
 
 @register.simple_tag(takes_context=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -110,6 +110,12 @@ def end_pauses(destination: str) -> None:
 def described(destination: str, about: str) -> None:
     """Note the transport by which data go to a destination, for people."""
     DestinationHealth.objects.filter(pk=_row((destination, None)).pk).update(about=about)
+
+
+def checked(destination: str, result: Mapping[str, object], *, now: datetime) -> None:
+    """Note what a check of a destination tested and found."""
+    row = _row((destination, None))
+    DestinationHealth.objects.filter(pk=row.pk).update(checked_at=now, check_result=result)
 
 
 def stopped(

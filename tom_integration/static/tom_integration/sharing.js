@@ -81,6 +81,14 @@
     region.textContent = text;
   }
 
+  // Keep the number in the navigation bar as true as the page.
+  function count(number) {
+    const badge = document.querySelector("[data-sharing-needing]");
+    if (!badge || !number) { return; }
+    badge.hidden = number === "0";
+    badge.firstElementChild.textContent = Number(number).toLocaleString("en");
+  }
+
   function keyOf(element) {
     return element.getAttribute("aria-label") || element.name || element.getAttribute("href") || element.textContent.trim();
   }
@@ -123,6 +131,7 @@
     const id = event.detail.target && event.detail.target.id, part = parts.get(id);
     if (!part || !part.asking) { return; }
     const answer = event.detail.xhr;
+    count(answer.getResponseHeader("X-Sharing-Needing"));
     if (answer.status === 200) {
       part.seen = answer.getResponseHeader("X-Sharing-Digest");
       plan(id, SOON);

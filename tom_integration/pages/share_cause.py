@@ -1,0 +1,233 @@
+"""Find in SQL why outboxes have their status, so that rows, filters and numbers always agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.db.models import Case, CharField, Exists, OuterRef, Q, QuerySet, Value, When
+from django.utils import timezone
+
+from sharecore.addresses import Address
+from sharecore.delivery import OPEN, State
+from sharecore.exceptions import ConfigurationError
+from sharecore.records import Kind
+from tom_integration import access, conf, site, site_status
+from tom_integration.models import (
+    NEEDY,
+    OUTDATED,
+    Delivery,
+    DestinationHealth,
+    OneTimeShare,
+    Outbox,
+    ShareRule,
+    read_filter,
+)
+from tom_integration.worker import breaker
+
+
+class Cause(StrEnum):
+    """Name the causes of a status; the first one that is true counts."""
+
+    PAUSED = "paused"
+    MISCONFIGURED = "misconfigured"
+    REFUSED = "refused"
+    SWITCHED_OFF = "switched-off"
+    """All sharing of the TOM is paused."""
+    HALTED = "halted"
+    """A plugin without which nothing may be sent is missing."""
+    RECORDS = "records"
+    """Records failed, or a person has to say whether they arrived."""
+    DOWN = "down"
+    STOPPED = "stopped"
+    """Something is wrong with this share alone, and only a person can end it."""
+    NO_WORKER = "no-worker"
+    NO_LOOK = "no-look"
+    """The same, with nothing but a look at the data to do."""
+    LATER = "later"
+    SENDING = "sending"
+    INTRODUCING = "introducing"
+    REPLAYING = "replaying"
+    """What arrived is about to be sent again."""
+    LOOKING = "looking"
+    ENDED = "ended"
+    PARTLY = "partly"
+    """All was sent that may be sent; the destination does not have all data as they are here."""
+    OK = "ok"
+
+
+OF_DESTINATION = frozenset({Cause.MISCONFIGURED, Cause.REFUSED, Cause.DOWN})
+"""The causes that one destination, or topic, is for all shares that it holds."""
+NEEDING = frozenset(
+    {Cause.MISCONFIGURED, Cause.REFUSED, Cause.HALTED, Cause.RECORDS, Cause.STOPPED, Cause.NO_WORKER}
+)
+"""The causes that a person has to end."""
+OF_SITE = frozenset({Cause.SWITCHED_OFF, Cause.HALTED, Cause.NO_WORKER, Cause.NO_LOOK})
+"""The causes that this TOM is for all its shares."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """Hold what the causes of all outboxes have in common, and the user who asks."""
+
+    user: Any
+    now: datetime
+    unwell: Mapping[breaker.Part, DestinationHealth]
+    """Destinations and topics that are down or refuse us."""
+
+    @classmethod
+    def read(cls, user: Any) -> Around:
+        """Return what is true now, by one query."""
+        rows = DestinationHealth.objects.exclude(failures=0, paused="")
+        unwell = {(row.destination, row.topic): row for row in rows if _is_unwell(row)}
+        return cls(user=user, now=timezone.now(), unwell=unwell)
+
+    def refusing(self, address: Address) -> DestinationHealth | None:
+        """Return the health of the destination or topic that refuses what goes to an address."""
+        return next((row for row in self._at(address) if row.paused), None)
+
+    def failing(self, address: Address) -> DestinationHealth | None:
+        """Return the health of the destination or topic that is down."""
+        return next((row for row in self._at(address) if row.failures), None)
+
+    def _at(self, address: Address) -> Iterator[DestinationHealth]:
+        return (self.unwell[part] for part in breaker.parts(address) if part in self.unwell)
+
+    def annotated(self, outboxes: QuerySet[Outbox]) -> QuerySet[Any]:
+        """Return the outboxes with `cause`."""
+        return outboxes.annotate(cause=_first_of(*self._needing(), *self._others(outboxes)))
+
+    def needing(self, outboxes: QuerySet[Outbox]) -> QuerySet[Any]:
+        """Return the outboxes that may need a person, with `cause`; those that are well cost next to nothing.
+
+        A cause that is not in `NEEDING` may be `OK` here.
+        """
+        needy = Delivery.objects.filter(NEEDY)
+        may_need = Q(pk__in=needy.values("outbox")) | Q(needs_person=True)
+        may_need |= self._unusable() | _at(self.refusing_us)
+        may_need |= ~Q(Exists(site_status.alive())) & Q(Exists(_rows(self.user).filter(state__in=OPEN)))
+        if not site.halted():
+            outboxes = outboxes.filter(may_need)
+        return outboxes.annotate(cause=_first_of(*self._needing()))
+
+    @property
+    def refusing_us(self) -> list[breaker.Part]:
+        """Return the destinations and topics that refuse us."""
+        return [part for part, row in self.unwell.items() if row.paused]
+
+    def _unusable(self) -> Q:
+        return ~Q(destination__in=list(site.destinations()))
+
+    def _needing(self) -> Iterator[When]:
+        """Yield the conditions that come first; a database stops at the first that is true."""
+        rows = _rows(self.user)
+        opened = Q(Exists(rows.filter(state__in=OPEN)))
+        work = Q(look_now=True) | Q(replay__gt="") | opened | Q(Exists(_introductions()))
+        follows = Q(share_id__isnull=False) | work  # A finished one-time share needs no destination.
+        yield _when(Q(paused__gt="") | Q(rule__paused__gt="") | Q(rule__ending=True), Cause.PAUSED)
+        yield _when(self._unusable() & follows, Cause.MISCONFIGURED)
+        if self.refusing_us:
+            yield _when(_at(self.refusing_us) & follows, Cause.REFUSED)
+        if site.halted():
+            yield _when(follows, Cause.SWITCHED_OFF if conf.settings().paused else Cause.HALTED)
+        yield _when(Q(Exists(rows.filter(NEEDY))), Cause.RECORDS)
+        if failing := [part for part, row in self.unwell.items() if row.failures]:
+            yield _when(_at(failing) & work, Cause.DOWN)
+        yield _when(Q(needs_person=True) & ~Q(problem=""), Cause.STOPPED)
+        nobody = ~Q(Exists(site_status.alive()))
+        yield _when(nobody & opened, Cause.NO_WORKER)
+        yield _when(nobody & work, Cause.NO_LOOK)
+
+    def _others(self, outboxes: QuerySet[Outbox]) -> Iterator[When]:
+        rows = _rows(self.user)
+        opened = Q(Exists(rows.filter(state__in=OPEN)))
+        waits = Q(Exists(rows.filter(state__in=OPEN, next_at__gt=self.now)))
+        at_work = Exists(rows.filter(Q(state=State.SENDING) | Q(state__in=OPEN, next_at__lte=self.now)))
+        sending = Case(_when(waits & ~Q(at_work), Cause.LATER), default=Value(Cause.SENDING.value))
+        yield When(opened, then=sending)
+        yield _when(Q(Exists(_introductions())), Cause.INTRODUCING)
+        yield _when(Q(replay__gt=""), Cause.REPLAYING)
+        yield _when(Q(look_now=True), Cause.LOOKING)
+        yield _when(Q(until__lte=self.now) | Q(rule__until__lte=self.now), Cause.ENDED)
+        kept = Q(Exists(rows.filter(state__in=(State.WITHHELD, State.UNSUPPORTED))))
+        kept |= Q(Exists(rows.filter(OUTDATED)))
+        for condition, existing in _existing(outboxes, rows.filter(state=State.BASELINE)):
+            kept |= Q(share_id__isnull=False) & condition & Q(Exists(existing))
+        yield _when(kept, Cause.PARTLY)
+
+
+def _first_of(*conditions: When) -> Case:
+    return Case(*conditions, default=Value(Cause.OK.value), output_field=CharField())
+
+
+def _when(condition: Q, cause: Cause) -> When:
+    return When(condition, then=Value(cause.value))
+
+
+def _at(parts: Iterable[breaker.Part]) -> Q:
+    """Return a condition for the outboxes at these destinations and topics."""
+    return reduce(
+        or_,
+        (Q(destination=name) if topic is None else Q(destination=name, topic=topic) for name, topic in parts),
+        Q(pk__in=()),
+    )
+
+
+def _rows(user: Any) -> QuerySet[Delivery]:
+    """Return the deliveries of an outbox of the query around, without data that the user may not see."""
+    return access.of_visible_data(user, Delivery.objects.filter(outbox=OuterRef("pk")))
+
+
+def _introductions() -> QuerySet[OneTimeShare]:
+    return OneTimeShare.objects.filter(outbox=OuterRef("pk"), introduce=True)
+
+
+def _existing(
+    outboxes: QuerySet[Outbox], before: QuerySet[Delivery]
+) -> Iterator[tuple[Q, QuerySet[Delivery]]]:
+    """Yield conditions for outboxes, each with the data from before of the kinds that they send.
+
+    The kinds stand in the filters of share and rule, as JSON: few different ones, however many shares.
+    """
+    texts = outboxes.exclude(filter="").order_by().values_list("filter", flat=True).distinct()
+    rules = ShareRule.objects.exclude(filter="").values_list("pk", "filter")
+    of_shares = list(_by_kinds("filter__in", ((text, text) for text in texts)))
+    of_rules = list(_by_kinds("rule_id__in", rules))
+    for share, kinds in of_shares:
+        for rule, more in of_rules:
+            # A delivery whose datum was never read has an empty kind.
+            of_kinds = [Q(kind__in=["", *each]) for each in (kinds, more) if each]
+            yield share & rule, before.filter(*of_kinds)
+
+
+def _by_kinds(column: str, found: Iterable[tuple[Any, str]]) -> Iterator[tuple[Q, tuple[Kind, ...]]]:
+    """Yield conditions on a column for each choice of kinds, and for all others, which is empty.
+
+    Args:
+        column: the look-up of the column.
+        found: its values with their filters.
+    """
+    by_kinds: dict[tuple[Kind, ...], list[Any]] = {}
+    for value, text in found:
+        with suppress(ConfigurationError):  # It is told elsewhere that a filter cannot be read.
+            if kinds := read_filter(text).kinds:
+                by_kinds.setdefault(kinds, []).append(value)
+    chosen = [value for values in by_kinds.values() for value in values]
+    yield ~Q(**{column: chosen}) if chosen else Q(), ()
+    for kinds, values in by_kinds.items():
+        yield Q(**{column: values}), kinds
+
+
+def _is_unwell(row: DestinationHealth) -> bool:
+    """Return True when a destination is down, or refuses the present credentials."""
+    destination = site.destinations().get(row.destination)
+    if destination is None:
+        return row.failures > 0 and not row.paused
+    known = row.health.under(site.credentials_digest(destination))
+    return bool(known.failures or known.paused)
