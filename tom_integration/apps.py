@@ -33,6 +33,10 @@ class TomIntegrationConfig(AppConfig):
         """Return the item for the navigation bar of tomtoolkit's pages."""
         return [{"partial": "tom_integration/partials/navbar_item.html"}]
 
+    def target_detail_buttons(self) -> list[dict[str, str]]:
+        """Return the lines below the buttons of a target's page."""
+        return [{"partial": "tom_integration/partials/target_shares.html"}]
+
     def include_url_paths(self) -> list[Any]:
         """Return the routes for `tom_common.urls`, which puts them before the stock routes."""
         from django.urls import include, path

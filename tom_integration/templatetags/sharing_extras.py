@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from sharecore.addresses import Address
 from sharecore.records import Kind
 from tom_integration import access, site
-from tom_integration.pages import needing, phrases
+from tom_integration.pages import needing, phrases, target_page
 from tom_integration.pages.inventory import KIND_OF_ONE
 
 register = template.Library()
@@ -101,6 +101,14 @@ def sharing_in_navigation(context: dict[str, Any]) -> dict[str, int]:
     if access.holds(user, "view"):
         return {"needing": needing.number(user)}
     return {"needing": 0} if access.holds(user, "add") else {}
+
+
+@register.simple_tag(takes_context=True)
+def shares_of_target(context: dict[str, Any]) -> list[target_page.Line]:
+    """Return a line for each destination of the target of this page that the user may see."""
+    user = getattr(context.get("request"), "user", None)
+    target = context.get("target")
+    return [] if target is None else target_page.lines(user, target)
 
 
 @register.simple_tag(takes_context=True)

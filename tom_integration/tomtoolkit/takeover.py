@@ -4,7 +4,8 @@
   before this app was ready, a TOM's own DataProcessor for example, calls ours as well.
 * Signals: the stock handlers that share inside `save()` are disconnected.
 * Routes: ours are resolved before the stock ones of the same URL; their names still reverse to it.
-* Template tags: those that show continuous sharing, in the library `targets_extras`.
+* Template tags: those that show continuous sharing, in the library `targets_extras`, are replaced; those of
+  photometry and spectra, in `dataproduct_extras`, show more.
 * Tables: those of targets and of target lists get buttons, in whatever template a TOM shows them.
 
 A point that cannot be taken over, because tomtoolkit moved it or other code wrapped it, does not stop the
@@ -109,6 +110,7 @@ def take_over() -> None:
         _attempt(point, partial(_replace, point, ours))
     _attempt("tom_targets.signals.handlers:cb_reduceddatum_post_save", _disconnect)
     _attempt("tom_targets.templatetags.targets_extras:register", _replace_tags)
+    _attempt("tom_dataproducts.templatetags.dataproduct_extras:register", _extend_tags)
     if find_spec("tom_targets.tables") is not None:  # Older versions have no tables.
         _attempt("tom_targets.tables:TargetTable", _extend_tables)
 
@@ -190,6 +192,15 @@ def _replace_tags() -> None:
     partials = "tom_integration/partials"
     register.inclusion_tag(f"{partials}/create_share.html", takes_context=True)(tags.create_persistent_share)
     register.inclusion_tag(f"{partials}/share_table.html", takes_context=True)(tags.persistent_share_table)
+
+
+def _extend_tags() -> None:
+    from tom_dataproducts.templatetags.dataproduct_extras import register
+
+    from tom_integration.tomtoolkit import target_tags
+
+    target_tags.extend(register, "get_photometry_data", target_tags.photometry)
+    target_tags.extend(register, "spectroscopy_for_target", target_tags.spectra)
 
 
 def _extend_tables() -> None:

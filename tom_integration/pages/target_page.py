@@ -1,0 +1,123 @@
+"""Say on tomtoolkit's page of a target where it and its data are shared, as far as the user may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DatabaseError
+from django.urls import reverse
+from tom_dataproducts.models import SpectroscopyReducedDatum
+
+from sharecore.addresses import Address
+from sharecore.delivery import State
+from tom_integration import access, site
+from tom_integration.links import link
+from tom_integration.models import Delivery, Outbox
+from tom_integration.pages import phrases
+from tom_integration.pages.share_status import StatusSummary, summaries
+
+MOST_LINKS = 200
+"""Links that a table shows at most, since the code of an adapter makes each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Hold what a target's page says of one destination."""
+
+    label: str
+    url: str
+    summary: StatusSummary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Hold where one datum is, at one destination."""
+
+    state: str
+    text: str
+    url: str = ""
+
+
+def lines(user: Any, target: Any) -> list[Line]:
+    """Return a line for each destination to which the target is or was shared."""
+    outboxes = _outboxes(user, target)
+    seen = summaries(outboxes, user)
+    return [
+        Line(
+            label=site.label(str(each.address)),
+            url=reverse("sharing:share-page", args=[each.share_id])
+            if each.share_id is not None
+            else reverse("sharing:history", args=[each.target_id, each.pk]),
+            summary=seen[each.pk],
+        )
+        for each in outboxes
+        if each.pk in seen
+    ]
+
+
+def places(user: Any, target: Any, model: str, pks: Iterable[int]) -> Mapping[int, tuple[Place, ...]]:
+    """Return where data of a target are, by primary key; empty for a target that is not shared.
+
+    It reads the ledger once for all of them.
+
+    Args:
+        user: the user.
+        target: the target.
+        model: the model of the data.
+        pks: the data, those first whose links matter most.
+    """
+    outboxes = _outboxes(user, target)
+    if not outboxes:
+        return {}
+    ledger = access.of_visible_data(
+        user, Delivery.objects.filter(outbox__in=[each.pk for each in outboxes], model=model)
+    )
+    # A datum that nobody asked for looks like one without a delivery.
+    ledger = ledger.exclude(state__in=(State.BASELINE, State.CANCELLED)).defer("identity", "record_id")
+    by_pk: dict[int, list[Delivery]] = {}
+    for row in ledger.order_by("destination", "topic"):
+        by_pk.setdefault(row.datum_pk, []).append(row)
+    links = _Links()
+    return {pk: tuple(_place(row, links) for row in by_pk.get(pk, ())) for pk in pks}
+
+
+def spectra(user: Any, target: Any) -> list[dict[str, Any]]:
+    """Return the spectra of a shared target, with their places: tomtoolkit only plots them."""
+    data = access.visible(user, SpectroscopyReducedDatum.objects.filter(target=target)).order_by("-timestamp")
+    rows = list(data.values("pk", "timestamp", "telescope", "instrument", "setup"))
+    found = places(user, target, "spectroscopyreduceddatum", [row["pk"] for row in rows])
+    return [{**row, "places": found[row["pk"]]} for row in rows] if found else []
+
+
+def _outboxes(user: Any, target: Any) -> list[Outbox]:
+    try:
+        if not access.holds(user, "view"):
+            return []
+        outboxes = access.outboxes_for(user, "view").filter(target_id=target.pk)
+        return list(outboxes.order_by("destination", "topic"))
+    except DatabaseError:
+        return []  # The tables do not exist yet, and a page of the TOM must not fail for that.
+
+
+class _Links:
+    """Ask adapters for links, once for each record there, and no more often than a page can bear."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Address, str], str] = {}
+
+    def get(self, address: Address, remote_id: str) -> str:
+        """Return the URL of a record's page at the destination; empty when there is none."""
+        key = (address, remote_id)
+        if key not in self._known:
+            if len(self._known) >= MOST_LINKS:
+                return ""
+            self._known[key] = link(address, remote_id)
+        return self._known[key]
+
+
+def _place(row: Delivery, links: _Links) -> Place:
+    text = phrases.place(row)
+    url = links.get(row.address, row.remote_id) if row.state == State.DELIVERED and row.remote_id else ""
+    return Place(state=row.state, text=text, url=url)
