@@ -30,7 +30,15 @@ from sharecore.exceptions import Problem
 from sharecore.texts import listed
 from tom_integration import site
 from tom_integration.mapping.data_files import SHARED_MODELS, by_model
-from tom_integration.models import Activity, Delivery, InboxRecord, Outbox, ShareRule, at_destination
+from tom_integration.models import (
+    Activity,
+    AtAddress,
+    Delivery,
+    InboxRecord,
+    Outbox,
+    ShareRule,
+    at_destination,
+)
 
 Action = Literal["view", "add", "change", "delete"]
 REFUSAL = "You have no permission to do this with continuous shares."
@@ -288,7 +296,7 @@ def rules_for(user: Any, action: Action) -> QuerySet[ShareRule]:
     return rules if _everywhere(user, action) else rules.filter(creator_id=user.pk)
 
 
-def activity_for(user: Any) -> QuerySet[Activity]:
+def activity_for(user: Any) -> AtAddress[Activity]:
     """Return the activity of the shares, rules and destinations that a user may view.
 
     A row of a target has the rights of the ledger of the target at its destination.

@@ -77,6 +77,11 @@ class AtAddress(models.QuerySet[_Row]):
         """Return the rows at this address."""
         return self.filter(destination=address.name, topic=address.topic)
 
+    def matching(self, text: str) -> Self:
+        """Return the rows at a destination: `name` with any topic, `name:topic` with that topic."""
+        address = Address.parse(text)
+        return self.at(address) if address.topic else self.filter(destination=address.name)
+
 
 class HasAddress(models.Model):
     """Hold an address in two columns."""

@@ -20,11 +20,12 @@ from sharecore.delivery import State, settle
 from sharecore.outcomes import Outcome
 from sharecore.settings import FRAMEWORK_KEYS, Section
 from sharecore_http import HttpSettings
-from tom_integration import checks, conf, signals, site_status
+from tom_integration import checks, conf, signals
 from tom_integration.api import serializers
 from tom_integration.api import urls as api
 from tom_integration.api.activity import ActivitySerializer
 from tom_integration.api.rules import RuleSerializer
+from tom_integration.management import status
 from tom_integration.management.commands.sharing import Command
 from tom_integration.models import Activity, ShareRule
 from tom_integration.pages.share_status import ShareStatus
@@ -246,10 +247,10 @@ def test_every_command_is_shown_with_its_options(heading: str, monkeypatch: pyte
 
 def test_what_status_tells_programs_is_shown() -> None:
     rows = _tables("commands")["Fields of status --json"]
-    assert _named(rows) == [each.name for each in fields(site_status.Status)]
+    assert _named(rows) == [each.name for each in fields(status.Status)]
     for name, kind in (
-        ("outboxes", site_status.OutboxStatus),
-        ("destinations", site_status.DestinationStatus),
+        ("outboxes", status.OutboxStatus),
+        ("destinations", status.DestinationStatus),
     ):
         (row,) = (row for row in rows if row[0] == f"`{name}`")
         assert words(row[1]) == [each.name for each in fields(kind)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from sharecore.delivery import State
 from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem
 from sharecore.outcomes import Rejected
 from tom_integration import checks, site_status
-from tom_integration.models import Delivery, Outbox, Worker
+from tom_integration.models import Worker
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -31,59 +29,6 @@ def shared(tom: Tom) -> Any:
     target = tom.target("SN 2026cmd")
     tom.share(target)
     return target
-
-
-class TestStatus:
-    def test_nothing_is_shared(self, tom: Tom) -> None:
-        assert _sharing("status") == "Delivering: nobody\n"
-
-    def test_each_share_with_counts_and_what_is_wrong(self, tom: Tom, shared: Any) -> None:
-        tom.datum(shared)
-        tom.deliver()
-        tom.x.will(Rejected(reason="the bandpass is unknown", field="bandpass"))
-        tom.datum(shared)
-        tom.deliver()
-        share = Outbox.objects.get().share_id
-        assert f"SN 2026cmd to x (share {share}): 1 delivered; 1 refused" in _sharing("status")
-        tom.x.recover()
-        tom.x.will(DestinationError("the receiver said 500"))
-        tom.datum(shared)
-        tom.deliver()
-        assert "x: 1 failure in a row: the receiver said 500" in _sharing("status")
-
-    def test_many_shares_fit_on_a_screen_and_what_needs_somebody_comes_first(self, tom: Tom) -> None:
-        targets = [tom.target() for _ in range(60)]
-        for target in targets:
-            tom.share(target)
-            tom.datum(target)
-        tom.x.will(Rejected(reason="the bandpass is unknown", field="bandpass"), times=1)
-        tom.deliver()
-        refused = Delivery.objects.get(state=State.FAILED)
-        name = next(each.name for each in targets if each.pk == refused.outbox.target_id)
-        told = _sharing("status").splitlines()
-        assert len(told) < 30
-        assert told[0].startswith("x (")
-        assert "60 shares; 59 delivered; 1 refused" in told[0]
-        assert told[2].startswith(f"{name} to x ")
-        assert any("40 more" in line and "--all" in line for line in told)
-        whole = _sharing("status", "--all")
-        assert all(f"{each.name} to x " in whole for each in targets)
-
-    def test_for_programs(self, tom: Tom, shared: Any) -> None:
-        tom.datum(shared)
-        tom.deliver()
-        now = json.loads(_sharing("status", "--json"))
-        (outbox,) = now["outboxes"]
-        assert outbox["target"] == "SN 2026cmd"
-        assert outbox["destination"] == "x"
-        assert outbox["counts"] == {"delivered": 1}
-        assert now["workers"] == []
-        assert now["paused"] is False
-
-    def test_a_target_that_was_deleted(self, tom: Tom, shared: Any) -> None:
-        number = shared.pk
-        shared.delete()
-        assert f"(deleted target {number})" in _sharing("status")
 
 
 class TestCheck:

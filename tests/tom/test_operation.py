@@ -15,7 +15,7 @@ from tom_targets.models import PersistentShare, TargetList
 from sharecore import DestinationError, PluginError
 from sharecore.filters import Filter
 from sharecore.records import Kind
-from tom_integration import site_status
+from tom_integration.management import status
 from tom_integration.models import Attempt, Delivery, Origin, Outbox, write_filter
 from tom_integration.outbox import open_outboxes
 from tom_integration.services import retry
@@ -283,7 +283,7 @@ def test_status_tells_how_it_stands(tom: Tom, shared: Any) -> None:
     tom.share(gone)
     gone.delete()
     tom.deliver()
-    now = site_status.read()
+    now = status.read()
     (outbox,) = [each for each in now.outboxes if each.share_id]
     assert outbox.target == shared.name
     assert dict(outbox.counts) == {"delivered": 2, "failed": 1}
@@ -291,7 +291,7 @@ def test_status_tells_how_it_stands(tom: Tom, shared: Any) -> None:
     assert now.advice == ""
     tom.datum(shared)
     tom.share(tom.target())
-    assert "sharing deliver" in site_status.read().advice
+    assert "sharing deliver" in status.read().advice
 
 
 def test_retry_of_one_share_and_of_one_that_is_none(tom: Tom, shared: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import django_filters
-from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import serializers, viewsets
 
@@ -11,8 +10,8 @@ from tom_integration.access import activity_for
 from tom_integration.api.filters import PrimaryKeyFilter
 from tom_integration.api.limits import Utc
 from tom_integration.api.permissions import ShareApi
-from tom_integration.models import Activity
-from tom_integration.pages.activity import at_destination, of_outbox
+from tom_integration.models import Activity, AtAddress
+from tom_integration.pages.activity import of_outbox
 from tom_integration.services.shares import outbox_of
 
 
@@ -61,9 +60,9 @@ class ActivityFilter(django_filters.FilterSet):
         model = Activity
         fields = ("what", "user", "rule", "share", "target", "destination", "since", "until")
 
-    def at_destination(self, rows: QuerySet[Activity], name: str, value: str) -> QuerySet[Activity]:
+    def at_destination(self, rows: AtAddress[Activity], name: str, value: str) -> AtAddress[Activity]:
         """Filter by destination: `name` with any topic, `name:topic` with that topic."""
-        return at_destination(rows, value)
+        return rows.matching(value)
 
 
 class ActivityViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
@@ -74,7 +73,7 @@ class ActivityViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
     filterset_class = ActivityFilter
     collections: tuple[str, ...] = ("list",)
 
-    def get_queryset(self) -> QuerySet[Activity]:
+    def get_queryset(self) -> AtAddress[Activity]:
         return activity_for(self.request.user).order_by("-time", "-pk")
 
 
@@ -83,6 +82,6 @@ class ShareActivityViewSet(ActivityViewSet):
 
     collections: tuple[str, ...] = ()
 
-    def get_queryset(self) -> QuerySet[Activity]:
+    def get_queryset(self) -> AtAddress[Activity]:
         """Return the activity of the share in the URL, after the check of the user's rights on it."""
         return of_outbox(Activity.objects.order_by("-time", "-pk"), outbox_of(self.share()))

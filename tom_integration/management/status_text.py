@@ -1,73 +1,107 @@
-"""Write the status of sharing as lines of text that fit on a screen, with what needs a person first."""
+"""Write the status of sharing as lines that fit on a screen, with what needs somebody first."""
 
 from __future__ import annotations
 
-from collections import Counter
+import textwrap
 from collections.abc import Iterator, Mapping
 
-from sharecore.delivery import NEEDS_PERSON, OPEN
-from tom_integration import site
+from sharecore.addresses import Address
+from sharecore.texts import one_line
+from tom_integration import clock, site
 from tom_integration.management.output import Line
+from tom_integration.management.status import URGENCY, DestinationStatus, OutboxStatus, Status
 from tom_integration.pages import phrases
-from tom_integration.site_status import OutboxStatus, Status
+from tom_integration.pages.share_status import ShareStatus
 
-FITS = 20
-"""The number of shares that are listed, without `--all`."""
+HEIGHT, WIDTH = 24, 80
+"""Lines, and characters of a line, of the smallest screen; the last line is for the next prompt."""
+_DESTINATIONS = 5
+"""Destinations that are named on a screen."""
+_STATE = 10
+"""Characters of the column of states."""
 
 
 def lines(now: Status, *, whole: bool = False) -> Iterator[Line]:
-    """Yield the lines of the status, with every share when `whole` is True."""
-    if len(now.outboxes) > FITS:
-        yield from _totals(now)
-    listed = sorted(now.outboxes, key=_urgency)
-    listed = listed if whole else listed[:FITS]
-    for each in sorted(listed, key=lambda each: (_urgency(each), each.destination, each.target)):
-        yield from _outbox(each)
-    if left := len(now.outboxes) - len(listed):
-        yield Line(f"... and {left:,} more: `manage.py sharing status --all`")
-    for destination in now.destinations:
-        if destination.paused:
-            yield Line(f"{destination.address}: {destination.paused}", alarming=True)
-        elif destination.failures:
-            what = f"{phrases.number(destination.failures, 'failure')} in a row: {destination.last_error}"
-            yield Line(f"{destination.address}: {what}", alarming=True)
-    yield Line(f"Delivering: {', '.join(now.workers) or 'nobody'}")
-    if now.advice:
-        yield Line(now.advice, alarming=True)
-
-
-def _urgency(each: OutboxStatus) -> int:
-    """Return 0 when a person has to act, 1 when data wait, 2 when all is well."""
-    if each.problem or any(each.counts.get(state) for state in NEEDS_PERSON):
-        return 0
-    return 1 if any(each.counts.get(state) for state in OPEN) else 2
-
-
-def _totals(now: Status) -> Iterator[Line]:
-    shares: Counter[str] = Counter(each.destination for each in now.outboxes)
-    counts: dict[str, Counter[str]] = {address: Counter() for address in shares}
+    """Yield the lines of the status: a screen at most, or every share, in full, when `whole` is True."""
+    above, below = list(_above(now, whole=whole)), list(_below(now))
+    room = HEIGHT - 2 - len(above) - len(below)  # but for the prompt and the line on what is left
+    shown: list[Line] = []
+    listed = 0
+    held = {each.address for each in now.destinations if each.paused or each.failures}
     for each in now.outboxes:
-        counts[each.destination].update(each.counts)
-    for address, number in sorted(shares.items()):
-        yield Line(
-            f"{address} ({site.label(address)}): {phrases.number(number, 'share')}; "
-            f"{_counted(counts[address], address)}"
-        )
-    yield Line("")
+        # What a destination holds up is said once, above.
+        part = list(_outbox(each, held=bool(held & {each.destination, Address.parse(each.destination).name})))
+        if not whole and len(shown) + len(part) > room:
+            break
+        shown += part
+        listed += 1
+    if left := sum(now.states.values()) - listed:
+        shown.append(Line(f"... and {left:,} more: --all, or choose by --state, --destination, --target"))
+    for line in (*above, *shown, *below):
+        yield line if whole else Line(one_line(line.text, WIDTH), line.alarming)
 
 
-def _outbox(each: OutboxStatus) -> Iterator[Line]:
+def _above(now: Status, *, whole: bool) -> Iterator[Line]:
+    """Yield the summary: of all shares, then of each destination, those in trouble first."""
+    yield Line(_shares(now.states))
+    if now.oldest is not None:
+        yield Line(f"The oldest waiting record: since {phrases.minute(now.oldest, clock.now())}")
+    ordered = sorted(now.destinations, key=lambda each: (not _in_trouble(each), each.address))
+    for each in ordered if whole else ordered[:_DESTINATIONS]:
+        label = site.label(each.address)
+        name = each.address if label == each.address else f"{each.address} ({label})"
+        yield Line(f"{name}: {_states(each.states)}")
+        if each.paused:
+            yield Line(f"    refuses us: {each.paused}", alarming=True)
+        elif each.failures:
+            since = f" since {phrases.minute(each.down_since, clock.now())}" if each.down_since else ""
+            yield Line(f"    does not answer{since}: {each.last_error}", alarming=True)
+    if not whole and len(ordered) > _DESTINATIONS:
+        yield Line(f"... and {phrases.number(len(ordered) - _DESTINATIONS, 'destination')} more")
+
+
+def _below(now: Status) -> Iterator[Line]:
+    yield Line(f"Delivering: {', '.join(now.workers) or 'nobody'}")
+    for part in textwrap.wrap(now.advice, WIDTH):
+        yield Line(part, alarming=True)
+
+
+def _in_trouble(each: DestinationStatus) -> bool:
+    return bool(each.paused or each.failures or each.states.get(ShareStatus.NEEDS_YOU.value))
+
+
+def _shares(states: Mapping[str, int]) -> str:
+    """Return how many shares there are, and how many in each state."""
+    total = sum(states.values())
+    return f"{phrases.number(total, 'share')}: {_states(states)}" if total else "Nothing is shared."
+
+
+def _states(states: Mapping[str, int]) -> str:
+    parts = [_of(state, states[state.value]) for state in reversed(URGENCY) if states.get(state.value)]
+    return ", ".join(parts) or "nothing is shared"
+
+
+def _of(state: ShareStatus, number: int) -> str:
+    if state is ShareStatus.NEEDS_YOU:
+        return f"{number:,} {'needs' if number == 1 else 'need'} you"
+    return phrases.of_shares(number, str(state.label))
+
+
+def _outbox(each: OutboxStatus, *, held: bool) -> Iterator[Line]:
     share = f"share {each.share_id}" if each.share_id else "one-time"
-    yield Line(f"{each.target} to {each.destination} ({share}): {_counted(each.counts, each.destination)}")
-    if each.problem:
+    said = _counted(each.counts, each.destination)
+    alarming = each.state == ShareStatus.NEEDS_YOU.value
+    yield Line(f"{each.state:<{_STATE}} {each.target} to {each.destination} ({share}): {said}", alarming)
+    if each.problem and not held:
         yield Line(f"    {each.problem}", alarming=True)
-    if each.tried:
+    if each.refused:
+        yield Line(f"    refused: {each.refused}", alarming=True)
+    if each.tried and not held:
         yield Line(f"    will be tried again: {each.tried}", alarming=True)
     if each.outdated:
         yield Line(f"    {each.outdated:,} edited here after delivery: the destination has the old values")
     if in_review := each.counts.get("needs_review"):
-        hint = "look at the destination, then use `manage.py sharing resolve`"
-        yield Line(f"    {in_review:,} may have arrived: {hint}", alarming=True)
+        yield Line(f"    {in_review:,} may have arrived: look there, then `manage.py sharing resolve`", True)
 
 
 def _counted(counts: Mapping[str, int], address: str) -> str:

@@ -12,9 +12,8 @@ from django.db.models import Count, Max, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from sharecore.addresses import Address
 from tom_integration import access, site
-from tom_integration.models import Activity, Outbox
+from tom_integration.models import Activity, AtAddress, Outbox
 from tom_integration.pages import form_values, phrases
 from tom_integration.pages.guards import Page, require
 
@@ -57,10 +56,10 @@ class ActivityPage(Page):
         return render(request, "tom_integration/activity.html", context)
 
 
-def chosen(rows: QuerySet[Activity], fields: Mapping[str, str]) -> QuerySet[Activity]:
+def chosen(rows: AtAddress[Activity], fields: Mapping[str, str]) -> AtAddress[Activity]:
     """Return the rows of the `destination`, `target`, `share` and `rule` that the fields name."""
     if destination := fields.get("destination", "").strip():
-        rows = at_destination(rows, destination)
+        rows = rows.matching(destination)
     if (target := form_values.pk(fields.get("target", ""))) is not None:
         rows = rows.filter(target_id=target)
     if (share := form_values.pk(fields.get("share", ""))) is not None:
@@ -70,31 +69,24 @@ def chosen(rows: QuerySet[Activity], fields: Mapping[str, str]) -> QuerySet[Acti
     return rows
 
 
-def at_destination(rows: QuerySet[Activity], text: str) -> QuerySet[Activity]:
-    """Return the rows of a destination: `name` with any topic, `name:topic` with that topic."""
-    address = Address.parse(text)
-    rows = rows.filter(destination=address.name)
-    return rows.filter(topic=address.topic) if address.topic else rows
-
-
-def of_share(rows: QuerySet[Activity], share_id: int) -> QuerySet[Activity]:
+def of_share(rows: AtAddress[Activity], share_id: int) -> AtAddress[Activity]:
     """Return the rows of a share; while it exists, with those of its target there before it and once."""
     outbox = Outbox.objects.filter(share_id=share_id).first()
     return rows.filter(share_id=share_id) if outbox is None else of_outbox(rows, outbox)
 
 
-def of_outbox(rows: QuerySet[Activity], outbox: Outbox) -> QuerySet[Activity]:
+def of_outbox(rows: AtAddress[Activity], outbox: Outbox) -> AtAddress[Activity]:
     """Return the rows of one target at one address."""
     return rows.filter(destination=outbox.destination, topic=outbox.topic, target_id=outbox.target_id)
 
 
-def actions(rows: QuerySet[Activity]) -> QuerySet[Any, Any]:
+def actions(rows: AtAddress[Activity]) -> QuerySet[Any, Any]:
     """Return the actions, the newest first: one on many shares is one."""
     grouped: QuerySet[Any, Any] = rows.order_by().values(*_ACTION).annotate(number=Count("pk"), one=Max("pk"))
     return grouped.order_by("-time", "-one")
 
 
-def section(rows: QuerySet[Activity], link: str) -> dict[str, Any]:
+def section(rows: AtAddress[Activity], link: str) -> dict[str, Any]:
     """Return the context of the section of a page: the newest actions, and a link where there are more."""
     found = list(actions(rows)[: NEWEST + 1])
     return {"actions": told(found[:NEWEST]), "all_actions": link if len(found) > NEWEST else ""}
