@@ -1,0 +1,59 @@
+"""Store the ledger: the deliveries to each destination, their attempts and answers.
+
+Rows refer to data, targets, shares and users of the TOM by plain integers: a foreign key could block or slow
+a delete there, and the ledger has to outlive them. Rows refer to each other by foreign keys that the database
+does not check, since it would check each row of a batch.
+"""
+
+from __future__ import annotations
+
+from tom_integration.models.columns import (
+    ADDRESS,
+    FIELD_LENGTH,
+    NAME_LENGTH,
+    REASON_LENGTH,
+    REMOTE_ID_LENGTH,
+    AtAddress,
+    HasAddress,
+    at_destination,
+    read_filter,
+    write_filter,
+)
+from tom_integration.models.health import DestinationHealth, ScanPosition, Worker
+from tom_integration.models.inbox import InboxRecord, Origin, Peer, TargetKey
+from tom_integration.models.ledger import EDITED, NEEDY, OUTDATED, RENAMED, Attempt, Delivery
+from tom_integration.models.people import Activity, NoticeRecipient, NoticeScan
+from tom_integration.models.shares import Limited, OneTimeShare, Outbox, ShareRule
+
+__all__ = [
+    "ADDRESS",
+    "EDITED",
+    "FIELD_LENGTH",
+    "NAME_LENGTH",
+    "NEEDY",
+    "OUTDATED",
+    "REASON_LENGTH",
+    "REMOTE_ID_LENGTH",
+    "RENAMED",
+    "Activity",
+    "AtAddress",
+    "Attempt",
+    "Delivery",
+    "DestinationHealth",
+    "HasAddress",
+    "InboxRecord",
+    "Limited",
+    "NoticeRecipient",
+    "NoticeScan",
+    "OneTimeShare",
+    "Origin",
+    "Outbox",
+    "Peer",
+    "ScanPosition",
+    "ShareRule",
+    "TargetKey",
+    "Worker",
+    "at_destination",
+    "read_filter",
+    "write_filter",
+]

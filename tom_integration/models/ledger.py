@@ -1,0 +1,150 @@
+"""Store the ledger: the deliveries of each outbox, and their attempts."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Func, Q
+
+from sharecore.delivery import NEEDS_PERSON, State
+from tom_integration.models.columns import FIELD_LENGTH, REASON_LENGTH, REMOTE_ID_LENGTH, HasAddress
+from tom_integration.models.shares import OneTimeShare, Outbox
+
+RENAMED = ~Q(record_id=models.F("identity"))
+"""Select deliveries whose record id is not their identity; all others are found by their identity."""
+EDITED = Q(delivered_at__isnull=False) & ~Q(arrived=models.F("fingerprint"))
+"""Select deliveries whose datum was edited since it arrived. A constant here would hide SQLite's index."""
+OUTDATED = EDITED & Q(state=State.DELIVERED) & ~Q(arrived="")
+"""Select deliveries of which a destination that takes no edits has the old content."""
+
+
+def _constant(text: str) -> Func:
+    """Return a text that is written into the SQL: SQLite uses a partial index for constants only."""
+    return Func(template=f"'{text}'", arity=0, output_field=models.CharField())
+
+
+NEEDY = Q(state__in=[_constant(state) for state in sorted(NEEDS_PERSON)])
+"""Select deliveries that need a person, by an index of these alone."""
+
+
+class Delivery(HasAddress):
+    """Hold one record in an outbox. Its content identifies it; the primary key of the datum may change.
+
+    It repeats the address of its outbox, since a datum has one row at an address, whatever its target is now.
+    """
+
+    outbox = models.ForeignKey(
+        Outbox, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="deliveries"
+    )
+    model = models.CharField(max_length=40, help_text="The datum's model.")
+    datum_pk = models.BigIntegerField(
+        help_text="The primary key of the datum now; negative if it was deleted."
+    )
+    timestamp = models.DateTimeField(help_text="The time of the datum.")
+    one_time_share = models.ForeignKey(
+        OneTimeShare,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        help_text="The one-time share that asked for it; null for the continuous share.",
+    )
+
+    kind = models.CharField(max_length=20, blank=True)
+    record_id = models.CharField(max_length=64, blank=True, help_text="The record's id, kept through edits.")
+    identity = models.CharField(max_length=64, blank=True, help_text="Digest of the identifying fields.")
+    fingerprint = models.CharField(max_length=64, blank=True, help_text="Digest of the content last sent.")
+    arrived = models.CharField(
+        max_length=64, blank=True, help_text="Digest of the content at the destination."
+    )
+    revision = models.PositiveIntegerField(default=0, help_text="How often other content was delivered.")
+    named = models.BooleanField(default=False, help_text="The mark that the content is to be compared.")
+
+    state = models.CharField(max_length=12, choices=[(state.value, state.value) for state in State])
+    attempts = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+    next_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=REASON_LENGTH, blank=True)
+    field = models.CharField(max_length=FIELD_LENGTH, blank=True)
+    remote_id = models.CharField(max_length=REMOTE_ID_LENGTH, blank=True)
+    lease = models.CharField(max_length=64, blank=True)
+    sent_at = models.DateTimeField(null=True)
+    sent_from = models.ForeignKey(
+        Outbox,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        help_text="The outbox of the target under which it was sent.",
+    )
+    delivered_at = models.DateTimeField(null=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model", "datum_pk", "destination", "topic"], name="sharecore_delivery_pointer"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["outbox", "state", "next_at", "delivered_at"],
+                name="sharecore_delivery_work",
+            ),
+            models.Index(
+                # With `arrived` this index answers `OUTDATED` alone; else PostgreSQL reads the whole table.
+                fields=["outbox", "state", "arrived"],
+                name="sharecore_delivery_outdated",
+                condition=EDITED,
+            ),
+            models.Index(
+                fields=["outbox", "identity", "timestamp"],
+                name="sharecore_delivery_content",
+            ),
+            models.Index(
+                fields=["outbox", "record_id"],
+                name="sharecore_delivery_renamed",
+                condition=RENAMED,
+            ),
+            models.Index(
+                fields=["one_time_share"],
+                name="sharecore_delivery_once",
+                condition=Q(one_time_share_id__isnull=False),
+            ),
+            models.Index(
+                fields=["state", "outbox"],
+                name="sharecore_delivery_needy",
+                condition=Q(state__in=sorted(NEEDS_PERSON)),
+            ),
+            models.Index(
+                fields=["outbox"],
+                name="sharecore_delivery_named",
+                condition=Q(named=True),
+            ),
+        ]
+
+    @property
+    def is_outdated(self) -> bool:
+        """Return True when `OUTDATED` selects this row."""
+        return self.state == State.DELIVERED and self.arrived not in ("", self.fingerprint)
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.datum_pk} to {self.address}: {self.state}"
+
+
+class Attempt(models.Model):
+    """Hold the outcome of one call for one delivery."""
+
+    delivery = models.ForeignKey(Delivery, models.DO_NOTHING, db_constraint=False)
+    started = models.DateTimeField()
+    finished = models.DateTimeField()
+    outcome = models.CharField(max_length=20)
+    reason = models.CharField(max_length=REASON_LENGTH, blank=True)
+    worker = models.CharField(max_length=100)
+
+    class Meta:
+        indexes = [models.Index(fields=["started"], name="sharecore_attempt_started")]
+
+    def __str__(self) -> str:
+        return f"{self.started:%Y-%m-%d %H:%M:%S} {self.outcome}"

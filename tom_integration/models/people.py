@@ -1,0 +1,92 @@
+"""Store what people did, and what they were told."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from tom_integration.models.columns import REASON_LENGTH, HasAddress
+
+
+class Activity(HasAddress):
+    """Hold who did what with a share, a rule or a destination.
+
+    It outlives what it tells about, so it keeps primary keys, and the names of that time. The rows of one
+    action on many shares have the same time.
+    """
+
+    class What(models.TextChoices):
+        """Name what was done."""
+
+        MADE = "made", "Made"
+        SHARED_ONCE = "shared-once", "Shared once"
+        CHANGED = "changed", "Changed"
+        MOVED = "moved", "Moved"
+        PAUSED = "paused", "Paused"
+        RESUMED = "resumed", "Resumed"
+        ADOPTED = "adopted", "Adopted"
+        RETRIED = "retried", "Retried"
+        RESOLVED = "resolved", "Resolved"
+        DELETED = "deleted", "Deleted"
+        ENDED = "ended", "Ended"
+        SETTINGS_CHANGED = "settings-changed", "Settings changed"
+
+    time = models.DateTimeField()
+    what = models.CharField(max_length=20, choices=What.choices)
+    user_id = models.BigIntegerField(null=True, help_text="Who did it; null for the site or a rule.")
+    user_name = models.CharField(max_length=200, blank=True)
+    rule_id = models.BigIntegerField(null=True, help_text="The rule that did it, or that it is about.")
+    rule_name = models.CharField(max_length=200, blank=True)
+    target_id = models.BigIntegerField(null=True, help_text="Null for a whole rule or destination.")
+    target_name = models.CharField(max_length=200, blank=True)
+    share_id = models.BigIntegerField(null=True, help_text="The continuous share.")
+    detail = models.CharField(max_length=REASON_LENGTH, blank=True)
+
+    class Meta:
+        verbose_name_plural = "activity"
+        indexes = [
+            models.Index(fields=["time"], name="sharecore_activity_time"),
+            models.Index(fields=["target_id"], name="sharecore_activity_target"),
+            models.Index(
+                fields=["rule_id"], name="sharecore_activity_rule", condition=Q(rule_id__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.time:%Y-%m-%d %H:%M:%S} {self.what}"
+
+
+class NoticeRecipient(models.Model):
+    """Hold what one person wants to be told by mail, was told, and is being told now."""
+
+    class Choice(models.TextChoices):
+        """Name the choices of a person."""
+
+        AT_ONCE = "at_once", "At once"
+        DAILY = "daily", "In a daily digest"
+        NOTHING = "nothing", "Not at all"
+
+    key = models.CharField(
+        max_length=320, unique=True, help_text="The primary key of a user, or an address without an account."
+    )
+    choice = models.CharField(max_length=10, choices=Choice.choices, default=Choice.AT_ONCE)
+    told = models.JSONField(default=dict, blank=True, help_text="The open troubles of the last mails.")
+    mails = models.JSONField(default=list, blank=True, help_text="When the last mails were sent.")
+    version = models.PositiveIntegerField(default=0, help_text="How often `told` was changed.")
+    lease = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    refusals = models.PositiveIntegerField(default=0)
+    next_at = models.DateTimeField(null=True, help_text="When a mail that failed is tried again.")
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class NoticeScan(models.Model):
+    """Hold what the last search for troubles found, for all workers together: one row."""
+
+    digest = models.CharField(max_length=64, blank=True, help_text="Digest of what it found.")
+    next_at = models.DateTimeField(null=True, help_text="When to go on, even if nothing changes.")
+
+    def __str__(self) -> str:
+        return self.digest
