@@ -221,7 +221,7 @@ class TestAnAnswerThatIsLost:
         tom.deliver(after=10)
         tom.deliver_until_quiet()
         call_command("sharing", "status")
-        assert "3 may have arrived: look at the destination" in capsys.readouterr().out
+        assert "3 may have arrived: look there" in capsys.readouterr().out
         call_command("sharing", "resolve", str(tom.outbox(shared, ADDRESS).share_id), verdict)
         assert capsys.readouterr().out.startswith("3 records ")
         tom.deliver_until_quiet()
