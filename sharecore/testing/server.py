@@ -205,6 +205,11 @@ class FakeServer:
                 return behaviour(request) if callable(behaviour) else behaviour
         return answer(404, {"detail": f"nothing at {request.method} {request.path}"})
 
+    def wait(self) -> None:
+        """Wait until the request in progress has ended, which its client may have given up."""
+        with self._lock:
+            pass
+
     def react(self, request: Request) -> Answer | Fault:
         """Return the answer to a request under the present rules."""
         with self._lock:

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -42,6 +43,7 @@ from sharecore.testing import (
     answer,
     watched_sockets,
 )
+from sharecore.testing.contract.arrivals import Arrivals
 from sharecore.testing.contract.http import SHORT
 from sharecore.testing.contract.trouble import REQUESTS_EXCEPTIONS
 from sharecore_http import Client
@@ -382,6 +384,29 @@ def test_a_broken_rule_reads_well(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "deliver must give one outcome per record; missing: ['6f0d3a52" in done.stdout
     assert "override the fixture `subject`" in done.stdout
+
+
+def test_what_an_adapter_gave_up_is_not_counted_with_the_next_record(server: FakeServer) -> None:
+    stored: list[str] = []
+    begun, go, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def late(request: Any) -> Any:
+        begun.set()
+        go.wait(10)
+        stored.append("late")
+        ended.set()
+        return answer(201)
+
+    server.on("POST", "/", late)
+    with pytest.raises(requests.Timeout):
+        requests.post(server.url, timeout=0.1)
+    assert begun.wait(10)
+    later = threading.Timer(0.2, go.set)
+    later.start()
+    arrivals = Arrivals(lambda: stored, server, lambda request: request.writes)
+    assert ended.wait(10)
+    later.join()
+    assert arrivals.entries == 0
 
 
 def test_running_sites_load_neither_pytest_nor_a_server() -> None:

@@ -21,6 +21,8 @@ class Arrivals:
         server: FakeServer | None,
         delivers: Callable[[Request], bool],
     ) -> None:
+        if server:
+            server.wait()  # What a client gave up may be stored late, and is no new arrival then.
         self._stored = stored
         self._server = server
         self._delivers = delivers

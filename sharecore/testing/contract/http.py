@@ -9,6 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from sharecore.adapter import Adapter
 from sharecore.exceptions import DeliveryError, DestinationError
 from sharecore.outcomes import Absent, Accepted, Deferred, Duplicate, Present, Unconfirmed
 from sharecore.testing.contract.bench import Bench, Subject
@@ -179,12 +180,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
 
     def test_a_check_finds_what_is_wrong(self, bench: Bench) -> None:
         """Report in `check` whether the destination works; where that cannot be told, give a warning."""
-        for trouble in ("refuses everything (HTTP 401)", "is away"):
-            adapter = bench.open()
-            if trouble == "is away":
-                bench.server.close()
-            else:
-                bench.server.will(Answer(status=401))
+        for trouble, adapter in _of_no_use(bench):
             try:
                 problems = adapter.check()
             except DeliveryError:
@@ -193,12 +189,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
 
     def test_a_test_fails_where_a_delivery_would(self, bench: Bench) -> None:
         """Report in `send_test` what came back: no answer, and a refusal, are no success."""
-        for trouble in ("refuses everything (HTTP 401)", "is away"):
-            adapter = bench.open()
-            if trouble == "is away":
-                bench.server.close()
-            else:
-                bench.server.will(Answer(status=401))
+        for trouble, adapter in _of_no_use(bench):
             try:
                 answer = adapter.send_test(bench.batch(bench.record))
             except DeliveryError:
@@ -216,3 +207,13 @@ class HttpAdapterContract(AdapterContract, OverHttp):
         except DeliveryError:
             return
         assert answers is False, "probe says that a server answers which is not there"
+
+
+def _of_no_use(bench: Bench) -> Iterator[tuple[str, Adapter]]:
+    """Yield what is wrong with the server, in words, and an open adapter that meets it."""
+    adapter = bench.open()
+    bench.server.will(Answer(status=401))
+    yield "refuses everything (HTTP 401)", adapter
+    adapter = bench.open()
+    bench.server.close()
+    yield "is away", adapter
