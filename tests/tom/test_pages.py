@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connections
 from django.template import RequestContext, Template
 from django.test import Client, RequestFactory, override_settings
 from django.urls import reverse
@@ -472,6 +474,19 @@ def test_a_download_holds_what_was_chosen(tom: Tom, admin: Client) -> None:
     assert "Choose the data" in text(
         admin.post(f"/targets/{target.pk}/share/", {"share_destination": "download"})
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_reader_of_a_download_keeps_nobody_from_saving(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    tom.data(target, 600)
+    form = {"share_destination": "download", "kinds": ["photometry"]}
+    lines = iter(admin.post(f"/targets/{target.pk}/share/", form).streaming_content)
+    began = [next(lines) for _ in range(3)]
+    with ThreadPoolExecutor(1) as other:
+        other.submit(tom.datum, target).result()
+        other.submit(connections.close_all).result()
+    assert len([*began, *lines]) == 1 + 600
 
 
 def test_the_targets_of_a_list_are_shared_as_far_as_the_user_may(tom: Tom) -> None:

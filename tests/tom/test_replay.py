@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import datetime
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from sharecore.addresses import Address
 from tom.conftest import edit
 from tom.reading import text, told
 from tom_integration.models import OneTimeShare, Outbox, ShareRule
-from tom_integration.outbox import open_outboxes
+from tom_integration.outbox import open_outboxes, replays
 from tom_integration.pages.share_status import summaries
 from tom_integration.services import replay_lost
 from tom_integration.services.replay_lost import Replay
@@ -99,6 +100,22 @@ def test_it_goes_as_what_was_never_there_and_edits_follow(tom: Tom, backup: Back
     backup.late[0].save()
     assert tom.deliver() == 1
     assert len(tom.x.records) == 7
+
+
+def test_a_long_one_does_not_lose_its_lease(
+    tom: Tom, backup: Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, kept = replays.carry_out, []
+
+    def carry_out(outbox: Outbox) -> None:
+        kept.append("sharecore-lease" in {thread.name for thread in threading.enumerate()})
+        real(outbox)
+
+    monkeypatch.setattr(replays, "carry_out", carry_out)
+    Replay(since=backup.since).send_again()
+    tom.deliver_until_quiet(hours=1)
+    assert kept == [True]
+    assert backup.there() == backup.everything()
 
 
 @pytest.mark.parametrize("chosen", ["share", "destination", "until"])

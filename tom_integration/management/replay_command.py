@@ -63,7 +63,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
             _conclude(command, options, plan, f"{phrases.number(plan.number)} would be sent again.")
             return
         if plan.blind and not options["doubles"]:
-            raise MayDouble(plan.blind)
+            raise MayDouble(plan)
         _ask(command, options)
         plan = replay.send_again(doubles=options["doubles"])
     except MayDouble as error:

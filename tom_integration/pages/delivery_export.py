@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from io import StringIO
 from typing import Any
 
@@ -16,10 +17,10 @@ from tom_integration import access
 from tom_integration.links import link
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Delivery, Outbox
+from tom_integration.pages.counts import counted
 from tom_integration.pages.delivery_table import Chosen
 from tom_integration.pages.download import Echo, harmless
 from tom_integration.pages.guards import Page, outbox_or_404, share_or_404
-from tom_integration.pages.share_status import summaries
 from tom_integration.services import shares
 
 COLUMNS = {
@@ -64,8 +65,8 @@ def _answer(request: HttpRequest, outbox: Outbox, form: str) -> StreamingHttpRes
     if form not in _TYPES:
         raise Http404("Deliveries are exported as csv and ecsv.")
     rows = access.deliveries_for(request.user, outbox)
-    numbers = summaries([outbox], request.user)[outbox.pk].counts
-    table = Chosen.read(request.GET.dict()).table(rows, numbers, outbox.target_id)
+    figures = counted([outbox], request.user).get(outbox.pk)
+    table = Chosen.read(request.GET.dict()).table(rows, figures.counts if figures else {}, outbox.target_id)
     lines = _csv(table.stream()) if form == "csv" else _ecsv(table.stream())
     response = StreamingHttpResponse(lines, content_type=_TYPES[form])
     target = find_target(outbox.target_id)
@@ -77,8 +78,8 @@ def _answer(request: HttpRequest, outbox: Outbox, form: str) -> StreamingHttpRes
 def _csv(rows: Iterable[Delivery]) -> Iterator[str]:
     lines = csv.writer(Echo())
     yield str(lines.writerow(COLUMNS))
-    for row in rows:
-        yield str(lines.writerow([harmless(value) for value in _values(row)]))
+    for cells in _cells(rows):
+        yield str(lines.writerow(map(harmless, cells)))
 
 
 def _ecsv(rows: Iterable[Delivery]) -> Iterator[str]:
@@ -88,14 +89,16 @@ def _ecsv(rows: Iterable[Delivery]) -> Iterator[str]:
     Table(empty).write(head, format="ascii.ecsv", delimiter=",")
     yield head.getvalue()
     lines = csv.writer(Echo(), lineterminator="\n")
+    yield from map(lines.writerow, _cells(rows))
+
+
+def _cells(rows: Iterable[Delivery]) -> Iterator[list[Any]]:
+    linked = lru_cache(1000)(link)  # A destination may keep many records under one ID.
     for row in rows:
-        yield str(lines.writerow(_values(row)))
-
-
-def _values(row: Delivery) -> list[Any]:
-    return [
-        _text(link(row.address, row.remote_id) if name == "link" else getattr(row, name)) for name in COLUMNS
-    ]
+        yield [
+            _text(linked(row.address, row.remote_id) if name == "link" else getattr(row, name))
+            for name in COLUMNS
+        ]
 
 
 def _text(value: Any) -> Any:

@@ -8,7 +8,6 @@ of CPU for each row, and is offered for `MOST_SORTED` rows at most. Search, kind
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from tom_integration.models import OUTDATED, Delivery
 from tom_integration.pages import form_values
 from tom_integration.pages.counts import LATER
 from tom_integration.pages.inventory import KIND_OF_ONE
+from tom_integration.pages.streaming import read, stream
 
 PAGE = 25
 MOST_SORTED = 100_000
@@ -39,7 +39,6 @@ EDITED, SENT_LATER = "outdated", "later"
 """The values of the filter for records of which the destination has old values, and for those that wait for
 their release: these are `withheld`, and no part of that choice.
 """
-_CHUNK = 500
 
 
 class Table:
@@ -62,24 +61,11 @@ class Table:
             if start < number and stop > 0:
                 keys += rows.values_list("pk", flat=True)[max(start, 0) : min(stop, number)]
             start, stop = start - number, stop - number
-        return _read(keys)
+        return read(Delivery, keys)
 
     def stream(self) -> Iterator[Delivery]:
-        """Return all deliveries, with 8 bytes of memory for each.
-
-        The keys are read at once, then the rows bit by bit: a slow reader locks nothing, on SQLite neither.
-        """
-        keys = array("q")
-        for rows, _ in self._parts:
-            keys.extend(rows.values_list("pk", flat=True).iterator())
-        for start in range(0, len(keys), _CHUNK):
-            yield from _read(keys[start : start + _CHUNK].tolist())
-
-
-def _read(keys: list[int]) -> list[Delivery]:
-    """Return the deliveries with these keys, without those that were deleted meanwhile."""
-    found = Delivery.objects.in_bulk(keys)
-    return [found[key] for key in keys if key in found]
+        """Return all deliveries, with 8 bytes of memory for each."""
+        return stream(*(rows for rows, _ in self._parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from tom_dataproducts.sharing import process_spectro_data_for_download
 
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import FILE_MODEL, name_of
+from tom_integration.pages.streaming import stream
 
 _BRIGHTNESS = ("bandpass", "brightness", "brightness_error", "limit", "unit", "exposure_time")
 _COMMON = ("timestamp", "telescope", "instrument")
@@ -50,7 +51,7 @@ def answer(target: Any, selection: Mapping[str, Q], title: str, message: str) ->
     data = {model: condition for model, condition in selection.items() if model != FILE_MODEL}
     if FILE_MODEL in selection:
         products = DataProduct._default_manager.filter(selection[FILE_MODEL], target_id=target.pk)
-        archive = _archive(f"{name}.csv", _csv(target, data, message), products.iterator())
+        archive = _archive(f"{name}.csv", _csv(target, data, message), stream(products))
         return FileResponse(archive, as_attachment=True, filename=f"{name}.zip")
     response = StreamingHttpResponse(_csv(target, data, message), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
@@ -110,7 +111,7 @@ def _columns(selection: Mapping[str, Q]) -> list[str]:
 def _rows(target: Any, selection: Mapping[str, Q]) -> Iterator[dict[str, Any]]:
     for model, condition in selection.items():
         data = DATUM_MODELS[model]._default_manager.filter(condition, target_id=target.pk)
-        for row in data.order_by("timestamp", "pk").iterator(chunk_size=500):
+        for row in stream(data.order_by("timestamp", "pk")):
             if model == "spectroscopyreduceddatum":
                 yield from process_spectro_data_for_download(row)
             else:

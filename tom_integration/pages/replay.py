@@ -60,7 +60,13 @@ class _ReplayPage(Page):
         """Show how many records would be sent again."""
         scope = self.scope(request, pk)
         form = ReplayForm(request.GET)
-        return _page(request, scope, form)
+        plan, problem = None, ""
+        if form.is_valid():
+            try:
+                plan = _replay(request, scope, form).plan()
+            except ConfigurationError as error:
+                problem = str(error)
+        return _page(request, scope, form, plan=plan, problem=problem)
 
     def post(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
         """Send them again, or ask a second time where the destination may have them twice then."""
@@ -70,10 +76,10 @@ class _ReplayPage(Page):
             return _page(request, scope, form)
         try:
             plan = _replay(request, scope, form).send_again(doubles=form.cleaned_data["doubles"])
-        except MayDouble:
-            return _page(request, scope, form, again=True)
-        except ConfigurationError:
-            return _page(request, scope, form)
+        except MayDouble as error:
+            return _page(request, scope, form, plan=error.plan, again=True)
+        except ConfigurationError as error:
+            return _page(request, scope, form, problem=str(error))
         messages.success(request, _done(plan, scope))
         return redirect(scope.page)
 
@@ -128,17 +134,18 @@ def _replay(request: HttpRequest, scope: Scope, form: ReplayForm) -> Replay:
     return Replay(since=form.cleaned_data["since"], by=request.user, **scope.chosen)
 
 
-def _page(request: HttpRequest, scope: Scope, form: ReplayForm, *, again: bool = False) -> HttpResponse:
-    plan, problem = None, ""
-    if form.is_valid():
-        try:
-            plan = _replay(request, scope, form).plan()
-        except ConfigurationError as error:
-            problem = str(error)
-    context = {"scope": scope, "form": form, "plan": plan, "problem": problem, "again": again}
-    if plan is not None:
-        context["edited"] = phrases.stay_edited(plan.edited) if plan.edited else ""
-    return render(request, "tom_integration/replay.html", context)
+def _page(
+    request: HttpRequest,
+    scope: Scope,
+    form: ReplayForm,
+    *,
+    plan: Plan | None = None,
+    problem: str = "",
+    again: bool = False,
+) -> HttpResponse:
+    edited = phrases.stay_edited(plan.edited) if plan and plan.edited else ""
+    shown = {"plan": plan, "edited": edited, "problem": problem, "again": again}
+    return render(request, "tom_integration/replay.html", {"scope": scope, "form": form, **shown})
 
 
 def _done(plan: Plan, scope: Scope) -> str:

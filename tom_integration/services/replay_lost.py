@@ -27,14 +27,6 @@ _HINTED = 100
 """Targets that a worker in this process is told of at once; it finds all others in its next scan."""
 
 
-class MayDouble(Exception):
-    """Refuse a replay to destinations that cannot be asked what they have, until a person accepts doubles."""
-
-    def __init__(self, addresses: tuple[Address, ...]) -> None:
-        names = listed([str(address) for address in addresses])
-        super().__init__(f"{names} cannot be asked which records it has, and would have some twice.")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Hold what a replay does, before it is done."""
@@ -57,6 +49,15 @@ class Plan:
     def doubles(self) -> int:
         """Return the number of records that the destinations may have twice then."""
         return sum(self.counts[address] for address in self.blind)
+
+
+class MayDouble(Exception):
+    """Refuse a plan with destinations that cannot be asked what they have, until a person accepts doubles."""
+
+    def __init__(self, plan: Plan) -> None:
+        names = listed([str(address) for address in plan.blind])
+        super().__init__(f"{names} cannot be asked which records it has, and would have some twice.")
+        self.plan = plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ class Replay:
         """
         plan = self.plan()
         if plan.blind and not doubles:
-            raise MayDouble(plan.blind)
+            raise MayDouble(plan)
         chosen = self._outboxes("change")
         for name in {address.name for address in plan.counts}:
             blind = any(address.name == name for address in plan.blind)

@@ -132,7 +132,9 @@ class _Work:
         ledger.close_orphans(self._outbox)
         address, destination, adapter = self._open(now)
         self._recover(adapter, now)
-        replays.carry_out(self._outbox)
+        if self._outbox.replay:
+            with leases.keep_alive(self._lease):
+                replays.carry_out(self._outbox)
         self._take_up(destination, adapter, now)
         self._calls = calls = Calls(
             lease=self._lease,
