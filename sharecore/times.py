@@ -17,6 +17,12 @@ def in_utc(time: datetime) -> datetime:
         return EARLIEST if time.year == 1 else LATEST
 
 
+def minute(time: datetime, now: datetime) -> str:
+    """Return a time to the minute in UTC, for people, with the date unless it is today."""
+    time = in_utc(time)
+    return f"{time:%H:%M} UTC" if time.date() == in_utc(now).date() else f"{time:%Y-%m-%d %H:%M} UTC"
+
+
 def day(time: datetime) -> str:
     """Return a time, given in UTC, for people; the day alone where it is midnight."""
     text = time.replace(tzinfo=None).isoformat(sep=" ")

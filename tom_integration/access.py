@@ -309,12 +309,9 @@ def activity_for(user: Any) -> AtAddress[Activity]:
     ledger = outboxes_for(user, "view").filter(
         destination=OuterRef("destination"), topic=OuterRef("topic"), target_id=OuterRef("target_id")
     )
-    whole = Q() if _everywhere(user, "view") else Q(rule_id=None) | Q(rule_id__in=_own_rules(user))
+    rules = rules_for(user, "view").values("pk")
+    whole = Q() if _everywhere(user, "view") else Q(rule_id=None) | Q(rule_id__in=rules)
     return rows.exclude(destination__in=closed_to(user)).filter(Exists(ledger) | Q(target_id=None) & whole)
-
-
-def _own_rules(user: Any) -> QuerySet[Any, Any]:
-    return rules_for(user, "view").values("pk")
 
 
 def maker_objection(user_id: int | None, destination: str) -> str:

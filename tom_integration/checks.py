@@ -72,7 +72,7 @@ def check_reports(**_: Any) -> list[CheckMessage]:
 
 def check_mails(**_: Any) -> list[CheckMessage]:
     """Warn of mails whose links lead nowhere, and of news that nobody gets."""
-    named = [each for each in conf.settings().notify if "@" not in each]
+    named = [each for each in conf.settings().notify if conf.names_destination(each)]
     found: list[CheckMessage] = [
         checks.Warning(
             f"SHARECORE_NOTIFY names {name!r}, which is neither an e-mail address nor a destination.",

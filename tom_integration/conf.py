@@ -42,7 +42,7 @@ def _is_minutes(value: object) -> bool:
 
 def _is_recipient(value: object) -> bool:
     """Return True for an e-mail address, or a name without @, which may be that of a destination."""
-    if isinstance(value, str) and value and "@" not in value:
+    if isinstance(value, str) and value and names_destination(value):
         return True
     try:
         validate_email(value if isinstance(value, str) else None)
@@ -144,6 +144,11 @@ def settings() -> Settings:
     required = given["required_plugins"]
     read["required_plugins"] = tuple(required) if _are_names(required) else (str(required),)
     return Settings(**read)
+
+
+def names_destination(recipient: str) -> bool:
+    """Return True when an entry of `SHARECORE_NOTIFY` names a destination, such as a chat."""
+    return "@" not in recipient
 
 
 def problems() -> list[Problem]:

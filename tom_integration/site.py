@@ -109,7 +109,7 @@ def settings_digest(destination: Destination) -> str:
     """Return a digest of settings and plugins; when it changes, withheld records may be looked at again."""
     plugins = sorted(f"{each.label} {each.state}" for each in registry().plugins)
     own = ",".join(conf.settings().own_sources)
-    content = "\n".join([credentials_digest(destination), destination.rules(), own, *plugins])
+    content = "\n".join([destination_digest(destination), own, *plugins])
     return hashlib.sha256(content.encode()).hexdigest()
 
 

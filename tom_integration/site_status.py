@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import DatabaseError
 from django.db.models import Count, Exists, OuterRef, QuerySet
@@ -54,6 +55,14 @@ def how_to_deliver() -> str:
 def opened() -> QuerySet[Delivery]:
     """Return the open deliveries of an outbox: an index has them by outbox, and none has them all."""
     return Delivery.objects.filter(outbox=OuterRef("pk"), state__in=OPEN)
+
+
+def oldest() -> QuerySet[Delivery, Any]:
+    """Return since when the oldest record of an outbox waits that never arrived.
+
+    An edit of a datum that arrived long ago does not wait since then.
+    """
+    return opened().filter(delivered_at__isnull=True).order_by("created").values("created")[:1]
 
 
 def without_destination() -> list[Problem]:

@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connections
-from django.db.models import Count, Min, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, Min, QuerySet, Subquery, Sum
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.trace import SpanKind, StatusCode
 
 from sharecore.addresses import Address
-from sharecore.delivery import OPEN
-from tom_integration import clock
+from tom_integration import clock, site_status
 from tom_integration.models import Delivery, Outbox
 
 _tracer = trace.get_tracer("sharecore")
@@ -70,30 +69,27 @@ def _about(address: Address) -> dict[str, str | int]:
     return {"sharecore.destination": address.name, **topic}
 
 
-def _waiting() -> QuerySet[Outbox, Any]:
-    """Return the waiting records by destination, and since when the oldest waits."""
-    rows = Delivery.objects.filter(outbox=OuterRef("pk"), state__in=OPEN).order_by().values("outbox")
-    numbers = Subquery(rows.annotate(number=Count("*")).values("number"))
-    oldest = Subquery(rows.annotate(oldest=Min("created")).values("oldest"))
-    outboxes = Outbox.objects.annotate(waiting=numbers, oldest=oldest).filter(waiting__gt=0)
-    return outboxes.order_by().values("destination").annotate(records=Sum("waiting"), since=Min("oldest"))
-
-
 def _observe_records(options: CallbackOptions) -> Iterable[Observation]:
-    return [Observation(row["records"], _about(Address(row["destination"]))) for row in _read()]
+    numbers = site_status.opened().order_by().values("outbox").annotate(number=Count("*")).values("number")
+    return [Observation(number, about) for number, about in _by_destination(numbers, Sum)]
 
 
 def _observe_age(options: CallbackOptions) -> Iterable[Observation]:
     now = clock.now()
     return [
-        Observation(max((now - row["since"]).total_seconds(), 0.0), _about(Address(row["destination"])))
-        for row in _read()
+        Observation(max((now - since).total_seconds(), 0.0), about)
+        for since, about in _by_destination(site_status.oldest(), Min)
     ]
 
 
-def _read() -> list[dict[str, Any]]:
+def _by_destination(
+    of_outbox: QuerySet[Delivery, Any], join: type[Sum | Min]
+) -> list[tuple[Any, dict[str, str | int]]]:
+    """Return the values of the outboxes that have one, joined for each destination, with its attributes."""
+    outboxes = Outbox.objects.annotate(value=Subquery(of_outbox)).filter(value__isnull=False)
+    joined = outboxes.order_by().values_list("destination").annotate(joined=join("value"))
     try:
-        return list(_waiting())
+        return [(value, _about(Address(name))) for name, value in joined]
     finally:
         connections.close_all()  # This is a thread of the SDK, which no request ends.
 
@@ -102,5 +98,8 @@ _meter.create_observable_gauge(
     "sharecore.waiting", [_observe_records], description="Records that wait, by destination."
 )
 _meter.create_observable_gauge(
-    "sharecore.waiting.age", [_observe_age], unit="s", description="Age of the oldest record that waits."
+    "sharecore.waiting.age",
+    [_observe_age],
+    unit="s",
+    description="Age of the oldest record that waits and never arrived.",
 )

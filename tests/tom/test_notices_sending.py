@@ -290,6 +290,20 @@ class TestInAChat:
         assert "1 record of 1 share waits" in said["message"]
         assert "What you are told" not in said["message"]
 
+    def test_a_person_whose_address_is_that_name_neither_writes_there_nor_takes_its_place(
+        self, post: Post, target: Any, chat: FakeServer
+    ) -> None:
+        user = post.person("ann", target, email="chat")
+        post.tom.share(target, user=user)
+        trouble(post.tom, "x")
+        assert [message.to for message in post.look()] == [["chat"]]
+        assert len(chat.requests) == 1, "the chat itself is told"
+        with override_settings(SHARECORE_NOTIFY=[]):
+            trouble(post.tom, "y")
+            post.tom.share(target, "y", user=user)
+            assert len(post.look(after=HOUR)) == 1
+        assert len(chat.requests) == 1
+
     def test_a_name_that_is_no_destination_is_reported(self, tom: Tom) -> None:
         with override_settings(SHARECORE_NOTIFY=["caht"], SHARECORE_SITE_URL="https://tom.example.org"):
             (found,) = checks.check_mails()

@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from sharecore.exceptions import DestinationError
 from sharecore.outcomes import Rejected
+from tom.conftest import edit
 from tom_integration import telemetry
 
 if TYPE_CHECKING:
@@ -73,6 +74,24 @@ def test_outcomes_calls_and_what_waits_are_measured(tom: Tom, shared_to_both: An
     assert about == {"sharecore.destination": "y"}
     assert age >= 90
     assert {a["sharecore.call"] for _, a in measured("sharecore.call.duration")} >= {"deliver"}
+
+
+def test_an_edit_of_what_arrived_long_ago_does_not_wait_since_then(
+    tom: Tom, shared: Any, measured: Any
+) -> None:
+    tom.x.can_update = True
+    datum = tom.datum(shared)
+    tom.deliver()
+    tom.clock.forward(days=30)
+    tom.x.will(DestinationError("down"))
+    edit(datum, brightness_error=0.25)
+    tom.deliver(fails=True)
+    assert measured("sharecore.waiting") == [(1, {"sharecore.destination": "x"})]
+    assert measured("sharecore.waiting.age") == []
+    tom.datum(shared)
+    tom.deliver(fails=True)
+    ((age, _),) = measured("sharecore.waiting.age")
+    assert age < 86400
 
 
 def test_each_call_is_a_span_that_says_what_stopped_it(tom: Tom, shared_to_both: Any, sdk: Any) -> None:

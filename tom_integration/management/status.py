@@ -19,17 +19,6 @@ from tom_integration.models import OUTDATED, Delivery, DestinationHealth, Outbox
 from tom_integration.pages.share_cause import Around, Cause
 from tom_integration.pages.share_status import STATUS, ShareStatus, causes_of
 
-URGENCY = (
-    ShareStatus.NEEDS_YOU,
-    ShareStatus.WAITING,
-    ShareStatus.SENDING,
-    ShareStatus.PAUSED,
-    ShareStatus.PARTLY,
-    ShareStatus.ENDED,
-    ShareStatus.OK,
-)
-"""The states of shares, those first that an operator has to see first."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxStatus:
@@ -131,8 +120,7 @@ def read(chosen: Chosen | None = None, *, most: int | None = None) -> Status:
         if chosen.state in ("", status := STATUS[Cause(cause)].value):
             by_address.setdefault(str(Address(name, topic)), Counter())[status] += number
     states: Counter[str] = sum(by_address.values(), Counter())
-    waiting = site_status.opened().filter(delivered_at__isnull=True).order_by("created").values("created")[:1]
-    oldest = chosen.outboxes().aggregate(oldest=Min(Subquery(waiting)))["oldest"]
+    oldest = chosen.outboxes().aggregate(oldest=Min(Subquery(site_status.oldest())))["oldest"]
     return Status(
         paused=conf.settings().paused,
         runner=conf.settings().runner,
@@ -140,7 +128,7 @@ def read(chosen: Chosen | None = None, *, most: int | None = None) -> Status:
         advice=site_status.nobody_delivers(),
         oldest=oldest,
         oldest_seconds=max((clock.now() - oldest).total_seconds(), 0.0) if oldest else None,
-        states={each.value: states[each.value] for each in URGENCY if each.value in states},
+        states={each.value: states[each.value] for each in ShareStatus if each.value in states},
         destinations=_destinations(by_address, chosen),
         outboxes=_outboxes(annotated, states, most),
     )
@@ -164,7 +152,7 @@ def _destinations(by_address: Mapping[str, Counter[str]], chosen: Chosen) -> tup
 def _outboxes(annotated: QuerySet[Any], states: Counter[str], most: int | None) -> tuple[OutboxStatus, ...]:
     """Return the outboxes in these states, the most urgent first."""
     found: list[Any] = []
-    for each in URGENCY:
+    for each in ShareStatus:
         if not states[each.value]:
             continue
         rows = annotated.filter(cause__in=causes_of(each.value)).select_related("rule")

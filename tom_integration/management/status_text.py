@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from sharecore.addresses import Address
 from sharecore.texts import one_line
+from sharecore.times import minute
 from tom_integration import clock, site
 from tom_integration.management.output import Line
-from tom_integration.management.status import URGENCY, DestinationStatus, OutboxStatus, Status
+from tom_integration.management.status import DestinationStatus, OutboxStatus, Status
 from tom_integration.pages import phrases
 from tom_integration.pages.share_status import ShareStatus
 
@@ -45,7 +46,7 @@ def _above(now: Status, *, whole: bool) -> Iterator[Line]:
     """Yield the summary: of all shares, then of each destination, those in trouble first."""
     yield Line(_shares(now.states))
     if now.oldest is not None:
-        yield Line(f"The oldest waiting record: since {phrases.minute(now.oldest, clock.now())}")
+        yield Line(f"The oldest waiting record: since {minute(now.oldest, clock.now())}")
     ordered = sorted(now.destinations, key=lambda each: (not _in_trouble(each), each.address))
     for each in ordered if whole else ordered[:_DESTINATIONS]:
         label = site.label(each.address)
@@ -54,7 +55,7 @@ def _above(now: Status, *, whole: bool) -> Iterator[Line]:
         if each.paused:
             yield Line(f"    refuses us: {each.paused}", alarming=True)
         elif each.failures:
-            since = f" since {phrases.minute(each.down_since, clock.now())}" if each.down_since else ""
+            since = f" since {minute(each.down_since, clock.now())}" if each.down_since else ""
             yield Line(f"    does not answer{since}: {each.last_error}", alarming=True)
     if not whole and len(ordered) > _DESTINATIONS:
         yield Line(f"... and {phrases.number(len(ordered) - _DESTINATIONS, 'destination')} more")
@@ -77,13 +78,13 @@ def _shares(states: Mapping[str, int]) -> str:
 
 
 def _states(states: Mapping[str, int]) -> str:
-    parts = [_of(state, states[state.value]) for state in reversed(URGENCY) if states.get(state.value)]
+    parts = [_of(state, states[state.value]) for state in reversed(ShareStatus) if states.get(state.value)]
     return ", ".join(parts) or "nothing is shared"
 
 
 def _of(state: ShareStatus, number: int) -> str:
     if state is ShareStatus.NEEDS_YOU:
-        return f"{number:,} {'needs' if number == 1 else 'need'} you"
+        return phrases.need_you(number)
     return phrases.of_shares(number, str(state.label))
 
 

@@ -55,11 +55,6 @@ class News:
         return [(heading, _cut(lines)) for heading, lines in named if lines]
 
 
-def text_for_chat(news: News) -> str:
-    """Return the same as plain text, for a chat: it has no choice, which is a setting."""
-    return _text(news)
-
-
 def write(person: Person, news: News, *, sending: str) -> EmailMultiAlternatives:
     """Return the mail, ready to be sent.
 
@@ -75,7 +70,7 @@ def write(person: Person, news: News, *, sending: str) -> EmailMultiAlternatives
     digest = hashlib.sha256(f"{sending}\n{news.parts}".encode()).hexdigest()[:32]
     mail = EmailMultiAlternatives(
         news.subject,
-        f"{_text(news)}\nWhat you are told, and when: {choice}\n",
+        f"{text(news)}\nWhat you are told, and when: {choice}\n",
         to=[person.address],
         headers={"Message-ID": f"<sharecore.{digest}@{domain}>", "Auto-Submitted": "auto-generated"},
         connection=get_connection(timeout=seconds),
@@ -86,7 +81,8 @@ def write(person: Person, news: News, *, sending: str) -> EmailMultiAlternatives
     return mail
 
 
-def _text(news: News) -> str:
+def text(news: News) -> str:
+    """Return the news as plain text: a whole message to a chat, whose choice is a setting."""
     lines: list[str] = []
     for heading, part in news.parts:
         lines += [heading, *_listed(part), ""]

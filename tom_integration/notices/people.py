@@ -29,8 +29,8 @@ class Person:
 
     @property
     def is_destination(self) -> bool:
-        """Return True for a destination, such as a chat."""
-        return "@" not in self.address
+        """Return True for a destination, such as a chat; False for any address of an account."""
+        return self.user is None and conf.names_destination(self.address)
 
     def outboxes(self) -> QuerySet[Outbox]:
         """Return the outboxes of whose troubles the person is told, by the rights that the person has now."""
@@ -48,7 +48,7 @@ def everybody() -> list[Person]:
     An address of `SHARECORE_NOTIFY` that belongs to accounts has their rights and choices; one without an
     account, and a destination, is told of all shares.
     """
-    named = {address.lower(): address for address in conf.settings().notify}
+    named = _operators()
     creators = Outbox.objects.filter(share_id__isnull=False, creator_id__isnull=False).values("creator_id")
     column = get_user_model().get_email_field_name()
     chosen = Q(pk__in=creators)
@@ -61,14 +61,14 @@ def everybody() -> list[Person]:
         if address and user.is_active:
             people.append(of_user(user))
     alone = [address for lower, address in named.items() if lower not in known]
+    alone += dict.fromkeys(filter(conf.names_destination, conf.settings().notify))
     return [*people, *(Person(key=address, address=address, operator=True) for address in alone)]
 
 
 def of_user(user: Any) -> Person:
     """Return a user as a person; without an address the person cannot be told."""
     address = str(getattr(user, user.get_email_field_name()) or "").strip()
-    named = {each.lower() for each in conf.settings().notify}
-    return Person(key=str(user.pk), address=address, operator=address.lower() in named, user=user)
+    return Person(key=str(user.pk), address=address, operator=address.lower() in _operators(), user=user)
 
 
 def choice_of(user: Any) -> str:
@@ -81,3 +81,8 @@ def choose(user: Any, choice: str) -> None:
     """Store the choice of a user, and let the next scan follow it."""
     NoticeRecipient.objects.update_or_create(key=str(user.pk), defaults={"choice": choice})
     NoticeScan.objects.update(digest="")
+
+
+def _operators() -> dict[str, str]:
+    """Return the e-mail addresses of `SHARECORE_NOTIFY` by their lower case."""
+    return {each.lower(): each for each in conf.settings().notify if not conf.names_destination(each)}

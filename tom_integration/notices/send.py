@@ -182,7 +182,7 @@ def _send(person: Person, news: mail.News, *, sending: str) -> None:
     destination = site.destinations().get(person.address)
     if destination is None:
         raise LookupError(f"there is no destination {person.address!r}")
-    if not site.adapters.get(destination).tell(news.subject, mail.text_for_chat(news)):
+    if not site.adapters.get(destination).tell(news.subject, mail.text(news)):
         raise LookupError(f"the destination {person.address!r} shows no texts to people")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.db.models import Count, QuerySet
@@ -12,6 +12,7 @@ from django.urls import reverse
 from sharecore.addresses import Address
 from sharecore.delivery import OPEN
 from sharecore.texts import number, one_line
+from sharecore.times import minute
 from tom_integration import access, conf, site
 from tom_integration.models import Delivery, Outbox
 from tom_integration.notices.people import Person
@@ -59,12 +60,6 @@ def page(name: str, *args: object, **query: str) -> str:
     return conf.settings().site_url.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
 
 
-def clock(moment: datetime, now: datetime) -> str:
-    """Return a time to the minute in UTC, with the date unless it is today."""
-    moment, today = moment.astimezone(UTC), now.astimezone(UTC).date()
-    return f"{moment:%H:%M} UTC" if moment.date() == today else f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
 def _label(address: str) -> str:
     return one_line(site.label(address), REASON)
 
@@ -73,7 +68,7 @@ def _of_destination(each: Trouble, outboxes: QuerySet[Outbox], now: datetime) ->
     waiting = Delivery.objects.filter(outbox__in=outboxes.values("pk"), state__in=OPEN)
     found = waiting.aggregate(records=Count("*"), shares=Count("outbox", distinct=True))
     does = "refuses us" if each.kind is Kind.REFUSES else "does not answer"
-    since = f" since {clock(each.since, now)}" if each.since else ""
+    since = f" since {minute(each.since, now)}" if each.since else ""
     records, shares = found["records"], found["shares"]
     wait = f"; {number(records, 'record')} of {number(shares, 'share')} wait{'s' if records == 1 else ''}"
     return _because(f"{_label(str(each.address))} {does}{since}{wait if records else ''}", each.reason)

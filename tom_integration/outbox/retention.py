@@ -89,8 +89,8 @@ def step(*, after: int) -> tuple[int, Counter[str]]:
             gone = rows.filter(~Exists(there), model=name, state__in=_SETTLED)
             done["rows"] += _useless(gone, long_ago).delete()[0]
             gone.filter(datum_pk__gt=0).update(datum_pk=Value(0) - F("pk"))
-        done["attempts"] = _forget_attempts(now - timedelta(days=conf.settings().keep_attempts_days))
-        done["activity"] = _forget_activity(now - timedelta(days=conf.settings().keep_activity_days))
+        done["attempts"] = _forget(Attempt, "started", conf.settings().keep_attempts_days)
+        done["activity"] = _forget(Activity, "time", conf.settings().keep_activity_days)
     if last is not None or STEP in (done["attempts"], done["activity"]):
         return last or max(after, 1), done
     done["outboxes"] = _forget_outboxes(long_ago)
@@ -105,14 +105,11 @@ def _forget_answers(rows: QuerySet[Delivery], then: datetime) -> int:
     return delivered.exclude(reason="", field="").update(reason="", field="")
 
 
-def _forget_attempts(then: datetime) -> int:
-    old = Attempt.objects.filter(started__lt=then).order_by("started").values_list("pk", flat=True)
-    return Attempt.objects.filter(pk__in=old[:STEP]).delete()[0]
-
-
-def _forget_activity(then: datetime) -> int:
-    old = Activity.objects.filter(time__lt=then).order_by("time").values_list("pk", flat=True)
-    return Activity.objects.filter(pk__in=old[:STEP]).delete()[0]
+def _forget(model: type[Attempt | Activity], column: str, days: float) -> int:
+    """Delete a step of the rows whose time, in this column, is longer ago; return how many."""
+    then = clock.now() - timedelta(days=days)
+    old = model._default_manager.filter(**{f"{column}__lt": then}).order_by(column)
+    return model._default_manager.filter(pk__in=old.values_list("pk", flat=True)[:STEP]).delete()[0]
 
 
 def _useless(gone: QuerySet[Delivery], then: datetime) -> QuerySet[Delivery]:

@@ -111,15 +111,14 @@ def clock(moment: datetime, now: datetime) -> str:
     return f"{moment:%H:%M:%S} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def minute(moment: datetime, now: datetime) -> str:
-    """Return the same as `clock`, without seconds."""
-    moment, now = moment.astimezone(UTC), now.astimezone(UTC)
-    return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
 def of_shares(number: int, label: str) -> str:
     """Return that so many shares have a status: `12 up to date`."""
     return f"{number:,} {label[:1].lower()}{label[1:]}"
+
+
+def need_you(number: int) -> str:
+    """Return that so many shares need whoever reads this: `2 need you`."""
+    return f"{number:,} {'needs' if number == 1 else 'need'} you"
 
 
 def after_observation(days: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Count, QuerySet
 
 from sharecore.addresses import Address
+from sharecore.times import minute
 from tom_integration import site
 from tom_integration.models import Outbox
 from tom_integration.pages import phrases, removed_destinations
@@ -39,17 +40,6 @@ class Overview:
         return sum(each.number for each in self.parts if state in ("", each.status))
 
 
-ORDER = (
-    ShareStatus.OK,
-    ShareStatus.PARTLY,
-    ShareStatus.SENDING,
-    ShareStatus.WAITING,
-    ShareStatus.PAUSED,
-    ShareStatus.ENDED,
-    ShareStatus.NEEDS_YOU,
-)
-
-
 def overview(shares: QuerySet[Any], around: Around) -> Overview:
     """Return the overview of shares that the user may view."""
     outboxes = Outbox.objects.filter(share_id__in=shares.order_by().values("pk"))
@@ -64,17 +54,18 @@ def overview(shares: QuerySet[Any], around: Around) -> Overview:
     # A share that was made in bulk has no outbox until a worker looks at it.
     numbers[ShareStatus.WAITING, ""] += shares.count() - numbers.total()
     parts = [_part(status, name, number, around) for (status, name), number in numbers.items() if number > 0]
-    parts.sort(key=lambda part: (ORDER.index(part.status), not part.destination, part.destination))
+    order = list(reversed(ShareStatus))
+    parts.sort(key=lambda part: (order.index(part.status), not part.destination, part.destination))
     return Overview(parts=tuple(parts), held=held)
 
 
 def _part(status: ShareStatus, name: str, number: int, around: Around) -> Part:
     text = phrases.of_shares(number, status.label)
     if status is ShareStatus.NEEDS_YOU:
-        text = f"{number:,} {'needs' if number == 1 else 'need'} you"
+        text = phrases.need_you(number)
     row = around.failing(Address(name)) if name else None
     if row is not None:
         text += f" for {site.display_name(name)}"
         if row.down_since is not None:
-            text += f" since {phrases.minute(row.down_since, around.now)}"
+            text += f" since {minute(row.down_since, around.now)}"
     return Part(status=status, number=number, text=text, destination=name)

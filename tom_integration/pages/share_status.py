@@ -21,15 +21,15 @@ from tom_integration.pages.share_cause import NEEDING, OF_DESTINATION, OF_SITE, 
 
 
 class ShareStatus(TextChoices):
-    """Name the status of a share, which gives its colour, with a label for people."""
+    """Name the status of a share, which gives its colour, with a label for people: the most urgent first."""
 
-    OK = "ok", "Up to date"
-    PARTLY = "partly", "Partly shared"
-    SENDING = "sending", "Sending"
-    WAITING = "waiting", "Waiting"
     NEEDS_YOU = "needs-you", "Action needed"
+    WAITING = "waiting", "Waiting"
+    SENDING = "sending", "Sending"
     PAUSED = "paused", "Paused"
+    PARTLY = "partly", "Partly shared"
     ENDED = "ended", "Ended"
+    OK = "ok", "Up to date"
 
 
 STATUS: Mapping[Cause, ShareStatus] = {

@@ -110,11 +110,9 @@
   document.addEventListener("htmx:configRequest", function (event) {
     const part = parts.get(event.detail.elt.id);
     if (!part || !event.detail.elt.dataset.sharingLive) { return; }
-    if (event.detail.elt.closest(".s-embedded") === null) {
-      new URLSearchParams(window.location.search).forEach(function (value, name) {
-        event.detail.parameters[name] = value;
-      });
-    }
+    new URLSearchParams(window.location.search).forEach(function (value, name) {
+      event.detail.parameters[name] = value;
+    });
     if (part.seen) { event.detail.parameters.seen = part.seen; }
   });
 
