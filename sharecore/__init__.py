@@ -25,6 +25,7 @@ from sharecore.exceptions import (
     SharecoreError,
     TargetRefused,
 )
+from sharecore.exchanges import report_exchange
 from sharecore.filters import Filter, Names
 from sharecore.hooks import (
     ConvertRequest,
@@ -147,6 +148,7 @@ __all__ = [
     "printable",
     "progress",
     "repeats_secret",
+    "report_exchange",
     "rescaled",
 ]
 

@@ -104,6 +104,8 @@ class Settings:
     """The time for which the answers and attempts of a delivery are kept after it."""
     keep_attempts_days: float = _setting(30.0, *_DAYS)
     """The time for which single attempts are kept, with any outcome."""
+    keep_exchanges: bool = _setting(True, "True or False", lambda value: isinstance(value, bool))
+    """True to keep what each call sent and was answered, as long as its attempts."""
     keep_activity_days: float = _setting(730.0, *_DAYS)
     """The time for which it is kept who did what with shares, rules and destinations."""
 

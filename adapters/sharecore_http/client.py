@@ -24,6 +24,7 @@ from sharecore_http.content import Content, json_content
 from sharecore_http.failures import PASSING, Cause, HttpFailure, NoAnswer, NotSent, TooLarge, failure
 from sharecore_http.private_networks import public_only
 from sharecore_http.reply import Reply, Verdict
+from sharecore_http.reporting import reporting
 from sharecore_http.settings import HttpSettings
 from sharecore_http.transport import DeadlineAdapter, deadline
 
@@ -206,6 +207,8 @@ class Client:
         sent |= headers
         longest = min(limits.deadline + len(body) / SLOWEST_LINE, within)
         progress(longest)
+        url = urljoin(self._url, path)
+        report = reporting(method, url, params, content, self._clock)
         error: Exception
         try:
             with (
@@ -213,7 +216,7 @@ class Client:
                 public_only(limits.public_only),
                 self._session.request(
                     method,
-                    urljoin(self._url, path),
+                    url,
                     params=params,
                     data=body or None,
                     headers=sent,
@@ -225,15 +228,20 @@ class Client:
                     stream=True,
                 ) as response,
             ):
-                return Reply(
+                reply = Reply(
                     status=response.status_code,
                     headers={name.lower(): value for name, value in response.headers.items()},
                     body=_read(response, max_answer + 2 * len(body)),
                 )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as caught:
             error = caught
+        else:
+            report(reply)
+            return reply
         # Outside the handler, so that not even a traceback's context holds the library's text.
-        raise failure(error)
+        failed = failure(error)
+        report(failed)
+        raise failed
 
 
 def _read(response: requests.Response, limit: int) -> bytes:

@@ -118,7 +118,7 @@ class TestPurge:
         tom.clock.forward(days=31)
         out = StringIO()
         call_command("sharing", "purge", stdout=out)
-        assert "0 answers, 3 attempts, 0 rows, 0 outboxes" in out.getvalue()
+        assert "0 answers, 3 attempts, 0 calls, 0 rows, 0 outboxes" in out.getvalue()
         assert not Worker.objects.exists()
 
 

@@ -18,6 +18,7 @@ from tom_integration.pages import phrases
 _PURGED = {
     "answers": "answer",
     "attempts": "attempt",
+    "calls": "call",
     "rows": "row",
     "activity": "line",
     "outboxes": "outbox",
@@ -45,7 +46,7 @@ def purge(command: BaseCommand, options: dict[str, Any]) -> None:
 
 
 def _counted(done: Counter[str]) -> str:
-    parts = [phrases.number(done[name], _PURGED[name]) for name in ("answers", "attempts", "rows")]
+    parts = [phrases.number(done[name], _PURGED[name]) for name in ("answers", "attempts", "calls", "rows")]
     parts.append(f"{done['outboxes']:,} outbox{'' if done['outboxes'] == 1 else 'es'}")
     parts.append(f"{phrases.number(done['received'], 'key')} of received data")
     parts.append(f"{phrases.number(done['activity'], 'line')} of activity")

@@ -408,6 +408,31 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Call",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("started", models.DateTimeField(help_text="The time at which its attempts started.")),
+                (
+                    "requests",
+                    models.PositiveIntegerField(
+                        help_text="The number of requests, those that are not kept too."
+                    ),
+                ),
+                (
+                    "exchanges",
+                    models.JSONField(help_text="The requests that are kept: `sharecore.exchanges.Exchange`."),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["started"], name="sharecore_call_started")],
+            },
+        ),
+        migrations.CreateModel(
             name="DestinationHealth",
             fields=[
                 (
@@ -749,6 +774,16 @@ class Migration(migrations.Migration):
                 ("outcome", models.CharField(max_length=20)),
                 ("reason", models.CharField(blank=True, max_length=500)),
                 ("worker", models.CharField(max_length=100)),
+                (
+                    "call",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="sharecore.call",
+                    ),
+                ),
                 (
                     "delivery",
                     models.ForeignKey(

@@ -21,7 +21,7 @@ from tom_integration.models.columns import (
 )
 from tom_integration.models.health import DestinationHealth, ScanPosition, Worker
 from tom_integration.models.inbox import InboxRecord, Origin, Peer, TargetKey
-from tom_integration.models.ledger import EDITED, NEEDY, OUTDATED, RENAMED, Attempt, Delivery
+from tom_integration.models.ledger import EDITED, NEEDY, OUTDATED, RENAMED, Attempt, Call, Delivery
 from tom_integration.models.people import Activity, NoticeRecipient, NoticeScan
 from tom_integration.models.shares import Limited, OneTimeShare, Outbox, ShareRule
 
@@ -38,6 +38,7 @@ __all__ = [
     "Activity",
     "AtAddress",
     "Attempt",
+    "Call",
     "Delivery",
     "DestinationHealth",
     "HasAddress",

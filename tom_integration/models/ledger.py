@@ -1,4 +1,4 @@
-"""Store the ledger: the deliveries of each outbox, and their attempts."""
+"""Store the ledger: the deliveries of each outbox, their attempts, and what was sent and answered."""
 
 from __future__ import annotations
 
@@ -133,10 +133,26 @@ class Delivery(HasAddress):
         return f"{self.model} {self.datum_pk} to {self.address}: {self.state}"
 
 
+class Call(models.Model):
+    """Hold what was sent and answered in one call, for the attempts of all its deliveries."""
+
+    started = models.DateTimeField(help_text="The time at which its attempts started.")
+    requests = models.PositiveIntegerField(help_text="The number of requests, those that are not kept too.")
+    exchanges = models.JSONField(help_text="The requests that are kept: `sharecore.exchanges.Exchange`.")
+
+    class Meta:
+        indexes = [models.Index(fields=["started"], name="sharecore_call_started")]
+
+    def __str__(self) -> str:
+        return f"{self.started:%Y-%m-%d %H:%M:%S}"
+
+
 class Attempt(models.Model):
     """Hold the outcome of one call for one delivery."""
 
     delivery = models.ForeignKey(Delivery, models.DO_NOTHING, db_constraint=False)
+    # Found by `started`, which has an index and is the same in both.
+    call = models.ForeignKey(Call, models.DO_NOTHING, null=True, db_constraint=False, db_index=False)
     started = models.DateTimeField()
     finished = models.DateTimeField()
     outcome = models.CharField(max_length=20)

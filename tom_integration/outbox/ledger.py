@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
+from django.db import router, transaction
 from django.db.models import Q
 
 from sharecore import delivery
 from sharecore.addresses import Address
 from sharecore.delivery import RELEASE, SENDABLE, State
+from sharecore.exchanges import Recording
 from sharecore.outcomes import Result
 from sharecore.records import RecordKey
 from tom_integration import clock
 from tom_integration.mapping.data_files import SHARED_MODELS
-from tom_integration.models import Attempt, Delivery, Outbox
+from tom_integration.models import Attempt, Call, Delivery, Outbox
 from tom_integration.outbox import transitions
 from tom_integration.outbox.bulk_sql import insert_many
 from tom_integration.outbox.open_outboxes import open_outbox
+
+logger = logging.getLogger(__name__)
 
 AHEAD = 10_000
 """Deliveries that are sorted by time at once."""
@@ -81,19 +87,38 @@ def bring_near(outbox: Outbox, furthest: datetime, *, settle_time: float) -> Non
 
 
 def write_attempts(
-    rows: Mapping[RecordKey, Delivery], results: Mapping[RecordKey, Result], *, started: datetime, worker: str
+    rows: Mapping[RecordKey, Delivery],
+    results: Mapping[RecordKey, Result],
+    *,
+    started: datetime,
+    worker: str,
+    recording: Recording | None = None,
 ) -> None:
-    """Store an attempt for each record of one call."""
+    """Store an attempt for each record of one call, and once what was sent and answered in it."""
     same = {"started": started, "finished": clock.now(), "worker": worker}
-    insert_many(
-        Attempt,
-        ("delivery_id", "outcome", "reason"),
-        [
-            (rows[key].pk, type(result).__name__.lower(), getattr(result, "reason", ""))
-            for key, result in results.items()
-        ],
-        constants=same,
-    )
+    with transaction.atomic(using=router.db_for_write(Attempt)):
+        call = _write_call(recording, started) if recording and recording.number and results else None
+        insert_many(
+            Attempt,
+            ("delivery_id", "outcome", "reason"),
+            [
+                (rows[key].pk, type(result).__name__.lower(), getattr(result, "reason", ""))
+                for key, result in results.items()
+            ],
+            constants=same | {"call_id": call},
+        )
+
+
+def _write_call(recording: Recording, started: datetime) -> int | None:
+    """Return the primary key of the call; None where it cannot be stored: the attempts count more."""
+    try:
+        exchanges = [asdict(each) | {"started": each.started.isoformat()} for each in recording.kept()]
+        with transaction.atomic(using=router.db_for_write(Call)):
+            call = Call.objects.create(started=started, requests=recording.number, exchanges=exchanges)
+    except Exception:
+        logger.exception("What was sent and answered in a call could not be stored")
+        return None
+    return int(call.pk)
 
 
 def name(target_id: int, model: str, pks: Iterable[int]) -> int:

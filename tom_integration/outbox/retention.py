@@ -20,7 +20,7 @@ from tom_targets.models import BaseTarget
 from sharecore.delivery import State
 from tom_integration import clock, conf, polite_writes
 from tom_integration.mapping.data_files import SHARED_MODELS
-from tom_integration.models import Activity, Attempt, Delivery, OneTimeShare, Outbox, Worker
+from tom_integration.models import Activity, Attempt, Call, Delivery, OneTimeShare, Outbox, Worker
 from tom_integration.outbox import observer_keys
 
 STEP = 1000
@@ -89,9 +89,12 @@ def step(*, after: int) -> tuple[int, Counter[str]]:
             gone = rows.filter(~Exists(there), model=name, state__in=_SETTLED)
             done["rows"] += _useless(gone, long_ago).delete()[0]
             gone.filter(datum_pk__gt=0).update(datum_pk=Value(0) - F("pk"))
-        done["attempts"] = _forget(Attempt, "started", conf.settings().keep_attempts_days)
+        kept_days = conf.settings().keep_attempts_days
+        done["attempts"] = _forget(Attempt, "started", kept_days)
+        # Once they are not to be kept, those from before go, too.
+        done["calls"] = _forget(Call, "started", kept_days if conf.settings().keep_exchanges else 0)
         done["activity"] = _forget(Activity, "time", conf.settings().keep_activity_days)
-    if last is not None or STEP in (done["attempts"], done["activity"]):
+    if last is not None or STEP in (done["attempts"], done["calls"], done["activity"]):
         return last or max(after, 1), done
     done["outboxes"] = _forget_outboxes(long_ago)
     done["received"] = observer_keys.forget_gone(long_ago)
@@ -101,11 +104,16 @@ def step(*, after: int) -> tuple[int, Counter[str]]:
 
 def _forget_answers(rows: QuerySet[Delivery], then: datetime) -> int:
     delivered = rows.filter(state=State.DELIVERED, delivered_at__lt=then)
-    Attempt.objects.filter(delivery_id__in=delivered.values("pk")).delete()
+    attempts = Attempt.objects.filter(delivery_id__in=delivered.values("pk"))
+    calls = set(attempts.exclude(call=None).values_list("call_id", flat=True))
+    attempts.delete()
+    if calls:
+        others = Attempt.objects.filter(started=OuterRef("started"), call_id=OuterRef("pk"))
+        Call.objects.filter(~Exists(others), pk__in=calls).delete()
     return delivered.exclude(reason="", field="").update(reason="", field="")
 
 
-def _forget(model: type[Attempt | Activity], column: str, days: float) -> int:
+def _forget(model: type[Attempt | Call | Activity], column: str, days: float) -> int:
     """Delete a step of the rows whose time, in this column, is longer ago; return how many."""
     then = clock.now() - timedelta(days=days)
     old = model._default_manager.filter(**{f"{column}__lt": then}).order_by(column)

@@ -20,11 +20,12 @@ from sharecore.adapter_answers import GivenUp, Stop
 from sharecore.delivery import DeliveryState
 from sharecore.dispatch import DispatchResult, dispatch, dispatch_file, ensure_target, tell
 from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError, TargetRefused
+from sharecore.exchanges import Recording, recorded
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
 from sharecore.records import DataFile, Record, RecordKey, Shareable
 from sharecore.retry import RetryPolicy
 from sharecore.texts import one_line
-from tom_integration import access, call_log, clock, site, telemetry
+from tom_integration import access, call_log, clock, conf, site, telemetry
 from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import ledger, observer_keys, target_keys, transitions
@@ -76,9 +77,10 @@ class Calls(Preconditions):
             return
         batch = _with(self.batch(share), [record for _, record in sendable])
         file = next((record for _, record in sendable if isinstance(record, DataFile)), None)
+        recording = Recording() if conf.settings().keep_exchanges else None
         with self.access(batch) as exclusive:
             self.before_call()
-            refused = self._make_known(batch, file) if exclusive else None
+            refused = self._make_known(batch, file, recording) if exclusive else None
             try:
                 self._keep_names(batch)
                 in_hand = transitions.start([row for row, _ in sendable], self.lease.token)
@@ -105,7 +107,8 @@ class Calls(Preconditions):
         started = clock.now()
         with leases.keep_alive(self.lease):
             try:
-                result = self._dispatch(batch, file, refused)
+                with recorded(recording):
+                    result = self._dispatch(batch, file, refused)
             except ConfigurationError:
                 self._settle(rows, {}, rows, None)
                 raise
@@ -114,7 +117,12 @@ class Calls(Preconditions):
             written = self._settle(rows, result.results, result.unsent, result.stopped, notes)
         if written == len(rows):  # else another worker has taken the rows over, and tells the observers
             tell(site.registry(), batch, [record for _, record in sendable], result.results)
-        ledger.write_attempts(rows, result.results, started=started, worker=leases.worker_name())
+        ends = _end(result.stopped)
+        ended = dict.fromkeys(result.unsent, ends) if ends else {}
+        attempts = {**result.results, **ended}
+        ledger.write_attempts(
+            rows, attempts, started=started, worker=leases.worker_name(), recording=recording
+        )
         call_log.of_call(self.lease.outbox, rows, result.results)
         outcomes = result.results.values()
         self.arrived += sum(isinstance(outcome, Accepted | Duplicate) for outcome in outcomes)
@@ -130,12 +138,14 @@ class Calls(Preconditions):
             Outbox.objects.filter(pk=outbox.pk, lease=self.lease.token).update(names=names)
             outbox.names = names
 
-    def _make_known(self, batch: Batch, file: DataFile | None = None) -> DeliveryError | None:
+    def _make_known(
+        self, batch: Batch, file: DataFile | None = None, recording: Recording | None = None
+    ) -> DeliveryError | None:
         """Make the target known and store the adapter state at once; return the error when it is refused."""
         refused: DeliveryError | None = None
         with leases.keep_alive(self.lease):
             try:
-                with telemetry.call("ensure_target", self.address):
+                with telemetry.call("ensure_target", self.address), recorded(recording):
                     ensure_target(site.registry(), self.destination, self.adapter, batch, file)
             except DeliveryError as stop:
                 refused = stop
@@ -198,11 +208,7 @@ class Calls(Preconditions):
         now, chance = clock.now(), ledger.chance()
         reason = one_line(str(stopped)) if stopped else ""
         states = {rows[key].pk: self._settled(rows[key], each, now, chance) for key, each in results.items()}
-        ends: Result | None = None
-        if isinstance(stopped, TargetRefused):
-            ends = Rejected(reason=reason, field="target")
-        elif isinstance(stopped, PluginError):
-            ends = Deferred(reason=reason)  # A try at once would meet the same bug of the plugin.
+        ends = _end(stopped)
         for row in (rows[key] for key in left):
             unsent = delivery.unsent(transitions.state_of(row), reason, now=now)
             states[row.pk] = self._settled(row, ends, now, chance) if ends else unsent
@@ -217,6 +223,15 @@ class Calls(Preconditions):
             settle_time=self.adapter.settle_time,
             chance=chance,
         )
+
+
+def _end(stopped: Stop | None) -> Result | None:
+    """Return the outcome of the records that a call left over; None when they wait, at no cost."""
+    if isinstance(stopped, TargetRefused):
+        return Rejected(reason=one_line(str(stopped)), field="target")
+    if isinstance(stopped, PluginError):
+        return Deferred(reason=one_line(str(stopped)))  # A try at once would meet the same bug of the plugin.
+    return None
 
 
 def _with(batch: Batch, leaving: Iterable[Shareable]) -> Batch:
