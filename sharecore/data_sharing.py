@@ -65,6 +65,8 @@ class Destination:
     """Filter of the data that may go there."""
     groups: tuple[str, ...] = ()
     """Names of the groups whose members may share there; empty for everybody with the right to share."""
+    approval: bool = False
+    """Whether a person approves each record before it goes there."""
     release: Release = field(default_factory=Release)
     """Moment before which a record does not go there."""
     maps: Maps = field(default_factory=Maps)
@@ -251,6 +253,7 @@ def _read(name: object, values: object, registry: Registry) -> tuple[Destination
     limit = "RATE_LIMIT" in section
     rate_limit = section.number("RATE_LIMIT", 1.0, minimum=SLOWEST, maximum=FASTEST) if limit else None
     only, groups, release = _only(section), _groups(section, values), Release.read(section)
+    approval = section.flag("APPROVAL", registry.destination_types[kind].permanent)
     config, maps, further = _configure(registry, kind, section)
     destination = Destination(
         name=name,
@@ -264,6 +267,7 @@ def _read(name: object, values: object, registry: Registry) -> tuple[Destination
         rate_limit=rate_limit,
         only=only,
         groups=groups,
+        approval=approval,
         release=release,
         maps=maps,
     )

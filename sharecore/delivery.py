@@ -9,6 +9,8 @@ BASELINE ─(asked for, saved again)─> PENDING ──start──> SENDING ─�
                                        │                          │                       NEEDS_REVIEW
                                        │                          └─> FAILED, UNSUPPORTED, WITHHELD
                                        └────────── replay, by a person or changed settings
+PENDING ──stop──> TO_APPROVE ──┬─> PENDING again   (approved, or changed since it was asked)
+                               └─> WITHHELD        (declined)
 any open state ──(datum, share or target gone)──> CANCELLED
 """
 
@@ -41,6 +43,7 @@ class State(StrEnum):
 
     BASELINE = "baseline"  # was there before the share; nobody asked for it
     PENDING = "pending"  # promised; sent when `next_at` has come
+    TO_APPROVE = "to_approve"  # stopped before it was sent; a person approves it or declines
     SENDING = "sending"  # handed to the adapter
     DELIVERED = "delivered"  # the destination has it
     UNCONFIRMED = "unconfirmed"  # sent, no answer; looked up when `next_at` has come
@@ -53,7 +56,7 @@ class State(StrEnum):
 
 OPEN = frozenset({State.PENDING, State.SENDING, State.UNCONFIRMED})
 NEEDS_PERSON = frozenset({State.NEEDS_REVIEW, State.FAILED})
-CANCELLABLE = OPEN | NEEDS_PERSON | {State.WITHHELD, State.UNSUPPORTED}
+CANCELLABLE = OPEN | NEEDS_PERSON | {State.TO_APPROVE, State.WITHHELD, State.UNSUPPORTED}
 """States in which the loss of the datum or the target makes a difference."""
 REPLAYABLE = frozenset({State.FAILED, State.UNSUPPORTED, State.WITHHELD, State.CANCELLED})
 """States of deliveries that ended without arriving. NEEDS_REVIEW is not one: only a person knows."""
@@ -65,6 +68,8 @@ IN_DOUBT = frozenset({State.UNCONFIRMED, State.NEEDS_REVIEW})
 """States of deliveries that were sent, and may or may not have arrived."""
 RELEASE = "release"
 """Value of `field` for a withheld delivery that waits for its release, at `next_at`."""
+DECLINED = "declined"
+"""Value of `field` for a withheld delivery that a person declined to send."""
 _FRESH: dict[str, Any] = {"failures": 0, "reason": "", "field": ""}
 
 
@@ -86,7 +91,7 @@ class DeliveryState:
     """Reason of the state, for people."""
     field: str = ""
     """Field of the record that is to blame, or missing feature of the destination; `RELEASE` for a record
-    that waits for its release.
+    that waits for its release, `DECLINED` for one that a person declined to send.
     """
     remote_id: str = ""
     """Name of the record at the destination."""
@@ -121,6 +126,9 @@ class Transition:
 
 START = Transition(sources=SENDABLE, to=State.SENDING, sets={"next_at": None, "field": ""}, tries=1)
 """Hand the record to the adapter now."""
+
+STOP = Transition(sources=SENDABLE, to=State.TO_APPROVE, sets=_FRESH | {"next_at": None})
+"""Wait for the approval of a person; nothing leaves before."""
 
 SET_ASIDE = Transition(
     sources=frozenset({State.BASELINE, State.CANCELLED}),
@@ -167,7 +175,7 @@ def look_again(*, at: datetime) -> Transition:
 def doubt(reason: str, *, look_at: datetime) -> Transition:
     """Look up at this time a record that may have arrived, and send it only if it is not there."""
     return Transition(
-        sources=SENDABLE | {State.BASELINE},
+        sources=SENDABLE | {State.BASELINE, State.TO_APPROVE},
         to=State.UNCONFIRMED,
         sets=_FRESH | {"next_at": look_at, "reason": reason},
     )
@@ -189,6 +197,28 @@ def lost_there(reason: str, *, now: datetime, can_tell: bool) -> Transition:
         to=State.UNCONFIRMED if can_tell else State.PENDING,
         sets=_FRESH | {"next_at": now, "reason": reason, "remote_id": ""},
     )
+
+
+def approve(*, now: datetime) -> Transition:
+    """Send a record as a person has approved it."""
+    return Transition(sources=frozenset({State.TO_APPROVE}), to=State.PENDING, sets=_FRESH | {"next_at": now})
+
+
+def decline(reason: str) -> Transition:
+    """Keep here a record that a person declined to send; only a person, or an edit, asks for it again."""
+    return Transition(
+        sources=frozenset({State.TO_APPROVE}),
+        to=State.WITHHELD,
+        sets={"next_at": None, "reason": reason, "field": DECLINED, "failures": 0},
+    )
+
+
+def ask_anew(*, now: datetime) -> Transition:
+    """Look anew at a record that waits for approval, since it or the settings may have changed.
+
+    It is sent only if it needs no approval any more; else it stops again, with its present content.
+    """
+    return Transition(sources=frozenset({State.TO_APPROVE}), to=State.PENDING, sets=_FRESH | {"next_at": now})
 
 
 def cancel(reason: str) -> Transition:

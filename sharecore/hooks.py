@@ -45,6 +45,10 @@ class DestinationType(Generic[Config]):
     """Return destinations found in settings of other software at the site, in the form of `DATA_SHARING`.
     Takes a function that reads a setting by name. An entry of the same name in `DATA_SHARING` wins.
     """
+    permanent: bool = False
+    """Whether what is sent there is public and stays for good: then a person approves each record first,
+    unless the settings of the destination say `'APPROVAL': False`.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from sharecore.secrets import register, register_settings
 
 MAP_KEYS = ("BANDPASS_MAP", "INSTRUMENT_MAP", "TELESCOPE_MAP", "UNIT_MAP", "EXTRA_MAP")
 """Settings of the names that records have at a destination, read by the framework or by its adapter."""
-PROTECTIVE_KEYS = ("ONLY", "GROUPS", "RELEASE_AFTER_DAYS", "RELEASE_FIELD")
+PROTECTIVE_KEYS = ("ONLY", "GROUPS", "APPROVAL", "RELEASE_AFTER_DAYS", "RELEASE_FIELD")
 """Settings that keep data here: without one that is misspelt, they would leave."""
 RULE_KEYS = PROTECTIVE_KEYS + MAP_KEYS
 """Settings that decide what goes to a destination, when, under which names, and who may share there."""

@@ -7,6 +7,9 @@ target gives nobody the right to change it. Anonymous and inactive users may do 
 A destination with `GROUPS` is for their members, and for superusers: nobody else may choose it, or see or act
 on what is shared there.
 
+What goes to a destination with `APPROVAL` is approved by a user with `sharecore.approve_share` who may change
+the target.
+
 The ledger of a target at a destination has the rights of the continuous share there. Where there is none (it
 was deleted, or only one-time shares were made), a user needs the right on all shares. Sharing once needs only
 `change_target`, so its user may not be shown which data the destination has.
@@ -31,6 +34,7 @@ from sharecore.texts import listed
 from tom_integration import site
 from tom_integration.mapping.data_files import SHARED_MODELS, by_model
 from tom_integration.models import (
+    TO_APPROVE,
     Activity,
     AtAddress,
     Delivery,
@@ -112,6 +116,26 @@ def outboxes_for(user: Any, action: Action) -> QuerySet[Outbox]:
     if _everywhere(user, action):
         permitted |= Q(share_id=None, target_id__in=targets_for_shares(user).values("pk"))
     return outboxes.filter(permitted)
+
+
+def may_approve(user: Any) -> bool:
+    """Return True when the user may approve what is sent to destinations with `APPROVAL`, of some targets."""
+    return _acts(user) and bool(user.has_perm("sharecore.approve_share"))
+
+
+def approvable(user: Any) -> QuerySet[Delivery]:
+    """Return the deliveries that wait for approval and that the user may approve or decline.
+
+    It needs the right to approve, the right to change the target, and a destination that is open to the user;
+    no right on the share.
+    """
+    rows = Delivery.objects.filter(TO_APPROVE)
+    if not may_approve(user):
+        return rows.none()
+    rows = rows.exclude(destination__in=closed_to(user))
+    if not user.has_perm(f"{get_target_model_app_label()}.change_target"):
+        rows = rows.filter(outbox__target_id__in=targets_for_shares(user).values("pk"))
+    return of_visible_data(user, rows)
 
 
 def sees_all_shares(user: Any, target: Any = None) -> bool:

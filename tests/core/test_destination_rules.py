@@ -22,7 +22,7 @@ from sharecore.release import Release
 
 
 class Plugin:
-    """Offers `tom`, which reads nothing, and `mapper`, which maps instruments itself."""
+    """Offers `tom`, which reads nothing, `archive`, the same for good, `mapper`, which maps instruments."""
 
     @hookimpl
     def sharecore_destinations(self) -> list[DestinationType[Any]]:
@@ -31,6 +31,13 @@ class Plugin:
 
         return [
             DestinationType(kind="tom", summary="", config=lambda section: None, open=lambda config: config),
+            DestinationType(
+                kind="archive",
+                summary="",
+                config=lambda section: None,
+                open=lambda config: config,
+                permanent=True,
+            ),
             DestinationType(kind="mapper", summary="", config=mapper, open=lambda config: config),
         ]
 
@@ -53,6 +60,24 @@ def test_a_destination_without_rules_takes_everything_from_everybody_at_once() -
     plain = good()
     assert (plain.only, plain.groups, plain.release) == (Filter(), (), Release())
     assert not plain.maps
+
+
+@pytest.mark.parametrize(
+    ("settings", "asks"),
+    [({}, False), ({"APPROVAL": True}, True), ({"ADAPTER": "archive"}, True),
+     ({"ADAPTER": "archive", "APPROVAL": False}, False)],
+)  # fmt: skip
+def test_a_person_approves_by_the_setting_or_by_what_the_adapter_says(
+    settings: dict[str, Any], asks: bool
+) -> None:
+    assert good(**settings).approval is asks
+
+
+@pytest.mark.parametrize("settings", [{"APPROVAL": "yes"}, {"APPROVAL": 1}, {"APROVAL": True}])
+def test_an_approval_that_cannot_be_read_makes_the_destination_unusable(settings: dict[str, Any]) -> None:
+    broken = parse(**settings)
+    assert "x" not in broken
+    assert "APPROVAL" in str(broken.problems[0])
 
 
 def test_rules_are_read() -> None:
@@ -143,6 +168,7 @@ class TestRules:
         [
             {"ONLY": {"own": True}},
             {"GROUPS": ["Observers"]},
+            {"APPROVAL": True},
             {"RELEASE_AFTER_DAYS": 1},
             {"RELEASE_FIELD": "public_from"},
             {"UNIT_MAP": {"mags": "AB mag"}},

@@ -22,6 +22,8 @@ SETTLE_TIME = 60.0
 LEASE = 20.0
 POLICY = RetryPolicy((5.0, 30.0, 120.0))
 WAITING = frozenset({State.PENDING, State.UNCONFIRMED})
+REPLAYED = (State.FAILED, State.WITHHELD, State.DELIVERED, State.NEEDS_REVIEW)
+LOSABLE = (State.PENDING, State.TO_APPROVE, State.UNCONFIRMED, State.FAILED, State.DELIVERED)
 
 fractions = st.floats(0, 1)
 choices = st.integers(0, 1)
@@ -29,10 +31,19 @@ choices = st.integers(0, 1)
 
 @dataclass(eq=False)
 class Item:
-    """One record. reaches: when what was sent reaches the destination. lease: under which it is sent."""
+    """One record. reaches: when what was sent reaches the destination. lease: under which it is sent.
+
+    gated: a person approves it first. allowed: what persons have approved. left: the content of each sending.
+    """
 
     standing: DeliveryState
     leased_until: datetime
+    gated: bool = False
+    content: int = 0
+    asked: int = -1
+    approved: int = -1
+    allowed: set[int] = field(default_factory=set)
+    left: set[int] = field(default_factory=set)
     attempts: int = 0
     reaches: list[datetime] = field(default_factory=list)
     there: int = 0
@@ -69,9 +80,47 @@ class Engine(RuleBasedStateMachine):
         return [each for each in self._in(State.SENDING) if each.leased_until <= self.now]
 
     @precondition(lambda self: len(self.all) < 2)
-    @rule()
-    def save(self) -> None:
-        self.all.append(Item(DeliveryState(state=State.PENDING, next_at=self.now), leased_until=self.now))
+    @rule(gated=st.booleans())
+    def save(self, gated: bool) -> None:
+        due = DeliveryState(state=State.PENDING, next_at=self.now)
+        self.all.append(Item(due, leased_until=self.now, gated=gated))
+
+    @precondition(lambda self: self._unsent())
+    @rule(choice=choices, noticed=st.booleans())
+    def edit(self, choice: int, noticed: bool) -> None:
+        """The datum is edited before it is sent; change detection may be late."""
+        item = _chosen(self._unsent(), choice)
+        item.content += 1
+        if noticed:
+            self._write(item, delivery.ask_anew(now=self.now)(item.standing))
+
+    @precondition(lambda self: self._in(State.TO_APPROVE))
+    @rule(choice=choices)
+    def approve(self, choice: int) -> None:
+        """A person approves what was asked for, perhaps twice."""
+        item = _chosen(self._in(State.TO_APPROVE), choice)
+        item.allowed.add(item.asked)
+        item.approved = item.asked
+        for _ in range(2):
+            self._write(item, delivery.approve(now=self.now)(item.standing))
+
+    @precondition(lambda self: self._in(State.TO_APPROVE))
+    @rule(choice=choices)
+    def decline(self, choice: int) -> None:
+        item = _chosen(self._in(State.TO_APPROVE), choice)
+        self._write(item, delivery.decline("not ours")(item.standing))
+
+    def _unsent(self) -> list[Item]:
+        waiting = self._in(State.PENDING, State.TO_APPROVE)
+        return [item for item in waiting if not (item.there or item.reaches)]
+
+    def _stopped(self, item: Item) -> bool:
+        """Return True when the item needs approval first."""
+        if not item.gated or item.approved == item.content:
+            return False
+        item.asked = item.content
+        self._write(item, delivery.STOP(item.standing))
+        return True
 
     @rule(seconds=st.sampled_from([0.5, LEASE, LEASE, SETTLE_TIME, 200.0]))
     def time_passes(self, seconds: float) -> None:
@@ -83,6 +132,9 @@ class Engine(RuleBasedStateMachine):
     def send(self, choice: int, delay: float) -> None:
         """A sender takes one in hand; the request may take a while to arrive, or never do."""
         item = _chosen(self._ripe(State.PENDING), choice)
+        if self._stopped(item):
+            return
+        item.left.add(item.content)
         item.lease += 1
         item.leased_until = self.now + timedelta(seconds=LEASE)
         self._write(item, delivery.START(item.standing))
@@ -142,18 +194,18 @@ class Engine(RuleBasedStateMachine):
             )
         self._write(item, standing)
 
-    @precondition(lambda self: self._in(State.FAILED, State.DELIVERED, State.NEEDS_REVIEW))
+    @precondition(lambda self: self._in(*REPLAYED))
     @rule(choice=choices)
     def replay(self, choice: int) -> None:
         """A person asks for another try; where it is there already, or may be, nothing comes of it."""
-        item = _chosen(self._in(State.FAILED, State.DELIVERED, State.NEEDS_REVIEW), choice)
+        item = _chosen(self._in(*REPLAYED), choice)
         self._write(item, delivery.replay(now=self.now)(item.standing))
 
-    @precondition(lambda self: self._in(State.PENDING, State.UNCONFIRMED, State.FAILED, State.DELIVERED))
+    @precondition(lambda self: self._in(*LOSABLE))
     @rule(choice=choices, wanted=st.integers(0, 9))
     def cancel(self, choice: int, wanted: int) -> None:
         if not wanted:
-            item = _chosen(self._in(State.PENDING, State.UNCONFIRMED, State.FAILED, State.DELIVERED), choice)
+            item = _chosen(self._in(*LOSABLE), choice)
             self._write(item, delivery.cancel("gone")(item.standing))
 
     @invariant()
@@ -164,6 +216,10 @@ class Engine(RuleBasedStateMachine):
     def what_waits_has_a_time_and_what_does_not_has_none(self) -> None:
         for item in self.all:
             assert (item.standing.next_at is not None) == (item.standing.state in WAITING)
+
+    @invariant()
+    def only_approved_content_leaves(self) -> None:
+        assert all(item.left <= item.allowed for item in self.all if item.gated)
 
     @invariant()
     def delivered_means_there(self) -> None:
@@ -178,13 +234,17 @@ class Engine(RuleBasedStateMachine):
                 self.take_over(0)
             while self._ripe(State.UNCONFIRMED):
                 self.look_up(0, 0.0, False)
-            for item in self._in(State.FAILED):
+            for item in self._in(State.FAILED, State.WITHHELD):
                 self._write(item, delivery.replay(now=self.now)(item.standing))
+            while self._in(State.TO_APPROVE):
+                self.approve(0)
             for item in self._ripe(State.PENDING):
+                if self._stopped(item):
+                    continue
                 self._write(item, delivery.START(item.standing))
                 item.there += 1
                 self._write(item, self._settled(item, Accepted(), 0.0))
-        assert not self._in(*OPEN)
+        assert not self._in(*OPEN, State.TO_APPROVE)
         for item in self.all:
             assert item.there <= 1
             assert item.there or item.standing.state in (State.CANCELLED, State.NEEDS_REVIEW)

@@ -93,6 +93,9 @@ def test_the_table_is_true(adapters: dict[str, Adapter]) -> None:
             _examines(kind, each, "validate") for kind, each in adapters.items()
         ],
         "takes a test without harm": [_examines(kind, each, "send_test") for kind, each in adapters.items()],
+        "permanent: a person approves each record, unless `APPROVAL` is `False`": [
+            _yes(Registry.load().destination_types[kind].permanent) for kind in adapters
+        ],
         "links to what it became": [_yes(_overrides(each, "link")) for each in adapters.values()],
         "records of one call, at most": [str(each.max_batch) for each in adapters.values()],
         "seconds that new records wait for company": [

@@ -94,6 +94,7 @@ def every_cause(tom: Tom) -> None:
     share(tom, "x:red")
     share(tom, "x", "delivered", "failed", "pending")
     share(tom, "x:blue", "needs_review")
+    share(tom, "x", "delivered", "to_approve")
     share(tom, "y", "pending")
     share(tom, "y", look_now=True)
     share(tom, "y", "delivered")
@@ -152,7 +153,7 @@ def test_the_list_of_each_state_has_the_shares_that_say_so_and_the_summary_their
     every_cause(tom)
     outboxes = list(Outbox.objects.filter(share_id__isnull=False))
     seen = summaries(outboxes, User.objects.get(username="admin"))
-    assert {each.cause for each in seen.values()} == set(Cause) - OF_SITE
+    assert {each.cause for each in seen.values()} == set(Cause) - OF_SITE - {Cause.APPROVAL}
     said = {outbox.share_id: str(seen[outbox.pk].status) for outbox in outboxes}
     for pk in PersistentShare.objects.exclude(pk__in=said).values_list("pk", flat=True):
         said[pk] = "waiting"
@@ -230,16 +231,16 @@ def test_the_navigation_counts_what_needs_somebody(tom: Tom, admin: Client) -> N
     worker(tom)
     assert badge(admin) == ""
     every_cause(tom)
-    # Two destinations that hold shares, four shares by themselves.
-    assert badge(admin) == "6"
-    ShareRule.objects.create(name="r", scope="all", destination="x", problem="its list is gone")
+    # Two destinations that hold shares, five shares by themselves.
     assert badge(admin) == "7"
+    ShareRule.objects.create(name="r", scope="all", destination="x", problem="its list is gone")
+    assert badge(admin) == "8"
     Outbox.objects.filter(share_id__isnull=False).exclude(destination="x").update(paused="by admin")
     Delivery.objects.filter(state="failed").update(state="delivered")
-    # The topic, a record in review, a share by itself, and the rule.
-    assert badge(admin) == "4"
-    Worker.objects.all().delete()
+    # The topic, a record in review, one to approve, a share by itself, and the rule.
     assert badge(admin) == "5"
+    Worker.objects.all().delete()
+    assert badge(admin) == "6"
 
 
 def test_the_navigation_asks_twice_at_most_and_not_at_all_for_others(tom: Tom, admin: Client) -> None:

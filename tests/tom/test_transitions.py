@@ -25,7 +25,7 @@ from sharecore import (
     Withheld,
 )
 from sharecore import delivery as machine
-from sharecore.delivery import SET_ASIDE, START, DeliveryState, State, Transition
+from sharecore.delivery import SET_ASIDE, START, STOP, DeliveryState, State, Transition
 from sharecore.retry import RetryPolicy
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import transitions
@@ -43,6 +43,10 @@ THEIRS = Path("outbox/transitions.py")
 
 TRANSITIONS: dict[str, Transition] = {
     "start": START,
+    "stop": STOP,
+    "approve": machine.approve(now=NOW),
+    "decline": machine.decline("ada: not ours"),
+    "ask anew": machine.ask_anew(now=NOW),
     "set aside": SET_ASIDE,
     "replay": machine.replay(now=NOW),
     "revise": machine.revise(now=NOW),

@@ -198,6 +198,9 @@ class Migration(migrations.Migration):
                 ("delivered_at", models.DateTimeField(help_text="When a record last arrived.", null=True)),
                 ("created", models.DateTimeField(auto_now_add=True)),
             ],
+            options={
+                "permissions": [("approve_share", "Can approve what is sent to destinations with APPROVAL")],
+            },
         ),
         migrations.CreateModel(
             name="Peer",
@@ -369,6 +372,8 @@ class Migration(migrations.Migration):
                             ("adopted", "Adopted"),
                             ("retried", "Retried"),
                             ("resolved", "Resolved"),
+                            ("approved", "Approved"),
+                            ("declined", "Declined"),
                             ("deleted", "Deleted"),
                             ("ended", "Ended"),
                             ("settings-changed", "Settings changed"),
@@ -663,11 +668,27 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "asked",
+                    models.CharField(
+                        blank=True,
+                        help_text="Digest of the content for which approval was asked last.",
+                        max_length=64,
+                    ),
+                ),
+                (
+                    "approved",
+                    models.CharField(
+                        blank=True, help_text="Digest of the content that was approved last.", max_length=64
+                    ),
+                ),
+                ("approved_by", models.BigIntegerField(help_text="The user who approved it.", null=True)),
+                (
                     "state",
                     models.CharField(
                         choices=[
                             ("baseline", "baseline"),
                             ("pending", "pending"),
+                            ("to_approve", "to_approve"),
                             ("sending", "sending"),
                             ("delivered", "delivered"),
                             ("unconfirmed", "unconfirmed"),
@@ -845,6 +866,14 @@ class Migration(migrations.Migration):
                 ),
                 fields=["state", "outbox"],
                 name="sharecore_delivery_needy",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("state", "to_approve")),
+                fields=["outbox"],
+                name="sharecore_delivery_asked",
             ),
         ),
         migrations.AddIndex(

@@ -21,7 +21,16 @@ from tom_integration.models.columns import (
 )
 from tom_integration.models.health import DestinationHealth, ScanPosition, Worker
 from tom_integration.models.inbox import InboxRecord, Origin, Peer, TargetKey
-from tom_integration.models.ledger import EDITED, NEEDY, OUTDATED, RENAMED, Attempt, Call, Delivery
+from tom_integration.models.ledger import (
+    EDITED,
+    NEEDY,
+    OUTDATED,
+    RENAMED,
+    TO_APPROVE,
+    Attempt,
+    Call,
+    Delivery,
+)
 from tom_integration.models.people import Activity, NoticeRecipient, NoticeScan
 from tom_integration.models.shares import Limited, OneTimeShare, Outbox, ShareRule
 
@@ -35,6 +44,7 @@ __all__ = [
     "REASON_LENGTH",
     "REMOTE_ID_LENGTH",
     "RENAMED",
+    "TO_APPROVE",
     "Activity",
     "AtAddress",
     "Attempt",

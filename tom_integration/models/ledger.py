@@ -24,6 +24,8 @@ def _constant(text: str) -> Func:
 
 NEEDY = Q(state__in=[_constant(state) for state in sorted(NEEDS_PERSON)])
 """Select deliveries that need a person, by an index of these alone."""
+TO_APPROVE = Q(state=_constant(State.TO_APPROVE))
+"""Select deliveries that wait for approval, by an index of these alone."""
 
 
 class Delivery(HasAddress):
@@ -58,6 +60,14 @@ class Delivery(HasAddress):
     )
     revision = models.PositiveIntegerField(default=0, help_text="How often other content was delivered.")
     named = models.BooleanField(default=False, help_text="The mark that the content is to be compared.")
+
+    asked = models.CharField(
+        max_length=64, blank=True, help_text="Digest of the content for which approval was asked last."
+    )
+    approved = models.CharField(
+        max_length=64, blank=True, help_text="Digest of the content that was approved last."
+    )
+    approved_by = models.BigIntegerField(null=True, help_text="The user who approved it.")
 
     state = models.CharField(max_length=12, choices=[(state.value, state.value) for state in State])
     attempts = models.PositiveIntegerField(default=0)
@@ -116,6 +126,11 @@ class Delivery(HasAddress):
                 fields=["state", "outbox"],
                 name="sharecore_delivery_needy",
                 condition=Q(state__in=sorted(NEEDS_PERSON)),
+            ),
+            models.Index(
+                fields=["outbox"],
+                name="sharecore_delivery_asked",
+                condition=Q(state=State.TO_APPROVE.value),
             ),
             models.Index(
                 fields=["outbox"],

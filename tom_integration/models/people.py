@@ -27,6 +27,8 @@ class Activity(HasAddress):
         ADOPTED = "adopted", "Adopted"
         RETRIED = "retried", "Retried"
         RESOLVED = "resolved", "Resolved"
+        APPROVED = "approved", "Approved"
+        DECLINED = "declined", "Declined"
         DELETED = "deleted", "Deleted"
         ENDED = "ended", "Ended"
         SETTINGS_CHANGED = "settings-changed", "Settings changed"

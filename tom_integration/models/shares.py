@@ -139,6 +139,7 @@ class Outbox(Limited):
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        permissions = [("approve_share", "Can approve what is sent to destinations with APPROVAL")]
         constraints = [
             models.UniqueConstraint(
                 fields=["destination", "topic", "target_id"], name="sharecore_outbox_address"

@@ -59,6 +59,7 @@ def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime
     data = load(rows)
     learned: list[Delivery] = []
     due: list[int] = []
+    asked: list[int] = []
     for row in rows:
         datum = data.get(row.pk)
         if datum is None:
@@ -78,10 +79,13 @@ def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime
             row.identity, row.fingerprint = shareable_identity(row.model, record), content
             row.kind = record.key.kind.value
             learned.append(row)
+        if edited and row.state == State.TO_APPROVE:
+            asked.append(row.pk)
         if _to_be_sent(State(row.state), edited=edited, asked_for=asked_for):
             due.append(row.pk)
     # The rescan has no lease: leave rows alone that a worker has filled in since they were read.
     update_each(learned, ("identity", "fingerprint", "kind"), only={"identity": [""]})
+    transitions.apply(Delivery.objects.filter(pk__in=asked), delivery.ask_anew(now=now))
     if outbox.share_id is None:
         return  # A one-time share does not send later edits.
     again = Delivery.objects.filter(pk__in=due)
@@ -104,4 +108,5 @@ def _to_be_sent(state: State, *, edited: bool, asked_for: bool) -> bool:
         case State.DELIVERED | State.FAILED | State.UNSUPPORTED | State.WITHHELD:
             return edited
         case _:
-            return False  # Pending rows read the datum anew when they are sent; a person decides on the rest.
+            # Pending rows read the datum anew when they are sent; a person decides on the rest.
+            return False

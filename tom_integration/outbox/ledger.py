@@ -132,6 +132,8 @@ def name(target_id: int, model: str, pks: Iterable[int]) -> int:
     for destination, topic in set(come.values_list("destination", "topic")):
         address = Address(destination, topic)
         outbox = open_outbox(address, target_id)
+        # Approval was asked for it under the name of the target that it had.
+        transitions.apply(come.at(address), delivery.ask_anew(now=clock.now()))
         come.at(address).update(outbox=outbox)
         # The look cancels the deliveries in an outbox without a share.
         Outbox.objects.filter(pk=outbox.pk).update(look_now=True)
@@ -139,9 +141,11 @@ def name(target_id: int, model: str, pks: Iterable[int]) -> int:
 
 
 def close_orphans(outbox: Outbox) -> None:
-    """Cancel pending deliveries of a share that is gone, but for those of one-time shares."""
+    """Cancel deliveries that a share that is gone would send, but for those of one-time shares."""
     if outbox.share_id is None:
-        left = outbox.deliveries.filter(one_time_share__isnull=True, state=State.PENDING)
+        left = outbox.deliveries.filter(
+            one_time_share__isnull=True, state__in=(State.PENDING, State.TO_APPROVE)
+        )
         transitions.apply(left, delivery.cancel("the share was deleted"))
 
 

@@ -18,7 +18,7 @@ from tom_integration.outbox import transitions
 from tom_integration.outbox.backlog import register
 from tom_integration.outbox.limits import of_outbox
 
-_NOT_THERE = (State.PENDING, State.WITHHELD, State.UNSUPPORTED, State.FAILED)
+_NOT_THERE = (State.PENDING, State.TO_APPROVE, State.WITHHELD, State.UNSUPPORTED, State.FAILED)
 _MAYBE_THERE = IN_DOUBT | {State.SENDING}
 """The states of records that may be at the new address, when it is a new name of the old destination."""
 _SURELY_OVER = timedelta(minutes=5)
@@ -52,4 +52,5 @@ def _follow(promised: QuerySet[Delivery], outbox: Outbox) -> None:
     for name, model in DATUM_MODELS.items():
         come = model._default_manager.filter(target_id=outbox.target_id)
         here = promised.filter(model=name, datum_pk__in=come.values("pk"))
+        transitions.apply(here, delivery.ask_anew(now=clock.now()))
         here.update(outbox=outbox)

@@ -13,7 +13,7 @@ from tom_targets.models import PersistentShare
 
 from sharecore import delivery
 from sharecore.addresses import Address
-from sharecore.delivery import SET_ASIDE, State
+from sharecore.delivery import State
 from tom_integration import clock
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.models import Activity, Delivery, Outbox, ShareRule
@@ -76,7 +76,7 @@ def _attach(address: Address, targets: list[int], rule: ShareRule | None, column
         if any(selection.values()) and not existing_to:
             existing_to = limits.highest_keys()
         known = Delivery.objects.at(address).filter(outbox__target_id__in=targets)
-        transitions.apply(known, SET_ASIDE, named=False)
+        transitions.set_aside(known)
         before = {model: condition & existed.get(model, Q()) for model, condition in selection.items()}
         register_before(address, targets, before)
         mine += same.values_list("pk", flat=True)

@@ -14,7 +14,7 @@ from tom_targets.models import PersistentShare
 
 from sharecore import delivery
 from sharecore.addresses import Address
-from sharecore.delivery import ASKABLE, CANCELLABLE, IN_DOUBT, SENDABLE, SET_ASIDE, DeliveryState, State
+from sharecore.delivery import ASKABLE, CANCELLABLE, IN_DOUBT, SENDABLE, DeliveryState, State
 from tom_integration import clock
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import SHARED_MODELS
@@ -77,7 +77,7 @@ def attach(share: Any) -> None:
             outbox.rule = None  # A person made the share anew, after the share of the rule.
         limits = of_outbox(outbox)
         existing_to = (previous.existing_to if previous else {}) or (highest_keys() if limits.filters else {})
-        transitions.apply(outbox.deliveries.all(), SET_ASIDE, named=False)
+        transitions.set_aside(outbox.deliveries.all())
         register(outbox, DeliveryState(state=State.BASELINE), selection=limits.selection)
         if previous:
             take_along(previous, outbox)

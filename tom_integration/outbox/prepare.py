@@ -1,8 +1,8 @@
 """Make records that may leave of the ledger rows that are due.
 
 Each row is compared with its datum: a deleted datum cancels it, data that moved or were made again are
-recognised by content, edits become revisions, and echoes and data that the share's user may not see are
-withheld.
+recognised by content, edits become revisions, echoes and data that the share's user may not see are withheld,
+and what a person has to approve first is stopped.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tom_integration.mapping.own_data import own_rows
 from tom_integration.mapping.row_to_record import model_name
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import ledger, limits, observer_keys, transitions
+from tom_integration.outbox.approval import approved
 from tom_integration.outbox.echoes import echoes
 from tom_integration.outbox.limits import Limits
 from tom_integration.outbox.sent_before import Deduplication
@@ -73,7 +74,8 @@ class Preparer:
         self._now = now
         self._sharers: dict[int, int | None] = {}
         self._limits = limits.of_outbox(outbox)
-        self._for_all = limits.of_destination(site.destinations().get(outbox.destination))
+        self._destination = site.destinations().get(outbox.destination)
+        self._for_all = limits.of_destination(self._destination)
 
     def prepare(self, rows: list[Delivery]) -> list[tuple[Delivery, Shareable]]:
         """Return the rows to be sent, filled in, with their records; settle the others."""
@@ -92,7 +94,9 @@ class Preparer:
                 self._withhold(row, withheld[row.pk])
             elif self._may_leave(row, record) and self._is_news(row, record):
                 news.append((row, record))
-        sendable = self._without_duplicates(news)
+        sendable = approved(
+            self._without_duplicates(news), destination=self._destination, target=self._target
+        )
         # Cancel last: deduplication may link the row of a deleted datum to the same datum made again.
         for row in rows:
             if row.pk not in data:

@@ -29,6 +29,7 @@ def doubt() -> int:
         if outbox.takes_up(now):
             promise = doubted(DeliveryState(state=State.PENDING))
             number += register(outbox, promise, selection=of_outbox(outbox).selection)
-        number += transitions.apply(outbox.deliveries.filter(state=State.PENDING), doubted)
+        open_ones = outbox.deliveries.filter(state__in=(State.PENDING, State.TO_APPROVE))
+        number += transitions.apply(open_ones, doubted)
         Outbox.objects.filter(pk=outbox.pk).update(look_now=True)
     return number

@@ -18,7 +18,15 @@ from tom_integration.models import RENAMED, Delivery, Outbox
 from tom_integration.outbox import transitions
 
 _SHARED = frozenset(
-    {State.PENDING, State.SENDING, State.DELIVERED, State.UNCONFIRMED, State.NEEDS_REVIEW, State.FAILED}
+    {
+        State.PENDING,
+        State.TO_APPROVE,
+        State.SENDING,
+        State.DELIVERED,
+        State.UNCONFIRMED,
+        State.NEEDS_REVIEW,
+        State.FAILED,
+    }
 )
 
 

@@ -13,7 +13,8 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Greatest
 
-from sharecore.delivery import START, DeliveryState, State, Transition
+from sharecore import delivery
+from sharecore.delivery import SET_ASIDE, START, STOP, DeliveryState, State, Transition
 from sharecore.texts import one_line
 from tom_integration import clock, signals
 from tom_integration.models import FIELD_LENGTH, REASON_LENGTH, REMOTE_ID_LENGTH, Delivery
@@ -29,6 +30,10 @@ _ARRIVED = {
     "revision": "CASE WHEN delivered_at IS NULL THEN revision ELSE revision + 1 END",
 }
 """SQL for further columns of delivered rows; both databases read the values from before the statement."""
+
+
+_CONTENT = ("kind", "record_id", "identity", "fingerprint")
+"""The columns that a row gets when it is prepared."""
 
 
 def state_of(row: Delivery) -> DeliveryState:
@@ -75,7 +80,7 @@ def start(rows: Iterable[Delivery], token: str) -> list[Delivery]:
         # Write first: on SQLite a transaction that has read fails at once while another one writes.
         written = update_each(
             rows,
-            ("kind", "record_id", "identity", "fingerprint"),
+            _CONTENT,
             constants={"state": START.to, **START.sets, "lease": token, "sent_at": now},
             expressions={"attempts": f"attempts + {START.tries}", "sent_from_id": "outbox_id"},
             # Not rows that have followed their data to another target, under whose name they must leave.
@@ -90,6 +95,37 @@ def start(rows: Iterable[Delivery], token: str) -> list[Delivery]:
         for name, value in columns(START(state_of(row))).items():
             setattr(row, name, value)
     return rows
+
+
+def set_aside(rows: QuerySet[Delivery]) -> int:
+    """Leave out the data that are there before a share is made; return how many.
+
+    An approval of what was cancelled since is no approval for the new share.
+    """
+    return apply(rows, SET_ASIDE, named=False, approved="")
+
+
+def stop(rows: Iterable[Delivery]) -> int:
+    """Stop deliveries until a person approves the content in `asked`; return how many."""
+    rows = list(rows)
+    if not rows:
+        return 0
+    return update_each(
+        rows,
+        (*_CONTENT, "asked"),
+        constants={"state": STOP.to, **STOP.sets},
+        only={"state": sorted(STOP.sources), "outbox_id": sorted({row.outbox_id for row in rows})},
+    )
+
+
+def approve(rows: QuerySet[Delivery], *, by: int) -> int:
+    """Let deliveries go, with the content for which approval was asked; return how many.
+
+    Args:
+        rows: the deliveries.
+        by: the primary key of the user who approves.
+    """
+    return apply(rows, delivery.approve(now=clock.now()), approved=F("asked"), approved_by=by)
 
 
 def settle(

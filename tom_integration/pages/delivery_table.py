@@ -28,8 +28,10 @@ from tom_integration.pages.streaming import read, stream
 PAGE = 25
 MOST_SORTED = 100_000
 """The number of deliveries up to which people can sort by a column without an index."""
-_ORDER = "needs_review failed unconfirmed sending pending unsupported withheld delivered baseline cancelled"
-BY_URGENCY = tuple(map(State, _ORDER.split()))
+BY_URGENCY = (
+    State.NEEDS_REVIEW, State.FAILED, State.TO_APPROVE, State.UNCONFIRMED, State.SENDING, State.PENDING,
+    State.UNSUPPORTED, State.WITHHELD, State.DELIVERED, State.BASELINE, State.CANCELLED,
+)  # fmt: skip
 """The order of states: first those that need a person, then waiting, then not sent, then the rest."""
 SORTED = {"datum": "timestamp", "reply": "reason", "attempts": "attempts"}
 """The columns without an index by which a person can sort; a minus before the name reverses the order."""

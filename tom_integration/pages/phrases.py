@@ -14,6 +14,7 @@ from tom_integration.models import Delivery, DestinationHealth, Limited
 STATES: Mapping[str, str] = {
     State.BASELINE: "Existing, not shared",
     State.PENDING: "Waiting to be sent",
+    State.TO_APPROVE: "Waits for approval",
     State.SENDING: "Being sent",
     State.DELIVERED: "Delivered",
     State.UNCONFIRMED: "Being looked up",
@@ -44,6 +45,7 @@ def place(row: Delivery) -> str:
 
 _PLACES: Mapping[State, str] = {
     State.PENDING: "Waiting for",
+    State.TO_APPROVE: "Waits for approval to",
     State.SENDING: "Waiting for",
     State.UNCONFIRMED: "Waiting for",
     State.DELIVERED: "Shared with",
@@ -142,6 +144,11 @@ def dates(limited: Limited) -> str:
 def waiting(records: int) -> str:
     """Return that so many records wait."""
     return f"{number(records)} {'waits' if records == 1 else 'wait'}"
+
+
+def to_approve(records: int) -> str:
+    """Return that so many records wait for approval."""
+    return f"{waiting(records)} for approval"
 
 
 def join(*parts: str) -> str:

@@ -22,6 +22,7 @@ from tom_integration import access, conf, site, site_status
 from tom_integration.models import (
     NEEDY,
     OUTDATED,
+    TO_APPROVE,
     Delivery,
     DestinationHealth,
     OneTimeShare,
@@ -44,6 +45,8 @@ class Cause(StrEnum):
     """A plugin without which nothing may be sent is missing."""
     RECORDS = "records"
     """Records failed, or a person has to say whether they arrived."""
+    TO_APPROVE = "to-approve"
+    """Records wait for the approval of a person, and the user who asks may approve them."""
     DOWN = "down"
     STOPPED = "stopped"
     """Something is wrong with this share alone, and only a person can end it."""
@@ -52,6 +55,8 @@ class Cause(StrEnum):
     """The same, with nothing but a look at the data to do."""
     LATER = "later"
     SENDING = "sending"
+    APPROVAL = "approval"
+    """Records wait for the approval of another person."""
     INTRODUCING = "introducing"
     REPLAYING = "replaying"
     """What arrived is about to be sent again."""
@@ -65,7 +70,15 @@ class Cause(StrEnum):
 OF_DESTINATION = frozenset({Cause.MISCONFIGURED, Cause.REFUSED, Cause.DOWN})
 """The causes that one destination, or topic, is for all shares that it holds."""
 NEEDING = frozenset(
-    {Cause.MISCONFIGURED, Cause.REFUSED, Cause.HALTED, Cause.RECORDS, Cause.STOPPED, Cause.NO_WORKER}
+    {
+        Cause.MISCONFIGURED,
+        Cause.REFUSED,
+        Cause.HALTED,
+        Cause.RECORDS,
+        Cause.TO_APPROVE,
+        Cause.STOPPED,
+        Cause.NO_WORKER,
+    }
 )
 """The causes that a person has to end."""
 OF_SITE = frozenset({Cause.SWITCHED_OFF, Cause.HALTED, Cause.NO_WORKER, Cause.NO_LOOK})
@@ -110,6 +123,7 @@ class Around:
         """
         needy = Delivery.objects.filter(NEEDY)
         may_need = Q(pk__in=needy.values("outbox")) | Q(needs_person=True)
+        may_need |= Q(pk__in=access.approvable(self.user).values("outbox"))
         may_need |= self._unusable() | _at(self.refusing_us)
         may_need |= ~Q(Exists(site_status.alive())) & Q(Exists(_rows(self.user).filter(state__in=OPEN)))
         if not site.halted():
@@ -137,6 +151,9 @@ class Around:
         if site.halted():
             yield _when(follows, Cause.SWITCHED_OFF if conf.settings().paused else Cause.HALTED)
         yield _when(Q(Exists(rows.filter(NEEDY))), Cause.RECORDS)
+        if access.may_approve(self.user):
+            mine = access.approvable(self.user).filter(outbox=OuterRef("pk"))
+            yield _when(Q(Exists(mine)), Cause.TO_APPROVE)
         if failing := [part for part, row in self.unwell.items() if row.failures]:
             yield _when(_at(failing) & work, Cause.DOWN)
         yield _when(Q(needs_person=True) & ~Q(problem=""), Cause.STOPPED)
@@ -151,6 +168,7 @@ class Around:
         at_work = Exists(rows.filter(Q(state=State.SENDING) | Q(state__in=OPEN, next_at__lte=self.now)))
         sending = Case(_when(waits & ~Q(at_work), Cause.LATER), default=Value(Cause.SENDING.value))
         yield When(opened, then=sending)
+        yield _when(Q(Exists(rows.filter(TO_APPROVE))), Cause.APPROVAL)
         yield _when(Q(Exists(_introductions())), Cause.INTRODUCING)
         yield _when(Q(replay__gt=""), Cause.REPLAYING)
         yield _when(Q(look_now=True), Cause.LOOKING)

@@ -39,6 +39,7 @@ STATUS: Mapping[Cause, ShareStatus] = {
     Cause.DOWN: ShareStatus.WAITING,
     Cause.NO_LOOK: ShareStatus.WAITING,
     Cause.LATER: ShareStatus.WAITING,
+    Cause.APPROVAL: ShareStatus.WAITING,
     Cause.SENDING: ShareStatus.SENDING,
     Cause.INTRODUCING: ShareStatus.SENDING,
     Cause.REPLAYING: ShareStatus.SENDING,
@@ -77,6 +78,8 @@ class StatusSummary:
     pending: int = 0
     needing: int = 0
     """Records that need a person."""
+    to_approve: int = 0
+    """Records that wait for approval."""
     withheld: int = 0
     """Records that are not sent, but for those that wait for their release."""
     later: int = 0
@@ -169,6 +172,7 @@ def _summary(outbox: Outbox, figures: Figures, cause: Cause, around: Around) -> 
         total=sent + pending if pending else 0,
         pending=pending,
         needing=sum(counts[state] for state in NEEDS_PERSON),
+        to_approve=counts[State.TO_APPROVE],
         withheld=counts[State.WITHHELD] + counts[State.UNSUPPORTED] - figures.later,
         later=figures.later,
         existing=figures.existing,
@@ -243,6 +247,8 @@ def _needing(outbox: Outbox, counts: Counter[str], user: Any) -> str:
 def _kept(outbox: Outbox, figures: Figures, user: Any) -> str:
     """Return which records the destination does not have as they are here, and why."""
     counts, said = figures.counts, []
+    if number := counts[State.TO_APPROVE]:
+        said.append(phrases.to_approve(number))
     if number := figures.outdated:
         said.append(phrases.outdated(number, str(outbox.address)))
     if number := counts[State.UNSUPPORTED]:

@@ -28,12 +28,14 @@ def send_test(destination: Destination, *, topic: str = "", by: str = "") -> Sen
         by: the user name of the person who asks.
 
     Raises:
-        NotPossible: all sending is stopped.
+        NotPossible: all sending is stopped, or a person approves what goes there.
         ConfigurationError: the destination cannot be used.
         DeliveryError: the destination refuses the test, or does not answer.
     """
     if reason := site.halted():
         raise NotPossible(reason)
+    if destination.approval:
+        raise NotPossible("A person approves what goes there, so it takes no test. Check it instead.")
     return site.adapters.get(destination).send_test(_batch(Address(destination.name, topic), by))
 
 

@@ -16,7 +16,7 @@ from sharecore import delivery
 from sharecore.adapter import Adapter
 from sharecore.addresses import Address
 from sharecore.data_sharing import Destination
-from sharecore.delivery import State
+from sharecore.delivery import DECLINED, State
 from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
 from sharecore.texts import one_line
 from tom_integration import access, clock, site, wake_up
@@ -116,7 +116,7 @@ def adopt(share: Any, *, by: Any) -> None:
         share.user = by
         share.save(update_fields=["user"])
         withheld = outbox.deliveries.filter(state=State.WITHHELD, one_time_share__isnull=True)
-        transitions.apply(withheld, delivery.replay(now=clock.now()))
+        transitions.apply(withheld.exclude(field=DECLINED), delivery.replay(now=clock.now()))
     wake([outbox])
 
 

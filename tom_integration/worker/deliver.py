@@ -37,6 +37,8 @@ from tom_integration.worker.write_again import persist
 
 logger = logging.getLogger(__name__)
 
+_NOT_ALONE = "a target goes there only with data that a person has approved; share some of its data"
+
 
 @dataclass(slots=True, kw_only=True)
 class Calls(Preconditions):
@@ -53,9 +55,13 @@ class Calls(Preconditions):
     def introduce(self, share: OneTimeShare) -> None:
         """Make the target itself known; a title and message go with it only when no data follow."""
         problem = access.creator_objection(share.user_id, self.target, self.destination.name)
-        if not problem:
+        followed = self.lease.outbox.deliveries.filter(one_time_share=share).exists()
+        if self.destination.approval:
+            # It is made known with the first record that a person approves.
+            problem = problem or ("" if followed else _NOT_ALONE)
+        elif not problem:
             batch = self.batch(share)
-            if self.lease.outbox.deliveries.filter(one_time_share=share).exists():
+            if followed:
                 batch = replace(batch, title="", message="")
             with self.access(batch):
                 self.before_call()

@@ -35,8 +35,12 @@ def at_once(destination: str) -> None:
 
 
 def after_a_change() -> None:
-    """Mark outboxes that wait, or have withheld records, under settings or plugins that have changed."""
-    kept = Delivery.objects.filter(outbox=OuterRef("pk"), state__in=(State.WITHHELD, State.UNSUPPORTED))
+    """Mark outboxes that wait, or have records that are withheld or to approve, after a change of settings or
+    plugins.
+    """
+    kept = Delivery.objects.filter(
+        outbox=OuterRef("pk"), state__in=(State.WITHHELD, State.UNSUPPORTED, State.TO_APPROVE)
+    )
     known = Outbox.objects.exclude(settings_digest="").order_by("destination")
     for name, digest in known.values_list("destination", "settings_digest").distinct():
         destination = site.destinations().get(name)

@@ -19,7 +19,7 @@ from sharecore import delivery
 from sharecore.adapter import Adapter
 from sharecore.addresses import Address
 from sharecore.data_sharing import Destination
-from sharecore.delivery import DeliveryState, State
+from sharecore.delivery import DECLINED, DeliveryState, State
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.texts import one_line
 from tom_integration import access, clock, conf, signals, site
@@ -227,7 +227,8 @@ class _Work:
         self._register(now + timedelta(seconds=adapter.batch_window_seconds if self._batch_window else 0))
         if changed:
             kept = self._outbox.deliveries.filter(state__in=(State.WITHHELD, State.UNSUPPORTED))
-            transitions.apply(kept, delivery.replay(now=now))
+            transitions.apply(kept.exclude(field=DECLINED), delivery.replay(now=now))
+            transitions.apply(self._outbox.deliveries.all(), delivery.ask_anew(now=now))
             put_off = self._outbox.deliveries.filter(state=State.PENDING, failures__gt=0, next_at__gt=now)
             transitions.apply(put_off, delivery.hurry(now=now))
             mine = Outbox.objects.filter(pk=self._outbox.pk, lease=self._lease.token)
