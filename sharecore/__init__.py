@@ -61,11 +61,13 @@ from sharecore.records import (
     PhotometryLimit,
     Record,
     RecordKey,
+    Report,
     Shareable,
     Spectrum,
 )
 from sharecore.registry import Registry
 from sharecore.release import Release, UnreadableRelease
+from sharecore.reports import FieldType, ReportField, ReportForm
 from sharecore.secrets import hide_secrets, repeats_secret
 from sharecore.settings import Secret, Section
 from sharecore.targets import Orbit, OrbitScheme, Position, Target
@@ -92,6 +94,7 @@ __all__ = [
     "DestinationType",
     "Destinations",
     "Duplicate",
+    "FieldType",
     "Filter",
     "Found",
     "InvalidRecord",
@@ -117,6 +120,9 @@ __all__ = [
     "Registry",
     "Rejected",
     "Release",
+    "Report",
+    "ReportField",
+    "ReportForm",
     "Result",
     "ScaledUnit",
     "Secret",

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from sharecore.addresses import Address
 from sharecore.exceptions import Problem
 from sharecore.outcomes import Found, Outcome, Unsupported
-from sharecore.records import DataFile, JsonValue, Record, RecordKey
+from sharecore.records import DataFile, JsonValue, Record, RecordKey, Report
+from sharecore.reports import ReportForm
 from sharecore.secrets import hide_secrets
 from sharecore.targets import Target
 
@@ -55,7 +56,7 @@ class Batch:
     """Target to which the records belong."""
     records: tuple[Record, ...]
     """Records to send. Empty for a person who shares the target alone (see `Adapter.ensure_target`), and
-    beside a file.
+    beside a file or report.
     """
     shared_by: str = ""
     """User name of the person who shares; empty for a share of the site itself."""
@@ -138,6 +139,9 @@ class Adapter(ABC):
     takes_files: bool = False
     """True when `deliver_file` sends files; only then are files offered for sharing."""
 
+    takes_reports: bool = False
+    """True when `report_forms` gives forms; only then are reports offered."""
+
     settle_time: float = 60.0
     """Seconds after which the destination has surely finished a request that got no answer. More than zero.
     """
@@ -209,6 +213,57 @@ class Adapter(ABC):
             batch: target of the file and person who shares it; without records.
         """
         return Unsupported(reason="this destination takes no files", feature="files")
+
+    def report_forms(self, batch: Batch) -> Sequence[ReportForm]:
+        """Return the forms of the reports that can be made about the target, filled in as far as its data
+        tell.
+
+        Each is a new form; may ask the destination for lists of choices. Raises the exceptions of `deliver`.
+
+        Args:
+            batch: target, and the records that the person may see: the newest ones of each kind.
+        """
+        return ()
+
+    def check_report(self, report: Report, batch: Batch) -> Sequence[Problem]:
+        """Return what the destination demands and the report does not have. No network.
+
+        `Problem.where` is the name of the field, or empty for the report as a whole.
+        """
+        return ()
+
+    def similar_reports(self, report: Report, batch: Batch) -> Sequence[str]:
+        """Return a sentence for each thing that the destination has already and that may be the same
+        ("AT 2026abc is 0.4 arcsec away"), for a person who decides whether to report.
+
+        May ask the destination. Raises the exceptions of `deliver`.
+        """
+        return ()
+
+    def preview_report(self, report: Report, batch: Batch) -> Preview:
+        """Return the exact content that `deliver_report` would send. No network."""
+        raise NotImplementedError
+
+    def deliver_report(self, report: Report, batch: Batch) -> Outcome:
+        """Send one report, and return its outcome; `Rejected.field` is the name of the field to blame.
+
+        Called again only where the report certainly is not at the destination: after `Deferred`, an exception
+        of `deliver`, or `Absent` from `find_report`. Raises the exceptions of `deliver`.
+
+        Args:
+            report: report to send.
+            batch: target of the report and person who made it; without records.
+        """
+        return Unsupported(reason="this destination takes no reports", feature="reports")
+
+    def find_report(self, report: Report, batch: Batch) -> Found | None:
+        """Look up, after an unknown outcome, whether the report is at the destination.
+
+        `Present`, with any content, ends the search; only after `Absent` the report is sent again, so say so
+        only where it surely is not there and cannot arrive any more. None when the destination cannot tell:
+        then a person decides. Raises the exceptions of `deliver`; the look-up is repeated later then.
+        """
+        return None
 
     def describe(self) -> str:
         """Return a sentence or two on how data go to the destination now, for people who check it. No

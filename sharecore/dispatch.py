@@ -18,8 +18,8 @@ from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecor
 from sharecore.guarded_adapter import Guarded, named
 from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest
 from sharecore.maps import Maps
-from sharecore.outcomes import Deferred, Found, Result, Unsupported, Withheld
-from sharecore.records import DataFile, Record, RecordKey, Shareable
+from sharecore.outcomes import Deferred, Found, Outcome, Result, Unsupported, Withheld
+from sharecore.records import Alone, DataFile, Record, RecordKey, Report, Shareable
 from sharecore.registry import Registry
 
 logger = logging.getLogger(__name__)
@@ -45,9 +45,9 @@ def ensure_target(
     destination: Destination,
     adapter: Adapter,
     batch: Batch,
-    file: DataFile | None = None,
+    alone: Alone | None = None,
 ) -> None:
-    """Make the target known at the destination, before its records or a file go, or for itself.
+    """Make the target known at the destination, before its records, a file or a report go, or for itself.
 
     Do nothing for a target whose records are all withheld.
 
@@ -56,7 +56,7 @@ def ensure_target(
         destination: destination of the batch.
         adapter: adapter of the destination.
         batch: target, with the records that follow.
-        file: file that follows, in place of records.
+        alone: file or report that follows, in place of records.
 
     Raises:
         DeliveryError: the target cannot be made known; nothing of the batch was sent.
@@ -66,7 +66,7 @@ def ensure_target(
     leaving = tuple(each for each in prepare(registry, batch, destination.maps) if isinstance(each, Record))
     if batch.records and not leaving:
         return
-    if file is not None and (not adapter.takes_files or _withheld(registry, batch, [file]) != [None]):
+    if alone is not None and not (_takes(adapter, alone) and _kept_back(registry, batch, alone) is None):
         return
     guarded(destination, adapter).ensure_target(replace(batch, records=leaving))
 
@@ -114,32 +114,52 @@ def dispatch(
     return _concluded(registry, batch, batch.records, results, stopped, tells)
 
 
-def dispatch_file(
+def dispatch_alone(
     registry: Registry,
     destination: Destination,
     adapter: Adapter,
     batch: Batch,
-    file: DataFile,
+    alone: Alone,
     *,
     refused: DeliveryError | None = None,
     tells: bool = True,
 ) -> DispatchResult:
-    """Send one file, as `dispatch` sends records. Files are not converted.
+    """Send one file or report, as `dispatch` sends records.
 
-    The batch has the target of the file and the person who shares it, and no records.
+    The batch has its target and the person who shares it, and no records. A report goes only where each of
+    its data may go. Neither files nor reports nor their data are converted.
     """
-    (kept,) = _withheld(registry, batch, [file])
-    result: Result | None = kept
+    _require(registry)
+    result: Result | None = _kept_back(registry, batch, alone)
     stopped: Stop | None = None
-    if result is None and not adapter.takes_files:
-        result = Unsupported(reason=f"{destination.display_name} takes no files", feature="files")
-    results = {} if result is None else {file.key: result}
+    if result is None and not _takes(adapter, alone):
+        what = "files" if isinstance(alone, DataFile) else "reports"
+        result = Unsupported(reason=f"{destination.display_name} takes no {what}", feature=what)
+    results = {} if result is None else {alone.key: result}
     if result is None:
         safe, who = guarded(destination, adapter), named(destination)
-        sending = hear(who, [file.key], lambda heard: heard.take((file.key, safe.deliver_file(file, batch))))
+        sending = hear(who, [alone.key], lambda heard: heard.take((alone.key, _send(safe, batch, alone))))
         sent, stopped = ({}, refused) if refused else said_until(sending)
         results.update(sent)
-    return _concluded(registry, batch, (file,), results, stopped, tells)
+    return _concluded(registry, batch, (alone,), results, stopped, tells)
+
+
+def _send(adapter: Adapter, batch: Batch, alone: Alone) -> Outcome:
+    if isinstance(alone, DataFile):
+        return adapter.deliver_file(alone, batch)
+    return adapter.deliver_report(alone, batch)
+
+
+def _takes(adapter: Adapter, alone: Alone) -> bool:
+    return adapter.takes_files if isinstance(alone, DataFile) else adapter.takes_reports
+
+
+def _kept_back(registry: Registry, batch: Batch, alone: Alone) -> Withheld | Deferred | None:
+    """Return the reason of the plugins of the site to withhold a file, or a report or one of its data."""
+    asked: list[Shareable] = [alone]
+    if isinstance(alone, Report):
+        asked += alone.records
+    return next((each for each in _withheld(registry, batch, asked) if each is not None), None)
 
 
 def look_up(destination: Destination, adapter: Adapter, batch: Batch) -> Mapping[RecordKey, Found] | None:
@@ -162,6 +182,22 @@ def look_up(destination: Destination, adapter: Adapter, batch: Batch) -> Mapping
             if valid is not None:
                 found[record.key] = valid
     return found
+
+
+def look_up_report(
+    destination: Destination, adapter: Adapter, batch: Batch, report: Report
+) -> tuple[Found | None, bool]:
+    """Ask whether a report is at the destination: its answer about it, and whether it can be asked at all.
+
+    An answer of no valid type counts as none. Raises `DeliveryError`.
+    """
+    answer = guarded(destination, adapter).find_report(report, batch)
+    if answer is None:
+        return None, False
+    valid, complaints = read(answer, Found)
+    for complaint in complaints:
+        logger.error("%s answered out of contract: %s", named(destination), complaint)
+    return valid, True
 
 
 def guarded(destination: Destination, adapter: Adapter) -> Guarded:

@@ -11,8 +11,10 @@ from typing import Any
 from unicodedata import category
 
 from sharecore.exceptions import ConfigurationError, Problem
-from sharecore.records import Kind
+from sharecore.records import DATA_KINDS, Kind
 
+FILTERED = (*DATA_KINDS, Kind.FILE)
+"""Kinds that a filter can name. A report is tested by its data."""
 VERSION = 1
 """Version of the written form."""
 MOST_NAMES = 1000
@@ -83,11 +85,11 @@ def _meant(key: object) -> str:
 def _kinds(given: object, place: str, problem: _Problem) -> tuple[Kind, ...]:
     found: list[Kind] = []
     for number, each in enumerate(_list(given, place, problem, "Write it like ['photometry'].")):
-        try:
+        if str(each) in FILTERED:
             found.append(Kind(str(each)))
-        except ValueError:
-            kinds = ", ".join(map(str, Kind))
-            close = get_close_matches(str(each).lower(), list(Kind), n=1)
+        else:
+            kinds = ", ".join(FILTERED)
+            close = get_close_matches(str(each).lower(), FILTERED, n=1)
             hint = f"Did you mean {str(close[0])!r}?" if close else "Correct it."
             problem(f"{place}[{number}]", f"must be one of {kinds}, got {_shown(each)}", hint)
     return tuple(found)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from sharecore import filter_json
-from sharecore.records import DataFile, Kind, OtherDatum, Photometry, Shareable
+from sharecore.records import DataFile, Kind, OtherDatum, Photometry, Report, Shareable
 from sharecore.texts import listed
 from sharecore.times import day, in_utc
 from sharecore.units import UnknownUnit, parse_unit
@@ -103,7 +103,9 @@ class Filter:
     """End of the times of observation, excluded."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "kinds", tuple(kind for kind in Kind if kind in self.kinds))
+        if Kind.REPORT in self.kinds:
+            raise ValueError("kinds must be of data or files: a report is tested by its data")
+        object.__setattr__(self, "kinds", tuple(kind for kind in filter_json.FILTERED if kind in self.kinds))
         least = self.least_signal_to_noise
         if least is not None and not (math.isfinite(least) and least > 0):
             raise ValueError(f"least_signal_to_noise must be a positive finite number, got {least}")
@@ -154,7 +156,7 @@ class Filter:
         return self != Filter()
 
     def admits(self, record: Shareable, *, own: bool) -> bool:
-        """Return whether the record may pass. A file is tested by its kind alone.
+        """Return whether the record may pass. A file is tested by its kind alone, a report by its data.
 
         Args:
             record: record as the site has it.
@@ -164,6 +166,8 @@ class Filter:
 
     def objection(self, record: Shareable, *, own: bool) -> str:
         """Return the reason why the record may not pass, for people; empty when it may."""
+        if isinstance(record, Report):
+            return next(filter(None, (self.objection(each, own=own) for each in record.records)), "")
         if self.kinds and not set(self.kinds).intersection(_kinds_of(record)):
             return f"the filter lets through only {self._subject()}"
         if isinstance(record, DataFile):

@@ -21,7 +21,9 @@ from sharecore.data_sharing import ROOT, Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, DestinationError, PluginError, Problem
 from sharecore.outcomes import Deferred, Found, Outcome
 from sharecore.plugin_errors import contained, describe, kind, log_fault
-from sharecore.records import DataFile, RecordKey
+from sharecore.records import DataFile, RecordKey, Report
+from sharecore.reports import ReportForm
+from sharecore.texts import one_line
 
 CALL_SECONDS = 120.0
 """Seconds that a delivery or look-up may go without progress, unless the site sets others; a question half of
@@ -33,6 +35,7 @@ MOST_LOST = 3
 LIMITS: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
     "can_update": (lambda value: isinstance(value, bool), "True or False", False),
     "takes_files": (lambda value: isinstance(value, bool), "True or False", False),
+    "takes_reports": (lambda value: isinstance(value, bool), "True or False", False),
     "settle_time": (lambda value: _is_number(value) and 0 < value <= 86400, "above 0 and up to 86400", 60.0),
     "batch_window_seconds": (lambda value: _is_number(value) and 0 <= value <= 3600, "from 0 to 3600", 0.0),
     "max_batch": (
@@ -117,6 +120,41 @@ class Guarded(Adapter):
                 return Deferred(reason=f"the file {file.name!r} cannot be read: {why}")
 
         return self._ask("deliver_file", send, self._seconds)
+
+    def report_forms(self, batch: Batch) -> Sequence[ReportForm]:
+        def ask(adapter: Adapter) -> Sequence[ReportForm]:
+            return self._all(adapter.report_forms(batch), ReportForm)
+
+        forms = self._ask("report_forms", ask, self._seconds / 2)
+        if len({form.name for form in forms}) < len(forms):
+            raise PluginError(f"{named(self._destination)} answered with two forms of one name")
+        return forms
+
+    def check_report(self, report: Report, batch: Batch) -> Sequence[Problem]:
+        def ask(adapter: Adapter) -> Sequence[Problem]:
+            return self._all(adapter.check_report(report, batch), Problem)
+
+        return self._ask("check_report", ask, LOCAL_SECONDS)
+
+    def similar_reports(self, report: Report, batch: Batch) -> Sequence[str]:
+        def ask(adapter: Adapter) -> Sequence[str]:
+            return self._all(adapter.similar_reports(report, batch), str)
+
+        return tuple(one_line(each) for each in self._ask("similar_reports", ask, self._seconds / 2))
+
+    def preview_report(self, report: Report, batch: Batch) -> Preview:
+        def ask(adapter: Adapter) -> Preview:
+            return self._one(adapter.preview_report(report, batch), Preview)
+
+        return self._ask("preview_report", ask, LOCAL_SECONDS)
+
+    def deliver_report(self, report: Report, batch: Batch) -> Outcome:
+        return self._ask(
+            "deliver_report", lambda adapter: adapter.deliver_report(report, batch), self._seconds
+        )
+
+    def find_report(self, report: Report, batch: Batch) -> Found | None:
+        return self._ask("find_report", lambda adapter: adapter.find_report(report, batch), self._seconds)
 
     def describe(self) -> str:
         return self._ask("describe", lambda adapter: self._one(adapter.describe(), str), LOCAL_SECONDS)
@@ -220,7 +258,7 @@ class Guarded(Adapter):
         return answer
 
     def _all(self, answer: Iterable[_Value], wanted: type[_Value]) -> tuple[_Value, ...]:
-        if not isinstance(answer, Iterable):
+        if not isinstance(answer, Iterable) or isinstance(answer, str):
             raise self._misfit(answer, wanted)
         return tuple(self._one(each, wanted) for each in answer)
 

@@ -62,7 +62,9 @@ class WithholdRequest:
     target: Target
     """Target to which the record belongs."""
     record: Shareable
-    """Datum, or a `DataFile` that a person shares by hand."""
+    """Datum, or a `DataFile` or `Report` that a person shares by hand. Before a report goes, each of its data
+    is asked about as well.
+    """
     shared_by: str = ""
     """User name of the person who shares; empty for a share of the site itself."""
 

@@ -19,6 +19,8 @@ from sharecore.records import (
     OtherDatum,
     Photometry,
     PhotometryLimit,
+    Record,
+    Report,
     Shareable,
     Spectrum,
     names_of,
@@ -34,6 +36,7 @@ _IDENTITY_FIELDS: dict[type, tuple[str, ...]] = {
     Astrometry: ("telescope", "instrument", "ra", "dec", "reduction_version"),
     OtherDatum: ("data_type", "telescope", "instrument", "extra", "reduction_version"),
     DataFile: ("product_id", "name", "sha256"),
+    Report: ("form", "values"),
 }
 
 
@@ -46,7 +49,7 @@ def fingerprint(record: Shareable) -> str:
     """Return 64 hexadecimal digits (SHA-256) over every field of the record but its key.
 
     Changes when the content that leaves the site changes, and never else: 18 and 18.0 are alike. A file
-    counts by its digest.
+    counts by its digest, the chosen records of a report by their fingerprints.
     """
     return _digest(record, names_of(type(record)))
 
@@ -77,6 +80,8 @@ def alike(value: object) -> object:
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat(timespec="microseconds")
+    if isinstance(value, Record):
+        return fingerprint(value)
     raise TypeError(f"{type(value).__name__} in a record")
 
 

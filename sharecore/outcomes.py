@@ -10,7 +10,7 @@ from typing import Any, TypeGuard, TypeVar, get_args
 from sharecore.exceptions import is_wait
 from sharecore.identity import fingerprint
 from sharecore.plugin_errors import contained
-from sharecore.records import Record
+from sharecore.records import Record, Report
 from sharecore.secrets import hide_secrets, repeats_secret
 from sharecore.texts import one_line
 from sharecore.times import in_utc
@@ -110,9 +110,9 @@ class Withheld(_Reasoned):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present(_There):
-    """The destination has the record that was looked up; an answer of `Adapter.find` only."""
+    """The destination has the record that was looked up; an answer of `find` and `find_report` only."""
 
-    content: Record | str
+    content: Record | Report | str
     """Content at the destination, as `sharecore.fingerprint` of the stored record; a record stands for its
     fingerprint.
 
@@ -122,7 +122,7 @@ class Present(_There):
 
     def __post_init__(self) -> None:
         _There.__post_init__(self)
-        if isinstance(self.content, Record):
+        if isinstance(self.content, Record | Report):
             object.__setattr__(self, "content", fingerprint(self.content))
 
 

@@ -1,4 +1,4 @@
-"""Write records and targets as JSON, for adapters whose destination takes them as they are."""
+"""Write records, reports and targets as JSON, for adapters whose destination takes them as they are."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from sharecore.records import Record
+from sharecore.records import Record, Report
 from sharecore.targets import Target
 
 
-def as_json(item: Record | Target) -> dict[str, Any]:
-    """Return the fields of a record or target by name, in JSON values, without empty ones.
+def as_json(item: Record | Report | Target) -> dict[str, Any]:
+    """Return the fields of a record, report or target by name, in JSON values, without empty ones.
 
     Times are ISO 8601 in UTC with microseconds; the key is one text (`RecordKey.__str__`). Numbers keep the
     units of the fields. A new field of a later version appears here by itself.
@@ -23,6 +23,8 @@ def as_json(item: Record | Target) -> dict[str, Any]:
     else:
         time = item.timestamp.isoformat(timespec="microseconds")
         values |= {"key": str(item.key), "timestamp": time.replace("+00:00", "Z")}
+    if isinstance(item, Report):
+        values["data"] = {name: [as_json(each) for each in chosen] for name, chosen in item.data.items()}
     return _without_empty(values)
 
 

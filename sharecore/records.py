@@ -26,7 +26,7 @@ MAX_DEPTH = 64
 
 
 class Kind(StrEnum):
-    """The kind of a record: a type of measurement, or a file.
+    """The kind of a record: a type of measurement, a file, or a report.
 
     The values stand in keys of records, in the ledger and in REST, and stay as they are.
     """
@@ -37,9 +37,10 @@ class Kind(StrEnum):
     ASTROMETRY = "astrometry"
     OTHER = "other"
     FILE = "file"
+    REPORT = "report"
 
 
-DATA_KINDS = tuple(kind for kind in Kind if kind is not Kind.FILE)
+DATA_KINDS = tuple(kind for kind in Kind if kind not in (Kind.FILE, Kind.REPORT))
 """The kinds of datum: all that a continuous share sends."""
 
 
@@ -218,8 +219,44 @@ class DataFile(_Record):
 
 Record = Photometry | PhotometryLimit | Spectrum | Astrometry | OtherDatum
 """One datum of a target; its type is the kind of measurement."""
-Shareable = Record | DataFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(_Record):
+    """A report about a target, made by a person on a form: an AT report, a classification.
+
+    Shared on request only, by `Adapter.deliver_report`, and in no batch of records. `timestamp` is the time
+    at which the person made it. Raises `InvalidRecord` for chosen data that are no records.
+    """
+
+    form: str
+    """Name of the `ReportForm`."""
+    values: Mapping[str, JsonValue] = field(default_factory=dict)
+    """Values by name of the field, in the form that its `FieldType` says; blank fields are left out."""
+    data: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
+    """Chosen records by name of the field, in the order of the choice; blank fields are left out."""
+
+    def __post_init__(self) -> None:
+        chosen: dict[str, tuple[Record, ...]] = {}
+        for name, records in self.data.items():
+            chosen[name] = tuple(records)
+            for each in chosen[name]:
+                if not isinstance(each, Record):
+                    raise InvalidRecord(field=name, reason=f"must hold records, got a {type(each).__name__}")
+        object.__setattr__(self, "data", None)
+        _Record.__post_init__(self)
+        object.__setattr__(self, "data", MappingProxyType(chosen))
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """Return all chosen records, each once."""
+        return tuple({each.key: each for chosen in self.data.values() for each in chosen}.values())
+
+
+Shareable = Record | DataFile | Report
 """All that can leave a site: the subject of the hooks of a plugin."""
+Alone = DataFile | Report
+"""What is sent in a call of its own, and only when a person asks for it."""
 _names: dict[type, tuple[str, ...]] = {}
 _Any = TypeVar("_Any", bound=_Record)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from sharecore.exceptions import SharecoreError
-from sharecore.records import JsonValue, Shareable
+from sharecore.records import JsonValue, Report, Shareable
 from sharecore.settings import Section
 from sharecore.spellings import word
 from sharecore.times import LATEST, in_utc
@@ -65,8 +65,12 @@ class Release:
     def moment(self, record: Shareable) -> datetime | None:
         """Return the time from which the record may go, in UTC; None for no condition on it.
 
-        Beyond the year 9999 it is the last time of that year. Raises `UnreadableRelease`.
+        Beyond the year 9999 it is the last time of that year. A report may go with the last of its data.
+        Raises `UnreadableRelease`.
         """
+        if isinstance(record, Report):
+            data = (self.moment(each) for each in record.records)
+            return max(filter(None, (*data, self.not_before)), default=None)
         own = record.extra.get(self.field) if self.field else None
         moments = [self.not_before, _own_date(own)]
         if self.after_days > 0:

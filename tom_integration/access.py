@@ -32,7 +32,7 @@ from tom_targets.models import PersistentShare, TargetList, get_target_model_cla
 from sharecore.exceptions import Problem
 from sharecore.texts import listed
 from tom_integration import site
-from tom_integration.mapping.data_files import SHARED_MODELS, by_model
+from tom_integration.mapping.data_files import SHARED_MODELS, by_model, existing
 from tom_integration.models import (
     TO_APPROVE,
     Activity,
@@ -40,6 +40,7 @@ from tom_integration.models import (
     Delivery,
     InboxRecord,
     Outbox,
+    Report,
     ShareRule,
     at_destination,
 )
@@ -214,9 +215,14 @@ def single_data_have_rights() -> bool:
 
 
 def visible(user: Any, data: QuerySet[Any]) -> QuerySet[Any]:
-    """Return the rows of one model that the user may see, for a user who may see the target."""
+    """Return the rows of one model that the user may see, for a user who may see the target.
+
+    A report may be seen by who may see its data.
+    """
     if not single_data_have_rights():
         return data
+    if data.model is Report:
+        return data.exclude(pk__in=_with_hidden_data(user, data))
     right = f"tom_dataproducts.view_{data.model._meta.model_name}"
     permitted: QuerySet[Any] = get_objects_for_user(user, right, klass=data)
     return permitted
@@ -231,11 +237,21 @@ def permitted(user: Any, places: Iterable[Place], *actions: Action) -> set[Place
         return set(places)
     found: set[Place] = set()
     for name, pks in by_model(places).items():
-        rights = [f"tom_dataproducts.{action}_{name}" for action in actions]
         data = SHARED_MODELS[name]._default_manager.filter(pk__in=pks)
+        if data.model is Report:
+            found |= {(name, row.pk) for row in visible(user, data)}
+            continue
+        rights = [f"tom_dataproducts.{action}_{name}" for action in actions]
         seen = get_objects_for_user(user, rights, klass=data).values_list("pk", flat=True)
         found |= {(name, pk) for pk in seen}
     return found
+
+
+def _with_hidden_data(user: Any, reports: Iterable[Report]) -> list[int]:
+    chosen = {report.pk: set(report.places) for report in reports}
+    there = existing(place for places in chosen.values() for place in places)
+    hidden = there - permitted(user, there, "view")
+    return [pk for pk, places in chosen.items() if places & hidden]
 
 
 def find_creator(user_id: int | None) -> Any | None:

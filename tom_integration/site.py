@@ -153,6 +153,14 @@ def takes_files(address: str) -> bool:
         return False
 
 
+def takes_reports(address: str) -> bool:
+    """Return True when the destination of this address takes reports; False when it cannot be used."""
+    try:
+        return adapters.get(destinations().resolve(address)[1]).takes_reports
+    except (ConfigurationError, DeliveryError):
+        return False
+
+
 def forget(**_: object) -> None:
     """Forget settings, plugins and identity, so that they are read anew."""
     adapters.close()

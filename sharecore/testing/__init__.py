@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         example_file,
         example_record,
         example_records,
+        example_report,
     )
     from sharecore.testing.memory import MemoryAdapter, MemoryDestination, MemoryPlugin
     from sharecore.testing.plugins import installed
@@ -48,6 +49,7 @@ __all__ = [
     "example_file",
     "example_record",
     "example_records",
+    "example_report",
     "installed",
     "watched_sockets",
 ]
@@ -55,7 +57,15 @@ __all__ = [
 _MODULES = {
     "clock": ("FakeClock",),
     "contract": ("AdapterContract", "Bench", "HttpAdapterContract", "Subject"),
-    "examples": ("RECORDS", "TARGETS", "example_batch", "example_file", "example_record", "example_records"),
+    "examples": (
+        "RECORDS",
+        "TARGETS",
+        "example_batch",
+        "example_file",
+        "example_record",
+        "example_records",
+        "example_report",
+    ),
     "memory": ("MemoryAdapter", "MemoryDestination", "MemoryPlugin"),
     "plugins": ("installed",),
     "rounds": ("deliver_now",),

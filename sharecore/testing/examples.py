@@ -24,6 +24,7 @@ from sharecore.records import (
     PhotometryLimit,
     Record,
     RecordKey,
+    Report,
     Spectrum,
 )
 from sharecore.targets import Orbit, OrbitScheme, Position, Target
@@ -80,6 +81,17 @@ def example_file(content: bytes = b"time,magnitude\n61041.5,18.5\n", **fields: A
         "open": lambda: BytesIO(content),
     }
     return DataFile(**usual | fields)
+
+
+def example_report(**fields: Any) -> Report:
+    """Return a report with a key of its own; fields that are not given have usual values."""
+    number = next(_numbers)
+    usual: dict[str, Any] = {
+        "key": RecordKey(kind=Kind.REPORT, origin=SITE.origin, id=f"example-{number}"),
+        "timestamp": START + timedelta(seconds=number),
+        "form": "at-report",
+    }
+    return Report(**usual | fields)
 
 
 def example_records() -> dict[str, Record]:

@@ -12,9 +12,10 @@ from sharecore.adapter import Adapter, Batch, Preview, SentTest, Topic
 from sharecore.exceptions import Problem
 from sharecore.hooks import DestinationType, hookimpl
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Absent, Accepted, Duplicate, Found, Outcome, Present
+from sharecore.outcomes import Absent, Accepted, Duplicate, Found, Outcome, Present, Unconfirmed
 from sharecore.record_json import as_json
-from sharecore.records import DataFile, Record, RecordKey
+from sharecore.records import DataFile, Record, RecordKey, Report
+from sharecore.reports import ReportForm
 from sharecore.settings import Section
 from sharecore.targets import Target
 
@@ -48,6 +49,13 @@ class MemoryDestination:
         tests: batches of the tests.
         files: content of each stored file, by digest.
         file_answers: answers to the next files; None for the usual one.
+        forms: forms of the reports that it takes; set them before the destination is opened.
+        reports: reports that arrived, by name there.
+        report_answers: answers to the next reports; None for the usual one. `Unconfirmed` for one that
+            arrives all the same.
+        report_problems: answer to the check of a report.
+        similar: answer to the question for what is there already.
+        forms_fail: exception that the question for forms raises; None for none.
         opened: number of adapters opened.
         closed: number of adapters closed.
         makes_targets: whether a target must be made known before its records come.
@@ -71,6 +79,12 @@ class MemoryDestination:
         self.target_fails: BaseException | None = None
         self.files: dict[str, tuple[DataFile, bytes]] = {}
         self.file_answers: list[Outcome | BaseException | None] = []
+        self.forms: Sequence[ReportForm] = ()
+        self.forms_fail: BaseException | None = None
+        self.reports: dict[str, Report] = {}
+        self.report_answers: list[Outcome | BaseException | None] = []
+        self.report_problems: Sequence[Problem] = ()
+        self.similar: Sequence[str] = ()
         self.problems: Sequence[Problem] = ()
         self.topics: Sequence[Topic] = ()
         self.test_answer: SentTest | BaseException | None = None
@@ -173,6 +187,33 @@ class MemoryDestination:
         self.files[file.sha256] = (file, content)
         return Duplicate(remote_id=file.name) if known else Accepted(remote_id=file.name)
 
+    def take_report(self, report: Report, batch: Batch) -> Outcome:
+        """Take a report, for the adapter. Each that comes is stored, as a destination does without names.
+
+        Answers with the next of `report_answers`, if there is one, and raises it where it is an exception.
+        """
+        self.calls.append(batch)
+        answer = self.report_answers.pop(0) if self.report_answers else None
+        if isinstance(answer, BaseException):
+            raise answer
+        if answer is not None and not isinstance(answer, Unconfirmed):
+            return answer
+        name = f"report-{len(self.reports) + 1}"
+        self.reports[name] = report
+        return answer or Accepted(remote_id=name)
+
+    def find_report(self, report: Report, batch: Batch) -> Found | None:
+        """Look a report up, for the adapter. Raises `find_fails`."""
+        self.looked_up.append(batch)
+        if self.find_fails is not None:
+            raise self.find_fails
+        if not self.can_tell:
+            return None
+        if self.find_answers:
+            return self.find_answers.pop(0)
+        names = [name for name, there in self.reports.items() if there.key == report.key]
+        return Present(content=self.reports[names[0]], remote_id=names[0]) if names else Absent()
+
     def find(self, batch: Batch) -> dict[RecordKey, Found] | None:
         """Look up the records of a batch, for the adapter. Raises `find_fails`."""
         self.looked_up.append(batch)
@@ -236,6 +277,7 @@ class MemoryAdapter(Adapter):
         self.batch_window_seconds = destination.batch_window_seconds
         self.max_batch = destination.max_batch
         self.takes_files = destination.takes_files
+        self.takes_reports = bool(destination.forms)
         destination.opened += 1
 
     def knows_target(self, batch: Batch) -> bool:
@@ -253,6 +295,28 @@ class MemoryAdapter(Adapter):
         if not self.takes_files:
             return super().deliver_file(file, batch)
         return self._destination.take_file(file, batch)
+
+    def report_forms(self, batch: Batch) -> Sequence[ReportForm]:
+        if self._destination.forms_fail is not None:
+            raise self._destination.forms_fail
+        return self._destination.forms
+
+    def check_report(self, report: Report, batch: Batch) -> Sequence[Problem]:
+        return self._destination.report_problems
+
+    def similar_reports(self, report: Report, batch: Batch) -> Sequence[str]:
+        return self._destination.similar
+
+    def preview_report(self, report: Report, batch: Batch) -> Preview:
+        return Preview(content_type="application/json", body=json.dumps(as_json(report)))
+
+    def deliver_report(self, report: Report, batch: Batch) -> Outcome:
+        if not self.takes_reports:
+            return super().deliver_report(report, batch)
+        return self._destination.take_report(report, batch)
+
+    def find_report(self, report: Report, batch: Batch) -> Found | None:
+        return self._destination.find_report(report, batch)
 
     def check(self) -> Sequence[Problem]:
         return self._destination.problems

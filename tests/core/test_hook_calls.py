@@ -32,7 +32,7 @@ from sharecore import (
     hookimpl,
     progress,
 )
-from sharecore.dispatch import DispatchResult, dispatch, dispatch_file, prepare
+from sharecore.dispatch import DispatchResult, dispatch, dispatch_alone, prepare
 from sharecore.maps import Maps
 from sharecore.testing import example_file
 
@@ -181,7 +181,7 @@ class TestWithhold:
     def test_a_file_waits_as_well(self, make_batch: MakeBatch, rules: Rules, hook: str) -> None:
         rules.act = lambda hook, request, id: rules.over.wait()  # type: ignore[method-assign, assignment]
         site, file = Site(make_batch, rules), example_file()
-        result = dispatch_file(site.registry, site.destinations["x"], Lamp(), site.batch(), file)
+        result = dispatch_alone(site.registry, site.destinations["x"], Lamp(), site.batch(), file)
         assert result.results == {file.key: late(hook)}
 
     def test_the_reason_of_another_plugin_counts(self, make_batch: MakeBatch, rules: Rules) -> None:

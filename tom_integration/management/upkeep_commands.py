@@ -23,6 +23,7 @@ _PURGED = {
     "activity": "line",
     "outboxes": "outbox",
     "received": "key",
+    "reports": "report",
 }
 """What a purge counts, with a noun for each."""
 

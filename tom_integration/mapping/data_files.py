@@ -1,6 +1,7 @@
 """Convert data products to files that can be shared.
 
-A continuous share sends data only; a file leaves with a one-time share, and has a delivery like a datum.
+A continuous share sends data only; a file or report leaves with a one-time share, and has a delivery like a
+datum.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ from tom_dataproducts.models import DataProduct
 
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import identity
-from sharecore.records import DataFile, Kind, RecordKey, Shareable
+from sharecore.records import Alone, DataFile, Kind, RecordKey, Shareable
 from tom_integration.mapping.columns import DATUM_MODELS
+from tom_integration.mapping.report_rows import REPORT_MODEL, report_of
 from tom_integration.mapping.row_to_record import identity_of, record_of
+from tom_integration.models import Report
 
 FILE_MODEL = str(DataProduct._meta.model_name)
-SHARED_MODELS: Mapping[str, type[Model]] = {**DATUM_MODELS, FILE_MODEL: DataProduct}
+CHOSEN_MODELS: Mapping[str, type[Model]] = {**DATUM_MODELS, FILE_MODEL: DataProduct}
+"""All models whose rows a person can choose to share."""
+SHARED_MODELS: Mapping[str, type[Model]] = {**CHOSEN_MODELS, REPORT_MODEL: Report}
 """All models whose rows can be in the ledger; continuous shares send those of `DATUM_MODELS`."""
 WITH_A_FILE = Q(data__isnull=False) & ~Q(data="")
 """Data products that have a file."""
@@ -42,8 +47,8 @@ def by_model(places: Iterable[tuple[str, int]]) -> dict[str, set[int]]:
 
 
 def time_column(model: str) -> str:
-    """Return the column with the time of a row of this model: of the observation, or of the upload."""
-    return "created" if model == FILE_MODEL else "timestamp"
+    """Return the column with the time of a row of this model: of the observation, the upload, the report."""
+    return "timestamp" if model in DATUM_MODELS else "created"
 
 
 def existing(places: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
@@ -56,7 +61,9 @@ def existing(places: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
 
 
 def shareable_of(row: Any, *, origin: str, record_id: str = "") -> Shareable:
-    """Return the record or file of a row; the arguments and errors are those of `record_of`."""
+    """Return the record, file or report of a row; the arguments and errors are those of `record_of`."""
+    if isinstance(row, Report):
+        return report_of(row, origin=origin, record_id=record_id)
     if not isinstance(row, DataProduct):
         return record_of(row, origin=origin, record_id=record_id)
     file = _file_of(row, RecordKey(kind=Kind.FILE, origin=origin, id=record_id))
@@ -64,8 +71,8 @@ def shareable_of(row: Any, *, origin: str, record_id: str = "") -> Shareable:
 
 
 def shareable_identity(model: str, record: Shareable) -> str:
-    """Return the identity of the record or file of a row of this model."""
-    return identity(record) if isinstance(record, DataFile) else identity_of(model, record)
+    """Return the identity of the record, file or report of a row of this model."""
+    return identity(record) if isinstance(record, Alone) else identity_of(model, record)
 
 
 def name_of(product: Any) -> str:

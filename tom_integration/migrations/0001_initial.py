@@ -221,6 +221,43 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Report",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("destination", models.CharField(max_length=200)),
+                ("topic", models.CharField(blank=True, max_length=200)),
+                (
+                    "token",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        help_text="Made with the form, so that one that comes twice is one report.",
+                        unique=True,
+                    ),
+                ),
+                ("target_id", models.BigIntegerField(db_index=True)),
+                ("form", models.CharField(help_text="The name of the adapter's form.", max_length=64)),
+                ("label", models.CharField(help_text="The name of the form for people.", max_length=200)),
+                ("values", models.JSONField(default=dict, help_text="The values by field.")),
+                (
+                    "data",
+                    models.JSONField(
+                        default=dict,
+                        help_text="The chosen data by field: a list of model and primary key of each.",
+                    ),
+                ),
+                ("creator_id", models.BigIntegerField(help_text="The user who made it.", null=True)),
+                ("created", models.DateTimeField()),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
             name="ScanPosition",
             fields=[
                 (

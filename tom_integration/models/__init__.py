@@ -32,6 +32,7 @@ from tom_integration.models.ledger import (
     Delivery,
 )
 from tom_integration.models.people import Activity, NoticeRecipient, NoticeScan
+from tom_integration.models.reports import Report
 from tom_integration.models.shares import Limited, OneTimeShare, Outbox, ShareRule
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "Origin",
     "Outbox",
     "Peer",
+    "Report",
     "ScanPosition",
     "ShareRule",
     "TargetKey",

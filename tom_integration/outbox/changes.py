@@ -15,6 +15,7 @@ from sharecore.delivery import State
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
 from tom_integration.mapping.data_files import FILE_MODEL, shareable_identity, shareable_of
+from tom_integration.mapping.report_rows import REPORT_MODEL
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import ledger, transitions
 from tom_integration.outbox.bulk_sql import update_each
@@ -50,8 +51,8 @@ def learn(outbox: Outbox, *, origin: str, now: datetime, limit: int = 4 * CHUNK)
 
 
 def _comparable(outbox: Outbox) -> QuerySet[Delivery]:
-    # Comparing a file means reading it all; a file is shared once, as it was then.
-    rows = outbox.deliveries.exclude(model=FILE_MODEL)
+    # Comparing a file means reading it all; files and reports are shared once, as they were then.
+    rows = outbox.deliveries.exclude(model__in=(FILE_MODEL, REPORT_MODEL))
     return rows.exclude(state__in=(State.PENDING, *_IN_HAND))
 
 
@@ -69,6 +70,8 @@ def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime
         if datum.target_id != outbox.target_id:
             ledger.name(datum.target_id, row.model, [row.datum_pk])
             continue
+        if row.model == REPORT_MODEL:
+            continue  # Its data may be edited, but it is never sent again for that.
         try:
             record = shareable_of(datum, origin=origin, record_id=row.record_id)
         except InvalidRecord:

@@ -6,15 +6,17 @@ So every site in a chain or a ring recognises a record, and no record goes back 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
 from django.db.models import F, Value
 
-from sharecore.records import Kind, RecordKey, Shareable, with_key
+from sharecore.records import Kind, RecordKey, Report, Shareable, with_key
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import existing
 from tom_integration.models import Delivery, InboxRecord
+from tom_integration.models import Report as ReportRow
 
 CHUNK = 1000
 _BROUGHT = InboxRecord.objects.exclude(content="")
@@ -36,7 +38,7 @@ def keys_of(rows: Sequence[tuple[Delivery, Shareable]]) -> dict[int, RecordKey]:
     for row, record in rows:
         known = found.get((row.model, row.datum_pk))
         if known is not None and known.kind == record.key.kind and row.record_id in ("", known.record_id):
-            keys[row.pk] = RecordKey(kind=Kind(known.kind), origin=known.origin, id=known.record_id)
+            keys[row.pk] = _key(known)
     return keys
 
 
@@ -44,6 +46,21 @@ def with_original_keys(rows: Sequence[tuple[Delivery, _Kept]]) -> list[tuple[Del
     """Return the rows with their records, under the original keys where there are."""
     keys = keys_of(rows)
     return [(row, with_key(record, keys[row.pk]) if row.pk in keys else record) for row, record in rows]
+
+
+def of_report(report: Report, row: ReportRow) -> Report:
+    """Return the report of a row, with the data of other sites under their original keys."""
+    found = _by_place([Delivery(model=model, datum_pk=pk) for model, pk in row.places])
+    if not found:
+        return report
+    data = {
+        name: tuple(
+            with_key(each, _key(found[place])) if (place := tuple(chosen)) in found else each
+            for each, chosen in zip(records, row.data[name], strict=True)
+        )
+        for name, records in report.data.items()
+    }
+    return replace(report, data=data)
 
 
 def relaying_sites(
@@ -55,12 +72,16 @@ def relaying_sites(
         return {}
     ranked: list[tuple[bool, bool, RecordKey, str]] = []
     for row in _BROUGHT.filter(record_id__in={key.id for key in wanted}).order_by("pk"):
-        key = RecordKey(kind=Kind(row.kind), origin=row.origin, id=row.record_id)
+        key = _key(row)
         if key in wanted:
             # Several sites may have given this key, and a merge of targets leaves the old target_id.
             here = (row.model, row.datum_pk) == wanted[key]
             ranked.append((here, row.target_id == target_id, key, row.relayed_by))
     return {key: site for *_, key, site in sorted(ranked, key=lambda each: each[:2])}
+
+
+def _key(row: InboxRecord) -> RecordKey:
+    return RecordKey(kind=Kind(row.kind), origin=row.origin, id=row.record_id)
 
 
 def _by_place(rows: Iterable[Delivery]) -> dict[tuple[str, int], InboxRecord]:

@@ -16,13 +16,15 @@ from typing import Any
 from sharecore import delivery
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Unsupported
-from sharecore.records import RecordKey, Shareable, with_key
+from sharecore.outcomes import Rejected, Unsupported
+from sharecore.records import RecordKey, Report, Shareable, with_key
 from sharecore.release import UnreadableRelease
 from sharecore.retry import RetryPolicy
 from tom_integration import access, site
-from tom_integration.mapping.data_files import FILE_MODEL, SHARED_MODELS, shareable_identity, shareable_of
+from tom_integration.mapping.columns import DATUM_MODELS
+from tom_integration.mapping.data_files import SHARED_MODELS, shareable_identity, shareable_of
 from tom_integration.mapping.own_data import own_rows
+from tom_integration.mapping.report_rows import REPORT_MODEL, chosen_rows
 from tom_integration.mapping.row_to_record import model_name
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import ledger, limits, observer_keys, transitions
@@ -109,11 +111,16 @@ class Preparer:
             ledger.name(datum.target_id, row.model, [row.datum_pk])
             return None
         try:
-            return shareable_of(datum, origin=self._origin, record_id=row.record_id)
+            record = shareable_of(datum, origin=self._origin, record_id=row.record_id)
+            return observer_keys.of_report(record, datum) if isinstance(record, Report) else record
         except InvalidRecord as error:
+            # A report has to be made anew; a datum may be corrected.
+            faulty: Rejected | Unsupported = Unsupported(reason=str(error), feature=error.field)
+            if row.model == REPORT_MODEL:
+                faulty = Rejected(reason=error.reason, field=error.field)
             unable = delivery.settle(
                 transitions.state_of(row),
-                Unsupported(reason=str(error), feature=error.field),
+                faulty,
                 now=self._now,
                 policy=self._policy,
                 settle_time=0,
@@ -126,10 +133,16 @@ class Preparer:
         return self._limits if row.one_time_share_id is None else self._for_all
 
     def _own(self, data: Iterable[Any]) -> set[tuple[str, int]]:
-        """Return the data that this TOM observed, if a filter asks."""
+        """Return the data that this TOM observed, and the reports of such data alone, if a filter asks."""
         if not (self._limits.by_origin or self._for_all.by_origin):
             return set()
-        return own_rows(each for each in data if model_name(each) != FILE_MODEL)
+        data = list(data)
+        own = own_rows(each for each in data if model_name(each) in DATUM_MODELS)
+        for report in (each for each in data if model_name(each) == REPORT_MODEL):
+            chosen = chosen_rows(report)
+            if own_rows(chosen.values()) == chosen.keys():
+                own.add((REPORT_MODEL, report.pk))
+        return own
 
     def _may_leave(self, row: Delivery, record: Shareable) -> bool:
         """Return True when the record is released; else withhold it until it is."""
@@ -163,7 +176,8 @@ class Preparer:
                 elif forbidden:
                     reasons[row.pk] = (forbidden, True)
                 elif row.datum_pk in unseen:
-                    reasons[row.pk] = ("the user who shares may not see this datum", True)
+                    what = "all data of this report" if model == REPORT_MODEL else "this datum"
+                    reasons[row.pk] = (f"the user who shares may not see {what}", True)
         return reasons
 
     def _actor(self, row: Delivery) -> int | None:

@@ -17,6 +17,7 @@ from django.db.models.functions import Concat, Substr
 from sharecore import delivery
 from sharecore.delivery import State
 from tom_integration import access, clock
+from tom_integration.mapping.report_rows import REPORT_MODEL
 from tom_integration.models import OUTDATED, Delivery, Outbox
 from tom_integration.outbox import transitions
 
@@ -57,8 +58,9 @@ class Order:
         return access.of_visible_data(access.find_creator(self.user_id), rows)
 
     def _arrived(self, deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
-        # The columns of an index, in its order.
+        # The columns of an index, in its order. A report is never sent again by itself.
         rows = deliveries.filter(_ASKED, state=State.DELIVERED, next_at=None, delivered_at__lt=self.until)
+        rows = rows.exclude(model=REPORT_MODEL)
         return rows if self.since is None else rows.filter(delivered_at__gte=self.since)
 
     def as_line(self) -> str:

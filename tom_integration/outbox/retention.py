@@ -21,7 +21,7 @@ from sharecore.delivery import State
 from tom_integration import clock, conf, polite_writes
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.models import Activity, Attempt, Call, Delivery, OneTimeShare, Outbox, Worker
-from tom_integration.outbox import observer_keys
+from tom_integration.outbox import moved_reports, observer_keys
 
 STEP = 1000
 """Rows of the ledger that one step looks at."""
@@ -98,6 +98,7 @@ def step(*, after: int) -> tuple[int, Counter[str]]:
         return last or max(after, 1), done
     done["outboxes"] = _forget_outboxes(long_ago)
     done["received"] = observer_keys.forget_gone(long_ago)
+    done["reports"] = moved_reports.forget(long_ago)
     Worker.objects.filter(seen__lt=now - timedelta(days=1)).delete()
     return 0, done
 

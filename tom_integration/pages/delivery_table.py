@@ -169,7 +169,7 @@ def _matching(text: str) -> Q:
 def _of_kind(kind: Kind, target_id: int) -> Q:
     """Select deliveries of a kind, also those whose datum was never read: they have no kind yet."""
     condition = Q(kind=kind)
-    for name, unread in CONDITIONS[kind].items():
+    for name, unread in CONDITIONS.get(kind, {}).items():
         data = SHARED_MODELS[name]._default_manager.filter(unread, target_id=target_id)
         condition |= Q(kind="", model=name, datum_pk__in=data.values("pk"))
     return condition

@@ -9,6 +9,7 @@ from typing import Any
 from sharecore.records import Kind
 from tom_integration.mapping.data_files import FILE_MODEL, name_of
 from tom_integration.mapping.kinds import CONDITIONS
+from tom_integration.mapping.report_rows import REPORT_MODEL
 from tom_integration.mapping.row_to_record import model_name
 from tom_integration.services.one_time import number_of, restricted
 
@@ -19,6 +20,7 @@ KIND_LABELS: Mapping[Kind, str] = {
     Kind.ASTROMETRY: "Astrometry",
     Kind.OTHER: "Other data",
     Kind.FILE: "Files",
+    Kind.REPORT: "Reports",
 }
 """The names of the kinds for people."""
 KIND_OF_ONE: Mapping[Kind, str] = {
@@ -26,6 +28,7 @@ KIND_OF_ONE: Mapping[Kind, str] = {
     Kind.PHOTOMETRY_LIMIT: "Upper limit",
     Kind.SPECTRUM: "Spectrum",
     Kind.FILE: "File",
+    Kind.REPORT: "Report",
 }
 """The name of one record of each kind."""
 
@@ -56,6 +59,7 @@ _KIND_OF_MODEL: Mapping[str, Kind] = {
     "spectroscopyreduceddatum": Kind.SPECTRUM,
     "astrometryreduceddatum": Kind.ASTROMETRY,
     FILE_MODEL: Kind.FILE,
+    REPORT_MODEL: Kind.REPORT,
 }
 
 
@@ -70,6 +74,8 @@ def describe(row: Any) -> str:
             return f"{row.ra:.6f} {row.dec:+.6f}"
         case name if name == FILE_MODEL:
             return _joined(name_of(row), row.data_product_type)
+        case name if name == REPORT_MODEL:
+            return str(row.label)
         case _:
             value = json.dumps(row.value, default=str) if row.value not in (None, "") else ""
             return _joined(row.data_type, value if len(value) <= 80 else f"{value[:79]}…")

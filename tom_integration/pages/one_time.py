@@ -17,8 +17,8 @@ from sharecore.delivery import NEEDS_PERSON, State
 from sharecore.exceptions import ConfigurationError
 from sharecore.records import Kind
 from tom_integration import access, site
-from tom_integration.mapping.data_files import FILE_MODEL, SHARED_MODELS, WITH_A_FILE, time_column
-from tom_integration.mapping.kinds import conditions
+from tom_integration.mapping.data_files import CHOSEN_MODELS, FILE_MODEL, WITH_A_FILE, time_column
+from tom_integration.mapping.kinds import CONDITIONS, conditions
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.pages import destination_choices, download, form_values, inventory, phrases
 from tom_integration.services.one_time import Selection, number_of, restricted, share_once, visible
@@ -137,7 +137,7 @@ def failed(user: Any, one_time_share: OneTimeShare) -> str:
 
 def selection_of(fields: Any, user: Any, target: Any) -> dict[str, Q]:
     """Return the ticked kinds, data and files of this target that the user may see."""
-    known = {kind.value for kind in Kind}
+    known = {kind.value for kind in CONDITIONS}
     kinds = [Kind(value) for value in fields.getlist("kinds") if value in known]
     wanted = conditions(kinds) if kinds else {}
     for model, pks in _ticked(fields).items():
@@ -153,7 +153,7 @@ def _ticked(fields: Any) -> dict[str, list[int]]:
     for value in [*fields.getlist("datum"), *fields.getlist("share-box")]:
         model, _, key = value.rpartition(":")
         model = model or "photometryreduceddatum"
-        if model in SHARED_MODELS and (pk := form_values.pk(key)) is not None:
+        if model in CHOSEN_MODELS and (pk := form_values.pk(key)) is not None:
             chosen.setdefault(model, []).append(pk)
     return chosen
 

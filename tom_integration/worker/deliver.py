@@ -1,4 +1,4 @@
-"""Call the adapter for one leased outbox: make the target known, send records and files.
+"""Call the adapter for one leased outbox: make the target known, send records, files and reports.
 
 No transaction is open during a call, and the lease is renewed meanwhile.
 """
@@ -18,11 +18,11 @@ from sharecore import delivery
 from sharecore.adapter import Batch
 from sharecore.adapter_answers import GivenUp, Stop
 from sharecore.delivery import DeliveryState
-from sharecore.dispatch import DispatchResult, dispatch, dispatch_file, ensure_target, tell
+from sharecore.dispatch import DispatchResult, dispatch, dispatch_alone, ensure_target, tell
 from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError, TargetRefused
 from sharecore.exchanges import Recording, recorded
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
-from sharecore.records import DataFile, Record, RecordKey, Shareable
+from sharecore.records import Alone, DataFile, Record, RecordKey, Shareable
 from sharecore.retry import RetryPolicy
 from sharecore.texts import one_line
 from tom_integration import access, call_log, clock, conf, site, telemetry
@@ -70,10 +70,10 @@ class Calls(Preconditions):
         OneTimeShare.objects.filter(pk=share.pk).update(introduce=False, problem=one_line(problem))
 
     def send(self, sendable: Iterable[tuple[Delivery, Shareable]]) -> None:
-        """Send records, in one call for the continuous share, each one-time share and each file."""
+        """Send records, in one call for the continuous share, each one-time share, file and report."""
         calls: dict[tuple[int | None, int], list[tuple[Delivery, Shareable]]] = {}
         for row, record in sendable:
-            alone = row.pk if isinstance(record, DataFile) else 0
+            alone = row.pk if isinstance(record, Alone) else 0
             calls.setdefault((row.one_time_share_id, alone), []).append((row, record))
         for (share_id, _), group in calls.items():
             self._send(group, OneTimeShare.objects.filter(pk=share_id).first() if share_id else None)
@@ -82,11 +82,11 @@ class Calls(Preconditions):
         if self.stop() or not self.lease.hold():
             return
         batch = _with(self.batch(share), [record for _, record in sendable])
-        file = next((record for _, record in sendable if isinstance(record, DataFile)), None)
+        alone = next((record for _, record in sendable if isinstance(record, Alone)), None)
         recording = Recording() if conf.settings().keep_exchanges else None
         with self.access(batch) as exclusive:
             self.before_call()
-            refused = self._make_known(batch, file, recording) if exclusive else None
+            refused = self._make_known(batch, alone, recording) if exclusive else None
             try:
                 self._keep_names(batch)
                 in_hand = transitions.start([row for row, _ in sendable], self.lease.token)
@@ -114,7 +114,7 @@ class Calls(Preconditions):
         with leases.keep_alive(self.lease):
             try:
                 with recorded(recording):
-                    result = self._dispatch(batch, file, refused)
+                    result = self._dispatch(batch, alone, refused)
             except ConfigurationError:
                 self._settle(rows, {}, rows, None)
                 raise
@@ -145,28 +145,30 @@ class Calls(Preconditions):
             outbox.names = names
 
     def _make_known(
-        self, batch: Batch, file: DataFile | None = None, recording: Recording | None = None
+        self, batch: Batch, alone: Alone | None = None, recording: Recording | None = None
     ) -> DeliveryError | None:
         """Make the target known and store the adapter state at once; return the error when it is refused."""
         refused: DeliveryError | None = None
         with leases.keep_alive(self.lease):
             try:
                 with telemetry.call("ensure_target", self.address), recorded(recording):
-                    ensure_target(site.registry(), self.destination, self.adapter, batch, file)
+                    ensure_target(site.registry(), self.destination, self.adapter, batch, alone)
             except DeliveryError as stop:
                 refused = stop
             persist(self.notes(batch, refused))
         self.heed(refused)
         return refused
 
-    def _dispatch(self, batch: Batch, file: DataFile | None, refused: DeliveryError | None) -> DispatchResult:
+    def _dispatch(self, batch: Batch, alone: Alone | None, refused: DeliveryError | None) -> DispatchResult:
         where = (site.registry(), self.destination, self.adapter, batch)
-        name, number = ("deliver", len(batch.records)) if file is None else ("deliver_file", 1)
+        name, number = ("deliver", len(batch.records))
+        if alone is not None:
+            name, number = ("deliver_file" if isinstance(alone, DataFile) else "deliver_report", 1)
         with telemetry.call(name, self.address, number) as stopped:
-            if file is None:
+            if alone is None:
                 result = dispatch(*where, refused=refused, tells=False)
             else:
-                result = dispatch_file(*where, file, refused=refused, tells=False)
+                result = dispatch_alone(*where, alone, refused=refused, tells=False)
             stopped(result.stopped)
         return result
 

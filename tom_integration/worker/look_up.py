@@ -14,11 +14,11 @@ from sharecore.delivery import DeliveryState, State
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, InvalidRecord
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Duplicate, Found, Present, Rejected, Result, Unsupported
-from sharecore.records import Record, RecordKey
+from sharecore.records import Record, RecordKey, Report, Shareable
 from sharecore.targets import Target
 from tom_integration import site, telemetry
-from tom_integration.mapping.data_files import FILE_MODEL, shareable_identity
-from tom_integration.mapping.row_to_record import record_of
+from tom_integration.mapping.columns import DATUM_MODELS
+from tom_integration.mapping.data_files import FILE_MODEL, shareable_identity, shareable_of
 from tom_integration.mapping.target_fields import find_target, target_of
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import ledger, observer_keys, target_keys, transitions
@@ -36,17 +36,18 @@ class _Doubt:
     """Hold an unconfirmed delivery with its record."""
 
     row: Delivery
-    record: Record
-    """The datum as it is now."""
-    leaves: Record
+    record: Shareable
+    """The datum or report as it is now."""
+    leaves: Shareable
     """The record as it leaves the site, after the hooks that convert it, and under the names there."""
 
 
 def ask_first(rows: Iterable[Delivery], now: datetime) -> bool:
     """Mark deliveries for a look-up that may be at the destination under an earlier target of their data.
 
-    About that target the destination may have said only that sending again does no harm. Files are left out:
-    no destination can be asked for them. Return True when there were such deliveries.
+    About that target the destination may have said only that sending again does no harm. Files and reports
+    are left out: no destination can be asked for the first, and none says that of the others. Return True
+    when there were such deliveries.
     """
     moved = [row.pk for row in rows if _may_be_elsewhere(row)]
     if not moved:
@@ -58,7 +59,7 @@ def ask_first(rows: Iterable[Delivery], now: datetime) -> bool:
 
 def _may_be_elsewhere(row: Delivery) -> bool:
     elsewhere = row.sent_from_id not in (None, row.outbox_id)
-    return elsewhere and row.delivered_at is None and row.model != FILE_MODEL
+    return elsewhere and row.delivered_at is None and row.model in DATUM_MODELS
 
 
 def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
@@ -70,13 +71,15 @@ def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
     rows = _without_files(calls, rows, now)
     batch = calls.batch(None)
     doubts = _comparable(calls, rows, batch, now)
-    for outbox_id, group in groupby(sorted(doubts, key=_sent_from), key=_sent_from):
+    for (outbox_id, _), group in groupby(sorted(doubts, key=_question), key=_question):
         about = batch if outbox_id == calls.lease.outbox.pk else _about(outbox_id, batch)
         _ask(calls, list(group), about, now)
 
 
-def _sent_from(doubt: _Doubt) -> int:
-    return doubt.row.sent_from_id or doubt.row.outbox_id
+def _question(doubt: _Doubt) -> tuple[int, int]:
+    """Return what deliveries that are asked for together have in common: the target; a report is alone."""
+    row = doubt.row
+    return row.sent_from_id or row.outbox_id, row.pk if isinstance(doubt.leaves, Report) else 0
 
 
 def _about(outbox_id: int, batch: Batch) -> Batch:
@@ -94,11 +97,12 @@ def _about(outbox_id: int, batch: Batch) -> Batch:
 
 def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> None:
     previous = {each.leaves.key: each.row.remote_id or None for each in doubts if each.row.delivered_at}
-    batch = replace(batch, records=tuple(each.leaves for each in doubts), previous=previous)
+    records = tuple(each.leaves for each in doubts if isinstance(each.leaves, Record))
+    batch = replace(batch, records=records, previous=previous)
     calls.before_call()
     try:
-        with leases.keep_alive(calls.lease), telemetry.call("find", calls.address, len(batch.records)):
-            found = dispatch.look_up(calls.destination, calls.adapter, batch)
+        with leases.keep_alive(calls.lease):
+            found = _found(calls, doubts, batch)
     except (AuthenticationFailed, DestinationError) as stop:
         raise calls.wait(stop) from None
     except DeliveryError as error:
@@ -111,6 +115,22 @@ def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> Non
     # The adapter state of another target does not belong in the outbox of this one.
     _conclude(calls, doubts, found, now, (lambda: None) if batch.moved else calls.notes(batch))
     _tell(batch, doubts, found or {})
+
+
+def _found(calls: Calls, doubts: list[_Doubt], batch: Batch) -> Mapping[RecordKey, Found] | None:
+    """Return the answers of the destination; None where it cannot be asked. Raises `DeliveryError`."""
+    report = doubts[0].leaves
+    if not isinstance(report, Report):
+        with telemetry.call("find", calls.address, len(batch.records)):
+            return dispatch.look_up(calls.destination, calls.adapter, batch)
+    with telemetry.call("find_report", calls.address, 1):
+        answer, can_tell = dispatch.look_up_report(calls.destination, calls.adapter, batch, report)
+    if not can_tell:
+        return None
+    if isinstance(answer, Present):
+        # A report that is there is not sent again, whatever became of its content.
+        answer = replace(answer, content=fingerprint(report))
+    return {} if answer is None else {report.key: answer}
 
 
 def _conclude(
@@ -186,7 +206,7 @@ def _without_files(calls: Calls, rows: list[Delivery], now: datetime) -> list[De
 def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime) -> list[_Doubt]:
     """Return the deliveries that the destination can be asked for; settle the others."""
     data = load(rows)
-    pairs: list[tuple[Delivery, Record]] = []
+    pairs: list[tuple[Delivery, Shareable]] = []
     for row in rows:
         datum = data.get(row.pk)
         if datum is None:
@@ -197,15 +217,17 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
             ledger.name(datum.target_id, row.model, [row.datum_pk])
             continue
         try:
-            pairs.append((row, record_of(datum, origin=batch.site.origin, record_id=row.record_id)))
+            pairs.append((row, shareable_of(datum, origin=batch.site.origin, record_id=row.record_id)))
         except InvalidRecord as error:
             reason = f"sent without an answer, and edited since into what cannot be compared: {error}"
             _settle([row], delivery.undecidable(reason))
-    keyed = observer_keys.with_original_keys(pairs)
+    doubts = [_Doubt(row, report, report) for row, report in pairs if isinstance(report, Report)]
+    keyed = observer_keys.with_original_keys(
+        [(row, record) for row, record in pairs if isinstance(record, Record)]
+    )
     # Ask for the converted records: these were sent, and a destination that compares has not seen the others.
     records = [record for _, record in keyed]
     converted = dispatch.convert(site.registry(), batch, records, calls.destination.maps)
-    doubts: list[_Doubt] = []
     for (row, record), leaves in zip(keyed, converted, strict=True):
         if isinstance(leaves, Record):
             doubts.append(_Doubt(row, record, leaves))

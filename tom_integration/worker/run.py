@@ -26,7 +26,16 @@ from tom_integration import access, clock, conf, signals, site
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import changes, ledger, limits, open_outboxes, replays, rule_scope, transitions
+from tom_integration.outbox import (
+    changes,
+    ledger,
+    limits,
+    moved_reports,
+    open_outboxes,
+    replays,
+    rule_scope,
+    transitions,
+)
 from tom_integration.outbox.backlog import register
 from tom_integration.outbox.prepare import Preparer
 from tom_integration.signals import Event
@@ -182,6 +191,7 @@ class _Work:
 
     def _close(self) -> None:
         """Cancel open deliveries of a deleted target, but for data that moved to another target."""
+        moved_reports.follow_data(self._outbox.target_id)
         for name, model in SHARED_MODELS.items():
             pointers = self._outbox.deliveries.filter(model=name).values("datum_pk")
             left = model._default_manager.filter(pk__in=pointers).values_list("target_id", "pk")

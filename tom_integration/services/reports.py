@@ -1,0 +1,194 @@
+"""Make a report about a target: the forms of a destination, what it says of a report, and the sending."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from sharecore.adapter import Adapter, Batch, Preview
+from sharecore.addresses import Address
+from sharecore.exceptions import ConfigurationError, InvalidRecord, Problem
+from sharecore.records import JsonValue, Record
+from sharecore.records import Report as SharedReport
+from sharecore.reports import ReportForm
+from tom_integration import access, clock, site, wake_up
+from tom_integration.mapping.columns import DATUM_MODELS
+from tom_integration.mapping.data_files import by_model
+from tom_integration.mapping.report_rows import REPORT_MODEL, report_of
+from tom_integration.mapping.row_to_record import model_name, record_of
+from tom_integration.mapping.target_fields import target_of
+from tom_integration.models import Activity, OneTimeShare, Outbox, Report
+from tom_integration.outbox import activity, observer_keys, open_outboxes, target_keys
+
+NEWEST = 100
+"""The number of newest data of each model that a form offers."""
+
+Place = tuple[str, int]
+"""A datum: model and primary key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Datum:
+    """Hold a datum that can be chosen."""
+
+    row: Any
+    record: Record
+
+    @property
+    def place(self) -> Place:
+        """Return model and primary key."""
+        return model_name(self.row), self.row.pk
+
+
+class Reporting:
+    """Let a user make reports about one target to one address.
+
+    Args:
+        user: the user; the page or API has checked that they may share the target.
+        target: the target as a row of the TOM.
+        address_text: `name` or `name:topic`.
+        chosen: data to offer beside the newest ones, as model and primary key.
+
+    Raises:
+        ConfigurationError: there is no such destination, it cannot be used, or the user may not share to it.
+    """
+
+    def __init__(self, user: Any, target: Any, address_text: str, chosen: Iterable[Place] = ()) -> None:
+        self._user = user
+        self._target = target
+        self._chosen = set(chosen)
+        self.address, self._destination = site.destinations().resolve(address_text)
+        if refusal := access.refusal_to_use(user, self.address.name):
+            raise ConfigurationError([refusal])
+
+    @cached_property
+    def data(self) -> Mapping[Place, Datum]:
+        """Return the data of the target that can be chosen, the newest first: those that the user may see."""
+        wanted = by_model(self._chosen)
+        found: list[Datum] = []
+        for name, model in DATUM_MODELS.items():
+            rows = access.visible(self._user, model._default_manager.filter(target_id=self._target.pk))
+            newest = list(rows.order_by("-timestamp", "-pk")[:NEWEST])
+            known = {row.pk for row in newest}
+            newest += rows.filter(pk__in=wanted.get(name, set()) - known)
+            found += [Datum(row, record) for row in newest if (record := self._record(row)) is not None]
+        found.sort(key=lambda each: each.record.timestamp, reverse=True)
+        return {each.place: each for each in found}
+
+    def forms(self) -> Sequence[ReportForm]:
+        """Ask the destination for its forms. Raises `ConfigurationError`, `DeliveryError`."""
+        adapter = self._adapter
+        if not adapter.takes_reports:
+            return ()
+        return adapter.report_forms(self._batch(each.record for each in self.data.values()))
+
+    def report(
+        self, form: ReportForm, values: Mapping[str, JsonValue], data: Mapping[str, Sequence[Place]]
+    ) -> Report:
+        """Return a report that is not saved.
+
+        Args:
+            form: the form.
+            values: the values by name of the field, without blank ones.
+            data: model and primary key of each chosen datum, by name of the field, without blank ones.
+        """
+        return Report(
+            destination=self.address.name,
+            topic=self.address.topic,
+            target_id=self._target.pk,
+            form=form.name,
+            label=form.label,
+            values=dict(values),
+            data={name: [list(place) for place in places] for name, places in data.items()},
+            creator_id=self._user.pk,
+            created=clock.now(),
+        )
+
+    def check(self, report: Report) -> Sequence[Problem]:
+        """Return what the destination demands and the report does not have.
+
+        Raises:
+            ConfigurationError: the destination cannot be used.
+            DeliveryError: the adapter cannot tell.
+            InvalidRecord: a chosen datum cannot be shared.
+        """
+        return self._adapter.check_report(self._shared(report), self._batch())
+
+    def similar(self, report: Report) -> Sequence[str]:
+        """Ask the destination what it has already that may be the same; raise as `check` does."""
+        return self._adapter.similar_reports(self._shared(report), self._batch())
+
+    def preview(self, report: Report) -> Preview:
+        """Return the exact content that would be sent; raise as `check` does."""
+        return self._adapter.preview_report(self._shared(report), self._batch())
+
+    def make(self, report: Report, *, token: uuid.UUID) -> Report:
+        """Save a report and its one-time share, so that it is sent once; return it.
+
+        A form that comes twice is one report: the second time that of the first is returned.
+
+        Args:
+            report: the report, which is not saved.
+            token: the mark of the form.
+        """
+        with transaction.atomic():
+            report.token = uuid.uuid5(token, str(self._user.pk))
+            columns = [each.name for each in Report._meta.concrete_fields if not each.primary_key]
+            values = {name: getattr(report, name) for name in columns}
+            made, new = Report.objects.get_or_create(token=report.token, defaults=values)
+            if not new:
+                return made
+            outbox = open_outboxes.open_outbox(self.address, self._target.pk)
+            share = OneTimeShare.objects.create(outbox=outbox, user_id=self._user.pk, title=made.label)
+            open_outboxes.ask_for(outbox, selection={REPORT_MODEL: Q(pk=made.pk)}, one_time_share=share)
+            activity.of_shares(Activity.What.SHARED_ONCE, [outbox], detail=made.label, by=self._user)
+        wake_up.hint(self._target.pk, {})
+        return made
+
+    @property
+    def _adapter(self) -> Adapter:
+        return site.adapters.get(self._destination)
+
+    def _record(self, row: Any) -> Record | None:
+        try:
+            return record_of(row, origin=site.origin())
+        except InvalidRecord:
+            return None
+
+    def _shared(self, report: Report) -> SharedReport:
+        return observer_keys.of_report(report_of(report, origin=site.origin()), report)
+
+    def _batch(self, records: Iterable[Record] = ()) -> Batch:
+        outbox = Outbox.objects.at(self.address).filter(target_id=self._target.pk).first()
+        return Batch(
+            site=site.this_site(),
+            address=self.address,
+            target=target_of(self._target),
+            records=tuple(sorted(records, key=lambda record: record.timestamp)),
+            shared_by=self._user.get_username(),
+            state=dict(outbox.adapter_state) if outbox else {},
+            target_keys=target_keys.keys_of(self._target),
+        )
+
+
+def reports_about(user: Any, target: Any) -> list[Report]:
+    """Return the reports about a target that the user may see, the newest first.
+
+    Those to a destination whose data the user may not know of are left out, but for the user's own.
+    """
+    known = {each.address for each in access.outboxes_for(user, "view").filter(target_id=target.pk)}
+    rows = access.visible(user, Report.objects.filter(target_id=target.pk)).order_by("-pk")
+    return [each for each in rows if each.creator_id == user.pk or each.address in known]
+
+
+def addresses(user: Any) -> list[Address]:
+    """Return the destinations that take reports and to which a user may share."""
+    closed = set(access.closed_to(user))
+    names = [name for name in site.destinations() if name not in closed]
+    return [Address(name) for name in names if site.takes_reports(name)]
