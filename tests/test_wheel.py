@@ -18,6 +18,7 @@ PACKAGES = {
     "sharecore_hermes",
     "sharecore_http",
     "sharecore_notify",
+    "sharecore_skyportal",
     "sharecore_tom",
     "sharecore_webhook",
     "tom_integration",
@@ -40,6 +41,7 @@ def test_the_wheel_has_no_package_called_adapters() -> None:
 
 def test_built_in_adapters_register_as_anybodys_do() -> None:
     entry_points = distribution("sharecore").entry_points.select(group="sharecore")
-    assert {point.name for point in entry_points} == {"tom", "hermes", "webhook", "files", "notify"}
+    kinds = {"tom", "hermes", "webhook", "files", "notify", "skyportal"}
+    assert {point.name for point in entry_points} == kinds
     for point in entry_points:
         point.load()

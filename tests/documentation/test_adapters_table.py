@@ -44,6 +44,7 @@ def adapters(tmp_path: Path) -> dict[str, Adapter]:
         "webhook": {"URL": NOBODY, "SECRET": "whsec_" + 32 * "A", "ALLOW_PRIVATE": True},
         "files": {"DIRECTORY": str(tmp_path)},
         "notify": {"URL": NOBODY.replace("http", "json")},
+        "skyportal": {"BASE_URL": NOBODY, "TOKEN": "x", "GROUPS_THERE": [1]},
     }
     settings = {kind: {"ADAPTER": kind, **entry} for kind, entry in entries.items()}
     destinations = Destinations.parse(settings, Registry.load())

@@ -1,4 +1,4 @@
-"""A real TOM that shares with a webhook and with a folder of files at once, and again after an edit."""
+"""A real TOM that shares with a webhook and a folder of files at once, and with a SkyPortal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from numpy import nanmax
 from standardwebhooks import Webhook
 
 from realtoms import Tom
-from sharecore.testing import FakeServer, answer
+from sharecore.testing import FakeServer, Fault, answer
+from standins.skyportal import TOKEN, SkyPortal
 
 SECRET = f"whsec_{b64encode(bytes(range(32))).decode()}"
 
@@ -84,3 +85,49 @@ def test_a_webhook_and_a_folder_get_what_is_new_and_what_was_edited(
     assert edit["data"]["record"]["brightness"] == 18.5
     table = QTable.read(file)
     assert (len(table), nanmax(table["brightness"].value)) == (2, 18.5)
+
+
+TO_SKYPORTAL = (
+    DELIVER
+    + """
+from tom_dataproducts.models import SpectroscopyReducedDatum
+
+user = User.objects.get(username="admin")
+target = Target.objects.create(name="ZTF26xyz", type="SIDEREAL", ra=10.5, dec=-5.25)
+PersistentShare.objects.create(target=target, destination="fritz", user=user)
+when = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc)
+for brightness, error, limit in ((18.25, 0.02, 20.5), (None, None, 21.5)):
+    PhotometryReducedDatum.objects.create(
+        target=target, timestamp=when, bandpass="ztfr", brightness=brightness, brightness_error=error,
+        limit=limit, unit="AB", instrument="ZTF",
+    )
+SpectroscopyReducedDatum.objects.create(
+    target=target, timestamp=when, flux=[1e-16, 2e-16], wavelength=[4000.0, 4001.0], instrument="ZTF",
+    flux_unit="erg/s/cm2/A", wavelength_unit="Angstrom",
+)
+deliver()
+"""
+)
+
+
+def test_a_skyportal_gets_a_source_with_its_data(sender: Callable[..., Tom]) -> None:
+    with FakeServer() as server:
+        there = SkyPortal(server)
+        entry = {
+            "ADAPTER": "skyportal",
+            "BASE_URL": server.url,
+            "TOKEN": TOKEN,
+            "GROUPS_THERE": ["Supernovae"],
+        }
+        tom = sender(DATA_SHARING={"fritz": entry})
+        server.will(Fault.LOST, times=1, where=lambda request: request.path == "/api/sources")
+        states = json.loads(tom.execute(TO_SKYPORTAL).splitlines()[-1])
+        assert states == [["fritz", "pending"]] * 3, "the source was made, and its answer lost"
+        check = "from django.core.management import call_command; call_command('sharing', 'check')"
+        assert "fritz" in tom.execute(check)
+        delivered = json.loads(tom.execute(DELIVER + "\ndeliver()").splitlines()[-1])
+        assert delivered == [["fritz", "delivered"]] * 3
+        assert list(there.sources) == ["ZTF26xyz"]
+        assert [each["limiting_mag"] for each in there.points] == [20.5, 21.5]
+        assert [each["flux"] is None for each in there.points] == [False, True]
+        assert len(there.spectra) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from functools import partial
 from unittest import mock
 
@@ -126,7 +127,9 @@ class OverHttp:
             adapters = {"first": (bench, bench.open()), "second": (other, other.open())}
             for name, (its, adapter) in adapters.items():
                 arrivals = {each: b.arrivals() for each, (b, _) in adapters.items()}
-                its.call(adapter, its.batch(bench.record, state={}))
+                # A record for each: both servers show one store, and some adapters look before they send.
+                key = replace(bench.record.key, id=f"{bench.record.key.id} for the {name}")
+                its.call(adapter, its.batch(replace(bench.record, key=key), state={}))
                 got = [each for each, of in arrivals.items() if of.requests]
                 assert got == [name], f"what was for the {name} of two destinations went to: {got or 'none'}"
             other.close()

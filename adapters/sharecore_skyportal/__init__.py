@@ -1,0 +1,1 @@
+"""Share with a SkyPortal, such as Fritz: sources, photometry and spectra."""

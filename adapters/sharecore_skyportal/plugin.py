@@ -1,0 +1,26 @@
+"""The plugin: registers the kind `skyportal`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sharecore import Adapter, DestinationType, hookimpl
+from sharecore_skyportal.config import SkyPortalConfig
+
+
+def _open(config: SkyPortalConfig) -> Adapter:
+    # Imported here: requests and its friends take longer than a start-up should pay for a list of kinds.
+    from sharecore_skyportal.adapter import SkyPortalAdapter
+
+    return SkyPortalAdapter(config)
+
+
+@hookimpl
+def sharecore_destinations() -> Iterable[DestinationType[SkyPortalConfig]]:
+    """Return the kind `skyportal`; settings may name several of them."""
+    yield DestinationType(
+        kind="skyportal",
+        summary="SkyPortal, such as Fritz: sources with their photometry and spectra",
+        config=SkyPortalConfig.read,
+        open=_open,
+    )

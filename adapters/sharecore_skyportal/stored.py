@@ -1,0 +1,60 @@
+"""Look at what a source has there, and find records in it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from sharecore import DestinationError
+from sharecore_skyportal import photometry, spectra
+from sharecore_skyportal.api import Api, Refused
+
+Row = Mapping[str, Any]
+
+
+def source(api: Api, name: str) -> Row | None:
+    """Return the source; None when it is not there. Raises the exceptions of `Adapter.deliver`."""
+    found = _asked(api, f"api/sources/{name}", {})
+    return found if isinstance(found, dict) else None
+
+
+class Stored:
+    """The data of one source, asked for once."""
+
+    def __init__(self, api: Api, name: str) -> None:
+        self._api = api
+        self._name = name
+        self._lists: dict[tuple[str, str], Mapping[object, list[Row]]] = {}
+
+    def find(self, what: str, origin: str, values: Row | None) -> tuple[Row | None, bool]:
+        """Return the datum of this origin, if there is one, and whether it has the values that we would send.
+
+        Args:
+            what: "photometry" or "spectra".
+            origin: origin of the datum.
+            values: values that we would send; None where SkyPortal cannot get them now.
+        """
+        rows = self._rows(what, values["magsys"] if values and what == "photometry" else "ab")[origin]
+        same = photometry.same if what == "photometry" else spectra.same
+        equal = next((row for row in rows if values and same(values, row)), None)
+        return (equal, True) if equal is not None else (next(iter(rows), None), False)
+
+    def _rows(self, what: str, system: str) -> Mapping[object, list[Row]]:
+        if (what, system) not in self._lists:
+            params = {"format": "both", "magsys": system} if what == "photometry" else {}
+            data = _asked(self._api, f"api/sources/{self._name}/{what}", params)
+            rows = data.get("spectra") if isinstance(data, dict) else data
+            by_origin: dict[object, list[Row]] = defaultdict(list)
+            for row in rows if isinstance(rows, list) else ():
+                if isinstance(row, dict):
+                    by_origin[row.get("origin")].append(row)
+            self._lists[what, system] = by_origin
+        return self._lists[what, system]
+
+
+def _asked(api: Api, path: str, params: Mapping[str, str]) -> Any:
+    try:
+        return api.ask(path, params)
+    except Refused as refused:
+        raise DestinationError(f"GET {path}: {refused.said}") from None

@@ -1,0 +1,47 @@
+"""The adapter of SkyPortal keeps the contract of adapters."""
+
+from __future__ import annotations
+
+import pytest
+
+from sharecore import Photometry, Spectrum
+from sharecore.testing import FakeServer, HttpAdapterContract, Subject, example_record
+from sharecore_skyportal.plugin import sharecore_destinations
+from standins.skyportal import TOKEN, SkyPortal
+
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
+
+class TestSkyPortal(HttpAdapterContract):
+    record: type = Photometry
+
+    @pytest.fixture
+    def subject(self, server: FakeServer) -> Subject:
+        there = SkyPortal(server)
+        there.has_every_instrument = True
+        (kind,) = sharecore_destinations()
+        settings = {
+            "BASE_URL": server.url,
+            "TOKEN": TOKEN,
+            "GROUPS_THERE": ["Supernovae", 3],
+            "BANDPASS_MAP": {"r": "sdssr", "V": "bessellv"},
+            "DEFAULT_INSTRUMENT": "Camera of ours",
+            "DEFAULT_BRIGHTNESS_UNIT": "AB mag",
+            "READ_TIMEOUT": 1,
+            "CONNECT_TIMEOUT": 0.5,
+        }
+        return Subject(
+            type=kind,
+            settings=settings,
+            secrets=[TOKEN],
+            record=example_record(self.record),
+            stored=lambda: there.stored,
+            server=server,
+            delivers=lambda request: b'"origin"' in request.body,
+        )
+
+
+class TestSpectra(TestSkyPortal):
+    """The same with a spectrum, which a repeat would double."""
+
+    record = Spectrum
