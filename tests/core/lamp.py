@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import requests
@@ -15,14 +15,19 @@ from sharecore import (
     AuthenticationFailed,
     DestinationError,
     DestinationType,
+    FieldType,
     Preview,
+    Problem,
     Rejected,
+    ReportField,
+    ReportForm,
     Secret,
     SentTest,
     Unconfirmed,
 )
 from sharecore.testing import Bench, FakeServer, Request, Subject, answer
 from sharecore.testing.contract.http import SHORT
+from sharecore.testing.examples import example_report
 from sharecore_http import Cause, Client, HttpFailure, HttpSettings, NoAnswer, NotSent, Reply, Verdict, token
 
 SECRET = "s3cret-of-the-lamp"
@@ -99,6 +104,29 @@ class Lamp(Adapter):
         self.client.close()
 
 
+class Morse(Lamp):
+    """A good adapter that takes reports: a blink per report, which it finds by its name."""
+
+    takes_reports = True
+
+    def report_forms(self, batch: Any) -> Any:
+        field = ReportField(name="text", label="Text", type=FieldType.TEXT, required=True)
+        return [ReportForm(name="morse", label="Morse", fields=(field,))]
+
+    def check_report(self, report: Any, batch: Any) -> Any:
+        missing = Problem(where="text", what="is missing", hint="Write it.")
+        return () if report.values.get("text") else (missing,)
+
+    def preview_report(self, report: Any, batch: Any) -> Preview:
+        return Preview(content_type="text/plain", body=str(report.key))
+
+    def deliver_report(self, report: Any, batch: Any) -> Any:
+        return next(Lamp.deliver(self, replace(batch, records=(report,))))[1]
+
+    def find_report(self, report: Any, batch: Any) -> Any:
+        return None
+
+
 def lamp(adapter: Callable[[Any], Any] = Lamp, read: Callable[[Any], Any] = LampConfig.read) -> Any:
     return DestinationType(kind="lamp", summary="Blinks", config=read, open=adapter)
 
@@ -120,6 +148,7 @@ def stage(server: FakeServer, kind: Any, doubles: bool = False, patience: float 
             type=kind,
             settings=settings,
             secrets=[SECRET],
+            report=example_report(form="morse", values={"text": "sos"}),
             stored=lambda: blinks,
             server=server,
             patience=patience,

@@ -75,8 +75,8 @@ def test_a_report_is_its_values_and_the_content_of_its_data() -> None:
         values={"z": 0.1}, data={"detection": [detection], "spectra": [spectrum, detection]}
     )
     assert report.records == (detection, spectrum)
-    same = replace(report, data={**report.data, "detection": [replace(detection, key=spectrum.key)]})
-    edited = replace(report, data={**report.data, "detection": [replace(detection, brightness=19.0)]})
+    same = replace(report, data={**report.data, "detection": (replace(detection, key=spectrum.key),)})
+    edited = replace(report, data={**report.data, "detection": (replace(detection, brightness=19.0),)})
     assert fingerprint(same) == fingerprint(report)
     assert len({fingerprint(each) for each in (report, edited, replace(report, values={"z": 0.2}))}) == 3
     shown = as_json(report)
@@ -191,7 +191,7 @@ def test_a_filter_and_a_release_look_at_the_data_of_a_report() -> None:
         Filter(kinds=(Kind.REPORT,))
     late = example_record(extra={"release_date": "2027-01-01"})
     assert Release().moment(report) is None
-    assert Release().moment(replace(report, data={"a": [faint, late]})) == Release().moment(late)
+    assert Release().moment(replace(report, data={"a": (faint, late)})) == Release().moment(late)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ Needs pytest, and is therefore imported only by tests.
 import pytest
 
 # Before they are imported: so a failed rule shows the values that it compared.
-for _rules in ("delivering", "truth", "lookups", "questions", "guest", "http", "guest_http"):
+for _rules in ("delivering", "truth", "lookups", "questions", "reports", "guest", "http", "guest_http"):
     pytest.register_assert_rewrite(f"sharecore.testing.contract.{_rules}")
 
 from sharecore.testing.contract.bench import Bench, Call, Subject  # noqa: E402

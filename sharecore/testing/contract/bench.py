@@ -18,7 +18,7 @@ from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.hooks import DestinationType
 from sharecore.logs import LOGGERS
 from sharecore.outcomes import Found, Outcome, mended
-from sharecore.records import DataFile, JsonValue, Record, RecordKey
+from sharecore.records import Alone, DataFile, JsonValue, Record, RecordKey, Report
 from sharecore.secrets import HIDDEN, forget, register, repeats_secret
 from sharecore.settings import Section
 from sharecore.testing.contract.arrivals import Arrivals
@@ -41,6 +41,8 @@ class Subject:
     """Topic of the address, if the destination needs one."""
     record: Record = field(default_factory=example_record)
     """Record that the destination takes."""
+    report: Report | None = None
+    """Report that the destination takes; needed for an adapter that takes reports."""
     stored: Callable[[], Collection[object]] | None = None
     """Return what the destination has now, one entry for each record, so that a record sent twice shows up
     twice. None for a destination that cannot be read.
@@ -192,11 +194,19 @@ class Bench:
         self._in_form(call.outcomes, Outcome, "outcomes")
         return call
 
-    def call_with(self, file: DataFile, adapter: Adapter) -> Outcome:
-        """Deliver a file. Raises the exceptions of `Adapter.deliver_file`."""
+    @property
+    def report(self) -> Report:
+        """Return the report of the subject."""
+        assert self.subject.report is not None, "Subject.report is needed for an adapter that takes reports"
+        return self.subject.report
+
+    def call_with(self, alone: Alone, adapter: Adapter) -> Outcome:
+        """Deliver a file or report. Raises the exceptions of `Adapter.deliver_file`, `deliver_report`."""
         batch = self.batch()
         self.make_known(adapter, batch)
-        return adapter.deliver_file(file, batch)
+        if isinstance(alone, DataFile):
+            return adapter.deliver_file(alone, batch)
+        return adapter.deliver_report(alone, batch)
 
     def make_known(self, adapter: Adapter, batch: Batch) -> None:
         """Make the target known, where that is due before this batch goes. Raises `DeliveryError`."""

@@ -74,11 +74,15 @@ def _use(bench: Bench) -> None:
     for each in (bench.batch(), batch, bench.batch(*RECORDS.values())):
         adapter.preview(each)
         bench.call(adapter, each)
-    ask_everything(adapter, batch)
+    ask_everything(adapter, batch, bench.subject.report)
     adapter.send_test(batch)
     adapter.describe()
     adapter.link("1")
     bench.call_with(example_file(), adapter)
+    if adapter.takes_reports:
+        adapter.check_report(bench.report, batch)
+        adapter.preview_report(bench.report, batch)
+        bench.call_with(bench.report, adapter)
 
 
 def _told(found: dict[str, list[str]]) -> str:

@@ -75,7 +75,7 @@ class OverHttp:
                     adapter, batch = bench.open(), bench.batch(bench.record, state={})
                     bench.call(adapter, batch)
                     repr(adapter)
-                    ask_everything(adapter, batch)
+                    ask_everything(adapter, batch, bench.subject.report)
                     texts.append(repr(batch.state))
             bench.server.close()
             bench.call(bench.open(), bench.batch(bench.record, state={}))
@@ -101,7 +101,7 @@ class OverHttp:
             other = bench.behind(impostor)
             adapter, batch = other.open(), other.batch(bench.record)
             call = other.call(adapter, batch)
-            ask_everything(adapter, batch)
+            ask_everything(adapter, batch, bench.subject.report)
             other.close()
             assert not impostor.requests, "it talks to a server whose certificate nobody signed; verify TLS"
             assert not isinstance(call.of(bench.record), (Unconfirmed, *STORED)), f"nothing was sent: {call}"
@@ -116,7 +116,7 @@ class OverHttp:
                     bench.server.will(there, where=where)
                     adapter, batch = bench.open(), bench.batch(bench.record, state={})
                     bench.call(adapter, batch)
-                    ask_everything(adapter, batch)
+                    ask_everything(adapter, batch, bench.subject.report)
             told = [f"{each.headers} {each.query} {each.body!r}" for each in elsewhere.requests]
             assert not bench.leaks(told), "it followed a redirect to another server, with its credentials"
 

@@ -143,7 +143,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
         with watched_sockets() as watch:
             adapter, batch = bench.open(), bench.batch(bench.record)
             bench.call(adapter, batch)
-            ask_everything(adapter, batch)
+            ask_everything(adapter, batch, bench.subject.report)
         assert watch.uses, "no connection was seen"
         assert watch.endless == [], "a time-out is missing"
 
@@ -167,12 +167,36 @@ class HttpAdapterContract(AdapterContract, OverHttp):
         if bench.subject.stored is not None:
             assert len(bench.subject.stored()) == 1
 
+    @pytest.mark.parametrize("fault", [Fault.LOST, Fault.RESET], ids=["stored", "not-stored"])
+    def test_a_report_without_an_answer_is_unconfirmed(self, bench: Bench, fault: Fault) -> None:
+        """Answer `Unconfirmed` after one request; say `Absent` only of a report that surely is not there."""
+        adapter, arrivals = bench.open(), bench.arrivals()
+        if not adapter.takes_reports:
+            return
+        bench.server.will(fault, where=bench.subject.delivers)
+        outcome: object
+        try:
+            outcome = bench.call_with(bench.report, adapter)
+        except DeliveryError as stop:
+            outcome = stop
+        assert isinstance(outcome, Unconfirmed), f"the server {fault}: {outcome!r}"
+        tries = len(arrivals.requests)
+        assert tries == 1, f"the server {fault}, and it was sent {tries} times: it may be there already"
+        bench.server.recover()
+        found = adapter.find_report(bench.report, bench.batch())
+        if fault is Fault.LOST:
+            assert not isinstance(found, Absent), (
+                "find_report says that a report is not there which arrived: it would be sent twice"
+            )
+        else:
+            assert not isinstance(found, Present), "find_report found what never arrived"
+
     @pytest.mark.parametrize("fault", [Fault.RESET, Fault.GARBAGE, Fault.TRUNCATED, 401, 404, 500, 503])
     def test_questions_survive_a_server_in_trouble(self, bench: Bench, fault: Fault | int) -> None:
         """Raise nothing but `DeliveryError` from a question."""
         adapter, batch = bench.open(), bench.batch(bench.record)
         bench.server.will(fault if isinstance(fault, Fault) else Answer(status=fault))
-        ask_everything(adapter, batch)
+        ask_everything(adapter, batch, bench.subject.report)
         with suppress(DeliveryError):
             adapter.ensure_target(batch)
         with suppress(DeliveryError):

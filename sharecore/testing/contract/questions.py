@@ -109,7 +109,7 @@ class Questions:
         """Send nothing on a question: people ask, check and preview before they decide to send."""
         adapter, batch, arrivals = bench.open(), bench.batch(bench.record), bench.arrivals()
         adapter.preview(batch)
-        ask_everything(adapter, batch)
+        ask_everything(adapter, batch, bench.subject.report)
         assert not arrivals.requests, "a question sent a request that delivers (see Subject.delivers)"
         assert not arrivals.entries, "a question stored something at the destination"
 

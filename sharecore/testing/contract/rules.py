@@ -11,10 +11,11 @@ from sharecore.testing.contract.delivering import Delivering
 from sharecore.testing.contract.guest import Guest
 from sharecore.testing.contract.lookups import LookUps
 from sharecore.testing.contract.questions import Questions
+from sharecore.testing.contract.reports import Reports
 from sharecore.testing.contract.truth import Truth
 
 
-class AdapterContract(Delivering, Truth, LookUps, Questions, Guest):
+class AdapterContract(Delivering, Truth, LookUps, Questions, Reports, Guest):
     """The rules for every adapter.
 
     Subclass it and override `subject`::

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from sharecore.adapter import Adapter, Batch
 from sharecore.exceptions import AuthenticationFailed, DeliveryError
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Unconfirmed
+from sharecore.records import Report
 from sharecore.testing.contract.bench import Bench, Call
 from sharecore.testing.server import Answer, Fault, Request
 
@@ -68,9 +69,14 @@ def misread(status: int, call: Call, outcome: object) -> str:
     return ""
 
 
-def ask_everything(adapter: Adapter, batch: Batch) -> None:
+def ask_everything(adapter: Adapter, batch: Batch, report: Report | None) -> None:
     """Ask a destination every question. Fails when an exception other than a `DeliveryError` leaves the
     adapter.
+
+    Args:
+        adapter: adapter under test.
+        batch: batch of the questions.
+        report: report of the subject, where there is one.
     """
     questions: tuple[Callable[[], object], ...] = (
         adapter.ready,
@@ -79,7 +85,13 @@ def ask_everything(adapter: Adapter, batch: Batch) -> None:
         adapter.topics,
         lambda: adapter.find(batch),
         lambda: adapter.validate(batch),
+        lambda: adapter.report_forms(batch),
     )
+    if report is not None:
+        questions += (
+            lambda: adapter.similar_reports(report, batch),
+            lambda: adapter.find_report(report, batch),
+        )
     for ask in questions:
         with suppress(DeliveryError):
             ask()
