@@ -5,8 +5,10 @@ Nothing is sent anywhere: no worker runs in that TOM, and the ledger is as one w
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,11 +25,13 @@ from tom_dataproducts.models import (
 from tom_targets.models import PersistentShare, Target, TargetList, TargetName
 
 from sharecore.delivery import RELEASE
+from sharecore.exchanges import Exchange
 from sharecore.filters import Filter
 from sharecore.records import Kind
 from tom_integration.models import (
     Activity,
     Attempt,
+    Call,
     Delivery,
     DestinationHealth,
     OneTimeShare,
@@ -201,7 +205,9 @@ def _ledger(outbox: Outbox, target: Any, states: Any) -> list[Delivery]:
     return list(outbox.deliveries.all())
 
 
-def _attempts(rows: list[Delivery], outcome: str, reason: str = "", number: int = 1) -> None:
+def _attempts(
+    rows: list[Delivery], outcome: str, reason: str = "", number: int = 1, call: Call | None = None
+) -> None:
     now = timezone.now()
     Attempt.objects.bulk_create(
         Attempt(
@@ -211,9 +217,36 @@ def _attempts(rows: list[Delivery], outcome: str, reason: str = "", number: int 
             outcome=outcome,
             reason=reason,
             worker="tom.example.org:4711",
+            call=call,
         )
         for row in rows
         for each in range(number)
+    )
+
+
+def _refused(outbox: Outbox) -> Call:
+    """What was sent and answered in a call of which a record was refused."""
+    started = timezone.now() - timedelta(minutes=7)
+    place = "https://tom.example.org/api/"
+    row = {"target": 17, "data_type": "photometry", "timestamp": "2026-02-11T03:14:00Z"}
+    sent = json.dumps(row | {"value": {"filter": "r", "magnitude": 18.214, "error": 0.031}})
+    asked = Exchange(
+        method="GET",
+        url=f"{place}targets/17/",
+        status=200,
+        seconds=0.041,
+        sent="",
+        answered="application/json, 1,214 bytes",
+        started=started,
+    )
+    answered = '{"timestamp":["The data of this night are closed."]}'
+    data = f"{place}reduceddatums/"
+    posted = replace(asked, method="POST", url=data, status=400, sent=sent, answered=answered)
+    return Call.objects.create(
+        outbox=outbox,
+        started=started,
+        requests=2,
+        exchanges=[asdict(each) | {"started": started.isoformat()} for each in (asked, posted)],
     )
 
 
@@ -297,7 +330,8 @@ def _needs_you(target: Any, user: User) -> None:
         return {"delivered_at": _soon_after(row)}
 
     rows = _ledger(outbox, target, state)
-    _attempts([row for row in rows if row.state == "failed"], "rejected", reason, number=3)
+    call = _refused(outbox)
+    _attempts([row for row in rows if row.state == "failed"], "rejected", reason, number=3, call=call)
     _attempts([row for row in rows if row.state == "needs_review"], "unconfirmed", "no answer within 30 s")
     _last_success(outbox)
 

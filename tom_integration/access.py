@@ -23,7 +23,7 @@ from typing import Any, Literal, TypeVar
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from guardian.shortcuts import get_objects_for_user
 from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 from tom_targets.base_models import get_target_model_app_label
@@ -31,12 +31,13 @@ from tom_targets.models import PersistentShare, TargetList, get_target_model_cla
 
 from sharecore.exceptions import Problem
 from sharecore.texts import listed
-from tom_integration import site
-from tom_integration.mapping.data_files import SHARED_MODELS, by_model, existing
+from tom_integration import conf, site
+from tom_integration.mapping.data_files import CHOSEN_MODELS, SHARED_MODELS, by_model, existing
 from tom_integration.models import (
     TO_APPROVE,
     Activity,
     AtAddress,
+    Attempt,
     Delivery,
     InboxRecord,
     Outbox,
@@ -226,6 +227,23 @@ def visible(user: Any, data: QuerySet[Any]) -> QuerySet[Any]:
     right = f"tom_dataproducts.view_{data.model._meta.model_name}"
     permitted: QuerySet[Any] = get_objects_for_user(user, right, klass=data)
     return permitted
+
+
+def with_calls(user: Any, attempts: QuerySet[Attempt]) -> QuerySet[Any]:
+    """Return attempts of deliveries that the user may see, with `readable`: the call that they may read.
+
+    A call holds all records that went in it. So nobody reads it from whom some of them may be hidden: who has
+    no right on all data, where single data have rights, and anybody who finds the delivery under another
+    target, to which its datum was moved.
+    """
+    nothing = Value(None, output_field=BigIntegerField())
+    sees_all = not single_data_have_rights() or all(
+        user.has_perm(f"tom_dataproducts.view_{name}") for name in CHOSEN_MODELS
+    )
+    if not sees_all or not conf.settings().keep_exchanges:
+        return attempts.annotate(readable=nothing)
+    same_target = When(call__outbox=F("delivery__outbox"), then="call_id")
+    return attempts.annotate(readable=Case(same_target, default=nothing))
 
 
 def permitted(user: Any, places: Iterable[Place], *actions: Action) -> set[Place]:

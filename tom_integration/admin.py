@@ -13,6 +13,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import Model, Q, QuerySet
+from django.urls import reverse
 from django.utils.html import format_html
 from tom_targets.models import BaseTarget, PersistentShare, get_target_model_class
 
@@ -124,6 +125,19 @@ class AttemptAdmin(_ReadOnly):
     list_filter = ("outcome",)
     list_select_related = ("delivery",)
     search_fields = ("=delivery__pk", "reason")
+    exclude = ("call",)
+    readonly_fields = ("sent_and_answered",)
+
+    def get_queryset(self, request: Any) -> QuerySet[Any]:
+        return access.with_calls(request.user, super().get_queryset(request))
+
+    @admin.display(description="sent and answered")
+    def sent_and_answered(self, attempt: Any) -> str:
+        """Return the page of the attempt, where its exchanges are kept and the user may read them."""
+        if attempt.readable is None:
+            return "-"
+        page = reverse("sharing:attempt", args=[attempt.delivery_id, attempt.pk])
+        return format_html('<a href="{}">{}</a>', page, "What was sent and answered")
 
 
 @admin.register(InboxRecord)

@@ -91,7 +91,7 @@ def shared(sender: Tom, target: Observed) -> dict[str, Any]:
         from django.contrib.auth.models import User
         from django.utils import timezone
         from tom_targets.models import PersistentShare, TargetList
-        from tom_integration.models import Outbox, Delivery, OneTimeShare, ShareRule
+        from tom_integration.models import Attempt, Call, Outbox, Delivery, OneTimeShare, ShareRule
         from tom_integration.outbox import open_outboxes
         root = User.objects.get(username="admin")
         share = PersistentShare.objects.create(target_id={target.id}, destination="receiver", user=root)
@@ -104,16 +104,21 @@ def shared(sender: Tom, target: Observed) -> dict[str, Any]:
             row.state, row.kind, row.reason, row.sent_at = state, "photometry", "a reason", now
             row.delivered_at = now if state == "delivered" else None
             row.save()
+        exchange = dict(method="POST", url="https://tom.example.org/", status=400, seconds=0.5, sent="1" * 99)
+        exchange.update(answered="", started=now.isoformat())
+        call = Call.objects.create(outbox=outbox, started=now, requests=3, exchanges=[exchange])
+        told = dict(started=now, finished=now, outcome="rejected", worker="w")
+        attempt = Attempt.objects.create(delivery=rows[0], call=call, **told)
         group = TargetList.objects.create(name="Tonight {target.id}")
         group.targets.add({target.id})
         rule = ShareRule.objects.create(
             name="Tonight", scope="list", target_list_id=group.pk, destination="receiver", creator_id=root.pk,
             paused="the rule Tonight is paused by admin", applied_at=now,
         )
-        print(share.pk, outbox.pk, group.pk, rule.pk)
+        print(share.pk, outbox.pk, group.pk, rule.pk, rows[0].pk, attempt.pk)
     """)
-    share, outbox, group, rule = map(int, told.split()[-4:])
-    return {"share": share, "outbox": outbox, "group": group, "target": target.id, "rule": rule}
+    names = ("share", "outbox", "group", "rule", "delivery", "attempt")
+    return {"target": target.id, **dict(zip(names, map(int, told.split()[-6:]), strict=True))}
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
@@ -132,6 +137,7 @@ def test_axe_finds_nothing_on_any_page(
         f"{one}?state=needs_review",
         f"{one}?sort=-delivered",
         "targets/persistentshare/lists/",
+        f"{SHARES}records/{shared['delivery']}/attempts/{shared['attempt']}/",
         f"{one}limits",
         f"{one}delete",
         f"{one}replay",

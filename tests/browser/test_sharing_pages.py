@@ -62,6 +62,46 @@ def test_a_target_is_shared_and_its_progress_seen(
     expect(page.get_by_text("accepted").first).to_be_visible()
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_an_attempt_shows_what_was_sent_and_answered(
+    visit: Start, sender: Tom, target: Observed, scripts: bool
+) -> None:
+    """By keyboard, on a phone, also without scripts: then behind a link."""
+    target.observe(1)
+    sender.execute(f"""
+        from tom_targets.models import PersistentShare
+        from tom_integration.outbox import open_outboxes
+        from tom_integration.services import shares
+        share = PersistentShare.objects.create(target_id={target.id}, destination="receiver")
+        open_outboxes.ask_for(shares.outbox_of(share))
+    """)
+    size = {"width": 390, "height": 844}
+    someone = visit(java_script_enabled=scripts, viewport=size)
+    page = someone.page
+
+    def delivered() -> bool:
+        someone.go(f"{SHARES}?q={target.name}")
+        return page.locator("#sharing-table td[data-label=Delivered]").inner_text() == "1"
+
+    wait_for(delivered)
+    page.locator("#sharing-table").get_by_role("link", name="Details").click()
+    page.get_by_text("1 answer").press("Enter")
+    before = len(someone.asked)
+    page.locator("summary", has_text="accepted").press("Enter")
+    if not scripts:
+        page.get_by_role("link", name="What was sent and answered").click()
+        expect(page.get_by_role("heading", name="What was sent and answered")).to_be_visible()
+    sent = page.get_by_label(re.compile("^Sent in request")).last
+    expect(sent).to_contain_text("18.01")
+    expect(page.get_by_text("HTTP 201").first).to_be_visible()
+    assert sender.tokens["admin"] not in page.content()
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    if scripts:
+        assert len([url for url in someone.asked[before:] if "/attempts/" in url]) == 1
+        time.sleep(3)
+        expect(sent).to_be_visible()  # the part that refreshes itself has left it open
+
+
 def test_deliveries_are_found_sorted_and_taken_home(visit: Start, target: Observed) -> None:
     target.observe(30)
     page = visit().page

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
@@ -28,10 +29,14 @@ from tom_targets.models import PersistentShare, TargetList, get_target_model_cla
 
 from sharecore.addresses import Address
 from sharecore.delivery import State
-from tom_integration.models import Delivery, OneTimeShare, Outbox
+from tom_integration.mapping.data_files import CHOSEN_MODELS
+from tom_integration.models import Attempt, Call, Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import open_outboxes
 
 ACTIONS = ("view", "add", "change", "delete")
+
+
+NIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 class Verdict(Enum):
@@ -124,8 +129,8 @@ class Actor:
                 assign_perm(change, group)
         if self.other_target:
             assign_perm(change, user, world.other)
-        for seen in ("tom_dataproducts.view_photometryreduceddatum", "tom_dataproducts.view_dataproduct"):
-            assign_perm(seen, user)
+        for kind in CHOSEN_MODELS:
+            assign_perm(f"tom_dataproducts.view_{kind}", user)
         assign_perm("tom_targets.view_targetlist", user)
         if not self.active:
             User.objects.filter(pk=user.pk).update(is_active=False)
@@ -204,6 +209,7 @@ class World:
             "share": self.share.pk,
             "target": self.target.pk,
             "delivery": self.delivery.pk,
+            "attempt": Attempt.objects.get(delivery=self.delivery).pk,
             "one_time": self.one_time.pk,
             "outbox": self.outbox.pk,
             "once": self.once.pk,
@@ -243,6 +249,10 @@ def make_world(tom: Any, *, permissions: str = "PRIVATE") -> World:
     tom.deliver(after=60)
     row = tom.row(datum)
     Delivery.objects.filter(pk=row.pk).update(state=State.NEEDS_REVIEW, reason="an untold reason")
+    exchange = {"method": "POST", "url": "https://untold.example.org/", "status": 400, "seconds": 0.5}
+    exchange |= {"sent": "untold data", "answered": "an untold reply", "started": NIGHT.isoformat()}
+    call = Call.objects.create(outbox=row.outbox, started=NIGHT, requests=1, exchanges=[exchange])
+    Attempt.objects.filter(delivery=row).update(call=call)
     Outbox.objects.update(problem="an untold problem")
     once = open_outboxes.open_outbox(Address("y"), target.pk)
     asked = OneTimeShare.objects.create(outbox_id=once.pk, title="undisclosed", user_id=share.user_id)

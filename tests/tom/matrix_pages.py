@@ -75,6 +75,7 @@ def _rows() -> Iterator[PageRow]:
     yield get(f"{ONE}live", "view", "share")
     yield get(f"{ONE}deliveries.csv", "view", "share")
     yield get(f"{ONE}deliveries.ecsv", "view", "share")
+    yield get(f"{SHARES}records/{{delivery}}/attempts/{{attempt}}/", "view", "share")
     yield get(DESTINATIONS, "view or add or change", "list")
     yield get(ACTIVITY, "view or add or change", "list")
     yield get(f"{ACTIVITY}?share={{share}}", "view or add or change", "list")

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import DatabaseError
-from django.test import override_settings
+from django.contrib.auth.models import User
+from django.db import DatabaseError, connection
+from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
+from guardian.shortcuts import assign_perm
 
 from sharecore.delivery import State
 from sharecore.secrets import HIDDEN
 from sharecore.testing import FakeServer, answer
+from tom_integration.mapping.data_files import CHOSEN_MODELS
 from tom_integration.models import Attempt, Call, Delivery
 from tom_integration.outbox import retention
 
@@ -131,3 +137,119 @@ class TestRetention:
         assert not Call.objects.exists()
         (attempt,) = Attempt.objects.filter(delivery=tom.row(row)).select_related("call")
         assert attempt.call is None
+
+
+def viewer(tom: Tom, *targets: Any) -> tuple[User, Client]:
+    """Somebody who may view the shares of these targets, and the admin, and is no superuser."""
+    user = tom.user(*targets)
+    user.is_staff = True
+    user.save()
+    for right in ("tom_targets.view_persistentshare", "sharecore.view_attempt"):
+        assign_perm(right, user)
+    client = Client()
+    client.force_login(user)
+    return user, client
+
+
+class Sights:
+    """Where the exchanges of one attempt can be seen."""
+
+    def __init__(self, tom: Tom, row: Any) -> None:
+        delivery = tom.row(row)
+        attempt = Attempt.objects.get(delivery=delivery)
+        share = delivery.outbox.share_id
+        self.share = f"/targets/persistentshare/manage/{share}/"
+        self.page = f"/targets/persistentshare/manage/records/{delivery.pk}/attempts/{attempt.pk}/"
+        self.rest = f"/targets/persistentshare/{share}/deliveries/{delivery.pk}/"
+        self.admin = f"/admin/sharecore/attempt/{attempt.pk}/change/"
+
+    def seen(self, client: Client) -> list[bool]:
+        """Whether each shows them: the page, the link on the page of the share, REST, the admin."""
+        page = client.get(self.page)
+        assert page.status_code in (200, 404)
+        assert (page.status_code == 200) is (REPLY in page.content.decode())
+        links = [self.page in client.get(path).content.decode() for path in (self.share, self.admin)]
+        (attempt,) = client.get(self.rest).json()["history"]
+        assert attempt["outcome"] == "rejected", "the attempt itself is always shown"
+        return [page.status_code == 200, links[0], attempt["exchanges"] is not None, links[1]]
+
+
+class TestSeeing:
+    def test_the_page_shows_requests_and_answers_and_runs_nothing_of_them(
+        self, tom: Tom, hook: Any, server: FakeServer, admin: Client
+    ) -> None:
+        server.on("POST", "/hooks/T0123456789ab/", answer(400, {"detail": "<script>alert(1)</script>"}))
+        sights = Sights(tom, failed(tom, hook)[0])
+        page = admin.get(sights.page).content.decode()
+        assert "<script>alert" not in page
+        page = unescape(page)
+        assert "<script>alert(1)</script>" in page
+        assert "HTTP 400" in page
+        assert '"bandpass":"r"' in page
+        (attempt,) = admin.get(sights.rest).json()["history"]
+        assert (attempt["requests"], attempt["exchanges"][0]["status"]) == (1, 400)
+        assert datetime.fromisoformat(attempt["exchanges"][0]["started"]).tzinfo == UTC
+
+    def test_of_a_long_call_the_page_says_how_much_is_kept(self, tom: Tom, hook: Any, admin: Client) -> None:
+        rows = failed(tom, hook, 30)
+        assert "10 of the 30 requests of this call" in admin.get(Sights(tom, rows[0]).page).content.decode()
+
+    def test_whoever_sees_the_share_sees_them(self, tom: Tom, hook: Any) -> None:
+        sights = Sights(tom, failed(tom, hook)[0])
+        assert sights.seen(viewer(tom, hook)[1]) == [True] * 4
+        assert viewer(tom, tom.target())[1].get(sights.page).status_code == 404
+
+    def test_nobody_from_whom_single_data_may_be_hidden(self, tom: Tom, hook: Any, admin: Client) -> None:
+        """Other records went in the same call."""
+        row, _ = failed(tom, hook, 2)
+        sights = Sights(tom, row)
+        user, client = viewer(tom, hook)
+        assign_perm("tom_dataproducts.view_photometryreduceddatum", user, row)
+        with override_settings(TARGET_PERMISSIONS_ONLY=False):
+            assert sights.seen(client) == [False] * 4
+            assert sights.seen(admin) == [True] * 4
+            for model in CHOSEN_MODELS:
+                assign_perm(f"tom_dataproducts.view_{model}", user)
+            client.force_login(User.objects.get(pk=user.pk))
+            assert sights.seen(client) == [True] * 4
+
+    def test_nobody_under_the_target_to_which_the_datum_was_moved(
+        self, tom: Tom, hook: Any, admin: Client
+    ) -> None:
+        """The call holds data of the target from before, which they may not see."""
+        row, _ = failed(tom, hook, 2)
+        elsewhere = tom.target()
+        tom.share(elsewhere)
+        row.target = elsewhere
+        row.save()
+        tom.deliver()
+        delivery = tom.row(row)
+        assert delivery.outbox.target_id == elsewhere.pk
+        first = Attempt.objects.filter(delivery=delivery).earliest("pk")
+        page = f"/targets/persistentshare/manage/records/{delivery.pk}/attempts/{first.pk}/"
+        assert first.call_id is not None
+        assert admin.get(page).status_code == 404
+
+    def test_the_page_of_a_share_asks_no_more_for_them(self, tom: Tom, hook: Any, admin: Client) -> None:
+        sights = Sights(tom, failed(tom, hook, 20)[0])
+
+        def asked() -> int:
+            admin.get(sights.share)  # what is remembered from page to page is known by now
+            with CaptureQueriesContext(connection) as queries:
+                admin.get(sights.share)
+            assert not any("exchanges" in each["sql"] for each in queries)
+            return len(queries)
+
+        known = asked()
+        Attempt.objects.update(call=None)
+        assert asked() == known
+
+    def test_switched_off_nobody(self, tom: Tom, hook: Any, admin: Client) -> None:
+        sights = Sights(tom, failed(tom, hook)[0])
+        with override_settings(SHARECORE_KEEP_EXCHANGES=False):
+            assert sights.seen(admin) == [False] * 4
+
+    def test_what_is_not_kept_any_more_is_not_offered(self, tom: Tom, hook: Any, admin: Client) -> None:
+        sights = Sights(tom, failed(tom, hook)[0])
+        Call.objects.all().delete()
+        assert sights.seen(admin) == [False] * 4

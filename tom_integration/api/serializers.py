@@ -12,10 +12,10 @@ from rest_framework import exceptions, serializers
 from tom_targets.models import PersistentShare, get_target_model_class
 
 from tom_integration import share_conflict
-from tom_integration.access import REFUSAL, holds, may, targets_for_shares
+from tom_integration.access import REFUSAL, holds, may, targets_for_shares, with_calls
 from tom_integration.api.limits import LIMITS, LimitsSerializer, Utc, utc
 from tom_integration.links import link
-from tom_integration.models import Attempt, Delivery, Outbox, write_filter
+from tom_integration.models import Attempt, Call, Delivery, Outbox, write_filter
 from tom_integration.outbox import open_outboxes
 from tom_integration.pages.share_status import NEW, summaries
 from tom_integration.services import shares
@@ -169,6 +169,15 @@ class AttemptSerializer(serializers.ModelSerializer):
         model = Attempt
         fields = ("started", "finished", "outcome", "reason")
 
+    def to_representation(self, attempt: Any) -> dict[str, Any]:
+        """Add the exchanges of the call, where they are kept and the user may read them."""
+        call = self.context["calls"].get(attempt.readable)
+        kept = {"requests": call.requests, "exchanges": call.exchanges} if call else dict.fromkeys(_OF_CALL)
+        return {**super().to_representation(attempt), **kept}
+
+
+_OF_CALL = ("requests", "exchanges")
+
 
 _DELIVERY = (
     "id",
@@ -222,8 +231,10 @@ class DeliveryDetailSerializer(DeliverySerializer):
 
     def get_history(self, row: Delivery) -> Any:
         """Return the attempts that are still kept."""
-        attempts = Attempt.objects.filter(delivery=row).order_by("-started", "-pk")[:100]
-        return AttemptSerializer(attempts, many=True).data
+        mine = with_calls(self.context["request"].user, Attempt.objects.filter(delivery=row))
+        attempts = list(mine.order_by("-started", "-pk")[:100])
+        calls = Call.objects.in_bulk({each.readable for each in attempts} - {None})
+        return AttemptSerializer(attempts, many=True, context={"calls": calls}).data
 
 
 class ResolveSerializer(serializers.Serializer):

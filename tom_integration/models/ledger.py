@@ -151,6 +151,9 @@ class Delivery(HasAddress):
 class Call(models.Model):
     """Hold what was sent and answered in one call, for the attempts of all its deliveries."""
 
+    outbox = models.ForeignKey(
+        Outbox, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
     started = models.DateTimeField(help_text="The time at which its attempts started.")
     requests = models.PositiveIntegerField(help_text="The number of requests, those that are not kept too.")
     exchanges = models.JSONField(help_text="The requests that are kept: `sharecore.exchanges.Exchange`.")

@@ -95,9 +95,12 @@ def write_attempts(
     recording: Recording | None = None,
 ) -> None:
     """Store an attempt for each record of one call, and once what was sent and answered in it."""
+    if not results:
+        return
+    outbox_id = next(iter(rows.values())).outbox_id
     same = {"started": started, "finished": clock.now(), "worker": worker}
     with transaction.atomic(using=router.db_for_write(Attempt)):
-        call = _write_call(recording, started) if recording and recording.number and results else None
+        call = _write_call(recording, outbox_id, started) if recording and recording.number else None
         insert_many(
             Attempt,
             ("delivery_id", "outcome", "reason"),
@@ -109,16 +112,20 @@ def write_attempts(
         )
 
 
-def _write_call(recording: Recording, started: datetime) -> int | None:
+def _write_call(recording: Recording, outbox_id: int, started: datetime) -> int | None:
     """Return the primary key of the call; None where it cannot be stored: the attempts count more."""
     try:
-        exchanges = [asdict(each) | {"started": each.started.isoformat()} for each in recording.kept()]
+        columns = {
+            "outbox_id": outbox_id,
+            "started": started,
+            "requests": recording.number,
+            "exchanges": [asdict(each) | {"started": each.started.isoformat()} for each in recording.kept()],
+        }
         with transaction.atomic(using=router.db_for_write(Call)):
-            call = Call.objects.create(started=started, requests=recording.number, exchanges=exchanges)
+            return int(Call.objects.create(**columns).pk)
     except Exception:
         logger.exception("What was sent and answered in a call could not be stored")
         return None
-    return int(call.pk)
 
 
 def name(target_id: int, model: str, pks: Iterable[int]) -> int:

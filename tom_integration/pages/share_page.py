@@ -132,7 +132,7 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
         "refreshed": not chosen.reads_all or total <= delivery_table.MOST_SORTED,
         "page": page,
         "upcoming": what_goes.upcoming(rows) if summary.later else [],
-        "deliveries": _shown(list(page), followed=outbox.share_id is not None),
+        "deliveries": _shown(request.user, list(page), followed=outbox.share_id is not None),
         "may_change": may_change,
         "retryable": sum(numbers.get(each.value, 0) for each in retry.RETRIED) > summary.later,
         "hurried": State.PENDING in numbers
@@ -150,10 +150,11 @@ def _chips(numbers: Mapping[str, int], later: int) -> Iterator[tuple[str, int]]:
             yield state.value, number
 
 
-def _shown(rows: list[Delivery], *, followed: bool) -> list[dict[str, Any]]:
+def _shown(user: Any, rows: list[Delivery], *, followed: bool) -> list[dict[str, Any]]:
     data = load(rows)
     attempts: dict[int, list[Attempt]] = defaultdict(list)
-    for attempt in Attempt.objects.filter(delivery__in=[row.pk for row in rows]).order_by("-pk"):
+    tries = Attempt.objects.filter(delivery__in=[row.pk for row in rows])
+    for attempt in access.with_calls(user, tries).order_by("-pk"):
         attempts[attempt.delivery_id].append(attempt)
     now = timezone.now()
     return [

@@ -7,6 +7,7 @@ from django.views import View
 
 from tom_integration.pages import (
     activity,
+    attempt_page,
     delivery_export,
     destinations_page,
     glossary,
@@ -29,6 +30,7 @@ from tom_integration.pages import (
 SHARES = "persistentshare/manage/"
 _RULES = "persistentshare/rules/"
 _TARGETS = "persistentshare/targets/"
+_RECORD = f"{SHARES}records/<int:pk>/"
 _HISTORY = "<int:target_pk>/share/<int:pk>/"
 
 _OF_RECORD = ("retry", "arrived", "resend")
@@ -70,7 +72,8 @@ ours = [
     path(f"{SHARES}<int:pk>/delete", share_actions.Delete.as_view(), name="delete"),
     *_actions(f"{SHARES}<int:pk>/", share_actions.Act, "", "pause", "resume", "adopt", *_OF_OUTBOX),
     *_actions(f"{SHARES}<int:pk>/", share_actions.Act, "", "send-existing", "send-edited"),
-    *_actions(f"{SHARES}records/<int:pk>/", share_actions.ActOnDelivery, "record-", *_OF_RECORD),
+    *_actions(_RECORD, share_actions.ActOnDelivery, "record-", *_OF_RECORD),
+    path(f"{_RECORD}attempts/<int:attempt_pk>/", attempt_page.AttemptPage.as_view(), name="attempt"),
     path(_HISTORY, share_page.HistoryPage.as_view(), name="history"),
     path(f"{_HISTORY}live", share_page.HistoryPage.as_view(live=True), name="history-live"),
     path(f"{_HISTORY}deliveries.<str:form>", delivery_export.OfHistory.as_view(), name="history-export"),
