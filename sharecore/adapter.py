@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sharecore.addresses import Address
 from sharecore.exceptions import Problem
@@ -86,6 +87,10 @@ class Batch:
     `Absent` must then mean that this target does not have the record; that a second delivery to the same
     target does no harm is no answer. An adapter that cannot look returns None. Of a target that the site no
     longer has, only names and aliases are filled.
+    """
+    sent_at: Mapping[RecordKey, datetime] = field(default_factory=dict)
+    """For `find` alone: the time of the last call with each record, aware, by the clock of the site. A record
+    without one was sent at an unknown time.
     """
     original: Callable[[RecordKey], object | None] = field(default=_unknown, repr=False, compare=False)
     """Return the object behind the record of a key, such as a row of the database of the site, or None. For

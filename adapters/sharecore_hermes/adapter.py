@@ -7,23 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sharecore.adapter import Adapter, Batch, Preview, SentTest, Topic
 from sharecore.building import before_sending
-from sharecore.exceptions import AuthenticationFailed, Problem, TargetRefused
+from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem, TargetRefused
 from sharecore.outcomes import Absent, Found, Outcome, Unsupported
 from sharecore.records import Record, RecordKey
+from sharecore_hermes.archive import Archive, CannotTell, FailsNow
 from sharecore_hermes.checks import problems
 from sharecore_hermes.config import HermesConfig, topic_fault
 from sharecore_hermes.converter import load_converter
+from sharecore_hermes.look_up import SETTLE_TIME, look_up
 from sharecore_hermes.mapping import Mapped, map_batch
 from sharecore_hermes.message import Envelope, assemble, message_url, row_of, split
 from sharecore_hermes.profile import Profile, ask_profile
 from sharecore_hermes.publisher import Publisher
 from sharecore_hermes.topics import SHARED, TopicCache, offered
 from sharecore_http import Client, token
-
-SETTLE_TIME = 330.0
-"""Seconds until a request is over. With its broker away HERMES hangs until its server ends the worker, after
-300 (measured).
-"""
 
 
 class HermesAdapter(Adapter):
@@ -45,6 +42,7 @@ class HermesAdapter(Adapter):
         self._client = client or Client(config.base_url, config.http, connections=1)
         self._authorize = token(config.token)
         self._publisher = Publisher(self._client, self._authorize, config)
+        self._archive = Archive(self._client, self._authorize, config)
         self._topic_cache = topic_cache
 
     def probe(self, seconds: float) -> bool:
@@ -112,14 +110,26 @@ class HermesAdapter(Adapter):
         )
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
-        """Return None: HERMES cannot be asked for published records.
+        """Look the records up in the archive of the topic; None where the archive cannot be asked for it.
 
-        With `RESEND_UNCONFIRMED` the site accepts duplicates after an unknown outcome, and only then: not of
-        data that are moved, nor in a replay, which first asks without records.
+        There, with `RESEND_UNCONFIRMED`, the site accepts duplicates after an unknown outcome, and only then:
+        not of data that are moved, nor in a replay, which first asks without records.
         """
-        if not self.config.resend_unconfirmed or batch.moved or not batch.records:
+        topic = self._topic(batch)
+        found = self._find(batch, topic) if self.config.ask_archive and not topic_fault(topic) else None
+        if found is None and self.config.resend_unconfirmed and batch.records and not batch.moved:
+            return {record.key: Absent() for record in batch.records}
+        return found
+
+    def _find(self, batch: Batch, topic: str) -> Mapping[RecordKey, Found] | None:
+        if batch.records:
+            return look_up(batch, topic, self._archive, self.config.archive_delay)
+        try:
+            return {} if self._archive.is_readable(topic) else None
+        except CannotTell:
             return None
-        return {record.key: Absent() for record in batch.records}
+        except FailsNow as error:
+            raise DestinationError(error.reason, retry_after=error.retry_after) from None
 
     def describe(self) -> str:
         return (
@@ -149,9 +159,12 @@ class HermesAdapter(Adapter):
         return envelope, mapped
 
     def _prepare(self, batch: Batch) -> tuple[Envelope, Mapped]:
-        topic = batch.address.topic or self.config.default_topic
+        topic = self._topic(batch)
         mapped = map_batch(batch, self.config, self._converter, topic)
         return Envelope(batch, self.config, topic, mapped.target or {}), mapped
+
+    def _topic(self, batch: Batch) -> str:
+        return batch.address.topic or self.config.default_topic
 
     def _profile(self) -> Profile:
         return ask_profile(self._client, self._authorize, self.config)

@@ -80,10 +80,7 @@ def read_submitted(reply: Reply, config: HermesConfig, *, sent: int, topic: str)
     if reply.status == 413:
         return TooLarge("a server before HERMES refused its size (status 413)")
     if reply.status >= 500 and reply.status != 503:
-        return Unknown(
-            f"HERMES answered with status {reply.status}, which it also does after publishing. Look for "
-            "the message at HERMES before you send it again"
-        )
+        return Unknown(f"HERMES answered with status {reply.status}, which it also does after publishing")
     raise refusal(reply, config)
 
 
@@ -137,10 +134,7 @@ def _read_ok(reply: Reply, config: HermesConfig) -> Answer:
                 "HERMES answered with its help text: something on the way turned the message into a "
                 f"question. Give {config.path}['BASE_URL'] as https:// and as it is after all redirects"
             )
-    return Unknown(
-        f"the answer has status {reply.status} but no id of a message ({said(reply.excerpt)}). "
-        "Look for the message at HERMES"
-    )
+    return Unknown(f"the answer has status {reply.status} but no id of a message ({said(reply.excerpt)})")
 
 
 def _read_refused(reply: Reply, config: HermesConfig, sent: int, topic: str) -> Answer:
@@ -167,7 +161,7 @@ def _read_broker(error: str, config: HermesConfig, topic: str) -> Answer:
     if code in _SIZE_CODES:
         return TooLarge(f"the topic takes no message of this size ({code})")
     if code in _UNKNOWN_CODES:
-        return Unknown(f"the broker did not confirm the message ({code}). Look for it at HERMES")
+        return Unknown(f"the broker did not confirm the message ({code})")
     if code in _TOPIC_CODES:
         raise AuthenticationFailed(
             f"the token of {config.path} may not write to the topic {topic!r}, or there is no such topic "

@@ -67,7 +67,11 @@ class HermesConfig:
     max_rows: int = 500
     """Largest number of rows in one message."""
     resend_unconfirmed: bool = False
-    """Whether a message that may have been published is sent again."""
+    """Whether a message that may have been published is sent again where the archive cannot tell."""
+    ask_archive: bool = True
+    """Whether the archive is asked for messages that may have been published."""
+    archive_delay: float = 600.0
+    """Seconds after which the archive surely has a message."""
 
 
 def read_config(section: Section) -> HermesConfig:
@@ -97,6 +101,8 @@ def read_config(section: Section) -> HermesConfig:
         batch_window_seconds=section.number("BATCH_WINDOW_SECONDS", 10.0, maximum=3600),
         max_rows=section.count("MAX_ROWS", 500, maximum=5000),
         resend_unconfirmed=section.flag("RESEND_UNCONFIRMED", False),
+        ask_archive=section.flag("ASK_ARCHIVE", True),
+        archive_delay=section.number("ARCHIVE_DELAY", 600.0, maximum=86400),
     )
     section.finish()
     return config

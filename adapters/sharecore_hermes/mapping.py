@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sharecore.adapter import Batch
+from sharecore.identity import fingerprint
 from sharecore.outcomes import Deferred, Outcome, Unsupported
 from sharecore.plugin_errors import contained, kind
 from sharecore.records import (
@@ -111,6 +112,7 @@ def _entry(
     context: Context,
     original: Callable[[RecordKey], object | None],
 ) -> Entry:
+    content = fingerprint(record)
     if isinstance(record, OtherDatum):
         record = spectra.of_points(record) or record
     if isinstance(record, OtherDatum):
@@ -118,7 +120,7 @@ def _entry(
     datum = datum_view(record, target, original)
     table, finish, draft = _table(record, datum, converter)
     done = finish(completed(draft, record), context)
-    return Entry(record, table, _json(done.row), _provenance(record, done))
+    return Entry(record, table, _json(done.row), _provenance(record, content, done))
 
 
 _Finish = Callable[[Draft, Context], Finished]
@@ -134,11 +136,12 @@ def _table(record: Record, datum: View, converter: Converter) -> tuple[str, _Fin
     raise NotExpressible("data-type", f"HERMES has no table for {type(record).__name__}")
 
 
-def _provenance(record: Record, done: Finished) -> dict[str, JsonValue]:
-    """Return our key, and the values of the site that the row of the record has no column for."""
+def _provenance(record: Record, content: str, done: Finished) -> dict[str, JsonValue]:
+    """Return our key, the fingerprint, and the values of the site that the row has no column for."""
     further = {key: value for key, value in record.extra.items() if done.row.get(key) != value}
     facts: dict[str, JsonValue] = {
         "key": str(record.key),
+        "content": content,
         "source_name": record.source_name,
         "source_location": record.source_location,
         "reduction_version": record.reduction_version,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from urllib.parse import quote
 
 from sharecore.adapter import Batch
@@ -54,6 +55,8 @@ def assemble(envelope: Envelope, entries: Sequence[Entry]) -> dict[str, object]:
     for table, rows in tables.items():
         if rows:
             provenance[table] = [each.provenance for each in rows]
+    if mark := target_mark(batch):
+        provenance["target_mark"] = mark
     if further := unexpressed(batch.target):
         provenance["target"] = further
     data: dict[str, object] = {"targets": [envelope.target]}
@@ -66,6 +69,16 @@ def assemble(envelope: Envelope, entries: Sequence[Entry]) -> dict[str, object]:
         "message_text": text(batch.message),
         "data": data | {PROVENANCE: provenance},
     }
+
+
+def target_mark(batch: Batch) -> str:
+    """Return a mark of the target that outlives its names, for this site to know it by; empty where there is
+    none.
+
+    A digest, since the whole world reads it.
+    """
+    key = batch.target_keys.get(batch.site.origin, "")
+    return sha256(f"{batch.site.origin} {key}".encode()).hexdigest()[:16] if key else ""
 
 
 def row_of(entries: Sequence[Entry], table: str, index: int) -> Entry | None:

@@ -53,7 +53,9 @@ class Publisher:
         itself.
         """
         match self._submit(envelope, ()):
-            case Unknown(reason) | TooLarge(reason):
+            case Unknown(reason):
+                raise TargetRefused(f"{reason}. Look for the message at HERMES before you share it again")
+            case TooLarge(reason):
                 raise TargetRefused(reason)
             case Invalid(tree):
                 raise TargetRefused(f"HERMES refuses the message: {_listed(faults(tree))}")
@@ -115,8 +117,7 @@ class Publisher:
             raise DestinationError(f"HERMES was not reached: {error.reason}") from error
         except NoAnswer as error:
             return Unknown(
-                f"HERMES gave no answer: {error.reason}. It may still publish the message, for five "
-                "minutes. Look for it at HERMES, then mark it as sent or send it again"
+                f"HERMES gave no answer: {error.reason}. It may still publish the message, for five minutes"
             )
         return read_submitted(reply, self._config, sent=size(message), topic=envelope.topic)
 

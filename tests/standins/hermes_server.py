@@ -5,7 +5,7 @@
 It prints its port, serves on loopback until it is ended, and writes each message that it published as one
 line of JSON. Four tokens work: `TOKEN`, `NO_CREDENTIAL` (a user without SCiMMA credential), `READ_ONLY`
 (whose credential may write nowhere) and `NO_PROFILE` (a user who never logged in, at which the server fails).
-With `--development` it is the server for development.
+With `--development` it is the server for development. `POST /stand-in/` with JSON sets fields of `Archive`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+from hermes_archive import Archive
 from hermes_message import normalised
 from hermes_rules import Crash, Wrong
 
@@ -32,6 +34,8 @@ MAX_BODY = 2_621_440
 MAX_MESSAGE = 1_000_000
 PUBLIC_TOPICS = ("gcn.circulars", "hermes.test")
 SUBMIT, VALIDATE = "/api/v0/submit_message/", "/api/v0/submit_message/validate/"
+QUERY, TOPICS = "/api/v0/query/", "/api/v0/topics/"
+STAND_IN = "/stand-in/"
 HELP = "This endpoint is used to send a generic hermes message"
 NO_CREDENTIAL_TEXT = (
     "User account does not have an associated SCIMMA auth credential. Please logout and log back in."
@@ -54,7 +58,7 @@ class Hermes:
         self.log = log
         self.development = development
         self.writable = writable
-        self.published: dict[str, dict[str, Any]] = {}
+        self.archive = Archive()
         self.lock = threading.Lock()
 
     def publish(self, message: dict[str, Any], token: str | None) -> dict[str, Any]:
@@ -73,11 +77,9 @@ class Hermes:
         if len(json.dumps(message)) > MAX_MESSAGE:
             raise _broker("code=MSG_SIZE_TOO_LARGE Broker: Message size too large")
         uuid = str(uuid4())
-        line = {"uuid": uuid, "topic": topic, "time": datetime.now(UTC).isoformat(), "message": message}
-        with self.lock:
-            self.published[uuid] = line
-            with self.log.open("a", encoding="utf-8") as out:
-                out.write(json.dumps(line) + "\n")
+        line = self.archive.keep(uuid, topic, TOKENS[token], message)
+        with self.lock, self.log.open("a", encoding="utf-8") as out:
+            out.write(json.dumps(line) + "\n")
         try:
             json.dumps(message, allow_nan=False)
         except ValueError:
@@ -106,14 +108,15 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve({
             "/api/v0/profile/": self._profile,
-            "/api/v0/topics/": self._topics,
+            TOPICS: self._topics,
+            QUERY: self._query,
             "/api/v0/heartbeat/": self._heartbeat,
             SUBMIT: lambda token: {"message": HELP},
             VALIDATE: lambda token: {"message": HELP},
         })  # fmt: skip
 
     def do_POST(self) -> None:
-        self._serve({SUBMIT: self._submit, VALIDATE: self._validate})
+        self._serve({SUBMIT: self._submit, VALIDATE: self._validate, STAND_IN: self._set})
 
     def do_PUT(self) -> None:
         self._serve({})
@@ -123,15 +126,15 @@ class Handler(BaseHTTPRequestHandler):
     def _serve(self, routes: dict[str, Any]) -> None:
         path = self.path.partition("?")[0]
         self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        known = {"/api/v0/profile/", "/api/v0/topics/", "/api/v0/heartbeat/", SUBMIT, VALIDATE}
+        known = {"/api/v0/profile/", "/api/v0/heartbeat/", TOPICS, QUERY, SUBMIT, VALIDATE, STAND_IN}
         try:
             if f"{path}/" in known:
                 return self._answer(301, "", location=f"{path}/")
-            if path.startswith("/api/v0/query/message/") and self.command == "GET":
-                return self._answer(*self._query(path.rstrip("/").rpartition("/")[2]))
+            token = self._token()
+            if path.startswith(f"{QUERY}message/"):
+                return self._answer(200, self._one(token, path.rstrip("/").rpartition("/")[2]))
             if path not in known:
                 return self._answer(404, _page("Not Found"))
-            token = self._token()
             if path not in routes:
                 raise Refused(405, {"detail": f'Method "{self.command}" not allowed.'})
             status, body = 200, routes[path](token)
@@ -211,7 +214,9 @@ class Handler(BaseHTTPRequestHandler):
     def _topics(self, token: str | None) -> dict[str, Any]:
         if token == NO_PROFILE:
             raise Crash
-        return {"topics": sorted({*PUBLIC_TOPICS, *(self.hermes.writable if token else ())})}
+        self._archive_is_well()
+        readable = {*PUBLIC_TOPICS, *(self.hermes.writable if token else ())}
+        return {"topics": sorted(readable - set(self.hermes.archive.hidden))}
 
     def _heartbeat(self, token: str | None) -> dict[str, Any]:
         return {
@@ -219,12 +224,45 @@ class Handler(BaseHTTPRequestHandler):
             "is_authenticated": token is not None,
         }
 
-    def _query(self, uuid: str) -> tuple[int, dict[str, Any]]:
-        line = self.hermes.published.get(uuid)
-        if line is None:
-            return 404, {"error": f"404 Client Error: Not Found for url: /message/{uuid}"}
-        metadata = {"topic": line["topic"], "timestamp": line["time"], "headers": {"_id": uuid}}
-        return 200, {"metadata": metadata, "annotations": {"con_text_uuid": uuid}, "message": line["message"]}
+    def _query(self, token: str | None) -> dict[str, Any]:
+        self._archive_is_well()
+        return self.hermes.archive.page(parse_qs(urlsplit(self.path).query))
+
+    def _one(self, token: str | None, uuid: str) -> dict[str, Any]:
+        gone = Refused(404, {"error": f"404 Client Error: Not Found for url: /msg/{uuid}"})
+        if self.command == "PATCH":
+            return self._retract(token, uuid, gone)
+        if self.command != "GET":
+            raise Refused(405, {"detail": f'Method "{self.command}" not allowed.'})
+        self._archive_is_well()
+        message = self.hermes.archive.message(uuid)
+        if message is None:
+            raise gone
+        return message
+
+    def _retract(self, token: str | None, uuid: str, gone: Refused) -> dict[str, Any]:
+        if token is None:
+            raise Refused(403, {"detail": "Authentication credentials were not provided."})
+        retracted = json.loads(self.body or b"{}").get("retracted")
+        if not isinstance(retracted, bool):
+            raise Refused(400, {"error": "'retracted' must be provided as a boolean value."})
+        if not TOKENS[token]:
+            text = "User must be authenticated with a valid SCiMMA Auth credential to access this API"
+            raise Refused(401, {"error": text})
+        self._archive_is_well()
+        if not self.hermes.archive.retract(uuid, retracted):
+            raise gone
+        return {"success": "true"}
+
+    def _archive_is_well(self) -> None:
+        if status := self.hermes.archive.fails:
+            raise Refused(status, {"error": f"{status} Server Error: for url: /messages"})
+
+    def _set(self, token: str | None) -> dict[str, Any]:
+        """What the tests want of the archive; no part of HERMES."""
+        for name, value in json.loads(self.body).items():
+            setattr(self.hermes.archive, name, value)
+        return {}
 
 
 def _no_constant(name: str) -> Any:

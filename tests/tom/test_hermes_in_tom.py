@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import requests
 from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 from tom_dataproducts.models import DataProduct, ReducedDatum, SpectroscopyReducedDatum
@@ -22,11 +24,14 @@ from sharecore.addresses import Address
 from sharecore.delivery import State
 from sharecore_hermes.converter import HermesDataConverter
 from tom_integration.models import Delivery, DestinationHealth, OneTimeShare
+from tom_integration.outbox import restored
 from tom_integration.services import resolve
+from tom_integration.services.replay_lost import MayDouble, Replay
 from tom_integration.tomtoolkit import functions
 from tom_integration.worker import offered_topics
 
-from .conftest import NIGHT, Tom
+from .conftest import NIGHT, Clock, Tom, edit
+from .deaths import POINTS, Died
 
 pytestmark = pytest.mark.any_database
 
@@ -66,14 +71,28 @@ class Hermes:
     def uuids(self) -> list[str]:
         return [json.loads(line)["uuid"] for line in self.log.read_text().splitlines()]
 
+    def archive(self, **fields: Any) -> None:
+        """Let the archive behave so; see its fields in `standins/hermes_archive.py`."""
+        requests.post(f"{self.proxy.url}stand-in/", json=fields, timeout=10).raise_for_status()
+
     def lose_answers(self, number: int = 1) -> None:
         """HERMES does what it is asked, and the answers are lost."""
         self.proxy.plan = Plan(first=(Fault.RESET_AFTER,) * number, only=SUBMIT)
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Hermes]]:
-    """Starts a stand-in, with a proxy before it; both are gone after the test."""
+def start(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Hermes]]:
+    """Starts a stand-in with the clock of the TOM, and a proxy before it; both are gone after the test."""
+    monkeypatch.setattr("sharecore_hermes.look_up.now", lambda: clock.now)
+    started: list[Hermes] = []
+    forward = clock.forward
+
+    def both_forward(**delta: float) -> None:
+        forward(**delta)
+        for each in started:
+            each.archive(ahead=(clock.now - datetime.now(UTC)).total_seconds())
+
+    monkeypatch.setattr(clock, "forward", both_forward)
     with ExitStack() as stack:
 
         def start(writable: str = "hermes.test,tomtoolkit.test") -> Hermes:
@@ -84,7 +103,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Hermes]]:
             stack.callback(process.terminate)
             assert process.stdout
             url = f"http://127.0.0.1:{int(process.stdout.readline())}/"
-            return Hermes(stack.enter_context(running(url)), log)
+            started.append(Hermes(stack.enter_context(running(url)), log))
+            return started[-1]
 
         yield start
 
@@ -183,6 +203,123 @@ class MondayConverter:
 
 
 class TestAnAnswerThatIsLost:
+    def test_what_was_published_is_found_and_nobody_is_asked(
+        self, tom: Tom, hermes: Hermes, shared: Any
+    ) -> None:
+        data = [tom.datum(shared, **MEASURED) for _ in range(3)]
+        tom.deliver()
+        hermes.lose_answers()
+        tom.deliver(after=10)
+        assert {tom.state(each, ADDRESS) for each in data} == {State.UNCONFIRMED}
+        tom.deliver(after=300)
+        assert tom.states(ADDRESS) == ["unconfirmed"] * 3, "HERMES may be at it for five minutes"
+        tom.deliver(after=31)
+        assert tom.states(ADDRESS) == ["delivered"] * 3
+        assert {tom.row(each, ADDRESS).remote_id for each in data} == set(hermes.uuids)
+        tom.deliver_until_quiet()
+        assert len(hermes.messages) == 1
+
+    def test_what_was_not_is_sent_again(self, tom: Tom, hermes: Hermes, shared: Any) -> None:
+        datum = tom.datum(shared, **MEASURED)
+        tom.deliver()
+        hermes.proxy.plan = Plan(first=(Fault.BLACK_HOLE,), only=SUBMIT, seconds=0.1)
+        tom.deliver(after=10)
+        tom.deliver(after=331)
+        row = tom.row(datum, ADDRESS)
+        assert (row.state, row.reason) == (State.UNCONFIRMED, "the archive of HERMES does not have it yet")
+        assert hermes.messages == []
+        tom.deliver(after=900)
+        tom.deliver_until_quiet(hours=1)
+        assert tom.row(datum, ADDRESS).remote_id == hermes.uuids[0]
+        assert len(hermes.messages) == 1
+
+    def test_an_archive_that_is_behind_or_down_costs_time_alone(
+        self, tom: Tom, hermes: Hermes, shared: Any
+    ) -> None:
+        lost = tom.datum(shared, **MEASURED)
+        tom.deliver()
+        hermes.lose_answers()
+        tom.deliver(after=10)
+        hermes.archive(behind=480)
+        tom.deliver(after=331)
+        hermes.archive(fails=503)
+        for _ in range(4):
+            tom.deliver(after=600)
+        new = tom.datum(shared, **MEASURED)
+        tom.deliver()
+        tom.deliver(after=60)
+        assert tom.state(new, ADDRESS) is State.DELIVERED, "HERMES itself is well"
+        assert tom.state(lost, ADDRESS) is State.UNCONFIRMED
+        hermes.archive(fails=0)
+        tom.deliver_until_quiet()
+        assert tom.states(ADDRESS) == ["delivered"] * 2
+        assert len(hermes.messages) == 2
+
+    @pytest.mark.parametrize("point", POINTS)
+    def test_a_sender_dies(
+        self, tom: Tom, hermes: Hermes, shared: Any, use: Callable[..., None], point: str, monkeypatch: Any
+    ) -> None:
+        use(hermes=hermes.settings(MAX_ROWS=2, BATCH_WINDOW_SECONDS=0))
+        data = [tom.datum(shared, **MEASURED) for _ in range(5)]
+        how, where, name = POINTS[point]
+        with monkeypatch.context() as patch:
+            patch.setattr(where, name, how(getattr(where, name)))
+            with pytest.raises(Died):
+                tom.deliver()
+        tom.deliver_until_quiet(hours=3)
+        assert tom.states(ADDRESS) == ["delivered"] * 5
+        sent = [each for message in hermes.messages for each in photometry(message)]
+        assert sorted(sent) == [each.brightness for each in data]
+
+    def test_it_moved_to_another_target_meanwhile(self, tom: Tom, hermes: Hermes, shared: Any) -> None:
+        found, missing = (tom.datum(shared, **MEASURED) for _ in range(2))
+        other = tom.target("another")
+        tom.share(other, ADDRESS)
+        tom.deliver()
+        hermes.lose_answers()
+        tom.deliver(after=10)
+        hermes.proxy.plan = Plan(first=(Fault.BLACK_HOLE,), only=SUBMIT, seconds=0.1)
+        for each in (found, missing):
+            edit(each, target=other)
+        tom.deliver_until_quiet()
+        assert tom.states(ADDRESS) == ["delivered"] * 2
+        assert [message["data"]["targets"][0]["name"] for message in hermes.messages] == [shared.name]
+
+    def test_a_replay_sends_nothing_twice(self, tom: Tom, hermes: Hermes, shared: Any) -> None:
+        for _ in range(2):
+            tom.datum(shared, **MEASURED)
+            tom.deliver()
+            tom.deliver(after=10)
+            tom.deliver(after=86400)
+        plan = Replay().send_again()
+        assert (plan.number, plan.doubles) == (2, 0)
+        tom.deliver_until_quiet()
+        assert tom.states(ADDRESS) == ["delivered"] * 2
+        assert {row.remote_id for row in Delivery.objects.all()} == set(hermes.uuids)
+        assert len(hermes.messages) == 2
+
+    def test_a_restored_backup_sends_nothing_twice(self, tom: Tom, hermes: Hermes, shared: Any) -> None:
+        sent, tried = (tom.datum(shared, **MEASURED, timestamp=tom.clock.now) for _ in range(2))
+        tom.deliver()
+        tom.deliver(after=10)
+        tom.row(sent, ADDRESS).delete()
+        long_before = tom.clock.now - timedelta(days=30)
+        Delivery.objects.filter(pk=tom.row(tried, ADDRESS).pk).update(
+            state=State.PENDING, delivered_at=None, arrived="", sent_at=long_before
+        )
+        restored.doubt()
+        tom.deliver_until_quiet()
+        assert tom.states(ADDRESS) == ["delivered"] * 2
+        assert len(hermes.messages) == 1
+
+
+class TestATopicThatCannotBeRead:
+    """Its archive looks empty, so nobody but a person can tell."""
+
+    @pytest.fixture(autouse=True)
+    def hidden(self, hermes: Hermes) -> None:
+        hermes.archive(hidden=["hermes.test"])
+
     def test_a_person_says_that_it_was_published(self, tom: Tom, hermes: Hermes, shared: Any) -> None:
         datum = tom.datum(shared, **MEASURED)
         tom.deliver()
@@ -192,7 +329,7 @@ class TestAnAnswerThatIsLost:
         tom.deliver_until_quiet()
         row = tom.row(datum, ADDRESS)
         assert row.state == State.NEEDS_REVIEW
-        assert "Look for it at HERMES" in row.reason
+        assert "may still publish" in row.reason
         assert len(hermes.messages) == 1
         resolve.resolve(row, arrived=True, by="pi")
         tom.deliver_until_quiet()
@@ -242,6 +379,23 @@ class TestAnAnswerThatIsLost:
         assert tom.state(datum, ADDRESS) is State.DELIVERED
         assert len(hermes.messages) == 2
 
+    def test_a_replay_asks_whether_doubles_are_harmless(
+        self, tom: Tom, hermes: Hermes, shared: Any, use: Callable[..., None]
+    ) -> None:
+        tom.share(shared, "hermes:tomtoolkit.test")
+        tom.datum(shared, **MEASURED)
+        tom.deliver()
+        tom.deliver(after=10)
+        with pytest.raises(MayDouble, match=r"hermes:hermes\.test cannot"):
+            Replay().send_again()
+        plan = Replay().send_again(doubles=True)
+        assert (plan.number, plan.doubles) == (2, 1)
+        tom.deliver_until_quiet()
+        topics = sorted(message["topic"] for message in hermes.messages)
+        assert topics == ["hermes.test", "hermes.test", "tomtoolkit.test"]
+
+
+class TestAnswersThatAreLost:
     def test_what_comes_meanwhile_goes_out(self, tom: Tom, hermes: Hermes, shared: Any) -> None:
         lost = tom.datum(shared, **MEASURED)
         tom.deliver()

@@ -39,7 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--doubles",
         action="store_true",
-        help="Send also to a destination that cannot be asked what it has (HERMES), and may store it twice.",
+        help="Send also to a destination that cannot be asked what it has (a chat), and may store it twice.",
     )
 
 

@@ -30,6 +30,6 @@ def doubt() -> int:
             promise = doubted(DeliveryState(state=State.PENDING))
             number += register(outbox, promise, selection=of_outbox(outbox).selection)
         open_ones = outbox.deliveries.filter(state__in=(State.PENDING, State.TO_APPROVE))
-        number += transitions.apply(open_ones, doubted)
+        number += transitions.apply(open_ones, doubted, sent_at=None)  # that of a call before the backup
         Outbox.objects.filter(pk=outbox.pk).update(look_now=True)
     return number

@@ -90,10 +90,9 @@ class Replay:
         counts = {
             Address(name, topic): number for name, topic, number in by_address.annotate(number=Count("pk"))
         }
-        told = {name: _can_tell(address) for name, address in {each.name: each for each in counts}.items()}
         return Plan(
             counts=counts,
-            blind=tuple(address for address in counts if not told[address.name]),
+            blind=tuple(address for address in counts if not _can_tell(address)),
             edited=order.edited(chosen).count(),
             left=self._left(order),
         )
@@ -113,9 +112,9 @@ class Replay:
         if plan.blind and not doubles:
             raise MayDouble(plan)
         chosen = self._outboxes("change")
-        for name in {address.name for address in plan.counts}:
-            blind = any(address.name == name for address in plan.blind)
-            replays.ask_for(chosen.filter(destination=name), self._order(can_tell=not blind))
+        for address in plan.counts:
+            meant = chosen.filter(destination=address.name, topic=address.topic)
+            replays.ask_for(meant, self._order(can_tell=address not in plan.blind))
         for target_id in set(chosen.exclude(replay="").values_list("target_id", flat=True)[:_HINTED]):
             wake_up.hint(target_id, {})
         return plan

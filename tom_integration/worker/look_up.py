@@ -98,7 +98,8 @@ def _about(outbox_id: int, batch: Batch) -> Batch:
 def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> None:
     previous = {each.leaves.key: each.row.remote_id or None for each in doubts if each.row.delivered_at}
     records = tuple(each.leaves for each in doubts if isinstance(each.leaves, Record))
-    batch = replace(batch, records=records, previous=previous)
+    sent_at = {each.leaves.key: each.row.sent_at for each in doubts if each.row.sent_at}
+    batch = replace(batch, records=records, previous=previous, sent_at=sent_at)
     calls.before_call()
     try:
         with leases.keep_alive(calls.lease):

