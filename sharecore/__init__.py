@@ -11,6 +11,7 @@ from sharecore import logs
 from sharecore.adapter import Adapter, Batch, Preview, SentTest, Site, Topic
 from sharecore.addresses import Address
 from sharecore.building import before_sending, build_each
+from sharecore.call_delay import delay_next_call
 from sharecore.call_thread import progress
 from sharecore.data_sharing import Destination, Destinations
 from sharecore.discovery import PluginInfo, PluginState
@@ -46,6 +47,7 @@ from sharecore.outcomes import (
     Present,
     Rejected,
     Result,
+    Submitted,
     Unconfirmed,
     Unsupported,
     Withheld,
@@ -132,6 +134,7 @@ __all__ = [
     "SharecoreError",
     "Site",
     "Spectrum",
+    "Submitted",
     "Target",
     "TargetRefused",
     "Topic",
@@ -145,6 +148,7 @@ __all__ = [
     "as_json",
     "before_sending",
     "build_each",
+    "delay_next_call",
     "fingerprint",
     "hide_secrets",
     "hookimpl",

@@ -83,14 +83,14 @@ class Batch:
     that it gave itself, and that of this site.
     """
     moved: bool = False
-    """True for `find` alone: the records belong to another target now, and will be sent as data of that one.
-    `Absent` must then mean that this target does not have the record; that a second delivery to the same
-    target does no harm is no answer. An adapter that cannot look returns None. Of a target that the site no
-    longer has, only names and aliases are filled.
+    """True for `find` and `follow` alone: the records belong to another target now, and will be sent as data
+    of that one. `Absent` must then mean that this target does not have the record; that a second delivery to
+    the same target does no harm is no answer. An adapter that cannot look returns None. Of a target that
+    the site no longer has, only names and aliases are filled.
     """
     sent_at: Mapping[RecordKey, datetime] = field(default_factory=dict)
-    """For `find` alone: the time of the last call with each record, aware, by the clock of the site. A record
-    without one was sent at an unknown time.
+    """For `find` and `follow`: the time of the last call with each record, aware, by the clock of the site. A
+    record without one was sent at an unknown time.
     """
     original: Callable[[RecordKey], object | None] = field(default=_unknown, repr=False, compare=False)
     """Return the object behind the record of a key, such as a row of the database of the site, or None. For
@@ -211,7 +211,8 @@ class Adapter(ABC):
         """Send one file, and return its outcome.
 
         Called again after an unknown outcome, without `find`: the same file sent twice must be there once.
-        Raises the exceptions of `deliver`, and lets the OSError of an unreadable file pass.
+        After `Submitted`, `follow` is called. Raises the exceptions of `deliver`, and lets the OSError of an
+        unreadable file pass.
 
         Args:
             file: file to send.
@@ -308,6 +309,26 @@ class Adapter(ABC):
         exceptions of `deliver`; the look-up is repeated later then.
         """
         return None
+
+    def follow(self, batch: Batch, tickets: Mapping[RecordKey, str]) -> Iterator[tuple[RecordKey, Outcome]]:
+        """Ask what became of records that were `Submitted`, and yield key and outcome of each that has one.
+
+        Send nothing. Called when the time of `ask_after` has come, also for records of several calls.
+
+        * `Accepted`, `Duplicate`, `Rejected`, `Unsupported`: final.
+        * `Submitted`: not yet; asked again later, under its ticket. After a week a person decides.
+        * `Deferred`: thrown away there, and certainly not stored; sent again later.
+        * `Unconfirmed`: the destination does not know; looked up by `find`.
+        * No answer for the record: asked again on the retry schedule, not sent. At its end a person decides.
+
+        Raises the exceptions of `deliver`; what was yielded counts, and the question is repeated later.
+
+        Args:
+            batch: target and notes, as for `deliver`, without records: data may have been edited or deleted
+                since.
+            tickets: ticket of each record, or file, in question.
+        """
+        return iter(())
 
     def validate(self, batch: Batch) -> Sequence[Problem]:
         """Ask the destination for problems of a batch, without storing it there; empty when there are none.

@@ -114,7 +114,7 @@ def read(said: object, wanted: Any) -> tuple[Any, list[str]]:
 
 
 def hear(
-    who: str, keys: Iterable[RecordKey], call: Callable[[Heard], object]
+    who: str, keys: Iterable[RecordKey], call: Callable[[Heard], object], *, sends: bool = True
 ) -> Iterator[tuple[RecordKey, Outcome]]:
     """Yield the answers of an adapter in a call, and `Unconfirmed` for each record that may have been sent.
 
@@ -125,6 +125,7 @@ def hear(
         who: name of the adapter, for messages.
         keys: keys of the records.
         call: call the adapter, and put its answers into the `Heard`.
+        sends: False for a call that sends nothing: it may leave out records, and puts none in doubt.
     """
     heard = Heard(keys)
     stop: SharecoreError | None = None
@@ -138,6 +139,8 @@ def hear(
     if complaints:
         listed = "; ".join(f"{what} ({times} times)" for what, times in complaints.items())
         logger.error("%s answered out of contract: %s", who, listed)
+    if not sends:
+        left = []
     reason = f"{who} gave no valid outcome"
     if stop is None and left:
         stop = Broken(f"{reason} for {len(left)} of {len(heard.keys)} records", reason)

@@ -1,10 +1,11 @@
 """The state machine of a delivery: every step between its states. No I/O, no clock of its own.
 
 A `Transition` depends on the state alone, and is the same for one delivery and for many. The functions after
-them weigh what came of a call, for one delivery.
+them weigh what came of a call, for one delivery; those of `sharecore.questions` what came of a look-up.
 
 BASELINE ─(asked for, saved again)─> PENDING ──start──> SENDING ──┬─> DELIVERED
                                        ^                          ├─> PENDING again, later   (deferred)
+                                       │                          ├─> SUBMITTED ─follow─> any of these
                                        │                          ├─> UNCONFIRMED ─find─> DELIVERED, PENDING,
                                        │                          │                       NEEDS_REVIEW
                                        │                          └─> FAILED, UNSUPPORTED, WITHHELD
@@ -23,19 +24,20 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from sharecore.outcomes import (
-    Absent,
     Accepted,
     Deferred,
     Duplicate,
-    Found,
-    Present,
     Rejected,
     Result,
+    Submitted,
     Unconfirmed,
     Unsupported,
     Withheld,
 )
-from sharecore.retry import RetryPolicy
+from sharecore.retry import DAY, RetryPolicy
+
+SHORTEST_ASK = 1.0
+"""Seconds between two questions for the same record, at the least."""
 
 
 class State(StrEnum):
@@ -45,6 +47,7 @@ class State(StrEnum):
     PENDING = "pending"  # promised; sent when `next_at` has come
     TO_APPROVE = "to_approve"  # stopped before it was sent; a person approves it or declines
     SENDING = "sending"  # handed to the adapter
+    SUBMITTED = "submitted"  # taken for processing; asked about when `next_at` has come
     DELIVERED = "delivered"  # the destination has it
     UNCONFIRMED = "unconfirmed"  # sent, no answer; looked up when `next_at` has come
     NEEDS_REVIEW = "needs_review"  # sent, no answer, cannot be looked up: a person decides
@@ -54,7 +57,7 @@ class State(StrEnum):
     CANCELLED = "cancelled"  # datum, share or target are gone
 
 
-OPEN = frozenset({State.PENDING, State.SENDING, State.UNCONFIRMED})
+OPEN = frozenset({State.PENDING, State.SENDING, State.SUBMITTED, State.UNCONFIRMED})
 NEEDS_PERSON = frozenset({State.NEEDS_REVIEW, State.FAILED})
 CANCELLABLE = OPEN | NEEDS_PERSON | {State.TO_APPROVE, State.WITHHELD, State.UNSUPPORTED}
 """States in which the loss of the datum or the target makes a difference."""
@@ -65,12 +68,14 @@ ASKABLE = REPLAYABLE | {State.BASELINE}
 SENDABLE = frozenset({State.PENDING, State.WITHHELD})
 """States of deliveries that are sent when their time has come."""
 IN_DOUBT = frozenset({State.UNCONFIRMED, State.NEEDS_REVIEW})
-"""States of deliveries that were sent, and may or may not have arrived."""
+"""States of deliveries that were sent, and may or may not have arrived: a person may decide."""
+LEFT = IN_DOUBT | {State.SENDING, State.SUBMITTED}
+"""States of deliveries that have left the site, and may arrive: only what is certainly lost is sent again."""
 RELEASE = "release"
 """Value of `field` for a withheld delivery that waits for its release, at `next_at`."""
 DECLINED = "declined"
 """Value of `field` for a withheld delivery that a person declined to send."""
-_FRESH: dict[str, Any] = {"failures": 0, "reason": "", "field": ""}
+_FRESH: dict[str, Any] = {"failures": 0, "reason": "", "field": "", "ticket": ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +100,8 @@ class DeliveryState:
     """
     remote_id: str = ""
     """Name of the record at the destination."""
+    ticket: str = ""
+    """Text under which the destination is asked for the outcome; kept while it is in doubt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +175,8 @@ def bring_near(*, now: datetime) -> Transition:
 
 
 def look_again(*, at: datetime) -> Transition:
-    """Set the time of the next look-up."""
-    return Transition(sources=frozenset({State.UNCONFIRMED}), sets={"next_at": at})
+    """Set the time of the next look-up, or of the next question for the outcome."""
+    return Transition(sources=frozenset({State.SUBMITTED, State.UNCONFIRMED}), sets={"next_at": at})
 
 
 def doubt(reason: str, *, look_at: datetime) -> Transition:
@@ -224,13 +231,19 @@ def ask_anew(*, now: datetime) -> Transition:
 def cancel(reason: str) -> Transition:
     """Cancel deliveries whose datum, share or target is gone; delivered ones stay so."""
     return Transition(
-        sources=CANCELLABLE, to=State.CANCELLED, sets={"next_at": None, "reason": reason, "field": ""}
+        sources=CANCELLABLE,
+        to=State.CANCELLED,
+        sets={"next_at": None, "reason": reason, "field": "", "ticket": ""},
     )
 
 
 def undecidable(reason: str) -> Transition:
     """Leave to a person a delivery of which nothing else can tell whether it arrived."""
-    return Transition(sources=IN_DOUBT, to=State.NEEDS_REVIEW, sets={"next_at": None, "reason": reason})
+    return Transition(
+        sources=IN_DOUBT | {State.SUBMITTED},
+        to=State.NEEDS_REVIEW,
+        sets={"next_at": None, "reason": reason},
+    )
 
 
 def confirm(note: str) -> Transition:
@@ -269,7 +282,7 @@ def settle(
     chance: float,
 ) -> DeliveryState:
     """Return the state after the result of the adapter (or the framework)."""
-    clean = replace(before, reason="", field="", next_at=None)
+    clean = replace(before, reason="", field="", next_at=None, ticket="")
     match result:
         case Accepted(remote_id=remote_id) | Duplicate(remote_id=remote_id):
             return replace(clean, state=State.DELIVERED, failures=0, remote_id=remote_id or before.remote_id)
@@ -283,7 +296,10 @@ def settle(
             return _later(clean, reason, now=now, policy=policy, retry_after=retry_after, chance=chance)
         case Unconfirmed(reason=reason):
             waiting = replace(clean, state=State.UNCONFIRMED, failures=before.failures + 1, reason=reason)
-            return replace(waiting, next_at=now + timedelta(seconds=settle_time))
+            return replace(waiting, next_at=now + timedelta(seconds=settle_time), ticket=before.ticket)
+        case Submitted(ticket=ticket, ask_after=seconds):
+            wait = timedelta(seconds=min(max(seconds, SHORTEST_ASK), DAY))
+            return replace(clean, state=State.SUBMITTED, ticket=ticket, next_at=now + wait)
         case _:
             assert_never(result)
 
@@ -369,79 +385,3 @@ def abandoned(before: DeliveryState, *, sent_at: datetime, settle_time: float) -
         next_at=sent_at + timedelta(seconds=settle_time),
         reason="the sender stopped before an answer came",
     )
-
-
-def looked_up(
-    before: DeliveryState,
-    found: Found | None,
-    *,
-    content: str,
-    can_tell: bool = True,
-    now: datetime,
-    policy: RetryPolicy,
-    chance: float,
-) -> DeliveryState:
-    """Return the state of an unconfirmed delivery after a look-up.
-
-    Args:
-        before: state so far.
-        found: answer of the destination; None for no answer about this record.
-        content: fingerprint that the record must have there.
-        can_tell: False when the destination cannot be asked at all.
-        now: present time.
-        policy: waits between tries.
-        chance: random number from 0 to 1.
-    """
-    if not can_tell:
-        return replace(before, state=State.NEEDS_REVIEW, next_at=None)
-    match found:
-        case Present(content=there, remote_id=remote_id):
-            named = replace(before, remote_id=remote_id or before.remote_id)
-            if there == content:
-                return replace(named, state=State.DELIVERED, failures=0, next_at=None, reason="")
-            named = replace(named, reason="the destination has it with other content")
-            return _again(named, now=now, policy=policy, chance=chance)
-        case Absent():
-            return _again(before, now=now, policy=policy, chance=chance)
-        case Rejected() | Unsupported():
-            return settle(before, found, now=now, policy=policy, settle_time=0, chance=chance)
-        case Deferred(reason=reason, retry_after=wait):
-            return not_looked_up(before, reason, now=now, policy=policy, retry_after=wait, chance=chance)
-        case Unconfirmed(reason=reason):
-            return not_looked_up(before, reason, now=now, policy=policy, chance=chance)
-        case None:
-            silence = "the destination did not say whether it has it"
-            return not_looked_up(before, silence, now=now, policy=policy, chance=chance)
-        case _:
-            assert_never(found)
-
-
-def _again(before: DeliveryState, *, now: datetime, policy: RetryPolicy, chance: float) -> DeliveryState:
-    """Return the state of a record that is not at the destination with its content: send it, the first time
-    at once.
-    """
-    if before.failures > len(policy.schedule):
-        return replace(before, state=State.FAILED, next_at=None, reason=f"given up: {before.reason}")
-    if before.failures <= 1:
-        return replace(before, state=State.PENDING, next_at=now)
-    wait = policy.wait(before.failures - 1, retry_after=None, chance=chance)
-    return replace(before, state=State.PENDING, next_at=now + (wait or timedelta()))
-
-
-def not_looked_up(
-    before: DeliveryState,
-    reason: str,
-    *,
-    now: datetime,
-    policy: RetryPolicy,
-    retry_after: float | None = None,
-    chance: float,
-) -> DeliveryState:
-    """Return the state after a look-up without an answer: look again later, and leave it to a person in the
-    end.
-    """
-    failures = before.failures + 1
-    wait = policy.wait(failures, retry_after=retry_after, chance=chance)
-    if wait is None:
-        return undecidable(reason)(replace(before, failures=failures))
-    return replace(before, failures=failures, reason=reason, next_at=now + wait)

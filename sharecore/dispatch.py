@@ -200,6 +200,22 @@ def look_up_report(
     return valid, True
 
 
+def follow(
+    destination: Destination, adapter: Adapter, batch: Batch, tickets: Mapping[RecordKey, str]
+) -> tuple[Mapping[RecordKey, Outcome], Stop | None]:
+    """Ask what became of submitted records; return the answers, and the exception that stopped the call.
+
+    A record without a valid answer is left out.
+
+    Args:
+        destination: destination of the batch.
+        adapter: adapter of the destination.
+        batch: target of the records; without records.
+        tickets: ticket of each record, by key.
+    """
+    return said_until(guarded(destination, adapter).follow(batch, tickets))
+
+
 def guarded(destination: Destination, adapter: Adapter) -> Guarded:
     """Return the adapter behind the guard that contains its failures."""
     return adapter if isinstance(adapter, Guarded) else Guarded(destination, lambda: adapter)

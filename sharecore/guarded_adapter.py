@@ -181,6 +181,13 @@ class Guarded(Adapter):
         found = self._ask("find", lambda adapter: _plain(adapter.find(batch)), self._seconds)
         return found
 
+    def follow(self, batch: Batch, tickets: Mapping[RecordKey, str]) -> Iterator[tuple[RecordKey, Outcome]]:
+        def call(heard: Heard) -> None:
+            asked = dict(tickets)
+            self._ask("follow", lambda adapter: heard.listen(adapter.follow(batch, asked)), self._seconds)
+
+        return hear(named(self._destination), tickets, call, sends=False)
+
     def validate(self, batch: Batch) -> Sequence[Problem]:
         return self._ask(
             "validate", lambda adapter: self._all(adapter.validate(batch), Problem), self._seconds / 2

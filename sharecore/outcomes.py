@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any, TypeGuard, TypeVar, get_args
+from typing import Any, TypeGuard, get_args
 
 from sharecore.exceptions import is_wait
 from sharecore.identity import fingerprint
@@ -14,6 +14,15 @@ from sharecore.records import Record, Report
 from sharecore.secrets import hide_secrets, repeats_secret
 from sharecore.texts import one_line
 from sharecore.times import in_utc
+
+TICKET_LENGTH = 200
+"""Longest ticket, in characters."""
+TARGET_NAME_LENGTH = 100
+"""Longest name of a target, in characters, as in tomtoolkit 3.1.0."""
+
+
+def _is_text(value: object, longest: int) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= longest and value.isprintable()
 
 
 def _is_aware(value: object) -> TypeGuard[datetime]:
@@ -26,10 +35,16 @@ class _There:
 
     remote_id: str | None = None
     """Name of the record at the destination; None where there is none, or where it repeats a credential."""
+    target_name: str | None = None
+    """Name that the destination gave the target, for people ("AT 2026abc"), of 1 to 100 characters; None
+    where it gave none, or where it repeats a credential.
+    """
 
     def __post_init__(self) -> None:
-        if isinstance(self.remote_id, str) and repeats_secret(self.remote_id):
-            object.__setattr__(self, "remote_id", None)
+        for name in ("remote_id", "target_name"):
+            value = getattr(self, name)
+            if isinstance(value, str) and repeats_secret(value):
+                object.__setattr__(self, name, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +109,24 @@ class Unconfirmed(_Reasoned):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """The destination has taken the record for processing, and says later what became of it: an answer of
+    `Adapter.deliver` and `Adapter.deliver_file`, and of `Adapter.follow` for "not yet".
+    """
+
+    ticket: str
+    """Text under which `Adapter.follow` asks, of 1 to 200 characters that can be printed; records may share
+    one. Never a credential: what repeats one is no ticket.
+    """
+    ask_after: float
+    """Seconds until the destination may have an answer: from 1 s to a day, or the nearest of the two."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.ticket, str) and repeats_secret(self.ticket):
+            object.__setattr__(self, "ticket", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Withheld(_Reasoned):
     """The site itself does not let the record go there. Given by the framework or by the hook
     `sharecore_withhold`, never by an adapter.
@@ -133,7 +166,7 @@ class Absent:
     """
 
 
-Outcome = Accepted | Duplicate | Rejected | Unsupported | Deferred | Unconfirmed
+Outcome = Accepted | Duplicate | Rejected | Unsupported | Deferred | Unconfirmed | Submitted
 """The answers that an adapter may give for a record."""
 
 Result = Outcome | Withheld
@@ -142,7 +175,7 @@ Result = Outcome | Withheld
 Found = Present | Absent | Rejected | Unsupported | Deferred | Unconfirmed
 """The answers that an adapter may give when a record is looked up."""
 
-_Answer = TypeVar("_Answer", bound=Found | Result)
+_NO_TICKET = "(no ticket)"
 _TYPES = dict.fromkeys((*get_args(Result), *get_args(Found)))
 _RULES: dict[str, tuple[Callable[[object], bool], str, object]] = {
     "remote_id": (lambda value: isinstance(value, str | None), "a text or None", None),
@@ -150,6 +183,17 @@ _RULES: dict[str, tuple[Callable[[object], bool], str, object]] = {
     "feature": (lambda value: isinstance(value, str), "a text", ""),
     "content": (lambda value: isinstance(value, str), "a record or a text", ""),
     "retry_after": (lambda value: value is None or is_wait(value), "seconds or None", None),
+    "target_name": (
+        lambda value: value is None or _is_text(value, TARGET_NAME_LENGTH),
+        f"a text of 1 to {TARGET_NAME_LENGTH} printable characters or None",
+        None,
+    ),
+    "ticket": (
+        lambda value: _is_text(value, TICKET_LENGTH),
+        f"a text of 1 to {TICKET_LENGTH} printable characters that repeats no credential",
+        _NO_TICKET,
+    ),
+    "ask_after": (is_wait, "seconds", 60.0),
     "until": (lambda value: value is None or _is_aware(value), "a time with a time zone or None", None),
 }
 
@@ -165,17 +209,21 @@ def own(answer: object) -> object:
     return answer
 
 
-def mended(answer: _Answer) -> tuple[_Answer, list[str]]:
+def mended(answer: Found | Result) -> tuple[Found | Result, list[str]]:
     """Return the answer of a plugin with fields as the contract has them, and a complaint for each wrong
     field.
 
-    The answer counts all the same; a whole number for a name is written as text.
+    The answer counts all the same; a whole number for a name is written as text. Without a valid ticket
+    nothing can be asked, so that `Submitted` becomes `Unconfirmed`.
     """
     changes: dict[str, Any] = {}
     complaints: list[str] = []
     for name, (valid, rule, instead) in _RULES.items():
         value = getattr(answer, name, instead)
         if not valid(value):
-            changes[name] = str(value) if name == "remote_id" and type(value) is int else instead
+            named = name in ("remote_id", "ticket") and type(value) is int
+            changes[name] = str(value) if named else instead
             complaints.append(f"{name} must be {rule}, got a {type(value).__name__}")
+    if changes.get("ticket") == _NO_TICKET:
+        return Unconfirmed(reason="taken for processing, under a ticket that cannot be kept"), complaints
     return (replace(answer, **changes) if changes else answer), complaints

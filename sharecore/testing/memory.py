@@ -9,10 +9,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from sharecore.adapter import Adapter, Batch, Preview, SentTest, Topic
+from sharecore.call_delay import delay_next_call
 from sharecore.exceptions import Problem
 from sharecore.hooks import DestinationType, hookimpl
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Absent, Accepted, Duplicate, Found, Outcome, Present, Unconfirmed
+from sharecore.outcomes import (
+    Absent,
+    Accepted,
+    Deferred,
+    Duplicate,
+    Found,
+    Outcome,
+    Present,
+    Submitted,
+    Unconfirmed,
+)
 from sharecore.record_json import as_json
 from sharecore.records import DataFile, Record, RecordKey, Report
 from sharecore.reports import ReportForm
@@ -36,13 +47,21 @@ class MemoryDestination:
 
     Attributes:
         calls: batches of each call of `deliver`.
-        received: stored records, in order, one entry for each delivery.
+        received: records that were stored or taken for processing, in order, one entry for each delivery.
         introduced: targets that were made known.
         looked_up: batches of each call of `find`.
         can_update: whether a record with other content replaces the stored one.
         can_tell: whether the destination can be asked for its records.
         find_fails: exception that a look-up raises; None for none.
         find_answers: answers of the next look-ups, one for each record, in place of the stored records.
+        answers_later: whether records are taken for processing, and stored by `process`.
+        ask_after: seconds, as of `Submitted`.
+        followed: tickets of each call of `follow`.
+        follow_fails: exception that a question for outcomes raises; None for none.
+        follow_answers: answers to the next questions, one for each record, in place of the true ones; None
+            for no answer.
+        delay: seconds before the next call that each delivery asks for; 0 for none.
+        target_name: name that the destination gives the target; None for none.
         problems: answer to a check.
         topics: answer to the question for topics.
         test_answer: answer to a test; None for a destination that cannot take one, an exception to raise it.
@@ -85,6 +104,13 @@ class MemoryDestination:
         self.report_answers: list[Outcome | BaseException | None] = []
         self.report_problems: Sequence[Problem] = ()
         self.similar: Sequence[str] = ()
+        self.answers_later = False
+        self.ask_after = 60.0
+        self.followed: list[Mapping[RecordKey, str]] = []
+        self.follow_fails: BaseException | None = None
+        self.follow_answers: list[Outcome | None] = []
+        self.delay = 0.0
+        self.target_name: str | None = None
         self.problems: Sequence[Problem] = ()
         self.topics: Sequence[Topic] = ()
         self.test_answer: SentTest | BaseException | None = None
@@ -97,6 +123,8 @@ class MemoryDestination:
         self.closed = 0
         self._rules: list[_Rule] = []
         self._stored: dict[RecordKey, tuple[str, Record]] = {}
+        self._processing: dict[RecordKey, Record] = {}
+        self._processed: dict[RecordKey, Outcome] = {}
 
     def will(
         self,
@@ -123,7 +151,21 @@ class MemoryDestination:
         """Forget all rules: from now on everything is accepted."""
         self._rules.clear()
         self.find_fails = None
+        self.follow_fails = None
         self.target_fails = None
+
+    def process(self) -> None:
+        """Store all that was taken for processing; the next question tells so."""
+        for key, record in self._processing.items():
+            self._processed[key] = self._keep(record)
+        self._processing.clear()
+
+    def throw_away(self) -> None:
+        """Throw away all that was taken for processing; the next question tells so."""
+        for key, record in self._processing.items():
+            self._processed[key] = Deferred(reason="thrown away")
+            self.received.remove(record)
+        self._processing.clear()
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -159,10 +201,12 @@ class MemoryDestination:
     def take(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:
         """Take a batch, for the adapter. Raises the exception of a rule."""
         self.calls.append(batch)
+        if self.delay:
+            delay_next_call(self.delay)
         for record in batch.records:
             rule = self._rule(record)
             if rule is None:
-                yield record.key, self._store(record)
+                yield record.key, self._submit(record) if self.answers_later else self._store(record)
                 continue
             if rule.stores:
                 self._store(record)
@@ -223,6 +267,21 @@ class MemoryDestination:
             return None
         return {record.key: self._found(record) for record in batch.records}
 
+    def follow(self, batch: Batch, tickets: Mapping[RecordKey, str]) -> Iterator[tuple[RecordKey, Outcome]]:
+        """Tell what became of records, for the adapter. Raises `follow_fails`."""
+        self.followed.append(tickets)
+        if self.follow_fails is not None:
+            raise self.follow_fails
+        for key, ticket in tickets.items():
+            if self.follow_answers:
+                answer = self.follow_answers.pop(0)
+            elif key in self._processing:
+                answer = Submitted(ticket=ticket, ask_after=self.ask_after)
+            else:
+                answer = self._processed.get(key)
+            if answer is not None:
+                yield key, answer
+
     def take_test(self, batch: Batch) -> SentTest | None:
         """Take a test, for the adapter. Raises `test_answer` where it is an exception."""
         self.tests.append(batch)
@@ -233,10 +292,12 @@ class MemoryDestination:
     def _found(self, record: Record) -> Found:
         if self.find_answers:
             return self.find_answers.pop(0)
+        if record.key in self._processing:
+            return Deferred(reason="it is being processed")
         if record.key not in self._stored:
             return Absent()
         remote_id, stored = self._stored[record.key]
-        return Present(content=stored, remote_id=remote_id)
+        return Present(content=stored, remote_id=remote_id, target_name=self.target_name)
 
     def _rule(self, record: Record) -> _Rule | None:
         for rule in self._rules:
@@ -251,14 +312,22 @@ class MemoryDestination:
                 rule.left -= 1
                 raise rule.answer
 
+    def _submit(self, record: Record) -> Outcome:
+        self.received.append(record)
+        self._processing[record.key] = record
+        return Submitted(ticket=f"ticket-{len(self.calls)}", ask_after=self.ask_after)
+
     def _store(self, record: Record) -> Outcome:
         self.received.append(record)
+        return self._keep(record)
+
+    def _keep(self, record: Record) -> Outcome:
         known = self._stored.get(record.key)
         remote_id = known[0] if known else f"memory-{len(self._stored) + 1}"
         self._stored[record.key] = (remote_id, record)
         if known and fingerprint(known[1]) == fingerprint(record):
-            return Duplicate(remote_id=remote_id)
-        return Accepted(remote_id=remote_id)
+            return Duplicate(remote_id=remote_id, target_name=self.target_name)
+        return Accepted(remote_id=remote_id, target_name=self.target_name)
 
 
 class MemoryAdapter(Adapter):
@@ -330,6 +399,9 @@ class MemoryAdapter(Adapter):
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         return self._destination.find(batch)
+
+    def follow(self, batch: Batch, tickets: Mapping[RecordKey, str]) -> Iterator[tuple[RecordKey, Outcome]]:
+        return self._destination.follow(batch, tickets)
 
     def send_test(self, batch: Batch) -> SentTest | None:
         return self._destination.take_test(batch)

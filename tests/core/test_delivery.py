@@ -15,12 +15,15 @@ from sharecore import (
     Deferred,
     Duplicate,
     Found,
+    Outcome,
     Present,
     Rejected,
     Result,
+    Submitted,
     Unconfirmed,
     Unsupported,
     Withheld,
+    questions,
 )
 from sharecore import delivery as machine
 from sharecore.delivery import CANCELLABLE, NEEDS_PERSON, OPEN, REPLAYABLE, DeliveryState, State
@@ -38,7 +41,10 @@ RESULTS: list[tuple[Result, State]] = [
     (Withheld(reason="secret", until=NOW + timedelta(days=400)), State.WITHHELD),
     (Deferred(reason="busy"), State.PENDING),
     (Unconfirmed(reason="silence"), State.UNCONFIRMED),
+    (Submitted(ticket="t1", ask_after=60), State.SUBMITTED),
 ]
+TICKETED = frozenset({State.SUBMITTED, State.UNCONFIRMED, State.NEEDS_REVIEW})
+"""States in which a delivery may have a ticket."""
 
 delivery_states = st.builds(
     DeliveryState,
@@ -49,7 +55,8 @@ delivery_states = st.builds(
     reason=st.sampled_from(["", "busy"]),
     field=st.sampled_from(["", "band"]),
     remote_id=st.sampled_from(["", "7"]),
-)
+    ticket=st.sampled_from(["", "t0"]),
+).map(lambda current: current if current.state in TICKETED else replace(current, ticket=""))
 results = st.sampled_from([result for result, _ in RESULTS])
 contents = st.sampled_from(["", "old", "new"])
 answers: st.SearchStrategy[Found | None] = st.one_of(
@@ -68,6 +75,14 @@ def settle(
     return machine.settle(current, result, now=NOW, policy=POLICY, settle_time=settle_time, chance=chance)
 
 
+def follow(
+    current: DeliveryState, answer: Outcome | None, *, sent_at: datetime = NOW, chance: float = 0
+) -> DeliveryState:
+    return questions.followed(
+        current, answer, sent_at=sent_at, now=NOW, policy=POLICY, settle_time=60, chance=chance
+    )
+
+
 @pytest.mark.parametrize(("result", "state"), RESULTS, ids=lambda value: type(value).__name__)
 @given(current=delivery_states)
 def test_a_result_leads_to_its_state_from_wherever_it_was(
@@ -79,13 +94,15 @@ def test_a_result_leads_to_its_state_from_wherever_it_was(
     assert after.attempts == current.attempts
     # What is to be done again has a time, what is done or waits for somebody has none.
     ends = isinstance(result, Withheld) and result.until is not None
-    assert (after.next_at is not None) == (after.state in (State.PENDING, State.UNCONFIRMED) or ends)
+    assert (after.next_at is not None) == (after.state in OPEN or ends)
     assert after.next_at is None or after.next_at > NOW
     if after.state is State.DELIVERED:
         assert (after.failures, after.reason, after.field) == (0, "", "")
         assert after.remote_id == (getattr(result, "remote_id", None) or current.remote_id)
     else:
-        assert after.reason
+        assert after.reason or after.state is State.SUBMITTED
+    assert not after.ticket or after.state in TICKETED
+    assert (after.ticket == "t1") == (after.state is State.SUBMITTED)
 
 
 @given(current=delivery_states, days=st.integers(1, 4000))
@@ -96,7 +113,8 @@ def test_a_record_that_waits_for_its_release_is_looked_at_then(current: Delivery
     assert (waits.reason, waits.failures) == ("secret", 0)
     for sendable in machine.SENDABLE:
         before = replace(current, state=sendable)
-        assert machine.embargo(until, "secret")(before) == replace(waits, remote_id=before.remote_id)
+        kept = replace(waits, remote_id=before.remote_id, ticket=before.ticket)
+        assert machine.embargo(until, "secret")(before) == kept
     for state in set(State) - machine.SENDABLE:
         before = replace(current, state=state)
         assert machine.embargo(until, "secret")(before) == before
@@ -123,8 +141,10 @@ def test_to_start_is_the_only_thing_that_counts_as_an_attempt(current: DeliveryS
     others = [
         machine.unsent(current, "down", now=NOW),
         machine.abandoned(current, sent_at=NOW, settle_time=60),
-        machine.looked_up(current, Absent(), content="", now=NOW, policy=POLICY, chance=0),
-        machine.not_looked_up(current, "bug", now=NOW, policy=POLICY, chance=0),
+        questions.looked_up(current, Absent(), content="", now=NOW, policy=POLICY, chance=0),
+        questions.unanswered(current, "bug", now=NOW, policy=POLICY, chance=0),
+        follow(current, Submitted(ticket="t1", ask_after=60)),
+        follow(current, Accepted()),
         machine.undecidable("edited")(current),
         machine.replay(now=NOW)(current),
         machine.cancel("gone")(current),
@@ -166,7 +186,7 @@ class TestLookUp:
     CURRENT = DeliveryState(state=State.UNCONFIRMED, failures=1, reason="silence", next_at=NOW, remote_id="7")
 
     def look(self, current: DeliveryState, found: Found | None, *, can_tell: bool = True) -> DeliveryState:
-        return machine.looked_up(
+        return questions.looked_up(
             current, found, content="new", can_tell=can_tell, now=NOW, policy=POLICY, chance=0
         )
 
@@ -218,9 +238,70 @@ class TestLookUp:
     def test_a_look_up_that_fails_is_repeated_and_then_left_to_a_person(self) -> None:
         current, looks = self.CURRENT, 0
         while current.state is State.UNCONFIRMED:
-            current = machine.not_looked_up(current, "bug", now=NOW, policy=POLICY, chance=0)
+            current = questions.unanswered(current, "bug", now=NOW, policy=POLICY, chance=0)
             looks += 1
         assert (current.state, current.next_at, looks) == (State.NEEDS_REVIEW, None, len(DEFAULT_SCHEDULE))
+
+
+class TestFollow:
+    CURRENT = DeliveryState(state=State.SUBMITTED, attempts=1, ticket="t0", next_at=NOW)
+
+    def test_not_yet_is_asked_again_under_the_ticket_that_it_names(self) -> None:
+        after = follow(self.CURRENT, Submitted(ticket="t1", ask_after=90))
+        assert after == replace(self.CURRENT, ticket="t1", next_at=NOW + timedelta(seconds=90))
+
+    @pytest.mark.parametrize(("asked", "wait"), [(0, 1), (1e9, 86400)])
+    def test_a_question_is_never_asked_at_once_nor_in_a_distant_future(self, asked: float, wait: int) -> None:
+        after = follow(self.CURRENT, Submitted(ticket="t1", ask_after=asked))
+        assert after.next_at == NOW + timedelta(seconds=wait)
+        first = settle(DeliveryState(state=State.SENDING), Submitted(ticket="t1", ask_after=asked))
+        assert first.next_at == NOW + timedelta(seconds=wait)
+
+    def test_not_yet_for_more_than_a_week_needs_a_person(self) -> None:
+        week = NOW - questions.LONGEST_PROCESSING
+        not_yet = Submitted(ticket="t1", ask_after=90)
+        assert follow(self.CURRENT, not_yet, sent_at=week).state is State.SUBMITTED
+        after = follow(self.CURRENT, not_yet, sent_at=week - timedelta(seconds=1))
+        assert (after.state, after.next_at, after.ticket) == (State.NEEDS_REVIEW, None, "t1")
+        assert "7 days" in after.reason
+
+    def test_silence_is_asked_again_on_the_schedule_and_then_needs_a_person(self) -> None:
+        current, waits = self.CURRENT, []
+        while current.state is State.SUBMITTED:
+            current = follow(current, None)
+            if current.next_at:
+                waits.append((current.next_at - NOW).total_seconds())
+        assert waits == list(DEFAULT_SCHEDULE)
+        assert (current.state, current.ticket) == (State.NEEDS_REVIEW, "t0")
+
+    def test_what_was_thrown_away_is_sent_again_later_and_not_without_end(self) -> None:
+        current, submitted = self.CURRENT, 1
+        while current.state is State.SUBMITTED:
+            current = follow(current, Deferred(reason="thrown away"))
+            if current.state is State.PENDING:
+                assert current.ticket == ""
+                current = settle(machine.START(current), Submitted(ticket="t1", ask_after=60))
+                submitted += 1
+        assert current.state is State.FAILED
+        assert submitted == len(DEFAULT_SCHEDULE) + 1
+
+    def test_what_the_destination_does_not_know_is_looked_up_and_keeps_its_ticket(self) -> None:
+        after = follow(self.CURRENT, Unconfirmed(reason="no such ticket"))
+        assert (after.state, after.ticket) == (State.UNCONFIRMED, "t0")
+        assert after.next_at == NOW + timedelta(seconds=60)
+
+    @given(answer=st.none() | results, chance=chances, days=st.integers(0, 20), failures=st.integers(0, 20))
+    def test_it_is_sent_again_only_where_it_is_certainly_not_there(
+        self, answer: Outcome | None, chance: float, days: int, failures: int
+    ) -> None:
+        if isinstance(answer, Withheld):
+            return  # no answer of an adapter
+        current = replace(self.CURRENT, failures=failures)
+        after = follow(current, answer, sent_at=NOW - timedelta(days=days), chance=chance)
+        if after.state in REPLAYABLE | {State.PENDING}:
+            assert isinstance(answer, Deferred | Rejected | Unsupported)
+        assert (after.next_at is not None) == (after.state in OPEN)
+        assert not after.ticket or after.state in TICKETED
 
 
 @pytest.mark.parametrize("state", State)
@@ -233,8 +314,30 @@ def test_replay(state: State) -> None:
         assert after == current
 
 
-def test_what_may_have_arrived_cannot_be_replayed() -> None:
-    assert not REPLAYABLE & {State.SENDING, State.UNCONFIRMED, State.NEEDS_REVIEW, State.DELIVERED}
+def test_what_may_have_arrived_cannot_be_replayed_nor_asked_for() -> None:
+    assert not machine.ASKABLE & (machine.LEFT | {State.DELIVERED})
+
+
+@given(current=delivery_states)
+def test_only_a_person_sends_again_what_was_submitted(current: DeliveryState) -> None:
+    """Not even a person while the destination still owes an answer: `resend` is for records in doubt."""
+    submitted = replace(current, state=State.SUBMITTED)
+    for step in (
+        machine.START,
+        machine.SET_ASIDE,
+        machine.replay(now=NOW),
+        machine.revise(now=NOW),
+        machine.hurry(now=NOW),
+        machine.restart(now=NOW),
+        machine.bring_near(now=NOW),
+        machine.doubt("a backup", look_at=NOW),
+        machine.lost_there("a backup", now=NOW, can_tell=False),
+        machine.confirm("ada found it"),
+        machine.resend(now=NOW),
+        machine.keep_there(),
+        machine.embargo(NOW, "proprietary"),
+    ):
+        assert step(submitted) == submitted
 
 
 @pytest.mark.parametrize("state", State)
@@ -256,7 +359,7 @@ def test_a_look_up_calls_delivered_only_what_is_there_with_its_content(
     current: DeliveryState, found: Found | None, content: str, chance: float
 ) -> None:
     current = replace(current, state=State.UNCONFIRMED)
-    after = machine.looked_up(current, found, content=content, now=NOW, policy=POLICY, chance=chance)
+    after = questions.looked_up(current, found, content=content, now=NOW, policy=POLICY, chance=chance)
     there = isinstance(found, Present) and found.content == content
     assert (after.state is State.DELIVERED) == there
     if after.state is State.PENDING:
@@ -265,18 +368,26 @@ def test_a_look_up_calls_delivered_only_what_is_there_with_its_content(
     assert after.attempts == current.attempts
 
 
-@given(story=st.lists(st.tuples(results, answers, chances), max_size=60), can_tell=st.booleans())
-def test_every_story_ends(story: list[tuple[Result, Found | None, float]], can_tell: bool) -> None:
+@given(
+    story=st.lists(st.tuples(results, results | st.none(), answers, chances), max_size=60),
+    can_tell=st.booleans(),
+)
+def test_every_story_ends(
+    story: list[tuple[Result, Outcome | None, Found | None, float]], can_tell: bool
+) -> None:
     """Whatever a destination answers: no delivery is tried without end, and none is forgotten."""
     current = DeliveryState(state=State.PENDING)
-    for result, found, chance in story:
+    for result, answer, found, chance in story:
         if current.state is not State.PENDING:
             break
         before = current
         current = settle(machine.START(current), result, chance=chance)
         assert current.attempts == before.attempts + 1
+        while current.state is State.SUBMITTED:
+            silent = answer is None or isinstance(answer, Submitted | Withheld)
+            current = follow(current, None if silent else answer, chance=chance)
         if current.state is State.UNCONFIRMED:
-            current = machine.looked_up(
+            current = questions.looked_up(
                 current, found, content="", can_tell=can_tell, now=NOW, policy=POLICY, chance=chance
             )
         assert current.failures > before.failures or current.state is not State.PENDING

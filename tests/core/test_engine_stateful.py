@@ -13,15 +13,25 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sharecore import delivery
-from sharecore.delivery import OPEN, DeliveryState, State
-from sharecore.outcomes import Absent, Accepted, Deferred, Outcome, Present, Rejected, Unconfirmed
+from sharecore import delivery, questions
+from sharecore.delivery import LEFT, OPEN, DeliveryState, State
+from sharecore.outcomes import (
+    Absent,
+    Accepted,
+    Deferred,
+    Found,
+    Outcome,
+    Present,
+    Rejected,
+    Submitted,
+    Unconfirmed,
+)
 from sharecore.retry import RetryPolicy
 
 SETTLE_TIME = 60.0
 LEASE = 20.0
 POLICY = RetryPolicy((5.0, 30.0, 120.0))
-WAITING = frozenset({State.PENDING, State.UNCONFIRMED})
+WAITING = frozenset({State.PENDING, State.SUBMITTED, State.UNCONFIRMED})
 REPLAYED = (State.FAILED, State.WITHHELD, State.DELIVERED, State.NEEDS_REVIEW)
 LOSABLE = (State.PENDING, State.TO_APPROVE, State.UNCONFIRMED, State.FAILED, State.DELIVERED)
 
@@ -34,6 +44,7 @@ class Item:
     """One record. reaches: when what was sent reaches the destination. lease: under which it is sent.
 
     gated: a person approves it first. allowed: what persons have approved. left: the content of each sending.
+    taken: how often the destination is processing it.
     """
 
     standing: DeliveryState
@@ -47,6 +58,7 @@ class Item:
     attempts: int = 0
     reaches: list[datetime] = field(default_factory=list)
     there: int = 0
+    taken: int = 0
     lease: int = 0
 
 
@@ -149,16 +161,25 @@ class Engine(RuleBasedStateMachine):
         failure=st.sampled_from([Deferred(reason="busy"), Deferred(reason="later", retry_after=90.0)]),
         rejected=st.booleans(),
         lost=st.booleans(),
+        later=st.booleans(),
         chance=fractions,
     )
-    def answer(self, choice: int, failure: Deferred, rejected: bool, lost: bool, chance: float) -> None:
-        """A call is over: stored, or not taken, or nobody knows; perhaps its sender is stale by now."""
+    def answer(
+        self, choice: int, failure: Deferred, rejected: bool, lost: bool, later: bool, chance: float
+    ) -> None:
+        """A call is over: stored, to be processed, not taken, or nobody knows; perhaps its sender is stale by
+        now, and the answer to a destination's processing is lost.
+        """
         item, lease = self.calls.pop(choice % len(self.calls))
+        if later and item.there and not item.standing.remote_id:
+            item.there, item.taken = item.there - 1, item.taken + 1
         if item.standing.state is not State.SENDING or item.lease != lease:
             return
         outcome: Outcome
         if item.reaches or lost:
             outcome = Unconfirmed(reason="no answer")
+        elif item.taken:
+            outcome = Submitted(ticket="t", ask_after=30.0)
         elif item.there:
             outcome = Accepted(remote_id="7")
         else:
@@ -184,14 +205,44 @@ class Engine(RuleBasedStateMachine):
     def look_up(self, choice: int, chance: float, fails: bool) -> None:
         item = _chosen(self._ripe(State.UNCONFIRMED), choice)
         if fails:
-            standing = delivery.not_looked_up(
-                item.standing, "down", now=self.now, policy=POLICY, chance=chance
-            )
+            standing = questions.unanswered(item.standing, "down", now=self.now, policy=POLICY, chance=chance)
         else:
-            found = Present(content="it") if item.there else Absent()
-            standing = delivery.looked_up(
+            found: Found = Present(content="it") if item.there else Absent()
+            if item.taken:
+                found = Deferred(reason="being processed")
+            standing = questions.looked_up(
                 item.standing, found, content="it", now=self.now, policy=POLICY, chance=chance
             )
+        self._write(item, standing)
+
+    @precondition(lambda self: any(item.taken for item in self.all))
+    @rule(stored=st.sampled_from([True, True, False]))
+    def process(self, stored: bool) -> None:
+        """The destination stores what it has taken, or throws it away."""
+        for item in self.all:
+            item.there += item.taken if stored else 0
+            item.taken = 0
+
+    @precondition(lambda self: self._ripe(State.SUBMITTED))
+    @rule(choice=choices, chance=fractions, silent=st.sampled_from([False, False, True]))
+    def follow(self, choice: int, chance: float, silent: bool) -> None:
+        item = _chosen(self._ripe(State.SUBMITTED), choice)
+        answer: Outcome | None = Deferred(reason="thrown away")
+        if silent:
+            answer = None
+        elif item.there:
+            answer = Accepted(remote_id="7")
+        elif item.taken:
+            answer = Submitted(ticket="u", ask_after=30.0)
+        standing = questions.followed(
+            item.standing,
+            answer,
+            sent_at=self.now,
+            now=self.now,
+            policy=POLICY,
+            settle_time=SETTLE_TIME,
+            chance=chance,
+        )
         self._write(item, standing)
 
     @precondition(lambda self: self._in(*REPLAYED))
@@ -210,7 +261,13 @@ class Engine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_there_twice(self) -> None:
-        assert all(item.there + len(item.reaches) <= 1 for item in self.all)
+        assert all(item.there + item.taken + len(item.reaches) <= 1 for item in self.all)
+
+    @invariant()
+    def a_ticket_is_kept_while_somebody_may_ask(self) -> None:
+        for item in self.all:
+            assert not item.standing.ticket or item.standing.state in LEFT
+            assert item.standing.ticket or item.standing.state is not State.SUBMITTED
 
     @invariant()
     def what_waits_has_a_time_and_what_does_not_has_none(self) -> None:
@@ -232,6 +289,9 @@ class Engine(RuleBasedStateMachine):
             self._arrive()
             while self._left_behind():
                 self.take_over(0)
+            self.process(True)
+            while self._ripe(State.SUBMITTED):
+                self.follow(0, 0.0, False)
             while self._ripe(State.UNCONFIRMED):
                 self.look_up(0, 0.0, False)
             for item in self._in(State.FAILED, State.WITHHELD):

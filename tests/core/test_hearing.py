@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -23,14 +24,20 @@ from sharecore import (
     Duplicate,
     PluginError,
     Preview,
+    RecordKey,
     Registry,
     Rejected,
+    Submitted,
     TargetRefused,
     Unconfirmed,
+    delay_next_call,
     hookimpl,
+    secrets,
 )
 from sharecore.adapter_answers import GivenUp
-from sharecore.dispatch import DispatchResult, dispatch
+from sharecore.call_delay import delays
+from sharecore.call_thread import here
+from sharecore.dispatch import DispatchResult, dispatch, follow
 from sharecore.guarded_adapter import Guarded
 from sharecore.testing import example_batch, example_record
 
@@ -170,3 +177,83 @@ def test_whatever_it_says_no_record_is_lost_and_none_is_sent_again_in_doubt(
             assert isinstance(result.results[key], Unconfirmed), "it may be there"
         else:
             assert key in result.unsent
+
+
+def asked(things: list[Any], end: Ends) -> tuple[Any, Any]:
+    """The answers to a question for outcomes, and what stopped it."""
+
+    class Asked(Talking):
+        def deliver(self, batch: Batch) -> Iterator[Any]:
+            raise AssertionError("a question sends nothing")
+
+        def follow(self, batch: Batch, tickets: Mapping[RecordKey, str]) -> Iterator[Any]:
+            return Talking.deliver(self, batch)
+
+    guarded = Guarded(DESTINATION, lambda: Asked(things, end))
+    return follow(DESTINATION, guarded, BATCH, dict.fromkeys(KEYS, "t"))
+
+
+@given(
+    things=st.lists(st.one_of(VALID, ODD), max_size=8),
+    end=st.sampled_from([*NOT_SENT, *MAY_BE_SENT]),
+)
+def test_whatever_it_answers_a_question_only_what_it_says_clearly_counts(things: list[Any], end: str) -> None:
+    """What it does not say is asked again: a question puts no record in doubt."""
+    answers, stop = asked(things, (NOT_SENT | MAY_BE_SENT)[end])
+    assert (stop is None) == (end == "it returns")
+    pairs = [each for each in things if isinstance(each, tuple) and len(each) == 2]
+    for key in KEYS:
+        said = [outcome for of, outcome in pairs if of == key]
+        clear = said and all(each in OUTCOMES and each == said[0] for each in said)
+        assert answers.get(key) == (said[0] if clear else None)
+    assert set(answers) <= set(KEYS)
+
+
+def test_an_adapter_that_answers_at_once_knows_nothing_of_tickets() -> None:
+    guarded = Guarded(DESTINATION, lambda: Talking([], lambda: None))
+    assert follow(DESTINATION, guarded, BATCH, {KEYS[0]: "t"}) == ({}, None)
+
+
+@pytest.mark.parametrize("ticket", ["", "x" * 201, "two\nlines", None, 1.5, "a secret token"])
+def test_a_ticket_that_cannot_be_kept_leaves_the_record_in_doubt(
+    ticket: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    secrets.register("a secret token")
+    try:
+        result = sent([(key, Submitted(ticket=ticket, ask_after=5)) for key in KEYS], lambda: None)
+    finally:
+        secrets.forget()
+    assert all(isinstance(each, Unconfirmed) for each in result.results.values())
+    assert "ticket must be a text of 1 to 200 printable characters" in caplog.text
+    assert "a secret token" not in caplog.text
+
+
+def test_wrong_fields_of_a_submission_are_named_and_it_counts(caplog: pytest.LogCaptureFixture) -> None:
+    result = sent([(key, Submitted(ticket=7, ask_after=-1)) for key in KEYS], lambda: None)  # type: ignore[arg-type]
+    assert set(result.results.values()) == {Submitted(ticket="7", ask_after=60.0)}
+    assert "ask_after must be seconds" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["", "x" * 101, "two\nlines", 7])
+def test_a_name_of_the_target_that_cannot_be_kept_is_left_out(
+    name: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = sent([(key, Accepted(target_name=name)) for key in KEYS], lambda: None)
+    assert set(result.results.values()) == {Accepted()}
+    assert "target_name must be a text of 1 to 100 printable characters or None" in caplog.text
+
+
+@pytest.mark.parametrize("in_the_thread_of_the_caller", [True, False])
+def test_a_call_can_ask_for_a_delay_before_the_next_one(in_the_thread_of_the_caller: bool) -> None:
+    def end() -> None:
+        delay_next_call(40)
+        delay_next_call(2)
+
+    with ExitStack() as stack:
+        if in_the_thread_of_the_caller:
+            stack.enter_context(here())
+        noted = stack.enter_context(delays())
+        sent([(key, Accepted()) for key in KEYS], end)
+    assert noted == [40.0, 2.0]
+    delay_next_call(5)  # outside of a call: nobody listens
+    assert noted == [40.0, 2.0]

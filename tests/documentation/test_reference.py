@@ -125,7 +125,8 @@ def test_outcomes_are_shown_with_their_fields_and_what_follows() -> None:
     for name, _, its_fields, next_state in rows:
         kind = results[words(name)[0]]
         assert sorted(words(its_fields)) == sorted(each.name for each in fields(kind))
-        given = {each.name: "x" for each in fields(kind) if each.name in ("reason", "feature")}
+        wanted = {"reason": "x", "feature": "x", "ticket": "x", "ask_after": 60}
+        given: dict[str, Any] = {each.name: wanted[each.name] for each in fields(kind) if each.name in wanted}
         settled = settle(
             DeliveryState(state=State.SENDING),
             kind(**given),

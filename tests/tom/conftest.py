@@ -153,6 +153,13 @@ class Tom:
         return open_outboxes.ask_for(self.outbox(target, destination))
 
 
+@pytest.fixture
+def later(tom: Tom, shared: Any) -> Any:
+    """A shared target; its destination answers a minute after a delivery, at the earliest."""
+    tom.x.answers_later = True
+    return shared
+
+
 def edit(row: Any, **fields: Any) -> None:
     for name, value in fields.items():
         setattr(row, name, value)

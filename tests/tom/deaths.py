@@ -8,7 +8,7 @@ from typing import Any
 
 from sharecore.plugin_errors import Escaped, contained
 from tom_integration.outbox import ledger, transitions
-from tom_integration.worker import deliver, leases, run
+from tom_integration.worker import deliver, follow, leases, run
 
 
 class Died(BaseException):
@@ -55,3 +55,8 @@ POINTS = {
     "before it gives the lease back": (before, leases.Lease, "release"),
 }
 """How a process dies there, the place, and its name."""
+QUESTIONS = {
+    "before it asks what became of it": (before, follow.dispatch, "follow"),
+    "when it has asked what became of it": (after, follow.dispatch, "follow"),
+}
+"""The same, for a destination that answers later."""

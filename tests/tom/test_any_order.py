@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from sharecore import AuthenticationFailed, DestinationError, hookimpl
 from sharecore.filters import Filter
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Deferred, Rejected, Unconfirmed
+from sharecore.outcomes import Deferred, Rejected, Submitted, Unconfirmed
 from sharecore.records import Kind
-from tom.deaths import POINTS, Died
+from tom.deaths import POINTS, QUESTIONS, Died
 from tom_integration import site
 from tom_integration.models import Delivery, write_filter
 from tom_integration.outbox import open_outboxes, retention
@@ -41,6 +41,8 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"answer": AuthenticationFailed("refused")},
     {"answer": RuntimeError("a bug of the adapter"), "stores": True},
 )
+LATER: tuple[Any, ...] = (None, Submitted(ticket="other", ask_after=0), Unconfirmed(reason="no such ticket"))
+"""Answers to questions that settle nothing."""
 WAITS = (1.0, 61.0, 130.0, 3600.0, 86400.0)
 
 
@@ -76,7 +78,7 @@ class Scene:
             self.tom.deliver(after=WAITS[number % len(WAITS)], fails=True)
 
     def die(self, number: int) -> None:
-        how, where, name = list(POINTS.values())[number % len(POINTS)]
+        how, where, name = [*POINTS.values(), *QUESTIONS.values()][number]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(where, name, how(getattr(where, name)))
             self.deliver(0)
@@ -104,6 +106,16 @@ class Scene:
         schedule = ([5.0], [5.0, 60.0, 600.0])[number % 2]
         self.stack.enter_context(override_settings(SHARECORE_RETRY_SCHEDULE=schedule))
 
+    def follow(self, number: int) -> None:
+        """The destination goes on with what it is processing, or has an odd answer for the next question."""
+        step = (self.tom.x.process, self.tom.x.throw_away)[number:]
+        if step:
+            step[0]()
+        elif number < 5:
+            self.tom.x.follow_answers = [LATER[number - 2]]
+        else:
+            self.tom.x.follow_fails = DestinationError("down") if number % 2 else RuntimeError("a bug")
+
     def purge(self, _: int) -> None:
         self.tom.clock.forward(days=100)
         retention.everything()
@@ -119,6 +131,9 @@ class Scene:
     def end_well(self) -> None:
         """All troubles end, and a person does what is asked for."""
         self.tom.x.recover()
+        self.tom.x.answers_later = False
+        self.tom.x.follow_answers = []
+        self.tom.x.process()
         self.rule.closed = False
         self.limit(0)
         shares.resume(self.share)
@@ -139,6 +154,8 @@ EVENTS: Mapping[str, Callable[[Scene, int], object]] = {
     "deliver again": Scene.deliver,
     "die": Scene.die,
     "fault": lambda scene, n: scene.tom.x.will(**FAULTS[n % len(FAULTS)], times=1 + n % 2),
+    "answer later": lambda scene, n: setattr(scene.tom.x, "answers_later", n % 3 > 0),
+    "process": Scene.follow,
     "recover": lambda scene, _: scene.tom.x.recover(),
     "pause": lambda scene, _: shares.pause(scene.share, by=scene.user),
     "resume": lambda scene, _: shares.resume(scene.share),
@@ -164,7 +181,7 @@ def guard() -> None:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    events=st.lists(st.tuples(st.sampled_from(sorted(EVENTS)), st.integers(0, 9)), min_size=5, max_size=30),
+    events=st.lists(st.tuples(st.sampled_from(sorted(EVENTS)), st.integers(0, 11)), min_size=5, max_size=30),
     can_update=st.booleans(),
 )
 def test_whatever_happens_all_that_is_there_arrives_once(

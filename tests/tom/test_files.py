@@ -20,7 +20,7 @@ from tom_targets.models import TargetList
 
 from sharecore import DataFile, WithholdRequest, hookimpl
 from sharecore.delivery import State
-from sharecore.outcomes import Unconfirmed
+from sharecore.outcomes import Accepted, Submitted, Unconfirmed
 from tom_integration.models import Delivery
 
 if TYPE_CHECKING:
@@ -97,6 +97,19 @@ def test_an_answer_that_is_lost_leaves_one_file(tom: Tom, admin: Client) -> None
     assert tom.states("y") == [State.UNCONFIRMED]
     tom.deliver(after=600)
     assert (tom.states("y"), there(tom), tom.y.looked_up) == ([State.DELIVERED], [CONTENT], [])
+
+
+def test_a_file_that_is_processed_there_is_asked_about_and_not_sent_again(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    made = product(target)
+    tom.y.file_answers = [Submitted(ticket="f1", ask_after=60)]
+    share(admin, made)
+    tom.deliver(after=60)
+    assert tom.states("y") == [State.SUBMITTED]
+    tom.y.follow_answers = [Accepted(remote_id="f")]
+    tom.deliver(after=61)
+    assert (tom.states("y"), len(tom.y.calls)) == ([State.DELIVERED], 1)
+    assert [list(asked.values()) for asked in tom.y.followed] == [["f1"]]
 
 
 def test_a_continuous_share_sends_no_files(tom: Tom, admin: Client) -> None:

@@ -17,12 +17,15 @@ from sharecore import (
     Absent,
     Accepted,
     Deferred,
+    Outcome,
     Present,
     Rejected,
     Result,
+    Submitted,
     Unconfirmed,
     Unsupported,
     Withheld,
+    questions,
 )
 from sharecore import delivery as machine
 from sharecore.delivery import SET_ASIDE, START, STOP, DeliveryState, State, Transition
@@ -73,7 +76,15 @@ RESULTS: list[Result] = [
     Withheld(reason="secret", until=NOW),
     Deferred(reason="busy"),
     Unconfirmed(reason="silence"),
+    Submitted(ticket="t1", ask_after=60),
 ]
+ANSWERS: dict[str, Outcome | None] = {
+    "arrived": Accepted(remote_id="9"),
+    "not yet": Submitted(ticket="t2", ask_after=60),
+    "thrown away": Deferred(reason="busy"),
+    "not known there": Unconfirmed(reason="no such ticket"),
+    "silent": None,
+}
 Weighed = Callable[[DeliveryState], DeliveryState]
 
 
@@ -82,7 +93,13 @@ def settled(result: Result) -> Weighed:
 
 
 def looked_up(found: Present | Absent) -> Weighed:
-    return lambda stands: machine.looked_up(stands, found, content="new", now=NOW, policy=POLICY, chance=0)
+    return lambda stands: questions.looked_up(stands, found, content="new", now=NOW, policy=POLICY, chance=0)
+
+
+def followed(answer: Outcome | None, sent_at: datetime = NOW) -> Weighed:
+    return lambda stands: questions.followed(
+        stands, answer, sent_at=sent_at, now=NOW, policy=POLICY, settle_time=60, chance=0
+    )
 
 
 WEIGHED: dict[str, tuple[State, Weighed]] = {
@@ -90,6 +107,8 @@ WEIGHED: dict[str, tuple[State, Weighed]] = {
     "found": (State.UNCONFIRMED, looked_up(Present(content="new", remote_id="8"))),
     "found with other content": (State.UNCONFIRMED, looked_up(Present(content="old"))),
     "not found": (State.UNCONFIRMED, looked_up(Absent())),
+    **{name: (State.SUBMITTED, followed(answer)) for name, answer in ANSWERS.items()},
+    "not yet for long": (State.SUBMITTED, followed(ANSWERS["not yet"], NOW - timedelta(days=9))),
 }
 """Steps that weigh what came of a call, with the state in which they are taken."""
 
@@ -129,7 +148,10 @@ def test_in_the_database_a_history_leads_where_the_pure_machine_leads(tom: Tom, 
 def test_many_are_led_as_each_of_them_would_be(tom: Tom, states: list[State], name: str) -> None:
     Delivery.objects.all().delete()
     outbox = Outbox.objects.get_or_create(destination="x", target_id=1)[0]
-    before = [DeliveryState(state=state, attempts=2, failures=number) for number, state in enumerate(states)]
+    before = [
+        DeliveryState(state=state, attempts=2, failures=number, ticket=f"t{number}")
+        for number, state in enumerate(states)
+    ]
     for number, stands in enumerate(before):
         Delivery.objects.create(
             outbox=outbox, destination="x", model="reduceddatum", datum_pk=number, timestamp=NOW,
@@ -139,6 +161,35 @@ def test_many_are_led_as_each_of_them_would_be(tom: Tom, states: list[State], na
     after = [transitions.state_of(row) for row in Delivery.objects.order_by("datum_pk")]
     assert after == [TRANSITIONS[name](stands) for stands in before]
     assert moved == sum(stands.state in TRANSITIONS[name].sources for stands in before)
+
+
+@given(
+    answers=st.lists(st.sampled_from([*ANSWERS.values()]), min_size=1, max_size=6),
+    submitted=st.lists(st.booleans(), min_size=6, max_size=6),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_answers_of_one_call_lead_each_where_it_would_go_alone(
+    tom: Tom, answers: list[Outcome | None], submitted: list[bool]
+) -> None:
+    """Rows with tickets of their own, in one statement; a row that is submitted no more stays as it is."""
+    Delivery.objects.all().delete()
+    outbox = Outbox.objects.get_or_create(destination="x", target_id=1)[0]
+    rows = [
+        Delivery.objects.create(
+            outbox=outbox, destination="x", model="reduceddatum", datum_pk=number, timestamp=NOW,
+            state=State.SUBMITTED if waits else State.CANCELLED, ticket=f"t{number}", remote_id=str(number),
+        )
+        for number, (_, waits) in enumerate(zip(answers, submitted, strict=False))
+    ]  # fmt: skip
+    known = {
+        row.pk: followed(answer)(transitions.state_of(row)) for row, answer in zip(rows, answers, strict=True)
+    }
+    before = {row.pk: transitions.state_of(row) for row in rows}
+    written = transitions.settle(rows, known, token="", expected=State.SUBMITTED)
+    for row, waits in zip(rows, submitted, strict=False):
+        now = transitions.state_of(Delivery.objects.get(pk=row.pk))
+        assert now == (known[row.pk] if waits else before[row.pk])
+    assert written == sum(submitted[: len(rows)])
 
 
 def test_one_that_was_led_elsewhere_since_it_was_read_stays_there(tom: Tom) -> None:

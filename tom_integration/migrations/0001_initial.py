@@ -155,6 +155,12 @@ class Migration(migrations.Migration):
                     models.JSONField(blank=True, default=dict, help_text="The adapter state of the target."),
                 ),
                 (
+                    "target_name",
+                    models.CharField(
+                        blank=True, help_text="The name that the destination gave the target.", max_length=100
+                    ),
+                ),
+                (
                     "names",
                     models.JSONField(
                         blank=True,
@@ -474,6 +480,12 @@ class Migration(migrations.Migration):
                 ),
                 ("open_until", models.DateTimeField(null=True)),
                 (
+                    "next_call_at",
+                    models.DateTimeField(
+                        help_text="The time of the next call, as the destination asked.", null=True
+                    ),
+                ),
+                (
                     "refusals",
                     models.PositiveIntegerField(
                         default=0, help_text="Failed calls in a row, each after a probe that succeeded."
@@ -702,6 +714,7 @@ class Migration(migrations.Migration):
                             ("pending", "pending"),
                             ("to_approve", "to_approve"),
                             ("sending", "sending"),
+                            ("submitted", "submitted"),
                             ("delivered", "delivered"),
                             ("unconfirmed", "unconfirmed"),
                             ("needs_review", "needs_review"),
@@ -719,6 +732,14 @@ class Migration(migrations.Migration):
                 ("reason", models.CharField(blank=True, max_length=500)),
                 ("field", models.CharField(blank=True, max_length=100)),
                 ("remote_id", models.CharField(blank=True, max_length=200)),
+                (
+                    "ticket",
+                    models.CharField(
+                        blank=True,
+                        help_text="Text under which the destination is asked what became of the record.",
+                        max_length=200,
+                    ),
+                ),
                 ("lease", models.CharField(blank=True, max_length=64)),
                 ("sent_at", models.DateTimeField(null=True)),
                 ("delivered_at", models.DateTimeField(null=True)),

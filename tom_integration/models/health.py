@@ -35,6 +35,9 @@ class DestinationHealth(models.Model):
     failures = models.PositiveIntegerField(default=0)
     down_since = models.DateTimeField(null=True, help_text="When the first of these failures happened.")
     open_until = models.DateTimeField(null=True)
+    next_call_at = models.DateTimeField(
+        null=True, help_text="The time of the next call, as the destination asked."
+    )
     refusals = models.PositiveIntegerField(
         default=0,
         help_text="Failed calls in a row, each after a probe that succeeded.",

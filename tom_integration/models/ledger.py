@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Func, Q
 
 from sharecore.delivery import NEEDS_PERSON, State
+from sharecore.outcomes import TICKET_LENGTH
 from tom_integration.models.columns import FIELD_LENGTH, REASON_LENGTH, REMOTE_ID_LENGTH, HasAddress
 from tom_integration.models.shares import OneTimeShare, Outbox
 
@@ -76,6 +77,11 @@ class Delivery(HasAddress):
     reason = models.CharField(max_length=REASON_LENGTH, blank=True)
     field = models.CharField(max_length=FIELD_LENGTH, blank=True)
     remote_id = models.CharField(max_length=REMOTE_ID_LENGTH, blank=True)
+    ticket = models.CharField(
+        max_length=TICKET_LENGTH,
+        blank=True,
+        help_text="Text under which the destination is asked what became of the record.",
+    )
     lease = models.CharField(max_length=64, blank=True)
     sent_at = models.DateTimeField(null=True)
     sent_from = models.ForeignKey(

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from sharecore.addresses import Address
 from sharecore.filters import Filter
+from sharecore.outcomes import TARGET_NAME_LENGTH
 from sharecore.release import Release
 from tom_integration.models.columns import REASON_LENGTH, HasAddress, read_filter
 
@@ -117,6 +118,9 @@ class Outbox(Limited):
     problem = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="The present problem.")
     needs_person = models.BooleanField(default=False, help_text="Only a person can end the problem.")
     adapter_state = models.JSONField(default=dict, blank=True, help_text="The adapter state of the target.")
+    target_name = models.CharField(
+        max_length=TARGET_NAME_LENGTH, blank=True, help_text="The name that the destination gave the target."
+    )
     names = models.JSONField(
         null=True, blank=True, help_text="The name and aliases of the target at the last call."
     )

@@ -98,8 +98,8 @@ def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime
     transitions.apply(arrived, delivery.revise(now=now), one_time_share_id=None)
 
 
-_IN_HAND = (State.SENDING, State.UNCONFIRMED)
-"""States of rows that are compared after their call or look-up has ended."""
+_IN_HAND = (State.SENDING, State.SUBMITTED, State.UNCONFIRMED)
+"""States of rows that are compared once it is known what became of them."""
 _NEVER_COMPARED = (State.UNSUPPORTED, State.WITHHELD)
 """States of rows that may have no fingerprint: they made no record, or were withheld, when they were read."""
 

@@ -1,4 +1,4 @@
-"""Read the deliveries that are due or unconfirmed; note edited data and the attempts of calls."""
+"""Read the deliveries that are due, submitted or unconfirmed; note edited data and the attempts of calls."""
 
 from __future__ import annotations
 
@@ -68,6 +68,12 @@ def unconfirmed(outbox: Outbox, *, now: datetime, limit: int) -> list[Delivery]:
     """Return the unconfirmed deliveries that are to be looked up now."""
     rows = outbox.deliveries.filter(state=State.UNCONFIRMED, next_at__lte=now)
     return list(rows.order_by("timestamp", "pk")[:limit])
+
+
+def submitted(outbox: Outbox, *, now: datetime, limit: int) -> list[Delivery]:
+    """Return the submitted deliveries that are to be asked about now, those with one ticket together."""
+    rows = outbox.deliveries.filter(state=State.SUBMITTED, next_at__lte=now)
+    return list(rows.order_by("ticket", "timestamp", "pk")[:limit])
 
 
 def bring_near(outbox: Outbox, furthest: datetime, *, settle_time: float) -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from django.db.models import Exists, OuterRef, QuerySet
 
 from sharecore import delivery
-from sharecore.delivery import IN_DOUBT, DeliveryState, State
+from sharecore.delivery import LEFT, DeliveryState, State
 from tom_integration import clock
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.models import Delivery, Outbox
@@ -19,8 +19,6 @@ from tom_integration.outbox.backlog import register
 from tom_integration.outbox.limits import of_outbox
 
 _NOT_THERE = (State.PENDING, State.TO_APPROVE, State.WITHHELD, State.UNSUPPORTED, State.FAILED)
-_MAYBE_THERE = IN_DOUBT | {State.SENDING}
-"""The states of records that may be at the new address, when it is a new name of the old destination."""
 _SURELY_OVER = timedelta(minutes=5)
 """The time after which no call to the old address is under way any more."""
 
@@ -42,9 +40,10 @@ def take_along(previous: Outbox, outbox: Outbox) -> None:
     promised = promised.filter(model=OuterRef("model"), datum_pk=OuterRef("datum_pk"))
     here = outbox.deliveries.filter(state=State.BASELINE)
     transitions.apply(here.filter(Exists(promised.filter(state__in=_NOT_THERE))), delivery.replay(now=now))
+    # Those that have left may be at the new address, when it is a new name of the old destination.
     reason = "sent to the address that the share had before, without an answer"
     doubt = delivery.doubt(reason, look_at=now + _SURELY_OVER)
-    transitions.apply(here.filter(Exists(promised.filter(state__in=_MAYBE_THERE))), doubt)
+    transitions.apply(here.filter(Exists(promised.filter(state__in=LEFT))), doubt)
 
 
 def _follow(promised: QuerySet[Delivery], outbox: Outbox) -> None:

@@ -24,27 +24,27 @@ _BROUGHT = InboxRecord.objects.exclude(content="")
 _Kept = TypeVar("_Kept", bound=Shareable)
 
 
-def keys_of(rows: Sequence[tuple[Delivery, Shareable]]) -> dict[int, RecordKey]:
+def keys_of(rows: Sequence[tuple[Delivery, Kind]]) -> dict[int, RecordKey]:
     """Return the original keys of data that another site gave, by primary key of the ledger row.
 
     A record that has left under a key of the ledger keeps that key, since other sites know it by that.
 
     Args:
-        rows: ledger rows, with the identity of their content, and their records.
+        rows: ledger rows, with the identity of their content, and the kinds of their records.
     """
     found = _by_place([row for row, _ in rows])
     found |= _by_content(row for row, _ in rows if (row.model, row.datum_pk) not in found)
     keys: dict[int, RecordKey] = {}
-    for row, record in rows:
+    for row, kind in rows:
         known = found.get((row.model, row.datum_pk))
-        if known is not None and known.kind == record.key.kind and row.record_id in ("", known.record_id):
+        if known is not None and known.kind == kind and row.record_id in ("", known.record_id):
             keys[row.pk] = _key(known)
     return keys
 
 
 def with_original_keys(rows: Sequence[tuple[Delivery, _Kept]]) -> list[tuple[Delivery, _Kept]]:
     """Return the rows with their records, under the original keys where there are."""
-    keys = keys_of(rows)
+    keys = keys_of([(row, record.key.kind) for row, record in rows])
     return [(row, with_key(record, keys[row.pk]) if row.pk in keys else record) for row, record in rows]
 
 

@@ -14,7 +14,7 @@ from tom_targets.models import PersistentShare
 
 from sharecore import delivery
 from sharecore.addresses import Address
-from sharecore.delivery import ASKABLE, CANCELLABLE, IN_DOUBT, SENDABLE, DeliveryState, State
+from sharecore.delivery import ASKABLE, CANCELLABLE, LEFT, SENDABLE, DeliveryState, State
 from tom_integration import clock
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import SHARED_MODELS
@@ -25,9 +25,9 @@ from tom_integration.outbox.limits import highest_keys, of_outbox
 from tom_integration.outbox.moved_shares import take_along
 from tom_integration.outbox.new_shares import attach_new
 
-_CANCELLED_BY_CLOSING = CANCELLABLE - IN_DOUBT - {State.SENDING}
-"""The states that closing cancels; unconfirmed records stay, since they could be sent again otherwise."""
-_WAITING = SENDABLE | {State.UNCONFIRMED}
+_CANCELLED_BY_CLOSING = CANCELLABLE - LEFT
+"""The states that closing cancels; what has left stays, since it could be sent again otherwise."""
+_WAITING = SENDABLE | {State.SUBMITTED, State.UNCONFIRMED}
 """The states in which a delivery may have a time of its next step."""
 _NO_LIMITS: dict[str, Any] = {
     "filter": "", "until": None, "release_days": 0, "not_before": None, "paused": ""

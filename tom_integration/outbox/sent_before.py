@@ -12,22 +12,12 @@ from datetime import datetime
 
 from django.db import transaction
 
-from sharecore.delivery import State, replay
+from sharecore.delivery import LEFT, State, replay
 from tom_integration.mapping.data_files import existing
 from tom_integration.models import RENAMED, Delivery, Outbox
 from tom_integration.outbox import transitions
 
-_SHARED = frozenset(
-    {
-        State.PENDING,
-        State.TO_APPROVE,
-        State.SENDING,
-        State.DELIVERED,
-        State.UNCONFIRMED,
-        State.NEEDS_REVIEW,
-        State.FAILED,
-    }
-)
+_SHARED = LEFT | {State.PENDING, State.TO_APPROVE, State.DELIVERED, State.FAILED}
 
 
 class Deduplication:

@@ -14,17 +14,19 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Greatest
 
 from sharecore import delivery
-from sharecore.delivery import SET_ASIDE, START, STOP, DeliveryState, State, Transition
+from sharecore.delivery import LEFT, SET_ASIDE, START, STOP, DeliveryState, State, Transition
 from sharecore.texts import one_line
 from tom_integration import clock, signals
 from tom_integration.models import FIELD_LENGTH, REASON_LENGTH, REMOTE_ID_LENGTH, Delivery
 from tom_integration.outbox.bulk_sql import update_each
 from tom_integration.signals import Event
 
-_FIELDS = ("state", "attempts", "failures", "next_at", "reason", "field", "remote_id")
+_FIELDS = ("state", "attempts", "failures", "next_at", "reason", "field", "remote_id", "ticket")
 _LENGTHS = {"reason": REASON_LENGTH, "field": FIELD_LENGTH, "remote_id": REMOTE_ID_LENGTH}
+_NAMES = ("remote_id", "ticket")
+"""The columns in which the deliveries of one call differ most."""
 _TOLD = {State.FAILED: Event.RECORDS_FAILED, State.NEEDS_REVIEW: Event.RECORDS_NEED_REVIEW}
-_MAY_BE_THERE = (State.DELIVERED, State.UNCONFIRMED, State.NEEDS_REVIEW)
+_MAY_BE_THERE = LEFT | {State.DELIVERED}
 _ARRIVED = {
     "arrived": "fingerprint",
     "revision": "CASE WHEN delivered_at IS NULL THEN revision ELSE revision + 1 END",
@@ -162,15 +164,20 @@ def settle(
         for group in by_change.values():
             change = states[group[0].pk]
             values = columns(change) | {"lease": ""}
-            del values["remote_id"], values["attempts"]
+            del values["attempts"]
+            # Deliveries have a ticket for a short time, and seldom.
+            names = _NAMES if any(states[row.pk].ticket for row in group) else _NAMES[:1]
+            for name in names:
+                del values[name]
             if change.state not in _MAY_BE_THERE:
                 values["sent_from_id"] = group[0].sent_from_id
             delivered = change.state is State.DELIVERED
             for row in group:
-                row.remote_id = one_line(states[row.pk].remote_id, REMOTE_ID_LENGTH)
+                for name in names:
+                    setattr(row, name, _stored(name, getattr(states[row.pk], name)))
             number = update_each(
                 group,
-                ("remote_id",),
+                names,
                 constants=values | ({"delivered_at": now} if delivered else {}),
                 expressions=_ARRIVED if delivered else {},
                 only=guard,

@@ -40,6 +40,7 @@ OF_RECORDS = {
     State.PENDING: "It goes when its time has come.",
     State.TO_APPROVE: "Somebody with the right has to approve it before it is sent.",
     State.SENDING: "It is in the hands of the adapter, the code for this kind of destination.",
+    State.SUBMITTED: "The destination processes it, and is asked again and again what became of it.",
     State.DELIVERED: "The destination has it.",
     State.UNCONFIRMED: "It was sent, and no answer came. The destination is asked whether it has it.",
     State.NEEDS_REVIEW: "It was sent, and no answer came. Look there, and say here whether it arrived.",

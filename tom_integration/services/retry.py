@@ -105,6 +105,8 @@ def _why_not(row: Delivery) -> str:
             return "The destination has it already."
         case State.SENDING:
             return "It is being sent at this moment."
+        case State.SUBMITTED:
+            return "The destination has taken it, and answers later. It is asked again by itself."
         case State.NEEDS_REVIEW | State.UNCONFIRMED:
             return "It may have arrived. Look at the destination, then say whether it did."
         case State.CANCELLED:

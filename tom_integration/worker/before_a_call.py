@@ -14,9 +14,10 @@ from sharecore import shutdown
 from sharecore.adapter import Adapter, Batch
 from sharecore.adapter_answers import Stop
 from sharecore.addresses import Address
+from sharecore.call_delay import delays
 from sharecore.data_sharing import Destination
 from sharecore.exceptions import AuthenticationFailed, ConfigurationError, DeliveryError, DestinationError
-from tom_integration import clock, conf, site
+from tom_integration import clock, conf, site, telemetry
 from tom_integration.outbox import ledger
 from tom_integration.worker import breaker, exclusive_access, leases, rate_limit
 
@@ -47,6 +48,8 @@ class Preconditions:
     adapter: Adapter
     stop: Callable[[], bool] = lambda: False
     """Return True when nothing new may begin."""
+    delay: float = 0.0
+    """Seconds before the next call that the destination asked for in the last one."""
     answered: bool = False
     """True when the destination was down, and has just answered a probe."""
 
@@ -56,7 +59,9 @@ class Preconditions:
         return site.credentials_digest(self.destination)
 
     def check_breaker(self) -> None:
-        """Raise `Wait` while the circuit breaker of the destination is open."""
+        """Raise `Wait` while the circuit breaker of the destination is open, or it asked for no call."""
+        if delayed := breaker.delayed_until(self.address.name, now=clock.now()):
+            raise Wait(delayed, "")
         until, why = breaker.blocked_until(self.address, credentials=self.credentials, now=clock.now())
         if until is not None:
             raise Wait(_no_sooner(until), why)
@@ -88,6 +93,15 @@ class Preconditions:
         if until is not None:
             raise Wait(_no_sooner(until), why)
         self._ask()
+
+    @contextmanager
+    def call(self, name: str, records: int = 0) -> Iterator[Callable[[BaseException | None], None]]:
+        """Measure one call of the adapter, and hear the delay that it asks for before the next one."""
+        with telemetry.call(name, self.address, records) as stopped, delays() as asked:
+            try:
+                yield stopped
+            finally:
+                self.delay = max(asked, default=0.0)
 
     def _ask(self) -> None:
         """Probe the destination. Where an adapter has no cheap request for it, the next delivery tells."""

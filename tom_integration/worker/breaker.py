@@ -58,6 +58,25 @@ def blocked_until(address: Address, *, credentials: str, now: datetime) -> tuple
     return None, ""
 
 
+def delay(destination: str, seconds: float) -> None:
+    """Let no call go to a destination for some seconds, as it asked: it is well, and costs no try."""
+    until = clock.now() + timedelta(seconds=min(seconds, rules.LONGEST_ASKED))
+    # Write first: on SQLite a transaction that has read fails at once while another one writes.
+    if not DestinationHealth.objects.filter(destination=destination, topic=None).update(next_call_at=until):
+        DestinationHealth.objects.create(destination=destination, next_call_at=until)
+
+
+def delayed_until(destination: str, *, now: datetime) -> datetime | None:
+    """Return the time before which a destination asked for no call; None when it takes one now.
+
+    A time further away than any that is heeded was set by a clock that was wrong, and counts as over.
+    """
+    furthest = now + timedelta(seconds=rules.LONGEST_ASKED)
+    rows = DestinationHealth.objects.filter(destination=destination, topic=None)
+    asked = rows.filter(next_call_at__gt=now, next_call_at__lte=furthest)
+    return asked.values_list("next_call_at", flat=True).first()
+
+
 def is_down(address: Address) -> bool:
     """Return True when the last call of this destination failed."""
     whole = DestinationHealth.objects.filter(destination=address.name, topic=None)

@@ -21,11 +21,11 @@ from sharecore.delivery import DeliveryState
 from sharecore.dispatch import DispatchResult, dispatch, dispatch_alone, ensure_target, tell
 from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError, TargetRefused
 from sharecore.exchanges import Recording, recorded
-from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result
+from sharecore.outcomes import Accepted, Deferred, Duplicate, Found, Rejected, Result, Submitted
 from sharecore.records import Alone, DataFile, Record, RecordKey, Shareable
 from sharecore.retry import RetryPolicy
 from sharecore.texts import one_line
-from tom_integration import access, call_log, clock, conf, site, telemetry
+from tom_integration import access, call_log, clock, conf, site
 from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import ledger, observer_keys, target_keys, transitions
@@ -119,7 +119,7 @@ class Calls(Preconditions):
                 self._settle(rows, {}, rows, None)
                 raise
             # Write the outcomes before all else that the database may refuse, and while the lease is renewed.
-            notes = self.notes(batch, result.stopped)
+            notes = self.notes(batch, result.stopped, result.results.values())
             written = self._settle(rows, result.results, result.unsent, result.stopped, notes)
         if written == len(rows):  # else another worker has taken the rows over, and tells the observers
             tell(site.registry(), batch, [record for _, record in sendable], result.results)
@@ -132,7 +132,9 @@ class Calls(Preconditions):
         call_log.of_call(self.lease.outbox, rows, result.results)
         outcomes = result.results.values()
         self.arrived += sum(isinstance(outcome, Accepted | Duplicate) for outcome in outcomes)
-        answered = any(isinstance(outcome, Accepted | Duplicate | Rejected) for outcome in outcomes)
+        answered = any(
+            isinstance(outcome, Accepted | Duplicate | Rejected | Submitted) for outcome in outcomes
+        )
         if answered and result.stopped is None:
             breaker.succeeded(self.address, now=clock.now(), about=transport_text.told(self.adapter))
         self.heed(result.stopped)
@@ -151,7 +153,7 @@ class Calls(Preconditions):
         refused: DeliveryError | None = None
         with leases.keep_alive(self.lease):
             try:
-                with telemetry.call("ensure_target", self.address), recorded(recording):
+                with self.call("ensure_target"), recorded(recording):
                     ensure_target(site.registry(), self.destination, self.adapter, batch, alone)
             except DeliveryError as stop:
                 refused = stop
@@ -164,7 +166,7 @@ class Calls(Preconditions):
         name, number = ("deliver", len(batch.records))
         if alone is not None:
             name, number = ("deliver_file" if isinstance(alone, DataFile) else "deliver_report", 1)
-        with telemetry.call(name, self.address, number) as stopped:
+        with self.call(name, number) as stopped:
             if alone is None:
                 result = dispatch(*where, refused=refused, tells=False)
             else:
@@ -187,17 +189,49 @@ class Calls(Preconditions):
             message=share.message if share else "",
         )
 
-    def notes(self, batch: Batch, stopped: Stop | None = None) -> Callable[[], None]:
-        """Return a function that writes the adapter state, to be called where the outcomes are written."""
+    def notes(
+        self,
+        batch: Batch,
+        stopped: Stop | None = None,
+        answers: Iterable[Result | Found] = (),
+        *,
+        sent_from: int | None = None,
+    ) -> Callable[[], None]:
+        """Return a function that writes what a call left beside its outcomes, to be called where these are
+        written: the adapter state, the name of the target there, and the delay before the next call.
+
+        Args:
+            batch: the batch of the call.
+            stopped: the error that stopped it.
+            answers: the answers about its records.
+            sent_from: the outbox of the target of the batch, where that is not the leased one.
+        """
+        # The adapter state of another target does not belong in the leased outbox.
+        state = _nothing if batch.moved else self._state(batch, stopped)
+        named = Outbox.objects.filter(pk=sent_from or self.lease.outbox.pk)
+        name = next((told for each in answers if (told := getattr(each, "target_name", None))), "")
+        delay = self.delay
+
+        def write() -> None:
+            state()
+            if name:
+                named.exclude(target_name=name).update(target_name=name)
+            if delay:
+                breaker.delay(self.address.name, delay)
+
+        return write
+
+    def _state(self, batch: Batch, stopped: Stop | None) -> Callable[[], None]:
+        """Return a function that writes the adapter state."""
         outbox = self.lease.outbox
         if isinstance(stopped, GivenUp):
-            return lambda: None  # The thread of the call that was given up may still change the state.
+            return _nothing  # The thread of the call that was given up may still change the state.
         noted = dict(batch.state)
         self.objection = state_objection(noted)
         if self.objection:
             logger.error("The adapter of %s noted what cannot be kept: %s", outbox, self.objection)
         if self.objection or noted == outbox.adapter_state:
-            return lambda: None
+            return _nothing
         outbox.adapter_state = noted = deepcopy(noted)  # The next step of the call may change the state.
 
         def write() -> None:
@@ -240,6 +274,10 @@ def _end(stopped: Stop | None) -> Result | None:
     if isinstance(stopped, PluginError):
         return Deferred(reason=one_line(str(stopped)))  # A try at once would meet the same bug of the plugin.
     return None
+
+
+def _nothing() -> None:
+    """Write nothing."""
 
 
 def _with(batch: Batch, leaving: Iterable[Shareable]) -> Batch:

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import groupby
 
-from sharecore import delivery, dispatch
+from sharecore import delivery, dispatch, questions
 from sharecore.adapter import Batch
-from sharecore.delivery import DeliveryState, State
+from sharecore.delivery import State
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, InvalidRecord
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Duplicate, Found, Present, Rejected, Result, Unsupported
 from sharecore.records import Record, RecordKey, Report, Shareable
-from sharecore.targets import Target
-from tom_integration import site, telemetry
+from tom_integration import site
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import FILE_MODEL, shareable_identity, shareable_of
-from tom_integration.mapping.target_fields import find_target, target_of
-from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import ledger, observer_keys, target_keys, transitions
+from tom_integration.models import Delivery
+from tom_integration.outbox import ledger, observer_keys, transitions
 from tom_integration.outbox.bulk_sql import update_each
 from tom_integration.outbox.prepare import load
 from tom_integration.worker import leases
 from tom_integration.worker.deliver import Calls
-from tom_integration.worker.write_again import persist
+from tom_integration.worker.sent_deliveries import as_sent, sent_from, settle, settle_each
 
 logger = logging.getLogger(__name__)
 
@@ -70,29 +67,17 @@ def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
     """
     rows = _without_files(calls, rows, now)
     batch = calls.batch(None)
-    doubts = _comparable(calls, rows, batch, now)
-    for (outbox_id, _), group in groupby(sorted(doubts, key=_question), key=_question):
-        about = batch if outbox_id == calls.lease.outbox.pk else _about(outbox_id, batch)
-        _ask(calls, list(group), about, now)
+    doubts = {each.row.pk: each for each in _comparable(calls, rows, batch, now)}
+    for about, group in as_sent(batch, [each.row for each in doubts.values()]):
+        for together in _questions([doubts[row.pk] for row in group]):
+            _ask(calls, together, about, now)
 
 
-def _question(doubt: _Doubt) -> tuple[int, int]:
-    """Return what deliveries that are asked for together have in common: the target; a report is alone."""
-    row = doubt.row
-    return row.sent_from_id or row.outbox_id, row.pk if isinstance(doubt.leaves, Report) else 0
-
-
-def _about(outbox_id: int, batch: Batch) -> Batch:
-    """Return the batch for the target that the records had when they were sent, which may be deleted."""
-    outbox = Outbox.objects.filter(pk=outbox_id).first()
-    batch = replace(batch, state=outbox.adapter_state if outbox else {}, moved=True)
-    target = find_target(outbox.target_id) if outbox else None
-    if target is not None:
-        return replace(batch, target=target_of(target), target_keys=target_keys.keys_of(target))
-    if outbox is None or not outbox.names:
-        return batch  # The ledger knows no name of it; it may have been merged into the present target.
-    name, *aliases = outbox.names
-    return replace(batch, target=Target(name=name, aliases=tuple(aliases)), target_keys={})
+def _questions(doubts: list[_Doubt]) -> Iterator[list[_Doubt]]:
+    """Yield the deliveries that are asked for together: the records, and each report alone."""
+    if records := [each for each in doubts if not isinstance(each.leaves, Report)]:
+        yield records
+    yield from ([each] for each in doubts if isinstance(each.leaves, Report))
 
 
 def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> None:
@@ -100,6 +85,7 @@ def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> Non
     records = tuple(each.leaves for each in doubts if isinstance(each.leaves, Record))
     sent_at = {each.leaves.key: each.row.sent_at for each in doubts if each.row.sent_at}
     batch = replace(batch, records=records, previous=previous, sent_at=sent_at)
+    there = sent_from(doubts[0].row)
     calls.before_call()
     try:
         with leases.keep_alive(calls.lease):
@@ -113,8 +99,7 @@ def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> Non
         if found and isinstance(found.get(each.leaves.key), Absent):
             # For the present target, `Absent` may mean only that sending again does no harm.
             each.row.sent_from_id = None if batch.moved else each.row.outbox_id
-    # The adapter state of another target does not belong in the outbox of this one.
-    _conclude(calls, doubts, found, now, (lambda: None) if batch.moved else calls.notes(batch))
+    _conclude(calls, doubts, found, now, calls.notes(batch, answers=(found or {}).values(), sent_from=there))
     _tell(batch, doubts, found or {})
 
 
@@ -122,9 +107,9 @@ def _found(calls: Calls, doubts: list[_Doubt], batch: Batch) -> Mapping[RecordKe
     """Return the answers of the destination; None where it cannot be asked. Raises `DeliveryError`."""
     report = doubts[0].leaves
     if not isinstance(report, Report):
-        with telemetry.call("find", calls.address, len(batch.records)):
+        with calls.call("find", len(batch.records)):
             return dispatch.look_up(calls.destination, calls.adapter, batch)
-    with telemetry.call("find_report", calls.address, 1):
+    with calls.call("find_report", 1):
         answer, can_tell = dispatch.look_up_report(calls.destination, calls.adapter, batch, report)
     if not can_tell:
         return None
@@ -165,9 +150,9 @@ def _conclude(
             pk__in=[each.row.pk for each in there], state=State.UNCONFIRMED, delivered_at=None
         ).update(delivered_at=now)
 
-    _settle_each(
+    settle_each(
         [each.row for each in doubts],
-        lambda row, state: delivery.looked_up(
+        lambda row, state: questions.looked_up(
             state,
             answers[row.pk],
             content=contents[row.pk],
@@ -195,9 +180,9 @@ def _tell(batch: Batch, doubts: list[_Doubt], found: Mapping[RecordKey, Found]) 
 def _without_files(calls: Calls, rows: list[Delivery], now: datetime) -> list[Delivery]:
     """Return the rows of data; let files be sent again, which by `Adapter.deliver_file` does no harm."""
     chance = ledger.chance()
-    _settle(
+    settle(
         [row for row in rows if row.model == FILE_MODEL],
-        lambda state: delivery.looked_up(
+        lambda state: questions.looked_up(
             state, Absent(), content="", now=now, policy=calls.policy, chance=chance
         ),
     )
@@ -212,7 +197,7 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
         datum = data.get(row.pk)
         if datum is None:
             # Without its datum it cannot be compared, and it must not be sent again.
-            _settle([row], delivery.cancel("the datum was deleted"))
+            settle([row], delivery.cancel("the datum was deleted"))
             continue
         if datum.target_id != calls.lease.outbox.target_id:
             ledger.name(datum.target_id, row.model, [row.datum_pk])
@@ -221,7 +206,7 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
             pairs.append((row, shareable_of(datum, origin=batch.site.origin, record_id=row.record_id)))
         except InvalidRecord as error:
             reason = f"sent without an answer, and edited since into what cannot be compared: {error}"
-            _settle([row], delivery.undecidable(reason))
+            settle([row], delivery.undecidable(reason))
     doubts = [_Doubt(row, report, report) for row, report in pairs if isinstance(report, Report)]
     keyed = observer_keys.with_original_keys(
         [(row, record) for row, record in pairs if isinstance(record, Record)]
@@ -239,24 +224,6 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
 
 def _try_later(calls: Calls, rows: list[Delivery], reason: str, now: datetime) -> None:
     chance = ledger.chance()
-    _settle(
-        rows, lambda state: delivery.not_looked_up(state, reason, now=now, policy=calls.policy, chance=chance)
+    settle(
+        rows, lambda state: questions.unanswered(state, reason, now=now, policy=calls.policy, chance=chance)
     )
-
-
-def _settle(
-    rows: Iterable[Delivery],
-    rule: Callable[[DeliveryState], DeliveryState],
-    also: Callable[[], None] = lambda: None,
-) -> None:
-    _settle_each(rows, lambda _, state: rule(state), also)
-
-
-def _settle_each(
-    rows: Iterable[Delivery],
-    rule: Callable[[Delivery, DeliveryState], DeliveryState],
-    also: Callable[[], None] = lambda: None,
-) -> None:
-    rows = list(rows)
-    known = {row.pk: rule(row, transitions.state_of(row)) for row in rows}
-    persist(lambda: transitions.settle(rows, known, token="", expected=State.UNCONFIRMED, also=also))

@@ -1,6 +1,6 @@
 """Bring one outbox up to date, from its backlog to its deliveries.
 
-lease (clears the mark) -> read the backlog, the edited and the unconfirmed records
+lease (clears the mark) -> read the backlog, the edited, the submitted and the unconfirmed records
       -> write them as `sending` -> dispatch, with no transaction open -> settle -> ... -> release
 """
 
@@ -42,6 +42,7 @@ from tom_integration.signals import Event
 from tom_integration.worker import leases
 from tom_integration.worker.before_a_call import Wait
 from tom_integration.worker.deliver import Calls
+from tom_integration.worker.follow import follow
 from tom_integration.worker.look_up import ask_first, look_up
 from tom_integration.worker.write_again import persist
 
@@ -246,19 +247,23 @@ class _Work:
             mine.filter(settings_digest=self._outbox.settings_digest).update(settings_digest=digest)
 
     def _round(self, calls: Calls, target: Any, *, continuous: bool) -> bool:
-        """Send or look up one batch; return False when nothing is left to do now."""
+        """Ask for outcomes, and send or look up one batch; return False when nothing is left to do now."""
         now, origin, limit = clock.now(), site.origin(), calls.adapter.max_batch
         changes.compare_named(self._outbox, origin=origin, now=now)
+        submitted = ledger.submitted(self._outbox, now=now, limit=limit)
         due = self._due.batch(now=now, limit=limit, continuous=continuous)
         # Look up last: deduplication recognises a datum that was made again when it is prepared for sending.
         doubtful = [] if due else ledger.unconfirmed(self._outbox, now=now, limit=limit)
-        if not doubtful and not due:
+        if not doubtful and not due and not submitted:
             return False
         calls.check_breaker()
+        if submitted:
+            # Before sending: a long backlog must not keep the page from telling what arrived.
+            follow(calls, submitted[: calls.allowance(len(submitted))])
         if doubtful:
             look_up(calls, doubtful[: calls.allowance(len(doubtful))], now)
             return True
-        if ask_first(due, now):
+        if not due or ask_first(due, now):
             return True
         due = due[: calls.allowance(len(due))]
         preparer = Preparer(
