@@ -58,8 +58,10 @@ class State(StrEnum):
 
 
 OPEN = frozenset({State.PENDING, State.SENDING, State.SUBMITTED, State.UNCONFIRMED})
+UNDER_WAY = OPEN | {State.TO_APPROVE}
+"""States of deliveries that are promised, and not at the destination yet."""
 NEEDS_PERSON = frozenset({State.NEEDS_REVIEW, State.FAILED})
-CANCELLABLE = OPEN | NEEDS_PERSON | {State.TO_APPROVE, State.WITHHELD, State.UNSUPPORTED}
+CANCELLABLE = UNDER_WAY | NEEDS_PERSON | {State.WITHHELD, State.UNSUPPORTED}
 """States in which the loss of the datum or the target makes a difference."""
 REPLAYABLE = frozenset({State.FAILED, State.UNSUPPORTED, State.WITHHELD, State.CANCELLED})
 """States of deliveries that ended without arriving. NEEDS_REVIEW is not one: only a person knows."""

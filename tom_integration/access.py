@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeVar
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from guardian.shortcuts import get_objects_for_user
@@ -123,6 +124,14 @@ def outboxes_for(user: Any, action: Action) -> QuerySet[Outbox]:
 def may_approve(user: Any) -> bool:
     """Return True when the user may approve what is sent to destinations with `APPROVAL`, of some targets."""
     return _acts(user) and bool(user.has_perm("sharecore.approve_share"))
+
+
+def approvers() -> QuerySet[Any]:
+    """Return the users to whom the right to approve was given, by themselves or by a group."""
+    given = Q(codename="approve_share", content_type__app_label="sharecore")
+    right = Permission.objects.filter(given)
+    by_either = Q(user_permissions__in=right) | Q(groups__permissions__in=right)
+    return get_user_model()._default_manager.filter(by_either, is_active=True)
 
 
 def approvable(user: Any) -> QuerySet[Delivery]:

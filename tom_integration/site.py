@@ -113,6 +113,12 @@ def settings_digest(destination: Destination) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
+def asks_approval(address: str) -> bool:
+    """Return True when a person approves what goes to an address, `name` or `name:topic`."""
+    destination = destinations().get(Address.parse(address).name)
+    return destination is not None and destination.approval
+
+
 class Adapters(threading.local):
     """Hold the open adapters of one thread, since an adapter is used by one thread at a time."""
 

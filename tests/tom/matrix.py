@@ -74,11 +74,14 @@ class Actor:
     known: bool = True
     active: bool = True
     superuser: bool = False
+    approves: bool = False
 
     def holds(self, action: str) -> bool:
         """Has this right been given to them at all? `add` for one share means nothing: that one is made."""
         if not self.known or not self.active:
             return False
+        if action == "approve":
+            return self.superuser or self.approves
         given = self.everywhere | self.by_group | (self.on_share - {"add"})
         return self.superuser or action in given
 
@@ -115,6 +118,8 @@ class Actor:
         user.groups.add(group)
         for action in self.everywhere:
             assign_perm(f"tom_targets.{action}_persistentshare", user)
+        if self.approves:
+            assign_perm("sharecore.approve_share", group)
         for action in self.by_group:
             assign_perm(f"tom_targets.{action}_persistentshare", group)
         for action in self.on_share:
@@ -158,6 +163,7 @@ def actors() -> Iterator[Actor]:
             yield Actor(name=f"{action} {how}", everywhere=one, target=target)
             yield Actor(name=f"{action} by group {how}", by_group=one, target=target)
             yield Actor(name=f"{action} on the share {how}", on_share=one, target=target)
+        yield Actor(name=f"approver {how}", approves=True, target=target)
         yield Actor(name=f"all but view {how}", everywhere=every - {"view"}, target=target)
     yield Actor(name="target by group", everywhere=every, target="group")
     yield Actor(name="every target", by_group=every, target="everywhere")
@@ -187,7 +193,8 @@ def few_actors() -> list[Actor]:
 class World:
     """A share of a target, with a record that nobody knows the fate of; and a target that has no share.
 
-    once: where somebody else shared the target by hand; one_time: a delivery there. product, group: of the
+    once: where somebody else shared the target by hand; one_time: a delivery there, and
+    waiting: one that waits for approval. product, group: of the
     target. secrets: what only those may read who may view the share; once_secrets: who may view all shares.
     """
 
@@ -200,6 +207,7 @@ class World:
     one_time: Delivery
     product: DataProduct
     group: TargetList
+    waiting: Delivery
     secrets: tuple[str, ...] = ("hidden-hand", "untold")
     once_secrets: tuple[str, ...] = ("undisclosed",)
 
@@ -215,6 +223,7 @@ class World:
             "once": self.once.pk,
             "product": self.product.pk,
             "group": self.group.pk,
+            "waiting": self.waiting.pk,
         }
 
     def state(self) -> tuple[Any, ...]:
@@ -263,7 +272,18 @@ def make_world(tom: Any, *, permissions: str = "PRIVATE") -> World:
     )
     group = TargetList.objects.create(name="Tonight")
     group.targets.add(target)
-    return World(target, other, share, row.outbox, row, once, one_time, product, group)
+    unread = tom.datum(target)
+    waiting = Delivery.objects.create(
+        outbox=once,
+        destination="y",
+        model=row.model,
+        datum_pk=unread.pk,
+        timestamp=unread.timestamp,
+        kind="photometry",
+        state=State.TO_APPROVE,
+        asked="a" * 64,
+    )
+    return World(target, other, share, row.outbox, row, once, one_time, product, group, waiting)
 
 
 _TOKEN = re.compile(r"[A-Za-z0-9]{64}")
@@ -280,7 +300,8 @@ class Row:
     scope: what it is about, and so what a refusal looks like: "list" (whatever the user may see),
     "destination" (whatever the user may change there), "target" (of one target), "targets" (of a list of
     them), "make" (a new share of a target), "share" (one that is there), "move" (one that is put elsewhere;
-    with `other`, to the other target), or "ledger" (what was shared once).
+    with `other`, to the other target), "ledger" (what was shared once), "waiting" (what waits for approval)
+    or "one" (of these).
     """
 
     method: str
@@ -295,6 +316,10 @@ class Row:
         """What the rule says."""
         if not actor.known or not actor.active:
             return Verdict.UNKNOWN
+        if self.action == "approve":
+            if not actor.holds("approve"):
+                return Verdict.REFUSED
+            return Verdict.DONE if actor.changes_target or self.scope != "one" else Verdict.HIDDEN
         if self.scope == "share":
             needed = self.action.split(" and ")
             if all(map(actor.can, needed)):
@@ -358,7 +383,28 @@ def _limit(world: World) -> dict[str, Any]:
     return {"filter": {"kinds": ["other"]}}
 
 
+def _seen(world: World) -> dict[str, Any]:
+    return {"deliveries": [{"id": world.waiting.pk, "content": world.waiting.asked}], "reason": "no"}
+
+
+_APPROVALS = tuple(
+    Row(
+        method=method,
+        path=f"/targets/shareapproval/{path}",
+        action="approve",
+        scope=scope,
+        body=_seen,
+        shows=REST,
+    )
+    for method, path, scope in (
+        ("get", "", "waiting"),
+        ("get", "{waiting}/", "one"),
+        ("post", "approve/", "waiting"),
+        ("post", "decline/", "waiting"),
+    )
+)
 REST_ROWS = (
+    *_APPROVALS,
     Row(method="get", path="/targets/persistentshare/", action="view", scope="list", shows=REST),
     Row(method="head", path="/targets/persistentshare/", action="view", scope="list", shows=REST),
     Row(method="post", path="/targets/persistentshare/", action="add", scope="make", body=_new, shows=REST),
@@ -469,7 +515,10 @@ def _faults(
         expected = int(actor.can("view"))
         if answer.json()["count"] != expected:
             yield f"counts {answer.json()['count']} instead of {expected}"
-    if verdict is Verdict.HIDDEN and row.scope in ("share", "move", "ledger"):
+    settles = row.action == "approve" and row.method == "post" and verdict is Verdict.DONE
+    if settles and (answer.changed != before) is not actor.changes_target:
+        yield "settled nothing" if actor.changes_target else "settled what the user may not approve"
+    if verdict is Verdict.HIDDEN and row.scope in ("share", "move", "ledger", "one"):
         gone = {name: pk + 1000 for name, pk in world.places().items() if name != "target"}
         nothing = row.send(client, world, **gone)
         if _plain(nothing, row.path.format(**(world.places() | gone))) != _plain(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -24,6 +25,7 @@ SHARES = "/targets/persistentshare/manage/"
 ONE = f"{SHARES}{{share}}/"
 OF_TARGET = "/targets/{target}/persistentshare/manage/"
 DESTINATIONS = "/targets/persistentshare/destinations/"
+APPROVALS = "/targets/persistentshare/approvals/"
 ACTIVITY = "/targets/persistentshare/activity/"
 NOTIFICATIONS = "/targets/persistentshare/notifications/"
 BY_HAND = "/targets/{target}/share/"
@@ -59,6 +61,10 @@ def _once(world: World) -> dict[str, Any]:
     return {"share_destination": "y", "dataSwitch": "on", **chosen}
 
 
+def _ticked(action: str, world: World) -> dict[str, Any]:
+    return {"action": action, "reason": "no", "chosen": f"{world.waiting.pk}:{world.waiting.asked}"}
+
+
 def _rows() -> Iterator[PageRow]:
     def get(path: str, action: str, scope: str) -> PageRow:
         return PageRow(method="get", path=path, action=action, scope=scope)
@@ -79,9 +85,17 @@ def _rows() -> Iterator[PageRow]:
     yield get(DESTINATIONS, "view or add or change", "list")
     yield get(ACTIVITY, "view or add or change", "list")
     yield get(f"{ACTIVITY}?share={{share}}", "view or add or change", "list")
-    yield get(NOTIFICATIONS, "view or add or change", "list")
-    yield get("/targets/persistentshare/words/", "view or add or change", "list")
-    yield post(NOTIFICATIONS, "view or add or change", "list", body=lambda world: {"choice": "daily"})
+    yield get(NOTIFICATIONS, "view or add or change or approve", "list")
+    yield get("/targets/persistentshare/words/", "view or add or change or approve", "list")
+    yield post(
+        NOTIFICATIONS, "view or add or change or approve", "list", body=lambda world: {"choice": "daily"}
+    )
+    # approving
+    yield get(APPROVALS, "approve", "waiting")
+    yield get(f"{APPROVALS}?outbox={{once}}", "approve", "waiting")
+    yield get(f"{APPROVALS}{{waiting}}/", "approve", "one")
+    for action in ("approve", "decline"):
+        yield post(APPROVALS, "approve", "waiting", body=partial(_ticked, action))
     # making
     yield get(f"{SHARES}targets?target_name=nnounced-1987", "add", "list")
     for part in ("create", "existing", "preview"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -14,7 +15,7 @@ from tom_dataproducts.models import DataProduct, PhotometryReducedDatum
 from tom_targets.merge import target_merge
 from tom_targets.models import Target
 
-from sharecore import Deferred, Unconfirmed
+from sharecore import Deferred, FieldType, Kind, ReportField, ReportForm, Unconfirmed
 from sharecore.delivery import DECLINED, State
 from tom.conftest import Tom, edit
 from tom.deaths import POINTS, Died
@@ -22,6 +23,8 @@ from tom_integration import access
 from tom_integration.models import Activity, Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import open_outboxes, restored
 from tom_integration.services import approval, retry, send_test, shares
+from tom_integration.services.approval_preview import previews
+from tom_integration.services.reports import Reporting
 
 pytestmark = pytest.mark.django_db
 ASKS = {"x": {"ADAPTER": "memory", "APPROVAL": True}, "y": {"ADAPTER": "memory"}}
@@ -110,6 +113,7 @@ def test_only_the_content_that_was_seen_goes(tom: Tom, shared: Any) -> None:
     assert tom.deliver() == 0
     assert tom.state(datum) is State.TO_APPROVE
     assert approval.approve(user, before) == 0
+    tom.deliver()
     assert approve(user) == 1
     edit(datum, brightness=14.0)
     tom.deliver()
@@ -344,6 +348,30 @@ def test_files_and_texts_are_approved_too(tom: Tom) -> None:
     approve(user)
     assert tom.deliver(after=60) == 1
     assert len(tom.x.files) == 1
+
+
+def test_a_report_is_approved_with_its_data(tom: Tom) -> None:
+    target = tom.target()
+    datum = tom.datum(target, brightness=17.25)
+    field = ReportField(name="detection", label="Detection", type=FieldType.DATUM, kinds=(Kind.PHOTOMETRY,))
+    form = ReportForm(name="at-report", label="AT report", fields=(field,))
+    tom.x.forms = [form]
+    user = approver(tom, target)
+    place = [("photometryreduceddatum", datum.pk)]
+    reporting = Reporting(user, target, "x", chosen=place)
+    reporting.make(reporting.report(form, {}, {"detection": place}), token=uuid4())
+    tom.deliver(after=60)
+    assert (tom.states(), tom.x.reports, tom.x.introduced) == (["to_approve"], {}, [])
+    seen = asked(user)
+    (row,) = Delivery.objects.all()
+    assert "17.25" in previews(row.outbox, [row])[row.pk].body
+    edit(datum, brightness=16.5)
+    approval.approve(user, seen)
+    tom.deliver(after=60)
+    assert tom.x.reports == {}
+    approve(user)
+    tom.deliver(after=60)
+    assert [each.data["detection"][0].brightness for each in tom.x.reports.values()] == [16.5]
 
 
 class TestWhoMay:

@@ -139,6 +139,7 @@ def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:
             "state_text": summary.text,
             "counts": states,
             "pending": summary.pending,
+            "to_approve": states.get("to_approve", 0),
             "failed": states.get("failed", 0),
             "needs_review": states.get("needs_review", 0),
             "withheld": states.get("withheld", 0),
@@ -197,6 +198,7 @@ _DELIVERY = (
     "link",
     "revision",
     "one_time_share_id",
+    "approved_by",
     "created",
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from tom_integration.api.activity import ActivityViewSet, ShareActivityViewSet
+from tom_integration.api.approvals import ApprovalViewSet
 from tom_integration.api.deliveries import DeliveryViewSet
 from tom_integration.api.replays import ReplayViewSet
 from tom_integration.api.rules import RuleViewSet
@@ -36,6 +37,12 @@ urlpatterns = [
     *[
         path(f"{_SHARE}{act}/", ShareViewSet.as_view({"post": act}), name=f"share-{act}")
         for act in ("pause", "resume", "retry", "adopt", "resolve")
+    ],
+    path("shareapproval/", ApprovalViewSet.as_view({"get": "list"}), name="shareapprovals"),
+    path("shareapproval/<int:pk>/", ApprovalViewSet.as_view({"get": "retrieve"}), name="shareapproval"),
+    *[
+        path(f"shareapproval/{act}/", ApprovalViewSet.as_view({"post": act}), name=f"shareapproval-{act}")
+        for act in ("approve", "decline")
     ],
     path("shareactivity/", ActivityViewSet.as_view({"get": "list"}), name="shareactivity"),
     path(f"{_SHARE}activity/", ShareActivityViewSet.as_view({"get": "list"}), name="share-activity"),

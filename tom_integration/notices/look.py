@@ -10,7 +10,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from tom_integration import clock, conf, site
-from tom_integration.models import DestinationHealth, NoticeRecipient, NoticeScan, Outbox
+from tom_integration.models import (
+    TO_APPROVE,
+    Delivery,
+    DestinationHealth,
+    NoticeRecipient,
+    NoticeScan,
+    Outbox,
+)
 from tom_integration.notices import people, send, troubles
 
 logger = logging.getLogger(__name__)
@@ -42,6 +49,7 @@ class Notices:
         self._looked_at = now
         ill = troubles.unwell()
         found = [*troubles.of_destinations(ill, now), *troubles.of_shares(Outbox.objects.all())]
+        found += troubles.of_approvals(Delivery.objects.filter(TO_APPROVE))
         last = NoticeScan.objects.filter(pk=1).first()
         digest = _digest(found)
         if last is not None and last.digest == digest and _later(last.next_at, now):

@@ -1,4 +1,7 @@
-"""Find who is told of what: creators of their shares, and operators of all that they may view."""
+"""Find who is told of what: creators of their shares, operators of all that they may view, and approvers.
+
+Approvers are told of what they may approve.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 
-from tom_integration import access, conf
-from tom_integration.models import NoticeRecipient, NoticeScan, Outbox
+from tom_integration import access, conf, site
+from tom_integration.models import TO_APPROVE, Delivery, NoticeRecipient, NoticeScan, Outbox
 
 Choice = NoticeRecipient.Choice
 
@@ -41,9 +44,20 @@ class Person:
             return visible
         return visible.filter(share_id__isnull=False, creator_id=self.user.pk)
 
+    def to_approve(self) -> QuerySet[Delivery]:
+        """Return what waits for approval, of that which the person may approve, or view as an operator."""
+        waiting = Delivery.objects.filter(TO_APPROVE)
+        if self.user is None:
+            return waiting
+        if access.may_approve(self.user):
+            return access.approvable(self.user)
+        if not self.operator:
+            return waiting.none()
+        return access.of_visible_data(self.user, waiting.filter(outbox__in=self.outboxes().values("pk")))
+
 
 def everybody() -> list[Person]:
-    """Return the creators of shares and the operators who can be reached: active, with an address.
+    """Return the creators of shares, approvers and operators who can be reached: active, with an address.
 
     An address of `SHARECORE_NOTIFY` that belongs to accounts has their rights and choices; one without an
     account, and a destination, is told of all shares.
@@ -52,6 +66,8 @@ def everybody() -> list[Person]:
     creators = Outbox.objects.filter(share_id__isnull=False, creator_id__isnull=False).values("creator_id")
     column = get_user_model().get_email_field_name()
     chosen = Q(pk__in=creators)
+    if any(each.approval for each in site.destinations().values()):
+        chosen |= Q(pk__in=access.approvers().values("pk"))
     for address in named:
         chosen |= Q(**{f"{column}__iexact": address})
     people, known = [], set()

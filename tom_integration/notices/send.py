@@ -79,7 +79,7 @@ def tell(person: Person, ill: Collection[DestinationHealth]) -> datetime | None:
 def _present(person: Person, ill: Collection[DestinationHealth], now: datetime) -> dict[str, Trouble]:
     """Return the troubles of which the person may know, by their keys."""
     outboxes = person.outboxes()
-    found = troubles.of_shares(outboxes, person.user)
+    found = [*troubles.of_shares(outboxes, person.user), *troubles.of_approvals(person.to_approve())]
     if of_destinations := troubles.of_destinations(ill, now):
         places = set(outboxes.filter(AT_WORK).order_by().values_list("destination", "topic").distinct())
         names = {name for name, _ in places}
@@ -98,6 +98,8 @@ def _is_news(each: Trouble, told: Mapping[str, Any] | None, now: datetime) -> bo
 
 def _concerns(person: Person, told: Mapping[str, Any]) -> bool:
     """Return True when the person may know that a trouble is over, since its shares are still there."""
+    if Kind(told["kind"]) is Kind.TO_APPROVE:
+        return False  # Approved and declined records are no trouble that is over.
     if Kind(told["kind"]) in OF_DESTINATION and told["destination"] not in site.destinations():
         return False
     there = person.outboxes().filter(AT_WORK, destination=told["destination"])

@@ -40,6 +40,9 @@ class Line:
 
 def trouble(each: Trouble, person: Person, now: datetime) -> Line:
     """Return a trouble in one line, with what it means for this person."""
+    if each.kind is Kind.TO_APPROVE:
+        approves = person.user is None or access.may_approve(person.user)
+        return Line(text=_to_approve(each), link=page("sharing:approvals") if approves else _page_of(each))
     outboxes = person.outboxes().filter(each.concerned)
     if each.kind in OF_DESTINATION:
         return Line(text=_of_destination(each, outboxes, now), link=page("sharing:destinations"))
@@ -93,6 +96,12 @@ def _of_records(each: Trouble, outboxes: QuerySet[Outbox], person: Person) -> st
     if each.kind is Kind.FAILED:
         return _because(f"{records} {'was' if one else 'were'} refused by {label}", reason)
     return _because(f"{records} may have arrived at {label}, and {'needs' if one else 'need'} review", reason)
+
+
+def _to_approve(each: Trouble) -> str:
+    records, targets = number(each.records, "record"), number(each.shares, "target")
+    wait = f"wait{'s' if each.records == 1 else ''} for approval to go to {_label(str(each.address))}"
+    return f"{records} of {targets} {wait}."
 
 
 def _because(text: str, reason: str, more: str = "") -> str:

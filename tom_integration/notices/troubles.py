@@ -30,6 +30,8 @@ class Kind(StrEnum):
     """Records were refused, or tried too often."""
     NEEDS_REVIEW = State.NEEDS_REVIEW.value
     """Records may have arrived; a person decides."""
+    TO_APPROVE = State.TO_APPROVE.value
+    """Records wait for approval."""
 
 
 OF_DESTINATION = (Kind.REFUSES, Kind.DOWN)
@@ -48,7 +50,7 @@ class Trouble:
     shares: int = 0
     """The shares, one-time shares included, that it concerns by themselves; 0 for that of a destination."""
     records: int = 0
-    """The records that failed or need review."""
+    """The records that failed, need review or wait for approval."""
     only: int | None = None
     """The outbox, if it is one."""
     reason: str = ""
@@ -129,6 +131,29 @@ def of_shares(outboxes: QuerySet[Outbox], user: Any = None) -> list[Trouble]:
     for row in rows:
         by_address.setdefault(Address(row["destination"], row["topic"]), []).append(dict(row))
     return [each for address, group in by_address.items() for each in _of_address(address, group)]
+
+
+def of_approvals(rows: QuerySet[Delivery]) -> list[Trouble]:
+    """Return one trouble for each address at which these deliveries wait for approval.
+
+    Args:
+        rows: those of which the person may know.
+    """
+    if not any(each.approval for each in site.destinations().values()):
+        return []
+    counted = rows.order_by().values("destination", "topic")
+    counted = counted.annotate(records=Count("pk"), shares=Count("outbox", distinct=True), only=Min("outbox"))
+    return [
+        Trouble(
+            kind=Kind.TO_APPROVE,
+            destination=row["destination"],
+            topic=row["topic"],
+            shares=row["shares"],
+            records=row["records"],
+            only=row["only"] if row["shares"] == 1 else None,
+        )
+        for row in counted
+    ]
 
 
 def _number_of(kind: Kind, user: Any) -> Coalesce:

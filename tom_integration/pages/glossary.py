@@ -56,7 +56,7 @@ class Glossary(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the page."""
-        require(request.user, "view", "add", "change")
+        require(request.user, "view", "add", "change", approver=True)
         parts = [
             ("Words", WORDS.items()),
             ("Status of a share", [(each.label, meaning) for each, meaning in OF_SHARES.items()]),

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from sharecore.delivery import OPEN
+from sharecore.delivery import UNDER_WAY
 from tom_integration import access
 from tom_integration.access import Action
 from tom_integration.models import Delivery, Outbox
@@ -114,7 +114,7 @@ def _held_by_rules(pks: list[int]) -> int:
 
 def _ask(request: HttpRequest, pks: list[int], skipped: int) -> HttpResponse:
     shares = access.shares_for(request.user, "delete").filter(pk__in=pks)
-    rows = Delivery.objects.filter(outbox__share_id__in=pks, one_time_share__isnull=True, state__in=OPEN)
+    rows = Delivery.objects.filter(outbox__share_id__in=pks, one_time_share__isnull=True, state__in=UNDER_WAY)
     kept = [
         (name, text)
         for name in ("share", "all", *share_filters.FIELDS, "target", "next")

@@ -25,7 +25,7 @@ class Notifications(Page):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Store the choice."""
-        require(request.user, "view", "add", "change")
+        require(request.user, "view", "add", "change", approver=True)
         choice = request.POST.get("choice", "")
         if choice not in people.Choice.values:
             return _page(request, people.choice_of(request.user), error="Choose one of these.")
@@ -35,7 +35,7 @@ class Notifications(Page):
 
 
 def _page(request: HttpRequest, chosen: str, error: str = "") -> HttpResponse:
-    require(request.user, "view", "add", "change")
+    require(request.user, "view", "add", "change", approver=True)
     context = {
         "person": people.of_user(request.user),
         "choices": [(each.value, each.label, MEANINGS[each], each.value == chosen) for each in people.Choice],

@@ -90,12 +90,17 @@ def carry_out(
         unfit = f"{site.label(address)} takes no files. Untick them, or choose another destination."
         form.add_error("share_destination", unfit)
         return None
+    asks = site.asks_approval(address)
+    if asks and not number_of(target.pk, selection):
+        form.add_error(None, f"{target.name} goes there with approved data only. Choose some data.")
+        return None
     try:
         queued = share_once(address, target.pk, selection, user_id=user.pk, introduce=introduce, **text)
     except ConfigurationError as error:
         form.add_error("share_destination", str(error))
         return None
     said = _message(user, queued, target, address, selection)
+    remark = phrases.join("It waits until somebody approves it" if asks and queued else "", remark)
     messages.success(request, f"{said} {remark}".strip())
     return redirect(onward())
 

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from sharecore.addresses import Address
-from sharecore.delivery import OPEN
+from sharecore.delivery import UNDER_WAY
 from tom_integration import access, site
 from tom_integration.models import Delivery
 from tom_integration.pages import phrases
@@ -86,5 +86,5 @@ def _deletable(user: Any, address: str) -> Any:
 
 def _waiting(user: Any, address: str, shares: Any) -> int:
     viewed = access.shares_for(user, "view").filter(pk__in=shares.values("pk"), destination=address)
-    rows = Delivery.objects.filter(outbox__share_id__in=viewed.values("pk"), state__in=OPEN)
+    rows = Delivery.objects.filter(outbox__share_id__in=viewed.values("pk"), state__in=UNDER_WAY)
     return access.of_visible_data(user, rows).count()

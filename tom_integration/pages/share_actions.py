@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from sharecore.delivery import NEEDS_PERSON, OPEN, State
+from sharecore.delivery import NEEDS_PERSON, UNDER_WAY, State
 from tom_integration import access, site
 from tom_integration.models import Outbox
 from tom_integration.pages import form_values, phrases
@@ -104,9 +104,9 @@ class Delete(Page):
         numbers = Counter(dict(continuous.values_list("state").annotate(number=Count("pk"))))
         return {
             "delivered": numbers[State.DELIVERED],
-            "pending": sum(numbers[state] for state in OPEN),
+            "pending": sum(numbers[state] for state in UNDER_WAY),
             "stuck": sum(numbers[state] for state in NEEDS_PERSON),
-            "once": rows.filter(one_time_share__isnull=False, state__in=OPEN).count(),
+            "once": rows.filter(one_time_share__isnull=False, state__in=UNDER_WAY).count(),
         }
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,7 +20,7 @@ from tom_integration.links import link
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Activity, Attempt, Delivery, Outbox
 from tom_integration.outbox.prepare import load
-from tom_integration.pages import activity, delivery_table, inventory, what_goes
+from tom_integration.pages import activity, approvals, delivery_table, inventory, what_goes
 from tom_integration.pages.guards import Page, outbox_or_404, page_of, share_or_404
 from tom_integration.pages.share_list import fresh
 from tom_integration.pages.share_status import summaries
@@ -50,6 +51,7 @@ class SharePage(Page):
             "adoptable": context["may_change"] and bool(objection),
             "limits": what_goes.limits_of(outbox),
             "staying": what_goes.staying(request.user, outbox),
+            **approvals.of_outbox(request, outbox),
             **_activity(outbox, f"share={share.pk}"),
         }
         return render(request, "tom_integration/share.html", context | above)
@@ -70,6 +72,7 @@ class HistoryPage(Page):
         above = _activity(
             context["outbox"], f"destination={quote(str(context['outbox'].address))}&target={target_pk}"
         )
+        above |= approvals.of_outbox(request, context["outbox"])
         return render(request, "tom_integration/history.html", context | above)
 
 
@@ -157,9 +160,11 @@ def _shown(user: Any, rows: list[Delivery], *, followed: bool) -> list[dict[str,
     for attempt in access.with_calls(user, tries).order_by("-pk"):
         attempts[attempt.delivery_id].append(attempt)
     now = timezone.now()
+    approvers = _approvers(rows)
     return [
         {
             "row": row,
+            "approver": approvers.get(row.pk, ""),
             "kind": row.kind or inventory.kind_of(row.model, data.get(row.pk)),
             "what": inventory.describe(data[row.pk]) if row.pk in data else "",
             "gone": row.pk not in data,
@@ -178,6 +183,18 @@ def _shown(user: Any, rows: list[Delivery], *, followed: bool) -> list[dict[str,
         }
         for row in rows
     ]
+
+
+def _approvers(rows: list[Delivery]) -> dict[int, str]:
+    """Return who approved the present content of each delivery, of those of which somebody did."""
+    approved = {row.pk: row.approved_by for row in rows if row.approved and row.approved == row.asked}
+    if not approved:
+        return {}
+    users = get_user_model()._default_manager.in_bulk(filter(None, approved.values()))
+    return {
+        row: users[user].get_username() if user in users else "a user who was deleted"
+        for row, user in approved.items()
+    }
 
 
 def _waits(row: Delivery, now: datetime) -> bool:

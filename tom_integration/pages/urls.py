@@ -7,6 +7,7 @@ from django.views import View
 
 from tom_integration.pages import (
     activity,
+    approvals,
     attempt_page,
     delivery_export,
     destinations_page,
@@ -94,6 +95,8 @@ ours = [
     path(f"{_TARGETS}once", share_target.SelectedShare.as_view(), name="selected-once"),
     path("persistentshare/words/", glossary.Glossary.as_view(), name="glossary"),
     path("persistentshare/notifications/", notifications.Notifications.as_view(), name="notifications"),
+    path("persistentshare/approvals/", approvals.Approvals.as_view(), name="approvals"),
+    path("persistentshare/approvals/<int:pk>/", approvals.Whole.as_view(), name="approval"),
     path("persistentshare/activity/", activity.ActivityPage.as_view(), name="activity"),
     path("persistentshare/lists/", target_lists.Lists.as_view(), name="lists"),
     path("persistentshare/destinations/", destinations_page.DestinationsPage.as_view(), name="destinations"),

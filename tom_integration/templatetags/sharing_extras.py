@@ -96,11 +96,19 @@ def elided(page: Page[Any]) -> list[int | str]:
 
 @register.simple_tag(takes_context=True)
 def sharing_in_navigation(context: dict[str, Any]) -> dict[str, int]:
-    """Return what the navigation bar shows; an empty value for a user who may neither see nor make shares."""
+    """Return what the navigation bar shows; an empty value for a user who may not see, make or approve."""
     user = getattr(context.get("request"), "user", None)
     if access.holds(user, "view"):
         return {"needing": needing.number(user)}
+    if access.may_approve(user):
+        return {"needing": needing.number(user), "only_approves": 1}
     return {"needing": 0} if access.holds(user, "add") else {}
+
+
+@register.simple_tag(takes_context=True)
+def may_approve_shares(context: dict[str, Any]) -> bool:
+    """Return True when the user may approve what is sent."""
+    return access.may_approve(getattr(context.get("request"), "user", None))
 
 
 @register.simple_tag(takes_context=True)
