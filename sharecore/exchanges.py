@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -64,10 +64,47 @@ class Exchange:
     started: datetime
     """Time of the start, aware, UTC."""
 
-    @property
-    def failed(self) -> bool:
-        """Return whether the request had no answer, or one that says that it failed."""
-        return self.status is None or self.status >= 400
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A body before it is made a text, which takes time, and most are dropped."""
+
+    start: bytes | str
+    size: int
+    media_type: str
+    shown: bool = True
+
+    def text(self) -> str:
+        """Return the beginning without known credentials; of what is no text, type and size."""
+        start = self.start
+        text = (start if isinstance(start, str) else start.decode(errors="replace"))[:_SEARCHED]
+        text = "".join(each if each.isprintable() or each in "\r\n\t" else "\ufffd" for each in text)
+        if not self.shown or text.count("\ufffd") > _STRANGE * len(text):
+            media_type = printable(self.media_type)[:100] or "no type"
+            text = f"{media_type}, {self.size:,} bytes" if self.size else ""
+        return _cut(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reported:
+    method: str
+    url: str
+    status: int | None
+    seconds: float
+    sent: _Body
+    answered: _Body
+    started: datetime
+
+    def exchange(self) -> Exchange:
+        return Exchange(
+            method=self.method,
+            url=_address(self.url),
+            status=self.status,
+            seconds=self.seconds,
+            sent=self.sent.text(),
+            answered=self.answered.text(),
+            started=self.started,
+        )
 
 
 class Recording:
@@ -79,12 +116,12 @@ class Recording:
 
     def __init__(self) -> None:
         self.number = 0
-        self._first: list[Exchange] = []
-        self._failed: list[Exchange] = []
-        self._last: deque[Exchange] = deque()
+        self._first: list[_Reported] = []
+        self._failed: list[_Reported] = []
+        self._last: deque[_Reported] = deque()
         self._lock = threading.Lock()
 
-    def add(self, exchange: Exchange) -> None:
+    def add(self, exchange: _Reported) -> None:
         """Add an exchange, and drop what is too much."""
         with self._lock:
             self.number += 1
@@ -94,17 +131,15 @@ class Recording:
             self._last.append(exchange)
             if len(self._last) > MOST_LAST:
                 oldest = self._last.popleft()
-                if oldest.failed and len(self._failed) < MOST_FAILED:
+                failed = oldest.status is None or oldest.status >= 400
+                if failed and len(self._failed) < MOST_FAILED:
                     self._failed.append(oldest)
 
     def kept(self) -> list[Exchange]:
         """Return the exchanges that are kept, in order of time, without a credential that is known by now."""
         with self._lock:
             kept = [*self._first, *self._failed, *self._last]
-        return [
-            replace(each, url=_address(each.url), sent=_cut(each.sent), answered=_cut(each.answered))
-            for each in kept
-        ]
+        return [each.exchange() for each in kept]
 
 
 _recording: ContextVar[Recording | None] = ContextVar("sharecore_recording", default=None)
@@ -158,30 +193,18 @@ def report_exchange(
     try:
         read = method in ("GET", "HEAD", "OPTIONS") and status is not None and 200 <= status < 300
         into.add(
-            Exchange(
+            _Reported(
                 method=printable(method)[:20],
                 url=printable(url),
-                status=status,
+                status=status if status is None else int(status),
                 seconds=round(seconds, 3),
-                sent=_text(sent, sent_type),
-                answered=_size(answered, answered_type) if read else _text(answered, answered_type),
+                sent=_Body(sent[:MOST_BYTES], len(sent), sent_type),
+                answered=_Body(answered[:MOST_BYTES], len(answered), answered_type, shown=not read),
                 started=datetime.now(UTC) - timedelta(seconds=seconds),
             )
         )
     except Exception:
         logger.exception("An exchange could not be recorded")
-
-
-def _text(body: bytes | str, media_type: str) -> str:
-    """Return the beginning of a body as text; of what is no text, type and size."""
-    start = body[:MOST_BYTES]
-    text = (start if isinstance(start, str) else start.decode(errors="replace"))[:_SEARCHED]
-    text = "".join(each if each.isprintable() or each in "\r\n\t" else "\ufffd" for each in text)
-    return _size(body, media_type) if text.count("\ufffd") > _STRANGE * len(text) else text
-
-
-def _size(body: bytes | str, media_type: str) -> str:
-    return f"{printable(media_type)[:100] or 'no type'}, {len(body):,} bytes" if body else ""
 
 
 def _cut(text: str) -> str:
