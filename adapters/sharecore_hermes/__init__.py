@@ -6,6 +6,6 @@ this adapter; the rest is reached through the destination kind `hermes`.
 """
 
 from sharecore_hermes.config import from_hermes_configuration
-from sharecore_hermes.message import message_url
+from sharecore_hermes.references import message_url
 
 __all__ = ["from_hermes_configuration", "message_url"]

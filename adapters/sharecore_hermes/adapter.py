@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from sharecore.adapter import Adapter, Batch, Preview, SentTest, Topic
 from sharecore.building import before_sending
 from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem, TargetRefused
-from sharecore.outcomes import Absent, Found, Outcome, Unsupported
+from sharecore.identity import fingerprint
+from sharecore.outcomes import Absent, Accepted, Found, Outcome, Present, Unsupported
 from sharecore.records import Record, RecordKey
 from sharecore_hermes.archive import Archive, CannotTell, FailsNow
 from sharecore_hermes.checks import problems
-from sharecore_hermes.config import HermesConfig, topic_fault
+from sharecore_hermes.config import KEEP, MESSAGE, RETRACT, HermesConfig, topic_fault
 from sharecore_hermes.converter import load_converter
 from sharecore_hermes.look_up import SETTLE_TIME, look_up
 from sharecore_hermes.mapping import Mapped, map_batch
-from sharecore_hermes.message import Envelope, assemble, message_url, row_of, split
+from sharecore_hermes.message import Envelope, assemble, row_of, split
 from sharecore_hermes.profile import Profile, ask_profile
 from sharecore_hermes.publisher import Publisher
+from sharecore_hermes.references import message_id, message_url
+from sharecore_hermes.retraction import Replaced
 from sharecore_hermes.topics import SHARED, TopicCache, offered
 from sharecore_http import Client, token
+
+_EDITS = {
+    KEEP: "A published message cannot be changed: edits stay here.",
+    MESSAGE: "An edit is a new message that refers to the one that it replaces.",
+    RETRACT: "An edit is a new message; the old one is retracted once no other record is left in it.",
+}
 
 
 class HermesAdapter(Adapter):
     """The adapter of one HERMES: publishes a batch as one message, or as few as its size allows.
 
-    Messages cannot be changed afterwards. `batch_window_seconds` lets new records share a message.
+    Messages cannot be changed afterwards: an edit is a message that refers to the one that it replaces.
+    `batch_window_seconds` lets new records share a message.
     """
 
     settle_time = SETTLE_TIME
@@ -36,6 +47,7 @@ class HermesAdapter(Adapter):
         self, config: HermesConfig, *, client: Client | None = None, topic_cache: TopicCache = SHARED
     ) -> None:
         self.config = config
+        self.can_update = config.edits != KEEP
         self.max_batch = config.max_rows
         self.batch_window_seconds = config.batch_window_seconds
         self._converter = load_converter(config.converter, config.path)
@@ -60,7 +72,11 @@ class HermesAdapter(Adapter):
     def deliver(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:
         envelope, mapped = self._ready_to_send(batch)
         yield from mapped.decided.items()
-        yield from self._publisher.publish(envelope, mapped.entries)
+        with self._retracting(batch) as replaced:
+            for key, outcome in self._publisher.publish(envelope, mapped.entries):
+                yield key, outcome
+                if isinstance(outcome, Accepted):
+                    replaced(key, outcome.remote_id)
 
     def preview(self, batch: Batch) -> Preview:
         """Return the message as JSON, or a list of them where the batch is too large for one."""
@@ -123,7 +139,13 @@ class HermesAdapter(Adapter):
 
     def _find(self, batch: Batch, topic: str) -> Mapping[RecordKey, Found] | None:
         if batch.records:
-            return look_up(batch, topic, self._archive, self.config.archive_delay)
+            found = look_up(batch, topic, self._archive, self.config.archive_delay)
+            with self._retracting(batch) as replaced:
+                for record in batch.records:
+                    answer = found.get(record.key) if found else None
+                    if isinstance(answer, Present) and answer.content == fingerprint(record):
+                        replaced(record.key, answer.remote_id)
+            return found
         try:
             return {} if self._archive.is_readable(topic) else None
         except CannotTell:
@@ -131,11 +153,28 @@ class HermesAdapter(Adapter):
         except FailsNow as error:
             raise DestinationError(error.reason, retry_after=error.retry_after) from None
 
+    @contextmanager
+    def _retracting(self, batch: Batch) -> Iterator[Callable[[RecordKey, str | None], None]]:
+        """Retract in the end the messages that were replaced, if the site chose so.
+
+        Yield a function that takes each record that stands in a new message, and the id of that.
+        """
+        messages = Replaced(batch.state)
+
+        def replaced(key: RecordKey, uuid: str | None) -> None:
+            old = message_id(batch.previous.get(key))
+            if self.config.edits == RETRACT and old and old != uuid:
+                messages.add(old, key)
+
+        yield replaced
+        if self.config.edits == RETRACT:
+            messages.retract(self._archive, batch.site.origin)
+
     def describe(self) -> str:
         return (
             f"New data are collected for {self.batch_window_seconds:g} s; "
             f"up to {self.max_batch} go in one message. "
-            "A published message cannot be changed: edits stay here."
+            f"{_EDITS[self.config.edits]}"
         )
 
     def topics(self) -> Sequence[Topic]:

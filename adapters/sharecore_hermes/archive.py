@@ -44,6 +44,10 @@ class CannotTell(Exception):
         super().__init__(self.reason)
 
 
+class NotArchived(CannotTell):
+    """Raised when the archive does not have a message, or has no messages at all."""
+
+
 class FailsNow(Exception):
     """Raised when the archive fails, while HERMES answers.
 
@@ -117,16 +121,34 @@ class Archive:
             marks.add(mark)
             question["page"] = mark
 
-    def _whole(self, listed: Mapping[str, object]) -> Archived:
-        uuid = _uuid(listed)
-        message = listed.get("message")
-        if message is None and uuid:
-            message = self._ask(f"{MESSAGE}{uuid}/", {}).get("message")
+    def message(self, uuid: str) -> Archived:
+        """Return a message. Raises as `messages`."""
+        message = self._ask(f"{MESSAGE}{uuid}/", {}).get("message")
         return Archived(uuid, message if isinstance(message, Mapping) else {})
 
-    def _ask(self, path: str, question: Mapping[str, str | int]) -> Mapping[str, object]:
+    def retract(self, uuid: str) -> None:
+        """Retract a message; nothing happens to one that is retracted already. Raises as `messages`."""
+        self._ask(f"{MESSAGE}{uuid}/", {}, retracts=True)
+
+    def _whole(self, listed: Mapping[str, object]) -> Archived:
+        uuid, message = _uuid(listed), listed.get("message")
+        if message is None and uuid:
+            return self.message(uuid)
+        return Archived(uuid, message if isinstance(message, Mapping) else {})
+
+    def _ask(
+        self, path: str, question: Mapping[str, str | int], *, retracts: bool = False
+    ) -> Mapping[str, object]:
         try:
-            reply = self._client.get(path, params=question, auth=self._authorize, max_answer=_MAX_PAGE)
+            reply = self._client.request(
+                "PATCH" if retracts else "GET",
+                path,
+                params=question,
+                json={"retracted": True} if retracts else None,
+                auth=self._authorize,
+                max_answer=_MAX_PAGE,
+                repeatable=True,
+            )
         except HttpFailure as error:
             raise DestinationError(f"HERMES could not be asked what it published: {error.reason}") from error
         if reply.status == 200 and isinstance(reply.json, dict):
@@ -136,9 +158,9 @@ class Archive:
     def _failure(self, reply: Reply) -> Exception:
         relayed = reply.json.get("error") if isinstance(reply.json, dict) else None
         if reply.verdict is Verdict.NOT_FOUND:
-            return CannotTell("HERMES has no archive for this topic (status 404)")
+            return NotArchived("the archive of HERMES does not have it (status 404)")
         if relayed is not None and reply.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
-            return CannotTell(f"the archive of HERMES does not show this topic: {said(relayed)}")
+            return CannotTell(f"the archive of HERMES refuses it: {said(relayed)}")
         if relayed is not None or reply.status >= 500:
             why = said(relayed) if relayed is not None else f"status {reply.status}"
             return FailsNow(f"the archive of HERMES could not be asked ({why})", reply.retry_after)

@@ -9,10 +9,12 @@ from string import Formatter
 from sharecore.hooks import ReadSetting
 from sharecore.settings import Secret, Section
 from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit
+from sharecore_hermes.references import NoReference, Reference, read
 from sharecore_http.settings import HttpSettings, credential
 
 PRODUCTION = "https://hermes.lco.global/"
 DEFAULT_TITLE = "Updated data for {target} from {site}."
+KEEP, MESSAGE, RETRACT = EDITS = ("keep", "message", "retract")
 TITLE_FIELDS = frozenset({"target", "site", "topic", "count"})
 
 BRIGHTNESS = frozenset({Unit.AB_MAG, Unit.VEGA_MAG, Unit.FLUX_PER_FREQUENCY, Unit.FLUX_PER_WAVELENGTH})
@@ -68,6 +70,12 @@ class HermesConfig:
     """Largest number of rows in one message."""
     resend_unconfirmed: bool = False
     """Whether a message that may have been published is sent again where the archive cannot tell."""
+    edits: str = KEEP
+    """What becomes of an edit: one of `EDITS`."""
+    references: tuple[Reference, ...] = ()
+    """References of every message."""
+    event_id: str = ""
+    """Gravitational-wave event of records that name none."""
     ask_archive: bool = True
     """Whether the archive is asked for messages that may have been published."""
     archive_delay: float = 600.0
@@ -101,6 +109,9 @@ def read_config(section: Section) -> HermesConfig:
         batch_window_seconds=section.number("BATCH_WINDOW_SECONDS", 10.0, maximum=3600),
         max_rows=section.count("MAX_ROWS", 500, maximum=5000),
         resend_unconfirmed=section.flag("RESEND_UNCONFIRMED", False),
+        edits=_edits(section),
+        references=_references(section),
+        event_id=section.text("EVENT_ID"),
         ask_archive=section.flag("ASK_ARCHIVE", True),
         archive_delay=section.number("ARCHIVE_DELAY", 600.0, maximum=86400),
     )
@@ -162,6 +173,23 @@ def _title(section: Section) -> str:
         unknown = sorted(names - TITLE_FIELDS)
         section.problem("TITLE_TEMPLATE", f"has unknown fields: {', '.join(unknown)}", hint)
     return template or DEFAULT_TITLE
+
+
+def _edits(section: Section) -> str:
+    value = section.text("EDITS", KEEP)
+    if value not in EDITS:
+        hint = "'message' publishes an edit, 'retract' also retracts what it replaces, 'keep' does neither."
+        section.problem("EDITS", f"must be one of {', '.join(map(repr, EDITS))}, got {value!r}", hint)
+        return KEEP
+    return value
+
+
+def _references(section: Section) -> tuple[Reference, ...]:
+    try:
+        return tuple(read(section.raw("REFERENCES", ())))
+    except NoReference as error:
+        section.problem("REFERENCES", str(error), "Write it like [{'source': 'doi', 'citation': '10.1/x'}].")
+        return ()
 
 
 def _topics(section: Section) -> tuple[str, ...]:

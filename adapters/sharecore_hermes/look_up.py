@@ -9,10 +9,8 @@ from sharecore.adapter import Batch
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Deferred, Found, Present, Unconfirmed
 from sharecore.records import Record, RecordKey
-from sharecore.targets import simple_name
-from sharecore_hermes.archive import MOST_MESSAGES, Archive, Archived, CannotTell, FailsNow, Window
-from sharecore_hermes.mapping import TABLES
-from sharecore_hermes.message import PROVENANCE, target_mark
+from sharecore_hermes.archive import MOST_MESSAGES, Archive, CannotTell, FailsNow, Window
+from sharecore_hermes.provenance import is_about, records_in
 
 SETTLE_TIME = 330.0
 """Seconds until a request is over. With its broker away HERMES hangs until its server ends the worker, after
@@ -81,7 +79,9 @@ def _sightings(batch: Batch, topic: str, archive: Archive) -> Iterator[tuple[Rec
                 raise CannotTell(
                     f"the topic {topic!r} has more than {MOST_MESSAGES} messages of the time in question"
                 )
-            for key, content in _ours(message, batch):
+            if not is_about(message.content, batch):
+                continue
+            for key, content in records_in(message.content, batch.site.origin):
                 if key in keys:
                     yield keys[key], Present(content=content, remote_id=message.uuid)
 
@@ -104,28 +104,3 @@ def _span(record: Record, batch: Batch) -> Window:
         return Window(sent - CLOCKS, sent + timedelta(seconds=SETTLE_TIME) + CLOCKS)
     # Nothing is published before it was observed.
     return Window(min(record.timestamp, now()), now() + CLOCKS)
-
-
-def _ours(message: Archived, batch: Batch) -> Iterator[tuple[str, str]]:
-    """Yield key and content of each record that this site published in a message about the target."""
-    data = message.content.get("data")
-    provenance = data.get(PROVENANCE) if isinstance(data, Mapping) else None
-    if not isinstance(data, Mapping) or not isinstance(provenance, Mapping):
-        return
-    if provenance.get("origin") != batch.site.origin or not _about_target(data, provenance, batch):
-        return
-    for table in TABLES:
-        rows = provenance.get(table)
-        for row in rows if isinstance(rows, list) else ():
-            if isinstance(row, Mapping):
-                yield str(row.get("key")), str(row.get("content", ""))
-
-
-def _about_target(data: Mapping[str, object], provenance: Mapping[str, object], batch: Batch) -> bool:
-    mark = target_mark(batch)
-    if mark and provenance.get("target_mark") == mark:
-        return True
-    targets = data.get("targets")
-    rows = [each for each in targets if isinstance(each, Mapping)] if isinstance(targets, list) else []
-    names = {simple_name(str(each.get("name"))) for each in rows}
-    return not names.isdisjoint(map(simple_name, batch.target.names))

@@ -20,18 +20,22 @@ from sharecore.records import (
     RecordKey,
     Spectrum,
 )
+from sharecore.targets import Target
 from sharecore_hermes import astrometry, photometry, spectra, target_rows
-from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row
+from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, text
 from sharecore_hermes.common_columns import Context
 from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.converter import Converter, HermesMessageException
 from sharecore_hermes.origin import echo, relayed_by
 from sharecore_hermes.own_words import completed
+from sharecore_hermes.references import NoReference, Reference, message_id, read
 from sharecore_hermes.views import View, datum_view, target_view
 from sharecore_hermes.wrong_form import why_unread
 
 PHOTOMETRY, SPECTROSCOPY, ASTROMETRY = "photometry", "spectroscopy", "astrometry"
 TABLES = (PHOTOMETRY, SPECTROSCOPY, ASTROMETRY)
+REFERENCES, EVENT = "hermes_references", "hermes_event_id"
+"""Names of extra values that become references and event of the message, not values of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,12 @@ class Entry:
     """Row of the record."""
     provenance: dict[str, JsonValue]
     """Values beside the key of the record in the message."""
+    replaces: str = ""
+    """Id of the message that had the record before its edit; empty for none."""
+    references: tuple[Reference, ...] = ()
+    """References of the record."""
+    event_id: str = ""
+    """Gravitational-wave event that the record belongs to; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,7 @@ def map_batch(batch: Batch, config: HermesConfig, converter: Converter, topic: s
         context = Context(config, str(target["name"]), relayed_by(record, batch.site))
 
         def mapped_record(record: Record = record, context: Context = context) -> None:
-            entries.append(_entry(record, view, converter, context, batch.original))
+            entries.append(_entry(record, view, converter, context, batch))
 
         if (outcome := echo(record, topic) or _attempt(mapped_record)) is not None:
             decided[record.key] = outcome
@@ -110,17 +120,26 @@ def _entry(
     target: View,
     converter: Converter,
     context: Context,
-    original: Callable[[RecordKey], object | None],
+    batch: Batch,
 ) -> Entry:
     content = fingerprint(record)
     if isinstance(record, OtherDatum):
         record = spectra.of_points(record) or record
     if isinstance(record, OtherDatum):
         raise why_unread(record)
-    datum = datum_view(record, target, original)
+    datum = datum_view(record, target, batch.original)
     table, finish, draft = _table(record, datum, converter)
     done = finish(completed(draft, record), context)
-    return Entry(record, table, _json(done.row), _provenance(record, content, done))
+    replaces = message_id(batch.previous.get(record.key))
+    return Entry(
+        record,
+        table,
+        _json(done.row),
+        _provenance(record, content, replaces, done),
+        replaces=replaces,
+        references=_references(record),
+        event_id=_event(record, batch.target) or context.config.event_id,
+    )
 
 
 _Finish = Callable[[Draft, Context], Finished]
@@ -136,12 +155,25 @@ def _table(record: Record, datum: View, converter: Converter) -> tuple[str, _Fin
     raise NotExpressible("data-type", f"HERMES has no table for {type(record).__name__}")
 
 
-def _provenance(record: Record, content: str, done: Finished) -> dict[str, JsonValue]:
+def _references(record: Record) -> tuple[Reference, ...]:
+    try:
+        return tuple(read(record.extra.get(REFERENCES) or ()))
+    except NoReference as error:
+        raise NotExpressible("references", f"{REFERENCES} {error}") from None
+
+
+def _event(record: Record, target: Target) -> str:
+    return text(record.extra.get(EVENT)) or text(target.extras.get(EVENT))
+
+
+def _provenance(record: Record, content: str, replaces: str, done: Finished) -> dict[str, JsonValue]:
     """Return our key, the fingerprint, and the values of the site that the row has no column for."""
-    further = {key: value for key, value in record.extra.items() if done.row.get(key) != value}
+    told = {key: value for key, value in record.extra.items() if key not in (REFERENCES, EVENT)}
+    further = {key: value for key, value in told.items() if done.row.get(key) != value}
     facts: dict[str, JsonValue] = {
         "key": str(record.key),
         "content": content,
+        "replaces": replaces,
         "source_name": record.source_name,
         "source_location": record.source_location,
         "reduction_version": record.reduction_version,

@@ -5,27 +5,33 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from urllib.parse import quote
 
 from sharecore.adapter import Batch
 from sharecore.records import JsonValue
 from sharecore_hermes.cells import Row, text
 from sharecore_hermes.config import HermesConfig
-from sharecore_hermes.mapping import TABLES, Entry
+from sharecore_hermes.mapping import ASTROMETRY, PHOTOMETRY, SPECTROSCOPY, TABLES, Entry
+from sharecore_hermes.provenance import PROVENANCE, target_mark
+from sharecore_hermes.references import Reference, merged, to_message
 from sharecore_hermes.target_rows import unexpressed
 
 MAX_BYTES = 950_000
-"""Largest message, in bytes. The topics of the broker take 1 MB; HERMES passes messages on ASCII-escaped,
-with blanks after signs.
-"""
+"""Largest message, in bytes, as `size` measures it. The topics of the broker take 1 MB."""
 
-PROVENANCE = "sharecore"
-"""Key of `data` under which our record keys travel. HERMES passes on keys that it does not know (measured).
-"""
-
+_ADDED: dict[str, Row] = {
+    PHOTOMETRY: {"brightness_unit": "AB mag", "limiting_brightness_unit": "AB mag"},
+    SPECTROSCOPY: {
+        "flux_units": "mJy", "wavelength_units": "nm", "flux_type": "F\u03bb",
+        "proprietary_period_units": "Days",
+    },
+    ASTROMETRY: {"ra_error_units": "degrees", "dec_error_units": "degrees"},
+}  # fmt: skip
+"""Columns that HERMES adds to the rows of a table that lack them, before it publishes them (measured)."""
 _PER_ROW = 4
 """Bytes of the separators of a row and of its provenance."""
+_FRAME = 500
+"""Bytes that HERMES adds to the target, and names of tables."""
+CORRECTED = "Corrected values: they replace those of the messages that are referred to."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +46,8 @@ class Envelope:
     """Topic."""
     target: Row
     """Row of the target."""
-
-
-def message_url(base_url: str, uuid: str) -> str:
-    """Return the page of HERMES for people, for the id of a message."""
-    return f"{base_url.rstrip('/')}/message/{quote(uuid, safe='')}"
+    refers_by_page: bool = False
+    """True where HERMES does not know the messages that are referred to."""
 
 
 def assemble(envelope: Envelope, entries: Sequence[Entry]) -> dict[str, object]:
@@ -60,25 +63,19 @@ def assemble(envelope: Envelope, entries: Sequence[Entry]) -> dict[str, object]:
     if further := unexpressed(batch.target):
         provenance["target"] = further
     data: dict[str, object] = {"targets": [envelope.target]}
+    if referred := references(envelope, entries):
+        data["references"] = referred
+    if event := next((each.event_id for each in entries), config.event_id):
+        data["event_id"] = event
     data |= {table: [each.row for each in rows] for table, rows in tables.items() if rows}
     return {
         "title": text(batch.title) or _title(envelope, len(entries)),
         "topic": envelope.topic,
         "submitter": config.submitter or text(batch.site.name) or "TOM",
         "authors": config.authors,
-        "message_text": text(batch.message),
+        "message_text": text(batch.message) or (CORRECTED if any(each.replaces for each in entries) else ""),
         "data": data | {PROVENANCE: provenance},
     }
-
-
-def target_mark(batch: Batch) -> str:
-    """Return a mark of the target that outlives its names, for this site to know it by; empty where there is
-    none.
-
-    A digest, since the whole world reads it.
-    """
-    key = batch.target_keys.get(batch.site.origin, "")
-    return sha256(f"{batch.site.origin} {key}".encode()).hexdigest()[:16] if key else ""
 
 
 def row_of(entries: Sequence[Entry], table: str, index: int) -> Entry | None:
@@ -88,27 +85,50 @@ def row_of(entries: Sequence[Entry], table: str, index: int) -> Entry | None:
 
 
 def size(value: object) -> int:
-    """Return the bytes of a value as it travels from HERMES to its readers."""
+    """Return the bytes of a value as HERMES passes it on: ASCII, with blanks after signs (measured)."""
     return len(json.dumps(value, allow_nan=False))
 
 
+def size_of(envelope: Envelope, entry: Entry) -> int:
+    """Return the bytes that a record takes of a message, with what HERMES adds."""
+    referred = sum(size(each) for each in references(envelope, [entry]))
+    return size(_ADDED[entry.table] | entry.row) + size(entry.provenance) + referred + _PER_ROW
+
+
 def split(envelope: Envelope, entries: Sequence[Entry], max_bytes: int = MAX_BYTES) -> Iterator[list[Entry]]:
-    """Yield the entries, in order, in as few messages as the size allows.
+    """Yield the entries, in order, in as few messages as size and events allow: a message is about one event.
 
     An entry that is too large for any message stands alone.
     """
-    frame = size(assemble(envelope, ())) + sum(2 * len(table) + 20 for table in TABLES)
+    frame = size(assemble(envelope, ())) + _FRAME
     parcel: list[Entry] = []
     used = frame
-    for entry in entries:
-        each = size(entry.row) + size(entry.provenance) + _PER_ROW
-        if parcel and used + each > max_bytes:
+    for entry in sorted(entries, key=lambda each: each.event_id):
+        each = size_of(envelope, entry)
+        if parcel and (used + each > max_bytes or entry.event_id != parcel[-1].event_id):
             yield parcel
             parcel, used = [], frame
         parcel.append(entry)
         used += each
     if parcel:
         yield parcel
+
+
+def fits(envelope: Envelope, entry: Entry) -> bool:
+    """Return whether a message with this record alone is small enough."""
+    return size(assemble(envelope, ())) + _FRAME + size_of(envelope, entry) <= MAX_BYTES
+
+
+def references(envelope: Envelope, entries: Sequence[Entry]) -> list[Reference]:
+    """Return the references of a message with these entries, each once."""
+    config = envelope.config
+    replaced = [
+        to_message(config.base_url, each.replaces, by_page=envelope.refers_by_page)
+        for each in entries
+        if each.replaces
+    ]
+    own = (reference for each in entries for reference in each.references)
+    return merged([*replaced, *config.references, *own])
 
 
 def _title(envelope: Envelope, count: int) -> str:

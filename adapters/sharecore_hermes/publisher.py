@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sharecore.exceptions import AuthenticationFailed, DestinationError, TargetRefused
 from sharecore.outcomes import Accepted, Deferred, Outcome, Rejected, Unconfirmed, Unsupported
@@ -20,7 +22,7 @@ from sharecore_hermes.answers import (
 from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.errortree import Fault, Tree, faults
 from sharecore_hermes.mapping import Entry
-from sharecore_hermes.message import MAX_BYTES, Envelope, assemble, row_of, size, split
+from sharecore_hermes.message import MAX_BYTES, Envelope, assemble, fits, references, row_of, size, split
 from sharecore_http import Authorize, Client, NoAnswer, NotSent
 
 SUBMIT = "api/v0/submit_message/"
@@ -65,12 +67,14 @@ class Publisher:
         return faults(self._validate(envelope, entries))
 
     def _parcel(self, envelope: Envelope, entries: list[Entry]) -> Outcomes:
-        if len(entries) == 1 and size(assemble(envelope, entries)) > MAX_BYTES:
+        if len(entries) == 1 and not fits(envelope, entries[0]):
             reason = f"the row must fit into a message of {MAX_BYTES} bytes"
             yield entries[0].record.key, Unsupported(feature="message-size", reason=reason)
             return
         answer = self._submit(envelope, entries)
-        if isinstance(answer, Invalid):
+        if isinstance(answer, Invalid) and _unknown_message(envelope, entries, answer.tree):
+            yield from self._parcel(replace(envelope, refers_by_page=True), entries)
+        elif isinstance(answer, Invalid):
             yield from self._weed(envelope, entries, answer.tree)
         else:
             yield from self._concluded(envelope, entries, answer)
@@ -132,6 +136,12 @@ class Publisher:
         return read_validated(reply, self._config)
 
 
+def _unknown_message(envelope: Envelope, entries: Sequence[Entry], tree: Tree) -> bool:
+    """Return whether HERMES does not know a message that the edits replace, as far as it was asked for it."""
+    asked = not envelope.refers_by_page and any(each.replaces for each in entries)
+    return asked and any(each.path.startswith("data.references") for each in faults(tree))
+
+
 def _all(entries: Sequence[Entry], outcome: Outcome) -> Outcomes:
     return ((each.record.key, outcome) for each in entries)
 
@@ -152,6 +162,8 @@ def _refused(
             )
     if outcomes:
         return outcomes
+    if unknown := _refused_references(envelope, entries, found):
+        return unknown
     table = next((each for each in found if each.path.startswith("data.")), None)
     if table is not None:
         concerned = [each for each in entries if table.path == f"data.{each.table}"] or entries
@@ -164,6 +176,24 @@ def _refused(
             topic_only=True,
         )
     raise DestinationError(f"HERMES refuses the message: {said_so}. Check {envelope.config.path}")
+
+
+def _refused_references(
+    envelope: Envelope, entries: Sequence[Entry], found: Sequence[Fault]
+) -> dict[RecordKey, Outcome]:
+    """Return the outcomes of the records whose references are refused; raise for those of the settings."""
+    sent = references(envelope, entries)
+    outcomes: dict[RecordKey, Outcome] = {}
+    for fault in found:
+        number = re.match(r"data\.references\[(\d+)\]", fault.path)
+        refused = sent[int(number[1])] if number and int(number[1]) < len(sent) else None
+        if refused in envelope.config.references:
+            raise DestinationError(f"HERMES refuses {envelope.config.path}['REFERENCES']: {_listed([fault])}")
+        for entry in entries:
+            if refused in entry.references:
+                reason = f"{fault.path}: {fault.text}"
+                outcomes[entry.record.key] = Rejected(reason=reason, field="references")
+    return outcomes
 
 
 def _listed(found: Sequence[Fault]) -> str:

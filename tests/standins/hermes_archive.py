@@ -81,7 +81,10 @@ class Archive:
         """What has arrived in the archive."""
         latest = self.now() - timedelta(seconds=self.behind)
         with self.lock:
-            return [line for line in self.lines if datetime.fromisoformat(line["time"]) <= latest]
+            lines = list(self.lines)
+        if not self.behind:
+            return lines
+        return [line for line in lines if datetime.fromisoformat(line["time"]) <= latest]
 
     def _line(self, uuid: str) -> dict[str, Any] | None:
         known = (line for line in self.visible() if line["topic"] not in self.hidden)

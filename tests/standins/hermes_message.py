@@ -30,6 +30,8 @@ from hermes_rules import (
     table,
 )
 
+INGESTED: set[str] = set()
+"""Messages in the database of the server: none of topics for tests."""
 TEXT, FLOAT, DATE = Field(char()), Field(number()), Field(date, null=None)
 
 
@@ -90,7 +92,9 @@ def _reference(row: dict[str, Any]) -> None:
             UUID(citation)
         except ValueError:
             raise Wrong([f"\u201c{citation}\u201d is not a valid UUID."]) from None
-        raise Wrong({"citation": [f"hop_uuid {citation} does not exist"]})
+        if citation not in INGESTED:
+            raise Wrong({"citation": [f"hop_uuid {citation} does not exist"]})
+        return
     if source:
         raise Wrong({"citation": ["Must set citation with source"]})
     if citation:

@@ -75,6 +75,11 @@ class Hermes:
         """Let the archive behave so; see its fields in `standins/hermes_archive.py`."""
         requests.post(f"{self.proxy.url}stand-in/", json=fields, timeout=10).raise_for_status()
 
+    def retracted(self) -> list[bool]:
+        """Which messages are retracted, in order."""
+        asked = [f"{self.proxy.url}api/v0/query/message/{uuid}/" for uuid in self.uuids]
+        return [requests.get(url, timeout=10).json()["annotations"]["retracted"] for url in asked]
+
     def lose_answers(self, number: int = 1) -> None:
         """HERMES does what it is asked, and the answers are lost."""
         self.proxy.plan = Plan(first=(Fault.RESET_AFTER,) * number, only=SUBMIT)
@@ -393,6 +398,53 @@ class TestATopicThatCannotBeRead:
         tom.deliver_until_quiet()
         topics = sorted(message["topic"] for message in hermes.messages)
         assert topics == ["hermes.test", "hermes.test", "tomtoolkit.test"]
+
+
+class TestEdits:
+    @pytest.fixture(autouse=True)
+    def chosen(self, hermes: Hermes, shared: Any, use: Callable[..., None]) -> None:
+        use(hermes=hermes.settings(EDITS="retract", BATCH_WINDOW_SECONDS=0))
+
+    def test_an_edit_is_a_new_message_and_retracts_the_old_one(
+        self, tom: Tom, hermes: Hermes, shared: Any
+    ) -> None:
+        datum = tom.datum(shared, **MEASURED)
+        tom.deliver()
+        edit(datum, brightness=19.5)
+        tom.deliver()
+        assert [photometry(message) for message in hermes.messages][1] == [19.5]
+        assert hermes.messages[1]["data"]["references"][0]["url"].endswith(hermes.uuids[0])
+        assert hermes.retracted() == [True, False]
+        row = tom.row(datum, ADDRESS)
+        assert (row.state, row.remote_id) == ("delivered", hermes.uuids[1])
+        assert tom.outbox(shared, ADDRESS).adapter_state == {}
+
+    @pytest.mark.parametrize("fault", [Fault.RESET_AFTER, Fault.BLACK_HOLE])
+    def test_an_edit_whose_answer_is_lost_settles_itself(
+        self, tom: Tom, hermes: Hermes, shared: Any, fault: Fault
+    ) -> None:
+        datum = tom.datum(shared, **MEASURED)
+        tom.deliver()
+        edit(datum, brightness=19.5)
+        hermes.proxy.plan = Plan(first=(fault,), only=SUBMIT, seconds=0.1)
+        tom.deliver()
+        tom.deliver_until_quiet()
+        assert [photometry(message) for message in hermes.messages][1:] == [[19.5]]
+        assert hermes.retracted() == [True, False]
+        assert tom.row(datum, ADDRESS).remote_id == hermes.uuids[1]
+
+    def test_an_edit_of_one_record_leaves_the_message_of_many(
+        self, tom: Tom, hermes: Hermes, shared: Any
+    ) -> None:
+        data = [tom.datum(shared, **MEASURED) for _ in range(3)]
+        tom.deliver()
+        edit(data[0], brightness=19.5)
+        tom.deliver()
+        assert hermes.retracted() == [False, False]
+        for each in data[1:]:
+            edit(each, brightness=20.5)
+            tom.deliver()
+        assert hermes.retracted() == [True, False, False, False]
 
 
 class TestAnswersThatAreLost:

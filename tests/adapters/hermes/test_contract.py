@@ -35,6 +35,8 @@ class TestHermes(HttpAdapterContract):
         server.on("GET", "/api/v0/profile/", answer(200, profile))
         server.on("GET", "/api/v0/topics/", answer(200, {"topics": ["hermes.test"]}))
         server.on("GET", "/api/v0/query/", lambda _: answer(200, {"messages": published, "next": None}))
+        server.on("GET", "/api/v0/query/message/.*", lambda request: answer(200, _of(request, published)))
+        server.on("PATCH", "/api/v0/query/message/.*", answer(200, {"success": "true"}))
         (kind,) = sharecore_destinations()
         return Subject(
             type=kind,
@@ -42,6 +44,7 @@ class TestHermes(HttpAdapterContract):
                 "BASE_URL": server.url,
                 "HERMES_API_KEY": TOKEN,
                 "USER_TOPICS": ["hermes.test"],
+                "EDITS": "retract",
                 "READ_TIMEOUT": 1,
                 "CONNECT_TIMEOUT": 0.5,
             },
@@ -50,3 +53,8 @@ class TestHermes(HttpAdapterContract):
             server=server,
             delivers=lambda request: request.path == "/api/v0/submit_message/",
         )
+
+
+def _of(request: Request, published: list[dict[str, Any]]) -> dict[str, Any]:
+    uuid = request.path.split("/")[-2]
+    return next(each for each in published if each["annotations"]["con_text_uuid"] == uuid)
