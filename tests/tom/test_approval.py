@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.files.base import ContentFile
+from django.core.management import call_command
 from django.test import override_settings
 from guardian.shortcuts import assign_perm, remove_perm
 from tom_dataproducts.models import DataProduct, PhotometryReducedDatum
@@ -72,6 +73,15 @@ def test_nothing_leaves_before_a_person_approves(tom: Tom, shared: Any) -> None:
     assert (row.state, row.approved_by, row.approved) == (State.DELIVERED, user.pk, row.asked)
     told = Activity.objects.get(what=Activity.What.APPROVED)
     assert (told.user_id, told.target_id, told.detail) == (user.pk, shared.pk, "1 record")
+
+
+def test_the_command_says_so_first(tom: Tom, shared: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    tom.data(shared, 2)
+    tom.deliver()
+    call_command("sharing", "status")
+    said = capsys.readouterr().out
+    assert "1 needs you" in said
+    assert "2 wait for approval" in said
 
 
 def test_a_destination_without_it_asks_nobody(tom: Tom, shared_to_both: Any) -> None:

@@ -29,6 +29,8 @@ STATES: Mapping[str, str] = {
 
 def state(state: str, address: str, records: int = 1) -> str:
     """Return the state of so many deliveries to a destination in words."""
+    if state == State.TO_APPROVE and records != 1:
+        return "Wait for approval"
     if state == State.UNSUPPORTED:
         return f"Not sent: {cannot_store(address, records)}"
     return STATES[state]
