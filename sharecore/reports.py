@@ -128,7 +128,7 @@ class ReportForm:
     fields: tuple[ReportField, ...]
     """Fields, in the order of the form."""
     title: str = ""
-    """Suggested title, for people here; empty for none."""
+    """Name of a report of this form in lists; empty for the label."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -24,10 +24,12 @@ from tom_integration import checks, conf, signals
 from tom_integration.api import serializers
 from tom_integration.api import urls as api
 from tom_integration.api.activity import ActivitySerializer
+from tom_integration.api.reports import shown_report
 from tom_integration.api.rules import RuleSerializer
 from tom_integration.management import status
 from tom_integration.management.commands.sharing import Command
-from tom_integration.models import Activity, ShareRule
+from tom_integration.models import Activity, Report, ShareRule
+from tom_integration.pages.reports import Line
 from tom_integration.pages.share_status import ShareStatus
 
 REFERENCE = DOCS / "reference"
@@ -201,6 +203,11 @@ def test_what_the_activity_says_is_shown() -> None:
     assert _keys("Activity") == set(ActivitySerializer.Meta.fields)
     (what,) = (row for row in _tables("rest")["Activity"] if row[0] == "`what`")
     assert set(words(what[1])) == set(Activity.What.values)
+
+
+def test_what_a_report_says_is_shown(db: None) -> None:
+    line = Line(report=Report(destination="y"), url="")
+    assert _keys("Reports") == set(shown_report(line))
 
 
 # --- commands ----------------------------------------------------------------------------------------------

@@ -164,8 +164,8 @@ def test_commands_exist(page: str, program: str, rest: str, monkeypatch: pytest.
         pytest.fail(f"{page}: {program} {rest}: {error} {said.getvalue()}")
 
 
-FOLLOWED = {"adapter.md", "first-target.md", "make-a-tom.md", "scale-out.md"}
-"""Pages with files that tests of their own run, in tests/live and tests/browser."""
+FOLLOWED = {"adapter.md", "first-target.md", "make-a-tom.md", "scale-out.md", "take-reports.md"}
+"""Pages with files that tests of their own run, here and in tests/live and tests/browser."""
 
 
 def test_files_of_other_kinds_stand_where_a_test_of_their_own_runs_them() -> None:

@@ -29,8 +29,9 @@ from tom_targets.models import PersistentShare, TargetList, get_target_model_cla
 
 from sharecore.addresses import Address
 from sharecore.delivery import State
+from sharecore.reports import FieldType, ReportField, ReportForm
 from tom_integration.mapping.data_files import CHOSEN_MODELS
-from tom_integration.models import Attempt, Call, Delivery, OneTimeShare, Outbox
+from tom_integration.models import Attempt, Call, Delivery, OneTimeShare, Outbox, Report
 from tom_integration.outbox import open_outboxes
 
 ACTIONS = ("view", "add", "change", "delete")
@@ -193,9 +194,9 @@ def few_actors() -> list[Actor]:
 class World:
     """A share of a target, with a record that nobody knows the fate of; and a target that has no share.
 
-    once: where somebody else shared the target by hand; one_time: a delivery there, and
-    waiting: one that waits for approval. product, group: of the
-    target. secrets: what only those may read who may view the share; once_secrets: who may view all shares.
+    once: where somebody else shared the target by hand; one_time: a delivery there, and waiting: one that
+    waits for approval. product, group, report: of the target. secrets: what only those may read who may view
+    the share; once_secrets: who may view all shares.
     """
 
     target: Any
@@ -208,6 +209,7 @@ class World:
     product: DataProduct
     group: TargetList
     waiting: Delivery
+    report: Report
     secrets: tuple[str, ...] = ("hidden-hand", "untold")
     once_secrets: tuple[str, ...] = ("undisclosed",)
 
@@ -224,6 +226,7 @@ class World:
             "product": self.product.pk,
             "group": self.group.pk,
             "waiting": self.waiting.pk,
+            "report": self.report.pk,
         }
 
     def state(self) -> tuple[Any, ...]:
@@ -243,6 +246,7 @@ class World:
             list(Outbox.objects.order_by("pk").values_list(*columns)),
             list(Delivery.objects.order_by("pk").values_list("pk", "state", "reason")),
             list(OneTimeShare.objects.order_by("pk").values_list()),
+            list(Report.objects.order_by("pk").values_list()),
         )
 
 
@@ -283,7 +287,12 @@ def make_world(tom: Any, *, permissions: str = "PRIVATE") -> World:
         state=State.TO_APPROVE,
         asked="a" * 64,
     )
-    return World(target, other, share, row.outbox, row, once, one_time, product, group, waiting)
+    field = ReportField(name="text", label="Text", type=FieldType.TEXT)
+    tom.y.forms = [ReportForm(name="note", label="Note", fields=(field,))]
+    report = Report.objects.create(
+        destination="y", target_id=target.pk, form="note", label="undisclosed", created=tom.clock()
+    )
+    return World(target, other, share, row.outbox, row, once, one_time, product, group, waiting, report)
 
 
 _TOKEN = re.compile(r"[A-Za-z0-9]{64}")
@@ -300,8 +309,8 @@ class Row:
     scope: what it is about, and so what a refusal looks like: "list" (whatever the user may see),
     "destination" (whatever the user may change there), "target" (of one target), "targets" (of a list of
     them), "make" (a new share of a target), "share" (one that is there), "move" (one that is put elsewhere;
-    with `other`, to the other target), "ledger" (what was shared once), "waiting" (what waits for approval)
-    or "one" (of these).
+    with `other`, to the other target), "reports" (about one target), "ledger" (what was shared once),
+    "waiting" (what waits for approval) or "one" (of these).
     """
 
     method: str
@@ -356,6 +365,7 @@ class Row:
 
 
 _ONE = "/targets/persistentshare/{share}/"
+_REPORTS = "/targets/{target}/reports/"
 _RECORD = f"{_ONE}deliveries/{{delivery}}/"
 
 
@@ -403,6 +413,12 @@ _APPROVALS = tuple(
         ("post", "decline/", "waiting"),
     )
 )
+
+
+def _report(world: World) -> dict[str, Any]:
+    return {"destination": "y", "form": "note", "values": {"text": "a"}, "send": True}
+
+
 REST_ROWS = (
     *_APPROVALS,
     Row(method="get", path="/targets/persistentshare/", action="view", scope="list", shows=REST),
@@ -454,6 +470,10 @@ REST_ROWS = (
         shows=REST,
     ),
     Row(method="get", path=f"{_ONE}activity/", action="view", scope="share", shows=REST),
+    Row(method="get", path=_REPORTS, action="", scope="reports", shows=REST),
+    Row(method="get", path=f"{_REPORTS}forms/?destination=y", action="", scope="reports", shows=REST),
+    Row(method="post", path=_REPORTS, action="", scope="reports", body=_report, shows=REST),
+    Row(method="get", path=f"{_REPORTS}{{report}}/", action="view", scope="ledger", shows=REST),
     Row(method="get", path="/targets/shareactivity/", action="view", scope="list", shows=REST),
     Row(method="get", path=f"{_ONE}deliveries/", action="view", scope="share", shows=REST),
     Row(method="get", path=_RECORD, action="view", scope="share", shows=REST),

@@ -29,6 +29,7 @@ APPROVALS = "/targets/persistentshare/approvals/"
 ACTIVITY = "/targets/persistentshare/activity/"
 NOTIFICATIONS = "/targets/persistentshare/notifications/"
 BY_HAND = "/targets/{target}/share/"
+REPORT = f"{BY_HAND}report/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,10 @@ def _once(world: World) -> dict[str, Any]:
 
 def _ticked(action: str, world: World) -> dict[str, Any]:
     return {"action": action, "reason": "no", "chosen": f"{world.waiting.pk}:{world.waiting.asked}"}
+
+
+def _report(world: World) -> dict[str, Any]:
+    return {"destination": "y", "form": "note", "report-text": "a", "step": "preview"}
 
 
 def _rows() -> Iterator[PageRow]:
@@ -127,6 +132,9 @@ def _rows() -> Iterator[PageRow]:
     yield get(f"{BY_HAND}{{once}}/deliveries.csv", "view", "ledger")
     yield get(f"{BY_HAND}{{outbox}}/", "view", "share")
     yield get(f"{BY_HAND}{{outbox}}/live", "view", "share")
+    yield get(f"{REPORT}?destination=y", "", "target")
+    yield post(REPORT, "", "target", body=_report)
+    yield get(f"{REPORT}{{report}}/", "view", "ledger")
     for act in ("retry", "arrived", "resend"):
         yield post(f"{BY_HAND}{{once}}/{act}", "change", "ledger")
         yield post(f"{SHARES}records/{{one_time}}/{act}", "change", "ledger")

@@ -12,7 +12,17 @@ from django.test import override_settings
 from guardian.shortcuts import assign_perm, remove_perm
 from tom_targets.models import Target
 
-from sharecore import Absent, ConfigurationError, FieldType, Kind, Rejected, ReportField, ReportForm
+from sharecore import (
+    Absent,
+    Accepted,
+    ConfigurationError,
+    FieldType,
+    Kind,
+    Rejected,
+    ReportField,
+    ReportForm,
+    Submitted,
+)
 from sharecore.delivery import State
 from sharecore.exceptions import DestinationError
 from sharecore.outcomes import Unconfirmed
@@ -155,6 +165,17 @@ def test_a_destination_that_is_down_gets_the_report_later(tom: Tom, target: Targ
     assert row_of(report).state == State.PENDING
     tom.deliver_until_quiet()
     assert (row_of(report).state, len(tom.y.reports)) == (State.DELIVERED, 1)
+
+
+def test_an_answer_that_comes_later_is_followed(tom: Tom, target: Target, reporter: User) -> None:
+    tom.y.report_answers = [Submitted(ticket="t-1", ask_after=60)]
+    tom.y.follow_answers = [Submitted(ticket="t-1", ask_after=60), Accepted(target_name="AT 2026abc")]
+    report = make(reporter, target)
+    tom.deliver()
+    assert row_of(report).state == State.SUBMITTED
+    tom.deliver_until_quiet()
+    assert (row_of(report).state, row_of(report).outbox.target_name) == (State.DELIVERED, "AT 2026abc")
+    assert len([batch for batch in tom.y.calls if not batch.records]) == 1, "sent once"
 
 
 def test_a_refusal_names_the_field(tom: Tom, target: Target, reporter: User) -> None:

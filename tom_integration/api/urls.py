@@ -8,12 +8,14 @@ from tom_integration.api.activity import ActivityViewSet, ShareActivityViewSet
 from tom_integration.api.approvals import ApprovalViewSet
 from tom_integration.api.deliveries import DeliveryViewSet
 from tom_integration.api.replays import ReplayViewSet
+from tom_integration.api.reports import ReportViewSet
 from tom_integration.api.rules import RuleViewSet
 from tom_integration.api.shares import ShareViewSet
 
 _SINGLE = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
 _SHARE = "persistentshare/<int:pk>/"
 _RULE = "sharerule/<int:pk>/"
+_REPORTS = "<int:target_pk>/reports/"
 _DELIVERY = f"{_SHARE}deliveries/<int:delivery_pk>/"
 
 urlpatterns = [
@@ -44,6 +46,9 @@ urlpatterns = [
         path(f"shareapproval/{act}/", ApprovalViewSet.as_view({"post": act}), name=f"shareapproval-{act}")
         for act in ("approve", "decline")
     ],
+    path(_REPORTS, ReportViewSet.as_view({"get": "list", "post": "create"}), name="target-reports"),
+    path(f"{_REPORTS}forms/", ReportViewSet.as_view({"get": "forms"}), name="target-report-forms"),
+    path(f"{_REPORTS}<int:pk>/", ReportViewSet.as_view({"get": "retrieve"}), name="target-report"),
     path("shareactivity/", ActivityViewSet.as_view({"get": "list"}), name="shareactivity"),
     path(f"{_SHARE}activity/", ShareActivityViewSet.as_view({"get": "list"}), name="share-activity"),
     path(f"{_SHARE}deliveries/", DeliveryViewSet.as_view({"get": "list"}), name="deliveries"),

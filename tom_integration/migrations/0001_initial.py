@@ -256,6 +256,13 @@ class Migration(migrations.Migration):
                         help_text="The chosen data by field: a list of model and primary key of each.",
                     ),
                 ),
+                (
+                    "shown",
+                    models.JSONField(
+                        default=list,
+                        help_text="What the person filled in: a list of name, label and text of each field.",
+                    ),
+                ),
                 ("creator_id", models.BigIntegerField(help_text="The user who made it.", null=True)),
                 ("created", models.DateTimeField()),
             ],

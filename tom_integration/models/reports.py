@@ -28,6 +28,9 @@ class Report(HasAddress):
     data = models.JSONField(
         default=dict, help_text="The chosen data by field: a list of model and primary key of each."
     )
+    shown = models.JSONField(
+        default=list, help_text="What the person filled in: a list of name, label and text of each field."
+    )
     creator_id = models.BigIntegerField(null=True, help_text="The user who made it.")
     created = models.DateTimeField()
 

@@ -25,6 +25,8 @@ class Choice:
     """The reason why the address cannot be chosen; empty when it can."""
     takes_files: bool = False
     """True when files can be shared to the address by hand."""
+    takes_reports: bool = False
+    """True when reports about a target can be made there."""
 
 
 def choices(user: Any, shared: Collection[str] = ()) -> list[Choice]:
@@ -65,6 +67,7 @@ def _of(
             note=" ".join(filter(None, (already, note, remark))),
             reason=reason,
             takes_files=not reason and site.takes_files(str(address)),
+            takes_reports=not reason and site.takes_reports(str(address)),
         )
 
 

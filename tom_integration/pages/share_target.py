@@ -16,8 +16,9 @@ from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError
 from tom_integration import access, site
 from tom_integration.mapping.data_files import FILE_MODEL, WITH_A_FILE
-from tom_integration.models import OneTimeShare, Outbox
-from tom_integration.pages import form_values, one_time, phrases, selected_targets
+from tom_integration.mapping.report_rows import REPORT_MODEL
+from tom_integration.models import Delivery, OneTimeShare, Outbox
+from tom_integration.pages import form_values, one_time, phrases, reports, selected_targets
 from tom_integration.pages.guards import Page, page_of, target_or_404
 from tom_integration.pages.new_share import form_context
 from tom_integration.pages.share_list import table_context
@@ -69,12 +70,14 @@ class TargetShare(Page):
             "groups": one_time.listed(request.user, target),
             "ticked": set(request.POST.getlist("datum")) | set(request.POST.getlist("kinds")),
             "history": _history(request.user, target),
+            "reporters": [each for each in form.addresses if each.takes_reports],
+            "reports": reports.listed(request.user, target),
         }
         return render(request, "tom_integration/target_once.html", context)
 
 
 def _history(user: Any, target: Any) -> list[dict[str, Any]]:
-    """Return the last one-time shares of a target, the newest first.
+    """Return the last one-time shares of a target, the newest first, without those of reports.
 
     For a destination whose data the user may not know of, return the user's own shares only, with the records
     that did not arrive.
@@ -82,7 +85,9 @@ def _history(user: Any, target: Any) -> list[dict[str, Any]]:
     outboxes = {each.pk: each for each in Outbox.objects.filter(target_id=target.pk)}
     known = set(access.outboxes_for(user, "view").filter(pk__in=outboxes).values_list("pk", flat=True))
     mine = Q(outbox__in=known) | Q(outbox__in=outboxes, user_id=user.pk)
-    made = list(OneTimeShare.objects.filter(mine).order_by("-pk")[:HISTORY])
+    reports_made = Delivery.objects.filter(outbox__in=outboxes, model=REPORT_MODEL)
+    shares = OneTimeShare.objects.filter(mine).exclude(pk__in=reports_made.values("one_time_share_id"))
+    made = list(shares.order_by("-pk")[:HISTORY])
     states = summaries([outboxes[pk] for pk in known & {each.outbox_id for each in made}], user)
     return [
         {

@@ -17,6 +17,7 @@ from tom_integration.pages import (
     notifications,
     removed_destinations,
     replay,
+    reports,
     selected_targets,
     share_actions,
     share_data_product,
@@ -33,6 +34,7 @@ _RULES = "persistentshare/rules/"
 _TARGETS = "persistentshare/targets/"
 _RECORD = f"{SHARES}records/<int:pk>/"
 _HISTORY = "<int:target_pk>/share/<int:pk>/"
+_REPORT = "<int:target_pk>/share/report/"
 
 _OF_RECORD = ("retry", "arrived", "resend")
 _OF_OUTBOX = (*_OF_RECORD, "hurry")
@@ -75,6 +77,8 @@ ours = [
     *_actions(f"{SHARES}<int:pk>/", share_actions.Act, "", "send-existing", "send-edited"),
     *_actions(_RECORD, share_actions.ActOnDelivery, "record-", *_OF_RECORD),
     path(f"{_RECORD}attempts/<int:attempt_pk>/", attempt_page.AttemptPage.as_view(), name="attempt"),
+    path(_REPORT, reports.NewReport.as_view(), name="report-new"),
+    path(f"{_REPORT}<int:pk>/", reports.ReportPage.as_view(), name="report"),
     path(_HISTORY, share_page.HistoryPage.as_view(), name="history"),
     path(f"{_HISTORY}live", share_page.HistoryPage.as_view(live=True), name="history-live"),
     path(f"{_HISTORY}deliveries.<str:form>", delivery_export.OfHistory.as_view(), name="history-export"),

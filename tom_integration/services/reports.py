@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from sharecore.adapter import Adapter, Batch, Preview
-from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError, InvalidRecord, Problem
+from sharecore.identity import fingerprint
 from sharecore.records import JsonValue, Record
 from sharecore.records import Report as SharedReport
 from sharecore.reports import ReportForm
@@ -31,6 +32,8 @@ NEWEST = 100
 
 Place = tuple[str, int]
 """A datum: model and primary key."""
+Shown = tuple[str, str, str]
+"""What a person filled in: name, label and text of the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,11 @@ class Reporting:
         return adapter.report_forms(self._batch(each.record for each in self.data.values()))
 
     def report(
-        self, form: ReportForm, values: Mapping[str, JsonValue], data: Mapping[str, Sequence[Place]]
+        self,
+        form: ReportForm,
+        values: Mapping[str, JsonValue],
+        data: Mapping[str, Sequence[Place]],
+        shown: Sequence[Shown] = (),
     ) -> Report:
         """Return a report that is not saved.
 
@@ -97,15 +104,17 @@ class Reporting:
             form: the form.
             values: the values by name of the field, without blank ones.
             data: model and primary key of each chosen datum, by name of the field, without blank ones.
+            shown: what the person filled in, for people.
         """
         return Report(
             destination=self.address.name,
             topic=self.address.topic,
             target_id=self._target.pk,
             form=form.name,
-            label=form.label,
+            label=form.title or form.label,
             values=dict(values),
             data={name: [list(place) for place in places] for name, places in data.items()},
+            shown=[list(each) for each in shown],
             creator_id=self._user.pk,
             created=clock.now(),
         )
@@ -127,6 +136,16 @@ class Reporting:
     def preview(self, report: Report) -> Preview:
         """Return the exact content that would be sent; raise as `check` does."""
         return self._adapter.preview_report(self._shared(report), self._batch())
+
+    @property
+    def approval(self) -> bool:
+        """Return True when a person approves what is sent there."""
+        return self._destination.approval
+
+    def content(self, report: Report) -> str:
+        """Return a digest of values and data, as they are now. Raises `InvalidRecord`."""
+        # A report that is not saved has a new time on each page.
+        return fingerprint(replace(self._shared(report), timestamp=datetime.min.replace(tzinfo=UTC)))
 
     def make(self, report: Report, *, token: uuid.UUID) -> Report:
         """Save a report and its one-time share, so that it is sent once; return it.
@@ -177,18 +196,14 @@ class Reporting:
         )
 
 
-def reports_about(user: Any, target: Any) -> list[Report]:
-    """Return the reports about a target that the user may see, the newest first.
+def reports_about(user: Any, target_id: int) -> QuerySet[Report]:
+    """Return the reports about a target that the user may see.
 
     Those to a destination whose data the user may not know of are left out, but for the user's own.
     """
-    known = {each.address for each in access.outboxes_for(user, "view").filter(target_id=target.pk)}
-    rows = access.visible(user, Report.objects.filter(target_id=target.pk)).order_by("-pk")
-    return [each for each in rows if each.creator_id == user.pk or each.address in known]
-
-
-def addresses(user: Any) -> list[Address]:
-    """Return the destinations that take reports and to which a user may share."""
-    closed = set(access.closed_to(user))
-    names = [name for name in site.destinations() if name not in closed]
-    return [Address(name) for name in names if site.takes_reports(name)]
+    rows = access.visible(user, Report.objects.filter(target_id=target_id))
+    mine = Q(creator_id=user.pk)
+    for outbox in access.outboxes_for(user, "view").filter(target_id=target_id):
+        mine |= Q(destination=outbox.destination, topic=outbox.topic)
+    closed = access.closed_to(user)
+    return rows.filter(mine).exclude(destination__in=closed)

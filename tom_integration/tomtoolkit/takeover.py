@@ -92,6 +92,7 @@ ROUTES: Mapping[str, str] = {
     "/targets/targetgrouping/1/share/": "tom_integration.pages.share_target",
     "/targets/sharerule/": "tom_integration.api.rules",
     "/targets/shareactivity/": "tom_integration.api.activity",
+    "/targets/1/reports/": "tom_integration.api.reports",
     "/targets/persistentshare/manage/": "tom_integration.pages.share_list",
     "/targets/persistentshare/manage/table": "tom_integration.pages.share_list",
     "/targets/1/persistentshare/manage/": "tom_integration.pages.share_list",

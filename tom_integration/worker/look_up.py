@@ -203,7 +203,8 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
             ledger.name(datum.target_id, row.model, [row.datum_pk])
             continue
         try:
-            pairs.append((row, shareable_of(datum, origin=batch.site.origin, record_id=row.record_id)))
+            made = shareable_of(datum, origin=batch.site.origin, record_id=row.record_id)
+            pairs.append((row, observer_keys.of_report(made, datum) if isinstance(made, Report) else made))
         except InvalidRecord as error:
             reason = f"sent without an answer, and edited since into what cannot be compared: {error}"
             settle([row], delivery.undecidable(reason))
