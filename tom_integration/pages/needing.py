@@ -1,4 +1,4 @@
-"""Count what needs somebody, for the navigation bar of each page of the TOM: in two queries."""
+"""Count what needs somebody, for the navigation bar of each page of the TOM."""
 
 from __future__ import annotations
 

@@ -93,13 +93,16 @@ class Around:
     now: datetime
     unwell: Mapping[breaker.Part, DestinationHealth]
     """Destinations and topics that are down or refuse us."""
+    rows: QuerySet[Delivery]
+    """The deliveries of an outbox of the query around, without data that the user may not see."""
 
     @classmethod
     def read(cls, user: Any) -> Around:
-        """Return what is true now, by one query."""
-        rows = DestinationHealth.objects.exclude(failures=0, paused="")
-        unwell = {(row.destination, row.topic): row for row in rows if _is_unwell(row)}
-        return cls(user=user, now=timezone.now(), unwell=unwell)
+        """Return what is true now, by one query, and more where the TOM gives rights on single data."""
+        ill = DestinationHealth.objects.exclude(failures=0, paused="")
+        unwell = {(row.destination, row.topic): row for row in ill if _is_unwell(row)}
+        rows = access.of_visible_data(user, Delivery.objects.filter(outbox=OuterRef("pk")))
+        return cls(user=user, now=timezone.now(), unwell=unwell, rows=rows)
 
     def refusing(self, address: Address) -> DestinationHealth | None:
         """Return the health of the destination or topic that refuses what goes to an address."""
@@ -125,7 +128,7 @@ class Around:
         may_need = Q(pk__in=needy.values("outbox")) | Q(needs_person=True)
         may_need |= Q(pk__in=access.approvable(self.user).values("outbox"))
         may_need |= self._unusable() | _at(self.refusing_us)
-        may_need |= ~Q(Exists(site_status.alive())) & Q(Exists(_rows(self.user).filter(state__in=OPEN)))
+        may_need |= ~Q(Exists(site_status.alive())) & Q(Exists(self.rows.filter(state__in=OPEN)))
         if not site.halted():
             outboxes = outboxes.filter(may_need)
         return outboxes.annotate(cause=_first_of(*self._needing()))
@@ -140,8 +143,7 @@ class Around:
 
     def _needing(self) -> Iterator[When]:
         """Yield the conditions that come first; a database stops at the first that is true."""
-        rows = _rows(self.user)
-        opened = Q(Exists(rows.filter(state__in=OPEN)))
+        opened = Q(Exists(self.rows.filter(state__in=OPEN)))
         work = Q(look_now=True) | Q(replay__gt="") | opened | Q(Exists(_introductions()))
         follows = Q(share_id__isnull=False) | work  # A finished one-time share needs no destination.
         yield _when(Q(paused__gt="") | Q(rule__paused__gt="") | Q(rule__ending=True), Cause.PAUSED)
@@ -150,7 +152,7 @@ class Around:
             yield _when(_at(self.refusing_us) & follows, Cause.REFUSED)
         if site.halted():
             yield _when(follows, Cause.SWITCHED_OFF if conf.settings().paused else Cause.HALTED)
-        yield _when(Q(Exists(rows.filter(NEEDY))), Cause.RECORDS)
+        yield _when(Q(Exists(self.rows.filter(NEEDY))), Cause.RECORDS)
         if access.may_approve(self.user):
             mine = access.approvable(self.user).filter(outbox=OuterRef("pk"))
             yield _when(Q(Exists(mine)), Cause.TO_APPROVE)
@@ -162,7 +164,7 @@ class Around:
         yield _when(nobody & work, Cause.NO_LOOK)
 
     def _others(self, outboxes: QuerySet[Outbox]) -> Iterator[When]:
-        rows = _rows(self.user)
+        rows = self.rows
         opened = Q(Exists(rows.filter(state__in=OPEN)))
         waits = Q(Exists(rows.filter(state__in=OPEN, next_at__gt=self.now)))
         at_work = Exists(rows.filter(Q(state=State.SENDING) | Q(state__in=OPEN, next_at__lte=self.now)))
@@ -195,11 +197,6 @@ def _at(parts: Iterable[breaker.Part]) -> Q:
         (Q(destination=name) if topic is None else Q(destination=name, topic=topic) for name, topic in parts),
         Q(pk__in=()),
     )
-
-
-def _rows(user: Any) -> QuerySet[Delivery]:
-    """Return the deliveries of an outbox of the query around, without data that the user may not see."""
-    return access.of_visible_data(user, Delivery.objects.filter(outbox=OuterRef("pk")))
 
 
 def _introductions() -> QuerySet[OneTimeShare]:
