@@ -51,10 +51,10 @@ def test_pages(tom: Tom, actor: Actor) -> None:
 
 
 @pytest.mark.parametrize("actor", FEW, ids=name)
-@pytest.mark.parametrize("strategy", ["READ_ONLY", "LOCKED"])
-def test_pages_of_a_locked_tom_and_with_rights_on_single_data(tom: Tom, actor: Actor, strategy: str) -> None:
-    with override_settings(AUTH_STRATEGY=strategy, TARGET_PERMISSIONS_ONLY=False):
-        assert check(actor, PAGE_ROWS, make_world(tom)) == []
+@override_settings(AUTH_STRATEGY="LOCKED", TARGET_PERMISSIONS_ONLY=False)
+def test_pages_of_a_locked_tom_with_rights_on_single_data(tom: Tom, actor: Actor) -> None:
+    """Locking concerns who has not logged in, rights on single data who has: both at once."""
+    assert check(actor, PAGE_ROWS, make_world(tom)) == []
 
 
 @pytest.mark.parametrize("actor", ASKERS, ids=name)
@@ -84,10 +84,10 @@ def test_no_form_is_taken_without_its_token(tom: Tom) -> None:
 
 
 @pytest.mark.parametrize("actor", FEW, ids=name)
-@pytest.mark.parametrize("strategy", ["READ_ONLY", "LOCKED"])
-def test_rest_of_a_locked_tom_and_with_rights_on_single_data(tom: Tom, actor: Actor, strategy: str) -> None:
-    with override_settings(AUTH_STRATEGY=strategy, TARGET_PERMISSIONS_ONLY=False):
-        assert check(actor, REST_ROWS, make_world(tom)) == []
+@override_settings(AUTH_STRATEGY="LOCKED", TARGET_PERMISSIONS_ONLY=False)
+def test_rest_of_a_locked_tom_with_rights_on_single_data(tom: Tom, actor: Actor) -> None:
+    """Locking concerns who has not logged in, rights on single data who has: both at once."""
+    assert check(actor, REST_ROWS, make_world(tom)) == []
 
 
 @pytest.mark.parametrize("actor", STRANGERS, ids=name)

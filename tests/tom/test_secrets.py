@@ -16,6 +16,7 @@ from django.contrib.auth.models import User
 from django.core import checks
 from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
+from tom_targets.models import PersistentShare
 
 from sharecore import Batch, Outcome, Preview, Problem, RecordKey, Rejected, Topic
 from sharecore.exceptions import ConfigurationError, DeliveryError
@@ -184,13 +185,16 @@ def browser(db: None, settings: Any) -> Client:
     return client
 
 
-def ledger() -> str:
-    """The ledger, and what commands print of it."""
+def printed(*command: str) -> str:
+    """What a command prints."""
     out = StringIO()
-    call_command("dumpdata", "sharecore", stdout=out)
-    call_command("sharing", "status", stdout=out)
-    call_command("sharing", "status", "--json", stdout=out)
+    call_command(*command, stdout=out)
     return out.getvalue()
+
+
+def ledger() -> str:
+    """The tables, from which pages and commands read."""
+    return printed("dumpdata", "sharecore")
 
 
 def objects() -> list[str]:
@@ -204,7 +208,7 @@ def objects() -> list[str]:
 
 
 def pages(target: Any, browser: Client) -> list[str]:
-    """Pages, the REST API and the admin, as a superuser gets them."""
+    """Pages, the REST API and the admin, as a superuser gets them, and what commands print."""
     shares = [share.pk for share in target.persistentshare_set.all()]
     paths = [
         "/targets/persistentshare/",
@@ -217,7 +221,8 @@ def pages(target: Any, browser: Client) -> list[str]:
     ]
     answers = {path: browser.get(path) for path in paths}
     assert {path for path, answer in answers.items() if answer.status_code != 200} == set()
-    return [answer.content.decode() for answer in answers.values()]
+    told = [printed("sharing", "status"), printed("sharing", "status", "--json")]
+    return [*told, *(answer.content.decode() for answer in answers.values())]
 
 
 def assert_unseen(seen: list[str]) -> None:
@@ -247,6 +252,7 @@ def test_of_no_failure_can_a_credential_be_seen(
             server.recover()
             site.adapters.close()
             DestinationHealth.objects.all().delete()
+            PersistentShare.objects.all().delete()  # nothing is tried again for those of the moment before
             target = tom.target()
             for name in entries:
                 tom.share(target, f"{name}:hermes.test" if name == "hermes" else name)
