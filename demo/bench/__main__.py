@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from bench import arriving, engine, filing, profiles, report, ruling, saving
+from bench import arriving, engine, filing, profiles, report, ruling, saving, watching
 from bench.figure import Figure
 from bench.world import World, say
 from realtoms import postgres
@@ -40,6 +40,7 @@ GROUPS: dict[str, Callable[[World], Iterable[Figure]]] = {
     "growth": engine.growth,
     "rules": ruling.rules,
     "files": filing.growing,
+    "pages": watching.pages,
 }
 
 

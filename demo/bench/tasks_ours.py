@@ -175,7 +175,7 @@ def fill_ledger() -> None:
             params,
         )
         if connection.vendor == "postgresql":
-            cursor.execute("ANALYZE")
+            cursor.execute("VACUUM ANALYZE")
 
 
 def make_rule(name: str) -> None:

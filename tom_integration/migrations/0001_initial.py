@@ -17,86 +17,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="NoticeRecipient",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                (
-                    "key",
-                    models.CharField(
-                        help_text="The primary key of a user, or an address without an account.",
-                        max_length=320,
-                        unique=True,
-                    ),
-                ),
-                (
-                    "choice",
-                    models.CharField(
-                        choices=[
-                            ("at_once", "At once"),
-                            ("daily", "In a daily digest"),
-                            ("nothing", "Not at all"),
-                        ],
-                        default="at_once",
-                        max_length=10,
-                    ),
-                ),
-                (
-                    "told",
-                    models.JSONField(
-                        blank=True, default=dict, help_text="The open troubles of the last mails."
-                    ),
-                ),
-                (
-                    "mails",
-                    models.JSONField(blank=True, default=list, help_text="When the last mails were sent."),
-                ),
-                (
-                    "version",
-                    models.PositiveIntegerField(default=0, help_text="How often `told` was changed."),
-                ),
-                ("lease", models.CharField(blank=True, max_length=64)),
-                ("lease_until", models.DateTimeField(null=True)),
-                ("refusals", models.PositiveIntegerField(default=0)),
-                (
-                    "next_at",
-                    models.DateTimeField(help_text="When a mail that failed is tried again.", null=True),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="NoticeScan",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("digest", models.CharField(blank=True, help_text="Digest of what it found.", max_length=64)),
-                (
-                    "next_at",
-                    models.DateTimeField(help_text="When to go on, even if nothing changes.", null=True),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Origin",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False)),
-            ],
-        ),
-        migrations.CreateModel(
             name="Outbox",
             fields=[
                 (
@@ -207,6 +127,86 @@ class Migration(migrations.Migration):
             options={
                 "permissions": [("approve_share", "Can approve what is sent to destinations with APPROVAL")],
             },
+        ),
+        migrations.CreateModel(
+            name="NoticeRecipient",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "key",
+                    models.CharField(
+                        help_text="The primary key of a user, or an address without an account.",
+                        max_length=320,
+                        unique=True,
+                    ),
+                ),
+                (
+                    "choice",
+                    models.CharField(
+                        choices=[
+                            ("at_once", "At once"),
+                            ("daily", "In a daily digest"),
+                            ("nothing", "Not at all"),
+                        ],
+                        default="at_once",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "told",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="The open troubles of the last mails."
+                    ),
+                ),
+                (
+                    "mails",
+                    models.JSONField(blank=True, default=list, help_text="When the last mails were sent."),
+                ),
+                (
+                    "version",
+                    models.PositiveIntegerField(default=0, help_text="How often `told` was changed."),
+                ),
+                ("lease", models.CharField(blank=True, max_length=64)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("refusals", models.PositiveIntegerField(default=0)),
+                (
+                    "next_at",
+                    models.DateTimeField(help_text="When a mail that failed is tried again.", null=True),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="NoticeScan",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("digest", models.CharField(blank=True, help_text="Digest of what it found.", max_length=64)),
+                (
+                    "next_at",
+                    models.DateTimeField(help_text="When to go on, even if nothing changes.", null=True),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Origin",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False)),
+            ],
         ),
         migrations.CreateModel(
             name="Peer",
@@ -421,6 +421,7 @@ class Migration(migrations.Migration):
                             ("resumed", "Resumed"),
                             ("adopted", "Adopted"),
                             ("retried", "Retried"),
+                            ("replayed", "Sent again"),
                             ("resolved", "Resolved"),
                             ("approved", "Approved"),
                             ("declined", "Declined"),
@@ -602,6 +603,23 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="LedgerVersion",
+            fields=[
+                (
+                    "outbox",
+                    models.OneToOneField(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="sharecore.outbox",
+                    ),
+                ),
+                ("version", models.BigIntegerField(help_text="A random number, never used before.")),
+            ],
+        ),
+        migrations.CreateModel(
             name="OneTimeShare",
             fields=[
                 (
@@ -752,17 +770,6 @@ class Migration(migrations.Migration):
                 ("delivered_at", models.DateTimeField(null=True)),
                 ("created", models.DateTimeField(auto_now_add=True)),
                 (
-                    "one_time_share",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        help_text="The one-time share that asked for it; null for the continuous share.",
-                        null=True,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        to="sharecore.onetimeshare",
-                    ),
-                ),
-                (
                     "outbox",
                     models.ForeignKey(
                         db_constraint=False,
@@ -782,6 +789,17 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",
                         to="sharecore.outbox",
+                    ),
+                ),
+                (
+                    "one_time_share",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="The one-time share that asked for it; null for the continuous share.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="sharecore.onetimeshare",
                     ),
                 ),
             ],

@@ -30,6 +30,7 @@ from tom_integration.models.ledger import (
     Attempt,
     Call,
     Delivery,
+    LedgerVersion,
 )
 from tom_integration.models.people import Activity, NoticeRecipient, NoticeScan
 from tom_integration.models.reports import Report
@@ -54,6 +55,7 @@ __all__ = [
     "DestinationHealth",
     "HasAddress",
     "InboxRecord",
+    "LedgerVersion",
     "Limited",
     "NoticeRecipient",
     "NoticeScan",

@@ -154,6 +154,22 @@ class Delivery(HasAddress):
         return f"{self.model} {self.datum_pk} to {self.address}: {self.state}"
 
 
+class LedgerVersion(models.Model):
+    """Name the present version of the deliveries of one outbox.
+
+    Each transaction that changes some of them writes a new version, see `outbox.versions`. It has a table of
+    its own, so that nobody who marks or leases an outbox waits for the writes of its deliveries.
+    """
+
+    outbox = models.OneToOneField(
+        Outbox, models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="+"
+    )
+    version = models.BigIntegerField(help_text="A random number, never used before.")
+
+    def __str__(self) -> str:
+        return f"outbox {self.outbox_id}: {self.version}"
+
+
 class Call(models.Model):
     """Hold what was sent and answered in one call, for the attempts of all its deliveries."""
 

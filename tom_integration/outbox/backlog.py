@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connections, models, router
+from django.db import connections, models, router, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.lookups import IsNull
 
@@ -21,7 +21,7 @@ from tom_integration import clock
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import SHARED_MODELS, time_column
 from tom_integration.models import Delivery, Outbox, ScanPosition
-from tom_integration.outbox import transitions
+from tom_integration.outbox import transitions, versions
 from tom_integration.outbox.limits import groups
 
 PORTION = 1000
@@ -60,20 +60,27 @@ def register(outbox: Outbox, state: DeliveryState, *, selection: Mapping[str, Q]
     number = 0
     for name, condition in selection.items():
         rows = missing(SHARED_MODELS[name], outbox.address, outbox.target_id).filter(condition)
-        number += sum(_insert(some, name, outbox.address, columns) for some in _portions(rows))
+        for some in _portions(rows):
+            with transaction.atomic():
+                versions.renew([outbox.pk])
+                number += _insert(some, name, outbox.address, columns)
     return number
 
 
 def register_before(address: Address, targets: Iterable[int], selection: Mapping[str, Q]) -> None:
     """Write a `baseline` row for each selected datum of many targets that the ledger of an address lacks.
 
-    Use one statement for each model: each portion would look through the data of all of these targets.
+    Call it in a transaction. Use one statement for each model: each portion would look through the data of
+    all of these targets.
     """
     outboxes = Outbox.objects.at(address).filter(target_id=OuterRef("target_id"))
     before = transitions.columns(DeliveryState(state=State.BASELINE))
     columns = {"outbox_id": Subquery(outboxes.values("pk")[:1]), **before}
+    targets = list(targets)
+    pks = Outbox.objects.at(address).filter(target_id__in=targets).values_list("pk", flat=True)
+    versions.renew(pks)
     for name, condition in selection.items():
-        rows = _unknown(SHARED_MODELS[name], address).filter(condition, target_id__in=list(targets))
+        rows = _unknown(SHARED_MODELS[name], address).filter(condition, target_id__in=targets)
         _insert(rows, name, address, columns)
 
 

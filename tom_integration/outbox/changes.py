@@ -17,7 +17,7 @@ from sharecore.identity import fingerprint
 from tom_integration.mapping.data_files import FILE_MODEL, shareable_identity, shareable_of
 from tom_integration.mapping.report_rows import REPORT_MODEL
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import ledger, transitions
+from tom_integration.outbox import ledger, transitions, versions
 from tom_integration.outbox.bulk_sql import update_each
 from tom_integration.outbox.prepare import load
 
@@ -87,7 +87,10 @@ def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime
         if _to_be_sent(State(row.state), edited=edited, asked_for=asked_for):
             due.append(row.pk)
     # The rescan has no lease: leave rows alone that a worker has filled in since they were read.
-    update_each(learned, ("identity", "fingerprint", "kind"), only={"identity": [""]})
+    if learned:
+        with transaction.atomic():
+            versions.renew_of(Delivery.objects.filter(pk__in=[row.pk for row in learned]))
+            update_each(learned, ("identity", "fingerprint", "kind"), only={"identity": [""]})
     transitions.apply(Delivery.objects.filter(pk__in=asked), delivery.ask_anew(now=now))
     if outbox.share_id is None:
         return  # A one-time share does not send later edits.

@@ -20,7 +20,7 @@ from sharecore.records import RecordKey
 from tom_integration import clock
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.models import Attempt, Call, Delivery, Outbox
-from tom_integration.outbox import transitions
+from tom_integration.outbox import transitions, versions
 from tom_integration.outbox.bulk_sql import insert_many
 from tom_integration.outbox.open_outboxes import open_outbox
 
@@ -106,6 +106,7 @@ def write_attempts(
     outbox_id = next(iter(rows.values())).outbox_id
     same = {"started": started, "finished": clock.now(), "worker": worker}
     with transaction.atomic(using=router.db_for_write(Attempt)):
+        versions.renew([outbox_id])  # A page shows the attempts beside the deliveries.
         call = _write_call(recording, outbox_id, started) if recording and recording.number else None
         insert_many(
             Attempt,
@@ -145,11 +146,13 @@ def name(target_id: int, model: str, pks: Iterable[int]) -> int:
     for destination, topic in set(come.values_list("destination", "topic")):
         address = Address(destination, topic)
         outbox = open_outbox(address, target_id)
-        # Approval was asked for it under the name of the target that it had.
-        transitions.apply(come.at(address), delivery.ask_anew(now=clock.now()))
-        come.at(address).update(outbox=outbox)
         # The look cancels the deliveries in an outbox without a share.
         Outbox.objects.filter(pk=outbox.pk).update(look_now=True)
+        # Approval was asked for it under the name of the target that it had.
+        transitions.apply(come.at(address), delivery.ask_anew(now=clock.now()))
+        with transaction.atomic():
+            versions.renew([outbox.pk, *come.at(address).values_list("outbox_id", flat=True)])
+            versions.update(come.at(address), outbox=outbox)
     return rows.update(named=True)
 
 

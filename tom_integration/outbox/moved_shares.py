@@ -14,7 +14,7 @@ from sharecore.delivery import LEFT, DeliveryState, State
 from tom_integration import clock
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import transitions
+from tom_integration.outbox import transitions, versions
 from tom_integration.outbox.backlog import register
 from tom_integration.outbox.limits import of_outbox
 
@@ -26,7 +26,8 @@ _SURELY_OVER = timedelta(minutes=5)
 def take_along(previous: Outbox, outbox: Outbox) -> None:
     """Make due in this outbox what the previous outbox had open, for data of this outbox's target.
 
-    Call it after the data of the target are registered, and before the previous outbox loses the share.
+    Call it in a transaction, after the data of the target are registered, and before the previous outbox
+    loses the share.
     """
     now = clock.now()
     if previous.takes_up(now):
@@ -35,7 +36,7 @@ def take_along(previous: Outbox, outbox: Outbox) -> None:
         register(previous, promise, selection=of_outbox(previous).selection)
     promised = previous.deliveries.filter(one_time_share__isnull=True)
     if previous.address == outbox.address:
-        _follow(promised, outbox)
+        _follow(promised, previous, outbox)
         return
     promised = promised.filter(model=OuterRef("model"), datum_pk=OuterRef("datum_pk"))
     here = outbox.deliveries.filter(state=State.BASELINE)
@@ -46,10 +47,11 @@ def take_along(previous: Outbox, outbox: Outbox) -> None:
     transitions.apply(here.filter(Exists(promised.filter(state__in=LEFT))), doubt)
 
 
-def _follow(promised: QuerySet[Delivery], outbox: Outbox) -> None:
+def _follow(promised: QuerySet[Delivery], previous: Outbox, outbox: Outbox) -> None:
     """Move open deliveries of data that have come to the outbox's target, as in a merge of targets."""
     for name, model in DATUM_MODELS.items():
         come = model._default_manager.filter(target_id=outbox.target_id)
         here = promised.filter(model=name, datum_pk__in=come.values("pk"))
+        versions.renew([previous.pk, outbox.pk])
         transitions.apply(here, delivery.ask_anew(now=clock.now()))
-        here.update(outbox=outbox)
+        versions.update(here, outbox=outbox)

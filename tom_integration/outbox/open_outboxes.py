@@ -67,7 +67,8 @@ def attach(share: Any) -> None:
     previous, outbox = outbox, open_outbox(address, share.target_id)
     with transaction.atomic():
         # Write first: on SQLite a transaction that has read fails at once while another one writes.
-        Outbox.objects.filter(pk=outbox.pk).update(target_id=share.target_id)
+        both = [each.pk for each in (previous, outbox) if each]
+        Outbox.objects.filter(pk__in=both).update(target_id=F("target_id"))
         if Outbox.objects.filter(pk=outbox.pk, share_id=share.pk).exists():
             return  # A scan was faster: data saved since then are new, and no baseline.
         if previous:
@@ -147,12 +148,12 @@ def ask_for(
         limits = of_outbox(outbox).selection
         conditions = {name: each & limits[name] for name, each in conditions.items() if name in limits}
     with transaction.atomic():
+        look_at(outbox.target_id, address=outbox.address)
         promised = DeliveryState(state=State.PENDING, next_at=now)
         count = register(outbox, promised, selection=conditions, **asked)
         for name, condition in conditions.items():
             waiting = _left_behind(name, condition, outbox.address, outbox.target_id)
             count += transitions.apply(waiting, delivery.replay(now=now), **asked)
-        look_at(outbox.target_id, address=outbox.address)
     return count
 
 

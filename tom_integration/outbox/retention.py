@@ -13,15 +13,14 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet, Value
 from tom_targets.models import BaseTarget
 
 from sharecore.delivery import State
 from tom_integration import clock, conf, polite_writes
 from tom_integration.mapping.data_files import SHARED_MODELS
-from tom_integration.models import Activity, Attempt, Call, Delivery, OneTimeShare, Outbox, Worker
-from tom_integration.outbox import moved_reports, observer_keys
+from tom_integration.models import Activity, Attempt, Call, Delivery, LedgerVersion, OneTimeShare, Outbox, Worker
+from tom_integration.outbox import moved_reports, observer_keys, versions
 
 STEP = 1000
 """Rows of the ledger that one step looks at."""
@@ -81,14 +80,14 @@ def step(*, after: int) -> tuple[int, Counter[str]]:
     if last is not None:
         rows = rows.filter(pk__lte=last)
     long_ago = now - timedelta(days=conf.settings().keep_delivered_days)
-    with polite_writes.writes(), transaction.atomic():
+    with polite_writes.writes():
         done["answers"] = _forget_answers(rows, long_ago)
         for name, model in SHARED_MODELS.items():
             there = model._default_manager.filter(pk=OuterRef("datum_pk"))
             # Check and change in one statement: rows that were linked to a datum or leased meanwhile stay.
             gone = rows.filter(~Exists(there), model=name, state__in=_SETTLED)
-            done["rows"] += _useless(gone, long_ago).delete()[0]
-            gone.filter(datum_pk__gt=0).update(datum_pk=Value(0) - F("pk"))
+            done["rows"] += versions.delete(_useless(gone, long_ago))
+            versions.update(gone.filter(datum_pk__gt=0), datum_pk=Value(0) - F("pk"))
         kept_days = conf.settings().keep_attempts_days
         done["attempts"] = _forget(Attempt, "started", kept_days)
         # Once they are not to be kept, those from before go, too.
@@ -111,7 +110,7 @@ def _forget_answers(rows: QuerySet[Delivery], then: datetime) -> int:
     if calls:
         others = Attempt.objects.filter(started=OuterRef("started"), call_id=OuterRef("pk"))
         Call.objects.filter(~Exists(others), pk__in=calls).delete()
-    return delivered.exclude(reason="", field="").update(reason="", field="")
+    return versions.update(delivered.exclude(reason="", field=""), reason="", field="")
 
 
 def _forget(model: type[Attempt | Call | Activity], column: str, days: float) -> int:
@@ -146,4 +145,5 @@ def _forget_outboxes(then: datetime) -> int:
     empty = empty.exclude(pk__in=moved.values("sent_from"))
     pks = list(empty.values_list("pk", flat=True)[:STEP])
     OneTimeShare.objects.filter(outbox__in=pks).delete()
+    LedgerVersion.objects.filter(outbox__in=pks).delete()
     return Outbox.objects.filter(pk__in=pks).delete()[0]

@@ -15,7 +15,7 @@ from django.db import transaction
 from sharecore.delivery import LEFT, State, replay
 from tom_integration.mapping.data_files import existing
 from tom_integration.models import RENAMED, Delivery, Outbox
-from tom_integration.outbox import transitions
+from tom_integration.outbox import transitions, versions
 
 _SHARED = LEFT | {State.PENDING, State.TO_APPROVE, State.DELIVERED, State.FAILED}
 
@@ -89,7 +89,7 @@ class Deduplication:
             state = replay(now=now)(state)
             values["one_time_share_id"] = row.one_time_share_id
         with transaction.atomic():
-            Delivery.objects.filter(pk=row.pk).delete()
+            versions.delete(Delivery.objects.filter(pk=row.pk))
             transitions.write(known, state, **values)
         for name, value in (transitions.columns(state) | values).items():
             setattr(known, name, value)

@@ -18,6 +18,7 @@ from sharecore.delivery import LEFT, SET_ASIDE, START, STOP, DeliveryState, Stat
 from sharecore.texts import one_line
 from tom_integration import clock, signals
 from tom_integration.models import FIELD_LENGTH, REASON_LENGTH, REMOTE_ID_LENGTH, Delivery
+from tom_integration.outbox import versions
 from tom_integration.outbox.bulk_sql import update_each
 from tom_integration.signals import Event
 
@@ -61,13 +62,13 @@ def apply(rows: QuerySet[Delivery], transition: Transition, **others: Any) -> in
         values["attempts"] = F("attempts") + transition.tries
     if transition.forgiven:
         values["failures"] = Greatest(F("failures") - transition.forgiven, 0)
-    return rows.filter(state__in=transition.sources).update(**values, **others)
+    return versions.update(rows.filter(state__in=transition.sources), **values, **others)
 
 
 def write(row: Delivery, state: DeliveryState, **others: Any) -> int:
     """Write the state of a delivery, unless its state or datum was changed since it was read."""
     same = Delivery.objects.filter(pk=row.pk, state=row.state, model=row.model, datum_pk=row.datum_pk)
-    return same.update(**columns(state), **others)
+    return versions.update(same, **columns(state), **others)
 
 
 def start(rows: Iterable[Delivery], token: str) -> list[Delivery]:
@@ -77,16 +78,17 @@ def start(rows: Iterable[Delivery], token: str) -> list[Delivery]:
     attribute `sent_from` of a row keeps the value from before, for `settle`.
     """
     rows = list(rows)
-    now = clock.now()
+    now, outboxes = clock.now(), sorted({row.outbox_id for row in rows})
     with transaction.atomic():
         # Write first: on SQLite a transaction that has read fails at once while another one writes.
+        versions.renew(outboxes)
         written = update_each(
             rows,
             _CONTENT,
             constants={"state": START.to, **START.sets, "lease": token, "sent_at": now},
             expressions={"attempts": f"attempts + {START.tries}", "sent_from_id": "outbox_id"},
             # Not rows that have followed their data to another target, under whose name they must leave.
-            only={"state": sorted(START.sources), "outbox_id": sorted({row.outbox_id for row in rows})},
+            only={"state": sorted(START.sources), "outbox_id": outboxes},
         )
         if written < len(rows):
             mine = Delivery.objects.filter(pk__in=[row.pk for row in rows], state=State.SENDING, lease=token)
@@ -112,12 +114,15 @@ def stop(rows: Iterable[Delivery]) -> int:
     rows = list(rows)
     if not rows:
         return 0
-    return update_each(
-        rows,
-        (*_CONTENT, "asked"),
-        constants={"state": STOP.to, **STOP.sets},
-        only={"state": sorted(STOP.sources), "outbox_id": sorted({row.outbox_id for row in rows})},
-    )
+    outboxes = sorted({row.outbox_id for row in rows})
+    with transaction.atomic():
+        versions.renew(outboxes)
+        return update_each(
+            rows,
+            (*_CONTENT, "asked"),
+            constants={"state": STOP.to, **STOP.sets},
+            only={"state": sorted(STOP.sources), "outbox_id": outboxes},
+        )
 
 
 def approve(rows: QuerySet[Delivery], *, by: int) -> int:
@@ -150,18 +155,22 @@ def settle(
         expected: the state in which the rows must be.
         also: called first, in the same transaction.
     """
+    rows = list(rows)
     by_change: dict[tuple[object, ...], list[Delivery]] = defaultdict(list)
     for row in rows:
         state = states[row.pk]
         same = (state.state, state.failures, state.next_at, state.reason, state.field, row.sent_from_id)
         by_change[same].append(row)
     now = clock.now()
-    guard = {"state": [expected]} | ({"lease": [token]} if expected is State.SENDING else {})
+    guard: dict[str, list[Any]] = {"state": [expected]}
+    guard |= {"lease": [token]} if expected is State.SENDING else {}
     written = 0
     told: list[tuple[DeliveryState, list[Delivery]]] = []
     with transaction.atomic():
         also()
-        for group in by_change.values():
+        # A row may have followed its datum to another outbox.
+        guard["outbox_id"] = versions.renew_of(Delivery.objects.filter(pk__in=[row.pk for row in rows]))
+        for group in by_change.values() if guard["outbox_id"] else ():
             change = states[group[0].pk]
             values = columns(change) | {"lease": ""}
             del values["attempts"]

@@ -1,14 +1,21 @@
-"""Count the deliveries behind the status summary of a share."""
+"""Count the deliveries behind the status summary of a share.
+
+The numbers of many deliveries are kept in the cache of the TOM under the version of their outbox, so that a
+share without changes is counted once.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import Count, Max, Min, OuterRef, Q, QuerySet, Subquery
 
 from sharecore.delivery import OPEN, RELEASE, State
@@ -16,6 +23,13 @@ from sharecore.exceptions import ConfigurationError
 from sharecore.records import Kind
 from tom_integration import access
 from tom_integration.models import OUTDATED, Delivery, Outbox
+from tom_integration.outbox import versions
+
+logger = logging.getLogger(__name__)
+
+KEPT_FROM = 10_000
+"""The number of deliveries from which on numbers are kept: fewer are counted in a few milliseconds."""
+_KEPT_FOR = 30 * 86400
 
 
 @dataclass(slots=True)
@@ -40,8 +54,12 @@ class Figures:
     """When the first of them goes."""
     last: datetime | None = None
     """When the last of them goes."""
+    sent: int = 0
+    """Deliveries that arrived since the first open one was made; 0 when none is open."""
 
 
+_COLUMNS = [each.name for each in fields(Figures)]
+"""What is kept of an outbox; another version of this app may have other columns."""
 LATER = Q(state=State.WITHHELD, field=RELEASE)
 """Select deliveries that wait for their release."""
 
@@ -65,10 +83,39 @@ def _kinds(outbox: Outbox) -> list[tuple[Kind, ...]]:
 
 
 def counted(outboxes: list[Outbox], user: Any) -> dict[int, Figures]:
-    """Return the numbers of outboxes by primary key, without data that the user may not see.
+    """Return the numbers of outboxes by primary key, without data that the user may not see."""
+    if access.single_data_have_rights():
+        return _count(outboxes, user)  # Each user may see others.
+    # Read the versions first: numbers of what is written meanwhile are kept under one that is not used again.
+    known = versions.of(outboxes)
+    keys = {each.pk: _key(each, known[each.pk]) for each in outboxes if each.pk in known}
+    kept = _cached(lambda: cache.get_many(keys.values())) or {}
+    figures = {pk: kept[key] for pk, key in keys.items() if key in kept}
+    fresh = _count([each for each in outboxes if each.pk not in figures], user)
+    many = {pk: each for pk, each in fresh.items() if pk in keys and each.counts.total() >= KEPT_FROM}
+    if many:
+        _cached(lambda: cache.set_many({keys[pk]: each for pk, each in many.items()}, _KEPT_FOR))
+    return figures | fresh
 
-    The delivered rows grow for ever, so they are counted from an index alone.
-    """
+
+def _cached(use: Callable[[], Any]) -> Any:
+    """Use the cache of the TOM, which may be one of many kinds; without it the page is only slower."""
+    try:
+        return use()
+    except Exception:
+        logger.warning("The cache of this TOM could not be used", exc_info=True)
+        return None
+
+
+def _key(outbox: Outbox, version: int) -> str:
+    said = repr((_COLUMNS, outbox.pk, version, _kinds(outbox)))
+    return f"sharecore.figures.{hashlib.sha256(said.encode()).hexdigest()}"
+
+
+def _count(outboxes: list[Outbox], user: Any) -> dict[int, Figures]:
+    """Count the deliveries of outboxes; those that arrived grow for ever, so use an index alone."""
+    if not outboxes:
+        return {}
     rows = access.visible_deliveries(user, outboxes).order_by()
     by_outbox = rows.values("outbox")
     figures: dict[int, Figures] = {}
@@ -90,6 +137,11 @@ def counted(outboxes: list[Outbox], user: Any) -> dict[int, Figures]:
         each = figures[waits["outbox"]]
         each.later, each.first, each.last = waits["number"], waits["first"], waits["last"]
     _count_existing(outboxes, figures, rows)
+    for pk, each in figures.items():
+        if each.since is not None:
+            # A delivered row has no next try: naming it makes this one range of the index.
+            arrived = rows.filter(outbox=pk, state=State.DELIVERED, next_at=None)
+            each.sent = arrived.filter(delivered_at__gte=each.since).count()
     return figures
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
@@ -11,12 +10,12 @@ from django.core.paginator import Paginator
 from django.db.models import Case, CharField, F, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.template.loader import render_to_string
 
 from tom_integration import access, site, site_status
 from tom_integration.models import Outbox
-from tom_integration.pages import form_values, needing, removed_destinations, share_filters, share_overview
+from tom_integration.pages import form_values, removed_destinations, share_filters, share_overview
 from tom_integration.pages.guards import Page, require, target_or_404
+from tom_integration.pages.live import fresh
 from tom_integration.pages.new_share import form_context
 from tom_integration.pages.share_cause import OF_DESTINATION, Around
 from tom_integration.pages.share_status import NEW, summaries
@@ -42,28 +41,8 @@ class Table(Page):
         """Return the partial that the page asks for again and again."""
         require(request.user, "view")
         target = None if target_pk is None else target_or_404(request.user, target_pk)
-        return fresh(request, "tom_integration/partials/share_table.html", table_context(request, target))
-
-
-def fresh(request: HttpRequest, template: str, context: Mapping[str, Any]) -> HttpResponse:
-    """Render a partial with the digest of its content; answer 204 when the browser has the same digest.
-
-    Both answers have the number of the navigation bar, which would grow old on a page that stays open.
-    """
-    body = render_to_string(template, dict(context), request=request)
-    # The masked CSRF token differs in each answer, so leave it out of the digest.
-    shown = body.replace(str(request.META.get("CSRF_COOKIE", "")), "")
-    digest = hashlib.sha256(_without_tokens(shown).encode()).hexdigest()[:16]
-    seen = request.GET.get("seen") == digest
-    response = HttpResponse(status=204) if seen else HttpResponse(body)
-    response["X-Sharing-Digest"] = digest
-    response["X-Sharing-Needing"] = str(needing.number(request.user))
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-def _without_tokens(body: str) -> str:
-    return "\n".join(line for line in body.splitlines() if "csrfmiddlewaretoken" not in line)
+        partial = "tom_integration/partials/share_table.html"
+        return fresh(request, partial, lambda: table_context(request, target))
 
 
 def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from tom_integration.models import Activity, Attempt, Delivery, Outbox
 from tom_integration.outbox.prepare import load
 from tom_integration.pages import activity, approvals, delivery_table, inventory, what_goes
 from tom_integration.pages.guards import Page, outbox_or_404, page_of, share_or_404
-from tom_integration.pages.share_list import fresh
+from tom_integration.pages.live import fresh, state_of
 from tom_integration.pages.share_status import summaries
 from tom_integration.services import resolve, retry, shares
 
@@ -41,10 +41,12 @@ class SharePage(Page):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the whole page, or the live part."""
         share = share_or_404(request.user, pk, "view")
-        context = share_context(request, share)
+        outbox = shares.outbox_of(share)
         if self.live:
-            return fresh(request, _LIVE, context)
-        outbox, target = context["outbox"], find_target(share.target_id)
+            state = state_of(request, outbox, share.target.name)
+            return fresh(request, _LIVE, lambda: share_context(request, share, outbox), state=state)
+        context = share_context(request, share, outbox)
+        target = find_target(share.target_id)
         objection = access.creator_objection(outbox.creator_id, target, outbox.destination)
         above = {
             "may_delete": access.may(request.user, "delete", share=share),
@@ -64,15 +66,15 @@ class HistoryPage(Page):
 
     def get(self, request: HttpRequest, target_pk: int, pk: int) -> HttpResponse:
         """Show the whole page or the live part, or go to the page of the continuous share."""
-        context = history_context(request, target_pk, pk)
+        outbox, target = outbox_or_404(request.user, target_pk, pk, "view"), find_target(target_pk)
         if self.live:
-            return fresh(request, _LIVE, context)
-        if context["outbox"].share_id is not None:
-            return redirect(page_of(context["outbox"], request.user))
-        above = _activity(
-            context["outbox"], f"destination={quote(str(context['outbox'].address))}&target={target_pk}"
-        )
-        above |= approvals.of_outbox(request, context["outbox"])
+            state = state_of(request, outbox, str(target))
+            return fresh(request, _LIVE, lambda: history_context(request, outbox, target), state=state)
+        if outbox.share_id is not None:
+            return redirect(page_of(outbox, request.user))
+        above = _activity(outbox, f"destination={quote(str(outbox.address))}&target={target_pk}")
+        context = history_context(request, outbox, target)
+        above |= approvals.of_outbox(request, outbox)
         return render(request, "tom_integration/history.html", context | above)
 
 
@@ -81,25 +83,24 @@ def _activity(outbox: Outbox, query: str) -> dict[str, Any]:
     return activity.section(rows, f"{reverse('sharing:activity')}?{query}")
 
 
-def share_context(request: HttpRequest, share: Any) -> dict[str, Any]:
+def share_context(request: HttpRequest, share: Any, outbox: Outbox) -> dict[str, Any]:
     """Return the context of the refreshed part of a share's page."""
     may_change = access.may(request.user, "change", share=share)
     return {
         "share": share,
         "live_url": reverse("sharing:share-live", args=[share.pk]),
         "exports": _exports("sharing:share-export", share.pk),
-        **outbox_context(request, shares.outbox_of(share), share.target, may_change=may_change),
+        **outbox_context(request, outbox, share.target, may_change=may_change),
     }
 
 
-def history_context(request: HttpRequest, target_pk: int, pk: int) -> dict[str, Any]:
+def history_context(request: HttpRequest, outbox: Outbox, target: Any) -> dict[str, Any]:
     """Return the context of the page of one-time shares."""
-    outbox = outbox_or_404(request.user, target_pk, pk, "view")
     may_change = access.may(request.user, "change", outbox=outbox)
     return {
         "live_url": reverse("sharing:history-live", args=[outbox.target_id, outbox.pk]),
         "exports": _exports("sharing:history-export", outbox.target_id, outbox.pk),
-        **outbox_context(request, outbox, find_target(outbox.target_id), may_change=may_change),
+        **outbox_context(request, outbox, target, may_change=may_change),
     }
 
 

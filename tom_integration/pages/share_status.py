@@ -156,11 +156,6 @@ def summaries(
 def _summary(outbox: Outbox, figures: Figures, cause: Cause, around: Around) -> StatusSummary:
     counts = figures.counts
     pending = sum(counts[state] for state in OPEN)
-    sent = 0
-    if pending:
-        mine = access.deliveries_for(around.user, outbox).filter(state=State.DELIVERED)
-        # A delivered row has no next try: naming it makes this one range of the index.
-        sent = mine.filter(next_at=None, delivered_at__gte=figures.since).count()
     return StatusSummary(
         status=STATUS[cause],
         cause=cause,
@@ -168,8 +163,8 @@ def _summary(outbox: Outbox, figures: Figures, cause: Cause, around: Around) -> 
         common=common(cause, outbox.address, around),
         once=outbox.share_id is None,
         kept=_kept(outbox, figures, around.user),
-        sent=sent,
-        total=sent + pending if pending else 0,
+        sent=figures.sent,
+        total=figures.sent + pending if pending else 0,
         pending=pending,
         needing=sum(counts[state] for state in NEEDS_PERSON),
         to_approve=counts[State.TO_APPROVE],

@@ -18,7 +18,7 @@ from tom_integration import site
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import FILE_MODEL, shareable_identity, shareable_of
 from tom_integration.models import Delivery
-from tom_integration.outbox import ledger, observer_keys, transitions
+from tom_integration.outbox import ledger, observer_keys, transitions, versions
 from tom_integration.outbox.bulk_sql import update_each
 from tom_integration.outbox.prepare import load
 from tom_integration.worker import leases
@@ -140,6 +140,7 @@ def _conclude(
 
     def also() -> None:
         notes()
+        versions.renew_of(Delivery.objects.filter(pk__in=[each.row.pk for each in there]))
         update_each(
             [each.row for each in there],
             ("record_id", "identity", "fingerprint", "kind"),
