@@ -377,7 +377,10 @@ def activity_for(user: Any) -> AtAddress[Activity]:
         destination=OuterRef("destination"), topic=OuterRef("topic"), target_id=OuterRef("target_id")
     )
     rules = rules_for(user, "view").values("pk")
-    whole = Q() if _everywhere(user, "view") else Q(rule_id=None) | Q(rule_id__in=rules)
+    # The number of records that were sent again is told to those who may view them all, or sent them.
+    counted = Q(what=Activity.What.REPLAYED) & ~Q(user_id=user.pk)
+    whole = Q(rule_id=None) & ~counted | Q(rule_id__in=rules)
+    whole = Q() if _everywhere(user, "view") else whole
     return rows.exclude(destination__in=closed_to(user)).filter(Exists(ledger) | Q(target_id=None) & whole)
 
 

@@ -124,6 +124,34 @@ class TestEveryRoad:
         tom.deliver()
         assert [row[:2] for row in written()] == [("ada", "made")] * 3 + [("", "deleted")] * 3
 
+    def test_sent_again_from_a_page_by_rest_and_by_the_command(self, tom: Tom, admin: Client) -> None:
+        ada = User.objects.create_superuser("ada")
+        rule = a_rule(tom, tom.target(), creator=ada)
+        rules.apply_rules()
+        share = PersistentShare.objects.get()
+        tom.data(share.target, 2)
+        tom.deliver()
+        before = Activity.objects.count()
+        admin.post(f"{SHARES}{share.pk}/replay", {})
+        api = APIClient()
+        api.force_authenticate(ada)
+        api.post(f"/targets/sharerule/{rule.pk}/replay/", {"send": True}, format="json")
+        api.post(f"/targets/sharerule/{rule.pk}/replay/", {"send": False}, format="json")
+        call_command("sharing", "replay", "--destination", "x", "--yes", stdout=StringIO())
+        call_command("sharing", "replay", "--destination", "x", "--dry-run", stdout=StringIO())
+        rows = Activity.objects.order_by("pk")[before:]
+        assert [(row.user_name, row.what, row.detail, row.target_id, row.rule_id) for row in rows] == [
+            ("admin", "replayed", "2 records", share.target_id, None),
+            ("ada", "replayed", "2 records", None, rule.pk),
+            ("the operator", "replayed", "2 records", None, None),
+        ]
+        viewer = tom.user(share.target, name="viewer")
+        assign_perm("tom_targets.view_persistentshare", viewer, share)
+        client = Client()
+        client.force_login(viewer)
+        seen = client.get(ACTIVITY).content.decode()
+        assert seen.count("Sent again") == 1  # that of the share, not the numbers of all shares
+
     def test_retried_and_resolved_and_shared_once(self, tom: Tom, admin: Client, shared: Any) -> None:
         share = PersistentShare.objects.get()
         tom.x.will(Rejected(reason="no", field=""), times=2)

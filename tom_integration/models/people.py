@@ -26,6 +26,7 @@ class Activity(HasAddress):
         RESUMED = "resumed", "Resumed"
         ADOPTED = "adopted", "Adopted"
         RETRIED = "retried", "Retried"
+        REPLAYED = "replayed", "Sent again"
         RESOLVED = "resolved", "Resolved"
         APPROVED = "approved", "Approved"
         DECLINED = "declined", "Declined"

@@ -116,9 +116,9 @@ def of_rule(what: What, rule: ShareRule, *, detail: str = "", by: Any = None) ->
         _of_address(what, rule.address, detail, by)
 
 
-def of_destination(what: What, address: Address, *, detail: str = "") -> None:
+def of_destination(what: What, address: Address, *, detail: str = "", by: Any = None) -> None:
     """Write what happened to a destination, or to one topic of it."""
-    _of_address(what, address, detail, None)
+    _of_address(what, address, detail, by)
 
 
 def counted(records: int, word: str = "record") -> str:

@@ -19,8 +19,8 @@ from sharecore.exceptions import ConfigurationError
 from sharecore.targets import Target
 from sharecore.texts import listed
 from tom_integration import access, clock, site, wake_up
-from tom_integration.models import Delivery, Outbox, ShareRule
-from tom_integration.outbox import replays
+from tom_integration.models import Activity, Delivery, Outbox, ShareRule
+from tom_integration.outbox import activity, replays
 from tom_integration.services import shares
 
 _HINTED = 100
@@ -115,9 +115,25 @@ class Replay:
         for address in plan.counts:
             meant = chosen.filter(destination=address.name, topic=address.topic)
             replays.ask_for(meant, self._order(can_tell=address not in plan.blind))
+        self._note(plan)
         for target_id in set(chosen.exclude(replay="").values_list("target_id", flat=True)[:_HINTED]):
             wake_up.hint(target_id, {})
         return plan
+
+    def _note(self, plan: Plan) -> None:
+        """Write who sends how many records again, and of what."""
+        what, by = Activity.What.REPLAYED, self.by
+        if self.share_id is not None:
+            outbox = shares.outbox_by_share(self.share_id)
+            if plan.number:
+                activity.of_shares(what, [outbox], detail=activity.counted(plan.number), by=by)
+        elif self.rule_id is not None:
+            if plan.number:
+                rule = ShareRule.objects.get(pk=self.rule_id)
+                activity.of_rule(what, rule, detail=activity.counted(plan.number), by=by)
+        else:
+            for address, number in plan.counts.items():
+                activity.of_destination(what, address, detail=activity.counted(number), by=by)
 
     def _find(self) -> None:
         if self.share_id is not None:
