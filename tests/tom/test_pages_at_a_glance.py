@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import Q
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from guardian.shortcuts import assign_perm
@@ -30,9 +31,11 @@ from tom_integration.models import (
     Worker,
     write_filter,
 )
+from tom_integration.outbox import versions
 from tom_integration.pages import needing
 from tom_integration.pages.share_cause import OF_SITE, Cause
 from tom_integration.pages.share_status import ShareStatus, summaries
+from tom_integration.services.one_time import share_once
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -177,7 +180,7 @@ def test_the_page_begins_with_a_summary(tom: Tom, admin: Client) -> None:
     DestinationHealth.objects.create(
         destination="y", failures=1, down_since=tom.clock.now.replace(hour=14, minute=5)
     )
-    tom.clock.now = tom.clock.now.replace(hour=15)
+    tom.clock.now = tom.clock.now.replace(hour=15, minute=0)
     worker(tom)
     for _ in range(2):
         share(tom, "x", "delivered")
@@ -193,7 +196,7 @@ def test_the_page_begins_with_a_summary(tom: Tom, admin: Client) -> None:
     seen = answer["X-Sharing-Digest"]
     again = admin.get(f"{SHARES}table?seen={seen}")
     assert (again.status_code, again["X-Sharing-Needing"]) == (204, "1")
-    Delivery.objects.filter(state="failed").update(state="delivered", delivered_at=tom.clock.now)
+    versions.update(Delivery.objects.filter(state="failed"), state="delivered", delivered_at=tom.clock.now)
     changed = admin.get(f"{SHARES}table?seen={seen}")
     assert (changed.status_code, changed["X-Sharing-Needing"]) == (200, "0")
 
@@ -231,16 +234,54 @@ def test_the_navigation_counts_what_needs_somebody(tom: Tom, admin: Client) -> N
     worker(tom)
     assert badge(admin) == ""
     every_cause(tom)
-    # Two destinations that hold shares, five shares by themselves.
-    assert badge(admin) == "7"
-    ShareRule.objects.create(name="r", scope="all", destination="x", problem="its list is gone")
+    # Three destinations that hold shares, one of them down for long; five shares by themselves.
     assert badge(admin) == "8"
+    ShareRule.objects.create(name="r", scope="all", destination="x", problem="its list is gone")
+    assert badge(admin) == "9"
     Outbox.objects.filter(share_id__isnull=False).exclude(destination="x").update(paused="by admin")
-    Delivery.objects.filter(state="failed").update(state="delivered")
+    versions.update(Delivery.objects.filter(state="failed"), state="delivered")
     # The topic, a record in review, one to approve, a share by itself, and the rule.
     assert badge(admin) == "5"
     Worker.objects.all().delete()
     assert badge(admin) == "6"
+
+
+def test_what_was_shared_once_counts_and_the_page_of_shares_leads_to_it(tom: Tom, admin: Client) -> None:
+    worker(tom)
+    target, gone = tom.target("SN 2026once"), tom.target()
+    for each in (target, gone):
+        tom.datum(each)
+        tom.x.will(Rejected(reason="too bright", field=""), times=1)
+        share_once("x", each.pk, {"photometryreduceddatum": Q()}, user_id=None)
+        tom.deliver(after=60)
+    Worker.objects.update(seen=tom.clock.now)
+    gone.delete()
+    assert badge(admin) == "1"
+    assert not PersistentShare.objects.exists()
+    page = text(admin.get(SHARES))
+    outbox = tom.outbox(target)
+    link = f"/targets/{target.pk}/share/{outbox.pk}/"
+    assert f'<a href="{link}">SN 2026once to x</a>' in page
+    assert "too bright" in page
+    assert "Retry all that did not arrive" in text(admin.get(link))
+    nobody = Client()
+    nobody.force_login(tom.user(target))
+    assert "SN 2026once to x" not in text(nobody.get("/users/"))
+    admin.post(f"{link}retry")
+    tom.deliver(after=60)
+    Worker.objects.update(seen=tom.clock.now)
+    assert badge(admin) == ""
+    assert link not in text(admin.get(SHARES))
+
+
+def test_a_destination_that_is_down_counts_once_a_mail_would_say_so(tom: Tom, admin: Client) -> None:
+    worker(tom)
+    for _ in range(2):
+        share(tom, "y", "pending")
+    down = DestinationHealth.objects.create(destination="y", failures=1, down_since=tom.clock.now)
+    assert badge(admin) == ""
+    DestinationHealth.objects.filter(pk=down.pk).update(down_since=tom.clock.now - timedelta(minutes=61))
+    assert badge(admin) == "1"
 
 
 def test_the_navigation_asks_twice_at_most_and_not_at_all_for_others(tom: Tom, admin: Client) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import reduce
 from operator import or_
@@ -127,7 +127,7 @@ class Around:
         needy = Delivery.objects.filter(NEEDY)
         may_need = Q(pk__in=needy.values("outbox")) | Q(needs_person=True)
         may_need |= Q(pk__in=access.approvable(self.user).values("outbox"))
-        may_need |= self._unusable() | _at(self.refusing_us)
+        may_need |= self._unusable() | _at(self.refusing_us) | _at(self.long_down)
         may_need |= ~Q(Exists(site_status.alive())) & Q(Exists(self.rows.filter(state__in=OPEN)))
         if not site.halted():
             outboxes = outboxes.filter(may_need)
@@ -137,6 +137,13 @@ class Around:
     def refusing_us(self) -> list[breaker.Part]:
         """Return the destinations and topics that refuse us."""
         return [part for part, row in self.unwell.items() if row.paused]
+
+    @property
+    def long_down(self) -> list[breaker.Part]:
+        """Return the destinations and topics that are down for so long that a mail says so."""
+        since = self.now - timedelta(minutes=conf.settings().notify_after_minutes)
+        failing = [(part, row.down_since) for part, row in self.unwell.items() if row.failures]
+        return [part for part, down_since in failing if down_since is not None and down_since <= since]
 
     def _unusable(self) -> Q:
         return ~Q(destination__in=list(site.destinations()))
