@@ -29,6 +29,7 @@ def compare_named(outbox: Outbox, *, origin: str, now: datetime) -> None:
     named = outbox.deliveries.filter(named=True).exclude(state__in=_IN_HAND)
     while rows := list(named.order_by("pk")[:CHUNK]):
         with transaction.atomic():
+            versions.renew([outbox.pk])
             Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(named=False)
             _compare(outbox, rows, origin=origin, now=now, asked_for=True)
 

@@ -16,7 +16,7 @@ from sharecore.delivery import DeliveryState, State
 from sharecore.exceptions import ConfigurationError
 from tom_integration import clock
 from tom_integration.models import Activity, Outbox, ShareRule
-from tom_integration.outbox import activity, limits, transitions
+from tom_integration.outbox import activity, limits, transitions, versions
 from tom_integration.outbox.backlog import register
 from tom_integration.outbox.open_outboxes import CHANGED, PORTION, detach
 from tom_integration.outbox.rule_scope import shares_of, targets
@@ -38,6 +38,7 @@ def end_shares(
         with transaction.atomic():
             here = shares_of(rule).filter(pk__in=[each.pk for each in some])
             here.update(look_now=True)  # Write first, see `attach_new`.
+            versions.renew(each.pk for each in some)
             for address in {each.address for each in some}:
                 same = {"destination": address.name, "topic": address.topic}
                 for other in others.filter(**same):
