@@ -620,6 +620,38 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Call",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("started", models.DateTimeField(help_text="The time at which its attempts started.")),
+                (
+                    "requests",
+                    models.PositiveIntegerField(
+                        help_text="The number of requests, those that are not kept too."
+                    ),
+                ),
+                (
+                    "exchanges",
+                    models.JSONField(help_text="The requests that are kept: `sharecore.exchanges.Exchange`."),
+                ),
+                (
+                    "outbox",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="sharecore.outbox",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="OneTimeShare",
             fields=[
                 (
@@ -807,38 +839,6 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "deliveries",
             },
         ),
-        migrations.CreateModel(
-            name="Call",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("started", models.DateTimeField(help_text="The time at which its attempts started.")),
-                (
-                    "requests",
-                    models.PositiveIntegerField(
-                        help_text="The number of requests, those that are not kept too."
-                    ),
-                ),
-                (
-                    "exchanges",
-                    models.JSONField(help_text="The requests that are kept: `sharecore.exchanges.Exchange`."),
-                ),
-                (
-                    "outbox",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        to="sharecore.outbox",
-                    ),
-                ),
-            ],
-        ),
         migrations.AddField(
             model_name="outbox",
             name="rule",
@@ -909,6 +909,10 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddIndex(
+            model_name="call",
+            index=models.Index(fields=["started"], name="sharecore_call_started"),
+        ),
+        migrations.AddIndex(
             model_name="delivery",
             index=models.Index(
                 fields=["outbox", "state", "next_at", "delivered_at"], name="sharecore_delivery_work"
@@ -977,10 +981,6 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("model", "datum_pk", "destination", "topic"), name="sharecore_delivery_pointer"
             ),
-        ),
-        migrations.AddIndex(
-            model_name="call",
-            index=models.Index(fields=["started"], name="sharecore_call_started"),
         ),
         migrations.AddIndex(
             model_name="outbox",

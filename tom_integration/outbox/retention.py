@@ -19,7 +19,16 @@ from tom_targets.models import BaseTarget
 from sharecore.delivery import State
 from tom_integration import clock, conf, polite_writes
 from tom_integration.mapping.data_files import SHARED_MODELS
-from tom_integration.models import Activity, Attempt, Call, Delivery, LedgerVersion, OneTimeShare, Outbox, Worker
+from tom_integration.models import (
+    Activity,
+    Attempt,
+    Call,
+    Delivery,
+    LedgerVersion,
+    OneTimeShare,
+    Outbox,
+    Worker,
+)
 from tom_integration.outbox import moved_reports, observer_keys, versions
 
 STEP = 1000
