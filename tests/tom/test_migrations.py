@@ -75,7 +75,7 @@ def _value(field: Any, number: int) -> Any:
             return field.default() if field.has_default() else ["kept", number]
         case "UUIDField":
             return uuid.UUID(int=number)
-        case kind if kind.endswith("IntegerField") or kind == "ForeignKey":
+        case kind if kind.endswith(("IntegerField", "ForeignKey", "OneToOneField")):
             return 1000 + number
         case kind:
             pytest.fail(f"{field} is a {kind}: say here what it may hold")
@@ -83,12 +83,12 @@ def _value(field: Any, number: int) -> Any:
 
 def _filled(model: Any, number: int, **given: Any) -> Any:
     """A row in which every column holds something."""
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key or field.is_relation]
     return model(**{field.attname: _value(field, number) for field in fields} | given)
 
 
 def _content(model: Any) -> dict[Any, dict[str, Any]]:
-    return {row["id"]: row for row in model.objects.values()}
+    return {row[model._meta.pk.attname]: row for row in model.objects.values()}
 
 
 def test_the_models_are_as_the_migrations_make_them(db: None) -> None:

@@ -24,7 +24,7 @@ from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem
 from sharecore.outcomes import Rejected, Unconfirmed
 from sharecore.records import DATA_KINDS
 from tom_integration.models import Delivery, DestinationHealth, OneTimeShare, Outbox, Worker
-from tom_integration.outbox import open_outboxes
+from tom_integration.outbox import open_outboxes, versions
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -103,15 +103,13 @@ def test_progress_counts_the_present_work(tom: Tom, admin: Client) -> None:
     Worker.objects.create(name="w", runner="command", seen=timezone.now())
     assert "Sending </span>" in summary(admin, share)
     assert "0 of 2 sent" in summary(admin, share)
-    Delivery.objects.filter(state="pending").update(
-        next_at=timezone.now() + timedelta(minutes=5), reason="HTTP 429"
-    )
+    pending = Delivery.objects.filter(state="pending")
+    versions.update(pending, next_at=timezone.now() + timedelta(minutes=5), reason="HTTP 429")
     assert re.search(
         r"2 records wait; the next try is at [-0-9: ]+ UTC\. Last answer: HTTP 429\.", summary(admin, share)
     )
-    Delivery.objects.filter(pk=Delivery.objects.filter(state="pending").first().pk).update(
-        state="delivered", delivered_at=timezone.now(), next_at=None
-    )
+    one = Delivery.objects.filter(pk=pending.values("pk")[:1])
+    versions.update(one, state="delivered", delivered_at=timezone.now(), next_at=None)
     assert 'aria-valuetext="1 of 2 sent"' in summary(admin, share)
     assert "1 record waits; the next try" in summary(admin, share)
 
