@@ -17,6 +17,7 @@ from sharecore.adapter import Adapter, Batch
 from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.hooks import DestinationType
+from sharecore.identity import fingerprint
 from sharecore.logs import LOGGERS
 from sharecore.outcomes import Found, Outcome, mended
 from sharecore.records import Alone, DataFile, JsonValue, Record, RecordKey, Report
@@ -40,8 +41,10 @@ class Subject:
     """Texts in the settings that must never be shown."""
     topic: str = ""
     """Topic of the address, if the destination needs one."""
-    record: Record = field(default_factory=example_record)
-    """Record that the destination takes."""
+    record: Record | None = field(default_factory=example_record)
+    """Record that the destination takes. None for an adapter that takes reports alone: wherever a rule
+    delivers this record, it delivers `report` in its place.
+    """
     report: Report | None = None
     """Report that the destination takes; needed for an adapter that takes reports."""
     stored: Callable[[], Collection[object]] | None = None
@@ -110,7 +113,7 @@ class Bench:
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
-        self.record = subject.record
+        self.record = subject.record or example_record()
         self.printed = io.StringIO()
         code = (subject.type.config, subject.type.open)
         self.modules = {each for part in code if (each := getattr(part, "__module__", None))}
@@ -168,7 +171,9 @@ class Bench:
             server.on(method, ".*", self.server.well)
         old, new = self.server.url.rstrip("/"), server.url.rstrip("/")
         settings = cast(Mapping[str, object], _replaced(self.subject.settings, old, new))
-        return Bench(replace(self.subject, settings=settings, server=server))
+        other = Bench(replace(self.subject, settings=settings, server=server))
+        other.record = self.record
+        return other
 
     def batch(self, *records: Record, **fields: Any) -> Batch:
         """Return a batch for the address of the subject; its state outlives calls within one test."""
@@ -185,7 +190,10 @@ class Bench:
         stopped: DeliveryError | None = None
         try:
             self.make_known(adapter, batch)
-            if batch.records:
+            if self._reports_alone(batch):
+                outcome = adapter.deliver_report(self.report, replace(batch, records=()))
+                said.append((batch.records[0].key, outcome))
+            elif batch.records:
                 for each in adapter.deliver(batch):
                     said.append(each)
         except DeliveryError as stop:
@@ -194,6 +202,11 @@ class Bench:
         call = Call(outcomes=outcomes, stopped=stopped)
         self._in_form(call.outcomes, Outcome, "outcomes")
         return call
+
+    def _reports_alone(self, batch: Batch) -> bool:
+        """Return whether the report of the subject stands for the record of this batch."""
+        content = fingerprint(self.record)
+        return self.subject.record is None and [content] == [fingerprint(each) for each in batch.records]
 
     @property
     def report(self) -> Report:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from sharecore.adapter import Adapter, Batch
 from sharecore.exceptions import AuthenticationFailed, DeliveryError
-from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Unconfirmed
+from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Submitted, Unconfirmed
 from sharecore.records import Report
 from sharecore.testing.contract.bench import Bench, Call
 from sharecore.testing.server import Answer, Fault, Request
@@ -55,8 +55,9 @@ def misread(status: int, call: Call, outcome: object) -> str:
     """Return the fault in the answer of the adapter to a status; empty for none."""
     waits = isinstance(outcome, Deferred) or (outcome is None and call.stopped is not None)
     if 200 <= status < 300:
-        return "" if isinstance(outcome, Accepted | Duplicate | Unconfirmed) else "2xx says that it was taken"
-    if isinstance(outcome, Accepted) or (isinstance(outcome, Duplicate) and status != 409):
+        taken = isinstance(outcome, Accepted | Duplicate | Submitted | Unconfirmed)
+        return "" if taken else "2xx says that it was taken"
+    if isinstance(outcome, Accepted | Submitted) or (isinstance(outcome, Duplicate) and status != 409):
         return "it is not there"
     if status in (401, 403) and not isinstance(call.stopped, AuthenticationFailed):
         return "refused credentials have to raise AuthenticationFailed"
