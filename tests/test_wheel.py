@@ -19,6 +19,7 @@ PACKAGES = {
     "sharecore_http",
     "sharecore_notify",
     "sharecore_skyportal",
+    "sharecore_tns",
     "sharecore_tom",
     "sharecore_webhook",
     "tom_integration",
@@ -41,7 +42,7 @@ def test_the_wheel_has_no_package_called_adapters() -> None:
 
 def test_built_in_adapters_register_as_anybodys_do() -> None:
     entry_points = distribution("sharecore").entry_points.select(group="sharecore")
-    kinds = {"tom", "hermes", "webhook", "files", "notify", "skyportal"}
+    kinds = {"tom", "hermes", "webhook", "files", "notify", "skyportal", "tns"}
     assert {point.name for point in entry_points} == kinds
     for point in entry_points:
         point.load()

@@ -12,7 +12,7 @@ from sharecore.exceptions import SharecoreError
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 40
-_OURS = frozenset({"tom", "hermes", "webhook", "files", "notify", "skyportal", "http", "memory"})
+_OURS = frozenset({"tom", "hermes", "webhook", "files", "notify", "skyportal", "tns", "http", "memory"})
 _FILES: Mapping[str, str] = {
     "pyproject.toml": "pyproject.toml",
     "README.md": "README.md",

@@ -45,6 +45,7 @@ def adapters(tmp_path: Path) -> dict[str, Adapter]:
         "files": {"DIRECTORY": str(tmp_path)},
         "notify": {"URL": NOBODY.replace("http", "json")},
         "skyportal": {"BASE_URL": NOBODY, "TOKEN": "x", "GROUPS_THERE": [1]},
+        "tns": {"BASE_URL": NOBODY, "BOT_ID": 1, "BOT_NAME": "x", "API_KEY": "x"},
     }
     settings = {kind: {"ADAPTER": kind, **entry} for kind, entry in entries.items()}
     destinations = Destinations.parse(settings, Registry.load())

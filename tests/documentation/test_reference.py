@@ -72,7 +72,7 @@ def test_the_settings_of_http_are_those_that_the_client_reads() -> None:
     assert set(_named(rows)) == _read(HttpSettings.read)
 
 
-@pytest.mark.parametrize("kind", ["tom", "hermes", "webhook", "files", "notify", "skyportal"])
+@pytest.mark.parametrize("kind", ["tom", "hermes", "webhook", "files", "notify", "skyportal", "tns"])
 def test_the_settings_of_a_destination_are_those_that_its_plugin_reads(kind: str) -> None:
     told = set(_named(_tables("settings")[kind])) - FRAMEWORK_KEYS
     assert told == _read(Registry.load().destination_types[kind].config) - _read(HttpSettings.read)

@@ -1,0 +1,1 @@
+"""Report transients to the Transient Name Server (TNS): AT reports and classifications."""
