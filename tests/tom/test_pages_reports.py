@@ -96,7 +96,7 @@ def test_a_report_is_filled_in_looked_at_and_sent(tom: Tom, target: Target, eve:
     page = eve.get(new(target)).content.decode()
     assert 'value="Eve"' in page
     assert page.count("<option") == len(INSTRUMENTS) + 1 + 2
-    assert f"{datum.timestamp:%Y-%m-%d %H:%M:%S}, r {datum.brightness:g} AB, 1m0" in unescape(page)
+    assert f"{datum.timestamp:%Y-%m-%d %H:%M:%S} UTC, r {datum.brightness:g} AB, 1m0" in unescape(page)
     filled = {**FILLED, "detection": place(datum), "others": [place(other), place(datum)]}
     preview = post(eve, target, "preview", filled)
     assert "AT 2026abc is 0.4 arcsec away" in text(preview)
@@ -108,7 +108,7 @@ def test_a_report_is_filled_in_looked_at_and_sent(tom: Tom, target: Target, eve:
     assert "checked" in changed
     sent = eve.post(new(target, ""), {**fields, "step": "send"}, follow=True)
     assert "Waiting to be sent" in text(sent)
-    assert "Discovered 2026-03-01T01:02:03Z" in text(sent)
+    assert "Discovered (UTC) 2026-03-01T01:02:03Z" in text(sent)
     assert "Instrument Instrument 17" in text(sent)
     assert len(Report.objects.all()) == 1
     again = eve.post(new(target, ""), {**fields, "step": "send"})

@@ -65,7 +65,7 @@ class FilledForm(forms.Form):
         self._keys = {str(each.record.key): place for place, each in offered.items()}
         for each in form.fields:
             field = self._field(each)
-            field.label, field.help_text = each.label, each.help
+            field.label, field.help_text = _label_of(each), each.help
             field.required = each.required and each.type is not FieldType.YES_NO
             field.initial = self._initial(each) if again is None else self._of(again, each)
             self.fields[each.name] = field
@@ -97,7 +97,7 @@ class FilledForm(forms.Form):
             texts = [labels.get(one, one) for one in (value if isinstance(value, list) else [value])]
             if each.type is FieldType.YES_NO:
                 texts = ["yes" if value else "no"]
-            said.append((each.name, each.label, "; ".join(map(str, texts))))
+            said.append((each.name, _label_of(each), "; ".join(map(str, texts))))
         return said
 
     def blame(self, problems: Iterable[Problem]) -> None:
@@ -171,6 +171,11 @@ def _choices(choices: tuple[tuple[str, str], ...]) -> forms.MultipleChoiceField:
     return forms.MultipleChoiceField(choices=choices, widget=forms.SelectMultiple(attrs={"size": 8}))
 
 
+def _label_of(field: ReportField) -> str:
+    in_utc = field.type is FieldType.TIME and "UTC" not in field.label
+    return f"{field.label} (UTC)" if in_utc else field.label
+
+
 def _value(model: str, pk: int) -> str:
     return f"{model}:{pk}"
 
@@ -182,5 +187,5 @@ def _fits(datum: Datum, kinds: Iterable[Any]) -> bool:
 def _label(datum: Datum) -> str:
     record = datum.record
     where = " ".join(part for part in (record.telescope, record.instrument) if part)
-    said = (f"{record.timestamp:%Y-%m-%d %H:%M:%S}", inventory.describe(datum.row), where)
+    said = (f"{record.timestamp:%Y-%m-%d %H:%M:%S} UTC", inventory.describe(datum.row), where)
     return ", ".join(part for part in said if part)[:200]
