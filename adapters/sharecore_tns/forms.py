@@ -71,8 +71,8 @@ def _at_report(batch: Batch, options: Options, config: TnsConfig, where: str) ->
         _choice("archive", "Archive without the transient", options.of("archives")),
         _field("archival_remarks", "Remarks on the archive", _TEXT, "Such as: nothing to 21 mag in SDSS."),
         _field("observer", "Observers", _TEXT, "", config.observer or None),
-        *_end(options),
         *equipment.fields(_of(data, Photometry, PhotometryLimit), options, config, batch.site),
+        *_end(options),
     )  # fmt: skip
     return ReportForm(
         name=AT_REPORT, label="AT report", help=f"Report a new transient. {where}", fields=fields,
@@ -97,9 +97,9 @@ def _classification(batch: Batch, options: Options, config: TnsConfig, where: st
                 options.number("spectra_types", "Object"), required=True),
         _field("observer", "Observers", _TEXT, "", config.observer or None, required=True),
         _field("reducer", "Reducers", _TEXT),
+        *equipment.fields(spectra, options, config, batch.site),
         _field("spectrum_remarks", "Remarks on the spectrum", _LONG),
         *_end(options),
-        *equipment.fields(spectra, options, config, batch.site),
     )  # fmt: skip
     return ReportForm(
         name=CLASSIFICATION, label="Classification", fields=fields,
