@@ -9,8 +9,9 @@ from typing import Any
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils import timezone
 
-from tom_integration import clock, site
+from tom_integration import site
 from tom_integration.models import DestinationHealth, Outbox
 from tom_integration.outbox import versions
 from tom_integration.pages import needing
@@ -64,7 +65,7 @@ def state_of(request: HttpRequest, outbox: Outbox, target_name: str) -> str:
 
     The rights of the user, and workers that come and go, are seen when a minute has passed.
     """
-    now = clock.now()
+    now = timezone.now()
     health = list(DestinationHealth.objects.filter(destination=outbox.destination).order_by("pk"))
     once = outbox.one_time_shares.order_by("-pk")[:_ONCE]
     shown: list[object] = [
