@@ -91,6 +91,7 @@ def test_the_table_is_true(adapters: dict[str, Adapter]) -> None:
         "can be asked after an unknown outcome, or sent again without harm": [
             _yes(_can_be_asked(each)) for each in adapters.values()
         ],
+        "answers later": [_yes(_overrides(each, "follow")) for each in adapters.values()],
         "topics": [_yes(_overrides(each, "topics")) for each in adapters.values()],
         "says what is wrong before anything is sent": [
             _examines(kind, each, "validate") for kind, each in adapters.items()

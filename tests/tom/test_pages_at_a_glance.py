@@ -106,6 +106,8 @@ def every_cause(tom: Tom) -> None:
     share(tom, "x", "later")
     share(tom, "x", "later", "pending")
     share(tom, "x", "later", "sending")
+    share(tom, "x", "submitted")
+    share(tom, "x", "submitted", "later")
     share(tom, "x", "pending")
     introduced = Outbox.objects.get(share_id=share(tom, "x").pk)
     OneTimeShare.objects.create(outbox=introduced, introduce=True)
@@ -156,7 +158,7 @@ def test_the_list_of_each_state_has_the_shares_that_say_so_and_the_summary_their
     every_cause(tom)
     outboxes = list(Outbox.objects.filter(share_id__isnull=False))
     seen = summaries(outboxes, User.objects.get(username="admin"))
-    assert {each.cause for each in seen.values()} == set(Cause) - OF_SITE - {Cause.APPROVAL}
+    assert {each.cause for each in seen.values()} == set(Cause) - OF_SITE - {Cause.APPROVAL, Cause.DELAYED}
     said = {outbox.share_id: str(seen[outbox.pk].status) for outbox in outboxes}
     for pk in PersistentShare.objects.exclude(pk__in=said).values_list("pk", flat=True):
         said[pk] = "waiting"

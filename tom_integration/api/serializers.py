@@ -155,6 +155,7 @@ def read(shares: Iterable[Any], user: Any) -> dict[int, dict[str, Any]]:
             "not_before": utc(outbox.not_before),
             "rule": outbox.rule_id,
             "remote": outbox.adapter_state,
+            "named_there": outbox.target_name,
         }
     return found
 

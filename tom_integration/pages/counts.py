@@ -46,6 +46,8 @@ class Figures:
     """When the first open delivery was made."""
     soonest: datetime | None = None
     """When the next open delivery is tried."""
+    answer_at: datetime | None = None
+    """When the destination is next asked for an outcome."""
     delivered_at: datetime | None = None
     """When the last delivery arrived."""
     later: int = 0
@@ -122,10 +124,17 @@ def _count(outboxes: list[Outbox], user: Any) -> dict[int, Figures]:
     for row in by_outbox.values("outbox", "state").annotate(number=Count("*")):
         each = figures.setdefault(row["outbox"], Figures(Counter()))
         each.counts[row["state"]] = row["number"]
-    open_ones = by_outbox.filter(state__in=OPEN).annotate(since=Min("created"), soonest=Min("next_at"))
+    submitted = Q(state=State.SUBMITTED)
+    open_ones = by_outbox.filter(state__in=OPEN).annotate(
+        since=Min("created"),
+        soonest=Min("next_at", filter=~submitted),
+        answer_at=Min("next_at", filter=submitted),
+    )
     for waiting in open_ones:
         each = figures[waiting["outbox"]]
-        each.since, each.soonest = waiting["since"], waiting["soonest"]
+        each.since, each.soonest, each.answer_at = (
+            waiting[name] for name in ("since", "soonest", "answer_at")
+        )
     for outbox in _with_latest(outboxes, user):
         if outbox.pk in figures:
             figures[outbox.pk].delivered_at = outbox.latest

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sharecore.delivery import RELEASE, State
 from sharecore.texts import number as number
-from sharecore.times import day, in_utc
+from sharecore.times import day, in_utc, minute
 from tom_integration import site
 from tom_integration.models import Delivery, DestinationHealth, Limited
 
@@ -100,6 +100,17 @@ def later(pending: int, moment: datetime, now: datetime, reason: str) -> str:
     """Return how many records are tried again, when, and why; the reason is empty or starts with a colon."""
     again = f"{waiting(pending)}; the next try is at {clock(moment, now)}"
     return join(again, f"Last answer{reason}" if reason else "")
+
+
+def delayed(address: str, moment: datetime, now: datetime) -> str:
+    """Return that a destination asked for no call until then."""
+    return f"The next call goes at {minute(moment, now)}, as {site.label(address)} asked"
+
+
+def submitted(records: int, address: str, moment: datetime | None, now: datetime) -> str:
+    """Return that so many records have left, and that the destination has not said what became of them."""
+    said = f"{number(records)} sent, waiting for an answer of {site.label(address)}"
+    return f"{said}; it is asked at {clock(moment, now)}" if moment and moment > now else said
 
 
 def go_later(records: int, first: datetime | None, last: datetime | None) -> str:

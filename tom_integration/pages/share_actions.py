@@ -17,8 +17,15 @@ from tom_integration import access, site
 from tom_integration.models import Outbox
 from tom_integration.pages import form_values, phrases
 from tom_integration.pages.counts import existing
-from tom_integration.pages.guards import Page, delivery_or_404, outbox_or_404, page_of, share_or_404
-from tom_integration.services import resolve, retry, shares
+from tom_integration.pages.guards import (
+    Page,
+    delivery_or_404,
+    outbox_or_404,
+    page_of,
+    share_or_404,
+    target_or_404,
+)
+from tom_integration.services import resolve, retry, shares, target_names
 
 _RETRIES = {
     "retry": ("{} will be tried again.", "record", "What did not arrive"),
@@ -79,6 +86,18 @@ class ActOnHistory(Page):
         """Do the action with each delivery of the outbox, and go back."""
         outbox = outbox_or_404(request.user, target_pk, pk, "change")
         return _answer(request, outbox, lambda: _act_on_all(outbox, action, request))
+
+
+class AddAlias(Page):
+    """Add the name that a destination gave a target to its aliases."""
+
+    def post(self, request: HttpRequest, target_pk: int, pk: int) -> HttpResponse:
+        """Add it, show a message, and go back. Whoever sees the share may change the target."""
+        outbox = outbox_or_404(request.user, target_pk, pk, "view")
+        target = target_or_404(request.user, target_pk)
+        return _answer(
+            request, outbox, lambda: f"{target_names.add_alias(outbox, target)} is an alias of {target.name}."
+        )
 
 
 class Delete(Page):

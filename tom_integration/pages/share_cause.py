@@ -33,6 +33,9 @@ from tom_integration.models import (
 )
 from tom_integration.worker import breaker
 
+_LONG_DELAY = timedelta(minutes=1)
+"""The time after which a delay that a destination asked for is told to people."""
+
 
 class Cause(StrEnum):
     """Name the causes of a status; the first one that is true counts."""
@@ -54,7 +57,11 @@ class Cause(StrEnum):
     NO_WORKER = "no-worker"
     NO_LOOK = "no-look"
     """The same, with nothing but a look at the data to do."""
+    DELAYED = "delayed"
+    """The destination is well, and asked for no call for more than a minute."""
     LATER = "later"
+    ANSWER = "answer"
+    """All has left; the destination processes it, and answers later."""
     SENDING = "sending"
     APPROVAL = "approval"
     """Records wait for the approval of another person."""
@@ -94,16 +101,29 @@ class Around:
     now: datetime
     unwell: Mapping[breaker.Part, DestinationHealth]
     """Destinations and topics that are down or refuse us."""
+    delays: Mapping[str, datetime]
+    """The time of the next call of each destination that asked for no call for more than a minute."""
     rows: QuerySet[Delivery]
     """The deliveries of an outbox of the query around, without data that the user may not see."""
 
     @classmethod
     def read(cls, user: Any) -> Around:
         """Return what is true now, by one query, and more where the TOM gives rights on single data."""
-        ill = DestinationHealth.objects.exclude(failures=0, paused="")
-        unwell = {(row.destination, row.topic): row for row in ill if _is_unwell(row)}
-        rows = access.of_visible_data(user, Delivery.objects.filter(outbox=OuterRef("pk")))
-        return cls(user=user, now=timezone.now(), unwell=unwell, rows=rows)
+        now = timezone.now()
+        delayed = Q(next_call_at__gt=now, topic=None)
+        known = list(DestinationHealth.objects.filter(~Q(failures=0, paused="") | delayed))
+        ill = [row for row in known if row.failures or row.paused]
+        return cls(
+            user=user,
+            now=now,
+            unwell={(row.destination, row.topic): row for row in ill if _is_unwell(row)},
+            delays={
+                row.destination: row.next_call_at
+                for row in known
+                if row.next_call_at and _LONG_DELAY < row.next_call_at - now <= breaker.LONGEST_DELAY
+            },
+            rows=access.of_visible_data(user, Delivery.objects.filter(outbox=OuterRef("pk"))),
+        )
 
     def refusing(self, address: Address) -> DestinationHealth | None:
         """Return the health of the destination or topic that refuses what goes to an address."""
@@ -174,9 +194,16 @@ class Around:
     def _others(self, outboxes: QuerySet[Outbox]) -> Iterator[When]:
         rows = self.rows
         opened = Q(Exists(rows.filter(state__in=OPEN)))
-        waits = Q(Exists(rows.filter(state__in=OPEN, next_at__gt=self.now)))
-        at_work = Exists(rows.filter(Q(state=State.SENDING) | Q(state__in=OPEN, next_at__lte=self.now)))
-        sending = Case(_when(waits & ~Q(at_work), Cause.LATER), default=Value(Cause.SENDING.value))
+        ours = OPEN - {State.SUBMITTED}
+        waits = Q(Exists(rows.filter(state__in=ours, next_at__gt=self.now)))
+        at_work = Exists(rows.filter(Q(state=State.SENDING) | Q(state__in=ours, next_at__lte=self.now)))
+        sending = Case(
+            _when(waits & ~Q(at_work), Cause.LATER),
+            _when(Q(at_work), Cause.SENDING),
+            default=Value(Cause.ANSWER.value),
+        )
+        if self.delays:
+            yield _when(opened & Q(destination__in=list(self.delays)), Cause.DELAYED)
         yield When(opened, then=sending)
         yield _when(Q(Exists(rows.filter(TO_APPROVE))), Cause.APPROVAL)
         yield _when(Q(Exists(_introductions())), Cause.INTRODUCING)

@@ -24,7 +24,7 @@ from tom_integration.pages import activity, approvals, delivery_table, inventory
 from tom_integration.pages.guards import Page, outbox_or_404, page_of, share_or_404
 from tom_integration.pages.live import fresh, state_of
 from tom_integration.pages.share_status import summaries
-from tom_integration.services import resolve, retry, shares
+from tom_integration.services import resolve, retry, shares, target_names
 
 _LIVE = "tom_integration/partials/outbox_live.html"
 ATTEMPTS = 10
@@ -121,6 +121,7 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
     return {
         "target": target,
         "outbox": outbox,
+        "new_name": target is not None and target_names.is_new(outbox, target),
         "summary": summary,
         "states": [
             {"value": value, "number": number, "chosen": value == chosen.state}

@@ -38,7 +38,9 @@ STATUS: Mapping[Cause, ShareStatus] = {
     Cause.SWITCHED_OFF: ShareStatus.PAUSED,
     Cause.DOWN: ShareStatus.WAITING,
     Cause.NO_LOOK: ShareStatus.WAITING,
+    Cause.DELAYED: ShareStatus.WAITING,
     Cause.LATER: ShareStatus.WAITING,
+    Cause.ANSWER: ShareStatus.WAITING,
     Cause.APPROVAL: ShareStatus.WAITING,
     Cause.SENDING: ShareStatus.SENDING,
     Cause.INTRODUCING: ShareStatus.SENDING,
@@ -159,10 +161,10 @@ def _summary(outbox: Outbox, figures: Figures, cause: Cause, around: Around) -> 
     return StatusSummary(
         status=STATUS[cause],
         cause=cause,
-        own=_own(outbox, figures, cause, pending, around),
+        own=_own(outbox, figures, cause, pending - counts[State.SUBMITTED], around),
         common=common(cause, outbox.address, around),
         once=outbox.share_id is None,
-        kept=_kept(outbox, figures, around.user),
+        kept=_kept(outbox, figures, around),
         sent=figures.sent,
         total=figures.sent + pending if pending else 0,
         pending=pending,
@@ -205,6 +207,9 @@ def _own(outbox: Outbox, figures: Figures, cause: Cause, pending: int, around: A
             return phrases.join(f"{phrases.waiting(pending)} for the destination") if pending else ""
         case Cause.STOPPED:
             return outbox.problem
+        case Cause.DELAYED:
+            asked = phrases.delayed(str(outbox.address), around.delays[outbox.destination], around.now)
+            return phrases.join(phrases.waiting(pending) if pending else "", asked)
         case Cause.LATER if figures.soonest is not None:
             reason = _reason(outbox, around.user, State.PENDING)
             return phrases.later(pending, figures.soonest, around.now, reason)
@@ -239,9 +244,11 @@ def _needing(outbox: Outbox, counts: Counter[str], user: Any) -> str:
     return phrases.join(*said)
 
 
-def _kept(outbox: Outbox, figures: Figures, user: Any) -> str:
+def _kept(outbox: Outbox, figures: Figures, around: Around) -> str:
     """Return which records the destination does not have as they are here, and why."""
-    counts, said = figures.counts, []
+    counts, said, user = figures.counts, [], around.user
+    if number := counts[State.SUBMITTED]:
+        said.append(phrases.submitted(number, str(outbox.address), figures.answer_at, around.now))
     if number := counts[State.TO_APPROVE]:
         said.append(phrases.to_approve(number))
     if number := figures.outdated:

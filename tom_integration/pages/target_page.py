@@ -29,6 +29,8 @@ class Line:
     label: str
     url: str
     summary: StatusSummary
+    named: str = ""
+    """The name that the destination gave the target; empty for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ def lines(user: Any, target: Any) -> list[Line]:
             if each.share_id is not None
             else reverse("sharing:history", args=[each.target_id, each.pk]),
             summary=seen[each.pk],
+            named=each.target_name,
         )
         for each in outboxes
         if each.pk in seen

@@ -80,6 +80,7 @@ ours = [
     path(_REPORT, reports.NewReport.as_view(), name="report-new"),
     path(f"{_REPORT}<int:pk>/", reports.ReportPage.as_view(), name="report"),
     path(_HISTORY, share_page.HistoryPage.as_view(), name="history"),
+    path(f"{_HISTORY}alias", share_actions.AddAlias.as_view(), name="add-alias"),
     path(f"{_HISTORY}live", share_page.HistoryPage.as_view(live=True), name="history-live"),
     path(f"{_HISTORY}deliveries.<str:form>", delivery_export.OfHistory.as_view(), name="history-export"),
     *_actions(_HISTORY, share_actions.ActOnHistory, "history-", *_OF_OUTBOX),

@@ -23,6 +23,8 @@ Part = tuple[str, str | None]
 """A destination and one of its topics; with None, the destination as a whole. Each has a breaker."""
 
 _LONG = timedelta(minutes=1)
+LONGEST_DELAY = timedelta(seconds=rules.LONGEST_ASKED)
+"""The longest time without a call that a destination can ask for while it is well."""
 
 
 def parts(address: Address) -> tuple[Part, Part]:
@@ -71,9 +73,8 @@ def delayed_until(destination: str, *, now: datetime) -> datetime | None:
 
     A time further away than any that is heeded was set by a clock that was wrong, and counts as over.
     """
-    furthest = now + timedelta(seconds=rules.LONGEST_ASKED)
     rows = DestinationHealth.objects.filter(destination=destination, topic=None)
-    asked = rows.filter(next_call_at__gt=now, next_call_at__lte=furthest)
+    asked = rows.filter(next_call_at__gt=now, next_call_at__lte=now + LONGEST_DELAY)
     return asked.values_list("next_call_at", flat=True).first()
 
 

@@ -7,8 +7,8 @@ import logging
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -16,72 +16,24 @@ import pytest
 from sharecore.adapter import Adapter, Batch
 from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError, DeliveryError
-from sharecore.hooks import DestinationType
 from sharecore.identity import fingerprint
 from sharecore.logs import LOGGERS
-from sharecore.outcomes import Found, Outcome, mended
+from sharecore.outcomes import Found, Outcome, Submitted, mended
 from sharecore.records import Alone, DataFile, JsonValue, Record, RecordKey, Report
 from sharecore.secrets import HIDDEN, forget, register, repeats_secret
 from sharecore.settings import Section
 from sharecore.testing.contract.arrivals import Arrivals
 from sharecore.testing.contract.calls import Opened, timed, understood
-from sharecore.testing.examples import SITE, example_batch, example_record
-from sharecore.testing.server import FakeServer, Request
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """The adapter under test, with a destination that works."""
-
-    type: DestinationType[Any]
-    """Kind of destination that the plugin offers."""
-    settings: Mapping[str, object]
-    """Entry of `DATA_SHARING` that works, without 'ADAPTER'."""
-    secrets: Collection[str] = ()
-    """Texts in the settings that must never be shown."""
-    topic: str = ""
-    """Topic of the address, if the destination needs one."""
-    record: Record | None = field(default_factory=example_record)
-    """Record that the destination takes. None for an adapter that takes reports alone: wherever a rule
-    delivers this record, it delivers `report` in its place.
-    """
-    report: Report | None = None
-    """Report that the destination takes; needed for an adapter that takes reports."""
-    stored: Callable[[], Collection[object]] | None = None
-    """Return what the destination has now, one entry for each record, so that a record sent twice shows up
-    twice. None for a destination that cannot be read.
-    """
-    server: FakeServer | None = None
-    """Server behind `settings`, for a destination over HTTP."""
-    delivers: Callable[[Request], bool] = lambda request: request.writes
-    """Return whether a request is the one that carries records; by default every POST, PUT and PATCH."""
-    patience: float = 20.0
-    """Seconds within which each call must come back, whatever the destination does; give short time-outs in
-    `settings`.
-    """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """One call of `deliver`, after `ensure_target` where that is due."""
-
-    outcomes: Mapping[RecordKey, Outcome]
-    """Outcomes by key; those yielded before the call stopped included."""
-    stopped: DeliveryError | None = None
-    """Exception that stopped the call; None for a call that ended by itself."""
-
-    def of(self, record: Record) -> Outcome | None:
-        """Return the outcome of a record; None when it was not sent."""
-        return self.outcomes.get(record.key)
-
-    @property
-    def retry_after(self) -> float | None:
-        """Return the seconds to wait, as the destination asked, wherever the adapter reports them."""
-        told = [self.stopped, *self.outcomes.values()]
-        return next((s for each in told if (s := getattr(each, "retry_after", None)) is not None), None)
-
+from sharecore.testing.contract.marks import edited, marked_records
+from sharecore.testing.contract.subject import Call, Subject
+from sharecore.testing.examples import RECORDS, SITE, example_batch, example_record
+from sharecore.testing.server import FakeServer
 
 _LOGGED = "(a secret that an adapter logs)"
+
+
+MOST_QUESTIONS = 10
+"""Number of questions after which a submitted record must have a final answer."""
 
 
 class Shown(logging.Handler):
@@ -107,13 +59,15 @@ class Bench:
     Attributes:
         subject: adapter under test.
         record: record of the subject.
+        examples: example records that fit the destination, by their special feature.
         printed: output printed so far.
         modules: packages of the code of the plugin.
     """
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
-        self.record = subject.record or example_record()
+        self.record = self.fit(subject.record or example_record())
+        self.examples = {name: self.fit(each) for name, each in RECORDS.items()}
         self.printed = io.StringIO()
         code = (subject.type.config, subject.type.open)
         self.modules = {each for part in code if (each := getattr(part, "__module__", None))}
@@ -179,12 +133,72 @@ class Bench:
         """Return a batch for the address of the subject; its state outlives calls within one test."""
         given = {
             "address": Address("example", self.subject.topic),
+            "target": self.subject.target,
             "state": self._state,
             "target_keys": {SITE.origin: "7"},
         }
         return example_batch(*records, **given | fields)
 
+    def fit(self, record: Record) -> Record:
+        """Return a record with the values that the destination needs."""
+        has = {each.name for each in fields(record)}
+        given = {name: value for name, value in self.subject.fields.items() if name in has}
+        if "extra" in given:
+            given["extra"] = {**record.extra, **given["extra"]}
+        return replace(record, **given)
+
+    def marked(self) -> dict[str, Record]:
+        """Return a marked record of each kind that fits the destination, new each time."""
+        return {name: self.fit(each) for name, each in marked_records().items()}
+
+    def another(self) -> Record:
+        """Return a record of the kind of the subject's, with other values and a key of its own."""
+        key = replace(self.record.key, id=f"{self.record.key.id}-2")
+        later = self.record.timestamp + timedelta(seconds=60)
+        return replace(edited(self.record), key=key, timestamp=later)
+
     def call(self, adapter: Adapter, batch: Batch) -> Call:
+        """Deliver, follow what was submitted until there is an answer, and check the form of the answers.
+        Fails where it is wrong.
+        """
+        call = self.deliver(adapter, batch)
+        tickets = {key: each.ticket for key, each in call.outcomes.items() if isinstance(each, Submitted)}
+        if not tickets:
+            return call
+        outcomes = dict(call.outcomes)
+        try:
+            outcomes.update(self.followed(adapter, batch, tickets))
+        except DeliveryError as stop:
+            return Call(outcomes=outcomes, stopped=call.stopped or stop)
+        return Call(outcomes=outcomes, stopped=call.stopped)
+
+    def followed(
+        self, adapter: Adapter, batch: Batch, tickets: Mapping[RecordKey, str]
+    ) -> Mapping[RecordKey, Outcome]:
+        """Ask until each record has a final answer, for a while; let time pass before each question."""
+        outcomes: dict[RecordKey, Outcome] = {}
+        asked = dict(tickets)
+        for _ in range(MOST_QUESTIONS):
+            self.subject.process()
+            outcomes |= self.ask(adapter, batch, asked)
+            waiting = {key: each.ticket for key, each in outcomes.items() if isinstance(each, Submitted)}
+            asked = {
+                key: waiting.get(key, asked[key]) for key in asked if key in waiting or key not in outcomes
+            }
+            if not asked:
+                break
+        return outcomes
+
+    def ask(
+        self, adapter: Adapter, batch: Batch, tickets: Mapping[RecordKey, str]
+    ) -> Mapping[RecordKey, Outcome]:
+        """Ask once what became of records, and check the form of the answers. Fails where it is wrong."""
+        said = adapter.follow(replace(batch, records=()), dict(tickets))
+        answers = understood(said, set(tickets), what="follow", whole=False)
+        self._in_form(answers, Outcome, "outcomes")
+        return answers
+
+    def deliver(self, adapter: Adapter, batch: Batch) -> Call:
         """Deliver, and check the form of the answers. Fails where it is wrong."""
         said: list[object] = []
         stopped: DeliveryError | None = None
@@ -219,8 +233,12 @@ class Bench:
         batch = self.batch()
         self.make_known(adapter, batch)
         if isinstance(alone, DataFile):
-            return adapter.deliver_file(alone, batch)
-        return adapter.deliver_report(alone, batch)
+            outcome = adapter.deliver_file(alone, batch)
+        else:
+            outcome = adapter.deliver_report(alone, batch)
+        if not isinstance(outcome, Submitted):
+            return outcome
+        return self.followed(adapter, batch, {alone.key: outcome.ticket}).get(alone.key, outcome)
 
     def make_known(self, adapter: Adapter, batch: Batch) -> None:
         """Make the target known, where that is due before this batch goes. Raises `DeliveryError`."""

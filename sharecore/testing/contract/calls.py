@@ -31,6 +31,7 @@ MAY_RAISE: Mapping[str, tuple[type[BaseException], ...]] = {
     "ensure_target": (DeliveryError,),
     "deliver": (DeliveryError,),
     "deliver_file": (DeliveryError, OSError),
+    "follow": (DeliveryError,),
     "report_forms": (DeliveryError,),
     "similar_reports": (DeliveryError,),
     "deliver_report": (DeliveryError,),
@@ -90,17 +91,19 @@ def timed(
         raise AssertionError(f"{what} raised {kind(error)}; {rule}") from error
 
 
-def understood(said: Iterable[Any], asked: Set[RecordKey], *, whole: bool) -> dict[RecordKey, Any]:
-    """Return the outcomes that `deliver` yielded for the requested records. `whole`: nothing stopped the
-    call.
+def understood(
+    said: Iterable[Any], asked: Set[RecordKey], *, whole: bool, what: str = "deliver"
+) -> dict[RecordKey, Any]:
+    """Return the outcomes that `deliver` or `follow` yielded for the requested records. `whole`: there must
+    be one for each.
     """
     outcomes: dict[RecordKey, Any] = {}
     for each in said:
         pair = isinstance(each, tuple) and len(each) == 2
-        assert pair, f"deliver must yield (key, outcome), and yielded a {type(each).__name__}"
+        assert pair, f"{what} must yield (key, outcome), and yielded a {type(each).__name__}"
         key, outcome = each
-        assert key in asked, f"deliver gave an outcome for what it was not given: {key}"
-        assert key not in outcomes, f"deliver must give one outcome per record; several for {key}"
+        assert key in asked, f"{what} gave an outcome for what it was not given: {key}"
+        assert key not in outcomes, f"{what} must give one outcome per record; several for {key}"
         outcomes[key] = outcome
     missing = sorted(map(str, asked - set(outcomes)))
     assert not (whole and missing), f"deliver must give one outcome per record; missing: {missing}"
@@ -127,10 +130,17 @@ class Opened:
 
     def deliver(self, batch: Batch) -> Iterator[object]:
         """Return everything that the adapter yields, once the call is over; then raise its exception."""
+        yield from self._yielded("deliver", lambda: self._adapter.deliver(batch))
+
+    def follow(self, batch: Batch, tickets: Mapping[RecordKey, str]) -> Iterator[object]:
+        """Return the answers to a question in the same way."""
+        yield from self._yielded("follow", lambda: self._adapter.follow(batch, tickets))
+
+    def _yielded(self, what: str, make: Callable[[], object]) -> Iterator[object]:
         said: list[object] = []
 
         def call() -> object:
-            answer = self._adapter.deliver(batch)
+            answer = make()
             if not isinstance(answer, Iterator):
                 return answer
             for each in islice(answer, MOST_ANSWERS):
@@ -138,12 +148,12 @@ class Opened:
             return said
 
         try:
-            answer = self._ask("deliver", call)
+            answer = self._ask(what, call)
         except DeliveryError:
-            self._told(f"deliver: {said!r}")
+            self._told(f"{what}: {said!r}")
             yield from said
             raise
-        assert answer is said, f"deliver gave a {type(answer).__name__}; it must yield (key, outcome)"
+        assert answer is said, f"{what} gave a {type(answer).__name__}; it must yield (key, outcome)"
         yield from said
 
     def __repr__(self) -> str:

@@ -14,10 +14,12 @@ from sharecore.identity import fingerprint
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Outcome, Rejected, Submitted, Unsupported
 from sharecore.records import RecordKey
 from sharecore.testing.contract.bench import Bench
-from sharecore.testing.contract.marks import marked_records, names, values
-from sharecore.testing.examples import RECORDS, TARGETS, example_file, example_record, example_records
+from sharecore.testing.contract.marks import names, values
+from sharecore.testing.examples import TARGETS, example_file, example_record, example_records
 
-STORED = (Accepted, Duplicate, Submitted)
+STORED = (Accepted, Duplicate)
+"""Answers to what the destination has."""
+TAKEN = (*STORED, Submitted)
 """Answers to what the destination has, or has taken for processing."""
 
 
@@ -27,7 +29,7 @@ class Delivering:
     def test_every_example_gets_one_outcome(self, bench: Bench) -> None:
         """Give one outcome for each example record; one that is not stored gets a reason."""
         adapter = bench.open()
-        for name, record in RECORDS.items():
+        for name, record in bench.examples.items():
             call = bench.call(adapter, bench.batch(record))
             assert call.stopped is None, f"{name}: {call.stopped!r} stopped the call, not the record"
             outcome = call.of(record)
@@ -38,7 +40,7 @@ class Delivering:
 
     def test_all_examples_in_one_batch(self, bench: Bench) -> None:
         """Deliver the other records of a batch when one of them cannot go."""
-        adapter, records = bench.open(), list(RECORDS.values())
+        adapter, records = bench.open(), list(bench.examples.values())
         together: dict[RecordKey, Outcome] = {}
         size = max(1, adapter.max_batch)
         for start in range(0, len(records), size):
@@ -53,7 +55,7 @@ class Delivering:
     def test_every_target_is_taken_or_refused(self, bench: Bench) -> None:
         """Stop a call for an odd target, with or without records, by `TargetRefused` only."""
         for name, target in TARGETS.items():
-            for records in ((), (example_record(),)):
+            for records in ((), (bench.fit(example_record()),)):
                 batch = bench.batch(*records, target=target, state={})
                 call = bench.call(bench.open(), batch)
                 stopped = call.stopped
@@ -66,7 +68,7 @@ class Delivering:
 
     def test_making_a_target_known_sends_no_record(self, bench: Bench) -> None:
         """Let `ensure_target` be called again, send nothing but the target, and note that it is known."""
-        record, arrivals = marked_records()["a detection"], bench.arrivals()
+        record, arrivals = bench.marked()["a detection"], bench.arrivals()
         batch = bench.batch(record)
         for adapter in (bench.open(), bench.open()):
             adapter.ensure_target(batch)
@@ -93,7 +95,7 @@ class Delivering:
     @pytest.mark.parametrize("keeps", [True, False], ids=["alias-kept", "alias-dropped"])
     def test_a_renamed_target_is_the_same_target(self, bench: Bench, keeps: bool) -> None:
         """Store a record once when its target is renamed between two deliveries."""
-        target = TARGETS["sidereal"]
+        target = bench.subject.target
         aliases = (target.name, *target.aliases) if keeps else ()
         arrivals = bench.arrivals()
         for each in (target, replace(target, name="SN 2026zzz", aliases=aliases)):
@@ -144,7 +146,7 @@ class Delivering:
 
     def test_records_stay_as_they_are(self, bench: Bench) -> None:
         """Change no record: the ledger compares by content, and would send a changed one again and again."""
-        records = tuple(example_records().values())
+        records = tuple(map(bench.fit, example_records().values()))
         target = TARGETS["of every script"]
         kept, before = copy.deepcopy(target.extras), [fingerprint(record) for record in records]
         batch = bench.batch(*records, target=target, previous={records[0].key: "old-name"}, state={})

@@ -8,7 +8,7 @@ from sharecore.exceptions import ConfigurationError
 from sharecore.testing.contract.bench import Bench
 from sharecore.testing.contract.traces import Process, imported
 from sharecore.testing.contract.trouble import ask_everything
-from sharecore.testing.examples import RECORDS, example_file
+from sharecore.testing.examples import example_file
 from sharecore.testing.sockets import watched_sockets
 
 
@@ -25,9 +25,9 @@ class Guest:
         """Use no network for settings and previews, which are needed while the network is down."""
         with watched_sockets() as watch:
             adapter = bench.open()
-            for record in RECORDS.values():
+            for record in bench.examples.values():
                 adapter.preview(bench.batch(record))
-            adapter.preview(bench.batch(*RECORDS.values()))
+            adapter.preview(bench.batch(*bench.examples.values()))
             adapter.describe()
             adapter.knows_target(bench.batch(bench.record))
             adapter.link("1")
@@ -71,7 +71,7 @@ def _use(bench: Bench) -> None:
     """Use an adapter whose destination works in every way."""
     adapter, batch = bench.open(), bench.batch(bench.record)
     repr(adapter)
-    for each in (bench.batch(), batch, bench.batch(*RECORDS.values())):
+    for each in (bench.batch(), batch, bench.batch(*bench.examples.values())):
         adapter.preview(each)
         bench.call(adapter, each)
     ask_everything(adapter, batch, bench.subject.report)

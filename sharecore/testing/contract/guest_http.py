@@ -13,7 +13,7 @@ import pytest
 from sharecore.outcomes import Rejected, Unconfirmed
 from sharecore.plugin_errors import Escaped
 from sharecore.testing.contract.bench import Bench
-from sharecore.testing.contract.delivering import STORED
+from sharecore.testing.contract.delivering import TAKEN
 from sharecore.testing.contract.trouble import (
     MAY_HAVE_ARRIVED,
     REQUESTS_EXCEPTIONS,
@@ -45,11 +45,11 @@ class OverHttp:
             call = bench.call(adapter, bench.batch(bench.record))
         outcome = call.of(bench.record)
         if not raised:
-            assert "requests" not in sys.modules or isinstance(outcome, STORED), (
+            assert "requests" not in sys.modules or isinstance(outcome, TAKEN), (
                 f"no delivery was seen: {call}"
             )
             return
-        assert not isinstance(outcome, (*STORED, Rejected)), f"{name}: {outcome}"
+        assert not isinstance(outcome, (*TAKEN, Rejected)), f"{name}: {outcome}"
         if name in MAY_HAVE_ARRIVED:
             assert isinstance(outcome, Unconfirmed), f"after {name} nobody knows whether it arrived: {call}"
         shown = bench.leaks(texts, quoting=True)
@@ -104,7 +104,7 @@ class OverHttp:
             ask_everything(adapter, batch, bench.subject.report)
             other.close()
             assert not impostor.requests, "it talks to a server whose certificate nobody signed; verify TLS"
-            assert not isinstance(call.of(bench.record), (Unconfirmed, *STORED)), f"nothing was sent: {call}"
+            assert not isinstance(call.of(bench.record), (Unconfirmed, *TAKEN)), f"nothing was sent: {call}"
 
     def test_credentials_go_nowhere_else(self, bench: Bench) -> None:
         """Send no credentials to another server that a redirect names."""

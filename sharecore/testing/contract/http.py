@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -11,11 +11,13 @@ import pytest
 
 from sharecore.adapter import Adapter
 from sharecore.exceptions import DeliveryError, DestinationError
-from sharecore.outcomes import Absent, Deferred, Present, Unconfirmed
-from sharecore.testing.contract.bench import Bench, Subject
-from sharecore.testing.contract.delivering import STORED
+from sharecore.outcomes import Absent, Deferred, Outcome, Present, Submitted, Unconfirmed
+from sharecore.records import RecordKey
+from sharecore.testing.contract.bench import Bench
+from sharecore.testing.contract.delivering import STORED, TAKEN
 from sharecore.testing.contract.guest_http import OverHttp
 from sharecore.testing.contract.rules import AdapterContract
+from sharecore.testing.contract.subject import Subject
 from sharecore.testing.contract.trouble import BROKEN, MALFORMED, ask_everything, misread, with_status
 from sharecore.testing.server import HUGE_LIMIT, Answer, FakeServer, Fault
 from sharecore.testing.sockets import watched_sockets
@@ -121,9 +123,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
         adapter = bench.open()
         bench.server.will(nonsense, where=bench.subject.delivers)
         outcome = bench.call(adapter, bench.batch(bench.record)).of(bench.record)
-        assert isinstance(outcome, (*STORED, Unconfirmed)), (
-            f"status 200 means that it may be there: {outcome}"
-        )
+        assert isinstance(outcome, (*TAKEN, Unconfirmed)), f"status 200 means that it may be there: {outcome}"
 
     def test_an_endless_answer_is_left(self, bench: Bench) -> None:
         """Stop reading an endless answer: it must not fill the memory of a TOM."""
@@ -190,6 +190,22 @@ class HttpAdapterContract(AdapterContract, OverHttp):
             )
         else:
             assert not isinstance(found, Present), "find_report found what never arrived"
+
+    @pytest.mark.parametrize("fault", [Fault.RESET, Fault.GARBAGE, Fault.TRUNCATED, 401, 500, 503])
+    def test_a_question_without_an_answer_settles_nothing(self, bench: Bench, fault: Fault | int) -> None:
+        """Say nothing of a submitted record while the server is in trouble: it is asked about again."""
+        outcomes = bench.deliver(bench.open(), bench.batch(bench.record)).outcomes
+        submitted = outcomes.get(bench.record.key)
+        if not isinstance(submitted, Submitted):
+            return
+        bench.server.will(fault if isinstance(fault, Fault) else Answer(status=fault))
+        said: Mapping[RecordKey, Outcome] = {}
+        with suppress(DeliveryError):
+            said = bench.ask(bench.open(), bench.batch(), {bench.record.key: submitted.ticket})
+        outcome = said.get(bench.record.key)
+        assert outcome is None or isinstance(outcome, Submitted | Unconfirmed), (
+            f"answers {outcome} to a question, while the server is in trouble ({fault})"
+        )
 
     @pytest.mark.parametrize("fault", [Fault.RESET, Fault.GARBAGE, Fault.TRUNCATED, 401, 404, 500, 503])
     def test_questions_survive_a_server_in_trouble(self, bench: Bench, fault: Fault | int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sharecore.outcomes import Absent, Accepted, Found, Present
 from sharecore.records import Record
 from sharecore.testing.contract.bench import Bench
-from sharecore.testing.contract.marks import edited, marked_records
+from sharecore.testing.contract.marks import edited
 
 
 class LookUps:
@@ -15,11 +15,11 @@ class LookUps:
         """Answer `Present` with the content of a delivered record, or `Absent` where sending again is
         harmless.
         """
-        for name, record in {"Subject.record": bench.record, **marked_records()}.items():
+        for name, record in {"Subject.record": bench.record, **bench.marked()}.items():
             adapter = bench.open()
             if not isinstance(bench.call(adapter, bench.batch(record)).of(record), Accepted):
                 continue
-            other = marked_records()[name] if record is not bench.record else marked_records()["a detection"]
+            other = bench.marked()[name] if record is not bench.record else bench.marked()["a detection"]
             answers = bench.find(adapter, record, other)
             if answers is None:
                 continue
@@ -31,7 +31,7 @@ class LookUps:
 
     def test_an_edit_that_was_not_sent_is_not_found(self, bench: Bench) -> None:
         """Look up the content too: by key alone the stored record would be taken for the edit."""
-        for name, record in {"Subject.record": bench.record, **marked_records()}.items():
+        for name, record in {"Subject.record": bench.record, **bench.marked()}.items():
             adapter, edit = bench.open(), edited(record)
             bench.call(adapter, bench.batch(record))
             answers = bench.find(adapter, edit)

@@ -14,7 +14,6 @@ from sharecore.guarded_adapter import LIMITS
 from sharecore.testing.contract.bench import Bench
 from sharecore.testing.contract.calls import MOST_ANSWERS
 from sharecore.testing.contract.trouble import ask_everything
-from sharecore.testing.examples import RECORDS
 
 MOST_NOTES = 20_000
 """Largest notes of an adapter about a target with all examples, in characters of JSON: they are kept for
@@ -58,7 +57,7 @@ class Questions:
 
     def test_state_is_json(self, bench: Bench) -> None:
         """Note little in `Batch.state`, and only values that come back from the ledger as they were."""
-        batch = bench.batch(*RECORDS.values(), state={})
+        batch = bench.batch(*bench.examples.values(), state={})
         bench.call(bench.open(), batch)
         try:
             text = json.dumps(dict(batch.state), allow_nan=False, ensure_ascii=False)
@@ -68,14 +67,14 @@ class Questions:
         assert json.loads(text) == batch.state, "the memory comes back from the ledger as JSON does"
         assert "\\u0000" not in text, "no database keeps the character NUL of the memory"
         assert len(text) <= MOST_NOTES, (
-            f"the memory has {len(text)} characters after {len(RECORDS)} records, more than {MOST_NOTES}; "
-            "note what is needed about the target, not the records"
+            f"the memory has {len(text)} characters after {len(bench.examples)} records, more than "
+            f"{MOST_NOTES}; note what is needed about the target, not the records"
         )
 
     def test_a_preview_is_text_of_a_type(self, bench: Bench) -> None:
         """Give a preview with a media type; one of JSON can be parsed."""
         adapter = bench.open()
-        for batch in (bench.batch(), bench.batch(bench.record), bench.batch(*RECORDS.values())):
+        for batch in (bench.batch(), bench.batch(bench.record), bench.batch(*bench.examples.values())):
             preview = adapter.preview(batch)
             assert isinstance(preview, Preview)
             assert "/" in preview.content_type

@@ -12,7 +12,7 @@ from sharecore.outcomes import Absent, Deferred, Found, Outcome, Present, Reject
 from sharecore.records import DATA_KINDS, Record
 from sharecore.reports import OF_DATA, ReportForm
 from sharecore.testing.contract.bench import Bench
-from sharecore.testing.examples import RECORDS, TARGETS, example_report
+from sharecore.testing.examples import TARGETS, example_report
 from sharecore.testing.sockets import watched_sockets
 
 
@@ -22,7 +22,7 @@ class Reports:
     def test_forms_of_reports_can_be_filled_in(self, bench: Bench) -> None:
         """Offer forms where `takes_reports` says so, and nowhere else; suggest only records of the batch."""
         adapter = bench.open()
-        forms = list(adapter.report_forms(bench.batch(*RECORDS.values())))
+        forms = list(adapter.report_forms(bench.batch(*bench.examples.values())))
         strange = [each for each in forms if not isinstance(each, ReportForm)]
         assert not strange, f"report_forms answers with forms, and gave {strange}"
         if not adapter.takes_reports:
@@ -31,7 +31,7 @@ class Reports:
         assert forms, "takes_reports is True, and report_forms gives no form"
         assert len({form.name for form in forms}) == len(forms), "each form needs a name of its own"
         for form in forms:
-            _suggests_what_is_there(form)
+            _suggests_what_is_there(bench, form)
         for target in TARGETS.values():
             with suppress(DeliveryError):
                 adapter.report_forms(bench.batch(target=target))
@@ -44,7 +44,7 @@ class Reports:
         right, batch = bench.report, bench.batch()
         problems = list(adapter.check_report(right, batch))
         assert not problems, f"check_report finds a fault in Subject.report, which is right: {problems}"
-        for form in adapter.report_forms(bench.batch(*RECORDS.values())):
+        for form in adapter.report_forms(bench.batch(*bench.examples.values())):
             names = {"", *(field.name for field in form.fields)}
             for target in TARGETS.values():
                 empty = example_report(form=form.name)
@@ -97,8 +97,8 @@ class Reports:
         )
 
 
-def _suggests_what_is_there(form: ReportForm) -> None:
-    there = {str(record.key): record for record in RECORDS.values()}
+def _suggests_what_is_there(bench: Bench, form: ReportForm) -> None:
+    there = {str(record.key): record for record in bench.examples.values()}
     for field in form.fields:
         if field.type not in OF_DATA or field.initial is None:
             continue

@@ -6,16 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from sharecore.testing.contract.bench import Bench, Subject
+from sharecore.testing.contract.bench import Bench
 from sharecore.testing.contract.delivering import Delivering
+from sharecore.testing.contract.following import Following
 from sharecore.testing.contract.guest import Guest
 from sharecore.testing.contract.lookups import LookUps
 from sharecore.testing.contract.questions import Questions
 from sharecore.testing.contract.reports import Reports
+from sharecore.testing.contract.subject import Subject
 from sharecore.testing.contract.truth import Truth
 
 
-class AdapterContract(Delivering, Truth, LookUps, Questions, Reports, Guest):
+class AdapterContract(Delivering, Following, Truth, LookUps, Questions, Reports, Guest):
     """The rules for every adapter.
 
     Subclass it and override `subject`::

@@ -15,7 +15,8 @@ from sharecore.adapter import Adapter, Batch
 from sharecore.exceptions import AuthenticationFailed, DeliveryError
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Submitted, Unconfirmed
 from sharecore.records import Report
-from sharecore.testing.contract.bench import Bench, Call
+from sharecore.testing.contract.bench import Bench
+from sharecore.testing.contract.subject import Call
 from sharecore.testing.server import Answer, Fault, Request
 
 BROKEN = (
@@ -79,12 +80,14 @@ def ask_everything(adapter: Adapter, batch: Batch, report: Report | None) -> Non
         batch: batch of the questions.
         report: report of the subject, where there is one.
     """
+    tickets = {record.key: "no-such-ticket" for record in batch.records}
     questions: tuple[Callable[[], object], ...] = (
         adapter.ready,
         lambda: adapter.probe(1.0),
         adapter.check,
         adapter.topics,
         lambda: adapter.find(batch),
+        lambda: list(adapter.follow(replace(batch, records=()), tickets)),
         lambda: adapter.validate(batch),
         lambda: adapter.report_forms(batch),
     )

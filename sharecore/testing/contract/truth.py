@@ -7,7 +7,7 @@ from sharecore.outcomes import Accepted, Deferred, Duplicate, Unsupported
 from sharecore.records import Record
 from sharecore.testing.contract.arrivals import Arrivals
 from sharecore.testing.contract.bench import Bench
-from sharecore.testing.contract.marks import edited, marked_records, names, values
+from sharecore.testing.contract.marks import edited, names, values
 
 
 class Truth:
@@ -16,7 +16,7 @@ class Truth:
     def test_what_is_accepted_has_arrived(self, bench: Bench) -> None:
         """Store a single record of each kind when it is `Accepted`, and not when it is `Unsupported`."""
         shown: dict[str, set[str]] = {}
-        for name, record in marked_records().items():
+        for name, record in bench.marked().items():
             arrivals = bench.arrivals()
             outcome = bench.call(bench.open(), bench.batch(record)).of(record)
             if isinstance(outcome, Accepted):
@@ -36,11 +36,11 @@ class Truth:
     def test_what_is_accepted_in_a_batch_has_arrived(self, bench: Bench) -> None:
         """Store as much of a record in a batch with all kinds as of the record alone."""
         alone: dict[str, bool] = {}
-        for name, record in marked_records().items():
+        for name, record in bench.marked().items():
             arrivals = bench.arrivals()
             outcome = bench.call(bench.open(), bench.batch(record)).of(record)
             alone[name] = isinstance(outcome, Accepted) and bool(_marks(record, arrivals))
-        records, adapter = marked_records(), bench.open()
+        records, adapter = bench.marked(), bench.open()
         arrivals, accepted = bench.arrivals(), []
         for some in _portions(list(records.values()), max(1, adapter.max_batch)):
             outcomes = bench.call(adapter, bench.batch(*some)).outcomes
@@ -63,7 +63,7 @@ class Truth:
         adapter.ready()
         if not adapter.can_update:
             return  # the framework hands it no edits
-        for name, record in {"Subject.record": bench.record, **marked_records()}.items():
+        for name, record in {"Subject.record": bench.record, **bench.marked()}.items():
             arrivals = bench.arrivals()
             first = bench.call(adapter, bench.batch(record)).of(record)
             showed = record is not bench.record and bool(values(record, arrivals.text))
@@ -73,7 +73,7 @@ class Truth:
 
     def test_a_preview_shows_what_arrives(self, bench: Bench) -> None:
         """Send nothing of a record that its preview does not show, and show nothing that is not sent."""
-        for name, record in marked_records().items():
+        for name, record in bench.marked().items():
             adapter, arrivals = bench.open(), bench.arrivals()
             adapter.ready()  # what is sent may depend on what the destination can take
             preview = adapter.preview(bench.batch(record))
