@@ -164,7 +164,14 @@ def test_commands_exist(page: str, program: str, rest: str, monkeypatch: pytest.
         pytest.fail(f"{page}: {program} {rest}: {error} {said.getvalue()}")
 
 
-FOLLOWED = {"adapter.md", "first-target.md", "make-a-tom.md", "scale-out.md", "take-reports.md"}
+FOLLOWED = {
+    "adapter.md",
+    "answer-later.md",
+    "first-target.md",
+    "make-a-tom.md",
+    "scale-out.md",
+    "take-reports.md",
+}
 """Pages with files that tests of their own run, here and in tests/live and tests/browser."""
 
 
