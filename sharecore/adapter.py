@@ -141,6 +141,11 @@ class Adapter(ABC):
     delivery that this destination cannot update answers `Deferred`.
     """
 
+    takes_records: bool = True
+    """False for a destination that takes reports alone: no share of data is offered there, and each record is
+    `Unsupported` before a person is asked to approve it.
+    """
+
     takes_files: bool = False
     """True when `deliver_file` sends files; only then are files offered for sharing."""
 
@@ -227,7 +232,8 @@ class Adapter(ABC):
         Each is a new form; may ask the destination for lists of choices. Raises the exceptions of `deliver`.
 
         Args:
-            batch: target, and the records that the person may see: the newest ones of each kind.
+            batch: target, and the records that the person may see. Of many of a kind: the first, the last,
+                and those before the first detection.
         """
         return ()
 

@@ -34,6 +34,7 @@ MOST_LOST = 3
 
 LIMITS: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
     "can_update": (lambda value: isinstance(value, bool), "True or False", False),
+    "takes_records": (lambda value: isinstance(value, bool), "True or False", True),
     "takes_files": (lambda value: isinstance(value, bool), "True or False", False),
     "takes_reports": (lambda value: isinstance(value, bool), "True or False", False),
     "settle_time": (lambda value: _is_number(value) and 0 < value <= 86400, "above 0 and up to 86400", 60.0),

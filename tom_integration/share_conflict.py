@@ -24,7 +24,7 @@ def unusable(user: Any, destination: str) -> str:
     except ConfigurationError as error:
         hidden = "There is no such destination to which you may share."
         return hidden if access.closed_to(user) else str(error)
-    return ""
+    return str(site.refusal_of_records(destination) or "")
 
 
 def moves(share: Any, target_id: int, destination: str) -> bool:
@@ -47,7 +47,10 @@ def taken(user: Any, target_id: int, destination: str, *, name: str = "This targ
     others = PersistentShare.objects.filter(target_id=target_id, destination=destination)
     if refusal := access.refusal_to_use(user, Address.parse(destination).name):
         return str(refusal)
-    if by is not None and moves(by, target_id, destination) and (problem := _made_by_rule(by)):
+    moving = by is None or moves(by, target_id, destination)
+    if moving and (refusal := site.refusal_of_records(destination)):
+        return str(refusal)
+    if by is not None and moving and (problem := _made_by_rule(by)):
         return problem
     other = others.exclude(pk=by.pk if by else None).first()
     if other is None:

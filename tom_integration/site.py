@@ -19,7 +19,7 @@ from sharecore.adapter import Site
 from sharecore.addresses import Address
 from sharecore.call_thread import here
 from sharecore.data_sharing import Destination, Destinations
-from sharecore.exceptions import ConfigurationError, DeliveryError
+from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
 from sharecore.guarded_adapter import Guarded
 from sharecore.registry import Registry
 from tom_integration import conf
@@ -151,20 +151,38 @@ class Adapters(threading.local):
 adapters = Adapters()
 
 
+def adapter_of(address: str) -> Guarded | None:
+    """Return the adapter of the destination of this address; None when it cannot be used."""
+    try:
+        return adapters.get(destinations().resolve(address)[1])
+    except (ConfigurationError, DeliveryError):
+        return None
+
+
 def takes_files(address: str) -> bool:
     """Return True when the destination of this address takes files; False when it cannot be used."""
-    try:
-        return adapters.get(destinations().resolve(address)[1]).takes_files
-    except (ConfigurationError, DeliveryError):
-        return False
+    adapter = adapter_of(address)
+    return adapter is not None and adapter.takes_files
 
 
-def takes_reports(address: str) -> bool:
-    """Return True when the destination of this address takes reports; False when it cannot be used."""
-    try:
-        return adapters.get(destinations().resolve(address)[1]).takes_reports
-    except (ConfigurationError, DeliveryError):
-        return False
+def refusal_of_records(address: str) -> Problem | None:
+    """Return the problem of a share of data with a destination that takes reports alone.
+
+    None for one that takes records, and for one that cannot be used: nobody knows what that takes.
+    """
+    adapter = adapter_of(address)
+    if adapter is None or adapter.takes_records:
+        return None
+    return takes_no_records(destinations().resolve(address)[1])
+
+
+def takes_no_records(destination: Destination) -> Problem:
+    """Return the problem of data for a destination that takes reports alone."""
+    return Problem(
+        where=destination.display_name,
+        what="takes no data, only reports",
+        hint="Make a report on the page of the target.",
+    )
 
 
 def forget(**_: object) -> None:

@@ -51,6 +51,7 @@ class TnsAdapter(Adapter):
     cannot say that it has no report.
     """
 
+    takes_records = False
     takes_reports = True
     settle_time = 300.0
     check_tests = "the bot and its key, and what the settings name at TNS"

@@ -82,6 +82,7 @@ class MemoryDestination:
         settle_time: seconds, as of `Adapter`; set it before the destination is opened.
         batch_window_seconds: seconds, as of `Adapter`; set it before the destination is opened.
         max_batch: number of records, as of `Adapter`; set it before the destination is opened.
+        takes_records: as of `Adapter`; set it before the destination is opened.
         takes_files: as of `Adapter`; set it before the destination is opened.
     """
 
@@ -93,6 +94,7 @@ class MemoryDestination:
         self.settle_time = 60.0
         self.batch_window_seconds = 0.0
         self.max_batch = 200
+        self.takes_records = True
         self.takes_files = False
         self.makes_targets = False
         self.target_fails: BaseException | None = None
@@ -345,6 +347,7 @@ class MemoryAdapter(Adapter):
         self.settle_time = destination.settle_time
         self.batch_window_seconds = destination.batch_window_seconds
         self.max_batch = destination.max_batch
+        self.takes_records = destination.takes_records
         self.takes_files = destination.takes_files
         self.takes_reports = bool(destination.forms)
         destination.opened += 1

@@ -52,6 +52,8 @@ def test_a_rule_finds_the_adapter_that_breaks_it(
 class Alone(Morse):
     """A good adapter that takes reports, and no records."""
 
+    takes_records = False
+
     def deliver(self, batch: Any) -> Any:
         for record in batch.records:
             yield record.key, Unsupported(feature="records", reason="reports alone")
@@ -80,6 +82,8 @@ def again(self: Any, report: Any, batch: Any) -> Any:
 @pytest.mark.parametrize(
     ("rule", "attributes", "given", "says"),
     [
+        ("every_example_gets_one_outcome", {"deliver": Lamp.deliver}, {}, "takes_records is False"),
+        ("all_examples_in_one_batch", {"takes_records": True}, {}, "say so with takes_records = False"),
         ("all_examples_in_one_batch", {"deliver": Lamp.deliver}, {}, "takes none of the examples, or one"),
         ("every_status_is_understood", {"deliver_report": blindly}, {"hundred": 400}, "it is not there"),
         ("a_delivery_without_an_answer_is_unconfirmed", {"deliver_report": again}, {"fault": Fault.LOST},

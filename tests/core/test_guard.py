@@ -222,6 +222,7 @@ def test_what_is_to_be_done_in_a_thread_is_done_in_it(destination: Any) -> None:
         ("settle_time", None, 60.0),
         ("can_update", "no", False),
         ("takes_files", 1, False),
+        ("takes_records", 0, True),
         ("check_tests", 5, ""),
         ("max_batch", property(raising(SystemExit)), 1),
     ],

@@ -85,6 +85,7 @@ def test_the_table_is_true(adapters: dict[str, Adapter]) -> None:
         for kind, record in KINDS.items()
     }
     real |= {
+        "any data, by continuous shares and once": [_yes(each.takes_records) for each in adapters.values()],
         "file": [_yes(each.takes_files) for each in adapters.values()],
         "report": [_yes(each.takes_reports) for each in adapters.values()],
         "an edit changes what is there": [_yes(each.can_update) for each in adapters.values()],

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client, override_settings
 from django.urls import reverse
 from guardian.shortcuts import assign_perm
+from tom_dataproducts.models import PhotometryReducedDatum
 from tom_targets.models import Target
 
 from sharecore import FieldType, Kind, Problem, Rejected, ReportField, ReportForm
@@ -183,6 +184,26 @@ def test_data_that_a_person_may_not_see_cannot_be_chosen(tom: Tom, target: Targe
     assert "not one of the available" in text(
         post(eve, target, "preview", {**FILLED, "detection": place(of_another)})
     )
+
+
+def test_a_long_light_curve_offers_its_beginning_and_its_end(tom: Tom, target: Target, eve: Client) -> None:
+    limits = [tom.unsaved(target, brightness=None, limit=21.0) for _ in range(130)]
+    rows = PhotometryReducedDatum.objects.bulk_create([*limits, *(tom.unsaved(target) for _ in range(130))])
+    of_later = PhotometryReducedDatum.objects.bulk_create(
+        tom.unsaved(target, brightness=None, limit=20.0) for _ in range(100)
+    )
+    tom.y.forms = [FORM]
+    page = eve.get(new(target))
+    boxes = set(re.findall(r'name="report-others" value="([^"]*)"', page.content.decode()))
+    there = [*limits[:20], *limits[-20:], *rows[130:150], *rows[180:], *of_later[20:]]
+    assert boxes == {place(each) for each in there}
+    assert f"The lists leave out {360 - len(there)} data" in text(page)
+    middle = {**FILLED, "detection": place(rows[160])}
+    assert "Preview" in text(post(eve, target, "preview", middle)), "REST may choose any"
+    few = tom.target()
+    assign_perm("tom_targets.change_target", User.objects.get(username="eve"), few)
+    tom.data(few, 3)
+    assert "leave out" not in text(eve.get(new(few)))
 
 
 def test_a_destination_that_does_not_answer_is_told(tom: Tom, target: Target, eve: Client) -> None:

@@ -196,10 +196,10 @@ def test_data_that_are_shared_continuously_are_not_taken(
     tom.share(target, "tns", eve)
     datum = tom.datum(target, **MEASURED)
     tom.deliver()
-    approve(eve)
+    assert approve(eve) == 0, "nobody is asked"
     tom.deliver_until_quiet()
     row = tom.row(datum, "tns")
-    assert (row.state, "made on the page of a target" in row.reason) == (State.UNSUPPORTED, True)
+    assert (row.state, "Make a report on the page of the target" in row.reason) == (State.UNSUPPORTED, True)
     assert there.submitted == {}
 
 

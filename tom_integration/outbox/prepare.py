@@ -66,6 +66,7 @@ class Preparer:
         origin: str,
         policy: RetryPolicy,
         can_update: Callable[[], bool],
+        takes_records: bool,
         now: datetime,
     ) -> None:
         self._outbox = outbox
@@ -73,6 +74,7 @@ class Preparer:
         self._origin = origin
         self._policy = policy
         self._can_update = can_update
+        self._takes_records = takes_records
         self._now = now
         self._sharers: dict[int, int | None] = {}
         self._limits = limits.of_outbox(outbox)
@@ -110,6 +112,10 @@ class Preparer:
         if datum.target_id != self._outbox.target_id:
             ledger.name(datum.target_id, row.model, [row.datum_pk])
             return None
+        if row.model in DATUM_MODELS and not self._takes_records and self._destination is not None:
+            problem = site.takes_no_records(self._destination)
+            self._refuse(row, Unsupported(reason=str(problem), feature="records"))
+            return None
         try:
             record = shareable_of(datum, origin=self._origin, record_id=row.record_id)
             return observer_keys.of_report(record, datum) if isinstance(record, Report) else record
@@ -118,16 +124,13 @@ class Preparer:
             faulty: Rejected | Unsupported = Unsupported(reason=str(error), feature=error.field)
             if row.model == REPORT_MODEL:
                 faulty = Rejected(reason=error.reason, field=error.field)
-            unable = delivery.settle(
-                transitions.state_of(row),
-                faulty,
-                now=self._now,
-                policy=self._policy,
-                settle_time=0,
-                chance=0,
-            )
-            transitions.write(row, unable)
+            self._refuse(row, faulty)
             return None
+
+    def _refuse(self, row: Delivery, why: Rejected | Unsupported) -> None:
+        before = transitions.state_of(row)
+        unable = delivery.settle(before, why, now=self._now, policy=self._policy, settle_time=0, chance=0)
+        transitions.write(row, unable)
 
     def _limits_of(self, row: Delivery) -> Limits:
         return self._limits if row.one_time_share_id is None else self._for_all

@@ -44,7 +44,7 @@ def objection(rule: ShareRule) -> str:
         site.destinations().resolve(str(rule.address))
     except ConfigurationError as error:
         return str(error)
-    return ""
+    return str(site.refusal_of_records(str(rule.address)) or "")
 
 
 def asked() -> bool:

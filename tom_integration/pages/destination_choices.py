@@ -23,6 +23,8 @@ class Choice:
     """A remark for the person who chooses."""
     reason: str = ""
     """The reason why the address cannot be chosen; empty when it can."""
+    takes_records: bool = True
+    """False when the address takes reports alone."""
     takes_files: bool = False
     """True when files can be shared to the address by hand."""
     takes_reports: bool = False
@@ -30,10 +32,19 @@ class Choice:
 
 
 def choices(user: Any, shared: Collection[str] = ()) -> list[Choice]:
-    """Return the addresses to which a user may share, in the order of the settings, unusable ones last.
+    """Return the addresses to which a user may share data, in the order of the settings, unusable ones last.
 
     The addresses in `shared` get the remark that the target is shared there already.
     """
+    return [each for each in _all(user, shared) if each.takes_records]
+
+
+def reporters(user: Any) -> list[Choice]:
+    """Return the addresses to which a user may make reports."""
+    return [each for each in _all(user) if each.takes_reports]
+
+
+def _all(user: Any, shared: Collection[str] = ()) -> list[Choice]:
     known = {(row.destination, row.topic): row for row in DestinationHealth.objects.all()}
     closed = access.closed_to(user)
     usable = [
@@ -56,6 +67,7 @@ def _of(
     destination = site.destinations()[name]
     credentials = site.credentials_digest(destination)
     offered = offered_topics.offered(destination)
+    adapter = site.adapter_of(str(Address(name)))
     for topic, note in [(each.name, each.note) for each in offered] or [("", "")]:
         address = Address(name, topic)
         reason, remark = _state(address, credentials, known)
@@ -66,8 +78,9 @@ def _of(
             topic=topic,
             note=" ".join(filter(None, (already, note, remark))),
             reason=reason,
-            takes_files=not reason and site.takes_files(str(address)),
-            takes_reports=not reason and site.takes_reports(str(address)),
+            takes_records=adapter is None or adapter.takes_records,
+            takes_files=not reason and adapter is not None and adapter.takes_files,
+            takes_reports=not reason and adapter is not None and adapter.takes_reports,
         )
 
 

@@ -16,7 +16,7 @@ from sharecore.addresses import Address
 from sharecore.delivery import NEEDS_PERSON, State
 from sharecore.exceptions import ConfigurationError
 from sharecore.records import Kind
-from tom_integration import access, site
+from tom_integration import access, share_conflict, site
 from tom_integration.mapping.data_files import CHOSEN_MODELS, FILE_MODEL, WITH_A_FILE, time_column
 from tom_integration.mapping.kinds import CONDITIONS, conditions
 from tom_integration.models import Delivery, OneTimeShare, Outbox
@@ -48,6 +48,10 @@ class OnceForm(forms.Form):
             addresses.append(DOWNLOAD)
         field = cast("forms.ChoiceField", self.fields["share_destination"])
         field.choices = [(address, address) for address in addresses]
+        if given := self.data.get("share_destination"):
+            # The forms of tomtoolkit offer what they found in the settings when the TOM started.
+            why = share_conflict.unusable(user, given).replace("%", "%%")
+            field.error_messages["invalid_choice"] = why or field.error_messages["invalid_choice"]
 
     @property
     def text(self) -> dict[str, Any]:

@@ -118,6 +118,7 @@ class _Desk:
             "again": self.again,
             "token": self.token,
             "approval": self.reporting.approval,
+            "left_out": self.reporting.left_out,
         }
         return render(self.request, "tom_integration/report_new.html", context)
 

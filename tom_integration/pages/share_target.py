@@ -18,7 +18,14 @@ from tom_integration import access, site
 from tom_integration.mapping.data_files import FILE_MODEL, WITH_A_FILE
 from tom_integration.mapping.report_rows import REPORT_MODEL
 from tom_integration.models import Delivery, OneTimeShare, Outbox
-from tom_integration.pages import form_values, one_time, phrases, reports, selected_targets
+from tom_integration.pages import (
+    destination_choices,
+    form_values,
+    one_time,
+    phrases,
+    reports,
+    selected_targets,
+)
 from tom_integration.pages.guards import Page, page_of, target_or_404
 from tom_integration.pages.new_share import form_context
 from tom_integration.pages.share_list import table_context
@@ -70,7 +77,7 @@ class TargetShare(Page):
             "groups": one_time.listed(request.user, target),
             "ticked": set(request.POST.getlist("datum")) | set(request.POST.getlist("kinds")),
             "history": _history(request.user, target),
-            "reporters": [each for each in form.addresses if each.takes_reports],
+            "reporters": destination_choices.reporters(request.user),
             "reports": reports.listed(request.user, target),
         }
         return render(request, "tom_integration/target_once.html", context)

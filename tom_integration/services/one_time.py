@@ -45,10 +45,12 @@ def share_once(
         lists: names of target lists that the target is to join at the destination.
 
     Raises:
-        ConfigurationError: there is no such destination, it cannot be used, or the user may not share to it.
+        ConfigurationError: there is no such destination, it cannot be used, it takes reports alone, or the
+            user may not share to it.
     """
     address, _ = site.destinations().resolve(destination)
-    if refusal := access.refusal_to_use(access.find_creator(user_id), address.name):
+    refusal = access.refusal_to_use(access.find_creator(user_id), address.name)
+    if refusal := refusal or site.refusal_of_records(destination):
         raise ConfigurationError([refusal])
     with transaction.atomic():
         outbox = open_outboxes.open_outbox(address, target_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,20 +15,23 @@ from django.db.models import Q, QuerySet
 from sharecore.adapter import Adapter, Batch, Preview
 from sharecore.exceptions import ConfigurationError, InvalidRecord, Problem
 from sharecore.identity import fingerprint
-from sharecore.records import JsonValue, Record
+from sharecore.records import DATA_KINDS, JsonValue, Kind, Record
 from sharecore.records import Report as SharedReport
 from sharecore.reports import ReportForm
 from tom_integration import access, clock, site, wake_up
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import by_model
+from tom_integration.mapping.kinds import CONDITIONS
 from tom_integration.mapping.report_rows import REPORT_MODEL, report_of
 from tom_integration.mapping.row_to_record import model_name, record_of
 from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import Activity, OneTimeShare, Outbox, Report
 from tom_integration.outbox import activity, observer_keys, open_outboxes, target_keys
 
-NEWEST = 100
-"""The number of newest data of each model that a form offers."""
+NEWEST = 80
+"""The number of newest data of each kind that a form offers."""
+OLDEST = 20
+"""The number of oldest data of each kind that a form offers, and of the last before the first detection."""
 
 Place = tuple[str, int]
 """A datum: model and primary key."""
@@ -72,17 +75,42 @@ class Reporting:
 
     @cached_property
     def data(self) -> Mapping[Place, Datum]:
-        """Return the data of the target that can be chosen, the newest first: those that the user may see."""
-        wanted = by_model(self._chosen)
-        found: list[Datum] = []
+        """Return the data of the target that can be chosen, the newest first: those that the user may see.
+
+        Of many of a kind: the first, the newest, those just before the first detection, and the chosen ones.
+        """
+        rows = self._offered.values()
+        data = [Datum(row, record) for row in rows if (record := self._record(row)) is not None]
+        data.sort(key=lambda each: each.record.timestamp, reverse=True)
+        return {each.place: each for each in data}
+
+    @property
+    def left_out(self) -> int:
+        """Return how many data more the target has that the user may see."""
+        return sum(self._visible(model).count() for model in DATUM_MODELS.values()) - len(self._offered)
+
+    @cached_property
+    def _offered(self) -> Mapping[Place, Any]:
+        """Return the rows of the data that are offered."""
+        found: dict[Place, Any] = {}
+        for kind in DATA_KINDS:
+            for name, condition in CONDITIONS[kind].items():
+                rows = self._visible(DATUM_MODELS[name]).filter(condition)
+                found |= {(name, row.pk): row for row in _ends(rows, self._first)}
+        chosen = by_model(self._chosen)
         for name, model in DATUM_MODELS.items():
-            rows = access.visible(self._user, model._default_manager.filter(target_id=self._target.pk))
-            newest = list(rows.order_by("-timestamp", "-pk")[:NEWEST])
-            known = {row.pk for row in newest}
-            newest += rows.filter(pk__in=wanted.get(name, set()) - known)
-            found += [Datum(row, record) for row in newest if (record := self._record(row)) is not None]
-        found.sort(key=lambda each: each.record.timestamp, reverse=True)
-        return {each.place: each for each in found}
+            found |= {(name, row.pk): row for row in self._visible(model).filter(pk__in=chosen[name])}
+        return found
+
+    @cached_property
+    def _first(self) -> datetime | None:
+        """Return the time of the first detection."""
+        detected = CONDITIONS[Kind.PHOTOMETRY]["photometryreduceddatum"]
+        rows = self._visible(DATUM_MODELS["photometryreduceddatum"]).filter(detected)
+        return rows.order_by("timestamp").values_list("timestamp", flat=True).first()
+
+    def _visible(self, model: type[Any]) -> QuerySet[Any]:
+        return access.visible(self._user, model._default_manager.filter(target_id=self._target.pk))
 
     def forms(self) -> Sequence[ReportForm]:
         """Ask the destination for its forms. Raises `ConfigurationError`, `DeliveryError`."""
@@ -194,6 +222,15 @@ class Reporting:
             state=dict(outbox.adapter_state) if outbox else {},
             target_keys=target_keys.keys_of(self._target),
         )
+
+
+def _ends(rows: QuerySet[Any], first: datetime | None) -> Iterator[Any]:
+    """Yield the oldest and the newest data, and the last ones before the first detection, some twice."""
+    newest = rows.order_by("-timestamp", "-pk")
+    yield from newest[:NEWEST]
+    yield from rows.order_by("timestamp", "pk")[:OLDEST]
+    if first is not None:
+        yield from newest.filter(timestamp__lt=first)[:OLDEST]
 
 
 def reports_about(user: Any, target_id: int) -> QuerySet[Report]:

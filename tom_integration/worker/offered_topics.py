@@ -51,7 +51,12 @@ def offered(destination: Destination) -> tuple[Topic, ...]:
 
 
 def choices() -> Iterable[tuple[str, str | tuple[tuple[str, str], ...]]]:
-    """Yield the choices of a form field, in the shape of tomtoolkit's `get_sharing_destination_options`."""
+    """Yield the choices of a form field, in the shape of tomtoolkit's `get_sharing_destination_options`.
+
+    A destination that takes reports alone is none.
+    """
     for name, destination in site.destinations().items():
+        if site.refusal_of_records(name):
+            continue
         topics = tuple((str(Address(name, each.name)), each.name) for each in offered(destination))
         yield (destination.display_name, topics) if topics else (name, destination.display_name)

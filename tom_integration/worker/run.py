@@ -272,6 +272,7 @@ class _Work:
             origin=origin,
             policy=calls.policy,
             can_update=calls.can_update,
+            takes_records=calls.adapter.takes_records,
             now=now,
         )
         calls.send(preparer.prepare(due))

@@ -27,7 +27,10 @@ class Delivering:
     """The delivery of records, targets and files."""
 
     def test_every_example_gets_one_outcome(self, bench: Bench) -> None:
-        """Give one outcome for each example record; one that is not stored gets a reason."""
+        """Give one outcome for each example record; one that is not stored gets a reason.
+
+        Without `takes_records` each is `Unsupported`.
+        """
         adapter = bench.open()
         for name, record in bench.examples.items():
             call = bench.call(adapter, bench.batch(record))
@@ -37,6 +40,9 @@ class Delivering:
             assert reason.strip(), f"{name}: {outcome!r} gives no reason"
             if isinstance(outcome, Unsupported):
                 assert outcome.feature.strip(), f"{name}: {outcome!r} names no feature"
+            assert adapter.takes_records or isinstance(outcome, Unsupported), (
+                f"{name}: takes_records is False, so that no share reaches it, and the answer is {outcome!r}"
+            )
 
     def test_all_examples_in_one_batch(self, bench: Bench) -> None:
         """Deliver the other records of a batch when one of them cannot go."""
@@ -51,6 +57,7 @@ class Delivering:
         assert isinstance(alone, STORED), "Subject.record is not taken by a destination that is well"
         taken = any(isinstance(each, STORED) for each in together.values())
         assert taken == (bench.subject.record is not None), "takes none of the examples, or one all the same"
+        assert taken == adapter.takes_records, "takes no record; say so with takes_records = False"
 
     def test_every_target_is_taken_or_refused(self, bench: Bench) -> None:
         """Stop a call for an odd target, with or without records, by `TargetRefused` only."""
