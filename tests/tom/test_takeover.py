@@ -60,7 +60,8 @@ NAMES = {
     "dataproducts:share_all": ((7,), "/dataproducts/target/7/share/"),
 }
 OF_OUR_OWN = {
-    "/api/sharing/", "/api/sharing/batch/", "/targets/sharerule/", "/targets/shareactivity/"
+    "/api/sharing/", "/api/sharing/batch/", "/targets/sharerule/", "/targets/shareactivity/",
+    "/targets/1/reports/",
 }  # fmt: skip
 
 
