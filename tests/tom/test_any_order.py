@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import transaction
 from django.test import override_settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sharecore import AuthenticationFailed, DestinationError, hookimpl
@@ -26,7 +26,7 @@ from tom.deaths import POINTS, QUESTIONS, Died
 from tom_integration import site
 from tom_integration.models import Delivery, write_filter
 from tom_integration.outbox import open_outboxes, retention
-from tom_integration.services import retry, shares
+from tom_integration.services import resolve, retry, shares
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -120,6 +120,12 @@ class Scene:
         self.tom.clock.forward(days=100)
         retention.everything()
 
+    def review(self) -> None:
+        """A person looks at the destination for what it took and never answered."""
+        there = {fingerprint(record) for record in self.tom.x.records}
+        for row in Delivery.objects.filter(state="needs_review"):
+            resolve.resolve(row, arrived=row.fingerprint in there, by="the observer")
+
     def observe(self) -> None:
         """What holds after each event."""
         sent = Counter(fingerprint(record) for record in self.tom.x.received)
@@ -141,6 +147,7 @@ class Scene:
         shares.check(site.destinations()["x"])
         self.tom.deliver_until_quiet(hours=24)
         retry.retry()
+        self.review()
         self.tom.deliver_until_quiet(hours=24)
 
 
@@ -183,6 +190,10 @@ def guard() -> None:
 @given(
     events=st.lists(st.tuples(st.sampled_from(sorted(EVENTS)), st.integers(0, 11)), min_size=5, max_size=30),
     can_update=st.booleans(),
+)
+@example(  # taken, and not answered for longer than it is asked
+    events=[("answer later", 5), ("save", 0), ("deliver", 0), ("purge", 0), ("deliver again", 0)],
+    can_update=True,
 )
 def test_whatever_happens_all_that_is_there_arrives_once(
     tom: Tom, events: list[tuple[str, int]], can_update: bool

@@ -13,7 +13,7 @@ from sharecore.addresses import Address
 from sharecore.delivery import State
 from sharecore.exceptions import ConfigurationError, DestinationError, Problem, TargetRefused
 from tom_integration.models import Delivery, DestinationHealth, Outbox
-from tom_integration.outbox import transitions
+from tom_integration.outbox import transitions, versions
 from tom_integration.worker import exclusive_access, leases
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def test_it_waits_until_calls_of_other_workers_are_over(tom: Tom, monkeypatch: p
         assert not tom.x.introduced
         assert "sharecore-lease" in {thread.name for thread in threading.enumerate()}, "its lease may run out"
         if len(pauses) == 3:
-            Delivery.objects.filter(pk=row.pk).update(state=State.DELIVERED)
+            versions.update(Delivery.objects.filter(pk=row.pk), state=State.DELIVERED)
 
     pauses = _paused(monkeypatch, over)
     assert tom.deliver() == 1
