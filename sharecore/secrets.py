@@ -55,7 +55,7 @@ _PUBLIC_HEADER = re.compile(
     re.IGNORECASE,
 )
 
-_USER_INFO = re.compile(r"//[^/\s]*?:([^/\s]+)@")
+_USER_INFO = re.compile(r"//[^/\s]*?:([^/?#\s]+|[^/\s]+)@")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#\s]*@)?[^/?#\s]+", re.IGNORECASE)
 _NO_CREDENTIAL = re.compile(
     r"(?:application|audio|font|image|multipart|text|video|\*)/[a-z0-9.+*-]+(?:[;,].*)?"
@@ -67,6 +67,7 @@ _NO_CREDENTIAL = re.compile(
 _BETWEEN_FIELDS = re.compile(r"[\s;,]+")
 _BETWEEN_WORDS = re.compile(r"[\s;,=&:@\"']+")
 _BETWEEN_TOKENS = re.compile(r"[/?&=#;]+")
+_HOST_OF_MAIL = re.compile(r"@(?:[a-z0-9-]+\.)+[a-z]{2,}$", re.IGNORECASE)
 _PLAIN_WORD = re.compile(r"[a-z_-]{1,19}")
 
 
@@ -224,12 +225,13 @@ def _value(field: str) -> str:
 def _of_address(user_info: str, path: str) -> tuple[set[str], set[str]]:
     """Return the credentials in an address, whose path may be one itself.
 
-    A word of the path that is no token is no credential: `/hooks/T0123456789ab` is one, `hooks` is not.
+    A word of the path that is no token is no credential: `/hooks/T0123456789ab` is one, `hooks` is not. Nor
+    is the host of a mail address.
     """
     user, _, password = user_info.removesuffix("@").partition(":")
     tokens = [
         token
-        for token in _BETWEEN_TOKENS.split(path)
+        for token in (_HOST_OF_MAIL.sub("", each) for each in _BETWEEN_TOKENS.split(path))
         if (len(token) >= _SHORTEST_TOKEN and not _PLAIN_WORD.fullmatch(token))
         or (len(token) >= _SHORTEST_WORD and any(character.isdigit() for character in token))
     ]

@@ -19,11 +19,12 @@ from sharecore import (
     Preview,
     Problem,
     RecordKey,
+    Secret,
     SentTest,
     Unconfirmed,
     before_sending,
 )
-from sharecore_notify import texts
+from sharecore_notify import credentials, texts
 from sharecore_notify.config import NotifyConfig
 
 
@@ -39,11 +40,14 @@ class NotifyAdapter(Adapter):
         self.batch_window_seconds = config.batch_window_seconds
         asset = AppriseAsset(storage_mode="memory")
         asset.http_redirects = False
-        service = Apprise.instantiate(config.url.reveal(), asset=asset)
+        with _Silence():  # It may log a token that is not known as one yet.
+            service = Apprise.instantiate(config.url.reveal(), asset=asset)
         if not service:
             where, hint = f"{config.path}['URL']", "Find its form at https://github.com/caronc/apprise/wiki."
             what = "is not an address that apprise knows"
             raise ConfigurationError([Problem(where=where, what=what, hint=hint)])
+        for part in credentials.parts(config.url.reveal(), service):
+            Secret(part)
         self._service = service
 
     def __repr__(self) -> str:
@@ -129,3 +133,18 @@ class _Complaints(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.thread == self._thread and record.levelno >= logging.WARNING:
             self.last = record.getMessage()
+
+
+class _Silence(logging.Filter):
+    """Drop what the library logs in this thread."""
+
+    def __enter__(self) -> Self:
+        self._thread = threading.get_ident()
+        logging.getLogger("apprise").addFilter(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        logging.getLogger("apprise").removeFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.thread != self._thread

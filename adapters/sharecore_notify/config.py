@@ -9,9 +9,6 @@ from typing import Self
 from sharecore import Secret, Section
 
 _SERVICE = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
-_BETWEEN_PARTS = re.compile(r"[:/?&=#@\s]+")
-_SHORTEST_PART = 8
-"""Shortest part of an address that is hidden, in characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +35,6 @@ class NotifyConfig:
                 "must be an address of apprise, such as 'slack://...' or 'ntfy://...'",
                 "Find its form at https://github.com/caronc/apprise/wiki, and copy it without blanks.",
             )
-        for part in _BETWEEN_PARTS.split(text):
-            if len(part) >= _SHORTEST_PART and not part.isalpha():
-                Secret(part)  # A service may repeat a part of the address alone.
         config = cls(
             path=section.path,
             url=url,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Mailbox
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core import mail
 from django.db import connections
@@ -289,6 +290,32 @@ class TestInAChat:
         assert "does not answer" in said["title"]
         assert "1 record of 1 share waits" in said["message"]
         assert "What you are told" not in said["message"]
+
+    def test_a_mail_server_that_is_down_silences_no_chat(
+        self, tom: Tom, failed: Any, chat: FakeServer, post: Post, server: type[FailingBackend]
+    ) -> None:
+        server.error = OSError("no connection")
+        with override_settings(SHARECORE_NOTIFY=["ops@tom.test", "chat"]):
+            assert post.look() == []
+            assert (server.asked, len(chat.requests)) == (1, 1)
+            tom.share(failed, "y", user=User.objects.get(username="ann"))
+            trouble(tom, "y")
+            post.look(after=HOUR)
+            assert len(chat.requests) == 2, "it hears of the next trouble as well"
+            server.error = None
+            assert told(post.look(after=7 * HOUR)).keys() == {"ann@tom.test", "ops@tom.test"}
+
+    def test_a_chat_that_fails_silences_neither_mails_nor_other_chats(
+        self, tom: Tom, failed: Any, chat: FakeServer, post: Post
+    ) -> None:
+        chat.on("POST", "/other", answer(200))
+        chat.will(answer(503), times=1)
+        other = {"ADAPTER": "notify", "URL": f"{chat.url}other".replace("http", "json")}
+        with override_settings(
+            DATA_SHARING=settings.DATA_SHARING | {"other": other}, SHARECORE_NOTIFY=["chat", "other"]
+        ):
+            assert told(post.look()).keys() == {"ann@tom.test"}
+            assert [request.path for request in chat.requests] == ["/room", "/other"]
 
     def test_a_person_whose_address_is_that_name_neither_writes_there_nor_takes_its_place(
         self, post: Post, target: Any, chat: FakeServer

@@ -60,7 +60,8 @@ def everybody() -> list[Person]:
     """Return the creators of shares, approvers and operators who can be reached: active, with an address.
 
     An address of `SHARECORE_NOTIFY` that belongs to accounts has their rights and choices; one without an
-    account, and a destination, is told of all shares.
+    account, and a destination, is told of all shares. Destinations come first, so that a mail server that
+    fails or hangs silences none.
     """
     named = _operators()
     creators = Outbox.objects.filter(share_id__isnull=False, creator_id__isnull=False).values("creator_id")
@@ -76,9 +77,10 @@ def everybody() -> list[Person]:
         known.add(address.lower())
         if address and user.is_active:
             people.append(of_user(user))
+    chats = dict.fromkeys(filter(conf.names_destination, conf.settings().notify))
     alone = [address for lower, address in named.items() if lower not in known]
-    alone += dict.fromkeys(filter(conf.names_destination, conf.settings().notify))
-    return [*people, *(Person(key=address, address=address, operator=True) for address in alone)]
+    told = [Person(key=address, address=address, operator=True) for address in (*chats, *alone)]
+    return [*told[: len(chats)], *people, *told[len(chats) :]]
 
 
 def of_user(user: Any) -> Person:
