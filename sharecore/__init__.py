@@ -50,6 +50,8 @@ from sharecore.outcomes import (
     Submitted,
     Unconfirmed,
     Unsupported,
+    Withdrawal,
+    Withdrawn,
     Withheld,
 )
 from sharecore.record_json import as_json
@@ -143,6 +145,8 @@ __all__ = [
     "UnknownUnit",
     "UnreadableRelease",
     "Unsupported",
+    "Withdrawal",
+    "Withdrawn",
     "Withheld",
     "WithholdRequest",
     "as_json",

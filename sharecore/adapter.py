@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sharecore.addresses import Address
 from sharecore.exceptions import Problem
-from sharecore.outcomes import Found, Outcome, Unsupported
+from sharecore.outcomes import Found, Outcome, Unsupported, Withdrawal
 from sharecore.records import DataFile, JsonValue, Record, RecordKey, Report
 from sharecore.reports import ReportForm
 from sharecore.secrets import hide_secrets
@@ -66,8 +66,8 @@ class Batch:
     version). The adapter may change them; the framework keeps them between calls.
     """
     previous: Mapping[RecordKey, str | None] = field(default_factory=dict)
-    """Name at the destination of each record that was delivered before with other content; None for an
-    unknown name.
+    """Name at the destination of each record that was delivered before with other content, for `withdraw` of
+    each record to be taken back; None for an unknown name.
     """
     title: str = ""
     """Title that a person typed beside a one-time share; empty otherwise."""
@@ -140,6 +140,9 @@ class Adapter(ABC):
     May differ between destinations of one kind; read after `ready`. An adapter that learns only during a
     delivery that this destination cannot update answers `Deferred`.
     """
+
+    can_withdraw: bool = False
+    """True when `withdraw` takes back delivered records; only then are people offered to."""
 
     takes_records: bool = True
     """False for a destination that takes reports alone: no share of data is offered there, and each record is
@@ -335,6 +338,26 @@ class Adapter(ABC):
             tickets: ticket of each record, or file, in question.
         """
         return iter(())
+
+    def withdraw(self, batch: Batch, reason: str) -> Iterator[tuple[RecordKey, Withdrawal]]:
+        """Take delivered records back, so that the destination does not show them any more, and yield key and
+        answer of each.
+
+        Records with the same name there are taken back together, always.
+
+        * `Withdrawn`: it is gone, or was gone already: taking back twice does no harm.
+        * `Rejected`, `Unsupported`: final; the record stays there.
+        * `Deferred`, `Unconfirmed`, or no answer for the record: asked again on the retry schedule.
+
+        Raises the exceptions of `deliver`; what was yielded counts, and the rest is asked again later.
+
+        Args:
+            batch: target and notes, as for `deliver`, without records: data may have been edited or deleted
+                since. `previous` has the key of each record that is to be taken back, with its name there.
+            reason: reason that a person gave, one line for people.
+        """
+        reason = "this destination does not give back what it has"
+        return ((key, Unsupported(reason=reason, feature="withdraw")) for key in batch.previous)
 
     def validate(self, batch: Batch) -> Sequence[Problem]:
         """Ask the destination for problems of a batch, without storing it there; empty when there are none.

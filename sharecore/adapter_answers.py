@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from sharecore.call_thread import progress
 from sharecore.exceptions import (
@@ -50,6 +50,7 @@ class Heard:
 
     Args:
         keys: keys of the records.
+        wanted: types of valid answers.
 
     Attributes:
         outcomes: valid outcomes, by key.
@@ -58,9 +59,10 @@ class Heard:
         complaints: breaches of the contract, with their number.
     """
 
-    def __init__(self, keys: Iterable[RecordKey]) -> None:
+    def __init__(self, keys: Iterable[RecordKey], wanted: Any = Outcome) -> None:
         self.keys = tuple(keys)
-        self.outcomes: dict[RecordKey, Outcome] = {}
+        self.outcomes: dict[RecordKey, Any] = {}
+        self._wanted = wanted
         self.doubtful: set[RecordKey] = set()
         self.unclear = False
         self.complaints: Counter[str] = Counter()
@@ -86,7 +88,7 @@ class Heard:
             self._misunderstood("gave an outcome for a record that it was not given")
             return
         progress()
-        valid, complaints = read(outcome, Outcome)
+        valid, complaints = read(outcome, self._wanted)
         if valid is not None and self.outcomes.setdefault(key, valid) != valid:
             complaints.append("gave two outcomes for one record")
             valid = None
@@ -114,8 +116,13 @@ def read(said: object, wanted: Any) -> tuple[Any, list[str]]:
 
 
 def hear(
-    who: str, keys: Iterable[RecordKey], call: Callable[[Heard], object], *, sends: bool = True
-) -> Iterator[tuple[RecordKey, Outcome]]:
+    who: str,
+    keys: Iterable[RecordKey],
+    call: Callable[[Heard], object],
+    *,
+    sends: bool = True,
+    wanted: Any = Outcome,
+) -> Iterator[tuple[RecordKey, Any]]:
     """Yield the answers of an adapter in a call, and `Unconfirmed` for each record that may have been sent.
 
     Records without an answer were certainly not sent. Raises the exception that stopped the call, or
@@ -126,8 +133,9 @@ def hear(
         keys: keys of the records.
         call: call the adapter, and put its answers into the `Heard`.
         sends: False for a call that sends nothing: it may leave out records, and puts none in doubt.
+        wanted: types of valid answers.
     """
-    heard = Heard(keys)
+    heard = Heard(keys, wanted)
     stop: SharecoreError | None = None
     try:
         call(heard)
@@ -155,11 +163,12 @@ def hear(
         raise stop
 
 
-def said_until(
-    end: Iterator[tuple[RecordKey, Outcome]],
-) -> tuple[dict[RecordKey, Outcome], Stop | None]:
+_Answer = TypeVar("_Answer")
+
+
+def said_until(end: Iterator[tuple[RecordKey, _Answer]]) -> tuple[dict[RecordKey, _Answer], Stop | None]:
     """Return the answers until the end, and the exception that stopped them, if any."""
-    said: dict[RecordKey, Outcome] = {}
+    said: dict[RecordKey, _Answer] = {}
     try:
         for key, outcome in end:
             said[key] = outcome

@@ -10,6 +10,7 @@ BASELINE ─(asked for, saved again)─> PENDING ──start──> SENDING ─�
                                        │                          │                       NEEDS_REVIEW
                                        │                          └─> FAILED, UNSUPPORTED, WITHHELD
                                        └────────── replay, by a person or changed settings
+DELIVERED ─(a person takes it back)─> WITHDRAWING ─> WITHDRAWN: see `sharecore.withdrawals`
 PENDING ──stop──> TO_APPROVE ──┬─> PENDING again   (approved, or changed since it was asked)
                                └─> WITHHELD        (declined)
 any open state ──(datum, share or target gone)──> CANCELLED
@@ -55,6 +56,8 @@ class State(StrEnum):
     UNSUPPORTED = "unsupported"  # the destination cannot express it
     FAILED = "failed"  # refused, or tried too often; can be replayed
     CANCELLED = "cancelled"  # datum, share or target are gone
+    WITHDRAWING = "withdrawing"  # a person takes it back; the destination is asked when `next_at` has come
+    WITHDRAWN = "withdrawn"  # taken back; sent again only if a person asks
 
 
 OPEN = frozenset({State.PENDING, State.SENDING, State.SUBMITTED, State.UNCONFIRMED})
@@ -77,7 +80,8 @@ RELEASE = "release"
 """Value of `field` for a withheld delivery that waits for its release, at `next_at`."""
 DECLINED = "declined"
 """Value of `field` for a withheld delivery that a person declined to send."""
-_FRESH: dict[str, Any] = {"failures": 0, "reason": "", "field": "", "ticket": ""}
+FRESH: dict[str, Any] = {"failures": 0, "reason": "", "field": "", "ticket": ""}
+"""Values of a delivery that begins anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +140,7 @@ class Transition:
 START = Transition(sources=SENDABLE, to=State.SENDING, sets={"next_at": None, "field": ""}, tries=1)
 """Hand the record to the adapter now."""
 
-STOP = Transition(sources=SENDABLE, to=State.TO_APPROVE, sets=_FRESH | {"next_at": None})
+STOP = Transition(sources=SENDABLE, to=State.TO_APPROVE, sets=FRESH | {"next_at": None})
 """Wait for the approval of a person; nothing leaves before."""
 
 SET_ASIDE = Transition(
@@ -149,12 +153,12 @@ SET_ASIDE = Transition(
 
 def replay(*, now: datetime) -> Transition:
     """Try again with a fresh schedule, as a person or a change of settings asks."""
-    return Transition(sources=ASKABLE, to=State.PENDING, sets=_FRESH | {"next_at": now})
+    return Transition(sources=ASKABLE, to=State.PENDING, sets=FRESH | {"next_at": now})
 
 
 def revise(*, now: datetime) -> Transition:
     """Send the new values of an edited datum."""
-    return Transition(sources=ASKABLE | {State.DELIVERED}, to=State.PENDING, sets=_FRESH | {"next_at": now})
+    return Transition(sources=ASKABLE | {State.DELIVERED}, to=State.PENDING, sets=FRESH | {"next_at": now})
 
 
 def hurry(*, now: datetime) -> Transition:
@@ -177,8 +181,9 @@ def bring_near(*, now: datetime) -> Transition:
 
 
 def look_again(*, at: datetime) -> Transition:
-    """Set the time of the next look-up, or of the next question for the outcome."""
-    return Transition(sources=frozenset({State.SUBMITTED, State.UNCONFIRMED}), sets={"next_at": at})
+    """Set the time of the next look-up, or of the next question to the destination."""
+    sources = frozenset({State.SUBMITTED, State.UNCONFIRMED, State.WITHDRAWING})
+    return Transition(sources=sources, sets={"next_at": at})
 
 
 def doubt(reason: str, *, look_at: datetime) -> Transition:
@@ -186,7 +191,7 @@ def doubt(reason: str, *, look_at: datetime) -> Transition:
     return Transition(
         sources=SENDABLE | {State.BASELINE, State.TO_APPROVE},
         to=State.UNCONFIRMED,
-        sets=_FRESH | {"next_at": look_at, "reason": reason},
+        sets=FRESH | {"next_at": look_at, "reason": reason},
     )
 
 
@@ -204,13 +209,13 @@ def lost_there(reason: str, *, now: datetime, can_tell: bool) -> Transition:
     return Transition(
         sources=frozenset({State.DELIVERED}),
         to=State.UNCONFIRMED if can_tell else State.PENDING,
-        sets=_FRESH | {"next_at": now, "reason": reason, "remote_id": ""},
+        sets=FRESH | {"next_at": now, "reason": reason, "remote_id": ""},
     )
 
 
 def approve(*, now: datetime) -> Transition:
     """Send a record as a person has approved it."""
-    return Transition(sources=frozenset({State.TO_APPROVE}), to=State.PENDING, sets=_FRESH | {"next_at": now})
+    return Transition(sources=frozenset({State.TO_APPROVE}), to=State.PENDING, sets=FRESH | {"next_at": now})
 
 
 def decline(reason: str) -> Transition:
@@ -227,7 +232,7 @@ def ask_anew(*, now: datetime) -> Transition:
 
     It is sent only if it needs no approval any more; else it stops again, with its present content.
     """
-    return Transition(sources=frozenset({State.TO_APPROVE}), to=State.PENDING, sets=_FRESH | {"next_at": now})
+    return Transition(sources=frozenset({State.TO_APPROVE}), to=State.PENDING, sets=FRESH | {"next_at": now})
 
 
 def cancel(reason: str) -> Transition:
@@ -250,19 +255,19 @@ def undecidable(reason: str) -> Transition:
 
 def confirm(note: str) -> Transition:
     """Note that a person found the record at the destination."""
-    return Transition(sources=IN_DOUBT, to=State.DELIVERED, sets=_FRESH | {"next_at": None, "reason": note})
+    return Transition(sources=IN_DOUBT, to=State.DELIVERED, sets=FRESH | {"next_at": None, "reason": note})
 
 
 def resend(*, now: datetime) -> Transition:
     """Send again a record that a person did not find at the destination."""
-    return Transition(sources=IN_DOUBT, to=State.PENDING, sets=_FRESH | {"next_at": now})
+    return Transition(sources=IN_DOUBT, to=State.PENDING, sets=FRESH | {"next_at": now})
 
 
 def keep_there(note: str = "") -> Transition:
     """Count as delivered a record that the destination has already, with this content or one that it cannot
     change.
     """
-    return Transition(sources=SENDABLE, to=State.DELIVERED, sets=_FRESH | {"next_at": None, "reason": note})
+    return Transition(sources=SENDABLE, to=State.DELIVERED, sets=FRESH | {"next_at": None, "reason": note})
 
 
 def embargo(until: datetime, reason: str) -> Transition:

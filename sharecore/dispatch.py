@@ -18,7 +18,7 @@ from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecor
 from sharecore.guarded_adapter import Guarded, named
 from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest
 from sharecore.maps import Maps
-from sharecore.outcomes import Deferred, Found, Outcome, Result, Unsupported, Withheld
+from sharecore.outcomes import Deferred, Found, Outcome, Result, Unsupported, Withdrawal, Withheld
 from sharecore.records import Alone, DataFile, Record, RecordKey, Report, Shareable
 from sharecore.registry import Registry
 
@@ -214,6 +214,22 @@ def follow(
         tickets: ticket of each record, by key.
     """
     return said_until(guarded(destination, adapter).follow(batch, tickets))
+
+
+def withdraw(
+    destination: Destination, adapter: Adapter, batch: Batch, reason: str
+) -> tuple[Mapping[RecordKey, Withdrawal], Stop | None]:
+    """Take delivered records back; return the answers, and the exception that stopped the call.
+
+    A record without a valid answer is left out.
+
+    Args:
+        destination: destination of the batch.
+        adapter: adapter of the destination.
+        batch: target of the records, and their names there in `previous`; without records.
+        reason: reason that a person gave.
+    """
+    return said_until(guarded(destination, adapter).withdraw(batch, reason))
 
 
 def guarded(destination: Destination, adapter: Adapter) -> Guarded:

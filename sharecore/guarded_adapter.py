@@ -19,7 +19,7 @@ from sharecore.adapter_answers import Broken, GivenUp, Heard, hear
 from sharecore.call_thread import LOCAL_SECONDS, Call, Late
 from sharecore.data_sharing import ROOT, Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, DestinationError, PluginError, Problem
-from sharecore.outcomes import Deferred, Found, Outcome
+from sharecore.outcomes import Deferred, Found, Outcome, Withdrawal
 from sharecore.plugin_errors import contained, describe, kind, log_fault
 from sharecore.records import DataFile, RecordKey, Report
 from sharecore.reports import ReportForm
@@ -35,6 +35,7 @@ MOST_LOST = 3
 LIMITS: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
     "can_update": (lambda value: isinstance(value, bool), "True or False", False),
     "takes_records": (lambda value: isinstance(value, bool), "True or False", True),
+    "can_withdraw": (lambda value: isinstance(value, bool), "True or False", False),
     "takes_files": (lambda value: isinstance(value, bool), "True or False", False),
     "takes_reports": (lambda value: isinstance(value, bool), "True or False", False),
     "settle_time": (lambda value: _is_number(value) and 0 < value <= 86400, "above 0 and up to 86400", 60.0),
@@ -188,6 +189,14 @@ class Guarded(Adapter):
             self._ask("follow", lambda adapter: heard.listen(adapter.follow(batch, asked)), self._seconds)
 
         return hear(named(self._destination), tickets, call, sends=False)
+
+    def withdraw(self, batch: Batch, reason: str) -> Iterator[tuple[RecordKey, Withdrawal]]:
+        def call(heard: Heard) -> None:
+            self._ask(
+                "withdraw", lambda adapter: heard.listen(adapter.withdraw(batch, reason)), self._seconds
+            )
+
+        return hear(named(self._destination), batch.previous, call, sends=False, wanted=Withdrawal)
 
     def validate(self, batch: Batch) -> Sequence[Problem]:
         return self._ask(

@@ -166,6 +166,11 @@ class Absent:
     """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """The destination does not show the record any more; an answer of `Adapter.withdraw` only."""
+
+
 Outcome = Accepted | Duplicate | Rejected | Unsupported | Deferred | Unconfirmed | Submitted
 """The answers that an adapter may give for a record."""
 
@@ -175,8 +180,11 @@ Result = Outcome | Withheld
 Found = Present | Absent | Rejected | Unsupported | Deferred | Unconfirmed
 """The answers that an adapter may give when a record is looked up."""
 
+Withdrawal = Withdrawn | Rejected | Unsupported | Deferred | Unconfirmed
+"""The answers that an adapter may give when a record is taken back."""
+
 _NO_TICKET = "(no ticket)"
-_TYPES = dict.fromkeys((*get_args(Result), *get_args(Found)))
+_TYPES = dict.fromkeys((*get_args(Result), *get_args(Found), *get_args(Withdrawal)))
 _RULES: dict[str, tuple[Callable[[object], bool], str, object]] = {
     "remote_id": (lambda value: isinstance(value, str | None), "a text or None", None),
     "field": (lambda value: isinstance(value, str | None), "a text or None", None),

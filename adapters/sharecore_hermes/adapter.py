@@ -10,7 +10,7 @@ from sharecore.adapter import Adapter, Batch, Preview, SentTest, Topic
 from sharecore.building import before_sending
 from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem, TargetRefused
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Absent, Accepted, Found, Outcome, Present, Unsupported
+from sharecore.outcomes import Absent, Accepted, Found, Outcome, Present, Unsupported, Withdrawal
 from sharecore.records import Record, RecordKey
 from sharecore_hermes.archive import Archive, CannotTell, FailsNow
 from sharecore_hermes.checks import problems
@@ -22,7 +22,7 @@ from sharecore_hermes.message import Envelope, assemble, row_of, split
 from sharecore_hermes.profile import Profile, ask_profile
 from sharecore_hermes.publisher import Publisher
 from sharecore_hermes.references import message_id, message_url
-from sharecore_hermes.retraction import Replaced
+from sharecore_hermes.retraction import Replaced, withdrawn
 from sharecore_hermes.topics import SHARED, TopicCache, offered
 from sharecore_http import Client, token
 
@@ -40,6 +40,7 @@ class HermesAdapter(Adapter):
     `batch_window_seconds` lets new records share a message.
     """
 
+    can_withdraw = True
     settle_time = SETTLE_TIME
     check_tests = "its address, the token, and whether it may write to the topics of the settings"
 
@@ -152,6 +153,15 @@ class HermesAdapter(Adapter):
             return None
         except FailsNow as error:
             raise DestinationError(error.reason, retry_after=error.retry_after) from None
+
+    def withdraw(self, batch: Batch, reason: str) -> Iterator[tuple[RecordKey, Withdrawal]]:
+        """Retract the messages with the records. The reason stays at the site: HERMES takes none."""
+        answers: dict[str, Withdrawal] = {}
+        for key, name in batch.previous.items():
+            uuid = message_id(name)
+            if uuid not in answers:
+                answers[uuid] = withdrawn(self._archive, uuid)
+            yield key, answers[uuid]
 
     @contextmanager
     def _retracting(self, batch: Batch) -> Iterator[Callable[[RecordKey, str | None], None]]:

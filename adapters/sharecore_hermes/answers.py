@@ -117,6 +117,15 @@ def refusal(reply: Reply, config: HermesConfig) -> DeliveryError:
     )
 
 
+def no_credential(reply: Reply, config: HermesConfig) -> AuthenticationFailed:
+    """Return the error for a token whose user has no credential of the broker."""
+    why = reply.json.get("error") if isinstance(reply.json, dict) else ""
+    return AuthenticationFailed(
+        f"HERMES did nothing: {said(why)} (The user of {config.path}['HERMES_API_KEY'] needs a SCiMMA "
+        "credential: log out of HERMES in the browser and in again.)"
+    )
+
+
 def _read_ok(reply: Reply, config: HermesConfig) -> Answer:
     body = reply.json
     if isinstance(body, Mapping):
@@ -124,11 +133,7 @@ def _read_ok(reply: Reply, config: HermesConfig) -> Answer:
         if isinstance(uuid, str) and uuid.strip():
             return Published(uuid.strip()[:100])
         if "error" in body:
-            raise AuthenticationFailed(
-                f"HERMES published nothing: {said(body['error'])} (The user of "
-                f"{config.path}['HERMES_API_KEY'] needs a SCiMMA credential: log out of HERMES in the "
-                "browser and in again.)"
-            )
+            raise no_credential(reply, config)
         if set(body) == {"message"}:
             raise DestinationError(
                 "HERMES answered with its help text: something on the way turned the message into a "

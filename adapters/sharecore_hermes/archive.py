@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sharecore import one_line
 from sharecore.exceptions import DestinationError
-from sharecore_hermes.answers import refusal, said
+from sharecore_hermes.answers import no_credential, refusal, said
 from sharecore_hermes.config import HermesConfig
 from sharecore_http import Authorize, Client, HttpFailure, Reply, Verdict
 
@@ -127,7 +127,10 @@ class Archive:
         return Archived(uuid, message if isinstance(message, Mapping) else {})
 
     def retract(self, uuid: str) -> None:
-        """Retract a message; nothing happens to one that is retracted already. Raises as `messages`."""
+        """Retract a message; nothing happens to one that is retracted already.
+
+        Raises as `messages`; `CannotTell` where the archive does not let the user retract it.
+        """
         self._ask(f"{MESSAGE}{uuid}/", {}, retracts=True)
 
     def _whole(self, listed: Mapping[str, object]) -> Archived:
@@ -153,6 +156,8 @@ class Archive:
             raise DestinationError(f"HERMES could not be asked what it published: {error.reason}") from error
         if reply.status == 200 and isinstance(reply.json, dict):
             return reply.json
+        if retracts and reply.status == 401:
+            raise no_credential(reply, self._config)
         raise self._failure(reply)
 
     def _failure(self, reply: Reply) -> Exception:

@@ -1,4 +1,4 @@
-"""Retract messages that edits have replaced.
+"""Retract messages: those that a person takes back, and those that edits have replaced.
 
 HERMES retracts a message as a whole. So one is retracted only when each record in it was sent again with
 other content; until then `Batch.state` remembers which ones were.
@@ -12,6 +12,7 @@ from collections.abc import MutableMapping
 from hashlib import sha256
 
 from sharecore.exceptions import DeliveryError
+from sharecore.outcomes import Deferred, Rejected, Withdrawal, Withdrawn
 from sharecore.records import JsonValue, RecordKey
 from sharecore_hermes.archive import Archive, CannotTell, FailsNow, NotArchived
 from sharecore_hermes.provenance import records_in
@@ -26,6 +27,26 @@ MOST_AGAIN = 10
 """Messages whose retraction is tried again."""
 
 logger = logging.getLogger(__name__)
+
+
+def withdrawn(archive: Archive, uuid: str) -> Withdrawal:
+    """Retract a message that a person takes back. Raises `AuthenticationFailed`, `DestinationError`.
+
+    Args:
+        archive: archive of HERMES.
+        uuid: id of the message; empty for an unknown one.
+    """
+    if not uuid:
+        return Rejected(reason="the ledger does not know in which message it went; retract it at HERMES")
+    try:
+        archive.retract(uuid)
+    except NotArchived as error:
+        return Deferred(reason=error.reason)
+    except CannotTell as error:
+        return Rejected(reason=f"{error.reason}. Only the user who published a message may retract it")
+    except FailsNow as error:
+        return Deferred(reason=error.reason, retry_after=error.retry_after)
+    return Withdrawn()
 
 
 class Replaced:

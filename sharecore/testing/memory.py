@@ -23,6 +23,8 @@ from sharecore.outcomes import (
     Present,
     Submitted,
     Unconfirmed,
+    Withdrawal,
+    Withdrawn,
 )
 from sharecore.record_json import as_json
 from sharecore.records import DataFile, Record, RecordKey, Report
@@ -84,6 +86,10 @@ class MemoryDestination:
         max_batch: number of records, as of `Adapter`; set it before the destination is opened.
         takes_records: as of `Adapter`; set it before the destination is opened.
         takes_files: as of `Adapter`; set it before the destination is opened.
+        can_withdraw: as of `Adapter`; set it before the destination is opened.
+        withdrawn: reasons of the calls of `withdraw`, with the names of the records.
+        withdraw_answers: answers of the next withdrawals, one for each record; None for no answer.
+        withdraw_fails: exception that a withdrawal raises; None for none.
     """
 
     def __init__(self) -> None:
@@ -96,6 +102,10 @@ class MemoryDestination:
         self.max_batch = 200
         self.takes_records = True
         self.takes_files = False
+        self.can_withdraw = False
+        self.withdrawn: list[tuple[str, Mapping[RecordKey, str | None]]] = []
+        self.withdraw_answers: list[Withdrawal | None] = []
+        self.withdraw_fails: BaseException | None = None
         self.makes_targets = False
         self.target_fails: BaseException | None = None
         self.files: dict[str, tuple[DataFile, bytes]] = {}
@@ -154,6 +164,7 @@ class MemoryDestination:
         self._rules.clear()
         self.find_fails = None
         self.follow_fails = None
+        self.withdraw_fails = None
         self.target_fails = None
 
     def process(self) -> None:
@@ -284,6 +295,18 @@ class MemoryDestination:
             if answer is not None:
                 yield key, answer
 
+    def withdraw(self, batch: Batch, reason: str) -> Iterator[tuple[RecordKey, Withdrawal]]:
+        """Take records back, for the adapter. Raises `withdraw_fails`."""
+        self.withdrawn.append((reason, batch.previous))
+        if self.withdraw_fails is not None:
+            raise self.withdraw_fails
+        for key in batch.previous:
+            answer = self.withdraw_answers.pop(0) if self.withdraw_answers else Withdrawn()
+            if isinstance(answer, Withdrawn):
+                self._stored.pop(key, None)
+            if answer is not None:
+                yield key, answer
+
     def take_test(self, batch: Batch) -> SentTest | None:
         """Take a test, for the adapter. Raises `test_answer` where it is an exception."""
         self.tests.append(batch)
@@ -349,6 +372,7 @@ class MemoryAdapter(Adapter):
         self.max_batch = destination.max_batch
         self.takes_records = destination.takes_records
         self.takes_files = destination.takes_files
+        self.can_withdraw = destination.can_withdraw
         self.takes_reports = bool(destination.forms)
         destination.opened += 1
 
@@ -405,6 +429,11 @@ class MemoryAdapter(Adapter):
 
     def follow(self, batch: Batch, tickets: Mapping[RecordKey, str]) -> Iterator[tuple[RecordKey, Outcome]]:
         return self._destination.follow(batch, tickets)
+
+    def withdraw(self, batch: Batch, reason: str) -> Iterator[tuple[RecordKey, Withdrawal]]:
+        if not self.can_withdraw:
+            return super().withdraw(batch, reason)
+        return self._destination.withdraw(batch, reason)
 
     def send_test(self, batch: Batch) -> SentTest | None:
         return self._destination.take_test(batch)

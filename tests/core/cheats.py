@@ -39,6 +39,7 @@ from sharecore import (
     Topic,
     Unconfirmed,
     Unsupported,
+    Withdrawn,
     as_json,
 )
 from sharecore_http import NoAnswer, token
@@ -99,6 +100,17 @@ def hanging(self: Any, *args: Any) -> Any:
 def telling(make: Callable[[Any, str], Any]) -> Callable[..., Any]:
     """Answers with what is made of the secret."""
     return lambda self, *args: make(args, self.config.key.reveal())
+
+
+def nodding(self: Any, batch: Any, reason: str) -> Any:
+    """Says Withdrawn, and does nothing."""
+    return ((key, Withdrawn()) for key in batch.previous)
+
+
+def sweeping(self: Any, batch: Any, reason: str) -> Any:
+    """Takes back all that it ever sent."""
+    self.client.request("DELETE", "blinks/", auth=token(self.config.key))
+    return nodding(self, batch, reason)
 
 
 def first_of_all(do: Callable[[Any, Any], Any]) -> Any:
@@ -452,6 +464,34 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
     ),
     ("questions_are_answered_in_form", with_method("probe", lambda self, seconds: None), {}, "probe answers"),
     ("questions_are_answered_in_form", with_method("topics", endless), {}, "nobody reads"),
+    # Taking back.
+    ("what_is_taken_back_is_gone", shining(can_withdraw=True), {}, "says can_withdraw, and answers Unsupp"),
+    ("what_is_taken_back_is_gone", shining(can_withdraw=True, withdraw=nodding), {}, "is still there"),
+    ("what_is_taken_back_is_gone", shining(withdraw=nodding), {}, "says that it cannot take back"),
+    (
+        "what_is_taken_back_is_gone",
+        shining(can_withdraw=True, withdraw=lambda self, batch, why: iter(())),
+        {},
+        "one outcome per record; missing",
+    ),
+    (
+        "only_what_is_named_is_taken_back",
+        shining(can_withdraw=True, withdraw=sweeping),
+        {},
+        "another record was taken back",
+    ),
+    (
+        "taking_back_what_was_never_there_breaks_nothing",
+        shining(withdraw=lambda self, batch, why: [(key, Accepted()) for key in batch.previous]),
+        {},
+        "these are not answers of withdraw",
+    ),
+    (
+        "taking_back_what_was_never_there_breaks_nothing",
+        shining(withdraw=raising(KeyError)),
+        {},
+        "withdraw raised KeyError",
+    ),
     ("state_is_json", first_of_all(lambda self, b: b.state.update(log="x" * 10**6)), {}, "more than 20000"),
     ("state_is_json", first_of_all(lambda self, b: b.state.update(name="a\0b")), {}, "character NUL"),
     (

@@ -141,7 +141,13 @@ def stage(server: FakeServer, kind: Any, doubles: bool = False, patience: float 
         return answer(201, {"id": len(blinks)})
 
     server.on("POST", "/blinks/", blink)
+
+    def forget(request: Request) -> Any:
+        blinks.clear()
+        return answer(204)
+
     server.on("GET", "/blinks/", answer(200, []))
+    server.on("DELETE", "/blinks/", forget)
     settings = {"BASE_URL": server.url, "API_KEY": SECRET, "READ_TIMEOUT": 1, "CONNECT_TIMEOUT": 0.5}
     return Bench(
         Subject(

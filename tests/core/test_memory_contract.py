@@ -13,6 +13,7 @@ class TestMemory(AdapterContract):
     @pytest.fixture
     def subject(self) -> Subject:
         plugin = MemoryPlugin()
+        plugin["example"].can_withdraw = True
         (kind,) = plugin.sharecore_destinations()
         return Subject(
             type=kind,

@@ -13,7 +13,8 @@ from tom_dataproducts.models import PhotometryReducedDatum
 from tom_targets.models import Target, TargetList
 
 from documentation.samples import DOCS, samples_of
-from sharecore.testing import MemoryPlugin, installed
+from sharecore.testing import MemoryPlugin, deliver_now, installed
+from tom_integration.models import Delivery
 
 pytestmark = pytest.mark.django_db
 HERMES = {"BASE_URL": "https://hermes.invalid/", "HERMES_API_KEY": "x", "USER_TOPICS": ["hermes.test"]}
@@ -89,3 +90,23 @@ def test_the_replay_that_is_shown_is_counted(client: APIClient) -> None:
             "/targets/persistentshare/replay/", asked | {"destination": "partner-tom"}, format="json"
         )
     assert form(answer.json()) == form(told | {"counts": {}})
+
+
+def test_the_withdrawal_that_is_shown_is_counted(client: APIClient) -> None:
+    samples = shown("rest")
+    number = next(number for number, each in enumerate(samples) if "withdrawn" in each)
+    asked, told = samples[number - 1 : number + 1]
+    memory = MemoryPlugin()
+    memory["partner-tom"].can_withdraw = True
+    with override_settings(DATA_SHARING={"partner-tom": {"ADAPTER": "memory"}}), installed(memory):
+        target = Target.objects.create(name="SN 2026xyz", type="SIDEREAL", ra=10.5, dec=-5.25)
+        share = {"target": target.pk, "destination": "partner-tom"}
+        made = client.post("/targets/persistentshare/", share, format="json").json()
+        for each in range(2):
+            fields = {"brightness": 18.0 + each, "bandpass": "r", "timestamp": "2026-03-01T00:00:00Z"}
+            PhotometryReducedDatum.objects.create(target=target, **fields)
+        deliver_now()
+        pks = list(Delivery.objects.filter(state="delivered").values_list("pk", flat=True))
+        url = f"/targets/persistentshare/{made['id']}/withdraw/"
+        answer = client.post(url, asked | {"deliveries": pks}, format="json")
+    assert answer.json() == told

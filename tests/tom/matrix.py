@@ -460,6 +460,14 @@ REST_ROWS = (
         body=lambda world: {"sent": True},
         shows=REST,
     ),
+    Row(
+        method="post",
+        path=f"{_ONE}withdraw/",
+        action="change",
+        scope="share",
+        body=lambda world: {"deliveries": [world.delivery.pk]},
+        shows={**REST, Verdict.DONE: (409,)},  # the destination gives nothing back
+    ),
     Row(method="post", path=f"{_ONE}replay/", action="view and change", scope="share", shows=REST),
     Row(
         method="post",

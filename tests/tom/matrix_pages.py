@@ -70,6 +70,10 @@ def _report(world: World) -> dict[str, Any]:
     return {"destination": "y", "form": "note", "report-text": "a", "step": "preview"}
 
 
+def _ticked_one(name: str, world: World) -> dict[str, Any]:
+    return {"delivery": getattr(world, name).pk}
+
+
 def _rows() -> Iterator[PageRow]:
     def get(path: str, action: str, scope: str) -> PageRow:
         return PageRow(method="get", path=path, action=action, scope=scope)
@@ -115,6 +119,7 @@ def _rows() -> Iterator[PageRow]:
     yield post(f"{ONE}limits", "change", "share", body=_form)
     for act in ("retry", "arrived", "resend"):
         yield post(f"{SHARES}records/{{delivery}}/{act}", "change", "share")
+    yield post(f"{ONE}withdraw", "change", "share", body=lambda world: {"delivery": world.delivery.pk})
     yield get(f"{ONE}replay", "view and change", "share")
     yield post(f"{ONE}replay", "view and change", "share")
     yield get(f"{DESTINATIONS}replay?name=x", "change", "list")
@@ -139,6 +144,9 @@ def _rows() -> Iterator[PageRow]:
         yield post(f"{BY_HAND}{{once}}/{act}", "change", "ledger")
         yield post(f"{SHARES}records/{{one_time}}/{act}", "change", "ledger")
         yield post(f"{BY_HAND}{{outbox}}/{act}", "change", "share")
+    for outbox, scope in (("once", "ledger"), ("outbox", "share")):
+        one = partial(_ticked_one, {"once": "one_time", "outbox": "delivery"}[outbox])
+        yield post(f"{BY_HAND}{{{outbox}}}/withdraw", "change", scope, body=one)
     yield post("/dataproducts/target/{target}/share/", "", "target", body=_once)
     yield post("/dataproducts/data/{product}/share/", "", "target", body=_once)
     yield get("/targets/targetgrouping/{group}/share/", "", "targets")

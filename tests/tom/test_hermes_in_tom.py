@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import requests
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 from tom_dataproducts.models import DataProduct, ReducedDatum, SpectroscopyReducedDatum
@@ -25,7 +26,7 @@ from sharecore.delivery import State
 from sharecore_hermes.converter import HermesDataConverter
 from tom_integration.models import Delivery, DestinationHealth, OneTimeShare
 from tom_integration.outbox import restored
-from tom_integration.services import resolve
+from tom_integration.services import resolve, retry, withdraw
 from tom_integration.services.replay_lost import MayDouble, Replay
 from tom_integration.tomtoolkit import functions
 from tom_integration.worker import offered_topics
@@ -445,6 +446,76 @@ class TestEdits:
             edit(each, brightness=20.5)
             tom.deliver()
         assert hermes.retracted() == [True, False, False, False]
+
+
+class TestTakingBack:
+    @pytest.fixture
+    def sent(self, tom: Tom, shared: Any) -> list[Any]:
+        """Three data in one message, and one in another."""
+        data = [tom.datum(shared, **MEASURED) for _ in range(3)]
+        tom.deliver()
+        tom.deliver(after=10)
+        data.append(tom.datum(shared, **MEASURED))
+        tom.deliver()
+        tom.deliver(after=10)
+        return data
+
+    def take_back(self, tom: Tom, shared: Any, datum: Any) -> None:
+        pi = User.objects.create_superuser("pi")
+        pks = [tom.row(datum, ADDRESS).pk]
+        outbox = tom.outbox(shared, ADDRESS)
+        assert withdraw.plan(outbox, pks, by=pi).others == 2
+        withdraw.take_back(outbox, pks, reason="wrong zero point", by=pi, with_others=True)
+
+    def test_the_message_is_retracted_and_no_record_of_it_goes_again(
+        self, tom: Tom, hermes: Hermes, shared: Any, sent: list[Any]
+    ) -> None:
+        self.take_back(tom, shared, sent[0])
+        tom.deliver()
+        assert hermes.retracted() == [True, False]
+        assert tom.states(ADDRESS) == [*["withdrawn"] * 3, "delivered"]
+        edit(sent[1], brightness=19.5)
+        Replay().send_again()
+        tom.deliver_until_quiet()
+        assert len(hermes.messages) == 2
+        retry.retry_one(tom.row(sent[1], ADDRESS))
+        tom.deliver()
+        tom.deliver(after=10)
+        assert photometry(hermes.messages[2]) == [19.5]
+        assert "references" not in hermes.messages[2]["data"]
+
+    @pytest.mark.parametrize("trouble", [{"fails": 503}, {"behind": 7200}])
+    def test_an_archive_that_is_down_or_behind_is_asked_again(
+        self, tom: Tom, hermes: Hermes, shared: Any, sent: list[Any], trouble: dict[str, Any]
+    ) -> None:
+        hermes.archive(**trouble)
+        self.take_back(tom, shared, sent[0])
+        tom.deliver()
+        assert tom.state(sent[0], ADDRESS) is State.WITHDRAWING
+        hermes.archive(fails=0, behind=0)
+        tom.deliver_until_quiet()
+        assert hermes.retracted() == [True, False]
+        assert tom.state(sent[0], ADDRESS) is State.WITHDRAWN
+
+    def test_an_answer_that_is_lost_does_no_harm(
+        self, tom: Tom, hermes: Hermes, shared: Any, sent: list[Any]
+    ) -> None:
+        hermes.proxy.plan = Plan(first=(Fault.RESET_AFTER,) * 3, only="PATCH ")
+        self.take_back(tom, shared, sent[0])
+        tom.deliver()
+        assert tom.state(sent[0], ADDRESS) is State.WITHDRAWING
+        tom.deliver_until_quiet()
+        assert tom.state(sent[0], ADDRESS) is State.WITHDRAWN
+
+    def test_a_message_of_another_user_stays(
+        self, tom: Tom, hermes: Hermes, shared: Any, sent: list[Any]
+    ) -> None:
+        hermes.archive(fails=403)
+        self.take_back(tom, shared, sent[0])
+        tom.deliver()
+        row = tom.row(sent[0], ADDRESS)
+        assert row.state == State.DELIVERED
+        assert "Only the user who published" in row.reason
 
 
 class TestAnswersThatAreLost:

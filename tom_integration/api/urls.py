@@ -11,6 +11,7 @@ from tom_integration.api.replays import ReplayViewSet
 from tom_integration.api.reports import ReportViewSet
 from tom_integration.api.rules import RuleViewSet
 from tom_integration.api.shares import ShareViewSet
+from tom_integration.api.withdrawals import WithdrawalViewSet
 
 _SINGLE = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
 _SHARE = "persistentshare/<int:pk>/"
@@ -49,6 +50,7 @@ urlpatterns = [
     path(_REPORTS, ReportViewSet.as_view({"get": "list", "post": "create"}), name="target-reports"),
     path(f"{_REPORTS}forms/", ReportViewSet.as_view({"get": "forms"}), name="target-report-forms"),
     path(f"{_REPORTS}<int:pk>/", ReportViewSet.as_view({"get": "retrieve"}), name="target-report"),
+    path(f"{_SHARE}withdraw/", WithdrawalViewSet.as_view({"post": "withdraw"}), name="share-withdraw"),
     path("shareactivity/", ActivityViewSet.as_view({"get": "list"}), name="shareactivity"),
     path(f"{_SHARE}activity/", ShareActivityViewSet.as_view({"get": "list"}), name="share-activity"),
     path(f"{_SHARE}deliveries/", DeliveryViewSet.as_view({"get": "list"}), name="deliveries"),

@@ -15,7 +15,7 @@ from sharecore import delivery
 from sharecore.addresses import Address
 from sharecore.delivery import RELEASE, SENDABLE, State
 from sharecore.exchanges import Recording
-from sharecore.outcomes import Result
+from sharecore.outcomes import Result, Withdrawal
 from sharecore.records import RecordKey
 from tom_integration import clock
 from tom_integration.mapping.data_files import SHARED_MODELS
@@ -64,6 +64,12 @@ class Due:
                 return batch
 
 
+def withdrawing(outbox: Outbox, *, now: datetime, limit: int) -> list[Delivery]:
+    """Return the deliveries that are to be taken back now, those with one name there together."""
+    rows = outbox.deliveries.filter(state=State.WITHDRAWING, next_at__lte=now)
+    return list(rows.order_by("remote_id", "pk")[:limit])
+
+
 def unconfirmed(outbox: Outbox, *, now: datetime, limit: int) -> list[Delivery]:
     """Return the unconfirmed deliveries that are to be looked up now."""
     rows = outbox.deliveries.filter(state=State.UNCONFIRMED, next_at__lte=now)
@@ -94,7 +100,7 @@ def bring_near(outbox: Outbox, furthest: datetime, *, settle_time: float) -> Non
 
 def write_attempts(
     rows: Mapping[RecordKey, Delivery],
-    results: Mapping[RecordKey, Result],
+    results: Mapping[RecordKey, Result | Withdrawal],
     *,
     started: datetime,
     worker: str,

@@ -27,7 +27,7 @@ from tom_integration.outbox.new_shares import attach_new
 
 _CANCELLED_BY_CLOSING = CANCELLABLE - LEFT
 """The states that closing cancels; what has left stays, since it could be sent again otherwise."""
-_WAITING = SENDABLE | {State.SUBMITTED, State.UNCONFIRMED}
+_WAITING = SENDABLE | {State.SUBMITTED, State.UNCONFIRMED, State.WITHDRAWING}
 """The states in which a delivery may have a time of its next step."""
 _NO_LIMITS: dict[str, Any] = {
     "filter": "", "until": None, "release_days": 0, "not_before": None, "paused": ""

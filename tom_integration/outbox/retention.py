@@ -36,7 +36,7 @@ STEP = 1000
 BETWEEN_ROUNDS = 86400.0
 """Seconds between two readings of the whole ledger by one worker."""
 
-_SETTLED = (State.BASELINE, State.DELIVERED, State.CANCELLED)
+_SETTLED = (State.BASELINE, State.DELIVERED, State.WITHDRAWN, State.CANCELLED)
 """States of deliveries that need no step when their datum is deleted."""
 
 

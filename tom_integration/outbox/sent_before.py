@@ -18,6 +18,7 @@ from tom_integration.models import RENAMED, Delivery, Outbox
 from tom_integration.outbox import transitions, versions
 
 _SHARED = LEFT | {State.PENDING, State.TO_APPROVE, State.DELIVERED, State.FAILED}
+_TAKEN_BACK = {State.WITHDRAWING, State.WITHDRAWN}
 
 
 class Deduplication:
@@ -54,6 +55,8 @@ class Deduplication:
                 return ""
             if known.fingerprint == row.fingerprint and State(known.state) in _SHARED:
                 return f"the same as datum {known.datum_pk}, which is shared already"
+            if known.fingerprint == row.fingerprint and State(known.state) in _TAKEN_BACK:
+                return f"the same as datum {known.datum_pk}, which was taken back"
         for known in self._unread[row.timestamp]:
             if known.model in (row.model, "reduceddatum") and self._replaces(row, known):
                 # The datum was made again before its content was read, so only its time can be compared.

@@ -27,7 +27,7 @@ _LENGTHS = {"reason": REASON_LENGTH, "field": FIELD_LENGTH, "remote_id": REMOTE_
 _NAMES = ("remote_id", "ticket")
 """The columns in which the deliveries of one call differ most."""
 _TOLD = {State.FAILED: Event.RECORDS_FAILED, State.NEEDS_REVIEW: Event.RECORDS_NEED_REVIEW}
-_MAY_BE_THERE = LEFT | {State.DELIVERED}
+_MAY_BE_THERE = LEFT | {State.DELIVERED, State.WITHDRAWING}
 _ARRIVED = {
     "arrived": "fingerprint",
     "revision": "CASE WHEN delivered_at IS NULL THEN revision ELSE revision + 1 END",

@@ -30,7 +30,8 @@ MOST_SORTED = 100_000
 """The number of deliveries up to which people can sort by a column without an index."""
 BY_URGENCY = (
     State.NEEDS_REVIEW, State.FAILED, State.TO_APPROVE, State.UNCONFIRMED, State.SENDING, State.PENDING,
-    State.SUBMITTED, State.UNSUPPORTED, State.WITHHELD, State.DELIVERED, State.BASELINE, State.CANCELLED,
+    State.WITHDRAWING, State.SUBMITTED, State.UNSUPPORTED, State.WITHHELD, State.WITHDRAWN, State.DELIVERED,
+    State.BASELINE, State.CANCELLED,
 )  # fmt: skip
 """The order of states: first those that need a person, then waiting, then not sent, then the rest."""
 SORTED = {"datum": "timestamp", "reply": "reason", "attempts": "attempts"}

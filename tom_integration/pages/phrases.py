@@ -23,6 +23,8 @@ STATES: Mapping[str, str] = {
     State.WITHHELD: "Not sent: kept here",
     State.FAILED: "Refused",
     State.CANCELLED: "Cancelled",
+    State.WITHDRAWING: "Being taken back",
+    State.WITHDRAWN: "Taken back",
 }
 """The states of a delivery in words; that of `unsupported` contains the name of the destination."""
 
@@ -55,6 +57,8 @@ _PLACES: Mapping[State, str] = {
     State.DELIVERED: "Shared with",
     State.NEEDS_REVIEW: "May have arrived at",
     State.FAILED: "Refused by",
+    State.WITHDRAWING: "Being taken back from",
+    State.WITHDRAWN: "Taken back from",
 }
 
 
@@ -164,6 +168,13 @@ def waiting(records: int) -> str:
 def to_approve(records: int) -> str:
     """Return that so many records wait for approval."""
     return f"{waiting(records)} for approval"
+
+
+def taken_back(records: int, asked: int) -> str:
+    """Return that so many records were taken back, and so many are about to be."""
+    said = f"{number(records)} {'was' if records == 1 else 'were'} taken back" if records else ""
+    also = f"{number(asked)} {'is' if asked == 1 else 'are'} being taken back" if asked else ""
+    return join(said, also)
 
 
 def join(*parts: str) -> str:

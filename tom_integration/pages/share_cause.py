@@ -210,11 +210,15 @@ class Around:
         yield _when(Q(replay__gt=""), Cause.REPLAYING)
         yield _when(Q(look_now=True), Cause.LOOKING)
         yield _when(Q(until__lte=self.now) | Q(rule__until__lte=self.now), Cause.ENDED)
-        kept = Q(Exists(rows.filter(state__in=(State.WITHHELD, State.UNSUPPORTED))))
+        kept = Q(Exists(rows.filter(state__in=_NOT_THERE)))
         kept |= Q(_outdated(rows))
         for condition, existing in _existing(outboxes, rows.filter(state=State.BASELINE)):
             kept |= Q(share_id__isnull=False) & condition & Q(Exists(existing))
         yield _when(kept, Cause.PARTLY)
+
+
+_NOT_THERE = (State.WITHHELD, State.UNSUPPORTED, State.WITHDRAWING, State.WITHDRAWN)
+"""States of records that the destination does not have, or will not have, as they are here."""
 
 
 def _outdated(rows: QuerySet[Delivery]) -> IsNull:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from sharecore.delivery import RELEASE, State
 from tom_integration import access
 from tom_integration.links import link
+from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Activity, Attempt, Delivery, Outbox
 from tom_integration.outbox.prepare import load
@@ -24,12 +25,17 @@ from tom_integration.pages import activity, approvals, delivery_table, inventory
 from tom_integration.pages.guards import Page, outbox_or_404, page_of, share_or_404
 from tom_integration.pages.live import fresh, state_of
 from tom_integration.pages.share_status import summaries
-from tom_integration.services import resolve, retry, shares, target_names
+from tom_integration.services import resolve, retry, shares, target_names, withdraw
 
 _LIVE = "tom_integration/partials/outbox_live.html"
 ATTEMPTS = 10
 """The number of attempts that are shown for one delivery, the last ones."""
-_BUTTONS = {State.BASELINE: "Send", State.PENDING: "Try now", State.DELIVERED: "Send new values"}
+_BUTTONS = {
+    State.BASELINE: "Send",
+    State.PENDING: "Try now",
+    State.DELIVERED: "Send new values",
+    State.WITHDRAWN: "Send again",
+}
 RESOLVABLE = frozenset({State.NEEDS_REVIEW, State.UNCONFIRMED})
 
 
@@ -117,6 +123,7 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
     table = chosen.table(rows, numbers, outbox.target_id)
     page = delivery_table.page_of(table, request.GET.get("page"))
     total = sum(numbers.values())
+    deliveries = _shown(request.user, list(page), followed=outbox.share_id is not None)
     one_time_shares = outbox.one_time_shares.order_by("-pk")
     return {
         "target": target,
@@ -137,8 +144,11 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
         "refreshed": not chosen.reads_all or total <= delivery_table.MOST_SORTED,
         "page": page,
         "upcoming": what_goes.upcoming(rows) if summary.later else [],
-        "deliveries": _shown(request.user, list(page), followed=outbox.share_id is not None),
+        "deliveries": deliveries,
         "may_change": may_change,
+        "takes_back": may_change
+        and any(each["may_take_back"] for each in deliveries)
+        and withdraw.takes_back(outbox.address),
         "retryable": sum(numbers.get(each.value, 0) for each in retry.RETRIED) > summary.later,
         "hurried": State.PENDING in numbers
         and rows.filter(state=State.PENDING, next_at__gt=timezone.now()).exists(),
@@ -174,7 +184,9 @@ def _shown(user: Any, rows: list[Delivery], *, followed: bool) -> list[dict[str,
             "later": _is_later(row),
             "attempts": attempts[row.pk][:ATTEMPTS],
             "link": link(row.address, row.remote_id),
+            "may_take_back": row.state == State.DELIVERED and row.model in DATUM_MODELS,
             "may_retry": (followed and row.is_outdated)
+            or row.state == State.WITHDRAWN
             or (
                 row.state in retry.RETRIED_ONE
                 and not _is_later(row)

@@ -27,6 +27,7 @@ from tom_integration.pages import (
     share_rules,
     share_target,
     target_lists,
+    withdraw,
 )
 
 SHARES = "persistentshare/manage/"
@@ -72,6 +73,7 @@ ours = [
     path(f"{SHARES}<int:pk>/limits", share_limits.Limits.as_view(), name="limits"),
     path(f"{SHARES}<int:pk>/limits/counted", share_limits.Counted.as_view(), name="counted"),
     path(f"{SHARES}<int:pk>/replay", replay.OfShare.as_view(), name="replay"),
+    path(f"{SHARES}<int:pk>/withdraw", withdraw.OfShare.as_view(), name="withdraw"),
     path(f"{SHARES}<int:pk>/delete", share_actions.Delete.as_view(), name="delete"),
     *_actions(f"{SHARES}<int:pk>/", share_actions.Act, "", "pause", "resume", "adopt", *_OF_OUTBOX),
     *_actions(f"{SHARES}<int:pk>/", share_actions.Act, "", "send-existing", "send-edited"),
@@ -83,6 +85,7 @@ ours = [
     path(f"{_HISTORY}alias", share_actions.AddAlias.as_view(), name="add-alias"),
     path(f"{_HISTORY}live", share_page.HistoryPage.as_view(live=True), name="history-live"),
     path(f"{_HISTORY}deliveries.<str:form>", delivery_export.OfHistory.as_view(), name="history-export"),
+    path(f"{_HISTORY}withdraw", withdraw.OfHistory.as_view(), name="history-withdraw"),
     *_actions(_HISTORY, share_actions.ActOnHistory, "history-", *_OF_OUTBOX),
     path(f"{SHARES}many", many_shares.ManyShares.as_view(), name="many"),
     path(f"{SHARES}delete", removed_destinations.DeleteAll.as_view(), name="delete-all"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from django.db.models import QuerySet
 
-from sharecore import delivery
+from sharecore import delivery, withdrawals
 from sharecore.delivery import REPLAYABLE, State
 from tom_integration import clock
 from tom_integration.models import OUTDATED, Activity, Delivery, Outbox
@@ -35,6 +35,12 @@ def _send_edited(rows: QuerySet[Delivery]) -> int:
     asked = "a person asked for the new values to be sent"
     lost = delivery.lost_there(asked, now=clock.now(), can_tell=False)
     return transitions.apply(rows.filter(OUTDATED), lost, delivered_at=None, arrived="")
+
+
+def _send_anew(rows: QuerySet[Delivery]) -> int:
+    """Send a withdrawn record again, as if the destination had never had it."""
+    anew = withdrawals.send_anew(now=clock.now())
+    return transitions.apply(rows, anew, delivered_at=None, arrived="", taken_back="")
 
 
 _ACTIONS: Mapping[str, Callable[[QuerySet[Delivery]], int]] = {
@@ -89,7 +95,8 @@ def retry_one(row: Delivery) -> None:
     """
     mine = Delivery.objects.filter(pk=row.pk)
     followed = row.outbox.share_id is not None
-    if not (_retry(mine, RETRIED_ONE) or _hurry(mine) or (followed and _send_edited(mine))):
+    due = _retry(mine, RETRIED_ONE) or _hurry(mine) or _send_anew(mine)
+    if not (due or (followed and _send_edited(mine))):
         raise shares.NotPossible(_why_not(row))
     _note(row.outbox, 1, "record")
     shares.wake([row.outbox])
@@ -107,6 +114,8 @@ def _why_not(row: Delivery) -> str:
             return "It is being sent at this moment."
         case State.SUBMITTED:
             return "The destination has taken it, and answers later. It is asked again by itself."
+        case State.WITHDRAWING:
+            return "It is being taken back. Wait until that has an end."
         case State.NEEDS_REVIEW | State.UNCONFIRMED:
             return "It may have arrived. Look at the destination, then say whether it did."
         case State.CANCELLED:

@@ -16,16 +16,16 @@ from sharecore.delivery import DeliveryState, State
 from sharecore.exceptions import AuthenticationFailed, ConfigurationError, DestinationError, InvalidRecord
 from sharecore.exchanges import Recording, recorded
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Outcome, Submitted
-from sharecore.records import Kind, RecordKey, Shareable, with_key
+from sharecore.records import RecordKey, Shareable, with_key
 from sharecore.texts import one_line
 from tom_integration import call_log, clock, conf, site
 from tom_integration.mapping.data_files import shareable_of
 from tom_integration.models import Delivery
-from tom_integration.outbox import ledger, observer_keys
+from tom_integration.outbox import ledger
 from tom_integration.outbox.prepare import load
 from tom_integration.worker import breaker, leases, transport_text
 from tom_integration.worker.deliver import Calls
-from tom_integration.worker.sent_deliveries import as_sent, sent_from, settle_each
+from tom_integration.worker.sent_deliveries import as_sent, by_key, sent_from, settle_each
 
 
 def follow(calls: Calls, rows: list[Delivery]) -> None:
@@ -35,16 +35,7 @@ def follow(calls: Calls, rows: list[Delivery]) -> None:
         Wait: the destination stops the call.
     """
     for batch, group in as_sent(calls.batch(None), rows):
-        _ask(calls, batch, _by_key(group, origin=batch.site.origin))
-
-
-def _by_key(rows: list[Delivery], *, origin: str) -> dict[RecordKey, Delivery]:
-    """Return deliveries by the keys under which they were sent."""
-    known = observer_keys.keys_of([(row, Kind(row.kind)) for row in rows])
-    return {
-        known.get(row.pk) or RecordKey(kind=Kind(row.kind), origin=origin, id=row.record_id): row
-        for row in rows
-    }
+        _ask(calls, batch, by_key(group, origin=batch.site.origin))
 
 
 def _ask(calls: Calls, batch: Batch, rows: Mapping[RecordKey, Delivery]) -> None:

@@ -22,6 +22,7 @@ from sharecore.data_sharing import Destination
 from sharecore.delivery import DECLINED, DeliveryState, State
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.texts import one_line
+from sharecore.withdrawals import leave_there
 from tom_integration import access, clock, conf, signals, site
 from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.mapping.target_fields import find_target
@@ -44,6 +45,7 @@ from tom_integration.worker.before_a_call import Wait
 from tom_integration.worker.deliver import Calls
 from tom_integration.worker.follow import follow
 from tom_integration.worker.look_up import ask_first, look_up
+from tom_integration.worker.withdraw import withdraw
 from tom_integration.worker.write_again import persist
 
 logger = logging.getLogger(__name__)
@@ -201,6 +203,8 @@ class _Work:
         free = ~Q(state=State.SENDING) | Q(pk__in=[row.pk for row in self._abandoned()])
         gone = delivery.cancel("the target was deleted")
         transitions.apply(self._outbox.deliveries.filter(free), gone, lease="")
+        stays = leave_there("the target was deleted before it was taken back")
+        transitions.apply(self._outbox.deliveries.all(), stays, taken_back="")
 
     def _abandoned(self) -> list[Delivery]:
         """Return the deliveries in state `sending` whose worker has lost its lease.
@@ -251,12 +255,16 @@ class _Work:
         now, origin, limit = clock.now(), site.origin(), calls.adapter.max_batch
         changes.compare_named(self._outbox, origin=origin, now=now)
         submitted = ledger.submitted(self._outbox, now=now, limit=limit)
+        withdrawing = ledger.withdrawing(self._outbox, now=now, limit=limit)
         due = self._due.batch(now=now, limit=limit, continuous=continuous)
         # Look up last: deduplication recognises a datum that was made again when it is prepared for sending.
         doubtful = [] if due else ledger.unconfirmed(self._outbox, now=now, limit=limit)
-        if not doubtful and not due and not submitted:
+        if not doubtful and not due and not submitted and not withdrawing:
             return False
         calls.check_breaker()
+        if withdrawing:
+            # Before all else: it should not be there.
+            withdraw(calls, withdrawing[: calls.allowance(len(withdrawing))])
         if submitted:
             # Before sending: a long backlog must not keep the page from telling what arrived.
             follow(calls, submitted[: calls.allowance(len(submitted))])

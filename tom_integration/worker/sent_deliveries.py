@@ -8,10 +8,11 @@ from itertools import groupby
 
 from sharecore.adapter import Batch
 from sharecore.delivery import DeliveryState, State
+from sharecore.records import Kind, RecordKey
 from sharecore.targets import Target
 from tom_integration.mapping.target_fields import find_target, target_of
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import target_keys, transitions
+from tom_integration.outbox import observer_keys, target_keys, transitions
 from tom_integration.worker.write_again import persist
 
 
@@ -30,6 +31,16 @@ def as_sent(batch: Batch, rows: Iterable[Delivery]) -> Iterator[tuple[Batch, lis
 def sent_from(row: Delivery) -> int:
     """Return the primary key of the outbox of the target under which a delivery was sent."""
     return row.sent_from_id or row.outbox_id
+
+
+def by_key(rows: Iterable[Delivery], *, origin: str) -> dict[RecordKey, Delivery]:
+    """Return deliveries by the keys under which they were sent."""
+    rows = list(rows)
+    known = observer_keys.keys_of([(row, Kind(row.kind)) for row in rows])
+    return {
+        known.get(row.pk) or RecordKey(kind=Kind(row.kind), origin=origin, id=row.record_id): row
+        for row in rows
+    }
 
 
 def _about(outbox_id: int, batch: Batch) -> Batch:

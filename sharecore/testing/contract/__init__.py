@@ -11,6 +11,7 @@ for _rules in (
     "following",
     "truth",
     "lookups",
+    "withdrawing",
     "questions",
     "reports",
     "guest",

@@ -41,6 +41,7 @@ MAY_RAISE: Mapping[str, tuple[type[BaseException], ...]] = {
     "find": (DeliveryError,),
     "validate": (DeliveryError,),
     "send_test": (DeliveryError,),
+    "withdraw": (DeliveryError,),
 }
 """Exceptions that may leave a method; the others raise nothing."""
 

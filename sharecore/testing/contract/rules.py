@@ -15,9 +15,10 @@ from sharecore.testing.contract.questions import Questions
 from sharecore.testing.contract.reports import Reports
 from sharecore.testing.contract.subject import Subject
 from sharecore.testing.contract.truth import Truth
+from sharecore.testing.contract.withdrawing import Withdrawing
 
 
-class AdapterContract(Delivering, Following, Truth, LookUps, Questions, Reports, Guest):
+class AdapterContract(Delivering, Following, Truth, LookUps, Withdrawing, Questions, Reports, Guest):
     """The rules for every adapter.
 
     Subclass it and override `subject`::
