@@ -153,7 +153,7 @@ def test_a_partner_is_down_and_back_and_gets_again_what_a_backup_lacks(
     told = post.next()
     assert "TOM B does not answer since" in told
     assert "2 records of 1 share wait" in told
-    (link,) = re.findall(rf"{sender.url}\S+destinations/", told)
+    (link,) = re.findall(rf"{sender.url}\S+destinations/#\S+", told)
     page.goto(link)
     card = page.get_by_role("article").filter(has_text="TOM B")
     expect(card).to_contain_text("Does not answer")
@@ -178,6 +178,6 @@ def test_a_partner_is_down_and_back_and_gets_again_what_a_backup_lacks(
     someone.go(SHARES)
     summary(page, "1 up to date")
     someone.go(ACTIVITY)
-    row = page.get_by_role("row").filter(has_text="Sent again")
+    row = page.get_by_role("row").filter(has_text="To be sent again")
     expect(row).to_contain_text("6 records")
     expect(row).to_contain_text("admin")

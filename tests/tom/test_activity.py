@@ -150,7 +150,7 @@ class TestEveryRoad:
         client = Client()
         client.force_login(viewer)
         seen = client.get(ACTIVITY).content.decode()
-        assert seen.count("Sent again") == 1  # that of the share, not the numbers of all shares
+        assert seen.count("To be sent again") == 1  # that of the share, not the numbers of all shares
 
     def test_retried_and_resolved_and_shared_once(self, tom: Tom, admin: Client, shared: Any) -> None:
         share = PersistentShare.objects.get()

@@ -57,7 +57,7 @@ class TestTroubles:
             )
             assert said in text
             assert mail.subject.startswith("[Test TOM] Sharing: Partner TOM does not answer")
-            assert "/targets/persistentshare/destinations/" in mail.body
+            assert "/targets/persistentshare/destinations/#destination-x\n" in mail.body
             assert post.look() == post.look(after=5 * HOUR) == []
 
             tom.x.recover()

@@ -82,6 +82,7 @@ def test_a_share_is_up_to_date_or_says_what_it_waits_for(tom: Tom, admin: Client
     tom.deliver(after=600)
     assert "Action needed </span>" in summary(admin, share)
     assert "refuses what we send: no &lt;script&gt;" in summary(admin, share)
+    assert 'destinations/#destination-x">Show x' in summary(admin, share)
 
     admin.post(f"{SHARES}{share.pk}/pause")
     assert "Paused" in summary(admin, share)
@@ -377,6 +378,23 @@ def test_a_destination_is_asked_from_its_page(tom: Tom, admin: Client) -> None:
         admin.post(ask, {"name": "x"}, headers={"HX-OneTimeShare": "true"})
     )
     assert admin.post(ask, {"name": "nowhere"}).status_code == 404
+
+
+def test_each_card_has_an_id_of_its_own_that_is_safe_in_html(tom: Tom, admin: Client) -> None:
+    names = {"Tom B": "Tom%20B", "tom-b": "tom-b", "東": "%E6%9D%B1", 'a"><i>': "a%22%3E%3Ci%3E"}
+    with override_settings(DATA_SHARING={name: {"ADAPTER": "memory"} for name in names}):
+        page = text(admin.get("/targets/persistentshare/destinations/"))
+        assert [page.count(f' id="destination-{each}"') for each in names.values()] == [1] * 4
+
+
+def test_the_same_text_is_not_told_twice_on_a_card(tom: Tom, admin: Client) -> None:
+    share = tom.share(tom.target())
+    tom.datum(share.target)
+    tom.x.will(AuthenticationFailed("no such user"))
+    tom.deliver(after=60)
+    page = text(admin.get("/targets/persistentshare/destinations/"))
+    assert page.count("no such user") == 1
+    assert "Last error" not in page
 
 
 def test_settings_that_cannot_be_used_are_told_with_the_mend(tom: Tom, admin: Client) -> None:

@@ -223,6 +223,9 @@ def test_what_a_destination_causes_is_said_once_above_the_shares_that_it_holds(
     first, second = page.split('scope="rowgroup"')[1:]
     assert first.count("to x") > 0
     assert "Select SN" in second
+    assert f'<a href="{DESTINATIONS}#destination-y">Show y</a> <small>15 shares' in page
+    assert ('s-held-waiting"' in page, 's-held-needs-you"' in page) == (True, True)
+    assert "Show x" not in page
     assert f'value="{well.pk}"' not in page
     last = text(admin.get(f"{SHARES}?page=2"))
     # The last ones that y holds, below what it is, and then the one that is well.

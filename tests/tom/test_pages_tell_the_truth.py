@@ -22,6 +22,7 @@ from sharecore.filters import Filter
 from sharecore.outcomes import Deferred, Rejected, Unsupported
 from sharecore.records import Kind
 from tom_integration.models import Delivery, DestinationHealth, Outbox, write_filter
+from tom_integration.pages import share_status
 from tom_integration.pages.delivery_table import BY_URGENCY
 
 if TYPE_CHECKING:
@@ -97,6 +98,28 @@ def test_what_cannot_leave_is_counted(
     assert in_rest(admin)[0] == "partly"
     pill = "Not sent: kept here" if outcome is None else "Not sent: x cannot store it"
     assert page.count(pill) == 3
+
+
+def test_of_several_reasons_one_is_an_example(
+    tom: Tom, admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = tom.share(target := tom.target())
+    first = f"{'no such band ' * 30}at all"
+    tom.data(target, 7)
+    tom.deliver(after=60)
+    rows = Delivery.objects.order_by("pk")
+    rows.update(state="unsupported", reason=first)
+    few = list(rows.values_list("pk", flat=True)[:4])
+
+    assert in_rest(admin)[1] == f"7 records not sent, as x cannot store them: {first}."
+    Delivery.objects.filter(pk__in=few).update(reason="an odd unit")
+    said = f"7 records not sent, as x cannot store them, for 2 reasons, such as: {first}."
+    assert in_rest(admin)[1] == said
+    assert said in text(admin.get(f"{SHARES}{share.pk}/")), "the reason is not cut on the page of the share"
+
+    monkeypatch.setattr(share_status, "_LOOKED_AT", 3)
+    rows.update(reason="an odd unit")
+    assert in_rest(admin)[1] == "7 records not sent, as x cannot store them, for example: an odd unit."
 
 
 def test_an_edit_that_the_destination_does_not_take_is_counted(tom: Tom, admin: Client) -> None:

@@ -421,7 +421,7 @@ class Migration(migrations.Migration):
                             ("resumed", "Resumed"),
                             ("adopted", "Adopted"),
                             ("retried", "Retried"),
-                            ("replayed", "Sent again"),
+                            ("replayed", "To be sent again"),
                             ("resolved", "Resolved"),
                             ("approved", "Approved"),
                             ("declined", "Declined"),

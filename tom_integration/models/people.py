@@ -26,7 +26,7 @@ class Activity(HasAddress):
         RESUMED = "resumed", "Resumed"
         ADOPTED = "adopted", "Adopted"
         RETRIED = "retried", "Retried"
-        REPLAYED = "replayed", "Sent again"
+        REPLAYED = "replayed", "To be sent again"
         RESOLVED = "resolved", "Resolved"
         APPROVED = "approved", "Approved"
         DECLINED = "declined", "Declined"

@@ -13,7 +13,7 @@ from sharecore.addresses import Address
 from sharecore.delivery import OPEN
 from sharecore.texts import number, one_line
 from sharecore.times import minute
-from tom_integration import access, conf, site
+from tom_integration import access, conf, destination_cards, site
 from tom_integration.models import Delivery, Outbox
 from tom_integration.notices.people import Person
 from tom_integration.notices.troubles import OF_DESTINATION, Kind, Trouble
@@ -45,7 +45,8 @@ def trouble(each: Trouble, person: Person, now: datetime) -> Line:
         return Line(text=_to_approve(each), link=page("sharing:approvals") if approves else _page_of(each))
     outboxes = person.outboxes().filter(each.concerned)
     if each.kind in OF_DESTINATION:
-        return Line(text=_of_destination(each, outboxes, now), link=page("sharing:destinations"))
+        card = destination_cards.path(each.address.name)
+        return Line(text=_of_destination(each, outboxes, now), link=_at_site(card))
     text = _stopped(each) if each.kind is Kind.STOPPED else _of_records(each, outboxes, person)
     return Line(text=text, link=_page_of(each))
 
@@ -60,7 +61,11 @@ def end(kind: Kind, address: Address, person: Person) -> Line:
 def page(name: str, *args: object, **query: str) -> str:
     """Return the address of a page; its path when `SHARECORE_SITE_URL` is not set."""
     path = reverse(name, args=args)
-    return conf.settings().site_url.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
+    return _at_site(path + (f"?{urlencode(query)}" if query else ""))
+
+
+def _at_site(path: str) -> str:
+    return conf.settings().site_url.rstrip("/") + path
 
 
 def _label(address: str) -> str:

@@ -86,6 +86,21 @@ def cannot_store(address: str, records: int = 1) -> str:
     return f"{site.label(address)} cannot store {'it' if records == 1 else 'them'}"
 
 
+def because(reason: str, reasons: int, *, all_known: bool) -> str:
+    """Return the end of a sentence on records: their reason, or one of several.
+
+    Args:
+        reason: one reason; empty for none.
+        reasons: the number of different reasons that are known.
+        all_known: whether the reasons of all these records are known.
+    """
+    if not reason:
+        return ""
+    if reasons > 1:
+        return f", for {f'{reasons:,}' if all_known else 'several'} reasons, such as: {reason}"
+    return f": {reason}" if all_known else f", for example: {reason}"
+
+
 def outdated(records: int, address: str) -> str:
     """Return that so many records were edited after delivery to a destination that takes no edits."""
     label = site.label(address)

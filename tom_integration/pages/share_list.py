@@ -128,4 +128,17 @@ def _rows(shares: list[Any], around: Around) -> list[dict[str, Any]]:
 def _groups(rows: Iterable[dict[str, Any]], held: Mapping[str, int]) -> list[dict[str, Any]]:
     """Return the rows in groups: what a destination causes is said once, with the number of its shares."""
     by_text = groupby(rows, key=lambda row: row["state"].common if row["state"].common in held else "")
-    return [{"text": text, "number": held.get(text, 0), "rows": list(each)} for text, each in by_text]
+    groups = []
+    for text, each in by_text:
+        members = list(each)
+        state = members[0]["state"]
+        groups.append(
+            {
+                "text": text,
+                "number": held.get(text, 0),
+                "status": state.status,
+                "refusing": state.refusing,
+                "rows": members,
+            }
+        )
+    return groups

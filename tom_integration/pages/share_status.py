@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import TextChoices, prefetch_related_objects
+from django.db.models import Count, Max, QuerySet, TextChoices, prefetch_related_objects
 
 from sharecore.addresses import Address
 from sharecore.delivery import NEEDS_PERSON, OPEN, RELEASE, State
 from sharecore.exceptions import ConfigurationError
 from tom_integration import access, site, site_status
-from tom_integration.models import Outbox
+from tom_integration.models import Delivery, Outbox
 from tom_integration.pages import phrases
 from tom_integration.pages.counts import Figures, counted
 from tom_integration.pages.share_cause import NEEDING, OF_DESTINATION, OF_SITE, Around, Cause
+
+_LOOKED_AT = 200
+"""The deliveries of one state whose reasons are compared: to compare all of a large ledger takes too long."""
 
 
 class ShareStatus(TextChoices):
@@ -69,6 +72,8 @@ class StatusSummary:
     """The events and actions of this outbox, in sentences that stand alone."""
     common: str = ""
     """The events and actions that are the same for all outboxes of the destination."""
+    refusing: str = ""
+    """The destination that refuses us, whose card has the button that ends it; empty for none."""
     kept: str = ""
     """The records that are not at the destination as they are here, and the reasons."""
     once: bool = False
@@ -163,6 +168,7 @@ def _summary(outbox: Outbox, figures: Figures, cause: Cause, around: Around) -> 
         cause=cause,
         own=_own(outbox, figures, cause, pending - counts[State.SUBMITTED], around),
         common=common(cause, outbox.address, around),
+        refusing=outbox.destination if cause is Cause.REFUSED else "",
         once=outbox.share_id is None,
         kept=_kept(outbox, figures, around),
         sent=figures.sent,
@@ -237,7 +243,7 @@ def _needing(outbox: Outbox, counts: Counter[str], user: Any) -> str:
     refused, in_review = counts[State.FAILED], counts[State.NEEDS_REVIEW]
     said = []
     if refused:
-        said.append(f"{phrases.number(refused)} did not arrive{_reason(outbox, user, State.FAILED)}")
+        said.append(f"{phrases.number(refused)} did not arrive{_reasons(outbox, user, State.FAILED)}")
     if in_review:
         whom = "it" if in_review == 1 else "they"
         said.append(f"{phrases.number(in_review)} may have arrived: look there, then say whether {whom} did")
@@ -254,13 +260,13 @@ def _kept(outbox: Outbox, figures: Figures, around: Around) -> str:
     if number := figures.outdated:
         said.append(phrases.outdated(number, str(outbox.address)))
     if number := counts[State.UNSUPPORTED]:
-        why = _reason(outbox, user, State.UNSUPPORTED)
+        why = _reasons(outbox, user, State.UNSUPPORTED)
         unable = phrases.cannot_store(str(outbox.address), number)
         said.append(f"{phrases.number(number)} not sent, as {unable}{why}")
     if number := figures.later:
         said.append(phrases.go_later(number, figures.first, figures.last))
     if number := counts[State.WITHHELD] - figures.later:
-        said.append(f"{phrases.number(number)} not sent{_reason(outbox, user, State.WITHHELD)}")
+        said.append(f"{phrases.number(number)} not sent{_reasons(outbox, user, State.WITHHELD)}")
     said.append(phrases.taken_back(counts[State.WITHDRAWN], counts[State.WITHDRAWING]))
     if number := figures.existing:
         said.append(f"{phrases.number(number, 'existing record')} not shared")
@@ -269,6 +275,17 @@ def _kept(outbox: Outbox, figures: Figures, around: Around) -> str:
 
 def _reason(outbox: Outbox, user: Any, state: State) -> str:
     """Return the reason of one delivery in this state, the first in the index; the share's page lists all."""
-    mine = access.deliveries_for(user, outbox).filter(state=state).exclude(field=RELEASE)
-    one = mine.order_by("-next_at", "-delivered_at").values_list("reason", flat=True).first()
+    one = _in_state(outbox, user, state).values_list("reason", flat=True).first()
     return f": {one}" if one else ""
+
+
+def _reasons(outbox: Outbox, user: Any, state: State) -> str:
+    """Return the reason of all deliveries in this state, or one of several, and how many there are."""
+    rows = _in_state(outbox, user, state)[: _LOOKED_AT + 1]
+    found = rows.aggregate(rows=Count("pk"), reasons=Count("reason", distinct=True), one=Max("reason"))
+    return phrases.because(found["one"] or "", found["reasons"], all_known=found["rows"] <= _LOOKED_AT)
+
+
+def _in_state(outbox: Outbox, user: Any, state: State) -> QuerySet[Delivery]:
+    mine = access.deliveries_for(user, outbox).filter(state=state).exclude(field=RELEASE)
+    return mine.order_by("-next_at", "-delivered_at")

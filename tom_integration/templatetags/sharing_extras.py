@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from sharecore.addresses import Address
 from sharecore.records import Kind
-from tom_integration import access, site
+from tom_integration import access, destination_cards, site
 from tom_integration.pages import needing, phrases, target_page
 from tom_integration.pages.inventory import KIND_OF_ONE
 
@@ -59,6 +59,18 @@ def state_label(state: str, address: Address) -> str:
 def address_label(address: Address | str) -> str:
     """Return the address of a destination for people."""
     return site.label(str(address))
+
+
+@register.filter
+def card_anchor(name: str) -> str:
+    """Return the id of the card of a destination."""
+    return destination_cards.anchor(name)
+
+
+@register.filter
+def card_path(name: str) -> str:
+    """Return the path of the card of a destination."""
+    return destination_cards.path(name)
 
 
 @register.filter
