@@ -207,7 +207,7 @@ class Engine(RuleBasedStateMachine):
         if fails:
             standing = questions.unanswered(item.standing, "down", now=self.now, policy=POLICY, chance=chance)
         else:
-            found: Found = Present(content="it") if item.there else Absent()
+            found: Found = Present(content="it", remote_id="7") if item.there else Absent()
             if item.taken:
                 found = Deferred(reason="being processed")
             standing = questions.looked_up(

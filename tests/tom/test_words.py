@@ -19,6 +19,7 @@ import tom_integration
 from sharecore.testing.memory import MemoryAdapter
 from tom.reading import text
 from tom_integration.models import Delivery, Outbox, Worker
+from tom_integration.outbox import versions
 
 if TYPE_CHECKING:
     from conftest import Tom
@@ -173,7 +174,7 @@ def test_who_may_only_look_at_what_needs_a_person_is_told_what_it_takes(tom: Tom
     tom.deliver(after=60)
     takes = "You need permission to change shares and this target"
     assert takes not in text(client.get(f"{SHARES}{share.pk}/"))
-    Delivery.objects.update(state="failed", reason="no such filter")
+    versions.update(Delivery.objects.all(), state="failed", reason="no such filter")
     assert takes in text(client.get(f"{SHARES}{share.pk}/"))
     assign_perm("tom_targets.change_persistentshare", user)
     page = text(client.get(f"{SHARES}{share.pk}/"))

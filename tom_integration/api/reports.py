@@ -13,9 +13,9 @@ from rest_framework.response import Response
 
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.reports import ReportForm
+from tom_integration.access import targets_for_shares
 from tom_integration.api.permissions import ShareApi
 from tom_integration.api.shares import Conflict
-from tom_integration.pages.guards import target_or_404
 from tom_integration.pages.report_form import PREFIX, FilledForm, places_of
 from tom_integration.pages.reports import Line, lines, look, report_or_404
 from tom_integration.services.reports import Reporting, reports_about
@@ -54,13 +54,13 @@ class ReportViewSet(ShareApi, viewsets.GenericViewSet):
 
     def list(self, request: Request, target_pk: int) -> Response:
         """List the reports about the target, the newest first."""
-        target = target_or_404(request.user, target_pk)
+        target = self._target()
         found = self.paginate_queryset(reports_about(request.user, target.pk).order_by("-pk"))
         return self.get_paginated_response([shown_report(each) for each in lines(list(found or ()))])
 
     def retrieve(self, request: Request, target_pk: int, pk: int) -> Response:
         """Return one report."""
-        target_or_404(request.user, target_pk)
+        self._target()
         (line,) = lines([report_or_404(request.user, target_pk, pk)])
         return Response(shown_report(line))
 
@@ -91,10 +91,15 @@ class ReportViewSet(ShareApi, viewsets.GenericViewSet):
         (line,) = lines([reporting.make(report, token=said["token"])])
         return Response({**shown_report(line), "sent": True}, status=status.HTTP_201_CREATED)
 
+    def _target(self) -> Any:
+        target = targets_for_shares(self.request.user).filter(pk=self.kwargs["target_pk"]).first()
+        if target is None:
+            raise exceptions.NotFound("There is no such target.")
+        return target
+
     def _reporting(self, address: str, chosen: Any = ()) -> Reporting:
-        target = target_or_404(self.request.user, self.kwargs["target_pk"])
         try:
-            return Reporting(self.request.user, target, address, chosen)
+            return Reporting(self.request.user, self._target(), address, chosen)
         except ConfigurationError as error:
             raise exceptions.ValidationError({"destination": [str(error)]}) from None
 
