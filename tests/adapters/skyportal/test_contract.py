@@ -6,6 +6,7 @@ import pytest
 
 from sharecore import Photometry, Spectrum
 from sharecore.testing import FakeServer, HttpAdapterContract, Subject, example_record
+from sharecore_skyportal import api
 from sharecore_skyportal.plugin import sharecore_destinations
 from standins.skyportal import TOKEN, SkyPortal
 
@@ -14,6 +15,11 @@ pytestmark = pytest.mark.usefixtures("short_pauses")
 
 class TestSkyPortal(HttpAdapterContract):
     record: type = Photometry
+
+    @pytest.fixture(autouse=True)
+    def no_pace(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The stand-in has no rate limit, and waiting for one is tested elsewhere."""
+        monkeypatch.setattr(api, "RATE", 1e6)
 
     @pytest.fixture
     def subject(self, server: FakeServer) -> Subject:
