@@ -19,6 +19,7 @@ from pathlib import Path
 
 import requests
 
+from desk import Desk
 from destinations import Destination, Hermes, TomB
 from realtoms import TomError, User, toolkit_version
 from screen import Screen
@@ -51,7 +52,7 @@ def _prepare(screen: Screen, folder: Path, stack: ExitStack) -> tuple[TomA, list
     return a, destinations
 
 
-def _leave_running(screen: Screen, a: TomA, b: TomB) -> None:
+def _leave_running(screen: Screen, a: TomA, b: TomB, folder: Path) -> None:
     login = f"log in as {ADMIN.username} with password {ADMIN.password}"
     screen.step("Both TOMs are running; Ctrl-C ends them")
     screen.note(f"TOM A  {a.tom.url}targets/{a.target_id}/  {login},")
@@ -59,7 +60,7 @@ def _leave_running(screen: Screen, a: TomA, b: TomB) -> None:
     screen.note(f"       {a.tom.url}targets/persistentshare/manage/ lists what is shared continuously")
     screen.note(f"TOM B  {b.tom.url}targets/  {login}")
     with suppress(KeyboardInterrupt):
-        signal.pause()
+        Desk(screen, a, b, folder).serve()
 
 
 def _keep_logs(folder: Path) -> Path:
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not perfect:
                 print(f"The logs are in {_keep_logs(folder)}", file=sys.stderr)
             if options.serve and isinstance(destinations[0], TomB):
-                _leave_running(screen, a, destinations[0])
+                _leave_running(screen, a, destinations[0], folder)
         return 0 if perfect else 1
     except (TomError, OSError, requests.RequestException) as error:
         print(f"\nThe demonstration failed: {error}\nThe logs are in {_keep_logs(folder)}", file=sys.stderr)

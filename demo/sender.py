@@ -13,11 +13,16 @@ import requests
 
 from night import ALIAS, JOINING, OWN_SOURCES, TARGET, Upload
 from realtoms import Tom, TomError, User, make_tom
+from realtoms.skeleton import PROJECT
 
 OBSERVER = User(username="observer", password="observer-of-the-demo")
 
 LIST = "Follow-up"
 """The target list that is shared with TOM B."""
+
+OPERATOR = "operator@tom.test"
+MAIL_AFTER_MINUTES = 2.0
+"""Minutes for which a destination does not answer until TOM A tells its operator by mail."""
 
 _PROCESSOR = Path(__file__).with_name("custom_processor.py")
 _SETTINGS = """
@@ -66,15 +71,25 @@ class TomA:
     """A TOM with sharecore in its `INSTALLED_APPS`, otherwise as tomtoolkit makes it."""
 
     def __init__(self, folder: Path, admin: User, destinations: Mapping[str, dict[str, object]]) -> None:
+        self.mails = folder / "mails-of-tom-a"
         self.tom: Tom = make_tom(
             folder / "tom-a",
             name="TOM A",
             users=[admin, OBSERVER],
             apps=["tom_integration"],
-            settings={"DATA_SHARING": dict(destinations), "SHARECORE_OWN_SOURCES": list(OWN_SOURCES)},
+            settings={
+                "DATA_SHARING": dict(destinations),
+                "SHARECORE_OWN_SOURCES": list(OWN_SOURCES),
+                "SHARECORE_NOTIFY": [OPERATOR],
+                "SHARECORE_NOTIFY_AFTER_MINUTES": MAIL_AFTER_MINUTES,
+                "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+                "EMAIL_FILE_PATH": str(self.mails),
+            },
             code=_SETTINGS,
             files={"custom_code/processors.py": _PROCESSOR.read_text()},
         )
+        with (self.tom.path / PROJECT / "settings.py").open("a") as file:
+            file.write(f"\nSHARECORE_SITE_URL = {self.tom.url!r}\n")  # for the links in mails
         self.target = str(TARGET["name"])
         self.targets = [self.target]
         *_, target_id, list_id = self.tom.execute(_TARGET_AND_RIGHTS).split()
