@@ -66,7 +66,7 @@ def test_never_two_mails_in_an_hour(tom: Tom, failed: Any, post: Post) -> None:
     for _ in range(5):
         assert post.look(after=600) == []
     (message,) = post.look(after=660)
-    assert "Action needed\n- y refuses us" in message.body
+    assert "New\n- y refuses us" in message.body
     assert "Still open\n- 1 record" in message.body
 
 

@@ -355,6 +355,16 @@ def test_shares_are_chosen_by_destination_creator_and_rule(tom: Tom, admin: Clie
     assert admin.post(f"{SHARES}many", form | {"creator": "nonsense"}).status_code == 400
 
 
+def test_a_record_that_is_being_processed_there_is_no_failed_try(tom: Tom, admin: Client) -> None:
+    made = tom.share(tom.target(), "x")
+    tom.data(made.target, 2)
+    tom.deliver(after=60)
+    tom.x.answers_later = True
+    tom.data(made.target, 2)
+    tom.deliver(after=60)
+    assert "2 delivered; 100 % of 2 tries succeeded" in text(admin.get(DESTINATIONS))
+
+
 def test_a_card_of_a_destination_has_its_numbers(tom: Tom, admin: Client) -> None:
     tom.x.will(Rejected(reason="no"), times=1)
     made = tom.share(tom.target(), "x")

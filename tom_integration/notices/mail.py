@@ -51,7 +51,7 @@ class News:
     @property
     def parts(self) -> list[tuple[str, list[Line]]]:
         """Return the parts with their headings."""
-        named = (("Action needed", self.new), ("Well again", self.well), ("Still open", self.still))
+        named = (("New", self.new), ("Well again", self.well), ("Still open", self.still))
         return [(heading, _cut(lines)) for heading, lines in named if lines]
 
 

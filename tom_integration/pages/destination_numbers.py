@@ -20,7 +20,8 @@ HOURS = 24
 HEIGHT, STEP = 36.0, 6.0
 """The height of the chart, and the width of an hour in it."""
 _ARRIVED = ("accepted", "duplicate")
-_NEVER_LEFT = "withheld"
+_NO_TRY = ("withheld", "submitted")
+"""Outcomes of records that did not leave, or whose fate comes later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,7 @@ def _bar(place: int, hour: datetime, number: int, share: float) -> Hour:
 
 def _add_tries(found: Mapping[str, Numbers], rows: QuerySet[Delivery], since: datetime) -> None:
     tries = Attempt.objects.filter(started__gte=since, delivery__in=rows.values("pk"))
-    by_outcome = tries.exclude(outcome=_NEVER_LEFT).values_list("delivery__destination", "outcome")
+    by_outcome = tries.exclude(outcome__in=_NO_TRY).values_list("delivery__destination", "outcome")
     for name, outcome, number in by_outcome.annotate(number=Count("pk")):
         if name in found:
             found[name].tries += number
