@@ -977,7 +977,7 @@ class Migration(migrations.Migration):
             model_name="delivery",
             index=models.Index(
                 condition=models.Q(("state", "to_approve")),
-                fields=["outbox"],
+                fields=["state", "outbox"],
                 name="sharecore_delivery_asked",
             ),
         ),
