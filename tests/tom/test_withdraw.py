@@ -16,6 +16,7 @@ from tom.conftest import Tom, edit
 from tom.deaths import Died
 from tom_integration.models import Activity, Attempt, Delivery
 from tom_integration.outbox import restored
+from tom_integration.pages import destination_numbers
 from tom_integration.pages.share_status import summaries
 from tom_integration.services import replay_lost, retry, shares, withdraw
 
@@ -64,6 +65,13 @@ def test_a_person_takes_back_some_of_the_records(tom: Tom, shared: Any, sent: li
     assert (row.user_name, row.detail) == ("pi", f"1 record: {WHY}")
     assert tom.row(sent[0]).taken_back == WHY
     assert Attempt.objects.filter(delivery=tom.row(sent[0])).latest("pk").outcome == "withdrawn"
+
+
+def test_what_was_taken_back_is_no_try_that_failed(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
+    take_back(tom, shared, sent[0], by=pi)
+    tom.deliver()
+    numbers = destination_numbers.read(pi)["x"]
+    assert (numbers.tries, numbers.successes) == (3, 3)
 
 
 @pytest.mark.parametrize(
