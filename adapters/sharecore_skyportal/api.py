@@ -103,10 +103,8 @@ class Api:
         try:
             reply = self._request("GET", path, params=params, max_answer=MAX_LIST)
             return None if reply.status == 404 and reply.is_json else self._read(reply)
-        except NoAnswer as error:
+        except (NoAnswer, Unclear) as error:
             raise DestinationError(f"GET {path}: {error.reason}") from None
-        except Unclear as unclear:
-            raise DestinationError(f"GET {path}: {unclear.reason}") from None
 
     def _request(self, method: str, path: str, **options: Any) -> Reply:
         self._keep_pace()

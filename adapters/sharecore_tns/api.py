@@ -109,10 +109,8 @@ class Api:
         content = form({"api_key": self._config.api_key.reveal()}, {"files[0]": file})
         try:
             data = self._data(self._request(UPLOAD, content))
-        except NoAnswer as error:
+        except (NoAnswer, Unclear) as error:
             raise DestinationError(f"{UPLOAD}: {error.reason}") from None
-        except Unclear as unclear:
-            raise DestinationError(f"{UPLOAD}: {unclear.reason}") from None
         name = data[0] if isinstance(data, list) and data else None
         if not isinstance(name, str) or not name:
             raise DestinationError(f"{UPLOAD}: the answer has no name of the file")
@@ -138,12 +136,10 @@ class Api:
                 self._heed(reply)
                 return None
             return self._data(reply)
-        except NoAnswer as error:
+        except (NoAnswer, Unclear) as error:
             raise DestinationError(f"{path}: {error.reason}") from None
         except Refused as refused:
             raise DestinationError(f"{path}: {refused.said}") from None
-        except Unclear as unclear:
-            raise DestinationError(f"{path}: {unclear.reason}") from None
 
     def _form(self, **fields: str) -> Content:
         body = urlencode({"api_key": self._config.api_key.reveal(), **fields})

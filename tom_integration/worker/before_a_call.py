@@ -17,6 +17,7 @@ from sharecore.addresses import Address
 from sharecore.call_delay import delays
 from sharecore.data_sharing import Destination
 from sharecore.exceptions import AuthenticationFailed, ConfigurationError, DeliveryError, DestinationError
+from sharecore.exchanges import Recording
 from tom_integration import clock, conf, site, telemetry
 from tom_integration.outbox import ledger
 from tom_integration.worker import breaker, exclusive_access, leases, rate_limit
@@ -93,6 +94,10 @@ class Preconditions:
         if until is not None:
             raise Wait(_no_sooner(until), why)
         self._ask()
+
+    def recording(self) -> Recording | None:
+        """Return where the exchanges of the next call are recorded; None where the site keeps none."""
+        return Recording() if conf.settings().keep_exchanges else None
 
     @contextmanager
     def call(self, name: str, records: int = 0) -> Iterator[Callable[[BaseException | None], None]]:

@@ -25,7 +25,7 @@ from sharecore.outcomes import Accepted, Deferred, Duplicate, Found, Rejected, R
 from sharecore.records import Alone, DataFile, Record, RecordKey, Shareable
 from sharecore.retry import RetryPolicy
 from sharecore.texts import one_line
-from tom_integration import access, call_log, clock, conf, site
+from tom_integration import access, call_log, clock, site
 from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import ledger, observer_keys, target_keys, transitions
@@ -83,7 +83,7 @@ class Calls(Preconditions):
             return
         batch = _with(self.batch(share), [record for _, record in sendable])
         alone = next((record for _, record in sendable if isinstance(record, Alone)), None)
-        recording = Recording() if conf.settings().keep_exchanges else None
+        recording = self.recording()
         with self.access(batch) as exclusive:
             self.before_call()
             refused = self._make_known(batch, alone, recording) if exclusive else None

@@ -13,19 +13,19 @@ from sharecore import dispatch, questions
 from sharecore.adapter import Batch
 from sharecore.adapter_answers import Stop
 from sharecore.delivery import DeliveryState, State
-from sharecore.exceptions import AuthenticationFailed, ConfigurationError, DestinationError, InvalidRecord
-from sharecore.exchanges import Recording, recorded
+from sharecore.exceptions import InvalidRecord
+from sharecore.exchanges import recorded
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Outcome, Submitted
 from sharecore.records import RecordKey, Shareable, with_key
 from sharecore.texts import one_line
-from tom_integration import call_log, clock, conf, site
+from tom_integration import call_log, clock, site
 from tom_integration.mapping.data_files import shareable_of
 from tom_integration.models import Delivery
 from tom_integration.outbox import ledger
 from tom_integration.outbox.prepare import load
 from tom_integration.worker import breaker, leases, transport_text
 from tom_integration.worker.deliver import Calls
-from tom_integration.worker.sent_deliveries import as_sent, by_key, sent_from, settle_each
+from tom_integration.worker.sent_deliveries import TAKES_NO_CALL, as_sent, by_key, sent_from, settle_each
 
 
 def follow(calls: Calls, rows: list[Delivery]) -> None:
@@ -40,7 +40,7 @@ def follow(calls: Calls, rows: list[Delivery]) -> None:
 
 def _ask(calls: Calls, batch: Batch, rows: Mapping[RecordKey, Delivery]) -> None:
     calls.before_call()
-    started, recording = clock.now(), Recording() if conf.settings().keep_exchanges else None
+    started, recording = clock.now(), calls.recording()
     batch = replace(batch, sent_at={key: row.sent_at for key, row in rows.items() if row.sent_at})
     tickets = {key: row.ticket for key, row in rows.items()}
     with leases.keep_alive(calls.lease):
@@ -71,7 +71,7 @@ def _settle(
     """Write the answers and the adapter state, in one transaction; return False where another worker did."""
     now, chance = clock.now(), ledger.chance()
     # A destination that takes no question now says nothing about the record: it is due as before.
-    stopped = isinstance(stop, _STOPS)
+    stopped = isinstance(stop, TAKES_NO_CALL)
     asked = {key: row for key, row in rows.items() if key in answers or not stopped}
     said = {row.pk: answers.get(key) for key, row in asked.items()}
 
@@ -95,10 +95,6 @@ def _settle(
     there = sent_from(next(iter(rows.values())))
     notes = calls.notes(batch, stop, answers.values(), sent_from=there)
     return settle_each(asked.values(), rule, notes, expected=State.SUBMITTED) == len(asked)
-
-
-_STOPS = (AuthenticationFailed, DestinationError, ConfigurationError)
-"""The exceptions that say that the destination, or the site, takes no call now."""
 
 
 def _records(rows: Mapping[RecordKey, Delivery]) -> list[Shareable]:

@@ -8,12 +8,16 @@ from itertools import groupby
 
 from sharecore.adapter import Batch
 from sharecore.delivery import DeliveryState, State
+from sharecore.exceptions import AuthenticationFailed, ConfigurationError, DestinationError
 from sharecore.records import Kind, RecordKey
 from sharecore.targets import Target
 from tom_integration.mapping.target_fields import find_target, target_of
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import observer_keys, target_keys, transitions
 from tom_integration.worker.write_again import persist
+
+TAKES_NO_CALL = (AuthenticationFailed, DestinationError, ConfigurationError)
+"""The exceptions that say that the destination, or the site, takes no call now: nothing about a record."""
 
 
 def as_sent(batch: Batch, rows: Iterable[Delivery]) -> Iterator[tuple[Batch, list[Delivery]]]:

@@ -15,17 +15,16 @@ from sharecore import dispatch, withdrawals
 from sharecore.adapter import Batch
 from sharecore.adapter_answers import Stop
 from sharecore.delivery import DeliveryState, State
-from sharecore.exceptions import AuthenticationFailed, ConfigurationError, DestinationError
-from sharecore.exchanges import Recording, recorded
+from sharecore.exchanges import recorded
 from sharecore.outcomes import Withdrawal
 from sharecore.records import RecordKey
 from sharecore.texts import one_line
-from tom_integration import clock, conf
+from tom_integration import clock
 from tom_integration.models import Delivery
 from tom_integration.outbox import ledger, transitions
 from tom_integration.worker import leases
 from tom_integration.worker.deliver import Calls
-from tom_integration.worker.sent_deliveries import as_sent, by_key, sent_from, settle_each
+from tom_integration.worker.sent_deliveries import TAKES_NO_CALL, as_sent, by_key, sent_from, settle_each
 
 
 def withdraw(calls: Calls, rows: list[Delivery]) -> None:
@@ -44,7 +43,7 @@ _reason = attrgetter("taken_back")
 
 def _ask(calls: Calls, batch: Batch, rows: Mapping[RecordKey, Delivery], reason: str) -> None:
     calls.before_call()
-    started, recording = clock.now(), Recording() if conf.settings().keep_exchanges else None
+    started, recording = clock.now(), calls.recording()
     batch = replace(batch, previous={key: row.remote_id or None for key, row in rows.items()})
     with leases.keep_alive(calls.lease):
         with calls.call("withdraw", len(rows)) as stopped, recorded(recording):
@@ -65,7 +64,7 @@ def _settle(
     """Write the answers and the adapter state, in one transaction."""
     now, chance = clock.now(), ledger.chance()
     # A destination that takes no call now says nothing about the record: it is due as before.
-    stopped = isinstance(stop, AuthenticationFailed | DestinationError | ConfigurationError)
+    stopped = isinstance(stop, TAKES_NO_CALL)
     states: dict[int, DeliveryState] = {}
     for key, row in rows.items():
         if key in answers or not stopped:
