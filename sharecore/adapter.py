@@ -67,7 +67,7 @@ class Batch:
     """
     previous: Mapping[RecordKey, str | None] = field(default_factory=dict)
     """Name at the destination of each record that was delivered before with other content, for `withdraw` of
-    each record to be taken back; None for an unknown name.
+    each record to be withdrawn; None for an unknown name.
     """
     title: str = ""
     """Title that a person typed beside a one-time share; empty otherwise."""
@@ -142,7 +142,7 @@ class Adapter(ABC):
     """
 
     can_withdraw: bool = False
-    """True when `withdraw` takes back delivered records; only then are people offered to."""
+    """True when `withdraw` can withdraw delivered records; only then do pages offer it."""
 
     takes_records: bool = True
     """False for a destination that takes reports alone: no share of data is offered there, and each record is
@@ -340,12 +340,12 @@ class Adapter(ABC):
         return iter(())
 
     def withdraw(self, batch: Batch, reason: str) -> Iterator[tuple[RecordKey, Withdrawal]]:
-        """Take delivered records back, so that the destination does not show them any more, and yield key and
+        """Withdraw delivered records, so that the destination does not show them any more, and yield key and
         answer of each.
 
-        Records with the same name there are taken back together, always.
+        Records with the same name there are withdrawn together, always.
 
-        * `Withdrawn`: it is gone, or was gone already: taking back twice does no harm.
+        * `Withdrawn`: it is gone, or was gone already: withdrawing twice does no harm.
         * `Rejected`, `Unsupported`: final; the record stays there.
         * `Deferred`, `Unconfirmed`, or no answer for the record: asked again on the retry schedule.
 
@@ -353,10 +353,10 @@ class Adapter(ABC):
 
         Args:
             batch: target and notes, as for `deliver`, without records: data may have been edited or deleted
-                since. `previous` has the key of each record that is to be taken back, with its name there.
+                since. `previous` has the key of each record that is to be withdrawn, with its name there.
             reason: reason that a person gave, one line for people.
         """
-        reason = "this destination does not give back what it has"
+        reason = "nothing can be withdrawn from this destination"
         return ((key, Unsupported(reason=reason, feature="withdraw")) for key in batch.previous)
 
     def validate(self, batch: Batch) -> Sequence[Problem]:
@@ -396,5 +396,5 @@ class Adapter(ABC):
         """
         return ""
 
-    def close(self) -> None:  # noqa: B027  (an adapter without connections has nothing to give back)
+    def close(self) -> None:  # noqa: B027  (an adapter without connections has nothing to close)
         """Close connections. May be called more than once."""

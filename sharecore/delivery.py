@@ -10,7 +10,7 @@ BASELINE ─(asked for, saved again)─> PENDING ──start──> SENDING ─�
                                        │                          │                       NEEDS_REVIEW
                                        │                          └─> FAILED, UNSUPPORTED, WITHHELD
                                        └────────── replay, by a person or changed settings
-DELIVERED ─(a person takes it back)─> WITHDRAWING ─> WITHDRAWN: see `sharecore.withdrawals`
+DELIVERED ─(a person withdraws it)─> WITHDRAWING ─> WITHDRAWN: see `sharecore.withdrawals`
 PENDING ──stop──> TO_APPROVE ──┬─> PENDING again   (approved, or changed since it was asked)
                                └─> WITHHELD        (declined)
 any open state ──(datum, share or target gone)──> CANCELLED
@@ -56,8 +56,8 @@ class State(StrEnum):
     UNSUPPORTED = "unsupported"  # the destination cannot express it
     FAILED = "failed"  # refused, or tried too often; can be replayed
     CANCELLED = "cancelled"  # datum, share or target are gone
-    WITHDRAWING = "withdrawing"  # a person takes it back; the destination is asked when `next_at` has come
-    WITHDRAWN = "withdrawn"  # taken back; sent again only if a person asks
+    WITHDRAWING = "withdrawing"  # a person withdraws it; the destination is asked when `next_at` has come
+    WITHDRAWN = "withdrawn"  # withdrawn; sent again only if a person asks
 
 
 OPEN = frozenset({State.PENDING, State.SENDING, State.SUBMITTED, State.UNCONFIRMED})
@@ -123,7 +123,7 @@ class Transition:
     tries: int = 0
     """Number of attempts that the step counts."""
     forgiven: int = 0
-    """Number of failures that the step takes back."""
+    """Number of failures that the step deducts."""
 
     def __call__(self, before: DeliveryState) -> DeliveryState:
         """Return the state of one delivery after the step."""

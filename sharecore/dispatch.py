@@ -219,7 +219,7 @@ def follow(
 def withdraw(
     destination: Destination, adapter: Adapter, batch: Batch, reason: str
 ) -> tuple[Mapping[RecordKey, Withdrawal], Stop | None]:
-    """Take delivered records back; return the answers, and the exception that stopped the call.
+    """Withdraw delivered records; return the answers, and the exception that stopped the call.
 
     A record without a valid answer is left out.
 

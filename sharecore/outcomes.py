@@ -181,7 +181,7 @@ Found = Present | Absent | Rejected | Unsupported | Deferred | Unconfirmed
 """The answers that an adapter may give when a record is looked up."""
 
 Withdrawal = Withdrawn | Rejected | Unsupported | Deferred | Unconfirmed
-"""The answers that an adapter may give when a record is taken back."""
+"""The answers that an adapter may give when a record is withdrawn."""
 
 _NO_TICKET = "(no ticket)"
 _TYPES = dict.fromkeys((*get_args(Result), *get_args(Found), *get_args(Withdrawal)))

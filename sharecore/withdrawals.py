@@ -1,10 +1,10 @@
-"""Take back what was delivered: the steps of the state machine of `sharecore.delivery` for it.
+"""Withdraw what was delivered: the steps of the state machine of `sharecore.delivery` for it.
 
 DELIVERED ──(a person asks)──> WITHDRAWING ──┬─> WITHDRAWN ──(a person asks)──> PENDING
     ^                                        ├─> WITHDRAWING, later   (deferred, no answer)
     └────────────────────────────────────────┘   (refused, cannot, given up)
 
-Taking back twice does no harm, so it is asked for until there is an answer. A withdrawn record is sent again
+Withdrawing twice does no harm, so it is asked for until there is an answer. A withdrawn record is sent again
 only if a person asks for it: no edit, replay or rescan does.
 """
 
@@ -19,7 +19,7 @@ from sharecore.outcomes import Deferred, Rejected, Unconfirmed, Unsupported, Wit
 from sharecore.retry import RetryPolicy
 
 
-def take_back(*, now: datetime) -> Transition:
+def withdraw(*, now: datetime) -> Transition:
     """Take a delivered record back, as a person asks."""
     return Transition(
         sources=frozenset({State.DELIVERED}), to=State.WITHDRAWING, sets=FRESH | {"next_at": now}
@@ -27,7 +27,7 @@ def take_back(*, now: datetime) -> Transition:
 
 
 def leave_there(reason: str) -> Transition:
-    """Leave a record at the destination, which does not give it back."""
+    """Leave a record at the destination, which does not withdraw it."""
     return Transition(
         sources=frozenset({State.WITHDRAWING}),
         to=State.DELIVERED,
@@ -60,13 +60,13 @@ def answered(
         case Withdrawn():
             return replace(before, state=State.WITHDRAWN, failures=0, next_at=None, reason="", field="")
         case Rejected(reason=reason) | Unsupported(reason=reason):
-            return leave_there(f"not taken back: {reason}")(before)
+            return leave_there(f"not withdrawn: {reason}")(before)
         case Deferred(reason=reason, retry_after=wait):
             return _later(before, reason, wait, now=now, policy=policy, chance=chance)
         case Unconfirmed(reason=reason):
             return _later(before, reason, None, now=now, policy=policy, chance=chance)
         case None:
-            silence = "the destination did not say whether it was taken back"
+            silence = "the destination did not say whether it was withdrawn"
             return _later(before, silence, None, now=now, policy=policy, chance=chance)
         case _:
             assert_never(answer)
@@ -84,5 +84,5 @@ def _later(
     failures = before.failures + 1
     wait = policy.wait(failures, retry_after=retry_after, chance=chance)
     if wait is None:
-        return leave_there(f"not taken back, given up: {reason}")(before)
+        return leave_there(f"not withdrawn, given up: {reason}")(before)
     return replace(before, failures=failures, reason=reason, next_at=now + wait)

@@ -133,7 +133,7 @@ class Folder:
 
 
 def _free(path: Path) -> Path:
-    """Return this path, or the next that is free: an edit that is taken back has the content of an older
+    """Return this path, or the next that is free: an edit that is undone has the content of an older
     file.
     """
     numbered = (path.with_stem(f"{path.stem}_{number}") for number in count(2))

@@ -1,4 +1,4 @@
-"""Retract messages: those that a person takes back, and those that edits have replaced.
+"""Retract messages: those that a person withdraws, and those that edits have replaced.
 
 HERMES retracts a message as a whole. So one is retracted only when each record in it was sent again with
 other content; until then `Batch.state` remembers which ones were.
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def withdrawn(archive: Archive, uuid: str) -> Withdrawal:
-    """Retract a message that a person takes back. Raises `AuthenticationFailed`, `DestinationError`.
+    """Retract a message that a person withdraws. Raises `AuthenticationFailed`, `DestinationError`.
 
     Args:
         archive: archive of HERMES.

@@ -137,7 +137,7 @@ class TnsAdapter(Adapter):
 
     def describe(self) -> str:
         if self._config.live:
-            return "LIVE: reports go to the TNS itself. They are public, and cannot be taken back."
+            return "LIVE: reports go to the TNS itself. They are public, and cannot be withdrawn."
         return (
             f"SANDBOX: reports go to {self._config.host}, where they do not count. "
             "The sandbox is overwritten every Sunday."

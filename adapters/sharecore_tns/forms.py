@@ -31,7 +31,7 @@ _CHOICE, _DATUM = FieldType.CHOICE, FieldType.DATUM
 
 def forms(batch: Batch, options: Options, config: TnsConfig) -> Sequence[ReportForm]:
     """Return the forms for a target and its data."""
-    where = "the live TNS: it is public, and cannot be taken back" if config.live else "the SANDBOX of TNS"
+    where = "the live TNS: it is public, and cannot be withdrawn" if config.live else "the SANDBOX of TNS"
     where = f"A report goes to {where}."
     return (_at_report(batch, options, config, where), _classification(batch, options, config, where))
 

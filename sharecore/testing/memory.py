@@ -296,7 +296,7 @@ class MemoryDestination:
                 yield key, answer
 
     def withdraw(self, batch: Batch, reason: str) -> Iterator[tuple[RecordKey, Withdrawal]]:
-        """Take records back, for the adapter. Raises `withdraw_fails`."""
+        """Withdraw records, for the adapter. Raises `withdraw_fails`."""
         self.withdrawn.append((reason, batch.previous))
         if self.withdraw_fails is not None:
             raise self.withdraw_fails

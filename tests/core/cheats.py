@@ -108,7 +108,7 @@ def nodding(self: Any, batch: Any, reason: str) -> Any:
 
 
 def sweeping(self: Any, batch: Any, reason: str) -> Any:
-    """Takes back all that it ever sent."""
+    """Withdraws all that it ever sent."""
     self.client.request("DELETE", "blinks/", auth=token(self.config.key))
     return nodding(self, batch, reason)
 
@@ -464,21 +464,21 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
     ),
     ("questions_are_answered_in_form", with_method("probe", lambda self, seconds: None), {}, "probe answers"),
     ("questions_are_answered_in_form", with_method("topics", endless), {}, "nobody reads"),
-    # Taking back.
-    ("what_is_taken_back_is_gone", shining(can_withdraw=True), {}, "says can_withdraw, and answers Unsupp"),
-    ("what_is_taken_back_is_gone", shining(can_withdraw=True, withdraw=nodding), {}, "is still there"),
-    ("what_is_taken_back_is_gone", shining(withdraw=nodding), {}, "says that it cannot take back"),
+    # Withdrawing.
+    ("what_is_withdrawn_is_gone", shining(can_withdraw=True), {}, "says can_withdraw, and answers Unsupp"),
+    ("what_is_withdrawn_is_gone", shining(can_withdraw=True, withdraw=nodding), {}, "is still there"),
+    ("what_is_withdrawn_is_gone", shining(withdraw=nodding), {}, "says that it cannot withdraw"),
     (
-        "what_is_taken_back_is_gone",
+        "what_is_withdrawn_is_gone",
         shining(can_withdraw=True, withdraw=lambda self, batch, why: iter(())),
         {},
         "one outcome per record; missing",
     ),
     (
-        "only_what_is_named_is_taken_back",
+        "only_what_is_named_is_withdrawn",
         shining(can_withdraw=True, withdraw=sweeping),
         {},
-        "another record was taken back",
+        "another record was withdrawn",
     ),
     (
         "taking_back_what_was_never_there_breaks_nothing",

@@ -1,4 +1,4 @@
-"""The steps by which a delivered record is taken back."""
+"""The steps by which a delivered record is withdrawn."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sharecore.testing.memory import MemoryAdapter
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DELIVERED = DeliveryState(state=State.DELIVERED, attempts=2, remote_id="there-1", reason="old", failures=3)
-ASKED = withdrawals.take_back(now=NOW)(DELIVERED)
+ASKED = withdrawals.withdraw(now=NOW)(DELIVERED)
 POLICY = RetryPolicy()
 
 
@@ -44,19 +44,19 @@ def test_a_delivered_record_is_asked_for_at_once() -> None:
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.DELIVERED}))
-def test_only_what_is_there_is_taken_back(state: State) -> None:
+def test_only_what_is_there_is_withdrawn(state: State) -> None:
     other = replace(DELIVERED, state=state)
-    assert withdrawals.take_back(now=NOW)(other) == other
+    assert withdrawals.withdraw(now=NOW)(other) == other
 
 
-def test_what_is_taken_back_keeps_its_name_there() -> None:
+def test_what_is_withdrawn_keeps_its_name_there() -> None:
     assert answered(ASKED, Withdrawn()) == replace(ASKED, state=State.WITHDRAWN, next_at=None)
 
 
 @pytest.mark.parametrize("answer", [Rejected(reason="no"), Unsupported(reason="no", feature="withdraw")])
 def test_what_is_refused_stays_delivered_with_the_reason(answer: Any) -> None:
     left = answered(ASKED, answer)
-    assert (left.state, left.next_at, left.reason) == (State.DELIVERED, None, "not taken back: no")
+    assert (left.state, left.next_at, left.reason) == (State.DELIVERED, None, "not withdrawn: no")
 
 
 @pytest.mark.parametrize("answer", [Deferred(reason="busy"), Unconfirmed(reason="busy"), None])

@@ -89,7 +89,7 @@ def test_the_table_is_true(adapters: dict[str, Adapter]) -> None:
         "file": [_yes(each.takes_files) for each in adapters.values()],
         "report": [_yes(each.takes_reports) for each in adapters.values()],
         "an edit changes what is there": [_yes(each.can_update) for each in adapters.values()],
-        "gives back what it got": [_yes(each.can_withdraw) for each in adapters.values()],
+        "withdraws what was delivered": [_yes(each.can_withdraw) for each in adapters.values()],
         "can be asked after an unknown outcome, or sent again without harm": [
             _yes(_can_be_asked(each)) for each in adapters.values()
         ],

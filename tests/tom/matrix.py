@@ -466,7 +466,7 @@ REST_ROWS = (
         action="change",
         scope="share",
         body=lambda world: {"deliveries": [world.delivery.pk]},
-        shows={**REST, Verdict.DONE: (409,)},  # the destination gives nothing back
+        shows={**REST, Verdict.DONE: (409,)},  # nothing can be withdrawn there
     ),
     Row(method="post", path=f"{_ONE}replay/", action="view and change", scope="share", shows=REST),
     Row(

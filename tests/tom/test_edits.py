@@ -156,7 +156,7 @@ def test_an_edit_with_an_unknown_fate_is_looked_up_and_sent_if_it_is_not_there(t
     assert tom.x.records[0].brightness_error == 0.5  # type: ignore[union-attr]
 
 
-def test_a_refused_edit_taken_back_needs_no_sending(tom: Tom, shared: Any) -> None:
+def test_a_refused_edit_undone_needs_no_sending(tom: Tom, shared: Any) -> None:
     tom.x.can_update = True
     row = tom.datum(shared)
     tom.deliver()

@@ -460,17 +460,17 @@ class TestTakingBack:
         tom.deliver(after=10)
         return data
 
-    def take_back(self, tom: Tom, shared: Any, datum: Any) -> None:
+    def withdraw(self, tom: Tom, shared: Any, datum: Any) -> None:
         pi = User.objects.create_superuser("pi")
         pks = [tom.row(datum, ADDRESS).pk]
         outbox = tom.outbox(shared, ADDRESS)
         assert withdraw.plan(outbox, pks, by=pi).others == 2
-        withdraw.take_back(outbox, pks, reason="wrong zero point", by=pi, with_others=True)
+        withdraw.withdraw(outbox, pks, reason="wrong zero point", by=pi, with_others=True)
 
     def test_the_message_is_retracted_and_no_record_of_it_goes_again(
         self, tom: Tom, hermes: Hermes, shared: Any, sent: list[Any]
     ) -> None:
-        self.take_back(tom, shared, sent[0])
+        self.withdraw(tom, shared, sent[0])
         tom.deliver()
         assert hermes.retracted() == [True, False]
         assert tom.states(ADDRESS) == [*["withdrawn"] * 3, "delivered"]
@@ -489,7 +489,7 @@ class TestTakingBack:
         self, tom: Tom, hermes: Hermes, shared: Any, sent: list[Any], trouble: dict[str, Any]
     ) -> None:
         hermes.archive(**trouble)
-        self.take_back(tom, shared, sent[0])
+        self.withdraw(tom, shared, sent[0])
         tom.deliver()
         assert tom.state(sent[0], ADDRESS) is State.WITHDRAWING
         hermes.archive(fails=0, behind=0)
@@ -501,7 +501,7 @@ class TestTakingBack:
         self, tom: Tom, hermes: Hermes, shared: Any, sent: list[Any]
     ) -> None:
         hermes.proxy.plan = Plan(first=(Fault.RESET_AFTER,) * 3, only="PATCH ")
-        self.take_back(tom, shared, sent[0])
+        self.withdraw(tom, shared, sent[0])
         tom.deliver()
         assert tom.state(sent[0], ADDRESS) is State.WITHDRAWING
         tom.deliver_until_quiet()
@@ -511,7 +511,7 @@ class TestTakingBack:
         self, tom: Tom, hermes: Hermes, shared: Any, sent: list[Any]
     ) -> None:
         hermes.archive(fails=403)
-        self.take_back(tom, shared, sent[0])
+        self.withdraw(tom, shared, sent[0])
         tom.deliver()
         row = tom.row(sent[0], ADDRESS)
         assert row.state == State.DELIVERED

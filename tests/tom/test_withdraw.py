@@ -1,4 +1,4 @@
-"""Take back what was delivered, by hand, and never send it again by itself."""
+"""Withdraw what was delivered, by hand, and never send it again by itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WHY = "wrong calibration"
 
 
 @pytest.fixture(autouse=True)
-def takes_back(tom: Tom) -> None:
+def withdrawing(tom: Tom) -> None:
     tom.x.can_withdraw = True
 
 
@@ -41,9 +41,9 @@ def sent(tom: Tom, shared: Any) -> list[Any]:
     return data
 
 
-def take_back(tom: Tom, target: Any, *data: Any, by: Any, **options: Any) -> withdraw.Plan:
+def withdraw_data(tom: Tom, target: Any, *data: Any, by: Any, **options: Any) -> withdraw.Plan:
     pks = [tom.row(each).pk for each in data]
-    return withdraw.take_back(tom.outbox(target), pks, reason=WHY, by=by, **options)
+    return withdraw.withdraw(tom.outbox(target), pks, reason=WHY, by=by, **options)
 
 
 def one_message(tom: Tom, *data: Any) -> None:
@@ -52,8 +52,8 @@ def one_message(tom: Tom, *data: Any) -> None:
     Delivery.objects.filter(pk__in=pks).update(remote_id="message-1")
 
 
-def test_a_person_takes_back_some_of_the_records(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
-    plan = take_back(tom, shared, sent[0], by=pi)
+def test_a_person_withdraws_some_of_the_records(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
+    plan = withdraw_data(tom, shared, sent[0], by=pi)
     assert (plan.number, plan.others) == (1, 0)
     assert tom.state(sent[0]) == "withdrawing"
     tom.deliver()
@@ -61,14 +61,14 @@ def test_a_person_takes_back_some_of_the_records(tom: Tom, shared: Any, sent: li
     assert len(tom.x.records) == 2
     ((reason, names),) = tom.x.withdrawn
     assert (reason, list(names.values())) == (WHY, ["memory-1"])
-    row = Activity.objects.get(what=Activity.What.TAKEN_BACK)
+    row = Activity.objects.get(what=Activity.What.WITHDRAWN)
     assert (row.user_name, row.detail) == ("pi", f"1 record: {WHY}")
-    assert tom.row(sent[0]).taken_back == WHY
+    assert tom.row(sent[0]).withdrawal_reason == WHY
     assert Attempt.objects.filter(delivery=tom.row(sent[0])).latest("pk").outcome == "withdrawn"
 
 
-def test_what_was_taken_back_is_no_try_that_failed(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
-    take_back(tom, shared, sent[0], by=pi)
+def test_what_was_withdrawn_is_no_try_that_failed(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
+    withdraw_data(tom, shared, sent[0], by=pi)
     tom.deliver()
     numbers = destination_numbers.read(pi)["x"]
     assert (numbers.tries, numbers.successes) == (3, 3)
@@ -81,7 +81,7 @@ def test_nothing_sends_it_again_but_a_person(
     tom: Tom, shared: Any, sent: list[Any], pi: User, how: str
 ) -> None:
     tom.x.can_update = True
-    take_back(tom, shared, sent[0], by=pi)
+    withdraw_data(tom, shared, sent[0], by=pi)
     tom.deliver()
     calls = len(tom.x.calls)
     share_id = tom.outbox(shared).share_id
@@ -120,19 +120,19 @@ def test_nothing_sends_it_again_but_a_person(
 
 
 def test_a_person_sends_it_again(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
-    take_back(tom, shared, sent[0], by=pi)
+    withdraw_data(tom, shared, sent[0], by=pi)
     tom.deliver()
     retry.retry_one(tom.row(sent[0]))
     assert tom.deliver() == 1
     row = tom.row(sent[0])
-    assert (row.state, row.taken_back) == ("delivered", "")
+    assert (row.state, row.withdrawal_reason) == ("delivered", "")
     assert len(tom.x.records) == 3
 
 
 def test_edited_and_then_sent_again_it_goes_with_its_present_values(
     tom: Tom, shared: Any, sent: list[Any], pi: User
 ) -> None:
-    take_back(tom, shared, sent[0], by=pi)
+    withdraw_data(tom, shared, sent[0], by=pi)
     tom.deliver()
     edit(sent[0], brightness=21.5)
     tom.deliver()
@@ -148,10 +148,10 @@ class TestWhatTheDestinationSays:
     ) -> None:
         before = tom.row(sent[0])
         tom.x.withdraw_answers = [Rejected(reason="too late")]
-        take_back(tom, shared, sent[0], by=pi)
+        withdraw_data(tom, shared, sent[0], by=pi)
         tom.deliver()
         row = tom.row(sent[0])
-        assert (row.state, row.reason) == ("delivered", "not taken back: too late")
+        assert (row.state, row.reason) == ("delivered", "not withdrawn: too late")
         assert (row.delivered_at, row.revision, row.arrived) == (
             before.delivered_at, before.revision, before.arrived
         )  # fmt: skip
@@ -163,7 +163,7 @@ class TestWhatTheDestinationSays:
         self, tom: Tom, shared: Any, sent: list[Any], pi: User, answer: Any
     ) -> None:
         tom.x.withdraw_answers = [answer, answer]
-        take_back(tom, shared, sent[0], by=pi)
+        withdraw_data(tom, shared, sent[0], by=pi)
         tom.deliver()
         assert tom.state(sent[0]) == "withdrawing"
         tom.deliver_until_quiet()
@@ -172,7 +172,7 @@ class TestWhatTheDestinationSays:
 
     def test_down_it_costs_no_try(self, tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
         tom.x.withdraw_fails = DestinationError("down")
-        take_back(tom, shared, sent[0], by=pi)
+        withdraw_data(tom, shared, sent[0], by=pi)
         for _ in range(3):
             tom.deliver(after=60)
         assert (tom.state(sent[0]), tom.row(sent[0]).failures) == ("withdrawing", 0)
@@ -184,7 +184,7 @@ class TestWhatTheDestinationSays:
         self, tom: Tom, shared: Any, sent: list[Any], pi: User
     ) -> None:
         tom.x.withdraw_fails = Died()
-        take_back(tom, shared, *sent, by=pi)
+        withdraw_data(tom, shared, *sent, by=pi)
         with pytest.raises(Died):
             tom.deliver()
         tom.x.recover()
@@ -195,9 +195,9 @@ class TestWhatTheDestinationSays:
 def test_records_of_one_message_go_together(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
     one_message(tom, *sent[:2])
     with pytest.raises(withdraw.TakesOthers, match="1 more goes with them"):
-        take_back(tom, shared, sent[0], by=pi)
+        withdraw_data(tom, shared, sent[0], by=pi)
     assert tom.states() == ["delivered"] * 3
-    plan = take_back(tom, shared, sent[0], by=pi, with_others=True)
+    plan = withdraw_data(tom, shared, sent[0], by=pi, with_others=True)
     assert (plan.number, plan.others) == (1, 1)
     tom.deliver()
     assert tom.states() == ["withdrawn", "withdrawn", "delivered"]
@@ -214,54 +214,54 @@ def test_also_those_that_moved_to_another_target_since(
     stranger = tom.user(shared)
     assign_perm("tom_targets.change_persistentshare", stranger)
     with pytest.raises(shares.NotPossible, match="other targets"):
-        take_back(tom, shared, sent[0], by=stranger, with_others=True)
-    assert take_back(tom, shared, sent[0], by=pi, with_others=True).others == 2
+        withdraw_data(tom, shared, sent[0], by=stranger, with_others=True)
+    assert withdraw_data(tom, shared, sent[0], by=pi, with_others=True).others == 2
     tom.deliver()
     assert tom.states() == ["withdrawn"] * 3
 
 
-def test_what_cannot_be_taken_back_says_so(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
+def test_what_cannot_be_withdrawn_says_so(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
     pks = [tom.row(sent[0]).pk]
     with pytest.raises(shares.NotPossible, match="Give a reason"):
-        withdraw.take_back(tom.outbox(shared), pks, reason=" ", by=pi)
+        withdraw.withdraw(tom.outbox(shared), pks, reason=" ", by=pi)
     waiting = tom.datum(shared)
     tom.x.will(DestinationError("down"))
     tom.deliver()
     with pytest.raises(shares.NotPossible, match="None of these is delivered"):
-        take_back(tom, shared, waiting, by=pi)
+        withdraw_data(tom, shared, waiting, by=pi)
 
 
-def test_a_deleted_datum_is_taken_back_all_the_same(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
+def test_a_deleted_datum_is_withdrawn_all_the_same(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
     row = tom.row(sent[0])
     sent[0].delete()
-    withdraw.take_back(tom.outbox(shared), [row.pk], reason=WHY, by=pi)
+    withdraw.withdraw(tom.outbox(shared), [row.pk], reason=WHY, by=pi)
     tom.deliver()
     row.refresh_from_db()
     assert row.state == "withdrawn"
 
 
 def test_of_a_deleted_target_it_stays_there(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
-    take_back(tom, shared, sent[0], by=pi)
+    withdraw_data(tom, shared, sent[0], by=pi)
     shared.delete()
     tom.deliver_until_quiet()
     assert tom.states() == ["delivered"] * 3
 
 
-def test_a_paused_share_takes_back(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
+def test_a_paused_share_withdraws(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
     from tom_targets.models import PersistentShare
 
     shares.pause(PersistentShare.objects.get(), by=pi)
-    take_back(tom, shared, sent[0], by=pi)
+    withdraw_data(tom, shared, sent[0], by=pi)
     tom.deliver()
     assert tom.state(sent[0]) == "withdrawn"
 
 
 def test_a_share_with_it_is_not_up_to_date(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
-    take_back(tom, shared, sent[0], by=pi)
+    withdraw_data(tom, shared, sent[0], by=pi)
     tom.deliver()
     outbox = tom.outbox(shared)
     summary = summaries([outbox], pi)[outbox.pk]
-    assert (summary.status, summary.text) == ("partly", "1 record was taken back.")
+    assert (summary.status, summary.text) == ("partly", "1 record was withdrawn.")
 
 
 class TestPages:
@@ -271,11 +271,11 @@ class TestPages:
 
     def test_ask_before_it_is_done(self, tom: Tom, shared: Any, sent: list[Any], admin: Client) -> None:
         page, url = self.pages(tom, shared)
-        assert "Take back" in admin.get(page).content.decode()
+        assert "Withdraw" in admin.get(page).content.decode()
         one_message(tom, *sent[:2])
         chosen = {"delivery": [str(tom.row(sent[0]).pk)]}
         asked = admin.post(url, chosen).content.decode()
-        assert "Take back 2 records from x?" in asked
+        assert "Withdraw 2 records from x?" in asked
         assert "1 more goes with it" in asked
         assert tom.states() == ["delivered"] * 3
         blank = admin.post(url, {**chosen, "confirmed": "1", "with_others": "1", "reason": " "})
@@ -283,12 +283,12 @@ class TestPages:
         assert (
             admin.post(url, {**chosen, "confirmed": "1", "with_others": "1", "reason": WHY}, follow=True)
             .content.decode()
-            .count("will be taken back")
+            .count("will be withdrawn")
             == 1
         )
         tom.deliver()
         shown = admin.get(page).content.decode()
-        assert "Taken back" in shown
+        assert "Withdrawn" in shown
         assert WHY in shown
         assert "Send again" in shown
 
@@ -302,11 +302,11 @@ class TestPages:
         datum = tom.datum(target)
         tom.deliver()
         share = tom.outbox(target, "y").share_id
-        assert "Take back" not in admin.get(reverse("sharing:share-page", args=[share])).content.decode()
+        assert "Withdraw" not in admin.get(reverse("sharing:share-page", args=[share])).content.decode()
         answer = admin.post(
             reverse("sharing:withdraw", args=[share]), {"delivery": tom.row(datum, "y").pk}, follow=True
         )
-        assert "does not give back" in answer.content.decode()
+        assert "nothing can be withdrawn" in answer.content.decode()
 
     def test_need_the_right_to_change_the_share(self, tom: Tom, shared: Any, sent: list[Any]) -> None:
         page, url = self.pages(tom, shared)
@@ -314,7 +314,7 @@ class TestPages:
         assign_perm("tom_targets.view_persistentshare", viewer)
         client = Client()
         client.force_login(viewer)
-        assert "Take back" not in client.get(page).content.decode()
+        assert "Withdraw" not in client.get(page).content.decode()
         refused = client.post(url, {"delivery": tom.row(sent[0]).pk})
         assert refused["Location"].startswith("/accounts/login/")
         client.force_login(tom.user())
@@ -327,7 +327,7 @@ class TestRest:
         url = f"/targets/persistentshare/{tom.outbox(shared).share_id}/withdraw/"
         return client.post(url, body, content_type="application/json")
 
-    def test_count_then_take_back(self, tom: Tom, shared: Any, sent: list[Any], admin: Client) -> None:
+    def test_count_then_withdraw(self, tom: Tom, shared: Any, sent: list[Any], admin: Client) -> None:
         one_message(tom, *sent)
         chosen = {"deliveries": [tom.row(sent[0]).pk]}
         counted = self.post(admin, tom, shared, **chosen)
@@ -355,5 +355,5 @@ def test_the_states_have_words() -> None:
     address = str(Address.parse("x"))
     from tom_integration.pages import phrases
 
-    assert phrases.state("withdrawn", address) == "Taken back"
+    assert phrases.state("withdrawn", address) == "Withdrawn"
     assert isinstance(Withdrawn(), Withdrawn)

@@ -1,4 +1,4 @@
-"""Serve `/targets/persistentshare/<pk>/withdraw/`: take back what a destination should not have."""
+"""Serve `/targets/persistentshare/<pk>/withdraw/`: withdraw what a destination should not have."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tom_integration.services import shares, withdraw
 
 
 class WithdrawSerializer(serializers.Serializer):
-    """Read which deliveries are meant, and whether to take them back."""
+    """Read which deliveries are meant, and whether to withdraw them."""
 
     deliveries = serializers.ListField(
         child=serializers.IntegerField(min_value=0, max_value=2**63 - 1), min_length=1, max_length=1000
     )
     reason = serializers.CharField(max_length=400, required=False, allow_blank=True, default="")
     withdraw = serializers.BooleanField(default=False)
-    """True to take back, not only to count."""
+    """True to withdraw, not only to count."""
     with_others = serializers.BooleanField(default=False)
-    """True to take back, too, what has the same name there."""
+    """True to withdraw, too, what has the same name there."""
 
     def validate(self, attrs: dict[str, object]) -> dict[str, object]:
         if attrs["withdraw"] and not attrs["reason"]:
@@ -31,12 +31,12 @@ class WithdrawSerializer(serializers.Serializer):
 
 
 class WithdrawalViewSet(ShareApi, viewsets.GenericViewSet):
-    """Take back deliveries of one share."""
+    """Withdraw deliveries of one share."""
 
     serializer_class = WithdrawSerializer
 
     def withdraw(self, request: Request, pk: int) -> Response:
-        """Count what would be taken back, or take it back."""
+        """Count what would be withdrawn, or withdraw it."""
         share = self.share()
         given = self.get_serializer(data=request.data)
         given.is_valid(raise_exception=True)
@@ -44,7 +44,7 @@ class WithdrawalViewSet(ShareApi, viewsets.GenericViewSet):
         outbox, seen = shares.outbox_of(share), may(request.user, "view", share=share)
         try:
             if said["withdraw"]:
-                plan = withdraw.take_back(
+                plan = withdraw.withdraw(
                     outbox,
                     said["deliveries"],
                     reason=said["reason"],
@@ -54,7 +54,7 @@ class WithdrawalViewSet(ShareApi, viewsets.GenericViewSet):
             else:
                 plan = withdraw.plan(outbox, said["deliveries"], by=request.user)
         except withdraw.TakesOthers as error:
-            hint = 'Add "with_others": true to take all of them back.'
+            hint = 'Add "with_others": true to withdraw all of them.'
             raise Conflict(f"{error} {hint}" if seen else None) from None
         except shares.NotPossible as error:
             raise Conflict(str(error) if seen else None) from None

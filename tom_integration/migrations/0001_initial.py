@@ -425,7 +425,7 @@ class Migration(migrations.Migration):
                             ("resolved", "Resolved"),
                             ("approved", "Approved"),
                             ("declined", "Declined"),
-                            ("taken-back", "Taken back"),
+                            ("withdrawn", "Withdrawn"),
                             ("deleted", "Deleted"),
                             ("ended", "Ended"),
                             ("settings-changed", "Settings changed"),
@@ -801,10 +801,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "taken_back",
+                    "withdrawal_reason",
                     models.CharField(
                         blank=True,
-                        help_text="The reason that a person gave for taking it back.",
+                        help_text="The reason that a person gave for withdrawing it.",
                         max_length=500,
                     ),
                 ),

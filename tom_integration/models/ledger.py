@@ -82,8 +82,8 @@ class Delivery(HasAddress):
         blank=True,
         help_text="Text under which the destination is asked what became of the record.",
     )
-    taken_back = models.CharField(
-        max_length=REASON_LENGTH, blank=True, help_text="The reason that a person gave for taking it back."
+    withdrawal_reason = models.CharField(
+        max_length=REASON_LENGTH, blank=True, help_text="The reason that a person gave for withdrawing it."
     )
     lease = models.CharField(max_length=64, blank=True)
     sent_at = models.DateTimeField(null=True)

@@ -30,7 +30,7 @@ class Activity(HasAddress):
         RESOLVED = "resolved", "Resolved"
         APPROVED = "approved", "Approved"
         DECLINED = "declined", "Declined"
-        TAKEN_BACK = "taken-back", "Taken back"
+        WITHDRAWN = "withdrawn", "Withdrawn"
         DELETED = "deleted", "Deleted"
         ENDED = "ended", "Ended"
         SETTINGS_CHANGED = "settings-changed", "Settings changed"

@@ -65,7 +65,7 @@ class Due:
 
 
 def withdrawing(outbox: Outbox, *, now: datetime, limit: int) -> list[Delivery]:
-    """Return the deliveries that are to be taken back now, those with one name there together."""
+    """Return the deliveries that are to be withdrawn now, those with one name there together."""
     rows = outbox.deliveries.filter(state=State.WITHDRAWING, next_at__lte=now)
     return list(rows.order_by("remote_id", "pk")[:limit])
 

@@ -18,7 +18,7 @@ from tom_integration.models import RENAMED, Delivery, Outbox
 from tom_integration.outbox import transitions, versions
 
 _SHARED = LEFT | {State.PENDING, State.TO_APPROVE, State.DELIVERED, State.FAILED}
-_TAKEN_BACK = {State.WITHDRAWING, State.WITHDRAWN}
+_WITHDRAWN = {State.WITHDRAWING, State.WITHDRAWN}
 
 
 class Deduplication:
@@ -55,8 +55,8 @@ class Deduplication:
                 return ""
             if known.fingerprint == row.fingerprint and State(known.state) in _SHARED:
                 return f"the same as datum {known.datum_pk}, which is shared already"
-            if known.fingerprint == row.fingerprint and State(known.state) in _TAKEN_BACK:
-                return f"the same as datum {known.datum_pk}, which was taken back"
+            if known.fingerprint == row.fingerprint and State(known.state) in _WITHDRAWN:
+                return f"the same as datum {known.datum_pk}, which was withdrawn"
         for known in self._unread[row.timestamp]:
             if known.model in (row.model, "reduceddatum") and self._replaces(row, known):
                 # The datum was made again before its content was read, so only its time can be compared.

@@ -21,7 +21,7 @@ HEIGHT, STEP = 36.0, 6.0
 """The height of the chart, and the width of an hour in it."""
 _ARRIVED = ("accepted", "duplicate")
 _NO_TRY = ("withheld", "submitted", "withdrawn")
-"""Outcomes of records that did not leave, whose fate comes later, or that were taken back."""
+"""Outcomes of records that did not leave, whose fate comes later, or that were withdrawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

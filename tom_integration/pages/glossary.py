@@ -48,8 +48,8 @@ OF_RECORDS = {
     State.UNSUPPORTED: "The destination cannot store it.",
     State.FAILED: "It was refused, or tried too often. Mend what the reason says, then retry.",
     State.CANCELLED: "Its datum, share or target is gone.",
-    State.WITHDRAWING: "A person takes it back. The destination is asked for it until it answers.",
-    State.WITHDRAWN: "A person has taken it back. It is sent again only if a person asks for it.",
+    State.WITHDRAWING: "A person withdraws it. The destination is asked for it until it answers.",
+    State.WITHDRAWN: "A person has withdrawn it. It is sent again only if a person asks for it.",
 }
 
 

@@ -23,8 +23,8 @@ STATES: Mapping[str, str] = {
     State.WITHHELD: "Not sent: kept here",
     State.FAILED: "Refused",
     State.CANCELLED: "Cancelled",
-    State.WITHDRAWING: "Being taken back",
-    State.WITHDRAWN: "Taken back",
+    State.WITHDRAWING: "Being withdrawn",
+    State.WITHDRAWN: "Withdrawn",
 }
 """The states of a delivery in words; that of `unsupported` contains the name of the destination."""
 
@@ -57,8 +57,8 @@ _PLACES: Mapping[State, str] = {
     State.DELIVERED: "Shared with",
     State.NEEDS_REVIEW: "May have arrived at",
     State.FAILED: "Refused by",
-    State.WITHDRAWING: "Being taken back from",
-    State.WITHDRAWN: "Taken back from",
+    State.WITHDRAWING: "Being withdrawn from",
+    State.WITHDRAWN: "Withdrawn from",
 }
 
 
@@ -185,10 +185,10 @@ def to_approve(records: int) -> str:
     return f"{waiting(records)} for approval"
 
 
-def taken_back(records: int, asked: int) -> str:
-    """Return that so many records were taken back, and so many are about to be."""
-    said = f"{number(records)} {'was' if records == 1 else 'were'} taken back" if records else ""
-    also = f"{number(asked)} {'is' if asked == 1 else 'are'} being taken back" if asked else ""
+def withdrawn(records: int, asked: int) -> str:
+    """Return that so many records were withdrawn, and so many are about to be."""
+    said = f"{number(records)} {'was' if records == 1 else 'were'} withdrawn" if records else ""
+    also = f"{number(asked)} {'is' if asked == 1 else 'are'} being withdrawn" if asked else ""
     return join(said, also)
 
 

@@ -146,9 +146,9 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
         "upcoming": what_goes.upcoming(rows) if summary.later else [],
         "deliveries": deliveries,
         "may_change": may_change,
-        "takes_back": may_change
-        and any(each["may_take_back"] for each in deliveries)
-        and withdraw.takes_back(outbox.address),
+        "can_withdraw": may_change
+        and any(each["may_withdraw"] for each in deliveries)
+        and withdraw.can_withdraw(outbox.address),
         "retryable": sum(numbers.get(each.value, 0) for each in retry.RETRIED) > summary.later,
         "hurried": State.PENDING in numbers
         and rows.filter(state=State.PENDING, next_at__gt=timezone.now()).exists(),
@@ -184,7 +184,7 @@ def _shown(user: Any, rows: list[Delivery], *, followed: bool) -> list[dict[str,
             "later": _is_later(row),
             "attempts": attempts[row.pk][:ATTEMPTS],
             "link": link(row.address, row.remote_id),
-            "may_take_back": row.state == State.DELIVERED and row.model in DATUM_MODELS,
+            "may_withdraw": row.state == State.DELIVERED and row.model in DATUM_MODELS,
             "may_retry": (followed and row.is_outdated)
             or row.state == State.WITHDRAWN
             or (

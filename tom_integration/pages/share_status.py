@@ -267,7 +267,7 @@ def _kept(outbox: Outbox, figures: Figures, around: Around) -> str:
         said.append(phrases.go_later(number, figures.first, figures.last))
     if number := counts[State.WITHHELD] - figures.later:
         said.append(f"{phrases.number(number)} not sent{_reasons(outbox, user, State.WITHHELD)}")
-    said.append(phrases.taken_back(counts[State.WITHDRAWN], counts[State.WITHDRAWING]))
+    said.append(phrases.withdrawn(counts[State.WITHDRAWN], counts[State.WITHDRAWING]))
     if number := figures.existing:
         said.append(f"{phrases.number(number, 'existing record')} not shared")
     return phrases.join(*said)

@@ -1,4 +1,4 @@
-"""Take back deliveries that are ticked on the page of a share: ask why, and say what goes with them."""
+"""Withdraw deliveries that are ticked on the page of a share: ask why, and say what goes with them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tom_integration.services import shares, withdraw
 
 
 class _Withdraw(Page):
-    """Ask, then take back by POST with `confirmed`."""
+    """Ask, then withdraw by POST with `confirmed`."""
 
     def _answer(self, request: HttpRequest, outbox: Outbox) -> HttpResponse:
         chosen = form_values.pks(request.POST.getlist("delivery"))
@@ -28,11 +28,11 @@ class _Withdraw(Page):
             return redirect(page)
         try:
             if confirmed and reason.strip():
-                planned = withdraw.take_back(
+                planned = withdraw.withdraw(
                     outbox, chosen, reason=reason, by=request.user, with_others="with_others" in request.POST
                 )
                 number = len(planned.pks)
-                messages.success(request, f"{phrases.number(number)} will be taken back.")
+                messages.success(request, f"{phrases.number(number)} will be withdrawn.")
                 return redirect(page)
             planned = withdraw.plan(outbox, chosen, by=request.user)
         except withdraw.TakesOthers:
@@ -55,16 +55,16 @@ class _Withdraw(Page):
 
 
 class OfShare(_Withdraw):
-    """Take back what a share delivered."""
+    """Withdraw what a share delivered."""
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask, or take back."""
+        """Ask, or withdraw."""
         return self._answer(request, shares.outbox_of(share_or_404(request.user, pk, "change")))
 
 
 class OfHistory(_Withdraw):
-    """Take back what one-time shares delivered."""
+    """Withdraw what one-time shares delivered."""
 
     def post(self, request: HttpRequest, target_pk: int, pk: int) -> HttpResponse:
-        """Ask, or take back."""
+        """Ask, or withdraw."""
         return self._answer(request, outbox_or_404(request.user, target_pk, pk, "change"))

@@ -40,7 +40,7 @@ def _send_edited(rows: QuerySet[Delivery]) -> int:
 def _send_anew(rows: QuerySet[Delivery]) -> int:
     """Send a withdrawn record again, as if the destination had never had it."""
     anew = withdrawals.send_anew(now=clock.now())
-    return transitions.apply(rows, anew, delivered_at=None, arrived="", taken_back="")
+    return transitions.apply(rows, anew, delivered_at=None, arrived="", withdrawal_reason="")
 
 
 _ACTIONS: Mapping[str, Callable[[QuerySet[Delivery]], int]] = {
@@ -115,7 +115,7 @@ def _why_not(row: Delivery) -> str:
         case State.SUBMITTED:
             return "The destination has taken it, and answers later. It is asked again by itself."
         case State.WITHDRAWING:
-            return "It is being taken back. Wait until that has an end."
+            return "It is being withdrawn. Wait until that has an end."
         case State.NEEDS_REVIEW | State.UNCONFIRMED:
             return "It may have arrived. Look at the destination, then say whether it did."
         case State.CANCELLED:

@@ -1,4 +1,4 @@
-"""Take back what a destination got and should not have: a person chooses deliveries, and says why.
+"""Withdraw what a destination got and should not have: a person chooses deliveries, and says why.
 
 Records with one name at the destination are one thing there, such as a message of many rows: they are taken
 back together, also those of other targets, to which data moved since.
@@ -29,7 +29,7 @@ PORTION = 2000
 
 
 class TakesOthers(shares.NotPossible):
-    """Refuse to take back records with which others go, until a person accepts it."""
+    """Refuse to withdraw records with which others go, until a person accepts it."""
 
     def __init__(self, plan: Plan) -> None:
         verb = "goes" if plan.others == 1 else "go"
@@ -38,7 +38,7 @@ class TakesOthers(shares.NotPossible):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Hold what is taken back, before it is done."""
+    """Hold what would be withdrawn."""
 
     number: int
     """Records that were chosen, and that the destination has."""
@@ -48,8 +48,8 @@ class Plan:
     """The deliveries of all of them."""
 
 
-def takes_back(address: Address) -> bool:
-    """Return True when the destination takes back what it has; no network."""
+def can_withdraw(address: Address) -> bool:
+    """Return True when records can be withdrawn from the destination; no network."""
     try:
         return site.adapters.get(site.destinations().resolve(str(address))[1]).can_withdraw
     except (ConfigurationError, DeliveryError):
@@ -57,7 +57,7 @@ def takes_back(address: Address) -> bool:
 
 
 def plan(outbox: Outbox, chosen: Collection[int], *, by: Any) -> Plan:
-    """Count what would be taken back.
+    """Count what would be withdrawn.
 
     Args:
         outbox: the outbox of the deliveries, which the user may change.
@@ -65,15 +65,15 @@ def plan(outbox: Outbox, chosen: Collection[int], *, by: Any) -> Plan:
         by: the user.
 
     Raises:
-        shares.NotPossible: nothing of it can be taken back.
+        shares.NotPossible: nothing of it can be withdrawn.
     """
     label = site.label(str(outbox.address))
-    if not takes_back(outbox.address):
-        raise shares.NotPossible(f"{label} does not give back what it has.")
+    if not can_withdraw(outbox.address):
+        raise shares.NotPossible(f"From {label} nothing can be withdrawn.")
     mine = access.deliveries_for(by, outbox).filter(model__in=DATUM_MODELS, state=State.DELIVERED)
     rows = dict(mine.filter(pk__in=chosen).values_list("pk", "remote_id"))
     if not rows:
-        raise shares.NotPossible(f"None of these is delivered, so {label} has nothing to give back.")
+        raise shares.NotPossible(f"None of these is delivered, so nothing can be withdrawn from {label}.")
     names = {name for name in rows.values() if name}
     same = Delivery.objects.at(outbox.address).filter(remote_id__in=names, state=State.DELIVERED)
     there = dict(same.values_list("pk", "outbox_id"))
@@ -82,10 +82,10 @@ def plan(outbox: Outbox, chosen: Collection[int], *, by: Any) -> Plan:
     return Plan(number=len(rows), others=len(pks) - len(rows), pks=tuple(pks))
 
 
-def take_back(
+def withdraw(
     outbox: Outbox, chosen: Collection[int], *, reason: str, by: Any, with_others: bool = False
 ) -> Plan:
-    """Let a worker take deliveries back; return what it takes.
+    """Let a worker withdraw deliveries; return which.
 
     Args:
         outbox: the outbox of the deliveries, which the user may change.
@@ -96,25 +96,25 @@ def take_back(
 
     Raises:
         TakesOthers: others go with them, and the user has not accepted it.
-        shares.NotPossible: there is no reason, or nothing of it can be taken back.
+        shares.NotPossible: there is no reason, or nothing of it can be withdrawn.
     """
     if not reason.strip():
-        raise shares.NotPossible("Give a reason: the ledger keeps why it was taken back.")
+        raise shares.NotPossible("Give a reason: the ledger keeps why it was withdrawn.")
     reason, planned = one_line(reason), plan(outbox, chosen, by=by)
     if planned.others and not with_others:
         raise TakesOthers(planned)
-    asked = withdrawals.take_back(now=clock.now())
+    asked = withdrawals.withdraw(now=clock.now())
     number = 0
     with transaction.atomic():
         for start in range(0, len(planned.pks), PORTION):
             rows = Delivery.objects.filter(pk__in=planned.pks[start : start + PORTION])
-            number += transitions.apply(rows, asked, taken_back=reason)
+            number += transitions.apply(rows, asked, withdrawal_reason=reason)
     if not number:
         raise shares.NotPossible("It changed meanwhile. Reload it, then try again.")
     outboxes = _outboxes(planned)
     told = activity.counted(number)
     activity.of_shares(
-        Activity.What.TAKEN_BACK, list(outboxes), detail=f"{told}: {reason}" if told else reason, by=by
+        Activity.What.WITHDRAWN, list(outboxes), detail=f"{told}: {reason}" if told else reason, by=by
     )
     shares.wake(outboxes)
     return planned
@@ -129,7 +129,7 @@ def _outboxes(planned: Plan) -> QuerySet[Outbox]:
 
 
 def _require(by: Any, outbox: Outbox, there: set[int]) -> None:
-    """Refuse to take back records of other targets whose shares the user may not change."""
+    """Refuse to withdraw records of other targets whose shares the user may not change."""
     others = there - {outbox.pk}
     if others - set(access.outboxes_for(by, "change").filter(pk__in=others).values_list("pk", flat=True)):
         raise shares.NotPossible(

@@ -203,8 +203,8 @@ class _Work:
         free = ~Q(state=State.SENDING) | Q(pk__in=[row.pk for row in self._abandoned()])
         gone = delivery.cancel("the target was deleted")
         transitions.apply(self._outbox.deliveries.filter(free), gone, lease="")
-        stays = leave_there("the target was deleted before it was taken back")
-        transitions.apply(self._outbox.deliveries.all(), stays, taken_back="")
+        stays = leave_there("the target was deleted before it was withdrawn")
+        transitions.apply(self._outbox.deliveries.all(), stays, withdrawal_reason="")
 
     def _abandoned(self) -> list[Delivery]:
         """Return the deliveries in state `sending` whose worker has lost its lease.

@@ -1,7 +1,7 @@
-"""Ask the destination to take back deliveries, as a person asked.
+"""Ask the destination to withdraw deliveries, as a person asked.
 
-Taking back twice does no harm, so it is repeated until there is an answer. It needs no datum: what was edited
-or deleted meanwhile is taken back all the same.
+Withdrawing twice does no harm, so it is repeated until there is an answer. It needs no datum: what was edited
+or deleted meanwhile is withdrawn all the same.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tom_integration.worker.sent_deliveries import TAKES_NO_CALL, as_sent, by_ke
 
 
 def withdraw(calls: Calls, rows: list[Delivery]) -> None:
-    """Settle these deliveries that are being taken back by the answers of the destination.
+    """Settle these deliveries that are being withdrawn by the answers of the destination.
 
     Raises:
         Wait: the destination stops the call.
@@ -38,7 +38,7 @@ def withdraw(calls: Calls, rows: list[Delivery]) -> None:
             _ask(calls, batch, by_key(list(same), origin=batch.site.origin), reason)
 
 
-_reason = attrgetter("taken_back")
+_reason = attrgetter("withdrawal_reason")
 
 
 def _ask(calls: Calls, batch: Batch, rows: Mapping[RecordKey, Delivery], reason: str) -> None:
@@ -79,7 +79,7 @@ def _settle(
         notes()
         for reason in set(stay.values()):
             mine = Delivery.objects.filter(pk__in=[pk for pk, why in stay.items() if why == reason])
-            transitions.apply(mine, withdrawals.leave_there(reason), taken_back="")
+            transitions.apply(mine, withdrawals.leave_there(reason), withdrawal_reason="")
 
     others = [row for row in rows.values() if row.pk in states and row.pk not in stay]
     settle_each(others, lambda row, _: states[row.pk], also, expected=State.WITHDRAWING)

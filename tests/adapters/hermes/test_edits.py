@@ -258,7 +258,7 @@ def test_a_message_is_measured_as_hermes_publishes_it(make: Any, normalised: Any
 
 
 class TestTakingBack:
-    def take_back(self, site: Site, names: dict[Any, Any], **settings: Any) -> list[Any]:
+    def withdraw(self, site: Site, names: dict[Any, Any], **settings: Any) -> list[Any]:
         adapter = site.make.adapter(BASE_URL=site.server.base_url, **settings)
         batch = replace(site.make.batch(), previous=names)
         answers = dict(adapter.withdraw(batch, "wrong zero point"))
@@ -269,17 +269,17 @@ class TestTakingBack:
         data = [site.make.detection() for _ in range(3)]
         first, second = site.publish(*data[:2]), site.publish(data[2])
         names = {data[0].key: first, data[1].key: first, data[2].key: second}
-        assert self.take_back(site, names) == [Withdrawn()] * 3
+        assert self.withdraw(site, names) == [Withdrawn()] * 3
         assert site.retracted() == [first, second]
-        assert self.take_back(site, names) == [Withdrawn()] * 3
+        assert self.withdraw(site, names) == [Withdrawn()] * 3
 
     def test_a_message_that_nobody_knows_or_may_retract_stays(self, site: Site) -> None:
         record = site.make.detection()
         uuid = site.publish(record)
-        assert isinstance(self.take_back(site, {record.key: None})[0], Rejected)
-        assert isinstance(self.take_back(site, {record.key: "0" * 32})[0], Deferred)
+        assert isinstance(self.withdraw(site, {record.key: None})[0], Rejected)
+        assert isinstance(self.withdraw(site, {record.key: "0" * 32})[0], Deferred)
         site.archive(fails=403)
-        assert isinstance(self.take_back(site, {record.key: uuid})[0], Rejected)
+        assert isinstance(self.withdraw(site, {record.key: uuid})[0], Rejected)
         site.archive(fails=0)
         assert site.retracted() == []
 
@@ -288,6 +288,6 @@ class TestTakingBack:
         uuid = site.publish(record)
         nobody = "1123456789abcdef0123456789abcdef01234567"
         with pytest.raises(AuthenticationFailed, match="credential"):
-            self.take_back(site, {record.key: uuid}, HERMES_API_KEY=nobody)
+            self.withdraw(site, {record.key: uuid}, HERMES_API_KEY=nobody)
         with pytest.raises(AuthenticationFailed, match="HERMES_API_KEY"):
-            self.take_back(site, {record.key: uuid}, HERMES_API_KEY="f" * 40)
+            self.withdraw(site, {record.key: uuid}, HERMES_API_KEY="f" * 40)

@@ -34,7 +34,7 @@ def test_live_is_said_plainly() -> None:
     config = read(**BOT, LIVE=True)
     assert config.base_url == LIVE
     told = TnsAdapter(config).describe()
-    assert told == "LIVE: reports go to the TNS itself. They are public, and cannot be taken back."
+    assert told == "LIVE: reports go to the TNS itself. They are public, and cannot be withdrawn."
 
 
 def test_a_person_approves_each_report() -> None:
