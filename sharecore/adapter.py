@@ -155,6 +155,12 @@ class Adapter(ABC):
     takes_reports: bool = False
     """True when `report_forms` gives forms; only then are reports offered."""
 
+    takes_tests: bool = False
+    """True when `send_test` sends one; only then are people offered to.
+
+    May differ between destinations of one kind; read after `check` and after deliveries.
+    """
+
     settle_time: float = 60.0
     """Seconds after which the destination has surely finished a request that got no answer. More than zero.
     """
@@ -367,7 +373,8 @@ class Adapter(ABC):
         return ()
 
     def send_test(self, batch: Batch) -> SentTest | None:
-        """Send a test that does no harm, and return what came back; None where none can be taken.
+        """Send a test that does no harm, and return what came back; None where none can be taken, as
+        `takes_tests` then says.
 
         A test is marked as such wherever a person or a program meets it, and delivers nothing: it makes no
         target, and its record can still be delivered. Where the destination can examine a batch without

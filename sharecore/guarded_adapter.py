@@ -38,6 +38,7 @@ LIMITS: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
     "can_withdraw": (lambda value: isinstance(value, bool), "True or False", False),
     "takes_files": (lambda value: isinstance(value, bool), "True or False", False),
     "takes_reports": (lambda value: isinstance(value, bool), "True or False", False),
+    "takes_tests": (lambda value: isinstance(value, bool), "True or False", False),
     "settle_time": (lambda value: _is_number(value) and 0 < value <= 86400, "above 0 and up to 86400", 60.0),
     "batch_window_seconds": (lambda value: _is_number(value) and 0 <= value <= 3600, "from 0 to 3600", 0.0),
     "max_batch": (

@@ -47,6 +47,7 @@ class FilesAdapter(Adapter):
 
     can_update = True
     takes_files = True
+    takes_tests = True
     check_tests = "whether the folder can be written"
     settle_time = 1.0
     max_batch = 1000

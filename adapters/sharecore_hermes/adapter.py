@@ -41,6 +41,7 @@ class HermesAdapter(Adapter):
     """
 
     can_withdraw = True
+    takes_tests = True
     settle_time = SETTLE_TIME
     check_tests = "its address, the token, and whether it may write to the topics of the settings"
 

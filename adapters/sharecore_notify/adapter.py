@@ -35,6 +35,8 @@ class NotifyAdapter(Adapter):
     service works, and so may be shown twice; where the site does not want that, a person decides.
     """
 
+    takes_tests = True
+
     def __init__(self, config: NotifyConfig) -> None:
         self._config = config
         self.batch_window_seconds = config.batch_window_seconds

@@ -156,6 +156,7 @@ class TomAdapter(Adapter):
         self._begin(batch)
         found = self._transport.examine(batch)
         if found is None:
+            self.takes_tests = False
             return None
         verdict = "would not take it" if found else "would take it"
         return SentTest(reply=f"That TOM examined the test and stored nothing: it {verdict}.", problems=found)
@@ -176,6 +177,7 @@ class TomAdapter(Adapter):
     def _take(self, transport: Transport) -> None:
         self._transport = transport
         self.can_update, self.max_batch = transport.can_update, transport.max_batch
+        self.takes_tests = transport.can_examine
 
     def _transport_to(self, receiver: Receiver) -> Transport:
         if receiver.sharing:

@@ -43,6 +43,7 @@ class WebhookAdapter(Adapter):
     """
 
     can_update = True
+    takes_tests = True
     settle_time = 5.0
 
     def __init__(self, config: WebhookConfig, *, client: Client | None = None) -> None:

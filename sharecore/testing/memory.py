@@ -376,6 +376,11 @@ class MemoryAdapter(Adapter):
         self.takes_reports = bool(destination.forms)
         destination.opened += 1
 
+    @property
+    def takes_tests(self) -> bool:  # type: ignore[override]
+        """True where the destination has an answer to a test."""
+        return self._destination.test_answer is not None
+
     def knows_target(self, batch: Batch) -> bool:
         return not self._destination.makes_targets or bool(batch.state.get("known"))
 

@@ -201,8 +201,7 @@ def test_one_button_brings_back_what_a_destination_lost(
     """)
     page.goto(sender.url + "targets/persistentshare/destinations/")
     card = page.get_by_role("article").filter(has_text="Receiver")
-    card.get_by_role("button", name="Send a test to Receiver").click()
-    expect(card).to_contain_text("cannot take a test")
+    expect(card.get_by_role("button", name="Send a test")).to_have_count(0)  # a stock TOM would keep it
     card.get_by_role("link", name="Send again what Receiver lost").click()
     expect(page.get_by_text(re.compile("[0-9]+ records were delivered so far"))).to_be_visible()
     page.get_by_role("button", name="Send what is missing").click()

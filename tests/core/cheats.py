@@ -639,6 +639,13 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
     # Tests.
     (
         "a_test_delivers_nothing",
+        lamp(type("Bad", (Lamp,), {"takes_tests": False})),
+        {},
+        "nobody is offered the test",
+    ),
+    ("a_test_delivers_nothing", with_method("send_test", lambda self, b: None), {}, "send_test sends none"),
+    (
+        "a_test_delivers_nothing",
         with_method("send_test", lambda self, b: self.post(b.records[0]) and SentTest(reply="There.")),
         {},
         "the test has stored the record",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from tom_targets.models import Target
 
 from sharecore import AuthenticationFailed, Problem, SentTest
 from tom.reading import text
+from tom_integration import site
 from tom_integration.models import Attempt, Delivery, Outbox
+from tom_integration.services import shares
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -67,3 +70,29 @@ def test_the_command_fails_with_the_test(tom: Tom) -> None:
     tom.y.test_answer = SentTest(reply="It would not take it.", problems=(PROBLEM,))
     with pytest.raises(CommandError):
         call_command("sharing", "check", "--test", stdout=StringIO())
+
+
+def offers(admin: Client) -> list[str]:
+    page = admin.get(reverse("sharing:destinations")).content.decode()
+    return re.findall(r'aria-label="Send a test to ([^"]+)"', page)
+
+
+def test_a_test_is_offered_only_where_one_can_be_taken(tom: Tom, admin: Client) -> None:
+    tom.x.test_answer = SentTest(reply="It would take it.")
+    assert offers(admin) == ["x"]
+    with override_settings(DATA_SHARING={"x": {"ADAPTER": "memory", "APPROVAL": True}}):
+        assert offers(admin) == []
+
+
+def test_what_the_destination_said_last_decides(tom: Tom, admin: Client) -> None:
+    """The page asks nobody: a check, or a delivery by a worker, has found out what runs there."""
+    assert offers(admin) == []
+    tom.x.test_answer = SentTest(reply="It would take it.")
+    shares.check(site.destinations()["x"])
+    tom.x.test_answer = None
+    assert offers(admin) == ["x"]
+    target = tom.target()
+    tom.share(target)
+    tom.datum(target)
+    tom.deliver()
+    assert offers(admin) == []

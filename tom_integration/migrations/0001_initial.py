@@ -531,6 +531,12 @@ class Migration(migrations.Migration):
                     models.JSONField(blank=True, default=list, help_text="The offered topics, with notes."),
                 ),
                 ("topics_at", models.DateTimeField(help_text="When its topics were last read.", null=True)),
+                (
+                    "takes_tests",
+                    models.BooleanField(
+                        help_text="Whether it takes a test, as its adapter said last; null before.", null=True
+                    ),
+                ),
                 ("checked_at", models.DateTimeField(help_text="When a person last tested it.", null=True)),
                 (
                     "check_result",

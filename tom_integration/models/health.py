@@ -61,6 +61,9 @@ class DestinationHealth(models.Model):
     )
     topics = models.JSONField(default=list, blank=True, help_text="The offered topics, with notes.")
     topics_at = models.DateTimeField(null=True, help_text="When its topics were last read.")
+    takes_tests = models.BooleanField(
+        null=True, help_text="Whether it takes a test, as its adapter said last; null before."
+    )
     checked_at = models.DateTimeField(null=True, help_text="When a person last tested it.")
     check_result = models.JSONField(
         default=dict, blank=True, help_text="What that test covered, and the problems that it found."

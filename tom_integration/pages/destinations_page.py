@@ -133,6 +133,7 @@ def _about(destination: Destination, numbers: Mapping[str, Numbers]) -> dict[str
         "numbers": numbers.get(destination.name),
         "checked_at": row.checked_at if row else None,
         "check": row.check_result if row else {},
+        "takes_tests": send_test.offered(destination, row),
     }
 
 

@@ -21,7 +21,7 @@ _AT_LEAST = 60.0
 _ONCE = 10
 """One-time shares that a page shows, the last ones."""
 _UNSEEN = {"lease", "lease_until", "scanned_at", "rescanned_at", "rescanned_to", "adapter_state"}
-_UNSEEN |= {"exclusive_until", "last_success_at", "about", "topics", "topics_at"}
+_UNSEEN |= {"exclusive_until", "last_success_at", "about", "topics", "topics_at", "takes_tests"}
 _UNSEEN |= {"checked_at", "check_result", "next_call_at"}
 """Columns that this part does not show: they are written without news."""
 

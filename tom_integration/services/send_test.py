@@ -13,10 +13,26 @@ from sharecore.data_sharing import Destination
 from sharecore.records import Kind, Photometry, RecordKey
 from sharecore.targets import Position, Target
 from tom_integration import clock, site
+from tom_integration.models import DestinationHealth
 from tom_integration.services.shares import NotPossible
 
 NAME = "sharecore test"
 TEXT = "This is a test of sharing. Please ignore it."
+
+
+def offered(destination: Destination, row: DestinationHealth | None) -> bool:
+    """Return True when the destination takes a test, as far as is known without asking it.
+
+    Args:
+        destination: the destination.
+        row: its health, which holds what its adapter said last.
+    """
+    if destination.approval:
+        return False
+    if row is not None and row.takes_tests is not None:
+        return row.takes_tests
+    adapter = site.adapter_of(destination.name)
+    return adapter is not None and adapter.takes_tests
 
 
 def send_test(destination: Destination, *, topic: str = "", by: str = "") -> SentTest | None:

@@ -135,7 +135,7 @@ def check(destination: Destination) -> Sequence[Problem]:
         raise
     _keep_result(destination, adapter, problems=problems)
     if not any(problem.fatal for problem in problems):
-        breaker.described(destination.name, transport_text.told(adapter))
+        breaker.described(destination.name, transport_text.told(adapter), takes_tests=adapter.takes_tests)
         breaker.end_pauses(destination.name)
     return problems
 

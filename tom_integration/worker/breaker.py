@@ -97,21 +97,23 @@ def probe(address: Address, *, now: datetime) -> tuple[datetime | None, str]:
     return None, ""
 
 
-def succeeded(address: Address, *, now: datetime, about: str = "") -> None:
+def succeeded(address: Address, *, now: datetime, about: str = "", takes_tests: bool | None = None) -> None:
     """Close the breakers of the destination and its topic after a call that went through.
 
     Args:
         address: the destination and topic of the call.
         now: the time of the call.
         about: the transport that the call took, for people.
+        takes_tests: whether the destination takes a test, as its adapter says now; None for unknown.
     """
     whole, topic = parts(address)
     for part in (whole, topic) if address.topic else (whole,):
         row = _row(part)
         quiet = row.last_success_at is None or now - row.last_success_at > timedelta(seconds=10)
-        told = about if part == whole else ""
-        if row.health != Health() or quiet or row.about != told:
-            _change(row, lambda _: rules.succeeded(), last_success_at=now, about=told)
+        told = (about, takes_tests) if part == whole else ("", None)
+        if row.health != Health() or quiet or (row.about, row.takes_tests) != told:
+            noted = dict(zip(("about", "takes_tests"), told, strict=True))
+            _change(row, lambda _: rules.succeeded(), last_success_at=now, **noted)
     if not address.topic:
         for row in DestinationHealth.objects.filter(destination=address.name, topic="").exclude(paused=""):
             _change(row, lambda _: rules.succeeded())
@@ -127,9 +129,10 @@ def end_pauses(destination: str) -> None:
     end_waits.at_once(destination)
 
 
-def described(destination: str, about: str) -> None:
-    """Note the transport by which data go to a destination, for people."""
-    DestinationHealth.objects.filter(pk=_row((destination, None)).pk).update(about=about)
+def described(destination: str, about: str, *, takes_tests: bool) -> None:
+    """Note the transport by which data go to a destination, and whether it takes a test, for people."""
+    row = _row((destination, None))
+    DestinationHealth.objects.filter(pk=row.pk).update(about=about, takes_tests=takes_tests)
 
 
 def checked(destination: str, result: Mapping[str, object], *, now: datetime) -> None:

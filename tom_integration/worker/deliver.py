@@ -136,7 +136,12 @@ class Calls(Preconditions):
             isinstance(outcome, Accepted | Duplicate | Rejected | Submitted) for outcome in outcomes
         )
         if answered and result.stopped is None:
-            breaker.succeeded(self.address, now=clock.now(), about=transport_text.told(self.adapter))
+            breaker.succeeded(
+                self.address,
+                now=clock.now(),
+                about=transport_text.told(self.adapter),
+                takes_tests=self.adapter.takes_tests,
+            )
         self.heed(result.stopped)
 
     def _keep_names(self, batch: Batch) -> None:

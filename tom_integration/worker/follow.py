@@ -57,7 +57,12 @@ def _ask(calls: Calls, batch: Batch, rows: Mapping[RecordKey, Delivery]) -> None
         call_log.of_call(calls.lease.outbox, ended, final)
     calls.arrived += sum(isinstance(each, Accepted | Duplicate) for each in final.values())
     if answers and stop is None:
-        breaker.succeeded(calls.address, now=clock.now(), about=transport_text.told(calls.adapter))
+        breaker.succeeded(
+            calls.address,
+            now=clock.now(),
+            about=transport_text.told(calls.adapter),
+            takes_tests=calls.adapter.takes_tests,
+        )
     calls.heed(stop)
 
 

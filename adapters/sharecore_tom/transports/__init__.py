@@ -24,6 +24,7 @@ class Transport(ABC):
 
     about: str
     can_update = False
+    can_examine = False
     max_batch = 200
 
     @abstractmethod

@@ -44,6 +44,7 @@ class Batches(Transport):
     """The transport to `api/sharing/batch/`. The same batch again changes nothing there."""
 
     can_update = True
+    can_examine = True
 
     def __init__(self, api: Api, targets: Targets, sharing: Sharing) -> None:
         self._api = api

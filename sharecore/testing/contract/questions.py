@@ -119,7 +119,9 @@ class Questions:
         adapter, batch, arrivals = bench.open(), bench.batch(bench.record), bench.arrivals()
         answer = adapter.send_test(batch)
         if answer is None:
-            return  # the destination cannot take a test
+            assert not adapter.takes_tests, "takes_tests is True, and send_test sends none"
+            return
+        assert adapter.takes_tests, "takes_tests is False, so that nobody is offered the test of send_test"
         assert isinstance(answer, SentTest), f"send_test gave a {type(answer).__name__}, not a SentTest"
         assert answer.reply.strip(), "a person who sends a test is to read what came back"
         assert not [each for each in answer.problems if each.fatal], "a destination that is well takes a test"

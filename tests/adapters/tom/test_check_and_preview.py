@@ -81,3 +81,12 @@ def test_the_preview_of_a_later_process_knows_the_generation(tom, adapter, batch
     assert json.loads(adapter().preview(batch(*detections(1))).body) == {
         "reduceddatums": tom.made("POST", DATA)
     }
+
+
+@pytest.mark.parametrize(("runs", "takes"), [("tom_31", False), ("tom_232", False), ("tom_sharecore", True)])
+def test_only_a_tom_that_examines_a_test_says_that_it_takes_one(request, adapter, runs, takes):
+    request.getfixturevalue(runs)
+    opened = adapter()
+    assert not opened.takes_tests, "nobody knows yet what runs there"
+    opened.ready()
+    assert opened.takes_tests is takes
