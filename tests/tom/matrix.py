@@ -30,7 +30,7 @@ from tom_targets.models import PersistentShare, TargetList, get_target_model_cla
 from sharecore.addresses import Address
 from sharecore.delivery import State
 from sharecore.reports import FieldType, ReportField, ReportForm
-from tom_integration.mapping.data_files import CHOSEN_MODELS
+from tom_integration.mapping.shareable_rows import CHOSEN_MODELS
 from tom_integration.models import Attempt, Call, Delivery, OneTimeShare, Outbox, Report
 from tom_integration.outbox import open_outboxes
 

@@ -18,7 +18,7 @@ from guardian.shortcuts import assign_perm
 from sharecore.delivery import State
 from sharecore.secrets import HIDDEN
 from sharecore.testing import FakeServer, answer
-from tom_integration.mapping.data_files import CHOSEN_MODELS
+from tom_integration.mapping.shareable_rows import CHOSEN_MODELS
 from tom_integration.models import Attempt, Call, Delivery
 from tom_integration.outbox import retention
 

@@ -20,8 +20,8 @@ from sharecore import DataFile, InvalidRecord, OtherDatum, Photometry, Photometr
 from sharecore.delivery import State
 from sharecore.filters import Filter
 from sharecore.records import Kind
-from tom_integration.mapping.data_files import shareable_of
 from tom_integration.mapping.row_to_record import record_of
+from tom_integration.mapping.shareable_rows import shareable_of
 from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import OneTimeShare, Outbox, write_filter
 from tom_integration.outbox import open_outboxes

@@ -15,11 +15,11 @@ from django.db.models import Model, UniqueConstraint
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import alike
 from sharecore.records import OtherDatum, Record, RecordKey
-from tom_integration.access import Place, permitted
+from tom_integration.access import permitted
 from tom_integration.mapping.columns import DATUM_MODELS
-from tom_integration.mapping.data_files import by_model
 from tom_integration.mapping.record_to_row import model_for
 from tom_integration.mapping.row_to_record import identity_of, record_of
+from tom_integration.mapping.shareable_rows import RowKey, by_model
 from tom_integration.models import RENAMED, Delivery, InboxRecord
 
 _GENERIC = "reduceddatum"
@@ -73,7 +73,7 @@ def _key(row: InboxRecord) -> RecordKey:
     return RecordKey(kind=row.kind, origin=row.origin, id=row.record_id)  # type: ignore[arg-type]
 
 
-def _targets(rows: Iterable[InboxRecord | Delivery]) -> dict[Place, int]:
+def _targets(rows: Iterable[InboxRecord | Delivery]) -> dict[RowKey, int]:
     return {
         (name, pk): target_id
         for name, pks in by_model((row.model, row.datum_pk) for row in rows).items()
@@ -84,7 +84,7 @@ def _targets(rows: Iterable[InboxRecord | Delivery]) -> dict[Place, int]:
     }
 
 
-def ours(target_id: int, records: Iterable[Record], user: Any) -> dict[str, Place]:
+def ours(target_id: int, records: Iterable[Record], user: Any) -> dict[str, RowKey]:
     """Return the data of a target that this TOM has sent and the user may view, by the id in their keys."""
     wanted = {record.key.id for record in records}
     mine = Delivery.objects.filter(outbox__target_id=target_id)
@@ -101,8 +101,8 @@ class Contents:
     """Hold the data of one target that records may repeat."""
 
     def __init__(self) -> None:
-        self._by_identity: dict[str, tuple[Place, Record]] = {}
-        self._generic: dict[str, tuple[Place, Record]] = {}
+        self._by_identity: dict[str, tuple[RowKey, Record]] = {}
+        self._generic: dict[str, tuple[RowKey, Record]] = {}
         self._taken: dict[tuple[Any, ...], int] = {}
 
     def note(self, name: str, row: Any) -> None:
@@ -117,7 +117,7 @@ class Contents:
         found = self._generic if typed else self._by_identity
         found.setdefault(identity_of(name, record), ((name, row.pk), record))
 
-    def find(self, record: Record, identity: str) -> tuple[Place, Record] | None:
+    def find(self, record: Record, identity: str) -> tuple[RowKey, Record] | None:
         """Return the datum of the same observation and its record, or None."""
         found = self._by_identity.get(identity)
         if found is None and self._generic:
@@ -126,7 +126,7 @@ class Contents:
 
     def clash(
         self, model: type[Model], values: Mapping[str, Any], *, own: int | None = None
-    ) -> tuple[str, Place | None] | None:
+    ) -> tuple[str, RowKey | None] | None:
         """Return the field in which these values break a unique constraint and the datum in the way, or None.
 
         Note values that fit, since other records of the batch may clash with them.

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sharecore.texts import one_line
-from tom_integration.access import Place, permitted
+from tom_integration.access import permitted
 from tom_integration.inbox.parse import Arrival, IncomingBatch
+from tom_integration.mapping.shareable_rows import RowKey
 
 logger = logging.getLogger(__name__)
 TAKEN = "another datum of this target has the same values of those fields that the TOM keeps unique"
@@ -21,7 +22,7 @@ class Answer:
 
     outcome: str
     """accepted, revised, duplicate or rejected."""
-    place: Place | None = None
+    place: RowKey | None = None
     """The datum; of a rejection the datum in the way, if there is one."""
     field: str = ""
     """The field to blame for a rejection."""
@@ -44,7 +45,7 @@ class Answer:
 
 
 def rejected(
-    field: str, reason: str, place: Place | None = None, *, otherwise: Answer | None = None
+    field: str, reason: str, place: RowKey | None = None, *, otherwise: Answer | None = None
 ) -> Answer:
     """Return a rejection; `place` is the datum in the way, `otherwise` the answer without that datum."""
     return Answer(outcome="rejected", field=field, reason=reason, place=place, otherwise=otherwise)

@@ -21,9 +21,9 @@ from tom_integration.inbox.existing import Contents
 from tom_integration.inbox.record_answers import TAKEN, Answer, rejected
 from tom_integration.inbox.save_signals import Events
 from tom_integration.mapping.columns import DATUM_MODELS
-from tom_integration.mapping.data_files import by_model
 from tom_integration.mapping.record_to_row import columns, model_for, objection
 from tom_integration.mapping.row_to_record import identity_of, record_of
+from tom_integration.mapping.shareable_rows import by_model
 from tom_integration.models import InboxRecord
 
 _NO_RIGHT = rejected("key", "to change this datum, the account needs the rights to view and to change it")

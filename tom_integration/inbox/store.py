@@ -13,7 +13,6 @@ from django.db import transaction
 from tom_targets.models import BaseTarget
 
 from sharecore.records import Record, RecordKey
-from tom_integration.access import Place
 from tom_integration.inbox.bulk_insert import Newcomer, insert
 from tom_integration.inbox.existing import Contents, Keys, contents, difference, model_name_for, ours
 from tom_integration.inbox.parse import Arrival, IncomingBatch
@@ -23,6 +22,7 @@ from tom_integration.inbox.revise import Revision, revise
 from tom_integration.inbox.save_signals import Events
 from tom_integration.mapping.record_to_row import columns, model_for, objection
 from tom_integration.mapping.row_to_record import identity_of, model_name
+from tom_integration.mapping.shareable_rows import RowKey
 from tom_integration.models import InboxRecord
 
 NOT_OURS = rejected("key", "it says that this TOM observed it, but no such datum is here")
@@ -112,7 +112,7 @@ class _Storing:
         self._as_first[number] = first
         return None
 
-    def _place_of(self, record: Record) -> Place | None:
+    def _place_of(self, record: Record) -> RowKey | None:
         found = self._contents.find(record, identity_of(model_name_for(record), record))
         return found[0] if found else None
 
@@ -138,7 +138,7 @@ class _Storing:
         self._new[identity] = Newcomer(number=number, arrival=arrival, record=record, row=row)
         return None
 
-    def _there(self, arrival: Arrival, record: Record, identity: str, place: Place, there: Record) -> Answer:
+    def _there(self, arrival: Arrival, record: Record, identity: str, place: RowKey, there: Record) -> Answer:
         """Return the answer to an observation that the target has already."""
         if field := difference(record, there):
             reason = f"the same observation is here with another {field}, and stays as it is"
@@ -201,7 +201,7 @@ class _Storing:
                 self._note(arrival, record, place, "", content="")
         return answers
 
-    def _note(self, arrival: Arrival, record: Record, place: Place, identity: str, *, content: str) -> None:
+    def _note(self, arrival: Arrival, record: Record, place: RowKey, identity: str, *, content: str) -> None:
         """Note a key, with the content of the datum as stored now, or "" for a datum that was here before."""
         model, datum_pk = place
         self._notes.append(

@@ -19,7 +19,7 @@ from sharecore.addresses import Address
 from sharecore.delivery import DeliveryState, State
 from tom_integration import clock
 from tom_integration.mapping.columns import DATUM_MODELS
-from tom_integration.mapping.data_files import SHARED_MODELS, time_column
+from tom_integration.mapping.shareable_rows import SHARED_MODELS, time_column
 from tom_integration.models import Delivery, Outbox, ScanPosition
 from tom_integration.outbox import transitions, versions
 from tom_integration.outbox.limits import groups

@@ -14,8 +14,9 @@ from sharecore import delivery
 from sharecore.delivery import State
 from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
-from tom_integration.mapping.data_files import FILE_MODEL, shareable_identity, shareable_of
+from tom_integration.mapping.data_files import FILE_MODEL
 from tom_integration.mapping.report_rows import REPORT_MODEL
+from tom_integration.mapping.shareable_rows import shareable_identity, shareable_of
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import ledger, transitions, versions
 from tom_integration.outbox.bulk_sql import update_each

@@ -18,7 +18,7 @@ from sharecore.exchanges import Recording
 from sharecore.outcomes import Result, Withdrawal
 from sharecore.records import RecordKey
 from tom_integration import clock
-from tom_integration.mapping.data_files import SHARED_MODELS
+from tom_integration.mapping.shareable_rows import SHARED_MODELS
 from tom_integration.models import Attempt, Call, Delivery, Outbox
 from tom_integration.outbox import transitions, versions
 from tom_integration.outbox.bulk_sql import insert_many

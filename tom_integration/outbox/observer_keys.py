@@ -14,7 +14,7 @@ from django.db.models import F, Value
 
 from sharecore.records import Kind, RecordKey, Report, Shareable, with_key
 from tom_integration.mapping.columns import DATUM_MODELS
-from tom_integration.mapping.data_files import existing
+from tom_integration.mapping.shareable_rows import existing
 from tom_integration.models import Delivery, InboxRecord
 from tom_integration.models import Report as ReportRow
 

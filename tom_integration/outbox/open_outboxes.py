@@ -17,7 +17,7 @@ from sharecore.addresses import Address
 from sharecore.delivery import ASKABLE, CANCELLABLE, LEFT, SENDABLE, DeliveryState, State
 from tom_integration import clock
 from tom_integration.mapping.columns import DATUM_MODELS
-from tom_integration.mapping.data_files import SHARED_MODELS
+from tom_integration.mapping.shareable_rows import SHARED_MODELS
 from tom_integration.models import ADDRESS, Activity, Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import activity, transitions
 from tom_integration.outbox.backlog import missing, register

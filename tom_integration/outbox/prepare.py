@@ -22,10 +22,10 @@ from sharecore.release import UnreadableRelease
 from sharecore.retry import RetryPolicy
 from tom_integration import access, site
 from tom_integration.mapping.columns import DATUM_MODELS
-from tom_integration.mapping.data_files import SHARED_MODELS, shareable_identity, shareable_of
 from tom_integration.mapping.own_data import own_rows
 from tom_integration.mapping.report_rows import REPORT_MODEL, chosen_rows
 from tom_integration.mapping.row_to_record import model_name
+from tom_integration.mapping.shareable_rows import SHARED_MODELS, shareable_identity, shareable_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import ledger, limits, observer_keys, transitions
 from tom_integration.outbox.approval import approved

@@ -18,7 +18,7 @@ from tom_targets.models import BaseTarget
 
 from sharecore.delivery import State
 from tom_integration import clock, conf, polite_writes
-from tom_integration.mapping.data_files import SHARED_MODELS
+from tom_integration.mapping.shareable_rows import SHARED_MODELS
 from tom_integration.models import (
     Activity,
     Attempt,

@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db import transaction
 
 from sharecore.delivery import LEFT, State, replay
-from tom_integration.mapping.data_files import existing
+from tom_integration.mapping.shareable_rows import existing
 from tom_integration.models import RENAMED, Delivery, Outbox
 from tom_integration.outbox import transitions, versions
 

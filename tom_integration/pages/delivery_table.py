@@ -17,8 +17,8 @@ from django.db.models import Count, Q, QuerySet
 
 from sharecore.delivery import State
 from sharecore.records import Kind
-from tom_integration.mapping.data_files import SHARED_MODELS
 from tom_integration.mapping.kinds import CONDITIONS
+from tom_integration.mapping.shareable_rows import SHARED_MODELS
 from tom_integration.models import OUTDATED, Delivery
 from tom_integration.pages import form_values
 from tom_integration.pages.counts import LATER

@@ -17,8 +17,9 @@ from sharecore.delivery import NEEDS_PERSON, State
 from sharecore.exceptions import ConfigurationError
 from sharecore.records import Kind
 from tom_integration import access, share_conflict, site
-from tom_integration.mapping.data_files import CHOSEN_MODELS, FILE_MODEL, WITH_A_FILE, time_column
+from tom_integration.mapping.data_files import FILE_MODEL, WITH_A_FILE
 from tom_integration.mapping.kinds import CONDITIONS, conditions
+from tom_integration.mapping.shareable_rows import CHOSEN_MODELS, time_column
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.pages import destination_choices, download, form_values, inventory, phrases
 from tom_integration.services.one_time import Selection, number_of, restricted, share_once, visible

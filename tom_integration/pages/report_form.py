@@ -11,9 +11,10 @@ from django import forms
 from sharecore.exceptions import Problem
 from sharecore.records import DATA_KINDS, JsonValue
 from sharecore.reports import OF_DATA, FieldType, ReportField, ReportForm
+from tom_integration.mapping.shareable_rows import RowKey
 from tom_integration.models import Report
 from tom_integration.pages import inventory
-from tom_integration.services.reports import Datum, Place, Shown
+from tom_integration.services.reports import Datum, Shown
 
 MOST_BOXES = 20
 """The number of choices up to which each has a box to tick; more are in a list."""
@@ -55,7 +56,7 @@ class FilledForm(forms.Form):
         data: Any = None,
         *,
         form: ReportForm,
-        offered: Mapping[Place, Datum],
+        offered: Mapping[RowKey, Datum],
         again: Report | None = None,
     ) -> None:
         # Names of fields are the adapter's: apart from those of the page.
@@ -78,7 +79,7 @@ class FilledForm(forms.Form):
             if each.type not in OF_DATA and (value := self.cleaned_data[each.name]) not in _BLANK
         }
 
-    def data_chosen(self) -> dict[str, list[Place]]:
+    def data_chosen(self) -> dict[str, list[RowKey]]:
         """Return model and primary key of the data chosen in a valid form, without blank fields."""
         return {
             each.name: places
@@ -149,7 +150,7 @@ class FilledForm(forms.Form):
         return known if field.type is FieldType.DATA else next(iter(known), "")
 
 
-def places_of(chosen: Any) -> list[Place]:
+def places_of(chosen: Any) -> list[RowKey]:
     """Return model and primary key of data that a form names, as a text or a list of texts."""
     places = []
     for text in chosen if isinstance(chosen, list) else [chosen]:

@@ -13,7 +13,7 @@ from sharecore.dispatch import prepare
 from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecord
 from sharecore.records import Alone, Record, Report, Shareable
 from tom_integration import access, site
-from tom_integration.mapping.data_files import shareable_of
+from tom_integration.mapping.shareable_rows import shareable_of
 from tom_integration.mapping.target_fields import find_target, target_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import observer_keys, target_keys

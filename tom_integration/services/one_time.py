@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from sharecore.exceptions import ConfigurationError
 from tom_integration import access, site, wake_up
 from tom_integration.mapping.columns import DATUM_MODELS
-from tom_integration.mapping.data_files import SHARED_MODELS
+from tom_integration.mapping.shareable_rows import SHARED_MODELS
 from tom_integration.models import Activity, OneTimeShare
 from tom_integration.outbox import activity, open_outboxes
 

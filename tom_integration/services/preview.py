@@ -20,9 +20,9 @@ from sharecore.records import Record, RecordKey
 from sharecore.release import Release, UnreadableRelease
 from tom_integration import access, clock, site
 from tom_integration.mapping.columns import DATUM_MODELS
-from tom_integration.mapping.data_files import by_model
 from tom_integration.mapping.own_data import own_rows
 from tom_integration.mapping.row_to_record import model_name, record_of
+from tom_integration.mapping.shareable_rows import RowKey, by_model
 from tom_integration.mapping.target_fields import find_target, target_of
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import limits, target_keys
@@ -217,7 +217,7 @@ def of_outbox(outbox: Outbox) -> Outlook:
     )
 
 
-def _echoes(rows: list[Any]) -> set[tuple[str, int]]:
+def _echoes(rows: list[Any]) -> set[RowKey]:
     by_model: dict[str, list[Any]] = defaultdict(list)
     for row in rows:
         by_model[model_name(row)].append(row)

@@ -20,10 +20,10 @@ from sharecore.records import Report as SharedReport
 from sharecore.reports import ReportForm
 from tom_integration import access, clock, site, wake_up
 from tom_integration.mapping.columns import DATUM_MODELS
-from tom_integration.mapping.data_files import by_model
 from tom_integration.mapping.kinds import CONDITIONS
 from tom_integration.mapping.report_rows import REPORT_MODEL, report_of
 from tom_integration.mapping.row_to_record import model_name, record_of
+from tom_integration.mapping.shareable_rows import RowKey, by_model
 from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import Activity, OneTimeShare, Outbox, Report
 from tom_integration.outbox import activity, observer_keys, open_outboxes, target_keys
@@ -33,8 +33,6 @@ NEWEST = 80
 OLDEST = 20
 """The number of oldest data of each kind that a form offers, and of the last before the first detection."""
 
-Place = tuple[str, int]
-"""A datum: model and primary key."""
 Shown = tuple[str, str, str]
 """What a person filled in: name, label and text of the field."""
 
@@ -47,7 +45,7 @@ class Datum:
     record: Record
 
     @property
-    def place(self) -> Place:
+    def place(self) -> RowKey:
         """Return model and primary key."""
         return model_name(self.row), self.row.pk
 
@@ -65,7 +63,7 @@ class Reporting:
         ConfigurationError: there is no such destination, it cannot be used, or the user may not share to it.
     """
 
-    def __init__(self, user: Any, target: Any, address_text: str, chosen: Iterable[Place] = ()) -> None:
+    def __init__(self, user: Any, target: Any, address_text: str, chosen: Iterable[RowKey] = ()) -> None:
         self._user = user
         self._target = target
         self._chosen = set(chosen)
@@ -74,7 +72,7 @@ class Reporting:
             raise ConfigurationError([refusal])
 
     @cached_property
-    def data(self) -> Mapping[Place, Datum]:
+    def data(self) -> Mapping[RowKey, Datum]:
         """Return the data of the target that can be chosen, the newest first: those that the user may see.
 
         Of many of a kind: the first, the newest, those just before the first detection, and the chosen ones.
@@ -90,9 +88,9 @@ class Reporting:
         return sum(self._visible(model).count() for model in DATUM_MODELS.values()) - len(self._offered)
 
     @cached_property
-    def _offered(self) -> Mapping[Place, Any]:
+    def _offered(self) -> Mapping[RowKey, Any]:
         """Return the rows of the data that are offered."""
-        found: dict[Place, Any] = {}
+        found: dict[RowKey, Any] = {}
         for kind in DATA_KINDS:
             for name, condition in CONDITIONS[kind].items():
                 rows = self._visible(DATUM_MODELS[name]).filter(condition)
@@ -123,7 +121,7 @@ class Reporting:
         self,
         form: ReportForm,
         values: Mapping[str, JsonValue],
-        data: Mapping[str, Sequence[Place]],
+        data: Mapping[str, Sequence[RowKey]],
         shown: Sequence[Shown] = (),
     ) -> Report:
         """Return a report that is not saved.

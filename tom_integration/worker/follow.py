@@ -19,7 +19,7 @@ from sharecore.outcomes import Accepted, Deferred, Duplicate, Outcome, Submitted
 from sharecore.records import RecordKey, Shareable, with_key
 from sharecore.texts import one_line
 from tom_integration import call_log, clock, site
-from tom_integration.mapping.data_files import shareable_of
+from tom_integration.mapping.shareable_rows import shareable_of
 from tom_integration.models import Delivery
 from tom_integration.outbox import ledger
 from tom_integration.outbox.prepare import load

@@ -16,7 +16,8 @@ from sharecore.outcomes import Absent, Duplicate, Found, Present, Rejected, Resu
 from sharecore.records import Record, RecordKey, Report, Shareable
 from tom_integration import site
 from tom_integration.mapping.columns import DATUM_MODELS
-from tom_integration.mapping.data_files import FILE_MODEL, shareable_identity, shareable_of
+from tom_integration.mapping.data_files import FILE_MODEL
+from tom_integration.mapping.shareable_rows import shareable_identity, shareable_of
 from tom_integration.models import Delivery
 from tom_integration.outbox import ledger, observer_keys, transitions, versions
 from tom_integration.outbox.bulk_sql import update_each

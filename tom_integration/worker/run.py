@@ -24,7 +24,7 @@ from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.texts import one_line
 from sharecore.withdrawals import leave_there
 from tom_integration import access, clock, conf, signals, site
-from tom_integration.mapping.data_files import SHARED_MODELS
+from tom_integration.mapping.shareable_rows import SHARED_MODELS
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import (
