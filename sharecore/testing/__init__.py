@@ -21,7 +21,8 @@ if TYPE_CHECKING:
         example_records,
         example_report,
     )
-    from sharecore.testing.memory import MemoryAdapter, MemoryDestination, MemoryPlugin
+    from sharecore.testing.memory import MemoryDestination
+    from sharecore.testing.memory_adapter import MemoryAdapter, MemoryPlugin
     from sharecore.testing.plugins import installed
     from sharecore.testing.rounds import deliver_now
     from sharecore.testing.server import Answer, FakeServer, Fault, Request, answer
@@ -66,7 +67,8 @@ _MODULES = {
         "example_records",
         "example_report",
     ),
-    "memory": ("MemoryAdapter", "MemoryDestination", "MemoryPlugin"),
+    "memory": ("MemoryDestination",),
+    "memory_adapter": ("MemoryAdapter", "MemoryPlugin"),
     "plugins": ("installed",),
     "rounds": ("deliver_now",),
     "server": ("Answer", "FakeServer", "Fault", "Request", "answer"),

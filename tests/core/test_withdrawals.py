@@ -27,7 +27,7 @@ from sharecore.delivery import DeliveryState, State
 from sharecore.exceptions import DestinationError
 from sharecore.retry import RetryPolicy
 from sharecore.testing import MemoryDestination, example_batch, example_record
-from sharecore.testing.memory import MemoryAdapter
+from sharecore.testing.memory_adapter import MemoryAdapter
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DELIVERED = DeliveryState(state=State.DELIVERED, attempts=2, remote_id="there-1", reason="old", failures=3)

@@ -256,6 +256,6 @@ def test_an_adapter_that_fails_to_say_is_called_as_usual(
     def fails(adapter: object, batch: object) -> bool:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("sharecore.testing.memory.MemoryAdapter.knows_target", fails)
+    monkeypatch.setattr("sharecore.testing.memory_adapter.MemoryAdapter.knows_target", fails)
     assert tom.deliver() == 1
     assert "in knows_target" in caplog.text

@@ -11,7 +11,7 @@ from django.test import override_settings
 from sharecore.delivery import State
 from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore.outcomes import Deferred, Unsupported
-from sharecore.testing.memory import MemoryAdapter
+from sharecore.testing.memory_adapter import MemoryAdapter
 from tom.conftest import DATA_SHARING
 from tom_integration import conf, site
 from tom_integration.models import DestinationHealth, Outbox

@@ -68,7 +68,7 @@ def test_one_that_cannot_be_opened_stays_offered(
     def fails(*args: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("sharecore.testing.memory.MemoryAdapter.__init__", fails)
+    monkeypatch.setattr("sharecore.testing.memory_adapter.MemoryAdapter.__init__", fails)
     assert offered(admin.get(f"/targets/{target.pk}/share/?tab=continuous")) == {"x", "y"}
 
 

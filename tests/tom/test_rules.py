@@ -24,7 +24,7 @@ from tom_integration.models import Delivery, Outbox, ShareRule, write_filter
 from tom_integration.outbox import new_shares, open_outboxes
 from tom_integration.outbox.rule_scope import unshared
 from tom_integration.outbox.rules import apply_rules, asked
-from tom_integration.services import rules, shares
+from tom_integration.services import rule_outlook, rules, shares
 from tom_integration.worker import scan as scan_module
 from tom_integration.worker.scan import Scan
 
@@ -170,7 +170,7 @@ def test_what_the_creator_may_not_share_is_skipped_and_said(tom: Tom, listed: Ta
     user.user_permissions.add(Permission.objects.get(codename="add_persistentshare"))
     listed.targets.add(permitted, other)
     rule = rule_for(listed, user)
-    outlook = rules.outlook(rule, seen_by=user)
+    outlook = rule_outlook.outlook(rule, seen_by=user)
     assert (outlook.targets, outlook.skipped, outlook.shares) == (1, 1, 1)
     tom.deliver()
     rule.refresh_from_db()
@@ -209,7 +209,7 @@ def test_a_share_that_a_person_ended_stays_ended_whichever_rule_means_it(
     tom.deliver()
     assert not shared()
     assert not tom.x.received
-    assert rules.outlook(rule, seen_by=maker).ended == 1
+    assert rule_outlook.outlook(rule, seen_by=maker).ended == 1
     tom.share(target)
     assert tom.outbox(target).rule is None
     listed.targets.clear()
@@ -222,7 +222,7 @@ def test_a_share_made_by_hand_is_left_alone(tom: Tom, listed: TargetList, maker:
     mine = tom.share(target)
     listed.targets.add(target)
     rule = rule_for(listed, maker, filter=ONLY_R)
-    outlook = rules.outlook(rule, seen_by=maker)
+    outlook = rule_outlook.outlook(rule, seen_by=maker)
     assert (outlook.shared_already, outlook.shares) == (1, 0)
     datum = tom.datum(target, bandpass="g")
     tom.deliver()
@@ -345,7 +345,7 @@ class TestData:
         passing, other = tom.datum(target), tom.datum(target, bandpass="g")
         listed.targets.add(target)
         rule = rule_for(listed, maker, existing=True, filter=ONLY_R)
-        outlook = rules.outlook(rule, seen_by=maker)
+        outlook = rule_outlook.outlook(rule, seen_by=maker)
         assert (outlook.data, outlook.all_data) == (1, 2)
         tom.deliver()
         assert tom.state(passing) == "delivered"
@@ -674,7 +674,7 @@ def test_many_targets_take_few_queries(
     assert len(shared()) == 3 * portions
     assert Delivery.objects.filter(state="baseline").count() == 3 * portions
     with django_assert_max_num_queries(20):
-        rules.outlook(rule, seen_by=maker)
+        rule_outlook.outlook(rule, seen_by=maker)
     ShareRule.objects.update(applied_at=None)
     with django_assert_max_num_queries(26):
         assert apply_rules()

@@ -22,7 +22,7 @@ from sharecore import Batch, Outcome, Preview, Problem, RecordKey, Rejected, Top
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.secrets import HIDDEN
 from sharecore.testing import Answer, FakeServer, Request, answer
-from sharecore.testing.memory import MemoryAdapter, MemoryPlugin
+from sharecore.testing.memory_adapter import MemoryAdapter, MemoryPlugin
 from sharecore.testing.plugins import installed
 from sharecore.testing.server import Behaviour, Fault
 from sharecore_http import Client as HttpClient
@@ -381,7 +381,7 @@ def test_an_adapter_that_thinks_of_no_secret_shows_none(
     tom: Tom, observer: Observer, browser: Client, monkeypatch: pytest.MonkeyPatch, form: Callable[[str], str]
 ) -> None:
     monkeypatch.setattr(Careless, "told", form(PASSWORD))
-    monkeypatch.setattr("sharecore.testing.memory.MemoryAdapter", Careless)
+    monkeypatch.setattr("sharecore.testing.memory_adapter.MemoryAdapter", Careless)
     entries = {"x": {"ADAPTER": "memory", "PARTNER_PASSWORD": PASSWORD}}
     with installed(MemoryPlugin()), override_settings(DATA_SHARING=entries):
         target = tom.target()

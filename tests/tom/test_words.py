@@ -16,7 +16,7 @@ from guardian.shortcuts import assign_perm
 from tom_dataproducts.models import DataProduct
 
 import tom_integration
-from sharecore.testing.memory import MemoryAdapter
+from sharecore.testing.memory_adapter import MemoryAdapter
 from tom.reading import text
 from tom_integration.models import Delivery, Outbox, Worker
 from tom_integration.outbox import versions

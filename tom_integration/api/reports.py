@@ -17,7 +17,8 @@ from tom_integration.access import targets_for_shares
 from tom_integration.api.permissions import ShareApi
 from tom_integration.api.shares import Conflict
 from tom_integration.pages.report_form import PREFIX, FilledForm, places_of
-from tom_integration.pages.reports import Line, lines, look, report_or_404
+from tom_integration.pages.report_new import preview_report
+from tom_integration.pages.reports import Line, lines, report_or_404
 from tom_integration.services.reports import Reporting, reports_about
 
 
@@ -83,7 +84,7 @@ class ReportViewSet(ShareApi, viewsets.GenericViewSet):
         if not filled.is_valid():
             raise exceptions.ValidationError({"values": filled.errors})
         report = reporting.report(form, filled.values(), filled.data_chosen(), filled.shown())
-        shown = look(reporting, report, filled, ask=not said["send"])
+        shown = preview_report(reporting, report, filled, ask=not said["send"])
         if shown is None:
             raise exceptions.ValidationError({"values": filled.errors})
         if not said["send"]:

@@ -19,7 +19,8 @@ from tom_integration.api.limits import LimitsSerializer, utc
 from tom_integration.api.permissions import ShareApi
 from tom_integration.api.shares import Conflict
 from tom_integration.models import ShareRule
-from tom_integration.services import rules
+from tom_integration.outbox import rule_scope
+from tom_integration.services import rule_outlook, rules, shares
 
 _PLAIN = ("id", "name", "scope", "extra_key", "extra_value", "existing", "ends")
 _LIST = "target_list"
@@ -70,7 +71,7 @@ class RuleSerializer(LimitsSerializer, serializers.ModelSerializer):
             "problem": rule.problem,
             "skipped": rule.skipped,
             "applied_at": utc(rule.applied_at),
-            "shares": rules.shares_of(rule).count(),
+            "shares": rule_scope.shares_of(rule).count(),
         }
 
 
@@ -126,7 +127,7 @@ class RuleViewSet(ShareApi, viewsets.ModelViewSet):
         """
         try:
             serializer.save()
-        except rules.NotPossible as error:
+        except shares.NotPossible as error:
             raise Conflict(str(error)) from None
 
     def destroy(self, request: Request, pk: int) -> Response:
@@ -138,7 +139,7 @@ class RuleViewSet(ShareApi, viewsets.ModelViewSet):
         given = self.get_serializer(data=request.data)
         given.is_valid(raise_exception=True)
         draft = rules.draft(creator=request.user, **given.validated_data)
-        outlook = rules.outlook(draft, seen_by=request.user)
+        outlook = rule_outlook.outlook(draft, seen_by=request.user)
         return Response({**asdict(outlook), "shares": outlook.shares, "filter_text": str(draft.chosen)})
 
     def pause(self, request: Request, pk: int) -> Response:
@@ -154,7 +155,7 @@ class RuleViewSet(ShareApi, viewsets.ModelViewSet):
         seen = rules_for(self.request.user, "view").filter(pk=rule.pk).exists()
         try:
             act(rule)
-        except rules.NotPossible as error:
+        except shares.NotPossible as error:
             raise Conflict(str(error) if seen else None) from None
         rule = ShareRule.objects.filter(pk=rule.pk).first() or rule  # A worker may have ended it by now.
         return Response(self.get_serializer(rule).data if seen else {"id": rule.pk}, status=code)

@@ -19,10 +19,11 @@ from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError
 from tom_integration import access
 from tom_integration.models import Outbox, ShareRule
+from tom_integration.outbox import rule_scope
 from tom_integration.pages import activity, form_values, passing, phrases, what_goes
 from tom_integration.pages.guards import Page, require, rule_or_404
 from tom_integration.pages.rule_form import RuleForm
-from tom_integration.services import rules
+from tom_integration.services import rule_outlook, rules, shares
 
 PAGE = 25
 
@@ -63,7 +64,7 @@ class RulePage(Page):
         creator = access.find_creator(rule.creator_id)
         context = {
             "rule": rule,
-            "shares": rules.shares_of(rule).count(),
+            "shares": rule_scope.shares_of(rule).count(),
             "creator": creator,
             "may_change": access.rules_for(request.user, "change").filter(pk=pk).exists()
             and access.holds(request.user, "add"),
@@ -153,7 +154,7 @@ class EndRule(Page):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask."""
         rule = rule_or_404(request.user, pk, "delete")
-        context = {"rule": rule, "shares": rules.shares_of(rule).count()}
+        context = {"rule": rule, "shares": rule_scope.shares_of(rule).count()}
         return render(request, "tom_integration/rule_end.html", context)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -168,7 +169,7 @@ def _answer(request: HttpRequest, pk: int, act: Callable[[], str]) -> HttpRespon
     """Act on a rule, tell what was done or why not, and show its page."""
     try:
         messages.success(request, phrases.join(act()))
-    except rules.NotPossible as reason:
+    except shares.NotPossible as reason:
         messages.error(request, str(reason))
     return redirect("sharing:rule", pk)
 
@@ -195,7 +196,7 @@ def _about(rule: ShareRule, target_list: Any | None, creator: Any | None) -> dic
 
 def _outlook(rule: ShareRule, user: Any) -> dict[str, Any]:
     try:
-        return {"outlook": rules.outlook(rule, seen_by=user), "goes": rule.existing}
+        return {"outlook": rule_outlook.outlook(rule, seen_by=user), "goes": rule.existing}
     except ConfigurationError:
         return {"outlook": None}  # `_about` tells the fault.
 
