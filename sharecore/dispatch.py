@@ -1,4 +1,4 @@
-"""Dispatch one batch: withhold, convert, map, deliver, and report to the observers.
+"""Dispatch one batch: withhold, convert, deliver, and report to the observers.
 
 Whatever a plugin does, every record of the batch ends with a result or is named as unsent, so that none is
 lost and none is sent again without reason.
@@ -14,13 +14,13 @@ from types import MappingProxyType
 from sharecore.adapter import Adapter, Batch
 from sharecore.adapter_answers import Stop, hear, read, said_until
 from sharecore.data_sharing import Destination
-from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecord, PluginError
+from sharecore.exceptions import DeliveryError, PluginError
 from sharecore.guarded_adapter import Guarded, named
-from sharecore.hooks import ConvertRequest, DeliveredReport, WithholdRequest
-from sharecore.maps import Maps
-from sharecore.outcomes import Deferred, Found, Outcome, Result, Unsupported, Withdrawal, Withheld
+from sharecore.hooks import DeliveredReport
+from sharecore.outcomes import Found, Outcome, Result, Unsupported, Withdrawal
 from sharecore.records import Alone, DataFile, Record, RecordKey, Report, Shareable
 from sharecore.registry import Registry
+from sharecore.withhold_and_convert import kept_back, prepare, require_plugins
 
 logger = logging.getLogger(__name__)
 
@@ -62,11 +62,11 @@ def ensure_target(
         DeliveryError: the target cannot be made known; nothing of the batch was sent.
         ConfigurationError: a plugin that the site requires is not active; nothing of the batch was sent.
     """
-    _require(registry)
+    require_plugins(registry)
     leaving = tuple(each for each in prepare(registry, batch, destination.maps) if isinstance(each, Record))
     if batch.records and not leaving:
         return
-    if alone is not None and not (_takes(adapter, alone) and _kept_back(registry, batch, alone) is None):
+    if alone is not None and not (_takes(adapter, alone) and kept_back(registry, batch, alone) is None):
         return
     guarded(destination, adapter).ensure_target(replace(batch, records=leaving))
 
@@ -96,7 +96,7 @@ def dispatch(
         ConfigurationError: a plugin that the site requires is not active. Then nothing goes, since a target
             may be as secret as its data.
     """
-    _require(registry)
+    require_plugins(registry)
     results: dict[RecordKey, Result] = {}
     leaving: list[Record] = []
     for record, ready in zip(batch.records, prepare(registry, batch, destination.maps), strict=True):
@@ -129,8 +129,8 @@ def dispatch_alone(
     The batch has its target and the person who shares it, and no records. A report goes only where each of
     its data may go. Neither files nor reports nor their data are converted.
     """
-    _require(registry)
-    result: Result | None = _kept_back(registry, batch, alone)
+    require_plugins(registry)
+    result: Result | None = kept_back(registry, batch, alone)
     stopped: Stop | None = None
     if result is None and not _takes(adapter, alone):
         what = "files" if isinstance(alone, DataFile) else "reports"
@@ -152,14 +152,6 @@ def _send(adapter: Adapter, batch: Batch, alone: Alone) -> Outcome:
 
 def _takes(adapter: Adapter, alone: Alone) -> bool:
     return adapter.takes_files if isinstance(alone, DataFile) else adapter.takes_reports
-
-
-def _kept_back(registry: Registry, batch: Batch, alone: Alone) -> Withheld | Deferred | None:
-    """Return the reason of the plugins of the site to withhold a file, or a report or one of its data."""
-    asked: list[Shareable] = [alone]
-    if isinstance(alone, Report):
-        asked += alone.records
-    return next((each for each in _withheld(registry, batch, asked) if each is not None), None)
 
 
 def look_up(destination: Destination, adapter: Adapter, batch: Batch) -> Mapping[RecordKey, Found] | None:
@@ -266,63 +258,3 @@ def tell(
             results=MappingProxyType(dict(results)),
         )
         registry.observe(report)
-
-
-def prepare(registry: Registry, batch: Batch, maps: Maps) -> list[Record | Withheld | Unsupported | Deferred]:
-    """Return each record as it leaves in this batch, or the reason why it does not, as the plugins of the
-    site and the maps of the destination decide.
-
-    A plugin that fails or hangs withholds the record for another try.
-    """
-    kept = _withheld(registry, batch, batch.records)
-    free = [record for record, reason in zip(batch.records, kept, strict=True) if reason is None]
-    converted = iter(convert(registry, batch, free, maps))
-    return [_ready(next(converted)) if reason is None else reason for reason in kept]
-
-
-def _ready(made: Record | InvalidRecord | PluginError) -> Record | Unsupported | Deferred:
-    match made:
-        case InvalidRecord():
-            return Unsupported(reason=str(made), feature="conversion")
-        case PluginError():
-            return Deferred(reason=made.reason)
-    return made
-
-
-def _withheld(
-    registry: Registry, batch: Batch, records: Iterable[Shareable]
-) -> list[Withheld | Deferred | None]:
-    """Return, for each record, the reason of the plugins of the site to withhold it; None if it may leave."""
-    said = registry.withhold(
-        [
-            WithholdRequest(
-                site=batch.site,
-                address=batch.address,
-                target=batch.target,
-                record=record,
-                shared_by=batch.shared_by,
-            )
-            for record in records
-        ]
-    )
-    return [Deferred(reason=each.reason) if isinstance(each, PluginError) else each for each in said]
-
-
-def convert(
-    registry: Registry, batch: Batch, records: Iterable[Record], maps: Maps
-) -> list[Record | InvalidRecord | PluginError]:
-    """Return each record as the plugins of the site convert it for the address, under the names of the
-    destination; or the failure of a plugin.
-    """
-    made = registry.convert(
-        [
-            ConvertRequest(site=batch.site, address=batch.address, target=batch.target, record=record)
-            for record in records
-        ]
-    )
-    return [maps.apply(each) if isinstance(each, Record) else each for each in made]
-
-
-def _require(registry: Registry) -> None:
-    if registry.missing:
-        raise ConfigurationError(registry.missing)

@@ -32,9 +32,10 @@ from sharecore import (
     hookimpl,
     progress,
 )
-from sharecore.dispatch import DispatchResult, dispatch, dispatch_alone, prepare
+from sharecore.dispatch import DispatchResult, dispatch, dispatch_alone
 from sharecore.maps import Maps
 from sharecore.testing import example_file
+from sharecore.withhold_and_convert import prepare
 
 MakeBatch = Callable[..., Batch]
 SECONDS = 0.3

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from sharecore import Adapter, Batch, ConfigurationError, Destinations, PluginError, Registry, WithholdRequest
-from sharecore.dispatch import dispatch, prepare
+from sharecore.dispatch import dispatch
 from sharecore.maps import Maps
 from sharecore.outcomes import Deferred
+from sharecore.withhold_and_convert import prepare
 
 LAMP = """
 @hookimpl

@@ -184,7 +184,7 @@ class TestTheNameOfTheTarget:
         tom.x.target_name = AT
         tom.datum(shared)
         tom.deliver()
-        from tom_integration.api.serializers import read
+        from tom_integration.api.share_serializers import read
 
         share = PersistentShare.objects.get()
         assert read([share], User.objects.get(username="root"))[share.pk]["named_there"] == AT

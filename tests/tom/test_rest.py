@@ -149,7 +149,7 @@ class TestCreating:
     def test_two_at_the_same_moment(
         self, api: APIClient, target: Any, tom: Tom, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from tom_integration.api.serializers import ShareSerializer
+        from tom_integration.api.share_serializers import ShareSerializer
 
         make(api, target)
         monkeypatch.setattr(ShareSerializer, "validate", lambda self, attrs: attrs)

@@ -14,9 +14,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tom_integration.access import deliveries_for, may
+from tom_integration.api.delivery_serializers import (
+    DeliveryDetailSerializer,
+    DeliverySerializer,
+    ResolveSerializer,
+)
 from tom_integration.api.filters import DeliveryFilter
 from tom_integration.api.permissions import ShareApi
-from tom_integration.api.serializers import DeliveryDetailSerializer, DeliverySerializer, ResolveSerializer
 from tom_integration.api.shares import Conflict
 from tom_integration.models import Delivery
 from tom_integration.services import resolve, retry, shares

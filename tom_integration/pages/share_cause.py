@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,8 +16,6 @@ from django.utils import timezone
 
 from sharecore.addresses import Address
 from sharecore.delivery import OPEN, State
-from sharecore.exceptions import ConfigurationError
-from sharecore.records import Kind
 from tom_integration import access, conf, site, site_status
 from tom_integration.models import (
     NEEDY,
@@ -28,9 +25,8 @@ from tom_integration.models import (
     DestinationHealth,
     OneTimeShare,
     Outbox,
-    ShareRule,
-    read_filter,
 )
+from tom_integration.pages.existing_data import existing_data
 from tom_integration.worker import breaker
 
 _LONG_DELAY = timedelta(minutes=1)
@@ -212,7 +208,7 @@ class Around:
         yield _when(Q(until__lte=self.now) | Q(rule__until__lte=self.now), Cause.ENDED)
         kept = Q(Exists(rows.filter(state__in=_NOT_THERE)))
         kept |= Q(_outdated(rows))
-        for condition, existing in _existing(outboxes, rows.filter(state=State.BASELINE)):
+        for condition, existing in existing_data(outboxes, rows.filter(state=State.BASELINE)):
             kept |= Q(share_id__isnull=False) & condition & Q(Exists(existing))
         yield _when(kept, Cause.PARTLY)
 
@@ -249,42 +245,6 @@ def _at(parts: Iterable[breaker.Part]) -> Q:
 
 def _introductions() -> QuerySet[OneTimeShare]:
     return OneTimeShare.objects.filter(outbox=OuterRef("pk"), introduce=True)
-
-
-def _existing(
-    outboxes: QuerySet[Outbox], before: QuerySet[Delivery]
-) -> Iterator[tuple[Q, QuerySet[Delivery]]]:
-    """Yield conditions for outboxes, each with the data from before of the kinds that they send.
-
-    The kinds stand in the filters of share and rule, as JSON: few different ones, however many shares.
-    """
-    texts = outboxes.exclude(filter="").order_by().values_list("filter", flat=True).distinct()
-    rules = ShareRule.objects.exclude(filter="").values_list("pk", "filter")
-    of_shares = list(_by_kinds("filter__in", ((text, text) for text in texts)))
-    of_rules = list(_by_kinds("rule_id__in", rules))
-    for share, kinds in of_shares:
-        for rule, more in of_rules:
-            # A delivery whose datum was never read has an empty kind.
-            of_kinds = [Q(kind__in=["", *each]) for each in (kinds, more) if each]
-            yield share & rule, before.filter(*of_kinds)
-
-
-def _by_kinds(column: str, found: Iterable[tuple[Any, str]]) -> Iterator[tuple[Q, tuple[Kind, ...]]]:
-    """Yield conditions on a column for each choice of kinds, and for all others, which is empty.
-
-    Args:
-        column: the look-up of the column.
-        found: its values with their filters.
-    """
-    by_kinds: dict[tuple[Kind, ...], list[Any]] = {}
-    for value, text in found:
-        with suppress(ConfigurationError):  # It is told elsewhere that a filter cannot be read.
-            if kinds := read_filter(text).kinds:
-                by_kinds.setdefault(kinds, []).append(value)
-    chosen = [value for values in by_kinds.values() for value in values]
-    yield ~Q(**{column: chosen}) if chosen else Q(), ()
-    for kinds, values in by_kinds.items():
-        yield Q(**{column: values}), kinds
 
 
 def _is_unwell(row: DestinationHealth) -> bool:

@@ -9,9 +9,9 @@ from typing import Any
 
 from sharecore.adapter import Adapter, Batch, Preview
 from sharecore.data_sharing import Destination
-from sharecore.dispatch import prepare
 from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecord
 from sharecore.records import Alone, Record, Report, Shareable
+from sharecore.withhold_and_convert import prepare
 from tom_integration import access, site
 from tom_integration.mapping.shareable_rows import shareable_of
 from tom_integration.mapping.target_fields import find_target, target_of

@@ -13,11 +13,11 @@ from django.db.models import OuterRef, QuerySet, Value
 
 from sharecore.adapter import Adapter, Batch, Preview
 from sharecore.delivery import ASKABLE
-from sharecore.dispatch import prepare
 from sharecore.exceptions import ConfigurationError, InvalidRecord, Problem
 from sharecore.filters import Filter
 from sharecore.records import Record, RecordKey
 from sharecore.release import Release, UnreadableRelease
+from sharecore.withhold_and_convert import prepare
 from tom_integration import access, clock, site
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.own_data import own_rows

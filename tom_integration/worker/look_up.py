@@ -14,6 +14,7 @@ from sharecore.exceptions import AuthenticationFailed, DeliveryError, Destinatio
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Duplicate, Found, Present, Rejected, Result, Unsupported
 from sharecore.records import Record, RecordKey, Report, Shareable
+from sharecore.withhold_and_convert import convert
 from tom_integration import site
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import FILE_MODEL
@@ -216,7 +217,7 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
     )
     # Ask for the converted records: these were sent, and a destination that compares has not seen the others.
     records = [record for _, record in keyed]
-    converted = dispatch.convert(site.registry(), batch, records, calls.destination.maps)
+    converted = convert(site.registry(), batch, records, calls.destination.maps)
     for (row, record), leaves in zip(keyed, converted, strict=True):
         if isinstance(leaves, Record):
             doubts.append(_Doubt(row, record, leaves))
