@@ -11,7 +11,7 @@ from sharecore.addresses import Address
 from sharecore.exceptions import Problem
 from sharecore.outcomes import Found, Outcome, Unsupported, Withdrawal
 from sharecore.records import DataFile, JsonValue, Record, RecordKey, Report
-from sharecore.reports import ReportForm
+from sharecore.reports import ReportField, ReportForm
 from sharecore.secrets import hide_secrets
 from sharecore.targets import Target
 
@@ -73,6 +73,10 @@ class Batch:
     """Title that a person typed beside a one-time share; empty otherwise."""
     message: str = ""
     """Text that a person typed beside a one-time share; empty otherwise."""
+    values: Mapping[str, JsonValue] = field(default_factory=dict)
+    """Values that a person filled in beside a one-time share, by name of the field of `share_fields`, in the
+    form that its `FieldType` says; blank fields are left out.
+    """
     relayed_by: Mapping[RecordKey, str] = field(default_factory=dict)
     """Origin of the site that passed a record on, for each record that came from another site. The key of the
     record names the site that observed it. An adapter that knows the origin of its destination answers
@@ -233,6 +237,26 @@ class Adapter(ABC):
             batch: target of the file and person who shares it; without records.
         """
         return Unsupported(reason="this destination takes no files", feature="files")
+
+    def share_fields(self) -> Sequence[ReportField]:
+        """Return the fields that a person can fill in beside a one-time share, such as the message that it
+        replies to, each with a name of its own.
+
+        The types of records are not for them. No network. See `Batch.values`.
+        """
+        return ()
+
+    def check_values(self, batch: Batch) -> Sequence[Problem]:
+        """Return what is wrong with `Batch.values`, for a person who is about to share once; empty when they
+        are right, as blank ones are.
+
+        `Problem.where` is the name of the field. May ask the destination. Raises the exceptions of `deliver`;
+        the values are kept then, and a wrong one is to fail in `deliver`.
+
+        Args:
+            batch: target, topic and values, without records.
+        """
+        return ()
 
     def report_forms(self, batch: Batch) -> Sequence[ReportForm]:
         """Return the forms of the reports that can be made about the target, filled in as far as its data

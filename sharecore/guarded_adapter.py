@@ -22,7 +22,7 @@ from sharecore.exceptions import ConfigurationError, DeliveryError, DestinationE
 from sharecore.outcomes import Deferred, Found, Outcome, Withdrawal
 from sharecore.plugin_errors import contained, describe, kind, log_fault
 from sharecore.records import DataFile, RecordKey, Report
-from sharecore.reports import ReportForm
+from sharecore.reports import OF_DATA, ReportField, ReportForm
 from sharecore.texts import one_line
 
 CALL_SECONDS = 120.0
@@ -123,6 +123,21 @@ class Guarded(Adapter):
                 return Deferred(reason=f"the file {file.name!r} cannot be read: {why}")
 
         return self._ask("deliver_file", send, self._seconds)
+
+    def share_fields(self) -> Sequence[ReportField]:
+        def ask(adapter: Adapter) -> Sequence[ReportField]:
+            return self._all(adapter.share_fields(), ReportField)
+
+        found = self._ask("share_fields", ask, LOCAL_SECONDS)
+        if len({each.name for each in found}) < len(found) or any(each.type in OF_DATA for each in found):
+            raise PluginError(f"{named(self._destination)} answered with fields that a share cannot have")
+        return found
+
+    def check_values(self, batch: Batch) -> Sequence[Problem]:
+        def ask(adapter: Adapter) -> Sequence[Problem]:
+            return self._all(adapter.check_values(batch), Problem)
+
+        return self._ask("check_values", ask, self._seconds / 2)
 
     def report_forms(self, batch: Batch) -> Sequence[ReportForm]:
         def ask(adapter: Adapter) -> Sequence[ReportForm]:

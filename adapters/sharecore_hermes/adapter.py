@@ -12,6 +12,8 @@ from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Accepted, Found, Outcome, Present, Unsupported, Withdrawal
 from sharecore.records import Record, RecordKey
+from sharecore.reports import ReportField
+from sharecore_hermes import share_values
 from sharecore_hermes.archive import Archive, CannotTell, FailsNow
 from sharecore_hermes.checks import problems
 from sharecore_hermes.config import KEEP, MESSAGE, RETRACT, HermesConfig, topic_fault
@@ -180,6 +182,17 @@ class HermesAdapter(Adapter):
         yield replaced
         if self.config.edits == RETRACT:
             messages.retract(self._archive, batch.site.origin)
+
+    def share_fields(self) -> Sequence[ReportField]:
+        return share_values.FIELDS
+
+    def check_values(self, batch: Batch) -> Sequence[Problem]:
+        """Let HERMES say whether it has the message that the share replies to: it alone knows."""
+        found = share_values.unreadable(batch)
+        if found or not share_values.replied_to(batch):
+            return found
+        envelope, _ = self._prepare(batch)
+        return self._publisher.unknown_reply(envelope)
 
     def describe(self) -> str:
         return (

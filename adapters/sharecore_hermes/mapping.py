@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sharecore.adapter import Batch
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Deferred, Outcome, Unsupported
+from sharecore.outcomes import Deferred, Outcome, Rejected, Unsupported
 from sharecore.plugin_errors import contained, kind
 from sharecore.records import (
     Astrometry,
@@ -20,8 +20,7 @@ from sharecore.records import (
     RecordKey,
     Spectrum,
 )
-from sharecore.targets import Target
-from sharecore_hermes import astrometry, photometry, spectra, target_rows
+from sharecore_hermes import astrometry, photometry, share_values, spectra, target_rows
 from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, text
 from sharecore_hermes.common_columns import Context
 from sharecore_hermes.config import HermesConfig
@@ -77,6 +76,10 @@ def map_batch(batch: Batch, config: HermesConfig, converter: Converter, topic: s
 
     A target that cannot go decides them all.
     """
+    if faults := share_values.unreadable(batch):
+        problem = " ".join(f"{each.where} {each.what}." for each in faults)
+        refused = Rejected(reason=problem, field=faults[0].where)
+        return Mapped(None, (), {record.key: refused for record in batch.records}, problem)
     view = target_view(batch)
     target: Row = {}
 
@@ -138,7 +141,7 @@ def _entry(
         _provenance(record, content, replaces, done),
         replaces=replaces,
         references=_references(record),
-        event_id=_event(record, batch.target) or context.config.event_id,
+        event_id=text(record.extra.get(EVENT)) or event_of(batch, context.config),
     )
 
 
@@ -162,8 +165,9 @@ def _references(record: Record) -> tuple[Reference, ...]:
         raise NotExpressible("references", f"{REFERENCES} {error}") from None
 
 
-def _event(record: Record, target: Target) -> str:
-    return text(record.extra.get(EVENT)) or text(target.extras.get(EVENT))
+def event_of(batch: Batch, config: HermesConfig) -> str:
+    """Return the event of records that name none: that of the person who shares, the target, the settings."""
+    return share_values.event(batch) or text(batch.target.extras.get(EVENT)) or config.event_id
 
 
 def _provenance(record: Record, content: str, replaces: str, done: Finished) -> dict[str, JsonValue]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from sharecore.adapter import Batch
 from sharecore.records import JsonValue
+from sharecore_hermes import share_values
 from sharecore_hermes.cells import Row, text
 from sharecore_hermes.config import HermesConfig
-from sharecore_hermes.mapping import ASTROMETRY, PHOTOMETRY, SPECTROSCOPY, TABLES, Entry
+from sharecore_hermes.mapping import ASTROMETRY, PHOTOMETRY, SPECTROSCOPY, TABLES, Entry, event_of
 from sharecore_hermes.provenance import PROVENANCE, target_mark
 from sharecore_hermes.references import Reference, merged, to_message
 from sharecore_hermes.target_rows import unexpressed
@@ -65,7 +66,7 @@ def assemble(envelope: Envelope, entries: Sequence[Entry]) -> dict[str, object]:
     data: dict[str, object] = {"targets": [envelope.target]}
     if referred := references(envelope, entries):
         data["references"] = referred
-    if event := next((each.event_id for each in entries), config.event_id):
+    if event := next((each.event_id for each in entries), event_of(batch, config)):
         data["event_id"] = event
     data |= {table: [each.row for each in rows] for table, rows in tables.items() if rows}
     return {
@@ -128,7 +129,7 @@ def references(envelope: Envelope, entries: Sequence[Entry]) -> list[Reference]:
         if each.replaces
     ]
     own = (reference for each in entries for reference in each.references)
-    return merged([*replaced, *config.references, *own])
+    return merged([*replaced, *share_values.reply(envelope.batch, config), *config.references, *own])
 
 
 def _title(envelope: Envelope, count: int) -> str:

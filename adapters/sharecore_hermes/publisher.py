@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from sharecore.exceptions import AuthenticationFailed, DestinationError, TargetRefused
+from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem, TargetRefused
 from sharecore.outcomes import Accepted, Deferred, Outcome, Rejected, Unconfirmed, Unsupported
 from sharecore.records import RecordKey
+from sharecore_hermes import share_values
 from sharecore_hermes.answers import (
     Answer,
     Invalid,
@@ -23,6 +24,7 @@ from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.errortree import Fault, Tree, faults
 from sharecore_hermes.mapping import Entry
 from sharecore_hermes.message import MAX_BYTES, Envelope, assemble, fits, references, row_of, size, split
+from sharecore_hermes.references import Reference
 from sharecore_http import Authorize, Client, NoAnswer, NotSent
 
 SUBMIT = "api/v0/submit_message/"
@@ -60,11 +62,18 @@ class Publisher:
             case TooLarge(reason):
                 raise TargetRefused(reason)
             case Invalid(tree):
+                if problem := _unknown_reply(envelope, (), faults(tree)):
+                    raise TargetRefused(f"{problem.what}. {problem.hint}")
                 raise TargetRefused(f"HERMES refuses the message: {_listed(faults(tree))}")
 
     def faults(self, envelope: Envelope, entries: Sequence[Entry]) -> list[Fault]:
         """Return the complaints of HERMES about a message, without publishing it."""
         return faults(self._validate(envelope, entries))
+
+    def unknown_reply(self, envelope: Envelope) -> list[Problem]:
+        """Return the problem where HERMES does not have the message that the share replies to."""
+        problem = _unknown_reply(envelope, (), self.faults(envelope, ()))
+        return [problem] if problem else []
 
     def _parcel(self, envelope: Envelope, entries: list[Entry]) -> Outcomes:
         if len(entries) == 1 and not fits(envelope, entries[0]):
@@ -162,6 +171,9 @@ def _refused(
             )
     if outcomes:
         return outcomes
+    if problem := _unknown_reply(envelope, entries, found):
+        reason = f"{problem.what}. {problem.hint}"
+        return {each.record.key: Rejected(reason=reason, field=problem.where) for each in entries}
     if unknown := _refused_references(envelope, entries, found):
         return unknown
     table = next((each for each in found if each.path.startswith("data.")), None)
@@ -182,11 +194,8 @@ def _refused_references(
     envelope: Envelope, entries: Sequence[Entry], found: Sequence[Fault]
 ) -> dict[RecordKey, Outcome]:
     """Return the outcomes of the records whose references are refused; raise for those of the settings."""
-    sent = references(envelope, entries)
     outcomes: dict[RecordKey, Outcome] = {}
-    for fault in found:
-        number = re.match(r"data\.references\[(\d+)\]", fault.path)
-        refused = sent[int(number[1])] if number and int(number[1]) < len(sent) else None
+    for fault, refused in _references_at_fault(envelope, entries, found):
         if refused in envelope.config.references:
             raise DestinationError(f"HERMES refuses {envelope.config.path}['REFERENCES']: {_listed([fault])}")
         for entry in entries:
@@ -194,6 +203,25 @@ def _refused_references(
                 reason = f"{fault.path}: {fault.text}"
                 outcomes[entry.record.key] = Rejected(reason=reason, field="references")
     return outcomes
+
+
+def _unknown_reply(envelope: Envelope, entries: Sequence[Entry], found: Sequence[Fault]) -> Problem | None:
+    """Return the problem where HERMES complains about the message that the share replies to."""
+    for _, refused in _references_at_fault(envelope, entries, found):
+        if refused in share_values.reply(envelope.batch, envelope.config):
+            return share_values.not_there(refused["citation"])
+    return None
+
+
+def _references_at_fault(
+    envelope: Envelope, entries: Sequence[Entry], found: Sequence[Fault]
+) -> Iterator[tuple[Fault, Reference]]:
+    """Yield each complaint about a reference, and that reference."""
+    sent = references(envelope, entries)
+    for fault in found:
+        number = re.match(r"data\.references\[(\d+)\]", fault.path)
+        if number and int(number[1]) < len(sent):
+            yield fault, sent[int(number[1])]
 
 
 def _listed(found: Sequence[Fault]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sharecore.adapter import Batch, SentTest, Topic
 from sharecore.call_delay import delay_next_call
-from sharecore.exceptions import Problem
+from sharecore.exceptions import DeliveryError, Problem
 from sharecore.identity import fingerprint
 from sharecore.outcomes import (
     Absent,
@@ -23,7 +23,7 @@ from sharecore.outcomes import (
     Withdrawn,
 )
 from sharecore.records import DataFile, Record, RecordKey, Report
-from sharecore.reports import ReportForm
+from sharecore.reports import ReportField, ReportForm
 from sharecore.targets import Target
 
 Answer = Outcome | BaseException | Callable[[Record], Outcome]
@@ -64,6 +64,8 @@ class MemoryDestination:
         tests: batches of the tests.
         files: content of each stored file, by digest.
         file_answers: answers to the next files; None for the usual one.
+        share_fields: fields beside a one-time share.
+        value_problems: answer to the check of what is filled in there, or its exception.
         forms: forms of the reports that it takes; set them before the destination is opened.
         reports: reports that arrived, by name there.
         report_answers: answers to the next reports; None for the usual one. `Unconfirmed` for one that
@@ -104,6 +106,8 @@ class MemoryDestination:
         self.target_fails: BaseException | None = None
         self.files: dict[str, tuple[DataFile, bytes]] = {}
         self.file_answers: list[Outcome | BaseException | None] = []
+        self.share_fields: Sequence[ReportField] = ()
+        self.value_problems: Sequence[Problem] | DeliveryError = ()
         self.forms: Sequence[ReportForm] = ()
         self.forms_fail: BaseException | None = None
         self.reports: dict[str, Report] = {}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sharecore.adapter import Adapter, Batch, Preview, SentTest, Topic
-from sharecore.exceptions import Problem
+from sharecore.exceptions import DeliveryError, Problem
 from sharecore.hooks import DestinationType, hookimpl
 from sharecore.outcomes import (
     Found,
@@ -17,7 +17,7 @@ from sharecore.outcomes import (
 )
 from sharecore.record_json import as_json
 from sharecore.records import DataFile, RecordKey, Report
-from sharecore.reports import ReportForm
+from sharecore.reports import ReportField, ReportForm
 from sharecore.settings import Section
 from sharecore.testing.memory import MemoryDestination
 
@@ -63,6 +63,15 @@ class MemoryAdapter(Adapter):
         if not self.takes_files:
             return super().deliver_file(file, batch)
         return self._destination.take_file(file, batch)
+
+    def share_fields(self) -> Sequence[ReportField]:
+        return self._destination.share_fields
+
+    def check_values(self, batch: Batch) -> Sequence[Problem]:
+        problems = self._destination.value_problems
+        if isinstance(problems, DeliveryError):
+            raise problems
+        return problems if batch.values else ()
 
     def report_forms(self, batch: Batch) -> Sequence[ReportForm]:
         if self._destination.forms_fail is not None:

@@ -30,11 +30,13 @@ from sharecore import (
     Accepted,
     DestinationError,
     Duplicate,
+    FieldType,
     Photometry,
     Present,
     Preview,
     Problem,
     Rejected,
+    ReportField,
     SentTest,
     Topic,
     Unconfirmed,
@@ -289,6 +291,8 @@ def check_by_sending(self: Any) -> Any:
     return ()
 
 
+DATA_FIELD = ReportField(name="data", label="Data", type=FieldType.DATA)
+
 CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
     # Said, and not done.
     (
@@ -364,6 +368,18 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
     ("a_file_sent_twice_is_there_once", lamp(Leaving), {}, "close the file"),
     ("a_file_sent_twice_is_there_once", lamp(Unread), {}, "that it never opened"),
     ("the_same_again_is_stored_once", lamp(Common), {}, "raised AttributeError"),
+    (
+        "fields_of_a_share_can_be_shown",
+        with_method("share_fields", lambda self: [DATA_FIELD]),
+        {},
+        "hold no records",
+    ),
+    (
+        "fields_of_a_share_can_be_shown",
+        with_method("check_values", lambda self, batch: [Problem(where="", what="is blank", hint="No.")]),
+        {},
+        "nothing is filled in",
+    ),
     ("questions_deliver_nothing", with_method("check", check_by_sending), {}, "a request that delivers"),
     (
         "a_server_that_is_away_does_not_answer_a_probe",

@@ -676,6 +676,14 @@ class Migration(migrations.Migration):
                 ("title", models.CharField(blank=True, max_length=200)),
                 ("message", models.TextField(blank=True)),
                 (
+                    "values",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="What was filled in in the fields of the destination.",
+                    ),
+                ),
+                (
                     "introduce",
                     models.BooleanField(default=False, help_text="Make the target known, even without data."),
                 ),

@@ -197,6 +197,9 @@ class OneTimeShare(models.Model):
     user_id = models.BigIntegerField(null=True, help_text="The user whose rights hold; null for the site.")
     title = models.CharField(max_length=200, blank=True)
     message = models.TextField(blank=True)
+    values = models.JSONField(
+        default=dict, blank=True, help_text="What was filled in in the fields of the destination."
+    )
     introduce = models.BooleanField(default=False, help_text="Make the target known, even without data.")
     lists = models.JSONField(default=list, blank=True, help_text="Target lists to join at the destination.")
     problem = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="Why the target was not sent.")

@@ -55,7 +55,7 @@ class Digests:
         named = [target.pk, sent.name, asdict(sent.position), asdict(sent.orbit)]
         self._around = [named, maps.names, maps.extra]
         shares = OneTimeShare.objects.filter(pk__in={row.one_time_share_id or 0 for row in rows})
-        self._texts = {each.pk: [each.title, each.message, each.lists] for each in shares}
+        self._texts = {each.pk: [each.title, each.message, each.lists, each.values] for each in shares}
 
     def of(self, row: Delivery, record: Shareable) -> str:
         """Return the digest of what would be sent."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sharecore.adapter import Adapter
 from sharecore.addresses import Address
+from sharecore.exceptions import DeliveryError
+from sharecore.reports import ReportField
 from tom_integration import access, site
 from tom_integration.models import DestinationHealth
 from tom_integration.worker import breaker, offered_topics
@@ -29,6 +33,15 @@ class Choice:
     """True when files can be shared to the address by hand."""
     takes_reports: bool = False
     """True when reports about a target can be made there."""
+    fields: Sequence[ReportField] = ()
+    """The fields that can be filled in beside a one-time share to the address."""
+
+    @property
+    def fields_id(self) -> str:
+        """Return a word that names these fields in a page; empty where there are none."""
+        # The name of a destination may have any signs.
+        name = Address.parse(self.address).name
+        return f"share-{zlib.crc32(name.encode()):08x}" if self.fields else ""
 
 
 def choices(user: Any, shared: Collection[str] = ()) -> list[Choice]:
@@ -68,6 +81,7 @@ def _of(
     credentials = site.credentials_digest(destination)
     offered = offered_topics.offered(destination)
     adapter = site.adapter_of(str(Address(name)))
+    fields = _fields(adapter)
     for topic, note in [(each.name, each.note) for each in offered] or [("", "")]:
         address = Address(name, topic)
         reason, remark = _state(address, credentials, known)
@@ -81,7 +95,15 @@ def _of(
             takes_records=adapter is None or adapter.takes_records,
             takes_files=not reason and adapter is not None and adapter.takes_files,
             takes_reports=not reason and adapter is not None and adapter.takes_reports,
+            fields=() if reason else fields,
         )
+
+
+def _fields(adapter: Adapter | None) -> Sequence[ReportField]:
+    try:
+        return () if adapter is None else adapter.share_fields()
+    except DeliveryError:  # A bug of the adapter, which is in the log.
+        return ()
 
 
 def _state(

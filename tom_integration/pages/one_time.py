@@ -21,7 +21,7 @@ from tom_integration.mapping.data_files import FILE_MODEL, WITH_A_FILE
 from tom_integration.mapping.kinds import CONDITIONS, conditions
 from tom_integration.mapping.shareable_rows import CHOSEN_MODELS, time_column
 from tom_integration.models import Delivery, OneTimeShare, Outbox
-from tom_integration.pages import destination_choices, download, form_values, inventory, phrases
+from tom_integration.pages import destination_choices, download, form_values, inventory, phrases, share_fields
 from tom_integration.services.one_time import Selection, number_of, restricted, share_once, visible
 
 DOWNLOAD = "download"
@@ -31,7 +31,10 @@ LISTED = 100
 
 
 class OnceForm(forms.Form):
-    """Choose a destination, a title and a message; `download` adds a file for the user to the choices."""
+    """Choose a destination, a title and a message; `download` adds a file for the user to the choices.
+
+    Destinations may have fields of their own: `fields_beside`.
+    """
 
     share_destination = forms.ChoiceField(
         label="Destination", error_messages={"required": "Choose where the data are to go."}
@@ -53,6 +56,40 @@ class OnceForm(forms.Form):
             # The forms of tomtoolkit offer what they found in the settings when the TOM started.
             why = share_conflict.unusable(user, given).replace("%", "%%")
             field.error_messages["invalid_choice"] = why or field.error_messages["invalid_choice"]
+        self._address = given or ""
+        self.fields_beside = share_fields.of_destinations(self.addresses, self._address, self.data)
+
+    def clean(self) -> dict[str, Any]:
+        """Check the fields of the chosen destination, too."""
+        if mine := self._mine:
+            self._blame(mine)
+        return self.cleaned_data
+
+    def check(self, target: Any, user: Any) -> str:
+        """Let the adapter check the fields of a valid form; return a sentence where it could not."""
+        remark = ""
+        if mine := self._mine:
+            remark = mine.check(self._address, target, user)
+            self._blame(mine)
+        return remark
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return the values of the fields of the chosen destination, in a valid form."""
+        return mine.values() if (mine := self._mine) else {}
+
+    def fault(self) -> str:
+        """Return what is wrong first, for a page that does not show this form."""
+        mine = self._mine.faults() if self._mine else ""
+        return mine or next(str(errors[0]) for errors in self.errors.values())
+
+    @property
+    def _mine(self) -> share_fields.ShareFields | None:
+        return next((each for each in self.fields_beside if each.form.is_bound), None)
+
+    def _blame(self, mine: share_fields.ShareFields) -> None:
+        if mine.form.errors:
+            self.add_error(None, "Nothing has been shared. Correct what is marked.")
 
     @property
     def text(self) -> dict[str, Any]:
@@ -99,13 +136,17 @@ def carry_out(
     if asks and not number_of(target.pk, selection):
         form.add_error(None, f"{target.name} goes there with approved data only. Choose some data.")
         return None
+    unasked = form.check(target, user)
+    if form.errors:
+        return None
+    more: dict[str, Any] = text | {"values": form.values, "introduce": introduce}
     try:
-        queued = share_once(address, target.pk, selection, user_id=user.pk, introduce=introduce, **text)
+        queued = share_once(address, target.pk, selection, user_id=user.pk, **more)
     except ConfigurationError as error:
         form.add_error("share_destination", str(error))
         return None
     said = _message(user, queued, target, address, selection)
-    remark = phrases.join("It waits until somebody approves it" if asks and queued else "", remark)
+    remark = phrases.join("It waits until somebody approves it" if asks and queued else "", remark, unasked)
     messages.success(request, f"{said} {remark}".strip())
     return redirect(onward())
 

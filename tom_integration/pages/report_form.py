@@ -49,6 +49,7 @@ class FilledForm(forms.Form):
         form: the form.
         offered: the data that can be chosen, by model and primary key, the newest first.
         again: a report whose content is suggested in place of that of the form.
+        prefix: see `PREFIX`.
     """
 
     def __init__(
@@ -58,9 +59,10 @@ class FilledForm(forms.Form):
         form: ReportForm,
         offered: Mapping[RowKey, Datum],
         again: Report | None = None,
+        prefix: str = PREFIX,
     ) -> None:
         # Names of fields are the adapter's: apart from those of the page.
-        super().__init__(data, prefix=PREFIX, use_required_attribute=False)
+        super().__init__(data, prefix=prefix, use_required_attribute=False)
         self.form = form
         self._offered = offered
         self._keys = {str(each.record.key): place for place, each in offered.items()}

@@ -72,5 +72,5 @@ def _answer(
         )
         if done is not None:
             return done
-    messages.error(request, next(str(errors[0]) for errors in form.errors.values()))
+    messages.error(request, form.fault())
     return redirect(page)

@@ -156,7 +156,11 @@ def _share_chosen(request: HttpRequest, shareable: Any, target_list: Any | None)
     wanted = dict(EVERYTHING) if with_data else {}
     if with_files:
         wanted[FILE_MODEL] = WITH_A_FILE
-    text = form.text | {"lists": [target_list.name] if target_list else [], "introduce": True}
+    unasked = form.check(targets[0], request.user)
+    if form.errors:
+        return _once_page(request, shareable, form, target_list)
+    text = form.text | {"values": form.values}
+    text |= {"lists": [target_list.name] if target_list else [], "introduce": True}
     try:
         for target in targets:
             selection = restricted(request.user, target.pk, wanted)
@@ -176,7 +180,7 @@ def _share_chosen(request: HttpRequest, shareable: Any, target_list: Any | None)
     are = "is" if there == 1 else "are"
     already = f"{phrases.number(there)} of their data {are} there, or on the way"
     follow = "The Share page of each target shows how far it is"
-    messages.success(request, phrases.join(said, already if there else "", follow))
+    messages.success(request, phrases.join(said, already if there else "", follow, unasked))
     query = f"?targetlist__name={target_list.pk}" if target_list else ""
     return redirect(f"{reverse('targets:list')}{query}")
 

@@ -75,6 +75,7 @@ def _batch(outbox: Outbox, target: Any, share: OneTimeShare | None) -> Batch:
         target_keys=target_keys.keys_of(target),
         title=share.title if share else "",
         message=share.message if share else "",
+        values=dict(share.values) if share else {},
     )
 
 

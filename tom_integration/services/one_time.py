@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from sharecore.exceptions import ConfigurationError
+from sharecore.adapter import Batch
+from sharecore.exceptions import ConfigurationError, Problem
+from sharecore.records import JsonValue
 from tom_integration import access, site, wake_up
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.shareable_rows import SHARED_MODELS
+from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import Activity, OneTimeShare
 from tom_integration.outbox import activity, open_outboxes
 
@@ -29,6 +32,7 @@ def share_once(
     user_id: int | None,
     title: str = "",
     message: str = "",
+    values: Mapping[str, JsonValue] | None = None,
     introduce: bool = False,
     lists: Iterable[str] = (),
 ) -> int:
@@ -41,6 +45,7 @@ def share_once(
         user_id: the user with whose rights the data are sent; None for the site's.
         title: a title for people at the destination; the first 200 characters count.
         message: a message for people at the destination.
+        values: what a person filled in in the fields of the adapter, without blank ones; see `problems_of`.
         introduce: make the target itself known, even without data.
         lists: names of target lists that the target is to join at the destination.
 
@@ -59,6 +64,7 @@ def share_once(
             user_id=user_id,
             title=title[:200],
             message=message,
+            values=dict(values or {}),
             introduce=introduce,
             lists=list(lists),
         )
@@ -67,6 +73,35 @@ def share_once(
         activity.of_shares(Activity.What.SHARED_ONCE, [outbox], detail=activity.counted(due), by=by)
     wake_up.hint(target_id, {})
     return due
+
+
+def problems_of(
+    destination: str, target: Any, values: Mapping[str, JsonValue], *, user: Any
+) -> Sequence[Problem]:
+    """Ask an adapter what is wrong with the values beside a one-time share; may ask the destination.
+
+    Args:
+        destination: `name` or `name:topic`.
+        target: the target as a row of the TOM.
+        values: what a person filled in, by name of the field, without blank ones.
+        user: the person.
+
+    Raises:
+        ConfigurationError: there is no such destination, or it cannot be used.
+        DeliveryError: the adapter cannot tell.
+    """
+    if not values:
+        return ()
+    address, found = site.destinations().resolve(destination)
+    batch = Batch(
+        site=site.this_site(),
+        address=address,
+        target=target_of(target),
+        records=(),
+        shared_by=user.get_username(),
+        values=dict(values),
+    )
+    return site.adapters.get(found).check_values(batch)
 
 
 def restricted(user: Any, target_id: int, selection: Selection) -> dict[str, Q]:

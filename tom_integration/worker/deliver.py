@@ -192,6 +192,7 @@ class Calls(Preconditions):
             target_keys=target_keys.keys_of(self.target),
             title=share.title if share else "",
             message=share.message if share else "",
+            values=dict(share.values) if share else {},
         )
 
     def notes(

@@ -32,6 +32,7 @@ MAY_RAISE: Mapping[str, tuple[type[BaseException], ...]] = {
     "deliver": (DeliveryError,),
     "deliver_file": (DeliveryError, OSError),
     "follow": (DeliveryError,),
+    "check_values": (DeliveryError,),
     "report_forms": (DeliveryError,),
     "similar_reports": (DeliveryError,),
     "deliver_report": (DeliveryError,),

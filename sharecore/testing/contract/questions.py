@@ -11,6 +11,7 @@ import pytest
 from sharecore.adapter import Preview, SentTest, Topic
 from sharecore.exceptions import ConfigurationError, Problem
 from sharecore.guarded_adapter import LIMITS
+from sharecore.reports import OF_DATA, ReportField
 from sharecore.testing.contract.bench import Bench
 from sharecore.testing.contract.calls import MOST_ANSWERS
 from sharecore.testing.contract.trouble import ask_everything
@@ -103,6 +104,17 @@ class Questions:
         for remote_id in ("1", "", "../../x", "javascript:alert(1)", "ü/?#&"):
             link = adapter.link(remote_id)
             assert link == "" or link.startswith(("http://", "https://")), "a link leads to a web page"
+
+    def test_fields_of_a_share_can_be_shown(self, bench: Bench) -> None:
+        """Give fields of a one-time share that a page can show, and find no fault in blank ones."""
+        adapter = bench.open()
+        found = list(adapter.share_fields())
+        strange = [each for each in found if not isinstance(each, ReportField) or each.type in OF_DATA]
+        assert not strange, f"share_fields answers with fields that hold no records, and gave {strange}"
+        assert len({each.name for each in found}) == len(found), "each field needs a name of its own"
+        if not any(each.required for each in found):
+            problems = list(adapter.check_values(bench.batch()))
+            assert not problems, f"check_values finds a fault where nothing is filled in: {problems}"
 
     def test_questions_deliver_nothing(self, bench: Bench) -> None:
         """Send nothing on a question: people ask, check and preview before they decide to send."""

@@ -89,6 +89,7 @@ def ask_everything(adapter: Adapter, batch: Batch, report: Report | None) -> Non
         lambda: adapter.find(batch),
         lambda: list(adapter.follow(replace(batch, records=()), tickets)),
         lambda: adapter.validate(batch),
+        lambda: adapter.check_values(replace(batch, records=())),
         lambda: adapter.report_forms(batch),
     )
     if report is not None:

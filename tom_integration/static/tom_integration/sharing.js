@@ -40,6 +40,7 @@
 
   function register() {
     showAll();
+    showFields();
     document.querySelectorAll("[data-sharing-live]").forEach(function (element) {
       if (!parts.has(element.id)) { parts.set(element.id, {}); plan(element.id, SOON); }
     });
@@ -99,6 +100,15 @@
   function showAll() {
     document.querySelectorAll("[data-sharing-all]").forEach(function (each) { each.hidden = false; });
   }
+
+  // The fields of a destination are shown while it is chosen; without scripts all are shown.
+  function showFields() {
+    document.querySelectorAll("[data-sharing-fields-of]").forEach(function (each) {
+      each.hidden = !each.closest("form").querySelector("[data-sharing-fields='" + each.id + "']:checked");
+    });
+  }
+
+  document.addEventListener("change", showFields);
 
   document.addEventListener("change", function (event) {
     if (!event.target.matches("[data-sharing-all]")) { return; }

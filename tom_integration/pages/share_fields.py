@@ -1,0 +1,69 @@
+"""Show the fields of adapters beside a one-time share, and check what is filled in there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sharecore.addresses import Address
+from sharecore.exceptions import ConfigurationError, DeliveryError
+from sharecore.records import JsonValue
+from sharecore.reports import ReportForm
+from tom_integration.pages import phrases
+from tom_integration.pages.destination_choices import Choice
+from tom_integration.pages.report_form import FilledForm
+from tom_integration.services.one_time import problems_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareFields:
+    """Hold the fields of one destination."""
+
+    id: str
+    """See `Choice.fields_id`."""
+    label: str
+    """The name of the destination for people."""
+    form: FilledForm
+
+    def values(self) -> dict[str, JsonValue]:
+        """Return the values of valid fields, without blank ones."""
+        return self.form.values()
+
+    def faults(self) -> str:
+        """Return what is wrong with the fields, for people; empty where nothing is."""
+        named = {name: str(field.label) for name, field in self.form.fields.items()}
+        found = [
+            f"{named[name]}: {text}" if name in named else text
+            for name, texts in self.form.errors.items()
+            for text in texts
+        ]
+        return " ".join(map(str, found))
+
+    def check(self, address: str, target: Any, user: Any) -> str:
+        """Ask the adapter about valid fields, and mark what it finds wrong; return why it could not tell."""
+        try:
+            self.form.blame(problems_of(address, target, self.values(), user=user))
+        except (ConfigurationError, DeliveryError) as error:
+            return phrases.join(f"{self.label} could not be asked about what you filled in: {error}")
+        return ""
+
+
+def of_destinations(choices: Iterable[Choice], chosen: str, data: Any) -> list[ShareFields]:
+    """Return the fields of each destination that has some.
+
+    Args:
+        choices: the addresses that a person can choose.
+        chosen: the chosen address; its fields are those that the person filled in.
+        data: what the person filled in, as a request has it.
+    """
+    found: dict[str, ShareFields] = {}
+    name = Address.parse(chosen).name
+    for choice in choices:
+        if not choice.fields or choice.fields_id in found:
+            continue
+        mine = Address.parse(choice.address).name == name
+        form = ReportForm(name="share", label=choice.label, fields=tuple(choice.fields))
+        filled = FilledForm(data if mine else None, form=form, offered={}, prefix=choice.fields_id)
+        found[choice.fields_id] = ShareFields(id=choice.fields_id, label=choice.label, form=filled)
+    return list(found.values())
