@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -24,6 +23,7 @@ from faults.proxy import Proxy, running
 from sharecore.addresses import Address
 from sharecore.delivery import State
 from sharecore_hermes.converter import HermesDataConverter
+from standins import hermes_process
 from tom_integration.models import Delivery, DestinationHealth, OneTimeShare
 from tom_integration.outbox import restored
 from tom_integration.services import resolve, retry, withdraw
@@ -36,7 +36,6 @@ from .deaths import POINTS, Died
 
 pytestmark = pytest.mark.any_database
 
-STAND_IN = Path(__file__).parents[1] / "standins" / "hermes_server.py"
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 NO_CREDENTIAL = "1123456789abcdef0123456789abcdef01234567"
 READ_ONLY = "2123456789abcdef0123456789abcdef01234567"
@@ -104,11 +103,7 @@ def start(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iter
         def start(writable: str = "hermes.test,tomtoolkit.test") -> Hermes:
             log = tmp_path / f"{writable}.jsonl"
             log.touch()
-            command = [sys.executable, str(STAND_IN), "--log", str(log), "--writable-topics", writable]
-            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
-            stack.callback(process.terminate)
-            assert process.stdout
-            url = f"http://127.0.0.1:{int(process.stdout.readline())}/"
+            url = stack.enter_context(hermes_process.running(log, writable))
             started.append(Hermes(stack.enter_context(running(url)), log))
             return started[-1]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -24,12 +23,12 @@ from sharecore_hermes.adapter import HermesAdapter
 from sharecore_hermes.config import HermesConfig, read_config
 from sharecore_hermes.topics import TopicCache
 from sharecore_http import Client
+from standins.hermes_process import running
 
 ORIGIN = "5c9e6f0a-1111-4222-8333-444455556666"
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 BASE_URL = "https://hermes.example.org/"
 VECTORS = Path(__file__).parent / "vectors"
-STANDIN = Path(__file__).parents[2] / "standins" / "hermes_server.py"
 
 _numbers = count(1)
 
@@ -159,22 +158,16 @@ class Server:
 @pytest.fixture
 def start_hermes(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts the stand-in as a process; it is ended after the test."""
-    processes: list[subprocess.Popen[str]] = []
+    logs = (tmp_path / f"published-{number}.jsonl" for number in count())
+    with ExitStack() as stack:
 
-    def start(*topics: str, development: bool = False) -> Server:
-        log = tmp_path / f"published-{len(processes)}.jsonl"
-        command = [sys.executable, str(STANDIN), "--log", str(log)]
-        command += ["--writable-topics", ",".join(topics or ("hermes.test",))]
-        command += ["--development"] if development else []
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        processes.append(process)
-        assert process.stdout
-        return Server(f"http://127.0.0.1:{int(process.stdout.readline())}/", log)
+        def start(*topics: str, development: bool = False) -> Server:
+            log = next(logs)
+            more = ["--development"] if development else []
+            url = stack.enter_context(running(log, ",".join(topics or ("hermes.test",)), *more))
+            return Server(url, log)
 
-    yield start
-    for process in processes:
-        process.terminate()
-        process.communicate(timeout=10)
+        yield start
 
 
 @pytest.fixture
