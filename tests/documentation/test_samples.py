@@ -19,6 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import prometheus_client
 import pytest
 from django.core.management.base import CommandError
 from django.test import override_settings
@@ -104,7 +105,24 @@ def test_plugins_are_active(page: Path) -> None:
         assert (info.state, info.reason) == ("active", "")
 
 
+@pytest.fixture
+def free_port(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let metrics be served at a free port: that of the sample may be taken on this machine."""
+    start = prometheus_client.start_http_server
+    servers = []
+
+    def start_anywhere(port: int, addr: str) -> None:
+        servers.append(start(0, addr=addr)[0])
+
+    monkeypatch.setattr(prometheus_client, "start_http_server", start_anywhere)
+    yield
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("free_port")
 @pytest.mark.parametrize(
     "page", sorted({each.page for each in samples("python", "tom")}), ids=lambda p: p.stem
 )
