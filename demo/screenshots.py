@@ -74,7 +74,7 @@ PAGES = {
     "rule-end": "targets/persistentshare/rules/1/end",
     "activity": "targets/persistentshare/activity/",
     "lists": "targets/persistentshare/lists/",
-    "notifications": "targets/persistentshare/notifications/",
+    "notices": "targets/persistentshare/notices/",
     "glossary": "targets/persistentshare/words/",
     "groupings": "targets/targetgrouping/",
     "targets": "targets/",

@@ -81,7 +81,7 @@ def test_axe_finds_nothing_on_any_page(
         "targets/persistentshare/destinations/replay?name=receiver&since=yesterday",
         "targets/persistentshare/activity/",
         "targets/persistentshare/words/",
-        "targets/persistentshare/notifications/",
+        "targets/persistentshare/notices/",
         f"{of_target}share/",
         f"{of_target}share/?tab=continuous",
         f"{of_target}persistentshare/manage/",

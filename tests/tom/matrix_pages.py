@@ -27,7 +27,7 @@ OF_TARGET = "/targets/{target}/persistentshare/manage/"
 DESTINATIONS = "/targets/persistentshare/destinations/"
 APPROVALS = "/targets/persistentshare/approvals/"
 ACTIVITY = "/targets/persistentshare/activity/"
-NOTIFICATIONS = "/targets/persistentshare/notifications/"
+NOTICES = "/targets/persistentshare/notices/"
 BY_HAND = "/targets/{target}/share/"
 REPORT = f"{BY_HAND}report/"
 
@@ -94,11 +94,9 @@ def _rows() -> Iterator[PageRow]:
     yield get(DESTINATIONS, "view or add or change", "list")
     yield get(ACTIVITY, "view or add or change", "list")
     yield get(f"{ACTIVITY}?share={{share}}", "view or add or change", "list")
-    yield get(NOTIFICATIONS, "view or add or change or approve", "list")
+    yield get(NOTICES, "view or add or change or approve", "list")
     yield get("/targets/persistentshare/words/", "view or add or change or approve", "list")
-    yield post(
-        NOTIFICATIONS, "view or add or change or approve", "list", body=lambda world: {"choice": "daily"}
-    )
+    yield post(NOTICES, "view or add or change or approve", "list", body=lambda world: {"choice": "daily"})
     # approving
     yield get(APPROVALS, "approve", "waiting")
     yield get(f"{APPROVALS}?outbox={{once}}", "approve", "waiting")

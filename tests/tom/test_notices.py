@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tom.conftest import Tom
 
 __all__ = ["post"]
-PAGE = "/targets/persistentshare/notifications/"
+PAGE = "/targets/persistentshare/notices/"
 NAMED = DATA_SHARING | {"x": {"ADAPTER": "memory", "DISPLAY_NAME": "Partner TOM"}}
 
 
@@ -169,7 +169,7 @@ def test_the_mail_is_text_and_html_without_markup_of_others(tom: Tom, ann: User,
     assert "<script>" not in html
     for each in (html, mail.body):
         assert "https://tom.example.org/targets/persistentshare/destinations/" in each
-        assert "https://tom.example.org/targets/persistentshare/notifications/" in each
+        assert "https://tom.example.org/targets/persistentshare/notices/" in each
     assert "\nBcc" not in mail.message().as_string()
 
 

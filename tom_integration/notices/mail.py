@@ -65,7 +65,7 @@ def write(person: Person, news: News, *, sending: str) -> EmailMultiAlternatives
             recognise the second: nobody knows whether a mail arrived before its worker died.
     """
     seconds = getattr(settings, "EMAIL_TIMEOUT", None) or SEND_SECONDS
-    choice = page("sharing:notifications")
+    choice = page("sharing:notices")
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     digest = hashlib.sha256(f"{sending}\n{news.parts}".encode()).hexdigest()[:32]
     mail = EmailMultiAlternatives(

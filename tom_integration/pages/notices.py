@@ -16,8 +16,8 @@ MEANINGS = {
 }
 
 
-class Notifications(Page):
-    """Serve `/targets/persistentshare/notifications/` to users who may see or make shares."""
+class Notices(Page):
+    """Serve `/targets/persistentshare/notices/` to users who may see or make shares."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the present choice."""
@@ -31,7 +31,7 @@ class Notifications(Page):
             return _page(request, people.choice_of(request.user), error="Choose one of these.")
         people.choose(request.user, choice)
         messages.success(request, "Your choice is saved.")
-        return redirect("sharing:notifications")
+        return redirect("sharing:notices")
 
 
 def _page(request: HttpRequest, chosen: str, error: str = "") -> HttpResponse:
@@ -41,4 +41,4 @@ def _page(request: HttpRequest, chosen: str, error: str = "") -> HttpResponse:
         "choices": [(each.value, each.label, MEANINGS[each], each.value == chosen) for each in people.Choice],
         "error": error,
     }
-    return render(request, "tom_integration/notifications.html", context)
+    return render(request, "tom_integration/notices.html", context)
