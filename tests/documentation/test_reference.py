@@ -21,9 +21,10 @@ from sharecore.outcomes import Outcome
 from sharecore.settings import FRAMEWORK_KEYS, Section
 from sharecore_http import HttpSettings
 from tom_integration import checks, conf, signals
-from tom_integration.api import serializers
+from tom_integration.api import share_serializers
 from tom_integration.api import urls as api
 from tom_integration.api.activity import ActivitySerializer
+from tom_integration.api.delivery_serializers import DeliveryDetailSerializer
 from tom_integration.api.reports import shown_report
 from tom_integration.api.rules import RuleSerializer
 from tom_integration.management import status
@@ -180,15 +181,15 @@ def _keys(heading: str) -> set[str]:
 
 
 def test_what_a_delivery_says_is_shown() -> None:
-    assert _keys("Fields of a delivery") == set(serializers.DeliveryDetailSerializer.Meta.fields)
+    assert _keys("Fields of a delivery") == set(DeliveryDetailSerializer.Meta.fields)
 
 
 def test_what_a_share_says_is_shown(db: None) -> None:
     class Share:
         pk = 1
 
-    columns = set(serializers.ShareSerializer.Meta.fields) - {"share_existing_data"}
-    standing = serializers.read([Share()], None)[1]
+    columns = set(share_serializers.ShareSerializer.Meta.fields) - {"share_existing_data"}
+    standing = share_serializers.read([Share()], None)[1]
     moods = {share_status.value for share_status in ShareStatus}
     assert _keys("Fields of a share") == columns | {"target_name"} | set(standing)
     (state,) = (row for row in _tables("rest")["Fields of a share"] if row[0] == "`state`")

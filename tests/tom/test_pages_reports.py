@@ -197,13 +197,13 @@ def test_a_long_light_curve_offers_its_beginning_and_its_end(tom: Tom, target: T
     boxes = set(re.findall(r'name="report-others" value="([^"]*)"', page.content.decode()))
     there = [*limits[:20], *limits[-20:], *rows[130:150], *rows[180:], *of_later[20:]]
     assert boxes == {place(each) for each in there}
-    assert f"The lists leave out {360 - len(there)} data" in text(page)
+    assert f"{360 - len(there)} other data" in text(page)
     middle = {**FILLED, "detection": place(rows[160])}
     assert "Preview" in text(post(eve, target, "preview", middle)), "REST may choose any"
     few = tom.target()
     assign_perm("tom_targets.change_target", User.objects.get(username="eve"), few)
     tom.data(few, 3)
-    assert "leave out" not in text(eve.get(new(few)))
+    assert "other data" not in text(eve.get(new(few)))
 
 
 def test_a_destination_that_does_not_answer_is_told(tom: Tom, target: Target, eve: Client) -> None:

@@ -1,4 +1,4 @@
-"""Say each trouble, and its end, in one line, with the page that mends it."""
+"""Say each trouble, and its end, in one line, with the page where a person can end it."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ OF_RECORDS = {
     State.NEEDS_REVIEW: "It was sent, and no answer came. Look there, and say here whether it arrived.",
     State.WITHHELD: "This TOM keeps it here. The reason stands beside it.",
     State.UNSUPPORTED: "The destination cannot store it.",
-    State.FAILED: "It was refused, or tried too often. Mend what the reason says, then retry.",
+    State.FAILED: "It was refused, or tried too often. Correct what the reason says, then retry.",
     State.CANCELLED: "Its datum, share or target is gone.",
     State.WITHDRAWING: "A person withdraws it. The destination is asked for it until it answers.",
     State.WITHDRAWN: "A person has withdrawn it. It is sent again only if a person asks for it.",

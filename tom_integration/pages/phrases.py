@@ -70,7 +70,7 @@ def paused(reason: str, pending: int) -> str:
 def refused(row: DestinationHealth) -> str:
     """Return that a destination or topic refuses what we send, and what to do."""
     said = f"{site.label(str(row))} refuses what we send: {row.paused}"
-    return join(said, "Fix that, then press Test it now on the page of destinations")
+    return join(said, "Correct that, then press Test it now on the page of destinations")
 
 
 def outage(row: DestinationHealth, now: datetime) -> str:
