@@ -6,18 +6,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import override_settings
 
+from sharecore.addresses import Address
 from sharecore.delivery import State
 from sharecore.exceptions import AuthenticationFailed, DestinationError
-from sharecore.outcomes import Deferred, Unsupported
+from sharecore.outcomes import Deferred, Unconfirmed, Unsupported
 from sharecore.testing.memory_adapter import MemoryAdapter
 from tom.conftest import DATA_SHARING
 from tom_integration import conf, site
-from tom_integration.models import DestinationHealth, Outbox
+from tom_integration.models import Delivery, DestinationHealth, Outbox
 from tom_integration.outbox import open_outboxes
-from tom_integration.services import shares
-from tom_integration.worker import end_waits, run
+from tom_integration.services import shares, withdraw
+from tom_integration.worker import breaker, end_waits, run
 from tom_integration.worker.loop import Worker
 
 if TYPE_CHECKING:
@@ -286,3 +288,25 @@ def test_new_data_wait_quietly_too(tom: Tom, shared: Any) -> None:
         tom.deliver(after=conf.settings().scan_seconds + 1)
         assert tom.state(row) == State.PENDING
     assert len(tom.x.calls) == 1
+
+
+@pytest.mark.parametrize("answer", ["of a look-up", "of a withdrawal"])
+def test_after_an_answer_to_a_question_the_next_datum_leaves_at_once(
+    tom: Tom, shared: Any, answer: str
+) -> None:
+    tom.x.can_withdraw = True
+    if answer == "of a look-up":
+        tom.x.will(Unconfirmed(reason="no answer"), times=1, stores=True)
+    tom.deliver()
+    (row,) = Delivery.objects.all()
+    gone = DestinationError("no connection")
+    known = site.credentials_digest(site.destinations().resolve("x")[1])
+    breaker.stopped(Address("x"), gone, credentials=known, chance=0.0)
+    if answer == "of a withdrawal":
+        pi = User.objects.create_superuser("pi")
+        withdraw.withdraw(tom.outbox(shared), [row.pk], reason="a cosmic ray", by=pi)
+    tom.deliver(after=100)
+    row.refresh_from_db()
+    assert row.state == ("delivered" if answer == "of a look-up" else "withdrawn")
+    tom.datum(shared)
+    assert tom.deliver() == 1

@@ -20,7 +20,7 @@ from sharecore.exceptions import AuthenticationFailed, ConfigurationError, Deliv
 from sharecore.exchanges import Recording
 from tom_integration import clock, conf, site, telemetry
 from tom_integration.outbox import ledger
-from tom_integration.worker import breaker, exclusive_access, leases, rate_limit
+from tom_integration.worker import breaker, exclusive_access, leases, rate_limit, transport_text
 
 LONGEST_PAUSE = 2.0
 """Seconds that a leased outbox waits at the most for the rate limit of its destination."""
@@ -94,6 +94,15 @@ class Preconditions:
         if until is not None:
             raise Wait(_no_sooner(until), why)
         self._ask()
+
+    def succeeded(self) -> None:
+        """Close the circuit breaker, since the destination has answered a call."""
+        breaker.succeeded(
+            self.address,
+            now=clock.now(),
+            about=transport_text.told(self.adapter),
+            takes_tests=self.adapter.takes_tests,
+        )
 
     def recording(self) -> Recording | None:
         """Return where the exchanges of the next call are recorded; None where the site keeps none."""

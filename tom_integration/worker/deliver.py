@@ -30,7 +30,7 @@ from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import ledger, observer_keys, target_keys, transitions
 from tom_integration.outbox.prepare import originals
-from tom_integration.worker import breaker, exclusive_access, leases, transport_text
+from tom_integration.worker import breaker, exclusive_access, leases
 from tom_integration.worker.adapter_state import state_objection
 from tom_integration.worker.before_a_call import Preconditions, later
 from tom_integration.worker.write_again import persist
@@ -136,12 +136,7 @@ class Calls(Preconditions):
             isinstance(outcome, Accepted | Duplicate | Rejected | Submitted) for outcome in outcomes
         )
         if answered and result.stopped is None:
-            breaker.succeeded(
-                self.address,
-                now=clock.now(),
-                about=transport_text.told(self.adapter),
-                takes_tests=self.adapter.takes_tests,
-            )
+            self.succeeded()
         self.heed(result.stopped)
 
     def _keep_names(self, batch: Batch) -> None:

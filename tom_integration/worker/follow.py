@@ -23,7 +23,7 @@ from tom_integration.mapping.shareable_rows import shareable_of
 from tom_integration.models import Delivery
 from tom_integration.outbox import ledger
 from tom_integration.outbox.prepare import load
-from tom_integration.worker import breaker, leases, transport_text
+from tom_integration.worker import leases
 from tom_integration.worker.deliver import Calls
 from tom_integration.worker.sent_deliveries import TAKES_NO_CALL, as_sent, by_key, sent_from, settle_each
 
@@ -57,12 +57,7 @@ def _ask(calls: Calls, batch: Batch, rows: Mapping[RecordKey, Delivery]) -> None
         call_log.of_call(calls.lease.outbox, ended, final)
     calls.arrived += sum(isinstance(each, Accepted | Duplicate) for each in final.values())
     if answers and stop is None:
-        breaker.succeeded(
-            calls.address,
-            now=clock.now(),
-            about=transport_text.told(calls.adapter),
-            takes_tests=calls.adapter.takes_tests,
-        )
+        calls.succeeded()
     calls.heed(stop)
 
 

@@ -12,7 +12,17 @@ from sharecore.adapter import Batch
 from sharecore.delivery import State
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, InvalidRecord
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Absent, Duplicate, Found, Present, Rejected, Result, Unsupported
+from sharecore.outcomes import (
+    Absent,
+    Deferred,
+    Duplicate,
+    Found,
+    Present,
+    Rejected,
+    Result,
+    Unconfirmed,
+    Unsupported,
+)
 from sharecore.records import Record, RecordKey, Report, Shareable
 from sharecore.withhold_and_convert import convert
 from tom_integration import site
@@ -102,6 +112,8 @@ def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> Non
             # For the present target, `Absent` may mean only that sending again does no harm.
             each.row.sent_from_id = None if batch.moved else each.row.outbox_id
     _conclude(calls, doubts, found, now, calls.notes(batch, answers=(found or {}).values(), sent_from=there))
+    if any(not isinstance(each, Deferred | Unconfirmed) for each in (found or {}).values()):
+        calls.succeeded()
     _tell(batch, doubts, found or {})
 
 

@@ -16,7 +16,7 @@ from sharecore.adapter import Batch
 from sharecore.adapter_answers import Stop
 from sharecore.delivery import DeliveryState, State
 from sharecore.exchanges import recorded
-from sharecore.outcomes import Withdrawal
+from sharecore.outcomes import Rejected, Withdrawal, Withdrawn
 from sharecore.records import RecordKey
 from sharecore.texts import one_line
 from tom_integration import clock
@@ -51,6 +51,8 @@ def _ask(calls: Calls, batch: Batch, rows: Mapping[RecordKey, Delivery], reason:
             stopped(stop)
         _settle(calls, batch, rows, answers, stop)
     ledger.write_attempts(rows, answers, started=started, worker=leases.worker_name(), recording=recording)
+    if stop is None and any(isinstance(each, Withdrawn | Rejected) for each in answers.values()):
+        calls.succeeded()
     calls.heed(stop)
 
 
