@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from sharecore.delivery import State
 from sharecore.exceptions import DestinationError
 from tom.conftest import edit
 from tom_integration.models import Delivery, Outbox, Report
+from tom_integration.services.reports import Reporting
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -278,6 +280,20 @@ def test_the_history_of_a_target_leads_to_its_reports(
 
 
 class TestRest:
+    def test_what_a_form_suggests_can_be_sent_as_it_is(self, tom: Tom, target: Target, eve: Client) -> None:
+        datum = tom.datum(target)
+        (offered,) = Reporting(User.objects.get(username="eve"), target, "y").data.values()
+        field = ReportField(
+            name="detection", label="Detection", type=FieldType.DATUM, initial=str(offered.record.key)
+        )
+        tom.y.forms = [replace(FORM, fields=(FORM.fields[0], FORM.fields[1], field))]
+        base = f"/targets/{target.pk}/reports/"
+        (form,) = eve.get(f"{base}forms/?destination=y").json()
+        suggested = {each["name"]: each["initial"] for each in form["fields"]}
+        assert suggested == {"reporter": "Eve", "remarks": None, "detection": place(datum)}
+        asked = {"destination": "y", "form": "at-report", "values": suggested, "send": True}
+        assert eve.post(base, asked, content_type="application/json").status_code == 201
+
     def test_a_report_is_made_and_read(self, tom: Tom, target: Target, eve: Client) -> None:
         datum = tom.datum(target)
         base = f"/targets/{target.pk}/reports/"

@@ -51,7 +51,7 @@ class ReportViewSet(ShareApi, viewsets.GenericViewSet):
     def forms(self, request: Request, target_pk: int) -> Response:
         """List the forms of the destination that `?destination=` names."""
         reporting = self._reporting(request.query_params.get("destination", ""))
-        return Response([asdict(each) for each in self._forms(reporting)])
+        return Response([_shown_form(each, reporting) for each in self._forms(reporting)])
 
     def list(self, request: Request, target_pk: int) -> Response:
         """List the reports about the target, the newest first."""
@@ -109,6 +109,16 @@ class ReportViewSet(ShareApi, viewsets.GenericViewSet):
             return reporting.forms()
         except (ConfigurationError, DeliveryError) as error:
             raise Conflict(str(error)) from None
+
+
+def _shown_form(form: ReportForm, reporting: Reporting) -> dict[str, Any]:
+    """Return a form; what it suggests is named as in `values` of a report."""
+    suggested = FilledForm(form=form, offered=reporting.data).fields
+    shown = asdict(form)
+    for field in shown["fields"]:
+        initial = suggested[field["name"]].initial
+        field["initial"] = None if initial == "" else initial
+    return shown
 
 
 def _without_content(shown: Mapping[str, Any]) -> dict[str, Any]:
