@@ -13,8 +13,9 @@ from astropy.table import Table
 from django.test import Client, override_settings
 from guardian.shortcuts import assign_perm
 
+from sharecore.exceptions import DestinationError
 from sharecore.outcomes import Rejected
-from tom_integration.models import Delivery
+from tom_integration.models import Attempt, Delivery
 from tom_integration.outbox import versions
 from tom_integration.pages import delivery_table, streaming
 
@@ -64,15 +65,35 @@ def test_deliveries_are_filtered_by_kind_and_by_the_day_of_the_datum(tom: Tom, a
         assert len(keys(admin, page, **odd)) == 4
 
 
-def test_a_person_sorts_by_the_reply(tom: Tom, admin: Client) -> None:
+def test_a_person_sorts_by_the_time_of_the_datum(tom: Tom, admin: Client) -> None:
     share = tom.share(target := tom.target())
     rows = tom.data(target, 3)
     tom.deliver(after=60)
-    for row, reason in zip(rows, ("b", "c", "a"), strict=True):
-        Delivery.objects.filter(datum_pk=row.pk).update(reason=reason)
+    Delivery.objects.filter(datum_pk=rows[1].pk).update(state="failed")
     page = f"{SHARES}{share.pk}/"
-    assert keys(admin, page, sort="reply") == [rows[2].pk, rows[0].pk, rows[1].pk]
-    assert keys(admin, page, sort="-reply") == [rows[1].pk, rows[0].pk, rows[2].pk]
+    assert keys(admin, page, sort="datum") == [row.pk for row in rows]
+    assert keys(admin, page, sort="-datum") == [row.pk for row in reversed(rows)]
+
+
+def attempts(client: Client, page: str) -> str:
+    (cell,) = re.findall('data-label="Attempts">(.*?)</td>', text(client.get(page)))
+    return re.sub("<[^>]+>", " ", cell).strip()
+
+
+def test_attempts_and_answers_agree_or_say_why_not(tom: Tom, admin: Client) -> None:
+    share = tom.share(tom.target())
+    page = f"{SHARES}{share.pk}/"
+    tom.datum(share.target)
+    tom.x.will(DestinationError("it does not answer"), times=1)
+    tom.deliver(after=60)
+    assert attempts(admin, page) == "1 no answer kept"
+    tom.x.will(Rejected(reason="no"), times=1)
+    tom.deliver(after=3600)
+    assert attempts(admin, page) == "2 1 answer kept"
+    Attempt.objects.create(
+        delivery=Delivery.objects.get(), started=tom.clock.now, finished=tom.clock.now, outcome="accepted"
+    )
+    assert attempts(admin, page) == "2"
 
 
 def test_too_many_deliveries_are_sorted_only_by_what_has_an_index(

@@ -1,9 +1,9 @@
 """Filter, sort and page the deliveries of a share for people.
 
-The order by state and the order by *Delivered* come from an index, for any number of deliveries. Other
-columns have no index, for which each write of a delivery would pay: sorting by them costs 1 to 2 microseconds
-of CPU for each row, and is offered for `MOST_SORTED` rows at most. Search, kind and days read each row, in
-1 to 4 microseconds; what they find among more rows does not refresh by itself.
+The order by state and the order by *Delivered* come from an index, for any number of deliveries. *Datum* has
+no index, for which each write of a delivery would pay: sorting by it costs 1 to 2 microseconds of CPU for
+each row, and is offered for `MOST_SORTED` rows at most. Search, kind and days read each row, in 1 to 4
+microseconds; what they find among more rows does not refresh by itself.
 """
 
 from __future__ import annotations
@@ -27,17 +27,19 @@ from tom_integration.pages.streaming import read, stream
 
 PAGE = 25
 MOST_SORTED = 100_000
-"""The number of deliveries up to which people can sort by a column without an index."""
+"""The number of deliveries up to which people can sort by `DATUM`."""
 BY_URGENCY = (
     State.NEEDS_REVIEW, State.FAILED, State.TO_APPROVE, State.UNCONFIRMED, State.SENDING, State.PENDING,
     State.WITHDRAWING, State.SUBMITTED, State.UNSUPPORTED, State.WITHHELD, State.WITHDRAWN, State.DELIVERED,
     State.BASELINE, State.CANCELLED,
 )  # fmt: skip
 """The order of states: first those that need a person, then waiting, then not sent, then the rest."""
-SORTED = {"datum": "timestamp", "reply": "reason", "attempts": "attempts"}
-"""The columns without an index by which a person can sort; a minus before the name reverses the order."""
+DATUM = "datum"
+"""The column of the time of the datum; a minus before the name reverses the order."""
 DELIVERED = "delivered"
-"""The column with an index; rows that are not delivered come last, by urgency, in both directions."""
+"""The column of the time of delivery, with an index; rows that are not delivered come last, by urgency, in both
+directions.
+"""
 EDITED, SENT_LATER = "outdated", "later"
 """The values of the filter for records of which the destination has old values, and for those that wait for
 their release: these are `withheld`, and no part of that choice.
@@ -94,7 +96,7 @@ class Chosen:
             kind=given["kind"] if given["kind"] in set(Kind) else "",
             since=given["from"] if form_values.day(given["from"]) else "",
             until=given["until"] if form_values.day(given["until"], end=True) else "",
-            sort=given["sort"] if given["sort"].removeprefix("-") in {*SORTED, DELIVERED} else "",
+            sort=given["sort"] if given["sort"].removeprefix("-") in (DATUM, DELIVERED) else "",
         )
 
     @property
@@ -137,9 +139,9 @@ class Chosen:
         self, rows: QuerySet[Delivery], numbers: Mapping[str, int]
     ) -> list[tuple[QuerySet[Delivery], int]]:
         number, name = sum(numbers.values()), self.sort.removeprefix("-")
-        if name in SORTED and number <= MOST_SORTED:
+        if name == DATUM and number <= MOST_SORTED:
             sign = "-" if self.sort.startswith("-") else ""
-            return [(rows.order_by(f"{sign}{SORTED[name]}", f"{sign}pk"), number)]
+            return [(rows.order_by(f"{sign}timestamp", f"{sign}pk"), number)]
         states = list(BY_URGENCY)
         if name == DELIVERED:
             states.remove(State.DELIVERED)

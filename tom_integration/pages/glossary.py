@@ -25,6 +25,7 @@ WORDS = {
     "Ticket": "The number under which a destination can be asked later what became of a record.",
     "Creator": "The user with whose rights a share sends. When the user loses them, the share stops.",
     "Adopt": "To become the creator of a share whose creator cannot send any more.",
+    "Attempt": "A call of the destination with a record. Some get no answer, some more than one.",
     "Retry": "To try records again that were refused, not sent, or given up.",
     "Replay": "To send again what a destination has lost. If it can say what it has, it is asked first.",
     "Withdraw": "To ask a destination to remove or retract a record that it has.",

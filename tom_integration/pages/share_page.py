@@ -183,6 +183,7 @@ def _shown(user: Any, rows: list[Delivery], *, followed: bool) -> list[dict[str,
             "upcoming": _waits(row, now) and not _is_later(row),
             "later": _is_later(row),
             "attempts": attempts[row.pk][:ATTEMPTS],
+            "answers": len(attempts[row.pk]),
             "link": link(row.address, row.remote_id),
             "may_withdraw": row.state == State.DELIVERED and row.model in DATUM_MODELS,
             "may_retry": (followed and row.is_outdated)
