@@ -40,12 +40,19 @@ def state(state: str, address: str, records: int = 1) -> str:
 
 def place(row: Delivery) -> str:
     """Return where one datum is, in a few words."""
-    label = site.label(str(row.address))
+    text = f"{place_word(row)} {site.label(str(row.address))}"
+    return f"{text} until {in_utc(row.next_at):%Y-%m-%d}" if _goes_later(row) and row.next_at else text
+
+
+def place_word(row: Delivery) -> str:
+    """Return what became of one datum, to stand before the name of a destination, or a number of them."""
     if row.is_outdated:
-        return f"Old values at {label}"
-    if row.state == State.WITHHELD and row.field == RELEASE and row.next_at is not None:
-        return f"Withheld from {label} until {in_utc(row.next_at):%Y-%m-%d}"
-    return f"{_PLACES.get(State(row.state), 'Not shared with')} {label}"
+        return "Old values at"
+    return "Withheld from" if _goes_later(row) else _PLACES.get(State(row.state), "Not shared with")
+
+
+def _goes_later(row: Delivery) -> bool:
+    return row.state == State.WITHHELD and row.field == RELEASE and row.next_at is not None
 
 
 _PLACES: Mapping[State, str] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,13 @@ from tom_integration.models import Delivery, Outbox
 from tom_integration.pages import phrases
 from tom_integration.pages.share_status import StatusSummary, summaries
 
+OUTDATED = "outdated"
+_URGENCY = (
+    State.FAILED, State.NEEDS_REVIEW, OUTDATED, State.UNSUPPORTED, State.TO_APPROVE, State.WITHHELD,
+    State.WITHDRAWING, State.WITHDRAWN, State.UNCONFIRMED, State.PENDING, State.SENDING, State.SUBMITTED,
+    State.DELIVERED,
+)  # fmt: skip
+"""The states of places: first those that need a person, then what is not there, then what is on its way."""
 MOST_LINKS = 200
 """Links that a table shows at most, since the code of an adapter makes each."""
 
@@ -38,8 +45,27 @@ class Place:
     """Hold where one datum is, at one destination."""
 
     state: str
+    """The state of its delivery; `OUTDATED` where the destination has old values."""
+    word: str
+    """What became of it, before the name of the destination: `Shared with`."""
     text: str
     url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worst:
+    """Hold the most urgent of several places of one datum in one line."""
+
+    state: str
+    text: str
+
+
+def worst(places: Sequence[Place]) -> Worst:
+    """Return one line for one or more places: `Refused by 1 of 3`, `Shared with 3 destinations`."""
+    first = min(places, key=lambda each: _URGENCY.index(each.state))
+    number, total = sum(each.word == first.word for each in places), len(places)
+    text = f"{number} of {total}" if number < total else f"{total} destinations"
+    return Worst(state=first.state, text=f"{first.word} {text}")
 
 
 def lines(user: Any, target: Any) -> list[Line]:
@@ -121,6 +147,6 @@ class _Links:
 
 
 def _place(row: Delivery, links: _Links) -> Place:
-    text = phrases.place(row)
     url = links.get(row.address, row.remote_id) if row.state == State.DELIVERED and row.remote_id else ""
-    return Place(state=row.state, text=text, url=url)
+    state = OUTDATED if row.is_outdated else row.state
+    return Place(state=state, word=phrases.place_word(row), text=phrases.place(row), url=url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -129,6 +130,12 @@ def shares_of_target(context: dict[str, Any]) -> list[target_page.Line]:
     user = getattr(context.get("request"), "user", None)
     target = context.get("target")
     return [] if target is None else target_page.lines(user, target)
+
+
+@register.simple_tag
+def worst_place(places: Sequence[target_page.Place]) -> target_page.Worst:
+    """Return one line for the places of a datum, the most urgent state with its number."""
+    return target_page.worst(places)
 
 
 @register.simple_tag(takes_context=True)
