@@ -221,16 +221,17 @@ def test_what_a_destination_causes_is_said_once_above_the_shares_that_it_holds(
     assert "no route to host. <small>15 shares</small>" in page
     assert page.count('scope="rowgroup"') == 2
     first, second = page.split('scope="rowgroup"')[1:]
-    assert first.count("to x") > 0
-    assert "Select SN" in second
+    assert first.count('aria-label="Select SN') == 15, "what somebody has to mend comes first"
+    assert first.count(" to y") > 0
+    assert second.count(" to x") > 0
     assert f'<a href="{DESTINATIONS}#destination-y">Show y</a> <small>15 shares' in page
     assert ('s-held-waiting"' in page, 's-held-needs-you"' in page) == (True, True)
     assert "Show x" not in page
     assert f'value="{well.pk}"' not in page
     last = text(admin.get(f"{SHARES}?page=2"))
-    # The last ones that y holds, below what it is, and then the one that is well.
+    # The last ones that x holds, below what it is, and then the one that is well.
     assert last.count('scope="rowgroup"') == 1
-    assert last.index("no such user") < last.index(f'value="{well.pk}"')
+    assert last.index("no route to host") < last.index(f'value="{well.pk}"')
     # 15 shares that y refuses are one thing to do.
     assert badge(admin) == "1"
 
@@ -379,6 +380,9 @@ def test_a_card_of_a_destination_has_its_numbers(tom: Tom, admin: Client) -> Non
     assert f'href="{SHARES}?destination=x">1 share</a>' in card
     assert f'2 records <small>the oldest since <time datetime="{waiting.isoformat()}">' in card
     assert "3 delivered; 75 % of 4 tries succeeded" in card
+    since = DestinationHealth.objects.get(destination="x", topic=None).down_since
+    assert since is not None
+    assert f'not counted: 1 in a row since <time datetime="{since.isoformat()}">' in card
     assert "Deliveries per hour in the last 24 hours; most, 3, from " in card
     assert len(re.findall("<rect", card)) == 24
     assert len(re.findall('height="0.0"', card)) == 23
@@ -407,3 +411,36 @@ def test_without_a_worker_what_waits_needs_somebody_once(tom: Tom, admin: Client
         assert parts(admin) == ["1 up to date", "3 need you"]
         assert text(admin.get(f"{SHARES}table")).count("No worker is running") == 1
     assert needing.number(User.objects.get(username="admin")) == 1
+
+
+def test_what_needs_a_person_comes_first(tom: Tom, admin: Client) -> None:
+    refused, newer, down, newest = (tom.share(tom.target(), name) for name in ("x", "x", "y", "x"))
+    tom.x.will(Rejected(reason="no"), times=1)
+    tom.datum(refused.target)
+    tom.deliver(after=60)
+    tom.y.will(DestinationError("down"))
+    tom.datum(down.target)
+    tom.deliver(after=60)
+    order = re.findall(r'aria-label="Details of ([^"]+) to', text(admin.get(SHARES)))
+    assert order == [each.target.name for each in (refused, down, newest, newer)]
+
+
+@pytest.mark.parametrize(("shares", "shown"), [(1, False), (2, True)])
+def test_shares_are_searched_as_soon_as_there_are_two(
+    tom: Tom, admin: Client, shares: int, shown: bool
+) -> None:
+    for _ in range(shares):
+        tom.share(tom.target())
+    assert ('role="search"' in text(admin.get(SHARES))) is shown
+
+
+def test_a_card_says_that_its_destination_asked_for_a_pause(tom: Tom, admin: Client) -> None:
+    made = tom.share(tom.target(), "x")
+    tom.x.delay = 400
+    tom.datum(made.target)
+    tom.deliver(after=60)
+    page = text(admin.get(DESTINATIONS))
+    card = page[page.index('id="destination-x"') : page.index('id="destination-y"')]
+    assert re.search("Asked us to wait</span> .*The next call goes at .*, as x asked.", card)
+    tom.clock.forward(seconds=400)
+    assert "Asked us to wait" not in text(admin.get(DESTINATIONS))

@@ -17,9 +17,10 @@ from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
 from sharecore.texts import one_line
 from tom_integration import access, conf, site, site_status
 from tom_integration.models import DestinationHealth, Outbox
-from tom_integration.pages import destination_numbers
+from tom_integration.pages import destination_numbers, phrases
 from tom_integration.pages.destination_numbers import Numbers
 from tom_integration.pages.guards import Page, require
+from tom_integration.pages.share_cause import LONG_DELAY
 from tom_integration.services import send_test, shares
 from tom_integration.worker import breaker, offered_topics
 
@@ -125,7 +126,9 @@ def _about(destination: Destination, numbers: Mapping[str, Numbers]) -> dict[str
         "topics": offered_topics.offered(destination),
         "refused": refused,
         "failures": known.failures,
+        "silent_since": known.down_since if known.failures else None,
         "wait_until": known.wait_until(now),
+        "delayed": _delayed(destination.name, now),
         "last_error": row.last_error if row and (known.failures or refused) else "",
         "last_error_at": row.last_error_at if row else None,
         "last_success_at": _last_success(destination.name, row),
@@ -135,6 +138,12 @@ def _about(destination: Destination, numbers: Mapping[str, Numbers]) -> dict[str
         "check": row.check_result if row else {},
         "takes_tests": send_test.offered(destination, row),
     }
+
+
+def _delayed(name: str, now: datetime) -> str:
+    """Return that the destination asked for no call for more than a moment; empty when it did not."""
+    until = breaker.delayed_until(name, now=now)
+    return phrases.delayed(name, until, now) if until is not None and until - now > LONG_DELAY else ""
 
 
 def _last_success(name: str, row: DestinationHealth | None) -> datetime | None:

@@ -29,7 +29,7 @@ from tom_integration.models import (
 from tom_integration.pages.existing_data import existing_data
 from tom_integration.worker import breaker
 
-_LONG_DELAY = timedelta(minutes=1)
+LONG_DELAY = timedelta(minutes=1)
 """The time after which a delay that a destination asked for is told to people."""
 
 
@@ -116,7 +116,7 @@ class Around:
             delays={
                 row.destination: row.next_call_at
                 for row in known
-                if row.next_call_at and _LONG_DELAY < row.next_call_at - now <= breaker.LONGEST_DELAY
+                if row.next_call_at and LONG_DELAY < row.next_call_at - now <= breaker.LONGEST_DELAY
             },
             rows=access.of_visible_data(user, Delivery.objects.filter(outbox=OuterRef("pk"))),
         )

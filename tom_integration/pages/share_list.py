@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -17,8 +17,9 @@ from tom_integration.pages import form_values, needing, removed_destinations, sh
 from tom_integration.pages.guards import Page, require, target_or_404
 from tom_integration.pages.live import fresh
 from tom_integration.pages.new_share import form_context
-from tom_integration.pages.share_cause import OF_DESTINATION, Around
-from tom_integration.pages.share_status import NEW, summaries
+from tom_integration.pages.share_cause import NEEDING, OF_DESTINATION, Around
+from tom_integration.pages.share_overview import Overview
+from tom_integration.pages.share_status import NEW, ShareStatus, summaries
 
 PAGE = 25
 
@@ -55,9 +56,7 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
     shown = share_overview.overview(chosen, around)
     state = request.GET.get("state", "")
     found = share_filters.in_states(chosen, [state], around).select_related("target", "user")
-    newest = ("-created", "-pk")
-    order = (_held_up(chosen, around).asc(nulls_last=True), *newest) if shown.held else newest
-    numbered: Any = _Numbered(found.order_by(*order), shown.number(state))
+    numbered: Any = _Numbered(found.order_by(*_order(chosen, shown, around)), shown.number(state))
     page = Paginator(numbered, PAGE).get_page(request.GET.get("page"))
     rows = _rows(list(page), around)
     halted = site.halted()
@@ -97,11 +96,17 @@ class _Numbered:
         return list(self._shares[span])
 
 
-def _held_up(shares: QuerySet[Any], around: Around) -> Case:
-    """Return the destination of the shares that it holds up, to show these first and together."""
-    outboxes = around.annotated(Outbox.objects.filter(share_id__in=shares.order_by().values("pk")))
-    held = outboxes.filter(cause__in=OF_DESTINATION).values("share_id")
-    return Case(When(pk__in=held, then=F("destination")), default=None, output_field=CharField())
+def _order(shares: QuerySet[Any], shown: Overview, around: Around) -> Iterator[Any]:
+    """Yield the order: what needs a person first, then what a destination holds up, together; then by age."""
+    outboxes = Outbox.objects.filter(share_id__in=shares.order_by().values("pk"))
+    if shown.number(ShareStatus.NEEDS_YOU):
+        needing = around.needing(outboxes).filter(cause__in=NEEDING).values("share_id")
+        yield Case(When(pk__in=needing, then=0), default=1)
+    if shown.held:
+        held = around.annotated(outboxes).filter(cause__in=OF_DESTINATION).values("share_id")
+        held_by = Case(When(pk__in=held, then=F("destination")), default=None, output_field=CharField())
+        yield held_by.asc(nulls_last=True)
+    yield from ("-created", "-pk")
 
 
 def _rows(shares: list[Any], around: Around) -> list[dict[str, Any]]:
