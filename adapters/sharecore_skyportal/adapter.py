@@ -25,12 +25,13 @@ from sharecore import (
     RecordKey,
     Spectrum,
     TargetRefused,
+    Unconfirmed,
     Unsupported,
     build_each,
 )
 from sharecore_http import Client
 from sharecore_skyportal import stored
-from sharecore_skyportal.api import Api, Refused, Unclear
+from sharecore_skyportal.api import Api, Refused, TooMuch, Unclear
 from sharecore_skyportal.checks import problems
 from sharecore_skyportal.config import SkyPortalConfig
 from sharecore_skyportal.directory import Directory
@@ -198,7 +199,10 @@ class SkyPortalAdapter(Adapter):
         placed = self._placed(batch, record)
         values = placed.values if isinstance(placed, Draft) else None
         what = "spectra" if isinstance(record, Spectrum) else "photometry"
-        row, same = there.find(what, origin(record.key), values)
+        try:
+            row, same = there.find(what, origin(record.key), values)
+        except TooMuch as much:
+            return Unconfirmed(reason=much.reason)
         if row is None:
             return Absent()
         same = same and values is not None and row.get("altdata") in (None, values["altdata"])

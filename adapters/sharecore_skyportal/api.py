@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sharecore import AuthenticationFailed, DestinationError, hide_secrets, one_line
-from sharecore_http import Client, NoAnswer, NotSent, Reply, Verdict, token
+from sharecore_http import Cause, Client, NoAnswer, NotSent, Reply, Verdict, token
 from sharecore_skyportal.config import SkyPortalConfig
 
 RATE, BURST = 5.0, 10
@@ -49,6 +49,10 @@ class Unclear(Exception):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+class TooMuch(DestinationError):
+    """Raised when an answer is larger than `MAX_LIST`: the server is well, and the list cannot be read."""
 
 
 class Api:
@@ -98,13 +102,14 @@ class Api:
     def ask(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """Return the data of an answer to a GET; None for what is not there (404).
 
-        Raises `Refused`, and the exceptions of `Adapter.deliver` where there is no usable answer.
+        Raises `Refused`, `TooMuch`, and the exceptions of `Adapter.deliver` where there is no usable answer.
         """
         try:
             reply = self._request("GET", path, params=params, max_answer=MAX_LIST)
             return None if reply.status == 404 and reply.is_json else self._read(reply)
         except (NoAnswer, Unclear) as error:
-            raise DestinationError(f"GET {path}: {error.reason}") from None
+            large = isinstance(error, NoAnswer) and error.cause is Cause.TOO_LARGE
+            raise (TooMuch if large else DestinationError)(f"GET {path}: {error.reason}") from None
 
     def _request(self, method: str, path: str, **options: Any) -> Reply:
         self._keep_pace()

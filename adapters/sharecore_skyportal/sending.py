@@ -17,7 +17,7 @@ from sharecore import (
     Unconfirmed,
 )
 from sharecore_skyportal import stored
-from sharecore_skyportal.api import Api, Refused, Unclear
+from sharecore_skyportal.api import Api, Refused, TooMuch, Unclear
 from sharecore_skyportal.directory import Directory
 from sharecore_skyportal.drafts import Draft, body, together
 from sharecore_skyportal.source import forget, noted
@@ -110,6 +110,9 @@ class Sending:
         for each in drafts:
             try:
                 yield each.key, self._spectrum(each, there)
+            except TooMuch as much:
+                reason = f"{much.reason}, and sent without a look it may be there twice. Upload it by hand"
+                yield each.key, Rejected(reason=reason)
             except Unclear as unclear:
                 yield each.key, Unconfirmed(reason=unclear.reason)
                 raise DestinationError(unclear.reason) from None

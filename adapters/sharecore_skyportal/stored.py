@@ -8,7 +8,7 @@ from typing import Any
 
 from sharecore import DestinationError
 from sharecore_skyportal import photometry, spectra
-from sharecore_skyportal.api import Api, Refused
+from sharecore_skyportal.api import MAX_LIST, Api, Refused, TooMuch
 
 Row = Mapping[str, Any]
 
@@ -25,7 +25,7 @@ class Stored:
     def __init__(self, api: Api, name: str) -> None:
         self._api = api
         self._name = name
-        self._lists: dict[tuple[str, str], Mapping[object, list[Row]]] = {}
+        self._lists: dict[tuple[str, str], Mapping[object, list[Row]] | TooMuch] = {}
 
     def find(self, what: str, origin: str, values: Row | None) -> tuple[Row | None, bool]:
         """Return the datum of this origin, if there is one, and whether it has the values that we would send.
@@ -34,6 +34,8 @@ class Stored:
             what: "photometry" or "spectra".
             origin: origin of the datum.
             values: values that we would send; None where SkyPortal cannot get them now.
+
+        Raises `TooMuch` where the source has too many to be read: SkyPortal lists all of them, or none.
         """
         rows = self._rows(what, values["magsys"] if values and what == "photometry" else "ab")[origin]
         same = photometry.same if what == "photometry" else spectra.same
@@ -42,15 +44,27 @@ class Stored:
 
     def _rows(self, what: str, system: str) -> Mapping[object, list[Row]]:
         if (what, system) not in self._lists:
-            params = {"format": "both", "magsys": system} if what == "photometry" else {}
+            self._lists[what, system] = self._list(what, system)
+        found = self._lists[what, system]
+        if isinstance(found, TooMuch):
+            raise found
+        return found
+
+    def _list(self, what: str, system: str) -> Mapping[object, list[Row]] | TooMuch:
+        params = {"format": "both", "magsys": system} if what == "photometry" else {}
+        try:
             data = _asked(self._api, f"api/sources/{self._name}/{what}", params)
-            rows = data.get("spectra") if isinstance(data, dict) else data
-            by_origin: dict[object, list[Row]] = defaultdict(list)
-            for row in rows if isinstance(rows, list) else ():
-                if isinstance(row, dict):
-                    by_origin[row.get("origin")].append(row)
-            self._lists[what, system] = by_origin
-        return self._lists[what, system]
+        except TooMuch:
+            size = f"{MAX_LIST // 1024**2} MB"
+            return TooMuch(
+                f"the source {self._name} has more than {size} of {what} there: nobody can look it up"
+            )
+        rows = data.get("spectra") if isinstance(data, dict) else data
+        by_origin: dict[object, list[Row]] = defaultdict(list)
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, dict):
+                by_origin[row.get("origin")].append(row)
+        return by_origin
 
 
 def _asked(api: Api, path: str, params: Mapping[str, str]) -> Any:

@@ -37,8 +37,8 @@ BY_URGENCY = (
 DATUM = "datum"
 """The column of the time of the datum; a minus before the name reverses the order."""
 DELIVERED = "delivered"
-"""The column of the time of delivery, with an index; rows that are not delivered come last, by urgency, in both
-directions.
+"""The column of the time of delivery, with an index; rows that are not delivered come last, by urgency, in
+both directions.
 """
 EDITED, SENT_LATER = "outdated", "later"
 """The values of the filter for records of which the destination has old values, and for those that wait for

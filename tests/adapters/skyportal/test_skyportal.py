@@ -616,6 +616,28 @@ def test_a_replay_may_go(opened: Open) -> None:
     assert opened().find(example_batch()) == {}
 
 
+def test_a_source_with_too_many_spectra_refuses_spectra_and_takes_all_else(
+    opened: Open, there: SkyPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SkyPortal lists them whole. It is not down for that: other data and other sources go on."""
+    spectrum, point = example_record(Spectrum), example_record()
+    adapter, batch = opened(), example_batch(spectrum, point)
+    adapter.ensure_target(batch)
+    there.spectra.append({"obj_id": source_id(batch.target.name), "id": 1, "fluxes": [1.0] * 20_000})
+    monkeypatch.setattr(api, "MAX_LIST", 50_000)
+    outcomes = deliver(adapter, batch)
+    assert isinstance(outcomes[point.key], Accepted)
+    refused = outcomes[spectrum.key]
+    assert isinstance(refused, Rejected)
+    assert "MB of spectra there: nobody can look it up" in refused.reason
+    assert "Upload it by hand" in refused.reason
+    found = adapter.find(batch)
+    assert found is not None
+    assert isinstance(found[spectrum.key], Unconfirmed)
+    assert isinstance(found[point.key], Present)
+    assert len(there.spectra) == 1
+
+
 class TestCheck:
     def problems(self, adapter: SkyPortalAdapter) -> list[tuple[str, str]]:
         return [(each.where.split("'")[3], f"{each.what}. {each.hint}") for each in adapter.check()]
