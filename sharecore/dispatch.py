@@ -17,7 +17,7 @@ from sharecore.data_sharing import Destination
 from sharecore.exceptions import DeliveryError, PluginError
 from sharecore.guarded_adapter import Guarded, named
 from sharecore.hooks import DeliveredReport
-from sharecore.outcomes import Found, Outcome, Result, Unsupported, Withdrawal
+from sharecore.outcomes import Found, Outcome, Result, Unsupported, Withdrawal, Withdrawn
 from sharecore.records import Alone, DataFile, Record, RecordKey, Report, Shareable
 from sharecore.registry import Registry
 from sharecore.withhold_and_convert import kept_back, prepare, require_plugins
@@ -256,5 +256,20 @@ def tell(
             target=batch.target,
             records=told,
             results=MappingProxyType(dict(results)),
+        )
+        registry.observe(report)
+
+
+def tell_withdrawn(registry: Registry, batch: Batch, answers: Mapping[RecordKey, Withdrawal]) -> None:
+    """Report to the observers which records the destination does not show any more."""
+    gone = tuple(key for key, answer in answers.items() if isinstance(answer, Withdrawn))
+    if gone:
+        report = DeliveredReport(
+            site=batch.site,
+            address=batch.address,
+            target=batch.target,
+            records=(),
+            results=MappingProxyType({}),
+            withdrawn=gone,
         )
         registry.observe(report)

@@ -97,6 +97,10 @@ class DeliveredReport:
     """Records that have a result; withheld ones included."""
     results: Mapping[RecordKey, Result]
     """Result of each of the records, by key."""
+    withdrawn: tuple[RecordKey, ...] = ()
+    """Keys of records that were withdrawn, under which they were delivered: the destination does not show
+    them any more. `records` and `results` are empty then, since data may have been deleted here.
+    """
 
 
 class HookSpecs:
@@ -146,7 +150,8 @@ class HookSpecs:
 
     @hookspec
     def sharecore_delivered(self, report: DeliveredReport) -> None:
-        """Observe the results of a batch, or of a look-up. The return value and exceptions change nothing.
+        """Observe the results of a batch, a look-up or a withdrawal. The return value and exceptions change
+        nothing.
 
         Example::
 

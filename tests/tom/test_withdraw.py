@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from guardian.shortcuts import assign_perm
 
-from sharecore import Deferred, DestinationError, Rejected, Unconfirmed, Withdrawn
+from sharecore import Deferred, DeliveredReport, DestinationError, Rejected, Unconfirmed, Withdrawn, hookimpl
 from sharecore.addresses import Address
 from tom.conftest import Tom, edit
 from tom.deaths import Died
@@ -21,6 +21,26 @@ from tom_integration.pages.share_status import summaries
 from tom_integration.services import replay_lost, retry, shares, withdraw
 
 WHY = "wrong calibration"
+
+
+class Observer:
+    """Keeps what observers are told."""
+
+    def __init__(self) -> None:
+        self.told: list[DeliveredReport] = []
+
+    @hookimpl
+    def sharecore_delivered(self, report: DeliveredReport) -> None:
+        self.told.append(report)
+
+
+observer = Observer()
+
+
+@pytest.fixture
+def plugins() -> list[object]:
+    observer.told.clear()
+    return [observer]
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +85,18 @@ def test_a_person_withdraws_some_of_the_records(tom: Tom, shared: Any, sent: lis
     assert (row.user_name, row.detail) == ("pi", f"1 record: {WHY}")
     assert tom.row(sent[0]).withdrawal_reason == WHY
     assert Attempt.objects.filter(delivery=tom.row(sent[0])).latest("pk").outcome == "withdrawn"
+
+
+def test_observers_are_told_of_what_is_gone_there(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:
+    (delivered,) = observer.told
+    tom.x.withdraw_answers = [Rejected(reason="it stays"), Withdrawn()]
+    withdraw_data(tom, shared, *sent[:2], by=pi)
+    tom.deliver()
+    assert sorted(tom.states()) == ["delivered", "delivered", "withdrawn"]
+    _, gone = observer.told
+    (key,) = gone.withdrawn
+    assert key in delivered.results
+    assert (gone.address, gone.records, dict(gone.results)) == (delivered.address, (), {})
 
 
 def test_what_was_withdrawn_is_no_try_that_failed(tom: Tom, shared: Any, sent: list[Any], pi: User) -> None:

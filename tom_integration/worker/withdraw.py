@@ -19,7 +19,7 @@ from sharecore.exchanges import recorded
 from sharecore.outcomes import Rejected, Withdrawal, Withdrawn
 from sharecore.records import RecordKey
 from sharecore.texts import one_line
-from tom_integration import clock
+from tom_integration import clock, site
 from tom_integration.models import Delivery
 from tom_integration.outbox import ledger, transitions
 from tom_integration.worker import leases
@@ -53,6 +53,7 @@ def _ask(calls: Calls, batch: Batch, rows: Mapping[RecordKey, Delivery], reason:
     ledger.write_attempts(rows, answers, started=started, worker=leases.worker_name(), recording=recording)
     if stop is None and any(isinstance(each, Withdrawn | Rejected) for each in answers.values()):
         calls.succeeded()
+    dispatch.tell_withdrawn(site.registry(), batch, answers)
     calls.heed(stop)
 
 
