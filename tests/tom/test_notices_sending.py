@@ -25,6 +25,7 @@ from tom.notices import HOUR, FailingBackend, Post, post, server, told
 from tom_integration import checks
 from tom_integration import clock as database_clock
 from tom_integration.models import DestinationHealth, NoticeRecipient, NoticeScan, Outbox
+from tom_integration.notices import people
 from tom_integration.notices.look import Notices
 from tom_integration.worker.loop import Worker
 
@@ -290,6 +291,21 @@ class TestInAChat:
         assert "does not answer" in said["title"]
         assert "1 record of 1 share waits" in said["message"]
         assert "What you are told" not in said["message"]
+
+    def test_a_chat_whose_name_is_the_key_of_a_user_is_somebody_else(
+        self, post: Post, target: Any, chat: FakeServer
+    ) -> None:
+        user = post.person("ann", target)
+        room = settings.DATA_SHARING["chat"]
+        with override_settings(
+            DATA_SHARING=DATA_SHARING | {str(user.pk): room}, SHARECORE_NOTIFY=[str(user.pk)]
+        ):
+            people.choose(user, people.Choice.NOTHING.value)
+            post.tom.share(target, user=user)
+            post.tom.datum(target)
+            post.fail_for(1.25 * HOUR)
+            assert post.look() == []
+            assert len(chat.requests) == 1, "the chat does not follow the choice of a person"
 
     def test_a_mail_server_that_is_down_silences_no_chat(
         self, tom: Tom, failed: Any, chat: FakeServer, post: Post, server: type[FailingBackend]

@@ -12,7 +12,7 @@ from django.urls import reverse
 from tom_targets.models import PersistentShare, TargetName
 
 from sharecore import Accepted, Present, Unconfirmed
-from tom_integration.models import DestinationHealth, Worker
+from tom_integration.models import Activity, DestinationHealth, Worker
 from tom_integration.pages.share_cause import Cause
 from tom_integration.pages.share_status import ShareStatus, StatusSummary, summaries
 
@@ -141,6 +141,8 @@ class TestTheNameOfTheTarget:
         assert f"{AT} is an alias of {shared.name}" in told
         assert f"Add {AT} as an alias" not in told
         assert [each.name for each in shared.aliases.all()] == [AT]
+        (written,) = Activity.objects.filter(what="alias-added")
+        assert (written.user_name, written.target_id, written.detail) == ("root", shared.pk, AT)
         assert "has this name already" in text(admin.post(add, follow=True))
 
     def test_a_name_that_another_target_has_is_not_added(self, tom: Tom, shared: Any, admin: Client) -> None:

@@ -140,7 +140,7 @@ class Migration(migrations.Migration):
                 (
                     "key",
                     models.CharField(
-                        help_text="The primary key of a user, or an address without an account.",
+                        help_text="Key of a user, address without account, or destination:NAME.",
                         max_length=320,
                         unique=True,
                     ),
@@ -426,6 +426,7 @@ class Migration(migrations.Migration):
                             ("approved", "Approved"),
                             ("declined", "Declined"),
                             ("withdrawn", "Withdrawn"),
+                            ("alias-added", "Alias added"),
                             ("deleted", "Deleted"),
                             ("ended", "Ended"),
                             ("settings-changed", "Settings changed"),

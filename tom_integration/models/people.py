@@ -31,6 +31,7 @@ class Activity(HasAddress):
         APPROVED = "approved", "Approved"
         DECLINED = "declined", "Declined"
         WITHDRAWN = "withdrawn", "Withdrawn"
+        ALIAS_ADDED = "alias-added", "Alias added"
         DELETED = "deleted", "Deleted"
         ENDED = "ended", "Ended"
         SETTINGS_CHANGED = "settings-changed", "Settings changed"
@@ -71,7 +72,9 @@ class NoticeRecipient(models.Model):
         NOTHING = "nothing", "Not at all"
 
     key = models.CharField(
-        max_length=320, unique=True, help_text="The primary key of a user, or an address without an account."
+        max_length=320,
+        unique=True,
+        help_text="Key of a user, address without account, or destination:NAME.",
     )
     choice = models.CharField(max_length=10, choices=Choice.choices, default=Choice.AT_ONCE)
     told = models.JSONField(default=dict, blank=True, help_text="The open troubles of the last mails.")

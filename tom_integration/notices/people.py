@@ -79,8 +79,12 @@ def everybody() -> list[Person]:
             people.append(of_user(user))
     chats = dict.fromkeys(filter(conf.names_destination, conf.settings().notify))
     alone = [address for lower, address in named.items() if lower not in known]
-    told = [Person(key=address, address=address, operator=True) for address in (*chats, *alone)]
-    return [*told[: len(chats)], *people, *told[len(chats) :]]
+    return [
+        # The name of a destination may be the primary key of a user.
+        *(Person(key=f"destination:{name}", address=name, operator=True) for name in chats),
+        *people,
+        *(Person(key=address, address=address, operator=True) for address in alone),
+    ]
 
 
 def of_user(user: Any) -> Person:

@@ -7,7 +7,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from tom_targets.models import TargetName, get_target_model_class
 
-from tom_integration.models import Outbox
+from tom_integration.models import Activity, Outbox
+from tom_integration.outbox import activity
 from tom_integration.services import shares
 
 
@@ -30,6 +31,7 @@ def add_alias(outbox: Outbox, target: Any) -> str:
     try:
         with transaction.atomic():
             TargetName.objects.create(target=target, name=name)
+            activity.of_shares(Activity.What.ALIAS_ADDED, [outbox], detail=name)
     except IntegrityError:
         raise shares.NotPossible(f"Another target is named {name}.") from None
     return name
