@@ -13,7 +13,7 @@ from sharecore.identity import fingerprint
 from sharecore.outcomes import Absent, Accepted, Found, Outcome, Present, Unsupported, Withdrawal
 from sharecore.records import Record, RecordKey
 from sharecore.reports import ReportField
-from sharecore_hermes import share_values
+from sharecore_hermes import large_data, share_values
 from sharecore_hermes.archive import Archive, CannotTell, FailsNow
 from sharecore_hermes.checks import problems
 from sharecore_hermes.config import KEEP, MESSAGE, RETRACT, HermesConfig, topic_fault
@@ -90,6 +90,7 @@ class HermesAdapter(Adapter):
             for record in batch.records
             if record.key in mapped.decided
         ]
+        notes += large_data.notes(mapped.entries)
         if mapped.problem and not batch.records:
             notes.append(mapped.problem)
         if fault := topic_fault(envelope.topic):
@@ -224,7 +225,8 @@ class HermesAdapter(Adapter):
     def _prepare(self, batch: Batch) -> tuple[Envelope, Mapped]:
         topic = self._topic(batch)
         mapped = map_batch(batch, self.config, self._converter, topic)
-        return Envelope(batch, self.config, topic, mapped.target or {}), mapped
+        envelope = Envelope(batch, self.config, topic, mapped.target or {})
+        return envelope, large_data.fitted(envelope, mapped)
 
     def _topic(self, batch: Batch) -> str:
         return batch.address.topic or self.config.default_topic

@@ -50,7 +50,15 @@ class Unknown:
     """Reason, for people."""
 
 
-Answer = Published | Invalid | TooLarge | Unknown
+@dataclass(frozen=True, slots=True)
+class NotStored:
+    """Nothing was published: HERMES could not store the file of the message, which it does first."""
+
+    reason: str
+    """Reason, for people."""
+
+
+Answer = Published | Invalid | TooLarge | Unknown | NotStored
 
 MESSAGE_FIELDS = frozenset({
     "title", "topic", "submitter", "authors", "message_text", "data", "submit_to_tns", "submit_to_mpc",
@@ -71,12 +79,14 @@ _SIZE_CODES = frozenset({"MSG_SIZE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"})
 _UNKNOWN_CODES = frozenset({"_MSG_TIMED_OUT", "_TIMED_OUT", "REQUEST_TIMED_OUT", "NETWORK_EXCEPTION"})
 
 
-def read_submitted(reply: Reply, config: HermesConfig, *, sent: int, topic: str) -> Answer:
+def read_submitted(
+    reply: Reply, config: HermesConfig, *, sent: int, topic: str, with_file: bool = False
+) -> Answer:
     """Read the answer to a message of `sent` bytes. Raises `AuthenticationFailed` or `DestinationError`."""
     if 200 <= reply.status < 300:
         return _read_ok(reply, config)
     if reply.status == 400:
-        return _read_refused(reply, config, sent, topic)
+        return _read_refused(reply, config, sent, topic, with_file=with_file)
     if reply.status == 413:
         return TooLarge("a server before HERMES refused its size (status 413)")
     if reply.status >= 500 and reply.status != 503:
@@ -142,14 +152,14 @@ def _read_ok(reply: Reply, config: HermesConfig) -> Answer:
     return Unknown(f"the answer has status {reply.status} but no id of a message ({said(reply.excerpt)})")
 
 
-def _read_refused(reply: Reply, config: HermesConfig, sent: int, topic: str) -> Answer:
+def _read_refused(reply: Reply, config: HermesConfig, sent: int, topic: str, *, with_file: bool) -> Answer:
     body = reply.json
     if not isinstance(body, dict):
         if sent > LARGE:
             return TooLarge("HERMES refused a message of this size (status 400, no reason given)")
         raise refusal(reply, config)
     if isinstance(body.get("error"), str):
-        return _read_broker(body["error"], config, topic)
+        return _read_broker(body["error"], config, topic, with_file=with_file)
     if body and set(body) <= MESSAGE_FIELDS:
         return Invalid(body)
     if isinstance(body.get("detail"), str):
@@ -157,7 +167,7 @@ def _read_refused(reply: Reply, config: HermesConfig, sent: int, topic: str) -> 
     raise refusal(reply, config)
 
 
-def _read_broker(error: str, config: HermesConfig, topic: str) -> Answer:
+def _read_broker(error: str, config: HermesConfig, topic: str, *, with_file: bool) -> Answer:
     """Read the error codes of the broker, which stand in a text: `code=TOPIC_AUTHORIZATION_FAILED Broker:
     ...`.
     """
@@ -179,6 +189,8 @@ def _read_broker(error: str, config: HermesConfig, topic: str) -> Answer:
             f"in again does not replace it. POST to {config.base_url}api/v0/revoke_hop_credential/ does "
             "(with the token, and an empty body)"
         )
+    if with_file and not code:
+        return NotStored(f"HERMES could not take the message with its file: {said(error)}")
     raise DestinationError(f"HERMES could not publish the message: {said(error)}")
 
 

@@ -30,6 +30,7 @@ from sharecore_hermes.own_words import completed
 from sharecore_hermes.references import NoReference, Reference, message_id, read
 from sharecore_hermes.views import View, datum_view, target_view
 from sharecore_hermes.wrong_form import why_unread
+from sharecore_http import File
 
 PHOTOMETRY, SPECTROSCOPY, ASTROMETRY = "photometry", "spectroscopy", "astrometry"
 TABLES = (PHOTOMETRY, SPECTROSCOPY, ASTROMETRY)
@@ -55,6 +56,8 @@ class Entry:
     """References of the record."""
     event_id: str = ""
     """Gravitational-wave event that the record belongs to; empty for none."""
+    file: File | None = None
+    """File that goes with the message in the place of its points; None for none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,14 +99,15 @@ def size_of(envelope: Envelope, entry: Entry) -> int:
 def split(envelope: Envelope, entries: Sequence[Entry], max_bytes: int = MAX_BYTES) -> Iterator[list[Entry]]:
     """Yield the entries, in order, in as few messages as size and events allow: a message is about one event.
 
-    An entry that is too large for any message stands alone.
+    An entry with a file stands alone: the requests of HERMES have a limit, too.
     """
-    frame = size(assemble(envelope, ())) + _FRAME
+    frame = max_bytes - room(envelope, max_bytes)
     parcel: list[Entry] = []
     used = frame
     for entry in sorted(entries, key=lambda each: each.event_id):
         each = size_of(envelope, entry)
-        if parcel and (used + each > max_bytes or entry.event_id != parcel[-1].event_id):
+        alone = entry.file is not None or bool(parcel and parcel[-1].file)
+        if parcel and (alone or used + each > max_bytes or entry.event_id != parcel[-1].event_id):
             yield parcel
             parcel, used = [], frame
         parcel.append(entry)
@@ -115,9 +116,9 @@ def split(envelope: Envelope, entries: Sequence[Entry], max_bytes: int = MAX_BYT
         yield parcel
 
 
-def fits(envelope: Envelope, entry: Entry) -> bool:
-    """Return whether a message with this record alone is small enough."""
-    return size(assemble(envelope, ())) + _FRAME + size_of(envelope, entry) <= MAX_BYTES
+def room(envelope: Envelope, max_bytes: int = MAX_BYTES) -> int:
+    """Return the bytes that a message has for records, beside what each message has."""
+    return max_bytes - size(assemble(envelope, ())) - _FRAME
 
 
 def references(envelope: Envelope, entries: Sequence[Entry]) -> list[Reference]:

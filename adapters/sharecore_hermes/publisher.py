@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sharecore.exceptions import AuthenticationFailed, DestinationError, Problem, TargetRefused
-from sharecore.outcomes import Accepted, Deferred, Outcome, Rejected, Unconfirmed, Unsupported
+from sharecore.outcomes import Accepted, Deferred, Outcome, Rejected, Unconfirmed
 from sharecore.records import RecordKey
 from sharecore_hermes import share_values
 from sharecore_hermes.answers import (
     Answer,
     Invalid,
+    NotStored,
     Published,
     TooLarge,
     Unknown,
@@ -22,10 +24,11 @@ from sharecore_hermes.answers import (
 )
 from sharecore_hermes.config import HermesConfig
 from sharecore_hermes.errortree import Fault, Tree, faults
+from sharecore_hermes.large_data import with_file
 from sharecore_hermes.mapping import Entry
-from sharecore_hermes.message import MAX_BYTES, Envelope, assemble, fits, references, row_of, size, split
+from sharecore_hermes.message import Envelope, assemble, references, row_of, size, split
 from sharecore_hermes.references import Reference
-from sharecore_http import Authorize, Client, NoAnswer, NotSent
+from sharecore_http import Authorize, Client, NoAnswer, NotSent, form
 
 SUBMIT = "api/v0/submit_message/"
 VALIDATE = "api/v0/submit_message/validate/"
@@ -76,10 +79,6 @@ class Publisher:
         return [problem] if problem else []
 
     def _parcel(self, envelope: Envelope, entries: list[Entry]) -> Outcomes:
-        if len(entries) == 1 and not fits(envelope, entries[0]):
-            reason = f"the row must fit into a message of {MAX_BYTES} bytes"
-            yield entries[0].record.key, Unsupported(feature="message-size", reason=reason)
-            return
         answer = self._submit(envelope, entries)
         if isinstance(answer, Invalid) and _unknown_message(envelope, entries, answer.tree):
             yield from self._parcel(replace(envelope, refers_by_page=True), entries)
@@ -99,6 +98,10 @@ class Publisher:
                 middle = len(entries) // 2
                 yield from self._parcel(envelope, entries[:middle])
                 yield from self._parcel(envelope, entries[middle:])
+            case TooLarge() if moved := with_file(entries[0]):
+                yield from self._parcel(envelope, [moved])
+            case NotStored(reason):
+                yield from _all(entries, Deferred(reason=reason))
             case TooLarge(reason):
                 yield from _all(entries, Rejected(reason=f"alone in its message, {reason}"))
             case Invalid(tree):
@@ -120,19 +123,25 @@ class Publisher:
             yield from self._concluded(envelope, left, self._submit(envelope, left))
 
     def _submit(self, envelope: Envelope, entries: Sequence[Entry]) -> Answer:
-        message = assemble(envelope, entries)
+        message, file = assemble(envelope, entries), next((each.file for each in entries if each.file), None)
+        content = form({"data": json.dumps(message, allow_nan=False)}, {"files": file}) if file else None
         # A kept connection may be closed by the server at the moment of its next use. After that nobody
         # knows whether a message arrived, so each gets a connection of its own.
         self._client.close()
         try:
-            reply = self._client.post(SUBMIT, json=message, auth=self._authorize)
+            reply = self._client.request(
+                "POST", SUBMIT, json=None if file else message, content=content, auth=self._authorize
+            )
         except NotSent as error:
             raise DestinationError(f"HERMES was not reached: {error.reason}") from error
         except NoAnswer as error:
             return Unknown(
                 f"HERMES gave no answer: {error.reason}. It may still publish the message, for five minutes"
             )
-        return read_submitted(reply, self._config, sent=size(message), topic=envelope.topic)
+        sent = len(content.body) if content else size(message)
+        return read_submitted(
+            reply, self._config, sent=sent, topic=envelope.topic, with_file=file is not None
+        )
 
     def _validate(self, envelope: Envelope, entries: Sequence[Entry]) -> Tree:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 LARGEST_PAGE = 1024
@@ -20,7 +21,8 @@ class Archive:
 
     ahead: seconds by which its clock is ahead of that of this machine. behind: seconds that it is behind the
     broker. whole: lists hold whole messages, as those of older servers do. hidden: topics that nobody may
-    read. fails: the status of its answers; 0 while it is well.
+    read. fails: the status of its answers; 0 while it is well. refuses_files: the status with which it
+    refuses files; 0 for none. stored: the files, by digest.
     """
 
     ahead: float = 0.0
@@ -28,6 +30,8 @@ class Archive:
     whole: bool = False
     hidden: list[str] = field(default_factory=list)
     fails: int = 0
+    refuses_files: int = 0
+    stored: dict[str, bytes] = field(default_factory=dict)
     lines: list[dict[str, Any]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -40,6 +44,12 @@ class Archive:
         with self.lock:
             self.lines.append(line | {"sender": sender, "retracted": False})
         return line
+
+    def keep_file(self, content: bytes) -> str:
+        """Take in a file; its name here."""
+        digest = sha256(content).hexdigest()
+        self.stored[digest] = content
+        return digest
 
     def page(self, question: dict[str, list[str]]) -> dict[str, Any]:
         """Answer `GET /api/v0/query/`."""

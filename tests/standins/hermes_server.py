@@ -5,7 +5,8 @@
 It prints its port, serves on loopback until it is ended, and writes each message that it published as one
 line of JSON. Four tokens work: `TOKEN`, `NO_CREDENTIAL` (a user without SCiMMA credential), `READ_ONLY`
 (whose credential may write nowhere) and `NO_PROFILE` (a user who never logged in, at which the server fails).
-With `--development` it is the server for development. `POST /stand-in/` with JSON sets fields of `Archive`.
+With `--development` it is the server for development. `POST /stand-in/` with JSON sets fields of `Archive`,
+and `GET /stand-in/<digest>` gives a file that came with a message.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 from hermes_archive import Archive
+from hermes_files import Unstored, parts_of, store
 from hermes_message import INGESTED, normalised
 from hermes_rules import Crash, Wrong
 
@@ -31,6 +33,9 @@ NO_PROFILE = "3123456789abcdef0123456789abcdef01234567"
 TOKENS = {TOKEN: "credential-1", NO_CREDENTIAL: "", READ_ONLY: "credential-2", NO_PROFILE: ""}
 
 MAX_BODY = 2_621_440
+"""Bytes of a message, whatever comes with it."""
+MAX_REQUEST = 10 * 1024 * 1024
+"""Bytes that the web server before it takes."""
 MAX_MESSAGE = 1_000_000
 PUBLIC_TOPICS = ("gcn.circulars", "hermes.test")
 SUBMIT, VALIDATE = "/api/v0/submit_message/", "/api/v0/submit_message/validate/"
@@ -133,6 +138,9 @@ class Handler(BaseHTTPRequestHandler):
             if f"{path}/" in known:
                 return self._answer(301, "", location=f"{path}/")
             token = self._token()
+            if self.command == "GET" and path.startswith(STAND_IN):
+                content = self.hermes.archive.stored[path.removeprefix(STAND_IN)]
+                return self._answer(200, content.decode())
             if path.startswith(f"{QUERY}message/"):
                 return self._answer(200, self._one(token, path.rstrip("/").rpartition("/")[2]))
             if path not in known:
@@ -175,8 +183,13 @@ class Handler(BaseHTTPRequestHandler):
         accept = self.headers.get("Accept", "*/*")
         if "json" not in accept and "html" not in accept and "*" not in accept:
             raise Refused(406, {"detail": "Could not satisfy the request Accept header."})
+        if len(self.body) > MAX_REQUEST:
+            raise Refused(413, _page("413 Request Entity Too Large"))
         media = self.headers.get("Content-Type", "").partition(";")[0].strip()
-        if media != "application/json":
+        self.files = {}
+        if media == "multipart/form-data":
+            self.body, self.files = parts_of(self.headers["Content-Type"], self.body)
+        elif media != "application/json":
             raise Refused(415, {"detail": f'Unsupported media type "{media}" in request.'})
         if len(self.body) > MAX_BODY:
             raise Refused(400, _page("Bad Request (400)"))
@@ -185,18 +198,30 @@ class Handler(BaseHTTPRequestHandler):
         except ValueError as error:
             raise Refused(400, {"detail": f"JSON parse error - {error}"}) from None
 
+    def _store(self, message: dict[str, Any]) -> None:
+        try:
+            store(message, self.files, self.hermes.archive)
+        except Unstored as error:
+            raise Refused(400, {"error": str(error)}) from None
+
     def _submit(self, token: str | None) -> dict[str, Any]:
         message = self._message()
         if not isinstance(message, dict) or not isinstance(message.get("data", {}), dict):
             raise Crash
         try:
-            return self.hermes.publish(normalised(message, development=self.hermes.development), token)
+            whole = normalised(message, development=self.hermes.development)
+            if token and TOKENS[token]:
+                self._store(whole)
+            return self.hermes.publish(whole, token)
         except Wrong as wrong:
             raise Refused(400, wrong.errors) from None
 
     def _validate(self, token: str | None) -> Any:
+        message = self._message()
+        if self.files or "multipart" in self.headers.get("Content-Type", ""):
+            message = {name: value for name, value in message.items() if name != "data"}
         try:
-            normalised(self._message(), development=self.hermes.development)
+            normalised(message, development=self.hermes.development)
         except Wrong as wrong:
             return wrong.errors
         return {}

@@ -513,6 +513,65 @@ class TestTakingBack:
         assert "Only the user who published" in row.reason
 
 
+class TestALongSpectrum:
+    """One that is too large for a message, and goes as a file beside it, in the same request."""
+
+    @pytest.fixture
+    def spectrum(self, tom: Tom, shared: Any, hermes: Hermes, use: Callable[..., None]) -> Any:
+        use(hermes=hermes.settings(BATCH_WINDOW_SECONDS=0))
+        points = 40_000
+        return SpectroscopyReducedDatum.objects.create(
+            target=shared,
+            timestamp=NIGHT,
+            flux=[1e-16 + number * 1e-21 for number in range(points)],
+            wavelength=[3000.0 + number / 8 for number in range(points)],
+            flux_unit="erg / (Angstrom s cm2)",
+            wavelength_unit="Angstrom",
+            instrument="FLOYDS",
+        )
+
+    def arrives_once(self, tom: Tom, hermes: Hermes, spectrum: Any) -> None:
+        tom.deliver_until_quiet(hours=3)
+        assert tom.state(spectrum, ADDRESS) is State.DELIVERED
+        (message,) = hermes.messages
+        (row,) = message["data"]["spectroscopy"]
+        assert "flux" not in row
+        assert row["file_info"][0]["url"]
+        assert tom.row(spectrum, ADDRESS).remote_id == hermes.uuids[0]
+
+    @pytest.mark.parametrize(
+        "fault", [Fault.RESET_BEFORE, Fault.RESET_AFTER, Fault.TRUNCATED, Fault.BLACK_HOLE]
+    )
+    def test_a_lost_answer_doubles_nothing(
+        self, tom: Tom, hermes: Hermes, spectrum: Any, fault: Fault
+    ) -> None:
+        hermes.proxy.plan = Plan(first=(fault,), only=SUBMIT, seconds=0.1)
+        tom.deliver()
+        self.arrives_once(tom, hermes, spectrum)
+
+    @pytest.mark.parametrize(
+        "point", ["when intents are written", "when the destination has it", "before it settles"]
+    )
+    def test_a_sender_that_dies_doubles_nothing(
+        self, tom: Tom, hermes: Hermes, spectrum: Any, point: str, monkeypatch: Any
+    ) -> None:
+        how, where, name = POINTS[point]
+        with monkeypatch.context() as patch:
+            patch.setattr(where, name, how(getattr(where, name)))
+            with pytest.raises(Died):
+                tom.deliver()
+        self.arrives_once(tom, hermes, spectrum)
+
+    def test_an_archive_without_room_for_files_is_tried_again(
+        self, tom: Tom, hermes: Hermes, spectrum: Any
+    ) -> None:
+        hermes.archive(refuses_files=403)
+        tom.deliver()
+        assert "could not take the message with its file" in tom.row(spectrum, ADDRESS).reason
+        hermes.archive(refuses_files=0)
+        self.arrives_once(tom, hermes, spectrum)
+
+
 class TestAnswersThatAreLost:
     def test_what_comes_meanwhile_goes_out(self, tom: Tom, hermes: Hermes, shared: Any) -> None:
         lost = tom.datum(shared, **MEASURED)
