@@ -31,10 +31,10 @@ from sharecore_tns.checks import problems
 from sharecore_tns.classification import classification, with_file
 from sharecore_tns.config import LIVE, SANDBOX, TnsConfig
 from sharecore_tns.feedback import outcome
+from sharecore_tns.field_names import spelled
 from sharecore_tns.forms import AT_REPORT, CLASSIFICATION, forms
-from sharecore_tns.names import spelled
 from sharecore_tns.options import Options
-from sharecore_tns.reading import Reading
+from sharecore_tns.report_values import Reading
 
 NO_RECORDS = "TNS takes reports, made on the page of a target, and no continuous shares"
 FIRST, LATER = 10.0, 60.0

@@ -9,7 +9,7 @@ from typing import Any
 from sharecore import Batch, Photometry, PhotometryLimit, Report
 from sharecore_tns.config import TnsConfig
 from sharecore_tns.photometry import detection, limit
-from sharecore_tns.reading import Reading, filled, written_time
+from sharecore_tns.report_values import Reading, filled, written_time
 
 MOST = 10
 """Largest number of entries of photometry in a report."""

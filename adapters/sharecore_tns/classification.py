@@ -10,7 +10,7 @@ from sharecore_http import File
 from sharecore_tns.at_report import proprietary_period, redshift
 from sharecore_tns.config import TnsConfig
 from sharecore_tns.photometry import instrument_of, observer_of
-from sharecore_tns.reading import Reading, filled, written_time
+from sharecore_tns.report_values import Reading, filled, written_time
 from sharecore_tns.spectrum_file import spectrum_file
 from sharecore_tns.units import NotExpressible, with_units
 

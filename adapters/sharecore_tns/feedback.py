@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sharecore import Accepted, Duplicate, Outcome, Rejected, hide_secrets, one_line
-from sharecore_tns.names import form_field
+from sharecore_tns.field_names import form_field
 
 CREATED, EXISTING, RENAMED = "100", "101", "121"
 """Codes of a new object, of a report about one that was there, and of a classification that gave a name."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sharecore import DeliveryError, DestinationError
 from sharecore_tns.api import Api
-from sharecore_tns.names import LISTS
+from sharecore_tns.field_names import LISTS
 
 LIFETIME = 3600.0
 """Seconds for which options are taken as they are."""

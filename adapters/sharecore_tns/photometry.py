@@ -21,7 +21,7 @@ from sharecore_tns.equipment import (
     instrument_field,
     instrument_label,
 )
-from sharecore_tns.reading import Reading, filled, written_time
+from sharecore_tns.report_values import Reading, filled, written_time
 from sharecore_tns.units import NotExpressible, number_of, unit_of, value_in, with_units
 
 _FAINTEST = 90.0

@@ -10,7 +10,7 @@ from sharecore import Found, Present, Report
 from sharecore_tns.api import Api
 from sharecore_tns.classification import tns_name
 from sharecore_tns.config import TnsConfig
-from sharecore_tns.reading import Reading
+from sharecore_tns.report_values import Reading
 
 RADIUS = 2.0
 """Radius of the search, in arcseconds."""

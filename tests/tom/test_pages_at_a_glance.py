@@ -32,7 +32,7 @@ from tom_integration.models import (
     write_filter,
 )
 from tom_integration.outbox import versions
-from tom_integration.pages import needing
+from tom_integration.pages import navigation_counts
 from tom_integration.pages.share_cause import OF_SITE, Cause
 from tom_integration.pages.share_status import ShareStatus, summaries
 from tom_integration.services.one_time import share_once
@@ -410,7 +410,7 @@ def test_without_a_worker_what_waits_needs_somebody_once(tom: Tom, admin: Client
         share(tom, "x", "delivered")
         assert parts(admin) == ["1 up to date", "3 need you"]
         assert text(admin.get(f"{SHARES}table")).count("No worker is running") == 1
-    assert needing.number(User.objects.get(username="admin")) == 1
+    assert navigation_counts.number(User.objects.get(username="admin")) == 1
 
 
 def test_what_needs_a_person_comes_first(tom: Tom, admin: Client) -> None:

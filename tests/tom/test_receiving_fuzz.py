@@ -26,7 +26,7 @@ from sharecore.wire import target_as_wire
 from tom.conftest import Tom
 from tom.incoming import Sender, body, entry
 from tom_integration import site
-from tom_integration.inbox import limits
+from tom_integration.inbox import batch_limits
 from tom_integration.outbox import target_keys
 
 REQUESTS = int(os.environ.get("SHARECORE_FUZZ", "100"))
@@ -120,7 +120,7 @@ def _kept() -> int:
 @pytest.mark.parametrize("single_data", [False, True], ids=["rights on targets", "rights on data"])
 def test_any_batch(tom: Tom, single_data: bool, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     settings.TARGET_PERMISSIONS_ONLY = not single_data
-    monkeypatch.setattr(limits, "MAX_BATCHES", 10**9)
+    monkeypatch.setattr(batch_limits, "MAX_BATCHES", 10**9)
     cache.clear()
     target = tom.target("SN 2026abc")
     sender = Sender(tom.user(target))

@@ -16,7 +16,7 @@ from sharecore.records import MAX_DEPTH
 from sharecore.testing.examples import example_record
 from tom.conftest import Tom
 from tom.incoming import URL, Sender, body, entry, outcomes
-from tom_integration.inbox import batch_rate, limits
+from tom_integration.inbox import batch_limits, batch_rate
 from tom_integration.inbox import body as bodies
 
 pytestmark = pytest.mark.any_database
@@ -147,7 +147,7 @@ class TestRate:
     @pytest.fixture(autouse=True)
     def few(self, monkeypatch: pytest.MonkeyPatch) -> None:
         cache.clear()
-        monkeypatch.setattr(limits, "MAX_BATCHES", 2)
+        monkeypatch.setattr(batch_limits, "MAX_BATCHES", 2)
         monkeypatch.setattr(batch_rate.time, "time", lambda: 1_000_000_010.0)
 
     def test_an_account_is_asked_to_wait(self, tom: Tom, sender: Sender, target: Any) -> None:
@@ -180,7 +180,7 @@ class TestDeadline:
 
     @pytest.fixture
     def dripping(self, monkeypatch: pytest.MonkeyPatch) -> Any:
-        monkeypatch.setattr(limits, "MAX_SECONDS", 0.2)
+        monkeypatch.setattr(batch_limits, "MAX_SECONDS", 0.2)
         ours, theirs = socket.socketpair()
         stopped = threading.Event()
 

@@ -22,8 +22,8 @@ from sharecore.wire import target_as_wire
 from tom.conftest import Tom
 from tom.incoming import URL, Sender, body, entry, outcomes
 from tom_integration import site
+from tom_integration.inbox import batch_limits, store
 from tom_integration.inbox import body as bodies
-from tom_integration.inbox import limits, store
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.target_fields import custom_fields
 from tom_integration.models import InboxRecord
@@ -399,7 +399,7 @@ class TestBadInput:
         monkeypatch.setattr(bodies.zlib, "decompressobj", Counted)
         bomb = gzip.compress(b" " * 200_000_000, compresslevel=1)
         assert sender.post(bomb, **GZIP).status_code == 413
-        assert sum(unpacked) <= limits.MAX_BYTES + 1
+        assert sum(unpacked) <= batch_limits.MAX_BYTES + 1
 
     @pytest.mark.parametrize(
         ("members", "status", "field"),
@@ -459,7 +459,7 @@ class TestBadInput:
         assert outcomes(sender.send(target.name, records=[record], weather="fine")) == ["accepted"]
 
     def test_limits_are_those_that_are_told(self, sender: Sender, target: Any) -> None:
-        records = [example_record() for _ in range(limits.MAX_RECORDS)]
+        records = [example_record() for _ in range(batch_limits.MAX_RECORDS)]
         assert set(outcomes(sender.send(target.name, *records))) == {"accepted"}
 
     @pytest.mark.parametrize("method", ["put", "patch", "delete", "get"])

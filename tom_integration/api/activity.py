@@ -7,8 +7,8 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import serializers, viewsets
 
 from tom_integration.access import activity_for
-from tom_integration.api.filters import PrimaryKeyFilter
 from tom_integration.api.limits import Utc
+from tom_integration.api.list_filters import PrimaryKeyFilter
 from tom_integration.api.permissions import ShareApi
 from tom_integration.models import Activity, AtAddress
 from tom_integration.pages.activity import of_outbox

@@ -14,8 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tom_integration import access
-from tom_integration.api.filters import PrimaryKeyFilter
 from tom_integration.api.limits import Utc
+from tom_integration.api.list_filters import PrimaryKeyFilter
 from tom_integration.api.permissions import ShareApi
 from tom_integration.models import AtAddress, Delivery
 from tom_integration.services import approval

@@ -19,7 +19,7 @@ from tom_integration.api.delivery_serializers import (
     DeliverySerializer,
     ResolveSerializer,
 )
-from tom_integration.api.filters import DeliveryFilter
+from tom_integration.api.list_filters import DeliveryFilter
 from tom_integration.api.permissions import ShareApi
 from tom_integration.api.shares import Conflict
 from tom_integration.models import Delivery

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from tom_integration.access import Action, deliveries_for, may, shares_for, targets_for_shares
 from tom_integration.api.delivery_serializers import ResolveManySerializer
-from tom_integration.api.filters import ShareFilter
+from tom_integration.api.list_filters import ShareFilter
 from tom_integration.api.permissions import ShareApi
 from tom_integration.api.share_serializers import ShareSerializer
 from tom_integration.services import resolve, retry, shares

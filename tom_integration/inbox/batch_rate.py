@@ -9,7 +9,7 @@ from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from tom_integration.inbox import limits
+from tom_integration.inbox import batch_limits
 
 _WINDOW = 60
 
@@ -22,7 +22,7 @@ class BatchRate(BaseThrottle):
         key = f"sharecore.batches.{request.user.pk}.{window}"
         cache.add(key, 0, timeout=2 * _WINDOW)
         try:
-            return bool(cache.incr(key) <= limits.MAX_BATCHES)
+            return bool(cache.incr(key) <= batch_limits.MAX_BATCHES)
         except ValueError:  # The cache stores nothing (DummyCache), so nothing can be counted.
             return True
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from django.http import HttpRequest
 
-from tom_integration.inbox import limits
+from tom_integration.inbox import batch_limits
 from tom_integration.inbox.refused import Refused
 
 _CHUNK = 65_536
@@ -42,14 +42,16 @@ def _limited(request: HttpRequest) -> bytes:
         try:
             while (chunk := request.read(_CHUNK)) and not late.is_set():
                 size += len(chunk)
-                if size > limits.MAX_BYTES:
+                if size > batch_limits.MAX_BYTES:
                     _too_large()
                 parts.append(chunk)
         except OSError:
             if not late.is_set():
                 raise Refused(400, "The body ended before its Content-Length. Send it again.") from None
     if late.is_set():
-        raise Refused(408, f"The body must arrive within {limits.MAX_SECONDS} s. Send fewer records at once.")
+        raise Refused(
+            408, f"The body must arrive within {batch_limits.MAX_SECONDS} s. Send fewer records at once."
+        )
     return b"".join(parts)
 
 
@@ -71,7 +73,7 @@ def _deadline(request: HttpRequest) -> Iterator[threading.Event]:
                 # Shut down the plain socket: a TLS socket would lose its state while another thread reads it.
                 socket.socket.shutdown(connection, socket.SHUT_RD)
 
-    timer = threading.Timer(limits.MAX_SECONDS, stop)
+    timer = threading.Timer(batch_limits.MAX_SECONDS, stop)
     timer.daemon = True
     timer.start()
     try:
@@ -83,10 +85,10 @@ def _deadline(request: HttpRequest) -> Iterator[threading.Event]:
 def _decompressed(raw: bytes) -> bytes:
     gunzip = zlib.decompressobj(_GZIP)
     try:
-        body = gunzip.decompress(raw, limits.MAX_BYTES + 1)
+        body = gunzip.decompress(raw, batch_limits.MAX_BYTES + 1)
     except zlib.error:
         raise Refused(400, "The body must be gzip, as its Content-Encoding says.") from None
-    if len(body) > limits.MAX_BYTES:
+    if len(body) > batch_limits.MAX_BYTES:
         _too_large()
     if not gunzip.eof or gunzip.unused_data:
         raise Refused(400, "The body must be one whole gzip stream.")
@@ -108,4 +110,4 @@ def _no_number(text: str) -> NoReturn:
 
 
 def _too_large() -> NoReturn:
-    raise Refused(413, f"The body may have up to {limits.MAX_BYTES} bytes. Send fewer records at once.")
+    raise Refused(413, f"The body may have up to {batch_limits.MAX_BYTES} bytes. Send fewer records at once.")

@@ -14,7 +14,7 @@ from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
 from sharecore.records import Record
 from sharecore.targets import Target
-from tom_integration.inbox import limits
+from tom_integration.inbox import batch_limits
 from tom_integration.inbox.refused import Refused
 
 PROTOCOLS = (1,)
@@ -34,7 +34,9 @@ class _Batch(Struct):
     target_lists: wire.Names = ()
     create_target: bool = False
     target_id: Any = None  # A hint: any other value than a number is ignored.
-    target_keys: Annotated[dict[wire.KeyPart, wire.KeyPart], Meta(max_length=limits.MAX_TARGET_KEYS)] = {}
+    target_keys: Annotated[
+        dict[wire.KeyPart, wire.KeyPart], Meta(max_length=batch_limits.MAX_TARGET_KEYS)
+    ] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,10 @@ def read(value: Mapping[str, Any]) -> IncomingBatch:
         target = wire.target_from_wire(given.target, where="target")
     except InvalidRecord as error:
         raise Refused(400, f"{error.field or 'The batch'}: {error.reason}.", field=error.field) from None
-    if len(given.records) > limits.MAX_RECORDS:
+    if len(given.records) > batch_limits.MAX_RECORDS:
         raise Refused(
             413,
-            f"A batch may have up to {limits.MAX_RECORDS} records, not {len(given.records)}.",
+            f"A batch may have up to {batch_limits.MAX_RECORDS} records, not {len(given.records)}.",
             field="records",
         )
     return IncomingBatch(

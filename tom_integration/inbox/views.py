@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from sharecore import wire
 from tom_integration import site
-from tom_integration.inbox import batch_rate, body, examine, limits, parse, peers, store, target
+from tom_integration.inbox import batch_limits, batch_rate, body, examine, origins, parse, store, target
 from tom_integration.inbox.refused import Refused
 from tom_integration.json_views import RefusesInJson
 
@@ -48,7 +48,7 @@ class CapabilityView(SharingView):
                 "protocols": list(parse.PROTOCOLS),
                 "origin": this.origin,
                 "name": this.name,
-                "limits": limits.LIMITS,
+                "limits": batch_limits.LIMITS,
                 "kinds": list(wire.KINDS),
             }
         )
@@ -61,10 +61,10 @@ class BatchView(SharingView):
 
     def post(self, request: Request) -> Response:
         batch, origin = _read(request)
-        known = peers.known(batch.site, request.user)
+        known = origins.known(batch.site, request.user)
         target_id, created = target.resolve(batch, request)
         if not known:
-            peers.register(batch.site, request.user)
+            origins.register(batch.site, request.user)
         answers = store.store(batch, target_id, origin=origin, user=request.user)
         pairs = zip(batch.arrivals, answers, strict=True)
         return Response(
@@ -84,7 +84,7 @@ class ExamineView(SharingView):
 
     def post(self, request: Request) -> Response:
         batch, origin = _read(request)
-        peers.known(batch.site, request.user)
+        origins.known(batch.site, request.user)
         target_id = target.examine(batch, request)
         pairs = zip(batch.arrivals, examine.examine(batch), strict=True)
         return Response(

@@ -28,7 +28,7 @@ from tom_integration.mapping.row_to_record import model_name
 from tom_integration.mapping.shareable_rows import SHARED_MODELS, shareable_identity, shareable_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import ledger, limits, observer_keys, transitions
-from tom_integration.outbox.approval import approved
+from tom_integration.outbox.approved_content import approved
 from tom_integration.outbox.echoes import echoes
 from tom_integration.outbox.limits import Limits
 from tom_integration.outbox.sent_before import Deduplication

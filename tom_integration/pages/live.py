@@ -14,7 +14,7 @@ from django.utils import timezone
 from tom_integration import site
 from tom_integration.models import DestinationHealth, Outbox
 from tom_integration.outbox import versions
-from tom_integration.pages import needing
+from tom_integration.pages import navigation_counts
 
 _AT_LEAST = 60.0
 """Seconds after which a part is rendered anew in any case: times pass, and data are edited."""
@@ -49,7 +49,7 @@ def fresh(
     shown = body.replace(str(request.META.get("CSRF_COOKIE", "")), "")
     digest = _digest(state or _without_tokens(shown))
     response = _answer(None if seen == digest else body, digest)
-    response["X-Sharing-Needing"] = str(needing.number(request.user))
+    response["X-Sharing-Needing"] = str(navigation_counts.number(request.user))
     return response
 
 

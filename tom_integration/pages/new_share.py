@@ -21,9 +21,9 @@ from tom_integration.mapping.filter_conditions import selection
 from tom_integration.outbox import open_outboxes
 from tom_integration.outbox.limits import Limits
 from tom_integration.pages import form_values, inventory, one_time, passing, preview_page, target_search
-from tom_integration.pages.forms import ShareForm
 from tom_integration.pages.guards import Page, page_of, require, target_or_404
 from tom_integration.pages.limits_form import LimitsForm
+from tom_integration.pages.share_form import ShareForm
 from tom_integration.services import shares
 from tom_integration.services.one_time import EVERYTHING, number_of, restricted
 

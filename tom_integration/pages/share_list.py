@@ -13,7 +13,13 @@ from django.shortcuts import render
 
 from tom_integration import access, site, site_status
 from tom_integration.models import Outbox
-from tom_integration.pages import form_values, needing, removed_destinations, share_filters, share_overview
+from tom_integration.pages import (
+    form_values,
+    navigation_counts,
+    removed_destinations,
+    share_filters,
+    share_overview,
+)
 from tom_integration.pages.guards import Page, require, target_or_404
 from tom_integration.pages.live import fresh
 from tom_integration.pages.new_share import form_context
@@ -67,7 +73,7 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
         "overview": shown,
         "state": state,
         "removed": removed_destinations.destinations(request.user, target),
-        "once": needing.shared_once(request.user, around, target),
+        "once": navigation_counts.shared_once(request.user, around, target),
         "groups": _groups(rows, shown.held),
         "page": page,
         "may_view": access.holds(request.user, "view"),

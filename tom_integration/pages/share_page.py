@@ -21,7 +21,7 @@ from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Activity, Attempt, Delivery, Outbox
 from tom_integration.outbox.prepare import load
-from tom_integration.pages import activity, approvals, delivery_table, inventory, what_goes
+from tom_integration.pages import activity, approvals, delivery_table, inventory, limits_summary
 from tom_integration.pages.guards import Page, outbox_or_404, page_of, share_or_404
 from tom_integration.pages.live import fresh, state_of
 from tom_integration.pages.share_status import summaries
@@ -57,8 +57,8 @@ class SharePage(Page):
         above = {
             "may_delete": access.may(request.user, "delete", share=share),
             "adoptable": context["may_change"] and bool(objection),
-            "limits": what_goes.limits_of(outbox),
-            "staying": what_goes.staying(request.user, outbox),
+            "limits": limits_summary.limits_of(outbox),
+            "staying": limits_summary.staying(request.user, outbox),
             **approvals.of_outbox(request, outbox),
             **_activity(outbox, f"share={share.pk}"),
         }
@@ -143,7 +143,7 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
         "most_sorted": delivery_table.MOST_SORTED,
         "refreshed": not chosen.reads_all or total <= delivery_table.MOST_SORTED,
         "page": page,
-        "upcoming": what_goes.upcoming(rows) if summary.later else [],
+        "upcoming": limits_summary.upcoming(rows) if summary.later else [],
         "deliveries": deliveries,
         "may_change": may_change,
         "can_withdraw": may_change

@@ -20,7 +20,7 @@ from sharecore.exceptions import ConfigurationError
 from tom_integration import access
 from tom_integration.models import Outbox, ShareRule
 from tom_integration.outbox import rule_scope
-from tom_integration.pages import activity, form_values, passing, phrases, what_goes
+from tom_integration.pages import activity, form_values, limits_summary, passing, phrases
 from tom_integration.pages.guards import Page, require, rule_or_404
 from tom_integration.pages.rule_form import RuleForm
 from tom_integration.services import rule_outlook, rules, shares
@@ -190,7 +190,7 @@ def _about(rule: ShareRule, target_list: Any | None, creator: Any | None) -> dic
             targets = f"Targets with {rule.extra_key}{value}"
         case _:
             targets = f"All targets that {creator.get_username() if creator else 'its creator'} may change"
-    said = what_goes.of_level(rule)
+    said = limits_summary.of_level(rule)
     return {"targets": targets, "what": said.text or "All data.", "fault": said.fault}
 
 

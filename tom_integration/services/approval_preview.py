@@ -17,7 +17,7 @@ from tom_integration.mapping.shareable_rows import shareable_of
 from tom_integration.mapping.target_fields import find_target, target_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import observer_keys, target_keys
-from tom_integration.outbox.approval import Digests
+from tom_integration.outbox.approved_content import Digests
 from tom_integration.outbox.prepare import load
 
 

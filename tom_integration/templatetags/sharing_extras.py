@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from sharecore.addresses import Address
 from sharecore.records import Kind
 from tom_integration import access, destination_cards, site
-from tom_integration.pages import needing, phrases, target_page
+from tom_integration.pages import navigation_counts, phrases, target_page
 from tom_integration.pages.inventory import KIND_OF_ONE
 
 register = template.Library()
@@ -112,9 +112,9 @@ def sharing_in_navigation(context: dict[str, Any]) -> dict[str, int]:
     """Return what the navigation bar shows; an empty value for a user who may not see, make or approve."""
     user = getattr(context.get("request"), "user", None)
     if access.holds(user, "view"):
-        return {"needing": needing.number(user)}
+        return {"needing": navigation_counts.number(user)}
     if access.may_approve(user):
-        return {"needing": needing.number(user), "only_approves": 1}
+        return {"needing": navigation_counts.number(user), "only_approves": 1}
     return {"needing": 0} if access.holds(user, "add") else {}
 
 

@@ -188,11 +188,15 @@ def heard_by_stock() -> list[type[Any]]:
 def _replace_tags() -> None:
     from tom_targets.templatetags.targets_extras import register
 
-    from tom_integration.pages import tags
+    from tom_integration.tomtoolkit import sharing_tags
 
     partials = "tom_integration/partials"
-    register.inclusion_tag(f"{partials}/create_share.html", takes_context=True)(tags.create_persistent_share)
-    register.inclusion_tag(f"{partials}/share_table.html", takes_context=True)(tags.persistent_share_table)
+    register.inclusion_tag(f"{partials}/create_share.html", takes_context=True)(
+        sharing_tags.create_persistent_share
+    )
+    register.inclusion_tag(f"{partials}/share_table.html", takes_context=True)(
+        sharing_tags.persistent_share_table
+    )
 
 
 def _extend_tags() -> None:
