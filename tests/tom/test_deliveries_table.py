@@ -183,3 +183,20 @@ def test_data_that_a_person_may_not_see_are_not_exported(tom: Tom) -> None:
     client.force_login(user)
     for query in ({}, {"kind": "photometry"}, {"sort": "-datum"}):
         assert keys(client, f"{SHARES}{share.pk}/", **query) == [seen.pk], hidden.pk
+
+
+def test_who_may_edit_a_datum_in_the_admin_gets_there(tom: Tom, admin: Client) -> None:
+    target = tom.target()
+    share = tom.share(target)
+    datum = tom.datum(target)
+    tom.deliver()
+    page = f"{SHARES}{share.pk}/"
+    (form,) = re.findall(rf'href="([^"]*)" aria-label="Edit datum {datum.pk}"', text(admin.get(page)))
+    assert admin.get(form).context["original"] == datum
+    user = tom.user(target, name="eve")
+    user.is_staff = True
+    user.save()
+    assign_perm("tom_targets.view_persistentshare", user)
+    eve = Client()
+    eve.force_login(user)
+    assert "Edit datum" not in text(eve.get(page))
