@@ -83,7 +83,7 @@ $(RECEIVER_232)/.installed:
 # --- what people call --------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: $(VENV)/.wheel  ## two real TOMs, one sharing with the other (ARGS=--serve leaves them running)
+demo: $(VENV)/.wheel  ## two real TOMs, one sharing with the other; reports and corrections (ARGS=--serve: play on)
 	@$(BIN)/python demo/main.py $(ARGS)
 
 .PHONY: test

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +9,14 @@ from pathlib import Path
 
 from hermes_count import compare_with_log
 from night import BROKER, SURVEYS
-from realtoms import Comparison, Service, Tom, TomError, User, compare, make_tom
+from realtoms import Comparison, Tom, User, compare, make_tom
 from realtoms.compare import Row
-from realtoms.service import free_port
+from stand_ins import StandIn
 
-_STAND_IN = Path(__file__).resolve().parents[1] / "tests" / "standins" / "hermes_server.py"
 _HERMES_TOKEN = "0123456789abcdef0123456789abcdef01234567"  # the one that the stand-in knows
 _TOPIC = "hermes.test"
+DISCOVERIES = "hermes.discoveries"
+"""The topic of HERMES on which the candidates are published; its messages are not counted here."""
 
 SHARER = User(username="sharer", password="sharer-of-the-demo")
 
@@ -86,22 +86,18 @@ class Hermes(Destination):
     address = f"hermes:{_TOPIC}"
 
     def __init__(self, folder: Path) -> None:
-        if not _STAND_IN.exists():
-            raise TomError(f"the stand-in for HERMES is not at {_STAND_IN}: run this from a checkout")
         self._log = folder / "hermes-published.jsonl"
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}/"
-        command = [sys.executable, str(_STAND_IN), "--port", str(port)]
-        command += ["--log", str(self._log), "--writable-topics", _TOPIC]
-        self._service = Service(command, folder, folder / "hermes.log")
+        options = ("--log", str(self._log), "--writable-topics", f"{_TOPIC},{DISCOVERIES}")
+        self.stand_in = StandIn("hermes_server.py", folder, *options)
 
     def entry(self) -> dict[str, object]:
         return {
             "DISPLAY_NAME": "HERMES (stand-in)",
-            "BASE_URL": self.url,
+            "BASE_URL": self.stand_in.url,
             "HERMES_API_KEY": _HERMES_TOKEN,
             "DEFAULT_AUTHORS": "The demo",
-            "USER_TOPICS": [_TOPIC],
+            "USER_TOPICS": [_TOPIC, DISCOVERIES],
+            "EDITS": "retract",
             # the samples name neither their telescope nor their unit: a site has to say them
             "DEFAULT_TELESCOPE": "unknown telescope",
             # they do name their surveys, which count as this site's own here
@@ -111,12 +107,11 @@ class Hermes(Destination):
         }
 
     def start(self) -> None:
-        self._service.start()
-        self._service.wait_until_answers(self.url)
+        self.stand_in.start()
 
     def stop(self) -> None:
-        self._service.stop()
+        self.stand_in.stop()
 
     def count(self, database: str, targets: Sequence[str]) -> Count:
-        comparison, without_table = compare_with_log(database, self._log, targets[0])
+        comparison, without_table = compare_with_log(database, self._log, targets[0], _TOPIC)
         return Count(comparison=comparison, not_expressible=len(without_table))

@@ -43,12 +43,12 @@ class Published:
     row: Mapping[str, Any]
 
 
-def compare_with_log(sender: str, log: Path, target: str) -> tuple[Comparison, list[Row]]:
-    """Compare a TOM's data of one target with what was published; and the data that HERMES has no table for.
+def compare_with_log(sender: str, log: Path, target: str, topic: str) -> tuple[Comparison, list[Row]]:
+    """Compare a TOM's data of one target with what was published on a topic.
 
-    The latter are not in the counts.
+    Return that, and the data that HERMES has no table for, which are not in the counts.
     """
-    published = _published(log)
+    published = _published(log, topic)
     wanted: list[Row] = []
     without_table: list[Row] = []
     for row in rows_of(sender, target):
@@ -73,13 +73,14 @@ def compare_with_log(sender: str, log: Path, target: str) -> tuple[Comparison, l
     return comparison, without_table
 
 
-def _published(log: Path) -> list[Published]:
+def _published(log: Path, topic: str) -> list[Published]:
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
     rows = [
         (table, row)
-        for line in lines
+        for line in map(json.loads, lines)
+        if line["topic"] == topic
         for table in _NUMBERS
-        for row in json.loads(line)["message"]["data"].get(table) or []
+        for row in line["message"]["data"].get(table) or []
     ]
     return [Published(position, table, row) for position, (table, row) in enumerate(rows)]
 

@@ -1,9 +1,12 @@
 """The demonstration: one TOM shares with another TOM and with HERMES, by itself, while one of them is down.
 
+Meanwhile two people report to TNS, and put right what HERMES has published.
+
     make demo                  runs it, in under two minutes; exit status 0 if everything arrived, once
     make demo ARGS=--serve     leaves the TOMs running, to look at
 
-The last line is JSON; `records` counts what should be at the destinations, summed over them.
+The last line is JSON; `records` counts what should be at the destinations, summed over them, and `checked`
+what is claimed of reports and messages.
 """
 
 from __future__ import annotations
@@ -19,48 +22,26 @@ from pathlib import Path
 
 import requests
 
+from cast import ADMIN, Cast, prepare
 from desk import Desk
-from destinations import Destination, Hermes, TomB
-from realtoms import TomError, User, toolkit_version
+from people import APPROVER, OBSERVER
+from realtoms import TomError
 from screen import Screen
-from sender import LIST, OBSERVER, TomA
 from story import Story
 
-ADMIN = User(username="admin", password="admin-of-the-demo", superuser=True)
 
-
-def _prepare(screen: Screen, folder: Path, stack: ExitStack) -> tuple[TomA, list[Destination]]:
-    version = toolkit_version(Path(sys.executable))
-    screen.step(f"Two TOMs of tomtoolkit {version} are made; the first time this takes half a minute")
-    b = TomB(folder, ADMIN)
-    screen.note("TOM B is made, a stock one; it is started, and a stand-in for HERMES with it")
-    destinations: list[Destination] = [b, Hermes(folder)]
-    for destination in destinations:
-        stack.callback(destination.stop)
-        destination.start()
-    screen.note(f"TOM B is at {b.tom.url}")
-    a = TomA(folder, ADMIN, {each.address.partition(":")[0]: each.entry() for each in destinations})
-    screen.note(f"TOM A is made, with sharecore and the target {a.target}; it is started")
-    stack.callback(a.tom.stop)
-    a.tom.serve()
-    screen.note(f"TOM A is at {a.tom.url}")
-    a.share_list(b.address)
-    screen.note(f"The observer shares the list {LIST} with {b.address}: every target of it, own data only")
-    for destination in destinations[1:]:
-        a.share(destination.address)
-        screen.note(f"The observer shares {a.target} continuously with {destination.address}")
-    return a, destinations
-
-
-def _leave_running(screen: Screen, a: TomA, b: TomB, folder: Path) -> None:
-    login = f"log in as {ADMIN.username} with password {ADMIN.password}"
-    screen.step("Both TOMs are running; Ctrl-C ends them")
-    screen.note(f"TOM A  {a.tom.url}targets/{a.target_id}/  {login},")
-    screen.note(f"       or, as the one who shares, as {OBSERVER.username} with {OBSERVER.password}")
-    screen.note(f"       {a.tom.url}targets/persistentshare/manage/ lists what is shared continuously")
-    screen.note(f"TOM B  {b.tom.url}targets/  {login}")
+def _leave_running(screen: Screen, cast: Cast, folder: Path) -> None:
+    a, b = cast.a, cast.b
+    screen.step("All is running; Ctrl-C ends it")
+    screen.note(f"TOM A   {a.tom.url}targets/")
+    screen.note(f"TOM B   {b.tom.url}targets/")
+    screen.note(f"HERMES  {cast.hermes.stand_in.url} shows what the stand-in has published")
+    screen.note(f"TNS     {cast.tns.url} shows the objects of the stand-in")
+    may = {OBSERVER: "shares and reports", APPROVER: "approves", ADMIN: "may all, in both TOMs"}
+    for user, does in may.items():
+        screen.note(f"Log in as {user.username} with {user.password}: {does}")
     with suppress(KeyboardInterrupt):
-        Desk(screen, a, b, folder).serve()
+        Desk(screen, cast, folder).serve()
 
 
 def _keep_logs(folder: Path) -> Path:
@@ -77,21 +58,21 @@ def _end(*_: object) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; the exit status."""
     parser = argparse.ArgumentParser(description="One TOM shares with another, and with HERMES.")
-    parser.add_argument("--serve", action="store_true", help="leave the TOMs running at the end")
+    parser.add_argument("--serve", action="store_true", help="leave all running at the end")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _end)
     folder = Path(tempfile.mkdtemp(prefix="sharecore-demo-"))
     try:
         with ExitStack() as stack:
             screen = Screen()
-            a, destinations = _prepare(screen, folder, stack)
-            story = Story(screen, a, destinations)
+            cast = prepare(screen, folder, stack)
+            story = Story(screen, cast.a, [cast.b, cast.hermes], cast.publishing(screen))
             story.run()
             perfect = story.report()
             if not perfect:
                 print(f"The logs are in {_keep_logs(folder)}", file=sys.stderr)
-            if options.serve and isinstance(destinations[0], TomB):
-                _leave_running(screen, a, destinations[0], folder)
+            if options.serve:
+                _leave_running(screen, cast, folder)
         return 0 if perfect else 1
     except (TomError, OSError, requests.RequestException) as error:
         print(f"\nThe demonstration failed: {error}\nThe logs are in {_keep_logs(folder)}", file=sys.stderr)

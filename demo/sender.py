@@ -1,4 +1,4 @@
-"""TOM A, the one that shares, and its user, who does everything through A's REST API."""
+"""TOM A, the one that shares, and its observer, who does everything through A's REST API."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import requests
-
+import candidates
+from candidates import Candidate
 from night import ALIAS, JOINING, OWN_SOURCES, TARGET, Upload
-from realtoms import Tom, TomError, User, make_tom
+from people import APPROVER, OBSERVER, Person
+from publishing import HURRIED
+from realtoms import Tom, User, make_tom
 from realtoms.skeleton import PROJECT
-
-OBSERVER = User(username="observer", password="observer-of-the-demo")
 
 LIST = "Follow-up"
 """The target list that is shared with TOM B."""
@@ -75,7 +75,7 @@ class TomA:
         self.tom: Tom = make_tom(
             folder / "tom-a",
             name="TOM A",
-            users=[admin, OBSERVER],
+            users=[admin, OBSERVER, APPROVER],
             apps=["tom_integration"],
             settings={
                 "DATA_SHARING": dict(destinations),
@@ -85,26 +85,30 @@ class TomA:
                 "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
                 "EMAIL_FILE_PATH": str(self.mails),
             },
-            code=_SETTINGS,
+            code=_SETTINGS + HURRIED,
             files={"custom_code/processors.py": _PROCESSOR.read_text()},
         )
         with (self.tom.path / PROJECT / "settings.py").open("a") as file:
             file.write(f"\nSHARECORE_SITE_URL = {self.tom.url!r}\n")  # for the links in mails
         self.target = str(TARGET["name"])
         self.targets = [self.target]
-        *_, target_id, list_id = self.tom.execute(_TARGET_AND_RIGHTS).split()
-        self.target_id, self._list_id = int(target_id), int(list_id)
-        self._session = requests.Session()
-        self._session.headers["Authorization"] = f"Token {self.tom.tokens[OBSERVER.username]}"
+        made = self.tom.execute(_TARGET_AND_RIGHTS + candidates.MAKE).split()[-4:]
+        self.target_id, self._list_id, *of_candidates = map(int, made)
+        self.observer, self.approver = Person(self.tom, OBSERVER), Person(self.tom, APPROVER)
+        self.candidates = [
+            Candidate(name, target_id, self.observer)
+            for name, target_id in zip((candidates.FIRST, candidates.SECOND), of_candidates, strict=True)
+        ]
 
     def share(self, address: str) -> None:
         """Create a continuous share of the target, as the page does it."""
-        self._post("targets/persistentshare/", json={"target": self.target_id, "destination": address})
+        wanted = {"target": self.target_id, "destination": address}
+        self.observer.post("targets/persistentshare/", json=wanted)
 
     def share_list(self, address: str) -> None:
         """Make a rule: every target of the list, but only own data."""
         rule = {"name": LIST, "scope": "list", "target_list": self._list_id, "filter": {"own": True}}
-        self._post("targets/sharerule/", json={**rule, "destination": address})
+        self.observer.post("targets/sharerule/", json={**rule, "destination": address})
 
     def join(self) -> int:
         """Make another target that joins the list; return its primary key."""
@@ -114,7 +118,7 @@ class TomA:
     def upload(self, upload: Upload) -> None:
         """Upload a file: A makes a data product of it and runs its processor."""
         with upload.path.open("rb") as file:
-            self._post(
+            self.observer.post(
                 "api/dataproducts/",
                 data={
                     "target": self.target_id,
@@ -127,13 +131,8 @@ class TomA:
     def save(self, datum: dict[str, Any], target_id: int | None = None) -> float:
         """Save one datum; the seconds that it took, from the request to A's answer."""
         began = time.perf_counter()
-        self._post("api/reduceddatums/", json={"target": target_id or self.target_id, **datum})
+        self.observer.post("api/reduceddatums/", json={"target": target_id or self.target_id, **datum})
         return time.perf_counter() - began
-
-    def _post(self, path: str, **content: Any) -> None:
-        answer = self._session.post(self.tom.url + path, timeout=60, **content)
-        if answer.status_code != 201:
-            raise TomError(f"TOM A answered {answer.status_code} to POST {path}: {answer.text[:500]}")
 
     def needing_a_person(self) -> int:
         """Return how many records have failed or need review, as A itself says."""

@@ -1,4 +1,7 @@
-"""The story of the demonstration: data come in, one destination fails and comes back, and all is counted."""
+"""The story of the demonstration: data come in, one destination fails and comes back, and all is counted.
+
+While that one is down, two people publish at two others.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,12 @@ from contextlib import contextmanager, suppress
 
 from destinations import Count, Destination
 from night import BROKER, custom_uploads, default_uploads, of_a_broker, single_data
+from publishing import Publishing
 from screen import Screen
 from sender import TomA
 
 OUTAGE = 8.0
-"""Seconds that TOM B stays down after the data were saved."""
+"""Seconds that TOM B stays down at least."""
 PATIENCE = 60.0
 """Seconds after which what has not arrived counts as lost."""
 COUNTS = ("records", "arrived", "lost", "duplicates")
@@ -31,10 +35,13 @@ class Stuck(Exception):
 class Story:
     """What happens, in order, and what was measured on the way."""
 
-    def __init__(self, screen: Screen, a: TomA, destinations: Sequence[Destination]) -> None:
+    def __init__(
+        self, screen: Screen, a: TomA, destinations: Sequence[Destination], publishing: Publishing
+    ) -> None:
         self._screen = screen
         self._a = a
         self._destinations = destinations
+        self._publishing = publishing
         self._phases: list[list[str]] = []
         self._began = time.monotonic()
         self._ended = self._began
@@ -81,6 +88,7 @@ class Story:
                 f"the longest {1000 * max(well):.0f} and {1000 * max(down):.0f} ms)"
             )
             ends = time.monotonic() + OUTAGE
+            self._publishing.run()
             counts = self._watch(lambda: time.monotonic() > ends, 2 * OUTAGE)
             self._screen.note(self._standing(counts))
             self._screen.step("TOM B is started again")
@@ -144,15 +152,21 @@ class Story:
                 for destination, count in zip(self._destinations, counts, strict=True)
             ],
         )
+        self._screen.table(
+            "What two people published while TOM B was down, checked at the stand-ins",
+            ["", "true"],
+            [[claim, "yes" if true else "NO"] for claim, true in self._publishing.checks],
+        )
         reasons = self._a.reasons()
         for address, state, reason, number in reasons:
             print(f"  {address}: {number} {state}: {reason}")
         total = {name: sum(count.comparison.as_dict()[name] for count in counts) for name in COUNTS}
-        perfect = all(count.comparison.perfect for count in counts) and not failed
+        perfect = all(count.comparison.perfect for count in counts) and not failed and self._publishing.true
         if not perfect:
             self._say_what_is_wrong(counts)
         seconds = round(self._ended - self._began, 1)
-        print("\n" + json.dumps({**total, "failed": failed, "seconds": seconds}), flush=True)
+        said = {**total, "failed": failed, **self._publishing.counts(), "seconds": seconds}
+        print("\n" + json.dumps(said), flush=True)
         return perfect
 
     def _say_what_is_wrong(self, counts: Sequence[Count]) -> None:

@@ -22,7 +22,8 @@ class Archive:
     ahead: seconds by which its clock is ahead of that of this machine. behind: seconds that it is behind the
     broker. whole: lists hold whole messages, as those of older servers do. hidden: topics that nobody may
     read. fails: the status of its answers; 0 while it is well. refuses_files: the status with which it
-    refuses files; 0 for none. stored: the files, by digest.
+    refuses files; 0 for none. stored: the files, by digest. lose: so many messages are published, and their
+    answers lost.
     """
 
     ahead: float = 0.0
@@ -32,6 +33,7 @@ class Archive:
     fails: int = 0
     refuses_files: int = 0
     stored: dict[str, bytes] = field(default_factory=dict)
+    lose: int = 0
     lines: list[dict[str, Any]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -86,6 +88,13 @@ class Archive:
         if line is not None:
             line["retracted"] = retracted
         return line is not None
+
+    def loses_answer(self) -> bool:
+        """Whether the answer to the message that was just published is lost."""
+        with self.lock:
+            lost = self.lose > 0
+            self.lose -= lost
+        return lost
 
     def visible(self) -> list[dict[str, Any]]:
         """What has arrived in the archive."""

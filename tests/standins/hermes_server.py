@@ -6,13 +6,15 @@ It prints its port, serves on loopback until it is ended, and writes each messag
 line of JSON. Four tokens work: `TOKEN`, `NO_CREDENTIAL` (a user without SCiMMA credential), `READ_ONLY`
 (whose credential may write nowhere) and `NO_PROFILE` (a user who never logged in, at which the server fails).
 With `--development` it is the server for development. `POST /stand-in/` with JSON sets fields of `Archive`,
-and `GET /stand-in/<digest>` gives a file that came with a message.
+`GET /stand-in/` lists the messages, and `GET /stand-in/<digest>` gives a file that came with one. `/` and
+`/message/<uuid>` show the messages to people.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import socket
 import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +26,7 @@ from uuid import uuid4
 from hermes_archive import Archive
 from hermes_files import Unstored, parts_of, store
 from hermes_message import INGESTED, normalised
+from hermes_pages import all_messages, one_message
 from hermes_rules import Crash, Wrong
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
@@ -54,6 +57,10 @@ class Refused(Exception):
         self.status = status
         self.body = body
         super().__init__(status)
+
+
+class Lost(Exception):
+    """The message is published, and the connection breaks before the answer."""
 
 
 class Hermes:
@@ -120,6 +127,7 @@ class Handler(BaseHTTPRequestHandler):
             "/api/v0/heartbeat/": self._heartbeat,
             SUBMIT: lambda token: {"message": HELP},
             VALIDATE: lambda token: {"message": HELP},
+            STAND_IN: lambda token: {"messages": self.hermes.archive.lines},
         })  # fmt: skip
 
     def do_POST(self) -> None:
@@ -135,10 +143,14 @@ class Handler(BaseHTTPRequestHandler):
         self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         known = {"/api/v0/profile/", "/api/v0/heartbeat/", TOPICS, QUERY, SUBMIT, VALIDATE, STAND_IN}
         try:
+            if path == "/":
+                return self._answer(200, all_messages(self.hermes.archive.lines))
+            if path.startswith("/message/"):
+                return self._answer(200, one_message(self.hermes.archive.message(path.split("/")[2])))
             if f"{path}/" in known:
                 return self._answer(301, "", location=f"{path}/")
             token = self._token()
-            if self.command == "GET" and path.startswith(STAND_IN):
+            if self.command == "GET" and path.startswith(STAND_IN) and path != STAND_IN:
                 content = self.hermes.archive.stored[path.removeprefix(STAND_IN)]
                 return self._answer(200, content.decode())
             if path.startswith(f"{QUERY}message/"):
@@ -150,6 +162,9 @@ class Handler(BaseHTTPRequestHandler):
             status, body = 200, routes[path](token)
         except Refused as refused:
             status, body = refused.status, refused.body
+        except Lost:
+            self.close_connection = True
+            return self.connection.shutdown(socket.SHUT_RDWR)
         except Crash:
             status, body = 500, _page("Server Error (500)")
         if "text/html" in self.headers.get("Accept", "") and isinstance(body, dict):
@@ -212,9 +227,12 @@ class Handler(BaseHTTPRequestHandler):
             whole = normalised(message, development=self.hermes.development)
             if token and TOKENS[token]:
                 self._store(whole)
-            return self.hermes.publish(whole, token)
+            published = self.hermes.publish(whole, token)
         except Wrong as wrong:
             raise Refused(400, wrong.errors) from None
+        if self.hermes.archive.loses_answer():
+            raise Lost
+        return published
 
     def _validate(self, token: str | None) -> Any:
         message = self._message()

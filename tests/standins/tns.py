@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -47,23 +48,27 @@ class Tns:
 
     Attributes:
         polls: questions for an answer that get "not yet" (404).
+        seconds: time from a report to its answer; before, questions get "not yet", too.
         values: lists of options.
         submitted: every report that came, by number.
         stored: reports that are there: the number of the submission, and the content.
         objects: objects by name without prefix.
         files: names there of uploaded files, with their content.
+        asked: questions for the answer to each report, by number.
     """
 
     def __init__(self, server: FakeServer, *, polls: int = 1) -> None:
         self.server = server
         self.polls = polls
+        self.seconds = 0.0
         self.values = {name: values.copy() for name, values in VALUES.items()}
         self.submitted: dict[int, dict[str, Any]] = {}
         self.stored: list[tuple[int, dict[str, Any]]] = []
         self.objects: dict[str, dict[str, Any]] = {}
         self.files: dict[str, bytes] = {}
         self._answers: dict[int, tuple[int, dict[str, Any]]] = {}
-        self._asked: dict[int, int] = {}
+        self._came: dict[int, float] = {}
+        self.asked: dict[int, int] = {}
         server.on("GET", "/api/get/values/?", self._values)
         for path, serve in {
             "/api/set/bulk-report": self._submit, "/api/get/bulk-report-reply": self._reply,
@@ -108,6 +113,7 @@ class Tns:
             return told(400, "Bad request", {"feedback": {"0": {"message": "no JSON", "message_id": 0}}})
         number = 100_000 + len(self.submitted)
         self.submitted[number] = content
+        self._came[number] = time.monotonic()
         if "at_report" in content:
             self._answers[number] = self._at_report(number, content["at_report"]["0"])
         else:
@@ -116,11 +122,14 @@ class Tns:
 
     def _reply(self, fields: Mapping[str, str], request: Request) -> Answer:
         number = int(fields.get("report_id", "0"))
-        asked = self._asked[number] = self._asked.get(number, 0) + 1
-        if number not in self._answers or asked <= self.polls:
+        asked = self.asked[number] = self.asked.get(number, 0) + 1
+        if number not in self._answers or asked <= self.polls or self._is_busy(number):
             return told(404, "Not found")
         code, feedback = self._answers[number]
         return told(code, "OK" if code == 200 else "Bad request", {"feedback": feedback})
+
+    def _is_busy(self, number: int) -> bool:
+        return time.monotonic() < self._came[number] + self.seconds
 
     def _at_report(self, number: int, report: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         wrong: dict[str, Any] = {name: _required() for name in _AT_FIELDS if not report.get(name)}
