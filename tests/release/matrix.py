@@ -74,7 +74,7 @@ def _run(*command: str | Path) -> str:
 
 
 def _environment(python: str, folder: Path) -> Path:
-    _run(python, "-m", "venv", "--clear", folder)
+    _run(python, "-m", "venv", "--clear", "--upgrade-deps", folder)
     return folder / "bin" / "python"
 
 
