@@ -7,12 +7,13 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 
 from sharecore.exceptions import DestinationError, Problem
 from sharecore.outcomes import Rejected
-from tom_integration.models import Delivery, Peer
+from tom_integration.models import Activity, Delivery, Peer
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -118,3 +119,103 @@ def test_replay(tom: Tom, share: Any) -> None:
     with pytest.raises(CommandError, match="--yes"):
         told("replay", "--since", since)
     assert told("replay", "--since", since, "--yes")["dry_run"] is False
+
+
+def printed(*arguments: Any) -> str:
+    out = StringIO()
+    call_command("sharing", *arguments, stdout=out, no_color=True)
+    return out.getvalue()
+
+
+class TestApprovals:
+    @pytest.fixture(autouse=True)
+    def waits(self, tom: Tom, share: Any) -> Any:
+        with override_settings(DATA_SHARING={"x": {"ADAPTER": "memory", "APPROVAL": True}}):
+            tom.data(share.target, 2)
+            tom.deliver()
+            yield
+
+    @pytest.fixture
+    def editor(self, tom: Tom, share: Any) -> str:
+        user = tom.user(share.target, name="editor")
+        user.user_permissions.add(Permission.objects.get(codename="approve_share"))
+        return "editor"
+
+    def test_what_was_seen_is_approved_in_the_name_of_a_user(self, tom: Tom, share: Any, editor: str) -> None:
+        listed = told("approvals", "--by", editor, "--show")
+        assert [each["target"] for each in listed["deliveries"]] == [share.target_id] * 2
+        assert all("brightness" in each["preview"] for each in listed["deliveries"])
+        shown = printed("approvals", "--by", editor, "--show")
+        assert "brightness" in shown
+        assert shown.rstrip().endswith(f"--approve {listed['word']}")
+        assert told("approvals", "--by", editor, "--approve", listed["word"]) == {"approved": 2, "left": 0}
+        assert tom.deliver() == 2
+        assert Activity.objects.get(what="approved").user_name == "editor"
+        assert "Nothing waits" in printed("approvals", "--by", editor)
+
+    def test_what_came_since_is_not_approved_with_it(self, tom: Tom, share: Any, editor: str) -> None:
+        word = told("approvals", "--by", editor)["word"]
+        tom.datum(share.target)
+        tom.deliver()
+        with pytest.raises(CommandError, match="List it again"):
+            told("approvals", "--by", editor, "--approve", word)
+        assert tom.states() == ["to_approve"] * 3
+
+    def test_one_is_declined_with_a_reason(self, tom: Tom, share: Any, editor: str) -> None:
+        first, _ = told("approvals", "--by", editor)["deliveries"]
+        chosen = ["--delivery", str(first["id"])]
+        with pytest.raises(CommandError, match="Give a reason"):
+            told("approvals", "--by", editor, *chosen, "--decline", " ")
+        with pytest.raises(CommandError, match="Name a share"):
+            told("approvals", "--by", editor, "--decline", "no")
+        assert told("approvals", "--by", editor, *chosen, "--decline", "wrong filter")["declined"] == 1
+        assert sorted(tom.states()) == ["to_approve", "withheld"]
+        assert Delivery.objects.get(pk=first["id"]).reason == "declined by editor: wrong filter"
+
+    def test_nobody_approves_without_the_right(self, tom: Tom, share: Any) -> None:
+        tom.user(share.target, name="ada")
+        for name, said in (("ada", "no permission"), ("nobody", "no active user")):
+            with pytest.raises(CommandError, match=said):
+                told("approvals", "--by", name)
+
+
+class TestWithdraw:
+    @pytest.fixture(autouse=True)
+    def there(self, tom: Tom, share: Any) -> None:
+        tom.x.can_withdraw = True
+        tom.data(share.target, 3)
+        tom.deliver()
+        User.objects.create_superuser("pi")
+
+    def test_it_is_listed_counted_and_withdrawn(self, tom: Tom, share: Any) -> None:
+        listed = told("withdraw", share.pk, "--by", "pi")
+        assert [each["kind"] for each in listed] == ["photometry"] * 3
+        assert f"delivery {listed[0]['id']}: photometry of 2026-" in printed(
+            "withdraw", share.pk, "--by", "pi"
+        )
+        chosen = ["--delivery", str(listed[0]["id"])]
+        counted = {"number": 1, "others": 0, "withdrawn": False}
+        assert told("withdraw", "--by", "pi", *chosen) == counted
+        assert tom.states() == ["delivered"] * 3
+        said = told("withdraw", share.pk, "--by", "pi", *chosen, "--reason", "wrong calibration")
+        assert said == counted | {"withdrawn": True}
+        tom.deliver()
+        assert sorted(tom.states()) == ["delivered", "delivered", "withdrawn"]
+        row = Activity.objects.get(what="withdrawn")
+        assert (row.user_name, row.detail) == ("pi", "1 record: wrong calibration")
+        assert told("withdraw", share.pk, "--by", "pi", "--all", "--reason", "all of it")["number"] == 2
+
+    def test_what_goes_with_them_is_asked_for(self, tom: Tom, share: Any) -> None:
+        Delivery.objects.update(remote_id="message-1")
+        one = str(Delivery.objects.earliest("pk").pk)
+        with pytest.raises(CommandError, match="2 more go with them.*--with-others"):
+            told("withdraw", share.pk, "--by", "pi", "--delivery", one, "--reason", "no")
+        given = ["--delivery", one, "--reason", "no", "--with-others"]
+        assert told("withdraw", share.pk, "--by", "pi", *given)["others"] == 2
+
+    def test_only_with_the_rights_of_the_user(self, tom: Tom, share: Any) -> None:
+        tom.user(share.target, name="ada")
+        with pytest.raises(CommandError, match="may not change it"):
+            told("withdraw", share.pk, "--by", "ada", "--all", "--reason", "no")
+        with pytest.raises(CommandError, match="Name a share"):
+            told("withdraw", "--by", "pi")

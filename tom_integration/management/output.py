@@ -6,12 +6,14 @@ import json
 from argparse import ArgumentParser
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.core.serializers.json import DjangoJSONEncoder
 
 from sharecore.exceptions import Problem
+from sharecore.times import in_utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,11 @@ def answer(command: BaseCommand, options: dict[str, Any], value: Any, text: str)
         write_json(command, value)
     else:
         command.stdout.write(text)
+
+
+def described(kind: str, timestamp: datetime) -> str:
+    """Return a record in words, with its time in UTC."""
+    return f"{kind or 'datum'} of {in_utc(timestamp):%Y-%m-%d %H:%M} UTC"
 
 
 def problem(each: Problem) -> dict[str, Any]:

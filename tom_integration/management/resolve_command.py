@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db.models import BigIntegerField, QuerySet
+from django.db.models import QuerySet
 
 from sharecore.delivery import State
 from tom_integration.management import output
-from tom_integration.management.arguments import moment
+from tom_integration.management.arguments import delivery, moment
 from tom_integration.models import Delivery
 from tom_integration.outbox.activity import OPERATOR
 from tom_integration.pages import phrases
@@ -27,17 +27,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--sent", type=moment, metavar="TIME", help="Settle the records of this call only, as listed."
     )
     only = "Settle this record only; can be repeated."
-    parser.add_argument("--delivery", type=_row, action="append", metavar="NUMBER", help=only)
+    parser.add_argument("--delivery", type=delivery, action="append", metavar="NUMBER", help=only)
     verdict = parser.add_mutually_exclusive_group()
     verdict.add_argument("--arrived", action="store_true", help="The destination has the records.")
     verdict.add_argument("--resend", action="store_true", help="It has none of them: send them again.")
     output.add_json(parser)
-
-
-def _row(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:20]) <= BigIntegerField.MAX_BIGINT):
-        raise ArgumentTypeError(f"{text[:20]!r} must be the number of a delivery, as `resolve` lists it")
-    return int(text)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -23,8 +23,12 @@ AT_ONCE = 500
 
 def seen(rows: QuerySet[Delivery]) -> str:
     """Return a digest of deliveries that wait for approval, with the content of each."""
-    content = rows.order_by("pk").values_list("pk", "asked")
-    return hashlib.sha256(repr(list(content)).encode()).hexdigest()
+    return digest(rows.values_list("pk", "asked"))
+
+
+def digest(content: Iterable[tuple[int, str]]) -> str:
+    """Return the same of primary keys with the digest of the content of each."""
+    return hashlib.sha256(repr(sorted(content)).encode()).hexdigest()
 
 
 def approve(user: Any, chosen: Mapping[int, str]) -> int:

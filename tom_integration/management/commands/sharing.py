@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 
 from tom_integration.management import (
     activity_command,
+    approvals_command,
     check_command,
     deliver_command,
     output,
@@ -21,6 +22,7 @@ from tom_integration.management import (
     rules_command,
     status_command,
     upkeep_commands,
+    withdraw_command,
 )
 from tom_integration.outbox import activity
 
@@ -67,6 +69,16 @@ _SUBCOMMANDS: dict[str, tuple[str, _Arguments, _Run]] = {
         "List records that may have arrived, or settle them: --arrived or --resend.",
         resolve_command.add_arguments,
         resolve_command.run,
+    ),
+    "approvals": (
+        "List what waits for approval, approve or decline it.",
+        approvals_command.add_arguments,
+        approvals_command.run,
+    ),
+    "withdraw": (
+        "Withdraw what a destination has and should not have; without a reason, count it.",
+        withdraw_command.add_arguments,
+        withdraw_command.run,
     ),
     "replay": (
         "Send records again that a destination has lost, as after a restored backup.",
