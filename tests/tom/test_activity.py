@@ -76,7 +76,7 @@ class TestEveryRoad:
             )
         page = admin.get(ACTIVITY).content.decode()
         assert page.count("3 shares to x") >= 1
-        newest = told(actions(Activity.objects.all()))[0]
+        newest = told(actions(Activity.objects.all()), None)[0]
         assert (newest.who, newest.about) == ("admin", "3 shares to x")
 
     def test_rest_by_token(self, tom: Tom, target: Any) -> None:
@@ -197,7 +197,9 @@ class TestRules:
         rules.apply_rules()
         admin.post(f"/targets/persistentshare/rules/{rule.pk}/end")
         rules.apply_rules()
-        said = [f"{each.who}: {each.what} {each.about}" for each in told(actions(Activity.objects.all()))]
+        said = [
+            f"{each.who}: {each.what} {each.about}" for each in told(actions(Activity.objects.all()), None)
+        ]
         assert said[::-1] == [
             "maker: Made the rule Supernovae",
             "the rule Supernovae: Made 3 shares to x",

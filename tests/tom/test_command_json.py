@@ -208,7 +208,7 @@ class TestWithdraw:
     def test_what_goes_with_them_is_asked_for(self, tom: Tom, share: Any) -> None:
         Delivery.objects.update(remote_id="message-1")
         one = str(Delivery.objects.earliest("pk").pk)
-        with pytest.raises(CommandError, match="2 more go with them.*--with-others"):
+        with pytest.raises(CommandError, match=r"2 more go with them.*--with-others"):
             told("withdraw", share.pk, "--by", "pi", "--delivery", one, "--reason", "no")
         given = ["--delivery", one, "--reason", "no", "--with-others"]
         assert told("withdraw", share.pk, "--by", "pi", *given)["others"] == 2

@@ -16,12 +16,13 @@ from django.urls import reverse
 from guardian.shortcuts import assign_perm, remove_perm
 from tom_dataproducts.models import PhotometryReducedDatum
 
-from sharecore import DestinationError
+from sharecore import DestinationError, Rejected
 from sharecore.addresses import Address
 from tom.conftest import edit
 from tom.reading import text, told
-from tom_integration.models import OneTimeShare, Outbox, ShareRule
+from tom_integration.models import Activity, OneTimeShare, Outbox, ShareRule
 from tom_integration.outbox import open_outboxes, replays
+from tom_integration.pages import replay_results
 from tom_integration.pages.share_status import summaries
 from tom_integration.services import replay_lost
 from tom_integration.services.replay_lost import Replay
@@ -391,3 +392,38 @@ def test_what_cannot_be_meant_is_refused(backup: Backup, arguments: tuple[str, .
 def test_a_destination_without_anything_to_send_again_is_no_mistake(backup: Backup) -> None:
     answer = command("--since", "2020-01-01T00:00:00Z", "--dry-run", "--destination", "y")
     assert answer == "0 records would be sent again.\n"
+
+
+def outcome(client: Client, page: str) -> str:
+    """What the activity says of the last replay."""
+    shown = text(client.get(page))
+    found = re.search('To be sent again</strong>.*?s-detail">(.*?)</span>', shown)
+    assert found
+    return found[1].strip()
+
+
+def test_the_activity_says_what_came_of_it(tom: Tom, backup: Backup, admin: Client) -> None:
+    page = reverse("sharing:share-page", args=[backup.share.pk])
+    Replay(since=backup.since, share_id=backup.share.pk).send_again()
+    assert outcome(admin, page) == "4 records. A worker begins when it looks next."
+    tom.x.will(Rejected(reason="no"), times=1)
+    tom.deliver()
+    tom.deliver_until_quiet(hours=1)
+    assert outcome(admin, page) == "4 records. 3 of 4 are there, 1 needs you."
+    call_command("sharing", "activity", stdout=(out := StringIO()))
+    assert "4 records: 3 of 4 are there, 1 needs you" in out.getvalue()
+    call_command("sharing", "retry", stdout=StringIO())
+    tom.deliver_until_quiet(hours=1)
+    assert outcome(admin, page) == "4 records. 4 of 4 are there."
+    viewer = tom.user(name="viewer")
+    assert replay_results.results(Activity.objects.filter(what="replayed"), viewer) == {
+        Activity.objects.get(what="replayed").pk: ""
+    }
+
+
+def test_a_second_replay_has_a_result_of_its_own(tom: Tom, backup: Backup, admin: Client) -> None:
+    for _ in range(2):
+        Replay(destination="x").send_again()
+        tom.deliver_until_quiet(hours=1)
+    shown = text(admin.get(reverse("sharing:activity")))
+    assert shown.count("7 of 7 are there.") == 1, "the records count once, for the last one"

@@ -46,7 +46,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
     found = activity.actions(rows)
     groups = list(found if options["all"] else found[: FITS + 1])
     listed = groups if options["all"] else groups[:FITS]
-    output.write_lines(command, map(_line, activity.told(listed)))
+    output.write_lines(command, map(_line, activity.told(listed, None)))
     if len(groups) > len(listed):
         output.write_lines(command, [Line("... and older ones: add --all, or choose (see --help)")])
     if not groups:
@@ -55,6 +55,6 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
 
 def _line(each: activity.Action) -> Line:
     share = f" (share {each.share_id})" if each.share_id else ""
-    detail = f": {each.detail}" if each.detail else ""
+    detail = "".join(f": {said}" for said in (each.detail, each.result) if said)
     what = f"{each.what[:1].lower()}{each.what[1:]}"
     return Line(f"{each.time:%Y-%m-%d %H:%M} {each.who} {what} {each.about}{share}{detail}")

@@ -823,6 +823,13 @@ class Migration(migrations.Migration):
                         max_length=500,
                     ),
                 ),
+                (
+                    "replayed",
+                    models.BigIntegerField(
+                        help_text="The entry of the activity that asked last for it to be sent again.",
+                        null=True,
+                    ),
+                ),
                 ("lease", models.CharField(blank=True, max_length=64)),
                 ("sent_at", models.DateTimeField(null=True)),
                 ("delivered_at", models.DateTimeField(null=True)),
@@ -994,6 +1001,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(("state", "to_approve")),
                 fields=["state", "outbox"],
                 name="sharecore_delivery_asked",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("replayed__isnull", False)),
+                fields=["replayed", "state"],
+                name="sharecore_delivery_replayed",
             ),
         ),
         migrations.AddIndex(

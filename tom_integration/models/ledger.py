@@ -85,6 +85,9 @@ class Delivery(HasAddress):
     withdrawal_reason = models.CharField(
         max_length=REASON_LENGTH, blank=True, help_text="The reason that a person gave for withdrawing it."
     )
+    replayed = models.BigIntegerField(
+        null=True, help_text="The entry of the activity that asked last for it to be sent again."
+    )
     lease = models.CharField(max_length=64, blank=True)
     sent_at = models.DateTimeField(null=True)
     sent_from = models.ForeignKey(
@@ -140,6 +143,11 @@ class Delivery(HasAddress):
                 fields=["state", "outbox"],  # With the state, SQLite prefers it to the whole ledger.
                 name="sharecore_delivery_asked",
                 condition=Q(state=State.TO_APPROVE.value),
+            ),
+            models.Index(
+                fields=["replayed", "state"],
+                name="sharecore_delivery_replayed",
+                condition=Q(replayed__isnull=False),
             ),
             models.Index(
                 fields=["outbox"],

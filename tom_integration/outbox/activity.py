@@ -80,8 +80,8 @@ def acting(*, request: Any = None, name: str = "", rule: ShareRule | None = None
 
 def of_shares(
     what: What, outboxes: Sequence[Outbox], *, detail: str = "", by: Any = None, by_creators: bool = False
-) -> None:
-    """Write what was done with each of these shares, or with what was shared once there.
+) -> list[Activity]:
+    """Write what was done with each of these shares, or with what was shared once there; return the rows.
 
     Args:
         what: what was done.
@@ -91,13 +91,13 @@ def of_shares(
         by_creators: the creator of each share acts, unless a rule does.
     """
     if not outboxes:
-        return
+        return []
     action = _current.get() or _Action()
     by_creators = by_creators and action.rule is None
     columns = action.columns(by) | {"what": what, "detail": one_line(detail)}
     names = _target_names(outboxes)
     creators = _user_names({each.creator_id for each in outboxes}) if by_creators else {}
-    Activity.objects.bulk_create(
+    return Activity.objects.bulk_create(
         Activity(
             **columns | (_creator(each.creator_id, creators) if by_creators else {}),
             destination=each.destination,
@@ -110,15 +110,15 @@ def of_shares(
     )
 
 
-def of_rule(what: What, rule: ShareRule, *, detail: str = "", by: Any = None) -> None:
-    """Write what was done with a rule."""
+def of_rule(what: What, rule: ShareRule, *, detail: str = "", by: Any = None) -> Activity:
+    """Write what was done with a rule; return the row."""
     with acting(rule=rule):
-        _of_address(what, rule.address, detail, by)
+        return _of_address(what, rule.address, detail, by)
 
 
-def of_destination(what: What, address: Address, *, detail: str = "", by: Any = None) -> None:
-    """Write what happened to a destination, or to one topic of it."""
-    _of_address(what, address, detail, by)
+def of_destination(what: What, address: Address, *, detail: str = "", by: Any = None) -> Activity:
+    """Write what happened to a destination, or to one topic of it; return the row."""
+    return _of_address(what, address, detail, by)
 
 
 def counted(records: int, word: str = "record") -> str:
@@ -131,9 +131,9 @@ def named(columns: Iterable[str]) -> str:
     return listed(list(dict.fromkeys(_COLUMNS.get(each, "its targets") for each in columns)), "and")
 
 
-def _of_address(what: What, address: Address, detail: str, by: Any) -> None:
+def _of_address(what: What, address: Address, detail: str, by: Any) -> Activity:
     action = _current.get() or _Action()
-    Activity.objects.create(
+    return Activity.objects.create(
         **action.columns(by),
         what=what,
         destination=address.name,

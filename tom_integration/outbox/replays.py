@@ -38,6 +38,8 @@ class Order:
     """The end of the deliveries, excluded."""
     user_id: int | None = None
     """The user who may see the data; None for all data."""
+    entry: int | None = None
+    """The entry of the activity that tells of it, which then tells what came of it."""
     can_tell: bool = True
     """False where the destination cannot be asked what it has: the records are sent without a look-up."""
 
@@ -70,6 +72,7 @@ class Order:
                 "since": self.since and self.since.isoformat(),
                 "until": self.until.isoformat(),
                 "user": self.user_id,
+                "entry": self.entry,
                 "can_tell": self.can_tell,
             }
         )
@@ -82,6 +85,7 @@ class Order:
             since=datetime.fromisoformat(said["since"]) if said["since"] else None,
             until=datetime.fromisoformat(said["until"]),
             user_id=said["user"],
+            entry=said["entry"],
             can_tell=said["can_tell"],
         )
 
@@ -104,7 +108,8 @@ def carry_out(outbox: Outbox) -> None:
         rows = order.rows(outbox.deliveries.all()).order_by()
         while pks := list(rows.values_list("pk", flat=True)[:PORTION]):
             lost = delivery.lost_there(REASON, now=clock.now(), can_tell=order.can_tell)
-            transitions.apply(Delivery.objects.filter(pk__in=pks), lost, delivered_at=None, arrived="")
+            rows_of = Delivery.objects.filter(pk__in=pks)
+            transitions.apply(rows_of, lost, delivered_at=None, arrived="", replayed=order.entry)
     # An order that came meanwhile stays, with its mark.
     left = Substr("replay", len(outbox.replay) + 1)
     Outbox.objects.filter(pk=outbox.pk).update(replay=left)

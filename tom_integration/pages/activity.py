@@ -14,7 +14,7 @@ from django.shortcuts import render
 
 from tom_integration import access, site
 from tom_integration.models import Activity, AtAddress, Outbox
-from tom_integration.pages import form_values, phrases
+from tom_integration.pages import form_values, phrases, replay_results
 from tom_integration.pages.guards import Page, require
 
 PAGE = 25
@@ -34,6 +34,8 @@ class Action:
     about: str
     """With what it was done."""
     detail: str
+    result: str
+    """What came of it, as far as that is known now; empty for most actions."""
     share_id: int | None
     """The share, when it is one that is still there."""
 
@@ -49,7 +51,7 @@ class ActivityPage(Page):
         page = Paginator(actions(found), PAGE).get_page(request.GET.get("page"))
         context = {
             "page": page,
-            "actions": told(page),
+            "actions": told(page, request.user),
             "label": site.label(destination) if destination else "",
             "some": any(request.GET.get(name) for name in ("destination", "target", "share", "rule")),
         }
@@ -86,14 +88,14 @@ def actions(rows: AtAddress[Activity]) -> QuerySet[Any, Any]:
     return grouped.order_by("-time", "-one")
 
 
-def section(rows: AtAddress[Activity], link: str) -> dict[str, Any]:
+def section(rows: AtAddress[Activity], link: str, user: Any) -> dict[str, Any]:
     """Return the context of the section of a page: the newest actions, and a link where there are more."""
     found = list(actions(rows)[: NEWEST + 1])
-    return {"actions": told(found[:NEWEST]), "all_actions": link if len(found) > NEWEST else ""}
+    return {"actions": told(found[:NEWEST], user), "all_actions": link if len(found) > NEWEST else ""}
 
 
-def told(groups: Iterable[Mapping[str, Any]]) -> list[Action]:
-    """Return actions in words."""
+def told(groups: Iterable[Mapping[str, Any]], user: Any) -> list[Action]:
+    """Return actions in words, with results of what the user may see; of all for None, the operator."""
     groups = list(groups)
     rows = Activity.objects.in_bulk([each["one"] for each in groups])
     places = Q(pk__in=())
@@ -101,10 +103,15 @@ def told(groups: Iterable[Mapping[str, Any]]) -> list[Action]:
         if row.share_id is not None:
             places |= Q(share_id=row.share_id, target_id=row.target_id)
     there = set(Outbox.objects.filter(places).values_list("share_id", flat=True))
-    return [_told(rows[each["one"]], each["number"], there) for each in groups if each["one"] in rows]
+    found = replay_results.results(rows.values(), user)
+    return [
+        _told(rows[each["one"]], each["number"], there, found.get(each["one"], ""))
+        for each in groups
+        if each["one"] in rows
+    ]
 
 
-def _told(row: Activity, number: int, there: set[int | None]) -> Action:
+def _told(row: Activity, number: int, there: set[int | None], result: str) -> Action:
     one = number == 1
     return Action(
         time=row.time,
@@ -112,6 +119,7 @@ def _told(row: Activity, number: int, there: set[int | None]) -> Action:
         what=str(Activity.What(row.what).label),
         about=_about(row, number),
         detail=row.detail if one else "",
+        result=result,
         share_id=row.share_id if one and row.share_id in there else None,
     )
 

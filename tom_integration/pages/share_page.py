@@ -61,7 +61,7 @@ class SharePage(Page):
             "limits": limits_summary.limits_of(outbox),
             "staying": limits_summary.staying(request.user, outbox),
             **approvals.of_outbox(request, outbox),
-            **_activity(outbox, f"share={share.pk}"),
+            **_activity(request.user, outbox, f"share={share.pk}"),
         }
         return render(request, "tom_integration/share.html", context | above)
 
@@ -79,15 +79,16 @@ class HistoryPage(Page):
             return fresh(request, _LIVE, lambda: history_context(request, outbox, target), state=state)
         if outbox.share_id is not None:
             return redirect(page_of(outbox, request.user))
-        above = _activity(outbox, f"destination={quote(str(outbox.address))}&target={target_pk}")
+        query = f"destination={quote(str(outbox.address))}&target={target_pk}"
+        above = _activity(request.user, outbox, query)
         context = history_context(request, outbox, target)
         above |= approvals.of_outbox(request, outbox)
         return render(request, "tom_integration/history.html", context | above)
 
 
-def _activity(outbox: Outbox, query: str) -> dict[str, Any]:
+def _activity(user: Any, outbox: Outbox, query: str) -> dict[str, Any]:
     rows = activity.of_outbox(Activity.objects.all(), outbox)
-    return activity.section(rows, f"{reverse('sharing:activity')}?{query}")
+    return activity.section(rows, f"{reverse('sharing:activity')}?{query}", user)
 
 
 def share_context(request: HttpRequest, share: Any, outbox: Outbox) -> dict[str, Any]:

@@ -74,6 +74,7 @@ class RulePage(Page):
             **activity.section(
                 access.activity_for(request.user).filter(rule_id=pk),
                 f"{reverse('sharing:activity')}?rule={pk}",
+                request.user,
             ),
         }
         return render(request, "tom_integration/rule.html", context)

@@ -111,29 +111,30 @@ class Replay:
         plan = self.plan()
         if plan.blind and not doubles:
             raise MayDouble(plan)
-        chosen = self._outboxes("change")
+        chosen, entries = self._outboxes("change"), self._note(plan)
         for address in plan.counts:
             meant = chosen.filter(destination=address.name, topic=address.topic)
-            replays.ask_for(meant, self._order(can_tell=address not in plan.blind))
-        self._note(plan)
+            order = self._order(can_tell=address not in plan.blind, entry=entries[address].pk)
+            replays.ask_for(meant, order)
         for target_id in set(chosen.exclude(replay="").values_list("target_id", flat=True)[:_HINTED]):
             wake_up.hint(target_id, {})
         return plan
 
-    def _note(self, plan: Plan) -> None:
-        """Write who sends how many records again, and of what."""
+    def _note(self, plan: Plan) -> Mapping[Address, Activity]:
+        """Write who sends how many records again, and of what; return the row of each address."""
         what, by = Activity.What.REPLAYED, self.by
-        if self.share_id is not None:
+        detail = activity.counted(plan.number)
+        if self.share_id is not None and plan.number:
             outbox = shares.outbox_by_share(self.share_id)
-            if plan.number:
-                activity.of_shares(what, [outbox], detail=activity.counted(plan.number), by=by)
-        elif self.rule_id is not None:
-            if plan.number:
-                rule = ShareRule.objects.get(pk=self.rule_id)
-                activity.of_rule(what, rule, detail=activity.counted(plan.number), by=by)
+            (row,) = activity.of_shares(what, [outbox], detail=detail, by=by)
+        elif self.rule_id is not None and plan.number:
+            row = activity.of_rule(what, ShareRule.objects.get(pk=self.rule_id), detail=detail, by=by)
         else:
-            for address, number in plan.counts.items():
-                activity.of_destination(what, address, detail=activity.counted(number), by=by)
+            return {
+                address: activity.of_destination(what, address, detail=activity.counted(number), by=by)
+                for address, number in plan.counts.items()
+            }
+        return dict.fromkeys(plan.counts, row)
 
     def _find(self) -> None:
         if self.share_id is not None:
@@ -145,11 +146,11 @@ class Replay:
         if named is not None and named not in known and not Outbox.objects.filter(destination=named).exists():
             raise LookupError(f"There is no destination {named!r}; there are {', '.join(sorted(known))}.")
 
-    def _order(self, *, can_tell: bool = True) -> replays.Order:
+    def _order(self, *, can_tell: bool = True, entry: int | None = None) -> replays.Order:
         # What arrives from now on is not meant.
         until = self.until or clock.now() + timedelta(microseconds=1)
         user_id = None if self.by is None else self.by.pk
-        return replays.Order(since=self.since, until=until, user_id=user_id, can_tell=can_tell)
+        return replays.Order(since=self.since, until=until, user_id=user_id, entry=entry, can_tell=can_tell)
 
     def _outboxes(self, action: access.Action) -> QuerySet[Outbox]:
         """Return the outboxes in question on which the user has this right, and may view."""
