@@ -49,7 +49,8 @@ help:  ## list the targets
 $(VENV)/.made:
 	@$(FIND_PYTHON) && \
 	echo "Making $(VENV) with $$("$$python" --version)" && \
-	"$$python" -m venv --clear --upgrade-deps $(VENV)  # the newest pip needs half the time of Debian's
+	"$$python" -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install -qq --upgrade pip  # it needs half the time of the one in Python 3.11
 	@touch $@
 
 # What has to be installed, read out of pyproject.toml. The file changes only if the list does.
@@ -76,7 +77,8 @@ $(VENV)/.wheel: $(VENV)/.dependencies pyproject.toml $(SOURCES)
 $(RECEIVER_232)/.installed:
 	@$(FIND_PYTHON) && \
 	echo "Making $(RECEIVER_232), for a TOM of tomtoolkit 2.32.4 to share to (the first time: some minutes)" && \
-	"$$python" -m venv --clear --upgrade-deps $(RECEIVER_232)
+	"$$python" -m venv --clear $(RECEIVER_232)
+	@$(RECEIVER_232)/bin/python -m pip install -qq --upgrade pip
 	@$(RECEIVER_232)/bin/python -m pip install -qq --no-compile 'tomtoolkit==2.32.4' gunicorn
 	@touch $@
 
