@@ -3,7 +3,7 @@
 from sharecore_http.auth import Authorize, basic, bearer, no_credentials, token
 from sharecore_http.client import Client
 from sharecore_http.content import Content, File, compressed, form, json_content
-from sharecore_http.failures import Cause, HttpFailure, NoAnswer, NotSent
+from sharecore_http.failures import Cause, HttpFailure, NoAnswer, NotSent, Unclear
 from sharecore_http.reply import Reply, Verdict, parse_retry_after
 from sharecore_http.settings import HttpSettings, credential
 
@@ -18,6 +18,7 @@ __all__ = [
     "NoAnswer",
     "NotSent",
     "Reply",
+    "Unclear",
     "Verdict",
     "basic",
     "bearer",

@@ -70,6 +70,20 @@ class NoAnswer(HttpFailure):
     """Raised when the request may have reached the server; its effect is unknown."""
 
 
+class Unclear(Exception):
+    """Raised when nobody knows whether a request had an effect: there is no answer, or none that says so.
+
+    For adapters, which read the answers.
+
+    Attributes:
+        reason: explanation for people.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
 class TooLarge(OSError):
     """Raised while an answer is read that exceeds the limit of the caller."""
 

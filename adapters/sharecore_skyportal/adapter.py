@@ -23,25 +23,28 @@ from sharecore import (
     Problem,
     Record,
     RecordKey,
+    Report,
+    ReportForm,
     Spectrum,
     TargetRefused,
     Unconfirmed,
     Unsupported,
     build_each,
 )
-from sharecore_http import Client
+from sharecore_http import Client, Unclear
 from sharecore_skyportal import stored
-from sharecore_skyportal.api import Api, Refused, TooMuch, Unclear
+from sharecore_skyportal.api import Api, Refused, TooMuch
 from sharecore_skyportal.checks import problems
 from sharecore_skyportal.config import SkyPortalConfig
 from sharecore_skyportal.directory import Directory
 from sharecore_skyportal.drafts import Draft, NotExpressible, body, origin, together
 from sharecore_skyportal.photometry import photometry
+from sharecore_skyportal.reports import Reports
 from sharecore_skyportal.sending import Sending, remote_id
 from sharecore_skyportal.source import far_from, is_made, note, noted, source_body
 from sharecore_skyportal.spectra import spectrum
 
-_LINKED = re.compile(r"([0-9A-Za-z][0-9A-Za-z_.+-]*)/(?:photometry|spectra)/[0-9]+")
+_LINKED = re.compile(r"([0-9A-Za-z][0-9A-Za-z_.+-]*)/(?:photometry|spectra|classifications)/[0-9]+")
 
 
 class SkyPortalAdapter(Adapter):
@@ -52,12 +55,14 @@ class SkyPortalAdapter(Adapter):
     """
 
     max_batch = 1000
+    takes_reports = True
     check_tests = "its address, the token, its right to upload, and what the settings name there"
 
     def __init__(self, config: SkyPortalConfig, *, client: Client | None = None) -> None:
         self._config = config
         self._api = Api(config, client)
         self._directory = Directory(self._api, config)
+        self._reports = Reports(self._api, self._directory, config)
 
     def __repr__(self) -> str:
         return f"<SkyPortalAdapter {self._config.base_url}>"
@@ -103,6 +108,24 @@ class SkyPortalAdapter(Adapter):
             return {record.key: Absent() for record in batch.records}
         there = stored.Stored(self._api, name)
         return {record.key: self._found(record, batch, there, name) for record in batch.records}
+
+    def report_forms(self, batch: Batch) -> Sequence[ReportForm]:
+        return self._reports.forms(batch)
+
+    def check_report(self, report: Report, batch: Batch) -> Sequence[Problem]:
+        return self._reports.problems(report)
+
+    def similar_reports(self, report: Report, batch: Batch) -> Sequence[str]:
+        return self._reports.similar(batch)
+
+    def preview_report(self, report: Report, batch: Batch) -> Preview:
+        return self._reports.preview(report, batch)
+
+    def deliver_report(self, report: Report, batch: Batch) -> Outcome:
+        return self._reports.send(report, batch)
+
+    def find_report(self, report: Report, batch: Batch) -> Found | None:
+        return self._reports.find(report, batch)
 
     def preview(self, batch: Batch) -> Preview:
         """Return the requests, with the names of groups and instruments in the place of their ids."""

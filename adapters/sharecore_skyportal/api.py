@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sharecore import AuthenticationFailed, DestinationError, hide_secrets, one_line
-from sharecore_http import Cause, Client, NoAnswer, NotSent, Reply, Verdict, token
+from sharecore_http import Cause, Client, NoAnswer, NotSent, Reply, Unclear, Verdict, token
 from sharecore_skyportal.config import SkyPortalConfig
 
 RATE, BURST = 5.0, 10
@@ -37,18 +37,6 @@ class Refused(Exception):
         self.said = said
         self.status = status
         super().__init__(said)
-
-
-class Unclear(Exception):
-    """Raised when nobody knows whether a request had an effect.
-
-    Attributes:
-        reason: explanation for people.
-    """
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
 
 
 class TooMuch(DestinationError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ class Directory:
 
     def forget(self) -> None:
         """Ask for everything anew."""
-        self._groups: list[int] = []
+        self._groups: dict[str | int, int] = {}
         self._instruments: dict[str, list[Instrument]] = {}
         self._asked: set[str] = set()
 
@@ -47,8 +47,8 @@ class Directory:
         """Begin a call."""
         self._asked.clear()
 
-    def groups(self) -> list[int]:
-        """Return the ids of the groups in the settings.
+    def groups(self, only: Collection[str | int] | None = None) -> list[int]:
+        """Return the ids of the groups in the settings, or of those that are named.
 
         Raises `AuthenticationFailed` for one that is closed to the token, and the exceptions of `Api.ask`.
         """
@@ -60,7 +60,8 @@ class Directory:
                     f"{'; '.join(wrong)}. Correct {where}, or ask there for a place in it"
                 )
             self._groups = found
-        return self._groups
+        chosen = [number for name, number in self._groups.items() if only is None or name in only]
+        return list(dict.fromkeys(chosen))
 
     def wrong_groups(self) -> list[str]:
         """Return what is wrong with each group in the settings that cannot be used."""
@@ -118,17 +119,17 @@ class Directory:
         rows = _asked(self._api, "api/instrument", {"name": name})
         return [_instrument(each) for each in _rows(rows) if each.get("name") == name]
 
-    def _look_for_groups(self) -> tuple[list[int], list[str]]:
+    def _look_for_groups(self) -> tuple[dict[str | int, int], list[str]]:
         lists = _asked(self._api, "api/groups")
         lists = lists if isinstance(lists, dict) else {}
         own = [*_rows(lists.get("user_groups")), *_rows(lists.get("user_accessible_groups"))]
         others = _rows(lists.get("all_groups"))
-        found: list[int] = []
+        found: dict[str | int, int] = {}
         wrong: list[str] = []
         for wanted in self._config.groups:
             ids = {each["id"] for each in own if wanted in _names(each)}
             if len(ids) == 1:
-                found += ids
+                found[wanted] = ids.pop()
             elif ids:
                 wrong.append(f"several groups there are called {wanted!r}; give the number of one")
             elif any(wanted in _names(each) for each in others):
@@ -137,7 +138,7 @@ class Directory:
                 names = [str(each.get("name")) for each in own if not each.get("single_user_group")]
                 listed = ", ".join(map(repr, dict.fromkeys(names[: 2 * _SHOWN]))) or "none"
                 wrong.append(f"there is no group {wanted!r}; the token has access to {listed}")
-        return list(dict.fromkeys(found)), wrong
+        return found, wrong
 
 
 def _asked(api: Api, path: str, params: Mapping[str, str] | None = None) -> Any:

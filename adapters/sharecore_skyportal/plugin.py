@@ -20,7 +20,7 @@ def sharecore_destinations() -> Iterable[DestinationType[SkyPortalConfig]]:
     """Return the kind `skyportal`; settings may name several of them."""
     yield DestinationType(
         kind="skyportal",
-        summary="SkyPortal, such as Fritz: sources with their photometry and spectra",
+        summary="SkyPortal, such as Fritz: sources with their photometry, spectra and classifications",
         config=SkyPortalConfig.read,
         open=_open,
     )

@@ -16,8 +16,9 @@ from sharecore import (
     Rejected,
     Unconfirmed,
 )
+from sharecore_http import Unclear
 from sharecore_skyportal import stored
-from sharecore_skyportal.api import Api, Refused, TooMuch, Unclear
+from sharecore_skyportal.api import Api, Refused, TooMuch
 from sharecore_skyportal.directory import Directory
 from sharecore_skyportal.drafts import Draft, body, together
 from sharecore_skyportal.source import forget, noted

@@ -19,6 +19,12 @@ def source(api: Api, name: str) -> Row | None:
     return found if isinstance(found, dict) else None
 
 
+def classifications(api: Api, name: str) -> list[Row]:
+    """Return the classifications of a source; none of one that is not there. Raises as `source`."""
+    found = _asked(api, f"api/sources/{name}/classifications", {})
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
 class Stored:
     """The data of one source, asked for once."""
 

@@ -23,9 +23,9 @@ from sharecore import (
     Unsupported,
     before_sending,
 )
-from sharecore_http import Client, File
+from sharecore_http import Client, File, Unclear
 from sharecore_tns import search
-from sharecore_tns.api import Api, Refused, Unclear
+from sharecore_tns.api import Api, Refused
 from sharecore_tns.at_report import at_report
 from sharecore_tns.checks import problems
 from sharecore_tns.classification import classification, with_file

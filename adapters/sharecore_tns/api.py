@@ -12,7 +12,18 @@ from typing import Any
 from urllib.parse import urlencode
 
 from sharecore import AuthenticationFailed, DestinationError, delay_next_call, hide_secrets, one_line
-from sharecore_http import Client, Content, File, NoAnswer, NotSent, Reply, Verdict, form, no_credentials
+from sharecore_http import (
+    Client,
+    Content,
+    File,
+    NoAnswer,
+    NotSent,
+    Reply,
+    Unclear,
+    Verdict,
+    form,
+    no_credentials,
+)
 from sharecore_tns.config import TnsConfig
 
 SUBMIT = "api/set/bulk-report"
@@ -38,18 +49,6 @@ class Refused(Exception):
         self.said = said
         self.answer = answer
         super().__init__(said)
-
-
-class Unclear(Exception):
-    """Raised when nobody knows whether a request had an effect.
-
-    Attributes:
-        reason: explanation for people.
-    """
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
 
 
 class Api:

@@ -30,6 +30,23 @@ GROUPS = [
 ]
 """Groups; the account of the token is in all but the last."""
 
+TAXONOMIES: list[dict[str, Any]] = [
+    {
+        "id": 7, "name": "Sitewide Taxonomy", "version": "2.0", "isLatest": False,
+        "hierarchy": {"class": "Time-domain Source", "subclasses": [{"class": "Type X"}]},
+    },
+    {
+        "id": 8, "name": "Sitewide Taxonomy", "version": "3.0", "isLatest": True,
+        "hierarchy": {
+            "class": "Time-domain Source",
+            "subclasses": [
+                {"class": "Supernova", "subclasses": [{"class": "Ia"}, {"class": "Ib/c"}]},
+                {"class": "AGN", "subclasses": []},
+            ],
+        },
+    },
+]  # fmt: skip
+
 _ID = re.compile(r"[A-Za-z0-9_\-;:+.]+")
 _ONE_ROW = ("obj_id", "instrument_id", "mjd", "filter", "magsys", "origin", "altdata")
 _TRACEBACK = """Traceback (most recent call last):
@@ -58,6 +75,10 @@ class SkyPortal:
         sources: sources by id.
         points: photometry.
         spectra: spectra.
+        classifications: classifications.
+        taxonomies: taxonomies.
+        fails_after_classification: store the next classification, then answer with an error.
+        may_classify: whether the token has the right to.
         refuses: return why a row of photometry fails in the database; empty for one that does not.
         fails_after_spectrum: store the next spectrum, then answer with an error.
         has_every_instrument: have an instrument of each name that somebody asks for, with all filters.
@@ -76,6 +97,10 @@ class SkyPortal:
         self.spectra: list[dict[str, Any]] = []
         self.refuses: Callable[[Mapping[str, Any]], str] = lambda row: ""
         self.fails_after_spectrum = False
+        self.classifications: list[dict[str, Any]] = []
+        self.taxonomies = [dict(each) for each in TAXONOMIES]
+        self.fails_after_classification = False
+        self.may_classify = True
         self.has_every_instrument = False
         self._number = 1000
         source = "/api/sources/([0-9A-Za-z-_.+]+)"
@@ -87,11 +112,14 @@ class SkyPortal:
         self._on("POST", "/api/sources", self._save)
         self._on("PUT", "/api/photometry", self._put)
         self._on("POST", "/api/spectrum", self._post)
+        self._on("GET", "/api/taxonomy", lambda _: success(self.taxonomies))
+        self._on("GET", f"{source}/classifications", self._classified)
+        self._on("POST", "/api/classification", self._classify)
 
     @property
     def stored(self) -> list[dict[str, Any]]:
         """All data."""
-        return [*self.points, *self.spectra]
+        return [*self.points, *self.spectra, *self.classifications]
 
     def requests(self, method: str, path: str) -> list[Any]:
         """The bodies of the requests of this kind."""
@@ -242,6 +270,43 @@ class SkyPortal:
             raise Bad("Failed to post spectrum: Connection refused")
         return success({"id": spectrum["id"]})
 
+    def _classify(self, request: Request) -> Answer:
+        """As its code says; a repeat is a second classification."""
+        if not self.may_classify:
+            return error("HTTP 401: Unauthorized", 401)
+        body = request.json
+        failed = "Error posting classification: "
+        if missing := [name for name in ("obj_id", "taxonomy_id", "classification") if name not in body]:
+            raise Bad(f"{failed}'{missing[0]}'")
+        if body["obj_id"] not in self.sources:
+            raise Bad(f"{failed}Cannot find object with ID {body['obj_id']}.")
+        # Without groups, or with none, everybody sees it.
+        groups = body.get("group_ids") or [1]
+        taxonomy = next((each for each in self.taxonomies if each["id"] == body["taxonomy_id"]), None)
+        if taxonomy is None:
+            raise Bad(f"{failed}Cannot find a taxonomy with ID: {body['taxonomy_id']}.")
+        if body["classification"] not in _classes(taxonomy["hierarchy"]):
+            said = f"That classification ({body['classification']}) is not in the allowed classes for the "
+            raise Bad(f"{failed}{said}chosen taxonomy (id={taxonomy['id']}")
+        probability = body.get("probability")
+        if probability is not None and not 0 <= probability <= 1:
+            raise Bad(f"{failed}That probability ({probability}) is outside the allowable range (0-1).")
+        if not set(groups) <= {each["id"] for each in self.groups[:4]}:
+            raise Bad(f"{failed}Cannot find one or more groups with IDs: {groups}.")
+        kept = {name: body.get(name) for name in ("obj_id", "classification", "taxonomy_id", "probability")}
+        made = {"id": self._next(), **kept, "origin": body.get("origin"), "ml": body.get("ml", False)}
+        self.classifications.append({**made, "author_name": "observer", "groups": groups})
+        if self.fails_after_classification:
+            self.fails_after_classification = False
+            raise Bad(f"{failed}Connection refused")
+        return success({"classification_id": made["id"]})
+
+    def _classified(self, request: Request) -> Answer:
+        """As for a source that is not there: none."""
+        name, own = request.path.split("/")[3], {each["id"] for each in self.groups[:4]}
+        seen = [each for each in self.classifications if each["obj_id"] == name and own & set(each["groups"])]
+        return success([{**each, "votes": []} for each in seen])
+
     def _group_ids(self, body: Mapping[str, Any]) -> list[int]:
         given = body.get("group_ids")
         own = {each["id"] for each in self.groups[:4]}
@@ -262,6 +327,11 @@ class SkyPortal:
         if name not in self.sources:
             raise Bad("Invalid object ID.")
         return success({"obj_id": name, "spectra": [each for each in self.spectra if each["obj_id"] == name]})
+
+
+def _classes(hierarchy: Mapping[str, Any]) -> list[str]:
+    below = [name for each in hierarchy.get("subclasses", []) for name in _classes(each)]
+    return [hierarchy["class"], *below] if "class" in hierarchy else below
 
 
 def _instrument(number: int, name: str, telescope: str, nickname: str, filters: list[str]) -> dict[str, Any]:

@@ -137,3 +137,38 @@ def test_a_group_that_is_closed_stops_the_share_until_it_opens(
     call_command("sharing", "check")
     tom.deliver_until_quiet()
     assert tom.state(datum, "fritz") is State.DELIVERED
+
+
+CLASSIFIED = {"class": "8/Ia", "probability": 0.9, "groups": ["Supernovae"]}
+
+
+def classify(admin: Client, target: Any) -> Any:
+    asked = {"destination": "fritz", "form": "classification", "values": CLASSIFIED, "send": True}
+    return admin.post(f"/targets/{target.pk}/reports/", asked, content_type="application/json")
+
+
+@pytest.mark.parametrize("fault", [None, Fault.LOST, Fault.RESET])
+def test_a_classification_arrives_once(
+    tom: Tom, there: SkyPortal, shared: Any, admin: Client, fault: Fault | None
+) -> None:
+    if fault:
+        there.server.will(fault, times=1, where=lambda each: each.path == "/api/classification")
+    assert classify(admin, shared).status_code == 201
+    tom.deliver()
+    tom.deliver_until_quiet(hours=3)
+    (made,) = there.classifications
+    assert (made["classification"], made["groups"]) == ("Ia", [2])
+    assert tom.states("fritz") == ["delivered"]
+    (told,) = admin.get(f"/targets/{shared.pk}/reports/").json()["results"]
+    assert told["link"].endswith(f"/source/{made['obj_id']}")
+
+
+def test_a_token_that_may_not_classify_costs_the_report_alone(
+    tom: Tom, there: SkyPortal, shared: Any, admin: Client
+) -> None:
+    there.may_classify = False
+    classify(admin, shared)
+    tom.deliver()
+    tom.datum(shared, **MEASURED)
+    tom.deliver()
+    assert sorted(tom.states("fritz")) == ["delivered", "failed"]

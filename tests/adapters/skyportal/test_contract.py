@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sharecore import Photometry, Spectrum
-from sharecore.testing import FakeServer, HttpAdapterContract, Subject, example_record
+from sharecore.testing import FakeServer, HttpAdapterContract, Subject, example_record, example_report
 from sharecore_skyportal import api
 from sharecore_skyportal.plugin import sharecore_destinations
 from standins.skyportal import TOKEN, SkyPortal
@@ -41,6 +41,10 @@ class TestSkyPortal(HttpAdapterContract):
             settings=settings,
             secrets=[TOKEN],
             record=example_record(self.record),
+            report=example_report(
+                form="classification",
+                values={"class": "8/Ia", "probability": 0.9, "machine": False, "groups": ["Supernovae"]},
+            ),
             stored=lambda: there.stored,
             server=server,
             delivers=lambda request: b'"origin"' in request.body,

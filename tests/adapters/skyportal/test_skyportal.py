@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from adapters.skyportal.conftest import Open
 from calling import before, deliver
 from sharecore import (
     Absent,
@@ -35,7 +35,7 @@ from sharecore import (
     Unconfirmed,
     Unsupported,
 )
-from sharecore.testing import FakeServer, Fault, answer, example_batch, example_record
+from sharecore.testing import Fault, answer, example_batch, example_record
 from sharecore_skyportal import api
 from sharecore_skyportal.adapter import SkyPortalAdapter
 from sharecore_skyportal.api import Api
@@ -46,32 +46,6 @@ from standins.skyportal import READ_ONLY, TOKEN, SkyPortal
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
 PHOTOMETRY = ("PUT", "/api/photometry")
-MAPS = {"INSTRUMENT_MAP": {"fa12": "ZTF"}, "BANDPASS_MAP": {"r": "ztfr", "g": "ztfg"}}
-
-
-@pytest.fixture
-def there() -> Iterator[SkyPortal]:
-    with FakeServer() as server:
-        yield SkyPortal(server)
-    assert server.bugs == []
-
-
-Open = Callable[..., SkyPortalAdapter]
-
-
-@pytest.fixture
-def opened(there: SkyPortal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    monkeypatch.setattr(api, "RATE", 1e6)
-    adapters: list[SkyPortalAdapter] = []
-
-    def open_(**settings: Any) -> SkyPortalAdapter:
-        given = {"BASE_URL": there.server.url, "TOKEN": TOKEN, "GROUPS_THERE": ["Supernovae"], **MAPS}
-        adapters.append(SkyPortalAdapter(SkyPortalConfig.read(Section("fritz", given | settings))))
-        return adapters[-1]
-
-    yield open_
-    for each in adapters:
-        each.close()
 
 
 def outcome_of(adapter: SkyPortalAdapter, record: Any) -> Outcome:
