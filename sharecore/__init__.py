@@ -54,6 +54,7 @@ from sharecore.outcomes import (
     Withdrawn,
     Withheld,
 )
+from sharecore.personal import PersonalSetting
 from sharecore.record_json import as_json
 from sharecore.records import (
     Astrometry,
@@ -110,6 +111,7 @@ __all__ = [
     "OrbitScheme",
     "OtherDatum",
     "Outcome",
+    "PersonalSetting",
     "Photometry",
     "PhotometryLimit",
     "PluginError",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError,
 from sharecore.filters import Filter
 from sharecore.hooks import DestinationType, ReadSetting
 from sharecore.maps import Maps
+from sharecore.personal import PersonalSetting
 from sharecore.plugin_errors import contained, describe, log_fault
 from sharecore.registry import Registry
 from sharecore.release import Release
@@ -71,6 +72,31 @@ class Destination:
     """Moment before which a record does not go there."""
     maps: Maps = field(default_factory=Maps)
     """Names that records have there."""
+    personal: Mapping[str, PersonalSetting] = field(default_factory=dict, repr=False)
+    """Settings that a person must give before anything is sent, by key: see `for_user`. Empty where the entry
+    has all, and after `for_user`.
+    """
+    person: str = ""
+    """Person with whose credentials it is reached; empty for those of the site."""
+
+    def for_user(self, given: Mapping[str, str], *, person: str) -> Destination:
+        """Return this destination with the credentials that a person gave.
+
+        Args:
+            given: value of each of the settings `personal`, by key.
+            person: name or number by which the site knows the person.
+
+        Raises:
+            ConfigurationError: the plugin refuses them; the problems name fields of the profile page.
+        """
+        given = {key: given.get(key, "") for key in self.personal}
+        section = Section(self.name, self.settings, root=ROOT)
+        section.ask_people(self.personal, given)
+        config, _, further = _configure(self.plugin, self.type, section)
+        if fatal := [each for each in (*section.problems, *further) if each.fatal]:
+            raise ConfigurationError(fatal)
+        settings = {**self.settings, **given}
+        return replace(self, config=config, settings=settings, personal={}, person=person)
 
     def open(self) -> Adapter:
         """Return a new adapter for this destination. No network.
@@ -253,15 +279,17 @@ def _read(name: object, values: object, registry: Registry) -> tuple[Destination
     limit = "RATE_LIMIT" in section
     rate_limit = section.number("RATE_LIMIT", 1.0, minimum=SLOWEST, maximum=FASTEST) if limit else None
     only, groups, release = _only(section), _groups(section, values), Release.read(section)
-    approval = section.flag("APPROVAL", registry.destination_types[kind].permanent)
-    config, maps, further = _configure(registry, kind, section)
+    plugin, offered = registry.owner(kind), registry.destination_types[kind]
+    approval = section.flag("APPROVAL", offered.permanent)
+    personal = _personal(section, offered)
+    config, maps, further = _configure(plugin, offered, section)
     destination = Destination(
         name=name,
         kind=kind,
         display_name=str(section.raw("DISPLAY_NAME", "")).strip() or name,
         user_topics=topics,
-        plugin=registry.owner(kind),
-        type=registry.destination_types[kind],
+        plugin=plugin,
+        type=offered,
         config=config,
         settings=dict(values),
         rate_limit=rate_limit,
@@ -270,6 +298,7 @@ def _read(name: object, values: object, registry: Registry) -> tuple[Destination
         approval=approval,
         release=release,
         maps=maps,
+        personal=personal,
     )
     return destination, section.problems + further
 
@@ -307,15 +336,37 @@ def _groups(section: Section, values: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(groups))
 
 
-def _configure(registry: Registry, kind: str, section: Section) -> tuple[Any, Maps, list[Problem]]:
+def _personal(section: Section, offered: DestinationType[Any]) -> Mapping[str, PersonalSetting]:
+    """Return the settings that people give; then the entry is read with the examples of these."""
+    whose = section.raw("CREDENTIALS", "site")
+    if whose == "site":
+        return {}
+    if whose != "user":
+        # Not shown: other software may keep a credential under this name.
+        hint = "'user' lets each person share with their own, from the profile page; 'site' is for all."
+        section.problem("CREDENTIALS", "must be 'site' or 'user'", hint)
+        return {}
+    if not offered.personal:
+        what = f"is 'user', and the adapter {offered.kind!r} knows no credentials of single people"
+        section.problem("CREDENTIALS", what, "Remove it.")
+        return {}
+    for key in dict.fromkeys(key for name, each in offered.personal.items() for key in (name, *each.also)):
+        if key in section:
+            what = "must not be here beside 'CREDENTIALS': 'user': nobody could say whose it is"
+            section.problem(key, what, "Remove it; each person gives it on the profile page.")
+    section.ask_people(offered.personal)
+    return offered.personal
+
+
+def _configure(
+    owner: PluginInfo, offered: DestinationType[Any], section: Section
+) -> tuple[Any, Maps, list[Problem]]:
     """Return the configuration that the plugin reads, the maps that it leaves to the framework, and problems
     not noted in the section.
     """
-    plugin = registry.owner(kind).label
-    config = None
-    read = registry.destination_types[kind].config
+    plugin, config = owner.label, None
     try:
-        config = Call("config", lambda: read(section), seconds=LOCAL_SECONDS).run(section.name)
+        config = Call("config", lambda: offered.config(section), seconds=LOCAL_SECONDS).run(section.name)
     except Late as late:
         logger.error("%s: %s %s", section.path, plugin, late)
         return None, Maps(), [Problem(where=section.path, what=f"{plugin} {late}", hint=_REPORT)]

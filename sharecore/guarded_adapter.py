@@ -50,6 +50,12 @@ LIMITS: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
 }
 """Attributes of an adapter: the rule for each, the rule in words, and the value used where it is broken."""
 
+WITHOUT_KEY = frozenset({
+    "check_report", "close", "describe", "knows_target", "link", "open", "preview", "preview_report", "read",
+    "share_fields",
+})  # fmt: skip
+"""Calls that use no network: only these are made of an adapter that has the examples of credentials."""
+
 _Value = TypeVar("_Value")
 _lost: dict[str, list[threading.Thread]] = defaultdict(list)
 logger = logging.getLogger(__name__)
@@ -238,6 +244,10 @@ class Guarded(Adapter):
 
     def _ask(self, what: str, ask: Callable[[Adapter], _Value], seconds: float) -> _Value:
         """Return the answer of the adapter, and read its attributes after it."""
+        if self._destination.personal and what not in WITHOUT_KEY:
+            where = f"{ROOT}[{self._destination.name!r}]"
+            told = "is reached with the credentials of single people, and nobody in particular asks"
+            raise ConfigurationError([Problem(where=where, what=told, hint="Ask as a person with a key.")])
 
         def asked() -> tuple[_Value, dict[str, object]]:
             answer = ask(self._adapter)

@@ -7,7 +7,7 @@ A plugin is a module, named by an entry point in the group `sharecore`, whose fu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import pluggy
@@ -15,6 +15,7 @@ import pluggy
 from sharecore.adapter import Adapter, Site
 from sharecore.addresses import Address
 from sharecore.outcomes import Result, Withheld
+from sharecore.personal import PersonalSetting
 from sharecore.records import Record, RecordKey, Shareable
 from sharecore.settings import Section
 from sharecore.targets import Target
@@ -48,6 +49,10 @@ class DestinationType(Generic[Config]):
     permanent: bool = False
     """Whether what is sent there is public and stays for good: then a person approves each record first,
     unless the settings of the destination say `'APPROVAL': False`.
+    """
+    personal: Mapping[str, PersonalSetting] = field(default_factory=dict)
+    """Settings that each person gives on their profile page, by key, where the entry says
+    `'CREDENTIALS': 'user'`. `config` reads them as any other. Empty where this kind knows none.
     """
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pluggy
 
 from sharecore.hooks import DestinationType, HookSpecs
+from sharecore.personal import PersonalSetting
 
 HOOKS = tuple(name for name in vars(HookSpecs) if name.startswith("sharecore_"))
 
@@ -72,6 +73,11 @@ def destination_types(functions: Mapping[str, list[pluggy.HookImpl]]) -> dict[st
                 raise Refusal(f"sharecore_destinations gave the kind {each.kind!r}, which is not a word")
             if not isinstance(each.summary, str) or not callable(each.config) or not callable(each.open):
                 raise Refusal(f"kind {each.kind!r} needs a text as summary, and callables config and open")
+            if not isinstance(each.personal, Mapping) or not all(
+                isinstance(key, str) and isinstance(asked, PersonalSetting)
+                for key, asked in each.personal.items()
+            ):
+                raise Refusal(f"kind {each.kind!r} needs a mapping of keys to PersonalSetting as personal")
             if each.kind in types:
                 raise Refusal(f"sharecore_destinations gave the kind {each.kind!r} twice")
             types[each.kind] = each

@@ -10,6 +10,7 @@ from typing import NoReturn, Self, SupportsIndex
 from urllib.parse import urlsplit
 
 from sharecore.exceptions import ConfigurationError, Problem
+from sharecore.personal import PersonalSetting
 from sharecore.secrets import register, register_settings
 
 MAP_KEYS = ("BANDPASS_MAP", "INSTRUMENT_MAP", "TELESCOPE_MAP", "UNIT_MAP", "EXTRA_MAP")
@@ -18,7 +19,9 @@ PROTECTIVE_KEYS = ("ONLY", "GROUPS", "APPROVAL", "RELEASE_AFTER_DAYS", "RELEASE_
 """Settings that keep data here: without one that is misspelt, they would leave."""
 RULE_KEYS = PROTECTIVE_KEYS + MAP_KEYS
 """Settings that decide what goes to a destination, when, under which names, and who may share there."""
-FRAMEWORK_KEYS = frozenset({"ADAPTER", "DISPLAY_NAME", "RATE_LIMIT", "USER_TOPICS", *RULE_KEYS})
+FRAMEWORK_KEYS = frozenset(
+    {"ADAPTER", "CREDENTIALS", "DISPLAY_NAME", "RATE_LIMIT", "USER_TOPICS", *RULE_KEYS}
+)
 """Settings that every destination has, whatever its adapter."""
 
 
@@ -30,17 +33,27 @@ class Secret:
 
     Args:
         text: credential.
+        place: place where a person corrects it, for messages.
+        example: True for a text that only stands for a credential: it is not registered.
+
+    Attributes:
+        place: place where a person corrects it, such as `DATA_SHARING['x']['API_KEY']`, or a field of the
+            profile page.
     """
 
-    __slots__ = ("_text",)
+    __slots__ = ("_example", "_text", "place")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, place: str = "the settings", example: bool = False) -> None:
         self._text = text
-        register(text)
+        self._example = example
+        self.place = place
+        if not example:
+            register(text)
 
     def reveal(self) -> str:
         """Return the text itself, for the request that needs it."""
-        register(self._text)  # again, should so many have come since that it was forgotten
+        if not self._example:
+            register(self._text)  # again, should so many have come since that it was forgotten
         return self._text
 
     def __copy__(self) -> Self:
@@ -93,9 +106,33 @@ class Section:
         self.name = name
         self.path = f"{root}[{name!r}]"
         self.problems: list[Problem] = []
-        self._values = values
+        self._values = dict(values)
         self._read: set[str] = set()
+        self._personal: Mapping[str, PersonalSetting] = {}
+        self._examples = False
         register_settings(values)
+
+    def ask_people(
+        self, personal: Mapping[str, PersonalSetting], given: Mapping[str, str] | None = None
+    ) -> None:
+        """Take settings from a person instead of the entry; problems then name the profile page.
+
+        Args:
+            personal: settings that people give, by key.
+            given: values that one person gave, by key; None to read the entry with the examples.
+        """
+        self._personal = personal
+        self._examples = given is None
+        values = {
+            key: each.example if given is None else given.get(key, "") for key, each in personal.items()
+        }
+        if given is not None:
+            register_settings(values)
+        self._values |= values
+
+    def where(self, key: str) -> str:
+        """Return the place of a setting, for messages: in the entry, or on the profile page of a person."""
+        return self._personal[key].place if key in self._personal else f"{self.path}[{key!r}]"
 
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) not in (None, "")
@@ -130,7 +167,8 @@ class Section:
             return Secret("")
         if required and not value:
             self.problem(key, "is missing", "Add it.")
-        return Secret(value)
+        example = self._examples and key in self._personal
+        return Secret(value, place=self.where(key), example=example)
 
     def url(self, key: str = "BASE_URL") -> str:
         """Return an http(s) URL of a site, with one trailing slash whether or not the settings have it."""
@@ -212,7 +250,7 @@ class Section:
             hint: advice on what to do.
             fatal: False for a warning.
         """
-        self.problems.append(Problem(where=f"{self.path}[{key!r}]", what=what, hint=hint, fatal=fatal))
+        self.problems.append(Problem(where=self.where(key), what=what, hint=hint, fatal=fatal))
 
     def unread(self) -> list[str]:
         """Return the keys that were not read: settings of other software, or misspelt."""

@@ -112,7 +112,7 @@ def refusal(reply: Reply, config: HermesConfig) -> DeliveryError:
     if reply.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
         return AuthenticationFailed(
             f"HERMES refuses the token ({said(reply.excerpt)}). Copy the API token from your "
-            f"profile page at HERMES into {config.path}['HERMES_API_KEY']"
+            f"profile page at HERMES into {config.token.place}"
         )
     if reply.verdict is Verdict.THROTTLED or reply.status == 503:
         return DestinationError(
@@ -131,7 +131,7 @@ def no_credential(reply: Reply, config: HermesConfig) -> AuthenticationFailed:
     """Return the error for a token whose user has no credential of the broker."""
     why = reply.json.get("error") if isinstance(reply.json, dict) else ""
     return AuthenticationFailed(
-        f"HERMES did nothing: {said(why)} (The user of {config.path}['HERMES_API_KEY'] needs a SCiMMA "
+        f"HERMES did nothing: {said(why)} (The user of {config.token.place} needs a SCiMMA "
         "credential: log out of HERMES in the browser and in again.)"
     )
 
@@ -179,14 +179,14 @@ def _read_broker(error: str, config: HermesConfig, topic: str, *, with_file: boo
         return Unknown(f"the broker did not confirm the message ({code})")
     if code in _TOPIC_CODES:
         raise AuthenticationFailed(
-            f"the token of {config.path} may not write to the topic {topic!r}, or there is no such topic "
-            f"({code}). Choose another one, or ask its owner at SCiMMA Auth for the right to write",
+            f"the token in {config.token.place} may not write to the topic {topic!r}, or there is no such "
+            f"topic ({code}). Choose another one, or ask its owner at SCiMMA Auth for the right to write",
             topic_only=True,
         )
     if code in _CREDENTIAL_CODES:
         raise AuthenticationFailed(
-            f"the broker refuses the SCiMMA credential of the user of {config.path} ({code}), and to log "
-            f"in again does not replace it. POST to {config.base_url}api/v0/revoke_hop_credential/ does "
+            f"the broker refuses the SCiMMA credential of the user of {config.token.place} ({code}), and to "
+            f"log in again does not replace it. POST to {config.base_url}api/v0/revoke_hop_credential/ does "
             "(with the token, and an empty body)"
         )
     if with_file and not code:

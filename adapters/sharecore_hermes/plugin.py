@@ -6,7 +6,17 @@ from collections.abc import Iterable
 
 from sharecore.adapter import Adapter
 from sharecore.hooks import DestinationType, hookimpl
+from sharecore.personal import PersonalSetting
 from sharecore_hermes.config import HermesConfig, inherit, read_config
+
+PERSONAL = {
+    "HERMES_API_KEY": PersonalSetting(
+        label="API token of HERMES",
+        help="Copy it from your profile page at HERMES.",
+        example="0" * 40,
+        profile="tom_hermes.HermesProfile.hermes_api_key",
+    )
+}
 
 
 def open_adapter(config: HermesConfig) -> Adapter:
@@ -25,4 +35,5 @@ def sharecore_destinations() -> Iterable[DestinationType[HermesConfig]]:
         config=read_config,
         open=open_adapter,
         inherit=inherit,
+        personal=PERSONAL,
     )

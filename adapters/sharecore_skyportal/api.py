@@ -62,6 +62,7 @@ class Api:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._path = config.path
+        self._place = config.token.place
         self._client = client or Client(config.base_url, config.http, connections=1)
         # SkyPortal knows this word in small letters alone.
         self._authorize = token(config.token, scheme="token")
@@ -115,7 +116,7 @@ class Api:
     def _read(self, reply: Reply) -> Any:
         told = said(reply)
         if reply.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
-            raise AuthenticationFailed(f"the token is refused: {told}. Correct {self._path}['TOKEN']")
+            raise AuthenticationFailed(f"the token is refused: {told}. Correct {self._place}")
         if reply.verdict is Verdict.REDIRECT or reply.status in _NOT_THERE:
             raise DestinationError(f"{told}: correct {self._path}['BASE_URL']")
         if reply.verdict is Verdict.THROTTLED or reply.status in _PASSING:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sharecore import Adapter, DestinationType, hookimpl
+from sharecore import Adapter, DestinationType, PersonalSetting, hookimpl
 from sharecore_skyportal.config import SkyPortalConfig
+
+PERSONAL = {
+    "TOKEN": PersonalSetting(
+        label="Token",
+        help="Make it on your profile page there, with the right to upload data, and copy it.",
+        example="00000000-0000-0000-0000-000000000000",
+    )
+}
 
 
 def _open(config: SkyPortalConfig) -> Adapter:
@@ -23,4 +31,5 @@ def sharecore_destinations() -> Iterable[DestinationType[SkyPortalConfig]]:
         summary="SkyPortal, such as Fritz: sources with their photometry, spectra and classifications",
         config=SkyPortalConfig.read,
         open=_open,
+        personal=PERSONAL,
     )

@@ -173,8 +173,7 @@ class Api:
         """Keep to the rate limit, and raise what has nothing to do with the request itself."""
         wait = _seconds(reply.headers.get("x-rate-limit-reset"))
         if reply.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
-            path = self._config.path
-            hint = f"Correct {path}['API_KEY'], ['BOT_ID'] and ['BOT_NAME']"
+            hint = f"Correct {self._config.api_key.place}, and the number and name of the bot beside it"
             raise AuthenticationFailed(f"TNS refuses the bot: {said(reply)}. {hint}")
         if reply.verdict is Verdict.THROTTLED or reply.status in _PASSING:
             asked = reply.retry_after

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sharecore import Adapter, DestinationType, hookimpl
+from sharecore import Adapter, DestinationType, PersonalSetting, hookimpl
 from sharecore_tns.config import TnsConfig
 from sharecore_tns.inherited import inherit
+
+PERSONAL = {
+    "BOT_ID": PersonalSetting(
+        label="Number of the bot",
+        help="Define a bot at https://www.wis-tns.org/bots.",
+        example="1",
+        secret=False,
+    ),
+    "BOT_NAME": PersonalSetting(label="Name of the bot", example="example", secret=False),
+    "API_KEY": PersonalSetting(label="Key of the bot", help="Copy it from TNS.", example="0" * 40),
+}
 
 
 def _open(config: TnsConfig) -> Adapter:
@@ -26,4 +37,5 @@ def sharecore_destinations() -> Iterable[DestinationType[TnsConfig]]:
         open=_open,
         inherit=inherit,
         permanent=True,
+        personal=PERSONAL,
     )

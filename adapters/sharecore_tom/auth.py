@@ -76,14 +76,12 @@ class Login:
         config = self._config
         if config.token:
             try:
-                return self._proved(
-                    Scheme.API_KEY, token(config.token), f"the token ({config.path}['API_KEY'])"
-                )
+                return self._proved(Scheme.API_KEY, token(config.token), f"the token ({config.token.place})")
             except _Ignored:
                 if not (config.username and config.password):
                     raise AuthenticationFailed(
                         "the receiver ignores API tokens, as a stock tomtoolkit 2.x does. "
-                        f"Add 'USERNAME' and 'PASSWORD' to {config.path}."
+                        f"It needs 'USERNAME' and 'PASSWORD' in {config.path}."
                     ) from None
         else:
             exchanged = self._exchange()

@@ -6,7 +6,17 @@ from collections.abc import Iterable
 
 from sharecore.adapter import Adapter
 from sharecore.hooks import DestinationType, hookimpl
+from sharecore.personal import PersonalSetting
 from sharecore_tom.config import TomConfig
+
+PERSONAL = {
+    "API_KEY": PersonalSetting(
+        label="API token",
+        help="Copy it from your profile page at the other TOM.",
+        example="0" * 40,
+        also=("TOKEN", "API_TOKEN", "USERNAME", "PASSWORD"),
+    )
+}
 
 
 def _open(config: TomConfig) -> Adapter:
@@ -24,4 +34,5 @@ def sharecore_destinations() -> Iterable[DestinationType[TomConfig]]:
         summary="Another TOM (tomtoolkit 3.x or 2.x)",
         config=TomConfig.read,
         open=_open,
+        personal=PERSONAL,
     )

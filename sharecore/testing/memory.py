@@ -75,6 +75,8 @@ class MemoryDestination:
         forms_fail: exception that the question for forms raises; None for none.
         opened: number of adapters opened.
         closed: number of adapters closed.
+        refused: passwords that are refused.
+        asked: name and password of each call that a destination over a network would get.
         makes_targets: whether a target must be made known before its records come.
         target_fails: exception that `ensure_target` raises; None for none.
         settle_time: seconds, as of `Adapter`; set it before the destination is opened.
@@ -131,6 +133,8 @@ class MemoryDestination:
         self.introduced: list[Target] = []
         self.opened = 0
         self.closed = 0
+        self.refused: set[str] = set()
+        self.asked: list[tuple[str, str]] = []
         self._rules: list[_Rule] = []
         self._stored: dict[RecordKey, tuple[str, Record]] = {}
         self._processing: dict[RecordKey, Record] = {}

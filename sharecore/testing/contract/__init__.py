@@ -14,6 +14,7 @@ for _rules in (
     "withdrawing",
     "questions",
     "reports",
+    "personal",
     "guest",
     "http",
     "guest_http",

@@ -104,7 +104,13 @@ class Bench:
         """
         if self._config is None:
             self._config = self.config()
-        config = self._config
+        return self._opened_with(self._config)
+
+    def open_with(self, section: Section) -> Adapter:
+        """Return a new adapter of other settings, as `open`."""
+        return self._opened_with(self.config(section))
+
+    def _opened_with(self, config: Any) -> Adapter:
         adapter = self._timed("open", lambda: self.subject.type.open(config))
         assert isinstance(adapter, Adapter), f"`open` gave a {type(adapter).__name__}, not an Adapter"
         self.modules.add(type(adapter).__module__)

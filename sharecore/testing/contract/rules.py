@@ -11,6 +11,7 @@ from sharecore.testing.contract.delivering import Delivering
 from sharecore.testing.contract.following import Following
 from sharecore.testing.contract.guest import Guest
 from sharecore.testing.contract.lookups import LookUps
+from sharecore.testing.contract.personal import Personal
 from sharecore.testing.contract.questions import Questions
 from sharecore.testing.contract.reports import Reports
 from sharecore.testing.contract.subject import Subject
@@ -18,7 +19,9 @@ from sharecore.testing.contract.truth import Truth
 from sharecore.testing.contract.withdrawing import Withdrawing
 
 
-class AdapterContract(Delivering, Following, Truth, LookUps, Withdrawing, Questions, Reports, Guest):
+class AdapterContract(
+    Delivering, Following, Truth, LookUps, Withdrawing, Questions, Reports, Personal, Guest
+):
     """The rules for every adapter.
 
     Subclass it and override `subject`::
