@@ -27,6 +27,8 @@ class Event(StrEnum):
     """The destination cannot take anything; it is tried again at growing intervals."""
     DESTINATION_UP = "destination up"
     """The destination takes our data again, after one of these two."""
+    KEY_REFUSED = "key refused"
+    """The destination refuses the key of one person: what that person shares waits until it changes."""
     RECORDS_FAILED = "records failed"
     """Records were refused, or tried too often: `manage.py sharing retry`."""
     RECORDS_NEED_REVIEW = "records need review"

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
+from datetime import datetime
 from functools import cache
 
 from django.conf import settings
@@ -119,30 +120,46 @@ def asks_approval(address: str) -> bool:
     return destination is not None and destination.approval
 
 
+known_keys: dict[int, datetime] = {}
+"""The keys of people that this process hides in texts, with the time at which each was given."""
+MOST_PEOPLE = 8
+"""Adapters with the keys of single people that one thread keeps open, those used last."""
+
+
 class Adapters(threading.local):
-    """Hold the open adapters of one thread, since an adapter is used by one thread at a time."""
+    """Hold the open adapters of one thread, since an adapter is used by one thread at a time.
+
+    A destination that people reach with their own keys has an adapter for each of them.
+    """
 
     def __init__(self) -> None:
-        self._open: dict[str, tuple[str, Guarded]] = {}
+        self._open: dict[tuple[str, str], tuple[str, Guarded]] = {}
 
     def get(self, destination: Destination) -> Guarded:
         """Return the adapter of a destination, a new one after a change of settings or a call without end."""
-        digest = credentials_digest(destination)
-        known = self._open.get(destination.name)
+        digest, place = credentials_digest(destination), (destination.name, destination.person)
+        known = self._open.get(place)
         if known is not None and known[0] == digest and not known[1].lost:
+            self._open[place] = self._open.pop(place)  # The last one was used last.
             return known[1]
-        self.close(destination.name)
+        self._close(place)
+        if destination.person:
+            others = [each for each in self._open if each[1]]
+            self._close(*others[: max(len(others) - MOST_PEOPLE + 1, 0)])
         # Each thread has database connections of its own, which the adapter or a storage of files may use.
         adapter = Guarded(
             destination, destination.open, seconds=conf.settings().call_seconds, finish=connections.close_all
         )
-        self._open[destination.name] = (digest, adapter)
+        self._open[place] = (digest, adapter)
         return adapter
 
     def close(self, *names: str) -> None:
         """Close the adapters of these destinations, or all adapters without a name."""
-        for name in names or tuple(self._open):
-            known = self._open.pop(name, None)
+        self._close(*[place for place in self._open if not names or place[0] in names])
+
+    def _close(self, *places: tuple[str, str]) -> None:
+        for place in places:
+            known = self._open.pop(place, None)
             if known is not None:
                 with suppress(ConfigurationError, DeliveryError):  # The hook call has logged it.
                     known[1].close()
@@ -189,6 +206,7 @@ def forget(**_: object) -> None:
     """Forget settings, plugins and identity, so that they are read anew."""
     adapters.close()
     secrets.forget()
+    known_keys.clear()
     destinations.cache_clear()
     registry.cache_clear()
     origin.cache_clear()

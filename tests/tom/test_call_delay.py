@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sharecore import Unconfirmed
+from sharecore.addresses import Address
 from tom_integration.models import DestinationHealth
 from tom_integration.worker import breaker
 
@@ -77,9 +78,9 @@ def test_it_lasts_a_day_at_the_most(tom: Tom, shared: Any, seconds: float) -> No
     tom.x.delay = seconds
     tom.datum(shared)
     tom.deliver()
-    until = breaker.delayed_until("x", now=tom.clock.now)
-    assert until is not None
-    assert until - tom.clock.now <= timedelta(days=1)
+    obstacle = breaker.obstacle(Address("x"), credentials="", now=tom.clock.now)
+    assert obstacle is not None
+    assert obstacle.until - tom.clock.now <= timedelta(days=1)
 
 
 @pytest.mark.parametrize("seconds", [-1, "soon", float("nan")])
@@ -88,7 +89,7 @@ def test_a_delay_that_is_none_is_left_out(tom: Tom, shared: Any, seconds: Any) -
     row = tom.datum(shared)
     tom.deliver()
     assert tom.state(row) == "delivered"
-    assert breaker.delayed_until("x", now=tom.clock.now) is None
+    assert breaker.obstacle(Address("x"), credentials="", now=tom.clock.now) is None
 
 
 def test_a_clock_that_was_wrong_delays_nothing(tom: Tom, shared: Any) -> None:

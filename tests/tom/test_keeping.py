@@ -48,9 +48,9 @@ def test_whoever_tries_a_destination_and_dies_holds_it_up_no_longer_than_its_lea
     DestinationHealth.objects.create(destination="x", failures=2)
     with override_settings(SHARECORE_LEASE_SECONDS=5):
         assert breaker.probe(address, now=tom.clock.now) == (None, "")
-        assert breaker.blocked_until(address, credentials="", now=tom.clock.now)[0] is not None
+        assert breaker.obstacle(address, credentials="", now=tom.clock.now) is not None
         tom.clock.forward(seconds=6)
-        assert breaker.blocked_until(address, credentials="", now=tom.clock.now) == (None, "")
+        assert breaker.obstacle(address, credentials="", now=tom.clock.now) is None
         assert breaker.probe(address, now=tom.clock.now) == (None, "")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
+from tom_integration import site
 from tom_integration.access.data import permitted
 from tom_integration.access.destinations import groups_in_words, may_use
 from tom_integration.access.shares import holds
@@ -30,8 +31,12 @@ def creator_objection(user_id: int | None, target: Any, destination: str) -> str
         destination: the name of the destination.
     """
     if user_id is None:
-        only = groups_in_words(destination)
-        return f"only members of {only} may share there; one of them must adopt it" if only else ""
+        if only := groups_in_words(destination):
+            return f"only members of {only} may share there; one of them must adopt it"
+        known = site.destinations().get(destination)
+        wants_key = known is not None and known.personal
+        told = "each person shares there with their own key, and this share has no user; one must adopt it"
+        return told if wants_key else ""
     user: Any = find_creator(user_id)
     if objection := _objection(user, "share", "adopt it", destination):
         return objection

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 
 import django.db.models.deletion
+import tom_common.encryption
+from django.conf import settings
 from django.db import migrations, models
 
 import sharecore.delivery
@@ -13,7 +15,9 @@ import sharecore.delivery
 class Migration(migrations.Migration):
     initial = True
 
-    dependencies = []
+    dependencies = [
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
 
     operations = [
         migrations.CreateModel(
@@ -430,6 +434,8 @@ class Migration(migrations.Migration):
                             ("deleted", "Deleted"),
                             ("ended", "Ended"),
                             ("settings-changed", "Settings changed"),
+                            ("key-given", "Key given"),
+                            ("key-removed", "Key removed"),
                         ],
                         max_length=20,
                     ),
@@ -607,6 +613,45 @@ class Migration(migrations.Migration):
                         fields=("record_id", "target_id", "origin", "kind", "relayed_by"),
                         name="sharecore_inbox_key",
                     )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="KeyRefusal",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("user_id", models.BigIntegerField()),
+                ("destination", models.CharField(max_length=200)),
+                (
+                    "topic",
+                    models.CharField(
+                        help_text="The topic; empty for no topic, null for the whole destination.",
+                        max_length=200,
+                        null=True,
+                    ),
+                ),
+                (
+                    "credentials",
+                    models.CharField(help_text="Digest of the refused key and its settings.", max_length=64),
+                ),
+                ("reason", models.CharField(max_length=500)),
+                ("since", models.DateTimeField()),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("user_id", "destination", "topic"), name="sharecore_key_refusal_part"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("topic", None)),
+                        fields=("user_id", "destination"),
+                        name="sharecore_key_refusal_whole",
+                    ),
                 ],
             },
         ),
@@ -872,6 +917,37 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "deliveries",
             },
         ),
+        migrations.CreateModel(
+            name="PersonalKey",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("destination", models.CharField(help_text="A key of `DATA_SHARING`.", max_length=200)),
+                (
+                    "secret",
+                    tom_common.encryption.EncryptedModelField(
+                        editable=True, help_text="The values by setting, as JSON."
+                    ),
+                ),
+                ("changed_at", models.DateTimeField(help_text="When the person gave it.")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "base_manager_name": "objects",
+            },
+        ),
         migrations.AddField(
             model_name="outbox",
             name="rule",
@@ -1021,6 +1097,12 @@ class Migration(migrations.Migration):
             model_name="delivery",
             constraint=models.UniqueConstraint(
                 fields=("model", "datum_pk", "destination", "topic"), name="sharecore_delivery_pointer"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="personalkey",
+            constraint=models.UniqueConstraint(
+                fields=("user", "destination"), name="sharecore_one_key_for_each"
             ),
         ),
         migrations.AddIndex(

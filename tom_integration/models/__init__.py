@@ -21,6 +21,7 @@ from tom_integration.models.columns import (
 )
 from tom_integration.models.health import DestinationHealth, ScanPosition, Worker
 from tom_integration.models.inbox import InboxRecord, Origin, Peer, TargetKey
+from tom_integration.models.keys import KeyRefusal, PersonalKey
 from tom_integration.models.ledger import (
     EDITED,
     NEEDY,
@@ -55,6 +56,7 @@ __all__ = [
     "DestinationHealth",
     "HasAddress",
     "InboxRecord",
+    "KeyRefusal",
     "LedgerVersion",
     "Limited",
     "NoticeRecipient",
@@ -63,6 +65,7 @@ __all__ = [
     "Origin",
     "Outbox",
     "Peer",
+    "PersonalKey",
     "Report",
     "ScanPosition",
     "ShareRule",

@@ -35,6 +35,8 @@ class Activity(HasAddress):
         DELETED = "deleted", "Deleted"
         ENDED = "ended", "Ended"
         SETTINGS_CHANGED = "settings-changed", "Settings changed"
+        KEY_GIVEN = "key-given", "Key given"
+        KEY_REMOVED = "key-removed", "Key removed"
 
     time = models.DateTimeField()
     what = models.CharField(max_length=20, choices=What.choices)

@@ -26,6 +26,7 @@ from tom_integration.outbox.open_outboxes import open_outbox
 
 logger = logging.getLogger(__name__)
 
+ALL = Q()
 AHEAD = 10_000
 """Deliveries that are sorted by time at once."""
 
@@ -40,7 +41,7 @@ class Due:
         self._all = outbox.deliveries.filter(state__in=SENDABLE)
         self._ahead: list[int] = []
 
-    def batch(self, *, now: datetime, limit: int, continuous: bool) -> list[Delivery]:
+    def batch(self, *, now: datetime, limit: int, continuous: bool, of: Q = ALL) -> list[Delivery]:
         """Return the next deliveries; an empty list when nothing is left to be sent now.
 
         Once one delivery is due, add new ones whose batch window is still open.
@@ -49,8 +50,10 @@ class Due:
             now: the present time.
             limit: the largest number of deliveries.
             continuous: False to return the deliveries of one-time shares only.
+            of: the deliveries among which to look; the same in each call.
         """
-        waiting = self._all if continuous else self._all.filter(one_time_share__isnull=False)
+        waiting = self._all.filter(of)
+        waiting = waiting if continuous else waiting.filter(one_time_share__isnull=False)
         company = Q(next_at__lte=now) | Q(state=State.PENDING, attempts=0, failures=0)
         while True:
             if not self._ahead:
@@ -64,21 +67,21 @@ class Due:
                 return batch
 
 
-def withdrawing(outbox: Outbox, *, now: datetime, limit: int) -> list[Delivery]:
+def withdrawing(outbox: Outbox, *, now: datetime, limit: int, of: Q = ALL) -> list[Delivery]:
     """Return the deliveries that are to be withdrawn now, those with one name there together."""
-    rows = outbox.deliveries.filter(state=State.WITHDRAWING, next_at__lte=now)
+    rows = outbox.deliveries.filter(of, state=State.WITHDRAWING, next_at__lte=now)
     return list(rows.order_by("remote_id", "pk")[:limit])
 
 
-def unconfirmed(outbox: Outbox, *, now: datetime, limit: int) -> list[Delivery]:
+def unconfirmed(outbox: Outbox, *, now: datetime, limit: int, of: Q = ALL) -> list[Delivery]:
     """Return the unconfirmed deliveries that are to be looked up now."""
-    rows = outbox.deliveries.filter(state=State.UNCONFIRMED, next_at__lte=now)
+    rows = outbox.deliveries.filter(of, state=State.UNCONFIRMED, next_at__lte=now)
     return list(rows.order_by("timestamp", "pk")[:limit])
 
 
-def submitted(outbox: Outbox, *, now: datetime, limit: int) -> list[Delivery]:
+def submitted(outbox: Outbox, *, now: datetime, limit: int, of: Q = ALL) -> list[Delivery]:
     """Return the submitted deliveries that are to be asked about now, those with one ticket together."""
-    rows = outbox.deliveries.filter(state=State.SUBMITTED, next_at__lte=now)
+    rows = outbox.deliveries.filter(of, state=State.SUBMITTED, next_at__lte=now)
     return list(rows.order_by("ticket", "timestamp", "pk")[:limit])
 
 

@@ -27,6 +27,7 @@ from tom_integration.outbox.new_shares import attach_new
 
 _CANCELLED_BY_CLOSING = CANCELLABLE - LEFT
 """The states that closing cancels; what has left stays, since it could be sent again otherwise."""
+_ALL = Q()
 _WAITING = SENDABLE | {State.SUBMITTED, State.UNCONFIRMED, State.WITHDRAWING}
 """The states in which a delivery may have a time of its next step."""
 _NO_LIMITS: dict[str, Any] = {
@@ -213,9 +214,9 @@ def look_at(target_id: int, *, address: Address | None = None) -> None:
     outboxes.update(look_now=True)
 
 
-def next_look(outbox: Outbox) -> datetime | None:
-    """Return the time of the next step of a delivery in the outbox; None when nothing waits."""
-    waiting = outbox.deliveries.filter(state__in=_WAITING, next_at__isnull=False)
+def next_look(outbox: Outbox, of: Q = _ALL) -> datetime | None:
+    """Return the time of the next step of one of these deliveries in the outbox; None when nothing waits."""
+    waiting = outbox.deliveries.filter(of, state__in=_WAITING, next_at__isnull=False)
     earliest: datetime | None = waiting.aggregate(earliest=Min("next_at"))["earliest"]
     return earliest
 

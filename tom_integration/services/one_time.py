@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from sharecore.adapter import Batch
 from sharecore.exceptions import ConfigurationError, Problem
 from sharecore.records import JsonValue
-from tom_integration import access, site, wake_up
+from tom_integration import access, personal_keys, site, wake_up
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.shareable_rows import SHARED_MODELS
 from tom_integration.mapping.target_fields import target_of
@@ -93,6 +93,10 @@ def problems_of(
     if not values:
         return ()
     address, found = site.destinations().resolve(destination)
+    try:
+        found = personal_keys.with_key_of(found, user.pk)
+    except personal_keys.NoKey:
+        return ()  # The share waits for the key.
     batch = Batch(
         site=site.this_site(),
         address=address,

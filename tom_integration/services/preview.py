@@ -11,14 +11,15 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Value
 
-from sharecore.adapter import Adapter, Batch, Preview
+from sharecore.adapter import Batch, Preview
+from sharecore.data_sharing import Destination
 from sharecore.delivery import ASKABLE
 from sharecore.exceptions import ConfigurationError, InvalidRecord, Problem
 from sharecore.filters import Filter
 from sharecore.records import Record, RecordKey
 from sharecore.release import Release, UnreadableRelease
 from sharecore.withhold_and_convert import prepare
-from tom_integration import access, clock, site
+from tom_integration import access, clock, personal_keys, site
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.own_data import own_rows
 from tom_integration.mapping.row_to_record import model_name, record_of
@@ -42,6 +43,8 @@ class Sample:
     batch: Batch
     left_out: tuple[str, ...] = ()
     """Data that would not leave, each with the reason."""
+    user_id: int | None = None
+    """The user whose key is used for questions where each person shares with their own."""
 
     def preview(self) -> Preview:
         """Return the payload.
@@ -50,17 +53,18 @@ class Sample:
             ConfigurationError: the destination cannot be used.
             DeliveryError: the adapter cannot make the payload.
         """
-        return self._adapter.preview(self.batch)
+        return site.adapters.get(self._destination).preview(self.batch)
 
     def validate(self) -> Sequence[Problem]:
         """Ask the destination for problems of the batch, without storing it; raise as `preview` does."""
         if site.registry().missing:
             raise ConfigurationError(site.registry().missing)
-        return self._adapter.validate(self.batch)
+        reached = personal_keys.with_key_of(self._destination, self.user_id)
+        return site.adapters.get(reached).validate(self.batch)
 
     @property
-    def _adapter(self) -> Adapter:
-        return site.adapters.get(site.destinations().resolve(str(self.batch.address))[1])
+    def _destination(self) -> Destination:
+        return site.destinations().resolve(str(self.batch.address))[1]
 
 
 class Outlook:
@@ -186,7 +190,8 @@ class Outlook:
             else:
                 left_out.append(f"{_named(row)}: {ready.reason}")
         batch = replace(batch, records=tuple(records), original=originals.get)
-        return Sample(batch=batch, left_out=tuple(left_out))
+        user_id = None if self._user is None else self._user.pk
+        return Sample(batch=batch, left_out=tuple(left_out), user_id=user_id)
 
     def _waits(self, record: Record) -> str:
         """Return until when a record waits for its release; empty for one that may leave."""

@@ -18,7 +18,7 @@ from sharecore.identity import fingerprint
 from sharecore.records import DATA_KINDS, JsonValue, Kind, Record
 from sharecore.records import Report as SharedReport
 from sharecore.reports import ReportForm
-from tom_integration import access, clock, site, wake_up
+from tom_integration import access, clock, personal_keys, site, wake_up
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.kinds import CONDITIONS
 from tom_integration.mapping.report_rows import REPORT_MODEL, report_of
@@ -198,7 +198,7 @@ class Reporting:
 
     @property
     def _adapter(self) -> Adapter:
-        return site.adapters.get(self._destination)
+        return site.adapters.get(personal_keys.with_key_of(self._destination, self._user.pk))
 
     def _record(self, row: Any) -> Record | None:
         try:

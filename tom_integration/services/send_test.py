@@ -6,13 +6,14 @@ Nothing of it is written here. It is no delivery.
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from sharecore.adapter import Batch, SentTest
 from sharecore.addresses import Address
 from sharecore.data_sharing import Destination
 from sharecore.records import Kind, Photometry, RecordKey
 from sharecore.targets import Position, Target
-from tom_integration import clock, site
+from tom_integration import clock, personal_keys, site
 from tom_integration.models import DestinationHealth
 from tom_integration.services.shares import NotPossible
 
@@ -35,13 +36,13 @@ def offered(destination: Destination, row: DestinationHealth | None) -> bool:
     return adapter is not None and adapter.takes_tests
 
 
-def send_test(destination: Destination, *, topic: str = "", by: str = "") -> SentTest | None:
+def send_test(destination: Destination, *, topic: str = "", by: Any = None) -> SentTest | None:
     """Send a test; return what came back, or None when the destination cannot take one.
 
     Args:
         destination: the destination.
         topic: the topic, where the destination has some.
-        by: the user name of the person who asks.
+        by: the user who asks, and whose key is used where each person shares with their own.
 
     Raises:
         NotPossible: all sending is stopped, or a person approves what goes there.
@@ -52,7 +53,9 @@ def send_test(destination: Destination, *, topic: str = "", by: str = "") -> Sen
         raise NotPossible(reason)
     if destination.approval:
         raise NotPossible("A person approves what goes there, so it takes no test. Check it instead.")
-    return site.adapters.get(destination).send_test(_batch(Address(destination.name, topic), by))
+    reached = personal_keys.with_key_of(destination, by.pk if by is not None else None)
+    name = by.get_username() if by is not None else ""
+    return site.adapters.get(reached).send_test(_batch(Address(destination.name, topic), name))
 
 
 def _batch(address: Address, by: str) -> Batch:

@@ -17,13 +17,13 @@ from sharecore.adapter import Adapter
 from sharecore.addresses import Address
 from sharecore.data_sharing import Destination
 from sharecore.delivery import DECLINED, State
-from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
+from sharecore.exceptions import AuthenticationFailed, ConfigurationError, DeliveryError, Problem
 from sharecore.texts import one_line
 from tom_integration import access, clock, site, wake_up
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Activity, DestinationHealth, Outbox
 from tom_integration.outbox import activity, open_outboxes, transitions
-from tom_integration.worker import breaker, transport_text
+from tom_integration.worker import breaker, key_refusals, transport_text
 
 
 class NotPossible(Exception):
@@ -123,6 +123,8 @@ def adopt(share: Any, *, by: Any) -> None:
 def check(destination: Destination) -> Sequence[Problem]:
     """Check whether a destination would take our data, and keep the result; if so, make all for it due.
 
+    What it answers to the key of a person is kept only where it refuses the key, or takes it again.
+
     Raises:
         ConfigurationError: the destination cannot be used.
         DeliveryError: the destination could not be asked.
@@ -131,10 +133,16 @@ def check(destination: Destination) -> Sequence[Problem]:
     try:
         problems = adapter.check()
     except (ConfigurationError, DeliveryError) as error:
-        _keep_result(destination, adapter, failure=str(error))
+        if not destination.person:
+            _keep_result(destination, adapter, failure=str(error))
+        elif isinstance(error, AuthenticationFailed):
+            key_refusals.refuse(Address(destination.name), destination, error)
         raise
-    _keep_result(destination, adapter, problems=problems)
+    if not destination.person:
+        _keep_result(destination, adapter, problems=problems)
     if not any(problem.fatal for problem in problems):
+        if destination.person:
+            key_refusals.end(destination.name, int(destination.person))
         breaker.described(destination.name, transport_text.told(adapter), takes_tests=adapter.takes_tests)
         breaker.end_pauses(destination.name)
     return problems

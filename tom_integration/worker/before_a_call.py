@@ -15,28 +15,24 @@ from sharecore.adapter import Adapter, Batch
 from sharecore.adapter_answers import Stop
 from sharecore.addresses import Address
 from sharecore.call_delay import delays
+from sharecore.circuit_breaker import LONGEST_WAIT
 from sharecore.data_sharing import Destination
 from sharecore.exceptions import AuthenticationFailed, ConfigurationError, DeliveryError, DestinationError
 from sharecore.exchanges import Recording
 from tom_integration import clock, conf, site, telemetry
 from tom_integration.outbox import ledger
-from tom_integration.worker import breaker, exclusive_access, leases, rate_limit, transport_text
+from tom_integration.worker import (
+    breaker,
+    exclusive_access,
+    key_refusals,
+    leases,
+    rate_limit,
+    transport_text,
+)
+from tom_integration.worker.waits import Wait
 
 LONGEST_PAUSE = 2.0
 """Seconds that a leased outbox waits at the most for the rate limit of its destination."""
-
-
-class Wait(Exception):
-    """Leave the outbox until later."""
-
-    def __init__(self, until: datetime, problem: str, *, needs_person: bool = False) -> None:
-        super().__init__(problem)
-        self.until = until
-        """The time of the next look."""
-        self.problem = problem
-        """The reason, for people."""
-        self.needs_person = needs_person
-        """True for a problem that does not end by itself."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,16 +52,20 @@ class Preconditions:
 
     @property
     def credentials(self) -> str:
-        """Return the digest of the settings under which the calls are made."""
-        return site.credentials_digest(self.destination)
+        """Return the digest of the settings under which the calls are made, the same for all people."""
+        return site.credentials_digest(site.destinations().get(self.destination.name, self.destination))
 
     def check_breaker(self) -> None:
-        """Raise `Wait` while the circuit breaker of the destination is open, or it asked for no call."""
-        if delayed := breaker.delayed_until(self.address.name, now=clock.now()):
-            raise Wait(delayed, "")
-        until, why = breaker.blocked_until(self.address, credentials=self.credentials, now=clock.now())
-        if until is not None:
-            raise Wait(_no_sooner(until), why)
+        """Raise `Wait` while the circuit breaker of the destination is open, it asked for no call, or it
+        refuses the key of the person whose records these are.
+        """
+        now = clock.now()
+        if obstacle := breaker.obstacle(self.address, credentials=self.credentials, now=now):
+            until = _no_sooner(obstacle.until) if obstacle.reason else obstacle.until
+            raise Wait(until, obstacle.reason)
+        if why := key_refusals.refusal(self.address, self.destination):
+            again = now + timedelta(seconds=LONGEST_WAIT)
+            raise Wait(_no_sooner(again), why, needs_person=True)
 
     def allowance(self, wanted: int) -> int:
         """Return how many of the wanted records may go now, under the rate limit of the destination.
@@ -96,13 +96,16 @@ class Preconditions:
         self._ask()
 
     def succeeded(self) -> None:
-        """Close the circuit breaker, since the destination has answered a call."""
+        """Close the circuit breaker, since the destination has answered a call, and takes the key of the
+        person.
+        """
         breaker.succeeded(
             self.address,
             now=clock.now(),
             about=transport_text.told(self.adapter),
             takes_tests=self.adapter.takes_tests,
         )
+        key_refusals.accepted(self.address, self.destination)
 
     def recording(self) -> Recording | None:
         """Return where the exchanges of the next call are recorded; None where the site keeps none."""
@@ -176,6 +179,11 @@ class Preconditions:
         if shutdown.begun():
             # This process broke the call off, so the error says nothing about the destination.
             return Wait(clock.now(), "")
+        if self.destination.person and isinstance(stop, AuthenticationFailed):
+            again = clock.now() + key_refusals.refuse(self.address, self.destination, stop)
+            site.adapters.close(self.destination.name)
+            why = key_refusals.refusal(self.address, self.destination)
+            return Wait(_no_sooner(again), why, needs_person=True)
         until = breaker.stopped(
             self.address, stop, credentials=self.credentials, chance=ledger.chance(), answered=self.answered
         )

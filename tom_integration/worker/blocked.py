@@ -29,8 +29,8 @@ def rests(outbox_id: int) -> bool:
         address, destination = site.destinations().resolve(str(outbox.address))
     except ConfigurationError:
         return False
-    until, _ = breaker.blocked_until(address, credentials=site.credentials_digest(destination), now=now)
-    if until is None:
+    obstacle = breaker.obstacle(address, credentials=site.credentials_digest(destination), now=now)
+    if obstacle is None or not obstacle.reason:
         return False
     untouched = Outbox.objects.filter(pk=outbox_id, lease="", scanned_at=outbox.scanned_at)
     return bool(untouched.update(look_now=False, next_at=again))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -46,18 +46,37 @@ def _address(part: Part) -> Address:
     return Address(part[0], part[1] or "")
 
 
-def blocked_until(address: Address, *, credentials: str, now: datetime) -> tuple[datetime | None, str]:
-    """Return the time of the next try and the reason, or (None, "") when a call may be made now."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """Say why no call may be made now."""
+
+    until: datetime
+    """The time of the next try."""
+    reason: str = ""
+    """The reason, for people; empty for a destination that is well, and asked for no call."""
+
+
+def obstacle(address: Address, *, credentials: str, now: datetime) -> Obstacle | None:
+    """Return what keeps a call from being made now, in one query.
+
+    A time for which a destination asked, further away than any that is heeded, was set by a clock that was
+    wrong, and counts as over.
+    """
     both = Q(topic=None) | Q(topic=address.topic)
     rows = DestinationHealth.objects.filter(both, destination=address.name)
-    stored = {(row.destination, row.topic): row.health for row in rows}
+    stored = {(row.destination, row.topic): row for row in rows}
+    whole = stored.get(parts(address)[0])
+    if whole is not None and whole.next_call_at and now < whole.next_call_at <= now + LONGEST_DELAY:
+        return Obstacle(until=whole.next_call_at)
     for part in parts(address):
-        health = stored.get(part, Health()).under(credentials)
+        health = stored[part].health.under(credentials) if part in stored else Health()
         if health.is_paused(credentials):
-            return now + timedelta(seconds=rules.LONGEST_WAIT), f"{_text(part)} is paused: {health.paused}"
+            again = now + timedelta(seconds=rules.LONGEST_WAIT)
+            return Obstacle(until=again, reason=f"{_text(part)} is paused: {health.paused}")
         if until := health.wait_until(now):
-            return until, f"{_text(part)} could not take anything; next try at {until:%Y-%m-%d %H:%M:%S} UTC"
-    return None, ""
+            told = f"could not take anything; next try at {until:%Y-%m-%d %H:%M:%S} UTC"
+            return Obstacle(until=until, reason=f"{_text(part)} {told}")
+    return None
 
 
 def delay(destination: str, seconds: float) -> None:
@@ -68,16 +87,6 @@ def delay(destination: str, seconds: float) -> None:
         DestinationHealth.objects.create(destination=destination, next_call_at=until)
 
 
-def delayed_until(destination: str, *, now: datetime) -> datetime | None:
-    """Return the time before which a destination asked for no call; None when it takes one now.
-
-    A time further away than any that is heeded was set by a clock that was wrong, and counts as over.
-    """
-    rows = DestinationHealth.objects.filter(destination=destination, topic=None)
-    asked = rows.filter(next_call_at__gt=now, next_call_at__lte=now + LONGEST_DELAY)
-    return asked.values_list("next_call_at", flat=True).first()
-
-
 def is_down(address: Address) -> bool:
     """Return True when the last call of this destination failed."""
     whole = DestinationHealth.objects.filter(destination=address.name, topic=None)
@@ -85,7 +94,7 @@ def is_down(address: Address) -> bool:
 
 
 def probe(address: Address, *, now: datetime) -> tuple[datetime | None, str]:
-    """Let one caller try a destination that is down (half-open); answer other callers as `blocked_until`."""
+    """Let one caller try a destination that is down (half-open); tell others the next try, and the reason."""
     health = read(address.name)
     if health.failures:
         # For one lease: when this worker dies, another one may try after that.

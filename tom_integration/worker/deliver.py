@@ -33,6 +33,7 @@ from tom_integration.outbox.prepare import originals
 from tom_integration.worker import breaker, exclusive_access, leases
 from tom_integration.worker.adapter_state import state_objection
 from tom_integration.worker.before_a_call import Preconditions, later
+from tom_integration.worker.senders import SITE, Sender
 from tom_integration.worker.write_again import persist
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ class Calls(Preconditions):
     target: Any
     """The target as a row of the TOM."""
     policy: RetryPolicy
+    sender: Sender = SITE
+    """The person whose records are sent, or the site."""
     arrived: int = 0
     """Records that have arrived so far."""
     objection: str = ""
@@ -176,7 +179,9 @@ class Calls(Preconditions):
 
     def batch(self, share: OneTimeShare | None) -> Batch:
         """Return a batch without records, for the continuous share or for a one-time share."""
-        user = access.find_creator(share.user_id if share else self.lease.outbox.creator_id)
+        outbox, sender = self.lease.outbox, self.sender
+        whose = share.user_id if share else sender.user_id if sender.alone else outbox.creator_id
+        user = access.find_creator(whose)
         return Batch(
             site=site.this_site(),
             address=self.address,

@@ -13,7 +13,7 @@ from sharecore import delivery
 from sharecore.addresses import Address
 from sharecore.delivery import State
 from tom_integration import clock, conf, site
-from tom_integration.models import Activity, Delivery, DestinationHealth, Outbox
+from tom_integration.models import Activity, Delivery, DestinationHealth, OneTimeShare, Outbox
 from tom_integration.outbox import activity, transitions
 
 _A_TRY = timedelta(seconds=60)
@@ -32,6 +32,17 @@ def at_once(destination: str) -> None:
     transitions.apply(_put_off().filter(destination=destination), delivery.hurry(now=now))
     waits = Q(next_at__isnull=False) | ~Q(problem="")
     Outbox.objects.filter(waits, destination=destination, look_now=False).update(look_now=True)
+
+
+def of_person(destination: str, user_id: int) -> None:
+    """Make everything of a person for a destination due now, since the key of that person has changed."""
+    shares = OneTimeShare.objects.filter(user_id=user_id, outbox__destination=destination)
+    mine = Q(one_time_share__in=shares.values("pk")) | Q(one_time_share=None, outbox__creator_id=user_id)
+    put_off = _put_off().filter(pk__in=_put_off().filter(mine, destination=destination).values("pk"))
+    transitions.apply(put_off, delivery.hurry(now=clock.now()))
+    theirs = Q(creator_id=user_id) | Q(pk__in=shares.values("outbox"))
+    waits = Q(next_at__isnull=False) | ~Q(problem="")
+    Outbox.objects.filter(theirs, waits, destination=destination, look_now=False).update(look_now=True)
 
 
 def after_a_change() -> None:

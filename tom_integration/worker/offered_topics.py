@@ -25,7 +25,8 @@ def stale() -> list[Destination]:
     # A time in the future was written by a clock that was wrong.
     asked = DestinationHealth.objects.filter(topics_at__gt=now - FRESH, topics_at__lte=now)
     fresh = set(asked.values_list("destination", flat=True))
-    return [destination for name, destination in site.destinations().items() if name not in fresh]
+    # Each person may see other topics: 'USER_TOPICS' names those of a destination with personal keys.
+    return [each for name, each in site.destinations().items() if name not in fresh and not each.personal]
 
 
 def ask(destination: Destination) -> None:

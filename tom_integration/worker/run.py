@@ -7,6 +7,7 @@ lease (clears the mark) -> read the backlog, the edited, the submitted and the u
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -41,17 +42,16 @@ from tom_integration.outbox.backlog import register
 from tom_integration.outbox.prepare import Preparer
 from tom_integration.signals import Event
 from tom_integration.worker import leases
-from tom_integration.worker.before_a_call import Wait
-from tom_integration.worker.deliver import Calls
+from tom_integration.worker.calls_of import CallsOf
 from tom_integration.worker.follow import follow
 from tom_integration.worker.look_up import ask_first, look_up
+from tom_integration.worker.senders import Sender, joined, senders
+from tom_integration.worker.waits import LOOK_AGAIN, Wait
 from tom_integration.worker.withdraw import withdraw
 from tom_integration.worker.write_again import persist
 
 logger = logging.getLogger(__name__)
 
-LOOK_AGAIN = timedelta(seconds=300)
-"""The time until the next look at an outbox that cannot act (no such destination, no rights)."""
 AFTER_AN_ERROR = timedelta(seconds=30)
 """The time until the next look after an error that is not the destination's (a busy database, a bug)."""
 
@@ -106,8 +106,10 @@ class _Work:
         self._stop = stop
         self._batch_window = batch_window
         self._outbox: Outbox = lease.outbox
-        self._due = ledger.Due(lease.outbox)
-        self._calls: Calls | None = None
+        self._calls: CallsOf | None = None
+        self._due: dict[Sender, ledger.Due] = defaultdict(lambda: ledger.Due(lease.outbox))
+        self._senders: list[Sender] = []
+        self._waits: dict[Sender, Wait] = {}
         self._others_until: datetime | None = None
 
     @property
@@ -128,11 +130,19 @@ class _Work:
             if self._calls is not None:
                 ledger.bring_near(self._outbox, furthest, settle_time=self._calls.adapter.settle_time)
             next_at = None if self._calls is None else open_outboxes.next_look(self._outbox)
+        if self._waits:
+            next_at = min(filter(None, map(self._next_of, self._senders)), default=None)
+        elif until is not None:
+            next_at = max(next_at, until) if next_at else until
         if next_at is not None:
             next_at = min(next_at, furthest)  # A release may lie months ahead.
-        if until is not None:
-            next_at = max(next_at, until) if next_at else until
         return min(filter(None, (next_at, self._others_until)), default=None)
+
+    def _next_of(self, sender: Sender) -> datetime | None:
+        """Return the time of the next look at the records of one sender."""
+        next_at = open_outboxes.next_look(self._outbox, sender.rows(self._outbox))
+        wait = self._waits.get(sender)
+        return next_at if wait is None else max(next_at or wait.until, wait.until)
 
     def run(self) -> str:
         """Deliver everything that is due now; return a problem for people, or an empty text."""
@@ -148,26 +158,45 @@ class _Work:
             with leases.keep_alive(self._lease):
                 replays.carry_out(self._outbox)
         self._take_up(destination, adapter, now)
-        self._calls = calls = Calls(
+        self._calls = calls = CallsOf(
             lease=self._lease,
             target=target,
             address=address,
             destination=destination,
             adapter=adapter,
-            policy=conf.settings().retry_policy,
             stop=self._stop,
         )
-        for share in self._outbox.one_time_shares.filter(introduce=True).order_by("pk"):
-            calls.introduce(share)
-        problem = self._objection(target)
-        while self._round(calls, target, continuous=self._outbox.share_id is not None and not problem):
-            if self._stop() or not self._lease.hold():
-                return ""
-            problem = self._objection(target)
+        self._senders = senders(self._outbox, destination)
+        for sender in self._senders:
+            try:
+                if not self._serve(sender, calls, target):
+                    return ""
+            except Wait as wait:
+                if not sender.alone:
+                    raise
+                self._waits[sender] = wait
         changes.learn(self._outbox, origin=site.origin(), now=now)
-        if problem:
-            raise Wait(now + LOOK_AGAIN, problem, needs_person=not self._outbox.pause)
+        if self._waits:
+            raise joined(self._waits, self._outbox)
         return ""
+
+    def _serve(self, sender: Sender, calls: CallsOf, target: Any) -> bool:
+        """Deliver what is due of one sender; return False when the work is to end."""
+        now = clock.now()
+        for share in sender.shares(self._outbox).filter(introduce=True).order_by("pk"):
+            calls.of(sender).introduce(share)
+        problem = self._objection(target)
+        while self._round(sender, calls, target, continuous=self._continues(sender) and not problem):
+            if self._stop() or not self._lease.hold():
+                return False
+            problem = self._objection(target)
+        if problem and (not sender.alone or self._continues(sender)):
+            raise Wait(now + LOOK_AGAIN, problem, needs_person=not self._outbox.pause)
+        return True
+
+    def _continues(self, sender: Sender) -> bool:
+        """Return True when a sender sends the continuous share, which another user may have adopted."""
+        return self._outbox.share_id is not None and sender.is_creator(self._outbox)
 
     def _objection(self, target: Any) -> str:
         """Return the reason why the continuous share sends nothing now; empty when it sends.
@@ -250,17 +279,19 @@ class _Work:
             # Limits that were changed since this look began are looked at again.
             mine.filter(settings_digest=self._outbox.settings_digest).update(settings_digest=digest)
 
-    def _round(self, calls: Calls, target: Any, *, continuous: bool) -> bool:
+    def _round(self, sender: Sender, all_calls: CallsOf, target: Any, *, continuous: bool) -> bool:
         """Ask for outcomes, and send or look up one batch; return False when nothing is left to do now."""
-        now, origin, limit = clock.now(), site.origin(), calls.adapter.max_batch
+        now, origin, of = clock.now(), site.origin(), sender.rows(self._outbox)
+        limit = all_calls.largest(sender)
         changes.compare_named(self._outbox, origin=origin, now=now)
-        submitted = ledger.submitted(self._outbox, now=now, limit=limit)
-        withdrawing = ledger.withdrawing(self._outbox, now=now, limit=limit)
-        due = self._due.batch(now=now, limit=limit, continuous=continuous)
+        submitted = ledger.submitted(self._outbox, now=now, limit=limit, of=of)
+        withdrawing = ledger.withdrawing(self._outbox, now=now, limit=limit, of=of)
+        due = self._due[sender].batch(now=now, limit=limit, continuous=continuous, of=of)
         # Look up last: deduplication recognises a datum that was made again when it is prepared for sending.
-        doubtful = [] if due else ledger.unconfirmed(self._outbox, now=now, limit=limit)
+        doubtful = [] if due else ledger.unconfirmed(self._outbox, now=now, limit=limit, of=of)
         if not doubtful and not due and not submitted and not withdrawing:
             return False
+        calls = all_calls.of(sender)
         calls.check_breaker()
         if withdrawing:
             # Before all else: it should not be there.

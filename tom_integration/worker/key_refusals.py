@@ -1,0 +1,86 @@
+"""Store which keys of people a destination refuses: each pauses the records of that person alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Q, QuerySet
+
+from sharecore import circuit_breaker as rules
+from sharecore.addresses import Address
+from sharecore.data_sharing import Destination
+from sharecore.exceptions import AuthenticationFailed
+from sharecore.texts import one_line
+from tom_integration import clock, personal_keys, signals, site
+from tom_integration.models import Activity, KeyRefusal
+from tom_integration.outbox import activity
+from tom_integration.signals import Event
+
+
+def refusal(address: Address, destination: Destination) -> str:
+    """Return why the key of a person is refused at an address, in a sentence; empty when it is not.
+
+    Args:
+        address: the destination and topic.
+        destination: the destination as the person reaches it.
+    """
+    if not destination.person:
+        return ""
+    digest = site.credentials_digest(destination)
+    row = _at(address, int(destination.person)).filter(credentials=digest).first()
+    return "" if row is None else sentence(row)
+
+
+def of_person(destination: Destination, user_id: int) -> list[KeyRefusal]:
+    """Return the refusals of the key that a person has now; none for a key that has changed since."""
+    rows = list(KeyRefusal.objects.filter(user_id=user_id, destination=destination.name).order_by("pk"))
+    try:
+        reached = personal_keys.with_key_of(destination, user_id) if rows else destination
+    except personal_keys.NoKey:
+        return []
+    digest = site.credentials_digest(reached)
+    return [row for row in rows if row.credentials == digest]
+
+
+def sentence(row: KeyRefusal) -> str:
+    """Return a refusal in a sentence for people."""
+    there = site.label(str(Address(row.destination, row.topic or "")))
+    return f"{there} refuses the key of {personal_keys.name_of(row.user_id)}: {row.reason}"
+
+
+def refuse(address: Address, destination: Destination, error: AuthenticationFailed) -> timedelta:
+    """Note that a key was refused; return the time after which its records are looked at again."""
+    user_id, topic = int(destination.person), address.topic if error.topic_only else None
+    columns = {
+        "credentials": site.credentials_digest(destination),
+        "reason": one_line(error.reason),
+        "since": clock.now(),
+    }
+    row, new = KeyRefusal.objects.get_or_create(
+        user_id=user_id, destination=address.name, topic=topic, defaults=columns
+    )
+    told = (row.credentials, row.reason) == (columns["credentials"], columns["reason"])
+    if not new and not told:
+        KeyRefusal.objects.filter(pk=row.pk).update(**columns)
+    if new or not told:
+        there = Address(address.name, topic or "")
+        detail = f"it refuses the key of {personal_keys.name_of(user_id)}: {columns['reason']}"
+        activity.of_destination(Activity.What.PAUSED, there, detail=detail)
+        signals.of_destination(Event.KEY_REFUSED, str(there), detail)
+    return timedelta(seconds=rules.LONGEST_WAIT)
+
+
+def accepted(address: Address, destination: Destination) -> None:
+    """End the refusals of the key of a person, after a call that went through."""
+    if destination.person:
+        _at(address, int(destination.person)).delete()
+
+
+def end(destination: str, user_id: int) -> None:
+    """End all refusals of the key of a person at a destination."""
+    KeyRefusal.objects.filter(user_id=user_id, destination=destination).delete()
+
+
+def _at(address: Address, user_id: int) -> QuerySet[KeyRefusal]:
+    both = Q(topic=None) | Q(topic=address.topic)
+    return KeyRefusal.objects.filter(both, user_id=user_id, destination=address.name)
