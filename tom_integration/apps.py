@@ -37,6 +37,13 @@ class TomIntegrationConfig(AppConfig):
         """Return the lines below the buttons of a target's page."""
         return [{"partial": "tom_integration/partials/target_shares.html"}]
 
+    def profile_details(self) -> list[dict[str, str]]:
+        """Return the card of the profile page: the person's own keys."""
+        from tom_integration.pages import personal_keys
+
+        context = f"{personal_keys.__name__}.{personal_keys.profile_context.__name__}"
+        return [{"partial": personal_keys.PARTIAL, "context": context}]
+
     def include_url_paths(self) -> list[Any]:
         """Return the routes for `tom_common.urls`, which puts them before the stock routes."""
         from django.urls import include, path

@@ -1,4 +1,4 @@
-"""Name the card of each destination on the page of destinations, so that links lead to it."""
+"""Name the cards of each destination: on the page of destinations, and for a key on the profile page."""
 
 from __future__ import annotations
 
@@ -15,3 +15,13 @@ def anchor(name: str) -> str:
 def path(name: str) -> str:
     """Return the path of the page of destinations, at the card of one."""
     return f"{reverse('sharing:destinations')}#{anchor(name)}"
+
+
+def key_anchor(name: str) -> str:
+    """Return the id of the card on the profile page where a person gives a key for a destination."""
+    return f"key-{anchor(name)}"
+
+
+def key_path(name: str) -> str:
+    """Return the path of the profile page, at the card of a destination."""
+    return f"{reverse('user-profile')}#{key_anchor(name)}"

@@ -102,6 +102,9 @@ def test_the_table_is_true(adapters: dict[str, Adapter]) -> None:
         "permanent: a person approves each record, unless `APPROVAL` is `False`": [
             _yes(Registry.load().destination_types[kind].permanent) for kind in adapters
         ],
+        "each person can share with their own key": [
+            _yes(bool(Registry.load().destination_types[kind].personal)) for kind in adapters
+        ],
         "links to what it became": [_yes(_overrides(each, "link")) for each in adapters.values()],
         "records of one call, at most": [str(each.max_batch) for each in adapters.values()],
         "seconds that new records wait for company": [

@@ -11,8 +11,9 @@ from sharecore.data_sharing import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
 from tom_integration import site, site_status
 from tom_integration.management import output
+from tom_integration.models import KeyRefusal, PersonalKey
 from tom_integration.services import send_test, shares
-from tom_integration.worker import offered_topics
+from tom_integration.worker import key_refusals, offered_topics
 
 _NO_TEST: dict[str, Any] = {"ok": True, "reply": "", "error": "", "problems": ()}
 """The answer to no test."""
@@ -44,7 +45,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
         found = _ask(destination)
         if shows:
             _show(command, found)
-        if options["test"] and not found["error"]:
+        if options["test"] and not found["error"] and not destination.personal:
             found["test"] = _test(destination, *found["topics"][:1])
             if shows:
                 _show_test(command, found["test"])
@@ -58,7 +59,12 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
 
 
 def _ask(destination: Destination) -> dict[str, Any]:
-    """Return the answer of a destination: whether it is `ok`, `error`, `problems`, `about` and `topics`."""
+    """Return the answer of a destination: whether it is `ok`, `error`, `problems`, `about` and `topics`.
+
+    One that each person reaches with their own key is not asked: a command has none.
+    """
+    if destination.personal:
+        return _NO_ANSWER | {"ok": True, "about": _keys(destination), "topics": list(destination.user_topics)}
     try:
         problems = shares.check(destination)
     except (ConfigurationError, DeliveryError) as error:
@@ -70,6 +76,15 @@ def _ask(destination: Destination) -> dict[str, Any]:
         "about": shares.describe(destination),
         "topics": [topic.name for topic in offered_topics.offered(destination)],
     }
+
+
+def _keys(destination: Destination) -> str:
+    given = PersonalKey.objects.filter(destination=destination.name).count()
+    refused = [
+        key_refusals.sentence(each) for each in KeyRefusal.objects.filter(destination=destination.name)
+    ]
+    told = f"not asked: each person shares with their own key; {given} given, {len(refused)} refused"
+    return "; ".join([told, *refused])
 
 
 def _test(destination: Destination, topic: str = "") -> dict[str, Any]:

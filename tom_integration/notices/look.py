@@ -14,6 +14,7 @@ from tom_integration.models import (
     TO_APPROVE,
     Delivery,
     DestinationHealth,
+    KeyRefusal,
     NoticeRecipient,
     NoticeScan,
     Outbox,
@@ -50,6 +51,7 @@ class Notices:
         ill = troubles.unwell()
         found = [*troubles.of_destinations(ill, now), *troubles.of_shares(Outbox.objects.all())]
         found += troubles.of_approvals(Delivery.objects.filter(TO_APPROVE))
+        found += troubles.of_keys(KeyRefusal.objects.all())
         last = NoticeScan.objects.filter(pk=1).first()
         digest = _digest(found)
         if last is not None and last.digest == digest and _later(last.next_at, now):

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 
 from tom_integration import access, conf, site
-from tom_integration.models import TO_APPROVE, Delivery, NoticeRecipient, NoticeScan, Outbox
+from tom_integration.models import TO_APPROVE, Delivery, KeyRefusal, NoticeRecipient, NoticeScan, Outbox
 
 Choice = NoticeRecipient.Choice
 
@@ -44,6 +44,11 @@ class Person:
             return visible
         return visible.filter(share_id__isnull=False, creator_id=self.user.pk)
 
+    def key_refusals(self) -> QuerySet[KeyRefusal]:
+        """Return the refused keys of which the person is told: the own ones, or all as an operator."""
+        rows = KeyRefusal.objects.all()
+        return rows if self.operator else rows.filter(user_id=self.user.pk)
+
     def to_approve(self) -> QuerySet[Delivery]:
         """Return what waits for approval, of that which the person may approve, or view as an operator."""
         waiting = Delivery.objects.filter(TO_APPROVE)
@@ -57,7 +62,8 @@ class Person:
 
 
 def everybody() -> list[Person]:
-    """Return the creators of shares, approvers and operators who can be reached: active, with an address.
+    """Return the creators of shares, people whose key is refused, approvers and operators, of those who can
+    be reached: active, with an address.
 
     An address of `SHARECORE_NOTIFY` that belongs to accounts has their rights and choices; one without an
     account, and a destination, is told of all shares. Destinations come first, so that a mail server that
@@ -66,7 +72,7 @@ def everybody() -> list[Person]:
     named = _operators()
     creators = Outbox.objects.filter(share_id__isnull=False, creator_id__isnull=False).values("creator_id")
     column = get_user_model().get_email_field_name()
-    chosen = Q(pk__in=creators)
+    chosen = Q(pk__in=creators) | Q(pk__in=KeyRefusal.objects.values("user_id"))
     if any(each.approval for each in site.destinations().values()):
         chosen |= Q(pk__in=access.approvers().values("pk"))
     for address in named:

@@ -80,6 +80,7 @@ def _present(person: Person, ill: Collection[DestinationHealth], now: datetime) 
     """Return the troubles of which the person may know, by their keys."""
     outboxes = person.outboxes()
     found = [*troubles.of_shares(outboxes, person.user), *troubles.of_approvals(person.to_approve())]
+    found += troubles.of_keys(person.key_refusals())
     if of_destinations := troubles.of_destinations(ill, now):
         places = set(outboxes.filter(AT_WORK).order_by().values_list("destination", "topic").distinct())
         names = {name for name, _ in places}
@@ -100,6 +101,8 @@ def _concerns(person: Person, told: Mapping[str, Any]) -> bool:
     """Return True when the person may know that a trouble is over, since its shares are still there."""
     if Kind(told["kind"]) is Kind.TO_APPROVE:
         return False  # Approved and declined records are no trouble that is over.
+    if Kind(told["kind"]) is Kind.KEY:
+        return told["destination"] in site.destinations()
     if Kind(told["kind"]) in OF_DESTINATION and told["destination"] not in site.destinations():
         return False
     there = person.outboxes().filter(AT_WORK, destination=told["destination"])

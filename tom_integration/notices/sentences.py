@@ -13,7 +13,7 @@ from sharecore.addresses import Address
 from sharecore.delivery import OPEN
 from sharecore.texts import number, one_line
 from sharecore.times import minute
-from tom_integration import access, conf, destination_cards, site
+from tom_integration import access, conf, destination_cards, personal_keys, site
 from tom_integration.models import Delivery, Outbox
 from tom_integration.notices.people import Person
 from tom_integration.notices.troubles import OF_DESTINATION, Kind, Trouble
@@ -23,6 +23,7 @@ REASON = 200
 _ENDS = {
     Kind.REFUSES: "{} takes our data again.",
     Kind.DOWN: "{} can be reached again.",
+    Kind.KEY: "{} refuses none of {} any more.",
     Kind.STOPPED: "None of {} is stopped any more.",
     Kind.FAILED: "No record of {} is refused any more.",
     Kind.NEEDS_REVIEW: "No record of {} needs review any more.",
@@ -43,6 +44,8 @@ def trouble(each: Trouble, person: Person, now: datetime) -> Line:
     if each.kind is Kind.TO_APPROVE:
         approves = person.user is None or access.may_approve(person.user)
         return Line(text=_to_approve(each), link=page("sharing:approvals") if approves else _page_of(each))
+    if each.kind is Kind.KEY:
+        return _of_keys(each, person, now)
     outboxes = person.outboxes().filter(each.concerned)
     if each.kind in OF_DESTINATION:
         card = destination_cards.path(each.address.name)
@@ -54,6 +57,8 @@ def trouble(each: Trouble, person: Person, now: datetime) -> Line:
 def end(kind: Kind, address: Address, person: Person) -> Line:
     """Return in one line that a trouble is over."""
     label = _label(str(address))
+    if kind is Kind.KEY:
+        return Line(text=_ENDS[kind].format(label, "the keys of people" if person.operator else "your keys"))
     whose = "the shares" if person.operator else "your shares"
     return Line(text=_ENDS[kind].format(label if kind in OF_DESTINATION else f"{whose} to {label}"))
 
@@ -80,6 +85,21 @@ def _of_destination(each: Trouble, outboxes: QuerySet[Outbox], now: datetime) ->
     records, shares = found["records"], found["shares"]
     wait = f"; {number(records, 'record')} of {number(shares, 'share')} wait{'s' if records == 1 else ''}"
     return _because(f"{_label(str(each.address))} {does}{since}{wait if records else ''}", each.reason)
+
+
+def _of_keys(each: Trouble, person: Person, now: datetime) -> Line:
+    """Return that keys are refused: their own to a person, whose they are to an operator."""
+    there, since = _label(str(each.address)), f" since {minute(each.since, now)}" if each.since else ""
+    rows = person.key_refusals().filter(destination=each.destination)
+    mine = person.user is not None and rows.filter(user_id=person.user.pk).exists()
+    if mine and each.shares == 1:
+        text = _because(f"{there} refuses your key{since}; what you share there waits", each.reason)
+        path = destination_cards.key_path(each.destination)
+        return Line(text=f"{text} Enter another one.", link=_at_site(path))
+    names = [personal_keys.name_of(pk) for pk in sorted(set(rows.values_list("user_id", flat=True)))[:5]]
+    more = f" and {each.shares - len(names)} more" if each.shares > len(names) else ""
+    text = f"{there} refuses the key of {', '.join(names)}{more}{since}"
+    return Line(text=_because(text, each.reason), link=_at_site(destination_cards.path(each.destination)))
 
 
 def _stopped(each: Trouble) -> str:

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Case, Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models import Case, Count, Exists, F, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 
 from sharecore.addresses import Address
 from sharecore.delivery import State
 from tom_integration import access, conf, site
-from tom_integration.models import Delivery, DestinationHealth, Outbox
+from tom_integration.models import Delivery, DestinationHealth, KeyRefusal, Outbox
 
 
 class Kind(StrEnum):
@@ -24,6 +24,8 @@ class Kind(StrEnum):
     """The destination, or a topic of it, refuses us."""
     DOWN = "down"
     """The destination has not answered for `SHARECORE_NOTIFY_AFTER_MINUTES`."""
+    KEY = "key"
+    """The destination refuses keys of single people: their own, or those of others for an operator."""
     STOPPED = "stopped"
     """Shares stopped, and need a person."""
     FAILED = State.FAILED.value
@@ -102,7 +104,9 @@ def of_shares(outboxes: QuerySet[Outbox], user: Any = None) -> list[Trouble]:
         outboxes: those that the user may view.
         user: the user, whose rights on single data count as well; None to count all data.
     """
-    stopped = Q(needs_person=True, share_id__isnull=False)
+    # Whose key is refused is told so by itself.
+    refused = KeyRefusal.objects.filter(user_id=OuterRef("creator_id"), destination=OuterRef("destination"))
+    stopped = Q(needs_person=True, share_id__isnull=False) & ~Q(Exists(refused))
     # By the index of each outbox: there is none of all deliveries in these states, which are millions.
     counted = outboxes.annotate(
         failed=_number_of(Kind.FAILED, user), in_review=_number_of(Kind.NEEDS_REVIEW, user)
@@ -131,6 +135,28 @@ def of_shares(outboxes: QuerySet[Outbox], user: Any = None) -> list[Trouble]:
     for row in rows:
         by_address.setdefault(Address(row["destination"], row["topic"]), []).append(dict(row))
     return [each for address, group in by_address.items() for each in _of_address(address, group)]
+
+
+def of_keys(rows: QuerySet[KeyRefusal]) -> list[Trouble]:
+    """Return one trouble for each destination that refuses these keys of people.
+
+    Args:
+        rows: the refusals of which the person may know.
+    """
+    found: dict[str, list[KeyRefusal]] = {}
+    personal = [name for name, each in site.destinations().items() if each.personal]
+    for row in rows.filter(destination__in=personal).order_by("destination", "since"):
+        found.setdefault(row.destination, []).append(row)
+    return [
+        Trouble(
+            kind=Kind.KEY,
+            destination=name,
+            shares=len({row.user_id for row in group}),
+            reason=group[-1].reason,
+            since=group[0].since,
+        )
+        for name, group in found.items()
+    ]
 
 
 def of_approvals(rows: QuerySet[Delivery]) -> list[Trouble]:

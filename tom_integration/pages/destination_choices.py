@@ -9,11 +9,12 @@ from typing import Any
 
 from sharecore.adapter import Adapter
 from sharecore.addresses import Address
+from sharecore.data_sharing import Destination
 from sharecore.exceptions import DeliveryError
 from sharecore.reports import ReportField
-from tom_integration import access, site
+from tom_integration import access, destination_cards, personal_keys, site
 from tom_integration.models import DestinationHealth
-from tom_integration.worker import breaker, offered_topics
+from tom_integration.worker import breaker, key_refusals, offered_topics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class Choice:
     topic: str = ""
     note: str = ""
     """A remark for the person who chooses."""
+    key_path: str = ""
+    """The path of the place where the user gives a key; empty when none is missing."""
     reason: str = ""
     """The reason why the address cannot be chosen; empty when it can."""
     takes_records: bool = True
@@ -61,7 +64,10 @@ def _all(user: Any, shared: Collection[str] = ()) -> list[Choice]:
     known = {(row.destination, row.topic): row for row in DestinationHealth.objects.all()}
     closed = access.closed_to(user)
     usable = [
-        choice for name in site.destinations() if name not in closed for choice in _of(name, known, shared)
+        choice
+        for name in site.destinations()
+        if name not in closed
+        for choice in _of(name, known, shared, user)
     ]
     broken = [
         Choice(
@@ -75,13 +81,14 @@ def _all(user: Any, shared: Collection[str] = ()) -> list[Choice]:
 
 
 def _of(
-    name: str, known: Mapping[breaker.Part, DestinationHealth], shared: Collection[str]
+    name: str, known: Mapping[breaker.Part, DestinationHealth], shared: Collection[str], user: Any
 ) -> Iterator[Choice]:
     destination = site.destinations()[name]
     credentials = site.credentials_digest(destination)
     offered = offered_topics.offered(destination)
     adapter = site.adapter_of(str(Address(name)))
     fields = _fields(adapter)
+    lacks = _lacks(destination, user)
     for topic, note in [(each.name, each.note) for each in offered] or [("", "")]:
         address = Address(name, topic)
         reason, remark = _state(address, credentials, known)
@@ -90,7 +97,8 @@ def _of(
             address=str(address),
             label=destination.display_name,
             topic=topic,
-            note=" ".join(filter(None, (already, note, remark))),
+            note=" ".join(filter(None, (already, note, remark, lacks))),
+            key_path=destination_cards.key_path(name) if lacks else "",
             reason=reason,
             takes_records=adapter is None or adapter.takes_records,
             takes_files=not reason and adapter is not None and adapter.takes_files,
@@ -104,6 +112,18 @@ def _fields(adapter: Adapter | None) -> Sequence[ReportField]:
         return () if adapter is None else adapter.share_fields()
     except DeliveryError:  # A bug of the adapter, which is in the log.
         return ()
+
+
+def _lacks(destination: Destination, user: Any) -> str:
+    """Return a remark for a user whose own key is needed, and missing or refused."""
+    if not destination.personal:
+        return ""
+    key = personal_keys.find(destination, user.pk)
+    if key is None or not key.is_readable:
+        return "It needs your own key; what you share there waits until you give it."
+    if any(each.topic is None for each in key_refusals.of_person(destination, user.pk)):
+        return "It refuses your key; what you share there waits until you give another one."
+    return ""
 
 
 def _state(

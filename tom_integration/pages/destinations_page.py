@@ -15,14 +15,14 @@ from sharecore.data_sharing import Destination
 from sharecore.discovery import PluginState
 from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
 from sharecore.texts import one_line
-from tom_integration import access, conf, site, site_status
-from tom_integration.models import DestinationHealth, Outbox
+from tom_integration import access, conf, personal_keys, site, site_status
+from tom_integration.models import DestinationHealth, KeyRefusal, Outbox, PersonalKey
 from tom_integration.pages import destination_numbers, phrases
 from tom_integration.pages.destination_numbers import Numbers
 from tom_integration.pages.guards import Page, require
 from tom_integration.pages.share_cause import LONG_DELAY
 from tom_integration.services import send_test, shares
-from tom_integration.worker import breaker, offered_topics
+from tom_integration.worker import breaker, key_refusals, offered_topics
 
 
 class DestinationsPage(Page):
@@ -35,7 +35,9 @@ class DestinationsPage(Page):
         numbers = destination_numbers.read(request.user)
         context = {
             "destinations": [
-                _about(each, numbers) for name, each in site.destinations().items() if name not in closed
+                _about(each, numbers, request.user)
+                for name, each in site.destinations().items()
+                if name not in closed
             ],
             "broken": [
                 {"name": name, "label": site.display_name(name), "found": found}
@@ -60,9 +62,9 @@ class Check(Page):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Show the answer as the card of the destination, or as a page for a browser without scripts."""
         destination = _chosen(request)
-        failure, problems = _ask(destination)
+        failure, problems = _ask(destination, request.user)
         context = {
-            "each": _about(destination, destination_numbers.read(request.user)),
+            "each": _about(destination, destination_numbers.read(request.user), request.user),
             "checked": True,
             "failure": failure,
             "found": problems,
@@ -78,10 +80,10 @@ class SendTest(Page):
         """Show what came back, as the answer to a check."""
         destination = _chosen(request)
         numbers = destination_numbers.read(request.user)
-        context = {"each": _about(destination, numbers), **_may(request.user)}
+        context = {"each": _about(destination, numbers, request.user), **_may(request.user)}
         try:
             topic = request.POST.get("topic", "")
-            sent = send_test.send_test(destination, topic=topic, by=request.user.get_username())
+            sent = send_test.send_test(destination, topic=topic, by=request.user)
             context["tested"] = True
             context["sent"] = sent
         except (shares.NotPossible, ConfigurationError, DeliveryError) as error:
@@ -104,14 +106,14 @@ def _card(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     return render(request, "tom_integration/destination_checked.html", context)
 
 
-def _ask(destination: Destination) -> tuple[str, list[Problem]]:
+def _ask(destination: Destination, user: Any) -> tuple[str, list[Problem]]:
     try:
-        return "", list(shares.check(destination))
+        return "", list(shares.check(personal_keys.with_key_of(destination, user.pk)))
     except (ConfigurationError, DeliveryError) as error:
         return str(error), []
 
 
-def _about(destination: Destination, numbers: Mapping[str, Numbers]) -> dict[str, Any]:
+def _about(destination: Destination, numbers: Mapping[str, Numbers], user: Any) -> dict[str, Any]:
     now = timezone.now()
     credentials = site.credentials_digest(destination)
     known = breaker.read(destination.name).under(credentials)
@@ -137,6 +139,21 @@ def _about(destination: Destination, numbers: Mapping[str, Numbers]) -> dict[str
         "checked_at": row.checked_at if row else None,
         "check": row.check_result if row else {},
         "takes_tests": send_test.offered(destination, row),
+        "keys": _keys(destination, user) if destination.personal else None,
+    }
+
+
+def _keys(destination: Destination, user: Any) -> dict[str, Any]:
+    """Return how many people have given a key, the user's own state, and to who sees all shares whose are
+    refused.
+    """
+    refused = KeyRefusal.objects.filter(destination=destination.name).order_by("pk")
+    return {
+        "given": PersonalKey.objects.filter(destination=destination.name).count(),
+        "mine": personal_keys.find(destination, user.pk) is not None,
+        "refused": [key_refusals.sentence(each) for each in refused[:10]]
+        if access.sees_all_shares(user)
+        else [],
     }
 
 

@@ -22,6 +22,7 @@ WORDS = {
     "Release date": "The moment before which a record stays here. It goes by itself then.",
     "Report": "A form about one target, such as a discovery. A person fills it in, and it is sent once.",
     "Approval": "A person lets records go to a destination that publishes them for good.",
+    "Own key": "A key of one person for a destination: what that person shares goes there with it.",
     "Ticket": "The number under which a destination can be asked later what became of a record.",
     "Creator": "The user with whose rights a share sends. When the user loses them, the share stops.",
     "Adopt": "To become the creator of a share whose creator cannot send any more.",

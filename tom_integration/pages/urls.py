@@ -15,6 +15,7 @@ from tom_integration.pages import (
     many_shares,
     new_share,
     notices,
+    personal_keys,
     removed_destinations,
     replay,
     report_new,
@@ -112,6 +113,7 @@ ours = [
     path("persistentshare/destinations/replay", replay.OfDestination.as_view(), name="destination-replay"),
     path("persistentshare/destinations/test", destinations_page.SendTest.as_view(), name="send-test"),
     path("persistentshare/destinations/check", destinations_page.Check.as_view(), name="check"),
+    *_actions("persistentshare/keys/", personal_keys.OwnKey, "key-", "give", "test", "remove"),
 ]
 
 data_product_routes = [

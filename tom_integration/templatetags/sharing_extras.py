@@ -57,6 +57,12 @@ def state_label(state: str, address: Address) -> str:
 
 
 @register.filter
+def key_path(destination: str) -> str:
+    """Return the path of the place where a user gives a key for a destination."""
+    return destination_cards.key_path(destination)
+
+
+@register.filter
 def address_label(address: Address | str) -> str:
     """Return the address of a destination for people."""
     return site.label(str(address))

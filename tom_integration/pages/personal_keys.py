@@ -1,0 +1,141 @@
+"""Show a person's own keys on the profile page, and let the person give, test and remove them.
+
+Only for the user of the request: nobody sets, tests or sees the key of another person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
+
+from sharecore.data_sharing import Destination
+from sharecore.exceptions import ConfigurationError, DeliveryError
+from sharecore.personal import PersonalSetting
+from sharecore.secrets import register
+from sharecore.texts import one_line
+from tom_integration import access, destination_cards, personal_keys, site
+from tom_integration.pages.guards import Page
+from tom_integration.services import personal_keys as service
+from tom_integration.services import shares
+from tom_integration.worker import key_refusals
+
+LONGEST = 500
+"""Characters of one value."""
+PARTIAL = "tom_integration/partials/personal_keys.html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """Hold what a person sees of their own key for one destination."""
+
+    name: str
+    label: str
+    fields: tuple[tuple[str, PersonalSetting], ...]
+    """What is asked for, by setting."""
+    given_at: datetime | None
+    profile: str
+    """Where the key is kept that other software of the site has; empty for one that was given here."""
+    readable: bool
+    known: bool
+    refused: tuple[str, ...]
+
+    @property
+    def anchor(self) -> str:
+        """Return the id of the card."""
+        return destination_cards.key_anchor(self.name)
+
+
+def profile_context(user: Any) -> dict[str, Any]:
+    """Return the context of the card on tomtoolkit's profile page."""
+    return {"sharing_keys": cards(user)}
+
+
+def cards(user: Any) -> list[Card]:
+    """Return a card for each destination that wants a key, and that the user may use."""
+    return [_card(user, each) for each in asked(user)]
+
+
+def asked(user: Any) -> list[Destination]:
+    """Return the destinations to which the user may share, with their own key."""
+    closed = access.closed_to(user)
+    return [each for name, each in site.destinations().items() if each.personal and name not in closed]
+
+
+def _card(user: Any, destination: Destination) -> Card:
+    key = personal_keys.find(destination, user.pk)
+    return Card(
+        name=destination.name,
+        label=destination.display_name,
+        fields=tuple(destination.personal.items()),
+        given_at=key.given_at if key else None,
+        profile=key.profile if key else "",
+        readable=key is not None and key.is_readable,
+        known=key is not None,
+        refused=tuple(each.reason for each in key_refusals.of_person(destination, user.pk)),
+    )
+
+
+@method_decorator(sensitive_post_parameters(), name="dispatch")
+class OwnKey(Page):
+    """Serve `/targets/persistentshare/keys/<action>`: POST of `name`, and the fields of the destination."""
+
+    def post(self, request: HttpRequest, action: str) -> HttpResponse:
+        """Do it for the user of the request, say what became of it, and go back to the profile page."""
+        name = request.POST.get("name", "")
+        destination = next((each for each in asked(request.user) if each.name == name), None)
+        if destination is None:
+            raise Http404("There is no such destination.")
+        done = {"give": _give, "test": _test, "remove": _remove}[action]
+        done(request, destination)
+        return redirect(destination_cards.key_path(name))
+
+
+def _give(request: HttpRequest, destination: Destination) -> None:
+    values = {key: request.POST.get(f"key-{key}", "") for key in destination.personal}
+    long = [destination.personal[key].label for key, value in values.items() if len(value) > LONGEST]
+    if long:
+        messages.error(request, f"{', '.join(long)}: at most {LONGEST} characters.")
+        return
+    for key, value in values.items():
+        if destination.personal[key].secret:
+            register(value)  # First of all, so that no error report shows it.
+    try:
+        service.give(request.user, destination, values)
+    except ConfigurationError as error:
+        messages.error(request, _told(destination, (f"{each.what}. {each.hint}" for each in error.problems)))
+        return
+    told = f"Your key for {destination.display_name} is saved. What waited for it goes now."
+    messages.success(request, told)
+
+
+def _test(request: HttpRequest, destination: Destination) -> None:
+    try:
+        problems = shares.check(personal_keys.with_key_of(destination, request.user.pk))
+    except (ConfigurationError, DeliveryError) as error:
+        messages.error(request, f"The test of your key failed. {one_line(error)}")
+        return
+    if any(each.fatal for each in problems):
+        found = (f"{each.what}. {each.hint}" for each in problems)
+        messages.error(request, _told(destination, found))
+        return
+    messages.success(request, f"{destination.display_name} answered, and takes your key.")
+    for each in problems:
+        messages.warning(request, one_line(f"{each.what}. {each.hint}"))
+
+
+def _remove(request: HttpRequest, destination: Destination) -> None:
+    if service.remove(request.user, destination.name):
+        told = f"Your key for {destination.display_name} is removed. What you share there waits."
+        messages.success(request, told)
+
+
+def _told(destination: Destination, found: Iterable[str]) -> str:
+    return one_line(f"{destination.display_name} does not take your key: {' '.join(found)}")
