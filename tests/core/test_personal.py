@@ -13,7 +13,7 @@ from sharecore.hooks import DestinationType
 from sharecore.personal import PersonalSetting
 from sharecore.secrets import forget, repeats_secret
 from sharecore.testing import MemoryAdapter, MemoryDestination, example_batch
-from sharecore.testing.memory import MemoryPlugin
+from sharecore.testing.memory_adapter import MemoryPlugin
 
 AMY, BOB = "amy-0123456789", "bob-9876543210"
 

@@ -63,6 +63,8 @@ def _value(field: Any, number: int) -> Any:
     if field.choices:
         return field.choices[number % len(field.choices)][0]
     match field.get_internal_type():
+        case "BinaryField":  # an encrypted text
+            return f"{field.name} {number}"
         case "CharField" | "TextField":
             return f"{field.name} {number}"[: field.max_length]
         case "FloatField":
