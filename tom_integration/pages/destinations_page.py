@@ -130,7 +130,7 @@ def _about(destination: Destination, numbers: Mapping[str, Numbers], user: Any) 
         "failures": known.failures,
         "silent_since": known.down_since if known.failures else None,
         "wait_until": known.wait_until(now),
-        "delayed": _delayed(destination.name, now),
+        "delayed": _delayed(destination.name, row, now),
         "last_error": row.last_error if row and (known.failures or refused) else "",
         "last_error_at": row.last_error_at if row else None,
         "last_success_at": _last_success(destination.name, row),
@@ -157,9 +157,9 @@ def _keys(destination: Destination, user: Any) -> dict[str, Any]:
     }
 
 
-def _delayed(name: str, now: datetime) -> str:
+def _delayed(name: str, row: DestinationHealth | None, now: datetime) -> str:
     """Return that the destination asked for no call for more than a moment; empty when it did not."""
-    until = breaker.delayed_until(name, now=now)
+    until = breaker.delayed_until(row, now=now)
     return phrases.delayed(name, until, now) if until is not None and until - now > LONG_DELAY else ""
 
 

@@ -56,18 +56,22 @@ class Obstacle:
     """The reason, for people; empty for a destination that is well, and asked for no call."""
 
 
-def obstacle(address: Address, *, credentials: str, now: datetime) -> Obstacle | None:
-    """Return what keeps a call from being made now, in one query.
+def delayed_until(whole: DestinationHealth | None, *, now: datetime) -> datetime | None:
+    """Return the time before which a destination asked for no call; None when it takes one now.
 
-    A time for which a destination asked, further away than any that is heeded, was set by a clock that was
-    wrong, and counts as over.
+    A time further away than any that is heeded was set by a clock that was wrong, and counts as over.
     """
+    until = whole.next_call_at if whole is not None else None
+    return until if until is not None and now < until <= now + LONGEST_DELAY else None
+
+
+def obstacle(address: Address, *, credentials: str, now: datetime) -> Obstacle | None:
+    """Return what keeps a call from being made now, in one query."""
     both = Q(topic=None) | Q(topic=address.topic)
     rows = DestinationHealth.objects.filter(both, destination=address.name)
     stored = {(row.destination, row.topic): row for row in rows}
-    whole = stored.get(parts(address)[0])
-    if whole is not None and whole.next_call_at and now < whole.next_call_at <= now + LONGEST_DELAY:
-        return Obstacle(until=whole.next_call_at)
+    if delayed := delayed_until(stored.get(parts(address)[0]), now=now):
+        return Obstacle(until=delayed)
     for part in parts(address):
         health = stored[part].health.under(credentials) if part in stored else Health()
         if health.is_paused(credentials):
