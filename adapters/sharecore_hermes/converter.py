@@ -8,10 +8,8 @@ wrote them, None and "" stand for no value. The rules of HERMES are applied to e
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType, SimpleNamespace
-from typing import Protocol
 
 from sharecore.exceptions import ConfigurationError, Problem
 from sharecore_hermes import astrometry, photometry, spectra, target_rows
@@ -23,18 +21,6 @@ OLD_MODULE = "tom_dataproducts.alertstreams.hermes"
 
 class HermesMessageException(Exception):
     """Raised by a converter for a row that cannot be expressed. (The name of tomtoolkit 2.x.)"""
-
-
-class Converter(Protocol):
-    """The methods that the adapter calls."""
-
-    def get_hermes_target(self, target: SimpleNamespace) -> Draft: ...
-
-    def get_hermes_photometry(self, datum: SimpleNamespace) -> Draft: ...
-
-    def get_hermes_spectroscopy(self, datum: SimpleNamespace) -> Draft: ...
-
-    def get_hermes_astrometry(self, datum: SimpleNamespace) -> Draft: ...
 
 
 class HermesDataConverter:
@@ -62,7 +48,7 @@ class HermesDataConverter:
         return astrometry.draft(datum.sharecore, datum.target.name)
 
 
-def load_converter(path: str, where: str) -> Converter:
+def load_converter(path: str, where: str) -> HermesDataConverter:
     """Return an instance of the class at the dotted path, its missing methods taken from ours.
 
     Raises `ConfigurationError`.
@@ -76,7 +62,10 @@ def load_converter(path: str, where: str) -> Converter:
     module_name, _, class_name = path.rpartition(".")
     try:
         module = _import(module_name)
-        made: object = getattr(module, class_name)(validate=True)
+        theirs = getattr(module, class_name)
+        if not issubclass(theirs, HermesDataConverter):
+            theirs = type(class_name, (theirs, HermesDataConverter), {})
+        made: HermesDataConverter = theirs(validate=True)
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         problem = Problem(
             where=f"{where}['DATA_CONVERTER_CLASS']",
@@ -84,31 +73,7 @@ def load_converter(path: str, where: str) -> Converter:
             hint="Give the dotted path of a class like sharecore_hermes.converter.HermesDataConverter.",
         )
         raise ConfigurationError([problem]) from error
-    return made if isinstance(made, HermesDataConverter) else _Completed(made)
-
-
-class _Completed(HermesDataConverter):
-    """A converter that does not derive from ours and may lack methods."""
-
-    def __init__(self, made: object) -> None:
-        super().__init__()
-        self._made = made
-
-    def get_hermes_target(self, target: SimpleNamespace) -> Draft:
-        return self._own("get_hermes_target", super().get_hermes_target)(target)
-
-    def get_hermes_photometry(self, datum: SimpleNamespace) -> Draft:
-        return self._own("get_hermes_photometry", super().get_hermes_photometry)(datum)
-
-    def get_hermes_spectroscopy(self, datum: SimpleNamespace) -> Draft:
-        return self._own("get_hermes_spectroscopy", super().get_hermes_spectroscopy)(datum)
-
-    def get_hermes_astrometry(self, datum: SimpleNamespace) -> Draft:
-        return self._own("get_hermes_astrometry", super().get_hermes_astrometry)(datum)
-
-    def _own(self, name: str, ours: Callable[..., Draft]) -> Callable[..., Draft]:
-        method: Callable[..., Draft] = getattr(self._made, name, ours)
-        return method
+    return made
 
 
 def _import(name: str) -> ModuleType:

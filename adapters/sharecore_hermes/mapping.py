@@ -24,7 +24,7 @@ from sharecore_hermes import astrometry, photometry, share_values, spectra, targ
 from sharecore_hermes.cells import Draft, Finished, NotExpressible, Row, text
 from sharecore_hermes.common_columns import Context
 from sharecore_hermes.config import HermesConfig
-from sharecore_hermes.converter import Converter, HermesMessageException
+from sharecore_hermes.converter import HermesDataConverter, HermesMessageException
 from sharecore_hermes.origin import echo, relayed_by
 from sharecore_hermes.own_words import completed
 from sharecore_hermes.references import NoReference, Reference, message_id, read
@@ -74,7 +74,7 @@ class Mapped:
     """Reason why the target cannot go; empty when it can."""
 
 
-def map_batch(batch: Batch, config: HermesConfig, converter: Converter, topic: str) -> Mapped:
+def map_batch(batch: Batch, config: HermesConfig, converter: HermesDataConverter, topic: str) -> Mapped:
     """Map each record by itself to an entry or an outcome.
 
     A target that cannot go decides them all.
@@ -124,7 +124,7 @@ def _attempt(step: Callable[[], None]) -> Outcome | None:
 def _entry(
     record: Record,
     target: View,
-    converter: Converter,
+    converter: HermesDataConverter,
     context: Context,
     batch: Batch,
 ) -> Entry:
@@ -151,7 +151,7 @@ def _entry(
 _Finish = Callable[[Draft, Context], Finished]
 
 
-def _table(record: Record, datum: View, converter: Converter) -> tuple[str, _Finish, Draft]:
+def _table(record: Record, datum: View, converter: HermesDataConverter) -> tuple[str, _Finish, Draft]:
     if isinstance(record, Photometry | PhotometryLimit):
         return PHOTOMETRY, photometry.finish, converter.get_hermes_photometry(datum)
     if isinstance(record, Spectrum):

@@ -6,7 +6,7 @@ CPU: 0.77 s and 0.04 s, against 0.011 s and 0.005 s here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.db import connections, router
 from django.db.models import Model
 
 from tom_integration.models import Delivery
+from tom_integration.portions import portions
 
 _AT_ONCE = 500
 """Rows of one statement, since SQLite takes 32,766 values at the most."""
@@ -59,7 +60,7 @@ def update_each(
             f"FROM (VALUES {_rows(some)}) AS mine WHERE {' AND '.join(where)}",
             [*same, *(value for row in some for value in row), some[0][0], some[-1][0], *asked],
         )
-        for some in _portions(values)
+        for some in portions(values, _AT_ONCE)
     )
 
 
@@ -87,13 +88,8 @@ def insert_many(
             f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES {_rows(some)}",  # noqa: S608
             [value for row in some for value in row],
         )
-        for some in _portions([(*row, *same) for row in rows])
+        for some in portions([(*row, *same) for row in rows], _AT_ONCE)
     )
-
-
-def _portions(values: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
-    for start in range(0, len(values), _AT_ONCE):
-        yield values[start : start + _AT_ONCE]
 
 
 def _marks(values: Sequence[object]) -> str:

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 
+from tom_integration.portions import portions
+
 _CHUNK = 500
 _Row = TypeVar("_Row", bound=Model)
 
@@ -20,8 +22,8 @@ def stream(*parts: QuerySet[_Row, Any]) -> Iterator[_Row]:
     keys = array("q")
     for rows in parts:
         keys.extend(rows.values_list("pk", flat=True).iterator())
-    for start in range(0, len(keys), _CHUNK):
-        yield from read(parts[0].model, keys[start : start + _CHUNK])
+    for some in portions(keys, _CHUNK):
+        yield from read(parts[0].model, some)
 
 
 def read(model: type[_Row], keys: Sequence[int]) -> list[_Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -15,6 +15,7 @@ from sharecore.texts import one_line
 from tom_integration import access, clock
 from tom_integration.models import Activity, Delivery, Outbox
 from tom_integration.outbox import activity, transitions
+from tom_integration.portions import portions
 from tom_integration.services import shares
 
 AT_ONCE = 500
@@ -74,7 +75,7 @@ def _each(
     """
     same: dict[int, list[int]] = defaultdict(list)
     changed: set[int] = set()
-    for some in _portions(list(chosen)):
+    for some in portions(list(chosen), AT_ONCE):
         found = access.approvable(user).filter(pk__in=some).values_list("outbox", "pk", "asked")
         for outbox_id, pk, asked in found:
             if chosen[pk] == asked:
@@ -92,11 +93,6 @@ def _each(
     return number
 
 
-def _portions(pks: list[int]) -> Iterator[list[int]]:
-    for start in range(0, len(pks), AT_ONCE):
-        yield pks[start : start + AT_ONCE]
-
-
 def _in_outbox(
     user: Any,
     outbox: Outbox,
@@ -107,7 +103,7 @@ def _in_outbox(
 ) -> int:
     number = 0
     with transaction.atomic():
-        for some in _portions(list(chosen)):
+        for some in portions(list(chosen), AT_ONCE):
             # A worker may have asked anew since they were read: what was not seen is not settled.
             same = Delivery.objects.filter(pk__in=some, asked__in={chosen[pk] for pk in some})
             number += step(same)

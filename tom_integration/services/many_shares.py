@@ -15,6 +15,7 @@ from tom_integration import access, clock
 from tom_integration.models import Activity, Delivery, Outbox
 from tom_integration.outbox import activity, open_outboxes, transitions
 from tom_integration.outbox.new_shares import attach_new, few
+from tom_integration.portions import portions
 from tom_integration.services import shares
 from tom_integration.services.one_time import of_user
 from tom_integration.services.retry import RETRIED
@@ -122,7 +123,7 @@ def retry(pks: Sequence[int], *, by: Any) -> int:
 def delete(pks: Sequence[int]) -> int:
     """Delete these shares, and cancel their open records; return how many there were."""
     number = 0
-    for some in _some(pks):
+    for some in portions(pks, _PORTION):
         with transaction.atomic():
             open_outboxes.detach(*some, reason=open_outboxes.DELETED)
             _, by_model = PersistentShare.objects.filter(pk__in=some).delete()
@@ -132,13 +133,8 @@ def delete(pks: Sequence[int]) -> int:
 
 def _portions(pks: Sequence[int]) -> Iterator[Any]:
     """Yield the outboxes of the shares; attach first those that were made without a signal (in bulk)."""
-    for some in _some(pks):
+    for some in portions(pks, _PORTION):
         outboxes = Outbox.objects.filter(share_id__in=some)
         for share in PersistentShare.objects.filter(pk__in=some).exclude(pk__in=outboxes.values("share_id")):
             open_outboxes.attach(share)
         yield outboxes
-
-
-def _some(pks: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(pks), _PORTION):
-        yield pks[start : start + _PORTION]

@@ -18,6 +18,7 @@ from tom_integration import access, clock, share_conflict
 from tom_integration.models import Activity, Delivery, Outbox, ShareRule, write_filter
 from tom_integration.outbox import activity, limits, open_outboxes, transitions
 from tom_integration.outbox.rule_scope import shares_of
+from tom_integration.portions import portions
 from tom_integration.services.shares import NotPossible
 
 _NO_FILTER = Filter()
@@ -215,8 +216,8 @@ def _hand_over(rule: ShareRule, by: Any) -> None:
 def _ask_for_existing(rule: ShareRule) -> None:
     """Make due the data from before the shares of a rule."""
     pks = list(shares_of(rule).order_by("pk").values_list("pk", flat=True))
-    for first in range(0, len(pks), _PORTION):
-        some = shares_of(rule).filter(pk__in=pks[first : first + _PORTION])
+    for portion in portions(pks, _PORTION):
+        some = shares_of(rule).filter(pk__in=portion)
         with transaction.atomic():
             some.update(existing_to={}, settings_digest=open_outboxes.CHANGED, look_now=True)
             existing = Delivery.objects.filter(outbox__in=some, state=State.BASELINE)

@@ -22,6 +22,7 @@ from tom_integration import access, clock, site
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.models import Activity, Delivery, Outbox
 from tom_integration.outbox import activity, transitions
+from tom_integration.portions import portions
 from tom_integration.services import shares
 
 PORTION = 2000
@@ -106,8 +107,8 @@ def withdraw(
     asked = withdrawals.withdraw(now=clock.now())
     number = 0
     with transaction.atomic():
-        for start in range(0, len(planned.pks), PORTION):
-            rows = Delivery.objects.filter(pk__in=planned.pks[start : start + PORTION])
+        for some in portions(planned.pks, PORTION):
+            rows = Delivery.objects.filter(pk__in=some)
             number += transitions.apply(rows, asked, withdrawal_reason=reason)
     if not number:
         raise shares.NotPossible("It changed meanwhile. Reload it, then try again.")
@@ -122,9 +123,8 @@ def withdraw(
 
 def _outboxes(planned: Plan) -> QuerySet[Outbox]:
     pks: set[int] = set()
-    for start in range(0, len(planned.pks), PORTION):
-        rows = Delivery.objects.filter(pk__in=planned.pks[start : start + PORTION])
-        pks |= set(rows.values_list("outbox_id", flat=True))
+    for some in portions(planned.pks, PORTION):
+        pks |= set(Delivery.objects.filter(pk__in=some).values_list("outbox_id", flat=True))
     return Outbox.objects.filter(pk__in=pks)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -14,94 +13,45 @@ from tom_integration.management import (
     approvals_command,
     check_command,
     deliver_command,
-    output,
+    origins_command,
     preview_command,
+    purge_command,
     replay_command,
     resolve_command,
+    restored_command,
     retry_command,
     rules_command,
     status_command,
-    upkeep_commands,
     withdraw_command,
 )
 from tom_integration.outbox import activity
 
-_Arguments = Callable[[ArgumentParser], None]
-_Run = Callable[[BaseCommand, dict[str, Any]], None]
-
-_SUBCOMMANDS: dict[str, tuple[str, _Arguments, _Run]] = {
-    "status": (
-        "Show what was shared, what waits and what needs a person.",
-        status_command.add_arguments,
-        status_command.run,
-    ),
-    "deliver": (
-        "Deliver records when they are due, until stopped.",
-        deliver_command.add_arguments,
-        deliver_command.run,
-    ),
-    "rules": (
-        "List the rules, which share whole lists of targets.",
-        rules_command.add_arguments,
-        rules_command.run,
-    ),
-    "activity": (
-        "List who did what with shares, rules and destinations.",
-        activity_command.add_arguments,
-        activity_command.run,
-    ),
-    "check": (
-        "Ask every destination whether it would take our data.",
-        check_command.add_arguments,
-        check_command.run,
-    ),
-    "preview": (
-        "Print what a share would send of the newest data.",
-        preview_command.add_arguments,
-        preview_command.run,
-    ),
-    "retry": (
-        "Try records again that were refused, withheld, unsupported or given up.",
-        retry_command.add_arguments,
-        retry_command.run,
-    ),
+_SUBCOMMANDS = {
+    "status": (status_command, "Show what was shared, what waits and what needs a person."),
+    "deliver": (deliver_command, "Deliver records when they are due, until stopped."),
+    "rules": (rules_command, "List the rules, which share whole lists of targets."),
+    "activity": (activity_command, "List who did what with shares, rules and destinations."),
+    "check": (check_command, "Ask every destination whether it would take our data."),
+    "preview": (preview_command, "Print what a share would send of the newest data."),
+    "retry": (retry_command, "Try records again that were refused, withheld, unsupported or given up."),
     "resolve": (
+        resolve_command,
         "List records that may have arrived, or settle them: --arrived or --resend.",
-        resolve_command.add_arguments,
-        resolve_command.run,
     ),
-    "approvals": (
-        "List what waits for approval, approve or decline it.",
-        approvals_command.add_arguments,
-        approvals_command.run,
-    ),
+    "approvals": (approvals_command, "List what waits for approval, approve or decline it."),
     "withdraw": (
+        withdraw_command,
         "Withdraw what a destination has and should not have; without a reason, count it.",
-        withdraw_command.add_arguments,
-        withdraw_command.run,
     ),
-    "replay": (
-        "Send records again that a destination has lost, as after a restored backup.",
-        replay_command.add_arguments,
-        replay_command.run,
-    ),
+    "replay": (replay_command, "Send records again that a destination has lost, as after a restored backup."),
     "purge": (
+        purge_command,
         "Delete old answers, attempts and activity; workers do it by themselves in small steps.",
-        output.add_json,
-        upkeep_commands.purge,
     ),
-    "origins": (
-        "List the sites that send data here, or give a site to another account.",
-        upkeep_commands.add_origins,
-        upkeep_commands.origins,
-    ),
-    "restored": (
-        "Look up due records before they are sent, after this TOM was restored.",
-        output.add_json,
-        upkeep_commands.look_up,
-    ),
+    "origins": (origins_command, "List the sites that send data here, or give a site to another account."),
+    "restored": (restored_command, "Look up due records before they are sent, after this TOM was restored."),
 }
-"""The help, the options and the function of each subcommand."""
+"""The module of each subcommand, with `add_arguments` and `run`, and its help."""
 
 
 class Command(BaseCommand):
@@ -111,12 +61,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="subcommand", required=True, parser_class=type(parser))
-        for name, (text, add_arguments, _) in _SUBCOMMANDS.items():
-            add_arguments(commands.add_parser(name, help=text))
+        for name, (module, text) in _SUBCOMMANDS.items():
+            module.add_arguments(commands.add_parser(name, help=text))
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["subcommand"]
-        _, _, run = _SUBCOMMANDS[name]
         # A worker acts for nobody; all else is done by who typed the command.
         with nullcontext() if name == "deliver" else activity.acting(name=activity.OPERATOR):
-            run(self, options)
+            _SUBCOMMANDS[name][0].run(self, options)
