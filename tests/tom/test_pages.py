@@ -399,10 +399,18 @@ def test_the_same_text_is_not_told_twice_on_a_card(tom: Tom, admin: Client) -> N
 
 def test_settings_that_cannot_be_used_are_told_with_the_mend(tom: Tom, admin: Client) -> None:
     settings = {"x": {"ADAPTER": "memory"}, "old": {"ADAPTER": "pigeon"}}
+    tom.datum(tom.share(tom.target(), "y").target)
+    tom.deliver()
+    Outbox.objects.update(destination="old")
+    Delivery.objects.update(destination="old", state="pending")
+    PersistentShare.objects.update(destination="old")
     with override_settings(DATA_SHARING=settings):
         page = text(admin.get("/targets/persistentshare/destinations/"))
         form = text(admin.get(SHARES))
     assert "Cannot be used" in page
+    assert "1 share</a>" in page, "its shares are not forgotten"
+    assert "<dd>1 record" in page
+    assert 'destinations/#destination-old">Show old</a>' in form
     assert "DATA_SHARING[&#x27;old&#x27;][&#x27;ADAPTER&#x27;]" in page
     assert 'value="old"' in form
     assert "which no plugin provides" in form

@@ -40,7 +40,7 @@ class DestinationsPage(Page):
                 if name not in closed
             ],
             "broken": [
-                {"name": name, "label": site.display_name(name), "found": found}
+                {"name": name, "label": site.display_name(name), "found": found, "numbers": numbers.get(name)}
                 for name, found in site.destinations().broken.items()
             ],
             "warnings": [each for each in site.destinations().problems if not each.fatal],

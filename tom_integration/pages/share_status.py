@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import TextChoices, prefetch_related_objects
 
 from sharecore.delivery import NEEDS_PERSON, OPEN, State
+from tom_integration import site
 from tom_integration.models import Outbox
 from tom_integration.pages import status_reasons
 from tom_integration.pages.counts import Figures, counted
@@ -67,7 +68,7 @@ class StatusSummary:
     common: str = ""
     """The events and actions that are the same for all outboxes of the destination."""
     refusing: str = ""
-    """The destination that refuses us, whose card has the button that ends it; empty for none."""
+    """The destination that refuses us, or cannot be used, whose card says more; empty for none."""
     kept: str = ""
     """The records that are not at the destination as they are here, and the reasons."""
     once: bool = False
@@ -162,7 +163,7 @@ def _summary(outbox: Outbox, figures: Figures, cause: Cause, around: Around) -> 
         cause=cause,
         own=status_reasons.own(outbox, figures, cause, pending - counts[State.SUBMITTED], around),
         common=status_reasons.common(cause, outbox.address, around),
-        refusing=outbox.destination if cause is Cause.REFUSED else "",
+        refusing=outbox.destination if cause is Cause.REFUSED or _is_broken(outbox, cause) else "",
         once=outbox.share_id is None,
         kept=status_reasons.kept(outbox, figures, around),
         sent=figures.sent,
@@ -178,3 +179,8 @@ def _summary(outbox: Outbox, figures: Figures, cause: Cause, around: Around) -> 
         delivered_at=figures.delivered_at,
         counts=dict(counts),
     )
+
+
+def _is_broken(outbox: Outbox, cause: Cause) -> bool:
+    """Return True when the settings of the destination are wrong, as its card says."""
+    return cause is Cause.MISCONFIGURED and outbox.destination in site.destinations().broken
