@@ -10,6 +10,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.core import mail
 from django.test import Client, override_settings
+from django.urls import reverse
+from guardian.shortcuts import assign_perm
 from rest_framework.test import APIClient
 from tom_targets.models import Target
 
@@ -250,3 +252,16 @@ class TestMails:
         with override_settings(DATA_SHARING={}, SHARECORE_NOTIFY=["ops@tom.test"]):
             post.look()
         assert not [each for each in mail.outbox if "approval" in each.body]
+
+
+def test_what_waits_for_approval_stands_in_all_numbers(tom: Tom, shared: Any, admin: Client) -> None:
+    tom.data(shared, 3)
+    tom.deliver()
+    row = text(admin.get("/targets/persistentshare/manage/"))
+    assert 'data-label="Action needed">3</td>' in row, "who may approve has to"
+    assert "<dt>To approve</dt><dd>3 records</dd>" in text(admin.get(reverse("sharing:destinations")))
+    viewer = tom.user(shared, name="viewer")
+    assign_perm("tom_targets.view_persistentshare", viewer)
+    client = Client()
+    client.force_login(viewer)
+    assert 'data-label="Action needed">0</td>' in text(client.get("/targets/persistentshare/manage/"))

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from sharecore.delivery import OPEN, State
 from tom_integration import access
-from tom_integration.models import Attempt, Delivery
+from tom_integration.models import TO_APPROVE, Attempt, Delivery
 
 HOURS = 24
 """The time that the numbers of deliveries and tries cover."""
@@ -43,6 +43,8 @@ class Numbers:
     backlog: int = 0
     oldest: datetime | None = None
     """When the oldest record was made that waits and never arrived."""
+    to_approve: int = 0
+    """Records that wait for the approval of a person."""
     hours: list[Hour] = field(default_factory=list)
     tries: int = 0
     successes: int = 0
@@ -90,6 +92,9 @@ def read(user: Any) -> Mapping[str, Numbers]:
     for name, number, oldest in waiting.annotate(number=Count("pk"), oldest=Min("created", filter=never)):
         each = found.setdefault(name, Numbers())
         each.backlog, each.oldest = number, oldest
+    asked = rows.filter(TO_APPROVE).values_list("destination")
+    for name, number in asked.annotate(number=Count("pk")):
+        found.setdefault(name, Numbers()).to_approve = number
     now = timezone.now()
     since = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     by_hour = _by_hour(rows, since)

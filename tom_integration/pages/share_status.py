@@ -101,6 +101,11 @@ class StatusSummary:
         return "Done" if self.once and self.status is ShareStatus.OK else str(self.status.label)
 
     @property
+    def asking(self) -> int:
+        """Return the records that this user has to do something about: also approve, for who may."""
+        return self.needing + (self.to_approve if self.cause is Cause.TO_APPROVE else 0)
+
+    @property
     def detail(self) -> str:
         """Return the events and actions as one text."""
         return " ".join(filter(None, (self.common, self.own)))
