@@ -115,7 +115,7 @@ def _why_not(row: Delivery) -> str:
         case State.SUBMITTED:
             return "The destination has taken it, and answers later. It is asked again by itself."
         case State.WITHDRAWING:
-            return "It is being withdrawn. Wait until that has an end."
+            return "It is being withdrawn. Wait until that is done."
         case State.NEEDS_REVIEW | State.UNCONFIRMED:
             return "It may have arrived. Look at the destination, then say whether it did."
         case State.CANCELLED:
