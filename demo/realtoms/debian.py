@@ -18,7 +18,7 @@ def install(*packages: str) -> bool:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", *packages]):
         done = subprocess.run(
-            [apt, *command],
+            [apt, "-o", "DPkg::Lock::Timeout=600", *command],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import secrets
+import shutil
 import sys
+import tempfile
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 from realtoms import inside
@@ -40,6 +44,14 @@ from {PROJECT}.wsgi import application as tom
 
 application = StaticFilesHandler(tom)
 """
+
+
+@cache
+def _kept(python: Path, apps: tuple[str, ...]) -> Path:
+    """Where the first TOM with these apps leaves its migrated database, without users, for the next ones."""
+    folder = tempfile.mkdtemp(prefix="realtoms-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder) / "db.sqlite3"
 
 
 def make_tom(
@@ -89,7 +101,16 @@ def make_tom(
     for inner, text in {"gunicorn.conf.py": _GUNICORN, "served.py": _WSGI, **(files or {})}.items():
         (path / inner).parent.mkdir(parents=True, exist_ok=True)
         (path / inner).write_text(textwrap.dedent(text))
-    tokens = _prepare(python, path, users, migrate=bool(apps or postgres))
+    order: dict[str, object] = {"migrate": bool(apps or postgres), "copy": "", "copied": False}
+    # settings alone bring no tables; code and files may
+    if apps and not (postgres or code or files):
+        kept = _kept(python, tuple(apps))
+        if kept.exists():
+            shutil.copyfile(kept, database)
+            order |= {"migrate": False, "copied": True}
+        else:
+            order["copy"] = str(kept)
+    tokens = _prepare(python, path, order | {"users": [asdict(user) for user in users]})
     return Tom(
         name=name,
         path=path,
@@ -101,12 +122,12 @@ def make_tom(
     )
 
 
-def _prepare(python: Path, path: Path, users: Sequence[User], *, migrate: bool) -> dict[str, str]:
+def _prepare(python: Path, path: Path, order: dict[str, object]) -> dict[str, str]:
     done = run(
         [str(python), "-P", str(inside.__file__)],
         folder=path,
         environment=django_environment(),
-        given=json.dumps({"migrate": migrate, "users": [asdict(user) for user in users]}),
+        given=json.dumps(order),
         timeout=600,
     )
     if done.returncode:

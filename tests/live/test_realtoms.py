@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,20 @@ def test_both_versions_show_their_pages_with_style_sheets(receiver_31: Tom, rece
         for path in ("targets/", "static/tom_common/css/main.css"):
             with urllib.request.urlopen(tom.url + path, timeout=30) as answer:  # noqa: S310
                 assert answer.status == 200
+
+
+def test_toms_that_are_made_alike_are_two(sender: Callable[..., Tom]) -> None:
+    """The second one has a copy of the database that was migrated for the first."""
+    ask = """
+    from django.contrib.auth.models import User
+    from django.core.management import call_command
+    from tom_integration import site
+    call_command("migrate", "--check", verbosity=0)
+    print(site.origin(), sorted(User.objects.values_list("username", flat=True)))
+    """
+    one, two = (sender().execute(ask).split(" ", 1) for _ in range(2))
+    assert one[0] != two[0]
+    assert one[1] == two[1] == "['AnonymousUser', 'admin', 'observer']\n"
 
 
 def test_a_server_ends_with_the_process_that_started_it_even_if_that_is_killed(tmp_path: Path) -> None:
