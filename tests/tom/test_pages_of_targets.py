@@ -98,15 +98,15 @@ def test_each_datum_says_where_it_is(tom: Tom, admin: Client) -> None:
     rows.filter(datum_pk=new.pk).delete()
     assert cells(page(admin, target)) == {
         before.pk: "Not shared",
-        sent.pk: "Shared with 2 destinations Shared with x Shared with y",
-        waits.pk: "Waiting for 1 of 2 Waiting for x Shared with y",
-        later.pk: "Withheld from 1 of 2 Withheld from x until 2031-05-01 Shared with y",
-        failed.pk: "Refused by 1 of 2 Refused by x Shared with y",
-        edited.pk: "Old values at 1 of 2 Old values at x Shared with y",
+        sent.pk: "Shared 2 of 2 Shared with x Shared with y",
+        waits.pk: "Waiting 1 of 2 Waiting for x Shared with y",
+        later.pk: "Withheld 1 of 2 Withheld from x until 2031-05-01 Shared with y",
+        failed.pk: "Refused 1 of 2 Refused by x Shared with y",
+        edited.pk: "Old values 1 of 2 Old values at x Shared with y",
         new.pk: "Shared with y",
     }
     shown = page(admin, target)
-    line = r'<details class="s-places"><summary><span class="s-pill s-d-outdated">Old values at 1 of 2'
+    line = r'<details class="s-places"><summary><span class="s-pill s-d-outdated">Old values 1 of 2'
     assert line in shown, "the places stand behind one line, which is not green"
     with override_settings(LANGUAGE_CODE="de", USE_THOUSAND_SEPARATOR=True):
         assert cells(page(admin, target))[before.pk] == "Not shared"

@@ -40,19 +40,20 @@ def state(state: str, address: str, records: int = 1) -> str:
 
 def place(row: Delivery) -> str:
     """Return where one datum is, in a few words."""
-    text = f"{place_word(row)} {site.label(str(row.address))}"
-    return f"{text} until {in_utc(row.next_at):%Y-%m-%d}" if _goes_later(row) and row.next_at else text
-
-
-def place_word(row: Delivery) -> str:
-    """Return what became of one datum, to stand before the name of a destination, or a number of them."""
+    label = site.label(str(row.address))
     if row.is_outdated:
-        return "Old values at"
-    return "Withheld from" if _goes_later(row) else _PLACES.get(State(row.state), "Not shared with")
+        return f"Old values at {label}"
+    if row.state == State.WITHHELD and row.field == RELEASE and row.next_at is not None:
+        return f"Withheld from {label} until {in_utc(row.next_at):%Y-%m-%d}"
+    return f"{_PLACES.get(State(row.state), 'Not shared with')} {label}"
 
 
-def _goes_later(row: Delivery) -> bool:
-    return row.state == State.WITHHELD and row.field == RELEASE and row.next_at is not None
+def short_place(row: Delivery) -> str:
+    """Return what became of one datum in a word or two, to stand before a number of destinations."""
+    if row.is_outdated:
+        return "Old values"
+    later = row.state == State.WITHHELD and row.field == RELEASE
+    return "Withheld" if later else _SHORT.get(State(row.state), "Not shared")
 
 
 _PLACES: Mapping[State, str] = {
@@ -66,6 +67,18 @@ _PLACES: Mapping[State, str] = {
     State.FAILED: "Refused by",
     State.WITHDRAWING: "Being withdrawn from",
     State.WITHDRAWN: "Withdrawn from",
+}
+_SHORT: Mapping[State, str] = {
+    State.PENDING: "Waiting",
+    State.TO_APPROVE: "To approve",
+    State.SENDING: "Waiting",
+    State.SUBMITTED: "In process",
+    State.UNCONFIRMED: "Waiting",
+    State.DELIVERED: "Shared",
+    State.NEEDS_REVIEW: "To review",
+    State.FAILED: "Refused",
+    State.WITHDRAWING: "Being withdrawn",
+    State.WITHDRAWN: "Withdrawn",
 }
 
 

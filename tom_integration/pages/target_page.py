@@ -46,8 +46,8 @@ class Place:
 
     state: str
     """The state of its delivery; `OUTDATED` where the destination has old values."""
-    word: str
-    """What became of it, before the name of the destination: `Shared with`."""
+    short: str
+    """What became of it, in a word or two: `Shared`."""
     text: str
     url: str = ""
 
@@ -61,11 +61,10 @@ class Worst:
 
 
 def worst(places: Sequence[Place]) -> Worst:
-    """Return one line for one or more places: `Refused by 1 of 3`, `Shared with 3 destinations`."""
+    """Return one line for one or more places: `Refused 1 of 3`, `Shared 3 of 3`."""
     first = min(places, key=lambda each: _URGENCY.index(each.state))
-    number, total = sum(each.word == first.word for each in places), len(places)
-    text = f"{number} of {total}" if number < total else f"{total} destinations"
-    return Worst(state=first.state, text=f"{first.word} {text}")
+    number = sum(each.short == first.short for each in places)
+    return Worst(state=first.state, text=f"{first.short} {number} of {len(places)}")
 
 
 def lines(user: Any, target: Any) -> list[Line]:
@@ -149,4 +148,4 @@ class _Links:
 def _place(row: Delivery, links: _Links) -> Place:
     url = links.get(row.address, row.remote_id) if row.state == State.DELIVERED and row.remote_id else ""
     state = OUTDATED if row.is_outdated else row.state
-    return Place(state=state, word=phrases.place_word(row), text=phrases.place(row), url=url)
+    return Place(state=state, short=phrases.short_place(row), text=phrases.place(row), url=url)
