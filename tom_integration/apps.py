@@ -34,8 +34,12 @@ class TomIntegrationConfig(AppConfig):
         return [{"partial": "tom_integration/partials/navbar_item.html"}]
 
     def target_detail_buttons(self) -> list[dict[str, str]]:
-        """Return the lines below the buttons of a target's page."""
-        return [{"partial": "tom_integration/partials/target_shares.html"}]
+        """Return the button for reports on a target's page, and the lines below its buttons."""
+        partials = "tom_integration/partials"
+        return [
+            {"partial": f"{partials}/target_report.html"},
+            {"partial": f"{partials}/target_shares.html"},
+        ]
 
     def profile_details(self) -> list[dict[str, str]]:
         """Return the card of the profile page: the person's own keys."""

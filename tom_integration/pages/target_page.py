@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db import DatabaseError
 from django.urls import reverse
@@ -15,7 +16,7 @@ from sharecore.delivery import State
 from tom_integration import access, site
 from tom_integration.links import link
 from tom_integration.models import Delivery, Outbox
-from tom_integration.pages import phrases
+from tom_integration.pages import destination_choices, phrases
 from tom_integration.pages.share_status import StatusSummary, summaries
 
 OUTDATED = "outdated"
@@ -83,6 +84,34 @@ def lines(user: Any, target: Any) -> list[Line]:
         for each in outboxes
         if each.pk in seen
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportButton:
+    """Hold the button with which a report about a target is begun."""
+
+    text: str
+    url: str
+
+
+def report_button(user: Any, target: Any) -> ReportButton | None:
+    """Return the button for a user who may report about the target; None where no destination takes reports.
+
+    It leads to the form, or to the share page where there are several destinations.
+    """
+    try:
+        if not access.targets_for_shares(user).filter(pk=target.pk).exists():
+            return None
+        reporters = destination_choices.reporters(user)
+    except DatabaseError:
+        return None  # As in `_outboxes`.
+    if len(reporters) == 1:
+        address = reporters[0].address
+        form = reverse("sharing:report-new", args=[target.pk])
+        text = f"Report to {site.label(address)}"
+        return ReportButton(text=text, url=f"{form}?{urlencode({'destination': address})}")
+    page = reverse("targets:share", args=[target.pk])
+    return ReportButton(text="Report", url=f"{page}#reports") if reporters else None
 
 
 def places(user: Any, target: Any, model: str, pks: Iterable[int]) -> Mapping[int, tuple[Place, ...]]:

@@ -138,6 +138,14 @@ def shares_of_target(context: dict[str, Any]) -> list[target_page.Line]:
     return [] if target is None else target_page.lines(user, target)
 
 
+@register.simple_tag(takes_context=True)
+def report_button_of_target(context: dict[str, Any]) -> target_page.ReportButton | None:
+    """Return the button with which this user can report about the target of this page; None for none."""
+    user = getattr(context.get("request"), "user", None)
+    target = context.get("target")
+    return None if target is None or user is None else target_page.report_button(user, target)
+
+
 @register.simple_tag
 def worst_place(places: Sequence[target_page.Place]) -> target_page.Worst:
     """Return one line for the places of a datum, the most urgent state with its number."""
