@@ -43,6 +43,12 @@ class Key:
         return bool(self.values)
 
 
+def wanted(destination: str) -> bool:
+    """Return True when each person shares to a destination with their own key."""
+    known = site.destinations().get(destination)
+    return known is not None and bool(known.personal)
+
+
 def find(destination: Destination, user_id: int) -> Key | None:
     """Return the key of a person, else the one that other software has; None when there is none."""
     row = PersonalKey.objects.filter(user_id=user_id, destination=destination.name).first()

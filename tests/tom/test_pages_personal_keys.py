@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core import mail
 from django.core.management import call_command
+from django.db.models import Q
 from django.test import Client, override_settings
 from django.urls import reverse
 from guardian.shortcuts import assign_perm
@@ -18,8 +19,10 @@ from tom_targets.models import Target
 
 from tom.conftest import DATA_SHARING, Tom
 from tom_integration import personal_keys, site
-from tom_integration.models import Activity, KeyRefusal, PersonalKey
+from tom_integration.models import Activity, KeyRefusal, OneTimeShare, PersonalKey
 from tom_integration.notices.look import Notices
+from tom_integration.outbox import open_outboxes
+from tom_integration.worker import heartbeat
 
 AMY, BOB = "amy-0123456789-key", "bob-9876543210-key"
 PROFILE = "/users/profile/"
@@ -93,7 +96,7 @@ def test_a_person_gives_tests_and_removes_a_key(tom: Tom, amy: User) -> None:
 def test_a_key_that_is_refused_in_a_test_is_shown_as_refused(tom: Tom, amy: User) -> None:
     give(amy, AMY)
     tom.x.refused.add(AMY)
-    assert "The test of your key failed. the password is refused" in post(client(amy), "test")
+    assert "The test of your key for The archive failed: the password is refused" in post(client(amy), "test")
     assert "Refused" in page(amy, PROFILE)
     give(amy, BOB)
     assert "Refused" not in page(amy, PROFILE)
@@ -149,6 +152,24 @@ def test_a_share_says_whose_key_is_used_and_what_it_waits_for(tom: Tom, target: 
     give(amy, AMY)
     tom.deliver()
     assert "amy has given no key" not in page(amy, f"/targets/persistentshare/manage/{share.pk}/")
+
+
+def test_the_page_says_whose_records_wait_while_others_go_on(
+    tom: Tom, target: Target, amy: User, bob: User
+) -> None:
+    give(amy, AMY)
+    before = tom.datum(target)
+    share = tom.share(target, user=amy)
+    tom.deliver()
+    outbox = tom.outbox(target)
+    once = OneTimeShare.objects.create(outbox=outbox, user_id=bob.pk)
+    kind = type(before)._meta.object_name.lower()
+    open_outboxes.ask_for(outbox, selection={kind: Q(pk=before.pk)}, one_time_share=once)
+    tom.deliver()
+    heartbeat.beat("thread")
+    shown = page(amy, f"/targets/persistentshare/manage/{share.pk}/")
+    assert "bob has given no key for it" in shown
+    assert "Action needed" not in shown.split("Deliveries")[0].split("Last success")[0]
 
 
 def test_the_card_of_a_destination_tells_whose_key_is_refused_to_who_sees_all(

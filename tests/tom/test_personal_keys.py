@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -11,10 +12,12 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db.models import Q
 from django.test import override_settings
+from tom_common.models import Profile
 from tom_targets.models import Target
 
-from sharecore import DestinationError
+from sharecore import Accepted, Deferred, DestinationError, DestinationType, Unconfirmed, hookimpl
 from sharecore.secrets import repeats_secret
+from sharecore.testing import MemoryPlugin, installed
 from tom.conftest import DATA_SHARING, Tom
 from tom_integration import personal_keys, site
 from tom_integration.models import Activity, KeyRefusal, OneTimeShare, PersonalKey
@@ -185,8 +188,6 @@ def test_the_wait_of_one_person_does_not_put_off_the_retry_of_another(
     tom.share(target, user=amy)
     tom.deliver()
     once(tom, target, bob, before)
-    from sharecore import Deferred
-
     tom.x.will(Deferred(reason="busy"), times=1)
     row = tom.datum(target)
     tom.deliver()
@@ -208,8 +209,6 @@ def test_a_key_that_is_removed_while_records_wait_is_used_no_more(
 
     def remove(record: Any) -> Any:
         keys.remove(amy, "x")
-        from sharecore import Accepted
-
         return Accepted(remote_id="1")
 
     tom.x.will(remove, times=1)
@@ -295,8 +294,6 @@ def test_many_people_do_not_mean_many_open_adapters(tom: Tom, target: Target) ->
 def test_look_ups_and_questions_use_the_key_of_the_person(
     tom: Tom, target: Target, amy: User, bob: User
 ) -> None:
-    from sharecore import Unconfirmed
-
     give(amy, AMY)
     give(bob, BOB)
     before = tom.datum(target)
@@ -318,6 +315,45 @@ def test_every_process_hides_the_keys_of_all_people(tom: Tom, target: Target, am
     assert not repeats_secret(f"it said {BOB}")
     personal_keys.with_key_of(site.destinations()["x"], amy.pk)
     assert repeats_secret(f"it said {BOB}")
+
+
+class Archive(MemoryPlugin):
+    """Reads the key where the profile of tomtoolkit has the affiliation, as software of a site keeps keys."""
+
+    @hookimpl
+    def sharecore_destinations(self) -> list[DestinationType[Any]]:
+        (kind,) = super().sharecore_destinations()
+        asked = replace(kind.personal["PASSWORD"], profile="tom_common.Profile.affiliation")
+        return [replace(kind, kind="archive", personal={"PASSWORD": asked})]
+
+
+def test_the_key_in_the_profile_of_other_software_is_used(tom: Tom, target: Target, amy: User) -> None:
+    plugin = Archive()
+    entry = {"ADAPTER": "archive", "CREDENTIALS": "user"}
+    with installed(plugin), override_settings(DATA_SHARING={"z": entry}):
+        tom.share(target, "z", user=amy)
+        row = tom.datum(target)
+        Profile.objects.filter(user=amy).update(affiliation="")
+        tom.deliver()
+        assert "amy has given no key" in tom.outbox(target, "z").problem
+        Profile.objects.update_or_create(user=amy, defaults={"affiliation": AMY})
+        tom.deliver(after=600)
+        assert tom.state(row, "z") == "delivered"
+        keys.give(amy, site.destinations()["z"], {"PASSWORD": BOB})
+        again = tom.datum(target)
+        tom.deliver()
+        assert tom.state(again, "z") == "delivered"
+    sent = [password for what, password in plugin["z"].asked if what == "deliver"]
+    assert sent == [AMY, BOB], "a key that was given here goes before that of the profile"
+
+
+def test_hermes_reads_the_profile_of_tom_hermes() -> None:
+    """As `tom_hermes` 0.2.1 has it; the model is not installed here, which is no error."""
+    asked = site.registry().destination_types["hermes"].personal["HERMES_API_KEY"]
+    assert asked.profile == "tom_hermes.HermesProfile.hermes_api_key"
+    entry = {"BASE_URL": "https://hermes.example.org/", "CREDENTIALS": "user"}
+    with override_settings(DATA_SHARING={"hermes": entry}):
+        assert personal_keys.find(site.destinations()["hermes"], 1) is None
 
 
 def test_what_a_person_does_with_a_key_is_noted_without_it(tom: Tom, amy: User) -> None:

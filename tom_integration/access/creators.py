@@ -34,9 +34,8 @@ def creator_objection(user_id: int | None, target: Any, destination: str) -> str
         if only := groups_in_words(destination):
             return f"only members of {only} may share there; one of them must adopt it"
         known = site.destinations().get(destination)
-        wants_key = known is not None and known.personal
         told = "each person shares there with their own key, and this share has no user; one must adopt it"
-        return told if wants_key else ""
+        return told if known is not None and known.personal else ""
     user: Any = find_creator(user_id)
     if objection := _objection(user, "share", "adopt it", destination):
         return objection

@@ -42,7 +42,7 @@ class Card:
     """What is asked for, by setting."""
     given_at: datetime | None
     profile: str
-    """Where the key is kept that other software of the site has; empty for one that was given here."""
+    """The app that has the key, of other software of the site; empty for one that was given here."""
     readable: bool
     known: bool
     refused: tuple[str, ...]
@@ -76,7 +76,7 @@ def _card(user: Any, destination: Destination) -> Card:
         label=destination.display_name,
         fields=tuple(destination.personal.items()),
         given_at=key.given_at if key else None,
-        profile=key.profile if key else "",
+        profile=key.profile.partition(".")[0] if key else "",
         readable=key is not None and key.is_readable,
         known=key is not None,
         refused=tuple(each.reason for each in key_refusals.of_person(destination, user.pk)),
@@ -120,11 +120,15 @@ def _test(request: HttpRequest, destination: Destination) -> None:
     try:
         problems = shares.check(personal_keys.with_key_of(destination, request.user.pk))
     except (ConfigurationError, DeliveryError) as error:
-        messages.error(request, f"The test of your key failed. {one_line(error)}")
+        messages.error(
+            request, f"The test of your key for {destination.display_name} failed: {one_line(error)}"
+        )
         return
     if any(each.fatal for each in problems):
-        found = (f"{each.what}. {each.hint}" for each in problems)
-        messages.error(request, _told(destination, found))
+        found = " ".join(f"{each.what}. {each.hint}" for each in problems)
+        messages.error(
+            request, f"The test of your key for {destination.display_name} failed: {one_line(found)}"
+        )
         return
     messages.success(request, f"{destination.display_name} answered, and takes your key.")
     for each in problems:

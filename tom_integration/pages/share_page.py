@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from sharecore.delivery import RELEASE, State
-from tom_integration import access, site
+from tom_integration import access, personal_keys
 from tom_integration.links import link
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.target_fields import find_target
@@ -130,7 +130,7 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
     return {
         "target": target,
         "outbox": outbox,
-        "own_keys": _own_keys(outbox),
+        "own_keys": personal_keys.wanted(outbox.destination),
         "new_name": target is not None and target_names.is_new(outbox, target),
         "summary": summary,
         "states": [
@@ -158,12 +158,6 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
         "in_review": resolve.calls_in_review(rows) if may_change and State.NEEDS_REVIEW in numbers else [],
         "one_time_shares": one_time_shares[:10],
     }
-
-
-def _own_keys(outbox: Outbox) -> bool:
-    """Return True when each person shares to the destination of an outbox with their own key."""
-    destination = site.destinations().get(outbox.destination)
-    return destination is not None and bool(destination.personal)
 
 
 def _chips(numbers: Mapping[str, int], later: int) -> Iterator[tuple[str, int]]:

@@ -10,7 +10,7 @@ from django.db.models import Count, Max, QuerySet
 from sharecore.addresses import Address
 from sharecore.delivery import RELEASE, State
 from sharecore.exceptions import ConfigurationError
-from tom_integration import access, site, site_status
+from tom_integration import access, personal_keys, site, site_status
 from tom_integration.models import Delivery, Outbox
 from tom_integration.pages import phrases
 from tom_integration.pages.counts import Figures
@@ -47,6 +47,8 @@ def own(outbox: Outbox, figures: Figures, cause: Cause, pending: int, around: Ar
             return phrases.join(f"{phrases.waiting(pending)} for the destination") if pending else ""
         case Cause.STOPPED:
             return outbox.problem
+        case Cause.SENDING | Cause.LATER if outbox.problem and personal_keys.wanted(outbox.destination):
+            return outbox.problem  # Of a person whose records wait for a key, while others go on.
         case Cause.DELAYED:
             asked = phrases.delayed(str(outbox.address), around.delays[outbox.destination], around.now)
             return phrases.join(phrases.waiting(pending) if pending else "", asked)
