@@ -403,14 +403,14 @@ def test_what_needs_a_person_and_what_waits_come_first(tom: Tom, admin: Client) 
     assert 'aria-label="Page 2"' in text(admin.get(page))
 
 
-@pytest.mark.parametrize("column", ["datum", "attempts", "delivered"])
+@pytest.mark.parametrize("column", ["datum", "delivered"])
 def test_deliveries_are_sorted_by_a_column(tom: Tom, admin: Client, column: str) -> None:
     share = tom.share(target := tom.target())
     tom.data(target, 3)
     tom.deliver(after=60)
     for number, row in enumerate(Delivery.objects.order_by("pk")):
         moment = row.timestamp + timedelta(days=number)
-        fields = {"timestamp": moment, "delivered_at": moment, "attempts": number}
+        fields = {"timestamp": moment, "delivered_at": moment}
         Delivery.objects.filter(pk=row.pk).update(record_id=f"r{number}", remote_id=f"n{number}", **fields)
     page = f"{SHARES}{share.pk}/"
     for sort, order in ((column, ["n0", "n1", "n2"]), (f"-{column}", ["n2", "n1", "n0"])):
