@@ -23,7 +23,7 @@ from sharecore_hermes.spelling import ANGSTROM, FLUX_PER_ANGSTROM, MICROMETRE
 from sharecore_http import File
 
 MAX_FILE = 9_000_000
-"""Largest file, in bytes. The web server before HERMES takes requests of 10 MB (measured)."""
+"""Largest file, in bytes. The chart of HERMES lets requests of 10 MB in; a server before it may take less."""
 MEDIA_TYPE = "application/x-ecsv"
 FEATURE = "message-size"
 
