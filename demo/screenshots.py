@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from browser import from_here, launch
 from realtoms import Tom, User, make_tom
+from stand_ins import Tns
 
 FOLDER = Path(__file__).parents[1] / "docs" / "screenshots"
 PERMISSIONS = tuple(f"tom_targets.{verb}_persistentshare" for verb in ("view", "add", "change", "delete"))
@@ -31,10 +32,15 @@ ON_A_PHONE = (
     "share-needs-you",
     "destinations",
     "share-later",
+    "report-new",
+    "report",
+    "approvals",
     "rules",
     "rule-new",
     "activity",
 )
+STAGED = ("staged.py", "staged_reports.py")
+"""What runs inside the TOM."""
 DATA_SHARING = {
     "partner-tom": {
         "DISPLAY_NAME": "Partner TOM",
@@ -50,6 +56,10 @@ DATA_SHARING = {
         "USER_TOPICS": ["hermes.test", "hermes.photometry"],
     },
     "old-tom": {"DISPLAY_NAME": "Old TOM", "BASE_URL": "tom.example.org", "USERNAME": "sharer"},
+}
+TNS_NAMES = {
+    "BANDPASS_MAP": {"g": "g-ZTF", "r": "r-Sloan"},
+    "INSTRUMENT_MAP": {"Sinistro": "LCO1m - Sinistro"},
 }
 PAGES = {
     "shares": "targets/persistentshare/manage/",
@@ -68,6 +78,9 @@ PAGES = {
     "share-delete": "targets/persistentshare/manage/2/delete",
     "shared-by-hand": "targets/1/share/6/",
     "share-later": "targets/persistentshare/manage/6/",
+    "report-new": "targets/2/share/report/?destination=tns&form=at-report",
+    "report": "targets/4/share/report/2/",
+    "approvals": "targets/persistentshare/approvals/",
     "rules": "targets/persistentshare/rules/",
     "rule": "targets/persistentshare/rules/1/",
     "rule-new": "targets/persistentshare/rules/new?list=1",
@@ -82,7 +95,8 @@ PAGES = {
 
 
 @contextmanager
-def _staged(folder: Path) -> Iterator[Tom]:
+def _staged(folder: Path, tns: Tns) -> Iterator[Tom]:
+    reports = tns.entry() | {"DISPLAY_NAME": "TNS", **TNS_NAMES}
     tom = make_tom(
         folder,
         name="Example TOM",
@@ -90,11 +104,11 @@ def _staged(folder: Path) -> Iterator[Tom]:
         apps=["tom_integration"],
         # The worker that the stage invents is believed to be alive for three scans.
         settings={
-            "DATA_SHARING": DATA_SHARING,
+            "DATA_SHARING": DATA_SHARING | {"tns": reports},
             "SHARECORE_RUNNER": "command",
             "SHARECORE_SCAN_SECONDS": 3600,
         },
-        files={"staged.py": Path(__file__).with_name("staged.py").read_text()},
+        files={name: Path(__file__).with_name(name).read_text() for name in STAGED},
     )
     try:
         tom.execute("import staged; staged.stage()")
@@ -138,6 +152,12 @@ def _take(page: Page, tom: Tom, suffix: str) -> None:
         if answer is None or answer.status != 200:
             raise SystemExit(f"{path} answered {answer.status if answer else 'nothing'}")
         _shoot(page, name + suffix)
+    page.goto(f"{tom.url}targets/persistentshare/manage/3/?state=delivered")
+    for box in page.locator("input[name=delivery]").all()[:2]:
+        box.check()
+    page.get_by_role("button", name="Withdraw…").click()
+    page.get_by_label("Reason").wait_for()
+    _shoot(page, f"withdraw{suffix}")
     page.goto(f"{tom.url}targets/persistentshare/manage/")
     page.add_style_tag(content="nav.fixed-top { visibility: hidden }")  # it would lie over what is shown
     page.get_by_label("Target", exact=True).press_sequentially("26ab")
@@ -153,14 +173,16 @@ def _take(page: Page, tom: Tom, suffix: str) -> None:
 def main() -> None:
     """Take them all: wide, in both themes, and as a phone shows them."""
     parser = argparse.ArgumentParser(description="Make the screenshots in docs/screenshots.")
-    parser.add_argument("--only", default="", help="a part of the name of a page")
+    parser.add_argument("--only", nargs="*", default=[""], help="parts of the names of pages")
     options = parser.parse_args()
-    for name in [name for name in PAGES if options.only not in name]:
+    for name in [name for name in PAGES if not any(part in name for part in options.only)]:
         del PAGES[name]
     FOLDER.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="screenshots-"))
+    tns = Tns(work)
     try:
-        with _staged(work / "tom") as tom, sync_playwright() as playwright:
+        tns.start()
+        with _staged(work / "tom", tns) as tom, sync_playwright() as playwright:
             browser = launch(playwright)
             settings = tom.path / "mytom" / "settings.py"
             for theme, sizes in (("", ((WIDE, ""), (PHONE, "-phone"))), ("Dark", ((WIDE, "-dark"),))):
@@ -173,6 +195,7 @@ def main() -> None:
                 tom.stop()
             browser.close()
     finally:
+        tns.stop()
         shutil.rmtree(work, ignore_errors=True)
     sys.stdout.write(f"{len(list(FOLDER.glob('*.png')))} screenshots in {FOLDER}\n")
 

@@ -24,6 +24,7 @@ from tom_dataproducts.models import (
 )
 from tom_targets.models import PersistentShare, Target, TargetList, TargetName
 
+import staged_reports
 from sharecore.delivery import RELEASE
 from sharecore.exchanges import Exchange
 from sharecore.filters import Filter
@@ -78,11 +79,14 @@ def stage() -> None:
             "problems": [],
         },
     )
+    staged_reports.stage(targets["SN 2026lpo"], targets["AT 2026xyz"], observer)
     Worker.objects.create(name="tom.example.org:4711", runner="command", seen=timezone.now())
 
 
 def _target(name: str, aliases: list[str], number: int) -> Any:
-    target = Target.objects.create(name=name, type="SIDEREAL", ra=41.2 * number + 7.5, dec=9.1 * number - 20)
+    target = Target.objects.create(
+        name=name, type="SIDEREAL", ra=41.25 * number + 7.5, dec=9.125 * number - 20
+    )
     TargetName.objects.bulk_create(TargetName(target=target, name=alias) for alias in aliases)
     return target
 

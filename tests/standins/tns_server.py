@@ -2,14 +2,15 @@
 
     python tns_server.py
 
-It prints its port, and serves on loopback until it is ended. `POST /stand-in/` with JSON sets `polls` and
-`seconds` of `Tns`; `GET /stand-in/` tells what it holds. `/` and `/object/<name>` show that to people.
+It prints its port, and serves on loopback until its standard input ends. `POST /stand-in/` with JSON sets
+`polls` and `seconds` of `Tns`; `GET /stand-in/` tells what it holds. `/` and `/object/<name>` show that to
+people.
 """
 
 from __future__ import annotations
 
 import json
-import threading
+import sys
 from html import escape
 from urllib.parse import urlsplit
 
@@ -49,7 +50,7 @@ def main() -> None:
         server.on("GET", "/", objects)
         server.on("GET", "/object/[^/]+", one_object)
         print(urlsplit(server.url).port, flush=True)  # noqa: T201 - how the caller learns the port
-        threading.Event().wait()
+        sys.stdin.read()
 
 
 def _page(title: str, body: str) -> Answer:
