@@ -126,7 +126,7 @@ def test_what_was_edited_since_is_not_approved(tom: Tom, shared: Any) -> None:
     edit(datum, brightness=16.5)
     page = text(client.get(PAGE))
     assert "16.5" in page
-    assert "It has changed since it was asked for" in page
+    assert "This record has changed" in page
     # Seen after the edit but before it was asked for, and before the edit.
     for seen in (ticks(page), old):
         client.post(PAGE, {"action": "approve", "chosen": seen})
