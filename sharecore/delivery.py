@@ -1,7 +1,7 @@
 """The state machine of a delivery: every step between its states. No I/O, no clock of its own.
 
 A `Transition` depends on the state alone, and is the same for one delivery and for many. The functions after
-them weigh what came of a call, for one delivery; those of `sharecore.questions` what came of a look-up.
+them weigh what came of a call, for one delivery; those of `sharecore.later_answers` what came of a look-up.
 
 BASELINE ─(asked for, saved again)─> PENDING ──start──> SENDING ──┬─> DELIVERED
                                        ^                          ├─> PENDING again, later   (deferred)

@@ -23,7 +23,7 @@ from sharecore import (
     Unconfirmed,
     Unsupported,
     Withheld,
-    questions,
+    later_answers,
 )
 from sharecore import delivery as machine
 from sharecore.delivery import CANCELLABLE, NEEDS_PERSON, OPEN, REPLAYABLE, DeliveryState, State
@@ -78,7 +78,7 @@ def settle(
 def follow(
     current: DeliveryState, answer: Outcome | None, *, sent_at: datetime = NOW, chance: float = 0
 ) -> DeliveryState:
-    return questions.followed(
+    return later_answers.followed(
         current, answer, sent_at=sent_at, now=NOW, policy=POLICY, settle_time=60, chance=chance
     )
 
@@ -141,8 +141,8 @@ def test_to_start_is_the_only_thing_that_counts_as_an_attempt(current: DeliveryS
     others = [
         machine.unsent(current, "down", now=NOW),
         machine.abandoned(current, sent_at=NOW, settle_time=60),
-        questions.looked_up(current, Absent(), content="", now=NOW, policy=POLICY, chance=0),
-        questions.unanswered(current, "bug", now=NOW, policy=POLICY, chance=0),
+        later_answers.looked_up(current, Absent(), content="", now=NOW, policy=POLICY, chance=0),
+        later_answers.unanswered(current, "bug", now=NOW, policy=POLICY, chance=0),
         follow(current, Submitted(ticket="t1", ask_after=60)),
         follow(current, Accepted()),
         machine.undecidable("edited")(current),
@@ -186,7 +186,7 @@ class TestLookUp:
     CURRENT = DeliveryState(state=State.UNCONFIRMED, failures=1, reason="silence", next_at=NOW, remote_id="7")
 
     def look(self, current: DeliveryState, found: Found | None, *, can_tell: bool = True) -> DeliveryState:
-        return questions.looked_up(
+        return later_answers.looked_up(
             current, found, content="new", can_tell=can_tell, now=NOW, policy=POLICY, chance=0
         )
 
@@ -238,7 +238,7 @@ class TestLookUp:
     def test_a_look_up_that_fails_is_repeated_and_then_left_to_a_person(self) -> None:
         current, looks = self.CURRENT, 0
         while current.state is State.UNCONFIRMED:
-            current = questions.unanswered(current, "bug", now=NOW, policy=POLICY, chance=0)
+            current = later_answers.unanswered(current, "bug", now=NOW, policy=POLICY, chance=0)
             looks += 1
         assert (current.state, current.next_at, looks) == (State.NEEDS_REVIEW, None, len(DEFAULT_SCHEDULE))
 
@@ -258,7 +258,7 @@ class TestFollow:
         assert first.next_at == NOW + timedelta(seconds=wait)
 
     def test_not_yet_for_more_than_a_week_needs_a_person(self) -> None:
-        week = NOW - questions.LONGEST_PROCESSING
+        week = NOW - later_answers.LONGEST_PROCESSING
         not_yet = Submitted(ticket="t1", ask_after=90)
         assert follow(self.CURRENT, not_yet, sent_at=week).state is State.SUBMITTED
         after = follow(self.CURRENT, not_yet, sent_at=week - timedelta(seconds=1))
@@ -359,7 +359,7 @@ def test_a_look_up_calls_delivered_only_what_is_there_with_its_content(
     current: DeliveryState, found: Found | None, content: str, chance: float
 ) -> None:
     current = replace(current, state=State.UNCONFIRMED)
-    after = questions.looked_up(current, found, content=content, now=NOW, policy=POLICY, chance=chance)
+    after = later_answers.looked_up(current, found, content=content, now=NOW, policy=POLICY, chance=chance)
     there = isinstance(found, Present) and found.content == content
     assert (after.state is State.DELIVERED) == there
     if after.state is State.PENDING:
@@ -387,7 +387,7 @@ def test_every_story_ends(
             silent = answer is None or isinstance(answer, Submitted | Withheld)
             current = follow(current, None if silent else answer, chance=chance)
         if current.state is State.UNCONFIRMED:
-            current = questions.looked_up(
+            current = later_answers.looked_up(
                 current, found, content="", can_tell=can_tell, now=NOW, policy=POLICY, chance=chance
             )
         assert current.failures > before.failures or current.state is not State.PENDING

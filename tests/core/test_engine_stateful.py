@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sharecore import delivery, questions
+from sharecore import delivery, later_answers
 from sharecore.delivery import LEFT, OPEN, DeliveryState, State
 from sharecore.outcomes import (
     Absent,
@@ -205,12 +205,14 @@ class Engine(RuleBasedStateMachine):
     def look_up(self, choice: int, chance: float, fails: bool) -> None:
         item = _chosen(self._ripe(State.UNCONFIRMED), choice)
         if fails:
-            standing = questions.unanswered(item.standing, "down", now=self.now, policy=POLICY, chance=chance)
+            standing = later_answers.unanswered(
+                item.standing, "down", now=self.now, policy=POLICY, chance=chance
+            )
         else:
             found: Found = Present(content="it", remote_id="7") if item.there else Absent()
             if item.taken:
                 found = Deferred(reason="being processed")
-            standing = questions.looked_up(
+            standing = later_answers.looked_up(
                 item.standing, found, content="it", now=self.now, policy=POLICY, chance=chance
             )
         self._write(item, standing)
@@ -234,7 +236,7 @@ class Engine(RuleBasedStateMachine):
             answer = Accepted(remote_id="7")
         elif item.taken:
             answer = Submitted(ticket="u", ask_after=30.0)
-        standing = questions.followed(
+        standing = later_answers.followed(
             item.standing,
             answer,
             sent_at=self.now,

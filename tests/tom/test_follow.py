@@ -20,7 +20,7 @@ from sharecore import (
     Unsupported,
     hookimpl,
 )
-from sharecore.questions import LONGEST_PROCESSING
+from sharecore.later_answers import LONGEST_PROCESSING
 from sharecore.retry import DEFAULT_SCHEDULE
 from tom.deaths import POINTS, QUESTIONS, Died
 from tom_integration import site

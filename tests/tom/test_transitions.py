@@ -25,7 +25,7 @@ from sharecore import (
     Unconfirmed,
     Unsupported,
     Withheld,
-    questions,
+    later_answers,
 )
 from sharecore import delivery as machine
 from sharecore.delivery import SET_ASIDE, START, STOP, DeliveryState, State, Transition
@@ -93,11 +93,13 @@ def settled(result: Result) -> Weighed:
 
 
 def looked_up(found: Present | Absent) -> Weighed:
-    return lambda stands: questions.looked_up(stands, found, content="new", now=NOW, policy=POLICY, chance=0)
+    return lambda stands: later_answers.looked_up(
+        stands, found, content="new", now=NOW, policy=POLICY, chance=0
+    )
 
 
 def followed(answer: Outcome | None, sent_at: datetime = NOW) -> Weighed:
-    return lambda stands: questions.followed(
+    return lambda stands: later_answers.followed(
         stands, answer, sent_at=sent_at, now=NOW, policy=POLICY, settle_time=60, chance=0
     )
 

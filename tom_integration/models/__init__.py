@@ -7,6 +7,7 @@ does not check, since it would check each row of a batch.
 
 from __future__ import annotations
 
+from tom_integration.models.activity import Activity
 from tom_integration.models.columns import (
     ADDRESS,
     FIELD_LENGTH,
@@ -33,7 +34,7 @@ from tom_integration.models.ledger import (
     Delivery,
     LedgerVersion,
 )
-from tom_integration.models.people import Activity, NoticeRecipient, NoticeScan
+from tom_integration.models.notices import NoticeRecipient, NoticeScan
 from tom_integration.models.reports import Report
 from tom_integration.models.shares import Limited, OneTimeShare, Outbox, ShareRule
 

@@ -30,7 +30,12 @@ from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import ledger, observer_keys, target_keys, transitions
 from tom_integration.outbox.prepare import originals
-from tom_integration.worker import breaker, exclusive_access, leases
+from tom_integration.worker import (
+    breaker,
+    exclusive_access,
+    leases,
+    target_name,
+)
 from tom_integration.worker.adapter_state import state_objection
 from tom_integration.worker.before_a_call import Preconditions, later
 from tom_integration.worker.senders import SITE, Sender
@@ -214,14 +219,12 @@ class Calls(Preconditions):
         """
         # The adapter state of another target does not belong in the leased outbox.
         state = _nothing if batch.moved else self._state(batch, stopped)
-        named = Outbox.objects.filter(pk=sent_from or self.lease.outbox.pk)
-        name = next((told for each in answers if (told := getattr(each, "target_name", None))), "")
+        name_there = target_name.name_in(answers)
         delay = self.delay
 
         def write() -> None:
             state()
-            if name:
-                named.exclude(target_name=name).update(target_name=name)
+            target_name.keep(sent_from or self.lease.outbox.pk, name_there)
             if delay:
                 breaker.delay(self.address.name, delay)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sharecore import dispatch, questions
+from sharecore import dispatch, later_answers
 from sharecore.adapter import Batch
 from sharecore.adapter_answers import Stop
 from sharecore.delivery import DeliveryState, State
@@ -81,8 +81,8 @@ def _settle(
             row.sent_from_id = None  # It is certainly not there, and leaves under its present target.
         if answer is None and stop is not None:
             reason = one_line(str(stop))
-            return questions.unanswered(state, reason, now=now, policy=calls.policy, chance=chance)
-        return questions.followed(
+            return later_answers.unanswered(state, reason, now=now, policy=calls.policy, chance=chance)
+        return later_answers.followed(
             state,
             answer,
             sent_at=row.sent_at or now,

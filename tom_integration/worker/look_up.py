@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sharecore import delivery, dispatch, questions
+from sharecore import delivery, dispatch, later_answers
 from sharecore.adapter import Batch
 from sharecore.delivery import State
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, InvalidRecord
@@ -167,7 +167,7 @@ def _conclude(
 
     settle_each(
         [each.row for each in doubts],
-        lambda row, state: questions.looked_up(
+        lambda row, state: later_answers.looked_up(
             state,
             answers[row.pk],
             content=contents[row.pk],
@@ -197,7 +197,7 @@ def _without_files(calls: Calls, rows: list[Delivery], now: datetime) -> list[De
     chance = ledger.chance()
     settle(
         [row for row in rows if row.model == FILE_MODEL],
-        lambda state: questions.looked_up(
+        lambda state: later_answers.looked_up(
             state, Absent(), content="", now=now, policy=calls.policy, chance=chance
         ),
     )
@@ -241,5 +241,6 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
 def _try_later(calls: Calls, rows: list[Delivery], reason: str, now: datetime) -> None:
     chance = ledger.chance()
     settle(
-        rows, lambda state: questions.unanswered(state, reason, now=now, policy=calls.policy, chance=chance)
+        rows,
+        lambda state: later_answers.unanswered(state, reason, now=now, policy=calls.policy, chance=chance),
     )
