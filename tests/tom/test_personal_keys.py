@@ -24,6 +24,7 @@ from tom_integration.models import Activity, KeyRefusal, OneTimeShare, PersonalK
 from tom_integration.outbox import open_outboxes
 from tom_integration.services import personal_keys as keys
 from tom_integration.services import shares
+from tom_integration.services.withdraw import withdraw
 
 AMY, BOB = "amy-0123456789-key", "bob-9876543210-key"
 
@@ -281,6 +282,49 @@ def test_a_destination_that_is_down_is_down_for_all(tom: Tom, target: Target, am
     tom.deliver_until_quiet(hours=1)
     assert tom.state(row) == "delivered"
     assert tom.x.repeated == ()
+
+
+def test_refused_keys_do_not_make_others_wait_once_a_destination_is_back(tom: Tom) -> None:
+    people = [tom.user(tom.target(), name=f"person-{number}") for number in range(4)]
+    for target, user in zip(Target.objects.order_by("pk"), people, strict=True):
+        give(user, f"key-of-person-{user.pk:08}")
+        tom.share(target, user=user)
+    tom.x.will(DestinationError("away"))
+    rows = [tom.datum(target) for target in Target.objects.order_by("pk")]
+    tom.deliver()
+    tom.x.recover()
+    tom.x.refused.update(f"key-of-person-{user.pk:08}" for user in people[:3])
+    for _ in range(6):
+        tom.deliver(after=5)
+    assert [tom.state(row) for row in rows] == ["pending"] * 3 + ["delivered"]
+
+
+def test_what_a_deleted_share_left_open_is_settled_with_the_key_of_its_creator(
+    tom: Tom, target: Target, amy: User
+) -> None:
+    give(amy, AMY)
+    tom.x.can_withdraw = True
+    share = tom.share(target, user=amy)
+    sent = tom.datum(target)
+    tom.deliver()
+    tom.x.will(Unconfirmed(reason="no answer"), times=1, stores=True)
+    lost = tom.datum(target)
+    tom.deliver()
+    share.delete()
+    tom.deliver_until_quiet(hours=1)
+    assert tom.state(lost) == "delivered", "it is asked whether it arrived"
+    withdraw(
+        tom.outbox(target),
+        [tom.row(sent).pk],
+        reason="a wrong filter",
+        by=User.objects.create_superuser("root"),
+    )
+    tom.deliver()
+    assert tom.state(sent) == "withdrawn"
+    assert {key for _, key in tom.x.asked} == {AMY}
+    other = tom.share(target, user=None)
+    assert tom.outbox(target).creator_id is None, "a new share does not act for who made the old one"
+    assert other.pk
 
 
 def test_many_people_do_not_mean_many_open_adapters(tom: Tom, target: Target) -> None:

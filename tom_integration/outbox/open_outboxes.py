@@ -121,13 +121,16 @@ def detach(*share_ids: int, reason: str) -> None:
 
 
 def _close(outboxes: QuerySet[Outbox], reason: str) -> None:
-    """Cancel the open deliveries of these outboxes, and forget their shares."""
+    """Cancel the open deliveries of these outboxes, and forget their shares.
+
+    The creator is kept: what left is asked about, and withdrawn, with the key of that person.
+    """
     left = Delivery.objects.filter(
         outbox__in=outboxes, one_time_share__isnull=True, state__in=_CANCELLED_BY_CLOSING
     )
     with transaction.atomic():
         transitions.apply(left, delivery.cancel(reason))
-        outboxes.update(share_id=None, creator_id=None, look_now=True, existing_to={}, **_NO_LIMITS)
+        outboxes.update(share_id=None, look_now=True, existing_to={}, **_NO_LIMITS)
 
 
 def ask_for(

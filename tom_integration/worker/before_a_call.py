@@ -49,6 +49,8 @@ class Preconditions:
     """Seconds before the next call that the destination asked for in the last one."""
     answered: bool = False
     """True when the destination was down, and has just answered a probe."""
+    probing: bool = False
+    """True when the destination is down, and this call tries it."""
 
     @property
     def credentials(self) -> str:
@@ -87,12 +89,13 @@ class Preconditions:
     def before_call(self) -> None:
         """Check the breaker just before a call; let one outbox probe a destination that is down."""
         self.check_breaker()
-        self.answered = False
+        self.answered = self.probing = False
         if not breaker.is_down(self.address):
             return
         until, why = breaker.probe(self.address, now=clock.now())
         if until is not None:
             raise Wait(_no_sooner(until), why)
+        self.probing = True
         self._ask()
 
     def succeeded(self) -> None:
@@ -183,6 +186,8 @@ class Preconditions:
             again = clock.now() + key_refusals.refuse(self.address, self.destination, stop)
             site.adapters.close(self.destination.name)
             why = key_refusals.refusal(self.address, self.destination)
+            if self.probing:
+                breaker.answered(self.address.name)  # Others must not wait for who may not send.
             return Wait(_no_sooner(again), why, needs_person=True)
         until = breaker.stopped(
             self.address, stop, credentials=self.credentials, chance=ledger.chance(), answered=self.answered

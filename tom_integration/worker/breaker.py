@@ -132,6 +132,11 @@ def succeeded(address: Address, *, now: datetime, about: str = "", takes_tests: 
             _change(row, lambda _: rules.succeeded())
 
 
+def answered(destination: str) -> None:
+    """Close the breaker of a destination that was down, since it answers: it refuses the key of a person."""
+    _change(_row((destination, None)), lambda _: rules.succeeded())
+
+
 def end_pauses(destination: str) -> None:
     """End the pauses of a destination and its topics, after a check that succeeded.
 
