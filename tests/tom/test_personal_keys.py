@@ -8,6 +8,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db.models import Q
@@ -237,6 +238,20 @@ def test_a_key_that_cannot_be_decrypted_breaks_nothing_else(
     assert [str(each) for each in PersonalKey.objects.order_by("pk")]
     cem.delete()
     assert PersonalKey.objects.count() == 1
+
+
+def test_a_key_that_is_lost_keeps_no_other_from_a_new_secret_key(tom: Tom, amy: User, bob: User) -> None:
+    with override_settings(SECRET_KEY="another-secret-key-of-this-site"):
+        give(amy, AMY)
+    give(bob, BOB)
+    with override_settings(SECRET_KEY="a-new-secret-key", SECRET_KEY_FALLBACKS=[settings.SECRET_KEY]):
+        out, lost = StringIO(), StringIO()
+        call_command("rotate_encryption_key", stdout=out, stderr=lost)
+    assert "sharecore.PersonalKey" in lost.getvalue()
+    with override_settings(SECRET_KEY="a-new-secret-key"):
+        key = personal_keys.find(site.destinations()["x"], bob.pk)
+    assert key is not None
+    assert key.values == {"PASSWORD": BOB}
 
 
 def test_the_key_of_a_deleted_user_is_gone(tom: Tom, target: Target, amy: User) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import django.db.models.deletion
+import django.db.models.manager
 import tom_common.encryption
 from django.conf import settings
 from django.db import migrations, models
@@ -947,6 +948,10 @@ class Migration(migrations.Migration):
             options={
                 "base_manager_name": "objects",
             },
+            managers=[
+                ("whole", django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+            ],
         ),
         migrations.AddField(
             model_name="outbox",
