@@ -618,45 +618,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="KeyRefusal",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("user_id", models.BigIntegerField()),
-                ("destination", models.CharField(max_length=200)),
-                (
-                    "topic",
-                    models.CharField(
-                        help_text="The topic; empty for no topic, null for the whole destination.",
-                        max_length=200,
-                        null=True,
-                    ),
-                ),
-                (
-                    "credentials",
-                    models.CharField(help_text="Digest of the refused key and its settings.", max_length=64),
-                ),
-                ("reason", models.CharField(max_length=500)),
-                ("since", models.DateTimeField()),
-            ],
-            options={
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("user_id", "destination", "topic"), name="sharecore_key_refusal_part"
-                    ),
-                    models.UniqueConstraint(
-                        condition=models.Q(("topic", None)),
-                        fields=("user_id", "destination"),
-                        name="sharecore_key_refusal_whole",
-                    ),
-                ],
-            },
-        ),
-        migrations.CreateModel(
             name="LedgerVersion",
             fields=[
                 (
@@ -1020,6 +981,53 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [models.Index(fields=["started"], name="sharecore_attempt_started")],
+            },
+        ),
+        migrations.CreateModel(
+            name="KeyRefusal",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("destination", models.CharField(max_length=200)),
+                (
+                    "topic",
+                    models.CharField(
+                        help_text="The topic; empty for no topic, null for the whole destination.",
+                        max_length=200,
+                        null=True,
+                    ),
+                ),
+                (
+                    "credentials",
+                    models.CharField(help_text="Digest of the refused key and its settings.", max_length=64),
+                ),
+                ("reason", models.CharField(max_length=500)),
+                ("since", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("user", "destination", "topic"), name="sharecore_key_refusal_part"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("topic", None)),
+                        fields=("user", "destination"),
+                        name="sharecore_key_refusal_whole",
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(

@@ -47,7 +47,7 @@ class PersonalKey(models.Model):
 class KeyRefusal(models.Model):
     """Hold that a destination, or one of its topics, refuses the key of one person."""
 
-    user_id = models.BigIntegerField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_constraint=False, related_name="+")
     destination = models.CharField(max_length=NAME_LENGTH)
     topic = models.CharField(
         max_length=NAME_LENGTH,
@@ -61,10 +61,10 @@ class KeyRefusal(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["user_id", "destination", "topic"], name="sharecore_key_refusal_part"
+                fields=["user", "destination", "topic"], name="sharecore_key_refusal_part"
             ),
             models.UniqueConstraint(
-                fields=["user_id", "destination"],
+                fields=["user", "destination"],
                 condition=Q(topic=None),
                 name="sharecore_key_refusal_whole",
             ),
