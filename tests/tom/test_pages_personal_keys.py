@@ -17,6 +17,7 @@ from django.urls import reverse
 from guardian.shortcuts import assign_perm
 from tom_targets.models import Target
 
+from sharecore.secrets import repeats_secret
 from tom.conftest import DATA_SHARING, Tom
 from tom_integration import personal_keys, site
 from tom_integration.models import Activity, KeyRefusal, OneTimeShare, PersonalKey
@@ -104,6 +105,26 @@ def test_a_key_that_is_refused_in_a_test_is_shown_as_refused(tom: Tom, amy: User
 
 def test_a_key_that_is_too_long_is_not_stored(amy: User) -> None:
     assert "at most 500 characters" in give(amy, "x" * 501)
+    assert not PersonalKey.objects.exists()
+
+
+@pytest.mark.parametrize("word", ["photometry", "photometry-of-the-target", "2026abc"])
+def test_a_word_is_no_key_since_it_would_be_hidden_in_all_texts(amy: User, word: str) -> None:
+    assert "must have 16 characters or more, and a digit" in give(amy, word)
+    assert not PersonalKey.objects.exists()
+    assert not repeats_secret(f"the {word} is refused")
+
+
+@pytest.mark.parametrize("entries", [{}, {"x": {"ADAPTER": "memory"}}, "closed"])
+def test_a_key_that_is_not_used_any_more_can_be_removed(amy: User, entries: Any) -> None:
+    give(amy, AMY)
+    Group.objects.create(name="Observers")
+    if entries == "closed":
+        entries = {"x": {"ADAPTER": "memory", "CREDENTIALS": "user", "GROUPS": ["Observers"]}}
+    with override_settings(DATA_SHARING=entries):
+        assert "Not used" in page(amy, PROFILE)
+        assert "is removed" in post(client(amy), "remove")
+        assert "Keys for sharing" not in page(amy, PROFILE)
     assert not PersonalKey.objects.exists()
 
 

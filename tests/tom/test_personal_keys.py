@@ -271,6 +271,36 @@ def test_the_key_of_a_deleted_user_is_gone(tom: Tom, target: Target, amy: User) 
     assert row.pk
 
 
+def test_what_a_deleted_user_left_open_is_settled_or_left_to_a_person(
+    tom: Tom, target: Target, amy: User, bob: User
+) -> None:
+    give(amy, AMY)
+    give(bob, BOB)
+    tom.x.can_withdraw = True
+    sent, lost, waits = tom.datum(target), tom.datum(target), tom.datum(target)
+    tom.share(target, user=amy)
+    once(tom, target, bob, sent)
+    tom.deliver()
+    tom.x.will(Unconfirmed(reason="no answer"), times=1, stores=True)
+    once(tom, target, bob, lost)
+    tom.deliver()
+    withdraw(
+        tom.outbox(target),
+        [tom.row(sent).pk],
+        reason="a wrong filter",
+        by=User.objects.create_superuser("root"),
+    )
+    once(tom, target, bob, waits)
+    bob.delete()
+    new = tom.datum(target)
+    tom.deliver_until_quiet(hours=1)
+    rows = [tom.row(each) for each in (sent, lost, waits, new)]
+    assert [row.state for row in rows] == ["delivered", "needs_review", "cancelled", "delivered"]
+    assert rows[0].reason == "the user who shared it was deleted before it was withdrawn"
+    assert "nobody else can ask with their key" in rows[1].reason
+    assert tom.outbox(target).problem == ""
+
+
 def test_a_share_of_the_site_says_that_a_user_must_adopt_it(tom: Tom, target: Target, amy: User) -> None:
     share = tom.share(target, user=None)
     row = tom.datum(target)

@@ -19,9 +19,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from sharecore.data_sharing import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.personal import PersonalSetting
-from sharecore.secrets import register
 from sharecore.texts import one_line
 from tom_integration import access, destination_cards, personal_keys, site
+from tom_integration.models import PersonalKey
 from tom_integration.pages.guards import Page
 from tom_integration.services import personal_keys as service
 from tom_integration.services import shares
@@ -39,7 +39,7 @@ class Card:
     name: str
     label: str
     fields: tuple[tuple[str, PersonalSetting], ...]
-    """What is asked for, by setting."""
+    """What is asked for, by setting; empty for a key that is not used now."""
     given_at: datetime | None
     profile: str
     """The app that has the key, of other software of the site; empty for one that was given here."""
@@ -59,8 +59,10 @@ def profile_context(user: Any) -> dict[str, Any]:
 
 
 def cards(user: Any) -> list[Card]:
-    """Return a card for each destination that wants a key, and that the user may use."""
-    return [_card(user, each) for each in asked(user)]
+    """Return a card for each destination that wants a key and that the user may use, then the other keys."""
+    wanted = asked(user)
+    kept = PersonalKey.objects.filter(user=user).exclude(destination__in=[each.name for each in wanted])
+    return [*(_card(user, each) for each in wanted), *map(_unused, kept.order_by("destination"))]
 
 
 def asked(user: Any) -> list[Destination]:
@@ -83,6 +85,20 @@ def _card(user: Any, destination: Destination) -> Card:
     )
 
 
+def _unused(row: PersonalKey) -> Card:
+    """Return the card of a key that is not used: the destination is gone, closed, or asks for none now."""
+    return Card(
+        name=row.destination,
+        label=site.display_name(row.destination),
+        fields=(),
+        given_at=row.changed_at,
+        profile="",
+        readable=False,
+        known=True,
+        refused=(),
+    )
+
+
 @method_decorator(sensitive_post_parameters(), name="dispatch")
 class OwnKey(Page):
     """Serve `/targets/persistentshare/keys/<action>`: POST of `name`, and the fields of the destination."""
@@ -90,10 +106,13 @@ class OwnKey(Page):
     def post(self, request: HttpRequest, action: str) -> HttpResponse:
         """Do it for the user of the request, say what became of it, and go back to the profile page."""
         name = request.POST.get("name", "")
+        if action == "remove":
+            _remove(request, name)
+            return redirect(destination_cards.key_path(name))
         destination = next((each for each in asked(request.user) if each.name == name), None)
         if destination is None:
             raise Http404("There is no such destination.")
-        done = {"give": _give, "test": _test, "remove": _remove}[action]
+        done = {"give": _give, "test": _test}[action]
         done(request, destination)
         return redirect(destination_cards.key_path(name))
 
@@ -104,11 +123,9 @@ def _give(request: HttpRequest, destination: Destination) -> None:
     if long:
         messages.error(request, f"{', '.join(long)}: at most {LONGEST} characters.")
         return
-    for key, value in values.items():
-        if destination.personal[key].secret:
-            register(value)  # First of all, so that no error report shows it.
     try:
-        service.give(request.user, destination, values)
+        # Read first, so that no error report shows a key.
+        service.give(request.user, destination, service.read(destination, values))
     except ConfigurationError as error:
         messages.error(request, _told(destination, (f"{each.what}. {each.hint}" for each in error.problems)))
         return
@@ -135,9 +152,9 @@ def _test(request: HttpRequest, destination: Destination) -> None:
         messages.warning(request, one_line(f"{each.what}. {each.hint}"))
 
 
-def _remove(request: HttpRequest, destination: Destination) -> None:
-    if service.remove(request.user, destination.name):
-        told = f"Your key for {destination.display_name} is removed. What you share there waits."
+def _remove(request: HttpRequest, name: str) -> None:
+    if service.remove(request.user, name):
+        told = f"Your key for {site.display_name(name)} is removed. What you share there waits."
         messages.success(request, told)
 
 

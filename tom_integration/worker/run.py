@@ -183,6 +183,9 @@ class _Work:
     def _serve(self, sender: Sender, calls: CallsOf, target: Any) -> bool:
         """Deliver what is due of one sender; return False when the work is to end."""
         now = clock.now()
+        if sender.alone and not self._continues(sender) and sender.is_gone:
+            self._settle_without_key(sender)
+            return True
         for share in sender.shares(self._outbox).filter(introduce=True).order_by("pk"):
             calls.of(sender).introduce(share)
         problem = self._objection(target)
@@ -193,6 +196,16 @@ class _Work:
         if problem and (not sender.alone or self._continues(sender)):
             raise Wait(now + LOOK_AGAIN, problem, needs_person=not self._outbox.pause)
         return True
+
+    def _settle_without_key(self, sender: Sender) -> None:
+        """Settle what a deleted user left open: nobody has the key with which to send or ask."""
+        gone = "the user who shared it was deleted"
+        mine = self._outbox.deliveries.filter(sender.rows(self._outbox))
+        here = mine.filter(state__in=(State.PENDING, State.TO_APPROVE), one_time_share__isnull=False)
+        transitions.apply(here, delivery.cancel(gone))
+        transitions.apply(mine, delivery.undecidable(f"{gone}, and nobody else can ask with their key"))
+        transitions.apply(mine, leave_there(f"{gone} before it was withdrawn"), withdrawal_reason="")
+        sender.shares(self._outbox).filter(introduce=True).update(introduce=False, problem=gone)
 
     def _continues(self, sender: Sender) -> bool:
         """Return True when a sender sends the continuous share, which another user may have adopted."""

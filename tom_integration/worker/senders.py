@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Q
 
 from sharecore.data_sharing import Destination
+from tom_integration import access
 from tom_integration.models import OneTimeShare, Outbox
 from tom_integration.worker.waits import Wait
 
@@ -27,6 +28,11 @@ class Sender:
     def is_creator(self, outbox: Outbox) -> bool:
         """Return True when the continuous share is sent by this sender."""
         return not self.alone or outbox.creator_id == self.user_id
+
+    @property
+    def is_gone(self) -> bool:
+        """Return True for a user who was deleted."""
+        return self.user_id is not None and access.find_creator(self.user_id) is None
 
     def rows(self, outbox: Outbox) -> Q:
         """Return a condition for the deliveries of this sender in an outbox."""
