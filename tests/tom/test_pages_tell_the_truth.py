@@ -22,7 +22,7 @@ from sharecore.filters import Filter
 from sharecore.outcomes import Deferred, Rejected, Unsupported
 from sharecore.records import Kind
 from tom_integration.models import Delivery, DestinationHealth, Outbox, write_filter
-from tom_integration.pages import share_status
+from tom_integration.pages import status_reasons
 from tom_integration.pages.delivery_table import BY_URGENCY
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def test_of_several_reasons_one_is_an_example(
     assert in_rest(admin)[1] == said
     assert said in text(admin.get(f"{SHARES}{share.pk}/")), "the reason is not cut on the page of the share"
 
-    monkeypatch.setattr(share_status, "_LOOKED_AT", 3)
+    monkeypatch.setattr(status_reasons, "_LOOKED_AT", 3)
     rows.update(reason="an odd unit")
     assert in_rest(admin)[1] == "7 records not sent, as x cannot store them, for example: an odd unit."
 
