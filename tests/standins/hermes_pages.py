@@ -33,4 +33,5 @@ def _mark(retracted: bool) -> str:
 
 def _page(title: str, body: str) -> str:
     head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>HERMES, a stand-in</title>'
-    return f"{head}<body><h1>{title}</h1>{body}</body></html>"
+    style = "<style>pre { white-space: pre-wrap; overflow-wrap: anywhere }</style>"
+    return f"{head}{style}<body><h1>{title}</h1>{body}</body></html>"
