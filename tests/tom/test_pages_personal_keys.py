@@ -99,6 +99,8 @@ def test_a_key_that_is_refused_in_a_test_is_shown_as_refused(tom: Tom, amy: User
     tom.x.refused.add(AMY)
     assert "The test of your key for The archive failed: the password is refused" in post(client(amy), "test")
     assert "Refused" in page(amy, PROFILE)
+    answer = client(amy).post(reverse("sharing:key-test"), {"name": "x"})
+    assert answer.url == PROFILE, "the answer stands at the top: scroll to no card"
     give(amy, BOB)
     assert "Refused" not in page(amy, PROFILE)
 

@@ -104,7 +104,7 @@ class OwnKey(Page):
     """Serve `/targets/persistentshare/keys/<action>`: POST of `name`, and the fields of the destination."""
 
     def post(self, request: HttpRequest, action: str) -> HttpResponse:
-        """Do it for the user of the request, say what became of it, and go back to the profile page."""
+        """Do it for the user of the request, and go back to the profile page; its top tells the outcome."""
         name = request.POST.get("name", "")
         if action == "remove":
             _remove(request, name)
@@ -114,7 +114,7 @@ class OwnKey(Page):
             raise Http404("There is no such destination.")
         done = {"give": _give, "test": _test}[action]
         done(request, destination)
-        return redirect(destination_cards.key_path(name))
+        return redirect("user-profile")
 
 
 def _give(request: HttpRequest, destination: Destination) -> None:
