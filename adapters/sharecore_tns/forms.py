@@ -59,7 +59,7 @@ def _at_report(batch: Batch, options: Options, config: TnsConfig, where: str) ->
         _choice("at_type", "Type", options.of("at_types"), options.number("at_types", config.at_type),
                 required=True),
         _field("internal_name", "Internal name", _TEXT,
-               "Your name of it, without blanks. With it a report can be found again."),
+               "Your name of it, without blanks. If an answer is lost, the report is found by it only."),
         _field("host_name", "Host galaxy", _TEXT),
         _field("host_redshift", "Redshift of the host", _NUMBER),
         _field("transient_redshift", "Redshift of the transient", _NUMBER),

@@ -115,6 +115,7 @@ def test_a_reason_for_declining(tom: Tom, shared: Any) -> None:
     root = browser(User.objects.create_superuser("root"))
     page = text(root.get(f"/targets/persistentshare/manage/{shared.persistentshare_set.get().pk}/"))
     assert "declined by ada: a &lt;b&gt;ghost" in page
+    assert "<strong>declined:</strong>" not in page, "said once"
     assert "<strong>Declined</strong>" in page
 
 

@@ -132,6 +132,8 @@ def test_a_report_is_filled_in_looked_at_and_sent(tom: Tom, target: Target, eve:
     shared = text(eve.get(f"/targets/{target.pk}/share/"))
     assert "Delivered Known there as AT 2026abc There: report-1" in shared
     assert "Shared once before" not in shared, "a report is listed once"
+    Delivery.objects.update(state=State.WITHHELD, delivered_at=None)
+    assert "Known there as" not in text(eve.get(f"/targets/{target.pk}/share/")), "another report was named"
 
 
 def test_what_is_wrong_stands_at_its_field(tom: Tom, target: Target, eve: Client) -> None:
@@ -257,7 +259,9 @@ def test_a_report_waits_for_approval(tom: Tom, target: Target, eve: Client) -> N
     with override_settings(DATA_SHARING={"y": {"ADAPTER": "memory", "APPROVAL": True}}):
         preview = post(eve, target, "preview", FILLED)
         assert "Ask for approval" in text(preview)
-        eve.post(new(target, ""), {**hidden(preview.content.decode()), "step": "send"})
+        fields = hidden(preview.content.decode())
+        told = text(eve.post(new(target, ""), {**fields, "step": "send"}, follow=True))
+        assert "goes to y once it is approved." in told
         tom.deliver()
         page = eve.get(reverse("sharing:report", args=[target.pk, Report.objects.get().pk]))
         assert "Waits for approval" in text(page)

@@ -54,7 +54,8 @@ class NewReport(Page):
         if step != "send" or request.POST.get("content") != shown.content:
             return desk.page(filled, replace(shown, changed=step == "send"))
         made = desk.reporting.make(report, token=desk.token)
-        messages.success(request, f"The {made.label} goes to {site.label(str(made.address))}.")
+        when = " once it is approved" if desk.reporting.approval else ""
+        messages.success(request, f"The {made.label} goes to {site.label(str(made.address))}{when}.")
         return redirect("sharing:report", target_pk, made.pk)
 
 

@@ -67,7 +67,7 @@ class Line:
     remote_id: str = ""
     link: str = ""
     target_name: str = ""
-    """The name that the destination gave the target."""
+    """The name that the destination gave the target; empty for a report that did not arrive."""
     delivered_at: Any = None
     again: str = ""
     """The URL of the form with its content; empty for one that arrived or may arrive."""
@@ -102,7 +102,7 @@ def _line(report: Report, row: Delivery | None) -> Line:
         field_name=blamed,
         remote_id=row.remote_id,
         link=link(report.address, row.remote_id) if row.remote_id else "",
-        target_name=row.outbox.target_name,
+        target_name=row.outbox.target_name if row.delivered_at else "",
         delivered_at=row.delivered_at,
         again=f"{new}?again={report.pk}" if State(row.state) in REPLAYABLE else "",
     )
