@@ -17,6 +17,7 @@ from django.urls import reverse
 from guardian.shortcuts import assign_perm
 from tom_targets.models import Target
 
+from sharecore.exceptions import Problem
 from sharecore.secrets import repeats_secret
 from tom.conftest import DATA_SHARING, Tom
 from tom_integration import personal_keys, site
@@ -102,6 +103,21 @@ def test_a_key_that_is_refused_in_a_test_is_shown_as_refused(tom: Tom, amy: User
     answer = client(amy).post(reverse("sharing:key-test"), {"name": "x"})
     assert answer.url == PROFILE, "the answer stands at the top: scroll to no card"
     give(amy, BOB)
+    assert "Refused" not in page(amy, PROFILE)
+
+
+def test_a_problem_with_the_key_is_a_refusal_and_one_with_the_address_is_none(tom: Tom, amy: User) -> None:
+    give(amy, AMY)
+    tom.x.problems = [Problem(where="DATA_SHARING['x']['BASE_URL']", what="no answer", hint="Wait.")]
+    assert "failed: no answer. Wait." in post(client(amy), "test")
+    assert "Refused" not in page(amy, PROFILE)
+    tom.x.problems = [Problem(where="DATA_SHARING['x']['PASSWORD']", what="not this one", hint="Copy it.")]
+    assert "failed: not this one. Copy it." in post(client(amy), "test")
+    shown = page(amy, PROFILE)
+    assert "Refused" in shown
+    assert "not this one" in shown
+    tom.x.problems = []
+    assert "takes your key" in post(client(amy), "test")
     assert "Refused" not in page(amy, PROFILE)
 
 

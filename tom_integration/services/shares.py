@@ -140,12 +140,20 @@ def check(destination: Destination) -> Sequence[Problem]:
         raise
     if not destination.person:
         _keep_result(destination, adapter, problems=problems)
+    elif found := [each for each in problems if each.fatal and _blames_key(each, destination)]:
+        refused = AuthenticationFailed(found[0].what)
+        key_refusals.refuse(Address(destination.name), destination, refused)
     if not any(problem.fatal for problem in problems):
         if destination.person:
             key_refusals.end(destination.name, int(destination.person))
         breaker.described(destination.name, transport_text.told(adapter), takes_tests=adapter.takes_tests)
         breaker.end_pauses(destination.name)
     return problems
+
+
+def _blames_key(problem: Problem, destination: Destination) -> bool:
+    """Return True when a problem is at a setting that people give: some adapters say so of a refused key."""
+    return any(problem.where.endswith(f"[{key!r}]") for key in destination.type.personal)
 
 
 def _keep_result(
