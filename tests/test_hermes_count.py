@@ -63,8 +63,11 @@ def test_what_hermes_published_is_counted(
 ) -> None:
     log = tmp_path / "published.jsonl"
     log.write_text(
-        "".join(json.dumps({"message": {"data": {"photometry": [row]}}}) + "\n" for row in published)
+        "".join(
+            json.dumps({"topic": topic, "message": {"data": {"photometry": [row]}}}) + "\n"
+            for topic, row in (*(("ours", row) for row in published), ("another", FLUX))
+        )
     )
-    result, without_table = compare_with_log(database, log, "SN 1")
+    result, without_table = compare_with_log(database, log, "SN 1", "ours")
     assert (result.records, result.lost, result.duplicates, result.foreign) == (1, lost, duplicates, foreign)
     assert [row["kind"] for row in without_table] == ["polarimetry"]

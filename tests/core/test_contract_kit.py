@@ -33,6 +33,7 @@ from core.lamp import (
     with_read,
 )
 from core.later_cheats import LATER_CHEATS
+from core.personal_cheats import PERSONAL_CHEATS
 from core.report_cheats import REPORT_CHEATS
 from sharecore import Accepted, DestinationError, Present, Preview, Problem, Rejected
 from sharecore.outcomes import Deferred
@@ -347,7 +348,7 @@ def test_every_exception_that_requests_can_raise_for_a_call_is_played() -> None:
 def test_there_is_a_bad_adapter_for_each_rule() -> None:
     rules = {name for name, _ in inspect.getmembers(HttpAdapterContract) if name.startswith("test_")}
     assert rules == {rule for rule, *_ in BAD} | {
-        f"test_{rule}" for rule, *_ in (*CHEATS, *REPORT_CHEATS, *LATER_CHEATS)
+        f"test_{rule}" for rule, *_ in (*CHEATS, *REPORT_CHEATS, *LATER_CHEATS, *PERSONAL_CHEATS)
     } | {"test_importing_it_does_nothing_else"}
 
 
