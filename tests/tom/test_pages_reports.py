@@ -9,7 +9,7 @@ from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client, override_settings
 from django.urls import reverse
 from guardian.shortcuts import assign_perm
@@ -21,6 +21,8 @@ from sharecore.delivery import State
 from sharecore.exceptions import DestinationError
 from tom.conftest import edit
 from tom_integration.models import Delivery, Outbox, Report
+from tom_integration.outbox import versions
+from tom_integration.services import approval
 from tom_integration.services.reports import Reporting
 
 if TYPE_CHECKING:
@@ -262,10 +264,41 @@ def test_a_report_waits_for_approval(tom: Tom, target: Target, eve: Client) -> N
         fields = hidden(preview.content.decode())
         told = text(eve.post(new(target, ""), {**fields, "step": "send"}, follow=True))
         assert "goes to y once it is approved." in told
+        assert "Will wait for approval" in told
+        assert "Waiting to be sent" not in told
         tom.deliver()
-        page = eve.get(reverse("sharing:report", args=[target.pk, Report.objects.get().pk]))
-        assert "Waits for approval" in text(page)
+        url = reverse("sharing:report", args=[target.pk, Report.objects.get().pk])
+        assert "Waits for approval" in text(eve.get(url))
+        row = Delivery.objects.get()
+        approval.approve(User.objects.create_superuser("root"), {row.pk: row.asked})
+        assert "Waiting to be sent" in text(eve.get(url)), "nobody is asked a second time"
     assert tom.y.reports == {}
+
+
+def test_who_approves_a_report_can_read_it_and_no_other(tom: Tom, target: Target, eve: Client) -> None:
+    with override_settings(DATA_SHARING={"y": {"ADAPTER": "memory", "APPROVAL": True}}):
+        for _ in range(2):
+            fields = hidden(post(eve, target, "preview", FILLED).content.decode())
+            eve.post(new(target, ""), {**fields, "step": "send"})
+        tom.deliver()
+        urls = [
+            reverse("sharing:report", args=[target.pk, each.pk]) for each in Report.objects.order_by("pk")
+        ]
+        settled = Delivery.objects.get(datum_pk=Report.objects.latest("pk").pk)
+        versions.update(Delivery.objects.filter(pk=settled.pk), state=State.WITHHELD)
+        ada, stranger = tom.user(target), tom.user(Target.objects.create(name="other", type="SIDEREAL"))
+        for user in (ada, stranger):
+            user.user_permissions.add(Permission.objects.get(codename="approve_share"))
+        client, other = Client(), Client()
+        client.force_login(User.objects.get(pk=ada.pk))
+        other.force_login(User.objects.get(pk=stranger.pk))
+        asked = client.get(reverse("sharing:approvals")).content.decode()
+        assert f'href="{urls[0]}"' in asked
+        shown = text(client.get(urls[0]))
+        assert "Instrument Instrument 17" in shown
+        assert "Details of the delivery" not in shown, "that tells what else was shared"
+        assert client.get(urls[1]).status_code == 404
+        assert other.get(urls[0]).status_code == 404
 
 
 def test_the_history_of_a_target_leads_to_its_reports(

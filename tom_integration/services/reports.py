@@ -234,10 +234,12 @@ def _ends(rows: QuerySet[Any], first: datetime | None) -> Iterator[Any]:
 def reports_about(user: Any, target_id: int) -> QuerySet[Report]:
     """Return the reports about a target that the user may see.
 
-    Those to a destination whose data the user may not know of are left out, but for the user's own.
+    Those to a destination whose data the user may not know of are left out, but for the user's own, and for
+    those that wait for the approval of the user.
     """
     rows = access.visible(user, Report.objects.filter(target_id=target_id))
-    mine = Q(creator_id=user.pk)
+    waiting = access.approvable(user).filter(model=REPORT_MODEL, outbox__target_id=target_id)
+    mine = Q(creator_id=user.pk) | Q(pk__in=waiting.values("datum_pk"))
     for outbox in access.outboxes_for(user, "view").filter(target_id=target_id):
         mine |= Q(destination=outbox.destination, topic=outbox.topic)
     closed = access.closed_to(user)
