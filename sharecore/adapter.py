@@ -61,6 +61,8 @@ class Batch:
     """
     shared_by: str = ""
     """User name of the person who shares; empty for a share of the site itself."""
+    author: str = ""
+    """For `report_forms` alone: the person who reports, named as an author, "Eva Meyer (Observatory)"."""
     state: MutableMapping[str, JsonValue] = field(default_factory=dict)
     """Notes of this adapter about this target at this destination, JSON values (an id at the receiver, a
     version). The adapter may change them; the framework keeps them between calls.

@@ -14,8 +14,8 @@ from sharecore_tns.units import BRIGHTNESS
 
 LIVE = "https://www.wis-tns.org/"
 SANDBOX = "https://sandbox.wis-tns.org/"
-REPORTER = "{user}, using {site}"
-REPORTER_FIELDS = frozenset({"user", "site"})
+REPORTER = "{author}, using {site}"
+REPORTER_FIELDS = frozenset({"author", "user", "site"})
 NAME_FORMAT = ("prefix", "year_format", "postfix")
 """Parts of the format after which TNS makes an internal name."""
 
@@ -142,10 +142,10 @@ def _key(section: Section) -> Secret:
 
 def _reporter(section: Section) -> str:
     template = section.text("REPORTER") or REPORTER
-    hint = "Write it like 'A. Author, B. Author (Our Observatory)'; there are {user} and {site}."
+    hint = "Write it like 'A. Author, B. Author (Our Observatory)'; there are {author}, {user} and {site}."
     try:
         names = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
-        template.format(user="", site="")
+        template.format(author="", user="", site="")
     except (ValueError, LookupError, AttributeError) as error:
         section.problem("REPORTER", f"cannot be filled in ({type(error).__name__})", hint)
         return REPORTER

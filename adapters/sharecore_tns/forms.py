@@ -159,7 +159,8 @@ def _own(options: Options, config: TnsConfig) -> str | None:
 
 
 def _authors(batch: Batch, config: TnsConfig) -> str:
-    return config.reporter.format(user=batch.shared_by or "…", site=batch.site.name)
+    user = batch.shared_by or "…"
+    return config.reporter.format(author=batch.author or user, user=user, site=batch.site.name)
 
 
 def _of(records: Sequence[object], *types: type) -> list[Photometry | PhotometryLimit]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client, override_settings
+from tom_common.models import Profile
 
 from sharecore import ReportForm
 from sharecore.delivery import State
@@ -68,6 +69,8 @@ def target(tom: Tom, there: Tns) -> Iterator[Any]:
 def eve(tom: Tom, target: Any) -> User:
     """A user who may report, and approve."""
     user = tom.user(target, name="eve")
+    User.objects.filter(pk=user.pk).update(first_name="Eve", last_name="Meyer")
+    Profile.objects.update_or_create(user=user, defaults={"affiliation": "LCO"})
     user.user_permissions.add(Permission.objects.get(codename="approve_share"))
     return User.objects.get(pk=user.pk)
 
@@ -120,7 +123,7 @@ def test_a_report_is_approved_submitted_and_named(tom: Tom, there: Tns, target: 
     assert Outbox.objects.get(target_id=target.pk).target_name == "AT 2026aaa (sandbox)"
     (content,) = there.submitted.values()
     sent = content["at_report"]["0"]
-    assert (sent["ra"]["value"], sent["reporter"].split(",")[0]) == (10.0, "eve")
+    assert (sent["ra"]["value"], sent["reporter"].split(",")[0]) == (10.0, "Eve Meyer (LCO)")
     assert sent["photometry"]["photometry_group"]["0"]["filterid"] == "22"
     assert sent["non_detection"]["limiting_flux"] == 21.0
     tom.deliver_until_quiet()

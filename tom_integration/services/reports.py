@@ -19,6 +19,7 @@ from sharecore.records import DATA_KINDS, JsonValue, Kind, Record
 from sharecore.records import Report as SharedReport
 from sharecore.reports import ReportForm
 from tom_integration import access, clock, personal_keys, site, wake_up
+from tom_integration.mapping import authors
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.kinds import CONDITIONS
 from tom_integration.mapping.report_rows import REPORT_MODEL, report_of
@@ -217,6 +218,7 @@ class Reporting:
             target=target_of(self._target),
             records=tuple(sorted(records, key=lambda record: record.timestamp)),
             shared_by=self._user.get_username(),
+            author=authors.author(self._user),
             state=dict(outbox.adapter_state) if outbox else {},
             target_keys=target_keys.keys_of(self._target),
         )

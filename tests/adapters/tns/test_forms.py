@@ -69,12 +69,13 @@ def test_a_classification_is_suggested_from_target_and_data(opened: Open) -> Non
 
 def test_defaults_of_the_settings_are_suggestions(opened: Open) -> None:
     adapter = opened(
-        REPORTER="{user} of {site}", AT_TYPE="AGN", DATA_SOURCE_GROUP="lco", DEFAULT_INSTRUMENT="196",
+        REPORTER="{author} ({user} of {site})", AT_TYPE="AGN", DATA_SOURCE_GROUP="lco",
+        DEFAULT_INSTRUMENT="196",
     )  # fmt: skip
     own = replace(DETECTION, telescope="", instrument="")
     foreign = replace(own, source_name="ALeRCE", instrument="", telescope="elsewhere")
-    fields = form(adapter, "at-report", own, foreign)
-    assert fields["reporter"].initial == "eve of Example TOM"
+    fields = form(adapter, "at-report", own, foreign, author="Eve Meyer (LCO)")
+    assert fields["reporter"].initial == "Eve Meyer (LCO) (eve of Example TOM)"
     assert (fields["at_type"].initial, fields["data_source_group"].initial) == ("3", "2")
     assert fields[instrument_field(own)].initial == "196"
     assert fields[instrument_field(foreign)].initial is None, "data of others have an instrument of their own"
