@@ -316,6 +316,32 @@ def test_the_history_of_a_target_leads_to_its_reports(
     assert stranger.get(url).status_code == 404
 
 
+@pytest.mark.filterwarnings("ignore:The default scheme will be changed")
+def test_a_declined_report_is_history_once_another_arrived(
+    tom: Tom, target: Target, eve: Client, admin: Client
+) -> None:
+    tom.y.takes_records = False
+    root = User.objects.get(username="admin")
+    with override_settings(DATA_SHARING={"y": {"ADAPTER": "memory", "APPROVAL": True}}):
+        said = []
+        for verdict in (approval.decline, approval.approve):
+            fields = hidden(post(eve, target, "preview", FILLED).content.decode())
+            eve.post(new(target, ""), {**fields, "step": "send"})
+            tom.deliver()
+            row = Delivery.objects.latest("pk")
+            why = {"reason": "a duplicate"} if verdict is approval.decline else {}
+            verdict(root, {row.pk: row.asked}, **why)
+            tom.deliver_until_quiet()
+            said.append(text(admin.get(reverse("targets:detail", args=[target.pk]))))
+        history = admin.get(reverse("sharing:history", args=[target.pk, tom.outbox(target, "y").pk]))
+    assert "Reported to y , not sent" in said[0]
+    assert "Reported to y , done" in said[1]
+    shown = text(history)
+    assert "It takes reports only." in shown
+    assert "continuously" not in shown
+    assert "Shared once" not in shown
+
+
 class TestRest:
     def test_what_a_form_suggests_can_be_sent_as_it_is(self, tom: Tom, target: Target, eve: Client) -> None:
         datum = tom.datum(target)

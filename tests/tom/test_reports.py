@@ -95,7 +95,7 @@ def test_a_form_that_comes_twice_is_one_report(tom: Tom, target: Target, reporte
     assert len(tom.y.reports) == OneTimeShare.objects.count() == 1
     other = make(tom.user(target), target, token=token)
     assert other != first, "the mark of another person's form"
-    assert Activity.objects.filter(what=Activity.What.SHARED_ONCE, detail="AT report").count() == 2
+    assert Activity.objects.filter(what=Activity.What.REPORTED, detail="AT report").count() == 2
 
 
 def test_nothing_is_left_of_a_report_that_could_not_be_made(

@@ -83,6 +83,7 @@ def test_a_person_withdraws_some_of_the_records(tom: Tom, shared: Any, sent: lis
     assert (reason, list(names.values())) == (WHY, ["memory-1"])
     row = Activity.objects.get(what=Activity.What.WITHDRAWN)
     assert (row.user_name, row.detail) == ("pi", f"1 record: {WHY}")
+    assert row.get_what_display() == "Withdrawal asked for", "the destination may refuse it"
     assert tom.row(sent[0]).withdrawal_reason == WHY
     assert Attempt.objects.filter(delivery=tom.row(sent[0])).latest("pk").outcome == "withdrawn"
 

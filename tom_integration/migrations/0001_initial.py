@@ -420,6 +420,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("made", "Made"),
                             ("shared-once", "Shared once"),
+                            ("reported", "Reported"),
                             ("changed", "Changed"),
                             ("moved", "Moved"),
                             ("paused", "Paused"),
@@ -430,7 +431,7 @@ class Migration(migrations.Migration):
                             ("resolved", "Resolved"),
                             ("approved", "Approved"),
                             ("declined", "Declined"),
-                            ("withdrawn", "Withdrawn"),
+                            ("withdrawn", "Withdrawal asked for"),
                             ("alias-added", "Alias added"),
                             ("deleted", "Deleted"),
                             ("ended", "Ended"),

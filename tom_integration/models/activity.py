@@ -20,6 +20,7 @@ class Activity(HasAddress):
 
         MADE = "made", "Made"
         SHARED_ONCE = "shared-once", "Shared once"
+        REPORTED = "reported", "Reported"
         CHANGED = "changed", "Changed"
         MOVED = "moved", "Moved"
         PAUSED = "paused", "Paused"
@@ -30,7 +31,7 @@ class Activity(HasAddress):
         RESOLVED = "resolved", "Resolved"
         APPROVED = "approved", "Approved"
         DECLINED = "declined", "Declined"
-        WITHDRAWN = "withdrawn", "Withdrawn"
+        WITHDRAWN = "withdrawn", "Withdrawal asked for"
         ALIAS_ADDED = "alias-added", "Alias added"
         DELETED = "deleted", "Deleted"
         ENDED = "ended", "Ended"

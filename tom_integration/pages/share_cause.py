@@ -15,8 +15,9 @@ from django.db.models.lookups import IsNull
 from django.utils import timezone
 
 from sharecore.addresses import Address
-from sharecore.delivery import OPEN, State
+from sharecore.delivery import DECLINED, OPEN, State
 from tom_integration import access, conf, site, site_status
+from tom_integration.mapping.report_rows import REPORT_MODEL
 from tom_integration.models import (
     NEEDY,
     OUTDATED,
@@ -206,7 +207,7 @@ class Around:
         yield _when(Q(replay__gt=""), Cause.REPLAYING)
         yield _when(Q(look_now=True), Cause.LOOKING)
         yield _when(Q(until__lte=self.now) | Q(rule__until__lte=self.now), Cause.ENDED)
-        kept = Q(Exists(rows.filter(state__in=_NOT_THERE)))
+        kept = Q(Exists(rows.filter(state__in=_NOT_THERE).exclude(_replaced())))
         kept |= Q(_outdated(rows))
         for condition, existing in existing_data(outboxes, rows.filter(state=State.BASELINE)):
             kept |= Q(share_id__isnull=False) & condition & Q(Exists(existing))
@@ -215,6 +216,14 @@ class Around:
 
 _NOT_THERE = (State.WITHHELD, State.UNSUPPORTED, State.WITHDRAWING, State.WITHDRAWN)
 """States of records that the destination does not have, or will not have, as they are here."""
+
+
+def _replaced() -> Q:
+    """Return a condition for a report that a person declined, and after which another one arrived."""
+    later = Delivery.objects.filter(
+        outbox=OuterRef("outbox"), model=REPORT_MODEL, state=State.DELIVERED, pk__gt=OuterRef("pk")
+    )
+    return Q(model=REPORT_MODEL, state=State.WITHHELD, field=DECLINED) & Q(Exists(later))
 
 
 def _outdated(rows: QuerySet[Delivery]) -> IsNull:

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from sharecore.delivery import RELEASE, State
-from tom_integration import access, personal_keys
+from tom_integration import access, personal_keys, site
 from tom_integration.links import link
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.target_fields import find_target
@@ -107,6 +107,7 @@ def history_context(request: HttpRequest, outbox: Outbox, target: Any) -> dict[s
     may_change = access.may(request.user, "change", outbox=outbox)
     return {
         "live_url": reverse("sharing:history-live", args=[outbox.target_id, outbox.pk]),
+        "reports_only": site.refusal_of_records(str(outbox.address)) is not None,
         "exports": _exports("sharing:history-export", outbox.target_id, outbox.pk),
         **outbox_context(request, outbox, target, may_change=may_change),
     }

@@ -17,6 +17,7 @@ from tom_integration import access, site
 from tom_integration.links import link
 from tom_integration.models import Delivery, Outbox
 from tom_integration.pages import destination_choices, phrases
+from tom_integration.pages.share_cause import Cause
 from tom_integration.pages.share_status import StatusSummary, summaries
 
 OUTDATED = "outdated"
@@ -39,6 +40,21 @@ class Line:
     summary: StatusSummary
     named: str = ""
     """The name that the destination gave the target; empty for none."""
+    reports_only: bool = False
+    """True where the destination takes reports alone."""
+
+    @property
+    def begins(self) -> str:
+        """Return the words before the name of the destination."""
+        if self.reports_only:
+            return "Reported to"
+        return "Shared once with" if self.summary.once else "Shared with"
+
+    @property
+    def status(self) -> str:
+        """Return the status in a word or two."""
+        none_left = self.reports_only and not self.summary.delivered
+        return "Not sent" if none_left and self.summary.cause is Cause.PARTLY else self.summary.label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +96,7 @@ def lines(user: Any, target: Any) -> list[Line]:
             else reverse("sharing:history", args=[each.target_id, each.pk]),
             summary=seen[each.pk],
             named=each.target_name,
+            reports_only=site.refusal_of_records(str(each.address)) is not None,
         )
         for each in outboxes
         if each.pk in seen

@@ -193,7 +193,7 @@ class Reporting:
             outbox = open_outboxes.open_outbox(self.address, self._target.pk)
             share = OneTimeShare.objects.create(outbox=outbox, user_id=self._user.pk, title=made.label)
             open_outboxes.ask_for(outbox, selection={REPORT_MODEL: Q(pk=made.pk)}, one_time_share=share)
-            activity.of_shares(Activity.What.SHARED_ONCE, [outbox], detail=made.label, by=self._user)
+            activity.of_shares(Activity.What.REPORTED, [outbox], detail=made.label, by=self._user)
         wake_up.hint(self._target.pk, {})
         return made
 
