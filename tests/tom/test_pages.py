@@ -74,7 +74,7 @@ def test_a_share_is_up_to_date_or_says_what_it_waits_for(tom: Tom, admin: Client
     tom.deliver(after=60)
     assert "Waiting" in summary(admin, share)
     assert "1 record waits for the destination." in summary(admin, share)
-    why = r"x does not answer; the next try is at [0-9:]{8} UTC\. Last error: down &lt;"
+    why = r"The last call to x failed; the next try is at [0-9:]{8} UTC\. Last error: down &lt;"
     assert re.search(why, summary(admin, share))
 
     tom.x.recover()

@@ -84,6 +84,26 @@ def test_beside_it_only_what_was_not_sent_waits_for_a_try(tom: Tom, later: Any, 
     assert "2 records sent, waiting for an answer" in seen.text
 
 
+def test_a_lost_answer_is_looked_up_and_asks_nothing_of_a_person(
+    tom: Tom, shared: Any, admin: Client
+) -> None:
+    tom.x.will(Unconfirmed(reason="the connection broke"), times=1)
+    datum = tom.datum(shared)
+    tom.deliver()
+    assert tom.state(datum) == "unconfirmed"
+    seen = summary(tom, shared)
+    assert re.search(
+        r"1 record sent, and no answer came; this TOM itself asks x at [-0-9: ]+ UTC whether it arrived",
+        seen.text,
+    )
+    assert "waits" not in seen.text, "it is not sent again"
+    shown = page(admin)
+    assert "Being looked up" in shown
+    assert "does not answer" not in shown
+    assert "It arrived" not in shown
+    assert "Send again</button>" not in shown
+
+
 def test_the_deliveries_can_be_filtered_by_it(tom: Tom, later: Any, admin: Client) -> None:
     tom.datum(later)
     tom.deliver()

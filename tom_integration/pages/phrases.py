@@ -98,7 +98,9 @@ def outage(row: DestinationHealth, now: datetime) -> str:
     when = "it is being tried now"
     if row.open_until is not None and row.open_until > now:
         when = f"the next try is at {clock(row.open_until, now)}"
-    return join(f"{site.label(str(row))} does not answer; {when}", f"Last error: {row.last_error}")
+    label = site.label(str(row))
+    said = f"{label} does not answer" if row.failures > 1 else f"The last call to {label} failed"
+    return join(f"{said}; {when}", f"Last error: {row.last_error}")
 
 
 def cannot_store(address: str, records: int = 1) -> str:
@@ -150,6 +152,15 @@ def submitted(records: int, address: str, moment: datetime | None, now: datetime
     """Return that so many records have left, and that the destination has not said what became of them."""
     said = f"{number(records)} sent, waiting for an answer of {site.label(address)}"
     return f"{said}; it is asked at {clock(moment, now)}" if moment and moment > now else said
+
+
+def looked_up(records: int, address: str, moment: datetime | None, now: datetime) -> str:
+    """Return that so many records have left without an answer, and when they are looked up."""
+    when = f" at {clock(moment, now)}" if moment and moment > now else ""
+    asked = (
+        f"this TOM itself asks {site.label(address)}{when} whether {'it' if records == 1 else 'they'} arrived"
+    )
+    return f"{number(records)} sent, and no answer came; {asked}"
 
 
 def go_later(records: int, first: datetime | None, last: datetime | None) -> str:

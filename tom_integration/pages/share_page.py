@@ -37,7 +37,6 @@ _BUTTONS = {
     State.DELIVERED: "Send new values",
     State.WITHDRAWN: "Send again",
 }
-RESOLVABLE = frozenset({State.NEEDS_REVIEW, State.UNCONFIRMED})
 
 
 class SharePage(Page):
@@ -199,7 +198,7 @@ def _shown(user: Any, rows: list[Delivery], *, followed: bool) -> list[dict[str,
                 and (row.state != State.PENDING or _waits(row, now))
             ),
             "button": _BUTTONS.get(State(row.state), "Retry"),
-            "may_resolve": row.state in RESOLVABLE,
+            "may_resolve": row.state == State.NEEDS_REVIEW,
         }
         for row in rows
     ]

@@ -166,7 +166,7 @@ def _summary(outbox: Outbox, figures: Figures, cause: Cause, around: Around) -> 
     return StatusSummary(
         status=STATUS[cause],
         cause=cause,
-        own=status_reasons.own(outbox, figures, cause, pending - counts[State.SUBMITTED], around),
+        own=status_reasons.own(outbox, figures, cause, counts[State.PENDING] + counts[State.SENDING], around),
         common=status_reasons.common(cause, outbox.address, around),
         refusing=outbox.destination if cause is Cause.REFUSED or _is_broken(outbox, cause) else "",
         once=outbox.share_id is None,

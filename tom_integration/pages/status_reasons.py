@@ -52,7 +52,7 @@ def own(outbox: Outbox, figures: Figures, cause: Cause, pending: int, around: Ar
         case Cause.DELAYED:
             asked = phrases.delayed(str(outbox.address), around.delays[outbox.destination], around.now)
             return phrases.join(phrases.waiting(pending) if pending else "", asked)
-        case Cause.LATER if figures.soonest is not None:
+        case Cause.LATER if figures.soonest is not None and pending:
             reason = _reason(outbox, around.user, State.PENDING)
             return phrases.later(pending, figures.soonest, around.now, reason)
         case Cause.INTRODUCING:
@@ -91,6 +91,11 @@ def kept(outbox: Outbox, figures: Figures, around: Around) -> str:
     counts, said, user = figures.counts, [], around.user
     if number := counts[State.SUBMITTED]:
         said.append(phrases.submitted(number, str(outbox.address), figures.answer_at, around.now))
+    if number := counts[State.UNCONFIRMED]:
+        alone = not counts[State.PENDING] + counts[State.SENDING]
+        said.append(
+            phrases.looked_up(number, str(outbox.address), figures.soonest if alone else None, around.now)
+        )
     if number := counts[State.TO_APPROVE]:
         said.append(phrases.to_approve(number))
     if number := figures.outdated:

@@ -116,7 +116,9 @@ def _why_not(row: Delivery) -> str:
             return "The destination has taken it, and answers later. It is asked again by itself."
         case State.WITHDRAWING:
             return "It is being withdrawn. Wait until that is done."
-        case State.NEEDS_REVIEW | State.UNCONFIRMED:
+        case State.UNCONFIRMED:
+            return "It may have arrived. The destination is asked by itself whether it did."
+        case State.NEEDS_REVIEW:
             return "It may have arrived. Look at the destination, then say whether it did."
         case State.CANCELLED:
             return f"It was cancelled: {row.reason or 'what it belongs to is gone'}."
