@@ -57,6 +57,15 @@ def find(destination: Destination, user_id: int) -> Key | None:
     return Key(values=_values(row), given_at=row.changed_at)
 
 
+def is_missing(destination: str, user: Any) -> bool:
+    """Return True when a user shares to a destination with their own key, and has none that can be used."""
+    known = site.destinations().get(destination)
+    if known is None or not known.personal:
+        return False
+    key = find(known, user.pk)
+    return key is None or not key.is_readable
+
+
 def with_key_of(destination: Destination, user_id: int | None) -> Destination:
     """Return a destination as this person reaches it; one that is the same for all is returned as it is.
 

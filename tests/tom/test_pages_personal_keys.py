@@ -87,6 +87,7 @@ def test_a_person_gives_tests_and_removes_a_key(tom: Tom, amy: User) -> None:
     assert "No key" in before
     after = give(amy, AMY)
     assert "Your key for The archive is saved" in after
+    assert "What waited" not in after, "nothing did"
     assert "Given" in after
     assert "The archive answered, and takes your key" in post(client(amy), "test")
     assert tom.x.asked == [("check", AMY)]
@@ -180,7 +181,9 @@ def test_a_form_says_before_sharing_that_a_key_is_missing(amy: User, target: Tar
     assert "needs your own key" not in page(amy, f"/targets/{target.pk}/persistentshare/manage/")
 
 
-def test_a_share_says_whose_key_is_used_and_what_it_waits_for(tom: Tom, target: Target, amy: User) -> None:
+def test_a_share_says_whose_key_is_used_and_what_it_waits_for(
+    tom: Tom, target: Target, amy: User, bob: User
+) -> None:
     share = tom.share(target, user=amy)
     tom.datum(target)
     tom.deliver()
@@ -188,7 +191,14 @@ def test_a_share_says_whose_key_is_used_and_what_it_waits_for(tom: Tom, target: 
     assert "sent with the key of amy" in shown
     assert "amy has given no key for it" in shown
     assert "Enter it on the profile page" in shown
-    give(amy, AMY)
+    heartbeat.beat("thread")
+    shown = page(amy, f"/targets/persistentshare/manage/{share.pk}/")
+    assert '<dt>Action needed</dt><dd class="s-alarm">1</dd>' in shown, "it says so above the numbers"
+    link = '#key-destination-x">Enter your key for The archive</a>'
+    assert link in shown
+    give(bob, BOB)
+    assert link not in page(bob, f"/targets/persistentshare/manage/{share.pk}/")
+    assert "What waited for it goes now." in give(amy, AMY)
     tom.deliver()
     assert "amy has given no key" not in page(amy, f"/targets/persistentshare/manage/{share.pk}/")
 

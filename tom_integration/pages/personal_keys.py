@@ -22,6 +22,7 @@ from sharecore.personal import PersonalSetting
 from sharecore.texts import one_line
 from tom_integration import access, destination_cards, personal_keys, site
 from tom_integration.models import PersonalKey
+from tom_integration.pages import phrases
 from tom_integration.pages.guards import Page
 from tom_integration.services import personal_keys as service
 from tom_integration.services import shares
@@ -125,12 +126,12 @@ def _give(request: HttpRequest, destination: Destination) -> None:
         return
     try:
         # Read first, so that no error report shows a key.
-        service.give(request.user, destination, service.read(destination, values))
+        waited = service.give(request.user, destination, service.read(destination, values))
     except ConfigurationError as error:
         messages.error(request, _told(destination, (f"{each.what}. {each.hint}" for each in error.problems)))
         return
-    told = f"Your key for {destination.display_name} is saved. What waited for it goes now."
-    messages.success(request, told)
+    told = f"Your key for {destination.display_name} is saved."
+    messages.success(request, phrases.join(told, "What waited for it goes now" if waited else ""))
 
 
 def _test(request: HttpRequest, destination: Destination) -> None:

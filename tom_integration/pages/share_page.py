@@ -25,6 +25,7 @@ from tom_integration.pages import activity, approvals, delivery_table, inventory
 from tom_integration.pages.datum_editing import edit_url
 from tom_integration.pages.guards import Page, outbox_or_404, page_of, share_or_404
 from tom_integration.pages.live import fresh, state_of
+from tom_integration.pages.share_cause import Cause
 from tom_integration.pages.share_status import summaries
 from tom_integration.services import resolve, retry, shares, target_names, withdraw
 
@@ -130,6 +131,8 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
     return {
         "target": target,
         "outbox": outbox,
+        "key_missing": summary.cause is Cause.STOPPED
+        and personal_keys.is_missing(outbox.destination, request.user),
         "own_keys": personal_keys.wanted(outbox.destination),
         "new_name": target is not None and target_names.is_new(outbox, target),
         "summary": summary,

@@ -174,7 +174,8 @@ def _summary(outbox: Outbox, figures: Figures, cause: Cause, around: Around) -> 
         sent=figures.sent,
         total=figures.sent + pending if pending else 0,
         pending=pending,
-        needing=sum(counts[state] for state in NEEDS_PERSON),
+        # What waits for a person to correct a share needs one as much as what was refused.
+        needing=sum(counts[state] for state in NEEDS_PERSON) + (pending if cause is Cause.STOPPED else 0),
         to_approve=counts[State.TO_APPROVE],
         withheld=counts[State.WITHHELD] + counts[State.UNSUPPORTED] - figures.later,
         later=figures.later,

@@ -35,8 +35,10 @@ def read(destination: Destination, values: Mapping[str, str]) -> dict[str, str]:
     return given
 
 
-def give(user: Any, destination: Destination, values: Mapping[str, str]) -> None:
+def give(user: Any, destination: Destination, values: Mapping[str, str]) -> bool:
     """Store the key of a user, in place of an earlier one, and make due at once what waited for it.
+
+    Return True when something waited.
 
     Raises:
         ConfigurationError: a key is too short, or the plugin refuses the values; the problems name fields.
@@ -50,7 +52,7 @@ def give(user: Any, destination: Destination, values: Mapping[str, str]) -> None
     )
     activity.of_destination(Activity.What.KEY_GIVEN, Address(destination.name), by=user)
     key_refusals.end(destination.name, user.pk)
-    end_waits.of_person(destination.name, user.pk)
+    return end_waits.of_person(destination.name, user.pk)
 
 
 def remove(user: Any, destination: str) -> bool:

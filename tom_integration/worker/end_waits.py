@@ -34,15 +34,19 @@ def at_once(destination: str) -> None:
     Outbox.objects.filter(waits, destination=destination, look_now=False).update(look_now=True)
 
 
-def of_person(destination: str, user_id: int) -> None:
-    """Make everything of a person for a destination due now, since the key of that person has changed."""
+def of_person(destination: str, user_id: int) -> bool:
+    """Make everything of a person for a destination due now, since the key of that person has changed.
+
+    Return True when something waited.
+    """
     shares = OneTimeShare.objects.filter(user_id=user_id, outbox__destination=destination)
     mine = Q(one_time_share__in=shares.values("pk")) | Q(one_time_share=None, outbox__creator_id=user_id)
     put_off = _put_off().filter(pk__in=_put_off().filter(mine, destination=destination).values("pk"))
-    transitions.apply(put_off, delivery.hurry(now=clock.now()))
+    hurried = transitions.apply(put_off, delivery.hurry(now=clock.now()))
     theirs = Q(creator_id=user_id) | Q(pk__in=shares.values("outbox"))
     waits = Q(next_at__isnull=False) | ~Q(problem="")
-    Outbox.objects.filter(theirs, waits, destination=destination, look_now=False).update(look_now=True)
+    found = Outbox.objects.filter(theirs, waits, destination=destination, look_now=False)
+    return bool(found.update(look_now=True) or hurried)
 
 
 def after_a_change() -> None:
