@@ -311,6 +311,14 @@ def test_the_history_of_a_target_leads_to_its_reports(
     history = reverse("sharing:history", args=[target.pk, tom.outbox(target, "y").pk])
     assert url in admin.get(history).content.decode()
     assert "by eve" in text(admin.get(url))
+    Outbox.objects.update(target_name="AT 2026abc")
+    assert "Add AT 2026abc as an alias" in text(admin.get(url))
+    assert "as an alias" not in text(eve.get(url)), "that is for who may view the share"
+    alias = reverse("sharing:add-alias", args=[target.pk, tom.outbox(target, "y").pk])
+    told = admin.post(alias, {"next": url}, follow=True)
+    assert told.request["PATH_INFO"] == url
+    assert "AT 2026abc is an alias" in text(told)
+    assert "Add AT 2026abc" not in text(told)
     stranger = Client()
     stranger.force_login(tom.user(target))
     assert stranger.get(url).status_code == 404

@@ -17,6 +17,7 @@ from tom_integration.mapping.report_rows import REPORT_MODEL
 from tom_integration.models import Delivery, Outbox, Report
 from tom_integration.pages import phrases
 from tom_integration.pages.guards import Page, page_of, target_or_404
+from tom_integration.services import target_names
 from tom_integration.services.reports import reports_about
 
 LISTED = 20
@@ -31,13 +32,16 @@ class ReportPage(Page):
         target = target_or_404(request.user, target_pk)
         report = report_or_404(request.user, target_pk, pk)
         (line,) = lines([report])
-        outbox = Outbox.to(report.address, target_pk)
+        known = Outbox.objects.at(report.address).filter(target_id=target_pk).first()
+        outbox = known or Outbox.to(report.address, target_pk)
         follows = access.may(request.user, "view", outbox=outbox)
         context = {
             "target": target,
             "line": line,
             "maker": access.find_creator(report.creator_id),
             "details": page_of(outbox, request.user) if follows else "",
+            "outbox": outbox,
+            "new_name": follows and bool(line.target_name) and target_names.is_new(outbox, target),
         }
         return render(request, "tom_integration/report.html", context)
 
