@@ -345,7 +345,7 @@ def test_a_declined_report_is_history_once_another_arrived(
     assert "Reported to y , not sent" in said[0]
     assert "Reported to y , done" in said[1]
     shown = text(history)
-    assert "It takes reports only." in shown
+    assert "y takes reports only." in shown
     assert "continuously" not in shown
     assert "Shared once" not in shown
 
