@@ -20,7 +20,7 @@ from sharecore.retry import RetryPolicy
 
 
 def withdraw(*, now: datetime) -> Transition:
-    """Take a delivered record back, as a person asks."""
+    """Withdraw a delivered record, as a person asks."""
     return Transition(
         sources=frozenset({State.DELIVERED}), to=State.WITHDRAWING, sets=FRESH | {"next_at": now}
     )

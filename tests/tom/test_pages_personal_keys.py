@@ -91,7 +91,7 @@ def test_a_person_gives_tests_and_removes_a_key(tom: Tom, amy: User) -> None:
     assert "Given" in after
     assert "The archive answered, and takes your key" in post(client(amy), "test")
     assert tom.x.asked == [("check", AMY)]
-    assert "is removed" in post(client(amy), "remove")
+    assert "is removed. What you share there waits." in post(client(amy), "remove")
     assert not PersonalKey.objects.exists()
     assert "No key" in page(amy, PROFILE)
 
@@ -142,7 +142,9 @@ def test_a_key_that_is_not_used_any_more_can_be_removed(amy: User, entries: Any)
         entries = {"x": {"ADAPTER": "memory", "CREDENTIALS": "user", "GROUPS": ["Observers"]}}
     with override_settings(DATA_SHARING=entries):
         assert "Not used" in page(amy, PROFILE)
-        assert "is removed" in post(client(amy), "remove")
+        after = post(client(amy), "remove")
+        assert "is removed" in after
+        assert "What you share there waits" not in after, "nothing goes there with a key of one's own"
         assert "Keys for sharing" not in page(amy, PROFILE)
     assert not PersonalKey.objects.exists()
 

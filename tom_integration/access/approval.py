@@ -12,10 +12,7 @@ from tom_targets.base_models import get_target_model_app_label
 from tom_integration.access.data import of_visible_data
 from tom_integration.access.destinations import closed_to
 from tom_integration.access.targets import acts, targets_for_shares
-from tom_integration.models import (
-    TO_APPROVE,
-    Delivery,
-)
+from tom_integration.models import TO_APPROVE, Delivery
 
 
 def may_approve(user: Any) -> bool:

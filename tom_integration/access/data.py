@@ -12,13 +12,7 @@ from guardian.shortcuts import get_objects_for_user
 from tom_integration import conf
 from tom_integration.access.shares import Action
 from tom_integration.mapping.shareable_rows import CHOSEN_MODELS, SHARED_MODELS, RowKey, by_model, existing
-from tom_integration.models import (
-    Attempt,
-    Delivery,
-    InboxRecord,
-    Outbox,
-    Report,
-)
+from tom_integration.models import Attempt, Delivery, InboxRecord, Outbox, Report
 
 _ALL = Q()
 _Rows = TypeVar("_Rows", Delivery, InboxRecord)

@@ -20,7 +20,7 @@ from tom_integration.models import DestinationHealth, KeyRefusal, Outbox, Person
 from tom_integration.pages import destination_numbers, phrases
 from tom_integration.pages.destination_numbers import Numbers
 from tom_integration.pages.guards import Page, require
-from tom_integration.pages.share_cause import LONG_DELAY
+from tom_integration.pages.share_cause import long_delay
 from tom_integration.services import send_test, shares
 from tom_integration.worker import breaker, key_refusals, offered_topics
 
@@ -159,8 +159,8 @@ def _keys(destination: Destination, user: Any) -> dict[str, Any]:
 
 def _delayed(name: str, row: DestinationHealth | None, now: datetime) -> str:
     """Return that the destination asked for no call for more than a moment; empty when it did not."""
-    until = breaker.delayed_until(row, now=now)
-    return phrases.delayed(name, until, now) if until is not None and until - now > LONG_DELAY else ""
+    until = long_delay(row, now)
+    return "" if until is None else phrases.delayed(name, until, now)
 
 
 def _last_success(name: str, row: DestinationHealth | None) -> datetime | None:

@@ -10,12 +10,7 @@ from django.db.models import Q, QuerySet
 
 from sharecore.exceptions import ConfigurationError
 from sharecore.records import Kind
-from tom_integration.models import (
-    Delivery,
-    Outbox,
-    ShareRule,
-    read_filter,
-)
+from tom_integration.models import Delivery, Outbox, ShareRule, read_filter
 
 
 def existing_data(

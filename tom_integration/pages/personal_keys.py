@@ -5,7 +5,6 @@ Only for the user of the request: nobody sets, tests or sees the key of another 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +16,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
 from sharecore.data_sharing import Destination
-from sharecore.exceptions import ConfigurationError, DeliveryError
+from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
 from sharecore.personal import PersonalSetting
 from sharecore.texts import one_line
 from tom_integration import access, destination_cards, personal_keys, site
@@ -107,14 +106,15 @@ class OwnKey(Page):
     def post(self, request: HttpRequest, action: str) -> HttpResponse:
         """Do it for the user of the request, and go back to the profile page; its top tells the outcome."""
         name = request.POST.get("name", "")
-        if action == "remove":
-            _remove(request, name)
-            return redirect(destination_cards.key_path(name))
         destination = next((each for each in asked(request.user) if each.name == name), None)
-        if destination is None:
+        if action == "remove":
+            _remove(request, name, used=destination is not None)
+        elif destination is None:
             raise Http404("There is no such destination.")
-        done = {"give": _give, "test": _test}[action]
-        done(request, destination)
+        elif action == "give":
+            _give(request, destination)
+        else:
+            _test(request, destination)
         return redirect("user-profile")
 
 
@@ -128,36 +128,36 @@ def _give(request: HttpRequest, destination: Destination) -> None:
         # Read first, so that no error report shows a key.
         waited = service.give(request.user, destination, service.read(destination, values))
     except ConfigurationError as error:
-        messages.error(request, _told(destination, (f"{each.what}. {each.hint}" for each in error.problems)))
+        told = f"{destination.display_name} does not take your key: {_said(*error.problems)}"
+        messages.error(request, one_line(told))
         return
     told = f"Your key for {destination.display_name} is saved."
     messages.success(request, phrases.join(told, "What waited for it goes now" if waited else ""))
 
 
 def _test(request: HttpRequest, destination: Destination) -> None:
+    name = destination.display_name
     try:
         problems = shares.check(personal_keys.with_key_of(destination, request.user.pk))
     except (ConfigurationError, DeliveryError) as error:
-        messages.error(
-            request, f"The test of your key for {destination.display_name} failed: {one_line(error)}"
-        )
+        failure, problems = str(error), ()
+    else:
+        fatal = any(each.fatal for each in problems)
+        failure = _said(*problems) if fatal else ""
+    if failure:
+        messages.error(request, one_line(f"The test of your key for {name} failed: {failure}"))
         return
-    if any(each.fatal for each in problems):
-        found = " ".join(f"{each.what}. {each.hint}" for each in problems)
-        messages.error(
-            request, f"The test of your key for {destination.display_name} failed: {one_line(found)}"
-        )
-        return
-    messages.success(request, f"{destination.display_name} answered, and takes your key.")
+    messages.success(request, f"{name} answered, and takes your key.")
     for each in problems:
-        messages.warning(request, one_line(f"{each.what}. {each.hint}"))
+        messages.warning(request, one_line(_said(each)))
 
 
-def _remove(request: HttpRequest, name: str) -> None:
+def _remove(request: HttpRequest, name: str, *, used: bool) -> None:
     if service.remove(request.user, name):
-        told = f"Your key for {site.display_name(name)} is removed. What you share there waits."
-        messages.success(request, told)
+        told = f"Your key for {site.display_name(name)} is removed."
+        messages.success(request, phrases.join(told, "What you share there waits" if used else ""))
 
 
-def _told(destination: Destination, found: Iterable[str]) -> str:
-    return one_line(f"{destination.display_name} does not take your key: {' '.join(found)}")
+def _said(*problems: Problem) -> str:
+    """Return problems within a sentence that says where they are."""
+    return " ".join(f"{each.what}. {each.hint}" for each in problems)

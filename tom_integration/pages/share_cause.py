@@ -30,7 +30,7 @@ from tom_integration.models import (
 from tom_integration.pages.existing_data import existing_data
 from tom_integration.worker import breaker
 
-LONG_DELAY = timedelta(minutes=1)
+_LONG_DELAY = timedelta(minutes=1)
 """The time after which a delay that a destination asked for is told to people."""
 
 
@@ -114,11 +114,7 @@ class Around:
             user=user,
             now=now,
             unwell={(row.destination, row.topic): row for row in ill if _is_unwell(row)},
-            delays={
-                row.destination: row.next_call_at
-                for row in known
-                if row.next_call_at and LONG_DELAY < row.next_call_at - now <= breaker.LONGEST_DELAY
-            },
+            delays={row.destination: until for row in known if (until := long_delay(row, now)) is not None},
             rows=access.of_visible_data(user, Delivery.objects.filter(outbox=OuterRef("pk"))),
         )
 
@@ -254,6 +250,12 @@ def _at(parts: Iterable[breaker.Part]) -> Q:
 
 def _introductions() -> QuerySet[OneTimeShare]:
     return OneTimeShare.objects.filter(outbox=OuterRef("pk"), introduce=True)
+
+
+def long_delay(row: DestinationHealth | None, now: datetime) -> datetime | None:
+    """Return the time of the next call of a destination that asked for none for more than a minute."""
+    until = breaker.delayed_until(row, now=now)
+    return until if until is not None and until - now > _LONG_DELAY else None
 
 
 def _is_unwell(row: DestinationHealth) -> bool:

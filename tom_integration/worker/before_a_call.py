@@ -66,8 +66,7 @@ class Preconditions:
             until = _no_sooner(obstacle.until) if obstacle.reason else obstacle.until
             raise Wait(until, obstacle.reason)
         if why := key_refusals.refusal(self.address, self.destination):
-            again = now + timedelta(seconds=LONGEST_WAIT)
-            raise Wait(_no_sooner(again), why, needs_person=True)
+            raise _until_a_key(why)
 
     def allowance(self, wanted: int) -> int:
         """Return how many of the wanted records may go now, under the rate limit of the destination.
@@ -183,12 +182,11 @@ class Preconditions:
             # This process broke the call off, so the error says nothing about the destination.
             return Wait(clock.now(), "")
         if self.destination.person and isinstance(stop, AuthenticationFailed):
-            again = clock.now() + key_refusals.refuse(self.address, self.destination, stop)
+            why = key_refusals.refuse(self.address, self.destination, stop)
             site.adapters.close(self.destination.name)
-            why = key_refusals.refusal(self.address, self.destination)
             if self.probing:
                 breaker.answered(self.address.name)  # Others must not wait for who may not send.
-            return Wait(_no_sooner(again), why, needs_person=True)
+            return _until_a_key(why)
         until = breaker.stopped(
             self.address, stop, credentials=self.credentials, chance=ledger.chance(), answered=self.answered
         )
@@ -200,6 +198,12 @@ class Preconditions:
 def _no_sooner(until: datetime) -> datetime:
     """Return the time of the next look, a scan away at least: `resume` marks the outbox before if it can."""
     return max(until, clock.now() + timedelta(seconds=conf.settings().scan_seconds))
+
+
+def _until_a_key(why: str) -> Wait:
+    """Return the exception for records whose sender has a key that is refused."""
+    again = clock.now() + timedelta(seconds=LONGEST_WAIT)
+    return Wait(_no_sooner(again), why, needs_person=True)
 
 
 def later() -> Wait:

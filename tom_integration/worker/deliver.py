@@ -30,12 +30,7 @@ from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import ledger, observer_keys, target_keys, transitions
 from tom_integration.outbox.prepare import originals
-from tom_integration.worker import (
-    breaker,
-    exclusive_access,
-    leases,
-    target_name,
-)
+from tom_integration.worker import breaker, exclusive_access, leases, target_name
 from tom_integration.worker.adapter_state import state_objection
 from tom_integration.worker.before_a_call import Preconditions, later
 from tom_integration.worker.senders import SITE, Sender

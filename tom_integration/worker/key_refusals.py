@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.db.models import Q, QuerySet
 
-from sharecore import circuit_breaker as rules
 from sharecore.addresses import Address
 from sharecore.data_sharing import Destination
 from sharecore.exceptions import AuthenticationFailed
@@ -48,32 +45,32 @@ def sentence(row: KeyRefusal) -> str:
     return f"{there} refuses the key of {personal_keys.name_of(row.user_id)}: {row.reason}"
 
 
-def refuse(address: Address, destination: Destination, error: AuthenticationFailed) -> timedelta:
-    """Note that a key was refused; return the time after which its records are looked at again."""
+def refuse(address: Address, destination: Destination, error: AuthenticationFailed) -> str:
+    """Note that a key was refused; return that in a sentence."""
     user_id, topic = int(destination.person), address.topic if error.topic_only else None
+    reason = one_line(error.reason)
     columns = {
         "credentials": site.credentials_digest(destination),
-        "reason": one_line(error.reason),
+        "reason": reason,
         "since": clock.now(),
     }
     row, new = KeyRefusal.objects.get_or_create(
         user_id=user_id, destination=address.name, topic=topic, defaults=columns
     )
-    told = (row.credentials, row.reason) == (columns["credentials"], columns["reason"])
-    if not new and not told:
+    if new or (row.credentials, row.reason) != (columns["credentials"], reason):
         KeyRefusal.objects.filter(pk=row.pk).update(**columns)
-    if new or not told:
         there = Address(address.name, topic or "")
-        detail = f"it refuses the key of {personal_keys.name_of(user_id)}: {columns['reason']}"
+        detail = f"it refuses the key of {personal_keys.name_of(user_id)}: {reason}"
         activity.of_destination(Activity.What.PAUSED, there, detail=detail)
         signals.of_destination(Event.KEY_REFUSED, str(there), detail)
-    return timedelta(seconds=rules.LONGEST_WAIT)
+        row.reason = reason
+    return sentence(row)
 
 
 def accepted(address: Address, destination: Destination) -> None:
     """End the refusals of the key of a person, after a call that went through."""
-    if destination.person:
-        _at(address, int(destination.person)).delete()
+    if destination.person and (rows := _at(address, int(destination.person))).exists():
+        rows.delete()  # Look first: most calls find none, and each write of SQLite makes others wait.
 
 
 def end(destination: str, user_id: int) -> None:
