@@ -29,7 +29,7 @@ from tom.versions_check import versions_are_renewed
 from tom_integration import clock as database_clock
 from tom_integration.models import Delivery, Outbox
 from tom_integration.pages import counts
-from tom_integration.worker import run, scan
+from tom_integration.worker import rounds, scan
 
 NIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 ROUNDS = 20
@@ -178,16 +178,16 @@ def deaths(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def guard(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail a test in which one look at an outbox does not come to an end."""
-    rounds: dict[int, int] = {}
-    real = run._Work._round
+    made: dict[int, int] = {}
+    real = rounds.Rounds.round
 
     def counted(self: Any, *args: Any, **kwargs: Any) -> bool:
-        rounds[id(self)] = rounds.get(id(self), 0) + 1
-        if rounds[id(self)] > MOST_ROUNDS:
+        made[id(self)] = made.get(id(self), 0) + 1
+        if made[id(self)] > MOST_ROUNDS:
             pytest.fail(f"{MOST_ROUNDS} rounds on one outbox")
         return real(self, *args, **kwargs)
 
-    monkeypatch.setattr(run._Work, "_round", counted)
+    monkeypatch.setattr(rounds.Rounds, "round", counted)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sharecore.plugin_errors import Escaped, contained
 from tom_integration.outbox import ledger, transitions
-from tom_integration.worker import deliver, follow, leases, run
+from tom_integration.worker import deliver, follow, leases, take_up
 
 
 class Died(BaseException):
@@ -43,8 +43,8 @@ def after(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 POINTS = {
-    "when it has leased": (after, run.leases, "acquire"),
-    "when it has registered": (after, run, "register"),
+    "when it has leased": (after, leases, "acquire"),
+    "when it has registered": (after, take_up, "register"),
     "before it writes intents": (before, transitions, "start"),
     "when intents are written": (after, transitions, "start"),
     "before the call": (before, deliver, "dispatch"),

@@ -43,7 +43,7 @@ class Preconditions:
     address: Address
     destination: Destination
     adapter: Adapter
-    stop: Callable[[], bool] = lambda: False
+    stop: Callable[[], bool]
     """Return True when nothing new may begin."""
     delay: float = 0.0
     """Seconds before the next call that the destination asked for in the last one."""

@@ -11,7 +11,7 @@ from sharecore.addresses import Address
 from sharecore.data_sharing import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from tom_integration import clock, conf, personal_keys, site
-from tom_integration.worker.deliver import Calls
+from tom_integration.worker.calls import Calls
 from tom_integration.worker.leases import Lease
 from tom_integration.worker.senders import Sender
 from tom_integration.worker.waits import LOOK_AGAIN, Wait

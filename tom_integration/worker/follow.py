@@ -24,7 +24,7 @@ from tom_integration.models import Delivery
 from tom_integration.outbox import ledger
 from tom_integration.outbox.prepare import load
 from tom_integration.worker import leases
-from tom_integration.worker.deliver import Calls
+from tom_integration.worker.calls import Calls
 from tom_integration.worker.sent_deliveries import TAKES_NO_CALL, as_sent, by_key, sent_from, settle_each
 
 

@@ -34,7 +34,7 @@ from tom_integration.outbox import ledger, observer_keys, transitions, versions
 from tom_integration.outbox.bulk_sql import update_each
 from tom_integration.outbox.prepare import load
 from tom_integration.worker import leases
-from tom_integration.worker.deliver import Calls
+from tom_integration.worker.calls import Calls
 from tom_integration.worker.sent_deliveries import as_sent, sent_from, settle, settle_each
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,127 @@
+"""Work on what is due of one sender in a leased outbox, in rounds of one batch each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sharecore import delivery
+from sharecore.delivery import State
+from sharecore.withdrawals import leave_there
+from tom_integration import access, clock, site
+from tom_integration.models import Outbox
+from tom_integration.outbox import changes, ledger, rule_scope, transitions
+from tom_integration.outbox.prepare import Preparer
+from tom_integration.worker.calls_of import CallsOf
+from tom_integration.worker.deliver import deliver
+from tom_integration.worker.follow import follow
+from tom_integration.worker.look_up import ask_first, look_up
+from tom_integration.worker.make_known import introduce
+from tom_integration.worker.senders import Sender
+from tom_integration.worker.waits import LOOK_AGAIN, Wait
+from tom_integration.worker.withdraw import withdraw
+
+
+@dataclass(slots=True)
+class Rounds:
+    """Withdraw, follow, look up and deliver the records of one sender until nothing is left to do now."""
+
+    sender: Sender
+    calls_of: CallsOf
+    outbox: Outbox = field(init=False)
+    due: ledger.Due = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.outbox = self.calls_of.lease.outbox
+        self.due = ledger.Due(self.outbox)
+
+    def run(self) -> bool:
+        """Do all rounds; return False when the work on the outbox is to end.
+
+        Raises:
+            Wait: the destination takes nothing of this sender now, or the continuous share sends nothing.
+        """
+        now, calls_of = clock.now(), self.calls_of
+        if self.sender.alone and not self._continues() and self.sender.is_gone:
+            self._settle_without_key()
+            return True
+        for share in self.sender.shares(self.outbox).filter(introduce=True).order_by("pk"):
+            introduce(calls_of.of(self.sender), share)
+        problem = self._objection()
+        while self.round(continuous=self._continues() and not problem):
+            if calls_of.stop() or not calls_of.lease.hold():
+                return False
+            problem = self._objection()
+        if problem and (not self.sender.alone or self._continues()):
+            raise Wait(now + LOOK_AGAIN, problem, needs_person=not self.outbox.pause)
+        return True
+
+    def round(self, *, continuous: bool) -> bool:
+        """Ask for outcomes, and send or look up one batch; return False when nothing is left to do now.
+
+        Args:
+            continuous: False to send the records of one-time shares only.
+        """
+        now, origin, of = clock.now(), site.origin(), self.sender.rows(self.outbox)
+        limit = self.calls_of.largest(self.sender)
+        changes.compare_named(self.outbox, origin=origin, now=now)
+        submitted = ledger.submitted(self.outbox, now=now, limit=limit, of=of)
+        withdrawing = ledger.withdrawing(self.outbox, now=now, limit=limit, of=of)
+        due = self.due.batch(now=now, limit=limit, continuous=continuous, of=of)
+        # Look up last: deduplication recognises a datum that was made again when it is prepared for sending.
+        doubtful = [] if due else ledger.unconfirmed(self.outbox, now=now, limit=limit, of=of)
+        if not doubtful and not due and not submitted and not withdrawing:
+            return False
+        calls = self.calls_of.of(self.sender)
+        calls.check_breaker()
+        if withdrawing:
+            # Before all else: it should not be there.
+            withdraw(calls, withdrawing[: calls.allowance(len(withdrawing))])
+        if submitted:
+            # Before sending: a long backlog must not keep the page from telling what arrived.
+            follow(calls, submitted[: calls.allowance(len(submitted))])
+        if doubtful:
+            look_up(calls, doubtful[: calls.allowance(len(doubtful))], now)
+            return True
+        if not due or ask_first(due, now):
+            return True
+        due = due[: calls.allowance(len(due))]
+        preparer = Preparer(
+            self.outbox,
+            calls.target,
+            origin=origin,
+            policy=calls.policy,
+            can_update=calls.can_update,
+            takes_records=calls.adapter.takes_records,
+            now=now,
+        )
+        deliver(calls, preparer.prepare(due))
+        return True
+
+    def _settle_without_key(self) -> None:
+        """Settle what a deleted user left open: nobody has the key with which to send or ask."""
+        gone = "the user who shared it was deleted"
+        mine = self.outbox.deliveries.filter(self.sender.rows(self.outbox))
+        here = mine.filter(state__in=(State.PENDING, State.TO_APPROVE), one_time_share__isnull=False)
+        transitions.apply(here, delivery.cancel(gone))
+        transitions.apply(mine, delivery.undecidable(f"{gone}, and nobody else can ask with their key"))
+        transitions.apply(mine, leave_there(f"{gone} before it was withdrawn"), withdrawal_reason="")
+        self.sender.shares(self.outbox).filter(introduce=True).update(introduce=False, problem=gone)
+
+    def _continues(self) -> bool:
+        """Return True when the sender sends the continuous share, which another user may have adopted."""
+        return self.outbox.share_id is not None and self.sender.is_creator(self.outbox)
+
+    def _objection(self) -> str:
+        """Return the reason why the continuous share sends nothing now; empty when it sends.
+
+        Read it anew between batches: a person may pause, limit or delete the share during a long backlog.
+        """
+        outbox = self.outbox
+        outbox.refresh_from_db(
+            fields=["paused", "creator_id", "filter", "release_days", "not_before", "rule", "share_id"]
+        )
+        return (
+            outbox.pause
+            or access.creator_objection(outbox.creator_id, self.calls_of.target, outbox.destination)
+            or rule_scope.left_objection(outbox)
+        )
