@@ -257,7 +257,7 @@ def test_a_failed_report_is_opened_again_and_sent_as_a_new_one(tom: Tom, target:
     assert "Open again" not in arrived
 
 
-def test_a_report_waits_for_approval(tom: Tom, target: Target, eve: Client) -> None:
+def test_a_report_waits_for_approval(tom: Tom, target: Target, eve: Client, admin: Client) -> None:
     with override_settings(DATA_SHARING={"y": {"ADAPTER": "memory", "APPROVAL": True}}):
         preview = post(eve, target, "preview", FILLED)
         assert "Ask for approval" in text(preview)
@@ -266,12 +266,17 @@ def test_a_report_waits_for_approval(tom: Tom, target: Target, eve: Client) -> N
         assert "goes to y once it is approved." in told
         assert "Will wait for approval" in told
         assert "Waiting to be sent" not in told
+        history = reverse("sharing:history", args=[target.pk, tom.outbox(target, "y").pk])
+        listed = text(admin.get(history))
+        assert "Will wait for approval" in listed
+        assert "Waiting to be sent" not in listed
         tom.deliver()
         url = reverse("sharing:report", args=[target.pk, Report.objects.get().pk])
         assert "Waits for approval" in text(eve.get(url))
         row = Delivery.objects.get()
         approval.approve(User.objects.create_superuser("root"), {row.pk: row.asked})
-        assert "Waiting to be sent" in text(eve.get(url)), "nobody is asked a second time"
+        for page in (eve.get(url), admin.get(history)):
+            assert "Waiting to be sent" in text(page), "nobody is asked a second time"
     assert tom.y.reports == {}
 
 
@@ -331,7 +336,7 @@ def test_a_declined_report_is_history_once_another_arrived(
     tom.y.takes_records = False
     root = User.objects.get(username="admin")
     with override_settings(DATA_SHARING={"y": {"ADAPTER": "memory", "APPROVAL": True}}):
-        said = []
+        said, shown = [], []
         for verdict in (approval.decline, approval.approve):
             fields = hidden(post(eve, target, "preview", FILLED).content.decode())
             eve.post(new(target, ""), {**fields, "step": "send"})
@@ -341,13 +346,17 @@ def test_a_declined_report_is_history_once_another_arrived(
             verdict(root, {row.pk: row.asked}, **why)
             tom.deliver_until_quiet()
             said.append(text(admin.get(reverse("targets:detail", args=[target.pk]))))
-        history = admin.get(reverse("sharing:history", args=[target.pk, tom.outbox(target, "y").pk]))
+            history = reverse("sharing:history", args=[target.pk, tom.outbox(target, "y").pk])
+            shown.append(text(admin.get(history)))
     assert "Reported to y , not sent" in said[0]
     assert "Reported to y , done" in said[1]
-    shown = text(history)
-    assert "y takes reports only." in shown
-    assert "continuously" not in shown
-    assert "Shared once" not in shown
+    assert "Declined 1 record not sent: declined by admin: a duplicate" in shown[0]
+    assert "Partly shared" not in shown[0], "nothing was"
+    assert "Declined 1 record not sent" not in shown[1]
+    for each in shown:
+        assert "y takes reports only." in each
+        assert "continuously" not in each
+        assert "Shared once" not in each
 
 
 class TestRest:

@@ -18,7 +18,7 @@ from typing import Any
 from django.core.cache import cache
 from django.db.models import Count, Max, Min, OuterRef, Q, QuerySet, Subquery
 
-from sharecore.delivery import OPEN, RELEASE, State
+from sharecore.delivery import DECLINED, OPEN, RELEASE, State
 from sharecore.exceptions import ConfigurationError
 from sharecore.records import Kind
 from tom_integration import access
@@ -56,6 +56,8 @@ class Figures:
     """When the first of them goes."""
     last: datetime | None = None
     """When the last of them goes."""
+    declined: int = 0
+    """Records that a person declined to send."""
     sent: int = 0
     """Deliveries that arrived since the first open one was made; 0 when none is open."""
 
@@ -141,10 +143,16 @@ def _count(outboxes: list[Outbox], user: Any) -> dict[int, Figures]:
     outdated = by_outbox.filter(OUTDATED)
     for edited in outdated.annotate(number=Count("*")):
         figures[edited["outbox"]].outdated = edited["number"]
-    later = by_outbox.filter(LATER)
-    for waits in later.annotate(number=Count("pk"), first=Min("next_at"), last=Max("next_at")):
-        each = figures[waits["outbox"]]
-        each.later, each.first, each.last = waits["number"], waits["first"], waits["last"]
+    kept_here = by_outbox.filter(state=State.WITHHELD, field__in=(RELEASE, DECLINED)).annotate(
+        later=Count("pk", filter=LATER),
+        first=Min("next_at", filter=LATER),
+        last=Max("next_at", filter=LATER),
+        declined=Count("pk", filter=Q(field=DECLINED)),
+    )
+    for kept in kept_here:
+        each = figures[kept["outbox"]]
+        each.later, each.first, each.last = (kept[name] for name in ("later", "first", "last"))
+        each.declined = kept["declined"]
     _count_existing(outboxes, figures, rows)
     for pk, each in figures.items():
         if each.since is not None:

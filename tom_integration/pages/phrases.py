@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from sharecore.addresses import Address
 from sharecore.delivery import RELEASE, State
 from sharecore.texts import number as number
 from sharecore.times import day, in_utc, minute
@@ -31,11 +32,28 @@ STATES: Mapping[str, str] = {
 
 def state(state: str, address: str, records: int = 1) -> str:
     """Return the state of so many deliveries to a destination in words."""
+    if state == State.PENDING and _asks_for_approval(Address.parse(address).name):
+        return "Waiting"  # Some may be approved, and some have to be.
     if state == State.TO_APPROVE and records != 1:
         return "Wait for approval"
     if state == State.UNSUPPORTED:
         return f"Not sent: {cannot_store(address, records)}"
     return STATES[state]
+
+
+def of_delivery(row: Delivery) -> str:
+    """Return the state of one delivery in words."""
+    if row.state == State.WITHHELD and row.field == RELEASE:
+        return "Sent later"
+    if row.state == State.PENDING and _asks_for_approval(row.destination):
+        approved = row.approved and row.approved == row.asked
+        return STATES[State.PENDING] if approved else "Will wait for approval"
+    return state(row.state, str(row.address))
+
+
+def _asks_for_approval(destination: str) -> bool:
+    known = site.destinations().get(destination)
+    return known is not None and known.approval
 
 
 def place(row: Delivery) -> str:

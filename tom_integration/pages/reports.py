@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from sharecore.delivery import REPLAYABLE, State
-from tom_integration import access, site
+from tom_integration import access
 from tom_integration.links import link
 from tom_integration.mapping.report_rows import REPORT_MODEL
 from tom_integration.models import Delivery, Outbox, Report
@@ -100,7 +100,7 @@ def _line(report: Report, row: Delivery | None) -> Line:
         report=report,
         url=url,
         state=row.state,
-        label="Will wait for approval" if _will_wait(row) else phrases.state(row.state, str(report.address)),
+        label=phrases.of_delivery(row),
         reason=row.reason,
         field=labels.get(blamed, blamed),
         field_name=blamed,
@@ -110,10 +110,3 @@ def _line(report: Report, row: Delivery | None) -> Line:
         delivered_at=row.delivered_at,
         again=f"{new}?again={report.pk}" if State(row.state) in REPLAYABLE else "",
     )
-
-
-def _will_wait(row: Delivery) -> bool:
-    """Return True for a report that a worker has not looked at yet, and that a person has to approve."""
-    destination = site.destinations().get(row.destination)
-    asks = destination is not None and destination.approval
-    return asks and row.state == State.PENDING and not (row.approved and row.approved == row.asked)

@@ -21,7 +21,7 @@ from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Activity, Attempt, Delivery, Outbox
 from tom_integration.outbox.prepare import load
-from tom_integration.pages import activity, approvals, delivery_table, inventory, limits_summary
+from tom_integration.pages import activity, approvals, delivery_table, inventory, limits_summary, phrases
 from tom_integration.pages.datum_editing import edit_url
 from tom_integration.pages.guards import Page, outbox_or_404, page_of, share_or_404
 from tom_integration.pages.live import fresh, state_of
@@ -183,6 +183,7 @@ def _shown(user: Any, rows: list[Delivery], *, followed: bool) -> list[dict[str,
         {
             "row": row,
             "approver": approvers.get(row.pk, ""),
+            "label": phrases.of_delivery(row),
             "kind": row.kind or inventory.kind_of(row.model, data.get(row.pk)),
             "what": inventory.describe(data[row.pk]) if row.pk in data else "",
             "gone": row.pk not in data,

@@ -86,6 +86,8 @@ class StatusSummary:
     """Records that are not sent, but for those that wait for their release."""
     later: int = 0
     """Records that wait for their release."""
+    all_declined: bool = False
+    """True when there are records, and a person declined to send each of them."""
     existing: int = 0
     """Records that were there before the share."""
     outdated: int = 0
@@ -98,6 +100,8 @@ class StatusSummary:
     @property
     def label(self) -> str:
         """Return the status in a word or two."""
+        if self.all_declined:
+            return "Declined"
         return "Done" if self.once and self.status is ShareStatus.OK else str(self.status.label)
 
     @property
@@ -179,6 +183,7 @@ def _summary(outbox: Outbox, figures: Figures, cause: Cause, around: Around) -> 
         to_approve=counts[State.TO_APPROVE],
         withheld=counts[State.WITHHELD] + counts[State.UNSUPPORTED] - figures.later,
         later=figures.later,
+        all_declined=0 < figures.declined == counts.total() - counts[State.CANCELLED],
         existing=figures.existing,
         outdated=figures.outdated,
         delivered=counts[State.DELIVERED],
