@@ -245,9 +245,12 @@ def cancel(reason: str) -> Transition:
 
 
 def undecidable(reason: str) -> Transition:
-    """Leave to a person a delivery of which nothing else can tell whether it arrived."""
+    """Leave to a person a delivery of which nothing else can tell whether it arrived.
+
+    One that was left to a person before keeps its reason: the first says what happened.
+    """
     return Transition(
-        sources=IN_DOUBT | {State.SUBMITTED},
+        sources=frozenset({State.UNCONFIRMED, State.SUBMITTED}),
         to=State.NEEDS_REVIEW,
         sets={"next_at": None, "reason": reason},
     )

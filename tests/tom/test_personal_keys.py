@@ -17,12 +17,13 @@ from tom_common.models import Profile
 from tom_targets.models import Target
 
 from sharecore import Accepted, Deferred, DestinationError, DestinationType, Unconfirmed, hookimpl
+from sharecore.delivery import undecidable
 from sharecore.secrets import repeats_secret
 from sharecore.testing import MemoryPlugin, installed
 from tom.conftest import DATA_SHARING, Tom
 from tom_integration import personal_keys, site
-from tom_integration.models import Activity, KeyRefusal, OneTimeShare, PersonalKey
-from tom_integration.outbox import open_outboxes
+from tom_integration.models import Activity, Delivery, KeyRefusal, OneTimeShare, PersonalKey
+from tom_integration.outbox import open_outboxes, transitions
 from tom_integration.services import personal_keys as keys
 from tom_integration.services import shares
 from tom_integration.services.withdraw import withdraw
@@ -277,13 +278,16 @@ def test_what_a_deleted_user_left_open_is_settled_or_left_to_a_person(
     give(amy, AMY)
     give(bob, BOB)
     tom.x.can_withdraw = True
-    sent, lost, waits = tom.datum(target), tom.datum(target), tom.datum(target)
+    sent, lost, in_review, waits = (tom.datum(target) for _ in range(4))
     tom.share(target, user=amy)
     once(tom, target, bob, sent)
     tom.deliver()
-    tom.x.will(Unconfirmed(reason="no answer"), times=1, stores=True)
+    tom.x.will(Unconfirmed(reason="no answer"), times=2, stores=True)
     once(tom, target, bob, lost)
+    once(tom, target, bob, in_review)
     tom.deliver()
+    left = Delivery.objects.filter(pk=tom.row(in_review).pk)
+    transitions.apply(left, undecidable("still being processed there after 7 days"))
     withdraw(
         tom.outbox(target),
         [tom.row(sent).pk],
@@ -294,10 +298,13 @@ def test_what_a_deleted_user_left_open_is_settled_or_left_to_a_person(
     bob.delete()
     new = tom.datum(target)
     tom.deliver_until_quiet(hours=1)
-    rows = [tom.row(each) for each in (sent, lost, waits, new)]
-    assert [row.state for row in rows] == ["delivered", "needs_review", "cancelled", "delivered"]
+    rows = [tom.row(each) for each in (sent, waits, new, lost, in_review)]
+    assert [row.state for row in rows] == [
+        "delivered", "cancelled", "delivered", "needs_review", "needs_review"
+    ]  # fmt: skip
     assert rows[0].reason == "the user who shared it was deleted before it was withdrawn"
-    assert "nobody else can ask with their key" in rows[1].reason
+    assert "nobody else can ask with their key" in rows[3].reason
+    assert rows[4].reason == "still being processed there after 7 days", "the first reason says what happened"
     assert tom.outbox(target).problem == ""
 
 
