@@ -210,7 +210,7 @@ def test_all_kinds_means_also_those_to_come(tom: Tom, admin: Client) -> None:
         ({"destination": "nowhere"}, "nowhere is not one of the available choices"),
         ({"destination": ""}, "Choose where the data are to go."),
         ({"kinds": []}, "Choose at least one kind of data."),
-        ({"until": "2020-01-01T00:00"}, "This time is over."),
+        ({"until": "2020-01-01T00:00"}, "This time is over. Give a later one, or none."),
         ({"target": ""}, "Choose a target."),
         ({"target": "999999"}, "There is no such target among those that you may share."),
         ({"target": "", "target_name": "SN"}, "There is no such target among those that you may share."),

@@ -80,7 +80,7 @@ def test_a_list_is_shared_with_one_form(tom: Tom, admin: Client, night: TargetLi
         ({"destination": ""}, "Choose where the data are to go."),
         ({"destination": "z"}, "not one of the available choices"),
         ({"kinds": []}, "Choose at least one kind of data."),
-        ({"until": "2020-01-01T00:00"}, "This time is over."),
+        ({"until": "2020-01-01T00:00"}, "This time is over. Give a later one, or none."),
         ({"least_signal_to_noise": "-1"}, "Give a number above 0"),
     ],
 )

@@ -141,7 +141,7 @@ def test_a_preview_names_the_rule_that_shares_a_target_already(
         ("filter", {"kind": ["spectrum"]}, "kind"),
         ("filter", [1], "filter"),
         ("scope", "some", "not a valid choice"),
-        ("until", "2020-01-01T00:00:00Z", "This moment has passed"),
+        ("until", "2020-01-01T00:00:00Z", "This time is over. Give a later one, or none."),
         ("release_days", -1, "greater than or equal"),
         ("name", "", "blank"),
     ],

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from sharecore.exceptions import ConfigurationError
 from sharecore.filters import Filter
+from tom_integration.services.shares import TIME_OVER
 
 LIMITS = ("filter", "until", "release_days", "not_before")
 
@@ -25,7 +26,7 @@ class LimitsSerializer(serializers.Serializer):
     def validate_until(self, value: datetime | None) -> datetime | None:
         """Check that the time lies ahead, since the share would send nothing else."""
         if value is not None and value <= timezone.now():
-            raise serializers.ValidationError("This moment has passed; name a later one, or none.")
+            raise serializers.ValidationError(TIME_OVER)
         return value
 
     def validate_filter(self, value: Any) -> Filter:

@@ -15,6 +15,7 @@ from sharecore.release import Release
 from tom_integration.models import Limited, write_filter
 from tom_integration.pages import inventory
 from tom_integration.pages.names_field import NamesField, written
+from tom_integration.services.shares import TIME_OVER
 
 NAMED = {
     "sources": "Sources",
@@ -184,7 +185,7 @@ class LimitsForm(forms.Form):
         """Return a future time, or the present limit."""
         until = self._kept("until")
         if until and until != self._times["until"] and until <= timezone.now():
-            raise forms.ValidationError("This time is over. Give a time in the future, or leave it empty.")
+            raise forms.ValidationError(TIME_OVER)
         return until
 
     def _kept(self, name: str) -> datetime | None:

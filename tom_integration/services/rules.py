@@ -19,7 +19,7 @@ from tom_integration.models import Activity, Delivery, Outbox, ShareRule, write_
 from tom_integration.outbox import activity, limits, open_outboxes, transitions
 from tom_integration.outbox.rule_scope import shares_of
 from tom_integration.portions import portions
-from tom_integration.services.shares import NotPossible
+from tom_integration.services.shares import TIME_OVER, NotPossible
 
 _NO_FILTER = Filter()
 _SCOPE = ("scope", "target_list_id", "extra_key", "extra_value")
@@ -45,7 +45,7 @@ def faults(rule: ShareRule, *, by: Any) -> dict[str, str]:
         found["destination"] = fault
     kept = ShareRule.objects.filter(pk=rule.pk, until=rule.until).exists()
     if rule.until is not None and rule.until <= clock.now() and not kept:
-        found["until"] = "This moment has passed; name a later one, or none."
+        found["until"] = TIME_OVER
     return found
 
 

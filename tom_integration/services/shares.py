@@ -25,6 +25,9 @@ from tom_integration.models import Activity, DestinationHealth, Outbox
 from tom_integration.outbox import activity, open_outboxes, transitions
 from tom_integration.worker import breaker, key_refusals, transport_text
 
+TIME_OVER = "This time is over. Give a later one, or none."
+"""What is wrong with an end that lies in the past."""
+
 
 class NotPossible(Exception):
     """Refuse an action that the present state does not allow; the text says why, for people."""
