@@ -12,6 +12,7 @@ from cryptography.fernet import InvalidToken
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldError
+from django.db.models import Q
 
 from sharecore import secrets
 from sharecore.data_sharing import Destination
@@ -51,7 +52,11 @@ def wanted(destination: str) -> bool:
 
 def find(destination: Destination, user_id: int) -> Key | None:
     """Return the key of a person, else the one that other software has; None when there is none."""
-    row = PersonalKey.objects.filter(user_id=user_id, destination=destination.name).first()
+    mine = Q(user_id=user_id, destination=destination.name)
+    try:
+        row = PersonalKey.whole.filter(mine).first()
+    except InvalidToken:
+        row = PersonalKey.objects.filter(mine).first()
     if row is None:
         return _in_a_profile(destination, user_id)
     return Key(values=_values(row), given_at=row.changed_at)
@@ -80,11 +85,14 @@ def with_key_of(destination: Destination, user_id: int | None) -> Destination:
     if user_id is None:
         told = "each person shares there with their own key, and the site has none"
         raise _no_key(destination, told, "A user must adopt the share.")
-    key, who = find(destination, user_id), name_of(user_id)
+    # Read it for each call: another process may have replaced or removed it since the last one.
+    key = find(destination, user_id)
     if key is None:
-        raise _no_key(destination, f"{who} has given no key for it", "Enter it on the profile page.")
+        told = f"{name_of(user_id)} has given no key for it"
+        raise _no_key(destination, told, "Enter it on the profile page.")
     if not key.is_readable:
-        raise _no_key(destination, _NOT_READABLE.format(who), "Enter it again on the profile page.")
+        told = _NOT_READABLE.format(name_of(user_id))
+        raise _no_key(destination, told, "Enter it again on the profile page.")
     try:
         return destination.for_user(key.values, person=str(user_id))
     except ConfigurationError as error:
@@ -106,7 +114,7 @@ def _values(row: PersonalKey) -> dict[str, str]:
         values = json.loads(row.secret)
     except (InvalidToken, ValueError, TypeError):
         return {}
-    except PersonalKey.DoesNotExist:  # It was removed between the two reads.
+    except PersonalKey.DoesNotExist:  # It was removed after its row was read.
         return {}
     return {str(key): str(value) for key, value in values.items()} if isinstance(values, dict) else {}
 
@@ -132,9 +140,9 @@ def _in_a_profile(destination: Destination, user_id: int) -> Key | None:
 
 def _register_all(destination: Destination) -> None:
     """Let all keys for a destination be hidden in texts, since its answer to one person may show any."""
-    for row in PersonalKey.objects.filter(destination=destination.name):
-        if site.known_keys.get(row.pk) == row.changed_at:
-            continue
+    given = PersonalKey.objects.filter(destination=destination.name).values_list("pk", "changed_at")
+    new = [pk for pk, changed_at in given if site.known_keys.get(pk) != changed_at]
+    for row in PersonalKey.objects.filter(pk__in=new):
         for key, value in _values(row).items():
             if key in destination.personal and destination.personal[key].secret:
                 secrets.register(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import StringIO
 from typing import Any
@@ -16,7 +16,7 @@ from django.test import override_settings
 from tom_common.models import Profile
 from tom_targets.models import Target
 
-from sharecore import Accepted, Deferred, DestinationError, DestinationType, Unconfirmed, hookimpl
+from sharecore import Accepted, Deferred, DestinationError, DestinationType, Unconfirmed, hookimpl, secrets
 from sharecore.delivery import undecidable
 from sharecore.secrets import repeats_secret
 from sharecore.testing import MemoryPlugin, installed
@@ -219,6 +219,39 @@ def test_a_key_that_is_removed_while_records_wait_is_used_no_more(
     assert [tom.state(row) for row in rows] == ["delivered", "pending", "pending"]
     assert delivered_with(tom) == [AMY]
     assert "amy has given no key" in tom.outbox(target).problem
+
+
+def test_a_key_that_is_replaced_between_batches_is_used_no_more(tom: Tom, target: Target, amy: User) -> None:
+    give(amy, AMY)
+    tom.x.max_batch = 1
+    tom.share(target, user=amy)
+    rows = [tom.datum(target) for _ in range(3)]
+
+    def replace_key(record: Any) -> Any:
+        give(amy, BOB)
+        return Accepted(remote_id="1")
+
+    tom.x.will(replace_key, times=1)
+    tom.deliver()
+    assert [tom.state(row) for row in rows] == ["delivered"] * 3
+    assert delivered_with(tom) == [AMY, BOB, BOB]
+
+
+def test_the_keys_of_others_are_read_once(
+    tom: Tom, amy: User, django_assert_num_queries: Callable[[int], Any]
+) -> None:
+    give(amy, AMY)
+    for number in range(5):
+        give(tom.user(), f"key-of-somebody-{number:08}")
+    site.forget()
+    destination = site.destinations()["x"]
+    personal_keys.with_key_of(destination, amy.pk)
+    with django_assert_num_queries(2):  # whether there are new ones, and her own
+        personal_keys.with_key_of(destination, amy.pk)
+    give(tom.user(), "key-of-a-new-person-1")
+    secrets.forget()  # It was given in another process.
+    personal_keys.with_key_of(destination, amy.pk)
+    assert repeats_secret("it said key-of-a-new-person-1")
 
 
 def test_a_key_that_cannot_be_decrypted_breaks_nothing_else(
