@@ -10,10 +10,13 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.test import override_settings
+from guardian.shortcuts import assign_perm
 
 from sharecore.exceptions import DestinationError, Problem
 from sharecore.outcomes import Rejected
+from tom_integration import site
 from tom_integration.models import Activity, Delivery, Peer
+from tom_integration.services.personal_keys import give
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -219,3 +222,36 @@ class TestWithdraw:
             told("withdraw", share.pk, "--by", "ada", "--all", "--reason", "no")
         with pytest.raises(CommandError, match="Name a share"):
             told("withdraw", "--by", "pi")
+
+
+def test_status_names_the_people_whose_key_is_missing_or_refused(tom: Tom) -> None:
+    own = {"x": {"ADAPTER": "memory", "CREDENTIALS": "user"}, "y": {"ADAPTER": "memory"}}
+    with override_settings(DATA_SHARING=own):
+        refused, missing, well, idle = (tom.user(name=name) for name in ("ada", "bob", "cem", "dan"))
+        for user in (refused, well):
+            give(user, site.destinations()["x"], {"PASSWORD": f"key-of-{user.username}-0123456789"})
+        tom.x.refused.add("key-of-ada-0123456789")
+        for user in (refused, missing, well, idle):
+            target = tom.target(f"SN of {user.username}")
+            assign_perm("tom_targets.change_target", user, target)
+            tom.share(target, user=user)
+            if user != idle:
+                tom.datum(target)
+        tom.deliver()
+        ada, bob = told("status")["keys"]
+        assert [ada["destination"], ada["user"], ada["state"], ada["reason"]] == [
+            "x", "ada", "refused", "the password is refused",
+        ]  # fmt: skip
+        assert ada["since"]
+        assert bob == {
+            "destination": "x",
+            "user": "bob",
+            "state": "missing",
+            "reason": "x: bob has given no key for it. Enter it on the profile page.",
+            "since": None,
+        }
+        assert [each["user"] for each in told("status", "--target", "of bob")["keys"]] == ["bob"]
+        assert told("status", "--destination", "y")["keys"] == []
+        give(missing, site.destinations()["x"], {"PASSWORD": "key-of-bob-0123456789"})
+        tom.deliver()
+        assert [each["user"] for each in told("status")["keys"]] == ["ada"]

@@ -15,6 +15,8 @@ from tom_targets.models import BaseTarget
 from sharecore.addresses import Address
 from sharecore.delivery import State
 from tom_integration import clock, conf, site_status
+from tom_integration.management import key_status
+from tom_integration.management.key_status import KeyStatus
 from tom_integration.models import OUTDATED, Delivery, DestinationHealth, Outbox
 from tom_integration.pages.share_cause import Around, Cause
 from tom_integration.pages.share_status import STATUS, ShareStatus, causes_of
@@ -77,6 +79,8 @@ class Status:
     states: Mapping[str, int]
     """The number of shares by state."""
     destinations: tuple[DestinationStatus, ...]
+    keys: tuple[KeyStatus, ...]
+    """The people for whose key records wait."""
     outboxes: tuple[OutboxStatus, ...]
     """The most urgent first."""
 
@@ -130,6 +134,7 @@ def read(chosen: Chosen | None = None, *, most: int | None = None) -> Status:
         oldest_seconds=max((clock.now() - oldest).total_seconds(), 0.0) if oldest else None,
         states={each.value: states[each.value] for each in ShareStatus if each.value in states},
         destinations=_destinations(by_address, chosen),
+        keys=key_status.of(chosen.outboxes()),
         outboxes=_outboxes(annotated, states, most),
     )
 
