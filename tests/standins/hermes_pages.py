@@ -27,6 +27,12 @@ def one_message(line: dict[str, Any] | None) -> str:
     return _page(title, f"<pre>{text}</pre><p><a href='/'>All messages</a></p>")
 
 
+def error_page(title: str) -> str:
+    """Return a page as HERMES itself answers with where it has no JSON."""
+    head = f'<!doctype html> <html lang="en"> <head> <title>{title}</title> </head>'
+    return f"{head} <body> <h1>{title}</h1></body></html>"
+
+
 def _mark(retracted: bool) -> str:
     return "<strong>RETRACTED</strong> " if retracted else ""
 
