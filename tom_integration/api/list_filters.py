@@ -12,7 +12,7 @@ from tom_targets.models import PersistentShare
 from sharecore.delivery import State
 from tom_integration.models import Delivery, at_destination
 from tom_integration.pages import share_filters
-from tom_integration.pages.share_cause import Around
+from tom_integration.pages.find_causes import Around
 from tom_integration.pages.share_status import ShareStatus
 
 

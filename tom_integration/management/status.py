@@ -18,7 +18,8 @@ from tom_integration import clock, conf, site_status
 from tom_integration.management import key_status
 from tom_integration.management.key_status import KeyStatus
 from tom_integration.models import OUTDATED, Delivery, DestinationHealth, Outbox
-from tom_integration.pages.share_cause import Around, Cause
+from tom_integration.pages.find_causes import Around
+from tom_integration.pages.share_cause import Cause
 from tom_integration.pages.share_status import STATUS, ShareStatus, causes_of
 
 

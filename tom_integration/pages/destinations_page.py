@@ -19,8 +19,8 @@ from tom_integration import access, conf, personal_keys, site, site_status
 from tom_integration.models import DestinationHealth, KeyRefusal, Outbox, PersonalKey
 from tom_integration.pages import destination_numbers, phrases
 from tom_integration.pages.destination_numbers import Numbers
+from tom_integration.pages.find_causes import long_delay
 from tom_integration.pages.guards import Page, require
-from tom_integration.pages.share_cause import long_delay
 from tom_integration.services import send_test, shares
 from tom_integration.worker import breaker, key_refusals, offered_topics
 

@@ -17,9 +17,9 @@ from tom_integration import access
 from tom_integration.access import Action
 from tom_integration.models import Delivery, Outbox
 from tom_integration.pages import form_values, phrases, share_filters
+from tom_integration.pages.find_causes import Around
 from tom_integration.pages.guards import Page, require
 from tom_integration.pages.share_actions import back
-from tom_integration.pages.share_cause import Around
 from tom_integration.services import many_shares
 
 NAMED = 20

@@ -13,7 +13,8 @@ from tom_targets.models import BaseTarget
 from sharecore.addresses import Address
 from tom_integration import access, site
 from tom_integration.models import Outbox
-from tom_integration.pages.share_cause import NEEDING, OF_SITE, Around, Cause
+from tom_integration.pages.find_causes import Around
+from tom_integration.pages.share_cause import NEEDING, OF_SITE, Cause
 from tom_integration.pages.share_status import StatusSummary, summaries
 
 _RULE = "rule"

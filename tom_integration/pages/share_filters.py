@@ -12,7 +12,7 @@ from sharecore.addresses import Address
 from tom_integration import access, site
 from tom_integration.models import Outbox, at_destination
 from tom_integration.pages import form_values
-from tom_integration.pages.share_cause import Around
+from tom_integration.pages.find_causes import Around
 from tom_integration.pages.share_status import ShareStatus, causes_of
 
 FIELDS = ("q", "state", "destination", "creator", "rule")

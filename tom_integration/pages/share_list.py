@@ -20,10 +20,11 @@ from tom_integration.pages import (
     share_filters,
     share_overview,
 )
+from tom_integration.pages.find_causes import Around
 from tom_integration.pages.guards import Page, require, target_or_404
 from tom_integration.pages.live import fresh
 from tom_integration.pages.new_share import form_context
-from tom_integration.pages.share_cause import NEEDING, OF_DESTINATION, Around
+from tom_integration.pages.share_cause import NEEDING, OF_DESTINATION
 from tom_integration.pages.share_overview import Overview
 from tom_integration.pages.share_status import NEW, ShareStatus, summaries
 

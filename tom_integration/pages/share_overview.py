@@ -13,7 +13,8 @@ from sharecore.times import minute
 from tom_integration import site
 from tom_integration.models import Outbox
 from tom_integration.pages import phrases, removed_destinations
-from tom_integration.pages.share_cause import OF_DESTINATION, Around, Cause
+from tom_integration.pages.find_causes import Around
+from tom_integration.pages.share_cause import OF_DESTINATION, Cause
 from tom_integration.pages.share_status import STATUS, ShareStatus
 from tom_integration.pages.status_reasons import common
 

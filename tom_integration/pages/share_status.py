@@ -15,7 +15,8 @@ from tom_integration import site
 from tom_integration.models import Outbox
 from tom_integration.pages import status_reasons
 from tom_integration.pages.counts import Figures, counted
-from tom_integration.pages.share_cause import NEEDING, Around, Cause
+from tom_integration.pages.find_causes import Around
+from tom_integration.pages.share_cause import NEEDING, Cause
 
 
 class ShareStatus(TextChoices):

@@ -14,7 +14,8 @@ from tom_integration import access, personal_keys, site, site_status
 from tom_integration.models import Delivery, Outbox
 from tom_integration.pages import phrases
 from tom_integration.pages.counts import Figures
-from tom_integration.pages.share_cause import OF_DESTINATION, OF_SITE, Around, Cause
+from tom_integration.pages.find_causes import Around
+from tom_integration.pages.share_cause import OF_DESTINATION, OF_SITE, Cause
 
 _LOOKED_AT = 200
 """The deliveries of one state whose reasons are compared: to compare all of a large ledger takes too long."""
