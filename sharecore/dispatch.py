@@ -15,7 +15,8 @@ from sharecore.adapter import Adapter, Batch
 from sharecore.adapter_answers import Stop, hear, read, said_until
 from sharecore.data_sharing import Destination
 from sharecore.exceptions import DeliveryError, PluginError
-from sharecore.guarded_adapter import Guarded, named
+from sharecore.guarded_adapter import Guarded
+from sharecore.guarded_calls import named
 from sharecore.hooks import DeliveredReport
 from sharecore.outcomes import Found, Outcome, Result, Unsupported, Withdrawal, Withdrawn
 from sharecore.records import Alone, DataFile, Record, RecordKey, Report, Shareable

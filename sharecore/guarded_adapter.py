@@ -1,103 +1,24 @@
-"""Guard an adapter: whatever its code does, the site and its other destinations go on.
-
-Each call is made in a thread of its own, so that one that does not come back can be given up. Exceptions
-beside our own, `SystemExit` and its like included, become a `PluginError`.
-"""
+"""Guard an adapter: each of its methods, with its time limit and the form of its answer."""
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from numbers import Integral, Real
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sharecore.adapter import Adapter, Batch, Preview, SentTest, Topic
-from sharecore.adapter_answers import Broken, GivenUp, Heard, hear
-from sharecore.call_thread import LOCAL_SECONDS, Call, Late
-from sharecore.data_sharing import ROOT, Destination
-from sharecore.exceptions import ConfigurationError, DeliveryError, DestinationError, PluginError, Problem
+from sharecore.adapter_answers import Heard, hear
+from sharecore.call_thread import LOCAL_SECONDS
+from sharecore.data_sharing import ROOT
+from sharecore.exceptions import PluginError, Problem
+from sharecore.guarded_calls import GuardedCalls, named
 from sharecore.outcomes import Deferred, Found, Outcome, Withdrawal
-from sharecore.plugin_errors import contained, describe, kind, log_fault
 from sharecore.records import DataFile, RecordKey, Report
 from sharecore.reports import OF_DATA, ReportField, ReportForm
 from sharecore.texts import one_line
 
-CALL_SECONDS = 120.0
-"""Seconds that a delivery or look-up may go without progress, unless the site sets others; a question half of
-that.
-"""
-MOST_LOST = 3
-"""Number of calls of a destination that may hang; after these no more are made."""
 
-LIMITS: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
-    "can_update": (lambda value: isinstance(value, bool), "True or False", False),
-    "takes_records": (lambda value: isinstance(value, bool), "True or False", True),
-    "can_withdraw": (lambda value: isinstance(value, bool), "True or False", False),
-    "takes_files": (lambda value: isinstance(value, bool), "True or False", False),
-    "takes_reports": (lambda value: isinstance(value, bool), "True or False", False),
-    "takes_tests": (lambda value: isinstance(value, bool), "True or False", False),
-    "settle_time": (lambda value: _is_number(value) and 0 < value <= 86400, "above 0 and up to 86400", 60.0),
-    "batch_window_seconds": (lambda value: _is_number(value) and 0 <= value <= 3600, "from 0 to 3600", 0.0),
-    "max_batch": (
-        lambda value: isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1,
-        "a whole number of 1 or more",
-        1,
-    ),
-    "check_tests": (lambda value: isinstance(value, str), "a text", ""),
-}
-"""Attributes of an adapter: the rule for each, the rule in words, and the value used where it is broken."""
-
-WITHOUT_KEY = frozenset({
-    "check_report", "close", "describe", "knows_target", "link", "open", "preview", "preview_report", "read",
-    "share_fields",
-})  # fmt: skip
-"""Calls that use no network: only these are made of an adapter that has the examples of credentials."""
-
-_Value = TypeVar("_Value")
-_lost: dict[str, list[threading.Thread]] = defaultdict(list)
-logger = logging.getLogger(__name__)
-
-
-def named(destination: Destination) -> str:
-    """Return the adapter of a destination, with its plugin, as messages name it."""
-    return f"adapter {destination.kind!r} of {destination.plugin.label}"
-
-
-class Guarded(Adapter):
-    """The adapter of a destination, called in safety. Its methods raise nothing but our own exceptions.
-
-    The attributes of the adapter (`max_batch`, `can_update`, ...) are read anew after each call, and held to
-    the contract.
-
-    Args:
-        destination: destination of the adapter.
-        open: make the adapter.
-        seconds: see `CALL_SECONDS`.
-        finish: function called at the end of each thread.
-
-    Attributes:
-        lost: True when a call did not come back: no more calls can be made, and a new adapter is to be
-            opened.
-    """
-
-    def __init__(
-        self,
-        destination: Destination,
-        open: Callable[[], Adapter],
-        *,
-        seconds: float = CALL_SECONDS,
-        finish: Callable[[], object] = lambda: None,
-    ) -> None:
-        self.lost = False
-        self._destination = destination
-        self._seconds = seconds
-        self._finish = finish
-        self._complaints: dict[str, str] = {}
-        self._adapter = self._make("open", open, seconds / 2)
-        self._ask("read", lambda adapter: None, LOCAL_SECONDS)
+class Guarded(GuardedCalls, Adapter):
+    """The adapter of a destination, called in safety. Its methods raise nothing but our own exceptions."""
 
     def __repr__(self) -> str:
         return f"<Guarded {self._destination.name}>"
@@ -131,46 +52,35 @@ class Guarded(Adapter):
         return self._ask("deliver_file", send, self._seconds)
 
     def share_fields(self) -> Sequence[ReportField]:
-        def ask(adapter: Adapter) -> Sequence[ReportField]:
-            return self._all(adapter.share_fields(), ReportField)
-
-        found = self._ask("share_fields", ask, LOCAL_SECONDS)
+        found = self._many("share_fields", ReportField, lambda adapter: adapter.share_fields(), LOCAL_SECONDS)
         if len({each.name for each in found}) < len(found) or any(each.type in OF_DATA for each in found):
             raise PluginError(f"{named(self._destination)} answered with fields that a share cannot have")
         return found
 
     def check_values(self, batch: Batch) -> Sequence[Problem]:
-        def ask(adapter: Adapter) -> Sequence[Problem]:
-            return self._all(adapter.check_values(batch), Problem)
-
-        return self._ask("check_values", ask, self._seconds / 2)
+        return self._many("check_values", Problem, lambda adapter: adapter.check_values(batch))
 
     def report_forms(self, batch: Batch) -> Sequence[ReportForm]:
-        def ask(adapter: Adapter) -> Sequence[ReportForm]:
-            return self._all(adapter.report_forms(batch), ReportForm)
-
-        forms = self._ask("report_forms", ask, self._seconds / 2)
+        forms = self._many("report_forms", ReportForm, lambda adapter: adapter.report_forms(batch))
         if len({form.name for form in forms}) < len(forms):
             raise PluginError(f"{named(self._destination)} answered with two forms of one name")
         return forms
 
     def check_report(self, report: Report, batch: Batch) -> Sequence[Problem]:
-        def ask(adapter: Adapter) -> Sequence[Problem]:
-            return self._all(adapter.check_report(report, batch), Problem)
-
-        return self._ask("check_report", ask, LOCAL_SECONDS)
+        return self._many(
+            "check_report", Problem, lambda adapter: adapter.check_report(report, batch), LOCAL_SECONDS
+        )
 
     def similar_reports(self, report: Report, batch: Batch) -> Sequence[str]:
-        def ask(adapter: Adapter) -> Sequence[str]:
-            return self._all(adapter.similar_reports(report, batch), str)
-
-        return tuple(one_line(each) for each in self._ask("similar_reports", ask, self._seconds / 2))
+        found = self._many("similar_reports", str, lambda adapter: adapter.similar_reports(report, batch))
+        return tuple(map(one_line, found))
 
     def preview_report(self, report: Report, batch: Batch) -> Preview:
-        def ask(adapter: Adapter) -> Preview:
-            return self._one(adapter.preview_report(report, batch), Preview)
-
-        return self._ask("preview_report", ask, LOCAL_SECONDS)
+        return self._ask(
+            "preview_report",
+            lambda adapter: self._one(adapter.preview_report(report, batch), Preview),
+            LOCAL_SECONDS,
+        )
 
     def deliver_report(self, report: Report, batch: Batch) -> Outcome:
         return self._ask(
@@ -184,7 +94,7 @@ class Guarded(Adapter):
         return self._ask("describe", lambda adapter: self._one(adapter.describe(), str), LOCAL_SECONDS)
 
     def check(self) -> Sequence[Problem]:
-        found = self._ask("check", lambda adapter: self._all(adapter.check(), Problem), self._seconds / 2)
+        found = self._many("check", Problem, lambda adapter: adapter.check())
         where = f"{ROOT}[{self._destination.name!r}]"
         hint = "Report this to the author of the plugin."
         return [
@@ -193,7 +103,7 @@ class Guarded(Adapter):
         ]
 
     def topics(self) -> Sequence[Topic]:
-        return self._ask("topics", lambda adapter: self._all(adapter.topics(), Topic), self._seconds / 2)
+        return self._many("topics", Topic, lambda adapter: adapter.topics())
 
     def preview(self, batch: Batch) -> Preview:
         return self._ask(
@@ -221,9 +131,7 @@ class Guarded(Adapter):
         return hear(named(self._destination), batch.previous, call, sends=False, wanted=Withdrawal)
 
     def validate(self, batch: Batch) -> Sequence[Problem]:
-        return self._ask(
-            "validate", lambda adapter: self._all(adapter.validate(batch), Problem), self._seconds / 2
-        )
+        return self._many("validate", Problem, lambda adapter: adapter.validate(batch))
 
     def send_test(self, batch: Batch) -> SentTest | None:
         def send(adapter: Adapter) -> SentTest | None:
@@ -242,84 +150,7 @@ class Guarded(Adapter):
         if not self.lost:
             self._ask("close", lambda adapter: adapter.close(), LOCAL_SECONDS)
 
-    def _ask(self, what: str, ask: Callable[[Adapter], _Value], seconds: float) -> _Value:
-        """Return the answer of the adapter, and read its attributes after it."""
-        if self._destination.personal and what not in WITHOUT_KEY:
-            where = f"{ROOT}[{self._destination.name!r}]"
-            told = "is reached with the credentials of single people, and nobody in particular asks"
-            raise ConfigurationError([Problem(where=where, what=told, hint="Ask as a person with a key.")])
-
-        def asked() -> tuple[_Value, dict[str, object]]:
-            answer = ask(self._adapter)
-            return answer, {name: _said(self._adapter, name) for name in LIMITS}
-
-        answer, said = self._make(what, asked, seconds)
-        for name, value in said.items():
-            self._hold(name, value)
-        return answer
-
-    def _make(self, what: str, call: Callable[[], _Value], seconds: float) -> _Value:
-        name, who = self._destination.name, named(self._destination)
-        _lost[name] = [thread for thread in _lost[name] if thread.is_alive()]
-        if self.lost or len(_lost[name]) >= MOST_LOST:
-            raise DestinationError(f"calls of {who} did not come back; restart the TOM if that goes on")
-        made = Call(what, call, seconds=seconds, finish=self._finish)
-        try:
-            return made.run(name)
-        except Late as late:
-            message = f"{who} {late}"
-            logger.error("%s; the call was given up", message)
-            raise GivenUp(message) from None
-        except (ConfigurationError, DeliveryError):
-            raise
-        except Exception as error:
-            message = f"{who} failed: {describe(error)}"
-            log_fault(logger, f"{message}, in {what}", error)
-            raise Broken(message, f"{who} failed: {kind(error)}") from None
-        finally:
-            if made.given_up and made.thread is not None:
-                self.lost = True
-                _lost[name].append(made.thread)
-
-    def _hold(self, name: str, value: object) -> None:
-        """Take over an attribute of the adapter, where its value is within the contract."""
-        valid, rule, instead = LIMITS[name]
-        if valid(value):
-            setattr(self, name, value)
-            self._complaints.pop(name, None)
-            return
-        setattr(self, name, instead)
-        given = repr(value) if isinstance(value, Real) else f"a {type(value).__name__}"
-        complaint = f"{name} of {named(self._destination)} must be {rule}, got {given}; {instead!r} is used"
-        if self._complaints.get(name) != complaint:
-            self._complaints[name] = complaint
-            logger.error("%s", complaint)
-
-    def _one(self, answer: _Value, wanted: type[_Value]) -> _Value:
-        if not isinstance(answer, wanted):
-            raise self._misfit(answer, wanted)
-        return answer
-
-    def _all(self, answer: Iterable[_Value], wanted: type[_Value]) -> tuple[_Value, ...]:
-        if not isinstance(answer, Iterable) or isinstance(answer, str):
-            raise self._misfit(answer, wanted)
-        return tuple(self._one(each, wanted) for each in answer)
-
-    def _misfit(self, answer: object, wanted: type) -> PluginError:
-        given = type(answer).__name__
-        return PluginError(f"{named(self._destination)} answered with a {given}, not a {wanted.__name__}")
-
 
 def _plain(answer: Any) -> Any:
     """Return the same answer as a plain mapping, since a mapping of a plugin may run code of its own."""
     return dict(answer) if isinstance(answer, Mapping) else answer
-
-
-def _said(adapter: Adapter, name: str) -> object:
-    with suppress(Exception), contained():
-        return getattr(adapter, name)
-    return None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)

@@ -14,7 +14,7 @@ from django.core.validators import validate_email
 
 from sharecore import discovery
 from sharecore.exceptions import Problem
-from sharecore.guarded_adapter import CALL_SECONDS
+from sharecore.guarded_calls import CALL_SECONDS
 from sharecore.retry import DEFAULT_SCHEDULE, RetryPolicy
 
 RUNNERS = ("thread", "command", "celery")

@@ -26,8 +26,10 @@ from sharecore import (
     hookimpl,
     progress,
 )
+from sharecore.adapter_answers import Broken, GivenUp
 from sharecore.dispatch import dispatch, guarded
-from sharecore.guarded_adapter import MOST_LOST, Broken, GivenUp, Guarded
+from sharecore.guarded_adapter import Guarded
+from sharecore.guarded_calls import MOST_LOST
 from sharecore.plugin_errors import Escaped, contained
 from sharecore.testing import example_file
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pytest
 
 from sharecore.adapter import Preview, SentTest, Topic
+from sharecore.adapter_limits import LIMITS
 from sharecore.exceptions import ConfigurationError, Problem
-from sharecore.guarded_adapter import LIMITS
 from sharecore.reports import OF_DATA, ReportField
 from sharecore.testing.contract.bench import Bench
 from sharecore.testing.contract.calls import MOST_ANSWERS
