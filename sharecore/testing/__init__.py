@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sharecore.testing.answers import Answer, Fault, Request, answer
     from sharecore.testing.clock import FakeClock
     from sharecore.testing.contract import AdapterContract, Bench, HttpAdapterContract, Subject
     from sharecore.testing.examples import (
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from sharecore.testing.memory_adapter import MemoryAdapter, MemoryPlugin
     from sharecore.testing.plugins import installed
     from sharecore.testing.rounds import deliver_now
-    from sharecore.testing.server import Answer, FakeServer, Fault, Request, answer
+    from sharecore.testing.server import FakeServer
     from sharecore.testing.sockets import SocketWatch, watched_sockets
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "answers": ("Answer", "Fault", "Request", "answer"),
     "clock": ("FakeClock",),
     "contract": ("AdapterContract", "Bench", "HttpAdapterContract", "Subject"),
     "examples": (
@@ -71,7 +73,7 @@ _MODULES = {
     "memory_adapter": ("MemoryAdapter", "MemoryPlugin"),
     "plugins": ("installed",),
     "rounds": ("deliver_now",),
-    "server": ("Answer", "FakeServer", "Fault", "Request", "answer"),
+    "server": ("FakeServer",),
     "sockets": ("SocketWatch", "watched_sockets"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

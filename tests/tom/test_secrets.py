@@ -22,9 +22,9 @@ from sharecore import Batch, Outcome, Preview, Problem, RecordKey, Rejected, Top
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.secrets import HIDDEN
 from sharecore.testing import Answer, FakeServer, Request, answer
+from sharecore.testing.answers import Behaviour, Fault
 from sharecore.testing.memory_adapter import MemoryAdapter, MemoryPlugin
 from sharecore.testing.plugins import installed
-from sharecore.testing.server import Behaviour, Fault
 from sharecore_http import Client as HttpClient
 from tom_integration import links, site
 from tom_integration.models import DestinationHealth

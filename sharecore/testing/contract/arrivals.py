@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote_plus
 
-from sharecore.testing.server import FakeServer, Request
+from sharecore.testing.answers import Request
+from sharecore.testing.server import FakeServer
 
 
 class Arrivals:

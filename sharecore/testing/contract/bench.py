@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import logging
-import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -17,11 +15,11 @@ from sharecore.adapter import Adapter, Batch
 from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.identity import fingerprint
-from sharecore.logs import LOGGERS
 from sharecore.outcomes import Found, Outcome, Submitted, mended
 from sharecore.records import Alone, DataFile, JsonValue, Record, RecordKey, Report
-from sharecore.secrets import HIDDEN, forget, register, repeats_secret
+from sharecore.secrets import forget
 from sharecore.settings import Section
+from sharecore.testing.contract import shown
 from sharecore.testing.contract.arrivals import Arrivals
 from sharecore.testing.contract.calls import Opened, timed, understood
 from sharecore.testing.contract.marks import edited, marked_records
@@ -29,25 +27,8 @@ from sharecore.testing.contract.subject import Call, Subject
 from sharecore.testing.examples import RECORDS, SITE, example_batch, example_record
 from sharecore.testing.server import FakeServer
 
-_LOGGED = "(a secret that an adapter logs)"
-
-
 MOST_QUESTIONS = 10
 """Number of questions after which a submitted record must have a final answer."""
-
-
-class Shown(logging.Handler):
-    """Everything that is logged, at every level."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.NOTSET)
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        # What repeats a secret is hidden in logs by the framework, also that of other libraries. In what a
-        # plugin logs under its own name, it is hidden from warnings on only.
-        hidden = "" if record.name.startswith(LOGGERS) else _LOGGED
-        self.texts.append(logging.Formatter().format(record).replace(HIDDEN, hidden))
 
 
 class Bench:
@@ -278,25 +259,12 @@ class Bench:
         """Collect all that is shown inside: answers and failures, log entries and output, and texts that the
         test adds.
         """
-        handler, root = Shown(), logging.getLogger()
-        level, told = root.level, self._told
-        self._told = handler.texts
-        root.addHandler(handler)
-        root.setLevel(logging.DEBUG)
-        try:
-            with (
-                redirect_stdout(self.printed),
-                redirect_stderr(self.printed),
-                warnings.catch_warnings(record=True) as warned,
-            ):
-                warnings.simplefilter("always")
-                yield handler.texts
-            handler.texts.extend(str(each.message) for each in warned)
-        finally:
-            root.removeHandler(handler)
-            root.setLevel(level)
-            self._told = told
-            handler.texts.append(self.printed.getvalue())
+        told = self._told
+        with shown.collected(self.printed) as self._told:
+            try:
+                yield self._told
+            finally:
+                self._told = told
 
     def leaks(self, texts: Collection[str], *, quoting: bool = False) -> list[str]:
         """Return those of the texts that show a secret, in any encoding.
@@ -306,10 +274,7 @@ class Bench:
             quoting: True for texts that may quote a destination: there the framework hides what repeats a
                 secret. Elsewhere such a text is a leak, which the framework may miss the next time.
         """
-        for each in self.subject.secrets:
-            register(each)
-        hidden = {_LOGGED} if quoting else {_LOGGED, HIDDEN}
-        return [text for text in texts if repeats_secret(text) or any(each in text for each in hidden)]
+        return shown.leaks(texts, self.subject.secrets, quoting=quoting)
 
     def _tell(self, text: str) -> None:
         self._told.append(text)

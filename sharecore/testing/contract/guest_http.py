@@ -12,6 +12,7 @@ import pytest
 
 from sharecore.outcomes import Rejected, Unconfirmed
 from sharecore.plugin_errors import Escaped
+from sharecore.testing.answers import Answer, Request
 from sharecore.testing.contract.bench import Bench
 from sharecore.testing.contract.delivering import TAKEN
 from sharecore.testing.contract.trouble import (
@@ -22,7 +23,7 @@ from sharecore.testing.contract.trouble import (
     raising,
     with_status,
 )
-from sharecore.testing.server import Answer, FakeServer, Request
+from sharecore.testing.server import FakeServer
 
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables that make `requests` verify certificates in any case, where they are set."""

@@ -13,13 +13,14 @@ from sharecore.adapter import Adapter
 from sharecore.exceptions import DeliveryError, DestinationError
 from sharecore.outcomes import Absent, Deferred, Outcome, Present, Submitted, Unconfirmed
 from sharecore.records import RecordKey
+from sharecore.testing.answers import Answer, Fault
 from sharecore.testing.contract.bench import Bench
 from sharecore.testing.contract.delivering import STORED, TAKEN
 from sharecore.testing.contract.guest_http import OverHttp
 from sharecore.testing.contract.rules import AdapterContract
 from sharecore.testing.contract.subject import Subject
 from sharecore.testing.contract.trouble import BROKEN, MALFORMED, ask_everything, misread, with_status
-from sharecore.testing.server import HUGE_LIMIT, Answer, FakeServer, Fault
+from sharecore.testing.server import HUGE_LIMIT, FakeServer
 from sharecore.testing.sockets import watched_sockets
 
 SHORT = 0.5

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from sharecore.exceptions import AuthenticationFailed, ConfigurationError, DeliveryError
 from sharecore.settings import Section
+from sharecore.testing.answers import Answer, Request
 from sharecore.testing.contract.bench import Bench
-from sharecore.testing.server import Answer, Request
 
 
 class Personal:

@@ -11,8 +11,9 @@ from sharecore.hooks import DestinationType
 from sharecore.outcomes import Outcome
 from sharecore.records import Record, RecordKey, Report
 from sharecore.targets import Target
+from sharecore.testing.answers import Request
 from sharecore.testing.examples import TARGETS, example_record
-from sharecore.testing.server import FakeServer, Request
+from sharecore.testing.server import FakeServer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,9 +15,9 @@ from sharecore.adapter import Adapter, Batch
 from sharecore.exceptions import AuthenticationFailed, DeliveryError
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Submitted, Unconfirmed
 from sharecore.records import Report
+from sharecore.testing.answers import Answer, Fault, Request
 from sharecore.testing.contract.bench import Bench
 from sharecore.testing.contract.subject import Call
-from sharecore.testing.server import Answer, Fault, Request
 
 BROKEN = (
     Fault.RESET, Fault.LOST, Fault.HANG, Fault.TRUNCATED, Fault.GARBAGE, Fault.BAD_GZIP, Fault.BAD_CHUNK,
