@@ -302,8 +302,12 @@ def test_who_approves_a_report_can_read_it_and_no_other(tom: Tom, target: Target
         shown = text(client.get(urls[0]))
         assert "Instrument Instrument 17" in shown
         assert "Details of the delivery" not in shown, "that tells what else was shared"
-        assert client.get(urls[1]).status_code == 404
-        assert other.get(urls[0]).status_code == 404
+        led = client.get(urls[1], follow=True)
+        assert led.request["PATH_INFO"] == reverse("sharing:approvals")
+        assert "That report no longer waits for approval." in text(led)
+        versions.update(Delivery.objects.filter(pk=settled.pk), asked="")
+        assert client.get(urls[1]).status_code == 404, "nobody was asked about it"
+        assert [other.get(url).status_code for url in urls] == [404, 404]
 
 
 def test_the_history_of_a_target_leads_to_its_reports(

@@ -17,7 +17,7 @@ was deleted, or only one-time shares were made), a user needs the right on all s
 
 from __future__ import annotations
 
-from tom_integration.access.approval import approvable, approvers, may_approve
+from tom_integration.access.approval import approvable, approvers, asked_before, may_approve
 from tom_integration.access.creators import (
     creator_objection,
     find_creator,
@@ -53,6 +53,7 @@ __all__ = [
     "activity_for",
     "approvable",
     "approvers",
+    "asked_before",
     "closed_to",
     "creator_objection",
     "deliveries_for",

@@ -34,7 +34,15 @@ def approvable(user: Any) -> QuerySet[Delivery]:
     It needs the right to approve, the right to change the target, and a destination that is open to the user;
     no right on the share.
     """
-    rows = Delivery.objects.filter(TO_APPROVE)
+    return _of_approver(user, Delivery.objects.filter(TO_APPROVE))
+
+
+def asked_before(user: Any) -> QuerySet[Delivery]:
+    """Return the deliveries for which approval was ever asked, of those that the user would have approved."""
+    return _of_approver(user, Delivery.objects.exclude(asked=""))
+
+
+def _of_approver(user: Any, rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     if not may_approve(user):
         return rows.none()
     rows = rows.exclude(destination__in=closed_to(user))

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from sharecore.delivery import REPLAYABLE, State
@@ -22,15 +23,22 @@ from tom_integration.services.reports import reports_about
 
 LISTED = 20
 """The number of reports that the page of a target lists, the last ones."""
+_SETTLED = "That report no longer waits for approval. To follow it, you need permission to view shares."
 
 
 class ReportPage(Page):
     """Serve `/targets/<target>/share/report/<report>/`: what was reported, and what became of it."""
 
     def get(self, request: HttpRequest, target_pk: int, pk: int) -> HttpResponse:
-        """Show the report."""
+        """Show the report; an approver who may not follow it any more is led to what waits."""
         target = target_or_404(request.user, target_pk)
-        report = report_or_404(request.user, target_pk, pk)
+        try:
+            report = report_or_404(request.user, target_pk, pk)
+        except Http404:
+            if not _was_asked(request.user, target_pk, pk):
+                raise
+            messages.info(request, _SETTLED)
+            return redirect("sharing:approvals")
         (line,) = lines([report])
         known = Outbox.objects.at(report.address).filter(target_id=target_pk).first()
         outbox = known or Outbox.to(report.address, target_pk)
@@ -52,6 +60,11 @@ def report_or_404(user: Any, target_pk: int, pk: int) -> Report:
     if report is None:
         raise Http404("There is no such report.")
     return report
+
+
+def _was_asked(user: Any, target_pk: int, pk: int) -> bool:
+    rows = access.asked_before(user).filter(model=REPORT_MODEL, datum_pk=pk, outbox__target_id=target_pk)
+    return rows.exists()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
