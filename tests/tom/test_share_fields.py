@@ -118,6 +118,23 @@ def test_chosen_targets_share_the_same_values(tom: Tom, eve: Client, target: Tar
     assert OneTimeShare.objects.get().values == {"reply_to": "abc", "urgent": False}
 
 
+def test_what_was_filled_in_is_shown_with_the_earlier_shares(tom: Tom, eve: Client, target: Target) -> None:
+    colours = ReportField(name="colour", label="Colour", type=FieldType.CHOICE, choices=(("r", "Red"),))
+    tom.y.share_fields = (*FIELDS, colours)
+    tom.data(target, 1)
+    post(eve, target, reply_to="<abc>", urgent="on", z="0.03", colour="r")
+    told = ("Replies to: &lt;abc&gt;", "Urgent: yes", "Redshift: 0.03", "Colour: Red")
+    once = reverse("targets:share", args=[target.pk])
+    history = reverse("sharing:history", args=[target.pk, tom.outbox(target, "y").pk])
+    root = Client()
+    root.force_login(User.objects.create_superuser("root"))
+    for page in (eve.get(once), root.get(once), root.get(history)):
+        listed = page.content.decode()
+        assert [each for each in told if each not in listed] == []
+    tom.y.share_fields = ()
+    assert "reply_to: &lt;abc&gt;" in root.get(history).content.decode(), "the adapter knows it no more"
+
+
 def test_who_approves_approves_the_values_too(tom: Tom, eve: Client, target: Target) -> None:
     sharing = {"y": {"ADAPTER": "memory", "APPROVAL": True}}
     with override_settings(DATA_SHARING=sharing):

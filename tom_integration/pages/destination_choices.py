@@ -87,7 +87,7 @@ def _of(
     credentials = site.credentials_digest(destination)
     offered = offered_topics.offered(destination)
     adapter = site.adapter_of(str(Address(name)))
-    fields = _fields(adapter)
+    fields = fields_of(adapter)
     lacks = _lacks(destination, user)
     for topic, note in [(each.name, each.note) for each in offered] or [("", "")]:
         address = Address(name, topic)
@@ -107,7 +107,8 @@ def _of(
         )
 
 
-def _fields(adapter: Adapter | None) -> Sequence[ReportField]:
+def fields_of(adapter: Adapter | None) -> Sequence[ReportField]:
+    """Return the fields that an adapter has beside a one-time share."""
     try:
         return () if adapter is None else adapter.share_fields()
     except DeliveryError:  # A bug of the adapter, which is in the log.

@@ -18,7 +18,7 @@ from tom_integration.pages import navigation_counts
 
 _AT_LEAST = 60.0
 """Seconds after which a part is rendered anew in any case: times pass, and data are edited."""
-_ONCE = 10
+ONCE = 10
 """One-time shares that a page shows, the last ones."""
 _UNSEEN = {"lease", "lease_until", "scanned_at", "rescanned_at", "rescanned_to", "adapter_state"}
 _UNSEEN |= {"exclusive_until", "last_success_at", "about", "topics", "topics_at", "takes_tests"}
@@ -67,7 +67,7 @@ def state_of(request: HttpRequest, outbox: Outbox, target_name: str) -> str:
     """
     now = timezone.now()
     health = list(DestinationHealth.objects.filter(destination=outbox.destination).order_by("pk"))
-    once = outbox.one_time_shares.order_by("-pk")[:_ONCE]
+    once = outbox.one_time_shares.order_by("-pk")[:ONCE]
     shown: list[object] = [
         versions.of([outbox]),
         [_columns(row) for row in (outbox, outbox.rule, *health, *once) if row is not None],

@@ -68,7 +68,7 @@ class FilledForm(forms.Form):
         self._keys = {str(each.record.key): place for place, each in offered.items()}
         for each in form.fields:
             field = self._field(each)
-            field.label, field.help_text = _label_of(each), each.help
+            field.label, field.help_text = label_of(each), each.help
             field.required = each.required and each.type is not FieldType.YES_NO
             field.initial = self._initial(each) if again is None else self._of(again, each)
             self.fields[each.name] = field
@@ -96,11 +96,8 @@ class FilledForm(forms.Form):
             value = self.cleaned_data[each.name]
             if value in _BLANK:
                 continue
-            labels = {key: str(label) for key, label in getattr(self.fields[each.name], "choices", ())}
-            texts = [labels.get(one, one) for one in (value if isinstance(value, list) else [value])]
-            if each.type is FieldType.YES_NO:
-                texts = ["yes" if value else "no"]
-            said.append((each.name, _label_of(each), "; ".join(map(str, texts))))
+            labels = dict(getattr(self.fields[each.name], "choices", ()))
+            said.append((each.name, label_of(each), in_words(value, labels)))
         return said
 
     def blame(self, problems: Iterable[Problem]) -> None:
@@ -174,7 +171,15 @@ def _choices(choices: tuple[tuple[str, str], ...]) -> forms.MultipleChoiceField:
     return forms.MultipleChoiceField(choices=choices, widget=forms.SelectMultiple(attrs={"size": 8}))
 
 
-def _label_of(field: ReportField) -> str:
+def in_words(value: Any, labels: Mapping[Any, Any]) -> str:
+    """Return what a person filled in in a field; `labels` are those of its choices, by value."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "; ".join(str(labels.get(one, one)) for one in (value if isinstance(value, list) else [value]))
+
+
+def label_of(field: ReportField) -> str:
+    """Return the label of a field for people."""
     in_utc = field.type is FieldType.TIME and "UTC" not in field.label
     return f"{field.label} (UTC)" if in_utc else field.label
 

@@ -1,4 +1,4 @@
-"""Show the fields of adapters beside a one-time share, and check what is filled in there."""
+"""Show the fields of adapters beside a one-time share, check what is filled in there, and show it later."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.records import JsonValue
 from sharecore.reports import ReportForm
-from tom_integration.pages import phrases
+from tom_integration import site
+from tom_integration.models import OneTimeShare
+from tom_integration.pages import destination_choices, phrases
 from tom_integration.pages.destination_choices import Choice
-from tom_integration.pages.report_form import FilledForm
+from tom_integration.pages.report_form import FilledForm, in_words, label_of
 from tom_integration.services.one_time import problems_of
 
 
@@ -67,3 +69,19 @@ def of_destinations(choices: Iterable[Choice], chosen: str, data: Any) -> list[S
         filled = FilledForm(data if mine else None, form=form, offered={}, prefix=choice.fields_id)
         found[choice.fields_id] = ShareFields(id=choice.fields_id, label=choice.label, form=filled)
     return list(found.values())
+
+
+def filled_in(share: OneTimeShare, address: Address) -> list[tuple[str, str]]:
+    """Return label and text of each value that was filled in with a one-time share.
+
+    A field that the adapter does not have any more has its name for a label.
+    """
+    if not share.values:
+        return []
+    fields = {each.name: each for each in destination_choices.fields_of(site.adapter_of(str(address)))}
+    return [
+        (label_of(fields[name]), in_words(value, dict(fields[name].choices)))
+        if name in fields
+        else (name, in_words(value, {}))
+        for name, value in share.values.items()
+    ]

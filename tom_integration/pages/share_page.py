@@ -21,10 +21,18 @@ from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Activity, Attempt, Delivery, Outbox
 from tom_integration.outbox.prepare import load
-from tom_integration.pages import activity, approvals, delivery_table, inventory, limits_summary, phrases
+from tom_integration.pages import (
+    activity,
+    approvals,
+    delivery_table,
+    inventory,
+    limits_summary,
+    phrases,
+    share_fields,
+)
 from tom_integration.pages.datum_editing import edit_url
 from tom_integration.pages.guards import Page, outbox_or_404, page_of, share_or_404
-from tom_integration.pages.live import fresh, state_of
+from tom_integration.pages.live import ONCE, fresh, state_of
 from tom_integration.pages.share_cause import Cause
 from tom_integration.pages.share_status import summaries
 from tom_integration.services import resolve, retry, shares, target_names, withdraw
@@ -127,7 +135,6 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
     page = delivery_table.page_of(table, request.GET.get("page"))
     total = sum(numbers.values())
     deliveries = _shown(request.user, list(page), followed=outbox.share_id is not None)
-    one_time_shares = outbox.one_time_shares.order_by("-pk")
     return {
         "target": target,
         "outbox": outbox,
@@ -159,7 +166,10 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
         "hurried": State.PENDING in numbers
         and rows.filter(state=State.PENDING, next_at__gt=timezone.now()).exists(),
         "in_review": resolve.calls_in_review(rows) if may_change and State.NEEDS_REVIEW in numbers else [],
-        "one_time_shares": one_time_shares[:10],
+        "one_time_shares": [
+            {"share": each, "filled": share_fields.filled_in(each, outbox.address)}
+            for each in outbox.one_time_shares.order_by("-pk")[:ONCE]
+        ],
     }
 
 

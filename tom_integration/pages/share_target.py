@@ -25,6 +25,7 @@ from tom_integration.pages import (
     phrases,
     reports,
     selected_targets,
+    share_fields,
 )
 from tom_integration.pages.guards import Page, page_of, target_or_404
 from tom_integration.pages.new_share import form_context
@@ -99,6 +100,7 @@ def _history(user: Any, target: Any) -> list[dict[str, Any]]:
     return [
         {
             "share": each,
+            "filled": share_fields.filled_in(each, outboxes[each.outbox_id].address),
             "outbox": outboxes[each.outbox_id],
             "summary": states.get(each.outbox_id),
             "failed": "" if each.outbox_id in states else one_time.failed(user, each),
