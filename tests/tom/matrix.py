@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from itertools import product
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, Group, User
@@ -143,14 +144,6 @@ class Actor:
         return User.objects.get(pk=user.pk)
 
 
-WITH_ONE_RIGHT = (
-    "view by group with change_target",
-    "add with change_target",
-    "change on the share with change_target",
-    "delete by group with change_target",
-)
-
-
 def actors() -> Iterator[Actor]:
     """All of them, with and without `change_target`."""
     every = frozenset(ACTIONS)
@@ -174,20 +167,10 @@ def actors() -> Iterator[Actor]:
     yield Actor(name="inactive superuser", superuser=True, active=False)
 
 
-def askers() -> list[Actor]:
-    """Those that ask for everything: one for each set of rights, with each way of giving one.
-
-    That the way makes no difference is tested with all actors where rights are read, in `access`.
-    """
-    return [
-        actor for actor in actors() if actor.name.split()[0] not in ACTIONS or actor.name in WITH_ONE_RIGHT
-    ]
-
-
 def few_actors() -> list[Actor]:
     """Those that are asked again where a TOM is set up in another way."""
-    kinds = ("anonymous", "everything", "owner", "superuser")
-    return [actor for actor in actors() if actor.name.split()[0] in kinds]
+    names = ("anonymous", "everything with change_target", "owner of another target")
+    return [actor for actor in actors() if actor.name in names]
 
 
 @dataclass(slots=True)
@@ -350,6 +333,12 @@ class Row:
             return Verdict.DONE
         return {"make": Verdict.INVALID, "targets": Verdict.REFUSED}.get(self.scope, Verdict.HIDDEN)
 
+    def kind_of_answer(self, actor: Actor) -> tuple[Any, ...]:
+        """What an answer depends on: the verdict, and of what is done, what may be told."""
+        verdict = self.verdict(actor)
+        told = (actor.can("view"), actor.can_with_ledger("view"), actor.changes_target)
+        return (verdict, *told) if verdict is Verdict.DONE else (verdict,)
+
     def send(self, client: Client, world: World, **places: int) -> Any:
         """Ask, and forget what it changed."""
         path = self.path.format(**(world.places() | places))
@@ -362,6 +351,55 @@ class Row:
             transaction.set_rollback(True)
         answer.changed = changed
         return answer
+
+
+def deciders(rows: Iterable[Row]) -> dict[Actor, list[Row]]:
+    """The requests of those who decide whether a rule is kept: at its boundary, and beyond it.
+
+    No right takes another away. So each kind of answer has a boundary among all sets of rights: whoever has
+    fewest of those who get it, and whoever has most. When they get what the rule says, everybody does.
+    """
+    asked: dict[Actor, list[Row]] = {}
+    always = [actor for actor in actors() if actor.name in ("anonymous", "inactive", "superuser")]
+    sets = {rights: _actor(*rights) for rights in product(*_LEVELS)}
+    for row in rows:
+        kinds: dict[tuple[Any, ...], list[Rights]] = {}
+        for rights, actor in sets.items():
+            kinds.setdefault(row.kind_of_answer(actor), []).append(rights)
+        ends = {one for kind in kinds.values() for one in (*_ends(kind, 1), *_ends(kind, -1))}
+        for actor in (*always, *(sets[rights] for rights in sorted(ends))):
+            asked.setdefault(actor, []).append(row)
+    return asked
+
+
+Rights = tuple[int, ...]
+_LEVELS = (*[(0, 1, 2)] * 3, (0, 2), (0, 1), (0, 1, 2))
+"""Of the rights to view, change and delete: none, on the share, on all shares; to add; to approve; and of
+`change_target`: none, on the target, on every target."""
+
+
+def _actor(view: int, change: int, delete: int, add: int, approve: int, target: int) -> Actor:
+    levels = {"view": view, "change": change, "delete": delete, "add": add}
+    named = [f"{action} {('', 'one', 'all')[level]}" for action, level in levels.items() if level]
+    named += ["approve"] * approve + [("", "the target", "every target")[target]] * (target > 0)
+    everywhere = {action for action, level in levels.items() if level == 2}
+    return Actor(
+        name=", ".join(named) or "nothing",
+        everywhere=frozenset(everywhere & {"view", "add"}),
+        by_group=frozenset(everywhere & {"change", "delete"}),
+        on_share=frozenset(action for action, level in levels.items() if level == 1),
+        approves=bool(approve),
+        target=("", "user", "everywhere")[target],
+    )
+
+
+def _ends(some: list[Rights], sign: int) -> list[Rights]:
+    """The sets of rights that hold no other of these (-1: that no other of these holds)."""
+
+    def holds(one: Rights, other: Rights) -> bool:
+        return one != other and all(sign * a >= sign * b for a, b in zip(one, other, strict=True))
+
+    return [one for one in some if not any(holds(one, other) for other in some)]
 
 
 _ONE = "/targets/persistentshare/{share}/"

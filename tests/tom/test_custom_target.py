@@ -21,7 +21,10 @@ PLAYED = [
     *(
         f"test_permission_matrix.py::{test}[{actor.name}]"
         for actor in few_actors()
-        for test in ("test_rest", "test_pages")
+        for test in (
+            "test_rest_of_a_locked_tom_with_rights_on_single_data",
+            "test_pages_of_a_locked_tom_with_rights_on_single_data",
+        )
     ),
     "test_pages.py::test_a_share_is_made_with_what_was_chosen",
     "test_pages.py::test_chosen_data_of_every_kind_are_shared_once",

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.template import RequestContext, Template
 from django.test import Client, RequestFactory, override_settings
 
-from tom.matrix import ACTIONS, REST_ROWS, Actor, actors, askers, check, few_actors, make_world
+from tom.matrix import ACTIONS, REST, REST_ROWS, Actor, Row, actors, check, deciders, few_actors, make_world
 from tom.matrix_pages import LOGIN, PAGE_ROWS
 from tom_integration import access
 
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.any_database
 
-ASKERS = askers()
+OF_REST = deciders(REST_ROWS)
+OF_PAGES = deciders(PAGE_ROWS)
+OF_TAGS = deciders(
+    Row(method="get", path="", action=action, scope=scope, shows=REST)
+    for action, scope in (("add", "target"), ("view", "share"), ("view and change", "share"))
+)
 FEW = few_actors()
-STRANGERS = [actor for actor in ASKERS if not actor.changes_target and actor.name.split()[0] != "plain"]
+STRANGERS = [actor for actor in OF_REST if not actor.changes_target and actor.name != "nothing"]
 
 
 def name(actor: Actor) -> str:
@@ -40,14 +45,14 @@ def test_rights_count_however_they_were_given(tom: Tom, actor: Actor) -> None:
         assert access.may(user, action, outbox=world.once) is (of_one and actor.can_with_ledger(action))
 
 
-@pytest.mark.parametrize("actor", ASKERS, ids=name)
+@pytest.mark.parametrize("actor", OF_REST, ids=name)
 def test_rest(tom: Tom, actor: Actor) -> None:
-    assert check(actor, REST_ROWS, make_world(tom)) == []
+    assert check(actor, OF_REST[actor], make_world(tom)) == []
 
 
-@pytest.mark.parametrize("actor", ASKERS, ids=name)
+@pytest.mark.parametrize("actor", OF_PAGES, ids=name)
 def test_pages(tom: Tom, actor: Actor) -> None:
-    assert check(actor, PAGE_ROWS, make_world(tom)) == []
+    assert check(actor, OF_PAGES[actor], make_world(tom)) == []
 
 
 @pytest.mark.parametrize("actor", FEW, ids=name)
@@ -57,7 +62,7 @@ def test_pages_of_a_locked_tom_with_rights_on_single_data(tom: Tom, actor: Actor
     assert check(actor, PAGE_ROWS, make_world(tom)) == []
 
 
-@pytest.mark.parametrize("actor", ASKERS, ids=name)
+@pytest.mark.parametrize("actor", OF_TAGS, ids=name)
 def test_tags_in_a_page_of_the_tom(tom: Tom, actor: Actor) -> None:
     world = make_world(tom)
     client = actor.client(world)
@@ -92,4 +97,4 @@ def test_rest_of_a_locked_tom_with_rights_on_single_data(tom: Tom, actor: Actor)
 
 @pytest.mark.parametrize("actor", STRANGERS, ids=name)
 def test_a_target_that_all_may_see_gives_nobody_rights_to_its_shares(tom: Tom, actor: Actor) -> None:
-    assert check(actor, REST_ROWS, make_world(tom, permissions="OPEN")) == []
+    assert check(actor, OF_REST[actor], make_world(tom, permissions="OPEN")) == []
