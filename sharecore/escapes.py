@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from base64 import b32decode, b64decode
+from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
@@ -27,13 +27,14 @@ _TAG = re.compile(r"<[^<>]{1,200}>")
 _BLANK = re.compile(r"\s+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{6,}")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]+")
-_BASE32 = re.compile(r"[a-z2-7]{8,}", re.IGNORECASE)
+_BASE32 = re.compile(r"[a-z2-7]{8,}", re.ASCII | re.IGNORECASE)  # not the Kelvin sign
 _NUMBER = re.compile(r"0x[0-9a-f]{1,2}\b|0o[0-7]{1,3}\b|[01]{8}\b|\d{1,3}(?!\d)", re.IGNORECASE)
 _FEWEST_BYTES = 5
 _HEX = re.compile(r"[0-9a-f]{10,}")
 _LEGIBLE = re.compile(rb"(?:[\t\n\r\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]){5,}")
 _NOT_BARE = re.compile(r"[^a-z0-9]+")
 _URLSAFE = str.maketrans("-_", "+/")
+_DIGITS_OF_BASE32 = str.maketrans("abcdefghijklmnopqrstuvwxyz234567", "0123456789abcdefghijklmnopqrstuv")
 
 
 def bare(text: str) -> str:
@@ -103,7 +104,7 @@ def _decoded(text: str) -> Iterator[str]:
     runs = _BASE32.findall(_BLANK.sub("", text))
     for start in range(8):
         whole = [run[start:] + "A" * (-len(run[start:]) % 8) for run in runs]
-        yield _legible(b32decode(run, casefold=True) for run in whole)
+        yield _legible(map(_from_base32, whole))
     numbers = [_number(each) for each in _NUMBER.findall(text)]
     if len(numbers) >= _FEWEST_BYTES:
         # Each second one, since JavaScript writes bytes as {"0": 77, "1": 65}.
@@ -112,6 +113,12 @@ def _decoded(text: str) -> Iterator[str]:
     runs = _HEX.findall(bare(text))
     for start in range(2):
         yield _legible(bytes.fromhex(run[start : len(run) - (len(run) - start) % 2]) for run in runs)
+
+
+def _from_base32(run: str) -> bytes:
+    """Return the bytes of whole groups; the function of the standard library takes ten times as long."""
+    number = int(run.lower().translate(_DIGITS_OF_BASE32) or "0", 32)
+    return number.to_bytes(len(run) * 5 // 8, "big")
 
 
 def _number(text: str) -> int:

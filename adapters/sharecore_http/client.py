@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urljoin
@@ -275,6 +276,7 @@ def _pause(state: tenacity.RetryCallState) -> float:
     return FIRST_PAUSE * 2.0 ** (state.attempt_number - 1)
 
 
+@cache  # the answer stands in a file, which was read anew for each request
 def _user_agent() -> str:
     try:
         return f"sharecore/{version('sharecore')}"

@@ -321,6 +321,9 @@ def test_a_secret_address_is_found_by_its_path_and_its_tokens(text: str) -> None
         "2026-11-28T12:00:00.123456Z 6f0d3a52-8d1e-4c55-9f6e-0d1c2b3a4958",
         "".join(b64encode(sha256(bytes([n])).digest()).decode() for n in range(99)),
         HIDDEN,
+        "\N{LATIN SMALL LETTER LONG S}" * 9,  # counts as ASCII where case does not count
+        "\N{KELVIN SIGN}" * 9,
+        "\N{ARABIC-INDIC DIGIT THREE} " * 9,
     ],
 )
 def test_other_texts_stay_as_they_are(text: str) -> None:
