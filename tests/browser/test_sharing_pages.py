@@ -157,7 +157,7 @@ def test_errors_stand_beside_their_field(visit: Start, target: Observed) -> None
     page.get_by_text("Filter and dates").click()
     page.get_by_label("Until").fill("2020-01-01T00:00")
     page.get_by_role("button", name="Share", exact=True).click()
-    expect(page.locator("#until-error")).to_contain_text("in the future")
+    expect(page.locator("#until-error")).to_contain_text("This time is over")
     expect(page.locator("#destination-error")).to_contain_text("is shared with Receiver already")
 
 
