@@ -8,7 +8,7 @@ from rest_framework import serializers, viewsets
 
 from tom_integration.access import activity_for
 from tom_integration.api.limits import Utc
-from tom_integration.api.list_filters import PrimaryKeyFilter
+from tom_integration.api.list_filters import DestinationFilter, PrimaryKeyFilter
 from tom_integration.api.permissions import ShareApi
 from tom_integration.models import Activity, AtAddress
 from tom_integration.pages.activity import of_outbox
@@ -44,7 +44,7 @@ class ActivitySerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class ActivityFilter(django_filters.FilterSet):
+class ActivityFilter(DestinationFilter):
     """Filter by what was done, by whom, with what, and since when."""
 
     what = django_filters.MultipleChoiceFilter(choices=Activity.What.choices)
@@ -52,17 +52,12 @@ class ActivityFilter(django_filters.FilterSet):
     rule = PrimaryKeyFilter("rule_id")
     share = PrimaryKeyFilter("share_id")
     target = PrimaryKeyFilter("target_id")
-    destination = django_filters.CharFilter(method="at_destination")
     since = django_filters.IsoDateTimeFilter("time", "gte")
     until = django_filters.IsoDateTimeFilter("time", "lt")
 
     class Meta:
         model = Activity
         fields = ("what", "user", "rule", "share", "target", "destination", "since", "until")
-
-    def at_destination(self, rows: AtAddress[Activity], name: str, value: str) -> AtAddress[Activity]:
-        """Filter by destination: `name` with any topic, `name:topic` with that topic."""
-        return rows.matching(value)
 
 
 class ActivityViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):

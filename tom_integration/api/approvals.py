@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import django_filters
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django_filters.rest_framework import DjangoFilterBackend
@@ -15,9 +14,9 @@ from rest_framework.response import Response
 
 from tom_integration import access
 from tom_integration.api.limits import Utc
-from tom_integration.api.list_filters import PrimaryKeyFilter
+from tom_integration.api.list_filters import DestinationFilter, PrimaryKeyFilter
 from tom_integration.api.permissions import ShareApi
-from tom_integration.models import AtAddress, Delivery
+from tom_integration.models import Delivery
 from tom_integration.services import approval
 from tom_integration.services.approval_preview import previews
 
@@ -75,20 +74,15 @@ class DeclineSerializer(ApproveSerializer):
     reason = serializers.CharField(max_length=400)
 
 
-class ApprovalFilter(django_filters.FilterSet):
+class ApprovalFilter(DestinationFilter):
     """Filter by target, share and destination."""
 
     target = PrimaryKeyFilter("outbox__target_id")
     share = PrimaryKeyFilter("outbox__share_id")
-    destination = django_filters.CharFilter(method="at_destination")
 
     class Meta:
         model = Delivery
         fields = ("target", "share", "destination")
-
-    def at_destination(self, rows: AtAddress[Delivery], name: str, value: str) -> AtAddress[Delivery]:
-        """Filter by destination: `name` with any topic, `name:topic` with that topic."""
-        return rows.matching(value)
 
 
 class ApprovalViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from tom_targets.models import PersistentShare
 
 from sharecore.delivery import State
-from tom_integration.models import Delivery, at_destination
+from tom_integration.models import AtAddress, Delivery, at_destination
 from tom_integration.pages import share_filters
 from tom_integration.pages.find_causes import Around
 from tom_integration.pages.share_status import ShareStatus
@@ -23,6 +23,15 @@ class PrimaryKeyFilter(django_filters.Filter):
 
     def __init__(self, field_name: str) -> None:
         super().__init__(field_name=field_name, max_value=2**63 - 1, min_value=0)
+
+
+class DestinationFilter(django_filters.FilterSet):
+    """Filter rows with an address by destination: `name` with any topic, `name:topic` with that topic."""
+
+    destination = django_filters.CharFilter(method="at_destination")
+
+    def at_destination(self, rows: AtAddress[Any], name: str, value: str) -> AtAddress[Any]:
+        return rows.matching(value)
 
 
 class ShareFilter(django_filters.FilterSet):

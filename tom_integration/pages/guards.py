@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import BadRequest, PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -40,22 +43,26 @@ def share_or_404(user: Any, pk: int, action: Action) -> Any:
         Http404: the user may not see the share.
         PermissionDenied: the user may see the share only.
     """
-    share = access.shares_for(user, action).filter(pk=pk).select_related("target", "user").first()
-    if share is not None:
-        return share
-    if access.shares_for(user, "view").filter(pk=pk).exists():
-        raise PermissionDenied(access.REFUSAL)
-    raise Http404("There is no such share.")
+
+    def shares(allowed: Action) -> QuerySet[Any]:
+        return access.shares_for(user, allowed).select_related("target", "user")
+
+    return _one_or_404(shares, pk, action, "share")
 
 
 def rule_or_404(user: Any, pk: int, action: Action) -> ShareRule:
     """Return a rule that the user may act on; raise as `share_or_404`."""
-    rule = access.rules_for(user, action).filter(pk=pk).first()
-    if rule is not None:
-        return rule
-    if access.rules_for(user, "view").filter(pk=pk).exists():
+    rule: ShareRule = _one_or_404(partial(access.rules_for, user), pk, action, "rule")
+    return rule
+
+
+def _one_or_404(rows_for: Callable[[Action], QuerySet[Any]], pk: int, action: Action, what: str) -> Any:
+    row = rows_for(action).filter(pk=pk).first()
+    if row is not None:
+        return row
+    if rows_for("view").filter(pk=pk).exists():
         raise PermissionDenied(access.REFUSAL)
-    raise Http404("There is no such rule.")
+    raise Http404(f"There is no such {what}.")
 
 
 def replayed_share_or_404(user: Any, pk: int) -> Any:

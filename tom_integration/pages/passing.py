@@ -37,22 +37,27 @@ def context(user: Any, targets: Q | None, address: str, form: LimitsForm) -> dic
         address: the chosen address; empty for none.
         form: the form of the filter and dates.
     """
-    whole = of_address(address)
-    found: dict[str, Any] = {
-        "faults": form.faults,
-        "sentence": "" if form.filter is None else str(form.filter),
-        "theirs": " ".join(map(str, whole.filters)),
-        "address": address,
-        "suggested": {} if targets is None else names(user, targets),
-        "passing": None,
-    }
+    found = said(user, targets, address, form)
     if targets is not None and form.filter is not None:
+        whole = of_address(address)
         filters, releases = [*whole.filters, form.filter], [*whole.releases, form.release]
         found["passing"] = passing_data.count(user, targets, filters, releases)
     return found
 
 
-def names(user: Any, targets: Q) -> dict[str, list[str]]:
+def said(user: Any, targets: Q | None, address: str, form: LimitsForm) -> dict[str, Any]:
+    """Return what the filters say and the names that data have, as of `context`, without a number."""
+    return {
+        "faults": form.faults,
+        "sentence": "" if form.filter is None else str(form.filter),
+        "theirs": " ".join(map(str, of_address(address).filters)),
+        "address": address,
+        "suggested": {} if targets is None else _names(user, targets),
+        "passing": None,
+    }
+
+
+def _names(user: Any, targets: Q) -> dict[str, list[str]]:
     """Return the names in the newest data, for each field of a filter that holds names."""
     found: dict[str, set[str]] = {field: set() for field in _COLUMNS}
     for model in DATUM_MODELS.values():

@@ -69,8 +69,8 @@ class RuleForm(LimitsForm):
         return list(extras.values_list("key", flat=True).distinct()[:KEYS])
 
     @property
-    def columns(self) -> dict[str, Any]:
-        """Return the arguments of `rules.make`, but for the creator, of a form without errors."""
+    def columns(self) -> rules.RuleFields:
+        """Return the fields of the rule that a form without errors means."""
         data, scope = self.cleaned_data, self.cleaned_data["scope"]
         of_extra = scope == ShareRule.Scope.EXTRA
         return {
@@ -81,8 +81,11 @@ class RuleForm(LimitsForm):
             "extra_key": data["extra_key"] if of_extra else "",
             "extra_value": data["extra_value"] if of_extra else "",
             "filter": self.filter or Filter(),
-            **{name: data[name] for name in ("until", "not_before", "existing", "ends")},
+            "until": data["until"],
             "release_days": data["release_days"] or 0,
+            "not_before": data["not_before"],
+            "existing": data["existing"],
+            "ends": data["ends"],
         }
 
     @property

@@ -206,17 +206,9 @@ def _of_form(form: RuleForm) -> dict[str, Any]:
     """Return the context of the line below the form."""
     address = form["destination"].value() or ""
     address = address if access.may_use(form.user, Address.parse(address).name) else ""
-    whole = passing.of_address(address)
     valid = form.is_bound and form.is_valid()
-    return {
-        "form": form,
-        "faults": form.faults,
-        "sentence": "" if form.filter is None else str(form.filter),
-        "theirs": " ".join(map(str, whole.filters)),
-        "address": address,
-        "suggested": passing.names(form.user, _targets(form)),
-        **(_outlook(form.draft, form.user) if valid else {}),
-    }
+    outlook = _outlook(form.draft, form.user) if valid else {}
+    return {"form": form, **passing.said(form.user, _targets(form), address, form), **outlook}
 
 
 def _targets(form: RuleForm) -> Q:

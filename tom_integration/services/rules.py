@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from django.db import transaction
 from tom_targets.models import PersistentShare
@@ -21,7 +21,6 @@ from tom_integration.outbox.rule_scope import shares_of
 from tom_integration.portions import portions
 from tom_integration.services.shares import TIME_OVER, NotPossible
 
-_NO_FILTER = Filter()
 _SCOPE = ("scope", "target_list_id", "extra_key", "extra_value")
 _PORTION = 100
 """Shares of one transaction: on SQLite nobody else can save during it."""
@@ -49,13 +48,42 @@ def faults(rule: ShareRule, *, by: Any) -> dict[str, str]:
     return found
 
 
-def draft(rule: ShareRule | None = None, *, creator: Any, **fields: Any) -> ShareRule:
+class RuleFields(TypedDict, total=False):
+    """Hold what a person says of a rule."""
+
+    name: str
+    """Its name, for people."""
+    address: Address
+    """The destination."""
+    scope: str
+    """A value of `ShareRule.Scope`."""
+    target_list_id: int | None
+    """The list, for the scope `list`."""
+    extra_key: str
+    """The tag or extra field, for the scope `extra`."""
+    extra_value: str
+    """Its value; empty for any."""
+    filter: Filter
+    """The data that pass."""
+    until: datetime | None
+    """The time until which new data and new targets are shared."""
+    release_days: float
+    """Days from the time of a datum until it is sent."""
+    not_before: datetime | None
+    """Nothing is sent before then."""
+    existing: bool
+    """Share the data that are there already, too."""
+    ends: bool
+    """End the share of a target that leaves the scope."""
+
+
+def draft(rule: ShareRule | None = None, *, creator: Any, **fields: Unpack[RuleFields]) -> ShareRule:
     """Return a rule as `make` or `change` would save it, for `faults` and `outlook`.
 
     Args:
         rule: the rule that is to be changed; None for a new one.
         creator: the user who makes or changes it.
-        **fields: arguments of `make`.
+        **fields: the fields; those that are not given stay as they are, or have the defaults of `ShareRule`.
     """
     made = copy(rule) if rule is not None else ShareRule()
     for name, value in (_columns(fields) | {"creator_id": creator.pk}).items():
@@ -63,54 +91,14 @@ def draft(rule: ShareRule | None = None, *, creator: Any, **fields: Any) -> Shar
     return made
 
 
-def make(
-    *,
-    name: str,
-    address: Address,
-    creator: Any,
-    scope: str,
-    target_list_id: int | None = None,
-    extra_key: str = "",
-    extra_value: str = "",
-    filter: Filter = _NO_FILTER,
-    until: datetime | None = None,
-    release_days: float = 0,
-    not_before: datetime | None = None,
-    existing: bool = False,
-    ends: bool = True,
-) -> ShareRule:
+def make(*, creator: Any, **fields: Unpack[RuleFields]) -> ShareRule:
     """Make a rule. Its shares are made by the next look of a worker, which is about a second away.
 
     Args:
-        name: its name, for people.
-        address: the destination.
         creator: the user with whose rights it and its shares act.
-        scope: a value of `ShareRule.Scope`.
-        target_list_id: the list, for the scope `list`.
-        extra_key: the tag or extra field, for the scope `extra`.
-        extra_value: its value; empty for any.
-        filter: the data that pass.
-        until: the time until which new data and new targets are shared.
-        release_days: days from the time of a datum until it is sent.
-        not_before: nothing is sent before then.
-        existing: share the data that are there already, too.
-        ends: end the share of a target that leaves the scope.
+        **fields: the fields; at least name, address and scope.
     """
-    rule = draft(
-        name=name,
-        address=address,
-        creator=creator,
-        scope=scope,
-        target_list_id=target_list_id,
-        extra_key=extra_key,
-        extra_value=extra_value,
-        filter=filter,
-        until=until,
-        release_days=release_days,
-        not_before=not_before,
-        existing=existing,
-        ends=ends,
-    )
+    rule = draft(creator=creator, **fields)
     rule.existing_to = limits.highest_keys()
     with transaction.atomic():
         rule.save()
@@ -118,7 +106,7 @@ def make(
     return rule
 
 
-def change(rule: ShareRule, *, by: Any, **fields: Any) -> ShareRule:
+def change(rule: ShareRule, *, by: Any, **fields: Unpack[RuleFields]) -> ShareRule:
     """Change a rule: the user becomes its creator, and the one of its shares; return the new state.
 
     Its shares are compared with its new filter and dates at once, with its new scope and destination at the
@@ -128,7 +116,7 @@ def change(rule: ShareRule, *, by: Any, **fields: Any) -> ShareRule:
     Args:
         rule: the rule.
         by: the user who changes it, who needs the right to add shares.
-        **fields: arguments of `make`, but for the creator.
+        **fields: the fields that change.
 
     Raises:
         NotPossible: it is being ended.

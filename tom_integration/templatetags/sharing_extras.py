@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +18,10 @@ from tom_integration.pages import navigation_counts, phrases, target_page
 from tom_integration.pages.inventory import KIND_OF_ONE
 
 register = template.Library()
+register.filter("key_path", destination_cards.key_path)
+register.filter("card_anchor", destination_cards.anchor)
+register.filter("card_path", destination_cards.path)
+register.simple_tag(target_page.worst, name="worst_place")
 
 
 @register.filter
@@ -57,27 +60,9 @@ def state_label(state: str, address: Address) -> str:
 
 
 @register.filter
-def key_path(destination: str) -> str:
-    """Return the path of the place where a user gives a key for a destination."""
-    return destination_cards.key_path(destination)
-
-
-@register.filter
 def address_label(address: Address | str) -> str:
     """Return the address of a destination for people."""
     return site.label(str(address))
-
-
-@register.filter
-def card_anchor(name: str) -> str:
-    """Return the id of the card of a destination."""
-    return destination_cards.anchor(name)
-
-
-@register.filter
-def card_path(name: str) -> str:
-    """Return the path of the card of a destination."""
-    return destination_cards.path(name)
 
 
 @register.filter
@@ -116,7 +101,7 @@ def elided(page: Page[Any]) -> list[int | str]:
 @register.simple_tag(takes_context=True)
 def sharing_in_navigation(context: dict[str, Any]) -> dict[str, int]:
     """Return what the navigation bar shows; an empty value for a user who may not see, make or approve."""
-    user = getattr(context.get("request"), "user", None)
+    user = _user(context)
     if access.holds(user, "view"):
         return {"needing": navigation_counts.number(user)}
     if access.may_approve(user):
@@ -127,13 +112,13 @@ def sharing_in_navigation(context: dict[str, Any]) -> dict[str, int]:
 @register.simple_tag(takes_context=True)
 def may_approve_shares(context: dict[str, Any]) -> bool:
     """Return True when the user may approve what is sent."""
-    return access.may_approve(getattr(context.get("request"), "user", None))
+    return access.may_approve(_user(context))
 
 
 @register.simple_tag(takes_context=True)
 def shares_of_target(context: dict[str, Any]) -> list[target_page.Line]:
     """Return a line for each destination of the target of this page that the user may see."""
-    user = getattr(context.get("request"), "user", None)
+    user = _user(context)
     target = context.get("target")
     return [] if target is None else target_page.lines(user, target)
 
@@ -141,21 +126,20 @@ def shares_of_target(context: dict[str, Any]) -> list[target_page.Line]:
 @register.simple_tag(takes_context=True)
 def report_button_of_target(context: dict[str, Any]) -> target_page.ReportButton | None:
     """Return the button with which this user can report about the target of this page; None for none."""
-    user = getattr(context.get("request"), "user", None)
+    user = _user(context)
     target = context.get("target")
     return None if target is None or user is None else target_page.report_button(user, target)
-
-
-@register.simple_tag
-def worst_place(places: Sequence[target_page.Place]) -> target_page.Worst:
-    """Return one line for the places of a datum, the most urgent state with its number."""
-    return target_page.worst(places)
 
 
 @register.simple_tag(takes_context=True)
 def may_share_targets(context: dict[str, Any]) -> dict[str, bool]:
     """Return an empty value for nobody who is logged in, else whether the user may share continuously."""
-    user = getattr(context.get("request"), "user", None)
+    user = _user(context)
     if user is None or not user.is_authenticated:
         return {}
     return {"continuously": access.holds(user, "add")}
+
+
+def _user(context: dict[str, Any]) -> Any:
+    """Return the user who sees the page; None on a page without a request."""
+    return getattr(context.get("request"), "user", None)
