@@ -73,8 +73,9 @@ from sharecore.records import (
 from sharecore.registry import Registry
 from sharecore.release import Release, UnreadableRelease
 from sharecore.reports import FieldType, ReportField, ReportForm
+from sharecore.secret import Secret
 from sharecore.secrets import hide_secrets, repeats_secret
-from sharecore.settings import Secret, Section
+from sharecore.settings import Section
 from sharecore.targets import Orbit, OrbitScheme, Position, Target
 from sharecore.texts import one_line, printable
 from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
-from sharecore.settings import Secret
+from sharecore.secret import Secret
 
 
 def canonical(value: object) -> Any:

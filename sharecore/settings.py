@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
-from typing import NoReturn, Self, SupportsIndex
+from string import Formatter
 from urllib.parse import urlsplit
 
 from sharecore.exceptions import ConfigurationError, Problem
 from sharecore.personal import PersonalSetting
-from sharecore.secrets import register, register_settings
+from sharecore.secret import Secret
+from sharecore.secrets import register_settings
+from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit
 
 MAP_KEYS = ("BANDPASS_MAP", "INSTRUMENT_MAP", "TELESCOPE_MAP", "UNIT_MAP", "EXTRA_MAP")
 """Settings of the names that records have at a destination, read by the framework or by its adapter."""
@@ -23,64 +25,6 @@ FRAMEWORK_KEYS = frozenset(
     {"ADAPTER", "CREDENTIALS", "DISPLAY_NAME", "RATE_LIMIT", "USER_TOPICS", *RULE_KEYS}
 )
 """Settings that every destination has, whatever its adapter."""
-
-
-class Secret:
-    """A text that shows itself in no log, repr, page or traceback; only `reveal` returns it.
-
-    Making a secret registers its text as a credential: from then on no reason, problem or other text that is
-    kept or shown repeats it (`sharecore.secrets`). A secret cannot be pickled.
-
-    Args:
-        text: credential.
-        place: place where a person corrects it, for messages.
-        example: True for a text that only stands for a credential: it is not registered.
-
-    Attributes:
-        place: place where a person corrects it, such as `DATA_SHARING['x']['API_KEY']`, or a field of the
-            profile page.
-    """
-
-    __slots__ = ("_example", "_text", "place")
-
-    def __init__(self, text: str, *, place: str = "the settings", example: bool = False) -> None:
-        self._text = text
-        self._example = example
-        self.place = place
-        if not example:
-            register(text)
-
-    def reveal(self) -> str:
-        """Return the text itself, for the request that needs it."""
-        if not self._example:
-            register(self._text)  # again, should so many have come since that it was forgotten
-        return self._text
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        raise TypeError("A Secret cannot be pickled, since its text would be in the file. Pickle its name.")
-
-    def __getstate__(self) -> NoReturn:
-        self.__reduce_ex__(0)
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
-
-    def __repr__(self) -> str:
-        return "Secret(…)" if self._text else "Secret()"
-
-    __str__ = __repr__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash(("Secret", self._text))
 
 
 class Section:
@@ -240,6 +184,55 @@ class Section:
             self.problem(key, "must be a dictionary of texts", "Write it like {'name': 'value'}.")
             return {}
         return dict(value)
+
+    def choice(self, key: str, choices: Sequence[str], hint: str = "Write one of them, in quotes.") -> str:
+        """Return one of these texts; the first where none is given."""
+        value = self.text(key, choices[0])
+        if value in choices:
+            return str(value)
+        listed = ", ".join(repr(str(each)) for each in choices)
+        self.problem(key, f"must be one of {listed}, got {value!r}", hint)
+        return str(choices[0])
+
+    def template(self, key: str, default: str, fields: Mapping[str, object], hint: str) -> str:
+        """Return a text that is filled in later by `str.format`.
+
+        Args:
+            key: name of the setting.
+            default: template where none is given.
+            fields: a possible value of each field, by its name.
+            hint: advice, which names the fields.
+        """
+        text = self.text(key) or default
+        try:
+            unknown = {name for _, name, _, _ in Formatter().parse(text) if name is not None} - fields.keys()
+            text.format(**fields)
+        except (ValueError, LookupError, AttributeError, TypeError) as error:
+            self.problem(key, f"cannot be filled in ({type(error).__name__})", hint)
+            return default
+        if unknown:
+            self.problem(key, f"has unknown fields: {', '.join(sorted(unknown))}", hint)
+            return default
+        return text
+
+    def unit(self, key: str, usable: Collection[Unit], example: str) -> ScaledUnit | None:
+        """Return a unit of the site; None where none is given.
+
+        Args:
+            key: name of the setting.
+            usable: units that the destination can get.
+            example: some of them, for advice, such as "'AB mag' or 'mJy'".
+        """
+        text = self.text(key)
+        try:
+            unit = parse_unit(text) if text else None
+        except UnknownUnit as error:
+            self.problem(key, error.reason, f"Give a unit like {example}.")
+            return None
+        if unit is not None and unit.unit not in usable:
+            self.problem(key, f"{text!r} is no unit that can be sent there", f"Give a unit like {example}.")
+            return None
+        return unit
 
     def problem(self, key: str, what: str, hint: str, *, fatal: bool = True) -> None:
         """Note a problem of one setting.

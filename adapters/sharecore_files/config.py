@@ -6,11 +6,9 @@ import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
 from sharecore import Section
-
-Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class Format(StrEnum):
@@ -55,8 +53,8 @@ class FilesConfig:
         config = cls(
             path=section.path,
             directory=_directory(section),
-            format=_choice(section, "FORMAT", Format.ECSV),
-            per=_choice(section, "PER", Per.TARGET),
+            format=Format(section.choice("FORMAT", [*Format])),
+            per=Per(section.choice("PER", [*Per])),
         )
         section.finish()
         return config
@@ -79,12 +77,3 @@ def _directory(section: Section) -> Path:
     elif directory.exists() and not directory.is_dir():
         section.problem("DIRECTORY", f"{given!r} must be a folder, and is a file", "Name another one.")
     return directory
-
-
-def _choice(section: Section, key: str, default: Choice) -> Choice:
-    kind = type(default)
-    given = section.text(key, default.value)
-    if given in set(kind):
-        return kind(given)
-    section.problem(key, f"is {given!r}", f"Write one of {', '.join(repr(each.value) for each in kind)}.")
-    return default

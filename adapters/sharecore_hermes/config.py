@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from string import Formatter
 
 from sharecore.hooks import ReadSetting
-from sharecore.settings import Secret, Section
+from sharecore.secret import Secret
+from sharecore.settings import Section
 from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit
 from sharecore_hermes.references import NoReference, Reference, read
 from sharecore_http.settings import HttpSettings, credential
@@ -15,7 +15,9 @@ from sharecore_http.settings import HttpSettings, credential
 PRODUCTION = "https://hermes.lco.global/"
 DEFAULT_TITLE = "Updated data for {target} from {site}."
 KEEP, MESSAGE, RETRACT = EDITS = ("keep", "message", "retract")
-TITLE_FIELDS = frozenset({"target", "site", "topic", "count"})
+TITLE_FIELDS = {"target": "", "site": "", "topic": "", "count": 1}
+TITLE_HINT = "Write it like 'New data of {target}'; there are {target}, {site}, {topic} and {count}."
+EDITS_HINT = "'message' publishes an edit, 'retract' also retracts what it replaces, 'keep' does neither."
 
 BRIGHTNESS = frozenset({Unit.AB_MAG, Unit.VEGA_MAG, Unit.FLUX_PER_FREQUENCY, Unit.FLUX_PER_WAVELENGTH})
 FLUX = frozenset({Unit.FLUX_PER_FREQUENCY, Unit.FLUX_PER_WAVELENGTH})
@@ -91,25 +93,25 @@ def read_config(section: Section) -> HermesConfig:
         http=HttpSettings.read(section),
         authors=_authors(section),
         submitter=section.text("SUBMITTER"),
-        title=_title(section),
+        title=section.template("TITLE_TEMPLATE", DEFAULT_TITLE, TITLE_FIELDS, TITLE_HINT),
         user_topics=_topics(section),
         default_topic=section.text("DEFAULT_TOPIC"),
         converter=section.text("DATA_CONVERTER_CLASS"),
         own_sources=frozenset(each.strip().casefold() for each in section.texts("OWN_SOURCES")),
         default_telescope=section.text("DEFAULT_TELESCOPE"),
         default_instrument=section.text("DEFAULT_INSTRUMENT"),
-        default_brightness=_unit(
-            section, "DEFAULT_BRIGHTNESS_UNIT", BRIGHTNESS, "AB mag', 'Vega mag' or 'mJy"
+        default_brightness=section.unit(
+            "DEFAULT_BRIGHTNESS_UNIT", BRIGHTNESS, "'AB mag', 'Vega mag' or 'mJy'"
         ),
-        default_flux=_unit(section, "DEFAULT_FLUX_UNIT", FLUX, "erg / (Angstrom s cm2)' or 'mJy"),
-        default_wavelength=_unit(section, "DEFAULT_WAVELENGTH_UNIT", WAVELENGTH, "Angstrom' or 'nm"),
+        default_flux=section.unit("DEFAULT_FLUX_UNIT", FLUX, "'erg / (Angstrom s cm2)' or 'mJy'"),
+        default_wavelength=section.unit("DEFAULT_WAVELENGTH_UNIT", WAVELENGTH, "'Angstrom' or 'nm'"),
         instrument_map=_names(section, "INSTRUMENT_MAP"),
         bandpass_map=_names(section, "BANDPASS_MAP"),
         unit_map=_unit_map(section),
         batch_window_seconds=section.number("BATCH_WINDOW_SECONDS", 10.0, maximum=3600),
         max_rows=section.count("MAX_ROWS", 500, maximum=5000),
         resend_unconfirmed=section.flag("RESEND_UNCONFIRMED", False),
-        edits=_edits(section),
+        edits=section.choice("EDITS", EDITS, EDITS_HINT),
         references=_references(section),
         event_id=section.text("EVENT_ID"),
         ask_archive=section.flag("ASK_ARCHIVE", True),
@@ -141,12 +143,10 @@ def inherit(read: ReadSetting) -> dict[str, dict[str, object]]:
 
 
 def _token(section: Section) -> Secret:
-    token = credential(section, "HERMES_API_KEY")
-    if not token:
-        section.problem(
-            "HERMES_API_KEY", "is missing", "Copy the API token from your profile page at HERMES."
-        )
-    elif " " in token.reveal().strip():
+    token = credential(
+        section, "HERMES_API_KEY", missing="Copy the API token from your profile page at HERMES."
+    )
+    if " " in token.reveal().strip():
         section.problem(
             "HERMES_API_KEY", "contains a blank", "Give the 40 characters alone, without 'Token'."
         )
@@ -158,30 +158,6 @@ def _authors(section: Section) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(each.strip() for each in section.texts("DEFAULT_AUTHORS"))
     return section.text("DEFAULT_AUTHORS")
-
-
-def _title(section: Section) -> str:
-    template = section.text("TITLE_TEMPLATE", DEFAULT_TITLE)
-    hint = "Write it like 'New data of {target}'; there are {target}, {site}, {topic} and {count}."
-    try:
-        names = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
-        template.format(target="", site="", topic="", count=1)
-    except (ValueError, LookupError, AttributeError) as error:
-        section.problem("TITLE_TEMPLATE", f"cannot be filled in ({type(error).__name__})", hint)
-        return DEFAULT_TITLE
-    if not names <= TITLE_FIELDS:
-        unknown = sorted(names - TITLE_FIELDS)
-        section.problem("TITLE_TEMPLATE", f"has unknown fields: {', '.join(unknown)}", hint)
-    return template or DEFAULT_TITLE
-
-
-def _edits(section: Section) -> str:
-    value = section.text("EDITS", KEEP)
-    if value not in EDITS:
-        hint = "'message' publishes an edit, 'retract' also retracts what it replaces, 'keep' does neither."
-        section.problem("EDITS", f"must be one of {', '.join(map(repr, EDITS))}, got {value!r}", hint)
-        return KEEP
-    return value
 
 
 def _references(section: Section) -> tuple[Reference, ...]:
@@ -209,23 +185,6 @@ def topic_fault(topic: str) -> str:
     if topic != topic.strip() or any(sign in topic for sign in ",?#/") or not topic.isprintable():
         return f"{topic!r} cannot be the name of a topic"
     return "" if topic else "the name of the topic is empty"
-
-
-def _unit(section: Section, key: str, usable: frozenset[Unit], example: str) -> ScaledUnit | None:
-    text = section.text(key)
-    if not text:
-        return None
-    try:
-        unit = parse_unit(text)
-    except UnknownUnit as error:
-        section.problem(key, error.reason, f"Give a unit like '{example}'.")
-        return None
-    if unit.unit not in usable:
-        section.problem(
-            key, f"{text!r} is no unit that HERMES can get here", f"Give a unit like '{example}'."
-        )
-        return None
-    return unit
 
 
 def _names(section: Section, key: str) -> dict[str, str]:

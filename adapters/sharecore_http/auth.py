@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from requests import PreparedRequest
 
-from sharecore.settings import Secret
+from sharecore.secret import Secret
 
 Authorize = Callable[[PreparedRequest], PreparedRequest]
 """A function that adds credentials to a request. Its repr must not show them."""

@@ -18,8 +18,8 @@ import urllib3
 from sharecore import shutdown
 from sharecore.call_thread import progress
 from sharecore.exceptions import DestinationError
+from sharecore.secret import Secret
 from sharecore.secrets import register_settings
-from sharecore.settings import Secret
 from sharecore_http.auth import Authorize, no_credentials
 from sharecore_http.content import Content, json_content
 from sharecore_http.failures import PASSING, Cause, HttpFailure, NoAnswer, NotSent, TooLarge, failure

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
 
+from sharecore.secret import Secret
 from sharecore.secrets import holds_credential
-from sharecore.settings import Secret, Section
+from sharecore.settings import Section
 
 CONNECT_TIMEOUT = 3.05
 """Seconds to connect; a little more than the 3 s after which TCP sends its first packet again."""
@@ -57,12 +58,19 @@ class HttpSettings:
         )
 
 
-def credential(section: Section, key: str) -> Secret:
+def credential(section: Section, key: str, *, missing: str = "") -> Secret:
     """Return a secret that is to be the value of a header; note a problem, without the text, for one that
     cannot be.
+
+    Args:
+        section: entry of the settings.
+        key: name of the setting.
+        missing: advice where it is not given; empty for one that may be left out.
     """
     secret = section.secret(key)
     text = secret.reveal()
+    if missing and not text:
+        section.problem(key, "is missing", missing)
     if text != text.strip() or not sendable(text):
         what = "must not contain blanks at its ends, line breaks or characters outside Latin-1"
         section.problem(key, what, "Copy it again.")

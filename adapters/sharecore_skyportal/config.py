@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Self
 
-from sharecore import Maps, ScaledUnit, Secret, Section, Unit, UnknownUnit, parse_unit
+from sharecore import Maps, ScaledUnit, Secret, Section, Unit
 from sharecore_http import HttpSettings, credential
 
 SYSTEMS = {Unit.AB_MAG: "ab", Unit.VEGA_MAG: "vega"}
 """Names that SkyPortal gives to systems of magnitudes."""
+UNITS = (*SYSTEMS, Unit.FLUX_PER_FREQUENCY)
+"""Units of photometry that SkyPortal takes."""
 
 _GROUPS_HINT = "Write it like ['Our group'], with the names or numbers of groups of that SkyPortal."
 
@@ -45,7 +47,9 @@ class SkyPortalConfig:
             groups=_groups(section),
             maps=Maps.read(section),
             default_instrument=section.text("DEFAULT_INSTRUMENT"),
-            default_brightness=_unit(section),
+            default_brightness=section.unit(
+                "DEFAULT_BRIGHTNESS_UNIT", UNITS, "'AB mag', 'Vega mag' or 'mJy'"
+            ),
             http=HttpSettings.read(section),
         )
         section.finish()
@@ -53,10 +57,9 @@ class SkyPortalConfig:
 
 
 def _token(section: Section) -> Secret:
-    token = credential(section, "TOKEN")
-    if not token:
-        section.problem("TOKEN", "is missing", "Make a token on your profile page there, and copy it.")
-    elif " " in token.reveal().strip():
+    missing = "Make a token on your profile page there, and copy it."
+    token = credential(section, "TOKEN", missing=missing)
+    if " " in token.reveal().strip():
         section.problem("TOKEN", "contains a blank", "Give the token alone, without the word 'token'.")
     return token
 
@@ -78,17 +81,3 @@ def _names_a_group(given: object) -> bool:
     if isinstance(given, str):
         return bool(given.strip())
     return isinstance(given, int) and not isinstance(given, bool) and given > 0
-
-
-def _unit(section: Section) -> ScaledUnit | None:
-    text = section.text("DEFAULT_BRIGHTNESS_UNIT")
-    try:
-        unit = parse_unit(text) if text else None
-    except UnknownUnit as error:
-        section.problem("DEFAULT_BRIGHTNESS_UNIT", error.reason, "Give a unit like 'AB mag' or 'mJy'.")
-        return None
-    if unit and unit.unit not in (*SYSTEMS, Unit.FLUX_PER_FREQUENCY):
-        what = f"{text!r} is no unit of photometry at SkyPortal"
-        section.problem("DEFAULT_BRIGHTNESS_UNIT", what, "Give a unit like 'AB mag', 'Vega mag' or 'mJy'.")
-        return None
-    return unit

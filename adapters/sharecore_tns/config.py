@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from string import Formatter
 from typing import Self
 from urllib.parse import urlsplit
 
-from sharecore import Maps, ScaledUnit, Secret, Section, UnknownUnit, parse_unit
+from sharecore import Maps, ScaledUnit, Secret, Section
 from sharecore_http import HttpSettings, credential
 from sharecore_tns.units import BRIGHTNESS
 
 LIVE = "https://www.wis-tns.org/"
 SANDBOX = "https://sandbox.wis-tns.org/"
 REPORTER = "{author}, using {site}"
-REPORTER_FIELDS = frozenset({"author", "user", "site"})
+REPORTER_HINT = (
+    "Write it like 'A. Author, B. Author (Our Observatory)'; there are {author}, {user} and {site}."
+)
 NAME_FORMAT = ("prefix", "year_format", "postfix")
 """Parts of the format after which TNS makes an internal name."""
 
@@ -82,16 +83,20 @@ class TnsConfig:
             live=live,
             bot_id=_bot_id(section),
             bot_name=_bot_name(section),
-            api_key=_key(section),
+            api_key=credential(section, "API_KEY", missing="Copy the key of the bot from TNS."),
             group_names=tuple(each.strip() for each in section.texts("GROUP_NAMES") if each.strip()),
             data_source_group=section.text("DATA_SOURCE_GROUP"),
-            reporter=_reporter(section),
+            reporter=section.template(
+                "REPORTER", REPORTER, {"author": "", "user": "", "site": ""}, REPORTER_HINT
+            ),
             at_type=section.text("AT_TYPE", "PSN"),
             observer=section.text("OBSERVER"),
             name_format=_name_format(section),
             maps=Maps.read(section),
             default_instrument=section.text("DEFAULT_INSTRUMENT"),
-            default_brightness=_unit(section),
+            default_brightness=section.unit(
+                "DEFAULT_BRIGHTNESS_UNIT", BRIGHTNESS, "'AB mag', 'Vega mag' or 'mJy'"
+            ),
             old_names=section.flag("OLD_NAMES", False),
             http=HttpSettings.read(section),
         )
@@ -133,46 +138,9 @@ def _bot_name(section: Section) -> str:
     return name
 
 
-def _key(section: Section) -> Secret:
-    key = credential(section, "API_KEY")
-    if not key:
-        section.problem("API_KEY", "is missing", "Copy the key of the bot from TNS.")
-    return key
-
-
-def _reporter(section: Section) -> str:
-    template = section.text("REPORTER") or REPORTER
-    hint = "Write it like 'A. Author, B. Author (Our Observatory)'; there are {author}, {user} and {site}."
-    try:
-        names = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
-        template.format(author="", user="", site="")
-    except (ValueError, LookupError, AttributeError) as error:
-        section.problem("REPORTER", f"cannot be filled in ({type(error).__name__})", hint)
-        return REPORTER
-    if not names <= REPORTER_FIELDS:
-        unknown = ", ".join(sorted(names - REPORTER_FIELDS))
-        section.problem("REPORTER", f"has unknown fields: {unknown}", hint)
-        return REPORTER
-    return template
-
-
 def _name_format(section: Section) -> dict[str, str]:
     given = section.mapping("INTERNAL_NAME_FORMAT")
     if strange := sorted(given.keys() - set(NAME_FORMAT)):
         hint = "Write it like {'prefix': 'Ours', 'year_format': 'YY', 'postfix': ''}."
         section.problem("INTERNAL_NAME_FORMAT", f"has unknown parts: {', '.join(strange)}", hint)
     return {part: given[part] for part in NAME_FORMAT if part in given}
-
-
-def _unit(section: Section) -> ScaledUnit | None:
-    text = section.text("DEFAULT_BRIGHTNESS_UNIT")
-    hint = "Give a unit like 'AB mag', 'Vega mag' or 'mJy'."
-    try:
-        unit = parse_unit(text) if text else None
-    except UnknownUnit as error:
-        section.problem("DEFAULT_BRIGHTNESS_UNIT", error.reason, hint)
-        return None
-    if unit and unit.unit not in BRIGHTNESS:
-        section.problem("DEFAULT_BRIGHTNESS_UNIT", f"{text!r} is no unit of photometry at TNS", hint)
-        return None
-    return unit

@@ -17,8 +17,8 @@ from requests import PreparedRequest
 
 from sharecore.escapes import readings
 from sharecore.exceptions import AuthenticationFailed, DestinationError
+from sharecore.secret import Secret
 from sharecore.secrets import register
-from sharecore.settings import Secret
 from sharecore_http.auth import Authorize, basic, no_credentials, token
 from sharecore_http.client import Client
 from sharecore_http.failures import HttpFailure

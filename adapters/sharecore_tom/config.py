@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
 
-from sharecore.settings import Secret, Section
+from sharecore.secret import Secret
+from sharecore.settings import Section
 from sharecore_http.settings import HttpSettings, credential
 
 TOKEN_KEYS = ("API_KEY", "TOKEN", "API_TOKEN")

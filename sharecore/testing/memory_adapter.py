@@ -19,7 +19,8 @@ from sharecore.personal import PersonalSetting
 from sharecore.record_json import as_json
 from sharecore.records import DataFile, RecordKey, Report
 from sharecore.reports import ReportField, ReportForm
-from sharecore.settings import Secret, Section
+from sharecore.secret import Secret
+from sharecore.settings import Section
 from sharecore.testing.memory import MemoryDestination
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharecore import ConfigurationError, Secret, Section
+from sharecore import ConfigurationError, Secret, Section, Unit, parse_unit
 
+FIELDS = {"target": "", "count": 1}
 READERS: list[Callable[[Section], object]] = [
     lambda section: section.text("KEY", required=True),
     lambda section: section.secret("KEY", required=True),
@@ -21,6 +22,9 @@ READERS: list[Callable[[Section], object]] = [
     lambda section: section.count("KEY", 4),
     lambda section: section.texts("KEY"),
     lambda section: section.mapping("KEY"),
+    lambda section: section.choice("KEY", ["one", "two"]),
+    lambda section: section.template("KEY", "of {target}", FIELDS, "Write it like 'of {target}'."),
+    lambda section: section.unit("KEY", [Unit.AB_MAG], "'AB mag'"),
 ]
 
 anything = st.recursive(
@@ -47,6 +51,36 @@ def test_no_value_makes_a_reader_raise_anything_but_a_configuration_error(value:
             one.finish()
         except ConfigurationError as error:
             assert all(problem.where == "DATA_SHARING['x']['KEY']" for problem in error.problems)  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{target} {count:03d}", ""),
+        ("{count[0]}", "cannot be filled in (TypeError)"),
+        ("{", "cannot be filled in (ValueError)"),
+        ("{who}", "cannot be filled in (KeyError)"),
+        ("{target.upper}", "has unknown fields: target.upper"),
+    ],
+)
+def test_a_template_is_tried_when_it_is_read(text: str, fault: str) -> None:
+    one = section(TITLE=text)
+    assert one.template("TITLE", "of {target}", FIELDS, "Write it.") == ("of {target}" if fault else text)
+    assert [problem.what for problem in one.problems] == ([fault] if fault else [])
+
+
+def test_only_usable_units_and_listed_choices_are_read() -> None:
+    assert section(TITLE="mag(AB)").unit("TITLE", [Unit.AB_MAG], "'AB mag'") == parse_unit("AB mag")
+    assert section().unit("TITLE", [Unit.AB_MAG], "'AB mag'") is None
+    one = section(TITLE="mJy")
+    assert one.unit("TITLE", [Unit.AB_MAG], "'AB mag'") is None
+    assert [str(each) for each in one.problems] == [
+        "DATA_SHARING['x']['TITLE']: 'mJy' is no unit that can be sent there. Give a unit like 'AB mag'."
+    ]
+    assert section().choice("TITLE", ["one", "two"]) == "one"
+    one = section(TITLE="three")
+    assert one.choice("TITLE", ["one", "two"]) == "one"
+    assert [problem.what for problem in one.problems] == ["must be one of 'one', 'two', got 'three'"]
 
 
 def test_a_number_beyond_a_float_is_read() -> None:

@@ -14,8 +14,8 @@ import responses
 from requests import exceptions as rq
 from urllib3 import exceptions as u3
 
+from sharecore.secret import Secret
 from sharecore.secrets import HIDDEN, repeats_secret
-from sharecore.settings import Secret
 from sharecore.testing import FakeClock
 from sharecore_http import (
     Cause,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from sharecore.exchanges import Exchange, Recording, recorded
+from sharecore.secret import Secret
 from sharecore.secrets import HIDDEN
-from sharecore.settings import Secret
 from sharecore.testing import FakeServer, Fault, answer
 from sharecore_http import Client, File, HttpSettings, NoAnswer, compressed, form, json_content, token
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from sharecore.settings import Secret
+from sharecore.secret import Secret
 from sharecore_http import Cause, Client, Content, HttpSettings, NoAnswer, NotSent
 
 Script = Callable[[socket.socket], None]

@@ -72,7 +72,11 @@ class TestSettings:
             ({"GROUPS_THERE": "Supernovae"}, "GROUPS_THERE", "must be a list of groups"),
             ({"GROUPS_THERE": [True]}, "GROUPS_THERE", "must be a list of groups"),
             ({"DEFAULT_BRIGHTNESS_UNIT": "furlong"}, "DEFAULT_BRIGHTNESS_UNIT", "is not a unit"),
-            ({"DEFAULT_BRIGHTNESS_UNIT": "ST mag"}, "DEFAULT_BRIGHTNESS_UNIT", "no unit of photometry"),
+            (
+                {"DEFAULT_BRIGHTNESS_UNIT": "ST mag"},
+                "DEFAULT_BRIGHTNESS_UNIT",
+                "no unit that can be sent there",
+            ),
             ({"INSTRUMENT_MAP": {"fa12": 7}}, "INSTRUMENT_MAP", "must have a name for 'fa12'"),
             ({"BASE_URL": "fritz"}, "BASE_URL", "must be an http(s) address"),
         ],

@@ -56,7 +56,7 @@ def test_a_person_approves_each_report() -> None:
         ({"REPORTER": "{me}"}, "REPORTER", "cannot be filled in"),
         ({"REPORTER": "{"}, "REPORTER", "cannot be filled in"),
         ({"INTERNAL_NAME_FORMAT": {"suffix": "x"}}, "INTERNAL_NAME_FORMAT", "has unknown parts: suffix"),
-        ({"DEFAULT_BRIGHTNESS_UNIT": "mag"}, "DEFAULT_BRIGHTNESS_UNIT", "no unit of photometry at TNS"),
+        ({"DEFAULT_BRIGHTNESS_UNIT": "mag"}, "DEFAULT_BRIGHTNESS_UNIT", "no unit that can be sent there"),
         ({"GROUP_NAMES": "LCO"}, "GROUP_NAMES", "must be a list of texts"),
     ],
 )
