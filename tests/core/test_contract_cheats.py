@@ -112,13 +112,14 @@ IMPORTS = {
 def test_a_plugin_that_does_something_when_it_is_imported_is_found(
     line: str, server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "lamp_that_does_it.py").write_text(f"try:\n    {line}\nexcept OSError:\n    pass\n")
+    name = f"lamp_that_does_it_{list(IMPORTS).index(line)}"  # what importing a module does is found once
+    (tmp_path / f"{name}.py").write_text(f"try:\n    {line}\nexcept OSError:\n    pass\n")
     monkeypatch.syspath_prepend(tmp_path)
 
     def opened(config: Any) -> Shining:
         return Shining(config)
 
-    opened.__module__ = "lamp_that_does_it"
+    opened.__module__ = name
     bench = stage(server, lamp(opened), patience=1.0 if "sleep" in line else 10.0)
     with pytest.raises(AssertionError) as caught:
         HttpAdapterContract().test_importing_it_does_nothing_else(bench)

@@ -18,7 +18,7 @@ class Guest:
     def test_importing_it_does_nothing_else(self, bench: Bench) -> None:
         """Import without network, thread, output, or setting: every command of a site imports its plugins."""
         bench.open()
-        found = imported(bench.modules, seconds=3 * bench.subject.patience)
+        found = imported(frozenset(bench.modules), seconds=3 * bench.subject.patience)
         assert not any(found.values()), f"importing {', '.join(sorted(bench.modules))} {_told(found)}"
 
     def test_nothing_but_delivering_and_asking_uses_the_network(self, bench: Bench) -> None:

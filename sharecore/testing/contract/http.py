@@ -19,7 +19,14 @@ from sharecore.testing.contract.delivering import STORED, TAKEN
 from sharecore.testing.contract.guest_http import OverHttp
 from sharecore.testing.contract.rules import AdapterContract
 from sharecore.testing.contract.subject import Subject
-from sharecore.testing.contract.trouble import BROKEN, MALFORMED, ask_everything, misread, with_status
+from sharecore.testing.contract.trouble import (
+    BROKEN,
+    MALFORMED,
+    STATUSES,
+    ask_everything,
+    misread,
+    with_status,
+)
 from sharecore.testing.server import HUGE_LIMIT, FakeServer
 from sharecore.testing.sockets import watched_sockets
 
@@ -57,11 +64,9 @@ class HttpAdapterContract(AdapterContract, OverHttp):
 
     @pytest.mark.parametrize("hundred", [200, 300, 400, 500, 900])
     def test_every_status_is_understood(self, bench: Bench, hundred: int) -> None:
-        """Understand 200 to 599, as RFC 9110 defines them, and 999, which some servers invent, in answer to a
-        delivery.
-        """
+        """Understand each status in answer to a delivery as RFC 9110 defines it, also one of no registry."""
         wrong: dict[int, str] = {}
-        for status in [999] if hundred == 900 else range(hundred, hundred + 100):
+        for status in (each for each in STATUSES if hundred <= each < hundred + 100):
             bench.server.recover()
             bench.server.will(with_status(bench, status), where=bench.subject.delivers)
             arrivals = bench.arrivals()

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 _IMPORT = """
@@ -82,7 +83,8 @@ class Process:
         return [each for each in threading.enumerate() if each not in self._threads]
 
 
-def imported(modules: set[str], seconds: float) -> dict[str, list[str]]:
+@cache  # the subjects of one plugin have the same modules
+def imported(modules: frozenset[str], seconds: float) -> dict[str, list[str]]:
     """Return the traces of importing modules in a new Python, without settings of Django, by the action that
     causes them.
     """

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
@@ -36,6 +37,16 @@ MAY_HAVE_ARRIVED = frozenset({
     "RequestException", "ConnectionError", "Timeout", "ReadTimeout", "ChunkedEncodingError",
     "ContentDecodingError",
 })  # fmt: skip
+
+_INVENTED = (
+    306, 419, 420, 430, 440, 444, 449, 450, 460, 463, 464, 494, 495, 496, 497, 498, 499, 509, 520, 521, 522,
+    523, 524, 525, 526, 527, 529, 530, 540, 561, 598, 999,
+)  # fmt: skip
+"""Statuses that no registry has, and that proxies and servers answer all the same."""
+
+STATUSES = sorted({*_INVENTED, 299, 399, 499, 599, *(each.value for each in HTTPStatus if each >= 200)})
+"""Statuses of an answer: those of the registry, those that are invented, and the last of each hundred, as an
+example of all others: RFC 9110, section 15, has them understood as the first of their hundred."""
 
 
 def with_status(bench: Bench, status: int, **headers: str) -> Callable[[Request], Answer | Fault]:
