@@ -150,7 +150,7 @@ class TestRetry:
         assert tom.deliver() == 1
 
     def test_of_a_share_that_there_is_not(self, tom: Tom) -> None:
-        with pytest.raises(LookupError, match="no share 17"):
+        with pytest.raises(shares.NotPossible, match="no share 17"):
             retry.retry(17)
         with pytest.raises(CommandError, match="no share 17"):
             call_command("sharing", "retry", "17")

@@ -18,7 +18,7 @@ from sharecore.records import Kind
 from tom_integration.management import status
 from tom_integration.models import Attempt, Delivery, Origin, Outbox, write_filter
 from tom_integration.outbox import open_outboxes
-from tom_integration.services import retry
+from tom_integration.services import retry, shares
 from tom_integration.tomtoolkit import functions
 from tom_integration.worker.scan import Scan
 
@@ -305,7 +305,7 @@ def test_retry_of_one_share_and_of_one_that_is_none(tom: Tom, shared: Any) -> No
     tom.deliver()
     assert retry.retry(share.pk) == 1
     assert tom.deliver() == 1
-    with pytest.raises(LookupError, match="There is no share"):
+    with pytest.raises(shares.NotPossible, match="There is no share"):
         retry.retry(10**6)
 
 

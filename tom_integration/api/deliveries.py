@@ -21,9 +21,9 @@ from tom_integration.api.delivery_serializers import (
 )
 from tom_integration.api.list_filters import DeliveryFilter
 from tom_integration.api.permissions import ShareApi
-from tom_integration.api.shares import Conflict
+from tom_integration.api.shares import conflicts
 from tom_integration.models import Delivery
-from tom_integration.services import resolve, retry, shares
+from tom_integration.services import resolve, retry
 
 
 class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
@@ -61,9 +61,7 @@ class DeliveryViewSet(ShareApi, viewsets.ReadOnlyModelViewSet):
     def _done(self, act: Callable[[Any], None]) -> Response:
         row = self.get_object()
         seen = may(self.request.user, "view", outbox=row.outbox)
-        try:
+        with conflicts(seen=seen):
             act(row)
-        except shares.NotPossible as error:
-            raise Conflict(str(error) if seen else None) from None
         row.refresh_from_db()
         return Response(self.get_serializer(row).data if seen else {"id": row.pk})

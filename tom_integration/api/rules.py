@@ -17,10 +17,10 @@ from sharecore.addresses import Address
 from tom_integration.access import REFUSAL, Action, holds, rules_for
 from tom_integration.api.limits import LimitsSerializer, utc
 from tom_integration.api.permissions import ShareApi
-from tom_integration.api.shares import Conflict
+from tom_integration.api.shares import conflicts
 from tom_integration.models import ShareRule
 from tom_integration.outbox import rule_scope
-from tom_integration.services import rule_outlook, rules, shares
+from tom_integration.services import rule_outlook, rules
 
 _PLAIN = ("id", "name", "scope", "extra_key", "extra_value", "existing", "ends")
 _LIST = "target_list"
@@ -125,10 +125,8 @@ class RuleViewSet(ShareApi, viewsets.ModelViewSet):
         Raises:
             Conflict: it is being ended.
         """
-        try:
+        with conflicts():
             serializer.save()
-        except shares.NotPossible as error:
-            raise Conflict(str(error)) from None
 
     def destroy(self, request: Request, pk: int) -> Response:
         """End the rule: a worker ends its shares, then deletes it."""
@@ -153,9 +151,7 @@ class RuleViewSet(ShareApi, viewsets.ModelViewSet):
     def _done(self, act: Callable[[ShareRule], None], code: int = status.HTTP_200_OK) -> Response:
         rule = self.get_object()
         seen = rules_for(self.request.user, "view").filter(pk=rule.pk).exists()
-        try:
+        with conflicts(seen=seen):
             act(rule)
-        except shares.NotPossible as error:
-            raise Conflict(str(error) if seen else None) from None
         rule = ShareRule.objects.filter(pk=rule.pk).first() or rule  # A worker may have ended it by now.
         return Response(self.get_serializer(rule).data if seen else {"id": rule.pk}, status=code)

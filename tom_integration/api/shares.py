@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import QuerySet
@@ -25,6 +26,15 @@ class Conflict(exceptions.APIException):
 
     status_code = status.HTTP_409_CONFLICT
     default_detail = "The present state does not allow this."
+
+
+@contextmanager
+def conflicts(*, seen: bool = True) -> Iterator[None]:
+    """Answer what is not possible as a conflict, with the reason for who may see the share."""
+    try:
+        yield
+    except shares.NotPossible as error:
+        raise Conflict(str(error) if seen else None) from None
 
 
 class ShareViewSet(ShareApi, viewsets.ModelViewSet):
@@ -93,10 +103,8 @@ class ShareViewSet(ShareApi, viewsets.ModelViewSet):
     def _done(self, act: Callable[[Any], dict[str, int] | None]) -> Response:
         share = self.share()
         seen = may(self.request.user, "view", share=share)
-        try:
+        with conflicts(seen=seen):
             numbers = act(share)
-        except shares.NotPossible as error:
-            raise Conflict(str(error) if seen else None) from None
         share.refresh_from_db()
         shown = self.get_serializer(share).data
         return Response({**shown, **numbers} if seen and numbers else shown)

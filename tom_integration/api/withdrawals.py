@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from tom_integration.access import may
 from tom_integration.api.permissions import ShareApi
-from tom_integration.api.shares import Conflict
+from tom_integration.api.shares import conflicts
 from tom_integration.services import shares, withdraw
 
 
@@ -42,20 +42,19 @@ class WithdrawalViewSet(ShareApi, viewsets.GenericViewSet):
         given.is_valid(raise_exception=True)
         said = given.validated_data
         outbox, seen = shares.outbox_of(share), may(request.user, "view", share=share)
-        try:
-            if said["withdraw"]:
-                plan = withdraw.withdraw(
-                    outbox,
-                    said["deliveries"],
-                    reason=said["reason"],
-                    by=request.user,
-                    with_others=said["with_others"],
-                )
-            else:
-                plan = withdraw.plan(outbox, said["deliveries"], by=request.user)
-        except withdraw.TakesOthers as error:
-            hint = 'Add "with_others": true to withdraw all of them.'
-            raise Conflict(f"{error} {hint}" if seen else None) from None
-        except shares.NotPossible as error:
-            raise Conflict(str(error) if seen else None) from None
+        with conflicts(seen=seen):
+            try:
+                if said["withdraw"]:
+                    plan = withdraw.withdraw(
+                        outbox,
+                        said["deliveries"],
+                        reason=said["reason"],
+                        by=request.user,
+                        with_others=said["with_others"],
+                    )
+                else:
+                    plan = withdraw.plan(outbox, said["deliveries"], by=request.user)
+            except withdraw.TakesOthers as error:
+                hint = 'Add "with_others": true to withdraw all of them.'
+                raise shares.NotPossible(f"{error} {hint}") from None
         return Response({"number": plan.number, "others": plan.others, "withdrawn": said["withdraw"]})

@@ -28,7 +28,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--user", metavar="USERNAME", help="List those of this person.")
     parser.add_argument("--since", type=moment, metavar="TIME", help="List those from then on.")
     parser.add_argument("--all", action="store_true", help="List all, however many there are.")
-    output.add_json(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:

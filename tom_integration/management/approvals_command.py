@@ -16,7 +16,7 @@ from tom_integration.management.arguments import delivery, user
 from tom_integration.management.output import Line
 from tom_integration.models import Delivery
 from tom_integration.pages import phrases
-from tom_integration.services import approval, shares
+from tom_integration.services import approval
 from tom_integration.services.approval_preview import Shown, previews
 
 _DIGITS = 16
@@ -36,7 +36,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     seen = "Send the records, if they are still those that were listed with this word."
     verdict.add_argument("--approve", metavar="WORD", help=seen)
     verdict.add_argument("--decline", metavar="REASON", help="Keep the records here, for this reason.")
-    output.add_json(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:
@@ -58,10 +57,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
     else:
         if not (options["share"] or options["destination"] or options["delivery"]):
             raise CommandError("Name a share, a destination or deliveries.")
-        try:
-            number, done = approval.decline(by, seen, reason=options["decline"]), "declined"
-        except shares.NotPossible as error:
-            raise CommandError(str(error)) from None
+        number, done = approval.decline(by, seen, reason=options["decline"]), "declined"
     text = f"{phrases.number(number)} {done}."
     output.answer(command, options, {done: number, "left": len(seen) - number}, text)
 

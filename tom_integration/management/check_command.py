@@ -25,7 +25,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--test", action="store_true", help="Send a test, too, to each destination that can take one."
     )
-    output.add_json(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:

@@ -22,7 +22,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--once", action="store_true", help="Deliver the records that are due now, then stop (for cron)."
     )
-    parser.add_argument("--json", action="store_true", help="With --once, write JSON, for programs.")
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:

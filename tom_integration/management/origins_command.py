@@ -18,7 +18,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--account", metavar="USERNAME", help="The account that sends for the site from now on."
     )
-    output.add_json(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:

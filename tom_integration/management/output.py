@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,11 +22,6 @@ class Line:
     text: str
     alarming: bool = False
     """True when the line reports a problem."""
-
-
-def add_json(parser: ArgumentParser) -> None:
-    """Add the option `--json`."""
-    parser.add_argument("--json", action="store_true", help="Write JSON, for programs.")
 
 
 def write_json(command: BaseCommand, value: Any) -> None:

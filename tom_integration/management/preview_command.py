@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from sharecore.adapter import Preview
-from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
+from sharecore.exceptions import Problem
 from tom_integration.management import output
 from tom_integration.services import preview, shares
 
@@ -23,22 +23,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--validate", action="store_true", help="Ask the destination to check them, without storing them."
     )
-    output.add_json(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:
     """Run the command, or raise a CommandError with the reason."""
-    try:
-        outlook = preview.of_outbox(shares.outbox_by_share(options["share"]))
-        samples = outlook.calls() if options["all"] else iter([outlook.newest(preview.SAMPLE)])
-        if options["json"]:
-            _write(command, samples, validate=options["validate"])
-            return
-        for sample in samples:
-            shown, notes, problems = _read(sample, validate=options["validate"])
-            _show(command, shown, notes, problems)
-    except (LookupError, ConfigurationError, DeliveryError) as error:
-        raise CommandError(str(error)) from None
+    outlook = preview.of_outbox(shares.outbox_by_share(options["share"]))
+    samples = outlook.calls() if options["all"] else iter([outlook.newest(preview.SAMPLE)])
+    if options["json"]:
+        _write(command, samples, validate=options["validate"])
+        return
+    for sample in samples:
+        shown, notes, problems = _read(sample, validate=options["validate"])
+        _show(command, shown, notes, problems)
 
 
 def _read(sample: preview.Sample, *, validate: bool) -> tuple[Preview, list[str], list[Problem]]:

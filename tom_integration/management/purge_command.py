@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
@@ -24,11 +23,6 @@ _PURGED = {
     "reports": "report",
 }
 """What a purge counts, with a noun for each."""
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the options of the command."""
-    output.add_json(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from sharecore.exceptions import ConfigurationError
 from tom_integration.management import output
 from tom_integration.management.arguments import moment
 from tom_integration.pages import phrases
@@ -34,7 +33,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--destination", metavar="NAME", help="Send to this destination only, with its topics."
     )
     parser.add_argument("--dry-run", action="store_true", help="Count the records, and send nothing.")
-    output.add_json(parser)
     parser.add_argument("--yes", action="store_true", help="Send without asking.")
     parser.add_argument(
         "--doubles",
@@ -69,8 +67,6 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
     except MayDouble as error:
         hint = "If that is harmless, add --doubles; else name another --destination."
         raise CommandError(f"{error} {hint}") from None
-    except (LookupError, ConfigurationError) as error:
-        raise CommandError(str(error)) from None
     missing = "it is missing" if plan.number == 1 else "they are missing"
     _conclude(command, options, plan, f"{phrases.number(plan.number)} will be sent again, where {missing}.")
 

@@ -31,7 +31,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     verdict = parser.add_mutually_exclusive_group()
     verdict.add_argument("--arrived", action="store_true", help="The destination has the records.")
     verdict.add_argument("--resend", action="store_true", help="It has none of them: send them again.")
-    output.add_json(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:
@@ -60,10 +59,7 @@ def _in_review(options: dict[str, Any]) -> QuerySet[Delivery]:
     """Return the deliveries to review, of the share, the call and the numbers in the options."""
     rows = Delivery.objects.filter(state=State.NEEDS_REVIEW)
     if options["share"] is not None:
-        try:
-            rows = rows.filter(outbox=shares.outbox_by_share(options["share"]))
-        except LookupError as error:
-            raise CommandError(str(error)) from None
+        rows = rows.filter(outbox=shares.outbox_by_share(options["share"]))
     if options["sent"] is not None:
         rows = rows.filter(sent_at=options["sent"])
     return rows if options["delivery"] is None else rows.filter(pk__in=options["delivery"])

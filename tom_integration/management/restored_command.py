@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -10,11 +9,6 @@ from django.core.management.base import BaseCommand
 from tom_integration.management import output
 from tom_integration.outbox import restored
 from tom_integration.pages import phrases
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the options of the command."""
-    output.add_json(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:

@@ -22,7 +22,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--target", metavar="TEXT", default="", help="Show targets with this in a name or alias only."
     )
     parser.add_argument("--all", action="store_true", help="List every share, however many there are.")
-    output.add_json(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from tom_integration.management.output import Line
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.models import Delivery, Outbox
 from tom_integration.pages import phrases
-from tom_integration.services import shares, withdraw
+from tom_integration.services import withdraw
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -30,7 +30,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--reason", metavar="TEXT", help="Why; without it the records are only counted.")
     others = "Withdraw, too, what has the same name there, such as the other rows of one message."
     parser.add_argument("--with-others", action="store_true", help=others)
-    output.add_json(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:
@@ -51,8 +50,6 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
             )
     except withdraw.TakesOthers as error:
         raise CommandError(f"{error} Add --with-others to withdraw all of them.") from None
-    except shares.NotPossible as error:
-        raise CommandError(str(error)) from None
     withdrawn = options["reason"] is not None
     more = f", and {plan.others:,} more with the same name there," if plan.others else ""
     text = f"{phrases.number(plan.number)}{more} {'will' if withdrawn else 'would'} be withdrawn."

@@ -29,6 +29,7 @@ from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import limits, target_keys
 from tom_integration.outbox.backlog import absent
 from tom_integration.outbox.echoes import echoes
+from tom_integration.services import shares
 
 SAMPLE = 20
 """The number of newest data in the preview of a share."""
@@ -208,11 +209,11 @@ def of_outbox(outbox: Outbox) -> Outlook:
 
     Raises:
         ConfigurationError: there is no such destination.
-        LookupError: the target was deleted.
+        shares.NotPossible: the target was deleted.
     """
     target = find_target(outbox.target_id)
     if target is None:
-        raise LookupError(f"The target {outbox.target_id} of this share was deleted.")
+        raise shares.NotPossible(f"The target {outbox.target_id} of this share was deleted.")
     return Outlook(
         str(outbox.address),
         target,

@@ -81,7 +81,7 @@ class Replay:
         """Count the records, and ask the destinations whether they can tell what they have.
 
         Raises:
-            LookupError: there is no such share, rule or destination.
+            shares.NotPossible: there is no such share, rule or destination.
             ConfigurationError: a destination cannot be used at all.
         """
         self._find()
@@ -105,7 +105,7 @@ class Replay:
 
         Raises:
             MayDouble: nobody accepts it.
-            LookupError: as `plan`.
+            shares.NotPossible: as `plan`.
             ConfigurationError: as `plan`.
         """
         plan = self.plan()
@@ -140,11 +140,15 @@ class Replay:
         if self.share_id is not None:
             shares.outbox_by_share(self.share_id)
         if self.rule_id is not None and not ShareRule.objects.filter(pk=self.rule_id).exists():
-            raise LookupError(f"There is no rule {self.rule_id}; `manage.py sharing rules` lists them.")
+            raise shares.NotPossible(
+                f"There is no rule {self.rule_id}; `manage.py sharing rules` lists them."
+            )
         named = self.destination
         known = {*site.destinations(), *site.destinations().broken}
         if named is not None and named not in known and not Outbox.objects.filter(destination=named).exists():
-            raise LookupError(f"There is no destination {named!r}; there are {', '.join(sorted(known))}.")
+            raise shares.NotPossible(
+                f"There is no destination {named!r}; there are {', '.join(sorted(known))}."
+            )
 
     def _order(self, *, can_tell: bool = True, entry: int | None = None) -> replays.Order:
         # What arrives from now on is not meant.

@@ -65,7 +65,7 @@ def retry(share_id: int | None = None) -> int:
         share_id: the share to retry; None for all.
 
     Raises:
-        LookupError: there is no such share.
+        shares.NotPossible: there is no such share.
     """
     chosen = Outbox.objects.all() if share_id is None else [shares.outbox_by_share(share_id)]
     return sum(retry_outbox(outbox, among=outbox.deliveries.all()) for outbox in chosen)

@@ -75,11 +75,11 @@ def outbox_by_share(share_id: int) -> Outbox:
     """Return the outbox of the share with this primary key.
 
     Raises:
-        LookupError: there is no such share.
+        NotPossible: there is no such share.
     """
     outbox = Outbox.objects.filter(share_id=share_id).first()
     if outbox is None:
-        raise LookupError(f"There is no share {share_id}; `manage.py sharing status` lists them.")
+        raise NotPossible(f"There is no share {share_id}; `manage.py sharing status` lists them.")
     return outbox
 
 

@@ -6,8 +6,9 @@ from argparse import ArgumentParser
 from contextlib import nullcontext
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from sharecore.exceptions import ConfigurationError, DeliveryError
 from tom_integration.management import (
     activity_command,
     approvals_command,
@@ -25,6 +26,7 @@ from tom_integration.management import (
     withdraw_command,
 )
 from tom_integration.outbox import activity
+from tom_integration.services.shares import NotPossible
 
 _SUBCOMMANDS = {
     "status": (status_command, "Show what was shared, what waits and what needs a person."),
@@ -51,7 +53,7 @@ _SUBCOMMANDS = {
     "origins": (origins_command, "List the sites that send data here, or give a site to another account."),
     "restored": (restored_command, "Look up due records before they are sent, after this TOM was restored."),
 }
-"""The module of each subcommand, with `add_arguments` and `run`, and its help."""
+"""The module of each subcommand, with `run` and, where it has options, `add_arguments`; and its help."""
 
 
 class Command(BaseCommand):
@@ -62,10 +64,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="subcommand", required=True, parser_class=type(parser))
         for name, (module, text) in _SUBCOMMANDS.items():
-            module.add_arguments(commands.add_parser(name, help=text))
+            command = commands.add_parser(name, help=text)
+            if hasattr(module, "add_arguments"):
+                module.add_arguments(command)
+            command.add_argument("--json", action="store_true", help="Write JSON, for programs.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["subcommand"]
         # A worker acts for nobody; all else is done by who typed the command.
-        with nullcontext() if name == "deliver" else activity.acting(name=activity.OPERATOR):
-            _SUBCOMMANDS[name][0].run(self, options)
+        actor = nullcontext() if name == "deliver" else activity.acting(name=activity.OPERATOR)
+        try:
+            with actor:
+                _SUBCOMMANDS[name][0].run(self, options)
+        except (NotPossible, ConfigurationError, DeliveryError) as error:
+            raise CommandError(str(error)) from None
