@@ -124,7 +124,7 @@ class TestCreating:
             ({"filter": "spectrum"}, "filter", "filter"),
             ({"release_days": -1}, "release_days", "0"),
             ({"not_before": "soon"}, "not_before", "format"),
-            ({"until": "2001-01-01T00:00:00Z"}, "until", "passed"),
+            ({"until": "2001-01-01T00:00:00Z"}, "until", "over"),
             ({"until": "soon"}, "until", "format"),
             ({"share_existing_data": "perhaps"}, "share_existing_data", "boolean"),
         ],
