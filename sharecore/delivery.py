@@ -232,7 +232,7 @@ def ask_anew(*, now: datetime) -> Transition:
 
     It is sent only if it needs no approval any more; else it stops again, with its present content.
     """
-    return Transition(sources=frozenset({State.TO_APPROVE}), to=State.PENDING, sets=FRESH | {"next_at": now})
+    return approve(now=now)
 
 
 def cancel(reason: str) -> Transition:

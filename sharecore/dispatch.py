@@ -169,9 +169,7 @@ def look_up(destination: Destination, adapter: Adapter, batch: Batch) -> Mapping
     found: dict[RecordKey, Found] = {}
     for record in batch.records:
         if record.key in answer:
-            valid, complaints = read(answer[record.key], Found)
-            for complaint in complaints:
-                logger.error("%s answered out of contract: %s", who, complaint)
+            valid = _valid(who, answer[record.key])
             if valid is not None:
                 found[record.key] = valid
     return found
@@ -187,10 +185,15 @@ def look_up_report(
     answer = guarded(destination, adapter).find_report(report, batch)
     if answer is None:
         return None, False
+    return _valid(named(destination), answer), True
+
+
+def _valid(who: str, answer: object) -> Found | None:
+    valid: Found | None
     valid, complaints = read(answer, Found)
     for complaint in complaints:
-        logger.error("%s answered out of contract: %s", named(destination), complaint)
-    return valid, True
+        logger.error("%s answered out of contract: %s", who, complaint)
+    return valid
 
 
 def follow(

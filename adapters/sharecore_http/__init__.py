@@ -3,7 +3,7 @@
 from sharecore_http.auth import Authorize, basic, bearer, no_credentials, token
 from sharecore_http.client import Client
 from sharecore_http.content import Content, File, compressed, form, json_content
-from sharecore_http.failures import Cause, HttpFailure, NoAnswer, NotSent, Unclear
+from sharecore_http.failures import Cause, HttpFailure, NoAnswer, NotSent, Refused, Unclear
 from sharecore_http.reply import Reply, Verdict, parse_retry_after
 from sharecore_http.settings import HttpSettings, credential
 
@@ -17,6 +17,7 @@ __all__ = [
     "HttpSettings",
     "NoAnswer",
     "NotSent",
+    "Refused",
     "Reply",
     "Unclear",
     "Verdict",

@@ -10,6 +10,7 @@ from requests import exceptions as rq
 from urllib3 import exceptions as u3
 
 from sharecore_http.private_networks import PrivateAddress
+from sharecore_http.reply import Reply
 
 
 class Cause(StrEnum):
@@ -81,6 +82,20 @@ class Unclear(Exception):
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
+        super().__init__(reason)
+
+
+class Refused(Exception):
+    """Raised when a destination refuses a request: it did nothing. For adapters, which read the answers.
+
+    Attributes:
+        reason: explanation for people.
+        reply: answer of the destination.
+    """
+
+    def __init__(self, reason: str, reply: Reply) -> None:
+        self.reason = reason
+        self.reply = reply
         super().__init__(reason)
 
 

@@ -31,9 +31,9 @@ from sharecore import (
     Unsupported,
     build_each,
 )
-from sharecore_http import Client, Unclear
+from sharecore_http import Client, Refused, Unclear
 from sharecore_skyportal import stored
-from sharecore_skyportal.api import Api, Refused, TooMuch
+from sharecore_skyportal.api import Api, TooMuch
 from sharecore_skyportal.checks import problems
 from sharecore_skyportal.config import SkyPortalConfig
 from sharecore_skyportal.directory import Directory
@@ -90,7 +90,7 @@ class SkyPortalAdapter(Adapter):
         try:
             self._save(source)
         except Refused as refused:
-            raise TargetRefused(f"SkyPortal refuses the source {source['id']}: {refused.said}") from None
+            raise TargetRefused(f"SkyPortal refuses the source {source['id']}: {refused.reason}") from None
         note(batch, source["id"], self._config)
 
     def deliver(self, batch: Batch) -> Iterator[tuple[RecordKey, Outcome]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sharecore import AuthenticationFailed, DestinationError, hide_secrets, one_line
-from sharecore_http import Cause, Client, NoAnswer, NotSent, Reply, Unclear, Verdict, token
+from sharecore_http import Cause, Client, NoAnswer, NotSent, Refused, Reply, Unclear, Verdict, token
 from sharecore_skyportal.config import SkyPortalConfig
 
 RATE, BURST = 5.0, 10
@@ -23,20 +23,6 @@ _TRACEBACK = "Traceback (most recent call last)"
 _LONGEST = 200
 _NOT_THERE = frozenset({404, 405})
 _PASSING = frozenset({408, 425})
-
-
-class Refused(Exception):
-    """Raised when SkyPortal refuses a request: it rolls back all of it.
-
-    Attributes:
-        said: what it says, for people.
-        status: status of the answer.
-    """
-
-    def __init__(self, said: str, status: int) -> None:
-        self.said = said
-        self.status = status
-        super().__init__(said)
 
 
 class TooMuch(DestinationError):
@@ -91,12 +77,12 @@ class Api:
     def ask(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """Return the data of an answer to a GET; None for what is not there (404).
 
-        Raises `Refused`, `TooMuch`, and the exceptions of `Adapter.deliver` where there is no usable answer.
+        Raises `TooMuch`, and the exceptions of `Adapter.deliver` where there is no usable answer.
         """
         try:
             reply = self._request("GET", path, params=params, max_answer=MAX_LIST)
             return None if reply.status == 404 and reply.is_json else self._read(reply)
-        except (NoAnswer, Unclear) as error:
+        except (NoAnswer, Refused, Unclear) as error:
             large = isinstance(error, NoAnswer) and error.cause is Cause.TOO_LARGE
             raise (TooMuch if large else DestinationError)(f"GET {path}: {error.reason}") from None
 
@@ -122,7 +108,7 @@ class Api:
         if reply.verdict is Verdict.THROTTLED or reply.status in _PASSING:
             raise DestinationError(told, retry_after=reply.retry_after)
         if 400 <= reply.status < 500:
-            raise Refused(told, reply.status)
+            raise Refused(told, reply)
         envelope = reply.json
         if reply.status < 300 and isinstance(envelope, dict) and envelope.get("status") == "success":
             return envelope.get("data")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sharecore import AuthenticationFailed, DeliveryError, Problem
-from sharecore_http import Unclear
-from sharecore_skyportal.api import Api, Refused
+from sharecore_http import Refused, Unclear
+from sharecore_skyportal.api import Api
 from sharecore_skyportal.config import SkyPortalConfig
 from sharecore_skyportal.directory import Directory
 

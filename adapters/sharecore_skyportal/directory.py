@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sharecore import AuthenticationFailed, DestinationError
-from sharecore_skyportal.api import Api, Refused
+from sharecore_skyportal.api import Api
 from sharecore_skyportal.config import SkyPortalConfig
 from sharecore_skyportal.drafts import NotExpressible
 
@@ -142,10 +142,7 @@ class Directory:
 
 
 def _asked(api: Api, path: str, params: Mapping[str, str] | None = None) -> Any:
-    try:
-        data = api.ask(path, params)
-    except Refused as refused:
-        raise DestinationError(f"GET {path}: {refused.said}") from None
+    data = api.ask(path, params)
     if data is None:
         raise DestinationError(f"GET {path} gives nothing: is 'BASE_URL' that of a SkyPortal?")
     return data

@@ -24,9 +24,9 @@ from sharecore import (
     Unconfirmed,
     before_sending,
 )
-from sharecore_http import Unclear
+from sharecore_http import Refused, Unclear
 from sharecore_skyportal import classification, stored
-from sharecore_skyportal.api import Api, Refused
+from sharecore_skyportal.api import Api
 from sharecore_skyportal.config import SkyPortalConfig
 from sharecore_skyportal.directory import Directory
 from sharecore_skyportal.source import forget, noted
@@ -96,7 +96,7 @@ class Reports:
             if stored.source(self._api, noted(batch)) is None:
                 forget(batch)
                 return Deferred(reason=f"the source {noted(batch)} is gone there; it is made again first")
-            return Rejected(reason=f"SkyPortal refuses it: {refused.said}")
+            return Rejected(reason=f"SkyPortal refuses it: {refused.reason}")
         except Unclear as unclear:
             return Unconfirmed(reason=unclear.reason)
         number = data.get("classification_id") if isinstance(data, dict) else None

@@ -16,9 +16,9 @@ from sharecore import (
     Rejected,
     Unconfirmed,
 )
-from sharecore_http import Unclear
+from sharecore_http import Refused, Unclear
 from sharecore_skyportal import stored
-from sharecore_skyportal.api import Api, Refused, TooMuch
+from sharecore_skyportal.api import Api, TooMuch
 from sharecore_skyportal.directory import Directory
 from sharecore_skyportal.drafts import Draft, body, together
 from sharecore_skyportal.source import forget, noted
@@ -85,7 +85,7 @@ class Sending:
                     alone.add(rows[0].key)
                     waiting.appendleft(rows)
                 else:
-                    yield rows[0].key, Rejected(reason=f"SkyPortal refuses it: {refused.said}")
+                    yield rows[0].key, Rejected(reason=f"SkyPortal refuses it: {refused.reason}")
             except Unclear as unclear:
                 yield from _all(rows, Unconfirmed(reason=unclear.reason))
                 raise DestinationError(unclear.reason) from None
@@ -127,7 +127,7 @@ class Sending:
             try:
                 data = self._api.send("POST", "api/spectrum", body(self._source, self._groups, [draft]))
             except Refused as refused:
-                said = refused.said
+                said = refused.reason
                 if not self._still_stands():
                     return self._source_is_gone()
                 # SkyPortal also refuses when something fails after it has stored the spectrum.

@@ -6,22 +6,21 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from sharecore import DestinationError
 from sharecore_skyportal import photometry, spectra
-from sharecore_skyportal.api import MAX_LIST, Api, Refused, TooMuch
+from sharecore_skyportal.api import MAX_LIST, Api, TooMuch
 
 Row = Mapping[str, Any]
 
 
 def source(api: Api, name: str) -> Row | None:
     """Return the source; None when it is not there. Raises the exceptions of `Adapter.deliver`."""
-    found = _asked(api, f"api/sources/{name}", {})
+    found = api.ask(f"api/sources/{name}")
     return found if isinstance(found, dict) else None
 
 
 def classifications(api: Api, name: str) -> list[Row]:
     """Return the classifications of a source; none of one that is not there. Raises as `source`."""
-    found = _asked(api, f"api/sources/{name}/classifications", {})
+    found = api.ask(f"api/sources/{name}/classifications")
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
@@ -59,7 +58,7 @@ class Stored:
     def _list(self, what: str, system: str) -> Mapping[object, list[Row]] | TooMuch:
         params = {"format": "both", "magsys": system} if what == "photometry" else {}
         try:
-            data = _asked(self._api, f"api/sources/{self._name}/{what}", params)
+            data = self._api.ask(f"api/sources/{self._name}/{what}", params)
         except TooMuch:
             size = f"{MAX_LIST // 1024**2} MB"
             return TooMuch(
@@ -71,10 +70,3 @@ class Stored:
             if isinstance(row, dict):
                 by_origin[row.get("origin")].append(row)
         return by_origin
-
-
-def _asked(api: Api, path: str, params: Mapping[str, str]) -> Any:
-    try:
-        return api.ask(path, params)
-    except Refused as refused:
-        raise DestinationError(f"GET {path}: {refused.said}") from None

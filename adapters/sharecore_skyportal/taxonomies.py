@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sharecore import DestinationError
-from sharecore_skyportal.api import Api, Refused
+from sharecore_skyportal.api import Api
 
 LIFETIME = 3600.0
 """Seconds for which taxonomies are taken as they are."""
@@ -59,10 +58,7 @@ class Taxonomies:
 
     def ask(self) -> None:
         """Ask anew. Raises the exceptions of `Adapter.deliver`."""
-        try:
-            found = self._api.ask("api/taxonomy")
-        except Refused as refused:
-            raise DestinationError(f"GET api/taxonomy: {refused.said}") from None
+        found = self._api.ask("api/taxonomy")
         self._classes, self._old = {}, set()
         for taxonomy in found if isinstance(found, list) else ():
             self._take(taxonomy)

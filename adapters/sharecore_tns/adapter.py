@@ -23,9 +23,9 @@ from sharecore import (
     Unsupported,
     before_sending,
 )
-from sharecore_http import Client, File, Unclear
+from sharecore_http import Client, File, Refused, Unclear
 from sharecore_tns import search
-from sharecore_tns.api import Api, Refused
+from sharecore_tns.api import Api
 from sharecore_tns.at_report import at_report
 from sharecore_tns.checks import problems
 from sharecore_tns.classification import classification, with_file
@@ -173,5 +173,5 @@ class TnsAdapter(Adapter):
 
     def _refusal(self, refused: Refused) -> Outcome:
         """Return the outcome of a report that TNS refused at once."""
-        told = outcome(400, refused.answer, host=self._config.host, live=self._config.live)
-        return told if told is not None else Rejected(reason=f"TNS refuses the report: {refused.said}")
+        told = outcome(400, refused.reply.json, host=self._config.host, live=self._config.live)
+        return told if told is not None else Rejected(reason=f"TNS refuses the report: {refused.reason}")

@@ -18,6 +18,7 @@ from sharecore_http import (
     File,
     NoAnswer,
     NotSent,
+    Refused,
     Reply,
     Unclear,
     Verdict,
@@ -35,20 +36,6 @@ OBJECT = "api/get/object"
 
 _PASSING = frozenset({408, 425})
 _LONGEST = 200
-
-
-class Refused(Exception):
-    """Raised when TNS refuses a request: nothing was done.
-
-    Attributes:
-        said: what it says, for people.
-        answer: JSON of the answer.
-    """
-
-    def __init__(self, said: str, answer: object) -> None:
-        self.said = said
-        self.answer = answer
-        super().__init__(said)
 
 
 class Api:
@@ -135,10 +122,8 @@ class Api:
                 self._heed(reply)
                 return None
             return self._data(reply)
-        except (NoAnswer, Unclear) as error:
+        except (NoAnswer, Refused, Unclear) as error:
             raise DestinationError(f"{path}: {error.reason}") from None
-        except Refused as refused:
-            raise DestinationError(f"{path}: {refused.said}") from None
 
     def _form(self, **fields: str) -> Content:
         body = urlencode({"api_key": self._config.api_key.reveal(), **fields})
@@ -164,7 +149,7 @@ class Api:
         if reply.verdict is Verdict.REDIRECT or reply.status in (404, 405):
             raise DestinationError(f"{told}: correct {self._config.path}['BASE_URL']")
         if 400 <= reply.status < 500:
-            raise Refused(told, reply.json)
+            raise Refused(told, reply)
         if 200 <= reply.status < 300 and isinstance(reply.json, Mapping) and "data" in reply.json:
             return reply.json["data"]
         raise Unclear(told)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sharecore import Batch, Photometry, PhotometryLimit, Report
 from sharecore_tns.config import TnsConfig
-from sharecore_tns.photometry import detection, limit
+from sharecore_tns.photometry import entry
 from sharecore_tns.report_values import Reading, filled, written_time
 
 MOST = 10
@@ -76,14 +76,12 @@ def _photometry(reading: Reading, config: TnsConfig) -> tuple[datetime | None, d
     first = next((each for each in reading.data("discovery") if isinstance(each, Photometry)), None)
     if first is None:
         reading.problem("discovery", "TNS needs the detection of the discovery", "Choose a detection.")
-    entries = [] if first is None else [detection(first, reading, config, "discovery")]
+    entries = [] if first is None else [entry(first, reading, config, "discovery")]
     for each in reading.data("photometry"):
         if first is not None and each.key == first.key:
             continue
-        if isinstance(each, Photometry):
-            entries.append(detection(each, reading, config, "photometry"))
-        elif isinstance(each, PhotometryLimit):
-            entries.append(limit(each, reading, config, "photometry"))
+        if isinstance(each, Photometry | PhotometryLimit):
+            entries.append(entry(each, reading, config, "photometry"))
     if len(entries) > MOST:
         what = f"TNS takes {MOST} entries of photometry with the discovery, got {len(entries)}"
         reading.problem("photometry", what, "Choose fewer.")
@@ -91,7 +89,7 @@ def _photometry(reading: Reading, config: TnsConfig) -> tuple[datetime | None, d
     if discovered and discovered > reading.made:
         field = "discovery_datetime" if reading.text("discovery_datetime") else "discovery"
         reading.problem(field, f"it is in the future: {written_time(discovered)}", "Correct the time.")
-    return discovered, {str(at): entry for at, entry in enumerate(entries)}
+    return discovered, {str(at): each for at, each in enumerate(entries)}
 
 
 def _non_detection(reading: Reading, config: TnsConfig, discovered: datetime | None) -> Mapping[str, Any]:
@@ -102,7 +100,7 @@ def _non_detection(reading: Reading, config: TnsConfig, discovered: datetime | N
         if discovered and chosen.timestamp >= discovered:
             what = f"it must be before the discovery, and is of {written_time(chosen.timestamp)}"
             reading.problem("non_detection", what, "Choose an earlier limit, or name an archive.")
-        limiting = limit(chosen, reading, config, "non_detection")
+        limiting = entry(chosen, reading, config, "non_detection")
         return limiting | filled({"archiveid": archive, "archival_remarks": remarks})
     if not archive and not remarks:
         what = "TNS needs the last non-detection, or an archive in which nothing is seen"

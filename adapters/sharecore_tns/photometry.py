@@ -28,40 +28,30 @@ _FAINTEST = 90.0
 """Magnitudes from which on a number is how sites write that there is none."""
 
 
-def detection(record: Photometry, reading: Reading, config: TnsConfig, field: str) -> dict[str, Any]:
-    """Return a detection as an entry of a report; problems are noted for the field in which it was chosen."""
+def entry(
+    record: Photometry | PhotometryLimit, reading: Reading, config: TnsConfig, field: str
+) -> dict[str, Any]:
+    """Return a datum as an entry of a report; problems are noted for the field in which it was chosen."""
     units = own_units(with_units(record, config.maps))
     try:
-        unit = unit_of(units.get("brightness"), config.default_brightness)
-        flux = _value(record.brightness, unit, "brightness")
+        if isinstance(record, Photometry):
+            unit = unit_of(units.get("brightness"), config.default_brightness)
+            measured = {
+                "flux": _value(record.brightness, unit, "brightness"),
+                "flux_error": _beside(record.brightness_error, units.get("brightness_error"), unit),
+                "limiting_flux": _beside(record.limit, units.get("limit"), unit),
+            }
+        else:
+            unit = unit_of(units.get("limit", units.get("brightness")), config.default_brightness)
+            measured = {"limiting_flux": _value(record.limit, unit, "limit")}
     except NotExpressible as error:
-        _note(record, error, reading, field)
+        what = f"the datum of {written_time(record.timestamp)} {error.reason}"
+        reading.problem(field, what, error.hint)
         return {}
     return filled(
         {
             "obsdate": written_time(record.timestamp),
-            "flux": flux,
-            "flux_error": _beside(record.brightness_error, units.get("brightness_error"), unit),
-            "limiting_flux": _beside(record.limit, units.get("limit"), unit),
-            "flux_unitid": number_of(unit),
-            **_equipment(record, reading, config),
-        }
-    )
-
-
-def limit(record: PhotometryLimit, reading: Reading, config: TnsConfig, field: str) -> dict[str, Any]:
-    """Return a limit as an entry of a report; problems are noted for the field in which it was chosen."""
-    units = own_units(with_units(record, config.maps))
-    try:
-        unit = unit_of(units.get("limit", units.get("brightness")), config.default_brightness)
-        limiting = _value(record.limit, unit, "limit")
-    except NotExpressible as error:
-        _note(record, error, reading, field)
-        return {}
-    return filled(
-        {
-            "obsdate": written_time(record.timestamp),
-            "limiting_flux": limiting,
+            **measured,
             "flux_unitid": number_of(unit),
             **_equipment(record, reading, config),
         }
@@ -118,7 +108,3 @@ def _beside(value: float | None, given: JsonValue, unit: ScaledUnit) -> float | 
     except UnknownUnit:
         return None
     return value_in(value, own, unit)
-
-
-def _note(record: Photometry | PhotometryLimit, error: NotExpressible, reading: Reading, field: str) -> None:
-    reading.problem(field, f"the datum of {written_time(record.timestamp)} {error.reason}", error.hint)

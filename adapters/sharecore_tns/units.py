@@ -42,7 +42,7 @@ class NotExpressible(Exception):
         super().__init__(reason)
 
 
-_Measured = TypeVar("_Measured", Photometry, PhotometryLimit, Spectrum)
+_Measured = TypeVar("_Measured", bound=Photometry | PhotometryLimit | Spectrum)
 
 
 def with_units(record: _Measured, maps: Maps) -> _Measured:

@@ -46,9 +46,9 @@ def rescan(outbox: Outbox, *, origin: str, now: datetime, after: int = 0, limit:
     return rows[-1].pk if len(rows) == limit else 0
 
 
-def learn(outbox: Outbox, *, origin: str, now: datetime, limit: int = 4 * CHUNK) -> None:
+def learn(outbox: Outbox, *, origin: str, now: datetime) -> None:
     """Give baseline rows their identity, a few at a time."""
-    rows = outbox.deliveries.filter(state=State.BASELINE, identity="").order_by("pk")[:limit]
+    rows = outbox.deliveries.filter(state=State.BASELINE, identity="").order_by("pk")[: 4 * CHUNK]
     _compare(outbox, list(rows), origin=origin, now=now, asked_for=False)
 
 
