@@ -232,8 +232,11 @@ def test_what_a_destination_causes_is_said_once_above_the_shares_that_it_holds(
     # The last ones that x holds, below what it is, and then the one that is well.
     assert last.count('scope="rowgroup"') == 1
     assert last.index("no route to host") < last.index(f'value="{well.pk}"')
-    # 15 shares that y refuses are one thing to do.
+    # 15 shares that y refuses are one thing to do; both numbers say what they count.
     assert badge(admin) == "1"
+    assert "<span>1</span> to do</span>" in page
+    assert parts(admin)[-1] == "15 need you"
+    assert '>Shares:</span> <a class="s-state' in page
 
 
 def test_the_navigation_counts_what_needs_somebody(tom: Tom, admin: Client) -> None:
