@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from realtoms import Tom
@@ -32,7 +33,7 @@ def share(tom: Tom, target: Observed) -> None:
 def summary(page: Page, text: str) -> None:
     """Wait for the summary to be this."""
     expect(page.get_by_role("navigation", name="States of shares")).to_have_text(
-        re.compile(rf"^\s*{text}\s*Show all shares\s*$"), timeout=WHILE
+        re.compile(rf"^\s*Shares:\s*{text}\s*Show all shares\s*$"), timeout=WHILE
     )
 
 
@@ -141,3 +142,32 @@ def test_the_page_of_a_target_says_where_it_and_its_data_are(
     expect(table.get_by_text("Not shared", exact=True)).to_have_count(1)
     told.get_by_role("link", name="Receiver").click()
     expect(page.get_by_role("heading", name=target.name)).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_column_of_sharing_widens_no_page(
+    visit: Start, sender: Tom, target: Observed, width: int
+) -> None:
+    share(sender, target)
+    target.observe(2)
+    someone = visit(viewport={"width": width, "height": 900})
+    page = someone.page
+    someone.go(f"{SHARES}?q={target.name}")
+    expect(page.locator("td[data-label=Delivered]")).to_have_text("2", timeout=WHILE)
+    sender.execute(f"""
+        from tom_integration.models import Delivery, Outbox
+        outbox = Outbox.objects.create(target_id={target.id}, destination="observatory_of_far_away")
+        for row in Delivery.objects.filter(outbox__target_id={target.id}):
+            row.pk, row.outbox, row.destination, row.state = None, outbox, outbox.destination, "withheld"
+            row.save(force_insert=True)
+    """)
+    someone.go(f"targets/{target.id}/")
+    page.locator("#photometry").evaluate("pane => pane.classList.add('active')")
+    page.locator("details.s-places").first.evaluate("each => { each.open = true; }")
+    expect(page.get_by_text("observatory_of_far_away").first).to_be_visible()
+    place = page.locator("#photData").locator("xpath=..")
+    out = place.evaluate(
+        "each => photData.getBoundingClientRect().right - each.getBoundingClientRect().right"
+    )
+    scrolls = place.evaluate("each => getComputedStyle(each).overflowX === 'auto'")
+    assert out <= 0 or (scrolls and width < 1280)

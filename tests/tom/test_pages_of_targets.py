@@ -108,6 +108,7 @@ def test_each_datum_says_where_it_is(tom: Tom, admin: Client) -> None:
     shown = page(admin, target)
     line = r'<details class="s-places"><summary><span class="s-pill s-d-outdated">Old values 1 of 2'
     assert line in shown, "the places stand behind one line, which is not green"
+    assert re.search(r'<div class="table-responsive"><table id="photData".*</table></div>', shown)
     with override_settings(LANGUAGE_CODE="de", USE_THOUSAND_SEPARATOR=True):
         assert cells(page(admin, target))[before.pk] == "Not shared"
 

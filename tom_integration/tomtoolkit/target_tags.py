@@ -25,6 +25,7 @@ Add = Callable[[str, Any, Any], str]
 _BOX = re.compile(r'id="phot-row-([^"]+)"')
 _HEADER = 'id="share-all-phot"'
 _END = "</tr>"
+_TABLE, _TABLE_END = "<table", "</table>"
 
 
 class Extended(Node):
@@ -83,7 +84,16 @@ def photometry(shown: str, user: Any, target: Any) -> str:
             rows[number] = f'{row}<td class="sharing">{cells[where]}</td>'
         elif _HEADER in row:
             rows[number] = f"{row}<th>Sharing</th>"
-    return render_to_string("tom_integration/partials/style.html") + _END.join(rows)
+    return render_to_string("tom_integration/partials/style.html") + _scrolled(_END.join(rows))
+
+
+def _scrolled(shown: str) -> str:
+    """Let the table scroll in its place: with one column more it may be wider than a small screen."""
+    inside = shown.index(_HEADER)
+    begin, end = shown.rfind(_TABLE, 0, inside), shown.find(_TABLE_END, inside) + len(_TABLE_END)
+    if begin < 0 or end < inside:
+        return shown
+    return f'{shown[:begin]}<div class="table-responsive">{shown[begin:end]}</div>{shown[end:]}'
 
 
 def spectra(shown: str, user: Any, target: Any) -> str:
