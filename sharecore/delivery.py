@@ -35,7 +35,7 @@ from sharecore.outcomes import (
     Unsupported,
     Withheld,
 )
-from sharecore.retry import DAY, RetryPolicy
+from sharecore.retry import DAY, Retry
 
 SHORTEST_ASK = 1.0
 """Seconds between two questions for the same record, at the least."""
@@ -282,16 +282,9 @@ def embargo(until: datetime, reason: str) -> Transition:
     )
 
 
-def settle(
-    before: DeliveryState,
-    result: Result,
-    *,
-    now: datetime,
-    policy: RetryPolicy,
-    settle_time: float,
-    chance: float,
-) -> DeliveryState:
+def settle(before: DeliveryState, result: Result, retry: Retry, *, settle_time: float) -> DeliveryState:
     """Return the state after the result of the adapter (or the framework)."""
+    now = retry.now
     clean = replace(before, reason="", field="", next_at=None, ticket="")
     match result:
         case Accepted(remote_id=remote_id) | Duplicate(remote_id=remote_id):
@@ -301,9 +294,9 @@ def settle(
         case Unsupported(reason=reason, feature=feature):
             return replace(clean, state=State.UNSUPPORTED, reason=reason, field=feature)
         case Withheld(reason=reason, until=until):
-            return _withheld(clean, reason, until, now=now, policy=policy, chance=chance)
+            return _withheld(clean, reason, until, retry)
         case Deferred(reason=reason, retry_after=retry_after):
-            return _later(clean, reason, now=now, policy=policy, retry_after=retry_after, chance=chance)
+            return _later(clean, reason, retry, retry_after)
         case Unconfirmed(reason=reason):
             waiting = replace(clean, state=State.UNCONFIRMED, failures=before.failures + 1, reason=reason)
             return replace(waiting, next_at=now + timedelta(seconds=settle_time), ticket=before.ticket)
@@ -314,69 +307,36 @@ def settle(
             assert_never(result)
 
 
-def _withheld(
-    before: DeliveryState,
-    reason: str,
-    until: datetime | None,
-    *,
-    now: datetime,
-    policy: RetryPolicy,
-    chance: float,
-) -> DeliveryState:
+def _withheld(before: DeliveryState, reason: str, until: datetime | None, retry: Retry) -> DeliveryState:
     if until is None:
         return replace(before, state=State.WITHHELD, reason=reason)
-    if until > now:
+    if until > retry.now:
         return embargo(until, reason)(replace(before, state=State.WITHHELD))
     # The end came meanwhile: look again, but not for ever where a plugin goes on to say so.
-    return kept_here(before, reason, again=True, now=now, policy=policy, chance=chance)
+    return kept_here(before, reason, retry, again=True)
 
 
-def _later(
-    before: DeliveryState,
-    reason: str,
-    *,
-    now: datetime,
-    policy: RetryPolicy,
-    retry_after: float | None,
-    chance: float,
-) -> DeliveryState:
+def _later(before: DeliveryState, reason: str, retry: Retry, retry_after: float | None) -> DeliveryState:
     failures = before.failures + 1
-    wait = policy.wait(failures, retry_after=retry_after, chance=chance)
-    if wait is None:
+    again = retry.at(failures, retry_after=retry_after)
+    if again is None:
         return replace(before, state=State.FAILED, failures=failures, reason=f"given up: {reason}")
-    return replace(before, state=State.PENDING, failures=failures, reason=reason, next_at=now + wait)
+    return replace(before, state=State.PENDING, failures=failures, reason=reason, next_at=again)
 
 
-def kept_here(
-    before: DeliveryState,
-    reason: str,
-    *,
-    again: bool,
-    now: datetime,
-    policy: RetryPolicy,
-    chance: float,
-) -> DeliveryState:
+def kept_here(before: DeliveryState, reason: str, retry: Retry, *, again: bool) -> DeliveryState:
     """Return the state of a record that the site withholds.
 
     Args:
         before: state so far.
         reason: reason for people.
+        retry: time of the next look.
         again: whether the reason may pass by itself, and soon. Rights on a new datum are often given a moment
             after it is saved.
-        now: present time.
-        policy: waits between tries.
-        chance: random number from 0 to 1.
     """
     failures = before.failures + again
-    wait = policy.wait(failures, retry_after=None, chance=chance) if again else None
-    return replace(
-        before,
-        state=State.WITHHELD,
-        failures=failures,
-        next_at=now + wait if wait else None,
-        reason=reason,
-        field="",
-    )
+    next_at = retry.at(failures) if again else None
+    return replace(before, state=State.WITHHELD, failures=failures, next_at=next_at, reason=reason, field="")
 
 
 def unsent(before: DeliveryState, reason: str, *, now: datetime) -> DeliveryState:

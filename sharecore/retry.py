@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
@@ -43,3 +43,20 @@ class RetryPolicy:
     def longest(self) -> timedelta:
         """Return the longest wait; a try that is further away was put off by a clock that was wrong."""
         return timedelta(seconds=max((*self.schedule, DAY)) * (1.0 + self.jitter))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """The time of the next try of a record, seen from one moment."""
+
+    now: datetime
+    """Present time."""
+    policy: RetryPolicy
+    """Waits between tries."""
+    chance: float
+    """Random number from 0 to 1."""
+
+    def at(self, failures: int, *, retry_after: float | None = None) -> datetime | None:
+        """Return the time of the next try after so many failures, or None when the schedule is used up."""
+        wait = self.policy.wait(failures, retry_after=retry_after, chance=self.chance)
+        return None if wait is None else self.now + wait

@@ -16,7 +16,7 @@ from typing import assert_never
 
 from sharecore.delivery import FRESH, DeliveryState, State, Transition
 from sharecore.outcomes import Deferred, Rejected, Unconfirmed, Unsupported, Withdrawal, Withdrawn
-from sharecore.retry import RetryPolicy
+from sharecore.retry import Retry
 
 
 def withdraw(*, now: datetime) -> Transition:
@@ -44,17 +44,13 @@ def send_anew(*, now: datetime) -> Transition:
     )
 
 
-def answered(
-    before: DeliveryState, answer: Withdrawal | None, *, now: datetime, policy: RetryPolicy, chance: float
-) -> DeliveryState:
+def answered(before: DeliveryState, answer: Withdrawal | None, retry: Retry) -> DeliveryState:
     """Return the state of a delivery that is being withdrawn, after the answer of the destination.
 
     Args:
         before: state so far.
         answer: answer of the destination; None for no answer about this record.
-        now: present time.
-        policy: waits between tries.
-        chance: random number from 0 to 1.
+        retry: time of the next try.
     """
     match answer:
         case Withdrawn():
@@ -62,27 +58,21 @@ def answered(
         case Rejected(reason=reason) | Unsupported(reason=reason):
             return leave_there(f"not withdrawn: {reason}")(before)
         case Deferred(reason=reason, retry_after=wait):
-            return _later(before, reason, wait, now=now, policy=policy, chance=chance)
+            return _later(before, reason, retry, wait)
         case Unconfirmed(reason=reason):
-            return _later(before, reason, None, now=now, policy=policy, chance=chance)
+            return _later(before, reason, retry)
         case None:
             silence = "the destination did not say whether it was withdrawn"
-            return _later(before, silence, None, now=now, policy=policy, chance=chance)
+            return _later(before, silence, retry)
         case _:
             assert_never(answer)
 
 
 def _later(
-    before: DeliveryState,
-    reason: str,
-    retry_after: float | None,
-    *,
-    now: datetime,
-    policy: RetryPolicy,
-    chance: float,
+    before: DeliveryState, reason: str, retry: Retry, retry_after: float | None = None
 ) -> DeliveryState:
     failures = before.failures + 1
-    wait = policy.wait(failures, retry_after=retry_after, chance=chance)
-    if wait is None:
+    again = retry.at(failures, retry_after=retry_after)
+    if again is None:
         return leave_there(f"not withdrawn, given up: {reason}")(before)
-    return replace(before, failures=failures, reason=reason, next_at=now + wait)
+    return replace(before, failures=failures, reason=reason, next_at=again)

@@ -27,10 +27,11 @@ from sharecore import (
 )
 from sharecore import delivery as machine
 from sharecore.delivery import CANCELLABLE, NEEDS_PERSON, OPEN, REPLAYABLE, DeliveryState, State
-from sharecore.retry import DEFAULT_SCHEDULE, RetryPolicy
+from sharecore.retry import DEFAULT_SCHEDULE, Retry, RetryPolicy
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 POLICY = RetryPolicy(jitter=0.0)
+RETRY = Retry(now=NOW, policy=POLICY, chance=0)
 
 RESULTS: list[tuple[Result, State]] = [
     (Accepted(remote_id="7"), State.DELIVERED),
@@ -72,14 +73,14 @@ chances = st.floats(0, 1)
 def settle(
     current: DeliveryState, result: Result, *, chance: float = 0, settle_time: float = 60
 ) -> DeliveryState:
-    return machine.settle(current, result, now=NOW, policy=POLICY, settle_time=settle_time, chance=chance)
+    return machine.settle(current, result, replace(RETRY, chance=chance), settle_time=settle_time)
 
 
 def follow(
     current: DeliveryState, answer: Outcome | None, *, sent_at: datetime = NOW, chance: float = 0
 ) -> DeliveryState:
     return later_answers.followed(
-        current, answer, sent_at=sent_at, now=NOW, policy=POLICY, settle_time=60, chance=chance
+        current, answer, replace(RETRY, chance=chance), sent_at=sent_at, settle_time=60
     )
 
 
@@ -141,8 +142,8 @@ def test_to_start_is_the_only_thing_that_counts_as_an_attempt(current: DeliveryS
     others = [
         machine.unsent(current, "down", now=NOW),
         machine.abandoned(current, sent_at=NOW, settle_time=60),
-        later_answers.looked_up(current, Absent(), content="", now=NOW, policy=POLICY, chance=0),
-        later_answers.unanswered(current, "bug", now=NOW, policy=POLICY, chance=0),
+        later_answers.looked_up(current, Absent(), RETRY, content=""),
+        later_answers.unanswered(current, "bug", RETRY),
         follow(current, Submitted(ticket="t1", ask_after=60)),
         follow(current, Accepted()),
         machine.undecidable("edited")(current),
@@ -186,9 +187,7 @@ class TestLookUp:
     CURRENT = DeliveryState(state=State.UNCONFIRMED, failures=1, reason="silence", next_at=NOW, remote_id="7")
 
     def look(self, current: DeliveryState, found: Found | None, *, can_tell: bool = True) -> DeliveryState:
-        return later_answers.looked_up(
-            current, found, content="new", can_tell=can_tell, now=NOW, policy=POLICY, chance=0
-        )
+        return later_answers.looked_up(current, found, RETRY, content="new", can_tell=can_tell)
 
     def test_found(self) -> None:
         after = self.look(self.CURRENT, Present(content="new", remote_id="8"))
@@ -238,7 +237,7 @@ class TestLookUp:
     def test_a_look_up_that_fails_is_repeated_and_then_left_to_a_person(self) -> None:
         current, looks = self.CURRENT, 0
         while current.state is State.UNCONFIRMED:
-            current = later_answers.unanswered(current, "bug", now=NOW, policy=POLICY, chance=0)
+            current = later_answers.unanswered(current, "bug", RETRY)
             looks += 1
         assert (current.state, current.next_at, looks) == (State.NEEDS_REVIEW, None, len(DEFAULT_SCHEDULE))
 
@@ -359,7 +358,7 @@ def test_a_look_up_calls_delivered_only_what_is_there_with_its_content(
     current: DeliveryState, found: Found | None, content: str, chance: float
 ) -> None:
     current = replace(current, state=State.UNCONFIRMED)
-    after = later_answers.looked_up(current, found, content=content, now=NOW, policy=POLICY, chance=chance)
+    after = later_answers.looked_up(current, found, replace(RETRY, chance=chance), content=content)
     there = isinstance(found, Present) and found.content == content
     assert (after.state is State.DELIVERED) == there
     if after.state is State.PENDING:
@@ -388,7 +387,7 @@ def test_every_story_ends(
             current = follow(current, None if silent else answer, chance=chance)
         if current.state is State.UNCONFIRMED:
             current = later_answers.looked_up(
-                current, found, content="", can_tell=can_tell, now=NOW, policy=POLICY, chance=chance
+                current, found, replace(RETRY, chance=chance), content="", can_tell=can_tell
             )
         assert current.failures > before.failures or current.state is not State.PENDING
     assert current.attempts <= len(DEFAULT_SCHEDULE) + 1

@@ -26,7 +26,7 @@ from sharecore.outcomes import (
     Submitted,
     Unconfirmed,
 )
-from sharecore.retry import RetryPolicy
+from sharecore.retry import Retry, RetryPolicy
 
 SETTLE_TIME = 60.0
 LEASE = 20.0
@@ -186,10 +186,11 @@ class Engine(RuleBasedStateMachine):
             outcome = Rejected(reason="no") if rejected else failure
         self._write(item, self._settled(item, outcome, chance))
 
+    def _retry(self, chance: float) -> Retry:
+        return Retry(now=self.now, policy=POLICY, chance=chance)
+
     def _settled(self, item: Item, outcome: Outcome, chance: float) -> DeliveryState:
-        return delivery.settle(
-            item.standing, outcome, now=self.now, policy=POLICY, settle_time=SETTLE_TIME, chance=chance
-        )
+        return delivery.settle(item.standing, outcome, self._retry(chance), settle_time=SETTLE_TIME)
 
     @precondition(lambda self: self._left_behind())
     @rule(choice=choices)
@@ -205,16 +206,12 @@ class Engine(RuleBasedStateMachine):
     def look_up(self, choice: int, chance: float, fails: bool) -> None:
         item = _chosen(self._ripe(State.UNCONFIRMED), choice)
         if fails:
-            standing = later_answers.unanswered(
-                item.standing, "down", now=self.now, policy=POLICY, chance=chance
-            )
+            standing = later_answers.unanswered(item.standing, "down", self._retry(chance))
         else:
             found: Found = Present(content="it", remote_id="7") if item.there else Absent()
             if item.taken:
                 found = Deferred(reason="being processed")
-            standing = later_answers.looked_up(
-                item.standing, found, content="it", now=self.now, policy=POLICY, chance=chance
-            )
+            standing = later_answers.looked_up(item.standing, found, self._retry(chance), content="it")
         self._write(item, standing)
 
     @precondition(lambda self: any(item.taken for item in self.all))
@@ -239,11 +236,9 @@ class Engine(RuleBasedStateMachine):
         standing = later_answers.followed(
             item.standing,
             answer,
+            self._retry(chance),
             sent_at=self.now,
-            now=self.now,
-            policy=POLICY,
             settle_time=SETTLE_TIME,
-            chance=chance,
         )
         self._write(item, standing)
 

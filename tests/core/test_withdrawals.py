@@ -25,7 +25,7 @@ from sharecore import (
 )
 from sharecore.delivery import DeliveryState, State
 from sharecore.exceptions import DestinationError
-from sharecore.retry import RetryPolicy
+from sharecore.retry import Retry, RetryPolicy
 from sharecore.testing import MemoryDestination, example_batch, example_record
 from sharecore.testing.memory_adapter import MemoryAdapter
 
@@ -36,7 +36,7 @@ POLICY = RetryPolicy()
 
 
 def answered(state: DeliveryState, answer: Any) -> DeliveryState:
-    return withdrawals.answered(state, answer, now=NOW, policy=POLICY, chance=0.0)
+    return withdrawals.answered(state, answer, Retry(now=NOW, policy=POLICY, chance=0))
 
 
 def test_a_delivered_record_is_asked_for_at_once() -> None:

@@ -120,7 +120,7 @@ def test_outcomes_are_shown_with_their_fields_and_what_follows() -> None:
     from datetime import UTC, datetime
 
     from sharecore.delivery import DeliveryState
-    from sharecore.retry import RetryPolicy
+    from sharecore.retry import Retry, RetryPolicy
 
     rows = _tables("outcomes")["Outcomes"]
     results = {each.__name__: each for each in (*get_args(Outcome), outcomes.Withheld)}
@@ -133,10 +133,8 @@ def test_outcomes_are_shown_with_their_fields_and_what_follows() -> None:
         settled = settle(
             DeliveryState(state=State.SENDING),
             kind(**given),
-            now=datetime(2026, 1, 1, tzinfo=UTC),
-            policy=RetryPolicy(),
+            Retry(now=datetime(2026, 1, 1, tzinfo=UTC), policy=RetryPolicy(), chance=0),
             settle_time=1,
-            chance=0,
         )
         assert words(next_state)[0] == settled.state.value
     assert issubclass(Accepted, Outcome)

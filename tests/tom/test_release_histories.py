@@ -21,7 +21,7 @@ from sharecore.filters import Filter
 from sharecore.outcomes import Accepted
 from sharecore.records import Kind, Photometry, RecordKey
 from sharecore.release import Release, UnreadableRelease, latest
-from sharecore.retry import DEFAULT_SCHEDULE, RetryPolicy
+from sharecore.retry import DEFAULT_SCHEDULE, Retry, RetryPolicy
 from tom.conftest import Tom
 from tom_integration.models import Delivery, write_filter
 from tom_integration.outbox import open_outboxes
@@ -52,6 +52,10 @@ class History:
         self.row = DeliveryState(state=State.PENDING, next_at=self.now)
 
     @property
+    def retry(self) -> Retry:
+        return Retry(now=self.now, policy=POLICY, chance=0.5)
+
+    @property
     def moment(self) -> datetime | None:
         return latest([Release(after_days=self.days), Release(not_before=self.date, field="")], self.record)
 
@@ -60,23 +64,17 @@ class History:
         if self.row.state not in SENDABLE or self.row.next_at is None or self.row.next_at > self.now:
             return
         if self.filter.objection(self.record, own=True):
-            self.row = delivery.kept_here(
-                self.row, "filter", again=False, now=self.now, policy=POLICY, chance=0.5
-            )
+            self.row = delivery.kept_here(self.row, "filter", self.retry, again=False)
             return
         try:
             moment = self.moment
         except UnreadableRelease:
-            self.row = delivery.kept_here(
-                self.row, "date", again=False, now=self.now, policy=POLICY, chance=0.5
-            )
+            self.row = delivery.kept_here(self.row, "date", self.retry, again=False)
             return
         if moment is not None and moment > self.now:
             self.row = delivery.embargo(moment, "released later")(self.row)
             return
-        self.row = delivery.settle(
-            START(self.row), Accepted(), now=self.now, policy=POLICY, settle_time=60, chance=0.5
-        )
+        self.row = delivery.settle(START(self.row), Accepted(), self.retry, settle_time=60)
 
     def edited(self, *, announced: bool) -> None:
         values: list[Any] = [None, "", "soon", 61_100, self._day(), self._day()]

@@ -29,7 +29,7 @@ from sharecore import (
 )
 from sharecore import delivery as machine
 from sharecore.delivery import SET_ASIDE, START, STOP, DeliveryState, State, Transition
-from sharecore.retry import RetryPolicy
+from sharecore.retry import Retry, RetryPolicy
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import transitions
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from conftest import Tom
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-POLICY = RetryPolicy(jitter=0.0)
+RETRY = Retry(now=NOW, policy=RetryPolicy(jitter=0.0), chance=0)
 WRITES = frozenset(
     {"update", "update_each", "update_or_create", "bulk_update", "create", "bulk_create", "Delivery"}
 )
@@ -89,19 +89,15 @@ Weighed = Callable[[DeliveryState], DeliveryState]
 
 
 def settled(result: Result) -> Weighed:
-    return lambda stands: machine.settle(stands, result, now=NOW, policy=POLICY, settle_time=60, chance=0)
+    return lambda stands: machine.settle(stands, result, RETRY, settle_time=60)
 
 
 def looked_up(found: Present | Absent) -> Weighed:
-    return lambda stands: later_answers.looked_up(
-        stands, found, content="new", now=NOW, policy=POLICY, chance=0
-    )
+    return lambda stands: later_answers.looked_up(stands, found, RETRY, content="new")
 
 
 def followed(answer: Outcome | None, sent_at: datetime = NOW) -> Weighed:
-    return lambda stands: later_answers.followed(
-        stands, answer, sent_at=sent_at, now=NOW, policy=POLICY, settle_time=60, chance=0
-    )
+    return lambda stands: later_answers.followed(stands, answer, RETRY, sent_at=sent_at, settle_time=60)
 
 
 WEIGHED: dict[str, tuple[State, Weighed]] = {

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from sharecore import delivery
@@ -19,7 +18,7 @@ from sharecore.identity import fingerprint
 from sharecore.outcomes import Rejected, Unsupported
 from sharecore.records import RecordKey, Report, Shareable, with_key
 from sharecore.release import UnreadableRelease
-from sharecore.retry import RetryPolicy
+from sharecore.retry import Retry
 from tom_integration import access, site
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.own_data import own_rows
@@ -64,18 +63,16 @@ class Preparer:
         target: Any,
         *,
         origin: str,
-        policy: RetryPolicy,
+        retry: Retry,
         can_update: Callable[[], bool],
         takes_records: bool,
-        now: datetime,
     ) -> None:
         self._outbox = outbox
         self._target = target
         self._origin = origin
-        self._policy = policy
+        self._retry = retry
         self._can_update = can_update
         self._takes_records = takes_records
-        self._now = now
         self._sharers: dict[int, int | None] = {}
         self._limits = limits.of_outbox(outbox)
         self._destination = site.destinations().get(outbox.destination)
@@ -129,8 +126,7 @@ class Preparer:
 
     def _refuse(self, row: Delivery, why: Rejected | Unsupported) -> None:
         before = transitions.state_of(row)
-        unable = delivery.settle(before, why, now=self._now, policy=self._policy, settle_time=0, chance=0)
-        transitions.write(row, unable)
+        transitions.write(row, delivery.settle(before, why, self._retry, settle_time=0))
 
     def _limits_of(self, row: Delivery) -> Limits:
         return self._limits if row.one_time_share_id is None else self._for_all
@@ -154,7 +150,7 @@ class Preparer:
         except UnreadableRelease as error:
             self._withhold(row, (str(error), False))
             return False
-        if moment is None or moment <= self._now:
+        if moment is None or moment <= self._retry.now:
             return True
         kept = delivery.embargo(until=moment, reason=f"released on {moment:%Y-%m-%d %H:%M} UTC")
         transitions.write(row, kept(transitions.state_of(row)))
@@ -191,15 +187,8 @@ class Preparer:
 
     def _withhold(self, row: Delivery, why: tuple[str, bool]) -> None:
         reason, may_change = why
-        kept = delivery.kept_here(
-            transitions.state_of(row),
-            reason,
-            again=may_change,
-            now=self._now,
-            policy=self._policy,
-            chance=ledger.chance(),
-        )
-        transitions.write(row, kept)
+        before = transitions.state_of(row)
+        transitions.write(row, delivery.kept_here(before, reason, self._retry, again=may_change))
 
     def _is_news(self, row: Delivery, record: Shareable) -> bool:
         """Fill in identity and content; return False when the address has them, or takes no edit."""
@@ -225,7 +214,7 @@ class Preparer:
         deduplication = Deduplication(self._outbox, [row for row, _ in new])
         sendable: list[tuple[Delivery, Shareable]] = []
         for row, record in news:
-            reason = deduplication.settle(row, now=self._now) if row.pk in fresh else None
+            reason = deduplication.settle(row, now=self._retry.now) if row.pk in fresh else None
             if reason is None:
                 sendable.append((row, self._keyed(row, record)))
             elif reason:

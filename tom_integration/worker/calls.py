@@ -14,11 +14,11 @@ from typing import Any
 from sharecore.adapter import Batch
 from sharecore.adapter_answers import GivenUp, Stop
 from sharecore.outcomes import Found, Result
-from sharecore.retry import RetryPolicy
-from tom_integration import access, site
+from sharecore.retry import Retry, RetryPolicy
+from tom_integration import access, clock, site
 from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import OneTimeShare, Outbox
-from tom_integration.outbox import target_keys
+from tom_integration.outbox import ledger, target_keys
 from tom_integration.worker import breaker, target_name
 from tom_integration.worker.adapter_state import state_objection
 from tom_integration.worker.before_a_call import Preconditions
@@ -40,6 +40,10 @@ class Calls(Preconditions):
     """Records that have arrived so far."""
     objection: str = ""
     """The reason why the ledger cannot store the adapter state; empty when it can."""
+
+    def retry(self) -> Retry:
+        """Return the time of the next try of the records of one call."""
+        return Retry(now=clock.now(), policy=self.policy, chance=ledger.chance())
 
     def batch(self, share: OneTimeShare | None) -> Batch:
         """Return a batch without records, for the continuous share or for a one-time share."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 
 from django.db import Error
 
@@ -17,6 +16,7 @@ from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError,
 from sharecore.exchanges import recorded
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result, Submitted
 from sharecore.records import Alone, DataFile, Record, RecordKey, Shareable
+from sharecore.retry import Retry
 from sharecore.texts import one_line
 from tom_integration import call_log, clock, site
 from tom_integration.models import Delivery, OneTimeShare, Outbox
@@ -129,25 +129,19 @@ def _settle(
     stopped: Stop | None,
     notes: Callable[[], None] = lambda: None,
 ) -> int:
-    now, chance = clock.now(), ledger.chance()
+    retry = calls.retry()
     reason = one_line(str(stopped)) if stopped else ""
-    states = {rows[key].pk: _settled(calls, rows[key], each, now, chance) for key, each in results.items()}
+    states = {rows[key].pk: _settled(calls, rows[key], each, retry) for key, each in results.items()}
     ends = _end(stopped)
     for row in (rows[key] for key in left):
-        unsent = delivery.unsent(transitions.state_of(row), reason, now=now)
-        states[row.pk] = _settled(calls, row, ends, now, chance) if ends else unsent
+        unsent = delivery.unsent(transitions.state_of(row), reason, now=retry.now)
+        states[row.pk] = _settled(calls, row, ends, retry) if ends else unsent
     return persist(lambda: transitions.settle(rows.values(), states, token=calls.lease.token, also=notes))
 
 
-def _settled(calls: Calls, row: Delivery, result: Result, now: datetime, chance: float) -> DeliveryState:
-    return delivery.settle(
-        transitions.state_of(row),
-        result,
-        now=now,
-        policy=calls.policy,
-        settle_time=calls.adapter.settle_time,
-        chance=chance,
-    )
+def _settled(calls: Calls, row: Delivery, result: Result, retry: Retry) -> DeliveryState:
+    before = transitions.state_of(row)
+    return delivery.settle(before, result, retry, settle_time=calls.adapter.settle_time)
 
 
 def _end(stopped: Stop | None) -> Result | None:

@@ -69,7 +69,7 @@ def _settle(
     stop: Stop | None,
 ) -> bool:
     """Write the answers and the adapter state, in one transaction; return False where another worker did."""
-    now, chance = clock.now(), ledger.chance()
+    retry = calls.retry()
     # A destination that takes no question now says nothing about the record: it is due as before.
     stopped = isinstance(stop, TAKES_NO_CALL)
     asked = {key: row for key, row in rows.items() if key in answers or not stopped}
@@ -81,15 +81,13 @@ def _settle(
             row.sent_from_id = None  # It is certainly not there, and leaves under its present target.
         if answer is None and stop is not None:
             reason = one_line(str(stop))
-            return later_answers.unanswered(state, reason, now=now, policy=calls.policy, chance=chance)
+            return later_answers.unanswered(state, reason, retry)
         return later_answers.followed(
             state,
             answer,
-            sent_at=row.sent_at or now,
-            now=now,
-            policy=calls.policy,
+            retry,
+            sent_at=row.sent_at or retry.now,
             settle_time=calls.adapter.settle_time,
-            chance=chance,
         )
 
     there = sent_from(next(iter(rows.values())))

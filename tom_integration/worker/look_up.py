@@ -71,18 +71,18 @@ def _may_be_elsewhere(row: Delivery) -> bool:
     return elsewhere and row.delivered_at is None and row.model in DATUM_MODELS
 
 
-def look_up(calls: Calls, rows: list[Delivery], now: datetime) -> None:
+def look_up(calls: Calls, rows: list[Delivery]) -> None:
     """Settle these unconfirmed deliveries by the answer of the destination.
 
     Raises:
         Wait: the destination stops the call.
     """
-    rows = _without_files(calls, rows, now)
+    rows = _without_files(calls, rows)
     batch = calls.batch(None)
-    doubts = {each.row.pk: each for each in _comparable(calls, rows, batch, now)}
+    doubts = {each.row.pk: each for each in _comparable(calls, rows, batch)}
     for about, group in as_sent(batch, [each.row for each in doubts.values()]):
         for together in _questions([doubts[row.pk] for row in group]):
-            _ask(calls, together, about, now)
+            _ask(calls, together, about)
 
 
 def _questions(doubts: list[_Doubt]) -> Iterator[list[_Doubt]]:
@@ -92,7 +92,7 @@ def _questions(doubts: list[_Doubt]) -> Iterator[list[_Doubt]]:
     yield from ([each] for each in doubts if isinstance(each.leaves, Report))
 
 
-def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> None:
+def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch) -> None:
     previous = {each.leaves.key: each.row.remote_id or None for each in doubts if each.row.delivered_at}
     records = tuple(each.leaves for each in doubts if isinstance(each.leaves, Record))
     sent_at = {each.leaves.key: each.row.sent_at for each in doubts if each.row.sent_at}
@@ -105,13 +105,13 @@ def _ask(calls: Calls, doubts: list[_Doubt], batch: Batch, now: datetime) -> Non
     except (AuthenticationFailed, DestinationError) as stop:
         raise calls.wait(stop) from None
     except DeliveryError as error:
-        _try_later(calls, [each.row for each in doubts], error.reason, now)
+        _try_later(calls, [each.row for each in doubts], error.reason)
         return
     for each in doubts:
         if found and isinstance(found.get(each.leaves.key), Absent):
             # For the present target, `Absent` may mean only that sending again does no harm.
             each.row.sent_from_id = None if batch.moved else each.row.outbox_id
-    _conclude(calls, doubts, found, now, calls.notes(batch, answers=(found or {}).values(), sent_from=there))
+    _conclude(calls, doubts, found, calls.notes(batch, answers=(found or {}).values(), sent_from=there))
     if any(not isinstance(each, Deferred | Unconfirmed) for each in (found or {}).values()):
         calls.succeeded()
     _tell(batch, doubts, found or {})
@@ -137,11 +137,10 @@ def _conclude(
     calls: Calls,
     doubts: list[_Doubt],
     found: Mapping[RecordKey, Found] | None,
-    now: datetime,
     notes: Callable[[], None],
 ) -> None:
     """Write the answers of the destination and the adapter state, in one transaction."""
-    chance = ledger.chance()
+    retry = calls.retry()
     answers = {each.row.pk: found.get(each.leaves.key) if found else None for each in doubts}
     contents = {each.row.pk: fingerprint(each.leaves) for each in doubts}
     there = [each for each in doubts if isinstance(answers[each.row.pk], Present)]
@@ -163,18 +162,12 @@ def _conclude(
         # From now on the destination has the record: newer content goes as an edit.
         Delivery.objects.filter(
             pk__in=[each.row.pk for each in there], state=State.UNCONFIRMED, delivered_at=None
-        ).update(delivered_at=now)
+        ).update(delivered_at=retry.now)
 
     settle_each(
         [each.row for each in doubts],
         lambda row, state: later_answers.looked_up(
-            state,
-            answers[row.pk],
-            content=contents[row.pk],
-            can_tell=found is not None,
-            now=now,
-            policy=calls.policy,
-            chance=chance,
+            state, answers[row.pk], retry, content=contents[row.pk], can_tell=found is not None
         ),
         also,
     )
@@ -192,19 +185,15 @@ def _tell(batch: Batch, doubts: list[_Doubt], found: Mapping[RecordKey, Found]) 
     dispatch.tell(site.registry(), batch, [each.record for each in doubts], results)
 
 
-def _without_files(calls: Calls, rows: list[Delivery], now: datetime) -> list[Delivery]:
+def _without_files(calls: Calls, rows: list[Delivery]) -> list[Delivery]:
     """Return the rows of data; let files be sent again, which by `Adapter.deliver_file` does no harm."""
-    chance = ledger.chance()
-    settle(
-        [row for row in rows if row.model == FILE_MODEL],
-        lambda state: later_answers.looked_up(
-            state, Absent(), content="", now=now, policy=calls.policy, chance=chance
-        ),
-    )
+    retry = calls.retry()
+    files = [row for row in rows if row.model == FILE_MODEL]
+    settle(files, lambda state: later_answers.looked_up(state, Absent(), retry, content=""))
     return [row for row in rows if row.model != FILE_MODEL]
 
 
-def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime) -> list[_Doubt]:
+def _comparable(calls: Calls, rows: list[Delivery], batch: Batch) -> list[_Doubt]:
     """Return the deliveries that the destination can be asked for; settle the others."""
     data = load(rows)
     pairs: list[tuple[Delivery, Shareable]] = []
@@ -234,13 +223,10 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch, now: datetime)
         if isinstance(leaves, Record):
             doubts.append(_Doubt(row, record, leaves))
         else:
-            _try_later(calls, [row], str(leaves), now)
+            _try_later(calls, [row], str(leaves))
     return doubts
 
 
-def _try_later(calls: Calls, rows: list[Delivery], reason: str, now: datetime) -> None:
-    chance = ledger.chance()
-    settle(
-        rows,
-        lambda state: later_answers.unanswered(state, reason, now=now, policy=calls.policy, chance=chance),
-    )
+def _try_later(calls: Calls, rows: list[Delivery], reason: str) -> None:
+    retry = calls.retry()
+    settle(rows, lambda state: later_answers.unanswered(state, reason, retry))

@@ -80,7 +80,7 @@ class Rounds:
             # Before sending: a long backlog must not keep the page from telling what arrived.
             follow(calls, submitted[: calls.allowance(len(submitted))])
         if doubtful:
-            look_up(calls, doubtful[: calls.allowance(len(doubtful))], now)
+            look_up(calls, doubtful[: calls.allowance(len(doubtful))])
             return True
         if not due or ask_first(due, now):
             return True
@@ -89,10 +89,9 @@ class Rounds:
             self.outbox,
             calls.target,
             origin=origin,
-            policy=calls.policy,
+            retry=calls.retry(),
             can_update=calls.can_update,
             takes_records=calls.adapter.takes_records,
-            now=now,
         )
         deliver(calls, preparer.prepare(due))
         return True

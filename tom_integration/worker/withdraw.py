@@ -65,15 +65,14 @@ def _settle(
     stop: Stop | None,
 ) -> None:
     """Write the answers and the adapter state, in one transaction."""
-    now, chance = clock.now(), ledger.chance()
+    retry = calls.retry()
     # A destination that takes no call now says nothing about the record: it is due as before.
     stopped = isinstance(stop, TAKES_NO_CALL)
     states: dict[int, DeliveryState] = {}
     for key, row in rows.items():
         if key in answers or not stopped:
             before = replace(transitions.state_of(row), reason=one_line(str(stop or "")))
-            answer = answers.get(key)
-            states[row.pk] = withdrawals.answered(before, answer, now=now, policy=calls.policy, chance=chance)
+            states[row.pk] = withdrawals.answered(before, answers.get(key), retry)
     # These are delivered as before: no time or content of their delivery changes.
     stay = {pk: state.reason for pk, state in states.items() if state.state is State.DELIVERED}
     notes = calls.notes(batch, stop, sent_from=sent_from(next(iter(rows.values()))))
