@@ -352,7 +352,7 @@ def test_a_declined_report_is_history_once_another_arrived(
             said.append(text(admin.get(reverse("targets:detail", args=[target.pk]))))
             history = reverse("sharing:history", args=[target.pk, tom.outbox(target, "y").pk])
             shown.append(text(admin.get(history)))
-    assert "Reported to y , not sent" in said[0]
+    assert "Reported to y , declined" in said[0]
     assert "Reported to y , done" in said[1]
     assert "Declined 1 record not sent: declined by admin: a duplicate" in shown[0]
     assert "Partly shared" not in shown[0], "nothing was"

@@ -53,7 +53,7 @@ class Line:
     @property
     def status(self) -> str:
         """Return the status in a word or two."""
-        none_left = self.reports_only and not self.summary.delivered
+        none_left = self.reports_only and not self.summary.delivered and not self.summary.all_declined
         return "Not sent" if none_left and self.summary.cause is Cause.PARTLY else self.summary.label
 
 
