@@ -76,6 +76,7 @@ from sharecore.reports import FieldType, ReportField, ReportForm
 from sharecore.secret import Secret
 from sharecore.secrets import hide_secrets, repeats_secret
 from sharecore.settings import Section
+from sharecore.sky import separation
 from sharecore.targets import Orbit, OrbitScheme, Position, Target
 from sharecore.texts import one_line, printable
 from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit, rescaled
@@ -167,6 +168,7 @@ __all__ = [
     "repeats_secret",
     "report_exchange",
     "rescaled",
+    "separation",
 ]
 
 logs.install()

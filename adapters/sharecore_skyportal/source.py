@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sharecore import Batch, Target, TargetRefused
+from sharecore import Batch, Target, TargetRefused, separation
 from sharecore_skyportal.config import SkyPortalConfig
 
 _SENDABLE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.+-]*")
@@ -86,15 +86,8 @@ def is_made(batch: Batch, config: SkyPortalConfig) -> bool:
 def far_from(target: Target, there: Mapping[str, Any]) -> float | None:
     """Return the distance to a source of the same name, in arcseconds; None if it is the same object."""
     ra, dec = target.position.ra, target.position.dec
-    numbers = (ra, dec, there.get("ra"), there.get("dec"))
-    if not all(isinstance(each, int | float) for each in numbers):
-        return None
-    lon, lat, lon_there, lat_there = (math.radians(float(each or 0.0)) for each in numbers)
-    # haversine, exact for small angles
-    half = math.sin((lat - lat_there) / 2) ** 2 + (
-        math.cos(lat) * math.cos(lat_there) * math.sin((lon - lon_there) / 2) ** 2
-    )
-    distance = math.degrees(2 * math.asin(math.sqrt(min(half, 1.0)))) * 3600
+    numbers = [each for each in (ra, dec, there.get("ra"), there.get("dec")) if isinstance(each, int | float)]
+    distance = separation(*numbers) if len(numbers) == 4 else 0.0
     return distance if distance > FARTHEST else None
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sharecore import Found, Present, Report
+from sharecore import Found, Present, Report, separation
 from sharecore_tns.api import Api
 from sharecore_tns.classification import tns_name
 from sharecore_tns.config import TnsConfig
@@ -95,12 +94,7 @@ def _kind(there: Mapping[str, Any]) -> str:
 
 def _distance(ra: float, dec: float, there: Mapping[str, Any]) -> float | None:
     """Return the distance of an object, in arcseconds; None for one without a place."""
-    lon_there, lat_there = there.get("radeg"), there.get("decdeg")
-    if not isinstance(lon_there, int | float) or not isinstance(lat_there, int | float):
+    ra_there, dec_there = there.get("radeg"), there.get("decdeg")
+    if not isinstance(ra_there, int | float) or not isinstance(dec_there, int | float):
         return None
-    lon, lat, lon_there, lat_there = map(math.radians, (ra, dec, lon_there, lat_there))
-    # haversine, exact for small angles
-    half = math.sin((lat - lat_there) / 2) ** 2 + (
-        math.cos(lat) * math.cos(lat_there) * math.sin((lon - lon_there) / 2) ** 2
-    )
-    return math.degrees(2 * math.asin(math.sqrt(min(half, 1.0)))) * 3600
+    return separation(ra, dec, ra_there, dec_there)

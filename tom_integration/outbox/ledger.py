@@ -67,22 +67,18 @@ class Due:
                 return batch
 
 
-def withdrawing(outbox: Outbox, *, now: datetime, limit: int, of: Q = ALL) -> list[Delivery]:
-    """Return the deliveries that are to be withdrawn now, those with one name there together."""
-    rows = outbox.deliveries.filter(of, state=State.WITHDRAWING, next_at__lte=now)
-    return list(rows.order_by("remote_id", "pk")[:limit])
+def asking(state: State, outbox: Outbox, *, now: datetime, limit: int, of: Q = ALL) -> list[Delivery]:
+    """Return the deliveries in a state of `TOGETHER` that the destination is to be asked about now."""
+    rows = outbox.deliveries.filter(of, state=state, next_at__lte=now)
+    return list(rows.order_by(*TOGETHER[state])[:limit])
 
 
-def unconfirmed(outbox: Outbox, *, now: datetime, limit: int, of: Q = ALL) -> list[Delivery]:
-    """Return the unconfirmed deliveries that are to be looked up now."""
-    rows = outbox.deliveries.filter(of, state=State.UNCONFIRMED, next_at__lte=now)
-    return list(rows.order_by("timestamp", "pk")[:limit])
-
-
-def submitted(outbox: Outbox, *, now: datetime, limit: int, of: Q = ALL) -> list[Delivery]:
-    """Return the submitted deliveries that are to be asked about now, those with one ticket together."""
-    rows = outbox.deliveries.filter(of, state=State.SUBMITTED, next_at__lte=now)
-    return list(rows.order_by("ticket", "timestamp", "pk")[:limit])
+TOGETHER: Mapping[State, tuple[str, ...]] = {
+    State.WITHDRAWING: ("remote_id", "pk"),
+    State.SUBMITTED: ("ticket", "timestamp", "pk"),
+    State.UNCONFIRMED: ("timestamp", "pk"),
+}
+"""The states in which the destination is asked, ordered so that one name or ticket there stays together."""
 
 
 def bring_near(outbox: Outbox, furthest: datetime, *, settle_time: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from tom_targets.models import TargetExtra
@@ -11,15 +11,14 @@ from sharecore.addresses import Address
 from sharecore.filters import Filter
 from tom_integration import access, site
 from tom_integration.models import ShareRule
-from tom_integration.pages import destination_choices
-from tom_integration.pages.limits_form import LimitsForm
+from tom_integration.pages.destination_form import DestinationForm
 from tom_integration.services import rules
 
 KEYS = 50
 """Names of extra fields that are suggested."""
 
 
-class RuleForm(LimitsForm):
+class RuleForm(DestinationForm):
     """Make or change a rule."""
 
     name = forms.CharField(required=False, max_length=200, label="Name")
@@ -30,9 +29,6 @@ class RuleForm(LimitsForm):
     )
     extra_key = forms.CharField(required=False, max_length=200, label="Tag or extra field")
     extra_value = forms.CharField(required=False, max_length=1000, label="Value")
-    destination = forms.ChoiceField(
-        label="Destination", error_messages={"required": "Choose where the data are to go."}
-    )
     existing = forms.BooleanField(required=False, label="Share existing data too")
     ends = forms.BooleanField(required=False, label="End the share of a target that leaves")
 
@@ -48,18 +44,11 @@ class RuleForm(LimitsForm):
             choices=[(each.pk, each.name) for each in self.lists],
             initial=rule.target_list_id if rule else None,
         )
-        self.addresses = destination_choices.choices(user)
-        usable = [choice.address for choice in self.addresses if not choice.reason]
-        if rule and str(rule.address) not in usable:
-            usable.append(str(rule.address))  # `faults` says what is wrong with it.
-        cast("forms.ChoiceField", self.fields["destination"]).choices = [(each, each) for each in usable]
+        # `faults` says what is wrong with an address that cannot be chosen any more.
+        self.offer(user, chosen=str(rule.address) if rule else "")
         for name in ("name", "scope", "extra_key", "extra_value", "existing"):
             self.fields[name].initial = getattr(rule, name) if rule else ""
         self.fields["ends"].initial = rule.ends if rule else True
-        if rule:
-            self.fields["destination"].initial = str(rule.address)
-        elif len(usable) == 1:
-            self.fields["destination"].initial = usable[0]
 
     @property
     def keys(self) -> list[str]:

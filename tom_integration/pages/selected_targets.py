@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -12,30 +12,23 @@ from django.shortcuts import redirect, render
 
 from sharecore.addresses import Address
 from tom_integration import access, site
-from tom_integration.pages import destination_choices, form_values, passing, phrases
+from tom_integration.pages import form_values, passing, phrases
+from tom_integration.pages.destination_form import DestinationForm
 from tom_integration.pages.guards import Page, require
-from tom_integration.pages.limits_form import LimitsForm
 from tom_integration.services import many_shares
 
 NAMED = 20
 """Targets that the form names."""
 
 
-class SelectedForm(LimitsForm):
+class SelectedForm(DestinationForm):
     """Choose the destination and the limits of the shares of several targets."""
 
-    destination = forms.ChoiceField(
-        label="Destination", error_messages={"required": "Choose where the data are to go."}
-    )
     share_existing_data = forms.BooleanField(required=False, label="Share existing data too")
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.addresses = destination_choices.choices(user)
-        usable = [choice.address for choice in self.addresses if not choice.reason]
-        cast("forms.ChoiceField", self.fields["destination"]).choices = [(each, each) for each in usable]
-        if len(usable) == 1:
-            self.fields["destination"].initial = usable[0]
+        self.offer(user)
 
 
 def selected(request: HttpRequest) -> list[int]:

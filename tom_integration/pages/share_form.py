@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 
 from tom_integration import access, share_conflict
-from tom_integration.pages import destination_choices, target_search
-from tom_integration.pages.limits_form import LimitsForm
+from tom_integration.pages import target_search
+from tom_integration.pages.destination_form import DestinationForm
 
 
-class ShareForm(LimitsForm):
+class ShareForm(DestinationForm):
     """Choose the destination, the target (unless it is fixed), and the limits of a new share."""
 
-    destination = forms.ChoiceField(
-        label="Destination", error_messages={"required": "Choose where the data are to go."}
-    )
     target = forms.IntegerField(required=False, max_value=2**63 - 1, widget=forms.HiddenInput)
     target_name = forms.CharField(required=False, max_length=200, label="Target")
     share_existing_data = forms.BooleanField(required=False, label="Share existing data too")
@@ -25,13 +22,7 @@ class ShareForm(LimitsForm):
         super().__init__(*args, **kwargs)
         self.user = user
         self.fixed_target = target
-        shared = self._shared(target)
-        self.addresses = destination_choices.choices(self.user, shared)
-        usable = [choice.address for choice in self.addresses if not choice.reason]
-        field = cast("forms.ChoiceField", self.fields["destination"])
-        field.choices = [(address, address) for address in usable]
-        if len(usable) == 1 and usable[0] not in shared:
-            self.fields["destination"].initial = usable[0]
+        self.offer(user, shared=self._shared(target))
 
     def clean(self) -> dict[str, Any]:
         """Find the target, and reject a second share of it to the same address."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from sharecore import delivery
 from sharecore.delivery import State
@@ -64,11 +65,11 @@ class Rounds:
         now, origin, of = clock.now(), site.origin(), self.sender.rows(self.outbox)
         limit = self.calls_of.largest(self.sender)
         changes.compare_named(self.outbox, origin=origin, now=now)
-        submitted = ledger.submitted(self.outbox, now=now, limit=limit, of=of)
-        withdrawing = ledger.withdrawing(self.outbox, now=now, limit=limit, of=of)
+        asking = partial(ledger.asking, outbox=self.outbox, now=now, limit=limit, of=of)
+        submitted, withdrawing = asking(State.SUBMITTED), asking(State.WITHDRAWING)
         due = self.due.batch(now=now, limit=limit, continuous=continuous, of=of)
         # Look up last: deduplication recognises a datum that was made again when it is prepared for sending.
-        doubtful = [] if due else ledger.unconfirmed(self.outbox, now=now, limit=limit, of=of)
+        doubtful = [] if due else asking(State.UNCONFIRMED)
         if not doubtful and not due and not submitted and not withdrawing:
             return False
         calls = self.calls_of.of(self.sender)
