@@ -188,12 +188,12 @@ def test_the_page_begins_with_a_summary(tom: Tom, admin: Client) -> None:
         share(tom, "x", "delivered")
         share(tom, "y", "pending")
     share(tom, "x", "failed")
-    assert parts(admin) == ["2 up to date", "2 waiting for y since 14:05 UTC", "1 needs you"]
+    assert parts(admin) == ["2 up to date", "2 waiting for y since 14:05 UTC", "1 share needs you"]
     page = text(admin.get(SHARES))
     assert 'href="?state=waiting&amp;destination=y"' in page
     assert page.index("2 up to date") < page.index("<table")
     assert page.index(">New share</a>") < page.index("2 up to date")
-    assert parts(admin, "?destination=x") == ["2 up to date", "1 needs you"]
+    assert parts(admin, "?destination=x") == ["2 up to date", "1 share needs you"]
     answer = admin.get(f"{SHARES}table")
     seen = answer["X-Sharing-Digest"]
     again = admin.get(f"{SHARES}table?seen={seen}")
@@ -235,8 +235,7 @@ def test_what_a_destination_causes_is_said_once_above_the_shares_that_it_holds(
     # 15 shares that y refuses are one thing to do; both numbers say what they count.
     assert badge(admin) == "1"
     assert "<span>1</span> to do</span>" in page
-    assert parts(admin)[-1] == "15 need you"
-    assert '>Shares:</span> <a class="s-state' in page
+    assert parts(admin)[-1] == "15 shares need you"
 
 
 def test_the_navigation_counts_what_needs_somebody(tom: Tom, admin: Client) -> None:
@@ -318,7 +317,7 @@ def test_numbers_are_of_shares_that_the_user_may_see(tom: Tom, admin: Client) ->
     assign_perm("tom_targets.view_persistentshare", user)
     assign_perm("tom_targets.add_persistentshare", user)
     client.force_login(user)
-    assert (parts(client), badge(client)) == (["1 needs you"], "1")
+    assert (parts(client), badge(client)) == (["1 share needs you"], "1")
     page = text(client.get(SHARES))
     assert page.count("rowgroup") == 0
     card = text(client.get(DESTINATIONS))
@@ -411,7 +410,7 @@ def test_without_a_worker_what_waits_needs_somebody_once(tom: Tom, admin: Client
         for _ in range(3):
             share(tom, "x", "pending")
         share(tom, "x", "delivered")
-        assert parts(admin) == ["1 up to date", "3 need you"]
+        assert parts(admin) == ["1 up to date", "3 shares need you"]
         assert text(admin.get(f"{SHARES}table")).count("No worker is running") == 1
     assert navigation_counts.number(User.objects.get(username="admin")) == 1
 

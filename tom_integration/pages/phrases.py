@@ -201,9 +201,9 @@ def of_shares(number: int, label: str) -> str:
     return f"{number:,} {label[:1].lower()}{label[1:]}"
 
 
-def need_you(number: int) -> str:
-    """Return that so many shares need whoever reads this: `2 need you`."""
-    return f"{number:,} {'needs' if number == 1 else 'need'} you"
+def need_you(things: int, noun: str = "") -> str:
+    """Return that so many shares need whoever reads this: `2 need you`, `2 shares need you`."""
+    return f"{number(things, noun) if noun else f'{things:,}'} {'needs' if things == 1 else 'need'} you"
 
 
 def after_observation(days: float) -> str:

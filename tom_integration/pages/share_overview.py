@@ -64,7 +64,7 @@ def overview(shares: QuerySet[Any], around: Around) -> Overview:
 def _part(status: ShareStatus, name: str, number: int, around: Around) -> Part:
     text = phrases.of_shares(number, status.label)
     if status is ShareStatus.NEEDS_YOU:
-        text = phrases.need_you(number)
+        text = phrases.need_you(number, "share")
     row = around.failing(Address(name)) if name else None
     if row is not None:
         text += f" for {site.display_name(name)}"
