@@ -19,6 +19,8 @@ from tom_integration.services import resolve, retry, shares
 if TYPE_CHECKING:
     from conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 
 class TestPause:
     def test_waiting_data_are_sent_when_it_goes_on(self, tom: Tom) -> None:

@@ -31,6 +31,8 @@ from tom_integration.services import resolve, retry, shares
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 FAULTS: tuple[dict[str, Any], ...] = (
     {"answer": Deferred(reason="busy")},
     {"answer": Deferred(reason="busy", retry_after=600.0)},

@@ -15,6 +15,8 @@ from tom_integration.worker import breaker
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 
 def test_no_call_of_any_share_goes_out_before_and_nothing_counts_as_failed(tom: Tom, shared: Any) -> None:
     tom.x.delay = 40

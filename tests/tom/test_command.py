@@ -17,6 +17,8 @@ from tom_integration.models import Worker
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 
 def _sharing(*arguments: Any) -> str:
     out = StringIO()

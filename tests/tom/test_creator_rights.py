@@ -18,6 +18,8 @@ from tom_integration.tomtoolkit import functions
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 
 class Embargo:
     """A plugin of a site that keeps proprietary data at home."""

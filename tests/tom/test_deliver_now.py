@@ -12,6 +12,8 @@ from tom_targets.models import PersistentShare, Target
 
 from sharecore.testing import MemoryPlugin, deliver_now, installed
 
+pytestmark = pytest.mark.any_database
+
 
 class SharingOfMyTom(TestCase):
     def setUp(self) -> None:

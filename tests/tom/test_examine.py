@@ -13,6 +13,8 @@ from sharecore.testing.examples import example_record
 from tom.incoming import Sender, body
 from tom_integration.models import InboxRecord, Peer
 
+pytestmark = pytest.mark.any_database
+
 EXAMINE = "/api/sharing/test/"
 
 

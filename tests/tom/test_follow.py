@@ -30,6 +30,8 @@ from tom_integration.services import resolve, shares
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 NOT_YET = Submitted(ticket="another", ask_after=60)
 
 

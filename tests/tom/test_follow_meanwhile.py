@@ -17,6 +17,8 @@ from tom_integration.services import resolve, retry, shares
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 
 def test_an_edit_waits_for_the_answer_and_goes_as_an_edit(tom: Tom, later: Any) -> None:
     tom.x.can_update = True

@@ -22,6 +22,8 @@ from tom.conftest import Tom, edit
 from tom_integration import site
 from tom_integration.outbox import restored
 
+pytestmark = pytest.mark.any_database
+
 LOST = Unconfirmed(reason="no answer")
 
 

@@ -17,6 +17,8 @@ from tom_integration.outbox import open_outboxes
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 RENAMED = {"renamed": {"ADAPTER": "memory"}}
 
 

@@ -25,6 +25,8 @@ from tom_integration.worker.loop import Worker
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 MENDED = DATA_SHARING | {"x": {"ADAPTER": "memory", "PASSWORD": "mended"}}
 
 

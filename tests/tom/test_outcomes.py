@@ -31,6 +31,8 @@ from tom_integration.worker.run import reconcile
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.mark.parametrize(
     ("outcome", "state", "reason"),

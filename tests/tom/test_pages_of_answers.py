@@ -19,7 +19,10 @@ from tom_integration.pages.share_status import ShareStatus, StatusSummary, summa
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
-pytestmark = pytest.mark.filterwarnings("ignore:The default scheme will be changed")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The default scheme will be changed"),
+    pytest.mark.any_database,
+]
 AT = "AT 2026abc"
 
 

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from conftest import Tom
 
 # Of the form of a comment, on tomtoolkit's page.
-pytestmark = pytest.mark.filterwarnings("ignore:The default scheme will be changed")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The default scheme will be changed"),
+    pytest.mark.any_database,
+]
 
 
 @pytest.fixture(autouse=True)

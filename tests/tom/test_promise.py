@@ -26,6 +26,8 @@ from tom_integration.outbox import new_shares, open_outboxes
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 
 def test_new_data_of_every_model_are_sent_and_data_from_before_are_not(tom: Tom) -> None:
     target = tom.target()

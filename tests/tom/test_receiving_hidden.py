@@ -25,6 +25,8 @@ from tom_integration import site
 from tom_integration.mapping.row_to_record import record_of
 from tom_integration.models import InboxRecord
 
+pytestmark = pytest.mark.any_database
+
 THIRD = {"origin": "3c6c1f0e-0000-4000-8000-00000000000c", "name": "Third TOM"}
 NAME = "SN 2026abc"
 Batch = tuple[tuple[str, int], ...]

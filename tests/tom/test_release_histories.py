@@ -27,6 +27,8 @@ from tom_integration.models import Delivery, write_filter
 from tom_integration.outbox import open_outboxes
 from tom_integration.services import shares
 
+pytestmark = pytest.mark.any_database
+
 HISTORIES = int(os.environ.get("SHARECORE_HISTORIES", "5000"))
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 POLICY = RetryPolicy(tuple(DEFAULT_SCHEDULE))

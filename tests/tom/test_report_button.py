@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from tom.conftest import Tom
 
 # Of the form of a comment, on tomtoolkit's page.
-pytestmark = pytest.mark.filterwarnings("ignore:The default scheme will be changed")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The default scheme will be changed"),
+    pytest.mark.any_database,
+]
 
 FORM = ReportForm(
     name="at", label="AT", fields=(ReportField(name="x", label="X", type=FieldType.TEXT),)

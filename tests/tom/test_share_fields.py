@@ -22,6 +22,8 @@ from tom_integration.services import approval
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 FIELDS = (
     ReportField(name="reply_to", label="Replies to", type=FieldType.TEXT, help="Its id."),
     ReportField(name="urgent", label="Urgent", type=FieldType.YES_NO),

@@ -22,6 +22,8 @@ from tom_integration.tomtoolkit import functions
 if TYPE_CHECKING:
     from tom.conftest import Tom
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.fixture
 def told() -> Iterator[list[Alert]]:
