@@ -13,7 +13,8 @@ from sharecore.addresses import Address
 from sharecore.building import before_sending, build_each
 from sharecore.call_delay import delay_next_call
 from sharecore.call_thread import progress
-from sharecore.data_sharing import Destination, Destinations
+from sharecore.data_sharing import Destinations
+from sharecore.destination import Destination
 from sharecore.discovery import PluginInfo, PluginState
 from sharecore.exceptions import (
     AuthenticationFailed,

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from sharecore.adapter import Adapter, Batch
 from sharecore.adapter_answers import Stop, hear, read, said_until
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.exceptions import DeliveryError, PluginError
 from sharecore.guarded_adapter import Guarded
 from sharecore.guarded_calls import named

@@ -8,12 +8,12 @@ from typing import Any
 from sharecore.adapter import Adapter, Batch, Preview, SentTest, Topic
 from sharecore.adapter_answers import Heard, hear
 from sharecore.call_thread import LOCAL_SECONDS
-from sharecore.data_sharing import ROOT
 from sharecore.exceptions import PluginError, Problem
 from sharecore.guarded_calls import GuardedCalls, named
 from sharecore.outcomes import Deferred, Found, Outcome, Withdrawal
 from sharecore.records import DataFile, RecordKey, Report
 from sharecore.reports import OF_DATA, ReportField, ReportForm
+from sharecore.settings import ROOT
 from sharecore.texts import one_line
 
 

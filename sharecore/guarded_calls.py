@@ -16,9 +16,10 @@ from sharecore import adapter_limits
 from sharecore.adapter import Adapter
 from sharecore.adapter_answers import Broken, GivenUp
 from sharecore.call_thread import LOCAL_SECONDS, Call, Late
-from sharecore.data_sharing import ROOT, Destination
+from sharecore.destination import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, DestinationError, PluginError, Problem
 from sharecore.plugin_errors import describe, kind, log_fault
+from sharecore.settings import ROOT
 
 CALL_SECONDS = 120.0
 """Seconds that a delivery or look-up may go without progress, unless the site sets others; a question half of

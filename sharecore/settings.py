@@ -15,6 +15,8 @@ from sharecore.secret import Secret
 from sharecore.secrets import register_settings
 from sharecore.units import ScaledUnit, Unit, UnknownUnit, parse_unit
 
+ROOT = "DATA_SHARING"
+"""Name of the setting with all destinations."""
 MAP_KEYS = ("BANDPASS_MAP", "INSTRUMENT_MAP", "TELESCOPE_MAP", "UNIT_MAP", "EXTRA_MAP")
 """Settings of the names that records have at a destination, read by the framework or by its adapter."""
 PROTECTIVE_KEYS = ("ONLY", "GROUPS", "APPROVAL", "RELEASE_AFTER_DAYS", "RELEASE_FIELD")
@@ -46,7 +48,7 @@ class Section:
         problems: problems noted so far.
     """
 
-    def __init__(self, name: str, values: Mapping[str, object], *, root: str = "DATA_SHARING") -> None:
+    def __init__(self, name: str, values: Mapping[str, object], *, root: str = ROOT) -> None:
         self.name = name
         self.path = f"{root}[{name!r}]"
         self.problems: list[Problem] = []

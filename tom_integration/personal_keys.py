@@ -15,7 +15,7 @@ from django.core.exceptions import FieldError
 from django.db.models import Q
 
 from sharecore import secrets
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.exceptions import ConfigurationError, Problem
 from tom_integration import site
 from tom_integration.models import PersonalKey

@@ -19,7 +19,8 @@ from sharecore import secrets
 from sharecore.adapter import Site
 from sharecore.addresses import Address
 from sharecore.call_thread import here
-from sharecore.data_sharing import Destination, Destinations
+from sharecore.data_sharing import Destinations
+from sharecore.destination import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
 from sharecore.guarded_adapter import Guarded
 from sharecore.registry import Registry

@@ -267,7 +267,8 @@ class TestAtTheStart:
                 kept: Any = {"config": lambda section: None, "open": lambda config: Lamp()}
                 yield DestinationType(kind="stuck", summary="", **kept | {field: lambda _: over.wait()})
 
-        monkeypatch.setattr("sharecore.data_sharing.LOCAL_SECONDS", SECONDS)
+        for module in ("data_sharing", "destination"):
+            monkeypatch.setattr(f"sharecore.{module}.LOCAL_SECONDS", SECONDS)
         registry = Registry()
         registry.register(Lamps(), name="lamps")
         registry.register(Stuck(), name="stuck", distribution="dist", version="1")

@@ -231,7 +231,7 @@ def test_checks_end_whatever_a_plugin_does(tom: Tom, rules: Rules) -> None:
         installed(Stuck(), Slow()),
         override_settings(DATA_SHARING={"x": {"ADAPTER": "slow"}}),
     ):
-        patch.setattr("sharecore.data_sharing.LOCAL_SECONDS", 0.3)
+        patch.setattr("sharecore.destination.LOCAL_SECONDS", 0.3)
         said = "\n".join(map(str, [*checks.check_plugins(), *checks.check_destinations()]))
     assert "plugin 'Stuck-0' (test): did not come back from sharecore_destinations" in said
     assert "DATA_SHARING['x']: plugin 'Slow-1' (test) did not come back from config" in said

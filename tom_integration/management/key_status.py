@@ -11,8 +11,8 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 
 from sharecore.addresses import Address
-from sharecore.data_sharing import Destination
 from sharecore.delivery import OPEN, State
+from sharecore.destination import Destination
 from tom_integration import personal_keys, site
 from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.worker import key_refusals

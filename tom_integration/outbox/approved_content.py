@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.identity import fingerprint
 from sharecore.maps import Maps
 from sharecore.records import Shareable

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import F, Max, Q, QuerySet, TextField, Value
 from django.db.models.functions import Coalesce
 
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.exceptions import ConfigurationError
 from sharecore.filters import Filter
 from sharecore.records import Shareable

@@ -9,7 +9,7 @@ from typing import Any
 
 from sharecore.adapter import Adapter
 from sharecore.addresses import Address
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.exceptions import DeliveryError
 from sharecore.reports import ReportField
 from tom_integration import access, destination_cards, personal_keys, site

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.discovery import PluginState
 from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
 from sharecore.texts import one_line

@@ -15,7 +15,7 @@ from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, Problem
 from sharecore.personal import PersonalSetting
 from sharecore.texts import one_line

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sharecore.adapter import Adapter, Batch, Preview
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError, InvalidRecord
 from sharecore.records import Alone, Record, Report, Shareable
 from sharecore.withhold_and_convert import prepare

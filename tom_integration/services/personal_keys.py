@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sharecore.addresses import Address
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.exceptions import ConfigurationError, Problem
 from sharecore.secrets import register
 from tom_integration import clock, site

@@ -12,8 +12,8 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Value
 
 from sharecore.adapter import Batch, Preview
-from sharecore.data_sharing import Destination
 from sharecore.delivery import ASKABLE
+from sharecore.destination import Destination
 from sharecore.exceptions import ConfigurationError, InvalidRecord, Problem
 from sharecore.filters import Filter
 from sharecore.records import Record, RecordKey

@@ -10,7 +10,7 @@ from typing import Any
 
 from sharecore.adapter import Batch, SentTest
 from sharecore.addresses import Address
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.records import Kind, Photometry, RecordKey
 from sharecore.targets import Position, Target
 from tom_integration import clock, personal_keys, site

@@ -15,8 +15,8 @@ from tom_targets.models import PersistentShare
 from sharecore import delivery
 from sharecore.adapter import Adapter
 from sharecore.addresses import Address
-from sharecore.data_sharing import Destination
 from sharecore.delivery import DECLINED, State
+from sharecore.destination import Destination
 from sharecore.exceptions import AuthenticationFailed, ConfigurationError, DeliveryError, Problem
 from sharecore.texts import one_line
 from tom_integration import access, clock, site, wake_up

@@ -16,7 +16,7 @@ from sharecore.adapter_answers import Stop
 from sharecore.addresses import Address
 from sharecore.call_delay import delays
 from sharecore.circuit_breaker import LONGEST_WAIT
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.exceptions import AuthenticationFailed, ConfigurationError, DeliveryError, DestinationError
 from sharecore.exchanges import Recording
 from tom_integration import clock, conf, site, telemetry

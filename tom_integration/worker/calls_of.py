@@ -8,7 +8,7 @@ from typing import Any
 
 from sharecore.adapter import Adapter
 from sharecore.addresses import Address
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from tom_integration import clock, conf, personal_keys, site
 from tom_integration.worker.calls import Calls

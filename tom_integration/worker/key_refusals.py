@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 
 from sharecore.addresses import Address
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.exceptions import AuthenticationFailed
 from sharecore.texts import one_line
 from tom_integration import clock, personal_keys, signals, site

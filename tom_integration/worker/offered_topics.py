@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from sharecore.adapter import Topic
 from sharecore.addresses import Address
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from tom_integration import clock, site
 from tom_integration.models import DestinationHealth

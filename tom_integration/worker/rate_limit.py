@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.token_bucket import Bucket
 
 _buckets: dict[str, Bucket] = {}

@@ -13,7 +13,7 @@ from typing import Any
 
 from sharecore.adapter import Adapter
 from sharecore.addresses import Address
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.texts import one_line
 from tom_integration import clock, conf, signals, site

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from sharecore.data_sharing import Destination
+from sharecore.destination import Destination
 from tom_integration import access
 from tom_integration.models import OneTimeShare, Outbox
 from tom_integration.worker.waits import Wait

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from sharecore import delivery
-from sharecore.data_sharing import Destination
 from sharecore.delivery import DECLINED, DeliveryState, State
+from sharecore.destination import Destination
 from tom_integration import clock, site
 from tom_integration.models import Outbox
 from tom_integration.outbox import limits, transitions
