@@ -21,7 +21,7 @@ from tom_integration.models import OneTimeShare, Outbox
 from tom_integration.outbox import ledger, target_keys
 from tom_integration.worker import breaker, target_name
 from tom_integration.worker.adapter_state import state_objection
-from tom_integration.worker.before_a_call import Preconditions
+from tom_integration.worker.preconditions import Preconditions
 from tom_integration.worker.senders import Sender
 
 logger = logging.getLogger(__name__)

@@ -23,9 +23,9 @@ from tom_integration.models import Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import ledger, observer_keys, transitions
 from tom_integration.outbox.prepare import originals
 from tom_integration.worker import exclusive_access, leases
-from tom_integration.worker.before_a_call import later
 from tom_integration.worker.calls import Calls
 from tom_integration.worker.make_known import make_known
+from tom_integration.worker.preconditions import later
 from tom_integration.worker.write_again import persist
 
 

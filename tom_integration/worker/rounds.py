@@ -12,7 +12,7 @@ from tom_integration import access, clock, site
 from tom_integration.models import Outbox
 from tom_integration.outbox import changes, ledger, rule_scope, transitions
 from tom_integration.outbox.prepare import Preparer
-from tom_integration.worker.calls_of import CallsOf
+from tom_integration.worker.calls_by_sender import CallsBySender
 from tom_integration.worker.deliver import deliver
 from tom_integration.worker.follow import follow
 from tom_integration.worker.look_up import ask_first, look_up
@@ -27,12 +27,12 @@ class Rounds:
     """Withdraw, follow, look up and deliver the records of one sender until nothing is left to do now."""
 
     sender: Sender
-    calls_of: CallsOf
+    all_calls: CallsBySender
     outbox: Outbox = field(init=False)
     due: ledger.Due = field(init=False)
 
     def __post_init__(self) -> None:
-        self.outbox = self.calls_of.lease.outbox
+        self.outbox = self.all_calls.lease.outbox
         self.due = ledger.Due(self.outbox)
 
     def run(self) -> bool:
@@ -41,15 +41,15 @@ class Rounds:
         Raises:
             Wait: the destination takes nothing of this sender now, or the continuous share sends nothing.
         """
-        now, calls_of = clock.now(), self.calls_of
+        now, all_calls = clock.now(), self.all_calls
         if self.sender.alone and not self._continues() and self.sender.is_gone:
             self._settle_without_key()
             return True
         for share in self.sender.shares(self.outbox).filter(introduce=True).order_by("pk"):
-            introduce(calls_of.of(self.sender), share)
+            introduce(all_calls.of(self.sender), share)
         problem = self._objection()
         while self.round(continuous=self._continues() and not problem):
-            if calls_of.stop() or not calls_of.lease.hold():
+            if all_calls.stop() or not all_calls.lease.hold():
                 return False
             problem = self._objection()
         if problem and (not self.sender.alone or self._continues()):
@@ -63,7 +63,7 @@ class Rounds:
             continuous: False to send the records of one-time shares only.
         """
         now, origin, of = clock.now(), site.origin(), self.sender.rows(self.outbox)
-        limit = self.calls_of.largest(self.sender)
+        limit = self.all_calls.largest(self.sender)
         changes.compare_named(self.outbox, origin=origin, now=now)
         asking = partial(ledger.asking, outbox=self.outbox, now=now, limit=limit, of=of)
         submitted, withdrawing = asking(State.SUBMITTED), asking(State.WITHDRAWING)
@@ -72,7 +72,7 @@ class Rounds:
         doubtful = [] if due else asking(State.UNCONFIRMED)
         if not doubtful and not due and not submitted and not withdrawing:
             return False
-        calls = self.calls_of.of(self.sender)
+        calls = self.all_calls.of(self.sender)
         calls.check_breaker()
         if withdrawing:
             # Before all else: it should not be there.
@@ -122,6 +122,6 @@ class Rounds:
         )
         return (
             outbox.pause
-            or access.creator_objection(outbox.creator_id, self.calls_of.target, outbox.destination)
+            or access.creator_objection(outbox.creator_id, self.all_calls.target, outbox.destination)
             or rule_scope.left_objection(outbox)
         )

@@ -22,7 +22,7 @@ from tom_integration.models import Outbox
 from tom_integration.outbox import changes, ledger, open_outboxes, replays
 from tom_integration.signals import Event
 from tom_integration.worker import deleted_target, leases, lost_worker
-from tom_integration.worker.calls_of import CallsOf
+from tom_integration.worker.calls_by_sender import CallsBySender
 from tom_integration.worker.rounds import Rounds
 from tom_integration.worker.senders import Sender, joined, senders
 from tom_integration.worker.take_up import take_up, take_up_backlog
@@ -85,7 +85,7 @@ class _Work:
         self._stop = stop
         self._batch_window = batch_window
         self._outbox: Outbox = lease.outbox
-        self._calls: CallsOf | None = None
+        self._calls: CallsBySender | None = None
         self._senders: list[Sender] = []
         self._waits: dict[Sender, Wait] = {}
         self._others_until: datetime | None = None
@@ -137,7 +137,7 @@ class _Work:
                 replays.carry_out(self._outbox)
         window = timedelta(seconds=adapter.batch_window_seconds if self._batch_window else 0)
         take_up(self._lease, destination, now=now, due_at=now + window)
-        self._calls = calls = CallsOf(
+        self._calls = calls = CallsBySender(
             lease=self._lease,
             target=target,
             address=address,

@@ -18,7 +18,7 @@ from tom_integration.worker.waits import LOOK_AGAIN, Wait
 
 
 @dataclass(slots=True, kw_only=True)
-class CallsOf:
+class CallsBySender:
     """Hold the calls for the senders of one leased outbox."""
 
     lease: Lease
