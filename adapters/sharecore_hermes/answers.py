@@ -79,9 +79,7 @@ _SIZE_CODES = frozenset({"MSG_SIZE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"})
 _UNKNOWN_CODES = frozenset({"_MSG_TIMED_OUT", "_TIMED_OUT", "REQUEST_TIMED_OUT", "NETWORK_EXCEPTION"})
 
 
-def read_submitted(
-    reply: Reply, config: HermesConfig, *, sent: int, topic: str, with_file: bool = False
-) -> Answer:
+def read_submitted(reply: Reply, config: HermesConfig, *, sent: int, topic: str, with_file: bool) -> Answer:
     """Read the answer to a message of `sent` bytes. Raises `AuthenticationFailed` or `DestinationError`."""
     if 200 <= reply.status < 300:
         return _read_ok(reply, config)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 
@@ -15,7 +14,7 @@ from sharecore_http import Authorize
 from sharecore_webhook.config import key_of
 
 
-def signed(message_id: str, keys: Sequence[Secret], clock: Callable[[], float] = time.time) -> Authorize:
+def signed(message_id: str, keys: Sequence[Secret], clock: Callable[[], float]) -> Authorize:
     """Return a function that adds the three headers to a request, with the time of each attempt and the same
     id.
 

@@ -26,7 +26,7 @@ def update_each(
     *,
     constants: Mapping[str, object] | None = None,
     expressions: Mapping[str, str] | None = None,
-    only: Mapping[str, Sequence[object]] | None = None,
+    only: Mapping[str, Sequence[object]],
 ) -> int:
     """Write columns of text, each row with its own values; return how many rows were written.
 
@@ -37,7 +37,7 @@ def update_each(
         expressions: further columns, with one SQL expression for all rows.
         only: the values of columns that a row must have in the database to be written.
     """
-    constants, conditions = constants or {}, only or {}
+    constants = constants or {}
     quote = connections[router.db_for_write(Delivery)].ops.quote_name
     table = quote(Delivery._meta.db_table)
     # Both databases name the columns of VALUES column1, column2, ...
@@ -47,9 +47,9 @@ def update_each(
     where = [f"{table}.{quote('id')} = mine.column1"]
     # The join implies this range, but PostgreSQL without statistics would read the whole ledger for it.
     where += [f"{table}.{quote('id')} BETWEEN %s AND %s"]
-    where += [f"{table}.{quote(name)} IN ({_marks(any_of)})" for name, any_of in conditions.items()]
+    where += [f"{table}.{quote(name)} IN ({_marks(any_of)})" for name, any_of in only.items()]
     same = _prepared(Delivery, constants)
-    asked = [str(value) for any_of in conditions.values() for value in any_of]
+    asked = [str(value) for any_of in only.values() for value in any_of]
     values = [
         (row.pk, *(getattr(row, name) for name in columns)) for row in sorted(rows, key=attrgetter("pk"))
     ]

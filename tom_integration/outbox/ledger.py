@@ -103,7 +103,7 @@ def write_attempts(
     *,
     started: datetime,
     worker: str,
-    recording: Recording | None = None,
+    recording: Recording | None,
 ) -> None:
     """Store an attempt for each record of one call, and once what was sent and answered in it."""
     if not results:

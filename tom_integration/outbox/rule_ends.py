@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from contextlib import suppress
 from typing import Any
@@ -22,9 +21,7 @@ from tom_integration.outbox.open_outboxes import CHANGED, PORTION, detach
 from tom_integration.outbox.rule_scope import shares_of, targets
 
 
-def end_shares(
-    outboxes: QuerySet[Outbox], *, rule: ShareRule, reason: str, stop_at: float = math.inf
-) -> bool:
+def end_shares(outboxes: QuerySet[Outbox], *, rule: ShareRule, reason: str, stop_at: float) -> bool:
     """End these shares of a rule in portions, and forget their rule; return False when stopped.
 
     Args:

@@ -45,7 +45,7 @@ def number(user: Any) -> int:
         return 0  # The tables do not exist yet, and no page of the TOM may fail for that.
 
 
-def shared_once(user: Any, around: Around, target: Any | None = None) -> list[Once]:
+def shared_once(user: Any, around: Around, target: Any | None) -> list[Once]:
     """Return the one-time shares (of a target) that need somebody, the newest first: no share shows them."""
     outboxes = _viewed(user).filter(share_id=None)
     if target is not None:

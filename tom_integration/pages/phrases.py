@@ -121,7 +121,7 @@ def outage(row: DestinationHealth, now: datetime) -> str:
     return join(f"{said}; {when}", f"Last error: {row.last_error}")
 
 
-def cannot_store(address: str, records: int = 1) -> str:
+def cannot_store(address: str, records: int) -> str:
     """Return that a destination cannot store so many records."""
     return f"{site.label(address)} cannot store {'it' if records == 1 else 'them'}"
 

@@ -60,13 +60,9 @@ def _about(outbox_id: int, batch: Batch) -> Batch:
     return replace(batch, target=Target(name=name, aliases=tuple(aliases)), target_keys={})
 
 
-def settle(
-    rows: Iterable[Delivery],
-    rule: Callable[[DeliveryState], DeliveryState],
-    also: Callable[[], None] = lambda: None,
-) -> None:
+def settle(rows: Iterable[Delivery], rule: Callable[[DeliveryState], DeliveryState]) -> None:
     """Write the states of unconfirmed deliveries by a rule that is the same for all."""
-    settle_each(rows, lambda _, state: rule(state), also)
+    settle_each(rows, lambda _, state: rule(state))
 
 
 def settle_each(
