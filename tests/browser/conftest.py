@@ -92,8 +92,16 @@ class Visit:
         self.page.goto(self.tom.url + path)
 
 
+@pytest.fixture(scope="session")
+def logins() -> dict[tuple[Path, str], Any]:
+    """The cookies of those who have logged in, by TOM and user: most tests begin after that."""
+    return {}
+
+
 @pytest.fixture
-def visit(sender: Tom, chromium: Browser) -> Iterator[Callable[..., Visit]]:
+def visit(
+    sender: Tom, chromium: Browser, logins: dict[tuple[Path, str], Any]
+) -> Iterator[Callable[..., Visit]]:
     """Open a browser as this user; other keywords are those of Playwright's `new_context`."""
     contexts: list[BrowserContext] = []
     visits: list[Visit] = []
@@ -115,11 +123,15 @@ def visit(sender: Tom, chromium: Browser) -> Iterator[Callable[..., Visit]]:
         page.route(lambda url: not url.startswith(sender.url), elsewhere)
         page.on("pageerror", lambda error: visit.faults.append(str(error)))
         page.on("request", lambda request: visit.asked.append(request.url))
-        visit.go("accounts/login/")
-        page.fill("input[name=login]", user.username)
-        page.fill("input[name=password]", user.password)
-        page.press("input[name=password]", "Enter")
-        page.wait_for_url(lambda url: "login" not in url)
+        login = (sender.path, user.username)
+        if login not in logins:
+            visit.go("accounts/login/")
+            page.fill("input[name=login]", user.username)
+            page.fill("input[name=password]", user.password)
+            page.press("input[name=password]", "Enter")
+            page.wait_for_url(lambda url: "login" not in url)
+            logins[login] = context.cookies()
+        context.add_cookies(logins[login])
         return visit
 
     yield start
