@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from realtoms import Tom, User, compare
 
@@ -100,6 +100,29 @@ def test_an_attempt_shows_what_was_sent_and_answered(
         assert len([url for url in someone.asked[before:] if "/attempts/" in url]) == 1
         time.sleep(3)
         expect(sent).to_be_visible()  # the part that refreshes itself has left it open
+
+
+def test_an_answer_that_comes_late_closes_nothing(visit: Start, sender: Tom, target: Observed) -> None:
+    """A person opens something while the page asks for news: it stays open, and the news come afterwards."""
+    target.observe(1)
+    page = visit().page
+    share(page, target, existing=True)
+    table = page.locator("#sharing-table")
+    expect(table.locator("td[data-label=Delivered]")).to_have_text("1", timeout=60_000)
+    table.get_by_role("link", name="Details").click()
+    attempts = page.get_by_text("1 answer")
+    asked: list[Route] = []
+    page.route(re.compile("/live"), lambda route: asked.append(route))
+    with page.expect_request(re.compile("/live")):
+        target.observe(1)
+    attempts.click()
+    time.sleep(5)  # the second datum arrives meanwhile
+    asked[0].continue_()
+    page.wait_for_timeout(1000)
+    page.unroute_all()
+    expect(page.get_by_text("accepted").first).to_be_visible()
+    attempts.click()
+    expect(page.locator("#sharing-outbox")).to_contain_text("Photometry r 18.02")
 
 
 def test_deliveries_are_found_sorted_and_taken_home(visit: Start, target: Observed) -> None:

@@ -129,6 +129,8 @@
   document.addEventListener("htmx:beforeSwap", function (event) {
     const part = parts.get(event.detail.target.id);
     if (!part || !part.asking) { return; }
+    part.late = inUse(event.detail.target);  // a person has begun to work there since it asked
+    if (part.late) { event.detail.shouldSwap = false; return; }
     part.states = states(event.detail.target);
     const active = document.activeElement;
     part.ticked = ticks(event.detail.target).filter(function (each) { return each.checked; }).map(keyOf);
@@ -140,7 +142,10 @@
     if (!part || !part.asking) { return; }
     const answer = event.detail.xhr;
     count(answer.getResponseHeader("X-Sharing-Needing"));
-    if (answer.status === 200) {
+    if (part.late) {
+      part.late = false;
+      plan(id, SOON);
+    } else if (answer.status === 200) {
       part.seen = answer.getResponseHeader("X-Sharing-Digest");
       plan(id, SOON);
     } else {
