@@ -22,7 +22,6 @@ from tom_integration.models.columns import (
 )
 from tom_integration.models.health import DestinationHealth, ScanPosition, Worker
 from tom_integration.models.inbox import InboxRecord, Origin, Peer, TargetKey
-from tom_integration.models.keys import KeyRefusal, PersonalKey
 from tom_integration.models.ledger import (
     EDITED,
     NEEDY,
@@ -35,6 +34,7 @@ from tom_integration.models.ledger import (
     LedgerVersion,
 )
 from tom_integration.models.notices import NoticeRecipient, NoticeScan
+from tom_integration.models.personal_keys import KeyRefusal, PersonalKey
 from tom_integration.models.reports import Report
 from tom_integration.models.shares import Limited, OneTimeShare, Outbox, ShareRule
 
