@@ -66,6 +66,15 @@ class TestSomebodyOutside:
             rest(user).post(API, {"target": target.pk, "destination": "y"}, format="json").status_code == 201
         )
 
+    def test_keeps_the_shares_to_a_destination_whose_name_differs_only_in_case(self, tom: Tom) -> None:
+        target = tom.target()
+        user = person(tom, target)
+        with override_settings(DATA_SHARING=CLOSED | {"X": {"ADAPTER": "memory", "USER_TOPICS": ["red"]}}):
+            share = tom.share(target, "X:red", user=user)
+            (seen,) = rest(user).get(API).json()["results"]
+            assert seen["id"] == share.pk
+            assert rest(user).get(f"{API}?destination=x").json()["count"] == 0
+
     def test_is_not_told_of_it(self, tom: Tom) -> None:
         target = tom.target()
         tom.datum(target)

@@ -8,7 +8,8 @@ from typing import Self, TypeVar
 
 from django.db import models
 from django.db.models import Case, Q, Value, When
-from django.db.models.functions import Concat
+from django.db.models.functions import Concat, Left
+from django.db.models.lookups import Exact
 
 from sharecore.addresses import DIVIDER, Address
 from sharecore.filters import Filter
@@ -37,7 +38,9 @@ def write_filter(chosen: Filter) -> str:
 
 def at_destination(name: str) -> Q:
     """Return a condition for shares to this destination, with any topic."""
-    return Q(destination=name) | Q(destination__startswith=f"{name}{DIVIDER}")
+    # Not `startswith`: in SQLite it takes upper case for lower case, which may be another destination.
+    beginning = f"{name}{DIVIDER}"
+    return Q(destination=name) | Q(Exact(Left("destination", len(beginning)), beginning))
 
 
 _Row = TypeVar("_Row", bound=models.Model)
