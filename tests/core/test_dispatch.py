@@ -177,14 +177,14 @@ class TestThatGoesWell:
         assert (result.unsent, result.stopped) == ((), None)
 
     def test_the_adapter_may_note_something_for_the_next_call(self, site: Site) -> None:
-        memory: dict[str, Any] = {}
+        state: dict[str, Any] = {}
 
         def answer(batch: Batch) -> Any:
             batch.state["target"] = 7
             return accept(batch)
 
-        site.send("1", answer=answer, state=memory)
-        assert memory == {"target": 7}
+        site.send("1", answer=answer, state=state)
+        assert state == {"target": 7}
 
     def test_the_end_of_a_reason_to_withhold_is_passed_on(self, site: Site) -> None:
         free = Withheld(reason="proprietary", until=datetime(2027, 1, 1, tzinfo=UTC))

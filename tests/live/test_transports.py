@@ -115,14 +115,14 @@ def adapter() -> Iterator[Callable[..., TomAdapter]]:
 
 @pytest.fixture
 def batch(target_name: str) -> Callable[..., Batch]:
-    memory: dict[str, Any] = {}
+    state: dict[str, Any] = {}
 
     def make(*records: Any, **more: Any) -> Batch:
         return Batch(
             site=Site(origin="site-uuid", name="Site A"),
             address=Address("b"),
             records=records,
-            state=memory,
+            state=state,
             **{"target": Target(name=target_name, position=Position(ra=10.5, dec=-5.25))} | more,
         )
 

@@ -391,8 +391,8 @@ class TestWhereItWasSentTo:
         notes = {
             target.pk: {**tom.outbox(target).adapter_state, "id": target.pk} for target in (first, second)
         }
-        for target_id, memory in notes.items():
-            Outbox.objects.filter(target_id=target_id).update(adapter_state=memory)
+        for target_id, state in notes.items():
+            Outbox.objects.filter(target_id=target_id).update(adapter_state=state)
         tom.data(second, 1)
         tom.x.will(Unconfirmed(reason="no answer"), times=1)
         tom.deliver()

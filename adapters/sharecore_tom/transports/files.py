@@ -107,21 +107,21 @@ class Files(Transport):
         about = self._about(batch.state)
         return Preview(content_type=shown.content_type, body=shown.body, note=f"{about}\n{note}".strip())
 
-    def _about(self, memory: Mapping[str, Any]) -> str:
-        objection = self._objection(memory)
+    def _about(self, state: Mapping[str, Any]) -> str:
+        objection = self._objection(state)
         if objection:
             return f"{self._rest.about} 'BULK_UPLOAD' is on, but files cannot be used now: {objection}."
         return (
             f"{self._rest.about} Of photometry, {AT_LEAST} data and more go as a file: 'BULK_UPLOAD' is on."
         )
 
-    def _objection(self, memory: Mapping[str, Any]) -> str:
+    def _objection(self, state: Mapping[str, Any]) -> str:
         """Return the reason why files are not used now: known of this receiver in this process, or noted with
         the target.
         """
         if self._refused and self._now() < self._until:
             return self._refused
-        noted = memory.get("files")
+        noted = state.get("files")
         if isinstance(noted, Mapping) and noted.get("refused") and self._now() < noted.get("until", 0):
             return str(noted["refused"])
         return ""
@@ -222,15 +222,15 @@ def _filed(rows: Mapping[RecordKey, Row]) -> dict[RecordKey, Row]:
     }
 
 
-def _proved(memory: Mapping[str, Any]) -> bool:
+def _proved(state: Mapping[str, Any]) -> bool:
     """Return whether a file to this target has had the right result there."""
-    noted = memory.get("files")
+    noted = state.get("files")
     return isinstance(noted, Mapping) and bool(noted.get("proved"))
 
 
-def _portions(rows: Mapping[RecordKey, Row], memory: Mapping[str, Any]) -> Iterable[Mapping[RecordKey, Row]]:
+def _portions(rows: Mapping[RecordKey, Row], state: Mapping[str, Any]) -> Iterable[Mapping[RecordKey, Row]]:
     """Yield all rows, at the first time after a sample of those with the most values."""
-    if _proved(memory):
+    if _proved(state):
         return [rows]
     sample = dict(sorted(rows.items(), key=lambda each: (len(each[1]["value"]), str(each[0])))[-SAMPLE:])
     limits = [key for key in rows if key.kind is Kind.PHOTOMETRY_LIMIT][:_PROBES]

@@ -80,7 +80,7 @@ class Delivering:
         for adapter in (bench.open(), bench.open()):
             adapter.ensure_target(batch)
             assert adapter.knows_target(batch), (
-                "knows_target says no after ensure_target; note in Batch.memory what tells that it is known"
+                "knows_target says no after ensure_target; note in Batch.state what tells that it is known"
             )
         text = arrivals.text
         assert not arrivals.entries, "ensure_target stored a record"

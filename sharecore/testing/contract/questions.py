@@ -64,11 +64,11 @@ class Questions:
             text = json.dumps(dict(batch.state), allow_nan=False, ensure_ascii=False)
             text.encode()
         except (TypeError, ValueError) as error:
-            pytest.fail(f"the memory is kept as JSON, and this is none: {error}")
-        assert json.loads(text) == batch.state, "the memory comes back from the ledger as JSON does"
-        assert "\\u0000" not in text, "no database keeps the character NUL of the memory"
+            pytest.fail(f"the state is kept as JSON, and this is none: {error}")
+        assert json.loads(text) == batch.state, "the state comes back from the ledger as JSON does"
+        assert "\\u0000" not in text, "no database keeps the character NUL of the state"
         assert len(text) <= MOST_NOTES, (
-            f"the memory has {len(text)} characters after {len(bench.examples)} records, more than "
+            f"the state has {len(text)} characters after {len(bench.examples)} records, more than "
             f"{MOST_NOTES}; note what is needed about the target, not the records"
         )
 

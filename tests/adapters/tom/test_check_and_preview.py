@@ -64,15 +64,15 @@ def test_a_check_finds_credentials_that_were_refused_since(tom_31, adapter):
 
 def test_the_preview_is_what_is_sent(tom, adapter, batch, detections):
     opened, records = adapter(), detections(2)
-    memory: dict[str, object] = {}
+    state: dict[str, object] = {}
     opened.check()
-    before = json.loads(opened.preview(batch(*records, state=memory)).body)
+    before = json.loads(opened.preview(batch(*records, state=state)).body)
     calls = len(tom.calls)
-    opened.preview(batch(*records, state=memory))
+    opened.preview(batch(*records, state=state))
     assert len(tom.calls) == calls, "a preview asked the network"
-    deliver(opened, batch(*records, state=memory))
+    deliver(opened, batch(*records, state=state))
     assert before["target"] == tom.made("POST", "api/targets/")[0]
-    after = json.loads(opened.preview(batch(*records, state=memory)).body)
+    after = json.loads(opened.preview(batch(*records, state=state)).body)
     assert after == {"reduceddatums": tom.made("POST", DATA)}
 
 

@@ -249,9 +249,9 @@ def test_data_that_have_moved_are_looked_for_under_the_target_that_they_had(
     deliver(opened, sent)
     # It was merged into one that has its name as an alias.
     aliases = () if remembers else ("gone",)
-    memory = dict(sent.state) if remembers else {}
+    state = dict(sent.state) if remembers else {}
     tom.add_target("SN 2026abc")
-    asked = batch(*records, aliases=aliases, state=memory, moved=True)
+    asked = batch(*records, aliases=aliases, state=state, moved=True)
     if runs_sharecore and tom.typed:
         tom.sharing = Sharing()
         opened = adapter()

@@ -171,11 +171,11 @@ def test_trouble_while_a_token_is_asked_for_is_no_reason_to_send_the_password(
 def test_a_receiver_that_can_list_none_of_its_targets_lets_us_log_in(tom, adapter, batch, detections):
     """One target with a number that JSON lacks makes each list with it an error 500."""
     pk = tom.add_target("SN 2026abc")
-    memory = {"receiver": "https://tom.example.org/", "target_id": pk, "target_name": "SN 2026abc"}
+    state = {"receiver": "https://tom.example.org/", "target_id": pk, "target_name": "SN 2026abc"}
     tom.script("GET", "api/targets/", *[BROKEN] * 100)
     opened = adapter()
     assert not any(problem.fatal for problem in opened.check())
-    assert set(deliver(opened, batch(*detections(1), state=memory)).values()) == {Accepted()}
+    assert set(deliver(opened, batch(*detections(1), state=state)).values()) == {Accepted()}
 
 
 def test_a_check_tests_the_password_of_the_settings_not_the_token_that_it_gave(

@@ -68,12 +68,12 @@ BORN = "2026-01-01T00:00:00.123456Z"
 def test_paired_once_it_stays_paired_through_renames_on_both_sides(tom, adapter, batch, detections, here):
     pk = tom.add_target("SN 2026abc")
     tom.targets[pk]["created"] = BORN
-    memory = {}
-    deliver(adapter(), batch(*detections(1), state=memory))
+    state = {}
+    deliver(adapter(), batch(*detections(1), state=state))
     tom.targets[pk] |= {"name": "our favourite", "created": "2026-01-01T01:00:00.123456+01:00"}
-    deliver(adapter(), batch(*detections(2), name=here, state=memory))
+    deliver(adapter(), batch(*detections(2), name=here, state=state))
     tom.targets[pk]["name"] = "quite another"
-    deliver(adapter(), batch(*detections(3), name="and here too", state=memory))
+    deliver(adapter(), batch(*detections(3), name="and here too", state=state))
     assert {row["target"] for row in tom.rows} == {pk}
     assert len(tom.targets) == 1
 
@@ -100,12 +100,12 @@ def test_a_target_that_the_receiver_cannot_show_costs_only_itself(tom, adapter, 
         tom.script("GET", f"api/targets/{pk}/", broken)
     else:  # asked for when it may have to be made, and when its data are sent
         tom.script("GET", "api/targets/", *[broken] * 3, None, *[broken] * 3)
-    memory = {"receiver": "https://tom.example.org/", "target_id": pk} if paired else {}
-    outcome = only(deliver(adapter(), batch(*detections(2), state=memory)))
+    state = {"receiver": "https://tom.example.org/", "target_id": pk} if paired else {}
+    outcome = only(deliver(adapter(), batch(*detections(2), state=state)))
     assert isinstance(outcome, Deferred)
     assert "NaN" in outcome.reason
     assert tom.made("POST", "api/targets/") == []
-    assert only(deliver(adapter(), batch(*detections(2), state=memory))) == Accepted()
+    assert only(deliver(adapter(), batch(*detections(2), state=state))) == Accepted()
 
 
 def test_a_receiver_that_fails_for_everything_blames_no_target(tom, adapter, batch, detections):
@@ -231,12 +231,12 @@ def test_renamed_here_it_is_still_the_same_there(tom, adapter, batch, detections
 
 
 def test_another_base_url_makes_the_adapter_state_void(tom, adapter, batch, detections):
-    memory = {"receiver": "https://other.example.org/", "target_id": 40, "target_name": "SN 2026abc"}
+    state = {"receiver": "https://other.example.org/", "target_id": 40, "target_name": "SN 2026abc"}
     tom.add_target("other")
     pk = tom.add_target("SN 2026abc")
-    deliver(adapter(), batch(*detections(1), state=memory))
+    deliver(adapter(), batch(*detections(1), state=state))
     assert tom.rows[0]["target"] == pk
-    assert memory["target_id"] == pk
+    assert state["target_id"] == pk
 
 
 def test_deleted_between_two_rows_it_is_made_again_and_nothing_is_lost(tom_31, adapter, batch, detections):
@@ -314,9 +314,9 @@ def test_an_empty_batch_makes_it_known_and_joins_the_lists_once(tom, adapter, ba
     assert [target["name"] for target in tom.targets.values()] == ["SN 2026abc"]
     pk = tom.add_target("there already")
     opened = adapter()
-    memory = {}
+    state = {}
     for _ in range(2):
-        deliver(opened, batch(name="there already", state=memory))
+        deliver(opened, batch(name="there already", state=state))
     assert tom.made("PATCH", f"api/targets/{pk}/") == [{"target_lists": [{"name": "Imported From Site A"}]}]
 
 

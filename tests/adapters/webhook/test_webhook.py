@@ -132,19 +132,19 @@ def test_each_of_edits_to_and_fro_is_an_event_of_its_own_and_each_try_the_same(
     opened: Any, server: FakeServer, first_name: str | None
 ) -> None:
     record = example_record()
-    memory: dict[str, Any] = {}
+    state: dict[str, Any] = {}
     name = first_name
     for value in (18.5, 18.6, 18.5, 18.6):
         edited = replace(record, brightness=value)
         server.will(answer(503), times=1)
         for _ in range(2):
-            batch = example_batch(edited, previous={record.key: name}, state=memory)
+            batch = example_batch(edited, previous={record.key: name}, state=state)
             with suppress(DestinationError):
                 name = deliver(opened(), batch)[record.key].remote_id
     ids = [request.headers["webhook-id"] for request in server.requests]
     assert ids[::2] == ids[1::2]
     assert len(set(ids)) == 4
-    assert memory == {}
+    assert state == {}
 
 
 def test_edits_after_events_that_a_person_settled_are_events_of_their_own() -> None:
