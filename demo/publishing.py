@@ -133,7 +133,7 @@ class Publishing:
         self._check("TOM A asked the archive: the third one arrived", lambda: self._state(2) == "delivered")
         self._check("it was published once", lambda: len(there.of(third)) == 1)
         self._check("TNS has answered", lambda: self._of(report)["state"] == "delivered")
-        self._check("it was not done at the first question", lambda: max(self._held("asked").values()) > 1)
+        self._check("it was not done at the first question", lambda: max(self._stored("asked").values()) > 1)
         named = self._of(report)["target_name"]
         self._check(f"the name that it gave is on the pages: {named}", lambda: self._has_object(named))
 
@@ -146,14 +146,14 @@ class Publishing:
         asked = {"destination": self._tns.address, "form": form["name"], "values": values, "send": True}
         report = int(self._observer.post(path, json=asked)["id"])
         self._check("it waits for approval", self._waiting)
-        self._check("TNS has nothing of it", lambda: not self._held("reports"))
+        self._check("TNS has nothing of it", lambda: not self._stored("reports"))
 
         self._screen.step("The approver reads exactly what would be sent, and approves it")
         (one,) = self._waiting()
         seen = self._approver.get(f"targets/shareapproval/{one['id']}/")
         chosen = [{"id": seen["id"], "content": seen["content"]}]
         self._approver.post("targets/shareapproval/approve/", json={"deliveries": chosen})
-        self._check("TNS has the report", lambda: len(self._held("reports")) == 1)
+        self._check("TNS has the report", lambda: len(self._stored("reports")) == 1)
         return report
 
     def _waiting(self) -> list[dict[str, Any]]:
@@ -167,12 +167,12 @@ class Publishing:
         said: dict[str, Any] = self._observer.get(f"targets/{self._candidate.target_id}/reports/{report}/")
         return said
 
-    def _held(self, what: str) -> Any:
+    def _stored(self, what: str) -> Any:
         return self._tns.holds()[what]
 
     def _has_object(self, name: str) -> bool:
         prefix, objname, *_ = name.split()
-        there = self._held("objects").get(objname)
+        there = self._stored("objects").get(objname)
         return bool(there) and there["name_prefix"] == prefix
 
     def _detections(self) -> list[dict[str, Any]]:

@@ -57,8 +57,8 @@ class StandIn:
         """Return what it holds."""
         answer = requests.get(f"{self.url}stand-in/", timeout=10)
         answer.raise_for_status()
-        held: dict[str, Any] = answer.json()
-        return held
+        stored: dict[str, Any] = answer.json()
+        return stored
 
 
 class Tns(StandIn):

@@ -34,7 +34,7 @@ def read(adapter: Adapter) -> dict[str, object]:
     return {name: _read(adapter, name) for name in LIMITS}
 
 
-def held(attributes: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
+def within_contract(attributes: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the attributes within the contract, and a complaint about each that was not."""
     within: dict[str, Any] = {}
     complaints: dict[str, str] = {}

@@ -45,7 +45,7 @@ class State(StrEnum):
     """The state of a delivery."""
 
     BASELINE = "baseline"  # was there before the share; nobody asked for it
-    PENDING = "pending"  # promised; sent when `next_at` has come
+    PENDING = "pending"  # to be sent when `next_at` has come
     TO_APPROVE = "to_approve"  # stopped before it was sent; a person approves it or declines
     SENDING = "sending"  # handed to the adapter
     SUBMITTED = "submitted"  # taken for processing; asked about when `next_at` has come
@@ -62,7 +62,7 @@ class State(StrEnum):
 
 OPEN = frozenset({State.PENDING, State.SENDING, State.SUBMITTED, State.UNCONFIRMED})
 UNDER_WAY = OPEN | {State.TO_APPROVE}
-"""States of deliveries that are promised, and not at the destination yet."""
+"""States of deliveries that are to reach the destination, and are not there yet."""
 NEEDS_PERSON = frozenset({State.NEEDS_REVIEW, State.FAILED})
 CANCELLABLE = UNDER_WAY | NEEDS_PERSON | {State.WITHHELD, State.UNSUPPORTED}
 """States in which the loss of the datum or the target makes a difference."""

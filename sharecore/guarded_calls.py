@@ -117,7 +117,7 @@ class GuardedCalls:
 
     def _hold(self, attributes: Mapping[str, object]) -> None:
         """Take over the attributes of the adapter, as far as they are within the contract."""
-        within, complaints = adapter_limits.held(attributes)
+        within, complaints = adapter_limits.within_contract(attributes)
         for name, value in within.items():
             setattr(self, name, value)
         told = {name: f"{name} of {named(self._destination)} {what}" for name, what in complaints.items()}

@@ -65,19 +65,19 @@ def refused_fields(reply: Reply) -> tuple[str, ...]:
     return tuple(str(name) for name in reply.json) if isinstance(reply.json, dict) else ()
 
 
-def not_able(reply: Reply, doing: str) -> DestinationError:
+def not_able(reply: Reply, action: str) -> DestinationError:
     """Return the error for an answer by which this TOM (if it is one) cannot take anything now."""
     if reply.verdict is Verdict.THROTTLED:
-        return DestinationError(f"{doing}: asked to wait", retry_after=reply.retry_after)
+        return DestinationError(f"{action}: asked to wait", retry_after=reply.retry_after)
     if reply.verdict is Verdict.REDIRECT:
         place = _place(reply, "")
         where = f"{place.scheme}://{place.hostname}{place.path}" if place.hostname else place.path
-        return DestinationError(f"{doing}: redirected to {hide_secrets(where)[:200]}. Correct 'BASE_URL'.")
+        return DestinationError(f"{action}: redirected to {hide_secrets(where)[:200]}. Correct 'BASE_URL'.")
     if reply.verdict in (Verdict.NOT_FOUND, Verdict.NOT_JSON):
         return DestinationError(
-            f"{doing}: {words(reply)}. Is 'BASE_URL' the address of a TOM, without 'api/' behind it?"
+            f"{action}: {words(reply)}. Is 'BASE_URL' the address of a TOM, without 'api/' behind it?"
         )
-    return DestinationError(f"{doing}: {words(reply)}", retry_after=reply.retry_after)
+    return DestinationError(f"{action}: {words(reply)}", retry_after=reply.retry_after)
 
 
 def _leaves(node: object, path: str = "") -> Iterator[tuple[str, str]]:

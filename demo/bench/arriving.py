@@ -14,7 +14,7 @@ from realtoms import TomError
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Road:
+class _Transport:
     """One way to a receiver. backlogs: sizes. wanted: so many times the records per second of stock.
 
     seconds: after which no more records are waited for, where the whole backlog takes longer.
@@ -27,9 +27,9 @@ class _Road:
 
 
 TRANSPORTS = {
-    "one by one": _Road(destination="stock", backlogs=(1_000, 20_000), wanted=20, seconds=20.0),
-    "BULK_UPLOAD": _Road(destination="bulk", backlogs=(1_000, 20_000), wanted=200),
-    "between sharecore TOMs": _Road(destination="sharecore", backlogs=(1_000, 20_000), wanted=500),
+    "one by one": _Transport(destination="stock", backlogs=(1_000, 20_000), wanted=20, seconds=20.0),
+    "BULK_UPLOAD": _Transport(destination="bulk", backlogs=(1_000, 20_000), wanted=200),
+    "between sharecore TOMs": _Transport(destination="sharecore", backlogs=(1_000, 20_000), wanted=500),
 }
 
 
@@ -103,7 +103,7 @@ class _Drained:
     cpu: float
 
 
-def _drain(world: World, transport: _Road, backlog: int) -> _Drained:
+def _drain(world: World, transport: _Transport, backlog: int) -> _Drained:
     world.our_agent.do("tasks_ours.runner", name="thread")
     target, name = _introduced(world, transport.destination)
     receiver = _receiver(world, transport.destination)
@@ -147,7 +147,9 @@ def backlogs(world: World) -> Iterator[Figure]:
             yield from _of_backlog(f"backlog of {backlog}/{name}", transport, ours, stock)
 
 
-def _of_backlog(name: str, transport: _Road, ours: list[_Drained], stock: list[_Drained]) -> Iterator[Figure]:
+def _of_backlog(
+    name: str, transport: _Transport, ours: list[_Drained], stock: list[_Drained]
+) -> Iterator[Figure]:
     base = statistics.median(each.rate for each in stock)
     rates = [each.rate for each in ours]
     rate = statistics.median(rates)

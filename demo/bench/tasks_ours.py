@@ -62,8 +62,8 @@ def stop_runner() -> None:
     """Let the thread finish what it has in hand."""
     worker = thread._worker
     thread.stop()
-    for lane in worker._lanes.values() if worker else ():
-        lane.join(60)
+    for each in worker._threads.values() if worker else ():
+        each.join(60)
     thread._forget()
 
 

@@ -185,7 +185,7 @@ def _same(here: Row, there: Row) -> bool:
 
 def _same_2_32(here: Row, there: Row) -> bool:
     """Whether every field and extra value of a 3.x row stands in the JSON of a 2.32 row."""
-    held = there["value"]
+    given = there["value"]
     if not _same(here, there):
         return False
     for name, value in here.items():
@@ -193,9 +193,9 @@ def _same_2_32(here: Row, there: Row) -> bool:
             continue
         keys = _KEYS_2_32.get(name, (name,))
         blank = value is None or value in ("", [])
-        if not blank and not any(key in held and _frozen(held[key]) == _frozen(value) for key in keys):
+        if not blank and not any(key in given and _frozen(given[key]) == _frozen(value) for key in keys):
             return False
-    return all(key in held and _frozen(held[key]) == _frozen(value) for key, value in here["value"].items())
+    return all(key in given and _frozen(given[key]) == _frozen(value) for key, value in here["value"].items())
 
 
 def _frozen(value: object) -> Hashable:

@@ -65,7 +65,7 @@ class World:
         except subprocess.TimeoutExpired:
             return "hangs"
 
-    def promise(self, condition: Callable[[], bool]) -> None:
+    def must(self, condition: Callable[[], bool]) -> None:
         """It becomes true in a TOM with sharecore, and not in a stock TOM, which acts at once or never."""
         if self.ours:
             until(condition, seconds=20, what=lambda: states(self.sender))
@@ -148,7 +148,7 @@ row = SpectroscopyReducedDatum(
 )
 row.save()
 """)
-    world.promise(lambda: world.arrived(target_name, 1))
+    world.must(lambda: world.arrived(target_name, 1))
     given_away = world.compare(private).arrived
     assert given_away == (0 if world.ours else 1)
 
@@ -168,7 +168,7 @@ print(len(run_data_processor(product)))
 """)
     number = int(said.split()[-1])
     assert number
-    world.promise(lambda: world.arrived(target_name, number))
+    world.must(lambda: world.arrived(target_name, number))
     if not world.ours:
         assert world.compare(target_name).arrived == 0
 
@@ -180,14 +180,14 @@ target = shared({target_name!r}, "receiver")
 target.aliases.create(name="alias of " + target.name)
 attempt(datum(target, 1))
 """)
-    world.promise(lambda: world.arrived(target_name, 1))
+    world.must(lambda: world.arrived(target_name, 1))
 
 
 @pytest.mark.parametrize("more", ["brightness=None, limit=21.5", "exposure_time=30.0"])
 def test_limits_and_exposure_times_arrive(world: World, target_name: str, more: str) -> None:
     make_target(world.receiver, target_name, user="sharer")
     world.play(f"attempt(datum(shared({target_name!r}, 'receiver'), 1, {more}))")
-    world.promise(lambda: world.arrived(target_name, 1))
+    world.must(lambda: world.arrived(target_name, 1))
     if not world.ours:  # a row arrived, but without them
         assert world.compare(target_name).foreign == 1
 
@@ -198,7 +198,7 @@ def test_what_was_saved_during_an_outage_arrives_afterwards(world: World, target
     world.play(f"attempt(datum(shared({target_name!r}, 'receiver'), 1))")
     world.line.becomes("passes")
     world.play(f"attempt(datum(Target.objects.get(name={target_name!r}), 2))")
-    world.promise(lambda: world.arrived(target_name, 2))
+    world.must(lambda: world.arrived(target_name, 2))
     if not world.ours:
         assert world.compare(target_name).arrived == 1
 
@@ -214,7 +214,7 @@ try:
 except ValueError:
     attempt(datum(target, 2))
 """)
-    world.promise(lambda: world.arrived(target_name, 1))
+    world.must(lambda: world.arrived(target_name, 1))
     if not world.ours:  # what its own database does not have is at the receiver
         assert world.compare(target_name).foreign == 1
 
@@ -253,14 +253,14 @@ client = Client(SERVER_NAME="127.0.0.1")
         assert arrived() == [content]
         return
     assert "/accounts/login/" in led_to
-    held = (
+    sent = (
         "SELECT 1 FROM sharecore_delivery d JOIN sharecore_outbox o ON o.id = d.outbox_id "  # noqa: S608
         f"WHERE model = 'dataproduct' AND {of_target}"
     )
-    assert not query(world.sender, held, target_name)
+    assert not query(world.sender, sent, target_name)
     world.play(f"{press}client.force_login(User.objects.get(username='admin'))\n{button}")
     until(arrived, what=lambda: states(world.sender))
-    delivered = f"{held} AND state = 'delivered'"
+    delivered = f"{sent} AND state = 'delivered'"
     until(lambda: query(world.sender, delivered, target_name), what=lambda: states(world.sender))
     assert arrived() == [content]
 

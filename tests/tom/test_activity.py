@@ -1,4 +1,4 @@
-"""Who did what: every road writes it, it outlives what it tells about, and tells of no hidden share."""
+"""Who did what: it is written whoever acts and how, it outlives its subject, and tells of no hidden share."""
 
 from __future__ import annotations
 

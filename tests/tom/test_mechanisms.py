@@ -159,13 +159,13 @@ MECHANISMS: Mapping[str, tuple[Callable[..., None], Callable[[pytest.MonkeyPatch
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_with_it_the_promise_holds(mechanism: str, tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
-    promise, _ = MECHANISMS[mechanism]
-    promise(tom, monkeypatch)
+    check, _ = MECHANISMS[mechanism]
+    check(tom, monkeypatch)
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_without_it_the_promise_is_broken(mechanism: str, tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
-    promise, remove = MECHANISMS[mechanism]
+    check, remove = MECHANISMS[mechanism]
     remove(monkeypatch)
     with pytest.raises(AssertionError):
-        promise(tom, monkeypatch)
+        check(tom, monkeypatch)

@@ -225,7 +225,7 @@ def test_what_a_destination_causes_is_said_once_above_the_shares_that_it_holds(
     assert first.count(" to y") > 0
     assert second.count(" to x") > 0
     assert f'<a href="{DESTINATIONS}#destination-y">Show y</a> <small>15 shares' in page
-    assert ('s-held-waiting"' in page, 's-held-needs-you"' in page) == (True, True)
+    assert ('s-blocked-waiting"' in page, 's-blocked-needs-you"' in page) == (True, True)
     assert "Show x" not in page
     assert f'value="{well.pk}"' not in page
     last = text(admin.get(f"{SHARES}?page=2"))

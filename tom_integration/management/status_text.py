@@ -28,10 +28,12 @@ def lines(now: Status, *, whole: bool = False) -> Iterator[Line]:
     room = HEIGHT - 2 - len(above) - len(below)  # but for the prompt and the line on what is left
     shown: list[Line] = []
     listed = 0
-    held = {each.address for each in now.destinations if each.paused or each.failures}
+    blocked = {each.address for each in now.destinations if each.paused or each.failures}
     for each in now.outboxes:
         # What a destination holds up is said once, above.
-        part = list(_outbox(each, held=bool(held & {each.destination, Address.parse(each.destination).name})))
+        part = list(
+            _outbox(each, blocked=bool(blocked & {each.destination, Address.parse(each.destination).name}))
+        )
         if not whole and len(shown) + len(part) > room:
             break
         shown += part
@@ -88,16 +90,16 @@ def _of(state: ShareStatus, number: int) -> str:
     return phrases.of_shares(number, str(state.label))
 
 
-def _outbox(each: OutboxStatus, *, held: bool) -> Iterator[Line]:
+def _outbox(each: OutboxStatus, *, blocked: bool) -> Iterator[Line]:
     share = f"share {each.share_id}" if each.share_id else "one-time"
     said = _counted(each.counts, each.destination)
     alarming = each.state == ShareStatus.NEEDS_YOU.value
     yield Line(f"{each.state:<{_STATE}} {each.target} to {each.destination} ({share}): {said}", alarming)
-    if each.problem and not held:
+    if each.problem and not blocked:
         yield Line(f"    {each.problem}", alarming=True)
     if each.refused:
         yield Line(f"    refused: {each.refused}", alarming=True)
-    if each.tried and not held:
+    if each.tried and not blocked:
         yield Line(f"    will be tried again: {each.tried}", alarming=True)
     if each.outdated:
         yield Line(f"    {each.outdated:,} edited here after delivery: the destination has the old values")

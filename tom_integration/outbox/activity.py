@@ -1,7 +1,7 @@
 """Write who did what with shares, rules and destinations.
 
-Every road leads here: pages, REST, the admin, commands, workers, and programs that save or delete a share of
-tomtoolkit. `acting` says who does what happens inside it, so that a function in between need not know.
+Pages, REST, the admin, commands, workers, and programs that save or delete a share of tomtoolkit all end up
+here. `acting` says who does what happens inside it, so that a function in between need not know.
 """
 
 from __future__ import annotations

@@ -31,27 +31,27 @@ def take_along(previous: Outbox, outbox: Outbox) -> None:
     """
     now = clock.now()
     if previous.takes_up(now):
-        # Data that no worker has looked at since they were saved are promised, too.
-        promise = DeliveryState(state=State.PENDING, next_at=now)
-        register(previous, promise, selection=of_outbox(previous).selection)
-    promised = previous.deliveries.filter(one_time_share__isnull=True)
+        # Data that no worker has looked at since they were saved are to be sent, too.
+        pending = DeliveryState(state=State.PENDING, next_at=now)
+        register(previous, pending, selection=of_outbox(previous).selection)
+    of_share = previous.deliveries.filter(one_time_share__isnull=True)
     if previous.address == outbox.address:
-        _follow(promised, previous, outbox)
+        _follow(of_share, previous, outbox)
         return
-    promised = promised.filter(model=OuterRef("model"), datum_pk=OuterRef("datum_pk"))
+    of_share = of_share.filter(model=OuterRef("model"), datum_pk=OuterRef("datum_pk"))
     here = outbox.deliveries.filter(state=State.BASELINE)
-    transitions.apply(here.filter(Exists(promised.filter(state__in=_NOT_THERE))), delivery.replay(now=now))
+    transitions.apply(here.filter(Exists(of_share.filter(state__in=_NOT_THERE))), delivery.replay(now=now))
     # Those that have left may be at the new address, when it is a new name of the old destination.
     reason = "sent to the address that the share had before, without an answer"
     doubt = delivery.doubt(reason, look_at=now + _SURELY_OVER)
-    transitions.apply(here.filter(Exists(promised.filter(state__in=LEFT))), doubt)
+    transitions.apply(here.filter(Exists(of_share.filter(state__in=LEFT))), doubt)
 
 
-def _follow(promised: QuerySet[Delivery], previous: Outbox, outbox: Outbox) -> None:
+def _follow(of_share: QuerySet[Delivery], previous: Outbox, outbox: Outbox) -> None:
     """Move open deliveries of data that have come to the outbox's target, as in a merge of targets."""
     for name, model in DATUM_MODELS.items():
         come = model._default_manager.filter(target_id=outbox.target_id)
-        here = promised.filter(model=name, datum_pk__in=come.values("pk"))
+        here = of_share.filter(model=name, datum_pk__in=come.values("pk"))
         versions.renew([previous.pk, outbox.pk])
         transitions.apply(here, delivery.ask_anew(now=clock.now()))
         versions.update(here, outbox=outbox)

@@ -66,7 +66,7 @@ def _attach(address: Address, targets: list[int], rule: ShareRule | None, column
     free.update(problem="", needs_person=False, rule=rule, **look, **columns)
     mine: list[int] = []
     share = PersistentShare.objects.filter(destination=str(address), target_id=OuterRef("target_id"))
-    # A rule promises the data since it was made, or since the look before a target joined.
+    # A rule shares the data since it was made, or since the look before a target joined.
     existing_to = rule.existing_to if rule is not None else {}
     existed = {model: Q(pk__lte=last) for model, last in existing_to.items()}
     for same, selection in limits.groups(free):
@@ -80,8 +80,8 @@ def _attach(address: Address, targets: list[int], rule: ShareRule | None, column
         before = {model: condition & existed.get(model, Q()) for model, condition in selection.items()}
         register_before(address, targets, before)
         mine += same.values_list("pk", flat=True)
-        promised = (rule is not None and rule.existing) or not any(selection.values())
-        same.update(existing_to={} if promised else existing_to)
+        shares_existing = (rule is not None and rule.existing) or not any(selection.values())
+        same.update(existing_to={} if shares_existing else existing_to)
     found = Outbox.objects.filter(pk__in=mine)
     if rule is not None and rule.existing:
         existing = Delivery.objects.filter(outbox__in=mine, state=State.BASELINE)

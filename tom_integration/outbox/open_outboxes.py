@@ -153,8 +153,8 @@ def ask_for(
         conditions = {name: each & limits[name] for name, each in conditions.items() if name in limits}
     with transaction.atomic():
         look_at(outbox.target_id, address=outbox.address)
-        promised = DeliveryState(state=State.PENDING, next_at=now)
-        count = register(outbox, promised, selection=conditions, **asked)
+        pending = DeliveryState(state=State.PENDING, next_at=now)
+        count = register(outbox, pending, selection=conditions, **asked)
         for name, condition in conditions.items():
             waiting = _left_behind(name, condition, outbox.address, outbox.target_id)
             count += transitions.apply(waiting, delivery.replay(now=now), **asked)

@@ -27,8 +27,8 @@ def doubt() -> int:
         now = clock.now()
         doubted = delivery.doubt(REASON, look_at=now)
         if outbox.takes_up(now):
-            promise = doubted(DeliveryState(state=State.PENDING))
-            number += register(outbox, promise, selection=of_outbox(outbox).selection)
+            in_doubt = doubted(DeliveryState(state=State.PENDING))
+            number += register(outbox, in_doubt, selection=of_outbox(outbox).selection)
         open_ones = outbox.deliveries.filter(state__in=(State.PENDING, State.TO_APPROVE))
         number += transitions.apply(open_ones, doubted, sent_at=None)  # that of a call before the backup
         Outbox.objects.filter(pk=outbox.pk).update(look_now=True)

@@ -58,9 +58,9 @@ def _hand_on(outbox: Outbox, other: ShareRule) -> None:
     """
     now = clock.now()
     if outbox.takes_up(now):
-        promise = DeliveryState(state=State.PENDING, next_at=now)
+        pending = DeliveryState(state=State.PENDING, next_at=now)
         with suppress(ConfigurationError):  # A filter that cannot be read lets nothing through.
-            register(outbox, promise, selection=limits.of_outbox(outbox).selection)
+            register(outbox, pending, selection=limits.of_outbox(outbox).selection)
     if other.existing:
         existing = outbox.deliveries.filter(state=State.BASELINE)
         transitions.apply(existing, delivery.replay(now=now))
@@ -77,7 +77,10 @@ def _hand_on(outbox: Outbox, other: ShareRule) -> None:
 
 def on_rule_deleted(sender: type[ShareRule], instance: ShareRule, **_: Any) -> None:
     """Pause the shares of a rule that is deleted without being ended: its filter and dates are gone."""
-    reason = f"the rule {instance.name}, whose filter and dates held, was deleted; check them, then resume"
+    reason = (
+        f"the rule {instance.name} was deleted, and with it its filter and dates; "
+        "check those of this share, then resume it"
+    )
     paused = shares_of(instance).filter(paused="")
     with activity.acting(rule=instance):
         activity.of_shares(Activity.What.PAUSED, list(paused), detail=reason)

@@ -102,7 +102,7 @@ def _apply(rule: ShareRule, stop_at: float) -> bool:
             return False
         waits = unshared(rule).exists()
     shares_of(rule).filter(scanned_at=None, look_now=False).update(look_now=True)
-    # A target that still waits is promised the data since it came.
+    # Of a target that still waits the data since it came are shared, too.
     seen = {} if waits else {"existing_to": marks}
     _note(rule, problem=one_line(problem), skipped=out_of_reach(rule), **seen)
     return True

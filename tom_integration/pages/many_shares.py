@@ -99,17 +99,19 @@ def _act(action: str, pks: list[int], user: Any) -> str:
             return f"{phrases.number(number)} of {phrases.number(len(pks), 'share')} will be tried again"
     before = len(pks) - number
     already = f"{before:,} {'was' if before == 1 else 'were'} so already" if before else ""
-    held = _held_by_rules(pks) if action == "resume" else 0
+    paused = _paused_by_rules(pks) if action == "resume" else 0
     return phrases.join(
         f"{phrases.number(number, 'share')} {done}",
         already,
-        f"{held:,} of them {'stays' if held == 1 else 'stay'} paused by a rule: resume that" if held else "",
+        f"{paused:,} of them {'stays' if paused == 1 else 'stay'} paused by a rule: resume that"
+        if paused
+        else "",
     )
 
 
-def _held_by_rules(pks: list[int]) -> int:
-    held = Q(rule__ending=True) | ~Q(rule__paused="")
-    return Outbox.objects.filter(held, share_id__in=pks, rule__isnull=False).count()
+def _paused_by_rules(pks: list[int]) -> int:
+    halted = Q(rule__ending=True) | ~Q(rule__paused="")
+    return Outbox.objects.filter(halted, share_id__in=pks, rule__isnull=False).count()
 
 
 def _ask(request: HttpRequest, pks: list[int], skipped: int) -> HttpResponse:

@@ -75,7 +75,7 @@ def table_context(request: HttpRequest, target: Any | None) -> dict[str, Any]:
         "state": state,
         "removed": removed_destinations.destinations(request.user, target),
         "once": navigation_counts.shared_once(request.user, around, target),
-        "groups": _groups(rows, shown.held),
+        "groups": _groups(rows, shown.blocked),
         "page": page,
         "may_view": access.holds(request.user, "view"),
         "sees_all": access.sees_all_shares(request.user, target),
@@ -109,10 +109,10 @@ def _order(shares: QuerySet[Any], shown: Overview, around: Around) -> Iterator[A
     if shown.number(ShareStatus.NEEDS_YOU):
         needing = around.needing(outboxes).filter(cause__in=NEEDING).values("share_id")
         yield Case(When(pk__in=needing, then=0), default=1)
-    if shown.held:
-        held = around.annotated(outboxes).filter(cause__in=OF_DESTINATION).values("share_id")
-        held_by = Case(When(pk__in=held, then=F("destination")), default=None, output_field=CharField())
-        yield held_by.asc(nulls_last=True)
+    if shown.blocked:
+        blocked = around.annotated(outboxes).filter(cause__in=OF_DESTINATION).values("share_id")
+        blocked_by = Case(When(pk__in=blocked, then=F("destination")), default=None, output_field=CharField())
+        yield blocked_by.asc(nulls_last=True)
     yield from ("-created", "-pk")
 
 
@@ -137,9 +137,9 @@ def _rows(shares: list[Any], around: Around) -> list[dict[str, Any]]:
     ]
 
 
-def _groups(rows: Iterable[dict[str, Any]], held: Mapping[str, int]) -> list[dict[str, Any]]:
+def _groups(rows: Iterable[dict[str, Any]], blocked: Mapping[str, int]) -> list[dict[str, Any]]:
     """Return the rows in groups: what a destination causes is said once, with the number of its shares."""
-    by_text = groupby(rows, key=lambda row: row["state"].common if row["state"].common in held else "")
+    by_text = groupby(rows, key=lambda row: row["state"].common if row["state"].common in blocked else "")
     groups = []
     for text, each in by_text:
         members = list(each)
@@ -147,7 +147,7 @@ def _groups(rows: Iterable[dict[str, Any]], held: Mapping[str, int]) -> list[dic
         groups.append(
             {
                 "text": text,
-                "number": held.get(text, 0),
+                "number": blocked.get(text, 0),
                 "status": state.status,
                 "refusing": state.refusing,
                 "rows": members,

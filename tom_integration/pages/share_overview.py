@@ -34,7 +34,7 @@ class Overview:
     """Hold what is true of all shares that a user has chosen."""
 
     parts: tuple[Part, ...]
-    held: Counter[str]
+    blocked: Counter[str]
     """The number of shares by the text on the destination that holds them up."""
 
     def number(self, state: str) -> int:
@@ -47,18 +47,18 @@ def overview(shares: QuerySet[Any], around: Around) -> Overview:
     outboxes = Outbox.objects.filter(share_id__in=shares.order_by().values("pk"))
     rows = around.annotated(outboxes).order_by().values_list("destination", "topic", "cause")
     numbers: Counter[tuple[ShareStatus, str]] = Counter()
-    held: Counter[str] = Counter()
+    blocked: Counter[str] = Counter()
     for name, topic, text, number in rows.annotate(number=Count("pk")):
         cause, address = Cause(text), Address(name, topic)
         numbers[STATUS[cause], name if cause is Cause.DOWN else ""] += number
         if cause in OF_DESTINATION and removed_destinations.is_known(str(address)):
-            held[common(cause, address, around)] += number
+            blocked[common(cause, address, around)] += number
     # A share that was made in bulk has no outbox until a worker looks at it.
     numbers[ShareStatus.WAITING, ""] += shares.count() - numbers.total()
     parts = [_part(status, name, number, around) for (status, name), number in numbers.items() if number > 0]
     order = list(reversed(ShareStatus))
     parts.sort(key=lambda part: (order.index(part.status), not part.destination, part.destination))
-    return Overview(parts=tuple(parts), held=held)
+    return Overview(parts=tuple(parts), blocked=blocked)
 
 
 def _part(status: ShareStatus, name: str, number: int, around: Around) -> Part:

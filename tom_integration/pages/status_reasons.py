@@ -64,8 +64,8 @@ def own(outbox: Outbox, figures: Figures, cause: Cause, pending: int, around: Ar
             return "Looking for new data."
         case Cause.ENDED if outbox.ends_at is not None:
             return f"New data have not been shared since {outbox.ends_at:%Y-%m-%d %H:%M} UTC."
-    held = cause in OF_DESTINATION | OF_SITE and pending
-    return phrases.join(phrases.waiting(pending)) if held else ""
+    blocked = cause in OF_DESTINATION | OF_SITE and pending
+    return phrases.join(phrases.waiting(pending)) if blocked else ""
 
 
 def _misconfigured(address: Address) -> str:

@@ -10,7 +10,7 @@ from tom_integration.models import Outbox
 from tom_integration.worker import breaker
 
 
-def rests(outbox_id: int) -> bool:
+def put_off(outbox_id: int) -> bool:
     """Put off an outbox that can only wait; return False when it may have something to do.
 
     Without this, each datum that is saved made some twenty statements for each destination that is down, and

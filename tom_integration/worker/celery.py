@@ -18,7 +18,7 @@ from tom_integration import polite_writes
 from tom_integration.notices.look import Notices
 from tom_integration.outbox.retention import Upkeep
 from tom_integration.worker import end_waits, offered_topics
-from tom_integration.worker.blocked import rests
+from tom_integration.worker.blocked import put_off
 from tom_integration.worker.destination_thread import guarded
 from tom_integration.worker.heartbeat import beat
 from tom_integration.worker.run import reconcile
@@ -40,7 +40,7 @@ _notices = Notices()
 def look(outbox_id: int) -> None:
     """Bring one outbox up to date, unless another worker has done so since the message was sent."""
     ends_at = time.monotonic() + LOOK_SECONDS
-    if outbox_id in Scan.waiting() and not rests(outbox_id):
+    if outbox_id in Scan.waiting() and not put_off(outbox_id):
         reconcile(outbox_id, stop=lambda: time.monotonic() > ends_at)
 
 

@@ -1,4 +1,4 @@
-"""Serve each destination in a lane, a thread of its own, so that no destination slows another."""
+"""Serve each destination in a thread of its own, so that no destination slows another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 Work = Callable[[], object]
 
 
-class Lane:
+class DestinationThread:
     """Do pieces of work one after the other; queue the same piece only once.
 
     Once the event `stopping` is set, finish the present piece and leave the rest.

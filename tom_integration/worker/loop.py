@@ -1,4 +1,4 @@
-"""Run the worker: one thread that takes hints and scans, and a lane for each destination."""
+"""Run the worker: one thread that takes hints and scans, and a thread for each destination."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tom_integration.outbox import ledger
 from tom_integration.outbox.open_outboxes import look_at
 from tom_integration.outbox.retention import Upkeep
 from tom_integration.worker import end_waits, heartbeat, offered_topics
-from tom_integration.worker.blocked import rests
-from tom_integration.worker.destination_thread import Lane, guarded
+from tom_integration.worker.blocked import put_off
+from tom_integration.worker.destination_thread import DestinationThread, guarded
 from tom_integration.worker.run import reconcile
 from tom_integration.worker.scan import Scan
 
@@ -36,7 +36,7 @@ GIVE_BACK = 1.0
 """Seconds for writing the outcomes of the calls that were broken off after that."""
 
 _NOTICES = ":notices"
-"""The name of the lane that sends mails; no destination has a colon in its name."""
+"""The name of the thread that sends mails; no destination has a colon in its name."""
 
 Hint = tuple[int, dict[str, list[int]]]
 
@@ -47,7 +47,7 @@ class Worker:
     def __init__(self, runner: str) -> None:
         self._runner = runner
         self._hints: queue.SimpleQueue[Hint | None] = queue.SimpleQueue()
-        self._lanes: dict[str, Lane] = {}
+        self._threads: dict[str, DestinationThread] = {}
         self._scan = Scan()
         self._upkeep = Upkeep()
         self._notices = Notices()
@@ -81,9 +81,9 @@ class Worker:
         guarded(self._look_around, "the scan")
         while self._scan.more_shares:
             guarded(self._look_around, "attaching shares")
-        while any(lane.busy for lane in self._lanes.values()):
+        while any(thread.busy for thread in self._threads.values()):
             time.sleep(GATHER)
-            report(sum(lane.busy for name, lane in self._lanes.items() if name != _NOTICES))
+            report(sum(thread.busy for name, thread in self._threads.items() if name != _NOTICES))
         self._close()
         return self._delivered
 
@@ -131,40 +131,40 @@ class Worker:
         guarded(self._scan.rescan, "the rescan")
         guarded(self._upkeep.step, "the upkeep")
         guarded(self._ask_for_topics, "asking for topics")
-        self._lane(_NOTICES).put("notices", partial(self._notices.step, stop=self._stopping.is_set))
+        self._thread_of(_NOTICES).put("notices", partial(self._notices.step, stop=self._stopping.is_set))
 
     def _ask_for_topics(self) -> None:
         for destination in offered_topics.stale():
-            self._lane(destination.name).put("topics", partial(offered_topics.ask, destination))
+            self._thread_of(destination.name).put("topics", partial(offered_topics.ask, destination))
 
-    def _put(self, outbox_ids: Iterable[int], work: Callable[[int, Lane], None]) -> None:
+    def _put(self, outbox_ids: Iterable[int], work: Callable[[int, DestinationThread], None]) -> None:
         pks = list(outbox_ids)
         for pk, destination in Outbox.objects.filter(pk__in=pks).values_list("pk", "destination"):
-            lane = self._lane(destination)
-            lane.put(f"outbox {pk}", partial(work, pk, lane))
+            thread = self._thread_of(destination)
+            thread.put(f"outbox {pk}", partial(work, pk, thread))
 
-    def _look(self, outbox_id: int, lane: Lane) -> None:
-        arrived = reconcile(outbox_id, stop=lane.stopping.is_set, batch_window=self._batch_window)
+    def _look(self, outbox_id: int, thread: DestinationThread) -> None:
+        arrived = reconcile(outbox_id, stop=thread.stopping.is_set, batch_window=self._batch_window)
         with self._counting:
             self._delivered += arrived
 
-    def _look_unless_blocked(self, outbox_id: int, lane: Lane) -> None:
-        if not rests(outbox_id):
-            self._look(outbox_id, lane)
+    def _look_unless_blocked(self, outbox_id: int, thread: DestinationThread) -> None:
+        if not put_off(outbox_id):
+            self._look(outbox_id, thread)
 
     def _ended(self, seconds: float) -> bool:
         until = time.monotonic() + seconds
-        return all(lane.join(until - time.monotonic()) for lane in self._lanes.values())
+        return all(thread.join(until - time.monotonic()) for thread in self._threads.values())
 
-    def _lane(self, destination: str) -> Lane:
-        if destination not in self._lanes:
-            self._lanes[destination] = Lane(destination, self._stopping)
-        return self._lanes[destination]
+    def _thread_of(self, destination: str) -> DestinationThread:
+        if destination not in self._threads:
+            self._threads[destination] = DestinationThread(destination, self._stopping)
+        return self._threads[destination]
 
     def _close(self) -> None:
         with shutdown.ending():
-            for lane in self._lanes.values():
-                lane.stop()
+            for thread in self._threads.values():
+                thread.stop()
             if not self._ended(FINISH):
                 shutdown.cut()
                 self._ended(GIVE_BACK)

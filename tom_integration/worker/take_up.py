@@ -46,5 +46,5 @@ def take_up(lease: Lease, destination: Destination, *, now: datetime, due_at: da
 def take_up_backlog(outbox: Outbox, due_at: datetime) -> None:
     """Write the backlog to the ledger, to be sent at `due_at`."""
     if outbox.takes_up(clock.now()):
-        promise = DeliveryState(state=State.PENDING, next_at=due_at)
-        register(outbox, promise, selection=limits.of_outbox(outbox).selection)
+        pending = DeliveryState(state=State.PENDING, next_at=due_at)
+        register(outbox, pending, selection=limits.of_outbox(outbox).selection)
