@@ -17,7 +17,7 @@ WORDS = {
     "Rule": "It makes a share for each target of a list, with a tag, or that its creator may change.",
     "Limits": "The filter and the dates of a share or rule: which data go, from when, and until when.",
     "Filter": "It says which data go. A share, its rule and its destination may each have one; all count.",
-    "Record": "One datum (a detection, a limit, a spectrum, a position or other) or one file, as it is sent.",
+    "Record": "One datum (detection, upper limit, spectrum, astrometry or other) or one file, as it is sent.",
     "Existing data": "Data from before the share. They stay here unless somebody shares them, too.",
     "Release date": "The moment before which a record stays here. It goes by itself then.",
     "Report": "A form about one target, such as a discovery. A person fills it in, and it is sent once.",
