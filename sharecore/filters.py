@@ -43,11 +43,11 @@ class Names:
 
     def __post_init__(self) -> None:
         if self.only and self.but_not:
-            raise ValueError("Names with only and but_not: give one of them")
+            raise ValueError(f"Names must have only or but_not, not both, got {self.only} and {self.but_not}")
         for field in ("only", "but_not"):
             names = sorted({name.strip(" ") for name in getattr(self, field)})
             if "" in names:
-                raise ValueError(f"Names with an empty name in {field}")
+                raise ValueError(f"{field} must have no empty name, got {getattr(self, field)}")
             object.__setattr__(self, field, tuple(names))
 
     def __bool__(self) -> bool:
@@ -104,7 +104,7 @@ class Filter:
 
     def __post_init__(self) -> None:
         if Kind.REPORT in self.kinds:
-            raise ValueError("kinds must be of data or files: a report is tested by its data")
+            raise ValueError("kinds must be of data or files, got reports: a report is tested by its data")
         object.__setattr__(self, "kinds", tuple(kind for kind in filter_json.FILTERED if kind in self.kinds))
         least = self.least_signal_to_noise
         if least is not None and not (math.isfinite(least) and least > 0):
@@ -115,8 +115,9 @@ class Filter:
                 raise ValueError(f"{name} must have a time zone, got {time}")
             if time is not None:
                 object.__setattr__(self, name, in_utc(time))
-        if self.observed_since and self.observed_until and not self.observed_since < self.observed_until:
-            raise ValueError("observed_since must lie before observed_until")
+        since, until = self.observed_since, self.observed_until
+        if since and until and not since < until:
+            raise ValueError(f"observed_since must lie before observed_until, got {since} and {until}")
 
     @classmethod
     def from_json(cls, value: object, *, where: str) -> Self:

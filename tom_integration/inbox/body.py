@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from django.http import HttpRequest
 
+from sharecore.texts import one_line
 from tom_integration.inbox import batch_limits
 from tom_integration.inbox.refused import Refused
 
@@ -87,26 +88,27 @@ def _decompressed(raw: bytes) -> bytes:
     try:
         body = gunzip.decompress(raw, batch_limits.MAX_BYTES + 1)
     except zlib.error:
-        raise Refused(400, "The body must be gzip, as its Content-Encoding says.") from None
+        raise Refused(400, "The body must be gzip, as its Content-Encoding says, and is not.") from None
     if len(body) > batch_limits.MAX_BYTES:
         _too_large()
     if not gunzip.eof or gunzip.unused_data:
-        raise Refused(400, "The body must be one whole gzip stream.")
+        found = "there is more after its end" if gunzip.eof else "its end is missing"
+        raise Refused(400, f"The body must be one whole gzip stream, and {found}.")
     return body
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_number)
-    except (ValueError, RecursionError):
-        raise Refused(400, "The body must be JSON in UTF-8.") from None
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, f"The body must be JSON in UTF-8: {one_line(error, 200)}") from None
     if not isinstance(value, dict):
-        raise Refused(400, "The body must be a JSON object.")
+        raise Refused(400, f"The body must be a JSON object, not a {type(value).__name__}.")
     return value
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(text)
+    raise ValueError(f"{text} is no number of JSON")
 
 
 def _too_large() -> NoReturn:

@@ -14,6 +14,7 @@ from sharecore.exceptions import InvalidRecord
 from sharecore.identity import fingerprint
 from sharecore.records import Record
 from sharecore.targets import Target
+from sharecore.texts import one_line
 from tom_integration.inbox import batch_limits
 from tom_integration.inbox.refused import Refused
 
@@ -73,7 +74,9 @@ def read(value: Mapping[str, Any]) -> IncomingBatch:
         Refused: another part of the batch is not valid.
     """
     if value.get("protocol") not in PROTOCOLS or isinstance(value.get("protocol"), bool):
-        raise Refused(422, f"The protocol must be one of {list(PROTOCOLS)}.", protocols=list(PROTOCOLS))
+        given = one_line(repr(value.get("protocol")), 50)
+        text = f"The protocol must be one of {list(PROTOCOLS)}, not {given}."
+        raise Refused(422, text, protocols=list(PROTOCOLS))
     try:
         given = wire.read(_Batch, value)
         target = wire.target_from_wire(given.target, where="target")

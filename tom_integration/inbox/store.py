@@ -226,4 +226,4 @@ def _wait_for_others(target_id: int) -> None:
     InboxRecord.objects.filter(pk=0).update(kind="")
     target = BaseTarget.objects.select_for_update(no_key=True).filter(pk=target_id)
     if target.values_list("pk", flat=True).first() is None:
-        raise Refused(404, "The target was deleted just now.", code="no-target")
+        raise Refused(404, "The target was deleted just now. Send the batch again.", code="no-target")

@@ -42,7 +42,9 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
     """Run the command, or raise a CommandError with the reason."""
     by = user(options["by"])
     if not access.may_approve(by):
-        raise CommandError(f"{options['by']} has no permission to approve what is sent.")
+        raise CommandError(
+            f"{options['by']} has no permission to approve what is sent; an administrator can give approve_share."
+        )
     rows = _chosen(by, options)
     seen = {row.pk: row.asked for row in rows}
     word = approval.digest(seen.items())[:_DIGITS]
@@ -52,11 +54,15 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
         return
     if options["approve"] is not None:
         if options["approve"] != word:
-            raise CommandError("This is not the word of what waits now. List it again, then approve.")
+            raise CommandError(
+                f"{options['approve']!r} is not the word of what waits now. List it again, then approve."
+            )
         number, done = approval.approve(by, seen), "approved"
     else:
         if not (options["share"] or options["destination"] or options["delivery"]):
-            raise CommandError("Name a share, a destination or deliveries.")
+            raise CommandError(
+                "Name a share, a destination or deliveries; without --decline they are listed."
+            )
         number, done = approval.decline(by, seen, reason=options["decline"]), "declined"
     text = f"{phrases.number(number)} {done}."
     output.answer(command, options, {done: number, "left": len(seen) - number}, text)

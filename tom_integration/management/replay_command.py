@@ -45,7 +45,10 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
     """Run the command, or raise a CommandError with the reason."""
     since, until = options["since"], options["until"]
     if since is not None and until is not None and until <= since:
-        raise CommandError("The time of --until must be after that of --since.")
+        raise CommandError(
+            f"The time of --until must be after that of --since: {until.isoformat()} is not after "
+            f"{since.isoformat()}."
+        )
     replay = Replay(
         since=since,
         until=until,

@@ -68,9 +68,14 @@ def _outbox(by: Any, options: dict[str, Any]) -> Outbox:
         raise CommandError("Name a share, or deliveries; `manage.py sharing status --all` lists shares.")
     mine = list(access.outboxes_for(by, "change").filter(pk__in=found.values("pk"))[:2])
     if not mine:
-        raise CommandError("There is no such share, or this user may not change it.")
+        raise CommandError(
+            f"There is no such share or delivery, or {options['by']} may not change it; "
+            "`manage.py sharing status --all` lists shares."
+        )
     if len(mine) > 1:
-        raise CommandError("The deliveries must be of one target, to one destination.")
+        raise CommandError(
+            "The deliveries must be of one target, to one destination. Withdraw the others after these."
+        )
     return mine[0]
 
 
