@@ -74,8 +74,8 @@ def read(value: Mapping[str, Any]) -> IncomingBatch:
         Refused: another part of the batch is not valid.
     """
     if value.get("protocol") not in PROTOCOLS or isinstance(value.get("protocol"), bool):
-        given = one_line(repr(value.get("protocol")), 50)
-        text = f"The protocol must be one of {list(PROTOCOLS)}, not {given}."
+        wrong = one_line(repr(value.get("protocol")), 50)
+        text = f"The protocol must be one of {list(PROTOCOLS)}, not {wrong}."
         raise Refused(422, text, protocols=list(PROTOCOLS))
     try:
         given = wire.read(_Batch, value)

@@ -43,7 +43,8 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
     by = user(options["by"])
     if not access.may_approve(by):
         raise CommandError(
-            f"{options['by']} has no permission to approve what is sent; an administrator can give approve_share."
+            f"{options['by']} has no permission to approve what is sent; an administrator can give "
+            "approve_share."
         )
     rows = _chosen(by, options)
     seen = {row.pk: row.asked for row in rows}
