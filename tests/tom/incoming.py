@@ -15,6 +15,7 @@ from sharecore.identity import fingerprint
 from sharecore.records import Record
 from sharecore.testing.examples import SITE
 from sharecore.wire import record_as_wire
+from tom_integration.mapping.columns import DATUM_MODELS
 
 URL = "/api/sharing/batch/"
 
@@ -71,3 +72,8 @@ def _token(user: User) -> str:
 
 def outcomes(answers: Iterable[dict[str, Any]]) -> list[str]:
     return [each["outcome"] for each in answers]
+
+
+def rows() -> list[Any]:
+    """All data of this TOM."""
+    return [row for model in DATUM_MODELS.values() for row in model._default_manager.order_by("pk")]

@@ -15,6 +15,7 @@ from guardian.shortcuts import assign_perm
 
 from sharecore.exceptions import DestinationError
 from sharecore.outcomes import Rejected
+from tom.reading import text
 from tom_integration.models import Attempt, Delivery
 from tom_integration.outbox import versions
 from tom_integration.pages import delivery_table, streaming
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from conftest import Tom
 
 SHARES = "/targets/persistentshare/manage/"
-
-
-def text(answer: Any) -> str:
-    assert answer.status_code == 200, answer.status_code
-    return " ".join(answer.content.decode().split())
 
 
 def exported(client: Client, page: str, form: str = "csv", **query: str) -> str:

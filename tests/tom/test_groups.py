@@ -11,6 +11,7 @@ from django.test import Client, override_settings
 from rest_framework.test import APIClient
 from tom_targets.models import PersistentShare
 
+from tom.clients import browser
 from tom.conftest import Tom
 from tom_integration.models import OneTimeShare
 from tom_integration.tomtoolkit import functions
@@ -43,12 +44,6 @@ def person(tom: Tom, target: Any, *groups: str) -> User:
 def rest(user: User) -> APIClient:
     client = APIClient()
     client.force_authenticate(user)
-    return client
-
-
-def browser(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
     return client
 
 

@@ -16,8 +16,10 @@ from rest_framework.test import APIClient
 from tom_targets.models import Target
 
 from sharecore.delivery import State
+from tom.clients import browser
 from tom.conftest import Tom, edit
 from tom.notices import Post, post, told
+from tom.reading import text
 from tom_integration.models import Delivery
 
 __all__ = ["post"]
@@ -40,16 +42,6 @@ def approver(tom: Tom, *targets: Any, name: str = "") -> User:
     user = tom.user(*targets, name=name)
     user.user_permissions.add(Permission.objects.get(codename="approve_share"))
     return User.objects.get(pk=user.pk)
-
-
-def browser(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def text(answer: Any) -> str:
-    return " ".join(answer.content.decode().split())
 
 
 def ticks(page: str) -> list[str]:

@@ -12,6 +12,7 @@ from django.urls import reverse
 from tom_targets.models import PersistentShare, TargetName
 
 from sharecore import Accepted, Present, Unconfirmed
+from tom.reading import text
 from tom_integration.models import Activity, DestinationHealth, Worker
 from tom_integration.pages.share_cause import Cause
 from tom_integration.pages.share_status import ShareStatus, StatusSummary, summaries
@@ -37,11 +38,6 @@ def summary(tom: Tom, target: Any) -> StatusSummary:
     Worker.objects.update_or_create(name="w", defaults={"runner": "command", "seen": tom.clock.now})
     outbox = tom.outbox(target)
     return summaries([outbox], User.objects.get(username="root"))[outbox.pk]
-
-
-def text(answer: Any) -> str:
-    assert answer.status_code == 200
-    return " ".join(answer.content.decode().split())
 
 
 def _pills(shown: str) -> set[str]:

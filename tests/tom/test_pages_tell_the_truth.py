@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.contrib.messages import get_messages
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.test import Client, override_settings
@@ -21,6 +20,7 @@ from sharecore.exceptions import DestinationError
 from sharecore.filters import Filter
 from sharecore.outcomes import Deferred, Rejected, Unsupported
 from sharecore.records import Kind
+from tom.reading import told
 from tom_integration.models import Delivery, DestinationHealth, Outbox, write_filter
 from tom_integration.pages import status_reasons
 from tom_integration.pages.delivery_table import BY_URGENCY
@@ -36,12 +36,6 @@ WITHOUT_Y = {"x": {"ADAPTER": "memory", "USER_TOPICS": ["red", "blue"]}}
 def text(answer: Any) -> str:
     assert answer.status_code == 200, answer.status_code
     return " ".join(answer.content.decode().replace("<", " <").split())
-
-
-def told(answer: Any) -> str:
-    """What the next page will tell the user."""
-    assert answer.status_code == 302, answer.status_code
-    return " ".join(str(message) for message in get_messages(answer.wsgi_request))
 
 
 def in_rest(admin: Client) -> tuple[str, str]:

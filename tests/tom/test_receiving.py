@@ -18,7 +18,7 @@ from tom_targets.models import TargetName
 from sharecore import Kind, OtherDatum, PhotometryLimit, RecordKey, Spectrum
 from sharecore.testing.examples import RECORDS, SITE, START, example_record, example_records
 from tom.conftest import Tom
-from tom.incoming import Sender, entry, outcomes
+from tom.incoming import Sender, entry, outcomes, rows
 from tom_integration import site
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.row_to_record import record_of
@@ -30,10 +30,6 @@ UNSUITABLE = {
     "very long text": "instrument",
 }
 """Example records that a TOM has no room for, and the field that is to blame."""
-
-
-def rows() -> list[Any]:
-    return [row for model in DATUM_MODELS.values() for row in model._default_manager.order_by("pk")]
 
 
 def row_named(answer: dict[str, Any]) -> Any:

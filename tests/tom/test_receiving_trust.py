@@ -18,9 +18,8 @@ from sharecore import OtherDatum
 from sharecore.identity import fingerprint
 from sharecore.testing.examples import SITE, example_record
 from tom.conftest import Tom
-from tom.incoming import Sender, body, entry, outcomes
+from tom.incoming import Sender, body, entry, outcomes, rows
 from tom_integration import site
-from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.row_to_record import record_of
 from tom_integration.models import InboxRecord, Peer
 
@@ -36,10 +35,6 @@ def sender(tom: Tom, target: Any) -> Sender:
 @pytest.fixture
 def other(tom: Tom, target: Any) -> Sender:
     return Sender(tom.user(target, name="second"))
-
-
-def rows() -> list[Any]:
-    return [row for model in DATUM_MODELS.values() for row in model._default_manager.order_by("pk")]
 
 
 PEERS = "/admin/sharecore/peer/"

@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 from tom_targets.models import PersistentShare
 
 from sharecore.delivery import State
+from tom.clients import rest_client
 from tom_integration.models import Delivery, Outbox
 
 if TYPE_CHECKING:
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
 
 URL = "/targets/persistentshare/"
 RIGHTS = ("view", "add", "change", "delete")
-
-
-def client_of(user: Any) -> APIClient:
-    client = APIClient()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture
@@ -40,7 +35,7 @@ def user(tom: Tom, target: Any) -> Any:
 
 @pytest.fixture
 def api(user: Any) -> APIClient:
-    return client_of(user)
+    return rest_client(user)
 
 
 def make(api: APIClient, target: Any, **fields: Any) -> Any:
@@ -485,7 +480,7 @@ class TestRefusals:
             assert answer.json() == {"detail": "Authentication credentials were not provided."}
 
     def test_without_permission_json_and_no_login_page(self, target: Any, tom: Tom) -> None:
-        answer = client_of(tom.user(target)).get(URL)
+        answer = rest_client(tom.user(target)).get(URL)
         assert answer.status_code == 403
         assert answer.json()["detail"].startswith("You have no permission")
 
@@ -509,7 +504,7 @@ class TestRefusals:
             assert client.get(URL).status_code == 401
 
     def test_htmx_gets_the_refusal_itself(self, target: Any, tom: Tom) -> None:
-        answer = client_of(tom.user()).get(URL, headers={"HX-Request": "true"})
+        answer = rest_client(tom.user()).get(URL, headers={"HX-Request": "true"})
         assert answer.status_code == 403
 
     def test_an_account_with_terms_to_accept(self, api: APIClient, user: Any) -> None:
@@ -530,7 +525,7 @@ class TestRefusals:
         assert api.get(f"{URL}{pk}/deliveries/{number}/").status_code == 404
 
     def test_other_pages_still_lead_to_the_login(self, tom: Tom) -> None:
-        answer = client_of(tom.user()).get("/users/create/")
+        answer = rest_client(tom.user()).get("/users/create/")
         assert answer.status_code == 302
         assert answer["Location"].startswith("/accounts/login/")
 

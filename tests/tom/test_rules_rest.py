@@ -14,6 +14,7 @@ from guardian.shortcuts import assign_perm
 from rest_framework.test import APIClient
 from tom_targets.models import PersistentShare, TargetList
 
+from tom.clients import rest_client
 from tom_integration.models import ShareRule
 
 if TYPE_CHECKING:
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
 
 URL = "/targets/sharerule/"
 PREVIEW = f"{URL}preview/"
-
-
-def client_of(user: User) -> APIClient:
-    client = APIClient()
-    client.force_login(user)
-    return client
 
 
 def person(tom: Tom, name: str, *codenames: str) -> User:
@@ -49,7 +44,7 @@ def maker(tom: Tom, listed: TargetList) -> User:
 
 @pytest.fixture
 def api(maker: User) -> APIClient:
-    return client_of(maker)
+    return rest_client(maker)
 
 
 def given(listed: TargetList, **others: Any) -> dict[str, Any]:
@@ -129,7 +124,7 @@ def test_a_preview_names_the_rule_that_shares_a_target_already(
     assert second["by_rules"] == [{"rule": first["id"], "name": "First", "targets": 2}]
     other = person(tom, "other", "add_persistentshare", "change_target")
     assign_perm("tom_targets.view_targetlist", other, listed)
-    assert client_of(other).post(PREVIEW, given(listed), format="json").json()["by_rules"] == []
+    assert rest_client(other).post(PREVIEW, given(listed), format="json").json()["by_rules"] == []
 
 
 @pytest.mark.parametrize(
@@ -207,7 +202,7 @@ def test_who_may_do_what(tom: Tom, api: APIClient, maker: User, listed: TargetLi
     url = f"{URL}{made(api, listed)['id']}/"
     user = maker if who == "maker" else person(tom, who, *HOLDS[who])
     assign_perm("tom_targets.view_targetlist", user, listed)
-    client = client_of(user)
+    client = rest_client(user)
     done = set()
     if client.get(url).status_code == 200:
         done.add(READ)
@@ -227,7 +222,7 @@ def test_a_user_who_may_only_change_pauses_without_seeing(
     tom: Tom, api: APIClient, listed: TargetList
 ) -> None:
     rule = made(api, listed)
-    client = client_of(person(tom, "changer", "change_persistentshare"))
+    client = rest_client(person(tom, "changer", "change_persistentshare"))
     assert client.post(f"{URL}{rule['id']}/pause/").json() == {"id": rule["id"]}
     assert ShareRule.objects.get().paused
 
