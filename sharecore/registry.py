@@ -33,7 +33,7 @@ from sharecore.outcomes import Withheld
 from sharecore.plugin_checks import Refusal, destination_types, hook_functions, notices
 from sharecore.plugin_errors import contained, describe, log_fault
 from sharecore.records import Record
-from sharecore.secrets import hide_secrets
+from sharecore.texts import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -255,7 +255,7 @@ class Registry:
                 )
 
     def _fail(self, info: PluginInfo, reason: str, error: BaseException | None = None) -> PluginInfo:
-        info = replace(info, state=PluginState.FAILED, reason=hide_secrets(reason)[:500])
+        info = replace(info, state=PluginState.FAILED, reason=one_line(reason))
         self._plugins.append(info)
         if error is None:
             logger.error("%s is not used: %s", info.label, info.reason)

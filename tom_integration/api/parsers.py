@@ -9,6 +9,8 @@ from typing import Any
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser, MultiPartParser
 
+from sharecore.texts import one_line
+
 DEEPEST = 4
 """Levels of lists and objects at the most; the bodies of this API have two."""
 
@@ -64,4 +66,4 @@ def _is_deeper(value: Any, levels: int) -> bool:
 def _short(error: ValueError | RecursionError) -> str:
     if isinstance(error, RecursionError):
         return f"it may be nested up to {DEEPEST} levels deep."
-    return "its text is not valid Unicode." if isinstance(error, UnicodeError) else str(error)[:200]
+    return "its text is not valid Unicode." if isinstance(error, UnicodeError) else one_line(error, 200)

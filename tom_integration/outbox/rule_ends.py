@@ -13,6 +13,7 @@ from tom_targets.models import PersistentShare
 from sharecore import delivery
 from sharecore.delivery import DeliveryState, State
 from sharecore.exceptions import ConfigurationError
+from sharecore.texts import one_line
 from tom_integration import clock
 from tom_integration.models import Activity, Outbox, ShareRule
 from tom_integration.outbox import activity, limits, transitions, versions
@@ -84,7 +85,7 @@ def on_rule_deleted(sender: type[ShareRule], instance: ShareRule, **_: Any) -> N
     paused = shares_of(instance).filter(paused="")
     with activity.acting(rule=instance):
         activity.of_shares(Activity.What.PAUSED, list(paused), detail=reason)
-    paused.update(paused=reason[:500])
+    paused.update(paused=one_line(reason))
     Outbox.objects.filter(rule=instance).update(rule=None)
     if not instance.ending:  # else it was told when a person asked for it
         activity.of_rule(Activity.What.ENDED, instance)

@@ -9,13 +9,14 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from sharecore.adapter import Batch
+from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError, Problem
 from sharecore.records import JsonValue
 from tom_integration import access, personal_keys, site, wake_up
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.shareable_rows import SHARED_MODELS
 from tom_integration.mapping.target_fields import target_of
-from tom_integration.models import Activity, OneTimeShare
+from tom_integration.models import Activity, OneTimeShare, Outbox
 from tom_integration.outbox import activity, open_outboxes
 
 Selection = Mapping[str, Q]
@@ -58,21 +59,33 @@ def share_once(
     if refusal := refusal or site.refusal_of_records(destination):
         raise ConfigurationError([refusal])
     with transaction.atomic():
-        outbox = open_outboxes.open_outbox(address, target_id)
-        share = OneTimeShare.objects.create(
-            outbox=outbox,
+        outbox, due = make(
+            address,
+            target_id,
+            selection,
             user_id=user_id,
-            title=title[:200],
+            title=title,
             message=message,
             values=dict(values or {}),
             introduce=introduce,
             lists=list(lists),
         )
-        due = open_outboxes.ask_for(outbox, selection=selection, one_time_share=share)
         by = access.find_creator(user_id)
         activity.of_shares(Activity.What.SHARED_ONCE, [outbox], detail=activity.counted(due), by=by)
     wake_up.hint(target_id, {})
     return due
+
+
+def make(
+    address: Address, target_id: int, selection: Selection, *, user_id: int | None, title: str, **columns: Any
+) -> tuple[Outbox, int]:
+    """Make a one-time share; return its outbox, and how many data are due.
+
+    Call it in a transaction, after a look at the rights of the user; wake the worker after it.
+    """
+    outbox = open_outboxes.open_outbox(address, target_id)
+    share = OneTimeShare.objects.create(outbox=outbox, user_id=user_id, title=title[:200], **columns)
+    return outbox, open_outboxes.ask_for(outbox, selection=selection, one_time_share=share)
 
 
 def problems_of(

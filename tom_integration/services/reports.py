@@ -26,8 +26,9 @@ from tom_integration.mapping.report_rows import REPORT_MODEL, report_of
 from tom_integration.mapping.row_to_record import model_name, record_of
 from tom_integration.mapping.shareable_rows import RowKey, by_model
 from tom_integration.mapping.target_fields import target_of
-from tom_integration.models import Activity, OneTimeShare, Outbox, Report
-from tom_integration.outbox import activity, observer_keys, open_outboxes, target_keys
+from tom_integration.models import Activity, Outbox, Report
+from tom_integration.outbox import activity, observer_keys, target_keys
+from tom_integration.services import one_time
 
 NEWEST = 80
 """The number of newest data of each kind that a form offers."""
@@ -190,9 +191,10 @@ class Reporting:
             made, new = Report.objects.get_or_create(token=report.token, defaults=values)
             if not new:
                 return made
-            outbox = open_outboxes.open_outbox(self.address, self._target.pk)
-            share = OneTimeShare.objects.create(outbox=outbox, user_id=self._user.pk, title=made.label)
-            open_outboxes.ask_for(outbox, selection={REPORT_MODEL: Q(pk=made.pk)}, one_time_share=share)
+            selection = {REPORT_MODEL: Q(pk=made.pk)}
+            outbox, _ = one_time.make(
+                self.address, self._target.pk, selection, user_id=self._user.pk, title=made.label
+            )
             activity.of_shares(Activity.What.REPORTED, [outbox], detail=made.label, by=self._user)
         wake_up.hint(self._target.pk, {})
         return made

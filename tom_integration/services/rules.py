@@ -14,6 +14,7 @@ from sharecore import delivery
 from sharecore.addresses import Address
 from sharecore.delivery import State
 from sharecore.filters import Filter
+from sharecore.texts import one_line
 from tom_integration import access, clock, share_conflict
 from tom_integration.models import Activity, Delivery, Outbox, ShareRule, write_filter
 from tom_integration.outbox import activity, limits, open_outboxes, transitions
@@ -149,7 +150,7 @@ def pause(rule: ShareRule, *, by: Any) -> None:
         NotPossible: it is being ended.
     """
     _not_ending(rule)
-    reason = f"the rule {rule.name} is paused by {by.get_username()}"[:500]
+    reason = one_line(f"the rule {rule.name} is paused by {by.get_username()}")
     if ShareRule.objects.filter(pk=rule.pk, paused="").update(paused=reason):
         activity.of_rule(Activity.What.PAUSED, rule, by=by)
 

@@ -92,7 +92,7 @@ def pause(share: Any, *, by: Any) -> None:
 
 def paused_by(user: Any) -> str:
     """Return the reason of a pause by a user."""
-    return f"paused by {user.get_username()}"[:500]
+    return one_line(f"paused by {user.get_username()}")
 
 
 def resume(share: Any) -> None:

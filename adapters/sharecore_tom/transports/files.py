@@ -21,6 +21,7 @@ from sharecore.exceptions import AuthenticationFailed, DestinationError
 from sharecore.identity import fingerprint
 from sharecore.outcomes import Accepted, Duplicate, Found, Outcome
 from sharecore.records import Kind, RecordKey
+from sharecore.texts import one_line
 from sharecore_http.content import File
 from sharecore_http.failures import Cause, NoAnswer
 from sharecore_http.reply import Reply, Verdict
@@ -127,7 +128,7 @@ class Files(Transport):
         return ""
 
     def _refuse(self, batch: Batch, reason: str) -> None:
-        self._refused, self._until = reason[:300], self._now() + _TRY_AGAIN
+        self._refused, self._until = one_line(reason, 300), self._now() + _TRY_AGAIN
         batch.state["files"] = {"refused": self._refused, "until": self._until}
         logger.warning("%s: files cannot be used: %s", self._api.config.path, self._refused)
 
