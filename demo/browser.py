@@ -21,7 +21,7 @@ _ARGUMENTS = (
 
 
 def executable() -> str:
-    """The path of Chromium: `CHROMIUM` of the environment, or what is installed. RuntimeError without one."""
+    """Return the path of Chromium: `CHROMIUM`, or what is installed. RuntimeError without one."""
     named = os.environ.get("CHROMIUM")
     found = named or shutil.which("chromium") or shutil.which("chromium-browser")
     if not found or not shutil.which(found):
@@ -39,7 +39,7 @@ def launch(playwright: Playwright) -> Browser:
 
 
 def bootstrap() -> Path:
-    """The folder with the Bootstrap that the pages of tomtoolkit load from another host.
+    """Return the folder with the Bootstrap that the pages of tomtoolkit load from another host.
 
     It comes with Bootstrap-Flask, of which nothing else is used.
     """

@@ -37,7 +37,7 @@ class Destination(ABC):
 
     @abstractmethod
     def entry(self) -> dict[str, object]:
-        """Its entry in `DATA_SHARING` of TOM A."""
+        """Return its entry in `DATA_SHARING` of TOM A."""
 
     @abstractmethod
     def start(self) -> None:
@@ -75,7 +75,7 @@ class TomB(Destination):
 
 
 def _of_a_broker(row: Row) -> bool:
-    """Whether the rule, which shares own data only, keeps a row at home."""
+    """Return whether the rule, which shares own data only, keeps a row at home."""
     return bool(row["source_name"] == BROKER)
 
 

@@ -86,7 +86,7 @@ def _published(log: Path, topic: str) -> list[Published]:
 
 
 def _says(published: Published, row: Row) -> bool:
-    """Whether a published row says what a row of the TOM says."""
+    """Return whether a published row says what a row of the TOM says."""
     if published.table != row["kind"] or _moment(published.row["date_obs"]) != row["timestamp"]:
         return False
     factor = _FACTORS.get(row.get("unit") or "", 1.0)

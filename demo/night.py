@@ -31,7 +31,7 @@ class Upload:
 
 
 def default_uploads() -> list[Upload]:
-    """Samples that tomtoolkit's own processors read."""
+    """Return samples that tomtoolkit's own processors read."""
     static, tests = _toolkit("static/tom_dataproducts"), _toolkit("tests/test_data")
     return [
         Upload(static / "photometry_sample.csv", "photometry"),
@@ -41,7 +41,7 @@ def default_uploads() -> list[Upload]:
 
 
 def custom_uploads() -> list[Upload]:
-    """A sample that the custom processor reads."""
+    """Return a sample that the custom processor reads."""
     return [Upload(_toolkit("tests/test_data") / "test_atlas_fp.csv", "atlas_flux")]
 
 
@@ -53,7 +53,7 @@ def _toolkit(folder: str) -> Path:
 
 
 def single_data(first: int, number: int) -> list[dict[str, Any]]:
-    """So many data, as the REST API of a TOM takes them: all kinds in turn, each other than all before.
+    """Return so many data, as the REST API of a TOM takes them: all kinds in turn, all different.
 
     :param first: the number of the first one in the night; one is taken each minute.
     """
@@ -61,7 +61,7 @@ def single_data(first: int, number: int) -> list[dict[str, Any]]:
 
 
 def of_a_broker() -> dict[str, Any]:
-    """A detection that a broker brought: the rule keeps it at home."""
+    """Return a detection that a broker brought: the rule keeps it at home."""
     return _detection(0) | {"source_name": BROKER, "source_location": "https://alerce.online/object/demo"}
 
 

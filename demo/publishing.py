@@ -88,7 +88,7 @@ class Publishing:
 
     @property
     def true(self) -> bool:
-        """Whether all has been told, and every claim came true."""
+        """Return whether all has been told, and every claim came true."""
         return self._told and all(true for _, true in self.checks)
 
     def counts(self) -> dict[str, int]:

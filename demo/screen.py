@@ -32,7 +32,7 @@ class Screen:
         self._line(f"          {text}")
 
     def progress(self, text: str) -> None:
-        """A count that changes: in place on a terminal, else a line now and then."""
+        """Show a count that changes: in place on a terminal, else a line now and then."""
         if self._live:
             sys.stdout.write(f"\r          {text}".ljust(self._width))
             sys.stdout.flush()
@@ -44,7 +44,7 @@ class Screen:
             self._line(f"          {text}")
 
     def table(self, title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """A table whose first column is text and whose others are numbers."""
+        """Print a table whose first column is text and whose others are numbers."""
         self._clear()
         cells = [list(head), *([str(cell) for cell in row] for row in rows)]
         widths = [max(len(row[column]) for row in cells) for column in range(len(head))]

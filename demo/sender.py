@@ -143,6 +143,6 @@ class TomA:
         return states["failed"] + states["needs_review"]
 
     def reasons(self) -> Sequence[tuple[str, str, str, int]]:
-        """What A notes of the records that did not go out: destination, state, reason, how many."""
+        """Return what A notes of the records that did not go out: destination, state, reason, how many."""
         rows = json.loads(self.tom.execute(_REASONS).splitlines()[-1])
         return [(*row, number) for row, number in sorted(Counter(tuple(each) for each in rows).items())]

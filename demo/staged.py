@@ -124,7 +124,7 @@ def _data(target: Any, number: int) -> None:
 
 
 def _activity(observer: User) -> None:
-    """What people and the worker did on the last evenings, the oldest first."""
+    """Write what people and the worker did on the last evenings, the oldest first."""
     evening = timezone.now().replace(hour=19, minute=40, second=12) - timedelta(days=3)
     Activity.objects.filter(what=Activity.What.MADE).update(time=evening - timedelta(days=NIGHTS))
     shared = PersistentShare.objects.get(target__name="V4998 Sgr", destination="partner-tom")
@@ -153,7 +153,7 @@ def _activity(observer: User) -> None:
 
 
 def _file(target: Any) -> None:
-    """A data product whose file can be shared by hand."""
+    """Make a data product whose file can be shared by hand."""
     content = ContentFile(b"no picture, but some bytes", name="finding-chart.fits")
     DataProduct.objects.create(
         target=target, product_id="finding chart", data_product_type="fits_file", data=content
@@ -185,7 +185,11 @@ def _rows(target: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def _ledger(outbox: Outbox, target: Any, states: Any) -> list[Delivery]:
-    """states: from the number of a row and the row to the columns of its delivery."""
+    """Return the deliveries of all data.
+
+    Args:
+        states: from the number of a row and the row to the columns of its delivery.
+    """
     made = []
     for number, (model, kind, row) in enumerate(_rows(target)):
         columns = {"attempts": 1, "state": "delivered", **states(number, row)}
@@ -229,7 +233,7 @@ def _attempts(
 
 
 def _refused(outbox: Outbox) -> Call:
-    """What was sent and answered in a call of which a record was refused."""
+    """Write what was sent and answered in a call of which a record was refused."""
     started = timezone.now() - timedelta(minutes=7)
     place = "https://tom.example.org/api/"
     row = {"target": 17, "data_type": "photometry", "timestamp": "2026-02-11T03:14:00Z"}
@@ -375,7 +379,7 @@ def _once(target: Any, user: User) -> None:
 
 
 def _by_rule(target: Any, group: TargetList, user: User) -> None:
-    """A rule for the list, and one of its shares, with records that go later."""
+    """Make a rule for the list, and one of its shares, with records that go later."""
     now = timezone.now()
     rule = ShareRule.objects.create(
         name="Follow-up tonight to HERMES",

@@ -131,7 +131,7 @@ class Story:
         return ", ".join(parts)
 
     def report(self) -> bool:
-        """The tables, what is missing, and the line for programs; whether all is there, once."""
+        """Print the tables, what is missing, and the line for programs; return whether all is there, once."""
         time.sleep(2.0)  # what arrives twice would arrive about now
         counts, failed = self._count(), self._a.needing_a_person()
         self._screen.table(

@@ -45,7 +45,7 @@ GROUPS: dict[str, Callable[[World], Iterable[Figure]]] = {
 
 
 def measure(world: World, names: Iterable[str]) -> Iterator[Figure]:
-    """The figures of these groups, each printed as soon as it is known."""
+    """Yield the figures of these groups, each printed as soon as it is known."""
     for name in names:
         began = time.monotonic()
         for figure in GROUPS[name](world):
@@ -55,7 +55,7 @@ def measure(world: World, names: Iterable[str]) -> Iterator[Figure]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it; the exit status."""
+    """Measure what the arguments name; return the exit status."""
     parser = argparse.ArgumentParser(prog="make bench", description="Ours and stock, side by side.")
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite", help="of every TOM")
     parser.add_argument(

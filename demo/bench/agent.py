@@ -40,7 +40,7 @@ class Agent:
 
     @property
     def pid(self) -> int:
-        """The process that does the work."""
+        """Return the id of the process that does the work."""
         return self._process.pid
 
     def do(self, task: str, **values: Any) -> Any:
@@ -58,7 +58,7 @@ class Agent:
             raise TomError(f"the agent in {self.tom.name} ended: {tail(self._log.read_text())}") from None
 
     def end(self) -> Any:
-        """The answer to the task that was begun."""
+        """Return the answer to the task that was begun."""
         assert self._process.stdout is not None  # noqa: S101 - a pipe
         line = self._process.stdout.readline()
         if not line:

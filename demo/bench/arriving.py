@@ -34,7 +34,7 @@ TRANSPORTS = {
 
 
 def _shared(world: World, agent: Agent, destination: str) -> tuple[int, str]:
-    """A target that is shared there and known there: the first datum has arrived."""
+    """Make a target that is shared there and known there: the first datum has arrived."""
     name = world.name(f"to {destination}")
     if agent.tom is world.stock:
         world.stock_receiver.introduce(name)
@@ -56,7 +56,7 @@ def _introduced(world: World, destination: str) -> tuple[int, str]:
 
 
 def trickle(world: World) -> Iterator[Figure]:
-    """One datum now and then: from the return of `save()` to the row at the receiver."""
+    """Measure one datum now and then: from the return of `save()` to the row at the receiver."""
     number = world.some(20, 3)
     stock, stock_ones = world.stock_agent, []
     target, name = _shared(world, stock, "stock")
@@ -135,7 +135,7 @@ def _stock_drained(world: World, number: int) -> _Drained:
 
 
 def backlogs(world: World) -> Iterator[Figure]:
-    """Records per second, requests and CPU of the receiver."""
+    """Measure records per second, requests and CPU of the receiver."""
     for name, transport in TRANSPORTS.items():
         for backlog in [world.some(size, 200) for size in transport.backlogs]:
             ours, stock = [], []
@@ -178,7 +178,7 @@ def _of_backlog(
 
 
 def targets_there(world: World) -> Iterator[Figure]:
-    """How much longer it takes when the receiver has many targets: a first datum, and a next one."""
+    """Measure how much longer it takes when the receiver has many targets: a first datum, and a next one."""
     sizes = [world.some(size, min(size, 50)) for size in (10, 1_000, 10_000)]
     receiver, filler = world.stock_receiver, world.agent(world.stock_receiver.tom, "filling")
     filled = 0
@@ -210,7 +210,7 @@ def targets_there(world: World) -> Iterator[Figure]:
 
 
 def noticing(world: World) -> Iterator[Figure]:
-    """Data that no hint tells of: made in bulk by another process, while a worker is idle."""
+    """Measure data that no hint tells of: made in bulk by another process, while a worker is idle."""
     say("an idle worker notices")
     target, name = _introduced_by_hand(world)
     worker = world.agent(world.ours, "idle")
@@ -240,7 +240,7 @@ def _introduced_by_hand(world: World) -> tuple[int, str]:
 
 
 def outage(world: World) -> Iterator[Figure]:
-    """A receiver that was away comes back: until everything that was saved meanwhile has arrived."""
+    """Measure the time from the return of a receiver until all that was saved meanwhile has arrived."""
     number = world.some(200, 20)
     receiver = world.stock_receiver
     target, name = _introduced_by_hand(world)
@@ -262,7 +262,7 @@ def outage(world: World) -> Iterator[Figure]:
 
 
 def limits(world: World) -> Iterator[Figure]:
-    """The physical limit: what the receiver's database alone can insert."""
+    """Measure the physical limit: what the receiver's database alone can insert."""
     number = world.some(20_000, 1_000)
     agent = world.agent(world.our_receiver.tom, "alone")
     target = agent.do("tasks.target", name=world.name("alone"))

@@ -37,7 +37,7 @@ def throughput(world: World) -> Iterator[Figure]:
 
 
 def _loaded_and_delivered(world: World, backlog: int) -> tuple[float, float]:
-    """Records per second that are delivered, and that are loaded."""
+    """Measure the records per second that are delivered, and that are loaded."""
     agent = world.alone
     target = int(agent.do("tasks.target", name=world.name("engine")))
     agent.do("tasks.share", target=target, destinations=["sink"])
@@ -57,7 +57,7 @@ def _runs(agent: Agent, world: World, backlog: int, times: int) -> list[dict[str
 
 
 def _cost(world: World, agent: Agent) -> list[float]:
-    """Milliseconds per record, of one backlog."""
+    """Return the milliseconds per record, of one backlog."""
     (run,) = _runs(agent, world, world.some(500, 100), 1)
     return [1000 * run["seconds"] / run["records"]]
 
@@ -107,7 +107,7 @@ def growth(world: World) -> Iterator[Figure]:
 
 
 def memory(world: World) -> Iterator[Figure]:
-    """What a worker needs at the most, for a backlog of a thousand and of a hundred thousand."""
+    """Measure the most memory that a worker needs, for a backlog of a thousand and a hundred thousand."""
     peaks = []
     sizes = (world.some(1_000, 200), world.some(100_000, 2_000))
     for backlog in sizes:

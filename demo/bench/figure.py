@@ -39,11 +39,11 @@ class Figure:
 
     @property
     def missed(self) -> bool:
-        """Is there a bar that is not met?"""
+        """Return whether there is a bar that is not met."""
         return self.bar is not None and not self.bar.met
 
     def as_json(self) -> str:
-        """One line of JSON; figures with four digits."""
+        """Return one line of JSON; figures with four digits."""
         shown: dict[str, Any] = {
             "name": self.name,
             "unit": self.unit,
@@ -67,17 +67,17 @@ def short(value: float | None) -> float | None:
 
 
 def at_most(limit: float, value: float, text: str = "") -> Bar:
-    """The value must not be above the limit."""
+    """Require a value that is not above the limit."""
     return Bar(text=text or f"at most {limit:g}", met=value <= limit)
 
 
 def at_least(limit: float, value: float, text: str = "") -> Bar:
-    """The value must not be below the limit."""
+    """Require a value that is not below the limit."""
     return Bar(text=text or f"at least {limit:g}", met=value >= limit)
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float]:
-    """First and third quartile."""
+    """Return the first and the third quartile."""
     if len(values) < 2:
         return values[0], values[0]
     first, _, third = statistics.quantiles(values, n=4, method="inclusive")
@@ -85,7 +85,7 @@ def quartiles(values: Sequence[float]) -> tuple[float, float]:
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """So many percent of the values are not above this one."""
+    """Return the value that so many percent of the values are not above."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
 
@@ -100,14 +100,14 @@ class Paired:
 
     @property
     def ratio(self) -> float:
-        """The median of the ratios."""
+        """Return the median of the ratios."""
         return statistics.median(self.ratios)
 
 
 def paired(
     ours: Callable[[], Sequence[float]], other: Callable[[], Sequence[float]], *, blocks: int
 ) -> Paired:
-    """Blocks of both in alternation, the first one changing, so that drift of the machine cancels."""
+    """Measure blocks of both in alternation, the first one changing, so that drift of the machine cancels."""
     result = Paired(ours=[], other=[], ratios=[])
     for number in range(blocks):
         first, second = (ours, other) if number % 2 == 0 else (other, ours)

@@ -63,7 +63,7 @@ class Tables:
 
 
 def growing(world: World) -> Iterator[Figure]:
-    """The CPU of this process for a thousand rows, in pairs: into a long table, and into a new one."""
+    """Measure the CPU for a thousand rows, in pairs: into a long table, and into a new one."""
     length = world.some(100_000, 5_000)
     for form in Format:
         say(f"files, a {form.value} table of {length} rows")

@@ -45,7 +45,7 @@ def _file(database: str) -> Path:
 
 
 def _kept(database: str) -> list[list[str]]:
-    """The lines of the runs that were kept, the last run at the end."""
+    """Return the lines of the runs that were kept, the last run at the end."""
     runs: list[list[str]] = []
     if _file(database).exists():
         for line in _file(database).read_text().splitlines():

@@ -15,7 +15,7 @@ OWN = 100
 
 
 def rules(world: World) -> Iterator[Figure]:
-    """Targets that join a list at once, the ledger of a filter, the scan of an idle worker, and a save."""
+    """Measure targets that join a list at once, the ledger of a filter, an idle scan, and a save."""
     agent = world.with_sink("ruled")
     number, rows = world.some(10_000, 300), world.some(1_000_000, 30_000)
     agent.do("tasks.fill_targets", number=number, prefix="ruled ")

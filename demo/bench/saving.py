@@ -31,7 +31,7 @@ def _prepared(world: World, agent: Agent, shares: int) -> int:
 
 
 def saves(world: World) -> Iterator[Figure]:
-    """`save()` with 0, 1 and 3 shares."""
+    """Measure `save()` with 0, 1 and 3 shares."""
     ours, stock = world.our_agent, world.stock_agent
     plain = _prepared(world, stock, 0)
     bare = partial(_seconds, stock, "tasks.save", plain)
@@ -63,7 +63,7 @@ def _choose(agent: Agent, runner: str) -> None:
 
 
 def _stock_sharing(world: World, shares: int) -> float | None:
-    """Milliseconds that stock takes for a save with so many shares."""
+    """Return the milliseconds that stock takes for a save with so many shares."""
     if not shares:
         return None
     say(f"save, {shares} shares, stock")
@@ -87,7 +87,7 @@ def _against_bare(name: str, result: Paired, bar: float, *, stock: float) -> Fig
 
 
 def bulk(world: World) -> Iterator[Figure]:
-    """`bulk_create` and `run_data_processor` with 3 shares."""
+    """Measure `bulk_create` and `run_data_processor` with 3 shares."""
     ours, stock = world.our_agent, world.stock_agent
     _choose(ours, "thread held")
     target, plain = _prepared(world, ours, 3), _prepared(world, stock, 0)
@@ -112,7 +112,7 @@ def bulk(world: World) -> Iterator[Figure]:
 
 
 def while_draining(world: World) -> Iterator[Figure]:
-    """`save()` while the thread of the same process drains a backlog to a slow receiver."""
+    """Measure `save()` while the thread of the same process drains a backlog to a slow receiver."""
     backlog = world.some(20_000, 2_000)
     ours, stock = world.agent(world.alone.tom, "draining"), world.stock_agent
     ours.do("tasks_ours.use_sink", seconds=0.01, size=200)

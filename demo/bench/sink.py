@@ -41,7 +41,7 @@ class SinkPlugin:
 
     @hookimpl
     def sharecore_destinations(self) -> list[DestinationType[Any]]:
-        """The kind `sink`."""
+        """Return the kind `sink`."""
         return [
             DestinationType(kind="sink", summary="Takes everything", config=self._config, open=self._open)
         ]

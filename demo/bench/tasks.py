@@ -89,7 +89,7 @@ def process_file(target: int, number: int) -> Answer:
 
 
 def fill_targets(number: int, prefix: str) -> None:
-    """As many targets as that, by one statement."""
+    """Make as many targets as that, by one statement."""
     insert_series(
         BaseTarget,
         number,
@@ -103,7 +103,7 @@ def fill_targets(number: int, prefix: str) -> None:
 
 
 def fill_photometry(targets: Sequence[int], number: int, own: int = 1) -> None:
-    """As many photometry rows as that, by one statement, dealt out over the targets from the first on.
+    """Make as many photometry rows as that, by one statement, dealt out over the targets from the first on.
 
     own: one row in so many is this TOM's own, the same number on each target; the others are of an archive.
     """
@@ -164,7 +164,7 @@ def primary_keys(prefix: str) -> list[int]:
 
 
 def insert_alone(target: int, number: int, chunk: int = 1000) -> Answer:
-    """The physical limit: rows that the database of this TOM takes in a second when nothing else is done."""
+    """Measure the physical limit: rows that the database takes in a second when nothing else is done."""
     rows = [_unsaved(target) for _ in range(number)]
     began = time.perf_counter()
     for at in range(0, number, chunk):

@@ -100,7 +100,7 @@ def reconcile_all(target: int) -> dict[str, Any]:
 
 
 def profile(target: int) -> dict[str, Any]:
-    """As `reconcile_all`, profiled: also the statements, and the functions of ours that take longest."""
+    """Do as `reconcile_all`; return also the statements, and those of our functions that take longest."""
     profiler = cProfile.Profile()
     with CaptureQueriesContext(connection) as statements, profiler:
         answer = reconcile_all(target)
@@ -116,7 +116,7 @@ def memory() -> float:
 
 
 def taken() -> int:
-    """How many records the sink has taken."""
+    """Return how many records the sink has taken."""
     return Sink.taken
 
 
@@ -140,7 +140,7 @@ def _digest() -> str:
 
 
 def fill_ledger() -> None:
-    """A delivered row for each photometry row of a shared target, by one statement."""
+    """Write a delivered row for each photometry row of a shared target, by one statement."""
     values: dict[str, str] = {}
     params: list[Any] = []
     given = {
@@ -201,7 +201,7 @@ def join_list(name: str, targets: Sequence[int]) -> float:
 
 
 def ledger_rows() -> int:
-    """How many rows the ledger has."""
+    """Return how many rows the ledger has."""
     return Delivery.objects.count()
 
 
@@ -210,7 +210,7 @@ class _State:
 
 
 def scan() -> dict[str, Any]:
-    """One scan of a worker that has scanned before; the seconds, and how many outboxes it found."""
+    """Scan with a worker that has scanned before; return the seconds, and how many outboxes it found."""
     if _State.scan is None:
         _State.scan = Scan()
         _State.scan.outboxes()

@@ -18,13 +18,13 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def page_of_share(target: int, times: int) -> dict[str, Any]:
-    """Milliseconds of CPU of the whole page of the share of a target, and its queries."""
+    """Return the milliseconds of CPU of the whole page of the share of a target, and its queries."""
     share = PersistentShare.objects.get(target_id=target)
     return _cost(_client(), reverse("sharing:share-page", args=[share.pk]), times, expected=200)
 
 
 def poll_of_share(target: int, times: int) -> dict[str, Any]:
-    """The same for the part of that page that refreshes itself, when nothing has changed."""
+    """Do the same for the part of that page that refreshes itself, when nothing has changed."""
     share = PersistentShare.objects.get(target_id=target)
     client, url = _client(), reverse("sharing:share-live", args=[share.pk])
     seen = client.get(url)["X-Sharing-Digest"]
@@ -60,7 +60,7 @@ def _statements(client: Client, url: str) -> list[str]:
 
 
 def _cpu() -> float:
-    """Seconds of CPU that this process and its process of the PostgreSQL server have used so far."""
+    """Return the seconds of CPU that this process and its process of the PostgreSQL server have used."""
     return time.process_time() + _cpu_of_server()
 
 

@@ -14,7 +14,7 @@ QUERIES = 30
 
 
 def pages(world: World) -> Iterator[Figure]:
-    """The page of a share whose counts were taken before, and a poll that is answered with "unchanged"."""
+    """Measure the page of a share that was counted before, and a poll answered with "unchanged"."""
     agent, rows = world.with_sink("watched"), world.some(1_000_000, 5_000)
     target = int(agent.do("tasks.target", name=world.name("watched")))
     say(f"{rows} deliveries of one share")

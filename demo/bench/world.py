@@ -25,7 +25,7 @@ PHOTOMETRY = "tom_dataproducts_photometryreduceddatum"
 
 
 def say(text: str) -> None:
-    """For people who watch; the figures go to standard output."""
+    """Tell people who watch; the figures go to standard output."""
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
     sys.stderr.flush()
 
@@ -54,11 +54,11 @@ class Receiver:
             raise TomError(f"{self.tom.name} did not take {target}: {answer.text[:300]}")
 
     def requests(self) -> int:
-        """How many it has answered so far."""
+        """Return how many it has answered so far."""
         return len(self._access.read_text().splitlines()) if self._access.exists() else 0
 
     def cpu(self) -> float:
-        """Seconds of CPU that its processes, which may not end meanwhile, have used so far."""
+        """Return the seconds of CPU that its processes, which may not end meanwhile, have used so far."""
         ticks = 0
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
@@ -88,11 +88,11 @@ class World:
         self._stack.close()
 
     def some(self, many: int, few: int) -> int:
-        """How many samples: many, or few in a quick run."""
+        """Return how many samples: many, or few in a quick run."""
         return few if self.quick else many
 
     def name(self, stem: str) -> str:
-        """A name for a target that no other has."""
+        """Return a name for a target that no other has."""
         return f"{stem} {next(self._names)}"
 
     def _tom(self, name: str, *, ours: bool, settings: Mapping[str, object] | None = None) -> Tom:
@@ -109,7 +109,7 @@ class World:
         return tom
 
     def agent(self, tom: Tom, name: str = "agent") -> Agent:
-        """A process inside a TOM; it ends with the run."""
+        """Return a process inside a TOM; it ends with the run."""
         return self._stack.enter_context(Agent(tom, name))
 
     def _receiver(self, name: str, *, ours: bool) -> Receiver:
@@ -119,17 +119,17 @@ class World:
 
     @cached_property
     def stock_receiver(self) -> Receiver:
-        """A stock TOM."""
+        """Return a stock TOM."""
         return self._receiver("stock-receiver", ours=False)
 
     @cached_property
     def our_receiver(self) -> Receiver:
-        """A TOM with sharecore."""
+        """Return a TOM with sharecore."""
         return self._receiver("our-receiver", ours=True)
 
     @cached_property
     def ours(self) -> Tom:
-        """The TOM with sharecore that shares. What its destinations are called:
+        """Return the TOM with sharecore that shares. What its destinations are called:
 
         `stock`, `bulk` (the same, by files) and `sharecore`; `second` and `third` are `stock` again.
         """
@@ -145,25 +145,25 @@ class World:
 
     @cached_property
     def stock(self) -> Tom:
-        """The same TOM as tomtoolkit makes it."""
+        """Return the same TOM as tomtoolkit makes it."""
         stock = self.stock_receiver.tom.sharing_entry("sharer")
         destinations = {"stock": stock, "second": stock, "third": stock}
         return self._tom("stock", ours=False, settings={"DATA_SHARING": destinations})
 
     @cached_property
     def our_agent(self) -> Agent:
-        """A process of `ours`; its runner is `command`, so nothing is delivered unless a figure says so."""
+        """Return a process of `ours`. Its runner is `command`: it delivers only when a figure says so."""
         agent = self.agent(self.ours)
         agent.do("tasks_ours.runner", name="command")
         return agent
 
     @cached_property
     def stock_agent(self) -> Agent:
-        """A process of `stock`."""
+        """Return a process of `stock`."""
         return self.agent(self.stock)
 
     def with_sink(self, name: str) -> Agent:
-        """A process of a TOM of its own whose only destination is a sink in memory."""
+        """Return a process of a TOM of its own whose only destination is a sink in memory."""
         agent = self.agent(self._tom(name, ours=True, settings={"DATA_SHARING": {}}))
         agent.do("tasks_ours.use_sink")
         agent.do("tasks_ours.runner", name="command")
@@ -176,7 +176,7 @@ class World:
 
 
 def rows_of(tom: Tom, target: str) -> int:
-    """How many photometry rows a TOM has of a target, read from its database."""
+    """Return how many photometry rows a TOM has of a target, read from its database."""
     mark = "%s" if tom.database.startswith("postgres") else "?"
     query = (
         f"SELECT count(*) FROM {PHOTOMETRY} d JOIN tom_targets_basetarget t ON t.id = d.target_id"  # noqa: S608

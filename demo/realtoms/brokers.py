@@ -58,7 +58,7 @@ def _private(
 
 @contextmanager
 def rabbitmq() -> Iterator[str]:
-    """The address of a RabbitMQ server."""
+    """Yield the address of a RabbitMQ server."""
     with ExitStack() as stack:
         port = 5672
         if not _answers(port):
@@ -83,7 +83,7 @@ def rabbitmq() -> Iterator[str]:
 
 @contextmanager
 def redis() -> Iterator[str]:
-    """The address of a database of a Redis server."""
+    """Yield the address of a database of a Redis server."""
     with ExitStack() as stack:
         port = 6379
         if not _answers(port):

@@ -60,11 +60,11 @@ class Comparison:
 
     @property
     def perfect(self) -> bool:
-        """Whether everything is there, once, and nothing else."""
+        """Return whether everything is there, once, and nothing else."""
         return not (self.lost or self.duplicates or self.foreign)
 
     def as_dict(self) -> dict[str, int]:
-        """The four counts that a report shows."""
+        """Return the four counts that a report shows."""
         return {
             "records": self.records,
             "arrived": self.arrived,
@@ -179,12 +179,12 @@ def _moment(row: Row) -> Hashable:
 
 
 def _same(here: Row, there: Row) -> bool:
-    """Whether a row of the same bucket also has the origin that the sender named, if it named one."""
+    """Return whether a row of the same bucket also has the origin that the sender named, if it named one."""
     return all(there[name] == here[name] for name in _ORIGIN if here[name])
 
 
 def _same_2_32(here: Row, there: Row) -> bool:
-    """Whether every field and extra value of a 3.x row stands in the JSON of a 2.32 row."""
+    """Return whether every field and extra value of a 3.x row stands in the JSON of a 2.32 row."""
     given = there["value"]
     if not _same(here, there):
         return False
@@ -211,7 +211,7 @@ def _frozen(value: object) -> Hashable:
 
 
 def rows_of(database: str, target: str) -> list[Row]:
-    """All data of one target in a TOM on 3.x. `kind` is the table's, or the data type where rows have one."""
+    """Return all data of a target in a TOM on 3.x. `kind` is that of the table, or the type of a row."""
     rows = []
     for kind, table in TABLES.items():
         for row in _select(database, table, target):

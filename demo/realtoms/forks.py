@@ -71,7 +71,7 @@ class Forked:
         return int(number)
 
     def poll(self) -> int | None:
-        """The exit status as `subprocess` gives it, None while it runs."""
+        """Return the exit status as `subprocess` gives it, None while it runs."""
         return self._ended(0)
 
     def wait(self, timeout: float | None = None) -> int:
@@ -200,7 +200,7 @@ def _kill(leaders: Sequence[int]) -> NoReturn:
 
 
 def _live(order: dict[str, Any], descriptors: Sequence[int]) -> NoReturn:
-    """The life of a fork: what `python ARGUMENTS` does."""
+    """Do what `python ARGUMENTS` does, in the fork, until it ends."""
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
         os.close(descriptor)

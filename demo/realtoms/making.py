@@ -48,7 +48,7 @@ application = StaticFilesHandler(tom)
 
 @cache
 def _kept(python: Path, apps: tuple[str, ...]) -> Path:
-    """Where the first TOM with these apps leaves its migrated database, without users, for the next ones."""
+    """Return the place of the migrated database, without users, of the first TOM with these apps."""
     folder = tempfile.mkdtemp(prefix="realtoms-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder) / "db.sqlite3"

@@ -91,7 +91,7 @@ class Cluster:
 
     @property
     def address(self) -> str:
-        """The address of its first database; further ones can be made."""
+        """Return the address of its first database; further ones can be made."""
         return f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
 
     def start(self) -> None:

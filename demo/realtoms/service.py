@@ -53,14 +53,14 @@ class Service:
 
     @property
     def pid(self) -> int:
-        """The process id of the running service; TomError when it does not run."""
+        """Return the process id of the running service; TomError when it does not run."""
         if self._process is None:
             raise TomError(f"{self.command[0]} does not run")
         return self._process.pid
 
     @property
     def running(self) -> bool:
-        """Whether the process is there."""
+        """Return whether the process is there."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
@@ -108,7 +108,7 @@ class Service:
 
     @property
     def output(self) -> str:
-        """What the process has printed so far."""
+        """Return what the process has printed so far."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def send(self, number: signal.Signals) -> None:

@@ -26,13 +26,13 @@ _ANSWERS = (
 
 
 def django_environment() -> dict[str, str]:
-    """The environment for a process of a TOM: ours, but with the TOM's settings, not those of our tests."""
+    """Return the environment for a process of a TOM: ours, but with the settings of the TOM."""
     return os.environ | {"DJANGO_SETTINGS_MODULE": f"{PROJECT}.settings", "PYTHONUNBUFFERED": "1"}
 
 
 @cache
 def toolkit_version(python: Path) -> str:
-    """The version of tomtoolkit that this Python has; TomError when it has none."""
+    """Return the version of tomtoolkit that this Python has; TomError when it has none."""
     code = "from importlib.metadata import version; print(version('tomtoolkit'))"
     done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=False)
     if done.returncode:

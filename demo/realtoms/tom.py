@@ -47,23 +47,23 @@ class Tom:
 
     @property
     def url(self) -> str:
-        """The base address, with a slash at its end."""
+        """Return the base address, with a slash at its end."""
         return f"http://127.0.0.1:{self.port}/"
 
     def sharing_entry(self, username: str, **more: object) -> dict[str, object]:
-        """An entry of another TOM's ``DATA_SHARING`` that shares to this one as one of its users."""
+        """Return an entry of another TOM's ``DATA_SHARING`` that shares to this one as one of its users."""
         user = next(user for user in self.users if user.username == username)
         login = {"USERNAME": username, "PASSWORD": user.password}
         return {"DISPLAY_NAME": self.name, "BASE_URL": self.url, **login, **more}
 
     @property
     def log(self) -> Path:
-        """The file that gunicorn and the TOM behind it write to."""
+        """Return the file that gunicorn and the TOM behind it write to."""
         return self.path / "server.log"
 
     @property
     def server(self) -> Service:
-        """The running server; TomError when it is not served."""
+        """Return the running server; TomError when it is not served."""
         if self._server is None:
             raise TomError(f"{self.name} is not being served")
         return self._server
