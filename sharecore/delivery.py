@@ -35,7 +35,7 @@ from sharecore.outcomes import (
     Unsupported,
     Withheld,
 )
-from sharecore.retry import DAY, Retry
+from sharecore.retry_schedule import DAY, Retry
 
 SHORTEST_ASK = 1.0
 """Seconds between two questions for the same record, at the least."""

@@ -21,7 +21,7 @@ from sharecore.outcomes import (
     Unconfirmed,
     Unsupported,
 )
-from sharecore.retry import Retry
+from sharecore.retry_schedule import Retry
 
 LONGEST_PROCESSING = timedelta(days=7)
 """Time after which a person decides on a record of which the destination still says "not yet"."""

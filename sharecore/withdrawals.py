@@ -16,7 +16,7 @@ from typing import assert_never
 
 from sharecore.delivery import FRESH, DeliveryState, State, Transition
 from sharecore.outcomes import Deferred, Rejected, Unconfirmed, Unsupported, Withdrawal, Withdrawn
-from sharecore.retry import Retry
+from sharecore.retry_schedule import Retry
 
 
 def withdraw(*, now: datetime) -> Transition:

@@ -15,7 +15,7 @@ from django.core.validators import validate_email
 from sharecore import discovery
 from sharecore.exceptions import Problem
 from sharecore.guarded_calls import CALL_SECONDS
-from sharecore.retry import DEFAULT_SCHEDULE, RetryPolicy
+from sharecore.retry_schedule import DEFAULT_SCHEDULE, RetryPolicy
 
 RUNNERS = ("thread", "command", "celery")
 PAUSED_VARIABLE = "SHARECORE_PAUSED"

@@ -27,7 +27,7 @@ from sharecore import (
 )
 from sharecore import delivery as machine
 from sharecore.delivery import CANCELLABLE, NEEDS_PERSON, OPEN, REPLAYABLE, DeliveryState, State
-from sharecore.retry import DEFAULT_SCHEDULE, Retry, RetryPolicy
+from sharecore.retry_schedule import DEFAULT_SCHEDULE, Retry, RetryPolicy
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 POLICY = RetryPolicy(jitter=0.0)

@@ -26,7 +26,7 @@ from sharecore.outcomes import (
     Submitted,
     Unconfirmed,
 )
-from sharecore.retry import Retry, RetryPolicy
+from sharecore.retry_schedule import Retry, RetryPolicy
 
 SETTLE_TIME = 60.0
 LEASE = 20.0

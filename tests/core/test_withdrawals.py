@@ -25,7 +25,7 @@ from sharecore import (
 )
 from sharecore.delivery import DeliveryState, State
 from sharecore.exceptions import DestinationError
-from sharecore.retry import Retry, RetryPolicy
+from sharecore.retry_schedule import Retry, RetryPolicy
 from sharecore.testing import MemoryDestination, example_batch, example_record
 from sharecore.testing.memory_adapter import MemoryAdapter
 

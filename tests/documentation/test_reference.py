@@ -120,7 +120,7 @@ def test_outcomes_are_shown_with_their_fields_and_what_follows() -> None:
     from datetime import UTC, datetime
 
     from sharecore.delivery import DeliveryState
-    from sharecore.retry import Retry, RetryPolicy
+    from sharecore.retry_schedule import Retry, RetryPolicy
 
     rows = _tables("outcomes")["Outcomes"]
     results = {each.__name__: each for each in (*get_args(Outcome), outcomes.Withheld)}

@@ -21,7 +21,7 @@ from sharecore import (
     hookimpl,
 )
 from sharecore.later_answers import LONGEST_PROCESSING
-from sharecore.retry import DEFAULT_SCHEDULE
+from sharecore.retry_schedule import DEFAULT_SCHEDULE
 from tom.deaths import POINTS, QUESTIONS, Died
 from tom_integration import site
 from tom_integration.models import Attempt, Delivery

@@ -21,7 +21,7 @@ from sharecore import (
     Unconfirmed,
     Unsupported,
 )
-from sharecore.retry import DEFAULT_SCHEDULE
+from sharecore.retry_schedule import DEFAULT_SCHEDULE
 from tom_integration import site
 from tom_integration.models import Attempt, DestinationHealth
 from tom_integration.pages.share_status import ShareStatus, summaries

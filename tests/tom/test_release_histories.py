@@ -21,7 +21,7 @@ from sharecore.filters import Filter
 from sharecore.outcomes import Accepted
 from sharecore.records import Kind, Photometry, RecordKey
 from sharecore.release import Release, UnreadableRelease, latest
-from sharecore.retry import DEFAULT_SCHEDULE, Retry, RetryPolicy
+from sharecore.retry_schedule import DEFAULT_SCHEDULE, Retry, RetryPolicy
 from tom.conftest import Tom
 from tom_integration.models import Delivery, write_filter
 from tom_integration.outbox import open_outboxes

@@ -29,7 +29,7 @@ from sharecore import (
 )
 from sharecore import delivery as machine
 from sharecore.delivery import SET_ASIDE, START, STOP, DeliveryState, State, Transition
-from sharecore.retry import Retry, RetryPolicy
+from sharecore.retry_schedule import Retry, RetryPolicy
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import transitions
 

@@ -8,18 +8,6 @@ does not check, since it would check each row of a batch.
 from __future__ import annotations
 
 from tom_integration.models.activity import Activity
-from tom_integration.models.columns import (
-    ADDRESS,
-    FIELD_LENGTH,
-    NAME_LENGTH,
-    REASON_LENGTH,
-    REMOTE_ID_LENGTH,
-    AtAddress,
-    HasAddress,
-    at_destination,
-    read_filter,
-    write_filter,
-)
 from tom_integration.models.health import DestinationHealth, ScanPosition, Worker
 from tom_integration.models.inbox import InboxRecord, Origin, Peer, TargetKey
 from tom_integration.models.ledger import (
@@ -36,6 +24,18 @@ from tom_integration.models.ledger import (
 from tom_integration.models.notices import NoticeRecipient, NoticeScan
 from tom_integration.models.personal_keys import KeyRefusal, PersonalKey
 from tom_integration.models.reports import Report
+from tom_integration.models.shared_columns import (
+    ADDRESS,
+    FIELD_LENGTH,
+    NAME_LENGTH,
+    REASON_LENGTH,
+    REMOTE_ID_LENGTH,
+    AtAddress,
+    HasAddress,
+    at_destination,
+    read_filter,
+    write_filter,
+)
 from tom_integration.models.shares import Limited, OneTimeShare, Outbox, ShareRule
 
 __all__ = [

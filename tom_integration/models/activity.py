@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from tom_integration.models.columns import REASON_LENGTH, HasAddress
+from tom_integration.models.shared_columns import REASON_LENGTH, HasAddress
 
 
 class Activity(HasAddress):

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from sharecore.addresses import Address
 from sharecore.circuit_breaker import Health
-from tom_integration.models.columns import NAME_LENGTH, REASON_LENGTH
+from tom_integration.models.shared_columns import NAME_LENGTH, REASON_LENGTH
 
 
 class ScanPosition(models.Model):

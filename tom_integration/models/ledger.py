@@ -7,7 +7,7 @@ from django.db.models import Func, Q
 
 from sharecore.delivery import NEEDS_PERSON, State
 from sharecore.outcomes import TICKET_LENGTH
-from tom_integration.models.columns import FIELD_LENGTH, REASON_LENGTH, REMOTE_ID_LENGTH, HasAddress
+from tom_integration.models.shared_columns import FIELD_LENGTH, REASON_LENGTH, REMOTE_ID_LENGTH, HasAddress
 from tom_integration.models.shares import OneTimeShare, Outbox
 
 RENAMED = ~Q(record_id=models.F("identity"))

@@ -10,7 +10,7 @@ from django.db.models import Q
 from tom_common.encryption import EncryptedModelField
 
 from sharecore.addresses import Address
-from tom_integration.models.columns import NAME_LENGTH, REASON_LENGTH
+from tom_integration.models.shared_columns import NAME_LENGTH, REASON_LENGTH
 
 
 class _WithoutSecrets(models.Manager["PersonalKey"]):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from django.db import models
 
-from tom_integration.models.columns import NAME_LENGTH, HasAddress
+from tom_integration.models.shared_columns import NAME_LENGTH, HasAddress
 
 
 class Report(HasAddress):

@@ -12,7 +12,7 @@ from sharecore.addresses import Address
 from sharecore.filters import Filter
 from sharecore.outcomes import TARGET_NAME_LENGTH
 from sharecore.release import Release
-from tom_integration.models.columns import REASON_LENGTH, HasAddress, read_filter
+from tom_integration.models.shared_columns import REASON_LENGTH, HasAddress, read_filter
 
 
 class Limited(HasAddress):

@@ -18,7 +18,7 @@ from sharecore.identity import fingerprint
 from sharecore.outcomes import Rejected, Unsupported
 from sharecore.records import RecordKey, Report, Shareable, with_key
 from sharecore.release import UnreadableRelease
-from sharecore.retry import Retry
+from sharecore.retry_schedule import Retry
 from tom_integration import access, site
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.own_data import own_rows

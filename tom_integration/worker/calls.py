@@ -14,7 +14,7 @@ from typing import Any
 from sharecore.adapter import Batch
 from sharecore.adapter_answers import GivenUp, Stop
 from sharecore.outcomes import Found, Result
-from sharecore.retry import Retry, RetryPolicy
+from sharecore.retry_schedule import Retry, RetryPolicy
 from tom_integration import access, clock, site
 from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import OneTimeShare, Outbox

@@ -16,7 +16,7 @@ from sharecore.exceptions import ConfigurationError, DeliveryError, PluginError,
 from sharecore.exchanges import recorded
 from sharecore.outcomes import Accepted, Deferred, Duplicate, Rejected, Result, Submitted
 from sharecore.records import Alone, DataFile, Record, RecordKey, Shareable
-from sharecore.retry import Retry
+from sharecore.retry_schedule import Retry
 from sharecore.texts import one_line
 from tom_integration import call_log, clock, site
 from tom_integration.models import Delivery, OneTimeShare, Outbox

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharecore.retry import DAY, DEFAULT_SCHEDULE, RetryPolicy
+from sharecore.retry_schedule import DAY, DEFAULT_SCHEDULE, RetryPolicy
 
 
 def test_by_default_it_goes_from_five_seconds_to_a_day_over_about_three_days() -> None:
