@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import urllib.error
 import urllib.request
 import uuid
@@ -120,7 +121,8 @@ def visit(
             visit.outside.add(route.request.url)
             from_here(route)
 
-        page.route(lambda url: not url.startswith(sender.url), elsewhere)
+        # a pattern, which needs no answer of ours for each request to the sender
+        page.route(re.compile(f"^(?!{re.escape(sender.url)})"), elsewhere)
         page.on("pageerror", lambda error: visit.faults.append(str(error)))
         page.on("request", lambda request: visit.asked.append(request.url))
         login = (sender.path, user.username)
