@@ -113,7 +113,7 @@ def test_a_card_shows_what_went_and_what_was_tested(visit: Start, sender: Tom, t
     someone.go(DESTINATIONS)
     card = page.get_by_role("article").filter(has_text="Receiver")
     expect(card.get_by_role("img", name=re.compile("^Deliveries per hour"))).to_be_visible()
-    expect(card).to_contain_text(re.compile("[0-9]+ delivered; [0-9.]+ % of [0-9]+ tries succeeded"))
+    expect(card).to_contain_text(re.compile("[0-9]+ delivered; [0-9.]+ % of [0-9]+ attempts succeeded"))
     card.get_by_role("button", name="Test it now").click()
     tested = "Tested: its address, the log-in, and the way in which data go there."
     expect(card).to_contain_text(tested, timeout=WHILE)

@@ -365,7 +365,7 @@ def test_a_record_that_is_being_processed_there_is_no_failed_try(tom: Tom, admin
     tom.x.answers_later = True
     tom.data(made.target, 2)
     tom.deliver(after=60)
-    assert "2 delivered; 100 % of 2 tries succeeded" in text(admin.get(DESTINATIONS))
+    assert "2 delivered; 100 % of 2 attempts succeeded" in text(admin.get(DESTINATIONS))
 
 
 def test_a_card_of_a_destination_has_its_numbers(tom: Tom, admin: Client) -> None:
@@ -381,7 +381,7 @@ def test_a_card_of_a_destination_has_its_numbers(tom: Tom, admin: Client) -> Non
     card = page[page.index('id="destination-x"') : page.index('id="destination-y"')]
     assert f'href="{SHARES}?destination=x">1 share</a>' in card
     assert f'2 records <small>the oldest since <time datetime="{waiting.isoformat()}">' in card
-    assert "3 delivered; 75 % of 4 tries succeeded" in card
+    assert "3 delivered; 75 % of 4 attempts succeeded" in card
     since = DestinationHealth.objects.get(destination="x", topic=None).down_since
     assert since is not None
     assert f'not counted: 1 in a row since <time datetime="{since.isoformat()}">' in card

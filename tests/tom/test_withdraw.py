@@ -104,7 +104,7 @@ def test_what_was_withdrawn_is_no_try_that_failed(tom: Tom, shared: Any, sent: l
     withdraw_data(tom, shared, sent[0], by=pi)
     tom.deliver()
     numbers = destination_numbers.read(pi)["x"]
-    assert (numbers.tries, numbers.successes) == (3, 3)
+    assert (numbers.attempts, numbers.successes) == (3, 3)
 
 
 @pytest.mark.parametrize(

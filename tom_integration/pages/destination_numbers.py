@@ -16,11 +16,11 @@ from tom_integration import access
 from tom_integration.models import TO_APPROVE, Attempt, Delivery
 
 HOURS = 24
-"""The time that the numbers of deliveries and tries cover."""
+"""The time that the numbers of deliveries and attempts cover."""
 HEIGHT, STEP = 36.0, 6.0
 """The height of the chart, and the width of an hour in it."""
 _ARRIVED = ("accepted", "duplicate")
-_NO_TRY = ("withheld", "submitted", "withdrawn")
+_NO_ATTEMPT = ("withheld", "submitted", "withdrawn")
 """Outcomes of records that did not leave, whose fate comes later, or that were withdrawn."""
 
 
@@ -46,7 +46,7 @@ class Numbers:
     to_approve: int = 0
     """Records that wait for the approval of a person."""
     hours: list[Hour] = field(default_factory=list)
-    tries: int = 0
+    attempts: int = 0
     successes: int = 0
 
     @property
@@ -61,9 +61,9 @@ class Numbers:
 
     @property
     def success(self) -> str:
-        """Return the rate of tries that succeeded; 100 % only when all did."""
-        percent = 100 * self.successes / self.tries if self.tries else 0.0
-        return f"{min(percent, 99.9) if self.successes < self.tries else percent:.3g} %"
+        """Return the rate of attempts that succeeded; 100 % only when all did."""
+        percent = 100 * self.successes / self.attempts if self.attempts else 0.0
+        return f"{min(percent, 99.9) if self.successes < self.attempts else percent:.3g} %"
 
 
 class _Hour(Func):
@@ -98,7 +98,7 @@ def read(user: Any) -> Mapping[str, Numbers]:
     now = timezone.now()
     since = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     by_hour = _by_hour(rows, since)
-    _add_tries(found, rows, since)
+    _add_attempts(found, rows, since)
     for name, each in found.items():
         each.hours = _chart(by_hour.get(name, Counter()), since)
     return found
@@ -130,10 +130,10 @@ def _bar(place: int, hour: datetime, number: int, share: float) -> Hour:
     return Hour(begins=hour, number=number, x=place * STEP, y=HEIGHT - height, height=height)
 
 
-def _add_tries(found: Mapping[str, Numbers], rows: QuerySet[Delivery], since: datetime) -> None:
-    tries = Attempt.objects.filter(started__gte=since, delivery__in=rows.values("pk"))
-    by_outcome = tries.exclude(outcome__in=_NO_TRY).values_list("delivery__destination", "outcome")
+def _add_attempts(found: Mapping[str, Numbers], rows: QuerySet[Delivery], since: datetime) -> None:
+    attempts = Attempt.objects.filter(started__gte=since, delivery__in=rows.values("pk"))
+    by_outcome = attempts.exclude(outcome__in=_NO_ATTEMPT).values_list("delivery__destination", "outcome")
     for name, outcome, number in by_outcome.annotate(number=Count("pk")):
         if name in found:
-            found[name].tries += number
+            found[name].attempts += number
             found[name].successes += number if outcome in _ARRIVED else 0
