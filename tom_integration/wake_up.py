@@ -20,7 +20,7 @@ from tom_integration import polite_writes
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.row_to_record import model_name
 from tom_integration.models import ShareRule
-from tom_integration.outbox import ledger, open_outboxes, rule_ends, rules
+from tom_integration.outbox import named_data, open_outboxes, rule_ends, rules
 from tom_integration.worker import thread
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def _leave(target_id: int, named: Named) -> None:
         return
     with polite_writes.writes(patience=polite_writes.HINT_PATIENCE):
         for model, pks in named.items():
-            ledger.name(target_id, model, pks)
+            named_data.mark(target_id, model, pks)
         open_outboxes.look_at(target_id)
 
 

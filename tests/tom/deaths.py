@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sharecore.plugin_errors import Escaped, contained
-from tom_integration.outbox import ledger, transitions
+from tom_integration.outbox import attempts, transitions
 from tom_integration.worker import deliver, follow, leases, take_up
 
 
@@ -51,7 +51,7 @@ POINTS = {
     "when the destination has it": (after, deliver, "dispatch"),
     "before it settles": (before, transitions, "settle"),
     "when it has settled": (after, transitions, "settle"),
-    "before it notes the attempts": (before, ledger, "write_attempts"),
+    "before it notes the attempts": (before, attempts, "write"),
     "before it gives the lease back": (before, leases.Lease, "release"),
 }
 """How a process dies there, the place, and its name."""

@@ -9,7 +9,7 @@ import pytest
 from sharecore.delivery import DeliveryState, State
 from tom.deaths import POINTS, Died
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import ledger, transitions
+from tom_integration.outbox import attempts, transitions
 from tom_integration.worker import leases, run
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def test_an_error_of_ours_loses_nothing(tom: Tom, shared: Any, monkeypatch: Any)
         raise RuntimeError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ledger, "write_attempts", broken)
+        patch.setattr(attempts, "write", broken)
         tom.deliver(fails=True)
         patch.undo()
         patch.setattr(transitions, "settle", broken)

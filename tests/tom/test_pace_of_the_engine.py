@@ -15,7 +15,7 @@ from sharecore.addresses import Address
 from sharecore.delivery import State
 from tom_integration import site_status
 from tom_integration.models import Outbox
-from tom_integration.outbox import backlog, ledger, open_outboxes
+from tom_integration.outbox import backlog, due_deliveries, open_outboxes
 from tom_integration.outbox.backlog import behind
 from tom_integration.worker import run, scan
 
@@ -43,7 +43,7 @@ def test_a_backlog_is_taken_up_in_portions_and_sent_in_order_of_time(
 ) -> None:
     """On SQLite nobody can save while one statement writes."""
     monkeypatch.setattr(backlog, "PORTION", 3)
-    monkeypatch.setattr(ledger, "AHEAD", 5)
+    monkeypatch.setattr(due_deliveries, "AHEAD", 5)
     tom.x.max_batch = 2
     target = tom.target()
     tom.share(target)

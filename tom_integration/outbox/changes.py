@@ -18,7 +18,7 @@ from tom_integration.mapping.data_files import FILE_MODEL
 from tom_integration.mapping.report_rows import REPORT_MODEL
 from tom_integration.mapping.shareable_rows import shareable_identity, shareable_of
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import ledger, transitions, versions
+from tom_integration.outbox import named_data, transitions, versions
 from tom_integration.outbox.bulk_sql import update_each
 from tom_integration.outbox.prepare import load
 
@@ -70,7 +70,7 @@ def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime
             transitions.write(row, gone(transitions.state_of(row)))
             continue
         if datum.target_id != outbox.target_id:
-            ledger.name(datum.target_id, row.model, [row.datum_pk])
+            named_data.mark(datum.target_id, row.model, [row.datum_pk])
             continue
         if row.model == REPORT_MODEL:
             continue  # Its data may be edited, but it is never sent again for that.

@@ -26,7 +26,7 @@ from tom_integration.mapping.report_rows import REPORT_MODEL, chosen_rows
 from tom_integration.mapping.row_to_record import model_name
 from tom_integration.mapping.shareable_rows import SHARED_MODELS, shareable_identity, shareable_of
 from tom_integration.models import Delivery, OneTimeShare, Outbox
-from tom_integration.outbox import ledger, limits, observer_keys, transitions
+from tom_integration.outbox import limits, named_data, observer_keys, transitions
 from tom_integration.outbox.approved_content import approved
 from tom_integration.outbox.echoes import echoes
 from tom_integration.outbox.limits import Limits
@@ -107,7 +107,7 @@ class Preparer:
 
     def _record(self, row: Delivery, datum: Any) -> Shareable | None:
         if datum.target_id != self._outbox.target_id:
-            ledger.name(datum.target_id, row.model, [row.datum_pk])
+            named_data.mark(datum.target_id, row.model, [row.datum_pk])
             return None
         if row.model in DATUM_MODELS and not self._takes_records and self._destination is not None:
             problem = site.takes_no_records(self._destination)

@@ -18,10 +18,10 @@ from sharecore.retry_schedule import Retry, RetryPolicy
 from tom_integration import access, clock, site
 from tom_integration.mapping.target_fields import target_of
 from tom_integration.models import OneTimeShare, Outbox
-from tom_integration.outbox import ledger, target_keys
+from tom_integration.outbox import target_keys
 from tom_integration.worker import breaker, target_name
 from tom_integration.worker.adapter_state import state_objection
-from tom_integration.worker.preconditions import Preconditions
+from tom_integration.worker.preconditions import Preconditions, chance
 from tom_integration.worker.senders import Sender
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Calls(Preconditions):
 
     def retry(self) -> Retry:
         """Return the time of the next try of the records of one call."""
-        return Retry(now=clock.now(), policy=self.policy, chance=ledger.chance())
+        return Retry(now=clock.now(), policy=self.policy, chance=chance())
 
     def batch(self, share: OneTimeShare | None) -> Batch:
         """Return a batch without records, for the continuous share or for a one-time share."""

@@ -12,7 +12,7 @@ from sharecore import delivery
 from sharecore.delivery import State
 from sharecore.withdrawals import leave_there
 from tom_integration.mapping.shareable_rows import SHARED_MODELS
-from tom_integration.outbox import ledger, moved_reports, transitions
+from tom_integration.outbox import moved_reports, named_data, transitions
 from tom_integration.worker import lost_worker
 from tom_integration.worker.leases import Lease
 
@@ -28,7 +28,7 @@ def close(lease: Lease) -> datetime | None:
         pointers = outbox.deliveries.filter(model=name).values("datum_pk")
         left = model._default_manager.filter(pk__in=pointers).values_list("target_id", "pk")
         for target_id, pks in groupby(left.order_by("target_id"), key=itemgetter(0)):
-            ledger.name(target_id, name, [pk for _, pk in pks])
+            named_data.mark(target_id, name, [pk for _, pk in pks])
     rows, others_until = lost_worker.abandoned(lease)
     free = ~Q(state=State.SENDING) | Q(pk__in=[row.pk for row in rows])
     transitions.apply(outbox.deliveries.filter(free), delivery.cancel("the target was deleted"), lease="")

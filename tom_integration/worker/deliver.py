@@ -20,7 +20,7 @@ from sharecore.retry_schedule import Retry
 from sharecore.texts import one_line
 from tom_integration import call_log, clock, site
 from tom_integration.models import Delivery, OneTimeShare, Outbox
-from tom_integration.outbox import ledger, observer_keys, transitions
+from tom_integration.outbox import attempts, observer_keys, transitions
 from tom_integration.outbox.prepare import originals
 from tom_integration.worker import exclusive_access, leases
 from tom_integration.worker.calls import Calls
@@ -86,8 +86,8 @@ def _send(calls: Calls, sendable: list[tuple[Delivery, Shareable]], share: OneTi
         tell(site.registry(), batch, [record for _, record in sendable], result.results)
     ends = _end(result.stopped)
     ended = dict.fromkeys(result.unsent, ends) if ends else {}
-    attempts = {**result.results, **ended}
-    ledger.write_attempts(rows, attempts, started=started, worker=leases.worker_name(), recording=recording)
+    tried = {**result.results, **ended}
+    attempts.write(rows, tried, started=started, worker=leases.worker_name(), recording=recording)
     call_log.of_call(calls.lease.outbox, rows, result.results)
     outcomes = result.results.values()
     calls.arrived += sum(isinstance(outcome, Accepted | Duplicate) for outcome in outcomes)

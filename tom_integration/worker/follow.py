@@ -21,7 +21,7 @@ from sharecore.texts import one_line
 from tom_integration import call_log, clock, site
 from tom_integration.mapping.shareable_rows import shareable_of
 from tom_integration.models import Delivery
-from tom_integration.outbox import ledger
+from tom_integration.outbox import attempts
 from tom_integration.outbox.prepare import load
 from tom_integration.worker import leases
 from tom_integration.worker.calls import Calls
@@ -52,7 +52,7 @@ def _ask(calls: Calls, batch: Batch, rows: Mapping[RecordKey, Delivery]) -> None
     if final and written:
         dispatch.tell(site.registry(), batch, _records({key: rows[key] for key in final}), final)
     ended = {key: rows[key] for key in final}
-    ledger.write_attempts(ended, final, started=started, worker=leases.worker_name(), recording=recording)
+    attempts.write(ended, final, started=started, worker=leases.worker_name(), recording=recording)
     if ended:
         call_log.of_call(calls.lease.outbox, ended, final)
     calls.arrived += sum(isinstance(each, Accepted | Duplicate) for each in final.values())

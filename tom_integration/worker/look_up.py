@@ -30,7 +30,7 @@ from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import FILE_MODEL
 from tom_integration.mapping.shareable_rows import shareable_identity, shareable_of
 from tom_integration.models import Delivery
-from tom_integration.outbox import ledger, observer_keys, transitions, versions
+from tom_integration.outbox import named_data, observer_keys, transitions, versions
 from tom_integration.outbox.bulk_sql import update_each
 from tom_integration.outbox.prepare import load
 from tom_integration.worker import leases
@@ -204,7 +204,7 @@ def _comparable(calls: Calls, rows: list[Delivery], batch: Batch) -> list[_Doubt
             settle([row], delivery.cancel("the datum was deleted"))
             continue
         if datum.target_id != calls.lease.outbox.target_id:
-            ledger.name(datum.target_id, row.model, [row.datum_pk])
+            named_data.mark(datum.target_id, row.model, [row.datum_pk])
             continue
         try:
             made = shareable_of(datum, origin=batch.site.origin, record_id=row.record_id)

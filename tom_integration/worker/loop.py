@@ -14,7 +14,7 @@ from sharecore import shutdown
 from tom_integration import conf
 from tom_integration.models import Outbox
 from tom_integration.notices.look import Notices
-from tom_integration.outbox import ledger
+from tom_integration.outbox import named_data
 from tom_integration.outbox.open_outboxes import look_at
 from tom_integration.outbox.retention import Upkeep
 from tom_integration.worker import end_waits, heartbeat, offered_topics
@@ -110,7 +110,7 @@ class Worker:
         for target_id, named in hints:
             targets.add(target_id)
             for model, pks in named.items():
-                ledger.name(target_id, model, pks)
+                named_data.mark(target_id, model, pks)
         for target_id in targets:
             look_at(target_id)
         self._put(

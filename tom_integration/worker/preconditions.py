@@ -5,6 +5,7 @@ An obstacle to the outbox raises `Wait`, which says when to look again.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,6 @@ from sharecore.destination import Destination
 from sharecore.exceptions import AuthenticationFailed, ConfigurationError, DeliveryError, DestinationError
 from sharecore.exchanges import Recording
 from tom_integration import clock, conf, site, telemetry
-from tom_integration.outbox import ledger
 from tom_integration.worker import (
     breaker,
     exclusive_access,
@@ -188,11 +188,16 @@ class Preconditions:
                 breaker.answered(self.address.name)  # Others must not wait for who may not send.
             return _until_a_key(why)
         until = breaker.stopped(
-            self.address, stop, credentials=self.credentials, chance=ledger.chance(), answered=self.answered
+            self.address, stop, credentials=self.credentials, chance=chance(), answered=self.answered
         )
         # The adapter may have cached the cause (an expired token, the version of the site): open a new one.
         site.adapters.close(self.destination.name)
         return Wait(_no_sooner(until), stop.reason)
+
+
+def chance() -> float:
+    """Return the jitter of the retries of one batch, from 0 to 1."""
+    return random.random()  # noqa: S311  (spreads load, guards nothing)
 
 
 def _no_sooner(until: datetime) -> datetime:

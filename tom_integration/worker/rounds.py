@@ -10,7 +10,7 @@ from sharecore.delivery import State
 from sharecore.withdrawals import leave_there
 from tom_integration import access, clock, site
 from tom_integration.models import Outbox
-from tom_integration.outbox import changes, ledger, rule_scope, transitions
+from tom_integration.outbox import changes, due_deliveries, rule_scope, transitions
 from tom_integration.outbox.prepare import Preparer
 from tom_integration.worker.calls_by_sender import CallsBySender
 from tom_integration.worker.deliver import deliver
@@ -29,11 +29,11 @@ class Rounds:
     sender: Sender
     all_calls: CallsBySender
     outbox: Outbox = field(init=False)
-    due: ledger.Due = field(init=False)
+    due: due_deliveries.Due = field(init=False)
 
     def __post_init__(self) -> None:
         self.outbox = self.all_calls.lease.outbox
-        self.due = ledger.Due(self.outbox)
+        self.due = due_deliveries.Due(self.outbox)
 
     def run(self) -> bool:
         """Do all rounds; return False when the work on the outbox is to end.
@@ -65,7 +65,7 @@ class Rounds:
         now, origin, of = clock.now(), site.origin(), self.sender.rows(self.outbox)
         limit = self.all_calls.largest(self.sender)
         changes.compare_named(self.outbox, origin=origin, now=now)
-        asking = partial(ledger.asking, outbox=self.outbox, now=now, limit=limit, of=of)
+        asking = partial(due_deliveries.asking, outbox=self.outbox, now=now, limit=limit, of=of)
         submitted, withdrawing = asking(State.SUBMITTED), asking(State.WITHDRAWING)
         due = self.due.batch(now=now, limit=limit, continuous=continuous, of=of)
         # Look up last: deduplication recognises a datum that was made again when it is prepared for sending.

@@ -19,7 +19,7 @@ from sharecore.texts import one_line
 from tom_integration import clock, conf, signals, site
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Outbox
-from tom_integration.outbox import changes, ledger, open_outboxes, replays
+from tom_integration.outbox import changes, due_deliveries, open_outboxes, replays
 from tom_integration.signals import Event
 from tom_integration.worker import deleted_target, leases, lost_worker
 from tom_integration.worker.calls_by_sender import CallsBySender
@@ -106,7 +106,7 @@ class _Work:
         furthest = clock.now() + conf.settings().retry_policy.longest
         if next_at is not None and next_at > furthest:
             if self._calls is not None:
-                ledger.bring_near(self._outbox, furthest, settle_time=self._calls.adapter.settle_time)
+                due_deliveries.bring_near(self._outbox, furthest, settle_time=self._calls.adapter.settle_time)
             next_at = None if self._calls is None else open_outboxes.next_look(self._outbox)
         if self._waits:
             next_at = min(filter(None, map(self._next_of, self._senders)), default=None)
@@ -129,7 +129,7 @@ class _Work:
         if target is None:
             self._others_until = deleted_target.close(self._lease)
             return ""
-        ledger.close_orphans(self._outbox)
+        due_deliveries.close_orphans(self._outbox)
         address, destination, adapter = self._open(now)
         self._others_until = lost_worker.take_over(self._lease, adapter, now)
         if self._outbox.replay:

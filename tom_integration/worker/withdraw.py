@@ -21,7 +21,7 @@ from sharecore.records import RecordKey
 from sharecore.texts import one_line
 from tom_integration import clock, site
 from tom_integration.models import Delivery
-from tom_integration.outbox import ledger, transitions
+from tom_integration.outbox import attempts, transitions
 from tom_integration.worker import leases
 from tom_integration.worker.calls import Calls
 from tom_integration.worker.sent_deliveries import TAKES_NO_CALL, as_sent, by_key, sent_from, settle_each
@@ -50,7 +50,7 @@ def _ask(calls: Calls, batch: Batch, rows: Mapping[RecordKey, Delivery], reason:
             answers, stop = dispatch.withdraw(calls.destination, calls.adapter, batch, reason)
             stopped(stop)
         _settle(calls, batch, rows, answers, stop)
-    ledger.write_attempts(rows, answers, started=started, worker=leases.worker_name(), recording=recording)
+    attempts.write(rows, answers, started=started, worker=leases.worker_name(), recording=recording)
     if stop is None and any(isinstance(each, Withdrawn | Rejected) for each in answers.values()):
         calls.succeeded()
     dispatch.tell_withdrawn(site.registry(), batch, answers)
