@@ -30,7 +30,7 @@ from tom_integration.api.rules import RuleSerializer
 from tom_integration.management import status
 from tom_integration.management.commands.sharing import Command
 from tom_integration.models import Activity, Report, ShareRule
-from tom_integration.pages.reports import Line
+from tom_integration.pages.reports import ReportLine
 from tom_integration.pages.share_status import ShareStatus
 
 REFERENCE = DOCS / "reference"
@@ -205,7 +205,7 @@ def test_what_the_activity_says_is_shown() -> None:
 
 
 def test_what_a_report_says_is_shown(db: None) -> None:
-    line = Line(report=Report(destination="y"), url="")
+    line = ReportLine(report=Report(destination="y"), url="")
     assert _keys("Reports") == set(shown_report(line))
 
 

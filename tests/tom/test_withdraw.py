@@ -61,7 +61,7 @@ def sent(tom: Tom, shared: Any) -> list[Any]:
     return data
 
 
-def withdraw_data(tom: Tom, target: Any, *data: Any, by: Any, **options: Any) -> withdraw.Plan:
+def withdraw_data(tom: Tom, target: Any, *data: Any, by: Any, **options: Any) -> withdraw.WithdrawalPlan:
     pks = [tom.row(each).pk for each in data]
     return withdraw.withdraw(tom.outbox(target), pks, reason=WHY, by=by, **options)
 

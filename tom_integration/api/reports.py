@@ -18,7 +18,7 @@ from tom_integration.api.permissions import ShareApi
 from tom_integration.api.shares import Conflict
 from tom_integration.pages.report_form import PREFIX, FilledForm, places_of
 from tom_integration.pages.report_new import preview_report
-from tom_integration.pages.reports import Line, lines, report_or_404
+from tom_integration.pages.reports import ReportLine, lines, report_or_404
 from tom_integration.services.reports import Reporting, reports_about
 
 
@@ -125,7 +125,7 @@ def _without_content(shown: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if name not in ("content", "changed")}
 
 
-def shown_report(line: Line) -> dict[str, Any]:
+def shown_report(line: ReportLine) -> dict[str, Any]:
     """Return what the API says of a report."""
     report = line.report
     return {

@@ -17,7 +17,7 @@ from tom_integration.management.output import Line
 from tom_integration.models import Delivery
 from tom_integration.pages import phrases
 from tom_integration.services import approval
-from tom_integration.services.approval_preview import Shown, previews
+from tom_integration.services.approval_preview import ApprovalPreview, previews
 
 _DIGITS = 16
 """Length of the word that stands for the content of a list."""
@@ -81,8 +81,8 @@ def _chosen(by: Any, options: dict[str, Any]) -> list[Delivery]:
     return list(rows.order_by("outbox_id", "pk"))
 
 
-def _shown(rows: list[Delivery]) -> dict[int, Shown]:
-    shown: dict[int, Shown] = {}
+def _shown(rows: list[Delivery]) -> dict[int, ApprovalPreview]:
+    shown: dict[int, ApprovalPreview] = {}
     for _, group in groupby(rows, key=lambda row: row.outbox_id):
         some = list(group)
         shown.update(previews(some[0].outbox, some))
@@ -90,7 +90,11 @@ def _shown(rows: list[Delivery]) -> dict[int, Shown]:
 
 
 def _list(
-    command: BaseCommand, options: dict[str, Any], rows: list[Delivery], shown: dict[int, Shown], word: str
+    command: BaseCommand,
+    options: dict[str, Any],
+    rows: list[Delivery],
+    shown: dict[int, ApprovalPreview],
+    word: str,
 ) -> None:
     if options["json"]:
         written = [{**WaitingSerializer(row).data, **_as_json(shown.get(row.pk))} for row in rows]
@@ -106,13 +110,13 @@ def _list(
         output.write_lines(command, [Line("Nothing waits for approval here.")])
 
 
-def _as_json(shown: Shown | None) -> dict[str, str]:
+def _as_json(shown: ApprovalPreview | None) -> dict[str, str]:
     if shown is None:
         return {}
     return {"preview": shown.body, "content_type": shown.content_type, "problem": shown.problem}
 
 
-def _lines(shown: Shown | None) -> Iterator[Line]:
+def _lines(shown: ApprovalPreview | None) -> Iterator[Line]:
     if shown is not None and shown.problem:
         yield Line(f"    {shown.problem}", alarming=True)
     elif shown is not None:

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tom_integration.management import output
 from tom_integration.management.arguments import moment
 from tom_integration.pages import phrases
-from tom_integration.services.replay_lost import MayDouble, Plan, Replay
+from tom_integration.services.replay_lost import MayDouble, Replay, ReplayPlan
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -74,7 +74,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
     _conclude(command, options, plan, f"{phrases.number(plan.number)} will be sent again, where {missing}.")
 
 
-def _show(command: BaseCommand, plan: Plan) -> None:
+def _show(command: BaseCommand, plan: ReplayPlan) -> None:
     for address, number in plan.counts.items():
         what = (
             "sent whether or not it is there" if address in plan.blind else "looked up, and sent if missing"
@@ -84,7 +84,7 @@ def _show(command: BaseCommand, plan: Plan) -> None:
         command.stdout.write(phrases.stay_edited(plan.edited))
 
 
-def _conclude(command: BaseCommand, options: dict[str, Any], plan: Plan, text: str) -> None:
+def _conclude(command: BaseCommand, options: dict[str, Any], plan: ReplayPlan, text: str) -> None:
     said = {"number": plan.number, "edited": plan.edited, "may_double": plan.doubles}
     counts = {str(address): number for address, number in plan.counts.items()}
     output.answer(command, options, {**said, "counts": counts, "dry_run": options["dry_run"]}, text)

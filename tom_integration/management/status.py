@@ -87,7 +87,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class ChosenShares:
     """Choose shares; empty fields choose all."""
 
     destination: str = ""
@@ -107,14 +107,14 @@ class Chosen:
         return found
 
 
-def read(chosen: Chosen | None = None, *, most: int | None = None) -> Status:
+def read(chosen: ChosenShares | None = None, *, most: int | None = None) -> Status:
     """Read the status now.
 
     Args:
         chosen: the shares.
         most: the number of `outboxes` at most; None for all.
     """
-    chosen = chosen or Chosen()
+    chosen = chosen or ChosenShares()
     # Who reads this may read the database: single data without a right are no secret here.
     around = Around.read(get_user_model()(is_superuser=True))
     annotated = around.annotated(chosen.outboxes())
@@ -140,10 +140,12 @@ def read(chosen: Chosen | None = None, *, most: int | None = None) -> Status:
     )
 
 
-def _destinations(by_address: Mapping[str, Counter[str]], chosen: Chosen) -> tuple[DestinationStatus, ...]:
+def _destinations(
+    by_address: Mapping[str, Counter[str]], chosen: ChosenShares
+) -> tuple[DestinationStatus, ...]:
     """Return the destinations and topics with shares, and, if all are meant, those with a health."""
     health = {str(row): row for row in DestinationHealth.objects.all()}
-    addresses = {*by_address, *(health if chosen == Chosen() else ())}
+    addresses = {*by_address, *(health if chosen == ChosenShares() else ())}
     columns = ("failures", "down_since", "open_until", "paused", "last_error", "last_success_at")
     return tuple(
         DestinationStatus(

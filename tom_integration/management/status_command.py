@@ -26,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:
     """Run the command."""
-    chosen = status.Chosen(**{name: options[name] for name in ("destination", "state", "target")})
+    chosen = status.ChosenShares(**{name: options[name] for name in ("destination", "state", "target")})
     whole = options["all"] or options["json"]
     now = status.read(chosen, most=None if whole else status_text.HEIGHT)
     if options["json"]:

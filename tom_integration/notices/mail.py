@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from sharecore.texts import number, one_line
 from tom_integration import conf
 from tom_integration.notices.people import Person
-from tom_integration.notices.sentences import Line, page
+from tom_integration.notices.sentences import MailLine, page
 
 MOST_LINES = 50
 """Lines of one part of a mail; the rest is counted."""
@@ -26,11 +26,11 @@ SEND_SECONDS = 20.0
 class News:
     """Hold what one mail tells."""
 
-    new: Sequence[Line] = ()
+    new: Sequence[MailLine] = ()
     """Troubles of which the person was not told."""
-    well: Sequence[Line] = ()
+    well: Sequence[MailLine] = ()
     """Troubles that are over."""
-    still: Sequence[Line] = ()
+    still: Sequence[MailLine] = ()
     """Troubles that go on."""
     daily: bool = False
     """True for a daily digest."""
@@ -49,7 +49,7 @@ class News:
         return one_line(f"[{conf.tom_name()}] Sharing: {text}", 150)
 
     @property
-    def parts(self) -> list[tuple[str, list[Line]]]:
+    def parts(self) -> list[tuple[str, list[MailLine]]]:
         """Return the parts with their headings."""
         named = (("New", self.new), ("Well again", self.well), ("Still open", self.still))
         return [(heading, _cut(lines)) for heading, lines in named if lines]
@@ -91,13 +91,13 @@ def text(news: News) -> str:
     return "\n".join(lines)
 
 
-def _listed(lines: Iterable[Line]) -> list[str]:
+def _listed(lines: Iterable[MailLine]) -> list[str]:
     return [f"- {each.text}" + (f"\n  {each.link}" if each.link else "") for each in lines]
 
 
-def _cut(lines: Sequence[Line]) -> list[Line]:
+def _cut(lines: Sequence[MailLine]) -> list[MailLine]:
     left = len(lines) - MOST_LINES
-    more = [Line(text=f"And {left:,} more.", link=page("targets:persistent-share-manage-form"))]
+    more = [MailLine(text=f"And {left:,} more.", link=page("targets:persistent-share-manage-form"))]
     return [*lines[:MOST_LINES], *(more if left > 0 else [])]
 
 

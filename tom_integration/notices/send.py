@@ -214,5 +214,5 @@ def _told(each: Trouble, now: datetime) -> dict[str, Any]:
     }
 
 
-def _end(told: Mapping[str, Any], person: Person) -> sentences.Line:
+def _end(told: Mapping[str, Any], person: Person) -> sentences.MailLine:
     return sentences.end(Kind(told["kind"]), Address(told["destination"], told["topic"] or ""), person)

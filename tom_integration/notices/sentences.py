@@ -31,7 +31,7 @@ _ENDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class MailLine:
     """Hold one line of a mail."""
 
     text: str
@@ -39,28 +39,32 @@ class Line:
     """The address or path of a page; empty for none."""
 
 
-def trouble(each: Trouble, person: Person, now: datetime) -> Line:
+def trouble(each: Trouble, person: Person, now: datetime) -> MailLine:
     """Return a trouble in one line, with what it means for this person."""
     if each.kind is Kind.TO_APPROVE:
         approves = person.user is None or access.may_approve(person.user)
-        return Line(text=_to_approve(each), link=page("sharing:approvals") if approves else _page_of(each))
+        return MailLine(
+            text=_to_approve(each), link=page("sharing:approvals") if approves else _page_of(each)
+        )
     if each.kind is Kind.KEY:
         return _of_keys(each, person, now)
     outboxes = person.outboxes().filter(each.concerned)
     if each.kind in OF_DESTINATION:
         card = destination_cards.path(each.address.name)
-        return Line(text=_of_destination(each, outboxes, now), link=_at_site(card))
+        return MailLine(text=_of_destination(each, outboxes, now), link=_at_site(card))
     text = _stopped(each) if each.kind is Kind.STOPPED else _of_records(each, outboxes, person)
-    return Line(text=text, link=_page_of(each))
+    return MailLine(text=text, link=_page_of(each))
 
 
-def end(kind: Kind, address: Address, person: Person) -> Line:
+def end(kind: Kind, address: Address, person: Person) -> MailLine:
     """Return in one line that a trouble is over."""
     label = _label(str(address))
     if kind is Kind.KEY:
-        return Line(text=_ENDS[kind].format(label, "the keys of people" if person.operator else "your keys"))
+        return MailLine(
+            text=_ENDS[kind].format(label, "the keys of people" if person.operator else "your keys")
+        )
     whose = "the shares" if person.operator else "your shares"
-    return Line(text=_ENDS[kind].format(label if kind in OF_DESTINATION else f"{whose} to {label}"))
+    return MailLine(text=_ENDS[kind].format(label if kind in OF_DESTINATION else f"{whose} to {label}"))
 
 
 def page(name: str, *args: object, **query: str) -> str:
@@ -87,7 +91,7 @@ def _of_destination(each: Trouble, outboxes: QuerySet[Outbox], now: datetime) ->
     return _because(f"{_label(str(each.address))} {does}{since}{wait if records else ''}", each.reason)
 
 
-def _of_keys(each: Trouble, person: Person, now: datetime) -> Line:
+def _of_keys(each: Trouble, person: Person, now: datetime) -> MailLine:
     """Return that keys are refused: their own to a person, whose they are to an operator."""
     there, since = _label(str(each.address)), f" since {minute(each.since, now)}" if each.since else ""
     rows = person.key_refusals().filter(destination=each.destination)
@@ -95,11 +99,11 @@ def _of_keys(each: Trouble, person: Person, now: datetime) -> Line:
     if mine and each.shares == 1:
         text = _because(f"{there} refuses your key{since}; what you share there waits", each.reason)
         path = destination_cards.key_path(each.destination)
-        return Line(text=f"{text} Enter another one.", link=_at_site(path))
+        return MailLine(text=f"{text} Enter another one.", link=_at_site(path))
     names = [personal_keys.name_of(pk) for pk in sorted(set(rows.values_list("user_id", flat=True)))[:5]]
     more = f" and {each.shares - len(names)} more" if each.shares > len(names) else ""
     text = f"{there} refuses the key of {', '.join(names)}{more}{since}"
-    return Line(text=_because(text, each.reason), link=_at_site(destination_cards.path(each.destination)))
+    return MailLine(text=_because(text, each.reason), link=_at_site(destination_cards.path(each.destination)))
 
 
 def _stopped(each: Trouble) -> str:

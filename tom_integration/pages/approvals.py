@@ -23,7 +23,7 @@ from tom_integration.pages import form_values, inventory, phrases
 from tom_integration.pages.guards import Page
 from tom_integration.pages.share_actions import back
 from tom_integration.services import approval, shares
-from tom_integration.services.approval_preview import Shown, previews
+from tom_integration.services.approval_preview import ApprovalPreview, previews
 
 PAGE = 20
 """Records of one page: each is shown as it would be sent."""
@@ -39,7 +39,7 @@ class Item:
     kind: str
     what: str
     """The datum in a few words."""
-    shown: Shown
+    shown: ApprovalPreview
 
     @property
     def value(self) -> str:

@@ -18,7 +18,7 @@ from tom_integration.links import link
 from tom_integration.mapping.target_fields import find_target
 from tom_integration.models import Delivery, Outbox
 from tom_integration.pages.counts import counted
-from tom_integration.pages.delivery_table import Chosen
+from tom_integration.pages.delivery_table import ChosenDeliveries
 from tom_integration.pages.download import Echo, harmless
 from tom_integration.pages.guards import Page, outbox_or_404, share_or_404
 from tom_integration.services import shares
@@ -66,7 +66,9 @@ def _answer(request: HttpRequest, outbox: Outbox, form: str) -> StreamingHttpRes
         raise Http404("Deliveries are exported as csv and ecsv.")
     rows = access.deliveries_for(request.user, outbox)
     figures = counted([outbox], request.user).get(outbox.pk)
-    table = Chosen.read(request.GET.dict()).table(rows, figures.counts if figures else {}, outbox.target_id)
+    table = ChosenDeliveries.read(request.GET.dict()).table(
+        rows, figures.counts if figures else {}, outbox.target_id
+    )
     lines = _csv(table.stream()) if form == "csv" else _ecsv(table.stream())
     response = StreamingHttpResponse(lines, content_type=_TYPES[form])
     target = find_target(outbox.target_id)

@@ -74,7 +74,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenDeliveries:
     """Hold what a person asks for with `state`, `q`, `kind`, `from`, `until` and `sort`."""
 
     state: str
@@ -85,7 +85,7 @@ class Chosen:
     sort: str
 
     @classmethod
-    def read(cls, fields: Mapping[str, str]) -> Chosen:
+    def read(cls, fields: Mapping[str, str]) -> ChosenDeliveries:
         """Read the fields of a request; leave out what is not valid."""
         given = {
             name: fields.get(name, "").strip() for name in ("state", "q", "kind", "from", "until", "sort")

@@ -24,7 +24,7 @@ _NOTHING = ("", "[]", "{}", "null")
 
 
 @dataclass(slots=True)
-class Shown:
+class PreviewPart:
     """Hold one part of the preview."""
 
     body: str = ""
@@ -55,7 +55,9 @@ class Shown:
         return max(-(-self.total // PART), 1)
 
 
-def show(user: Any, target: Any, address: str, limits: Limits, *, existing: bool, part: int = 1) -> Shown:
+def show(
+    user: Any, target: Any, address: str, limits: Limits, *, existing: bool, part: int = 1
+) -> PreviewPart:
     """Return one part of the payload for the data that pass these limits, without the network.
 
     Args:
@@ -67,7 +69,7 @@ def show(user: Any, target: Any, address: str, limits: Limits, *, existing: bool
             what would be sent of new ones.
         part: the number of the part, from 1.
     """
-    shown = Shown(asked=existing)
+    shown = PreviewPart(asked=existing)
     try:
         outlook = _outlook(user, target, address, limits, existing=existing)
         shown.total = outlook.count()

@@ -23,7 +23,7 @@ from tom_integration.pages.guards import (
     replayed_share_or_404,
 )
 from tom_integration.pages.limits_form import UtcField
-from tom_integration.services.replay_lost import MayDouble, Plan, Replay
+from tom_integration.services.replay_lost import MayDouble, Replay, ReplayPlan
 
 
 class ReplayForm(forms.Form):
@@ -139,7 +139,7 @@ def _page(
     scope: Scope,
     form: ReplayForm,
     *,
-    plan: Plan | None = None,
+    plan: ReplayPlan | None = None,
     problem: str = "",
     again: bool = False,
 ) -> HttpResponse:
@@ -148,7 +148,7 @@ def _page(
     return render(request, "tom_integration/replay.html", {"scope": scope, "form": form, **shown})
 
 
-def _done(plan: Plan, scope: Scope) -> str:
+def _done(plan: ReplayPlan, scope: Scope) -> str:
     asked, sent = plan.number - plan.doubles, plan.doubles
     looked = f"{phrases.number(asked)} will be looked up at {scope.label}, and sent if missing there"
     return phrases.join(

@@ -14,7 +14,7 @@ from sharecore.reports import OF_DATA, FieldType, ReportField, ReportForm
 from tom_integration.mapping.shareable_rows import RowKey
 from tom_integration.models import Report
 from tom_integration.pages import inventory
-from tom_integration.services.reports import Datum, Shown
+from tom_integration.services.reports import Datum, FilledIn
 
 MOST_BOXES = 20
 """The number of choices up to which each has a box to tick; more are in a list."""
@@ -89,7 +89,7 @@ class FilledForm(forms.Form):
             if each.type in OF_DATA and (places := places_of(self.cleaned_data[each.name]))
         }
 
-    def shown(self) -> list[Shown]:
+    def shown(self) -> list[FilledIn]:
         """Return what is filled in in a valid form, for people."""
         said = []
         for each in self.form.fields:

@@ -68,7 +68,7 @@ def _was_asked(user: Any, target_pk: int, pk: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ReportLine:
     """Hold what a page says of one report."""
 
     report: Report
@@ -90,26 +90,26 @@ class Line:
     """The URL of the form with its content; empty for one that arrived or may arrive."""
 
 
-def lines(reports: Sequence[Report]) -> list[Line]:
+def lines(reports: Sequence[Report]) -> list[ReportLine]:
     """Return what to say of each report."""
     rows = Delivery.objects.filter(model=REPORT_MODEL, datum_pk__in=[each.pk for each in reports])
     known = {row.datum_pk: row for row in rows.select_related("outbox")}
     return [_line(report, known.get(report.pk)) for report in reports]
 
 
-def listed(user: Any, target: Any) -> list[Line]:
+def listed(user: Any, target: Any) -> list[ReportLine]:
     """Return the last reports about a target that the user may see, the newest first."""
     return lines(list(reports_about(user, target.pk).order_by("-pk")[:LISTED]))
 
 
-def _line(report: Report, row: Delivery | None) -> Line:
+def _line(report: Report, row: Delivery | None) -> ReportLine:
     url = reverse("sharing:report", args=[report.target_id, report.pk])
     if row is None:
-        return Line(report=report, url=url)
+        return ReportLine(report=report, url=url)
     labels = {name: label for name, label, _ in report.shown}
     blamed = row.field if row.state == State.FAILED else ""
     new = reverse("sharing:report-new", args=[report.target_id])
-    return Line(
+    return ReportLine(
         report=report,
         url=url,
         state=row.state,

@@ -130,7 +130,7 @@ def outbox_context(request: HttpRequest, outbox: Outbox, target: Any, *, may_cha
     rows = access.deliveries_for(request.user, outbox)
     summary = summaries([outbox], request.user)[outbox.pk]
     numbers = summary.counts
-    chosen = delivery_table.Chosen.read(request.GET.dict())
+    chosen = delivery_table.ChosenDeliveries.read(request.GET.dict())
     table = chosen.table(rows, numbers, outbox.target_id)
     page = delivery_table.page_of(table, request.GET.get("page"))
     total = sum(numbers.values())

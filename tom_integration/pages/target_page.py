@@ -32,7 +32,7 @@ MOST_LINKS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class DestinationLine:
     """Hold what a target's page says of one destination."""
 
     label: str
@@ -84,12 +84,12 @@ def worst(places: Sequence[Place]) -> Worst:
     return Worst(state=first.state, text=f"{first.short} {number} of {len(places)}")
 
 
-def lines(user: Any, target: Any) -> list[Line]:
+def lines(user: Any, target: Any) -> list[DestinationLine]:
     """Return a line for each destination to which the target is or was shared."""
     outboxes = _outboxes(user, target)
     seen = summaries(outboxes, user)
     return [
-        Line(
+        DestinationLine(
             label=site.label(str(each.address)),
             url=reverse("sharing:share-page", args=[each.share_id])
             if each.share_id is not None

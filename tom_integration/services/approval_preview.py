@@ -22,7 +22,7 @@ from tom_integration.outbox.prepare import load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ApprovalPreview:
     """Hold what one delivery would send."""
 
     body: str = ""
@@ -36,17 +36,17 @@ class Shown:
     """True when this is not the content for which approval was asked."""
 
 
-def previews(outbox: Outbox, rows: Iterable[Delivery]) -> dict[int, Shown]:
+def previews(outbox: Outbox, rows: Iterable[Delivery]) -> dict[int, ApprovalPreview]:
     """Return what each of these deliveries of an outbox would send, by primary key."""
     rows = list(rows)
     try:
         destination = site.destinations().resolve(str(outbox.address))[1]
         adapter = site.adapters.get(destination)
     except (ConfigurationError, DeliveryError) as error:
-        return {row.pk: Shown(problem=str(error)) for row in rows}
+        return {row.pk: ApprovalPreview(problem=str(error)) for row in rows}
     target, data = find_target(outbox.target_id), load(rows)
     gone = "The target was deleted." if target is None else "The datum was deleted."
-    shown = {row.pk: Shown(problem=gone) for row in rows}
+    shown = {row.pk: ApprovalPreview(problem=gone) for row in rows}
     if target is None:
         return shown
     by_share: dict[int | None, list[Delivery]] = defaultdict(list)
@@ -88,7 +88,7 @@ class _Made:
     batch: Batch
     digests: Digests
 
-    def shown(self, rows: list[Delivery], data: Mapping[int, Any]) -> Iterator[tuple[int, Shown]]:
+    def shown(self, rows: list[Delivery], data: Mapping[int, Any]) -> Iterator[tuple[int, ApprovalPreview]]:
         """Yield what each delivery would send."""
         found: list[tuple[Delivery, Shareable]] = []
         for row in rows:
@@ -97,7 +97,7 @@ class _Made:
                 if isinstance(made, Report):
                     made = observer_keys.of_report(made, data[row.pk])
             except InvalidRecord as error:
-                yield row.pk, Shown(problem=str(error), changed=True)
+                yield row.pk, ApprovalPreview(problem=str(error), changed=True)
             else:
                 found.append((row, made))
         keyed = observer_keys.with_original_keys(found)
@@ -108,23 +108,23 @@ class _Made:
             content = self.digests.of(row, record)
             yield row.pk, replace(shown, content=content, changed=content != row.asked)
 
-    def _alone(self, alone: Alone) -> Shown:
+    def _alone(self, alone: Alone) -> ApprovalPreview:
         if isinstance(alone, Report):
             return _payload(lambda: self.adapter.preview_report(alone, self.batch))
         said = f"{alone.name}\n{alone.media_type}, {alone.size:,} bytes\nSHA-256 {alone.sha256}"
-        return Shown(body=said, content_type=alone.media_type)
+        return ApprovalPreview(body=said, content_type=alone.media_type)
 
-    def _record(self, row: Delivery, ready: Any) -> Shown:
+    def _record(self, row: Delivery, ready: Any) -> ApprovalPreview:
         if not isinstance(ready, Record):
-            return Shown(problem=f"It would stay here: {ready.reason}")
+            return ApprovalPreview(problem=f"It would stay here: {ready.reason}")
         previous = {ready.key: row.remote_id or None} if row.delivered_at else {}
         batch = replace(self.batch, records=(ready,), previous=previous)
         return _payload(lambda: self.adapter.preview(batch))
 
 
-def _payload(preview: Callable[[], Preview]) -> Shown:
+def _payload(preview: Callable[[], Preview]) -> ApprovalPreview:
     try:
         made = preview()
     except (ConfigurationError, DeliveryError) as error:
-        return Shown(problem=str(error))
-    return Shown(body=made.body, content_type=made.content_type)
+        return ApprovalPreview(problem=str(error))
+    return ApprovalPreview(body=made.body, content_type=made.content_type)

@@ -28,7 +28,7 @@ _HINTED = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class ReplayPlan:
     """Hold what a replay does, before it is done."""
 
     counts: Mapping[Address, int]
@@ -54,7 +54,7 @@ class Plan:
 class MayDouble(Exception):
     """Refuse a plan with destinations that cannot be asked what they have, until a person accepts doubles."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: ReplayPlan) -> None:
         names = listed([str(address) for address in plan.blind])
         super().__init__(f"{names} cannot be asked which records it has, and would have some twice.")
         self.plan = plan
@@ -77,7 +77,7 @@ class Replay:
     by: Any = None
     """The user, who replays what they may view and change; None for the operator of the site."""
 
-    def plan(self) -> Plan:
+    def plan(self) -> ReplayPlan:
         """Count the records, and ask the destinations whether they can tell what they have.
 
         Raises:
@@ -90,14 +90,14 @@ class Replay:
         counts = {
             Address(name, topic): number for name, topic, number in by_address.annotate(number=Count("pk"))
         }
-        return Plan(
+        return ReplayPlan(
             counts=counts,
             blind=tuple(address for address in counts if not _can_tell(address)),
             edited=order.edited(chosen).count(),
             left=self._left(order),
         )
 
-    def send_again(self, *, doubles: bool = False) -> Plan:
+    def send_again(self, *, doubles: bool = False) -> ReplayPlan:
         """Let workers look the records up, or send them where none can be looked up; return the plan.
 
         Args:
@@ -120,7 +120,7 @@ class Replay:
             wake_up.hint(target_id, {})
         return plan
 
-    def _note(self, plan: Plan) -> Mapping[Address, Activity]:
+    def _note(self, plan: ReplayPlan) -> Mapping[Address, Activity]:
         """Write who sends how many records again, and of what; return the row of each address."""
         what, by = Activity.What.REPLAYED, self.by
         detail = activity.counted(plan.number)

@@ -35,7 +35,7 @@ NEWEST = 80
 OLDEST = 20
 """The number of oldest data of each kind that a form offers, and of the last before the first detection."""
 
-Shown = tuple[str, str, str]
+FilledIn = tuple[str, str, str]
 """What a person filled in: name, label and text of the field."""
 
 
@@ -124,7 +124,7 @@ class Reporting:
         form: ReportForm,
         values: Mapping[str, JsonValue],
         data: Mapping[str, Sequence[RowKey]],
-        shown: Sequence[Shown] = (),
+        shown: Sequence[FilledIn] = (),
     ) -> Report:
         """Return a report that is not saved.
 

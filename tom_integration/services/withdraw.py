@@ -32,13 +32,13 @@ PORTION = 2000
 class TakesOthers(shares.NotPossible):
     """Refuse to withdraw records with which others go, until a person accepts it."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: WithdrawalPlan) -> None:
         verb = "goes" if plan.others == 1 else "go"
         super().__init__(f"{plan.others:,} more {verb} with them: they have the same name there.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class WithdrawalPlan:
     """Hold what would be withdrawn."""
 
     number: int
@@ -57,7 +57,7 @@ def can_withdraw(address: Address) -> bool:
         return False
 
 
-def plan(outbox: Outbox, chosen: Collection[int], *, by: Any) -> Plan:
+def plan(outbox: Outbox, chosen: Collection[int], *, by: Any) -> WithdrawalPlan:
     """Count what would be withdrawn.
 
     Args:
@@ -80,12 +80,12 @@ def plan(outbox: Outbox, chosen: Collection[int], *, by: Any) -> Plan:
     there = dict(same.values_list("pk", "outbox_id"))
     _require(by, outbox, set(there.values()))
     pks = sorted({*rows, *there})
-    return Plan(number=len(rows), others=len(pks) - len(rows), pks=tuple(pks))
+    return WithdrawalPlan(number=len(rows), others=len(pks) - len(rows), pks=tuple(pks))
 
 
 def withdraw(
     outbox: Outbox, chosen: Collection[int], *, reason: str, by: Any, with_others: bool = False
-) -> Plan:
+) -> WithdrawalPlan:
     """Let a worker withdraw deliveries; return which.
 
     Args:
@@ -121,7 +121,7 @@ def withdraw(
     return planned
 
 
-def _outboxes(planned: Plan) -> QuerySet[Outbox]:
+def _outboxes(planned: WithdrawalPlan) -> QuerySet[Outbox]:
     pks: set[int] = set()
     for some in portions(planned.pks, PORTION):
         pks |= set(Delivery.objects.filter(pk__in=some).values_list("outbox_id", flat=True))

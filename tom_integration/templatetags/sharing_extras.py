@@ -116,7 +116,7 @@ def may_approve_shares(context: dict[str, Any]) -> bool:
 
 
 @register.simple_tag(takes_context=True)
-def shares_of_target(context: dict[str, Any]) -> list[target_page.Line]:
+def shares_of_target(context: dict[str, Any]) -> list[target_page.DestinationLine]:
     """Return a line for each destination of the target of this page that the user may see."""
     user = _user(context)
     target = context.get("target")
