@@ -24,7 +24,7 @@ TOPICS = "api/v0/topics/"
 
 MOST_MESSAGES = 1000
 """Messages that one look-up reads."""
-_PAGE = 25
+PAGE = 25
 """Messages on a page: whole ones have up to 1 MB each."""
 _MAX_PAGE = 32 * 1024 * 1024
 """Largest page, in bytes."""
@@ -105,7 +105,7 @@ class Archive:
             # Whole seconds: the archive refuses fractions of a millisecond.
             "start": _seconds(max(window.begin, _FIRST)),
             "end": _seconds(window.end + timedelta(seconds=1)),
-            "limit": _PAGE,
+            "limit": PAGE,
             "include_retracted": "true",
         }
         marks: set[object] = set()

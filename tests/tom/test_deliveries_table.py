@@ -149,7 +149,7 @@ def test_astropy_reads_the_export_as_it_was_written(tom: Tom, admin: Client) -> 
 def test_an_export_has_all_deliveries_in_the_order_of_the_page_and_no_formula(
     tom: Tom, admin: Client, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    monkeypatch.setattr(streaming, "_CHUNK", 7)
+    monkeypatch.setattr(streaming, "CHUNK", 7)
     share = tom.share(target := tom.target())
     tom.data(target, 60)
     tom.deliver(after=60)

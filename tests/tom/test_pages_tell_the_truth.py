@@ -111,7 +111,7 @@ def test_of_several_reasons_one_is_an_example(
     assert in_rest(admin)[1] == said
     assert said in text(admin.get(f"{SHARES}{share.pk}/")), "the reason is not cut on the page of the share"
 
-    monkeypatch.setattr(status_reasons, "_LOOKED_AT", 3)
+    monkeypatch.setattr(status_reasons, "LOOKED_AT", 3)
     rows.update(reason="an odd unit")
     assert in_rest(admin)[1] == "7 records not sent, as x cannot store them, for example: an odd unit."
 

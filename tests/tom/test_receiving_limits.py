@@ -218,7 +218,7 @@ class TestDeadline:
     def test_looks_between_two_parts(
         self, sender: Sender, dripping: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(bodies, "_CHUNK", 4)
+        monkeypatch.setattr(bodies, "CHUNK", 4)
         _, stream = dripping
         answer = sender._client.post(
             URL,

@@ -212,7 +212,7 @@ def test_orders_of_two_people_are_both_carried_out(tom: Tom, backup: Backup) -> 
 def test_a_request_marks_any_number_of_shares_by_the_same_few_statements(
     tom: Tom, django_assert_max_num_queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay_lost, "_HINTED", 0)
+    monkeypatch.setattr(replay_lost, "HINTED", 0)
     for _ in range(30):
         target = tom.target()
         tom.share(target)

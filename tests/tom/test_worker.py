@@ -12,6 +12,7 @@ from tom_integration.models import DestinationHealth
 from tom_integration.worker import celery
 from tom_integration.worker.loop import Worker
 from tom_integration.worker.run import reconcile
+from tom_integration.worker.scan import Scan
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -22,14 +23,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_a_scan_that_fails_does_not_stop_the_rescan(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken() -> list[int]:
+    def broken(scan: Scan) -> list[int]:
         raise RuntimeError("the shares cannot be read")
 
-    worker = Worker("command")
     ran: list[str] = []
-    monkeypatch.setattr(worker._scan, "outboxes", broken)
-    monkeypatch.setattr(worker._scan, "rescan", lambda: ran.append("rescan"))
-    worker.run_once()
+    monkeypatch.setattr(Scan, "outboxes", broken)
+    monkeypatch.setattr(Scan, "rescan", lambda scan: ran.append("rescan"))
+    Worker("command").run_once()
     assert ran == ["rescan"]
     assert "the scan failed" in caplog.text
 

@@ -16,7 +16,8 @@ from sharecore.texts import one_line
 from tom_integration.inbox import batch_limits
 from tom_integration.inbox.refused import Refused
 
-_CHUNK = 65_536
+CHUNK = 65_536
+"""Bytes that are read at once."""
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -41,7 +42,7 @@ def _limited(request: HttpRequest) -> bytes:
     size = 0
     with _deadline(request) as late:
         try:
-            while (chunk := request.read(_CHUNK)) and not late.is_set():
+            while (chunk := request.read(CHUNK)) and not late.is_set():
                 size += len(chunk)
                 if size > batch_limits.MAX_BYTES:
                     _too_large()

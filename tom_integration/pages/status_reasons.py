@@ -17,7 +17,7 @@ from tom_integration.pages.counts import Figures
 from tom_integration.pages.find_causes import Around
 from tom_integration.pages.share_cause import OF_DESTINATION, OF_SITE, Cause
 
-_LOOKED_AT = 200
+LOOKED_AT = 200
 """The deliveries of one state whose reasons are compared: to compare all of a large ledger takes too long."""
 
 
@@ -123,9 +123,9 @@ def _reason(outbox: Outbox, user: Any, state: State) -> str:
 
 def _reasons(outbox: Outbox, user: Any, state: State) -> str:
     """Return the reason of all deliveries in this state, or one of several, and how many there are."""
-    rows = _in_state(outbox, user, state)[: _LOOKED_AT + 1]
+    rows = _in_state(outbox, user, state)[: LOOKED_AT + 1]
     found = rows.aggregate(rows=Count("pk"), reasons=Count("reason", distinct=True), one=Max("reason"))
-    return phrases.because(found["one"] or "", found["reasons"], all_known=found["rows"] <= _LOOKED_AT)
+    return phrases.because(found["one"] or "", found["reasons"], all_known=found["rows"] <= LOOKED_AT)
 
 
 def _in_state(outbox: Outbox, user: Any, state: State) -> QuerySet[Delivery]:

@@ -10,7 +10,8 @@ from django.db.models import Model, QuerySet
 
 from tom_integration.portions import portions
 
-_CHUNK = 500
+CHUNK = 500
+"""Rows that are read at once."""
 _Row = TypeVar("_Row", bound=Model)
 
 
@@ -22,7 +23,7 @@ def stream(*parts: QuerySet[_Row, Any]) -> Iterator[_Row]:
     keys = array("q")
     for rows in parts:
         keys.extend(rows.values_list("pk", flat=True).iterator())
-    for some in portions(keys, _CHUNK):
+    for some in portions(keys, CHUNK):
         yield from read(parts[0].model, some)
 
 

@@ -23,7 +23,7 @@ from tom_integration.models import Activity, Delivery, Outbox, ShareRule
 from tom_integration.outbox import activity, replays
 from tom_integration.services import shares
 
-_HINTED = 100
+HINTED = 100
 """Targets that a worker in this process is told of at once; it finds all others in its next scan."""
 
 
@@ -116,7 +116,7 @@ class Replay:
             meant = chosen.filter(destination=address.name, topic=address.topic)
             order = self._order(can_tell=address not in plan.blind, entry=entries[address].pk)
             replays.ask_for(meant, order)
-        for target_id in set(chosen.exclude(replay="").values_list("target_id", flat=True)[:_HINTED]):
+        for target_id in set(chosen.exclude(replay="").values_list("target_id", flat=True)[:HINTED]):
             wake_up.hint(target_id, {})
         return plan
 

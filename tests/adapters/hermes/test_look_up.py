@@ -125,7 +125,7 @@ def test_an_edit_is_not_taken_for_what_was_sent_before(world: World) -> None:
 
 
 def test_pages_are_read_to_their_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "_PAGE", 2)
+    monkeypatch.setattr(archive, "PAGE", 2)
     first = world.sent(world.make.detection())
     for _ in range(4):
         world.sent(world.make.detection())
