@@ -833,9 +833,14 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "replayed",
-                    models.BigIntegerField(
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
                         help_text="The entry of the activity that asked last for it to be sent again.",
                         null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="sharecore.activity",
                     ),
                 ),
                 ("lease", models.CharField(blank=True, max_length=64)),

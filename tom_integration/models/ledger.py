@@ -7,6 +7,7 @@ from django.db.models import Func, Q
 
 from sharecore.delivery import NEEDS_PERSON, State
 from sharecore.outcomes import TICKET_LENGTH
+from tom_integration.models.activity import Activity
 from tom_integration.models.shared_columns import FIELD_LENGTH, REASON_LENGTH, REMOTE_ID_LENGTH, HasAddress
 from tom_integration.models.shares import OneTimeShare, Outbox
 
@@ -85,8 +86,14 @@ class Delivery(HasAddress):
     withdrawal_reason = models.CharField(
         max_length=REASON_LENGTH, blank=True, help_text="The reason that a person gave for withdrawing it."
     )
-    replayed = models.BigIntegerField(
-        null=True, help_text="The entry of the activity that asked last for it to be sent again."
+    replayed = models.ForeignKey(
+        Activity,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        help_text="The entry of the activity that asked last for it to be sent again.",
     )
     lease = models.CharField(max_length=64, blank=True)
     sent_at = models.DateTimeField(null=True)

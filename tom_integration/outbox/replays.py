@@ -109,7 +109,7 @@ def carry_out(outbox: Outbox) -> None:
         while pks := list(rows.values_list("pk", flat=True)[:PORTION]):
             lost = delivery.lost_there(REASON, now=clock.now(), can_tell=order.can_tell)
             rows_of = Delivery.objects.filter(pk__in=pks)
-            transitions.apply(rows_of, lost, delivered_at=None, arrived="", replayed=order.entry)
+            transitions.apply(rows_of, lost, delivered_at=None, arrived="", replayed_id=order.entry)
     # An order that came meanwhile stays, with its mark.
     left = Substr("replay", len(outbox.replay) + 1)
     Outbox.objects.filter(pk=outbox.pk).update(replay=left)
