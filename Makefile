@@ -191,7 +191,7 @@ docs: $(VENV)/.wheel  ## build the documentation into build/docs; a warning is a
 	@echo "The documentation is in build/docs/index.html"
 
 .PHONY: format
-format: $(VENV)/.dependencies  ## let ruff format and mend what it can
+format: $(VENV)/.dependencies  ## let ruff format and correct what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 

@@ -16,7 +16,7 @@ from sharecore.exceptions import (
     PluginError,
     SharecoreError,
 )
-from sharecore.outcomes import Outcome, Unconfirmed, mended, own
+from sharecore.outcomes import Outcome, Unconfirmed, own, within_contract
 from sharecore.plugin_errors import describe, log_fault
 from sharecore.records import RecordKey
 
@@ -111,7 +111,7 @@ def read(said: object, wanted: Any) -> tuple[Any, list[str]]:
         log_fault(logger, complaint, error)
         return None, [complaint]
     if isinstance(answer, wanted):
-        return mended(answer)
+        return within_contract(answer)
     return None, [f"gave a {type(said).__name__} for an outcome"]
 
 

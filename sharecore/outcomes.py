@@ -217,7 +217,7 @@ def own(answer: object) -> object:
     return answer
 
 
-def mended(answer: Found | Result) -> tuple[Found | Result, list[str]]:
+def within_contract(answer: Found | Result) -> tuple[Found | Result, list[str]]:
     """Return the answer of a plugin with fields as the contract has them, and a complaint for each wrong
     field.
 

@@ -54,14 +54,14 @@ def maker_objection(user_id: int | None, destination: str) -> str:
     return ""
 
 
-def _objection(user: Any, made: str, mend: str, destination: str) -> str:
+def _objection(user: Any, made: str, remedy: str, destination: str) -> str:
     if user is None:
-        return f"the user who made this {made} was deleted; a user with rights must {mend}"
+        return f"the user who made this {made} was deleted; a user with rights must {remedy}"
     who = f"{user.get_username()}, who made this {made},"
     if not user.is_active:
-        return f"{who} has no active account; another user must {mend}"
+        return f"{who} has no active account; another user must {remedy}"
     if not may_use(user, destination):
-        return f"{who} is not a member of {groups_in_words(destination)}; a member must {mend}"
+        return f"{who} is not a member of {groups_in_words(destination)}; a member must {remedy}"
     return ""
 
 

@@ -2,7 +2,7 @@
 
 Nothing here depends on a signal: each look compares a rule with the shares that exist. What ends a share is
 decided by the scope alone. Lost rights, a deleted list or a broken destination end nothing, since a mistake
-would cost the data of the time until it is mended; those shares stop by themselves, or go on as they are.
+would cost the data of the time until it is corrected; those shares stop by themselves, or go on as they are.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CLASHES = 3
 
 
 def objection(rule: ShareRule) -> str:
-    """Return the reason why a rule can make no shares, which a person has to mend; empty when it can."""
+    """Return the reason why a rule can make no shares, which a person has to correct; empty when it can."""
     if problem := access.maker_objection(rule.creator_id, rule.destination):
         return problem
     if list_is_gone(rule):

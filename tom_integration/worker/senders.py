@@ -67,7 +67,7 @@ def senders(outbox: Outbox, destination: Destination) -> list[Sender]:
 def joined(waits: Mapping[Sender, Wait], outbox: Outbox) -> Wait:
     """Return the waits of several senders as one of the outbox.
 
-    What another person has to mend is no trouble of the one whose continuous share it is.
+    What another person has to correct is no trouble of the one whose continuous share it is.
     """
     share = outbox.share_id is not None
     mine = [wait for sender, wait in waits.items() if sender.is_creator(outbox) or not share]

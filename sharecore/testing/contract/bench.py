@@ -15,7 +15,7 @@ from sharecore.adapter import Adapter, Batch
 from sharecore.addresses import Address
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.identity import fingerprint
-from sharecore.outcomes import Found, Outcome, Submitted, mended
+from sharecore.outcomes import Found, Outcome, Submitted, within_contract
 from sharecore.records import Alone, DataFile, JsonValue, Record, RecordKey, Report
 from sharecore.secrets import forget
 from sharecore.settings import Section
@@ -247,7 +247,7 @@ class Bench:
     def _in_form(self, answers: Mapping[RecordKey, Any], wanted: Any, what: str) -> None:
         wrong = [type(each).__name__ for each in answers.values() if not isinstance(each, wanted)]
         assert not wrong, f"these are not {what}: {wrong}"
-        complaints = [complaint for each in answers.values() for complaint in mended(each)[1]]
+        complaints = [complaint for each in answers.values() for complaint in within_contract(each)[1]]
         assert not complaints, f"{what} out of contract: {sorted(set(complaints))}"
 
     def arrivals(self) -> Arrivals:

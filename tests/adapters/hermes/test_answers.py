@@ -1,4 +1,4 @@
-"""What each answer leads to, and that its text tells a person the mend."""
+"""What each answer leads to, and that its text tells a person what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which topics a share can name, and what a person has to mend first."""
+"""Which topics a share can name, and what a person has to correct first."""
 
 from __future__ import annotations
 
