@@ -89,7 +89,8 @@ def sharing(receiver_31: Tom, proxy: Proxy, tmp_path_factory: pytest.TempPathFac
         name="sender",
         users=[User(username="admin", password="admin-of-a-throw-away-tom", superuser=True)],
         apps=["tom_integration"],
-        settings={"DATA_SHARING": {"there": entry}, "SHARECORE_RETRY_SCHEDULE": (0.2, 0.2, 0.2)},
+        # longer than one round takes on a busy machine, which would try again in the same round
+        settings={"DATA_SHARING": {"there": entry}, "SHARECORE_RETRY_SCHEDULE": (5.0, 5.0, 5.0)},
     )
     yield tom
     tom.remove()
