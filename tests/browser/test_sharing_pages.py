@@ -41,6 +41,14 @@ def share(page: Page, target: Observed, *, existing: bool) -> None:
     expect(page.get_by_text(f"{target.name} is now shared with Receiver.")).to_be_visible()
 
 
+def open_shared(page: Page, target: Observed, *, delivered: int) -> None:
+    """Share a target with its data, and open the page of the share once so many have arrived."""
+    share(page, target, existing=True)
+    table = page.locator("#sharing-table")
+    expect(table.locator("td[data-label=Delivered]")).to_have_text(str(delivered), timeout=60_000)
+    table.get_by_role("link", name="Details").click()
+
+
 def test_a_target_is_shared_and_its_progress_seen(
     visit: Start, sender: Tom, receiver: Tom, target: Observed
 ) -> None:
@@ -106,10 +114,7 @@ def test_an_answer_that_comes_late_closes_nothing(visit: Start, sender: Tom, tar
     """A person opens something while the page asks for news: it stays open, and the news come afterwards."""
     target.observe(1)
     page = visit().page
-    share(page, target, existing=True)
-    table = page.locator("#sharing-table")
-    expect(table.locator("td[data-label=Delivered]")).to_have_text("1", timeout=60_000)
-    table.get_by_role("link", name="Details").click()
+    open_shared(page, target, delivered=1)
     attempts = page.get_by_text("1 answer")
     asked: list[Route] = []
     page.route(re.compile("/live"), lambda route: asked.append(route))
@@ -128,10 +133,7 @@ def test_an_answer_that_comes_late_closes_nothing(visit: Start, sender: Tom, tar
 def test_deliveries_are_found_sorted_and_taken_home(visit: Start, target: Observed) -> None:
     target.observe(30)
     page = visit().page
-    share(page, target, existing=True)
-    table = page.locator("#sharing-table")
-    expect(table.locator("td[data-label=Delivered]")).to_have_text("30", timeout=60_000)
-    table.get_by_role("link", name="Details").click()
+    open_shared(page, target, delivered=30)
     page.get_by_role("link", name="Page 2").click()
     expect(page.locator("#sharing-outbox tbody tr")).to_have_count(5)
     for column in ("Datum", "Delivered", "Datum"):
