@@ -64,7 +64,7 @@ def stage() -> None:
     _up_to_date(targets["AT 2026bcd"], observer)
     _sending(targets["SN 2026kqr"], observer)
     _waiting(targets["SN 2026lpo"], observer)
-    _needs_you(targets["V4998 Sgr"], observer)
+    _action_needed(targets["V4998 Sgr"], observer)
     _paused(targets["AT 2026xyz"], observer)
     _once(targets["SN 2026kqr"], observer)
     _by_rule(targets["V4998 Sgr"], group, observer)
@@ -132,7 +132,7 @@ def _activity(observer: User) -> None:
     of_share = {"share_id": shared.pk, "target_id": shared.target_id, "target_name": "V4998 Sgr"}
     What = Activity.What
     rows: list[tuple[Any, dict[str, Any], dict[str, Any], str]] = [
-        (What.CHANGED, who, of_share, "what goes and its release dates"),
+        (What.CHANGED, who, of_share, "what is shared and its release dates"),
         (What.PAUSED, {}, {}, "it refuses us: the receiver said 401 Unauthorized"),
         (What.SETTINGS_CHANGED, {}, {}, ""),
         (What.RESUMED, who, {}, "it takes our data again"),
@@ -324,7 +324,7 @@ def _waiting(target: Any, user: User) -> None:
     )
 
 
-def _needs_you(target: Any, user: User) -> None:
+def _action_needed(target: Any, user: User) -> None:
     outbox = _share(target, "partner-tom", user)
     reason = "refused by Partner TOM: the data of this night are closed"
 

@@ -64,7 +64,7 @@ def test_the_summary_and_the_navigation_follow_what_happens(
         from tom_integration.models import Delivery
         Delivery.objects.filter(outbox__target_id={target.id}).update(state="failed", reason="a reason")
     """)
-    summary(page, "1 share needs you")
+    summary(page, "Action needed for 1 share")
     expect(badge.locator("span").first).to_have_text(str(before + 1), timeout=WHILE)
     expect(badge).to_be_visible()
     page.get_by_role("link", name="Details").click()

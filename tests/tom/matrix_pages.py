@@ -95,7 +95,7 @@ def _rows() -> Iterator[PageRow]:
     yield get(ACTIVITY, "view or add or change", "list")
     yield get(f"{ACTIVITY}?share={{share}}", "view or add or change", "list")
     yield get(NOTICES, "view or add or change or approve", "list")
-    yield get("/targets/persistentshare/words/", "view or add or change or approve", "list")
+    yield get("/targets/persistentshare/glossary/", "view or add or change or approve", "list")
     yield post(NOTICES, "view or add or change or approve", "list", body=lambda world: {"choice": "daily"})
     # approving
     yield get(APPROVALS, "approve", "waiting")
@@ -113,8 +113,8 @@ def _rows() -> Iterator[PageRow]:
     # doing
     for act in ("pause", "resume", "retry", "adopt", "arrived", "resend"):
         yield post(f"{ONE}{act}", "change", "share")
-    yield get(f"{ONE}limits", "change", "share")
-    yield post(f"{ONE}limits", "change", "share", body=_form)
+    yield get(f"{ONE}change", "change", "share")
+    yield post(f"{ONE}change", "change", "share", body=_form)
     for act in ("retry", "arrived", "resend"):
         yield post(f"{SHARES}records/{{delivery}}/{act}", "change", "share")
     yield post(f"{ONE}withdraw", "change", "share", body=lambda world: {"delivery": world.delivery.pk})

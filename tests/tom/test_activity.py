@@ -57,13 +57,13 @@ class TestEveryRoad:
         share = PersistentShare.objects.get()
         for act in ("pause", "resume", "resume"):
             admin.post(f"{SHARES}{share.pk}/{act}")
-        admin.post(f"{SHARES}{share.pk}/limits", {"kinds": ["spectrum"], "release_days": "3"})
+        admin.post(f"{SHARES}{share.pk}/change", {"kinds": ["spectrum"], "release_days": "3"})
         admin.post(f"{SHARES}{share.pk}/delete")
         assert written() == [
             ("admin", "made", ""),
             ("admin", "paused", ""),
             ("admin", "resumed", ""),
-            ("admin", "changed", "what goes and its release dates"),
+            ("admin", "changed", "what is shared and its release dates"),
             ("admin", "deleted", ""),
         ]
         assert set(Activity.objects.values_list("target_name", "destination")) == {("SN 2026abc", "y")}

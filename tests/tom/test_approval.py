@@ -80,7 +80,7 @@ def test_the_command_says_so_first(tom: Tom, shared: Any, capsys: pytest.Capture
     tom.deliver()
     call_command("sharing", "status")
     said = capsys.readouterr().out
-    assert "1 needs you" in said
+    assert "action needed for 1" in said
     assert "2 wait for approval" in said
 
 

@@ -48,10 +48,10 @@ def test_each_share_with_counts_and_what_is_wrong(tom: Tom, shared: Any) -> None
     tom.deliver()
     share = Outbox.objects.get().share_id
     summary, of_x, row, why, *_ = told()
-    assert summary == "1 share: 1 needs you"
-    assert of_x == "x: 1 needs you"
+    assert summary == "1 share: action needed for 1"
+    assert of_x == "x: action needed for 1"
     assert why == "    refused: the bandpass is unknown"
-    assert row == f"needs-you  SN 2026cmd to x (share {share}): 1 delivered; 1 refused"
+    assert row == f"action-needed SN 2026cmd to x (share {share}): 1 delivered; 1 refused"
     tom.x.recover()
     tom.x.will(DestinationError("the receiver said 500"))
     tom.datum(shared)
@@ -66,7 +66,7 @@ def test_what_the_destination_refuses_is_told_once(tom: Tom) -> None:
         tom.datum(target)
     tom.deliver()
     lines = told()
-    assert lines[0] == "3 shares: 3 need you"
+    assert lines[0] == "3 shares: action needed for 3"
     assert sum("wrong password" in line for line in lines) == 1
 
 
@@ -84,11 +84,11 @@ def test_a_screen_is_enough_for_many_shares_destinations_and_long_reasons(tom: T
         lines = told()
         assert len(lines) < 24
         assert max(map(len, lines)) <= 80
-        assert lines[0] == "60 shares: 54 up to date, 5 waiting, 1 needs you"
+        assert lines[0] == "60 shares: 54 up to date, 5 waiting, action needed for 1"
         assert lines[2] == "partner-10: 5 waiting"
-        assert lines[4] == "partner-11: 4 up to date, 1 needs you"
+        assert lines[4] == "partner-11: 4 up to date, action needed for 1"
         first = next(line for line in lines if " (share " in line)
-        assert first.startswith("needs-you  ")
+        assert first.startswith("action-needed ")
         assert f"(share {refused.share_id})" in first
         assert any("more: --all" in line for line in lines)
         assert sum(" (share " in line for line in told("--all")) == 60
@@ -107,7 +107,7 @@ def test_shares_are_chosen(tom: Tom, shared: Any) -> None:
 
     assert chosen("--destination", "x") == {("SN 2026cmd", "x"), ("SN 2026cmd", "x:red")}
     assert chosen("--destination", "x:red") == {("SN 2026cmd", "x:red")}
-    assert chosen("--target", "other") == chosen("--state", "needs-you") == {("AT 2026other", "y")}
+    assert chosen("--target", "other") == chosen("--state", "action-needed") == {("AT 2026other", "y")}
     assert chosen("--state", "ok", "--target", "2026") == chosen("--destination", "x")
     assert written("--state", "ok")["states"] == {"ok": 2}
     assert told("--target", "nobody")[0] == "Nothing is shared."

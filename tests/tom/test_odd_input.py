@@ -50,7 +50,7 @@ VALUES = {
     "selected-target": ["1"],
 }
 _OF_SHARES = (
-    "", "table", "create", "existing", "preview", "targets", "{share}/", "{share}/live", "{share}/limits",
+    "", "table", "create", "existing", "preview", "targets", "{share}/", "{share}/live", "{share}/change",
     "{share}/delete", "{share}/retry", "{share}/arrived", "{share}/resend", "records/{delivery}/retry",
 )  # fmt: skip
 _OF_TARGETS = (

@@ -326,9 +326,9 @@ class TestCredentialsRefused:
         reconcile(tom.outbox(target, address).pk)
         outbox, other = tom.outbox(target, address), tom.outbox(target, "x:blue")
         seen = summaries([outbox, other], None)
-        assert seen[outbox.pk].status == ShareStatus.NEEDS_YOU
+        assert seen[outbox.pk].status == ShareStatus.ACTION_NEEDED
         assert seen[outbox.pk].detail.startswith(f"{address} refuses what we send: not your topic. ")
-        assert seen[other.pk].status != ShareStatus.NEEDS_YOU
+        assert seen[other.pk].status != ShareStatus.ACTION_NEEDED
 
 
 class TestFaultyAdapter:

@@ -143,8 +143,8 @@ def test_nothing_that_a_remote_said_becomes_markup(tom: Tom, admin: Client) -> N
         admin.get(f"{SHARES}{share.pk}/"),
         admin.get(f"{SHARES}{share.pk}/?q={SCRIPT}&state={SCRIPT}"),
         admin.get(f"{SHARES}{share.pk}/delete"),
-        admin.get(f"{SHARES}{share.pk}/limits"),
-        admin.post(f"{SHARES}{share.pk}/limits", {"kinds": SCRIPT, "until": SCRIPT}),
+        admin.get(f"{SHARES}{share.pk}/change"),
+        admin.post(f"{SHARES}{share.pk}/change", {"kinds": SCRIPT, "until": SCRIPT}),
         admin.get(f"{SHARES}targets?target_name={SCRIPT}"),
         admin.get(f"/targets/{target.pk}/share/"),
         admin.get(f"/targets/{target.pk}/share/?tab=continuous"),
@@ -277,7 +277,7 @@ def test_the_number_of_existing_data_is_that_of_those_that_will_be_sent(tom: Tom
 def test_what_a_share_sends_and_until_when_is_changed(tom: Tom, admin: Client) -> None:
     target = tom.target()
     share = tom.share(target)
-    path = f"{SHARES}{share.pk}/limits"
+    path = f"{SHARES}{share.pk}/change"
     until = (timezone.now() + timedelta(days=3)).replace(second=0, microsecond=0)
     answer = admin.post(path, {"kinds": ["spectrum"], "until": f"{until:%Y-%m-%dT%H:%M}"})
     assert answer.url == f"{SHARES}{share.pk}/"
@@ -301,7 +301,7 @@ def test_a_share_that_has_ended_keeps_its_end_while_its_kinds_are_changed(tom: T
     ended = timezone.now() - timedelta(days=3)
     Outbox.objects.update(until=ended)
     form = {"kinds": ["spectrum"], "until": f"{ended:%Y-%m-%dT%H:%M}"}
-    assert admin.post(f"{SHARES}{share.pk}/limits", form).status_code == 302
+    assert admin.post(f"{SHARES}{share.pk}/change", form).status_code == 302
     assert (tom.outbox(target).chosen.kinds, tom.outbox(target).until) == (("spectrum",), ended)
 
 
@@ -617,7 +617,7 @@ def _tell_nothing_of_what_is_unseen(tom: Tom, client: Client, share: Any, user: 
     assert told(client.post(f"{page}retry")) == "1 record will be tried again."
     assert sorted(rows.values_list("state", flat=True)) == ["failed", "pending"]
     Worker.objects.create(name="w", runner="command", seen=tom.clock.now)
-    assert "No share matches" in text(client.get(f"{SHARES}?state=needs-you"))
+    assert "No share matches" in text(client.get(f"{SHARES}?state=action-needed"))
     Worker.objects.all().delete()
     rows.update(state="needs_review", sent_at=tom.clock())
     assert "<strong>1 record</strong>, sent " in text(client.get(page))

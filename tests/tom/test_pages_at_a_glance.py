@@ -171,7 +171,7 @@ def test_the_list_of_each_state_has_the_shares_that_say_so_and_the_summary_their
         }
         assert {each["state"] for each in in_rest["results"]} <= {status.value}
     for part in parts(admin):
-        total += int(part.split()[0])
+        total += int(re.search("[0-9]+", part)[0])
     assert total == len(said)
     assert listed(admin, "?state=nonsense") == set()
     assert admin.post(f"{SHARES}many", {"action": "pause", "all": "1", "state": "ended"}).status_code == 302
@@ -188,12 +188,12 @@ def test_the_page_begins_with_a_summary(tom: Tom, admin: Client) -> None:
         share(tom, "x", "delivered")
         share(tom, "y", "pending")
     share(tom, "x", "failed")
-    assert parts(admin) == ["2 up to date", "2 waiting for y since 14:05 UTC", "1 share needs you"]
+    assert parts(admin) == ["2 up to date", "2 waiting for y since 14:05 UTC", "Action needed for 1 share"]
     page = text(admin.get(SHARES))
     assert 'href="?state=waiting&amp;destination=y"' in page
     assert page.index("2 up to date") < page.index("<table")
     assert page.index(">New share</a>") < page.index("2 up to date")
-    assert parts(admin, "?destination=x") == ["2 up to date", "1 share needs you"]
+    assert parts(admin, "?destination=x") == ["2 up to date", "Action needed for 1 share"]
     answer = admin.get(f"{SHARES}table")
     seen = answer["X-Sharing-Digest"]
     again = admin.get(f"{SHARES}table?seen={seen}")
@@ -225,17 +225,17 @@ def test_what_a_destination_causes_is_said_once_above_the_shares_that_it_holds(
     assert first.count(" to y") > 0
     assert second.count(" to x") > 0
     assert f'<a href="{DESTINATIONS}#destination-y">Show y</a> <small>15 shares' in page
-    assert ('s-blocked-waiting"' in page, 's-blocked-needs-you"' in page) == (True, True)
+    assert ('s-blocked-waiting"' in page, 's-blocked-action-needed"' in page) == (True, True)
     assert "Show x" not in page
     assert f'value="{well.pk}"' not in page
     last = text(admin.get(f"{SHARES}?page=2"))
     # The last ones that x holds, below what it is, and then the one that is well.
     assert last.count('scope="rowgroup"') == 1
     assert last.index("no route to host") < last.index(f'value="{well.pk}"')
-    # 15 shares that y refuses are one thing to do; both numbers say what they count.
+    # 15 shares that y refuses are one action; both numbers say what they count.
     assert badge(admin) == "1"
-    assert "<span>1</span> to do</span>" in page
-    assert parts(admin)[-1] == "15 shares need you"
+    assert "<span>1</span> action<span hidden>s</span> needed</span>" in page
+    assert parts(admin)[-1] == "Action needed for 15 shares"
 
 
 def test_the_navigation_counts_what_needs_somebody(tom: Tom, admin: Client) -> None:
@@ -317,7 +317,7 @@ def test_numbers_are_of_shares_that_the_user_may_see(tom: Tom, admin: Client) ->
     assign_perm("tom_targets.view_persistentshare", user)
     assign_perm("tom_targets.add_persistentshare", user)
     client.force_login(user)
-    assert (parts(client), badge(client)) == (["1 share needs you"], "1")
+    assert (parts(client), badge(client)) == (["Action needed for 1 share"], "1")
     page = text(client.get(SHARES))
     assert page.count("rowgroup") == 0
     card = text(client.get(DESTINATIONS))
@@ -410,7 +410,7 @@ def test_without_a_worker_what_waits_needs_somebody_once(tom: Tom, admin: Client
         for _ in range(3):
             share(tom, "x", "pending")
         share(tom, "x", "delivered")
-        assert parts(admin) == ["1 up to date", "3 shares need you"]
+        assert parts(admin) == ["1 up to date", "Action needed for 3 shares"]
         assert text(admin.get(f"{SHARES}table")).count("No worker is running") == 1
     assert navigation_counts.number(User.objects.get(username="admin")) == 1
 

@@ -59,7 +59,7 @@ def test_no_number_in_a_form_or_address_has_separators(tom: Tom, admin: Client) 
         admin.get(f"{SHARES}{share.pk}/"),
         admin.get(f"{SHARES}{share.pk}/live"),
         admin.get(f"{SHARES}{share.pk}/delete"),
-        admin.get(f"{SHARES}{share.pk}/limits"),
+        admin.get(f"{SHARES}{share.pk}/change"),
         admin.get(f"{SHARES}targets?target_name=large"),
         admin.get(f"/targets/{FIRST}/share/"),
         admin.get(f"/targets/{FIRST}/share/?tab=continuous"),

@@ -24,7 +24,7 @@ KINDS = [kind.value for kind in DATA_KINDS]
 
 
 def limits_of(share: PersistentShare) -> str:
-    return f"{SHARES}{share.pk}/limits"
+    return f"{SHARES}{share.pk}/change"
 
 
 def test_a_new_share_has_the_filter_and_the_dates_that_were_typed(tom: Tom, admin: Client) -> None:

@@ -101,7 +101,7 @@ def test_a_release_at_the_end_of_the_calendar_is_shown_in_every_time_zone(
     tom.deliver(after=60)
     assert tom.states() == ["withheld"]
     with override_settings(TIME_ZONE=zone):
-        for path in ("", "live", "limits"):
+        for path in ("", "live", "change"):
             page = text(admin.get(f"{SHARES}{share.pk}/{path}"))
         assert "1 record goes on 9999-12-31." in text(admin.get(f"{SHARES}table"))
         assert "9999-12-31T23:59" in page

@@ -409,9 +409,9 @@ def test_the_activity_says_what_came_of_it(tom: Tom, backup: Backup, admin: Clie
     tom.x.will(Rejected(reason="no"), times=1)
     tom.deliver()
     tom.deliver_until_quiet(hours=1)
-    assert outcome(admin, page) == "4 records. 3 of 4 are there, 1 needs you."
+    assert outcome(admin, page) == "4 records. 3 of 4 are there, action needed for 1."
     call_command("sharing", "activity", stdout=(out := StringIO()))
-    assert "4 records: 3 of 4 are there, 1 needs you" in out.getvalue()
+    assert "4 records: 3 of 4 are there, action needed for 1" in out.getvalue()
     call_command("sharing", "retry", stdout=StringIO())
     tom.deliver_until_quiet(hours=1)
     assert outcome(admin, page) == "4 records. 4 of 4 are there."

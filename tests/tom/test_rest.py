@@ -232,7 +232,7 @@ class TestReading:
             ({"user": 0}, []),
             ({"state": "paused"}, ["y"]),
             ({"state": ["paused", "ok"]}, ["x", "x:red", "y"]),
-            ({"state": "needs-you"}, []),
+            ({"state": "action-needed"}, []),
         ],
     )
     def test_filters(
@@ -323,7 +323,7 @@ class TestChanging:
             answer = api.put(f"{URL}{pk}/", fields, format="json")
             assert answer.status_code == 200
             shown = api.get(f"{URL}{pk}/").json()
-        assert (shown["state"], shown["filter"]["kinds"]) == ("needs-you", ["other"])
+        assert (shown["state"], shown["filter"]["kinds"]) == ("action-needed", ["other"])
         assert "has no destination 'y'" in shown["state_text"]
 
     def test_limits_that_are_not_named_stay(self, api: APIClient, target: Any, tom: Tom) -> None:
@@ -373,7 +373,7 @@ class TestActing:
         gone.save()
         tom.datum(target)
         tom.deliver(after=60)
-        assert api.get(f"{URL}{share.pk}/").json()["state"] == "needs-you"
+        assert api.get(f"{URL}{share.pk}/").json()["state"] == "action-needed"
         assert api.post(f"{URL}{share.pk}/adopt/").json()["user"] == user.pk
         assert tom.deliver() == 1
 

@@ -131,7 +131,7 @@ def test_a_group_that_is_closed_stops_the_share_until_it_opens(
     assert there.points == []
     call_command("sharing", "status")
     out = " ".join(capsys.readouterr().out.split())
-    assert "fritz: 1 needs you refuses us" in out
+    assert "fritz: action needed for 1 refuses us" in out
     assert "the token has no access to the group 'Supernovae'" in out, out
     there.groups.insert(1, there.groups.pop())
     call_command("sharing", "check")

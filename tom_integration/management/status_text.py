@@ -18,7 +18,7 @@ HEIGHT, WIDTH = 24, 80
 """Lines, and characters of a line, of the smallest screen; the last line is for the next prompt."""
 _DESTINATIONS = 5
 """Destinations that are named on a screen."""
-_STATE = 10
+_STATE = 13
 """Characters of the column of states."""
 
 
@@ -70,7 +70,7 @@ def _below(now: Status) -> Iterator[Line]:
 
 
 def _in_trouble(each: DestinationStatus) -> bool:
-    return bool(each.paused or each.failures or each.states.get(ShareStatus.NEEDS_YOU.value))
+    return bool(each.paused or each.failures or each.states.get(ShareStatus.ACTION_NEEDED.value))
 
 
 def _shares(states: Mapping[str, int]) -> str:
@@ -85,15 +85,15 @@ def _states(states: Mapping[str, int]) -> str:
 
 
 def _of(state: ShareStatus, number: int) -> str:
-    if state is ShareStatus.NEEDS_YOU:
-        return phrases.need_you(number)
+    if state is ShareStatus.ACTION_NEEDED:
+        return phrases.action_needed(number)
     return phrases.of_shares(number, str(state.label))
 
 
 def _outbox(each: OutboxStatus, *, blocked: bool) -> Iterator[Line]:
     share = f"share {each.share_id}" if each.share_id else "one-time"
     said = _counted(each.counts, each.destination)
-    alarming = each.state == ShareStatus.NEEDS_YOU.value
+    alarming = each.state == ShareStatus.ACTION_NEEDED.value
     yield Line(f"{each.state:<{_STATE}} {each.target} to {each.destination} ({share}): {said}", alarming)
     if each.problem and not blocked:
         yield Line(f"    {each.problem}", alarming=True)

@@ -145,4 +145,4 @@ def _page_of(each: Trouble) -> str:
         return page("sharing:share-page", outbox.share_id)
     if outbox is not None:
         return page("sharing:history", outbox.target_id, outbox.pk)
-    return page("targets:persistent-share-manage-form", state="needs-you", q=str(each.address))
+    return page("targets:persistent-share-manage-form", state="action-needed", q=str(each.address))

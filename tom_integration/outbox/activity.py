@@ -25,7 +25,7 @@ What = Activity.What
 OPERATOR = "the operator"
 """The name of who runs a command."""
 _COLUMNS = {
-    "filter": "what goes",
+    "filter": "what is shared",
     "until": "its end",
     "release_days": "its release dates",
     "not_before": "its release dates",

@@ -12,18 +12,17 @@ from tom_integration.pages.share_status import ShareStatus
 
 WORDS = {
     "Destination": "A place to which this TOM can send: another TOM, HERMES, a chat. Some have topics.",
-    "Share": "A promise: each new datum of one target goes to one destination from now on.",
+    "Share": "It sends each new datum of one target to one destination, by itself, from now on.",
     "One-time share": "A target, its data or files, sent once, by hand.",
     "Rule": "It makes a share for each target of a list, with a tag, or that its creator may change.",
-    "Limits": "The filter and the dates of a share or rule: which data go, from when, and until when.",
-    "Filter": "It says which data go. A share, its rule and its destination may each have one; all count.",
+    "What is shared": "The data that all filters let through, and the dates from and until which they are sent.",
+    "Filter": "Conditions on data. A share, its rule and its destination may each have one; all count.",
     "Record": "One datum (detection, upper limit, spectrum, astrometry or other) or one file, as it is sent.",
     "Existing data": "Data from before the share. They stay here unless somebody shares them, too.",
     "Release date": "The moment before which a record stays here. It goes by itself then.",
     "Report": "A form about one target, such as a discovery. A person fills it in, and it is sent once.",
     "Approval": "A person lets records go to a destination that publishes them for good.",
     "Own key": "A key of one person for a destination: what that person shares goes there with it.",
-    "Ticket": "The number under which a destination can be asked later what became of a record.",
     "Creator": "The user with whose rights a share sends. When the user loses them, the share stops.",
     "Adopt": "To become the creator of a share whose creator cannot send any more.",
     "Attempt": "A call of the destination with a record. Some get no answer, some more than one.",
@@ -31,9 +30,7 @@ WORDS = {
     "Replay": "To send again what a destination has lost. If it can say what it has, it is asked first.",
     "Withdraw": "To ask a destination to remove or retract a record that it has.",
     "Activity": "The list of what people did with shares, rules and records, and when.",
-    "Trouble": "Something that stops shares or records, until a person or the destination ends it.",
-    "Notice": "A mail or a chat message about troubles, and about their end.",
-    "Exchange": "One request to a destination with its answer, as the ledger keeps them for a while.",
+    "Notice": "A mail or a chat message when shares or records are stopped, and when that is over.",
 }
 """Words of the pages, with their meanings."""
 OF_SHARES = {
@@ -41,7 +38,7 @@ OF_SHARES = {
     ShareStatus.PARTLY: "All that can go is there. The page of the share says what is not, and why.",
     ShareStatus.SENDING: "Records are on their way.",
     ShareStatus.WAITING: "Records wait for a time, their destination, or the approval of somebody else.",
-    ShareStatus.NEEDS_YOU: "Nothing goes on until a person does what the page says.",
+    ShareStatus.ACTION_NEEDED: "Nothing goes on until somebody does what the page of the share says.",
     ShareStatus.PAUSED: "A person stopped it. New data wait, and go when it is resumed.",
     ShareStatus.ENDED: "Its time is over. What is there stays there.",
 }
@@ -64,14 +61,14 @@ OF_RECORDS = {
 
 
 class Glossary(Page):
-    """Serve `/targets/persistentshare/words/` to users who may see or make shares."""
+    """Serve `/targets/persistentshare/glossary/` to users who may see or make shares."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the page."""
         require(request.user, "view", "add", "change", approver=True)
         parts = [
             ("Words", WORDS.items()),
-            ("Status of a share", [(each.label, meaning) for each, meaning in OF_SHARES.items()]),
+            ("State of a share", [(each.label, meaning) for each, meaning in OF_SHARES.items()]),
             ("State of a record", [(label(each), meaning) for each, meaning in OF_RECORDS.items()]),
         ]
         return render(request, "tom_integration/glossary.html", {"parts": parts})

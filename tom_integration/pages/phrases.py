@@ -201,9 +201,9 @@ def of_shares(number: int, label: str) -> str:
     return f"{number:,} {label[:1].lower()}{label[1:]}"
 
 
-def need_you(things: int, noun: str = "") -> str:
-    """Return that so many shares need whoever reads this: `2 need you`, `2 shares need you`."""
-    return f"{number(things, noun) if noun else f'{things:,}'} {'needs' if things == 1 else 'need'} you"
+def action_needed(things: int, noun: str = "") -> str:
+    """Return for how many things somebody has to act: `action needed for 2`, `action needed for 2 shares`."""
+    return f"action needed for {number(things, noun) if noun else f'{things:,}'}"
 
 
 def after_observation(days: float) -> str:

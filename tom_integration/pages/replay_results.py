@@ -45,7 +45,7 @@ def _sentence(counts: Counter[str], *, begun: bool) -> str:
     there = counts[State.DELIVERED]
     said = [f"{there:,} of {total:,} {'is' if total == 1 else 'are'} there{'' if begun else ' so far'}"]
     if number := sum(counts[state] for state in NEEDS_PERSON):
-        said.append(phrases.need_you(number))
+        said.append(phrases.action_needed(number))
     if number := sum(counts[state] for state in OPEN | {State.TO_APPROVE}):
         said.append(f"{number:,} {'waits' if number == 1 else 'wait'}")
     if number := total - there - sum(counts[state] for state in NEEDS_PERSON | OPEN | {State.TO_APPROVE}):

@@ -106,7 +106,7 @@ class _Numbered:
 def _order(shares: QuerySet[Any], shown: Overview, around: Around) -> Iterator[Any]:
     """Yield the order: what needs a person first, then what a destination holds up, together; then by age."""
     outboxes = Outbox.objects.filter(share_id__in=shares.order_by().values("pk"))
-    if shown.number(ShareStatus.NEEDS_YOU):
+    if shown.number(ShareStatus.ACTION_NEEDED):
         needing = around.needing(outboxes).filter(cause__in=NEEDING).values("share_id")
         yield Case(When(pk__in=needing, then=0), default=1)
     if shown.blocked:

@@ -63,8 +63,8 @@ def overview(shares: QuerySet[Any], around: Around) -> Overview:
 
 def _part(status: ShareStatus, name: str, number: int, around: Around) -> Part:
     text = phrases.of_shares(number, status.label)
-    if status is ShareStatus.NEEDS_YOU:
-        text = phrases.need_you(number, "share")
+    if status is ShareStatus.ACTION_NEEDED:
+        text = phrases.action_needed(number, "share").capitalize()
     row = around.failing(Address(name)) if name else None
     if row is not None:
         text += f" for {site.display_name(name)}"

@@ -22,7 +22,7 @@ from tom_integration.pages.share_cause import NEEDING, Cause
 class ShareStatus(TextChoices):
     """Name the status of a share, which gives its colour, with a label for people: the most urgent first."""
 
-    NEEDS_YOU = "needs-you", "Action needed"
+    ACTION_NEEDED = "action-needed", "Action needed"
     WAITING = "waiting", "Waiting"
     SENDING = "sending", "Sending"
     PAUSED = "paused", "Paused"
@@ -32,7 +32,7 @@ class ShareStatus(TextChoices):
 
 
 STATUS: Mapping[Cause, ShareStatus] = {
-    **dict.fromkeys(NEEDING, ShareStatus.NEEDS_YOU),
+    **dict.fromkeys(NEEDING, ShareStatus.ACTION_NEEDED),
     Cause.PAUSED: ShareStatus.PAUSED,
     Cause.SWITCHED_OFF: ShareStatus.PAUSED,
     Cause.DOWN: ShareStatus.WAITING,

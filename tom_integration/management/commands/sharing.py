@@ -1,4 +1,4 @@
-"""Run `manage.py sharing`: show the status, deliver, and resolve what needs a person."""
+"""Run `manage.py sharing`: show the status, deliver, and act where that is needed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tom_integration.outbox import activity
 from tom_integration.services.shares import NotPossible
 
 _SUBCOMMANDS = {
-    "status": (status_command, "Show what was shared, what waits and what needs a person."),
+    "status": (status_command, "Show what was shared, what waits and where action is needed."),
     "deliver": (deliver_command, "Deliver records when they are due, until stopped."),
     "rules": (rules_command, "List the rules, which share whole lists of targets."),
     "activity": (activity_command, "List who did what with shares, rules and destinations."),
@@ -59,7 +59,7 @@ _SUBCOMMANDS = {
 class Command(BaseCommand):
     """Run a subcommand of `manage.py sharing`."""
 
-    help = "Show the status of sharing, deliver, and resolve what needs a person."
+    help = "Show the status of sharing, deliver, and act where that is needed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="subcommand", required=True, parser_class=type(parser))

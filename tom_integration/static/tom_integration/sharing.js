@@ -88,6 +88,7 @@
     if (!badge || !number) { return; }
     badge.hidden = number === "0";
     badge.firstElementChild.textContent = Number(number).toLocaleString("en");
+    badge.lastElementChild.hidden = number === "1";  // "1 action", "2 actions"
   }
 
   function keyOf(element) {

@@ -18,16 +18,16 @@ from tom_integration.pages.limits_form import LimitsForm
 from tom_integration.services import shares
 
 
-class Limits(Page):
-    """Serve `/targets/persistentshare/manage/<share>/limits` to users who may change the share."""
+class Change(Page):
+    """Serve `/targets/persistentshare/manage/<share>/change` to users who may change the share."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show the form with the present limits."""
+        """Show the form with the present filter and dates."""
         share = share_or_404(request.user, pk, "change")
         return _page(request, share, LimitsForm(limited=shares.outbox_of(share)))
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Change the limits, or show the errors beside the fields."""
+        """Change the filter and dates, or show the errors beside the fields."""
         share = share_or_404(request.user, pk, "change")
         outbox = shares.outbox_of(share)
         form = LimitsForm(request.POST, limited=outbox)
@@ -64,4 +64,4 @@ def _page(request: HttpRequest, share: Any, form: LimitsForm) -> HttpResponse:
         **_counted(request, share, form),
         "may_view": access.may(request.user, "view", share=share),
     }
-    return render(request, "tom_integration/share_limits.html", context)
+    return render(request, "tom_integration/share_change.html", context)
