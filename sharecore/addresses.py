@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 DIVIDER = ":"
+"""Sign between the name of a destination and its topic, also where SQL joins the two columns."""
+
+
+def beginning(name: str) -> str:
+    """Return the beginning of the addresses of all topics of a destination."""
+    return f"{name}{DIVIDER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +25,7 @@ class Address:
     """Topic of that destination; empty where it has none."""
 
     def __str__(self) -> str:
-        return f"{self.name}{DIVIDER}{self.topic}" if self.topic else self.name
+        return f"{beginning(self.name)}{self.topic}" if self.topic else self.name
 
     @classmethod
     def parse(cls, text: str) -> Address:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Self
 
-from sharecore.addresses import DIVIDER, Address
+from sharecore.addresses import DIVIDER, Address, beginning
 from sharecore.call_thread import LOCAL_SECONDS, Call, Late
 from sharecore.destination import Destination, configure
 from sharecore.discovery import PluginState
@@ -203,7 +203,7 @@ def _topics(section: Section) -> tuple[str, ...]:
         if not topic.strip():
             section.problem("USER_TOPICS", "has an empty topic", "Remove it.")
         elif len(str(address)) > MAX_ADDRESS:
-            room = max(MAX_ADDRESS - len(section.name) - 1, 0)
+            room = max(MAX_ADDRESS - len(beginning(section.name)), 0)
             section.problem("USER_TOPICS", f"has a topic of {len(topic)} characters", f"Use at most {room}.")
     return topics
 

@@ -11,7 +11,7 @@ from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Concat, Left
 from django.db.models.lookups import Exact
 
-from sharecore.addresses import DIVIDER, Address
+from sharecore.addresses import DIVIDER, Address, beginning
 from sharecore.filters import Filter
 from sharecore.texts import MOST
 
@@ -39,8 +39,8 @@ def write_filter(chosen: Filter) -> str:
 def at_destination(name: str) -> Q:
     """Return a condition for shares to this destination, with any topic."""
     # Not `startswith`: in SQLite it takes upper case for lower case, which may be another destination.
-    beginning = f"{name}{DIVIDER}"
-    return Q(destination=name) | Q(Exact(Left("destination", len(beginning)), beginning))
+    begins = beginning(name)
+    return Q(destination=name) | Q(Exact(Left("destination", len(begins)), begins))
 
 
 _Row = TypeVar("_Row", bound=models.Model)
