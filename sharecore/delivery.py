@@ -150,6 +150,9 @@ SET_ASIDE = Transition(
 )
 """Leave out a datum that is there before its share is made."""
 
+FORGET_ANSWER = Transition(sources=frozenset({State.DELIVERED}), sets={"reason": "", "field": ""})
+"""Keep no more of what a destination said of a record that it has."""
+
 
 def replay(*, now: datetime) -> Transition:
     """Try again with a fresh schedule, as a person or a change of settings asks."""

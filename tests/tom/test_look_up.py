@@ -52,6 +52,25 @@ def test_an_edit_whose_answer_is_lost_is_not_taken_for_the_old_record(tom: Tom, 
     assert list(tom.x.calls[-1].previous.values()) == ["memory-1"], "it goes as an edit"
 
 
+def test_only_other_content_that_is_delivered_after_a_look_up_counts_as_a_revision(
+    tom: Tom, shared: Any
+) -> None:
+    tom.x.can_update = True
+    row = tom.datum(shared)
+    tom.x.will(LOST, times=1, stores=True)
+    tom.deliver()
+    tom.deliver(after=100)
+    first = tom.row(row)
+    assert (first.state, first.revision) == ("delivered", 0)
+    edit(row, brightness=21.5)
+    tom.x.will(LOST, times=1, stores=True)
+    tom.deliver()
+    tom.deliver(after=100)
+    second = tom.row(row)
+    assert (second.state, second.revision) == ("delivered", 1)
+    assert second.delivered_at > first.delivered_at
+
+
 @pytest.mark.parametrize("can_update", [True, False])
 @pytest.mark.parametrize("content", ["of before", ""])
 def test_edited_while_nobody_knew_it_is_due_as_an_edit(

@@ -28,7 +28,7 @@ from sharecore import (
     later_answers,
 )
 from sharecore import delivery as machine
-from sharecore.delivery import SET_ASIDE, START, STOP, DeliveryState, State, Transition
+from sharecore.delivery import FORGET_ANSWER, SET_ASIDE, START, STOP, DeliveryState, State, Transition
 from sharecore.retry_schedule import Retry, RetryPolicy
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import transitions
@@ -42,6 +42,10 @@ WRITES = frozenset(
     {"update", "update_each", "update_or_create", "bulk_update", "create", "bulk_create", "Delivery"}
 )
 """Calls that can write rows of the ledger."""
+COLUMNS = frozenset(
+    {"state", "attempts", "failures", "reason", "field", "remote_id", "ticket", "delivered_at"}
+)
+"""Columns that only transitions write."""
 THEIRS = Path("outbox/transitions.py")
 
 TRANSITIONS: dict[str, Transition] = {
@@ -51,6 +55,7 @@ TRANSITIONS: dict[str, Transition] = {
     "decline": machine.decline("ada: not ours"),
     "ask anew": machine.ask_anew(now=NOW),
     "set aside": SET_ASIDE,
+    "forget answer": FORGET_ANSWER,
     "replay": machine.replay(now=NOW),
     "revise": machine.revise(now=NOW),
     "hurry": machine.hurry(now=NOW),
@@ -216,7 +221,7 @@ def writes_of(source: str) -> Iterator[int]:
         node.keywords = [each for each in node.keywords if each.arg != "only"]  # conditions
         given = [key for each in ast.walk(node) if isinstance(each, ast.Dict) for key in each.keys]
         named |= {key.value for key in given if isinstance(key, ast.Constant)}
-        if named & {"state", "failures", "attempts"}:
+        if named & COLUMNS:
             yield node.lineno
 
 
@@ -229,6 +234,8 @@ def writes_of(source: str) -> Iterator[int]:
         "Delivery(state='pending')",
         "update_each(rows, (), constants={'state': State.PENDING})",
         "rows.update(failures=0)",
+        "rows.filter(delivered_at=None).update(delivered_at=now)",
+        "versions.update(rows, reason='')",
     ],
 )
 def test_a_write_of_a_state_is_seen(source: str) -> None:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet, Value
 from tom_targets.models import BaseTarget
 
-from sharecore.delivery import State
+from sharecore.delivery import FORGET_ANSWER, State
 from tom_integration import clock, conf, polite_writes
 from tom_integration.mapping.shareable_rows import SHARED_MODELS
 from tom_integration.models import (
@@ -29,7 +29,7 @@ from tom_integration.models import (
     Outbox,
     Worker,
 )
-from tom_integration.outbox import moved_reports, observer_keys, versions
+from tom_integration.outbox import moved_reports, observer_keys, transitions, versions
 
 STEP = 1000
 """Rows of the ledger that one step looks at."""
@@ -119,7 +119,7 @@ def _forget_answers(rows: QuerySet[Delivery], then: datetime) -> int:
     if calls:
         others = Attempt.objects.filter(started=OuterRef("started"), call_id=OuterRef("pk"))
         Call.objects.filter(~Exists(others), pk__in=calls).delete()
-    return versions.update(delivered.exclude(reason="", field=""), reason="", field="")
+    return transitions.apply(delivered.exclude(reason="", field=""), FORGET_ANSWER)
 
 
 def _forget(model: type[Attempt | Call | Activity], column: str, days: float) -> int:

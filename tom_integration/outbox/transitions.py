@@ -1,12 +1,12 @@
 """Write the states of deliveries, by the transitions of `sharecore.delivery`, for one or many at once.
 
-No other module writes these columns.
+No other module writes these columns, or when a delivery arrived.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -133,6 +133,23 @@ def approve(rows: QuerySet[Delivery], *, by: int) -> int:
         by: the primary key of the user who approves.
     """
     return apply(rows, delivery.approve(now=clock.now()), approved=F("asked"), approved_by=by)
+
+
+def found_there(rows: Iterable[Delivery], *, edited: Collection[int]) -> None:
+    """Note that the destination has unconfirmed deliveries, in a transaction that goes on to settle them.
+
+    Args:
+        rows: the deliveries, with their present identity and content.
+        edited: primary keys of those that it has with other content: from now on they go as edits.
+    """
+    first: list[Delivery] = []
+    others: list[Delivery] = []
+    for row in rows:
+        (first if row.pk in edited and row.delivered_at is None else others).append(row)
+    versions.renew_of(Delivery.objects.filter(pk__in=[row.pk for row in (*first, *others)]))
+    unconfirmed = {"state": [State.UNCONFIRMED]}
+    update_each(first, _CONTENT, constants={"delivered_at": clock.now()}, only=unconfirmed)
+    update_each(others, _CONTENT, only=unconfirmed)
 
 
 def settle(

@@ -9,7 +9,6 @@ from datetime import datetime
 
 from sharecore import delivery, dispatch, later_answers
 from sharecore.adapter import Batch
-from sharecore.delivery import State
 from sharecore.exceptions import AuthenticationFailed, DeliveryError, DestinationError, InvalidRecord
 from sharecore.identity import fingerprint
 from sharecore.outcomes import (
@@ -30,8 +29,7 @@ from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.mapping.data_files import FILE_MODEL
 from tom_integration.mapping.shareable_rows import shareable_identity, shareable_of
 from tom_integration.models import Delivery
-from tom_integration.outbox import named_data, observer_keys, transitions, versions
-from tom_integration.outbox.bulk_sql import update_each
+from tom_integration.outbox import named_data, observer_keys, transitions
 from tom_integration.outbox.prepare import load
 from tom_integration.worker import leases
 from tom_integration.worker.calls import Calls
@@ -143,26 +141,23 @@ def _conclude(
     retry = calls.retry()
     answers = {each.row.pk: found.get(each.leaves.key) if found else None for each in doubts}
     contents = {each.row.pk: fingerprint(each.leaves) for each in doubts}
-    there = [each for each in doubts if isinstance(answers[each.row.pk], Present)]
-    for each in there:
+    there: list[Delivery] = []
+    edited: set[int] = set()
+    for each in doubts:
+        row, record, answer = each.row, each.record, answers[each.row.pk]
+        if not isinstance(answer, Present):
+            continue
         # It was sent, perhaps after the backup was made that the ledger was restored from.
-        row, record = each.row, each.record
         row.record_id = row.record_id or each.leaves.key.id
         row.identity = shareable_identity(row.model, record)
         row.fingerprint, row.kind = fingerprint(record), record.key.kind.value
+        there.append(row)
+        if answer.content != contents[row.pk]:
+            edited.add(row.pk)
 
     def also() -> None:
         notes()
-        versions.renew_of(Delivery.objects.filter(pk__in=[each.row.pk for each in there]))
-        update_each(
-            [each.row for each in there],
-            ("record_id", "identity", "fingerprint", "kind"),
-            only={"state": [State.UNCONFIRMED]},
-        )
-        # From now on the destination has the record: newer content goes as an edit.
-        Delivery.objects.filter(
-            pk__in=[each.row.pk for each in there], state=State.UNCONFIRMED, delivered_at=None
-        ).update(delivered_at=retry.now)
+        transitions.found_there(there, edited=edited)
 
     settle_each(
         [each.row for each in doubts],
