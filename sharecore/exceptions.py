@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from sharecore.secrets import hide_secrets
 
@@ -37,6 +38,19 @@ class Problem:
     def __post_init__(self) -> None:
         for name in ("where", "what", "hint"):
             object.__setattr__(self, name, hide_secrets(getattr(self, name)))
+
+    @classmethod
+    def of_setting(cls, path: str, key: str, what: str, hint: str, *, fatal: bool = True) -> Self:
+        """Return a problem of one setting of a destination.
+
+        Args:
+            path: path of the entry, `Section.path`.
+            key: name of the setting in it.
+            what: description of the fault, such as "is missing".
+            hint: advice on what to do.
+            fatal: False for a warning.
+        """
+        return cls(where=f"{path}[{key!r}]", what=what, hint=hint, fatal=fatal)
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}. {self.hint}"

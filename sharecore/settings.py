@@ -262,11 +262,8 @@ class Section:
         Other unknown keys are left alone: other software reads settings of its own from the same entry.
         """
         return [
-            Problem(
-                where=f"{self.path}[{key!r}]",
-                what="is not known",
-                hint=f"Did you mean {meant!r}?",
-                fatal=meant in PROTECTIVE_KEYS,
+            Problem.of_setting(
+                self.path, key, "is not known", f"Did you mean {meant!r}?", fatal=meant in PROTECTIVE_KEYS
             )
             for key in self.unread()
             if (meant := self._resembled(str(key)))

@@ -150,8 +150,8 @@ class FilesAdapter(Adapter):
             probe.unlink()
         except OSError as error:
             hint = "Let the user of the server and of the worker write there, or name another folder."
-            where = f"{self._config.path}['DIRECTORY']"
-            return (Problem(where=where, what=f"cannot be written: {error.strerror}", hint=hint),)
+            what = f"cannot be written: {error.strerror}"
+            return (Problem.of_setting(self._config.path, "DIRECTORY", what, hint),)
         return ()
 
     def send_test(self, batch: Batch) -> SentTest:

@@ -18,15 +18,17 @@ def problems(config: HermesConfig, ask: Callable[[], Profile]) -> list[Problem]:
     try:
         profile = ask()
     except AuthenticationFailed as error:
-        return [_problem(config, "HERMES_API_KEY", error.reason, "Then check again.")]
+        return [Problem.of_setting(config.path, "HERMES_API_KEY", error.reason, "Then check again.")]
     except DeliveryError as error:
         return [
-            _problem(config, "BASE_URL", error.reason, "Check the address and that the server can reach it.")
+            Problem.of_setting(
+                config.path, "BASE_URL", error.reason, "Check the address and that the server can reach it."
+            )
         ]
     if not profile.credential:
         return [
-            _problem(
-                config,
+            Problem.of_setting(
+                config.path,
                 "HERMES_API_KEY",
                 "the token works, but its user has no SCiMMA credential, so nothing can be published",
                 "Log out of HERMES in the browser and in again, so that it makes one.",
@@ -38,15 +40,17 @@ def problems(config: HermesConfig, ask: Callable[[], Profile]) -> list[Problem]:
             "the token works, but HERMES does not say which topics it may write to (SCiMMA Auth may be down)"
         )
         return [
-            _problem(config, "USER_TOPICS", what, "Check again later, or look at SCiMMA Auth.", fatal=False)
+            Problem.of_setting(
+                config.path, "USER_TOPICS", what, "Check again later, or look at SCiMMA Auth.", fatal=False
+            )
         ]
     missing = [topic for topic in named if topic not in profile.writable_topics]
     may = ", ".join(profile.writable_topics[:_SHOWN]) + (
         ", …" if len(profile.writable_topics) > _SHOWN else ""
     )
     return [
-        _problem(
-            config,
+        Problem.of_setting(
+            config.path,
             "USER_TOPICS" if topic in config.user_topics else "DEFAULT_TOPIC",
             f"the token may not write to {topic!r}; it may write to {may}",
             "Choose another topic, or ask for the right to write at SCiMMA Auth.",
@@ -54,7 +58,3 @@ def problems(config: HermesConfig, ask: Callable[[], Profile]) -> list[Problem]:
         )
         for topic in missing
     ]
-
-
-def _problem(config: HermesConfig, key: str, what: str, hint: str, *, fatal: bool = True) -> Problem:
-    return Problem(where=f"{config.path}[{key!r}]", what=what, hint=hint, fatal=fatal)

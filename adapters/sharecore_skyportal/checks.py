@@ -18,13 +18,19 @@ def problems(api: Api, directory: Directory, config: SkyPortalConfig) -> list[Pr
     directory.forget()
     try:
         hint = "Ask there for a place in the group, or correct the name."
-        found = [_problem(config, "GROUPS_THERE", what, hint) for what in directory.wrong_groups()]
+        found = [
+            Problem.of_setting(config.path, "GROUPS_THERE", what, hint) for what in directory.wrong_groups()
+        ]
         return [*found, *_rights(api, config), *_names(directory, config)]
     except AuthenticationFailed as error:
-        return [_problem(config, "TOKEN", error.reason, "Copy it again from your profile page there.")]
+        return [
+            Problem.of_setting(
+                config.path, "TOKEN", error.reason, "Copy it again from your profile page there."
+            )
+        ]
     except DeliveryError as error:
         hint = "Check the address, and that the server can reach it."
-        return [_problem(config, "BASE_URL", error.reason, hint)]
+        return [Problem.of_setting(config.path, "BASE_URL", error.reason, hint)]
 
 
 def _rights(api: Api, config: SkyPortalConfig) -> Iterator[Problem]:
@@ -35,7 +41,7 @@ def _rights(api: Api, config: SkyPortalConfig) -> Iterator[Problem]:
         return
     except AuthenticationFailed:
         what = "works, but has no right to upload data"
-        yield _problem(config, "TOKEN", what, "Make a token with the right 'Upload data'.")
+        yield Problem.of_setting(config.path, "TOKEN", what, "Make a token with the right 'Upload data'.")
 
 
 def _names(directory: Directory, config: SkyPortalConfig) -> Iterator[Problem]:
@@ -45,14 +51,12 @@ def _names(directory: Directory, config: SkyPortalConfig) -> Iterator[Problem]:
     for name, key in named.items():
         if not directory.has(name):
             what = f"names the instrument {name!r}, which is not there"
-            yield _problem(config, key, what, "Have it added there, or correct the name.", fatal=False)
+            yield Problem.of_setting(
+                config.path, key, what, "Have it added there, or correct the name.", fatal=False
+            )
     allowed = frozenset[str]().union(*(directory.filters(name) for name in named))
     for bandpass in dict.fromkeys(config.maps.names.get("bandpass", {}).values()):
         if allowed and bandpass not in allowed:
             what = f"names the filter {bandpass!r}, which no instrument of the settings has there"
             hint = f"They have {', '.join(sorted(allowed))}."
-            yield _problem(config, "BANDPASS_MAP", what, hint, fatal=False)
-
-
-def _problem(config: SkyPortalConfig, key: str, what: str, hint: str, *, fatal: bool = True) -> Problem:
-    return Problem(where=f"{config.path}[{key!r}]", what=what, hint=hint, fatal=fatal)
+            yield Problem.of_setting(config.path, "BANDPASS_MAP", what, hint, fatal=False)

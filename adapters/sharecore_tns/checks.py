@@ -22,10 +22,12 @@ def problems(api: Api, options: Options, config: TnsConfig) -> list[Problem]:
         return list(_names(options, config))
     except AuthenticationFailed as error:
         hint = "A bot is defined on the live TNS; the sandbox knows it from the next Sunday on."
-        return [_problem(config, "API_KEY", error.reason, hint)]
+        return [Problem.of_setting(config.path, "API_KEY", error.reason, hint)]
     except DeliveryError as error:
         return [
-            _problem(config, "BASE_URL", error.reason, "Check the address, and that the server can reach it.")
+            Problem.of_setting(
+                config.path, "BASE_URL", error.reason, "Check the address, and that the server can reach it."
+            )
         ]
 
 
@@ -36,9 +38,11 @@ def _names(options: Options, config: TnsConfig) -> Iterator[Problem]:
         groups.setdefault(config.data_source_group, "DATA_SOURCE_GROUP")
     for name, key in groups.items():
         if options.number("groups", name) is None:
-            yield _problem(config, key, f"names the group {name!r}, which is not there", hint)
+            yield Problem.of_setting(config.path, key, f"names the group {name!r}, which is not there", hint)
     if options.number("at_types", config.at_type) is None:
-        yield _problem(config, "AT_TYPE", f"names the type {config.at_type!r}, which is not there", hint)
+        yield Problem.of_setting(
+            config.path, "AT_TYPE", f"names the type {config.at_type!r}, which is not there", hint
+        )
     named = {("instruments", each): "INSTRUMENT_MAP" for each in _mapped(config, "instrument")}
     named |= {("filters", each): "BANDPASS_MAP" for each in _mapped(config, "bandpass")}
     if config.default_instrument:
@@ -46,12 +50,8 @@ def _names(options: Options, config: TnsConfig) -> Iterator[Problem]:
     for (what, name), key in named.items():
         if options.number(what, name) is None:
             told = f"names {name!r}, which is none of the {what} there"
-            yield _problem(config, key, told, hint, fatal=False)
+            yield Problem.of_setting(config.path, key, told, hint, fatal=False)
 
 
 def _mapped(config: TnsConfig, field: str) -> set[str]:
     return set(config.maps.names.get(field, {}).values())
-
-
-def _problem(config: TnsConfig, key: str, what: str, hint: str, *, fatal: bool = True) -> Problem:
-    return Problem(where=f"{config.path}[{key!r}]", what=what, hint=hint, fatal=fatal)

@@ -140,10 +140,10 @@ class TomAdapter(Adapter):
         except AuthenticationFailed as error:
             key = "API_KEY" if config.token else "PASSWORD"
             hint = "Correct the credentials, or ask for an account there."
-            return [Problem(where=f"{config.path}[{key!r}]", what=error.reason, hint=hint)]
+            return [Problem.of_setting(config.path, key, error.reason, hint)]
         except DeliveryError as error:
             hint = "Check the address in a browser; if it is right, tell the operator of that TOM."
-            return [Problem(where=f"{config.path}['BASE_URL']", what=error.reason, hint=hint)]
+            return [Problem.of_setting(config.path, "BASE_URL", error.reason, hint)]
         return [*self._about_bulk_upload(receiver), *self._about_login(receiver)]
 
     def validate(self, batch: Batch) -> Sequence[Problem]:
@@ -225,8 +225,8 @@ class TomAdapter(Adapter):
         if not self._config.bulk_upload or isinstance(self._transport, Files):
             return []
         why = "that TOM takes batches, which are faster" if receiver.sharing else _NO_FILES_IN_2
-        where = f"{self._config.path}['BULK_UPLOAD']"
-        return [Problem(where=where, what=f"is on but not used: {why}", hint="Remove it.", fatal=False)]
+        what, hint = f"is on but not used: {why}", "Remove it."
+        return [Problem.of_setting(self._config.path, "BULK_UPLOAD", what, hint, fatal=False)]
 
     def _about_login(self, receiver: Receiver) -> list[Problem]:
         if self._api.login.scheme is not Scheme.BASIC:
