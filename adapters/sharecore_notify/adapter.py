@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 from apprise import Apprise, AppriseAsset, NotifyFormat
 
 from sharecore import (
+    Absent,
     Accepted,
     Adapter,
     Batch,
     ConfigurationError,
     DestinationError,
+    Found,
     Outcome,
     Preview,
     Problem,
@@ -31,8 +33,9 @@ from sharecore_notify.config import NotifyConfig
 class NotifyAdapter(Adapter):
     """The adapter of one service.
 
-    The library does not tell a refusal from a lost answer. A text that failed is posted again when the
-    service works, and so may be shown twice; where the site does not want that, a person decides.
+    The library does not tell a refusal from a lost answer. A text that failed, or whose call was cut short,
+    is posted again when the service works, and so may be shown twice; where the site does not want that, a
+    person decides.
     """
 
     takes_tests = True
@@ -45,9 +48,9 @@ class NotifyAdapter(Adapter):
         with _Silence():  # It may log a token that is not known as one yet.
             service = Apprise.instantiate(config.url.reveal(), asset=asset)
         if not service:
-            where, hint = f"{config.path}['URL']", "Find its form at https://github.com/caronc/apprise/wiki."
             what = "is not an address that apprise knows"
-            raise ConfigurationError([Problem(where=where, what=what, hint=hint)])
+            hint = "Find its form at https://github.com/caronc/apprise/wiki."
+            raise ConfigurationError([Problem.of_setting(config.path, "URL", what, hint)])
         for part in credentials.parts(config.url.reveal(), service):
             Secret(part)
         self._service = service
@@ -76,6 +79,16 @@ class NotifyAdapter(Adapter):
         if not self._config.resend_unconfirmed:
             yield from ((record.key, Unconfirmed(reason=reason)) for record in batch.records)
         raise DestinationError(reason)
+
+    def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
+        """Let a text of which nobody knows whether it arrived be posted again, where the site wants that.
+
+        A chat cannot be asked. Data that moved to another target may be in a text under their earlier name,
+        and a replay first asks without records: for these the site has not accepted a second text.
+        """
+        if self._config.resend_unconfirmed and batch.records and not batch.moved:
+            return {record.key: Absent() for record in batch.records}
+        return None
 
     def preview(self, batch: Batch) -> Preview:
         return Preview(content_type="text/plain", body=f"{texts.title(batch)}\n\n{texts.body(batch)}")

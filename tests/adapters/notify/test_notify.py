@@ -9,6 +9,7 @@ import pytest
 
 from calling import deliver
 from sharecore import (
+    Absent,
     Accepted,
     ConfigurationError,
     DestinationError,
@@ -79,6 +80,16 @@ def test_where_the_site_says_so_a_person_decides_about_a_text_that_failed(
         next(decided)
     assert adapter.find(example_batch(record)) is None
     assert "waits for a person" in adapter.describe()
+
+
+def test_a_second_text_goes_only_where_the_site_has_accepted_it(opened: Any) -> None:
+    """Not of data that another target had, and not in a replay, which asks without records."""
+    record = example_record()
+    adapter = opened()
+    assert adapter.find(example_batch(record)) == {record.key: Absent()}
+    assert adapter.find(example_batch(record, moved=True)) is None
+    assert adapter.find(example_batch()) is None
+    assert opened(RESEND_UNCONFIRMED=False).find(example_batch(record)) is None
 
 
 def test_redirects_are_not_followed(opened: Any, server: FakeServer) -> None:
