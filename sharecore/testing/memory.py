@@ -221,10 +221,10 @@ class MemoryDestination:
         for record in batch.records:
             rule = self._rule(record)
             if rule is None:
-                yield record.key, self._submit(record) if self.answers_later else self._store(record)
+                yield record.key, self._submit(record) if self.answers_later else self.store(record)
                 continue
             if rule.stores:
-                self._store(record)
+                self.store(record)
             if isinstance(rule.answer, BaseException):
                 raise rule.answer
             yield record.key, rule.answer(record) if callable(rule.answer) else rule.answer
@@ -344,7 +344,8 @@ class MemoryDestination:
         self._processing[record.key] = record
         return Submitted(ticket=f"ticket-{len(self.calls)}", ask_after=self.ask_after)
 
-    def _store(self, record: Record) -> Outcome:
+    def store(self, record: Record) -> Outcome:
+        """Store a record that arrives, and return the outcome; also for a rule whose answer is a function."""
         self.received.append(record)
         return self._keep(record)
 

@@ -48,7 +48,7 @@ def test_a_worker_whose_clock_is_ahead_takes_nothing_from_one_that_works(tom: To
         assert tom.deliver() == 0
         assert tom.state(datum) == "sending"
         machine(0)
-        return tom.x._store(record)
+        return tom.x.store(record)
 
     tom.x.will(meanwhile, times=1)
     assert tom.deliver() == 1

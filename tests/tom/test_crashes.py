@@ -81,7 +81,7 @@ class TestLeases:
         row = tom.datum(shared)
 
         def slow(record: Any) -> Any:
-            outcome = tom.x._store(record)
+            outcome = tom.x.store(record)
             tom.clock.forward(seconds=100)
             run.reconcile(tom.outbox(shared).pk)  # another worker, since the lease is over
             assert tom.state(row) == "unconfirmed"

@@ -125,7 +125,7 @@ def test_an_edit_while_it_is_on_its_way(tom: Tom, shared: Any) -> None:
     def meanwhile(record: Any) -> Any:
         edit(PhotometryReducedDatum.objects.get(pk=row.pk), brightness_error=0.5)
         tom.commit()
-        return tom.x._store(record)
+        return tom.x.store(record)
 
     tom.x.will(meanwhile, times=1)
     assert tom.deliver() == 2

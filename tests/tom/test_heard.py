@@ -60,7 +60,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 def failing(tom: Tom, database: Database, *, statements: float) -> Callable[[Record], Outcome]:
     def takes(record: Record) -> Outcome:
-        outcome = tom.x._store(record)
+        outcome = tom.x.store(record)
         database.left = statements
         return outcome
 
@@ -159,7 +159,7 @@ def test_a_connection_that_the_server_ends_during_the_call(tom: Tom) -> None:
     def takes(record: Record) -> Outcome:
         with _other_connection() as cursor:
             cursor.execute("SELECT pg_terminate_backend(%s)", [ours])
-        return tom.x._store(record)
+        return tom.x.store(record)
 
     tom.x.will(takes, times=1)
     tom.deliver()

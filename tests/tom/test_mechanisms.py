@@ -64,7 +64,7 @@ def a_stale_sender_changes_nothing(tom: Tom, monkeypatch: pytest.MonkeyPatch) ->
     def meanwhile(record: Record) -> Outcome:
         """Another sender has it in hand by now; then the first one wakes up."""
         transitions.settle([stale], {stale.pk: DeliveryState(state=State.FAILED)}, token=stale.lease)
-        return tom.x._store(record)
+        return tom.x.store(record)
 
     tom.x.will(meanwhile, times=1)
     tom.deliver(after=100)
@@ -99,7 +99,7 @@ def a_request_that_is_still_on_its_way_is_not_repeated(tom: Tom, monkeypatch: py
     with pytest.raises(Died):
         tom.deliver()
     tom.deliver(after=61)
-    tom.x._store(sent[0])  # the destination was still at work on it
+    tom.x.store(sent[0])  # the destination was still at work on it
     tom.deliver(after=100)
     tom.deliver(after=100)
     assert len(tom.x.received) == 1
@@ -117,7 +117,7 @@ def a_mark_that_comes_during_the_work_is_not_lost(tom: Tom, monkeypatch: pytest.
 
     def meanwhile(record: Record) -> Outcome:
         open_outboxes.look_at(target.pk)
-        return tom.x._store(record)
+        return tom.x.store(record)
 
     tom.x.will(meanwhile, times=1)
     assert run.reconcile(tom.outbox(target).pk) == 1

@@ -91,7 +91,7 @@ def test_what_may_have_arrived_is_looked_up_under_the_new_name(tom: Tom, move: M
     datum = tom.datum(target)
     tom.deliver()
     if there:
-        tom.y._store(sent[0])
+        tom.y.store(sent[0])
     move(share, destination="y")
     tom.deliver_until_quiet(hours=2)
     assert tom.state(datum, "y") == "delivered"

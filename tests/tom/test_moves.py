@@ -231,7 +231,7 @@ class TestTargetMerge:
             tom.share(primary) if not also_shared else None
             assert tom.deliver() == 0
             assert {tom.state(datum) for datum in data} == {"sending"}
-            return tom.x._store(record) if answer == "stored" else Deferred(reason="busy")
+            return tom.x.store(record) if answer == "stored" else Deferred(reason="busy")
 
         tom.x.will(meanwhile, times=1)
         tom.deliver()
@@ -249,7 +249,7 @@ class TestTargetMerge:
         def meanwhile(record: Any) -> Any:
             merge(primary, secondary)
             tom.deliver()
-            tom.x._store(record)
+            tom.x.store(record)
             raise Died
 
         tom.x.will(meanwhile, times=1)

@@ -104,7 +104,7 @@ class TestLimits:
 
         def limited(record: object) -> object:
             open_outboxes.limit(tom.outbox(shared), filter=write_filter(Filter(kinds=(Kind.PHOTOMETRY,))))
-            return tom.x._store(record)  # type: ignore[arg-type]
+            return tom.x.store(record)  # type: ignore[arg-type]
 
         tom.x.will(limited, times=1)  # type: ignore[arg-type]
         assert tom.deliver() == 1

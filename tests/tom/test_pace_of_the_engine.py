@@ -71,7 +71,7 @@ def test_what_becomes_due_while_a_backlog_is_sent_goes_with_it(
         first.brightness_error = 0.5
         first.save()
         tom.commit()
-        return tom.x._store(record)  # type: ignore[arg-type]
+        return tom.x.store(record)  # type: ignore[arg-type]
 
     tom.x.will(edits, times=1, where=lambda record: record.timestamp != first.timestamp)  # type: ignore[arg-type]
     tom.deliver()
