@@ -53,28 +53,23 @@ def server() -> Iterator[ForkServer]:
 
 
 @pytest.fixture
-def forked(server: ForkServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_forking", {sys.executable})
-    monkeypatch.setattr(processes, "_server", lambda python, startup: server)
-
-
-@pytest.fixture
-def both(forked: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Both:
+def both(server: ForkServer, tmp_path: Path) -> Iterator[Both]:
     """Run Python in a folder, forked and by itself; both results."""
 
     def run(*arguments: str, given: str = "") -> list[subprocess.CompletedProcess[str]]:
-        def one() -> subprocess.CompletedProcess[str]:
-            environment = {"HOME": "/nowhere", "LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
-            command = [sys.executable, *arguments]
-            return processes.run(command, folder=tmp_path, environment=environment, given=given)
+        environment = {"HOME": "/nowhere", "LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
+        one = partial(
+            processes.run,
+            [sys.executable, *arguments],
+            folder=tmp_path,
+            environment=environment,
+            given=given,
+        )
+        return [one(forks=server), one()]
 
-        results = [one()]
-        with monkeypatch.context() as plain:
-            plain.setattr(processes, "_forking", set())
-            results.append(one())
-        return results
-
-    return run
+    processes.fork_no_more(Path(sys.executable))
+    yield run
+    processes.fork_from_now_on(Path(sys.executable))
 
 
 @pytest.mark.parametrize(
@@ -116,16 +111,14 @@ def test_a_fork_ends_as_a_process_of_its_own(code: str, both: Both) -> None:
     assert forked.stderr.splitlines()[-1:] == plain.stderr.splitlines()[-1:]
 
 
-def test_what_takes_too_long_is_killed(forked: None, tmp_path: Path) -> None:
+def test_what_takes_too_long_is_killed(server: ForkServer, tmp_path: Path) -> None:
     code = "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
     with pytest.raises(subprocess.TimeoutExpired):
-        processes.run([sys.executable, "-c", code], folder=tmp_path, environment={}, timeout=2)
+        processes.run([sys.executable, "-c", code], folder=tmp_path, environment={}, timeout=2, forks=server)
     assert not _there(int((tmp_path / "pid").read_text()))
 
 
-def test_a_forked_service_is_there_until_it_is_killed_and_can_be_started_again(
-    forked: None, tmp_path: Path
-) -> None:
+def test_a_forked_service_is_there_until_it_is_killed_and_can_be_started_again(tmp_path: Path) -> None:
     code = "import sys; print('ready', flush=True); sys.stdin.read()"
     service = Service([sys.executable, "-c", code], tmp_path, tmp_path / "log", os.environ)
     for number in range(1, 4):

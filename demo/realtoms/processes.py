@@ -27,6 +27,11 @@ def fork_from_now_on(python: Path) -> None:
         _forking.add(str(python))
 
 
+def fork_no_more(python: Path) -> None:
+    """Start the processes of this Python by themselves again."""
+    _forking.discard(str(python))
+
+
 @cache
 def _server(python: str, startup: tuple[tuple[str, str], ...]) -> ForkServer:
     server = ForkServer(python, {**os.environ, **dict(startup)}, before=IMPORT_WHAT_TOMS_IMPORT)
