@@ -18,6 +18,13 @@ COLUMNS = ("KIND", "STATE", "PLUGIN", "DISTRIBUTION", "SUMMARY")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
+    arguments = parser().parse_args(argv)
+    status: int = arguments.run(arguments)
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the arguments; `run` in them does what they ask for."""
     parser = argparse.ArgumentParser(prog="sharecore", description="Look after plugins, or begin one.")
     commands = parser.add_subparsers(title="commands", dest="command", required=True)
     adapters = commands.add_parser("adapters", help="list every installed plugin and the adapters it brings")
@@ -30,9 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     new.add_argument("name", help="the kind of destination, like my-archive")
     new.add_argument("--into", type=Path, default=Path(), help="the folder to write into (default: this one)")
     new.set_defaults(run=_new_adapter)
-    arguments = parser.parse_args(argv)
-    status: int = arguments.run(arguments)
-    return status
+    return parser
 
 
 def _adapters(arguments: argparse.Namespace) -> int:

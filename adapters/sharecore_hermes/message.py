@@ -96,18 +96,18 @@ def size_of(envelope: Envelope, entry: Entry) -> int:
     return size(_ADDED[entry.table] | entry.row) + size(entry.provenance) + referred + _PER_ROW
 
 
-def split(envelope: Envelope, entries: Sequence[Entry], max_bytes: int = MAX_BYTES) -> Iterator[list[Entry]]:
+def split(envelope: Envelope, entries: Sequence[Entry]) -> Iterator[list[Entry]]:
     """Yield the entries, in order, in as few messages as size and events allow: a message is about one event.
 
     An entry with a file stands alone: the requests of HERMES have a limit, too.
     """
-    frame = max_bytes - room(envelope, max_bytes)
+    frame = MAX_BYTES - room(envelope)
     parcel: list[Entry] = []
     used = frame
     for entry in sorted(entries, key=lambda each: each.event_id):
         each = size_of(envelope, entry)
         alone = entry.file is not None or bool(parcel and parcel[-1].file)
-        if parcel and (alone or used + each > max_bytes or entry.event_id != parcel[-1].event_id):
+        if parcel and (alone or used + each > MAX_BYTES or entry.event_id != parcel[-1].event_id):
             yield parcel
             parcel, used = [], frame
         parcel.append(entry)
@@ -116,9 +116,9 @@ def split(envelope: Envelope, entries: Sequence[Entry], max_bytes: int = MAX_BYT
         yield parcel
 
 
-def room(envelope: Envelope, max_bytes: int = MAX_BYTES) -> int:
+def room(envelope: Envelope) -> int:
     """Return the bytes that a message has for records, beside what each message has."""
-    return max_bytes - size(assemble(envelope, ())) - _FRAME
+    return MAX_BYTES - size(assemble(envelope, ())) - _FRAME
 
 
 def references(envelope: Envelope, entries: Sequence[Entry]) -> list[Reference]:

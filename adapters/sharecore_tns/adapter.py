@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sharecore import (
@@ -49,6 +50,11 @@ class TnsAdapter(Adapter):
 
     A report is submitted once, and answered later. After a lost answer it is never submitted again: TNS
     cannot say that it has no report.
+
+    Args:
+        config: settings.
+        client: HTTP client, for tests.
+        clock: seconds, for tests.
     """
 
     takes_records = False
@@ -56,10 +62,16 @@ class TnsAdapter(Adapter):
     settle_time = 300.0
     check_tests = "the bot and its key, and what the settings name at TNS"
 
-    def __init__(self, config: TnsConfig, *, client: Client | None = None) -> None:
+    def __init__(
+        self,
+        config: TnsConfig,
+        *,
+        client: Client | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._config = config
         self._api = Api(config, client)
-        self._options = Options(self._api)
+        self._options = Options(self._api, clock)
 
     def __repr__(self) -> str:
         return f"<TnsAdapter {self._config.base_url}>"

@@ -64,7 +64,7 @@ def stop_runner() -> None:
     thread.stop()
     for each in worker._threads.values() if worker else ():
         each.join(60)
-    thread._forget()
+    thread.forget()
 
 
 def mark(look_now: bool) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from sharecore import discovery
 from sharecore.cli import main
 
 LAMP = "@hookimpl\ndef sharecore_destinations(): return [lamp(), lamp('bell')]"
@@ -21,7 +21,7 @@ def installed(entry_point: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) 
         entry_point("raise ValueError('hunter2')", name="broken", distribution="sharecore-broken"),
         entry_point(LAMP, name="unwanted", distribution="sharecore-unwanted"),
     ]
-    monkeypatch.setattr(discovery, "_installed", lambda: points)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
     monkeypatch.setenv("SHARECORE_BLOCKED_PLUGINS", "unwanted")
 
 
@@ -70,7 +70,7 @@ def test_an_author_can_see_where_it_failed(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_no_plugins(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(discovery, "_installed", list)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [])
     assert main(["adapters"]) == 0
     assert capsys.readouterr().out == "No plugins are installed.\n"
     assert main(["adapters", "--json"]) == 0

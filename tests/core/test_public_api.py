@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from release import told
 from release.api import PROMISED, describe, names, public
 from release.told import untold
-from sharecore import Photometry, PluginState, Registry, Section, discovery
+from sharecore import Photometry, PluginState, Registry, Section
 from sharecore.cli import main
+from sharecore.hooks import HookSpecs
 
 CONVERT = """
 @hookimpl
@@ -40,9 +42,9 @@ def test_every_public_name_says_what_it_is(name: str, thing: Any) -> None:
 
 
 def test_a_field_or_parameter_without_a_description_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = dict(told._beside("sharecore.records"))
+    texts = dict(told.beside("sharecore.records"))
     del texts["Photometry", "limit"]
-    monkeypatch.setattr(told, "_beside", lambda module: texts)
+    monkeypatch.setattr(told, "beside", lambda module: texts)
     assert list(untold("Photometry", Photometry)) == ["Photometry.limit"]
     monkeypatch.setattr(
         Section, "__doc__", "One entry; values, root and problems are in it.\n\n    name: key."
@@ -52,8 +54,6 @@ def test_a_field_or_parameter_without_a_description_is_found(monkeypatch: pytest
 
 
 def test_the_hooks_are_the_contract_and_have_an_example() -> None:
-    from sharecore.hooks import HookSpecs
-
     for name, hook in public(HookSpecs):
         assert "Example::" in (hook.__doc__ or ""), name
 
@@ -61,14 +61,8 @@ def test_the_hooks_are_the_contract_and_have_an_example() -> None:
 def test_a_plugin_with_a_deprecated_hook_works_and_its_site_is_told(
     entry_point: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    was = Registry.__init__
-
-    def deprecating(self: Any, **given: Any) -> None:
-        was(self, **given)
-        notice = DeprecationWarning("sharecore_convert is deprecated since 9.1: implement sharecore_map")
-        self._manager.hook.sharecore_convert.spec.warn_on_impl = notice
-
-    monkeypatch.setattr(Registry, "__init__", deprecating)
+    notice = DeprecationWarning("sharecore_convert is deprecated since 9.1: implement sharecore_map")
+    monkeypatch.setitem(HookSpecs.sharecore_convert.sharecore_spec, "warn_on_impl", notice)
     points = [entry_point(CONVERT)]
     registry = Registry.load(points)
     (info,) = registry.plugins
@@ -77,6 +71,6 @@ def test_a_plugin_with_a_deprecated_hook_works_and_its_site_is_told(
     assert not problem.fatal
     assert problem.where == "plugin 'lamp' (sharecore-lamp 1.2)"
     assert "since 9.1" in problem.what
-    monkeypatch.setattr(discovery, "_installed", lambda: points)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
     assert main(["adapters"]) == 0
     assert "since 9.1" in capsys.readouterr().out

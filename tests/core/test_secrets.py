@@ -42,19 +42,10 @@ from sharecore import (
     Unsupported,
     Withheld,
 )
-from sharecore import secrets as module
 from sharecore.secrets import HIDDEN, PIECE, hide_secrets, register, repeats_secret
 
 KEY = "b7F3a91c+/Xy0123456789ab-defQWERT_uiopzz"
 PASSWORD = "Tr0ub4dor&3=%"
-
-
-@pytest.fixture(autouse=True)
-def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the credentials of one test are known in it."""
-    fresh = module._Known()
-    fresh.version = -1 - id(fresh)  # what another registry found does not count here
-    monkeypatch.setattr(module, "_known", fresh)
 
 
 def every(form: Callable[[str], str]) -> Callable[[str], str]:

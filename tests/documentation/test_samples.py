@@ -26,7 +26,7 @@ from django.test import override_settings
 
 from documentation.samples import KINDS, ROOT, Sample, pages, samples, samples_of
 from sharecore import Destinations, Registry
-from sharecore.cli import main
+from sharecore.cli import parser
 from tom_integration import conf
 from tom_integration.management.commands.sharing import Command
 
@@ -161,7 +161,7 @@ def _commands() -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(("page", "program", "rest"), _commands())
-def test_commands_exist(page: str, program: str, rest: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_exist(page: str, program: str, rest: str) -> None:
     """A word in capitals stands for a number or name, brackets for what may be left out."""
     arguments = re.sub(r"[\[\]]|  +#.*", "", rest).replace("TIME", "2026-03-01T12:00:00Z")
     arguments = re.sub(r"[A-Z]{4,}", "1", arguments)
@@ -173,9 +173,7 @@ def test_commands_exist(page: str, program: str, rest: str, monkeypatch: pytest.
     try:
         with redirect_stderr(said):
             if program == "sharecore":
-                monkeypatch.setattr("sharecore.cli._adapters", lambda arguments: 0)
-                monkeypatch.setattr("sharecore.cli._new_adapter", lambda arguments: 0)
-                assert main(shlex.split(arguments)) == 0
+                parser().parse_args(shlex.split(arguments))
             else:
                 Command().create_parser("manage.py", "sharing").parse_args(shlex.split(arguments))
     except (SystemExit, CommandError) as error:

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from calling import before, deliver
+from faults.plan import Fault, Plan
+from faults.proxy import Proxy, running
 from realtoms import Tom, User, make_tom
 from sharecore.adapter import Batch, Site
 from sharecore.addresses import Address
@@ -22,7 +24,6 @@ from sharecore.outcomes import Absent, Accepted, Duplicate, Unconfirmed
 from sharecore.records import Kind, Photometry, PhotometryLimit, RecordKey
 from sharecore.settings import Section
 from sharecore.targets import Position, Target
-from sharecore_http import Cause, NoAnswer
 from sharecore_tom.adapter import TomAdapter
 from sharecore_tom.config import TomConfig
 from sharecore_tom.transports import files
@@ -114,6 +115,12 @@ def adapter() -> Iterator[Callable[..., TomAdapter]]:
 
 
 @pytest.fixture
+def proxy(receiver_31: Tom) -> Iterator[Proxy]:
+    with running(receiver_31.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
 def batch(target_name: str) -> Callable[..., Batch]:
     state: dict[str, Any] = {}
 
@@ -142,21 +149,14 @@ class TestFiles:
         assert len(arrived(receiver_31, target_name)[0]) == 1000
 
     def test_after_a_lost_answer_the_repeat_adds_nothing(
-        self, receiver_31, adapter, batch, target_name, monkeypatch
+        self, receiver_31, adapter, batch, target_name, proxy
     ):
         records = photometry(700)
-        opened = adapter(receiver_31, BULK_UPLOAD=True)
+        opened = adapter(receiver_31, BULK_UPLOAD=True, BASE_URL=proxy.url)
         deliver(opened, batch(*records[:300]))
-        upload = opened._api.upload
-
-        def lost(*args: Any) -> None:
-            upload(*args)
-            raise NoAnswer(Cause.RESET)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(opened._api, "upload", lost)
-            with pytest.raises(DestinationError) as caught:
-                deliver(opened, batch(*records[300:]))
+        proxy.plan = Plan(first=(Fault.RESET_AFTER,), only="POST /api/dataproducts/ ")
+        with pytest.raises(DestinationError) as caught:
+            deliver(opened, batch(*records[300:]))
         assert {type(each) for each in before(caught).values()} == {Unconfirmed}
         assert set(opened.find(batch(*records[300:])).values()) == {Absent()}
         outcomes = deliver(opened, batch(*records[300:]))

@@ -19,7 +19,7 @@ _OURS = ("sharecore", "sharecore_http")
 
 
 @cache
-def _beside(module: str) -> dict[tuple[str, str], str]:
+def beside(module: str) -> dict[tuple[str, str], str]:
     """The texts below constants and attributes of a module: by class (or nothing) and name."""
     found = ModuleAnalyzer.for_module(module).find_attr_docs()
     return {place: " ".join(lines).strip() for place, lines in found.items()}
@@ -30,7 +30,7 @@ def _of_constant(name: str, thing: object) -> str:
     short = name.rpartition(".")[2]
     for module, loaded in list(sys.modules.items()):
         if module.partition(".")[0] in _OURS and vars(loaded).get(short) is thing:
-            text = _beside(module).get(("", short))
+            text = beside(module).get(("", short))
             if text:
                 return text
     return ""
@@ -55,7 +55,7 @@ def _of_member(kind: type[Any], name: str, thing: Any) -> str:
     if inspect.isroutine(thing) or hasattr(thing, "__get__") or hasattr(thing, "__wrapped__"):
         return inspect.getdoc(getattr(kind, name)) or inspect.getdoc(thing) or ""
     places = ((each.__module__, (each.__name__, name)) for each in _lineage(kind))
-    return next((text for module, place in places if (text := _beside(module).get(place))), "")
+    return next((text for module, place in places if (text := beside(module).get(place))), "")
 
 
 def _lists(text: str, name: str) -> bool:

@@ -36,12 +36,14 @@ class File:
     def write(self, who: str) -> None:
         self.sql("INSERT INTO written (who) VALUES (%s)", who)
 
-    def meanwhile(self, work: Callable[[], object], *, politely: bool = True) -> threading.Thread:
+    def meanwhile(
+        self, work: Callable[[], object], *, politely: bool = True, patience: float = polite_writes.PATIENCE
+    ) -> threading.Thread:
         """Do this in another thread, and return when it certainly has tried."""
 
         def run() -> None:
             try:
-                with polite_writes.writes() if politely else nullcontext():
+                with polite_writes.writes(patience=patience) if politely else nullcontext():
                     work()
             finally:
                 connections[BESIDE].close()
@@ -108,13 +110,12 @@ def test_the_tom_waits_before_it_begins_while_we_write(file: File) -> None:
     we.join()
 
 
-def test_a_transaction_of_the_tom_that_takes_long_holds_us_up_for_so_long_only(
-    file: File, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(polite_writes._Politely, "__init__", lambda self, _: setattr(self, "_patience", 0.05))
+def test_a_transaction_of_the_tom_that_takes_long_holds_us_up_for_so_long_only(file: File) -> None:
     with transaction.atomic(using=BESIDE):
         file.read()
-        we = file.meanwhile(lambda: file.write("we"))
+        we = file.meanwhile(lambda: file.write("we"), patience=0.05)
+        with pytest.raises(OperationalError, match="locked"):
+            file.write("the TOM")
     we.join()
     assert file.read() == ["we"]
 

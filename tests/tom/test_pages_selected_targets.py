@@ -118,7 +118,7 @@ def test_a_target_that_somebody_shares_at_the_same_moment_is_left_alone(tom: Tom
     targets = [tom.target() for _ in range(3)]
     tom.share(targets[1], "y")
     form = {"selected-target": [target.pk for target in targets], "destination": "y", "kinds": KINDS}
-    with patch.object(many_shares, "_there", return_value=set()):
+    with patch.object(many_shares, "shared_already", return_value=set()):
         answer = admin.post(SELECTED, form)
     assert told(answer) == "2 targets are now shared with y. 1 target was already."
     assert Outbox.objects.filter(share_id__isnull=False).count() == 3

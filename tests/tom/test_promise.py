@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from tom_dataproducts.models import (
     AstrometryReducedDatum,
     PhotometryReducedDatum,
@@ -21,7 +21,7 @@ from tom_targets.sharing import continuous_share_data
 from sharecore.delivery import State
 from sharecore.records import Astrometry, OtherDatum, Photometry, PhotometryLimit, Spectrum
 from tom_integration.models import Delivery, Outbox
-from tom_integration.outbox import new_shares, open_outboxes
+from tom_integration.outbox import named_data, open_outboxes
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -357,48 +357,46 @@ def test_an_adapter_state_that_cannot_be_kept_stops_nothing(tom: Tom) -> None:
 
 
 def test_saving_a_shared_datum_never_raises(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tom_integration import wake_up
-
     target = tom.target()
     tom.share(target)
     row = tom.datum(target)
+    tom.commit()
 
     def broken(*args: object) -> None:
         raise IntegrityError("no ledger")
 
-    monkeypatch.setattr(wake_up, "_leave", broken)
-    from django.db import connection
-
+    monkeypatch.setattr(named_data, "mark", broken)
     with transaction.atomic():
         row.save()
-    assert all(robust for _, _, robust in connection.run_on_commit)
+    assert [robust for _, _, robust in connection.run_on_commit] == [True]
+    with pytest.raises(IntegrityError):
+        tom.commit()
     assert timedelta(0) < tom.clock.now - row.timestamp
 
 
 @pytest.mark.parametrize("in_bulk", [True, False])
-def test_a_datum_is_new_when_a_scan_finds_its_share_while_that_is_being_made(
-    tom: Tom, monkeypatch: pytest.MonkeyPatch, in_bulk: bool
-) -> None:
+def test_a_datum_is_new_when_a_scan_finds_its_share_while_that_is_being_made(tom: Tom, in_bulk: bool) -> None:
     """Both attach the share; what was saved after the first of them is not from before the share."""
     target = tom.target()
     share = PersistentShare(target=target, destination="x")
     PersistentShare.objects.bulk_create([share])
-    module, function = (new_shares, "_attach") if in_bulk else (open_outboxes, "open_outbox")
-    real = getattr(module, function)
-    saved = []
+    opened: list[str] = []
+    saved: list[Any] = []
 
-    def slow(*args: Any) -> Any:
-        # While the scan gets ready, the one who makes the share goes on, and saves a datum.
-        monkeypatch.setattr(module, function, real)
-        made = None if in_bulk else real(*args)
-        open_outboxes.attach(share)
-        saved.append(tom.datum(target))
-        return real(*args) if in_bulk else made
+    def slow(execute: Any, sql: str, *rest: Any) -> Any:
+        if opened and not saved:
+            # While the scan gets ready, the one who makes the share goes on, and saves a datum.
+            saved.append(tom.unsaved(target))
+            open_outboxes.attach(share)
+            saved[0].save()
+        if f'INTO "{Outbox._meta.db_table}"' in sql:
+            opened.append(sql)
+        return execute(sql, *rest)
 
-    monkeypatch.setattr(module, function, slow)
-    if in_bulk:
-        open_outboxes.match_shares()
-    else:
-        open_outboxes.attach(share)
+    with connection.execute_wrapper(slow):
+        if in_bulk:
+            open_outboxes.match_shares()
+        else:
+            open_outboxes.attach(share)
     assert tom.deliver() == 1
     assert tom.state(saved[0]) == State.DELIVERED

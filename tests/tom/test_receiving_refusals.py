@@ -15,6 +15,7 @@ from django.test import Client, override_settings
 from guardian.shortcuts import assign_perm
 from tom_targets.base_models import BaseTarget, TargetMatchManager, get_target_model_app_label
 from tom_targets.models import Target, TargetList, TargetName
+from tom_targets.serializers import TargetSerializer
 
 from sharecore import Target as SharedTarget
 from sharecore.testing.examples import SITE, TARGETS, example_record
@@ -320,14 +321,20 @@ class TestTargets:
         assert answer.json()["field"] == "target.extras"
         assert not Target.objects.exists()
 
+    @pytest.mark.parametrize("validated", [False, True])
     def test_made_by_another_hand_meanwhile(
-        self, tom: Tom, sender: Sender, target: Any, monkeypatch: pytest.MonkeyPatch
+        self, tom: Tom, sender: Sender, target: Any, monkeypatch: pytest.MonkeyPatch, validated: bool
     ) -> None:
-        from tom_integration.inbox import target as finding
+        """Before its values are validated, or between that and the moment in which it is stored."""
+        real, name = TargetSerializer.is_valid, "SN 2026xyz"
 
-        real, calls = finding._find, iter([True, False])
-        monkeypatch.setattr(finding, "_find", lambda *given: None if next(calls) else real(*given))
-        answer = self.make(sender, SharedTarget(name=target.name, position=TARGETS["sidereal"].position))
+        def slow(self: TargetSerializer, **given: Any) -> Any:
+            valid = real(self, **given) if validated else None
+            Target.objects.filter(pk=target.pk).update(name=name)
+            return valid if validated else real(self, **given)
+
+        monkeypatch.setattr(TargetSerializer, "is_valid", slow)
+        answer = self.make(sender, SharedTarget(name=name, position=TARGETS["sidereal"].position))
         assert answer.json()["target"] == {"id": target.pk, "created": False}
 
     def test_lists(self, sender: Sender, target: Any) -> None:

@@ -820,7 +820,7 @@ def test_a_look_that_makes_no_share_because_others_are_faster_forgets_no_promise
     target = tom.target()
     followed.targets.add(target)
     meanwhile = tom.datum(target)
-    with patch("tom_integration.outbox.rules._share_some", side_effect=IntegrityError):
+    with patch("tom_integration.outbox.rules.attach_new", side_effect=IntegrityError):
         tom.deliver(after=60)
     assert tom.states() == []
     tom.deliver(after=60)

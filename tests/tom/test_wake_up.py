@@ -23,6 +23,7 @@ from tom_targets.sharing import continuous_share_data
 
 from tom_integration import wake_up
 from tom_integration.models import Delivery, Outbox
+from tom_integration.outbox import open_outboxes
 from tom_integration.worker import thread
 
 if TYPE_CHECKING:
@@ -190,12 +191,19 @@ class TestTrouble:
     def test_a_lost_hint_loses_no_datum(
         self, tom: Tom, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        target = tom.target()
+        target, lost = tom.target(), []
+
+        def lose(target_id: int) -> None:
+            lost.append(target_id)
+            raise OperationalError("gone")
+
         tom.share(target)
-        with monkeypatch.context() as patch:
-            patch.setattr(wake_up, "_leave", lambda *_: 1 / 0)
+        tom.deliver()
+        with monkeypatch.context() as patch, override_settings(SHARECORE_RUNNER="command"):
+            patch.setattr(open_outboxes, "look_at", lose)
             caplog.set_level(logging.CRITICAL)
             tom.datum(target)
+        assert lost == [target.pk]
         assert tom.deliver() == 1
 
     def test_a_machine_without_another_thread_still_answers(
@@ -204,7 +212,7 @@ class TestTrouble:
         def refuse(self: threading.Thread) -> None:
             raise RuntimeError("can't start new thread")
 
-        monkeypatch.setattr(thread, "_on_test_database", lambda: False)
+        monkeypatch.setattr(thread, "on_test_database", lambda: False)
         monkeypatch.setattr(threading.Thread, "start", refuse)
         caplog.set_level(logging.CRITICAL)
         with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=[]):

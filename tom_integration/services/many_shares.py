@@ -43,7 +43,7 @@ def make(
     while left:
         some = few(left)
         left = left[len(some) :]
-        free = sorted({*some} - _there(destination, some))
+        free = sorted({*some} - shared_already(destination, some))
         try:
             number += _make(free, destination, **wanted)
         except IntegrityError:  # Somebody has shared or deleted one of them meanwhile.
@@ -51,7 +51,8 @@ def make(
     return number
 
 
-def _there(destination: str, targets: Sequence[int]) -> set[int]:
+def shared_already(destination: str, targets: Sequence[int]) -> set[int]:
+    """Return the targets that are shared there continuously; somebody may share others a moment later."""
     here = PersistentShare.objects.filter(destination=destination, target_id__in=targets)
     return set(here.values_list("target_id", flat=True))
 

@@ -49,14 +49,14 @@ def wake(target_id: int, named: dict[str, list[int]]) -> bool:
 def connect() -> None:
     """Start the thread with the first request of a server process."""
     request_started.connect(_on_request, dispatch_uid="sharecore.thread")
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=forget)
     # `atexit` would run after the thread pools were stopped, which calls of adapters may be using. The pools
     # themselves register in this way (concurrent/futures/thread.py).
     getattr(threading, "_register_atexit", atexit.register)(stop)
 
 
 def _on_request(**_: object) -> None:
-    if not running() and chosen() and not conf.settings().paused and not _on_test_database():
+    if not running() and chosen() and not conf.settings().paused and not on_test_database():
         try:
             start()
         except RuntimeError:
@@ -64,7 +64,8 @@ def _on_request(**_: object) -> None:
             logger.exception("The thread that delivers could not be started; the next request tries again")
 
 
-def _on_test_database() -> bool:
+def on_test_database() -> bool:
+    """Return True where no thread is started, since it would not see the data or outlive the database."""
     utils = sys.modules.get("django.test.utils")
     testing = hasattr(getattr(utils, "_TestState", None), "saved_data")
     name = str(connection.settings_dict["NAME"])
@@ -89,7 +90,7 @@ def stop() -> None:
         _thread.join(timeout=FINISH + GIVE_BACK + 1.0)
 
 
-def _forget() -> None:
+def forget() -> None:
     """Forget the thread in a forked process, since a fork copies no threads."""
     global _worker, _thread, _lock
     _worker = _thread = None

@@ -248,7 +248,7 @@ def normalised() -> Iterator[Callable[[Any], Any]]:
 
 def test_a_message_is_measured_as_hermes_publishes_it(make: Any, normalised: Any, monkeypatch: Any) -> None:
     """No message is larger than it may be, and none is much smaller."""
-    monkeypatch.setattr("sharecore_hermes.message.split.__defaults__", (20_000,))
+    monkeypatch.setattr("sharecore_hermes.message.MAX_BYTES", 20_000)
     records = [make.detection(extra={"comments": "\u212b" * 20}) for _ in range(150)]
     records += [make.spectrum() for _ in range(30)] + [make.astrometry() for _ in range(60)]
     messages = json.loads(make.adapter().preview(make.batch(*records)).body)

@@ -26,8 +26,6 @@ def site(make: Any, start_hermes: Callable[..., Any], monkeypatch: pytest.Monkey
     """A site for which 12 kB are too large, so that the tests are quick."""
     monkeypatch.setattr(message, "MAX_BYTES", 12_000)
     monkeypatch.setattr(large_data, "MAX_BYTES", 12_000)
-    monkeypatch.setattr(message.split, "__defaults__", (12_000,))
-    monkeypatch.setattr(message.room, "__defaults__", (12_000,))
     return Site(make, start_hermes("hermes.test", DEMO))
 
 

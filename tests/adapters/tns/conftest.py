@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,9 +29,9 @@ def there() -> Iterator[Tns]:
 def opened(there: Tns) -> Iterator[Open]:
     adapters: list[TnsAdapter] = []
 
-    def open(**changes: Any) -> TnsAdapter:
+    def open(*, clock: Callable[[], float] = time.monotonic, **changes: Any) -> TnsAdapter:
         section = Section("tns", samples.settings(there.server.url, **changes))
-        adapters.append(TnsAdapter(TnsConfig.read(section)))
+        adapters.append(TnsAdapter(TnsConfig.read(section), clock=clock))
         return adapters[-1]
 
     yield open

@@ -86,12 +86,9 @@ def test_a_solar_system_body_has_no_place_to_suggest(opened: Open) -> None:
     assert form(opened(), "at-report", target=target)["ra"].initial is None
 
 
-def test_options_are_asked_once_an_hour_and_old_ones_go_on(
-    there: Tns, opened: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    adapter = opened()
+def test_options_are_asked_once_an_hour_and_old_ones_go_on(there: Tns, opened: Open) -> None:
     now = [0.0]
-    monkeypatch.setattr(adapter._options, "_clock", lambda: now[0])
+    adapter = opened(clock=lambda: now[0])
     asked = lambda: sum(each.path.startswith("/api/get/values") for each in there.server.requests)  # noqa: E731
     for _ in range(3):
         form(adapter, "at-report", DETECTION)

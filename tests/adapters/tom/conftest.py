@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -311,10 +312,11 @@ def adapter() -> Iterator[Callable[..., TomAdapter]]:
     """Opens adapters: settings as keywords. One request at a time unless told otherwise: order is known."""
     opened: list[TomAdapter] = []
 
-    def open_(**settings: Any) -> TomAdapter:
+    def open_(*, clock: Callable[[], float] = time.monotonic, **settings: Any) -> TomAdapter:
         login = {"USERNAME": "sender", "PASSWORD": "pw-secret"}
         config = TomConfig.read(Section("b", {"BASE_URL": BASE, **login, "CONCURRENCY": 1, **settings}))
-        opened.append(TomAdapter(config, client=Client(config.base_url, config.http, sleep=lambda _: None)))
+        client = Client(config.base_url, config.http, sleep=lambda _: None)
+        opened.append(TomAdapter(config, client=client, clock=clock))
         return opened[-1]
 
     yield open_

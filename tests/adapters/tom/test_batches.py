@@ -291,10 +291,9 @@ def test_an_edit_waits_when_the_receiver_lost_its_batches(tom, adapter, batch, d
     assert not opened.can_update
 
 
-def test_a_receiver_is_asked_again_after_an_hour(tom, adapter, batch, detections, monkeypatch):
+def test_a_receiver_is_asked_again_after_an_hour(tom, adapter, batch, detections):
     now = [1000.0]
-    opened = adapter()
-    monkeypatch.setattr(opened, "_clock", lambda: now[0])
+    opened = adapter(clock=lambda: now[0])
     sharing, tom.sharing = tom.sharing, None
     deliver(opened, batch(*detections(1)))
     tom.sharing = sharing
