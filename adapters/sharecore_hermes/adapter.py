@@ -84,7 +84,7 @@ class HermesAdapter(Adapter):
 
     def preview(self, batch: Batch) -> Preview:
         """Return the message as JSON, or a list of them where the batch is too large for one."""
-        envelope, mapped = self._prepare(batch)
+        envelope, mapped = self.prepare(batch)
         notes = [
             f"{_named(record)} is left out. {_reason(mapped.decided[record.key])}"
             for record in batch.records
@@ -107,7 +107,7 @@ class HermesAdapter(Adapter):
 
         Data that `preview` leaves out are not checked. Raises `AuthenticationFailed`, `DestinationError`.
         """
-        envelope, mapped = self._prepare(batch)
+        envelope, mapped = self.prepare(batch)
         found: list[Problem] = []
         if mapped.target is None:
             return found
@@ -192,7 +192,7 @@ class HermesAdapter(Adapter):
         found = share_values.unreadable(batch)
         if found or not share_values.replied_to(batch):
             return found
-        envelope, _ = self._prepare(batch)
+        envelope, _ = self.prepare(batch)
         return self._publisher.unknown_reply(envelope)
 
     def describe(self) -> str:
@@ -217,12 +217,13 @@ class HermesAdapter(Adapter):
 
     def _ready_to_send(self, batch: Batch) -> tuple[Envelope, Mapped]:
         with before_sending():
-            envelope, mapped = self._prepare(batch)
+            envelope, mapped = self.prepare(batch)
         if fault := topic_fault(envelope.topic):
             raise AuthenticationFailed(f"{fault}. {self._which_topic()}", topic_only=True)
         return envelope, mapped
 
-    def _prepare(self, batch: Batch) -> tuple[Envelope, Mapped]:
+    def prepare(self, batch: Batch) -> tuple[Envelope, Mapped]:
+        """Return what the messages of a batch have in common, and what its records become. No network."""
         topic = self._topic(batch)
         mapped = map_batch(batch, self.config, self._converter, topic)
         envelope = Envelope(batch, self.config, topic, mapped.target or {})

@@ -46,7 +46,8 @@ class TomAdapter(Adapter):
     Args:
         config: settings.
         client: HTTP client, for tests.
-        clock: seconds, for tests.
+        clock: seconds that pass, for tests.
+        now: seconds since 1970, for tests.
     """
 
     takes_files = True
@@ -58,12 +59,13 @@ class TomAdapter(Adapter):
         *,
         client: Client | None = None,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self.settle_time = config.settle_seconds
         self._api = Api(config, client)
         self._targets = Targets(self._api)
-        self._clock = clock
+        self._clock, self._now = clock, now
         self._receiver: Receiver | None = None
         self._origin = ""
         self._asked = 0.0
@@ -183,7 +185,7 @@ class TomAdapter(Adapter):
         if receiver.sharing:
             return Batches(self._api, self._targets, receiver.sharing)
         if self._config.bulk_upload and receiver.generation is Generation.TYPED:
-            return Files(self._api, self._targets, receiver.note)
+            return Files(self._api, self._targets, receiver.note, now=self._now)
         return Rest(self._api, self._targets, receiver.generation, receiver.note)
 
     def _begin(self, batch: Batch) -> None:

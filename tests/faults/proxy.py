@@ -36,12 +36,13 @@ class Proxy:
     """Forwards to a receiver what the plan lets through.
 
     receiver: its base address, plain HTTP. port: to listen on at 127.0.0.1. met: how many requests met each
-    fault. seen: how many requests the plan was asked about. Give it another `plan` at any time.
+    fault. seen: how many requests the plan was asked about. Give it another `plan`, or another `receiver`, a
+    host and port from then on, at any time.
     """
 
     def __init__(self, receiver: str, plan: Plan | None = None, *, port: int = 0) -> None:
         parts = urlsplit(receiver)
-        self._receiver = (parts.hostname or "127.0.0.1", parts.port or 80)
+        self.receiver = (parts.hostname or "127.0.0.1", parts.port or 80)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = port
@@ -151,7 +152,7 @@ class Proxy:
     async def _ask(self, request: bytes) -> bytes:
         """The whole answer of the receiver; empty when there is none."""
         try:
-            reader, writer = await asyncio.open_connection(*self._receiver)
+            reader, writer = await asyncio.open_connection(*self.receiver)
         except OSError:
             return b""
         try:

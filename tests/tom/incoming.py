@@ -44,17 +44,17 @@ class Sender:
     """Another site, with an account here."""
 
     def __init__(self, user: User | None) -> None:
-        self._client = Client(raise_request_exception=False)
-        self._login = {} if user is None else {"Authorization": f"Token {_token(user)}"}
+        self.client = Client(raise_request_exception=False)
+        self.login = {} if user is None else {"Authorization": f"Token {_token(user)}"}
 
     def get(self, path: str = "/api/sharing/") -> Any:
-        return self._client.get(path, headers=self._login)
+        return self.client.get(path, headers=self.login)
 
     def post(
         self, value: Any, path: str = URL, *, content_type: str = "application/json", **headers: str
     ) -> Any:
         data = value if isinstance(value, bytes) else json.dumps(value).encode()
-        return self._client.post(path, data, content_type=content_type, headers={**self._login, **headers})
+        return self.client.post(path, data, content_type=content_type, headers={**self.login, **headers})
 
     def send(self, name: str, /, *records: Record, **members: Any) -> list[dict[str, Any]]:
         """The answers to the records."""

@@ -667,7 +667,7 @@ class TestRefusals:
         assert "may not write to the topic 'gcn.circulars'" in health["hermes:gcn.circulars"]
         assert tom.state(datum, "hermes:gcn.circulars") is State.PENDING
         # Somebody gives the right; nothing changes in the settings, so the address stays.
-        few.proxy._receiver = many.proxy._receiver
+        few.proxy.receiver = many.proxy.receiver
         call_command("sharing", "check")
         tom.deliver_until_quiet()
         assert [message["topic"] for message in many.messages] == ["gcn.circulars"]

@@ -200,11 +200,11 @@ class TestDeadline:
 
     def test_ends_a_read_that_waits(self, sender: Sender, dripping: Any) -> None:
         connection, stream = dripping
-        answer = sender._client.post(
+        answer = sender.client.post(
             URL,
             b"",
             content_type="application/json",
-            headers=sender._login,
+            headers=sender.login,
             **{
                 "wsgi.input": stream,
                 "CONTENT_TYPE": "application/json",
@@ -220,11 +220,11 @@ class TestDeadline:
     ) -> None:
         monkeypatch.setattr(bodies, "CHUNK", 4)
         _, stream = dripping
-        answer = sender._client.post(
+        answer = sender.client.post(
             URL,
             b"",
             content_type="application/json",
-            headers=sender._login,
+            headers=sender.login,
             **DRIPPING | {"wsgi.input": stream},
         )
         assert answer.status_code == 408

@@ -473,7 +473,7 @@ class TestBadInput:
 
     @pytest.mark.parametrize("method", ["put", "patch", "delete", "get"])
     def test_methods(self, sender: Sender, method: str) -> None:
-        answer = getattr(sender._client, method)(URL, headers=sender._login)
+        answer = getattr(sender.client, method)(URL, headers=sender.login)
         assert answer.status_code == 405
 
     def test_a_copy_of_our_own_database(self, sender: Sender, target: Any) -> None:

@@ -112,7 +112,7 @@ def test_a_record(kind: str, data: st.DataObject, year: int, make: Any, normalis
         published = normalised(message)
         assert len(published["data"]["sharecore"]) == 4
     else:
-        outcome = adapter._prepare(make.batch(record))[1].decided[record.key]
+        outcome = adapter.prepare(make.batch(record))[1].decided[record.key]
         assert isinstance(outcome, Unsupported)
         assert outcome.reason
 
@@ -143,5 +143,5 @@ def test_a_target(
         normalised(message)
     else:
         assert isinstance(
-            adapter._prepare(make.batch(record, target=target))[1].decided[record.key], Unsupported
+            adapter.prepare(make.batch(record, target=target))[1].decided[record.key], Unsupported
         )

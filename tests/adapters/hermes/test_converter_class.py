@@ -157,7 +157,7 @@ class Ours(HermesDataConverter):
 """
     )
     refused, bug, good = make.detection(bandpass="refused"), make.detection(bandpass="bug"), make.detection()
-    mapped = make.adapter(DATA_CONVERTER_CLASS=path)._prepare(make.batch(refused, bug, good))[1]
+    mapped = make.adapter(DATA_CONVERTER_CLASS=path).prepare(make.batch(refused, bug, good))[1]
     assert isinstance(mapped.decided[refused.key], Unsupported)
     # A bug is mended and the row goes then: it is not given up.
     assert isinstance(mapped.decided[bug.key], Deferred)
@@ -196,7 +196,7 @@ class Ours(HermesDataConverter):
     assert set(asked) == {spectrum.key}
     # Where the row is not known, there is no data product.
     assert "telescope" not in make.row(spectrum, DATA_CONVERTER_CLASS=path)
-    mapped = make.adapter(DATA_CONVERTER_CLASS=path)._prepare(make.batch(detection, spectrum))[1]
+    mapped = make.adapter(DATA_CONVERTER_CLASS=path).prepare(make.batch(detection, spectrum))[1]
     assert "airmass" in mapped.decided[detection.key].reason
     assert [entry.record for entry in mapped.entries] == [spectrum]
 
@@ -230,7 +230,7 @@ class Ours(HermesDataConverter):
 """
     )
     record = make.detection()
-    outcome = make.adapter(DATA_CONVERTER_CLASS=path)._prepare(make.batch(record))[1].decided[record.key]
+    outcome = make.adapter(DATA_CONVERTER_CLASS=path).prepare(make.batch(record))[1].decided[record.key]
     assert isinstance(outcome, Unsupported)
     assert outcome.feature == feature
 

@@ -23,9 +23,7 @@ MESSAGE = "https://hermes.lco.global/api/v0/query/message/2c1f0f5e-6b1c-4b0e-9a5
 
 
 def refused(make: Any, record: Record, batch: Any = None, **settings: Any) -> Unsupported:
-    outcome = (
-        make.adapter(**settings)._prepare(make.batch(record, **(batch or {})))[1].decided.get(record.key)
-    )
+    outcome = make.adapter(**settings).prepare(make.batch(record, **(batch or {})))[1].decided.get(record.key)
     assert isinstance(outcome, Unsupported), outcome
     return outcome
 
@@ -151,7 +149,7 @@ def test_what_was_read_from_a_topic_is_not_published_on_it_again(name: str, loca
         make.limit(source_name=name, source_location=location),
         make.spectrum(source_name=name, source_location=location),
     ):
-        outcome = make.adapter()._prepare(make.batch(record))[1].decided[record.key]
+        outcome = make.adapter().prepare(make.batch(record))[1].decided[record.key]
         assert isinstance(outcome, Duplicate)
         assert outcome.remote_id in (None, MESSAGE.split("/")[-2])
         elsewhere = {"source_name": name.replace("test", "other"), "source_location": location}
@@ -167,7 +165,7 @@ def test_what_was_read_from_an_unknown_topic_of_hermes_stays_at_home(make: Any) 
 @pytest.mark.parametrize("name", ["hermes:hermes.test", "HERMES: hermes.test ", "Hermes:hermes.test"])
 def test_a_reader_may_spell_itself_in_another_way(name: str, make: Any) -> None:
     record = make.detection(source_name=name)
-    assert isinstance(make.adapter()._prepare(make.batch(record))[1].decided[record.key], Duplicate)
+    assert isinstance(make.adapter().prepare(make.batch(record))[1].decided[record.key], Duplicate)
 
 
 @pytest.mark.parametrize(

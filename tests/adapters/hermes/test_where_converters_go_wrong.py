@@ -20,6 +20,7 @@ from sharecore.identity import fingerprint
 from sharecore.outcomes import Accepted, Rejected, Unconfirmed, Unsupported
 from sharecore.records import OtherDatum, Record
 from sharecore.targets import Orbit, OrbitScheme, Target
+from sharecore_hermes.mapping import map_batch
 
 ANGSTROM = "\u212b"
 FLUX_PER_ANGSTROM = "erg / s / cm\u00b2 / \u212b"
@@ -42,7 +43,7 @@ def body(**orbit: Any) -> Target:
 def unsupported(make: Any, record: Record, feature: str, batch: Any = None, **settings: Any) -> Unsupported:
     """The outcome of a record that cannot go, while a good one beside it would."""
     good = make.detection()
-    outcomes = make.adapter(**settings)._prepare(make.batch(record, good, **(batch or {})))[1].decided
+    outcomes = make.adapter(**settings).prepare(make.batch(record, good, **(batch or {})))[1].decided
     outcome = outcomes[record.key]
     assert isinstance(outcome, Unsupported)
     assert outcome.feature == feature
@@ -430,9 +431,8 @@ class NoErrors:
 
 def converted(make: Any, record: Record, converter: Any) -> Any:
     """The row that a converter's draft of a record becomes, or the outcome that stands in its way."""
-    adapter = make.adapter()
-    adapter._converter = converter
-    mapped = adapter._prepare(make.batch(record))[1]
+    batch = make.batch(record)
+    mapped = map_batch(batch, make.adapter().config, converter, batch.address.topic)
     return mapped.decided.get(record.key) or mapped.entries[0].row
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import requests
 
 from adapters.skyportal.conftest import Open
 from calling import before, deliver
@@ -57,7 +58,13 @@ def shown(there: SkyPortal, adapter: SkyPortalAdapter, record: Any, system: str)
     """How SkyPortal shows the point that a record became."""
     assert isinstance(outcome_of(adapter, record), Accepted)
     request = f"api/sources/{source_id('SN 2026abc')}/photometry"
-    rows: list[dict[str, Any]] = adapter._api.ask(request, {"format": "both", "magsys": system})
+    answer = requests.get(
+        f"{there.server.url}{request}",
+        params={"format": "both", "magsys": system},
+        headers={"Authorization": f"token {TOKEN}"},
+        timeout=10,
+    )
+    rows: list[dict[str, Any]] = answer.json()["data"]
     return next(row for row in rows if row["origin"] == str(record.key))
 
 

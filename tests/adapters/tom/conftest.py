@@ -130,9 +130,9 @@ class StandIn:
         if (method, path) == ("GET", "api/targets/"):
             return _listed([each for each in self._visible() if _is_called(each, body)], body)
         if (method, path) == ("POST", "api/targets/"):
-            return self._create(body)
+            return self.create(body)
         if (method, path) == ("POST", "api/reduceddatums/"):
-            return self._store(body)
+            return self.store(body)
         if (method, path) == ("GET", "api/reduceddatums/"):
             wanted = (int(body["target__id"]), body["data_type"])
             return _listed([row for row in self.rows if (row["target"], row["data_type"]) == wanted], body)
@@ -173,7 +173,7 @@ class StandIn:
     def _visible(self) -> list[dict[str, Any]]:
         return [target for pk, target in self.targets.items() if pk not in self.hidden]
 
-    def _create(self, body: Any) -> Answer:
+    def create(self, body: Any) -> Answer:
         if any(target["name"] == body["name"] for target in self.targets.values()):
             return said(400, {"name": ["target with this Name already exists."]})
         taken = {alias["name"] for target in self.targets.values() for alias in target["aliases"]}
@@ -182,7 +182,7 @@ class StandIn:
         pk = self.add_target(body["name"], *(alias["name"] for alias in body["aliases"]))
         return said(201, {**body, "id": pk, "message": "Target successfully uploaded."})
 
-    def _store(self, body: Any) -> Answer:
+    def store(self, body: Any) -> Answer:
         pk = body["target"]
         if pk not in self.targets or pk in self.hidden | self.read_only:
             return said(400, {"target": [f'Invalid pk "{pk}" - object does not exist.']})
@@ -312,11 +312,16 @@ def adapter() -> Iterator[Callable[..., TomAdapter]]:
     """Opens adapters: settings as keywords. One request at a time unless told otherwise: order is known."""
     opened: list[TomAdapter] = []
 
-    def open_(*, clock: Callable[[], float] = time.monotonic, **settings: Any) -> TomAdapter:
+    def open_(
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+        **settings: Any,
+    ) -> TomAdapter:
         login = {"USERNAME": "sender", "PASSWORD": "pw-secret"}
         config = TomConfig.read(Section("b", {"BASE_URL": BASE, **login, "CONCURRENCY": 1, **settings}))
         client = Client(config.base_url, config.http, sleep=lambda _: None)
-        opened.append(TomAdapter(config, client=client, clock=clock))
+        opened.append(TomAdapter(config, client=client, clock=clock, now=now))
         return opened[-1]
 
     yield open_

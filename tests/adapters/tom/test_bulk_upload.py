@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -179,10 +180,10 @@ def test_a_refused_file_goes_singly_and_is_not_tried_again_soon(tom, adapter, ba
 
 def test_files_are_tried_again_after_a_day(tom, adapter, batch, backlog):
     tom.script("POST", PRODUCTS, said(500, {}))
-    opened, state = adapter(BULK_UPLOAD=True), {}
+    now = [time.time()]
+    opened, state = adapter(now=lambda: now[0], BULK_UPLOAD=True), {}
     deliver(opened, batch(*backlog(20), state=state))
-    until = state["files"]["until"]
-    opened._transport._now = lambda: until + 1
+    now[0] = state["files"]["until"] + 1
     deliver(opened, batch(*backlog(20), state=state))
     assert len(tom.made("POST", PRODUCTS)) > 1
 

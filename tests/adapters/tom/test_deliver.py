@@ -288,7 +288,7 @@ def test_a_listing_is_read_to_its_last_page(tom_232, adapter, batch, detections)
 def test_what_was_stored_with_other_values_is_not_believed(tom_31, adapter, batch, detections, change, field):
     """A column of a receiver may round, cut or lose what was sent, and its answer shows it."""
     (record,) = (dataclasses.replace(each, brightness=18.123456) for each in detections(1))
-    opened, real = adapter(), tom_31._store
+    opened, real = adapter(), tom_31.store
 
     def store(body):
         status, headers, text = real(body)
@@ -299,7 +299,7 @@ def test_what_was_stored_with_other_values_is_not_believed(tom_31, adapter, batc
             answer["value"] = answer["value"] | change if isinstance(change, dict) else change or {}
         return status, headers, json.dumps(answer)
 
-    tom_31._store = store
+    tom_31.store = store
     outcome = deliver(opened, batch(record))[record.key]
     assert isinstance(outcome, Rejected)
     assert (outcome.field, field in outcome.reason) == (field, True)
@@ -307,11 +307,11 @@ def test_what_was_stored_with_other_values_is_not_believed(tom_31, adapter, batc
 
 def test_the_last_bit_of_a_float_is_no_other_value(tom_31, adapter, batch, detections):
     (record,) = (dataclasses.replace(each, brightness=18.123456789012344) for each in detections(1))
-    opened, real = adapter(), tom_31._store
+    opened, real = adapter(), tom_31.store
 
     def store(body):
         status, headers, text = real(body)
         return status, headers, text.replace("18.123456789012344", "18.12345678901234")
 
-    tom_31._store = store
+    tom_31.store = store
     assert deliver(opened, batch(record)) == {record.key: Accepted()}

@@ -243,7 +243,7 @@ def test_deleted_between_two_rows_it_is_made_again_and_nothing_is_lost(tom_31, a
     gone = (400, {"Content-Type": "application/json"}, '{"target": ["Invalid pk \\"40\\"."]}')
     tom_31.script("POST", "api/reduceddatums/", None, gone)
     opened = adapter()
-    real = tom_31._store
+    real = tom_31.store
 
     def store(body):
         answer = real(body)
@@ -252,7 +252,7 @@ def test_deleted_between_two_rows_it_is_made_again_and_nothing_is_lost(tom_31, a
             tom_31.add_target("filler")
         return answer
 
-    tom_31._store = store
+    tom_31.store = store
     records = detections(4)
     outcomes = deliver(opened, batch(*records))
     assert [type(outcomes[each.key]) for each in records] == [Accepted, Deferred, Deferred, Deferred]
@@ -276,13 +276,13 @@ def test_a_hidden_target_of_that_name(tom, adapter, batch, detections):
 
 
 def test_somebody_else_made_it_in_the_same_moment(tom, adapter, batch, detections):
-    real = tom._create
+    real = tom.create
 
     def too_late(body):
         tom.add_target(body["name"])
         return real(body)
 
-    tom._create = too_late
+    tom.create = too_late
     assert only(deliver(adapter(), batch(*detections(1)))) == Accepted()
 
 
