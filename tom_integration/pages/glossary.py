@@ -15,7 +15,9 @@ WORDS = {
     "Share": "It sends each new datum of one target to one destination, by itself, from now on.",
     "One-time share": "A target, its data or files, sent once, by hand.",
     "Rule": "It makes a share for each target of a list, with a tag, or that its creator may change.",
-    "What is shared": "The data that all filters let through, and the dates from and until which they are sent.",
+    "What is shared": (
+        "The data that all filters let through, and the dates from and until which they are sent."
+    ),
     "Filter": "Conditions on data. A share, its rule and its destination may each have one; all count.",
     "Record": "One datum (detection, upper limit, spectrum, astrometry or other) or one file, as it is sent.",
     "Existing data": "Data from before the share. They stay here unless somebody shares them, too.",
