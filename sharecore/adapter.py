@@ -178,8 +178,8 @@ class Adapter(ABC):
     """Largest number of records in one call of `deliver`, 1 or more. May change between calls."""
 
     check_tests: str = ""
-    """What `check` tests, in a few words that follow "Tested:", such as "the log-in, and the right to add
-    data". Empty where nothing can be tested.
+    """What `check` tests, in a few words that follow "Checked:", such as "the log-in, and the right to add
+    data". Empty where nothing can be checked.
     """
 
     def ready(self) -> None:  # noqa: B027  (an adapter that knows its destination has nothing to ask)

@@ -135,8 +135,8 @@ def _named(page: Page, report: str, played: Played) -> None:
     _state(page, "Delivered")
     assert max(played.tns.holds()["asked"].values()) == 3, "twice it was not done"
     named = f"{_only_object(played)} (sandbox)"
-    expect(page.get_by_text(f"Known there as {named}")).to_be_visible()
-    page.get_by_role("link", name="Details of the delivery").click()
+    expect(page.get_by_text(f"Named there {named}")).to_be_visible()
+    page.get_by_role("link", name="Show the delivery").click()
     expect(page.get_by_text("approved by approver")).to_be_visible()
     page.get_by_role("button", name=f"Add {named} as an alias").click()
     expect(page.get_by_text(f"{named} is an alias of {played.candidate.name}")).to_be_visible()

@@ -76,9 +76,9 @@ def test_axe_finds_nothing_on_any_page(
         f"{SHARES}records/{shared['delivery']}/attempts/{shared['attempt']}/",
         f"{one}change",
         f"{one}delete",
-        f"{one}replay",
+        f"{one}send-again",
         "targets/persistentshare/destinations/",
-        "targets/persistentshare/destinations/replay?name=receiver&since=yesterday",
+        "targets/persistentshare/destinations/send-again?name=receiver&since=yesterday",
         "targets/persistentshare/activity/",
         "targets/persistentshare/glossary/",
         "targets/persistentshare/notices/",
@@ -137,7 +137,7 @@ def test_a_share_is_made_retried_resolved_and_deleted_by_keyboard(
     someone = visit()
     page = someone.page
     someone.go(SHARES)
-    reach(page, "^New share$")  # past the shares that a TOM has by now
+    reach(page, "^Make a share$")  # past the shares that a TOM has by now
     page.keyboard.press("Enter")
     expect(page.get_by_label("Target", exact=True)).to_be_focused()
     page.keyboard.type(target.name)
@@ -162,13 +162,13 @@ def test_a_share_is_made_retried_resolved_and_deleted_by_keyboard(
             Delivery.objects.filter(pk=row.pk).update(state=state, kind="photometry", sent_at=timezone.now())
     """)
     someone.go(f"targets/{target.id}/persistentshare/manage/")
-    reach(page, "^Details of")
+    reach(page, "^Show details of")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("manage/[0-9]+/$"))
     reach(page, "^Retry datum")
     page.keyboard.press("Enter")
     expect(page.get_by_text("It will be tried again now.")).to_be_visible()
-    reach(page, "^(It|They) arrived")
+    reach(page, "^Mark as arrived")
     page.keyboard.press("Enter")
     expect(page.get_by_text("noted as arrived")).to_be_visible()
     reach(page, "^Delete$")
@@ -190,7 +190,7 @@ def test_the_focus_stays_and_little_is_said_while_the_page_refreshes_itself(
     """)
     someone.go(f"targets/{target.id}/persistentshare/manage/")
     expect(page.locator("#sharing-table").get_by_text("Up to date")).to_be_visible()
-    page.get_by_role("link", name=re.compile("^Details of")).focus()
+    page.get_by_role("link", name=re.compile("^Show details of")).focus()
     page.evaluate(
         """() => {
             window.spoken = [];
@@ -207,6 +207,6 @@ def test_the_focus_stays_and_little_is_said_while_the_page_refreshes_itself(
         target.observe(2)
         delivered = page.locator("td[data-label=Delivered]")
         expect(delivered).to_have_text(str(2 * number), timeout=60_000)
-        expect(page.get_by_role("link", name=re.compile("^Details of"))).to_be_focused()
+        expect(page.get_by_role("link", name=re.compile("^Show details of"))).to_be_focused()
     assert len(page.evaluate("window.spoken")) <= 4
     assert page.get_by_role("status").count() <= 1

@@ -82,7 +82,7 @@ def test_records_are_looked_at_approved_and_declined_by_keyboard(
     someone = visit(java_script_enabled=scripts, viewport=PHONE, color_scheme=theme)
     page = someone.page
     someone.go("targets/persistentshare/manage/")
-    page.get_by_role("link", name="To approve").click()
+    page.get_by_role("link", name="Approvals").click()
     mine = page.locator(card(shared))
     expect(mine.get_by_text("3 records")).to_be_visible()
     mine.get_by_text("What would be sent").first.press("Enter")
@@ -108,7 +108,7 @@ def test_all_of_a_target_on_the_page_of_its_share_and_who_did_it(
     someone = visit()
     page = someone.page
     someone.go(f"targets/persistentshare/manage/?q={shared.name}")
-    page.locator("#sharing-table").get_by_role("link", name="Details").click()
+    page.locator("#sharing-table").get_by_role("link", name="Show details").click()
     expect(page.get_by_text("3 records wait for approval.")).to_be_visible()
     page.get_by_role("button", name="Decline all 3").click()
     assert states(sender, shared) == ["to_approve"] * 3, "the browser asks for the reason first"

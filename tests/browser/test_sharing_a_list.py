@@ -58,7 +58,7 @@ def test_a_list_is_shared_from_tomtoolkits_page_and_it_shows_what_goes_when(
         page.wait_for_timeout(1000)
         page.reload()
     shares.click()
-    page.get_by_role("row", name=f"{target.name} 0").get_by_role("link", name="Details").click()
+    page.get_by_role("row", name=f"{target.name} 0").get_by_role("link", name="Show details").click()
     expect(page.get_by_text(re.compile("1 record goes on 20"))).to_be_visible(timeout=60_000)
 
 

@@ -46,7 +46,7 @@ def open_shared(page: Page, target: Observed, *, delivered: int) -> None:
     share(page, target, existing=True)
     table = page.locator("#sharing-table")
     expect(table.locator("td[data-label=Delivered]")).to_have_text(str(delivered), timeout=60_000)
-    table.get_by_role("link", name="Details").click()
+    table.get_by_role("link", name="Show details").click()
 
 
 def test_a_target_is_shared_and_its_progress_seen(
@@ -62,7 +62,7 @@ def test_a_target_is_shared_and_its_progress_seen(
 
     target.observe(3)
     expect(table.locator("td[data-label=Delivered]")).to_have_text("15", timeout=60_000)
-    table.get_by_role("link", name="Details").click()
+    table.get_by_role("link", name="Show details").click()
     expect(page.get_by_role("heading", name=target.name)).to_be_visible()
     page.get_by_role("link", name=re.compile("^Delivered")).click()
     expect(page.get_by_text("Photometry r 18.15 ± 0.02")).to_be_visible()
@@ -92,7 +92,7 @@ def test_an_attempt_shows_what_was_sent_and_answered(
         return page.locator("#sharing-table td[data-label=Delivered]").inner_text() == "1"
 
     wait_for(delivered)
-    page.locator("#sharing-table").get_by_role("link", name="Details").click()
+    page.locator("#sharing-table").get_by_role("link", name="Show details").click()
     page.get_by_text("1 answer").press("Enter")
     before = len(someone.asked)
     page.locator("summary", has_text="accepted").press("Enter")
@@ -143,7 +143,7 @@ def test_deliveries_are_found_sorted_and_taken_home(visit: Start, target: Observ
         )
     page.get_by_label("Kind", exact=True).select_option("Upper limit")
     page.get_by_role("button", name="Search").click()
-    expect(page.get_by_text("No delivery matches.")).to_be_visible()
+    expect(page.get_by_text("No record matches.")).to_be_visible()
     page.get_by_label("Kind", exact=True).select_option("Photometry")
     page.get_by_label("Data from").fill("2000-01-01")
     page.get_by_role("button", name="Search").click()
@@ -196,18 +196,18 @@ def test_a_destination_that_fails_is_seen_and_mended(
         target.observe(2)
         state = page.locator("#sharing-table [data-label=State]")
         expect(state).to_contain_text("Waiting", timeout=60_000)
-        expect(page.locator("td[data-label=Pending]")).to_have_text("2")
+        expect(page.locator("td[data-label=Waiting]")).to_have_text("2")
         expect(state).to_contain_text("2 records wait for the destination")
         expect(page.get_by_role("status").filter(has_text="Waiting")).to_have_count(1)
         page.goto(sender.url + "targets/persistentshare/destinations/")
         card = page.get_by_role("article").filter(has_text="Receiver")
         expect(card).to_contain_text("Does not answer")
-        card.get_by_role("button", name="Test it now").click()
+        card.get_by_role("button", name="Check now").click()
         expect(card.locator(".s-error")).to_be_visible()
     finally:
         receiver.serve()
-    card.get_by_role("button", name="Test it now").click()
-    expect(card).to_contain_text("It answered, and takes our data.", timeout=60_000)
+    card.get_by_role("button", name="Check now").click()
+    expect(card).to_contain_text("The check passed: it answered, and takes our data.", timeout=60_000)
     page.goto(f"{sender.url}targets/{target.id}/persistentshare/manage/")
     expect(page.locator("[data-label=State]")).to_contain_text("Up to date", timeout=60_000)
     assert is_at(receiver, sender, target)
@@ -251,7 +251,7 @@ def test_what_was_refused_is_retried_from_the_page(
     state = page.locator("[data-label=State]")
     expect(state).to_contain_text("Action needed")
     expect(state).to_contain_text(f"2 records did not arrive: {script}")
-    page.get_by_role("link", name="Details").click()
+    page.get_by_role("link", name="Show details").click()
     expect(page.locator(".s-said").first).to_contain_text(script)
     assert page.title() != "taken over"
     page.get_by_role("button", name=re.compile("Retry datum")).first.click()

@@ -64,8 +64,8 @@ class TestTroubles:
             tom.deliver(after=900)
             assert tom.states() == ["delivered"]
             (mail,) = post.look()
-            assert "Well again\n- Partner TOM can be reached again." in mail.body
-            assert mail.subject == "[Test TOM] Sharing: well again: Partner TOM can be reached again"
+            assert "Solved\n- Partner TOM can be reached again." in mail.body
+            assert mail.subject == "[Test TOM] Sharing: solved: Partner TOM can be reached again"
             assert post.look(after=2 * HOUR) == []
 
     def test_a_short_outage_is_no_trouble(self, tom: Tom, post: Post) -> None:
@@ -109,7 +109,8 @@ class TestTroubles:
         tom.deliver()
         tom.deliver(after=100)
         (mail,) = post.look()
-        assert "1 record of 1 share may have arrived at x, and needs review" in mail.body
+        assert "1 record of 1 share may have arrived at x" in mail.body
+        assert "Look there, then say whether it did." in mail.body
 
     def test_a_share_that_stopped(self, tom: Tom, post: Post) -> None:
         tom.deliver()
@@ -263,17 +264,17 @@ class TestChoices:
         tom.x.will(Rejected(reason="no"))
         tom.deliver()
         (mail,) = post.look()
-        assert "daily digest, 1 trouble" in mail.subject
+        assert "daily digest, 1 problem" in mail.subject
         for _ in range(22):
             assert post.look(after=HOUR) == []
         (mail,) = post.look(after=2 * HOUR)
-        assert "Still open\n- 1 record" in mail.body
+        assert "Not solved yet\n- 1 record" in mail.body
         tom.x.recover()
         retry.retry(tom.outbox(target).share_id)
         tom.deliver(after=60)
         assert post.look(after=HOUR) == []
         (mail,) = post.look(after=24 * HOUR)
-        assert "Well again" in mail.body
+        assert "Solved" in mail.body
         assert post.look(after=25 * HOUR) == []
 
     def test_the_page(self, tom: Tom, ann: User) -> None:

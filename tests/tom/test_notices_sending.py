@@ -68,7 +68,7 @@ def test_never_two_mails_in_an_hour(tom: Tom, failed: Any, post: Post) -> None:
         assert post.look(after=600) == []
     (message,) = post.look(after=660)
     assert "New\n- y refuses us" in message.body
-    assert "Still open\n- 1 record" in message.body
+    assert "Not solved yet\n- 1 record" in message.body
 
 
 def test_never_more_than_five_mails_a_day(tom: Tom, failed: Any, post: Post) -> None:

@@ -370,7 +370,7 @@ def test_deleting_tells_what_becomes_of_data_and_does_it(tom: Tom, admin: Client
 
 def test_a_destination_is_asked_from_its_page(tom: Tom, admin: Client) -> None:
     page = text(admin.get("/targets/persistentshare/destinations/"))
-    assert page.count("Test it now") == 2
+    assert page.count("Check now") == 2
     ask = "/targets/persistentshare/destinations/check"
     assert "takes our data" in text(admin.post(ask, {"name": "x"}))
     tom.x.problems = [Problem(where="x", what="has no room", hint="Make some")]
@@ -592,7 +592,7 @@ def test_data_that_the_user_may_not_see_are_neither_shown_nor_shared(tom: Tom) -
         page = text(client.get(f"{SHARES}{share.pk}/"))
         assert f"{seen.timestamp:%Y-%m-%d %H:%M:%S}" in page
         assert f"{unseen.timestamp:%Y-%m-%d %H:%M:%S}" not in page
-        assert "<dt>Pending</dt><dd>1</dd>" in page
+        assert "<dt>Waiting</dt><dd>1</dd>" in page
         listed = client.get("/targets/persistentshare/").json()["results"][0]
         assert (listed["pending"], listed["counts"]) == (1, {"pending": 1})
         assign_perm("tom_targets.change_persistentshare", user)

@@ -252,7 +252,8 @@ def test_what_waits_for_approval_stands_in_all_numbers(tom: Tom, shared: Any, ad
     tom.deliver()
     row = text(admin.get("/targets/persistentshare/manage/"))
     assert 'data-label="Action needed">3</td>' in row, "who may approve has to"
-    assert "<dt>To approve</dt><dd>3 records</dd>" in text(admin.get(reverse("sharing:destinations")))
+    page = text(admin.get(reverse("sharing:destinations")))
+    assert "<dt>Waiting for approval</dt><dd>3 records</dd>" in page
     viewer = tom.user(shared, name="viewer")
     assign_perm("tom_targets.view_persistentshare", viewer)
     client = Client()

@@ -192,7 +192,7 @@ def test_the_page_begins_with_a_summary(tom: Tom, admin: Client) -> None:
     page = text(admin.get(SHARES))
     assert 'href="?state=waiting&amp;destination=y"' in page
     assert page.index("2 up to date") < page.index("<table")
-    assert page.index(">New share</a>") < page.index("2 up to date")
+    assert page.index(">Make a share</a>") < page.index("2 up to date")
     assert parts(admin, "?destination=x") == ["2 up to date", "Action needed for 1 share"]
     answer = admin.get(f"{SHARES}table")
     seen = answer["X-Sharing-Digest"]
@@ -385,7 +385,7 @@ def test_a_card_of_a_destination_has_its_numbers(tom: Tom, admin: Client) -> Non
     since = DestinationHealth.objects.get(destination="x", topic=None).down_since
     assert since is not None
     assert f'not counted: 1 in a row since <time datetime="{since.isoformat()}">' in card
-    assert "Deliveries per hour in the last 24 hours; most, 3, from " in card
+    assert "Records delivered per hour in the last 24 hours; most, 3, from " in card
     assert len(re.findall("<rect", card)) == 24
     assert len(re.findall('height="0.0"', card)) == 23
     tom.clock.forward(days=2)
@@ -393,9 +393,9 @@ def test_a_card_of_a_destination_has_its_numbers(tom: Tom, admin: Client) -> Non
 
 
 def test_the_result_of_the_last_test_stays(tom: Tom, admin: Client) -> None:
-    assert "Last test" not in text(admin.get(DESTINATIONS))
+    assert "Last check" not in text(admin.get(DESTINATIONS))
     admin.post(f"{DESTINATIONS}check", {"name": "x"})
-    tested = "Tested: what the memory destination answers to a check."
+    tested = "Checked: what the memory destination answers to a check."
     assert f"Passed. {tested} <small><time" in text(admin.get(DESTINATIONS))
     tom.x.problems = [Problem(where="x", what="it has no room", hint="Make room.")]
     asked = text(admin.post(f"{DESTINATIONS}check", {"name": "x"}))
@@ -423,7 +423,7 @@ def test_what_needs_a_person_comes_first(tom: Tom, admin: Client) -> None:
     tom.y.will(DestinationError("down"))
     tom.datum(down.target)
     tom.deliver(after=60)
-    order = re.findall(r'aria-label="Details of ([^"]+) to', text(admin.get(SHARES)))
+    order = re.findall(r'aria-label="Show details of ([^"]+) to', text(admin.get(SHARES)))
     assert order == [each.target.name for each in (refused, down, newest, newer)]
 
 

@@ -102,7 +102,7 @@ def test_shares_without_the_right_are_left_and_told(tom: Tom, shares: list[Persi
     assert told(client.post(MANY, {"action": "pause", "share": pks})) == "5 shares paused."
     assert "you may not delete them" in told(client.post(MANY, {"action": "delete", "share": pks}))
     assign_perm("tom_targets.delete_persistentshare", user, shares[0])
-    assert "4 more are left" in text(client.post(MANY, {"action": "delete", "all": "1"}))
+    assert "4 more are left out" in text(client.post(MANY, {"action": "delete", "all": "1"}))
     client.post(MANY, {"action": "delete", "all": "1", "confirmed": "1"})
     assert PersistentShare.objects.count() == 29
     assert (paused(), PersistentShare.objects.filter(pk=shares[0].pk).exists()) == (4, False)

@@ -99,7 +99,7 @@ def test_a_lost_answer_is_looked_up_and_asks_nothing_of_a_person(
     shown = page(admin)
     assert "Being looked up" in shown
     assert "does not answer" not in shown
-    assert "It arrived" not in shown
+    assert "Mark as arrived" not in shown
     assert "Send again</button>" not in shown
 
 

@@ -103,7 +103,7 @@ def test_each_datum_says_where_it_is(tom: Tom, admin: Client) -> None:
         before.pk: "Not shared",
         sent.pk: "Shared 2 of 2 Shared with x Shared with y",
         waits.pk: "Waiting 1 of 2 Waiting for x Shared with y",
-        later.pk: "Withheld 1 of 2 Withheld from x until 2031-05-01 Shared with y",
+        later.pk: "Sent later 1 of 2 To be sent to x on 2031-05-01 Shared with y",
         failed.pk: "Refused 1 of 2 Refused by x Shared with y",
         edited.pk: "Old values 1 of 2 Old values at x Shared with y",
         new.pk: "Shared with y",

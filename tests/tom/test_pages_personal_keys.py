@@ -99,7 +99,9 @@ def test_a_person_gives_tests_and_removes_a_key(tom: Tom, amy: User) -> None:
 def test_a_key_that_is_refused_in_a_test_is_shown_as_refused(tom: Tom, amy: User) -> None:
     give(amy, AMY)
     tom.x.refused.add(AMY)
-    assert "The test of your key for The archive failed: the password is refused" in post(client(amy), "test")
+    assert "The check of your key for The archive failed: the password is refused" in post(
+        client(amy), "test"
+    )
     assert "Refused" in page(amy, PROFILE)
     answer = client(amy).post(reverse("sharing:key-test"), {"name": "x"})
     assert answer.url == PROFILE, "the answer stands at the top: scroll to no card"
@@ -220,7 +222,7 @@ def test_the_page_says_whose_records_wait_while_others_go_on(
     heartbeat.beat("thread")
     shown = page(amy, f"/targets/persistentshare/manage/{share.pk}/")
     assert "bob has given no key for it" in shown
-    assert "Action needed" not in shown.split("Deliveries")[0].split("Last success")[0]
+    assert "Action needed" not in shown.split("<h2>Records")[0].split("Last success")[0]
 
 
 def test_the_card_of_a_destination_tells_whose_key_is_refused_to_who_sees_all(

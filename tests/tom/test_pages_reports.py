@@ -132,10 +132,10 @@ def test_a_report_is_filled_in_looked_at_and_sent(tom: Tom, target: Target, eve:
     assert [each.timestamp for each in there.data["others"]] == [other.timestamp, datum.timestamp]
     Outbox.objects.update(target_name="AT 2026abc")
     shared = text(eve.get(f"/targets/{target.pk}/share/"))
-    assert "Delivered Known there as AT 2026abc There: report-1" in shared
+    assert "Delivered Named there AT 2026abc There: report-1" in shared
     assert "Shared once before" not in shared, "a report is listed once"
     Delivery.objects.update(state=State.WITHHELD, delivered_at=None)
-    assert "Known there as" not in text(eve.get(f"/targets/{target.pk}/share/")), "another report was named"
+    assert "Named there" not in text(eve.get(f"/targets/{target.pk}/share/")), "another report was named"
 
 
 def test_what_is_wrong_stands_at_its_field(tom: Tom, target: Target, eve: Client) -> None:
@@ -301,7 +301,7 @@ def test_who_approves_a_report_can_read_it_and_no_other(tom: Tom, target: Target
         assert f'href="{urls[0]}"' in asked
         shown = text(client.get(urls[0]))
         assert "Instrument Instrument 17" in shown
-        assert "Details of the delivery" not in shown, "that tells what else was shared"
+        assert "Show the delivery" not in shown, "that tells what else was shared"
         led = client.get(urls[1], follow=True)
         assert led.request["PATH_INFO"] == reverse("sharing:approvals")
         assert "That report no longer waits for approval." in text(led)

@@ -80,7 +80,7 @@ def test_ticked_targets_are_shared_with_one_form(tom: Tom, admin: Client) -> Non
     tom.share(targets[0], "y")
     ticked = {"selected-target": [target.pk for target in targets]}
     page = text(admin.post(SELECTED, ticked))
-    assert "Share 3 targets from now on" in page
+    assert "Share 3 targets continuously" in page
     assert page.count('type="hidden" name="selected-target"') == 3
     assert "Of 3 data now 3 pass." in page
     form = ticked | {"destination": "y", "kinds": ["photometry"], "release_days": "30"}

@@ -41,17 +41,17 @@ class News:
         first = next(iter([*self.new, *self.well, *self.still]))
         others = len(self.new) + len(self.well) + len(self.still) - 1
         if self.daily:
-            text = f"daily digest, {number(len(self.new) + len(self.still), 'trouble')}"
+            text = f"daily digest, {number(len(self.new) + len(self.still), 'problem')}"
         elif self.new:
             text = _short(first.text) + (f" (and {others} more)" if others else "")
         else:
-            text = f"well again: {_short(first.text)}"
+            text = f"solved: {_short(first.text)}"
         return one_line(f"[{conf.tom_name()}] Sharing: {text}", 150)
 
     @property
     def parts(self) -> list[tuple[str, list[MailLine]]]:
         """Return the parts with their headings."""
-        named = (("New", self.new), ("Well again", self.well), ("Still open", self.still))
+        named = (("New", self.new), ("Solved", self.well), ("Not solved yet", self.still))
         return [(heading, _cut(lines)) for heading, lines in named if lines]
 
 

@@ -26,7 +26,7 @@ _ENDS = {
     Kind.KEY: "{} refuses none of {} any more.",
     Kind.STOPPED: "None of {} is stopped any more.",
     Kind.FAILED: "No record of {} is refused any more.",
-    Kind.NEEDS_REVIEW: "No record of {} needs review any more.",
+    Kind.NEEDS_REVIEW: "It is known of each record of {} whether it arrived.",
 }
 
 
@@ -124,7 +124,8 @@ def _of_records(each: Trouble, outboxes: QuerySet[Outbox], person: Person) -> st
     label, one = _label(str(each.address)), each.records == 1
     if each.kind is Kind.FAILED:
         return _because(f"{records} {'was' if one else 'were'} refused by {label}", reason)
-    return _because(f"{records} may have arrived at {label}, and {'needs' if one else 'need'} review", reason)
+    said = _because(f"{records} may have arrived at {label}", reason)
+    return f"{said} Look there, then say whether {'it' if one else 'they'} did."
 
 
 def _to_approve(each: Trouble) -> str:

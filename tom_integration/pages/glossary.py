@@ -15,9 +15,7 @@ WORDS = {
     "Share": "It sends each new datum of one target to one destination, by itself, from now on.",
     "One-time share": "A target, its data or files, sent once, by hand.",
     "Rule": "It makes a share for each target of a list, with a tag, or that its creator may change.",
-    "What is shared": (
-        "The data that all filters let through, and the dates from and until which they are sent."
-    ),
+    "What is shared": "The data that all filters let through, from when, and until when.",
     "Filter": "Conditions on data. A share, its rule and its destination may each have one; all count.",
     "Record": "One datum (detection, upper limit, spectrum, astrometry or other) or one file, as it is sent.",
     "Existing data": "Data from before the share. They stay here unless somebody shares them, too.",
@@ -29,7 +27,7 @@ WORDS = {
     "Adopt": "To become the creator of a share whose creator cannot send any more.",
     "Attempt": "A call of the destination with a record. Some get no answer, some more than one.",
     "Retry": "To try records again that were refused, not sent, or given up.",
-    "Replay": "To send again what a destination has lost. If it can say what it has, it is asked first.",
+    "Send again": "To send what a destination has lost. If it can say what it has, it is asked first.",
     "Withdraw": "To ask a destination to remove or retract a record that it has.",
     "Activity": "The list of what people did with shares, rules and records, and when.",
     "Notice": "A mail or a chat message when shares or records are stopped, and when that is over.",

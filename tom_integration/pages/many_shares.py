@@ -46,8 +46,8 @@ class ManyShares(Page):
             return _ask(request, pks, skipped)
         refused = ""
         if skipped:
-            verb = "is" if skipped == 1 else "are"
-            refused = f"{phrases.number(skipped, 'share')} {verb} left: you may not {_RIGHTS[action]} them"
+            left = f"{phrases.number(skipped, 'share')} {'is' if skipped == 1 else 'are'} left out"
+            refused = f"{left}: you may not {_RIGHTS[action]} {'it' if skipped == 1 else 'them'}"
         if pks:
             messages.success(request, phrases.join(_act(action, pks, request.user), refused))
         else:

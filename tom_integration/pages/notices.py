@@ -11,7 +11,7 @@ from tom_integration.pages.guards import Page, require
 
 MEANINGS = {
     people.Choice.AT_ONCE: "One mail for all that is wrong: at most one in an hour, and five a day.",
-    people.Choice.DAILY: "One mail a day, as long as something is wrong, and one when it is well again.",
+    people.Choice.DAILY: "One mail a day, as long as something is wrong, and one when it is solved.",
     people.Choice.NOTHING: "The pages of sharing show it all the same.",
 }
 

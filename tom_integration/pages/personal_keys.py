@@ -145,7 +145,7 @@ def _test(request: HttpRequest, destination: Destination) -> None:
         fatal = any(each.fatal for each in problems)
         failure = _said(*problems) if fatal else ""
     if failure:
-        messages.error(request, one_line(f"The test of your key for {name} failed: {failure}"))
+        messages.error(request, one_line(f"The check of your key for {name} failed: {failure}"))
         return
     messages.success(request, f"{name} answered, and takes your key.")
     for each in problems:

@@ -62,7 +62,7 @@ def place(row: Delivery) -> str:
     if row.is_outdated:
         return f"Old values at {label}"
     if row.state == State.WITHHELD and row.field == RELEASE and row.next_at is not None:
-        return f"Withheld from {label} until {in_utc(row.next_at):%Y-%m-%d}"
+        return f"To be sent to {label} on {in_utc(row.next_at):%Y-%m-%d}"
     return f"{_PLACES.get(State(row.state), 'Not shared with')} {label}"
 
 
@@ -71,7 +71,7 @@ def short_place(row: Delivery) -> str:
     if row.is_outdated:
         return "Old values"
     later = row.state == State.WITHHELD and row.field == RELEASE
-    return "Withheld" if later else _SHORT.get(State(row.state), "Not shared")
+    return "Sent later" if later else _SHORT.get(State(row.state), "Not shared")
 
 
 _PLACES: Mapping[State, str] = {
@@ -88,12 +88,12 @@ _PLACES: Mapping[State, str] = {
 }
 _SHORT: Mapping[State, str] = {
     State.PENDING: "Waiting",
-    State.TO_APPROVE: "To approve",
+    State.TO_APPROVE: "Waits for approval",
     State.SENDING: "Waiting",
     State.SUBMITTED: "In process",
     State.UNCONFIRMED: "Waiting",
     State.DELIVERED: "Shared",
-    State.NEEDS_REVIEW: "To review",
+    State.NEEDS_REVIEW: "May have arrived",
     State.FAILED: "Refused",
     State.WITHDRAWING: "Being withdrawn",
     State.WITHDRAWN: "Withdrawn",
@@ -108,7 +108,7 @@ def paused(reason: str, pending: int) -> str:
 def refused(row: DestinationHealth) -> str:
     """Return that a destination or topic refuses what we send, and what to do."""
     said = f"{site.label(str(row))} refuses what we send: {row.paused}"
-    return join(said, "Correct that, then press Test it now on the page of destinations")
+    return join(said, "Correct that, then press Check now on the page of destinations")
 
 
 def outage(row: DestinationHealth, now: datetime) -> str:

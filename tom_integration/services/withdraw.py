@@ -70,7 +70,7 @@ def plan(outbox: Outbox, chosen: Collection[int], *, by: Any) -> WithdrawalPlan:
     """
     label = site.label(str(outbox.address))
     if not can_withdraw(outbox.address):
-        raise shares.NotPossible(f"From {label} nothing can be withdrawn.")
+        raise shares.NotPossible(f"From {label} nothing can be withdrawn. Correct or delete it there.")
     mine = access.deliveries_for(by, outbox).filter(model__in=DATUM_MODELS, state=State.DELIVERED)
     rows = dict(mine.filter(pk__in=chosen).values_list("pk", "remote_id"))
     if not rows:
