@@ -17,6 +17,15 @@ from pathlib import Path
 from documentation.samples import Sample
 from realtoms.service import Service
 
+_LITTLE_GARBAGE = """\
+import atexit
+import gc
+
+gc.set_threshold(100_000, 20, 20)
+atexit.register(gc.freeze)
+"""
+"""What each Python of a tutorial runs first: a fourth of a command is the search for garbage in its imports."""
+
 _OURS = ("sharecore", "tom_integration", "pip", "setuptools", "_distutils", "distutils")
 
 
@@ -96,6 +105,7 @@ def _environment(links: Path) -> dict[str, str]:
     for path in Path(sysconfig.get_path("purelib")).iterdir():
         if not path.name.startswith(_OURS):
             (links / path.name).symlink_to(path)
+    (links / "sitecustomize.py").write_text(_LITTLE_GARBAGE)
     hidden = ("DJANGO", "PYTEST", "PYTHON", "PIP", "VIRTUAL_ENV")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
     folder = links.parent / "python"

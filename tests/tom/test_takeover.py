@@ -6,7 +6,6 @@ import ast
 import functools
 import importlib
 import os
-import subprocess
 import sys
 import types
 from pathlib import Path
@@ -19,6 +18,7 @@ from django.urls import Resolver404, include, path, resolve, reverse
 from tom_dataproducts.models import REDUCED_DATUM_MODELS
 from tom_targets.signals import handlers
 
+from realtoms.processes import run
 from tom_integration import checks, wake_up
 from tom_integration.tomtoolkit import takeover
 
@@ -283,13 +283,11 @@ print("fine")
 @pytest.mark.parametrize("place", ["0", "8", "-1"], ids=["first", "in the middle", "last"])
 @pytest.mark.parametrize("early", ["early", ""], ids=["own code imports the names early", "nothing else"])
 def test_the_app_may_stand_anywhere_in_the_list(place: str, early: str) -> None:
-    done = subprocess.run(
+    environment = {"DJANGO_SETTINGS_MODULE": "tomsite.settings", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = run(
         [sys.executable, "-c", STARTS, place, early],
-        env=os.environ
-        | {"DJANGO_SETTINGS_MODULE": "tomsite.settings", "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
+        folder=Path.cwd(),
+        environment=os.environ | environment,
         timeout=120,
-        check=False,
     )
     assert done.stdout.strip() == "fine", done.stderr[-2000:]
