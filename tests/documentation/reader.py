@@ -24,7 +24,7 @@ import gc
 gc.set_threshold(100_000, 20, 20)
 atexit.register(gc.freeze)
 """
-"""What each Python of a tutorial runs first: a fourth of a command is the search for garbage in its imports."""
+"""What each Python of a tutorial runs first: a fourth of a command is a search for garbage in imports."""
 
 _OURS = ("sharecore", "tom_integration", "pip", "setuptools", "_distutils", "distutils")
 
