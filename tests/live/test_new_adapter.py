@@ -1,4 +1,7 @@
-"""From an empty folder to a record that a real TOM shares: an afternoon of the author of an adapter."""
+"""A new adapter, as it is written for an author, shares a record of a real TOM.
+
+That its own tests pass is part of the tutorial (`test_adapter_tutorial`).
+"""
 
 from __future__ import annotations
 
@@ -72,13 +75,6 @@ def python(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=package,
     )  # fmt: skip
     return python
-
-
-def test_its_tests_pass_at_once(package: Path) -> None:
-    printed = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=package)
-    passed = int(printed.split(" passed")[0].split()[-1])
-    assert passed > 80, "the contract is more than that"
-    assert "skipped" not in printed
 
 
 def test_it_is_listed_with_its_distribution(python: Path, tmp_path: Path) -> None:
