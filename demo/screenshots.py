@@ -74,7 +74,7 @@ PAGES = {
     "share-action-needed": "targets/persistentshare/manage/4/?state=failed",
     "share-withheld": "targets/persistentshare/manage/4/?state=withheld",
     "share-change": "targets/persistentshare/manage/4/change",
-    "send-again": "targets/persistentshare/manage/1/send-again",
+    "replay": "targets/persistentshare/manage/1/replay",
     "share-delete": "targets/persistentshare/manage/2/delete",
     "shared-by-hand": "targets/1/share/6/",
     "share-later": "targets/persistentshare/manage/6/",

@@ -76,9 +76,9 @@ def test_axe_finds_nothing_on_any_page(
         f"{SHARES}records/{shared['delivery']}/attempts/{shared['attempt']}/",
         f"{one}change",
         f"{one}delete",
-        f"{one}send-again",
+        f"{one}replay",
         "targets/persistentshare/destinations/",
-        "targets/persistentshare/destinations/send-again?name=receiver&since=yesterday",
+        "targets/persistentshare/destinations/replay?name=receiver&since=yesterday",
         "targets/persistentshare/activity/",
         "targets/persistentshare/glossary/",
         "targets/persistentshare/notices/",
@@ -137,7 +137,7 @@ def test_a_share_is_made_retried_resolved_and_deleted_by_keyboard(
     someone = visit()
     page = someone.page
     someone.go(SHARES)
-    reach(page, "^Make a share$")  # past the shares that a TOM has by now
+    reach(page, "^New share$")  # past the shares that a TOM has by now
     page.keyboard.press("Enter")
     expect(page.get_by_label("Target", exact=True)).to_be_focused()
     page.keyboard.type(target.name)

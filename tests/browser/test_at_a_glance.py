@@ -98,7 +98,7 @@ def test_shares_are_filtered_and_a_new_one_is_at_hand_by_keyboard(
     expect(page.get_by_label("Creator", exact=True).locator("option:checked")).to_have_text("admin")
     expect(page.get_by_role("link", name=f"Show details of {target.name}")).to_have_count(1)
     page.get_by_role("link", name="Show all shares").press("Enter")
-    page.get_by_role("link", name="Make a share").press("Enter")
+    page.get_by_role("link", name="New share").press("Enter")
     expect(page.get_by_label("Target", exact=True)).to_be_focused()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 

@@ -53,7 +53,7 @@ def main(since: str = "") -> None:
         if time.monotonic() > deadline:
             raise TimeoutError("the receiver does not answer")
     if since:
-        call_command("sharing", "send-again", "--since", since, "--yes", stdout=io.StringIO())
+        call_command("sharing", "replay", "--since", since, "--yes", stdout=io.StringIO())
     before = deliver(deadline)
     after = before
     for _ in range(3):

@@ -87,7 +87,7 @@ def test_the_replay_that_is_shown_is_counted(client: APIClient) -> None:
     _, _, asked, told, *_ = shown("rest")
     with override_settings(DATA_SHARING={"partner-tom": {"ADAPTER": "memory"}}), installed(MemoryPlugin()):
         answer = client.post(
-            "/targets/persistentshare/send-again/", asked | {"destination": "partner-tom"}, format="json"
+            "/targets/persistentshare/replay/", asked | {"destination": "partner-tom"}, format="json"
         )
     assert form(answer.json()) == form(told | {"counts": {}})
 

@@ -12,7 +12,7 @@ from live.conftest import ADMIN, SHARER
 from live.scenes import QUICK_LOGIN, api, make_share, make_target, query, save, states, until
 from realtoms import Tom, compare, make_tom
 
-REPLAY = "targets/persistentshare/send-again/"
+REPLAY = "targets/persistentshare/replay/"
 EDIT = """
 from tom_dataproducts.models import PhotometryReducedDatum
 datum = PhotometryReducedDatum.objects.filter(target_id={target}).order_by("timestamp")[{number}]

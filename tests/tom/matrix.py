@@ -506,10 +506,10 @@ REST_ROWS = (
         body=lambda world: {"deliveries": [world.delivery.pk]},
         shows={**REST, Verdict.DONE: (409,)},  # nothing can be withdrawn there
     ),
-    Row(method="post", path=f"{_ONE}send-again/", action="view and change", scope="share", shows=REST),
+    Row(method="post", path=f"{_ONE}replay/", action="view and change", scope="share", shows=REST),
     Row(
         method="post",
-        path="/targets/persistentshare/send-again/",
+        path="/targets/persistentshare/replay/",
         action="change",
         scope="destination",
         body=lambda world: {"destination": "x", "send": True},

@@ -132,13 +132,13 @@ class TestEveryRoad:
         tom.data(share.target, 2)
         tom.deliver()
         before = Activity.objects.count()
-        admin.post(f"{SHARES}{share.pk}/send-again", {})
+        admin.post(f"{SHARES}{share.pk}/replay", {})
         api = APIClient()
         api.force_authenticate(ada)
-        api.post(f"/targets/sharerule/{rule.pk}/send-again/", {"send": True}, format="json")
-        api.post(f"/targets/sharerule/{rule.pk}/send-again/", {"send": False}, format="json")
-        call_command("sharing", "send-again", "--destination", "x", "--yes", stdout=StringIO())
-        call_command("sharing", "send-again", "--destination", "x", "--dry-run", stdout=StringIO())
+        api.post(f"/targets/sharerule/{rule.pk}/replay/", {"send": True}, format="json")
+        api.post(f"/targets/sharerule/{rule.pk}/replay/", {"send": False}, format="json")
+        call_command("sharing", "replay", "--destination", "x", "--yes", stdout=StringIO())
+        call_command("sharing", "replay", "--destination", "x", "--dry-run", stdout=StringIO())
         rows = Activity.objects.order_by("pk")[before:]
         assert [(row.user_name, row.what, row.detail, row.target_id, row.rule_id) for row in rows] == [
             ("admin", "replayed", "2 records", share.target_id, None),

@@ -117,11 +117,11 @@ def test_replay(tom: Tom, share: Any) -> None:
     since = tom.clock().isoformat()
     tom.data(share.target, 2)
     tom.deliver()
-    told_first = told("send-again", "--since", since, "--dry-run")
+    told_first = told("replay", "--since", since, "--dry-run")
     assert (told_first["number"], told_first["counts"], told_first["dry_run"]) == (2, {"x": 2}, True)
     with pytest.raises(CommandError, match="--yes"):
-        told("send-again", "--since", since)
-    assert told("send-again", "--since", since, "--yes")["dry_run"] is False
+        told("replay", "--since", since)
+    assert told("replay", "--since", since, "--yes")["dry_run"] is False
 
 
 def printed(*arguments: Any) -> str:

@@ -192,7 +192,7 @@ def test_the_page_begins_with_a_summary(tom: Tom, admin: Client) -> None:
     page = text(admin.get(SHARES))
     assert 'href="?state=waiting&amp;destination=y"' in page
     assert page.index("2 up to date") < page.index("<table")
-    assert page.index(">Make a share</a>") < page.index("2 up to date")
+    assert page.index(">New share</a>") < page.index("2 up to date")
     assert parts(admin, "?destination=x") == ["2 up to date", "Action needed for 1 share"]
     answer = admin.get(f"{SHARES}table")
     seen = answer["X-Sharing-Digest"]

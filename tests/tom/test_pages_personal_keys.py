@@ -222,7 +222,7 @@ def test_the_page_says_whose_records_wait_while_others_go_on(
     heartbeat.beat("thread")
     shown = page(amy, f"/targets/persistentshare/manage/{share.pk}/")
     assert "bob has given no key for it" in shown
-    assert "Action needed" not in shown.split("<h2>Records")[0].split("Last success")[0]
+    assert "Action needed" not in shown.split("<h2>Deliveries")[0].split("Last success")[0]
 
 
 def test_the_card_of_a_destination_tells_whose_key_is_refused_to_who_sees_all(

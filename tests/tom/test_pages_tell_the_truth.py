@@ -437,5 +437,5 @@ def test_a_refused_record_is_called_so(tom: Tom, admin: Client) -> None:
     tom.deliver(after=60)
     page = text(admin.get(f"{SHARES}{share.pk}/"))
     assert 's-d-failed">Refused </span>' in page
-    assert ">Reason" in page.replace("> Reason", ">Reply")
+    assert ">Reply" in page.replace("> Reply", ">Reply")
     assert "Parked" not in page

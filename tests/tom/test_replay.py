@@ -79,7 +79,7 @@ def backup(tom: Tom) -> Backup:
 
 def command(*arguments: str) -> str:
     out = StringIO()
-    call_command("sharing", "send-again", *arguments, stdout=out)
+    call_command("sharing", "replay", *arguments, stdout=out)
     return out.getvalue()
 
 
@@ -276,7 +276,7 @@ class TestRights:
         client.force_login(somebody)
         remove_perm("tom_targets.view_persistentshare", somebody)
         assert client.post(reverse("sharing:rule-replay", args=[rule.pk])).status_code == 404
-        assert client.post(f"/targets/sharerule/{rule.pk}/send-again/").status_code == 404
+        assert client.post(f"/targets/sharerule/{rule.pk}/replay/").status_code == 404
 
     def test_data_with_rights_of_their_own(self, tom: Tom, somebody: Any) -> None:
         seen = PhotometryReducedDatum.objects.filter(target=self.share.target).first()
@@ -334,7 +334,7 @@ class TestRest:
         def post(**body: Any) -> Any:
             return admin.post(url, body, content_type="application/json")
 
-        url = f"/targets/persistentshare/{backup.share.pk}/send-again/"
+        url = f"/targets/persistentshare/{backup.share.pk}/replay/"
         since = backup.since.isoformat()
         counted = {"number": 4, "counts": {"x": 4}, "may_double": 0, "edited": 0, "left": 0, "sent": False}
         assert post(since=since).json() == counted
@@ -349,7 +349,7 @@ class TestRest:
         assert backup.there() == backup.everything()
 
     def test_a_destination_is_named(self, tom: Tom, backup: Backup, admin: Client) -> None:
-        url = "/targets/persistentshare/send-again/"
+        url = "/targets/persistentshare/replay/"
         ask = {"content_type": "application/json"}
         assert admin.post(url, {"destination": "x"}, **ask).json()["number"] == 7
         assert admin.post(url, {"destination": "z"}, **ask).status_code == 404

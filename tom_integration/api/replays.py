@@ -1,4 +1,4 @@
-"""Serve `send-again/` of shares, rules and destinations: count what would be sent again, then send it."""
+"""Serve `replay/` of shares, rules and destinations: count what would be sent again, then send it."""
 
 from __future__ import annotations
 

@@ -27,10 +27,10 @@ urlpatterns = [
         path(f"{_RULE}{act}/", RuleViewSet.as_view({"post": act}), name=f"sharerule-{act}")
         for act in ("pause", "resume")
     ],
-    path(f"{_RULE}send-again/", ReplayViewSet.as_view({"post": "of_rule"}), name="sharerule-replay"),
-    path(f"{_SHARE}send-again/", ReplayViewSet.as_view({"post": "of_share"}), name="share-replay"),
+    path(f"{_RULE}replay/", ReplayViewSet.as_view({"post": "of_rule"}), name="sharerule-replay"),
+    path(f"{_SHARE}replay/", ReplayViewSet.as_view({"post": "of_share"}), name="share-replay"),
     path(
-        "persistentshare/send-again/",
+        "persistentshare/replay/",
         ReplayViewSet.as_view({"post": "of_destination"}),
         name="destination-replay",
     ),

@@ -1,4 +1,4 @@
-"""Run `manage.py sharing send-again`: list what would be sent again, ask, and send it."""
+"""Run `manage.py sharing replay`: list what would be sent again, ask, and send it."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ ours = [
     path(f"{SHARES}<int:pk>/deliveries.<str:form>", delivery_export.OfShare.as_view(), name="share-export"),
     path(f"{SHARES}<int:pk>/change", share_change.Change.as_view(), name="change"),
     path(f"{SHARES}<int:pk>/change/counted", share_change.Counted.as_view(), name="counted"),
-    path(f"{SHARES}<int:pk>/send-again", replay.OfShare.as_view(), name="replay"),
+    path(f"{SHARES}<int:pk>/replay", replay.OfShare.as_view(), name="replay"),
     path(f"{SHARES}<int:pk>/withdraw", withdraw.OfShare.as_view(), name="withdraw"),
     path(f"{SHARES}<int:pk>/delete", share_actions.Delete.as_view(), name="delete"),
     *_actions(f"{SHARES}<int:pk>/", share_actions.Act, "", "pause", "resume", "adopt", *_OF_OUTBOX),
@@ -97,7 +97,7 @@ ours = [
     path(f"{_RULES}<int:pk>/", share_rules.RulePage.as_view(), name="rule"),
     path(f"{_RULES}<int:pk>/change", share_rules.ChangeRule.as_view(), name="rule-change"),
     path(f"{_RULES}<int:pk>/counted", share_rules.CountRule.as_view(), name="rule-counted"),
-    path(f"{_RULES}<int:pk>/send-again", replay.OfRule.as_view(), name="rule-replay"),
+    path(f"{_RULES}<int:pk>/replay", replay.OfRule.as_view(), name="rule-replay"),
     path(f"{_RULES}<int:pk>/end", share_rules.EndRule.as_view(), name="rule-end"),
     *_actions(f"{_RULES}<int:pk>/", share_rules.ActOnRule, "rule-", "pause", "resume"),
     path(_TARGETS, selected_targets.Selected.as_view(), name="selected"),
@@ -110,9 +110,7 @@ ours = [
     path("persistentshare/activity/", activity.ActivityPage.as_view(), name="activity"),
     path("persistentshare/lists/", target_lists.Lists.as_view(), name="lists"),
     path("persistentshare/destinations/", destinations_page.DestinationsPage.as_view(), name="destinations"),
-    path(
-        "persistentshare/destinations/send-again", replay.OfDestination.as_view(), name="destination-replay"
-    ),
+    path("persistentshare/destinations/replay", replay.OfDestination.as_view(), name="destination-replay"),
     path("persistentshare/destinations/test", destinations_page.SendTest.as_view(), name="send-test"),
     path("persistentshare/destinations/check", destinations_page.Check.as_view(), name="check"),
     *_actions("persistentshare/keys/", personal_keys.OwnKey, "key-", "give", "test", "remove"),

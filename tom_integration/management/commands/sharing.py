@@ -45,7 +45,7 @@ _SUBCOMMANDS = {
         withdraw_command,
         "Withdraw what a destination has and should not have; without a reason, count it.",
     ),
-    "send-again": (
+    "replay": (
         replay_command,
         "Send records again that a destination has lost, as after a restored backup.",
     ),
