@@ -133,13 +133,13 @@ class HermesAdapter(Adapter):
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         """Look the records up in the archive of the topic; None where the archive cannot be asked for it.
 
-        There, with `RESEND_UNCONFIRMED`, the site accepts duplicates after an unknown outcome, and only then:
-        not of data that are moved, nor in a replay, which first asks without records.
+        There, with `RESEND_UNCONFIRMED`, the site accepts duplicates after a call of ours, and only then: not
+        of data that are moved, not after a restored backup, nor in a replay, which asks without records.
         """
         topic = self._topic(batch)
         found = self._find(batch, topic) if self.config.ask_archive and not topic_fault(topic) else None
-        if found is None and self.config.resend_unconfirmed and batch.records and not batch.moved:
-            return {record.key: Absent() for record in batch.records}
+        if found is None and self.config.resend_unconfirmed and not batch.moved:
+            return {record.key: Absent() for record in batch.records if record.key in batch.sent_at} or None
         return found
 
     def _find(self, batch: Batch, topic: str) -> Mapping[RecordKey, Found] | None:

@@ -83,12 +83,12 @@ class NotifyAdapter(Adapter):
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
         """Let a text of which nobody knows whether it arrived be posted again, where the site wants that.
 
-        A chat cannot be asked. Data that moved to another target may be in a text under their earlier name,
-        and a replay first asks without records: for these the site has not accepted a second text.
+        A chat cannot be asked. The site has accepted a second text only after a call of ours: not of data
+        that moved to another target, not after a restored backup, nor in a replay (no records).
         """
-        if self._config.resend_unconfirmed and batch.records and not batch.moved:
-            return {record.key: Absent() for record in batch.records}
-        return None
+        if not self._config.resend_unconfirmed or batch.moved:
+            return None
+        return {record.key: Absent() for record in batch.records if record.key in batch.sent_at} or None
 
     def preview(self, batch: Batch) -> Preview:
         return Preview(content_type="text/plain", body=f"{texts.title(batch)}\n\n{texts.body(batch)}")

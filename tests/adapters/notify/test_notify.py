@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -83,13 +84,15 @@ def test_where_the_site_says_so_a_person_decides_about_a_text_that_failed(
 
 
 def test_a_second_text_goes_only_where_the_site_has_accepted_it(opened: Any) -> None:
-    """Not of data that another target had, and not in a replay, which asks without records."""
-    record = example_record()
+    """Not of data that another target had, or that were not sent, and not in a replay."""
+    record, other = example_record(), example_record()
+    sent_at = {record.key: datetime.now(UTC)}
     adapter = opened()
-    assert adapter.find(example_batch(record)) == {record.key: Absent()}
-    assert adapter.find(example_batch(record, moved=True)) is None
+    assert adapter.find(example_batch(record, other, sent_at=sent_at)) == {record.key: Absent()}
+    assert adapter.find(example_batch(record, sent_at=sent_at, moved=True)) is None
+    assert adapter.find(example_batch(record)) is None, "it may have been sent before a backup was restored"
     assert adapter.find(example_batch()) is None
-    assert opened(RESEND_UNCONFIRMED=False).find(example_batch(record)) is None
+    assert opened(RESEND_UNCONFIRMED=False).find(example_batch(record, sent_at=sent_at)) is None
 
 
 def test_redirects_are_not_followed(opened: Any, server: FakeServer) -> None:
