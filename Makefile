@@ -20,7 +20,7 @@ RECEIVER_232 := .venv-receiver-2.32
 
 # Each process has a database of its own. One more than processors, up to four: some tests wait for a time limit.
 PROCESSORS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-# Who has finished takes tests over from who has not.
+# A process that has finished takes tests over from one that has not.
 PARALLEL := -n $(shell echo $$(($(PROCESSORS) < 4 ? $(PROCESSORS) + 1 : 4))) --dist worksteal
 # The tests of one file share TOMs and stay in one process; they wait much, so there may be more than processors.
 PARALLEL_LIVE := -n 3 --dist loadfile

@@ -412,7 +412,7 @@ class Adapter(ABC):
         return None
 
     def tell(self, title: str, text: str) -> bool:
-        """Show people a text that belongs to no target, such as a trouble of sharing; return True when it was
+        """Show people a text that belongs to no target, such as a problem of sharing; return True when it was
         taken, False where no person would read it. Raises the exceptions of `deliver`.
 
         Args:

@@ -143,7 +143,7 @@ def test_deliveries_are_found_sorted_and_taken_home(visit: Start, target: Observ
         )
     page.get_by_label("Kind", exact=True).select_option("Upper limit")
     page.get_by_role("button", name="Search").click()
-    expect(page.get_by_text("No record matches.")).to_be_visible()
+    expect(page.get_by_text("No delivery matches.")).to_be_visible()
     page.get_by_label("Kind", exact=True).select_option("Photometry")
     page.get_by_label("Data from").fill("2000-01-01")
     page.get_by_role("button", name="Search").click()

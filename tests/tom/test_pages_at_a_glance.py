@@ -351,7 +351,7 @@ def test_shares_are_chosen_by_destination_creator_and_rule(tom: Tom, admin: Clie
         assert listed(admin, query) == {made[name].pk for name in names.split()}, query
     page = text(admin.get(f"{SHARES}?destination=x"))
     assert '<option value="x" selected>' in page
-    for value, label in ((str(user.pk), "nina"), ("site", "the site"), (str(rule.pk), "Tonight")):
+    for value, label in ((str(user.pk), "nina"), ("site", "this TOM"), (str(rule.pk), "Tonight")):
         assert f'<option value="{value}">{label}</option>' in page
     form = {"action": "pause", "all": "1", "creator": str(user.pk)}
     assert told(admin.post(f"{SHARES}many", form)) == "1 share paused."

@@ -1,4 +1,4 @@
-"""Run `manage.py sharing status`: show what was shared, what waits and what needs somebody."""
+"""Run `manage.py sharing status`: show what was shared, what waits and where action is needed."""
 
 from __future__ import annotations
 

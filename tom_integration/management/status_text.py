@@ -1,4 +1,4 @@
-"""Write the status of sharing as lines that fit on a screen, with what needs somebody first."""
+"""Write the status of sharing as lines that fit on a screen, those that need action first."""
 
 from __future__ import annotations
 

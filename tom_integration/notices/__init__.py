@@ -1,1 +1,1 @@
-"""Tell people by mail what is wrong with their shares, and when it is well again."""
+"""Tell people by mail what is wrong with their shares, and when it is solved."""

@@ -26,7 +26,7 @@ _ENDS = {
     Kind.KEY: "{} refuses none of {} any more.",
     Kind.STOPPED: "None of {} is stopped any more.",
     Kind.FAILED: "No record of {} is refused any more.",
-    Kind.NEEDS_REVIEW: "It is known of each record of {} whether it arrived.",
+    Kind.NEEDS_REVIEW: "It is now known whether each record of {} arrived.",
 }
 
 
@@ -140,7 +140,7 @@ def _because(text: str, reason: str, more: str = "") -> str:
 
 
 def _page_of(each: Trouble) -> str:
-    """Return the page of the share, if it is one, or the shares to the destination that need somebody."""
+    """Return the page of the share, if it is one, or the shares to the destination that need action."""
     outbox = Outbox.objects.filter(pk=each.only).first() if each.only else None
     if outbox is not None and outbox.share_id is not None:
         return page("sharing:share-page", outbox.share_id)

@@ -38,7 +38,7 @@ OF_SHARES = {
     ShareStatus.PARTLY: "All that can go is there. The page of the share says what is not, and why.",
     ShareStatus.SENDING: "Records are on their way.",
     ShareStatus.WAITING: "Records wait for a time, their destination, or the approval of somebody else.",
-    ShareStatus.ACTION_NEEDED: "Nothing goes on until somebody does what the page of the share says.",
+    ShareStatus.ACTION_NEEDED: "Some records go only after somebody does what the page of the share says.",
     ShareStatus.PAUSED: "A person stopped it. New data wait, and go when it is resumed.",
     ShareStatus.ENDED: "Its time is over. What is there stays there.",
 }

@@ -1,4 +1,4 @@
-"""Count what needs somebody, for the navigation bar of each page of the TOM."""
+"""Count where action is needed, for the navigation bar of each page of the TOM."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LISTED = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Once:
-    """Hold the one-time shares of a target at a destination that need somebody."""
+    """Hold the one-time shares of a target at a destination that need action."""
 
     name: str
     page: str
@@ -33,7 +33,7 @@ class Once:
 
 
 def number(user: Any) -> int:
-    """Return how many things need somebody, of those that the user may view.
+    """Return how many things need action, of those that the user may view.
 
     These are shares, one-time shares, outboxes with records to approve, rules that make no shares, and what
     stops many shares: a destination counts once, when it refuses us or is down for so long that a mail says
@@ -46,7 +46,7 @@ def number(user: Any) -> int:
 
 
 def shared_once(user: Any, around: Around, target: Any | None) -> list[Once]:
-    """Return the one-time shares (of a target) that need somebody, the newest first: no share shows them."""
+    """Return the one-time shares (of a target) that need action, the newest first: no share shows them."""
     outboxes = _viewed(user).filter(share_id=None)
     if target is not None:
         outboxes = outboxes.filter(target_id=target.pk)

@@ -65,7 +65,7 @@ def choices(shares: QuerySet[Any], user: Any) -> dict[str, list[tuple[str, str]]
     """Return the values with labels that can be chosen among the shares that a user may view."""
     found = set(shares.order_by().values_list("destination", "user_id", "user__username").distinct())
     destinations = {Address.parse(text).name for text, _, _ in found}
-    creators = {SITE if pk is None else str(pk): name or "the site" for _, pk, name in found}
+    creators = {SITE if pk is None else str(pk): name or "this TOM" for _, pk, name in found}
     rules = access.rules_for(user, "view").order_by("name", "pk").values_list("pk", "name")
     return {
         "destination": sorted((name, site.display_name(name)) for name in destinations),
