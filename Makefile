@@ -26,7 +26,7 @@ PARALLEL := -n $(shell echo $$(($(PROCESSORS) < 4 ? $(PROCESSORS) + 1 : 4))) --d
 PARALLEL_LIVE := -n 3 --dist loadfile
 # Real servers, brokers and browsers share the machine with whatever else runs there: what fails is played once
 # more, and both plays are reported.
-PATIENT := --reruns 1 -rfER
+PATIENT := --reruns 1 -rfER --rerun-show-tracebacks
 
 # Folders are listed too: removing a file changes only its folder.
 SOURCES := $(shell find sharecore adapters tom_integration \( -name __pycache__ -prune -o -print \) 2>/dev/null) \
