@@ -35,6 +35,7 @@ def share(page: Page, target: Observed, *, existing: bool) -> None:
     """Fill in the form of a target's share page as a person does."""
     page.goto(f"{target.tom.url}targets/{target.id}/share/")
     page.get_by_role("link", name="Continuous sharing").click()
+    page.wait_for_url(re.compile("tab=continuous"))  # without its scripts the form leads elsewhere
     page.get_by_role("radio", name="Receiver").check()
     page.get_by_label("Share existing data too").set_checked(existing)
     page.get_by_role("button", name="Share", exact=True).click()
