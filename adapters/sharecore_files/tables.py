@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from astropy import units
 from astropy.io import ascii as astropy_ascii
+from astropy.io.votable import from_table
 from astropy.table import Column, MaskedColumn, Table
 from astropy.time import Time
 from erfa import ErfaWarning
@@ -87,7 +88,11 @@ def as_bytes(table: Table, form: Format) -> bytes:
     text, binary = io.StringIO(), io.BytesIO()
     in_text = form in (Format.ECSV, Format.CSV)
     with _quietly():
-        table.write(text if in_text else binary, format=_ASTROPY[form])
+        if form is Format.VOTABLE:
+            # Not astropy's writer in C: a row of 512 bytes ends behind its buffer, and Python may crash.
+            from_table(table).to_xml(binary, _debug_python_based_parser=True)
+        else:
+            table.write(text if in_text else binary, format=_ASTROPY[form])
     if form is Format.VOTABLE:
         # Longer texts may come later, and the standard has a form for any length.
         return _WIDTH.sub(b'arraysize="*" datatype="unicodeChar"', binary.getvalue())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -346,6 +349,27 @@ def test_a_strange_note_leads_nowhere(opened: Any, tmp_path: Path, noted: object
 
 
 FORMS = ["ecsv", "csv", "votable", "fits"]
+
+
+def test_a_votable_with_rows_of_any_length_leaves_memory_alone() -> None:
+    """Python looks behind each block of memory when it is freed; astropy wrote there."""
+    code = """if True:
+        from astropy.table import Table
+        from sharecore_files.config import Format
+        from sharecore_files.tables import as_bytes
+        for length in range(440, 520):
+            as_bytes(Table({"a": ["x" * length]}), Format.VOTABLE)
+        """
+    environment = {**os.environ, "PYTHONMALLOC": "debug"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[:1000]
 
 
 @pytest.mark.parametrize("form", FORMS)
