@@ -91,11 +91,9 @@ def as_bytes(table: Table, form: Format) -> bytes:
         if form is Format.VOTABLE:
             # Not astropy's writer in C: a row of 512 bytes ends behind its buffer, and Python may crash.
             from_table(table).to_xml(binary, _debug_python_based_parser=True)
-        else:
-            table.write(text if in_text else binary, format=_ASTROPY[form])
-    if form is Format.VOTABLE:
-        # Longer texts may come later, and the standard has a form for any length.
-        return _WIDTH.sub(b'arraysize="*" datatype="unicodeChar"', binary.getvalue())
+            # Longer texts may come later, and the standard has a form for any length.
+            return _WIDTH.sub(b'arraysize="*" datatype="unicodeChar"', binary.getvalue())
+        table.write(text if in_text else binary, format=_ASTROPY[form])
     return text.getvalue().encode() if in_text else binary.getvalue()
 
 

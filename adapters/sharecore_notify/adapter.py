@@ -81,7 +81,7 @@ class NotifyAdapter(Adapter):
         raise DestinationError(reason)
 
     def find(self, batch: Batch) -> Mapping[RecordKey, Found] | None:
-        """Let a text of which nobody knows whether it arrived be posted again, where the site wants that.
+        """Answer that texts of unknown fate are absent, to be posted again, where the site wants that.
 
         A chat cannot be asked. The site has accepted a second text only after a call of ours: not of data
         that moved to another target, not after a restored backup, nor in a replay (no records).

@@ -45,10 +45,7 @@ _SUBCOMMANDS = {
         withdraw_command,
         "Withdraw what a destination has and should not have; without a reason, count it.",
     ),
-    "replay": (
-        replay_command,
-        "Send records again that a destination has lost, as after a restored backup.",
-    ),
+    "replay": (replay_command, "Send records again that a destination has lost, as after a restored backup."),
     "purge": (
         purge_command,
         "Delete old answers, attempts and activity; workers do it by themselves in small steps.",
