@@ -9,6 +9,8 @@ export PYTHONUNBUFFERED := 1
 export CHROMIUM
 # Hundreds of processes import the same modules: let the first one keep what it compiles.
 unexport PYTHONDONTWRITEBYTECODE
+# numpy and scipy start threads for matrices, which nothing here multiplies; a tenth of each import is theirs.
+export OPENBLAS_NUM_THREADS := 1
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +20,8 @@ RECEIVER_232 := .venv-receiver-2.32
 
 # Each process has a database of its own. One more than processors, up to four: some tests wait for a time limit.
 PROCESSORS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-PARALLEL := -n $(shell echo $$(($(PROCESSORS) < 4 ? $(PROCESSORS) + 1 : 4)))
+# A process that has finished takes tests over from one that has not.
+PARALLEL := -n $(shell echo $$(($(PROCESSORS) < 4 ? $(PROCESSORS) + 1 : 4))) --dist worksteal
 # The tests of one file share TOMs and stay in one process; they wait much, so there may be more than processors.
 PARALLEL_LIVE := -n 3 --dist loadfile
 # Real servers, brokers and browsers share the machine with whatever else runs there: what fails is played once
