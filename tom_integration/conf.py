@@ -1,15 +1,17 @@
-"""Read the settings of the app as one value, anew each time, so that tests can override them."""
+"""Read the settings of the app as one value."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import Field, dataclass, field, fields
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ValidationError
+from django.core.signals import setting_changed
 from django.core.validators import validate_email
 
 from sharecore import discovery
@@ -132,20 +134,33 @@ def name_of(setting: Field[Any]) -> str:
 
 
 def settings() -> Settings:
-    """Read the settings and the environment."""
+    """Return the settings, with what the environment adds to them."""
+    stopped = os.environ.get(PAUSED_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
+    return _read(stopped, discovery.blocked_plugins(os.environ))
+
+
+@cache
+def _read(stopped: bool, blocked: frozenset[str]) -> Settings:
     given = _given()
     read: dict[str, Any] = {
         each.name: given[each.name] if each.metadata["valid"](given[each.name]) else each.default
         for each in fields(Settings)
     }
-    stopped = os.environ.get(PAUSED_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
     # Any value of this setting shows the wish that nothing leaves, so an invalid one must pause, too.
     read["paused"] = stopped or bool(given["paused"])
-    read["blocked_plugins"] = (*read["blocked_plugins"], *discovery.blocked_plugins(os.environ))
+    read["blocked_plugins"] = (*read["blocked_plugins"], *blocked)
     # Require an invalid value as if it named a plugin: it is missing, so nothing leaves without the guard.
     required = given["required_plugins"]
     read["required_plugins"] = tuple(required) if _are_names(required) else (str(required),)
     return Settings(**read)
+
+
+def _on_setting_changed(*, setting: str, **_: object) -> None:
+    if setting.startswith("SHARECORE_"):
+        _read.cache_clear()
+
+
+setting_changed.connect(_on_setting_changed, dispatch_uid="sharecore.conf")
 
 
 def names_destination(recipient: str) -> bool:
