@@ -59,6 +59,8 @@ def _comparable(outbox: Outbox) -> QuerySet[Delivery]:
 
 
 def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime, asked_for: bool) -> None:
+    if not rows:
+        return
     data = load(rows)
     learned: list[Delivery] = []
     due: list[int] = []
@@ -93,8 +95,9 @@ def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime
         with transaction.atomic():
             versions.renew_of(Delivery.objects.filter(pk__in=[row.pk for row in learned]))
             update_each(learned, ("identity", "fingerprint", "kind"), only={"identity": [""]})
-    transitions.apply(Delivery.objects.filter(pk__in=asked), delivery.ask_anew(now=now))
-    if outbox.share_id is None:
+    if asked:
+        transitions.apply(Delivery.objects.filter(pk__in=asked), delivery.ask_anew(now=now))
+    if not due or outbox.share_id is None:
         return  # A one-time share does not send later edits.
     again = Delivery.objects.filter(pk__in=due)
     transitions.apply(again.filter(delivered_at__isnull=True), delivery.revise(now=now))

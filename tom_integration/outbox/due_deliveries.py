@@ -54,6 +54,11 @@ class Due:
                 return batch
 
 
+def is_asking(outbox: Outbox, *, now: datetime) -> bool:
+    """Return True when the destination is to be asked about any delivery of an outbox now."""
+    return outbox.deliveries.filter(state__in=list(TOGETHER), next_at__lte=now).exists()
+
+
 def asking(state: State, outbox: Outbox, *, now: datetime, limit: int, of: Q = ALL) -> list[Delivery]:
     """Return the deliveries in a state of `TOGETHER` that the destination is to be asked about now."""
     rows = outbox.deliveries.filter(of, state=state, next_at__lte=now)

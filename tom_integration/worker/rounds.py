@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
+
+from django.db.models import Q
 
 from sharecore import delivery
 from sharecore.delivery import State
 from sharecore.withdrawals import leave_there
 from tom_integration import access, clock, site
-from tom_integration.models import Outbox
+from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import changes, due_deliveries, rule_scope, transitions
 from tom_integration.outbox.prepare import Preparer
 from tom_integration.worker.calls_by_sender import CallsBySender
@@ -30,6 +33,10 @@ class Rounds:
     all_calls: CallsBySender
     outbox: Outbox = field(init=False)
     due: due_deliveries.Due = field(init=False)
+    problem: str = ""
+    """The reason why the continuous share sends nothing now; empty when it sends."""
+    sent: bool = False
+    """True when a batch was sent since the problem was read."""
 
     def __post_init__(self) -> None:
         self.outbox = self.all_calls.lease.outbox
@@ -47,29 +54,26 @@ class Rounds:
             return True
         for share in self.sender.shares(self.outbox).filter(introduce=True).order_by("pk"):
             introduce(all_calls.of(self.sender), share)
-        problem = self._objection()
-        while self.round(continuous=self._continues() and not problem):
+        self.problem = self._objection()
+        while self.round():
             if all_calls.stop() or not all_calls.lease.hold():
                 return False
-            problem = self._objection()
-        if problem and (not self.sender.alone or self._continues()):
-            raise Wait(now + LOOK_AGAIN, problem, needs_person=not self.outbox.pause)
+            self.sent = True
+        if self.problem and (not self.sender.alone or self._continues()):
+            raise Wait(now + LOOK_AGAIN, self.problem, needs_person=not self.outbox.pause)
         return True
 
-    def round(self, *, continuous: bool) -> bool:
-        """Ask for outcomes, and send or look up one batch; return False when nothing is left to do now.
-
-        Args:
-            continuous: False to send the records of one-time shares only.
-        """
+    def round(self) -> bool:
+        """Ask for outcomes, and send or look up one batch; return False when nothing is left to do now."""
         now, origin, of = clock.now(), site.origin(), self.sender.rows(self.outbox)
         limit = self.all_calls.largest(self.sender)
         changes.compare_named(self.outbox, origin=origin, now=now)
         asking = partial(due_deliveries.asking, outbox=self.outbox, now=now, limit=limit, of=of)
-        submitted, withdrawing = asking(State.SUBMITTED), asking(State.WITHDRAWING)
-        due = self.due.batch(now=now, limit=limit, continuous=continuous, of=of)
+        ask = due_deliveries.is_asking(self.outbox, now=now)
+        submitted, withdrawing = (asking(State.SUBMITTED), asking(State.WITHDRAWING)) if ask else ([], [])
+        due = self._due(now, limit, of)
         # Look up last: deduplication recognises a datum that was made again when it is prepared for sending.
-        doubtful = [] if due else asking(State.UNCONFIRMED)
+        doubtful = asking(State.UNCONFIRMED) if ask and not due else []
         if not doubtful and not due and not submitted and not withdrawing:
             return False
         calls = self.all_calls.of(self.sender)
@@ -97,6 +101,20 @@ class Rounds:
         deliver(calls, preparer.prepare(due))
         return True
 
+    def _due(self, now: datetime, limit: int, of: Q) -> list[Delivery]:
+        """Return the next batch; of one-time shares alone while the continuous share sends nothing.
+
+        Read the reason anew between batches: a person may pause, limit or delete the share during a long
+        backlog.
+        """
+        batch = partial(self.due.batch, now=now, limit=limit, of=of)
+        due = batch(continuous=self._continues() and not self.problem)
+        if due and self.sent:
+            self.problem, self.sent = self._objection(), False
+            if self.problem:
+                return batch(continuous=False)
+        return due
+
     def _settle_without_key(self) -> None:
         """Settle what a deleted user left open: nobody has the key with which to send or ask."""
         gone = "the user who shared it was deleted"
@@ -112,10 +130,7 @@ class Rounds:
         return self.outbox.share_id is not None and self.sender.is_creator(self.outbox)
 
     def _objection(self) -> str:
-        """Return the reason why the continuous share sends nothing now; empty when it sends.
-
-        Read it anew between batches: a person may pause, limit or delete the share during a long backlog.
-        """
+        """Return the reason why the continuous share sends nothing now; empty when it sends."""
         outbox = self.outbox
         outbox.refresh_from_db(
             fields=["paused", "creator_id", "filter", "release_days", "not_before", "rule", "share_id"]
