@@ -1145,6 +1145,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="outbox",
             index=models.Index(
+                condition=models.Q(("lease_until__isnull", False)),
+                fields=["lease_until"],
+                name="sharecore_outbox_leased",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="outbox",
+            index=models.Index(
                 condition=models.Q(("rule_id__isnull", False)), fields=["rule"], name="sharecore_outbox_rule"
             ),
         ),

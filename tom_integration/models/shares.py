@@ -154,6 +154,11 @@ class Outbox(Limited):
             models.Index(fields=["next_at"], name="sharecore_outbox_next"),
             models.Index(fields=["scanned_at"], name="sharecore_outbox_scanned"),
             models.Index(fields=["look_now"], name="sharecore_outbox_marked", condition=Q(look_now=True)),
+            models.Index(
+                fields=["lease_until"],
+                name="sharecore_outbox_leased",
+                condition=Q(lease_until__isnull=False),
+            ),
             models.Index(fields=["rule"], name="sharecore_outbox_rule", condition=Q(rule_id__isnull=False)),
         ]
 

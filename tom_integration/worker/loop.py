@@ -17,7 +17,7 @@ from tom_integration.notices.look import Notices
 from tom_integration.outbox import named_data
 from tom_integration.outbox.open_outboxes import look_at
 from tom_integration.outbox.retention import Upkeep
-from tom_integration.worker import end_waits, heartbeat, offered_topics
+from tom_integration.worker import end_waits, heartbeat, offered_topics, quick_look
 from tom_integration.worker.blocked import put_off
 from tom_integration.worker.destination_thread import DestinationThread, guarded
 from tom_integration.worker.run import reconcile
@@ -65,7 +65,8 @@ class Worker:
         """Work until `stop`."""
         guarded(end_waits.after_a_start, "what was put off before the start")
         while not self._stopping.is_set():
-            guarded(self._look_around, "a look of the worker")
+            if self._scan.more_shares or self._scan_is_due() or quick_look.finds_work():
+                guarded(self._look_around, "a look of the worker")
             self._collect()
         self._close()
 
@@ -118,13 +119,15 @@ class Worker:
             self._look_unless_blocked,
         )
 
+    def _scan_is_due(self) -> bool:
+        return not self._scanned or time.monotonic() - self._scanned >= conf.settings().scan_seconds
+
     def _look_around(self) -> None:
-        now = time.monotonic()
         guarded(self._scan.match_if_asked, "attaching shares")
-        if self._scanned and now - self._scanned < conf.settings().scan_seconds:
+        if not self._scan_is_due():
             self._put(self._scan.waiting(), self._look_unless_blocked)
             return
-        self._scanned = now
+        self._scanned = time.monotonic()
         heartbeat.beat(self._runner)
         # Guard each by itself: a step that fails each time must not keep the others from running.
         guarded(lambda: self._put(self._scan.outboxes(), self._look), "the scan")
