@@ -74,7 +74,8 @@ def test_it_ends_with_tables_in_a_folder(reader: Reader, chromium: Browser, port
     reader.follow(samples_of(TUTORIALS / "make-a-tom.md"))
     steps = list(samples_of(TUTORIALS / "first-target.md"))
     served = next(number for number, step in enumerate(steps) if step.kind == "background") + 1
-    reader.follow(_with_port(steps[:served], port), without_commands=1)  # sharecore is installed by now
+    assert steps[0].text == "pip install 'sharecore[tom]'\n", "done on the page before"
+    reader.follow(_with_port(steps[1:served], port))
     assert "tables (files) ... ok" in reader.printed[-1]
     _until(lambda: _answers(url), 120)
     page = chromium.new_page()
