@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db import transaction
@@ -230,34 +231,41 @@ def match_shares(*, seconds: float = math.inf) -> bool:
     Stop after the first portion that ends beyond these seconds; return True when all shares are matched.
     """
     began = time.monotonic()
-    outboxes = Outbox.objects.annotate(address_text=ADDRESS)
-    known = outboxes.filter(share_id=OuterRef("pk"))
-    taken = outboxes.filter(
-        address_text=OuterRef("destination"), target_id=OuterRef("target_id"), share_id__isnull=False
-    )
-    strays = (
-        PersistentShare.objects.order_by("pk")
-        .annotate(
-            outbox_address=Subquery(known.values("address_text")[:1]),
-            outbox_target=Subquery(known.values("target_id")[:1]),
-            taken=Exists(taken),
-        )
-        .filter(
-            Q(outbox_target__isnull=True)
-            | ~Q(outbox_address=F("destination"))
-            | ~Q(outbox_target=F("target_id"))
-        )
-    )
-    while some := list(strays[:PORTION]):
+    while some := list(_strays()[:PORTION]):
         attach_new(share for share in some if share.outbox_target is None and not share.taken)
         for share in some:
             if share.outbox_target is not None or share.taken:
                 attach(share)
         if time.monotonic() - began > seconds:
             return False
-    gone = Outbox.objects.filter(share_id__isnull=False).exclude(
-        share_id__in=PersistentShare.objects.values("pk")
-    )
-    for share_id in filter(None, list(gone.values_list("share_id", flat=True))):
+    for share_id in filter(None, list(_gone().values_list("share_id", flat=True))):
         detach(share_id, reason=DELETED)
     return True
+
+
+@cache
+def _strays() -> QuerySet[Any]:
+    """Return the shares without an outbox, and those whose outbox has another target or destination.
+
+    Build it once: that takes as long as to ask it.
+    """
+    outboxes = Outbox.objects.annotate(address_text=ADDRESS)
+    known = outboxes.filter(share_id=OuterRef("pk"))
+    taken = outboxes.filter(
+        address_text=OuterRef("destination"), target_id=OuterRef("target_id"), share_id__isnull=False
+    )
+    shares: QuerySet[Any] = PersistentShare.objects.order_by("pk").annotate(
+        outbox_address=Subquery(known.values("address_text")[:1]),
+        outbox_target=Subquery(known.values("target_id")[:1]),
+        taken=Exists(taken),
+    )
+    return shares.filter(
+        Q(outbox_target__isnull=True) | ~Q(outbox_address=F("destination")) | ~Q(outbox_target=F("target_id"))
+    )
+
+
+@cache
+def _gone() -> QuerySet[Outbox]:
+    """Return the outboxes whose shares were deleted."""
+    shares = PersistentShare.objects.values("pk")
+    return Outbox.objects.filter(share_id__isnull=False).exclude(share_id__in=shares)

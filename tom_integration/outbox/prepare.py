@@ -8,7 +8,7 @@ and what a person has to approve first is stopped.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -66,13 +66,26 @@ class Preparer:
         retry: Retry,
         can_update: Callable[[], bool],
         takes_records: bool,
+        permitted: Collection[int | None],
     ) -> None:
+        """Prepare to read deliveries.
+
+        Args:
+            outbox: the outbox of the deliveries.
+            target: its target, as a row of the TOM.
+            origin: the UUID of this TOM.
+            retry: the time of the next try.
+            can_update: called to know whether the destination takes edits.
+            takes_records: False for a destination that takes reports alone.
+            permitted: the users who may share the target there, as was read just now.
+        """
         self._outbox = outbox
         self._target = target
         self._origin = origin
         self._retry = retry
         self._can_update = can_update
         self._takes_records = takes_records
+        self._permitted = permitted
         self._sharers: dict[int, int | None] = {}
         self._limits = limits.of_outbox(outbox)
         self._destination = site.destinations().get(outbox.destination)
@@ -165,7 +178,7 @@ class Preparer:
         for row in rows:
             groups[row.model, self._actor(row)].append(row)
         for (model, actor), group in groups.items():
-            forbidden = access.creator_objection(actor, self._target, self._outbox.destination)
+            forbidden = self._objection_to(actor)
             unseen = access.hidden_from_creator(actor, model, [row.datum_pk for row in group])
             repeated = echoes(model, [data[row.pk] for row in group if not row.delivered_at])
             for row in group:
@@ -178,6 +191,11 @@ class Preparer:
                     what = "all data of this report" if model == REPORT_MODEL else "this datum"
                     reasons[row.pk] = (f"the user who shares may not see {what}", True)
         return reasons
+
+    def _objection_to(self, actor: int | None) -> str:
+        if actor in self._permitted:
+            return ""
+        return access.creator_objection(actor, self._target, self._outbox.destination)
 
     def _actor(self, row: Delivery) -> int | None:
         """Return the id of the user with whose rights the row leaves."""

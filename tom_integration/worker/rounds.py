@@ -97,6 +97,7 @@ class Rounds:
             retry=calls.retry(),
             can_update=calls.can_update,
             takes_records=calls.adapter.takes_records,
+            permitted=frozenset() if self.problem else frozenset({self.outbox.creator_id}),
         )
         deliver(calls, preparer.prepare(due))
         return True
