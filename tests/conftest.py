@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import socket
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,20 @@ def pytest_configure() -> None:
     """The TOMs of the tests start at once; garbage is collected seldom."""
     fork_from_now_on(Path(sys.executable))
     gc.set_threshold(100_000, 20, 20)
+    metadata.entry_points = _read_once(metadata.entry_points)
+
+
+def _read_once(entry_points: Callable[..., Any]) -> Callable[..., Any]:
+    """Read what is installed once for each path of Python: each change of settings looks for plugins anew."""
+    known: dict[object, Any] = {}
+
+    def remembered(**chosen: str) -> Any:
+        key = (*sys.path, *chosen.items())
+        if key not in known:
+            known[key] = entry_points(**chosen)
+        return known[key]
+
+    return remembered
 
 
 def pytest_collection_finish() -> None:

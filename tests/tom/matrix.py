@@ -26,11 +26,12 @@ from django.test import Client
 from guardian.shortcuts import assign_perm
 from tom_dataproducts.models import DataProduct
 from tom_targets.base_models import get_target_model_app_label
-from tom_targets.models import PersistentShare, TargetList, get_target_model_class
+from tom_targets.models import TargetList, get_target_model_class
 
 from sharecore.addresses import Address
 from sharecore.delivery import State
 from sharecore.reports import FieldType, ReportField, ReportForm
+from tom.versions_check import read
 from tom_integration.mapping.shareable_rows import CHOSEN_MODELS
 from tom_integration.models import Attempt, Call, Delivery, OneTimeShare, Outbox, Report
 from tom_integration.outbox import open_outboxes
@@ -214,23 +215,17 @@ class World:
 
     def state(self) -> tuple[Any, ...]:
         """All that a request could have changed."""
-        columns = (
-            "destination",
-            "target_id",
-            "share_id",
-            "creator_id",
-            "filter",
-            "until",
-            "paused",
-            "replay",
-        )
-        return (
-            list(PersistentShare.objects.order_by("pk").values_list()),
-            list(Outbox.objects.order_by("pk").values_list(*columns)),
-            list(Delivery.objects.order_by("pk").values_list("pk", "state", "reason")),
-            list(OneTimeShare.objects.order_by("pk").values_list()),
-            list(Report.objects.order_by("pk").values_list()),
-        )
+        return tuple(read(query) for query in _STATE)
+
+
+_STATE = (
+    "SELECT * FROM tom_targets_persistentshare ORDER BY id",
+    "SELECT destination, target_id, share_id, creator_id, filter, until, paused, replay"
+    " FROM sharecore_outbox ORDER BY id",
+    "SELECT id, state, reason FROM sharecore_delivery ORDER BY id",
+    "SELECT * FROM sharecore_onetimeshare ORDER BY id",
+    "SELECT * FROM sharecore_report ORDER BY id",
+)
 
 
 def make_world(tom: Any, *, permissions: str = "PRIVATE") -> World:
