@@ -90,6 +90,7 @@ class Rounds:
         if not due or ask_first(due, now):
             return True
         due = due[: calls.allowance(len(due))]
+        read_now = not (self.problem or withdrawing or submitted)  # A call may take minutes.
         preparer = Preparer(
             self.outbox,
             calls.target,
@@ -97,7 +98,7 @@ class Rounds:
             retry=calls.retry(),
             can_update=calls.can_update,
             takes_records=calls.adapter.takes_records,
-            permitted=frozenset() if self.problem else frozenset({self.outbox.creator_id}),
+            permitted=frozenset({self.outbox.creator_id}) if read_now else frozenset(),
         )
         deliver(calls, preparer.prepare(due))
         return True
