@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from guardian.shortcuts import remove_perm
 
 from sharecore import (
     AuthenticationFailed,
+    Batch,
     DeliveredReport,
     DestinationError,
     Duplicate,
     Outcome,
     PluginError,
+    RecordKey,
     Rejected,
     Submitted,
     Unconfirmed,
@@ -22,6 +26,7 @@ from sharecore import (
 )
 from sharecore.later_answers import LONGEST_PROCESSING
 from sharecore.retry_schedule import DEFAULT_SCHEDULE
+from sharecore.testing.memory_adapter import MemoryAdapter
 from tom.deaths import POINTS, QUESTIONS, Died
 from tom_integration import site
 from tom_integration.models import Attempt, Delivery
@@ -305,3 +310,25 @@ def test_of_a_long_backlog_what_arrived_is_told_meanwhile(tom: Tom, later: Any) 
     assert tom.states().count("submitted") == 6
     order = [len(tom.x.followed), len(tom.x.calls)]
     assert order == [1, 4]
+
+
+def test_rights_that_end_while_it_is_asked_end_what_is_sent_after(
+    tom: Tom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tom.x.answers_later = True
+    target = tom.target()
+    creator = tom.user(target)
+    tom.share(target, user=creator)
+    tom.datum(target)
+    tom.deliver()
+    assert tom.states() == ["submitted"]
+    follow = MemoryAdapter.follow
+
+    def end_rights(adapter: MemoryAdapter, batch: Batch, tickets: Mapping[RecordKey, str]) -> Any:
+        remove_perm("tom_targets.change_target", creator, target)
+        return follow(adapter, batch, tickets)
+
+    monkeypatch.setattr(MemoryAdapter, "follow", end_rights)
+    tom.datum(target)
+    tom.deliver(after=61)
+    assert tom.states() == ["submitted", "withheld"]
