@@ -45,7 +45,7 @@ def prepare(screen: Screen, folder: Path, stack: ExitStack) -> Cast:
     a = TomA(folder, ADMIN, {"tom-b": b.entry(), "hermes": hermes.entry(), "tns": tns.entry()})
     screen.note(f"TOM A is made, with sharecore and the target {a.target}; it is started")
     stack.callback(a.tom.stop)
-    a.tom.serve()
+    a.tom.serve(browsers=True)
     screen.note(f"TOM A is at {a.tom.url}")
     a.share_list(b.address)
     screen.note(f"The observer shares the list {LIST} with {b.address}: every target of it, own data only")

@@ -189,7 +189,7 @@ def main() -> None:
                 if theme:
                     with settings.open("a") as file:
                         file.write(f"\nCSS_THEME = {theme!r}\n")
-                tom.serve()
+                tom.serve(browsers=True)
                 for size, suffix in sizes:
                     _take(_open(browser, tom, size), tom, suffix)
                 tom.stop()

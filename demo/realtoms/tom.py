@@ -68,10 +68,15 @@ class Tom:
             raise TomError(f"{self.name} is not being served")
         return self._server
 
-    def serve(self, *, workers: int = 2, options: Sequence[str] = ()) -> Self:
-        """Serve it with gunicorn, and return when it answers; `options` (``--preload``) go to gunicorn."""
+    def serve(self, *, workers: int = 2, browsers: bool = False, options: Sequence[str] = ()) -> Self:
+        """Serve it with gunicorn, and return when it answers.
+
+        browsers: they will look at it. They keep connections open on which they ask nothing yet, and a worker
+        without threads waits for each of these. options: for gunicorn (``--preload``).
+        """
         command = [str(self.python), "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}"]
-        command += ["--workers", str(workers), *options, "served:application"]
+        command += ["--workers", str(workers), "--threads", "4" if browsers else "1"]
+        command += [*options, "served:application"]
         self._server = Service(command, self.path, self.log, django_environment())
         self._server.start()
         try:

@@ -63,7 +63,7 @@ def sender(receiver: Tom, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         code='DATABASES["default"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20}',
     )
     try:
-        yield tom.serve()
+        yield tom.serve(browsers=True)
     finally:
         tom.remove()
 

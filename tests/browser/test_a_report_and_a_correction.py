@@ -66,7 +66,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
         stack.callback(a.tom.remove)
         with (a.tom.path / PROJECT / "settings.py").open("a") as settings:
             settings.write(f'\nDATABASES["default"]["OPTIONS"] = {PATIENTLY!r}')
-        a.tom.serve(workers=3)  # each browser may keep one waiting
+        a.tom.serve(browsers=True)
         yield Played(a, hermes, tns)
 
 

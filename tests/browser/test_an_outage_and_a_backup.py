@@ -82,7 +82,7 @@ def sender(receiver: Tom, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with (made.path / PROJECT / "settings.py").open("a") as settings:
         settings.write(f"\nSHARECORE_SITE_URL = {made.url!r}\n")
     try:
-        yield made.serve(workers=1)
+        yield made.serve(workers=1, browsers=True)
     finally:
         made.remove()
 

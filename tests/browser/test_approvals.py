@@ -36,7 +36,7 @@ def sender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tom]:
         code='DATABASES["default"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20}',
     )
     try:
-        yield tom.serve()
+        yield tom.serve(browsers=True)
     finally:
         tom.remove()
 

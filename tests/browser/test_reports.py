@@ -98,7 +98,7 @@ def sender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tom]:
         code='DATABASES["default"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20}',
     )
     try:
-        yield made.serve()
+        yield made.serve(browsers=True)
     finally:
         made.remove()
 

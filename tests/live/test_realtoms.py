@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,20 @@ def test_both_versions_show_their_pages_with_style_sheets(receiver_31: Tom, rece
         for path in ("targets/", "static/tom_common/css/main.css"):
             with urllib.request.urlopen(tom.url + path, timeout=30) as answer:  # noqa: S310
                 assert answer.status == 200
+
+
+def test_connections_on_which_a_browser_asks_nothing_yet_keep_nobody_waiting(receiver_31: Tom) -> None:
+    receiver_31.stop()
+    receiver_31.serve(browsers=True)
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(socket.create_connection(("127.0.0.1", receiver_31.port)))
+        time.sleep(0.5)
+        for _ in range(4):
+            with urllib.request.urlopen(receiver_31.url, timeout=10) as answer:  # noqa: S310 - on loopback
+                assert answer.status == 200
+    receiver_31.stop()
+    receiver_31.serve()
 
 
 def test_toms_that_are_made_alike_are_two(sender: Callable[..., Tom]) -> None:
