@@ -95,9 +95,8 @@ def _compare(outbox: Outbox, rows: list[Delivery], *, origin: str, now: datetime
         with transaction.atomic():
             versions.renew_of(Delivery.objects.filter(pk__in=[row.pk for row in learned]))
             update_each(learned, ("identity", "fingerprint", "kind"), only={"identity": [""]})
-    if asked:
-        transitions.apply(Delivery.objects.filter(pk__in=asked), delivery.ask_anew(now=now))
-    if not due or outbox.share_id is None:
+    transitions.apply(Delivery.objects.filter(pk__in=asked), delivery.ask_anew(now=now))
+    if outbox.share_id is None:
         return  # A one-time share does not send later edits.
     again = Delivery.objects.filter(pk__in=due)
     transitions.apply(again.filter(delivered_at__isnull=True), delivery.revise(now=now))

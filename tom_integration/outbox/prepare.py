@@ -68,7 +68,7 @@ class Preparer:
         takes_records: bool,
         permitted: Collection[int | None],
     ) -> None:
-        """Prepare to read deliveries.
+        """Read the limits of the outbox.
 
         Args:
             outbox: the outbox of the deliveries.

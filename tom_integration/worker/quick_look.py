@@ -37,7 +37,8 @@ UNION ALL
 SELECT 1 FROM sharecore_sharerule WHERE applied_at IS NULL
 LIMIT 1
 """
-"""Whether `Scan.waiting` or `rules.asked` would find something; each part of it is in an index."""
+"""Find out whether `Scan.waiting` or `rules.asked` would find something. What is asked of every outbox each
+second is in an index."""
 
 
 def finds_work() -> bool:
