@@ -16,13 +16,23 @@ from django.test import override_settings
 from tom_common.models import Profile
 from tom_targets.models import Target
 
-from sharecore import Accepted, Deferred, DestinationError, DestinationType, Unconfirmed, hookimpl, secrets
+from sharecore import (
+    Accepted,
+    Batch,
+    Deferred,
+    DestinationError,
+    DestinationType,
+    Unconfirmed,
+    hookimpl,
+    secrets,
+)
 from sharecore.delivery import undecidable
 from sharecore.secrets import repeats_secret
 from sharecore.testing import MemoryPlugin, installed
+from sharecore.testing.memory_adapter import MemoryAdapter
 from tom.conftest import DATA_SHARING, Tom
 from tom_integration import personal_keys, site
-from tom_integration.models import Activity, Delivery, KeyRefusal, OneTimeShare, PersonalKey
+from tom_integration.models import Activity, Delivery, KeyRefusal, OneTimeShare, Outbox, PersonalKey
 from tom_integration.outbox import open_outboxes, transitions
 from tom_integration.services import personal_keys as keys
 from tom_integration.services import shares
@@ -94,6 +104,27 @@ def test_one_outbox_is_sent_with_the_key_of_each(tom: Tom, target: Target, amy: 
         for batch, key in zip(tom.x.calls, delivered_with(tom), strict=True)
     }
     assert carried == {new.timestamp: (AMY, "amy"), before.timestamp: (BOB, "bob")}
+
+
+def test_who_adopts_a_share_during_its_backlog_sends_the_rest_with_their_key(
+    tom: Tom, target: Target, amy: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(amy, AMY)
+    give(bob, BOB)
+    tom.x.max_batch = 1
+    tom.share(target, user=amy)
+    data = tom.data(target, 3)
+    deliver = MemoryAdapter.deliver
+
+    def adopt(adapter: MemoryAdapter, batch: Batch) -> Any:
+        Outbox.objects.filter(target_id=target.pk).update(creator_id=bob.pk)
+        return deliver(adapter, batch)
+
+    monkeypatch.setattr(MemoryAdapter, "deliver", adopt)
+    tom.deliver()
+    tom.deliver(after=60)
+    assert {tom.state(datum) for datum in data} == {"delivered"}
+    assert delivered_with(tom) == [AMY, BOB, BOB]
 
 
 def test_the_refusal_of_one_key_stops_nobody_else(tom: Tom, target: Target, amy: User, bob: User) -> None:

@@ -33,10 +33,10 @@ class Rounds:
     all_calls: CallsBySender
     outbox: Outbox = field(init=False)
     due: due_deliveries.Due = field(init=False)
-    problem: str = ""
+    problem: str = field(default="", init=False)
     """The reason why the continuous share sends nothing now; empty when it sends."""
-    sent: bool = False
-    """True when a batch was sent since the problem was read."""
+    round_done: bool = field(default=False, init=False)
+    """True when a round was done since the problem was read."""
 
     def __post_init__(self) -> None:
         self.outbox = self.all_calls.lease.outbox
@@ -58,7 +58,7 @@ class Rounds:
         while self.round():
             if all_calls.stop() or not all_calls.lease.hold():
                 return False
-            self.sent = True
+            self.round_done = True
         if self.problem and (not self.sender.alone or self._continues()):
             raise Wait(now + LOOK_AGAIN, self.problem, needs_person=not self.outbox.pause)
         return True
@@ -106,16 +106,19 @@ class Rounds:
     def _due(self, now: datetime, limit: int, of: Q) -> list[Delivery]:
         """Return the next batch; of one-time shares alone while the continuous share sends nothing.
 
-        Read the reason anew between batches: a person may pause, limit or delete the share during a long
+        Read the share anew between batches: a person may pause, limit, adopt or delete it during a long
         backlog.
         """
         batch = partial(self.due.batch, now=now, limit=limit, of=of)
-        due = batch(continuous=self._continues() and not self.problem)
-        if due and self.sent:
-            self.problem, self.sent = self._objection(), False
-            if self.problem:
+        due = batch(continuous=self._sends_share())
+        if due and self.round_done:
+            self.problem, self.round_done = self._objection(), False
+            if not self._sends_share():
                 return batch(continuous=False)
         return due
+
+    def _sends_share(self) -> bool:
+        return self._continues() and not self.problem
 
     def _settle_without_key(self) -> None:
         """Settle what a deleted user left open: nobody has the key with which to send or ask."""
