@@ -25,9 +25,9 @@ SHARES = f"{API}manage/"
 NUMBERS = st.sampled_from(
     ["9" * 5000, "9" * 19, "9" * 18, "1" * 40, "0", "-1", "1.5", "1e400", "٣", "²", "NaN", ""]
 )
-TEXTS = st.one_of(
-    NUMBERS, st.sampled_from(["\0", "x\0y", "x:\0", "9999-12-31T23:59:59-14:00"]), st.text(max_size=30)
-)
+TOO_LATE = "9999-12-31T23:59:59-14:00"
+"""A time that Python reads, and that is in the year 10000 in UTC."""
+TEXTS = st.one_of(NUMBERS, st.sampled_from(["\0", "x\0y", "x:\0", TOO_LATE]), st.text(max_size=30))
 MOMENTS = st.sampled_from(
     ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "2026-02-30T00:00", "soon"]
 )
@@ -120,6 +120,7 @@ def refused_at_most(answer: Any) -> None:
     htmx=st.booleans(),
 )
 @example(path=f"{SHARES}{{share}}/retry", odd={"next": ["no-view"]}, query={}, htmx=False)
+@example(path=f"{SHARES}{{share}}/change", odd={"until": [TOO_LATE]}, query={}, htmx=False)
 def test_pages(
     admin: Client, places: dict[str, Any], path: str, odd: dict[str, Any], query: dict[str, str], htmx: bool
 ) -> None:

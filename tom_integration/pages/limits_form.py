@@ -37,7 +37,10 @@ class UtcField(forms.DateTimeField):
         """Return the time in UTC."""
         with timezone.override(UTC):
             time: datetime | None = super().to_python(value)
-        return time
+        try:
+            return time and time.astimezone(UTC)
+        except OverflowError as error:  # before the year 1 or after 9999 in UTC
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
 
 
 class LimitsForm(forms.Form):
