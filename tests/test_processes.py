@@ -37,6 +37,9 @@ import os, sys, time
 from pathlib import Path
 from realtoms.forks import ForkServer
 server = ForkServer(sys.executable, os.environ, before="")
+if nested:
+    server = ForkServer(sys.executable, os.environ, before="", forks=server)
+    assert server.ready()
 wait = "import time; time.sleep(600)"
 where = {"folder": Path("/"), "environment": {}, "stdin": 0, "stdout": 2, "stderr": 2}
 print(server.fork(["-c", wait], **where).pid, flush=True)
@@ -135,16 +138,56 @@ def test_a_forked_service_is_there_until_it_is_killed_and_can_be_started_again(t
         assert not service.running
 
 
-def test_forks_end_with_the_process_that_ordered_them_even_if_that_is_killed() -> None:
+@pytest.mark.parametrize("nested", [False, True])
+def test_forks_end_with_the_process_that_ordered_them_even_if_that_is_killed(nested: bool) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(realtoms.__file__).parents[1])}
     with subprocess.Popen(
-        [sys.executable, "-c", ORPHAN], env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", f"nested = {nested}{ORPHAN}"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as starter:
         assert starter.stdout is not None
         pid = int(starter.stdout.readline())
         assert _there(pid)
         starter.kill()
     _until(lambda: not _there(pid))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Run Python code in a Django site, which notes how often its settings were read; what it printed."""
+    (tmp_path / "manage.py").touch()
+    (tmp_path / "urls.py").write_text("urlpatterns = []")
+    (tmp_path / "settings.py").write_text("open('read', 'a').write('x')\nROOT_URLCONF = 'urls'\n")
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "settings"}
+
+    def run(code: str) -> str:
+        command = [sys.executable, "-c", f"import django; django.setup()\n{code}"]
+        done = processes.run(command, folder=tmp_path, environment=environment)
+        return done.stdout or done.stderr
+
+    yield run
+    processes.forget(tmp_path)
+
+
+def test_the_processes_of_a_site_are_set_up_once_for_its_code(
+    site: Callable[[str], str], tmp_path: Path
+) -> None:
+    count = "print(open('read').read())"
+    assert [site(count), site(count)] == ["x\n", "x\n"]
+    with (tmp_path / "settings.py").open("a") as settings:
+        settings.write("SECRET_KEY = 'another'\n")
+    show = "from django.conf import settings; print(settings.SECRET_KEY)"
+    assert [site(show), site(count)] == ["another\n", "xx\n"]
+
+
+def test_a_site_that_cannot_be_set_up_says_so_as_it_would_by_itself(
+    site: Callable[[str], str], tmp_path: Path
+) -> None:
+    (tmp_path / "settings.py").write_text("1 / 0")
+    for _ in range(2):
+        assert site("").splitlines()[-1] == "ZeroDivisionError: division by zero"
 
 
 def _said_ready(service: Service, times: int) -> bool:

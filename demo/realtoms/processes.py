@@ -8,17 +8,33 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 
-from realtoms.forks import IMPORT_WHAT_TOMS_IMPORT, Forked, ForkServer
+from realtoms.fork_server import IMPORT_WHAT_TOMS_IMPORT
+from realtoms.forks import Forked, ForkServer
 
 Process = subprocess.Popen[bytes] | Forked
 
 _forking: set[str] = set()
 """The Pythons whose processes are forks."""
+_SET_DJANGO_UP = """
+import os
+sys.path.insert(0, os.getcwd())
+import django
+django.setup()
+from django.db import connections
+from django.urls import get_resolver
+get_resolver().url_patterns
+connections.close_all()
+del sys.path[0]
+"""
+_of_toms: dict[Path, dict[object, ForkServer | None]] = {}
+"""By the folder of a TOM, then by its code and environment: forks that have Django set up, if that works."""
+_lock = threading.Lock()
 
 
 def fork_from_now_on(python: Path) -> None:
@@ -39,6 +55,32 @@ def _server(python: str, startup: tuple[tuple[str, str], ...]) -> ForkServer:
     return server
 
 
+def _server_of_tom(
+    warm: ForkServer, python: str, folder: Path, environment: Mapping[str, str]
+) -> ForkServer | None:
+    """Return a server for a TOM as its code is now; None where Django cannot be set up."""
+    files = (*folder.rglob("*.py"), *folder.glob("*.json"))  # the latter are read by settings of tests
+    code = {path: path.stat().st_mtime_ns for path in files}
+    given = {name: value for name, value in environment.items() if not name.startswith("PYTEST")}
+    key = (python, frozenset(code.items()), frozenset(given.items()))
+    with _lock:
+        servers = _of_toms.setdefault(folder, {})
+        if key not in servers:
+            server = ForkServer(python, environment, folder=folder, before=_SET_DJANGO_UP, forks=warm)
+            servers[key] = server
+            if not server.ready():
+                server.close()
+                servers[key] = None
+        return servers[key]
+
+
+def forget(folder: Path) -> None:
+    """End what was kept for the TOM in this folder, and its processes."""
+    with _lock:
+        for server in filter(None, _of_toms.pop(folder, {}).values()):
+            server.close()
+
+
 def start(
     command: Sequence[str],
     *,
@@ -57,6 +99,8 @@ def start(
         # what Python reads before anything else can no more be changed in a fork
         startup = {name: value for name, value in environment.items() if name.startswith("PYTHON")}
         forks = _server(command[0], tuple(sorted(startup.items())))
+        if "DJANGO_SETTINGS_MODULE" in environment and (folder / "manage.py").exists():
+            forks = _server_of_tom(forks, command[0], folder, environment) or forks
     if forks is not None:
         return forks.fork(
             command[1:], folder=folder, environment=environment, stdin=stdin, stdout=stdout, stderr=stderr

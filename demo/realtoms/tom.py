@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from realtoms.databases import drop_database
-from realtoms.processes import run
+from realtoms.processes import forget, run
 from realtoms.service import Service, TomError, tail
 from realtoms.skeleton import django_environment
 
@@ -131,6 +131,7 @@ class Tom:
     def remove(self) -> None:
         """Stop it and remove its folder and its database."""
         self.kill()
+        forget(self.path)
         shutil.rmtree(self.path, ignore_errors=True)
         drop_database(self.database)
 
