@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import transaction
-from django.test import Client
+from django.test import Client, override_settings
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tom_dataproducts.models import DataProduct
@@ -182,6 +182,29 @@ def test_a_body_that_cannot_be_used_is_said_to_be_so(admin: Client, tom: Tom, bo
     answer = admin.post(API, body, content_type="application/json")
     assert answer.status_code == 400
     assert answer.json()["detail"].startswith("The body must be")
+
+
+@pytest.mark.parametrize("time", [TOO_LATE, "9999-12-31T23:00:00", "0001-01-01T00:00:00+14:00"])
+@override_settings(TIME_ZONE="Pacific/Honolulu")
+def test_a_time_that_no_database_can_hold(tom: Tom, admin: Client, places: dict[str, Any], time: str) -> None:
+    """In the time zone of Hawaii the last hours of the year 9999 are in the year 10000 in UTC."""
+    share = f"{API}{places['share']}/"
+    bodies: dict[str, tuple[str, ...]] = {
+        API: ("until", "not_before"),
+        share: ("until", "not_before"),
+        f"{share}replay/": ("since", "until"),
+        f"{share}resolve/": ("sent_at",),
+    }
+    for path, fields in bodies.items():
+        send = admin.patch if path == share else admin.post
+        for field in fields:
+            body = {"target": places["target"], "destination": "y", "sent": True, field: time}
+            answer = send(path, body, content_type="application/json")
+            assert (answer.status_code, list(answer.json())) == (400, [field]), path
+    for path in ("/targets/shareactivity/", f"{share}activity/"):
+        for field in ("since", "until"):
+            answer = admin.get(path, {field: time})
+            assert (answer.status_code, list(answer.json())) == (400, [field]), path
 
 
 FORMULAS = ("=cmd|' /C calc'!A0", "+SUM(1)", "-2+3", "@x", "\t=1", "\r=1", " =1+1", "\uff1d1")

@@ -7,9 +7,9 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import serializers, viewsets
 
 from tom_integration.access import activity_for
-from tom_integration.api.limits import Utc
 from tom_integration.api.list_filters import DestinationFilter, PrimaryKeyFilter
 from tom_integration.api.permissions import ShareApi
+from tom_integration.api.times import MomentFilter, Utc
 from tom_integration.models import Activity, AtAddress
 from tom_integration.pages.activity import of_outbox
 from tom_integration.services.shares import outbox_of
@@ -52,8 +52,8 @@ class ActivityFilter(DestinationFilter):
     rule = PrimaryKeyFilter("rule_id")
     share = PrimaryKeyFilter("share_id")
     target = PrimaryKeyFilter("target_id")
-    since = django_filters.IsoDateTimeFilter("time", "gte")
-    until = django_filters.IsoDateTimeFilter("time", "lt")
+    since = MomentFilter("time", "gte")
+    until = MomentFilter("time", "lt")
 
     class Meta:
         model = Activity

@@ -13,9 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tom_integration import access
-from tom_integration.api.limits import Utc
 from tom_integration.api.list_filters import DestinationFilter, PrimaryKeyFilter
 from tom_integration.api.permissions import ShareApi
+from tom_integration.api.times import Utc
 from tom_integration.models import Delivery
 from tom_integration.services import approval
 from tom_integration.services.approval_preview import previews

@@ -9,7 +9,7 @@ from django.db.models import Q
 from rest_framework import serializers
 
 from tom_integration.access import with_calls
-from tom_integration.api.limits import Utc
+from tom_integration.api.times import MomentField, Utc
 from tom_integration.links import link
 from tom_integration.models import Attempt, Call, Delivery
 
@@ -104,7 +104,7 @@ class ResolveSerializer(serializers.Serializer):
 class ResolveManySerializer(ResolveSerializer):
     """Read the same for many deliveries: those of one call, the named ones, or all that may have arrived."""
 
-    sent_at = serializers.DateTimeField(required=False)
+    sent_at = MomentField(required=False)
     deliveries = serializers.ListField(
         child=serializers.IntegerField(min_value=0, max_value=2**63 - 1), required=False, max_length=1000
     )

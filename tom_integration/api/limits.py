@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from sharecore.exceptions import ConfigurationError
 from sharecore.filters import Filter
+from tom_integration.api.times import MomentField
 from tom_integration.services.shares import TIME_OVER
 
 LIMITS = ("filter", "until", "release_days", "not_before")
@@ -19,9 +20,9 @@ class LimitsSerializer(serializers.Serializer):
     """Read the limits; how they are shown depends on who asks."""
 
     filter = serializers.JSONField(required=False, write_only=True)
-    until = serializers.DateTimeField(required=False, allow_null=True, write_only=True)
+    until = MomentField(required=False, allow_null=True, write_only=True)
     release_days = serializers.FloatField(required=False, min_value=0, max_value=36500, write_only=True)
-    not_before = serializers.DateTimeField(required=False, allow_null=True, write_only=True)
+    not_before = MomentField(required=False, allow_null=True, write_only=True)
 
     def validate_until(self, value: datetime | None) -> datetime | None:
         """Check that the time lies ahead, since the share would send nothing else."""
@@ -35,15 +36,3 @@ class LimitsSerializer(serializers.Serializer):
             return Filter.from_json(value, where="filter")
         except ConfigurationError as error:
             raise serializers.ValidationError([str(each) for each in error.problems]) from None
-
-
-class Utc(serializers.DateTimeField):
-    """Serialize times in UTC, whatever the time zone of the TOM."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(default_timezone=UTC, **kwargs)
-
-
-def utc(moment: datetime | None) -> Any:
-    """Return a time as it is shown; None for none."""
-    return None if moment is None else Utc().to_representation(moment)

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from sharecore.exceptions import ConfigurationError
 from tom_integration.api.permissions import ShareApi
 from tom_integration.api.shares import Conflict
+from tom_integration.api.times import MomentField
 from tom_integration.pages.guards import (
     replayed_destination_or_404,
     replayed_rule_or_404,
@@ -24,8 +25,8 @@ _HINT = 'If that is harmless, add "doubles": true.'
 class ReplaySerializer(serializers.Serializer):
     """Read which records are meant, and whether to send them."""
 
-    since = serializers.DateTimeField(required=False, allow_null=True, default=None)
-    until = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    since = MomentField(required=False, allow_null=True, default=None)
+    until = MomentField(required=False, allow_null=True, default=None)
     send = serializers.BooleanField(default=False)
     """True to send, not only to count."""
     doubles = serializers.BooleanField(default=False)

@@ -15,9 +15,10 @@ from rest_framework.response import Response
 
 from sharecore.addresses import Address
 from tom_integration.access import REFUSAL, Action, holds, rules_for
-from tom_integration.api.limits import LimitsSerializer, utc
+from tom_integration.api.limits import LimitsSerializer
 from tom_integration.api.permissions import ShareApi
 from tom_integration.api.shares import conflicts
+from tom_integration.api.times import utc
 from tom_integration.models import ShareRule
 from tom_integration.outbox import rule_scope
 from tom_integration.services import rule_outlook, rules

@@ -12,7 +12,8 @@ from tom_targets.models import PersistentShare, get_target_model_class
 
 from tom_integration import share_conflict
 from tom_integration.access import REFUSAL, holds, may, targets_for_shares
-from tom_integration.api.limits import LIMITS, LimitsSerializer, utc
+from tom_integration.api.limits import LIMITS, LimitsSerializer
+from tom_integration.api.times import utc
 from tom_integration.models import Outbox, write_filter
 from tom_integration.outbox import open_outboxes
 from tom_integration.pages.share_status import NEW, summaries
