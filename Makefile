@@ -163,11 +163,13 @@ test-chaos: $(VENV)/.wheel
 # Chromium comes from the system: on Debian it is installed where that is possible.
 .PHONY: chromium
 chromium:
-	@if [ -z "$$CHROMIUM" ] && ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null; then \
+	@if [ -z "$$CHROMIUM" ] && \
+	    ! command -v chromium-headless-shell >/dev/null && ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null; then \
 	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	        echo "Installing chromium" && apt-get update -qq && apt-get -o DPkg::Lock::Timeout=600 install -y -qq chromium >/dev/null; \
+	        echo "Installing Chromium, without windows" && apt-get update -qq && \
+	        apt-get -o DPkg::Lock::Timeout=600 install -y -qq chromium-headless-shell >/dev/null; \
 	    else \
-	        echo "error: no web browser: install Chromium (Debian, Ubuntu: apt-get install chromium)," >&2; \
+	        echo "error: no web browser: install Chromium (Debian: apt-get install chromium-headless-shell)," >&2; \
 	        echo "       or name one: make CHROMIUM=/path/to/chromium" >&2; exit 1; \
 	    fi; \
 	fi

@@ -24,14 +24,18 @@ _ARGUMENTS = (
 )
 
 
+_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser")
+"""Without what surrounds a page in a window, Chromium needs two thirds of the processor time."""
+
+
 def executable() -> str:
     """Return the path of Chromium: `CHROMIUM`, or what is installed. RuntimeError without one."""
     named = os.environ.get("CHROMIUM")
-    found = named or shutil.which("chromium") or shutil.which("chromium-browser")
-    if not found or not shutil.which(found):
+    found = shutil.which(named) if named else next(filter(None, map(shutil.which, _NAMES)), None)
+    if found is None:
         where = f"no browser at {named!r}" if named else "no Chromium"
         raise RuntimeError(
-            f"{where}: install it (Debian: apt-get install chromium), "
+            f"{where}: install it (Debian: apt-get install chromium-headless-shell), "
             "or name one in the environment variable CHROMIUM"
         )
     return found
