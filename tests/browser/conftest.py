@@ -27,6 +27,8 @@ SHARER = User(username="sharer", password="sharer-at-a-throw-away-tom")
 VISITOR = User(username="visitor", password="visitor-of-a-throw-away-tom")
 PATIENCE = 20_000
 """Milliseconds until something that the pages promise has to be there."""
+NEXT_PAGE = 60_000
+"""Milliseconds until a page is there: that of a target has 14 MB of plots, and computes the Moon."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -112,6 +114,7 @@ def visit(
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
+        page.set_default_navigation_timeout(NEXT_PAGE)
         expect.set_options(timeout=PATIENCE)
         visit = Visit(sender, page)
         visits.append(visit)
