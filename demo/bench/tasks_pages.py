@@ -31,6 +31,11 @@ def poll_of_share(target: int, times: int) -> dict[str, Any]:
     return _cost(client, f"{url}?seen={seen}", times, expected=204)
 
 
+def list_of_targets(target: int, times: int) -> dict[str, Any]:
+    """Do the same for the list of targets of tomtoolkit, which does not depend on the target."""
+    return _cost(_client(), reverse("targets:list"), times, expected=200)
+
+
 def _client() -> Client:
     client = Client(HTTP_HOST="127.0.0.1")
     client.force_login(User.objects.get(is_superuser=True))

@@ -198,15 +198,11 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def light_page_of_a_target(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the Moon stand still, and leave the plots without their script.
-
-    For each page of a target tomtoolkit computes 150 places of the Moon, and writes 4.5 MB three times.
-    """
+def moon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the Moon stand still: tomtoolkit computes 150 places of it for each page of a target."""
     zero = Angle(0, "deg")
     far = SimpleNamespace(separation=lambda other: Angle(90, "deg"), ra=zero, dec=zero)
     monkeypatch.setattr(targets_extras, "get_body", lambda body, time: far)
-    monkeypatch.setattr("plotly.io._html.get_plotlyjs", str)
 
 
 @pytest.fixture
