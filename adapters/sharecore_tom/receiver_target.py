@@ -23,6 +23,8 @@ _MAX_CANDIDATES = 10_000
 _MAX_NAME = 400
 """Longest name, in characters: a longer one fits no TOM, and no part of an address that servers take."""
 
+_UNSEEN = "there is a target of this name or alias there, and our account does not see it yet"
+
 NoTarget = Rejected | Deferred
 """The reason why there is no target to send to: for good, or for now."""
 
@@ -107,7 +109,10 @@ class Targets:
             return found
         if not self._config.create_targets:
             return self._missing(batch)
-        return Deferred(reason="the target is not there any more; it is made before the next try")
+        unseen = batch.state.get("target_unseen")
+        return Deferred(
+            reason=_UNSEEN if unseen else "the target is not there any more; it is made before the next try"
+        )
 
     def _missing(self, batch: Batch) -> Rejected:
         return Rejected(
@@ -218,6 +223,11 @@ class Targets:
         found = self.find(batch)
         if found is not None:
             return found
+        # A TOM stores a target a moment before the rights of the account that made it. That may be ours:
+        # another worker, or one that was killed while a slow receiver made the target.
+        if not batch.state.get("target_unseen"):
+            batch.state["target_unseen"] = True
+            return Deferred(reason=_UNSEEN)
         return Rejected(
             reason=f"the target was refused there: {said}. If one with this name or alias exists there, our "
             "account may not see it: let it view and change that target",
@@ -244,6 +254,8 @@ class Targets:
         if self.remembered(batch) != pk:
             batch.state.pop("lists", None)
             batch.state.pop("target_created", None)
+        if pk is not None:
+            batch.state.pop("target_unseen", None)
         # A ledger keeps no NUL.
         batch.state.update(receiver=self._config.base_url, target_id=pk, target_name=name.replace("\0", ""))
         if made := moment(created):

@@ -358,7 +358,10 @@ def test_a_target_of_somebody_else_is_not_doubled(
     receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
 ) -> None:
     deliver(open_adapter(receiver, "admin"), batch(*detections(1)))
-    (outcome,) = deliver(open_adapter(receiver), batch(*detections(1), state={})).values()
+    hidden = batch(*detections(1), state={})
+    (outcome,) = deliver(open_adapter(receiver), hidden).values()
+    assert isinstance(outcome, Deferred), "our account may have made it this moment"
+    (outcome,) = deliver(open_adapter(receiver), hidden).values()
     assert isinstance(outcome, Rejected)
     assert "may not see it" in outcome.reason
     receiver.execute(f"""

@@ -269,10 +269,28 @@ def test_a_target_that_we_may_see_but_not_change(tom, adapter, batch, detections
 
 def test_a_hidden_target_of_that_name(tom, adapter, batch, detections):
     tom.hidden.add(tom.add_target("SN 2026abc"))
-    outcome = only(deliver(adapter(), batch(*detections(1))))
+    opened, shared = adapter(), batch(*detections(1))
+    outcome = only(deliver(opened, shared))
+    assert isinstance(outcome, Deferred)
+    assert "does not see it yet" in outcome.reason
+    outcome = only(deliver(opened, shared))
     assert isinstance(outcome, Rejected)
     assert "may not see it" in outcome.reason
     assert outcome.field == "target"
+
+
+def test_a_target_that_another_worker_of_ours_makes_at_a_slow_receiver(tom, adapter, batch, detections):
+    """A TOM stores it first, and then gives our account the right to see it."""
+    made = tom.add_target("SN 2026abc")
+    tom.hidden.add(made)
+    opened, shared = adapter(), batch(*detections(2))
+    assert isinstance(only(deliver(opened, shared)), Deferred)
+    tom.hidden.clear()
+    assert only(deliver(opened, shared)) == Accepted()
+    assert [row["target"] for row in tom.rows] == [made, made]
+    tom.targets.clear()
+    tom.hidden.add(tom.add_target("SN 2026abc"))
+    assert isinstance(only(deliver(opened, batch(*detections(3), state=shared.state))), Deferred), "again"
 
 
 def test_somebody_else_made_it_in_the_same_moment(tom, adapter, batch, detections):
