@@ -8,7 +8,7 @@ import re
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the sender has written to its log when a test fails: an error page says nothing."""
+    report = yield
+    tom = getattr(item, "funcargs", {}).get("sender")
+    if report.failed and isinstance(tom, Tom) and tom.log.exists():
+        report.sections.append(("log of the sender", tail(tom.log.read_text(errors="replace"), 80)))
+    return report
 
 
 @pytest.fixture(scope="session")
