@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client, override_settings
 from guardian.shortcuts import assign_perm
 from tom_targets.models import PersistentShare, TargetList
@@ -22,7 +24,8 @@ from sharecore.outcomes import Deferred, Rejected, Unsupported
 from sharecore.records import Kind
 from tom.reading import told
 from tom_integration.models import Delivery, DestinationHealth, Outbox, write_filter
-from tom_integration.pages import status_reasons
+from tom_integration.outbox import versions
+from tom_integration.pages import counts, status_reasons
 from tom_integration.pages.delivery_table import BY_URGENCY
 
 if TYPE_CHECKING:
@@ -439,3 +442,27 @@ def test_a_refused_record_is_called_so(tom: Tom, admin: Client) -> None:
     assert 's-d-failed">Refused </span>' in page
     assert ">Reply" in page.replace("> Reply", ">Reply")
     assert "Parked" not in page
+
+
+def test_first_deliveries_that_are_written_while_a_page_counts(tom: Tom, admin: Client, shared: Any) -> None:
+    """A worker writes them between two of the queries."""
+    share = PersistentShare.objects.get()
+    outbox, rows, written = tom.outbox(shared), tom.data(shared, 2), []
+
+    def write_after(execute: Any, sql: str, *others: Any) -> Any:
+        result = execute(sql, *others)
+        if not written and "COUNT" in sql and "sharecore_delivery" in sql:
+            written.append(sql)
+            for row, state in zip(rows, (State.PENDING, State.WITHHELD), strict=True):
+                given = {"datum_pk": row.pk, "timestamp": row.timestamp, "kind": "photometry", "state": state}
+                model = row._meta.model_name
+                field = "release" if state is State.WITHHELD else ""
+                Delivery.objects.create(outbox=outbox, destination="x", model=model, field=field, **given)
+            versions.renew([outbox.pk])
+        return result
+
+    with connection.execute_wrapper(write_after):
+        assert admin.get(f"{SHARES}{share.pk}/").status_code == 200
+    assert written
+    (figures,) = counts.counted([outbox], AnonymousUser()).values()
+    assert figures.counts == {State.PENDING: 1, State.WITHHELD: 1}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -132,8 +132,7 @@ def _count(outboxes: list[Outbox], user: Any) -> dict[int, Figures]:
         soonest=Min("next_at", filter=~submitted),
         answer_at=Min("next_at", filter=submitted),
     )
-    for waiting in open_ones:
-        each = figures[waiting["outbox"]]
+    for each, waiting in _known(figures, open_ones):
         each.since, each.soonest, each.answer_at = (
             waiting[name] for name in ("since", "soonest", "answer_at")
         )
@@ -141,16 +140,15 @@ def _count(outboxes: list[Outbox], user: Any) -> dict[int, Figures]:
         if outbox.pk in figures:
             figures[outbox.pk].delivered_at = outbox.latest
     outdated = by_outbox.filter(OUTDATED)
-    for edited in outdated.annotate(number=Count("*")):
-        figures[edited["outbox"]].outdated = edited["number"]
+    for each, edited in _known(figures, outdated.annotate(number=Count("*"))):
+        each.outdated = edited["number"]
     kept_here = by_outbox.filter(state=State.WITHHELD, field__in=(RELEASE, DECLINED)).annotate(
         later=Count("pk", filter=LATER),
         first=Min("next_at", filter=LATER),
         last=Max("next_at", filter=LATER),
         declined=Count("pk", filter=Q(field=DECLINED)),
     )
-    for kept in kept_here:
-        each = figures[kept["outbox"]]
+    for each, kept in _known(figures, kept_here):
         each.later, each.first, each.last = (kept[name] for name in ("later", "first", "last"))
         each.declined = kept["declined"]
     _count_existing(outboxes, figures, rows)
@@ -160,6 +158,14 @@ def _count(outboxes: list[Outbox], user: Any) -> dict[int, Figures]:
             arrived = rows.filter(outbox=pk, state=State.DELIVERED, next_at=None)
             each.sent = arrived.filter(delivered_at__gte=each.since).count()
     return figures
+
+
+def _known(figures: Mapping[int, Figures], rows: Iterable[Any]) -> Iterator[tuple[Figures, Any]]:
+    """Yield the rows with the figures of their outbox.
+
+    Leave out an outbox whose first deliveries were written since the query before: the next look counts them.
+    """
+    return ((figures[row["outbox"]], row) for row in rows if row["outbox"] in figures)
 
 
 def _count_existing(outboxes: list[Outbox], figures: Mapping[int, Figures], rows: QuerySet[Delivery]) -> None:
