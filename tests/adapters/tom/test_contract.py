@@ -32,7 +32,7 @@ def _subject(server: FakeServer, tom: Any, stored: Callable[[], Any], *paths: st
     for method in ("GET", "POST", "PATCH", "OPTIONS", "DELETE"):
         server.on(method, ".*", served)
     (kind,) = sharecore_destinations()
-    login = {"BASE_URL": server.url, "API_KEY": "tok-1", "READ_TIMEOUT": 1, "CONNECT_TIMEOUT": 0.5}
+    login = {"BASE_URL": server.url, "API_KEY": "tok-1", "READ_TIMEOUT": 3, "CONNECT_TIMEOUT": 0.5}
     return Subject(
         type=kind,
         settings=login | more,
