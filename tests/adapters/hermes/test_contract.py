@@ -45,7 +45,7 @@ class TestHermes(HttpAdapterContract):
                 "HERMES_API_KEY": TOKEN,
                 "USER_TOPICS": ["hermes.test"],
                 "EDITS": "retract",
-                "READ_TIMEOUT": 1,
+                "READ_TIMEOUT": 3,
                 "CONNECT_TIMEOUT": 0.5,
             },
             secrets=[TOKEN],

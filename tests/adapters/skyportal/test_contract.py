@@ -33,7 +33,7 @@ class TestSkyPortal(HttpAdapterContract):
             "BANDPASS_MAP": {"r": "sdssr", "V": "bessellv"},
             "DEFAULT_INSTRUMENT": "Camera of ours",
             "DEFAULT_BRIGHTNESS_UNIT": "AB mag",
-            "READ_TIMEOUT": 1,
+            "READ_TIMEOUT": 3,
             "CONNECT_TIMEOUT": 0.5,
         }
         return Subject(

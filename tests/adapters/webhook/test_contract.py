@@ -22,7 +22,7 @@ class TestWebhook(HttpAdapterContract):
             "SECRET": SECRET,
             "ALLOW_PRIVATE": True,
             "MAX_BYTES": 100_000,
-            "READ_TIMEOUT": 1,
+            "READ_TIMEOUT": 3,
             "CONNECT_TIMEOUT": 0.5,
         }
         return Subject(
