@@ -70,16 +70,8 @@ def growth(world: World) -> Iterator[Figure]:
     def flat(name: str) -> Figure:
         say(name)
         result = paired(partial(_cost, world, grown), partial(_cost, world, small), blocks=world.some(9, 2))
-        return Figure(
-            name=f"growth/{name}",
-            unit="ms/record",
-            ours=statistics.median(result.ours),
-            base=statistics.median(result.other),
-            ratio=result.ratio,
-            against="some thousand ledger rows, few shares",
-            n=len(result.ours),
-            spread=quartiles(result.ratios),
-            bar=at_most(FLAT, result.ratio, f"at most {FLAT:g} times"),
+        return result.figure(
+            f"growth/{name}", "ms/record", against="some thousand ledger rows, few shares", limit=FLAT
         )
 
     grown.do("tasks.fill_targets", number=shares, prefix="grown ")

@@ -103,6 +103,20 @@ class Paired:
         """Return the median of the ratios."""
         return statistics.median(self.ratios)
 
+    def figure(self, name: str, unit: str, *, against: str, limit: float, scale: float = 1.0) -> Figure:
+        """Return the figure of the ratio, with its limit; multiply samples by `scale` for the unit."""
+        return Figure(
+            name=name,
+            unit=unit,
+            ours=scale * statistics.median(self.ours),
+            base=scale * statistics.median(self.other),
+            ratio=self.ratio,
+            against=against,
+            n=len(self.ours),
+            spread=quartiles(self.ratios),
+            bar=at_most(limit, self.ratio, f"at most {limit:g} times"),
+        )
+
 
 def paired(
     ours: Callable[[], Sequence[float]], other: Callable[[], Sequence[float]], *, blocks: int

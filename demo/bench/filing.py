@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gc
-import statistics
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from bench.figure import Figure, at_most, paired, quartiles
+from bench.figure import Figure, paired
 from bench.world import World, say
 from sharecore import Kind, RecordKey, Section
 from sharecore.testing import example_batch, example_record
@@ -70,14 +69,5 @@ def growing(world: World) -> Iterator[Figure]:
         tables = Tables(world.folder, form, length)
         tables.begin()  # what is done once in a process is not measured
         result = paired(tables.grow, tables.begin, blocks=world.some(15, 3))
-        yield Figure(
-            name=f"files/{ROWS} rows more, {form.value} table of {length}",
-            unit="ms CPU",
-            ours=statistics.median(result.ours),
-            base=statistics.median(result.other),
-            ratio=result.ratio,
-            against="a new table",
-            n=len(result.ours),
-            spread=quartiles(result.ratios),
-            bar=at_most(1.5, result.ratio, "at most 1.5 times"),
-        )
+        name = f"files/{ROWS} rows more, {form.value} table of {length}"
+        yield result.figure(name, "ms CPU", against="a new table", limit=1.5)

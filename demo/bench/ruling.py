@@ -58,17 +58,8 @@ def rules(world: World) -> Iterator[Figure]:
     unshared = int(agent.do("tasks.target", name=world.name("unshared")))
     blocks = world.some(24, 4)
     result = paired(partial(_save, agent, targets[0]), partial(_save, agent, unshared), blocks=blocks)
-    yield Figure(
-        name="save/a share of a rule/thread held",
-        unit="ms",
-        ours=1000 * statistics.median(result.ours),
-        base=1000 * statistics.median(result.other),
-        ratio=result.ratio,
-        against="an unshared target",
-        n=len(result.ours),
-        spread=quartiles(result.ratios),
-        bar=at_most(1.1, result.ratio, "at most 1.1 times"),
-    )
+    name = "save/a share of a rule/thread held"
+    yield result.figure(name, "ms", against="an unshared target", limit=1.1, scale=1000)
 
 
 def _save(agent: Agent, target: int) -> list[float]:

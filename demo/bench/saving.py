@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from bench.agent import Agent
@@ -72,18 +73,8 @@ def _stock_sharing(world: World, shares: int) -> float | None:
 
 
 def _against_bare(name: str, result: Paired, bar: float, *, stock: float) -> Figure:
-    return Figure(
-        name=name,
-        unit="ms",
-        ours=1000 * statistics.median(result.ours),
-        stock=1000 * stock,
-        base=1000 * statistics.median(result.other),
-        ratio=result.ratio,
-        against="the same TOM without sharing",
-        n=len(result.ours),
-        spread=quartiles(result.ratios),
-        bar=at_most(bar, result.ratio, f"at most {bar:g} times"),
-    )
+    figure = result.figure(name, "ms", against="the same TOM without sharing", limit=bar, scale=1000)
+    return replace(figure, stock=1000 * stock)
 
 
 def bulk(world: World) -> Iterator[Figure]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator
 from functools import partial
 
 from bench.agent import Agent
-from bench.figure import Figure, at_most, paired, quartiles
+from bench.figure import Figure, at_most, paired
 from bench.world import World, say
 
 PAGE, POLL = 1.5, 0.2
@@ -35,16 +34,8 @@ def pages(world: World) -> Iterator[Figure]:
             partial(_cost, agent, "list_of_targets", target, times),
             blocks=world.some(8, 2),
         )
-        yield Figure(
-            name=f"pages/{name}, {rows} deliveries",
-            unit="ms CPU",
-            ours=statistics.median(result.ours),
-            base=statistics.median(result.other),
-            ratio=result.ratio,
-            against="tomtoolkit's list of targets",
-            n=len(result.ours),
-            spread=quartiles(result.ratios),
-            bar=at_most(limit, result.ratio, f"at most {limit:g} times"),
+        yield result.figure(
+            f"pages/{name}, {rows} deliveries", "ms CPU", against="tomtoolkit's list of targets", limit=limit
         )
         queries = agent.do(f"tasks_pages.{task}", target=target, times=1)["queries"]
         yield Figure(
