@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
-from django import forms
 from django_filters.fields import IsoDateTimeField
 from rest_framework import serializers
+
+from tom_integration.pages.form_values import InUtc
 
 
 class Utc(serializers.DateTimeField):
@@ -35,13 +36,8 @@ class MomentField(serializers.DateTimeField):
         return moment
 
 
-class _MomentFormField(IsoDateTimeField):
-    def to_python(self, value: Any) -> datetime | None:
-        try:
-            moment: datetime | None = super().to_python(value)
-            return moment and moment.astimezone(UTC)
-        except OverflowError as error:
-            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
+class _MomentFormField(InUtc, IsoDateTimeField):
+    pass
 
 
 class MomentFilter(django_filters.IsoDateTimeFilter):

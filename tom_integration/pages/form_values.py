@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
+from django import forms
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
+
+
+class InUtc(forms.DateTimeField):
+    """Read a time that a database can hold."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        """Return the time in UTC; a ValidationError before the year 1 and after 9999 in UTC."""
+        try:
+            read: datetime | None = super().to_python(value)
+            return read and read.astimezone(UTC)
+        except OverflowError as error:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
 
 
 def pk(text: str) -> int | None:

@@ -14,6 +14,7 @@ from sharecore.records import DATA_KINDS, Kind
 from sharecore.release import Release
 from tom_integration.models import Limited, write_filter
 from tom_integration.pages import inventory
+from tom_integration.pages.form_values import InUtc
 from tom_integration.pages.names_field import NamesField, written
 from tom_integration.services.shares import TIME_OVER
 
@@ -30,17 +31,13 @@ _FOLDED = (
 )  # fmt: skip
 
 
-class UtcField(forms.DateTimeField):
+class UtcField(InUtc):
     """Read what a browser sends for a time: without a zone; the label says UTC."""
 
     def to_python(self, value: Any) -> datetime | None:
         """Return the time in UTC."""
         with timezone.override(UTC):
-            time: datetime | None = super().to_python(value)
-        try:
-            return time and time.astimezone(UTC)
-        except OverflowError as error:  # before the year 1 or after 9999 in UTC
-            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
+            return super().to_python(value)
 
 
 class LimitsForm(forms.Form):
