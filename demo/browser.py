@@ -25,7 +25,7 @@ _ARGUMENTS = (
 
 
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser")
-"""Without what surrounds a page in a window, Chromium needs two thirds of the processor time."""
+"""Programs to look for; the first, Chromium without windows, needs two thirds of the processor time."""
 
 
 def executable() -> str:

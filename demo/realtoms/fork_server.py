@@ -81,15 +81,14 @@ def import_what_toms_import() -> None:
 
 def _serve(orders: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """Fork for each order. Returns in the forks alone: with their order, and their standard files."""
-    running: dict[int, tuple[int, socket.socket]] = {}
-    servers: set[int] = set()
+    running: dict[int, tuple[int, socket.socket, bool]] = {}
     selector = selectors.DefaultSelector()
     selector.register(orders, selectors.EVENT_READ)
     gc.freeze()  # what is there is never collected: memory that nobody writes to is shared
     while True:
         for key, _ in selector.select():
             if key.fd in running:
-                pid, told = running.pop(key.fd)
+                pid, told, _ = running.pop(key.fd)
                 selector.unregister(key.fd)
                 os.close(key.fd)
                 status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -100,7 +99,7 @@ def _serve(orders: socket.socket) -> tuple[dict[str, Any], list[int]]:
             with suppress(ConnectionResetError):  # who ordered is gone, and has not read that we are ready
                 text, descriptors, _, _ = socket.recv_fds(orders, _LONGEST, 4)
             if not text:
-                _kill([pid for pid, _ in running.values() if pid not in servers])
+                _kill([pid for pid, _, serves in running.values() if not serves])
             order = json.loads(text)
             pid = os.fork()
             told = socket.socket(fileno=descriptors.pop())
@@ -108,9 +107,7 @@ def _serve(orders: socket.socket) -> tuple[dict[str, Any], list[int]]:
                 for each in descriptors:
                     os.close(each)
                 descriptor = os.pidfd_open(pid)
-                running[descriptor] = pid, told
-                if order["serves"]:
-                    servers.add(pid)
+                running[descriptor] = pid, told, order["serves"]
                 selector.register(descriptor, selectors.EVENT_READ)
                 continue
             os.setsid()
@@ -118,7 +115,7 @@ def _serve(orders: socket.socket) -> tuple[dict[str, Any], list[int]]:
                 told.send(f"pid {os.getpid()}".encode())
             selector.close()
             orders.close()
-            for descriptor, (_, other) in running.items():
+            for descriptor, (_, other, _) in running.items():
                 os.close(descriptor)
                 other.close()
             return order, descriptors
