@@ -23,8 +23,10 @@ _MAX_CANDIDATES = 10_000
 _MAX_NAME = 400
 """Longest name, in characters: a longer one fits no TOM, and no part of an address that servers take."""
 
-_UNSEEN = "there is a target of this name or alias there, and our account does not see it yet"
-
+_UNSEEN = (
+    "the name or an alias of the target was refused there: a target that has it may have been made just now, "
+    "and our account does not see it yet. It is tried once more"
+)
 NoTarget = Rejected | Deferred
 """The reason why there is no target to send to: for good, or for now."""
 
