@@ -179,15 +179,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         owner = self.server.owner
+        self.close_connection = True
         url = urlsplit(self.path)
+        size = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(size)
+        if len(body) < size:
+            return  # the client gave up while it sent, so there is no request
         request = Request(
             method=self.command,
             path=url.path,
             query=dict(parse_qsl(url.query, keep_blank_values=True)),
             headers={name.lower(): value for name, value in self.headers.items()},
-            body=self.rfile.read(int(self.headers.get("Content-Length") or 0)),
+            body=body,
         )
-        self.close_connection = True
         done = owner.react(request)
         if isinstance(done, Answer):
             self._send(done)

@@ -9,6 +9,7 @@ import inspect
 import logging
 import os
 import re
+import socket
 import subprocess
 import sys
 import textwrap
@@ -16,6 +17,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -410,6 +412,16 @@ def test_what_an_adapter_gave_up_is_not_counted_with_the_next_record(server: Fak
     assert ended.wait(10)
     later.join()
     assert arrivals.entries == 0
+
+
+def test_a_request_that_a_client_gave_up_half_way_is_none(server: FakeServer) -> None:
+    server.on("POST", "/", lambda request: answer(201, request.json))
+    address = urlsplit(server.url)
+    with socket.create_connection((str(address.hostname), int(address.port or 0))) as connection:
+        connection.sendall(b'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"a":')
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100) == b"", "nobody answers what is no request"
+    assert (server.requests, server.bugs) == ([], [])
 
 
 def test_running_sites_load_neither_pytest_nor_a_server() -> None:
