@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+import patience
 from realtoms.processes import fork_from_now_on
 from sharecore import secrets
-
 
 def pytest_configure() -> None:
     """The TOMs of the tests start at once; garbage is collected seldom."""
@@ -68,6 +68,12 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up a call of a plugin soon after its time is over: see `patience.let_pass`."""
+    monkeypatch.setattr("sharecore.call_thread._LONGEST_WAIT", patience.LOOK)
 
 
 @pytest.fixture(autouse=True)

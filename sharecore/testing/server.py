@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from sharecore.testing.answers import Answer, Behaviour, Fault, Request, answer
 from sharecore.testing.certificate import self_signed
+from sharecore.testing.sockets import silence
 
 HUGE_LIMIT = 64 * 1024 * 1024
 """Bytes after which even a `Fault.HUGE` ends."""
@@ -219,7 +220,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
         elif fault is Fault.HANG:
-            owner._closing.wait(60)
+            with silence(self.client_address):
+                owner._closing.wait(60)
         elif fault is Fault.DRIP:
             with suppress(OSError):
                 self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")

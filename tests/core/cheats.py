@@ -25,7 +25,19 @@ from typing import Any, ClassVar
 
 import requests
 
-from core.lamp import SHORT, Lamp, LampConfig, as_reply, caught, lamp, saying, with_method, with_read
+import patience
+from core.lamp import (
+    PATIENCE,
+    TIME_OUT,
+    Lamp,
+    LampConfig,
+    as_reply,
+    caught,
+    lamp,
+    saying,
+    with_method,
+    with_read,
+)
 from sharecore import (
     Accepted,
     DestinationError,
@@ -95,6 +107,7 @@ def opening(self: Any, batch: Any) -> None:
 
 
 def hanging(self: Any, *args: Any) -> Any:
+    patience.let_pass(PATIENCE)
     released.wait(60)
     return Lamp.deliver(self, *args) if args else ()
 
@@ -230,7 +243,7 @@ def trusting(self: Any, record: Any) -> Any:
     with requests.Session() as session:
         session.verify = False
         return as_reply(
-            session.post(url, json={"name": str(record.key)}, headers={"X-Key": key}, timeout=SHORT)
+            session.post(url, json={"name": str(record.key)}, headers={"X-Key": key}, timeout=TIME_OUT)
         )
 
 
@@ -238,7 +251,7 @@ def wandering(self: Any) -> Any:
     """Follows where a server sends it, with the key in a header of its own."""
     key = self.config.key.reveal()
     with suppress(requests.RequestException):
-        requests.get(self.config.url, headers={"X-Key": key}, timeout=SHORT)
+        requests.get(self.config.url, headers={"X-Key": key}, timeout=TIME_OUT)
     return ()
 
 
@@ -629,17 +642,17 @@ CHEATS: list[tuple[str, Any, dict[str, Any], str]] = [
     (
         "every_example_gets_one_outcome",
         with_method("deliver", hanging),
-        {"patience": 0.3},
+        {},
         "deliver did not",
     ),
     (
         "questions_are_answered_in_form",
         with_method("check", hanging),
-        {"patience": 0.5},
+        {},
         "check did not",
     ),
-    ("bad_settings_are_told_as_problems", lamp(read=hanging), {"patience": 0.3}, "config did not"),
-    ("closing_twice_is_closing_once", with_method("close", hanging), {"patience": 0.5}, "close did not"),
+    ("bad_settings_are_told_as_problems", lamp(read=hanging), {}, "config did not"),
+    ("closing_twice_is_closing_once", with_method("close", hanging), {}, "close did not"),
     (
         "every_example_gets_one_outcome",
         with_method("deliver", raising(KeyboardInterrupt)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,11 +26,15 @@ from sharecore import (
     Unconfirmed,
 )
 from sharecore.testing import Bench, FakeServer, Request, Subject, answer
-from sharecore.testing.contract.http import SHORT
 from sharecore.testing.examples import example_report
 from sharecore_http import Cause, Client, HttpFailure, HttpSettings, NoAnswer, NotSent, Reply, Verdict, token
 
+LONG = {"CONNECT_TIMEOUT": 20.0, "READ_TIMEOUT": 20.0}
 SECRET = "s3cret-of-the-lamp"
+PATIENCE = 10.0
+"""Seconds within which each call of a lamp has to come back."""
+TIME_OUT = 8.0
+"""Seconds after which one that talks to its server by itself gives a request up."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,9 @@ def lamp(adapter: Callable[[Any], Any] = Lamp, read: Callable[[Any], Any] = Lamp
     return DestinationType(kind="lamp", summary="Blinks", config=read, open=adapter)
 
 
-def stage(server: FakeServer, kind: Any, doubles: bool = False, patience: float = 10.0) -> Bench:
+def stage(
+    server: FakeServer, kind: Any, time_outs: Mapping[str, float] = LONG, *, doubles: bool = False
+) -> Bench:
     """A bench with a server that has one blink for each name (or for each request, for `doubles`)."""
     blinks: list[str] = []
 
@@ -150,7 +156,7 @@ def stage(server: FakeServer, kind: Any, doubles: bool = False, patience: float 
 
     server.on("GET", "/blinks/", answer(200, []))
     server.on("DELETE", "/blinks/", forget)
-    settings = {"BASE_URL": server.url, "API_KEY": SECRET, "READ_TIMEOUT": 1, "CONNECT_TIMEOUT": 0.5}
+    settings = {"BASE_URL": server.url, "API_KEY": SECRET, **time_outs}
     return Bench(
         Subject(
             type=kind,
@@ -159,7 +165,7 @@ def stage(server: FakeServer, kind: Any, doubles: bool = False, patience: float 
             report=example_report(form="morse", values={"text": "sos"}),
             stored=lambda: blinks,
             server=server,
-            patience=patience,
+            patience=PATIENCE,
         )
     )
 
@@ -184,7 +190,7 @@ def plainly(self: Any, record: Any) -> Any:
     """POST with `requests` alone."""
     headers = {"Authorization": f"Token {self.config.key.reveal()}"}
     url = self.config.url + "blinks/"
-    reply = requests.post(url, json={"name": str(record.key)}, headers=headers, timeout=SHORT)
+    reply = requests.post(url, json={"name": str(record.key)}, headers=headers, timeout=TIME_OUT)
     return as_reply(reply)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from core.lamp import Lamp, lamp, stage
+from core.lamp import LONG, Lamp, lamp, stage
 from sharecore import Accepted, Deferred, DestinationError, Rejected, Submitted, Unconfirmed
 from sharecore.testing import Bench, FakeServer, Request, answer
 from sharecore_http import HttpFailure, token
@@ -40,10 +40,17 @@ class LateLamp(Lamp):
         return Accepted(remote_id=ticket) if reply.json["done"] else Submitted(ticket=ticket, ask_after=60)
 
 
-def stage_later(server: FakeServer, kind: Any, *, works: bool = True, doubles: bool = False) -> Bench:
+def stage_later(
+    server: FakeServer,
+    kind: Any,
+    time_outs: Mapping[str, float] = LONG,
+    *,
+    works: bool = True,
+    doubles: bool = False,
+) -> Bench:
     """A bench with a server that puts blinks into a queue; `works`: it processes them in its time."""
     queue: list[str] = []
-    bench = stage(server, kind)
+    bench = stage(server, kind, time_outs)
     blinks: list[str] = bench.subject.stored()  # type: ignore[assignment, misc]
 
     def blink(request: Request) -> Any:

@@ -15,6 +15,7 @@ import requests
 
 from core.lamp import (
     SECRET,
+    TIME_OUT,
     Lamp,
     LampConfig,
     as_reply,
@@ -122,7 +123,7 @@ def swallowing(outcome: Callable[[Exception], Any]) -> Any:
         for record in batch.records:
             try:
                 reply = requests.post(
-                    f"{self.config.url}blinks/", json={"name": str(record.key)}, timeout=SHORT
+                    f"{self.config.url}blinks/", json={"name": str(record.key)}, timeout=TIME_OUT
                 )
                 said = Lamp.read(self, record, as_reply(reply))
             except requests.RequestException as error:
@@ -136,7 +137,7 @@ def anonymous(self: Any, record: Any) -> Any:
     with requests.Session() as session:
         session.headers["User-Agent"] = ""
         url = f"{self.config.url}blinks/"
-        return as_reply(session.post(url, json={"name": str(record.key)}, timeout=SHORT))
+        return as_reply(session.post(url, json={"name": str(record.key)}, timeout=TIME_OUT))
 
 
 def impatient(record: Any, reply: Any) -> Any:

@@ -17,8 +17,10 @@ from typing import Any
 
 import pytest
 
+import patience
 from core.cheats import CHEATS, OneForAll, Shining, opened, released
-from core.lamp import lamp, stage
+from core.lamp import PATIENCE, lamp, stage
+from patience import let_pass, time_outs
 from sharecore.testing import (
     AdapterContract,
     Bench,
@@ -28,7 +30,9 @@ from sharecore.testing import (
     Subject,
     watched_sockets,
 )
+from sharecore.testing.contract import guest
 from sharecore.testing.contract.http import SHORT
+from sharecore.testing.contract.traces import imported
 
 
 @pytest.fixture
@@ -70,10 +74,11 @@ class TestTheShiningLamp(HttpAdapterContract):
     """The one that cheats are made of is good."""
 
     @pytest.fixture
-    def subject(self, server: FakeServer) -> Subject:
-        return stage(server, lamp(Shining)).subject
+    def subject(self, server: FakeServer, request: pytest.FixtureRequest) -> Subject:
+        return stage(server, lamp(Shining), time_outs(request)).subject
 
 
+@pytest.mark.usefixtures("looked_at_often")
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 @pytest.mark.parametrize(
     ("rule", "kind", "given", "says"), CHEATS, ids=[f"{number} {row[0]}" for number, row in enumerate(CHEATS)]
@@ -82,7 +87,7 @@ def test_a_cheat_is_found_and_named(
     rule: str, kind: Any, given: dict[str, Any], says: str, server: FakeServer
 ) -> None:
     given = dict(given)
-    bench = stage(server, kind, patience=given.pop("patience", 10.0))
+    bench = stage(server, kind)
     settings = {key: given.pop(key) for key in list(given) if key.isupper()}
     bench.subject.settings.update(settings)  # type: ignore[attr-defined]
     if given.get("fault") in Fault.__members__:
@@ -120,22 +125,26 @@ def test_a_plugin_that_does_something_when_it_is_imported_is_found(
         return Shining(config)
 
     opened.__module__ = name
-    bench = stage(server, lamp(opened), patience=1.0 if "sleep" in line else 10.0)
+    bench = stage(server, lamp(opened))
+    if "sleep" in line:
+        monkeypatch.setattr(guest, "imported", lambda modules, seconds: imported(modules, seconds=1))
     with pytest.raises(AssertionError) as caught:
         HttpAdapterContract().test_importing_it_does_nothing_else(bench)
     bench.close()
     assert re.search(IMPORTS[line], str(caught.value))
 
 
+@pytest.mark.usefixtures("looked_at_often")
 def test_after_three_calls_that_hang_the_other_rules_fail_at_once(server: FakeServer) -> None:
     def hang(self: Any, batch: Any) -> Any:
+        let_pass(PATIENCE)
         released.wait(60)
 
     kind = lamp(type("Bad", (Shining,), {"deliver": hang}))
     benches: list[Bench] = []
     for _ in range(3):
-        benches.append(stage(server, kind, patience=0.2))
-        with pytest.raises(pytest.fail.Exception, match=r"deliver did not come back within 0\.2 s"):
+        benches.append(stage(server, kind))
+        with pytest.raises(pytest.fail.Exception, match=f"deliver did not come back within {PATIENCE:g} s"):
             HttpAdapterContract().test_all_examples_in_one_batch(benches[-1])
     with pytest.raises(pytest.fail.Exception, match="not tried: deliver, deliver, deliver hang"):
         HttpAdapterContract().test_limits_make_sense(stage(server, kind))
@@ -147,8 +156,12 @@ def test_a_run_goes_on_after_what_would_end_it(tmp_path: Path) -> None:
         textwrap.dedent(
             """
             import sys, time, pytest
+            from patience import LOOK, let_pass
             from sharecore import Adapter, DestinationType, Preview
+            from sharecore import call_thread
             from sharecore.testing import AdapterContract, Subject
+
+            call_thread._LONGEST_WAIT = LOOK
 
             class Bad(Adapter):
                 def deliver(self, batch):
@@ -156,6 +169,7 @@ def test_a_run_goes_on_after_what_would_end_it(tmp_path: Path) -> None:
                 def describe(self):
                     sys.exit("bye")
                 def ready(self):
+                    let_pass(20)
                     time.sleep(600)
                 def preview(self, batch):
                     return Preview(content_type="text/plain", body="")
@@ -166,19 +180,19 @@ def test_a_run_goes_on_after_what_would_end_it(tmp_path: Path) -> None:
                     kind = DestinationType(
                         kind="bad", summary="", config=lambda section: None, open=lambda config: Bad()
                     )
-                    return Subject(type=kind, settings={}, patience=0.2)
+                    return Subject(type=kind, settings={})
             """
         )
     )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "DJANGO"))
-    }
+    } | {"PYTHONPATH": str(Path(patience.__file__).parent)}
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, env=environment)
     assert done.returncode == 1
     assert "deliver raised KeyboardInterrupt; only DeliveryError may leave it" in done.stdout
     assert "describe raised SystemExit; nothing may leave it" in done.stdout
-    assert "ready did not come back within 0.2 s" in done.stdout
+    assert "ready did not come back within 20 s" in done.stdout
     rules = [name for name in dir(AdapterContract) if name.startswith("test_")]
     failed, passed = re.search(r"(\d+) failed, (\d+) passed", done.stdout).groups()  # type: ignore[union-attr]
     assert int(failed) + int(passed) >= len(rules)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +25,9 @@ import requests
 
 from core.cheats import CHEATS
 from core.lamp import (
+    LONG,
+    PATIENCE,
+    TIME_OUT,
     Lamp,
     LampConfig,
     as_reply,
@@ -37,6 +41,7 @@ from core.lamp import (
 from core.later_cheats import LATER_CHEATS
 from core.personal_cheats import PERSONAL_CHEATS
 from core.report_cheats import REPORT_CHEATS
+from patience import let_pass, time_outs
 from sharecore import Accepted, DestinationError, Present, Preview, Problem, Rejected
 from sharecore.outcomes import Deferred
 from sharecore.testing import (
@@ -44,6 +49,7 @@ from sharecore.testing import (
     FakeServer,
     Fault,
     HttpAdapterContract,
+    Request,
     Subject,
     answer,
     watched_sockets,
@@ -60,8 +66,8 @@ class TestTheLamp(HttpAdapterContract):
     """The good one passes every rule."""
 
     @pytest.fixture
-    def subject(self, server: FakeServer) -> Subject:
-        return stage(server, lamp()).subject
+    def subject(self, server: FakeServer, request: pytest.FixtureRequest) -> Subject:
+        return stage(server, lamp(), time_outs(request)).subject
 
 
 def loudly(config: Any) -> Any:
@@ -70,12 +76,18 @@ def loudly(config: Any) -> Any:
 
 
 def hasty(config: Any) -> Any:
-    requests.get(config.url, timeout=1)
+    requests.get(config.url, timeout=TIME_OUT)
     return Lamp(config)
 
 
 def endless(self: Any, record: Any) -> Any:
     return as_reply(requests.post(self.config.url + "blinks/", json={"name": str(record.key)}))  # noqa: S113
+
+
+def endlessly(self: Any, record: Any) -> Any:
+    """Waits for each byte, however many come; here, where most of its time is over already."""
+    let_pass(PATIENCE - 0.5)
+    return plainly(self, record)
 
 
 def forgetful(self: Any, batch: Any) -> Any:
@@ -115,7 +127,7 @@ def with_session(self: Any, record: Any) -> Any:
     if not hasattr(self, "session"):
         self.session = requests.Session()
     return as_reply(
-        self.session.post(self.config.url + "blinks/", json={"name": str(record.key)}, timeout=SHORT)
+        self.session.post(self.config.url + "blinks/", json={"name": str(record.key)}, timeout=TIME_OUT)
     )
 
 
@@ -257,13 +269,13 @@ BAD: list[tuple[str, Any, dict[str, Any]]] = [
         {"body": b"[]"},
     ),
     ("test_an_endless_answer_is_left", caught(plainly), {}),
-    ("test_a_slow_answer_is_left", caught(plainly), {"patience": 2.0}),
+    ("test_a_slow_answer_is_left", caught(endlessly), {}),
     ("test_every_wait_has_an_end", caught(endless), {}),
     ("test_what_is_sent_again_after_no_answer_is_there_once", lamp(Remembering), {"fault": "RESET"}),
     ("test_what_is_sent_again_after_no_answer_is_there_once", lamp(), {"fault": "LOST", "doubles": True}),
     (
         "test_questions_survive_a_server_in_trouble",
-        with_method("check", lambda self: requests.get(self.config.url, timeout=1).json()),
+        with_method("check", lambda self: requests.get(self.config.url, timeout=TIME_OUT).json()),
         {"fault": 500},
     ),
     ("test_trouble_shows_no_secret", lamp(lambda config: Telling(config)), {}),
@@ -298,7 +310,7 @@ SAYS = {
     "test_every_exception_of_requests_is_caught": "raised ReadTimeout",
     "test_an_answer_that_makes_no_sense_breaks_nothing": "raised TypeError",
     "test_an_endless_answer_is_left": "as much as a server cares to send",
-    "test_a_slow_answer_is_left": "deliver did not come back within 2 s",
+    "test_a_slow_answer_is_left": f"deliver did not come back within {PATIENCE:g} s",
     "test_every_wait_has_an_end": "a time-out is missing",
     "test_what_is_sent_again_after_no_answer_is_there_once": "never arrived|2 == 1",
     "test_questions_survive_a_server_in_trouble": "check raised JSONDecodeError",
@@ -324,14 +336,14 @@ def server() -> Iterator[FakeServer]:
         yield server
 
 
+@pytest.mark.usefixtures("looked_at_often")
 @pytest.mark.parametrize(("rule", "kind", "given"), BAD, ids=[rule for rule, *_ in BAD])
 def test_a_rule_finds_the_adapter_that_breaks_it(
     rule: str, kind: Any, given: dict[str, Any], server: FakeServer
 ) -> None:
     Once.seen = set()
     given = dict(given)
-    options = {name: given.pop(name) for name in ("doubles", "patience") if name in given}
-    bench = stage(server, kind, **options)
+    bench = stage(server, kind, doubles=given.pop("doubles", False))
     if given.get("fault") in Fault.__members__:
         given["fault"] = Fault[given["fault"]]
     longest = None if rule == "test_every_wait_has_an_end" else SHORT
@@ -397,7 +409,7 @@ def test_what_an_adapter_gave_up_is_not_counted_with_the_next_record(server: Fak
 
     def late(request: Any) -> Any:
         begun.set()
-        go.wait(10)
+        go.wait(60)
         stored.append("late")
         ended.set()
         return answer(201)
@@ -405,11 +417,11 @@ def test_what_an_adapter_gave_up_is_not_counted_with_the_next_record(server: Fak
     server.on("POST", "/", late)
     with pytest.raises(requests.Timeout):
         requests.post(server.url, timeout=0.1)
-    assert begun.wait(10)
+    assert begun.wait(60)
     later = threading.Timer(0.2, go.set)
     later.start()
     arrivals = Arrivals(lambda: stored, server, lambda request: request.writes)
-    assert ended.wait(10)
+    assert ended.wait(60)
     later.join()
     assert arrivals.entries == 0
 
@@ -422,6 +434,25 @@ def test_a_request_that_a_client_gave_up_half_way_is_none(server: FakeServer) ->
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(100) == b"", "nobody answers what is no request"
     assert (server.requests, server.bugs) == ([], [])
+
+
+def test_a_slow_answer_has_the_time_that_the_client_allows_and_one_that_never_comes_has_little(
+    server: FakeServer,
+) -> None:
+    def slowly(request: Request) -> Any:
+        time.sleep(3 * SHORT)
+        return answer(200)
+
+    server.on("GET", "/slow", slowly)
+    with watched_sockets(longest=SHORT):
+        assert requests.get(f"{server.url}slow", timeout=LONG["READ_TIMEOUT"]).status_code == 200
+        with pytest.raises(requests.ReadTimeout):
+            requests.get(f"{server.url}slow", timeout=SHORT)
+        server.will(Fault.HANG)
+        began = time.monotonic()
+        with pytest.raises(requests.ReadTimeout):
+            requests.get(server.url, timeout=LONG["READ_TIMEOUT"])
+        assert time.monotonic() - began < LONG["READ_TIMEOUT"]
 
 
 def test_running_sites_load_neither_pytest_nor_a_server() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from core.lamp import Lamp, lamp, stage
 from core.later_cheats import LATER_CHEATS, LateLamp, stage_later
+from patience import time_outs
 from sharecore import Accepted, Photometry, Position, Rejected, Target, TargetRefused
 from sharecore.testing import (
     AdapterContract,
@@ -33,8 +34,8 @@ class TestTheLateLamp(HttpAdapterContract):
     """The one that cheats are made of is good."""
 
     @pytest.fixture
-    def subject(self, server: FakeServer) -> Subject:
-        return stage_later(server, lamp(LateLamp)).subject
+    def subject(self, server: FakeServer, request: pytest.FixtureRequest) -> Subject:
+        return stage_later(server, lamp(LateLamp), time_outs(request)).subject
 
 
 class TestMemoryThatAnswersLater(AdapterContract):
@@ -93,9 +94,9 @@ class TestChoosy(HttpAdapterContract):
     """An author says what the destination needs of the target and of each record."""
 
     @pytest.fixture
-    def subject(self, server: FakeServer) -> Subject:
+    def subject(self, server: FakeServer, request: pytest.FixtureRequest) -> Subject:
         return replace(
-            stage(server, lamp(Choosy)).subject,
+            stage(server, lamp(Choosy), time_outs(request)).subject,
             target=Target(name="SN 2026abc", position=Position(ra=10.5, dec=1.0)),
             fields={"extra": {"z": 0.1}, "exposure_time": 30.0},
         )

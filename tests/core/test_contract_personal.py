@@ -10,6 +10,7 @@ import pytest
 
 from core.lamp import stage
 from core.personal_cheats import PERSONAL_CHEATS, Both, FirstComeFirstServed, personal
+from patience import time_outs
 from sharecore.testing import AdapterContract, FakeServer, HttpAdapterContract, MemoryPlugin, Subject
 
 
@@ -21,8 +22,8 @@ def server() -> Iterator[FakeServer]:
 
 class TestLampOfManyPeople(HttpAdapterContract):
     @pytest.fixture
-    def subject(self, server: FakeServer) -> Subject:
-        return stage(server, personal()).subject
+    def subject(self, server: FakeServer, request: pytest.FixtureRequest) -> Subject:
+        return stage(server, personal(), time_outs(request)).subject
 
 
 class TestMemoryOfManyPeople(AdapterContract):

@@ -11,6 +11,7 @@ import pytest
 
 from core.lamp import Lamp, Morse, lamp, stage
 from core.report_cheats import REPORT_CHEATS
+from patience import time_outs
 from sharecore import Submitted, Unsupported
 from sharecore.testing import FakeServer, Fault, HttpAdapterContract, Subject, watched_sockets
 from sharecore.testing.contract.bench import Bench
@@ -27,8 +28,8 @@ class TestMorse(HttpAdapterContract):
     """The good one that takes reports passes every rule."""
 
     @pytest.fixture
-    def subject(self, server: FakeServer) -> Subject:
-        return stage(server, lamp(Morse)).subject
+    def subject(self, server: FakeServer, request: pytest.FixtureRequest) -> Subject:
+        return stage(server, lamp(Morse), time_outs(request)).subject
 
 
 @pytest.mark.parametrize(
@@ -63,8 +64,8 @@ class TestAlone(HttpAdapterContract):
     """The rules of delivery hold for the report in the place of a record."""
 
     @pytest.fixture
-    def subject(self, server: FakeServer) -> Subject:
-        return replace(stage(server, lamp(Alone)).subject, record=None)
+    def subject(self, server: FakeServer, request: pytest.FixtureRequest) -> Subject:
+        return replace(stage(server, lamp(Alone), time_outs(request)).subject, record=None)
 
 
 def blindly(self: Any, report: Any, batch: Any) -> Any:

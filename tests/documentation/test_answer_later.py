@@ -58,7 +58,7 @@ def subject_of(server: FakeServer) -> Subject:
     )
     return Subject(
         type=kind,
-        settings={"BASE_URL": server.url, "READ_TIMEOUT": 1, "CONNECT_TIMEOUT": 0.5},
+        settings={"BASE_URL": server.url},
         server=server,
         stored=lambda: desk.stored,
         delivers=lambda request: request.method == "POST",

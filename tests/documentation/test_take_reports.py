@@ -54,7 +54,7 @@ def bench(server: FakeServer) -> Iterator[Bench]:
 
     server.on("POST", "/reports/", store)
     server.on("GET", "/near/", answer(200, {"found": [{"name": "AT 2026abc", "distance": 0.4}]}))
-    settings = {"BASE_URL": server.url, "READ_TIMEOUT": 1, "CONNECT_TIMEOUT": 0.5}
+    settings = {"BASE_URL": server.url}
     bench = Bench(
         Subject(type=kind, settings=settings, stored=lambda: log, server=server, report=written["REPORT"])
     )

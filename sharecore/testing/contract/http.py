@@ -30,8 +30,8 @@ from sharecore.testing.contract.trouble import (
 from sharecore.testing.server import HUGE_LIMIT, FakeServer
 from sharecore.testing.sockets import watched_sockets
 
-SHORT = 0.5
-"""Seconds to which time-outs are shortened, so that a server that hangs costs a test no more."""
+SHORT = 0.1
+"""Seconds that a server that hangs costs a test, whatever the time-outs of the adapter are."""
 
 
 class HttpAdapterContract(AdapterContract, OverHttp):
@@ -56,7 +56,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
 
     @pytest.fixture
     def bench(self, subject: Subject) -> Iterator[Bench]:
-        """Yield the tools of `AdapterContract.bench`, with time-outs shortened to half a second."""
+        """Yield the tools of `AdapterContract.bench`, where a server that hangs costs little time."""
         with watched_sockets(longest=SHORT):
             bench = Bench(subject)
             yield bench

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from patience import time_outs
 from sharecore.testing import Answer, FakeServer, HttpAdapterContract, Request, Subject, answer
 from sharecore_hermes.plugin import sharecore_destinations
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("short_pauses")
 
 class TestHermes(HttpAdapterContract):
     @pytest.fixture
-    def subject(self, server: FakeServer) -> Subject:
+    def subject(self, server: FakeServer, request: pytest.FixtureRequest) -> Subject:
         published: list[dict[str, Any]] = []
 
         def publish(request: Request) -> Answer:
@@ -45,8 +46,7 @@ class TestHermes(HttpAdapterContract):
                 "HERMES_API_KEY": TOKEN,
                 "USER_TOPICS": ["hermes.test"],
                 "EDITS": "retract",
-                "READ_TIMEOUT": 3,
-                "CONNECT_TIMEOUT": 0.5,
+                **time_outs(request),
             },
             secrets=[TOKEN],
             topic="hermes.test",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from patience import time_outs
 from sharecore import Photometry, Spectrum
 from sharecore.testing import FakeServer, HttpAdapterContract, Subject, example_record, example_report
 from sharecore_skyportal import api
@@ -22,7 +23,7 @@ class TestSkyPortal(HttpAdapterContract):
         monkeypatch.setattr(api, "RATE", 1e6)
 
     @pytest.fixture
-    def subject(self, server: FakeServer) -> Subject:
+    def subject(self, server: FakeServer, request: pytest.FixtureRequest) -> Subject:
         there = SkyPortal(server)
         there.has_every_instrument = True
         (kind,) = sharecore_destinations()
@@ -33,8 +34,7 @@ class TestSkyPortal(HttpAdapterContract):
             "BANDPASS_MAP": {"r": "sdssr", "V": "bessellv"},
             "DEFAULT_INSTRUMENT": "Camera of ours",
             "DEFAULT_BRIGHTNESS_UNIT": "AB mag",
-            "READ_TIMEOUT": 3,
-            "CONNECT_TIMEOUT": 0.5,
+            **time_outs(request),
         }
         return Subject(
             type=kind,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.tns import samples
+from patience import time_outs
 from sharecore.testing import FakeServer, HttpAdapterContract, Subject
 from sharecore_tns.plugin import sharecore_destinations
 from standins.tns import KEY, Tns
@@ -14,10 +15,10 @@ pytestmark = pytest.mark.usefixtures("short_pauses")
 
 class TestTns(HttpAdapterContract):
     @pytest.fixture
-    def subject(self, server: FakeServer) -> Subject:
+    def subject(self, server: FakeServer, request: pytest.FixtureRequest) -> Subject:
         there = Tns(server)
         (kind,) = sharecore_destinations()
-        settings = samples.settings(server.url, READ_TIMEOUT=1, CONNECT_TIMEOUT=0.5)
+        settings = samples.settings(server.url, **time_outs(request))
         return Subject(
             type=kind,
             settings=settings,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from requests import PreparedRequest
 
+from patience import time_outs
 from sharecore.testing import Answer, FakeServer, HttpAdapterContract, Request, Subject
 from sharecore_tom.plugin import sharecore_destinations
 from sharecore_tom.transports import files
@@ -32,7 +33,7 @@ def _subject(server: FakeServer, tom: Any, stored: Callable[[], Any], *paths: st
     for method in ("GET", "POST", "PATCH", "OPTIONS", "DELETE"):
         server.on(method, ".*", served)
     (kind,) = sharecore_destinations()
-    login = {"BASE_URL": server.url, "API_KEY": "tok-1", "READ_TIMEOUT": 3, "CONNECT_TIMEOUT": 0.5}
+    login = {"BASE_URL": server.url, "API_KEY": "tok-1"}
     return Subject(
         type=kind,
         settings=login | more,
@@ -45,22 +46,30 @@ def _subject(server: FakeServer, tom: Any, stored: Callable[[], Any], *paths: st
 
 class TestSingleRows(HttpAdapterContract):
     @pytest.fixture
-    def subject(self, server: FakeServer, stand_in: Any) -> Subject:
-        return _subject(server, stand_in, lambda: stand_in.rows, "/api/reduceddatums/")
+    def subject(self, server: FakeServer, stand_in: Any, request: pytest.FixtureRequest) -> Subject:
+        path = "/api/reduceddatums/"
+        return _subject(server, stand_in, lambda: stand_in.rows, path, **time_outs(request))
 
 
 class TestFiles(HttpAdapterContract):
     @pytest.fixture
-    def subject(self, server: FakeServer, stand_in: Any, monkeypatch: pytest.MonkeyPatch) -> Subject:
+    def subject(
+        self,
+        server: FakeServer,
+        stand_in: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        request: pytest.FixtureRequest,
+    ) -> Subject:
         monkeypatch.setattr(files, "AT_LEAST", 1)
         paths = ("/api/dataproducts/", "/api/reduceddatums/")
-        return _subject(server, stand_in, lambda: stand_in.rows, *paths, BULK_UPLOAD=True)
+        more = {"BULK_UPLOAD": True, **time_outs(request)}
+        return _subject(server, stand_in, lambda: stand_in.rows, *paths, **more)
 
 
 class TestBatches(HttpAdapterContract):
     @pytest.fixture
-    def subject(self, server: FakeServer, stand_in: Any) -> Subject:
+    def subject(self, server: FakeServer, stand_in: Any, request: pytest.FixtureRequest) -> Subject:
         """Where a batch is refused in a way that tells of no sharecore, single rows are tried."""
         stand_in.sharing = Sharing()
         paths = ("/api/sharing/batch/", "/api/reduceddatums/")
-        return _subject(server, stand_in, lambda: stand_in.sharing.stored, *paths)
+        return _subject(server, stand_in, lambda: stand_in.sharing.stored, *paths, **time_outs(request))

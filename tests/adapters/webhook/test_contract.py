@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from patience import time_outs
 from sharecore.testing import FakeServer, HttpAdapterContract, Subject, answer
 from sharecore_webhook.plugin import sharecore_destinations
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("short_pauses")
 
 class TestWebhook(HttpAdapterContract):
     @pytest.fixture
-    def subject(self, server: FakeServer) -> Subject:
+    def subject(self, server: FakeServer, request: pytest.FixtureRequest) -> Subject:
         server.on("POST", "/hooks/t0ken-in-the-path", answer(204))
         (kind,) = sharecore_destinations()
         settings = {
@@ -22,8 +23,7 @@ class TestWebhook(HttpAdapterContract):
             "SECRET": SECRET,
             "ALLOW_PRIVATE": True,
             "MAX_BYTES": 100_000,
-            "READ_TIMEOUT": 3,
-            "CONNECT_TIMEOUT": 0.5,
+            **time_outs(request),
         }
         return Subject(
             type=kind,
