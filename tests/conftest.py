@@ -10,11 +10,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import patience
 from realtoms.processes import fork_from_now_on
 from sharecore import secrets
+
+# A busy machine is no failure. What is decorated before a profile is loaded does without it.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
+
 
 def pytest_configure() -> None:
     """The TOMs of the tests start at once; garbage is collected seldom."""

@@ -13,14 +13,9 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import hypothesis
 import pytest
 
 from sharecore import Address, Batch, Kind, Photometry, RecordKey, Registry, Site, Target
-
-# A busy machine is no failure.
-hypothesis.settings.register_profile("core", deadline=None)
-hypothesis.settings.load_profile("core")
 
 SITE = Site(origin="7f1b6f0e-0000-4000-8000-000000000001", name="Our TOM")
 TARGET = Target(name="SN 2024abc", aliases=("ZTF24abc",))

@@ -118,7 +118,11 @@ class TestTwoWorlds:
         for before in worlds:
             assert told(batches, before) == without
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=20,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
     @given(world=st.integers(0, 2), batches=BATCHES)
     def test_whatever_is_sent(
         self, told: Callable[..., Any], worlds: list[Callable[[], object]], world: int, batches: Any

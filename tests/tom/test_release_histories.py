@@ -142,7 +142,11 @@ STEPS = st.one_of(
 
 
 @pytest.mark.django_db
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(steps=st.lists(STEPS, max_size=6))
 def test_a_tom_keeps_every_date(tom: Tom, steps: list[tuple[str, Any]]) -> None:
     target = tom.target()

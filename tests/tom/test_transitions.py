@@ -128,7 +128,11 @@ def take(name: str, row: Delivery) -> Delivery:
 
 
 @given(history=st.lists(st.sampled_from([*TRANSITIONS, *WEIGHED]), min_size=1, max_size=12))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_in_the_database_a_history_leads_where_the_pure_machine_leads(tom: Tom, history: list[str]) -> None:
     Delivery.objects.all().delete()
     outbox = Outbox.objects.get_or_create(destination="x", target_id=1)[0]
@@ -147,7 +151,11 @@ def test_in_the_database_a_history_leads_where_the_pure_machine_leads(tom: Tom, 
 
 
 @given(states=st.lists(st.sampled_from(State), min_size=1, max_size=6), name=st.sampled_from([*TRANSITIONS]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_many_are_led_as_each_of_them_would_be(tom: Tom, states: list[State], name: str) -> None:
     Delivery.objects.all().delete()
     outbox = Outbox.objects.get_or_create(destination="x", target_id=1)[0]
@@ -170,7 +178,11 @@ def test_many_are_led_as_each_of_them_would_be(tom: Tom, states: list[State], na
     answers=st.lists(st.sampled_from([*ANSWERS.values()]), min_size=1, max_size=6),
     submitted=st.lists(st.booleans(), min_size=6, max_size=6),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_the_answers_of_one_call_lead_each_where_it_would_go_alone(
     tom: Tom, answers: list[Outcome | None], submitted: list[bool]
 ) -> None:
