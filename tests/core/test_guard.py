@@ -7,11 +7,13 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
+import patience
 from sharecore import (
     Accepted,
     Adapter,
@@ -50,6 +52,8 @@ ASKED = {
     "link": lambda adapter, batch: adapter.link("1"),
     "close": lambda adapter, batch: adapter.close(),
 }
+LIMIT = 60.0
+"""Seconds for a call that is to come back; one that hangs uses them up at once."""
 SECRET = "s3" + "cret"
 ENDS = [ValueError, SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration, RecursionError]
 
@@ -76,11 +80,17 @@ def destination() -> Any:
 
 
 @pytest.fixture
-def hang() -> Iterator[Callable[..., Any]]:
-    """What does not come back before the test is over."""
-    over = threading.Event()
-    yield lambda *_: over.wait()
-    over.set()
+def over() -> Iterator[threading.Event]:
+    """Set when the test is over."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def hang(over: threading.Event, looked_at_often: None) -> Callable[..., Any]:
+    """What does not come back before the test is over, nor within the limit."""
+    return patience.hanging(over.wait, LIMIT)
 
 
 def lamp(**attributes: Any) -> Adapter:
@@ -119,10 +129,8 @@ def test_a_call_that_does_not_come_back_is_given_up(
     make_batch: MakeBatch,
     method: str,
     hang: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sharecore.guarded_adapter.LOCAL_SECONDS", 0.1)
-    adapter = Guarded(destination, lambda: lamp(**{method: hang}), seconds=0.1)
+    adapter = Guarded(destination, lambda: lamp(**{method: hang}), seconds=LIMIT)
     with pytest.raises(GivenUp, match=f"plugin 'lamps' .dist 1. did not come back from {method}"):
         ASKED[method](adapter, make_batch("1"))
     assert adapter.lost
@@ -134,13 +142,13 @@ def test_a_call_that_does_not_come_back_is_given_up(
 
 def test_an_adapter_that_cannot_be_opened_is_given_up(destination: Any, hang: Callable[..., Any]) -> None:
     with pytest.raises(GivenUp):
-        Guarded(destination, hang, seconds=0.1)
+        Guarded(destination, hang, seconds=LIMIT)
 
 
 def test_what_a_lost_call_had_in_hand_may_have_been_sent(
     destination: Any, make_batch: MakeBatch, hang: Callable[..., Any]
 ) -> None:
-    adapter = Guarded(destination, lambda: lamp(deliver=hang), seconds=0.1)
+    adapter = Guarded(destination, lambda: lamp(deliver=hang), seconds=LIMIT)
     batch = make_batch("1")
     result = dispatch(Registry(), destination, adapter, batch)
     assert isinstance(result.results[batch.records[0].key], Unconfirmed)
@@ -150,19 +158,19 @@ def test_what_a_lost_call_had_in_hand_may_have_been_sent(
 
 
 def test_only_so_many_calls_are_given_up_at_a_time(
-    destination: Any, make_batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
+    destination: Any, make_batch: MakeBatch, over: threading.Event, hang: Callable[..., Any]
 ) -> None:
-    over, opened = threading.Event(), []
+    opened: list[int] = []
 
     def adapter() -> Adapter:
         opened.append(1)
-        return lamp(deliver=lambda *_: over.wait() and ())
+        return lamp(deliver=lambda *_: hang() and ())
 
     for _ in range(MOST_LOST):
         with pytest.raises(GivenUp):
-            dict(Guarded(destination, adapter, seconds=0.1).deliver(make_batch("1")))
+            dict(Guarded(destination, adapter, seconds=LIMIT).deliver(make_batch("1")))
     with pytest.raises(DestinationError, match="restart"):
-        Guarded(destination, adapter, seconds=0.1)
+        Guarded(destination, adapter, seconds=LIMIT)
     assert len(opened) == MOST_LOST
     over.set()
     for thread in threading.enumerate():
@@ -171,18 +179,23 @@ def test_only_so_many_calls_are_given_up_at_a_time(
     assert dict(Guarded(destination, adapter).deliver(make_batch())) == {}
 
 
+@pytest.mark.usefixtures("looked_at_often")
 def test_a_call_that_gets_on_is_not_given_up(destination: Any, make_batch: MakeBatch) -> None:
+    def work(seconds: float) -> None:
+        patience.let_pass(seconds)
+        time.sleep(patience.LOOKED_AT)
+
     def deliver(self: Any, batch: Batch) -> Any:
-        for _ in range(20):
+        for _ in range(3):
             progress()
-            threading.Event().wait(0.05)
-        progress(10)
-        threading.Event().wait(0.6)
+            work(0.7 * LIMIT)
+        progress(LIMIT)
+        work(1.5 * LIMIT)
         for record in batch.records:
-            threading.Event().wait(0.3)  # to say something is to get on
+            work(0.4 * LIMIT)  # to say something is to get on
             yield record.key, Accepted()
 
-    adapter, batch = Guarded(destination, lambda: lamp(deliver=deliver), seconds=0.4), make_batch(*"12345")
+    adapter, batch = Guarded(destination, lambda: lamp(deliver=deliver), seconds=LIMIT), make_batch(*"12345")
     assert dict(adapter.deliver(batch)) == {record.key: Accepted() for record in batch.records}
     progress()  # outside of a call it means nothing
 
@@ -295,10 +308,10 @@ def test_a_person_who_presses_ctrl_c_is_heard() -> None:
 
 
 @pytest.mark.usefixtures("hears_ctrl_c")
-def test_whoever_waits_for_a_call_can_be_interrupted(destination: Any, hang: Callable[..., Any]) -> None:
+def test_whoever_waits_for_a_call_can_be_interrupted(destination: Any, over: threading.Event) -> None:
     def press_and_hang(self: Any) -> Any:
         os.kill(os.getpid(), signal.SIGINT)
-        hang()
+        over.wait()
 
     adapter = Guarded(destination, lambda: lamp(check=press_and_hang))
     with pytest.raises(KeyboardInterrupt):

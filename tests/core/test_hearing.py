@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patience import hanging
 from sharecore import (
     Accepted,
     Adapter,
@@ -96,8 +97,11 @@ REGISTRY.register(Plugin(), name="talking", distribution="dist", version="1")
 DESTINATION = Destinations.parse({"x": {"ADAPTER": "talking"}}, REGISTRY)["x"]
 
 
-def sent(things: list[Any], end: Ends, seconds: float = 60.0) -> DispatchResult:
-    guarded = Guarded(DESTINATION, lambda: Talking(things, end), seconds=seconds)
+LIMIT = 60.0
+
+
+def sent(things: list[Any], end: Ends) -> DispatchResult:
+    guarded = Guarded(DESTINATION, lambda: Talking(things, end), seconds=LIMIT)
     result = dispatch(REGISTRY, DESTINATION, guarded, BATCH)
     assert [key for key in KEYS if key in result.results or key in result.unsent] == KEYS
     assert not set(result.results) & set(result.unsent)
@@ -125,10 +129,11 @@ def test_what_was_said_before_it_breaks_counts_and_the_rest_may_be_sent(said: in
     assert (result.stopped is None) == (end == "it returns" and said == 4)
 
 
+@pytest.mark.usefixtures("looked_at_often")
 @pytest.mark.parametrize("said", range(5))
 def test_what_was_said_before_it_is_given_up_counts_and_the_rest_may_be_sent(said: int) -> None:
     over, things = threading.Event(), [(key, Duplicate()) for key in KEYS[:said]]
-    result = sent(things, over.wait, seconds=0.2)
+    result = sent(things, hanging(over.wait, LIMIT))
     over.set()
     assert not result.unsent
     assert [result.results[key] for key in KEYS[:said]] == [Duplicate()] * said
@@ -136,15 +141,16 @@ def test_what_was_said_before_it_is_given_up_counts_and_the_rest_may_be_sent(sai
     assert isinstance(result.stopped, GivenUp)
 
 
+@pytest.mark.usefixtures("looked_at_often")
 def test_what_is_said_after_it_was_given_up_does_not_count() -> None:
     over = threading.Event()
 
     def late() -> Iterator[Any]:
         yield KEYS[0], Accepted()
-        over.wait()
+        hanging(over.wait, LIMIT)()
         yield KEYS[1], Accepted()
 
-    result = sent(late(), lambda: None, seconds=0.2)  # type: ignore[arg-type]
+    result = sent(late(), lambda: None)  # type: ignore[arg-type]
     over.set()
     assert result.results[KEYS[0]] == Accepted()
     assert isinstance(result.results[KEYS[1]], Unconfirmed)

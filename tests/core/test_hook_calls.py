@@ -6,12 +6,15 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import patience
+from patience import LOOKED_AT, hanging, let_pass
 from sharecore import (
     Accepted,
     Adapter,
@@ -32,13 +35,16 @@ from sharecore import (
     hookimpl,
     progress,
 )
+from sharecore.call_thread import LOCAL_SECONDS
 from sharecore.dispatch import DispatchResult, dispatch, dispatch_alone
+from sharecore.hook_calls import HOOK_SECONDS, IMPORT_SECONDS
 from sharecore.maps import Maps
 from sharecore.testing import example_file
 from sharecore.withhold_and_convert import prepare
 
 MakeBatch = Callable[..., Batch]
-SECONDS = 0.3
+SECONDS = f"{HOOK_SECONDS:g}"
+pytestmark = pytest.mark.usefixtures("looked_at_often")
 
 
 class Lamp(Adapter):
@@ -66,6 +72,7 @@ class Rules:
     def __init__(self, hook: str) -> None:
         self.hook = hook
         self.over = threading.Event()
+        self.hang = hanging(self.over.wait, HOOK_SECONDS)
         self.asked: list[str] = []
         self.told: list[int] = []
 
@@ -73,7 +80,7 @@ class Rules:
         if hook == self.hook:
             self.asked.append(id)
             if id == "2" and request.address.name == "x":
-                self.over.wait()
+                self.hang()
 
     @hookimpl
     def sharecore_withhold(self, request: Any) -> None:
@@ -116,13 +123,8 @@ def by_id(result: DispatchResult) -> dict[str, Any]:
     return {key.id: value for key, value in result.results.items()}
 
 
-def hanging(hook: str) -> list[threading.Thread]:
+def lost(hook: str) -> list[threading.Thread]:
     return [each for each in threading.enumerate() if each.name == f"sharecore-x-{hook}"]
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharecore.hook_calls.HOOK_SECONDS", SECONDS)
 
 
 @pytest.fixture
@@ -130,7 +132,7 @@ def rules(hook: str) -> Iterator[Rules]:
     made = Rules(hook)
     yield made
     made.over.set()
-    for thread in hanging(hook):
+    for thread in lost(hook):
         thread.join()
 
 
@@ -162,7 +164,7 @@ class TestBeforeLeaving:
             assert isinstance(waits, Deferred)
             assert waits.reason.startswith(f"plugin 'rules-1' (dist 1) has not come back from {hook} yet")
         assert rules.asked == ["2"]
-        (thread,) = hanging(hook)
+        (thread,) = lost(hook)
         rules.over.set()
         thread.join()
         assert rules.asked == ["2"], "what was given up asks for nothing more"
@@ -180,7 +182,7 @@ class TestBeforeLeaving:
 @pytest.mark.parametrize("hook", ["sharecore_withhold"])
 class TestWithhold:
     def test_a_file_waits_as_well(self, make_batch: MakeBatch, rules: Rules, hook: str) -> None:
-        rules.act = lambda hook, request, id: rules.over.wait()  # type: ignore[method-assign, assignment]
+        rules.act = lambda hook, request, id: rules.hang()  # type: ignore[method-assign, assignment]
         site, file = Site(make_batch, rules), example_file()
         result = dispatch_alone(site.registry, site.destinations["x"], Lamp(), site.batch(), file)
         assert result.results == {file.key: late(hook)}
@@ -197,7 +199,8 @@ class TestWithhold:
     def test_one_that_gets_on_is_not_given_up(self, make_batch: MakeBatch, rules: Rules) -> None:
         def act(hook: str, request: Any, id: str) -> None:
             progress(60)
-            threading.Event().wait(2 * SECONDS)
+            let_pass(2 * HOOK_SECONDS)
+            time.sleep(LOOKED_AT)
 
         rules.act = act  # type: ignore[method-assign]
         assert Site(make_batch, rules).send("2") == {"2": Accepted()}
@@ -212,7 +215,7 @@ def test_an_observer_is_given_up_and_the_outcome_stands(
     assert site.send("1") == {"1": Accepted()}
     assert f"plugin 'rules-2' (dist 1) did not come back from {hook}" in caplog.text
     assert site.send("2", "3") == {"2": Accepted(), "3": Accepted()}
-    assert len(hanging(hook)) == 1
+    assert len(lost(hook)) == 1
     assert (first.told, last.told) == ([1, 2], [1, 2]), "the others are told"
 
 
@@ -229,7 +232,7 @@ class TestAtTheStart:
         class Stuck:
             @hookimpl
             def sharecore_destinations(self) -> Any:
-                over.wait()
+                hanging(over.wait, HOOK_SECONDS)()
                 yield
 
             @hookimpl
@@ -243,32 +246,28 @@ class TestAtTheStart:
         assert [(each.where, each.what) for each in site.registry.problems] == [(failed.label, why)]
         assert site.send("1") == {"1": Accepted()}
 
-    def test_an_import_that_does_not_end(
-        self, entry_point: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("sharecore.hook_calls.IMPORT_SECONDS", SECONDS)
-        stuck = entry_point("import threading\nthreading.Event().wait(5)", name="stuck", distribution="a")
+    def test_an_import_that_does_not_end(self, entry_point: Callable[..., Any]) -> None:
+        code = f"import threading, patience\npatience.let_pass({IMPORT_SECONDS})\nthreading.Event().wait(30)"
+        stuck = entry_point(code, name="stuck", distribution="a")
         fine = entry_point("@hookimpl\ndef sharecore_withhold(): pass", name="fine", distribution="b")
         failed, active = Registry.load([stuck, fine]).plugins
         assert (failed.state, active.state) == (PluginState.FAILED, PluginState.ACTIVE)
-        assert failed.reason == f"did not come back from import within {SECONDS} s"
+        assert failed.reason == f"did not come back from import within {IMPORT_SECONDS:g} s"
 
     @pytest.mark.parametrize("field", ["config", "inherit"])
     def test_settings_that_are_not_read(
         self,
         over: threading.Event,
         field: str,
-        monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         class Stuck:
             @hookimpl
             def sharecore_destinations(self) -> Any:
                 kept: Any = {"config": lambda section: None, "open": lambda config: Lamp()}
-                yield DestinationType(kind="stuck", summary="", **kept | {field: lambda _: over.wait()})
+                hang = hanging(over.wait, LOCAL_SECONDS)
+                yield DestinationType(kind="stuck", summary="", **kept | {field: hang})
 
-        for module in ("data_sharing", "destination"):
-            monkeypatch.setattr(f"sharecore.{module}.LOCAL_SECONDS", SECONDS)
         registry = Registry()
         registry.register(Lamps(), name="lamps")
         registry.register(Stuck(), name="stuck", distribution="dist", version="1")
@@ -278,17 +277,25 @@ class TestAtTheStart:
         assert f"plugin 'stuck' (dist 1) did not come back from {field}" in caplog.text
         if field == "config":
             (problem,) = found.broken["x"]
-            assert problem.what == f"plugin 'stuck' (dist 1) did not come back from config within {SECONDS} s"
+            assert (
+                problem.what
+                == f"plugin 'stuck' (dist 1) did not come back from config within {LOCAL_SECONDS:g} s"
+            )
 
     def test_the_command_ends(self, tmp_path: Path) -> None:
         """In a process of its own, as people call it."""
         (tmp_path / "stuck.py").write_text(
             textwrap.dedent("""
             import threading
-            from sharecore import hookimpl
+            from patience import LOOK, let_pass
+            from sharecore import call_thread, hookimpl
+            from sharecore.hook_calls import HOOK_SECONDS
+
+            call_thread._LONGEST_WAIT = LOOK
 
             @hookimpl
             def sharecore_destinations():
+                let_pass(HOOK_SECONDS)
                 threading.Event().wait()
             """)
         )
@@ -296,8 +303,9 @@ class TestAtTheStart:
         info.mkdir()
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stuck\nVersion: 2.5\n")
         (info / "entry_points.txt").write_text("[sharecore]\nstuck = stuck\n")
-        code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from sharecore import cli, hook_calls; "
-        code += f"hook_calls.HOOK_SECONDS = {SECONDS}; sys.exit(cli.main(['adapters']))"
+        folders = [str(tmp_path), str(Path(patience.__file__).parent)]
+        code = f"import sys; sys.path[:0] = {folders}; from sharecore import cli; "
+        code += "sys.exit(cli.main(['adapters']))"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert "plugin 'stuck' (stuck 2.5) is failed: did not come back from sharecore_des" in done.stdout
         assert "tom" in done.stdout

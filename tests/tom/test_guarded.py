@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.test import override_settings
 
+from patience import hanging
 from sharecore import Accepted, ConfigurationError, PluginError, Present, Problem, Unconfirmed
+from sharecore.guarded_calls import CALL_SECONDS
 from tom_integration.models import Delivery, DestinationHealth, Outbox
 
 if TYPE_CHECKING:
@@ -139,13 +140,9 @@ def test_limits_out_of_contract_hold_nothing_up(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("looked_at_often")
 class TestInThreads:
     """As a worker does it: the calls are in threads of their own."""
-
-    @pytest.fixture(autouse=True)
-    def soon(self) -> Iterator[None]:
-        with override_settings(SHARECORE_CALL_SECONDS=6.0):
-            yield
 
     def once(self) -> None:
         call_command("sharing", "deliver", "--once", stdout=StringIO())
@@ -154,7 +151,8 @@ class TestInThreads:
         self, tom: Tom, shared_to_both: Any, over: threading.Event
     ) -> None:
         row = tom.datum(shared_to_both)
-        tom.x.will(lambda record: over.wait() and Accepted(), times=1)
+        hang = hanging(over.wait, CALL_SECONDS)
+        tom.x.will(lambda record: hang() and Accepted(), times=1)
         self.once()
         assert (tom.state(row), tom.state(row, "y")) == ("unconfirmed", "delivered")
         assert "did not come back from deliver" in tom.row(row).reason
@@ -167,19 +165,17 @@ class TestInThreads:
         shared_to_both: Any,
         over: threading.Event,
         method: str,
-        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr("sharecore.guarded_adapter.LOCAL_SECONDS", 0.5)
         tom.datum(shared_to_both)
         tom.x.settle_time = 0.01
         tom.x.will(Unconfirmed(reason="no answer"), times=1)
         tom.x.makes_targets = method == "make_known"
-        tom.x.__dict__[method] = lambda *_: over.wait()
+        tom.x.__dict__[method] = hanging(over.wait, CALL_SECONDS)
         self.once()
         assert Delivery.objects.get(destination="y").state == "delivered"
 
     def test_a_check_that_hangs_is_given_up(self, tom: Tom, over: threading.Event, monkeypatch: Any) -> None:
-        monkeypatch.setattr("sharecore.testing.MemoryAdapter.check", lambda self: over.wait())
+        monkeypatch.setattr("sharecore.testing.MemoryAdapter.check", hanging(over.wait, CALL_SECONDS))
         out = StringIO()
         with pytest.raises(CommandError):
             call_command("sharing", "check", stdout=out, stderr=out)

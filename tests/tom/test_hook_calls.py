@@ -15,7 +15,10 @@ from django.db import connection, connections, transaction
 from django.test import Client, override_settings
 from tom_targets.models import Target
 
+from patience import hanging
 from sharecore import DeliveredReport, DestinationType, Unconfirmed, WithholdRequest, hookimpl
+from sharecore.call_thread import LOCAL_SECONDS
+from sharecore.hook_calls import HOOK_SECONDS
 from sharecore.testing import MemoryAdapter, installed
 from tom_integration import checks
 from tom_integration.services import preview
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.any_database
 
 SHARES = "/targets/persistentshare/manage/"
-WHY = "plugin 'Rules-1' (test) did not come back from sharecore_withhold within 0.3 s"
+WHY = "plugin 'Rules-1' (test) did not come back from sharecore_withhold within 10 s"
 SINCE = "plugin 'Rules-1' (test) has not come back from sharecore_withhold yet"
 in_threads = pytest.mark.django_db(transaction=True)
 
@@ -55,7 +58,7 @@ class Rules:
     def act(self, hook: str, request: Any) -> None:
         if hook in self.hang and request.address.name == "x":
             self.asked += 1
-            self.over.wait()
+            hanging(self.over.wait, HOOK_SECONDS)()
 
     def let_go(self) -> None:
         self.over.set()
@@ -69,8 +72,7 @@ def threads(*hooks: str) -> list[threading.Thread]:
 
 
 @pytest.fixture
-def rules(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rules]:
-    monkeypatch.setattr("sharecore.hook_calls.HOOK_SECONDS", 0.3)
+def rules(looked_at_often: None) -> Iterator[Rules]:
     made = Rules()
     yield made
     made.let_go()
@@ -216,22 +218,19 @@ def test_checks_end_whatever_a_plugin_does(tom: Tom, rules: Rules) -> None:
     class Stuck:
         @hookimpl
         def sharecore_destinations(self) -> Any:
-            rules.over.wait()
+            hanging(rules.over.wait, HOOK_SECONDS)()
             return []
 
     class Slow:
         @hookimpl
         def sharecore_destinations(self) -> Any:
-            yield DestinationType(
-                kind="slow", summary="", config=lambda section: rules.over.wait(), open=MemoryAdapter
-            )
+            hang = hanging(rules.over.wait, LOCAL_SECONDS)
+            yield DestinationType(kind="slow", summary="", config=hang, open=MemoryAdapter)
 
     with (
-        pytest.MonkeyPatch.context() as patch,
         installed(Stuck(), Slow()),
         override_settings(DATA_SHARING={"x": {"ADAPTER": "slow"}}),
     ):
-        patch.setattr("sharecore.destination.LOCAL_SECONDS", 0.3)
         said = "\n".join(map(str, [*checks.check_plugins(), *checks.check_destinations()]))
     assert "plugin 'Stuck-0' (test): did not come back from sharecore_destinations" in said
     assert "DATA_SHARING['x']: plugin 'Slow-1' (test) did not come back from config" in said
