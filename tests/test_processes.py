@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,11 +115,26 @@ def test_a_fork_ends_as_a_process_of_its_own(code: str, both: Both) -> None:
     assert forked.stderr.splitlines()[-1:] == plain.stderr.splitlines()[-1:]
 
 
-def test_what_takes_too_long_is_killed(server: ForkServer, tmp_path: Path) -> None:
-    code = "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
+def test_what_takes_too_long_is_killed(
+    server: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time begins here when it is at work, so that it may be short."""
+    pid, fork = tmp_path / "pid", server.fork
+
+    def fork_and_see_at_work(*args: Any, **given: Any) -> Any:
+        made = fork(*args, **given)
+        _until(pid.exists)
+        return made
+
+    monkeypatch.setattr(server, "fork", fork_and_see_at_work)
+    code = (
+        "import os, time; open('new', 'w').write(str(os.getpid())); os.rename('new', 'pid'); time.sleep(600)"
+    )
     with pytest.raises(subprocess.TimeoutExpired):
-        processes.run([sys.executable, "-c", code], folder=tmp_path, environment={}, timeout=2, forks=server)
-    assert not _there(int((tmp_path / "pid").read_text()))
+        processes.run(
+            [sys.executable, "-c", code], folder=tmp_path, environment={}, timeout=0.3, forks=server
+        )
+    assert not _there(int(pid.read_text()))
 
 
 def test_a_forked_service_is_there_until_it_is_killed_and_can_be_started_again(tmp_path: Path) -> None:
@@ -203,7 +219,7 @@ def _there(pid: int) -> bool:
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

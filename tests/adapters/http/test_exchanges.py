@@ -10,8 +10,9 @@ import pytest
 from sharecore.exchanges import Exchange, Recording, recorded
 from sharecore.secret import Secret
 from sharecore.secrets import HIDDEN
-from sharecore.testing import FakeServer, Fault, answer
-from sharecore_http import Client, File, HttpSettings, NoAnswer, compressed, form, json_content, token
+from sharecore.testing import FakeServer, Fault, answer, watched_sockets
+from sharecore.testing.contract.http import SHORT
+from sharecore_http import Client, File, NoAnswer, compressed, form, json_content, token
 
 KEY = "Pq7vZ2mXw81LkPd47RsU"
 
@@ -24,7 +25,7 @@ def server() -> Iterator[FakeServer]:
 
 @pytest.fixture
 def client(server: FakeServer) -> Iterator[Client]:
-    client = Client(server.url, HttpSettings(read_timeout=0.3), sleep=lambda seconds: None)
+    client = Client(server.url, sleep=lambda seconds: None)
     yield client
     client.close()
 
@@ -88,7 +89,7 @@ def test_each_try_is_one_and_says_why_there_was_no_answer(
     server: FakeServer, client: Client, recording: Recording
 ) -> None:
     server.will(Fault.HANG)
-    with pytest.raises(NoAnswer) as error:
+    with watched_sockets(longest=SHORT), pytest.raises(NoAnswer) as error:
         client.get("data/")
     assert recording.number == 3
     assert {each.answered for each in recording.kept()} == {error.value.reason}

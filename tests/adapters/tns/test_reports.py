@@ -28,7 +28,8 @@ from sharecore import (
     Unconfirmed,
 )
 from sharecore.call_delay import delays
-from sharecore.testing import Fault, Request, answer, example_batch, example_record
+from sharecore.testing import Fault, Request, answer, example_batch, example_record, watched_sockets
+from sharecore.testing.contract.http import SHORT
 from sharecore_tns.adapter import TnsAdapter
 from sharecore_tns.feedback import outcome
 from standins.tns import KEY, MARKER, Tns, told
@@ -310,11 +311,11 @@ def test_an_answer_that_says_nothing_is_asked_for_later(there: Tns, opened: Open
 
 @pytest.mark.parametrize("broken", [answer(404), answer(500), answer(504), Fault.HANG, answer(301)])
 def test_a_question_without_answer_is_repeated(there: Tns, opened: Open, broken: Any) -> None:
-    adapter, report = opened(READ_TIMEOUT=1), at_report()
+    adapter, report = opened(), at_report()
     sent = send(adapter, report)
     assert isinstance(sent, Submitted)
     there.server.will(broken)
-    with pytest.raises(DestinationError):
+    with watched_sockets(longest=SHORT), pytest.raises(DestinationError):
         ask(adapter, report, sent.ticket)
     assert len(there.submitted) == 1
 
