@@ -198,6 +198,12 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def matching(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one look attach all shares, however long this process stalls in it; some tests take that back."""
+    monkeypatch.setattr("tom_integration.worker.scan.MATCHING_SECONDS", 60.0)
+
+
+@pytest.fixture(autouse=True)
 def moon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the Moon stand still: tomtoolkit computes 150 places of it for each page of a target."""
     zero = Angle(0, "deg")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,8 +19,10 @@ from tom_integration import polite_writes
 pytestmark = pytest.mark.any_database
 
 BESIDE = "beside"
-LONG_ENOUGH = 0.3
-"""Seconds in which the other thread certainly tries to write."""
+WHILE = 0.3
+"""Seconds for which one holds the file, or waits while the other tries to write."""
+PATIENCE = 60
+"""Seconds that SQLite waits for a lock here, so that a process that stalls in between fails nobody."""
 
 
 class File:
@@ -39,19 +42,34 @@ class File:
     def meanwhile(
         self, work: Callable[[], object], *, politely: bool = True, patience: float = polite_writes.PATIENCE
     ) -> threading.Thread:
-        """Do this in another thread, and return when it certainly has tried."""
+        """Do this in another thread, and return when it has begun to try."""
+        begun = threading.Event()
 
         def run() -> None:
             try:
                 with polite_writes.writes(patience=patience) if politely else nullcontext():
+                    begun.set()
                     work()
             finally:
                 connections[BESIDE].close()
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        time.sleep(LONG_ENOUGH)
+        assert begun.wait(PATIENCE)
+        time.sleep(WHILE)
         return thread
+
+    def wait_for_a_writer(self) -> None:
+        """Return when the other thread has the lock for writing."""
+        ends = time.monotonic() + PATIENCE
+        while time.monotonic() < ends:
+            with closing(sqlite3.connect(connections[BESIDE].settings_dict["NAME"], timeout=0)) as another:
+                try:
+                    another.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError:
+                    return
+            time.sleep(0.02)
+        pytest.fail("nobody wrote")
 
     def in_a_transaction(self, work: Callable[[], object]) -> None:
         with transaction.atomic(using=BESIDE):
@@ -60,7 +78,11 @@ class File:
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any) -> Iterator[File]:
-    beside = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3"), "OPTIONS": {}}
+    beside = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(tmp_path / "db.sqlite3"),
+        "OPTIONS": {"timeout": PATIENCE},
+    }
     monkeypatch.setitem(connections.settings, BESIDE, connection.settings_dict | beside)
     monkeypatch.setattr(polite_writes, "router", SimpleNamespace(db_for_write=lambda model: BESIDE))
     with django_db_blocker.unblock():
@@ -76,6 +98,7 @@ def test_sqlite_fails_a_transaction_of_the_tom_when_others_write_as_usual(file: 
     with transaction.atomic(using=BESIDE):
         file.read()
         we = file.meanwhile(lambda: file.write("we"), politely=False)
+        file.wait_for_a_writer()
         with pytest.raises(OperationalError, match="locked"):
             file.write("the TOM")
     we.join()
@@ -99,11 +122,15 @@ def test_what_we_write_waits_until_the_tom_is_done(file: File, transactional: bo
 
 
 def test_the_tom_waits_before_it_begins_while_we_write(file: File) -> None:
+    written = threading.Event()
+
     def work() -> None:
         file.write("we")
-        time.sleep(2 * LONG_ENOUGH)
+        written.set()
+        time.sleep(2 * WHILE)
 
     we = file.meanwhile(lambda: file.in_a_transaction(work))
+    assert written.wait(PATIENCE)
     with transaction.atomic(using=BESIDE):
         assert file.read() == ["we"]
         file.write("the TOM")
@@ -114,6 +141,7 @@ def test_a_transaction_of_the_tom_that_takes_long_holds_us_up_for_so_long_only(f
     with transaction.atomic(using=BESIDE):
         file.read()
         we = file.meanwhile(lambda: file.write("we"), patience=0.05)
+        file.wait_for_a_writer()
         with pytest.raises(OperationalError, match="locked"):
             file.write("the TOM")
     we.join()
@@ -127,7 +155,7 @@ def test_answers_and_time_outs_are_as_always(file: File) -> None:
             file.write("a savepoint")
         with pytest.raises(OperationalError, match="no such table"):
             file.sql("UPDATE unknown SET who = ''")
-        assert file.sql("PRAGMA busy_timeout") == [(5000,)]
+        assert file.sql("PRAGMA busy_timeout") == [(1000 * PATIENCE,)]
     assert not connections[BESIDE].in_atomic_block
     assert file.read() == ["we", "a savepoint"]
 

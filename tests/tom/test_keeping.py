@@ -40,7 +40,7 @@ def test_one_renewal_that_fails_does_not_end_a_lease(
 
     monkeypatch.setattr(leases.Lease, "renew", renew)
     with override_settings(SHARECORE_LEASE_SECONDS=0.03), leases.keep_alive(lease):
-        assert renewed.wait(5)
+        assert renewed.wait(60)
 
 
 def test_whoever_tries_a_destination_and_dies_holds_it_up_no_longer_than_its_lease(tom: Tom) -> None:

@@ -182,7 +182,7 @@ def test_two_workers_at_once_send_one_mail(tom: Tom, failed: Any, post: Post) ->
 
     def work() -> None:
         try:
-            together.wait(10)
+            together.wait(60)
             Notices().step()
         except BaseException as error:
             errors.append(error)
@@ -239,7 +239,7 @@ def test_a_hanging_server_delays_no_delivery(
 def mailbox(tmp_path: Path) -> Iterator[Any]:
     """The mailbox of a real SMTP server on this machine."""
     handler = Mailbox(str(tmp_path / "mails"))
-    controller = Controller(handler, hostname="127.0.0.1", port=free_port())
+    controller = Controller(handler, hostname="127.0.0.1", port=free_port(), ready_timeout=60)
     controller.start()
     backend = "django.core.mail.backends.smtp.EmailBackend"
     with override_settings(EMAIL_BACKEND=backend, EMAIL_HOST="127.0.0.1", EMAIL_PORT=controller.port):

@@ -21,8 +21,9 @@ from tom_targets.models import PersistentShare
 from sharecore import Batch, Outcome, Preview, Problem, RecordKey, Rejected, Topic
 from sharecore.exceptions import ConfigurationError, DeliveryError
 from sharecore.secrets import HIDDEN
-from sharecore.testing import Answer, FakeServer, Request, answer
+from sharecore.testing import Answer, FakeServer, Request, answer, watched_sockets
 from sharecore.testing.answers import Behaviour, Fault
+from sharecore.testing.contract.http import SHORT
 from sharecore.testing.memory_adapter import MemoryAdapter, MemoryPlugin
 from sharecore.testing.plugins import installed
 from sharecore_http import Client as HttpClient
@@ -126,9 +127,9 @@ def server() -> Iterator[FakeServer]:
         yield server
 
 
-def destinations(server: FakeServer) -> dict[str, dict[str, Any]]:
+def destinations(server: FakeServer, **more: float) -> dict[str, dict[str, Any]]:
     """One of each way to log in."""
-    base = {"BASE_URL": server.url, "READ_TIMEOUT": 1, "CONNECT_TIMEOUT": 0.3, "HEADERS": {"X-Gate": GATE}}
+    base = {"BASE_URL": server.url, "HEADERS": {"X-Gate": GATE}, **more}
     proxy = f"http://someone:{PROXY_PASSWORD}@127.0.0.1:{server.url.rpartition(':')[2].strip('/')}"
     return {
         "password": {**base, "USERNAME": "sharer", "PASSWORD": PASSWORD},
@@ -240,14 +241,15 @@ def test_of_no_failure_can_a_credential_be_seen(
     behaviour, entries = FAILURES[failure], destinations(server)
     slow = behaviour in (Fault.HANG, Fault.DRIP)
     if slow:
-        entries = {name: entries[name] for name in ("password", "hermes")}
+        soon = {"READ_TIMEOUT": 1, "CONNECT_TIMEOUT": 0.3} if behaviour is Fault.DRIP else {}
+        entries = {name: destinations(server, **soon)[name] for name in ("password", "hermes")}
     moments: dict[str, Callable[[Request], bool]] = {
         "writing": lambda request: request.writes and "token" not in request.path,
         "at once": lambda request: True,
         "later": lambda request: True,
     }
     seen = observer.seen
-    with override_settings(DATA_SHARING=entries):
+    with override_settings(DATA_SHARING=entries), watched_sockets(longest=SHORT):
         for moment, where in list(moments.items())[: 1 if slow else 3]:
             server.recover()
             site.adapters.close()

@@ -55,7 +55,7 @@ def target(tom: Tom, there: Tns) -> Iterator[Any]:
     entry = {
         "ADAPTER": "tns", "BASE_URL": there.server.url, "BOT_ID": BOT_ID, "BOT_NAME": BOT_NAME,
         "API_KEY": KEY, "GROUP_NAMES": ["LCO"], "INSTRUMENT_MAP": {"cam3": "LCO1m - Sinistro"},
-        "BANDPASS_MAP": {"rp": "r-Sloan"}, "READ_TIMEOUT": 2,
+        "BANDPASS_MAP": {"rp": "r-Sloan"},
     }  # fmt: skip
     with override_settings(DATA_SHARING={"tns": entry}):
         target = tom.target("Our transient 1")
