@@ -188,7 +188,7 @@ def test_a_run_goes_on_after_what_would_end_it(tmp_path: Path) -> None:
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "DJANGO"))
     } | {"PYTHONPATH": str(Path(patience.__file__).parent)}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300, env=environment)
     assert done.returncode == 1
     assert "deliver raised KeyboardInterrupt; only DeliveryError may leave it" in done.stdout
     assert "describe raised SystemExit; nothing may leave it" in done.stdout

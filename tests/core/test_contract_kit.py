@@ -397,7 +397,7 @@ def test_a_broken_rule_reads_well(tmp_path: Path) -> None:
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "DJANGO"))
     }
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300, env=environment)
     assert done.returncode == 1
     assert "deliver must give one outcome per record; missing: ['6f0d3a52" in done.stdout
     assert "override the fixture `subject`" in done.stdout
@@ -458,7 +458,7 @@ def test_a_slow_answer_has_the_time_that_the_client_allows_and_one_that_never_co
 def test_running_sites_load_neither_pytest_nor_a_server() -> None:
     heavy = "{'pytest', 'http.server', 'requests'}"
     program = f"import sys, sharecore.testing.rounds; print({heavy} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
     assert done.stdout.strip() == "set()"
 
 
