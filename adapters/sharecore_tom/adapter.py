@@ -64,7 +64,7 @@ class TomAdapter(Adapter):
         self._config = config
         self.settle_time = config.settle_seconds
         self._api = Api(config, client)
-        self._targets = Targets(self._api)
+        self._targets = Targets(self._api, now)
         self._clock, self._now = clock, now
         self._receiver: Receiver | None = None
         self._origin = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sharecore.adapter import Batch
@@ -23,10 +23,8 @@ _MAX_CANDIDATES = 10_000
 _MAX_NAME = 400
 """Longest name, in characters: a longer one fits no TOM, and no part of an address that servers take."""
 
-_UNSEEN = (
-    "the name or an alias of the target was refused there: a target that has it may have been made just now, "
-    "and our account does not see it yet. It is tried once more"
-)
+_RIGHTS_WITHIN = 60.0
+"""Seconds after which a target has the rights of the account that made it, also at a busy receiver."""
 NoTarget = Rejected | Deferred
 """The reason why there is no target to send to: for good, or for now."""
 
@@ -36,9 +34,10 @@ logger = logging.getLogger(__name__)
 class Targets:
     """The targets of one receiver."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, now: Callable[[], float]) -> None:
         self._api = api
         self._config = api.config
+        self._now = now
 
     def remembered(self, batch: Batch) -> int | None:
         """Return the id of the target at the receiver, as noted in an earlier call for this address."""
@@ -111,9 +110,9 @@ class Targets:
             return found
         if not self._config.create_targets:
             return self._missing(batch)
-        unseen = batch.state.get("target_unseen")
         return Deferred(
-            reason=_UNSEEN if unseen else "the target is not there any more; it is made before the next try"
+            reason="our account sees no such target there: it may have been deleted, or made at this moment. "
+            "It is looked for again, and made if needed, before the next try"
         )
 
     def _missing(self, batch: Batch) -> Rejected:
@@ -225,16 +224,30 @@ class Targets:
         found = self.find(batch)
         if found is not None:
             return found
-        # A TOM stores a target a moment before the rights of the account that made it. That may be ours:
-        # another worker, or one that was killed while a slow receiver made the target.
-        if not batch.state.get("target_unseen"):
-            batch.state["target_unseen"] = True
-            return Deferred(reason=_UNSEEN)
-        return Rejected(
-            reason=f"the target was refused there: {said}. If one with this name or alias exists there, our "
-            "account may not see it: let it view and change that target",
-            field="target",
+        return self.without_rights(
+            batch,
+            f"the target was refused there: {said}. If one with this name or alias exists there, our account "
+            "may not see it: let it view and change that target",
         )
+
+    def without_rights(self, batch: Batch, reason: str, pk: int | None = None) -> NoTarget:
+        """Return the outcome for a target that our account may not use: refused, but not in the first minute.
+
+        A TOM stores a target a moment before the rights of the account that makes it. That may be ours, in
+        another worker, or in one that was killed while a slow receiver made the target.
+
+        Args:
+            batch: batch for the target; its state keeps since when.
+            reason: reason of the refusal, with what to do.
+            pk: id of the target; None where our account does not see it.
+        """
+        now, since = self._now(), batch.state.get("no_rights_since")
+        if not isinstance(since, float) or batch.state.get("no_rights_to") != pk:
+            since = now
+            batch.state.update(no_rights_to=pk, no_rights_since=since)
+        if abs(now - since) < _RIGHTS_WITHIN:
+            return Deferred(reason=f"{reason}. It may have been made at this moment, so it is tried again")
+        return Rejected(reason=reason, field="target")
 
     def _join_lists(self, batch: Batch, pk: int) -> None:
         lists = self.lists(batch)
@@ -256,8 +269,8 @@ class Targets:
         if self.remembered(batch) != pk:
             batch.state.pop("lists", None)
             batch.state.pop("target_created", None)
-        if pk is not None:
-            batch.state.pop("target_unseen", None)
+        if batch.state.get("no_rights_to") != pk:
+            batch.state.pop("no_rights_since", None)
         # A ledger keeps no NUL.
         batch.state.update(receiver=self._config.base_url, target_id=pk, target_name=name.replace("\0", ""))
         if made := moment(created):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -176,8 +177,11 @@ def receiver(request: pytest.FixtureRequest) -> Tom:
 def open_adapter() -> Iterator[Callable[..., TomAdapter]]:
     opened: list[TomAdapter] = []
 
-    def open_(tom: Tom, user: str = "sharer", **settings: object) -> TomAdapter:
-        opened.append(TomAdapter(TomConfig.read(Section("b", tom.sharing_entry(user, **settings)))))
+    def open_(
+        tom: Tom, user: str = "sharer", *, now: Callable[[], float] = time.time, **settings: object
+    ) -> TomAdapter:
+        config = TomConfig.read(Section("b", tom.sharing_entry(user, **settings)))
+        opened.append(TomAdapter(config, now=now))
         return opened[-1]
 
     yield open_
@@ -358,10 +362,12 @@ def test_a_target_of_somebody_else_is_not_doubled(
     receiver: Tom, open_adapter: Callable[..., TomAdapter], batch: Callable[..., Batch], target_name: str
 ) -> None:
     deliver(open_adapter(receiver, "admin"), batch(*detections(1)))
-    hidden = batch(*detections(1), state={})
-    (outcome,) = deliver(open_adapter(receiver), hidden).values()
+    now = time.time()
+    adapter, hidden = open_adapter(receiver, now=lambda: now), batch(*detections(1), state={})
+    (outcome,) = deliver(adapter, hidden).values()
     assert isinstance(outcome, Deferred), "our account may have made it this moment"
-    (outcome,) = deliver(open_adapter(receiver), hidden).values()
+    now += 61
+    (outcome,) = deliver(adapter, hidden).values()
     assert isinstance(outcome, Rejected)
     assert "may not see it" in outcome.reason
     receiver.execute(f"""
@@ -371,7 +377,11 @@ def test_a_target_of_somebody_else_is_not_doubled(
         target, user = Target.objects.get(name={target_name!r}), User.objects.get(username="sharer")
         assign_perm(f"{{target._meta.app_label}}.view_target", user, target)
     """)
-    (outcome,) = deliver(open_adapter(receiver), batch(*detections(1), state={})).values()
+    seen = batch(*detections(1), state={})
+    (outcome,) = deliver(adapter, seen).values()
+    assert isinstance(outcome, Deferred), "the right to change it may follow this moment"
+    now += 61
+    (outcome,) = deliver(adapter, seen).values()
     assert isinstance(outcome, Rejected)
     assert "Let it change that target" in outcome.reason
 

@@ -114,12 +114,14 @@ class Rest(Transport):
             yield from ((key, target) for key in left)
             return
         yield from self._fly(left, target)
-        no_right = Rejected(
-            reason=f"our account may see the target there (id {target}) but not add data to it. "
-            "Let it change that target",
-            field="target",
-        )
-        yield from ((key, no_right) for key in left)
+        if left:
+            refused = self._targets.without_rights(
+                batch,
+                f"our account may see the target there (id {target}) but not add data to it. "
+                "Let it change that target",
+                target,
+            )
+            yield from ((key, refused) for key in left)
 
 
 def prepared(batch: Batch, at: Generation) -> tuple[dict[RecordKey, Outcome], dict[RecordKey, Row]]:

@@ -262,17 +262,26 @@ def test_deleted_between_two_rows_it_is_made_again_and_nothing_is_lost(tom_31, a
 
 def test_a_target_that_we_may_see_but_not_change(tom, adapter, batch, detections):
     tom.read_only.add(tom.add_target("SN 2026abc"))
-    outcome = only(deliver(adapter(), batch(*detections(3))))
+    now = 1e9
+    opened, shared = adapter(now=lambda: now), batch(*detections(3))
+    outcome = only(deliver(opened, shared))
+    assert isinstance(outcome, Deferred)
+    assert "made at this moment" in outcome.reason
+    now += 61
+    outcome = only(deliver(opened, shared))
     assert isinstance(outcome, Rejected)
     assert "Let it change that target" in outcome.reason
+    assert "moment" not in outcome.reason
 
 
 def test_a_hidden_target_of_that_name(tom, adapter, batch, detections):
     tom.hidden.add(tom.add_target("SN 2026abc"))
-    opened, shared = adapter(), batch(*detections(1))
+    now = 1e9
+    opened, shared = adapter(now=lambda: now), batch(*detections(1))
     outcome = only(deliver(opened, shared))
     assert isinstance(outcome, Deferred)
-    assert "does not see it yet" in outcome.reason
+    assert "made at this moment" in outcome.reason
+    now += 61
     outcome = only(deliver(opened, shared))
     assert isinstance(outcome, Rejected)
     assert "may not see it" in outcome.reason
@@ -280,12 +289,17 @@ def test_a_hidden_target_of_that_name(tom, adapter, batch, detections):
 
 
 def test_a_target_that_another_worker_of_ours_makes_at_a_slow_receiver(tom, adapter, batch, detections):
-    """A TOM stores it first, and then gives our account the right to see it."""
+    """A TOM stores it first, then gives our account the right to see it, and last the one to change it."""
     made = tom.add_target("SN 2026abc")
     tom.hidden.add(made)
     opened, shared = adapter(), batch(*detections(2))
-    assert isinstance(only(deliver(opened, shared)), Deferred)
+    for part in ("one batch", "the next, which follows at once"):
+        assert isinstance(only(deliver(opened, shared)), Deferred), part
     tom.hidden.clear()
+    tom.read_only.add(made)
+    for part in ("one batch", "the next, which follows at once"):
+        assert isinstance(only(deliver(opened, shared)), Deferred), part
+    tom.read_only.clear()
     assert only(deliver(opened, shared)) == Accepted()
     assert [row["target"] for row in tom.rows] == [made, made]
     tom.targets.clear()
