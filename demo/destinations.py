@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hermes_count import compare_with_log
 from night import BROKER, SURVEYS
-from realtoms import Comparison, Tom, User, compare, make_tom
+from realtoms import PATIENT_SQLITE, Comparison, Tom, User, compare, make_tom
 from realtoms.compare import Row
 from stand_ins import StandIn
 
@@ -59,7 +59,7 @@ class TomB(Destination):
     address = "tom-b"
 
     def __init__(self, folder: Path, admin: User) -> None:
-        self.tom: Tom = make_tom(folder / "tom-b", name="TOM B", users=[admin, SHARER])
+        self.tom: Tom = make_tom(folder / "tom-b", name="TOM B", users=[admin, SHARER], code=PATIENT_SQLITE)
 
     def entry(self) -> dict[str, object]:
         return self.tom.sharing_entry(SHARER.username)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from realtoms.compare import Comparison, compare, compare_with_2_32
-from realtoms.making import make_tom
+from realtoms.making import PATIENT_SQLITE, make_tom
 from realtoms.service import Service, TomError
 from realtoms.skeleton import skeleton, toolkit_version
 from realtoms.tom import Tom, User
 
 __all__ = [
+    "PATIENT_SQLITE",
     "Comparison",
     "Service",
     "Tom",

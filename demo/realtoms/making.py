@@ -45,6 +45,15 @@ from {PROJECT}.wsgi import application as tom
 application = StaticFilesHandler(tom)
 """
 
+PATIENT_SQLITE = """\
+DATABASES["default"]["OPTIONS"] = {"timeout": 60}
+"""
+"""The `code` of a TOM that is shared to on a busy machine.
+
+Where its database stays locked for longer than the five seconds that SQLite waits, it keeps a target half
+made, without rights for our account.
+"""
+
 
 @cache
 def _kept(python: Path, apps: tuple[str, ...]) -> Path:

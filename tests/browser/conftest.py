@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sy
 
 from browser import from_here, launch
 from live.scenes import QUICK_LOGIN
-from realtoms import Tom, User, make_tom
+from realtoms import PATIENT_SQLITE, Tom, User, make_tom
 from realtoms.service import tail
 
 ADMIN = User(username="admin", password="admin-of-a-throw-away-tom", superuser=True)
@@ -52,7 +52,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture(scope="session")
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tom]:
     folder = tmp_path_factory.mktemp("toms") / "receiver"
-    tom = make_tom(folder, name="Receiver", users=[ADMIN, SHARER], settings=QUICK_LOGIN)
+    tom = make_tom(folder, name="Receiver", users=[ADMIN, SHARER], settings=QUICK_LOGIN, code=PATIENT_SQLITE)
     try:
         yield tom.serve()
     finally:

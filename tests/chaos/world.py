@@ -16,7 +16,7 @@ import psycopg
 from chaos.nursery import Nursery
 from faults.proxy import Proxy, running
 from live.scenes import QUICK_LOGIN
-from realtoms import Tom, TomError, User, make_tom
+from realtoms import PATIENT_SQLITE, Tom, TomError, User, make_tom
 from realtoms.postgres import Cluster
 from realtoms.service import free_port
 
@@ -74,7 +74,13 @@ def world(database: str, *, keep: bool, calm: bool, old: Path | None) -> Iterato
             cluster = Cluster(_folder("cluster", stack, keep=False))
             cluster.start()
             stack.callback(cluster.stop)
-        receiver = make_tom(folder / "receiver", name="receiver", users=[ADMIN, SHARER], settings=QUICK_LOGIN)
+        receiver = make_tom(
+            folder / "receiver",
+            name="receiver",
+            users=[ADMIN, SHARER],
+            settings=QUICK_LOGIN,
+            code=PATIENT_SQLITE,
+        )
         stack.callback(receiver.kill if keep else receiver.remove)
         receiver.serve(options=("--preload", "--timeout", str(RECEIVER_TIMEOUT)))
         proxy = stack.enter_context(running(receiver.url, port=free_port()))
@@ -114,7 +120,9 @@ def world(database: str, *, keep: bool, calm: bool, old: Path | None) -> Iterato
 
 def receiving(folder: Path, stack: ExitStack) -> Tom:
     """A stock TOM that runs until the end of the stack, in which `SHARER` may be shared to."""
-    receiver = make_tom(folder / "receiver", name="receiver", users=[ADMIN, SHARER], settings=QUICK_LOGIN)
+    receiver = make_tom(
+        folder / "receiver", name="receiver", users=[ADMIN, SHARER], settings=QUICK_LOGIN, code=PATIENT_SQLITE
+    )
     stack.callback(receiver.remove)
     receiver.serve()
     return receiver

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from live.scenes import QUICK_LOGIN
-from realtoms import Tom, User, make_tom, toolkit_version
+from realtoms import PATIENT_SQLITE, Tom, User, make_tom, toolkit_version
 from realtoms.processes import fork_from_now_on
 
 ADMIN = User(username="admin", password="admin-of-a-throw-away-tom", superuser=True)
@@ -42,7 +42,14 @@ def _served(python: Path, version: str, name: str, folder: Path) -> Iterator[Tom
     if not found.startswith(version):
         pytest.fail(f"{python} has tomtoolkit {found}; {name} is to be a TOM of {version}x")
     fork_from_now_on(python)
-    tom = make_tom(folder / name, name=name, python=python, users=[ADMIN, SHARER], settings=QUICK_LOGIN)
+    tom = make_tom(
+        folder / name,
+        name=name,
+        python=python,
+        users=[ADMIN, SHARER],
+        settings=QUICK_LOGIN,
+        code=PATIENT_SQLITE,
+    )
     try:
         yield tom.serve()
     finally:

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from realtoms import Tom, TomError, User, compare, make_tom
+from realtoms import PATIENT_SQLITE, Tom, TomError, User, compare, make_tom
 from realtoms.service import tail
 from release.pythons import VERSIONS, find
 
@@ -166,7 +166,9 @@ def main() -> int:
     toolkits = TOOLKITS[:1] if chosen.quick else TOOLKITS
     with (
         tempfile.TemporaryDirectory(prefix="sharecore-matrix-") as name,
-        make_tom(Path(name) / "receiver", name="receiver", users=[ADMIN, SHARER]) as receiver,
+        make_tom(
+            Path(name) / "receiver", name="receiver", users=[ADMIN, SHARER], code=PATIENT_SQLITE
+        ) as receiver,
         ThreadPoolExecutor(AT_ONCE) as pool,
     ):
         receiver.serve()
