@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sharecore.adapter import Batch
 from sharecore.exceptions import DestinationError
 from sharecore.outcomes import Deferred, Rejected
-from sharecore.targets import simple_name, target_key
 from sharecore_http.failures import NoAnswer
 from sharecore_http.reply import Reply, Verdict
 from sharecore_tom.api import Api
 from sharecore_tom.compare import moment
+from sharecore_tom.paired_targets import PairedTargets, form, forms, names_of
 from sharecore_tom.receiver import DATA, Generation
 from sharecore_tom.refusals import not_able, refused_fields, words
 from sharecore_tom.target_body import target_body
@@ -38,27 +38,14 @@ class Targets:
         self._api = api
         self._config = api.config
         self._now = now
-
-    def remembered(self, batch: Batch) -> int | None:
-        """Return the id of the target at the receiver, as noted in an earlier call for this address."""
-        known = batch.state.get("target_id")
-        here = batch.state.get("receiver") == self._config.base_url
-        return known if here and isinstance(known, int) else None
-
-    def key(self, batch: Batch) -> str | None:
-        """Return the target key of the receiver, where its REST API has shown us when the target was made.
-
-        If the receiver has sharecore by now, it finds a target that was paired by its id by this key.
-        """
-        pk, made = self.remembered(batch), moment(batch.state.get("target_created"))
-        return None if pk is None or made is None else target_key(pk, made)
+        self.paired = PairedTargets(api.config.base_url)
 
     def find(self, batch: Batch) -> int | NoTarget | None:
         """Return the id of the target at the receiver; None when it is not there (or hidden from us).
 
         A target that was paired by its id stays paired, whatever its name at either side is now.
         """
-        known = self.remembered(batch)
+        known = self.paired.remembered(batch)
         if known is not None:
             still = self._still(batch, known)
             if still is not None:
@@ -74,7 +61,7 @@ class Targets:
                 field="target",
             )
         pk, target = next(iter(found.items()), (None, {}))
-        self._note_target(batch, pk, target)
+        self.paired.note_target(batch, pk, target)
         return pk
 
     def candidates(self, batch: Batch) -> list[int] | Deferred:
@@ -83,7 +70,7 @@ class Targets:
 
         It may have been merged with another target here, and not there.
         """
-        known = self.remembered(batch)
+        known = self.paired.remembered(batch)
         still = None if known is None else self._still(batch, known)
         found = still if still is not None else self._matches(batch)
         if isinstance(found, Deferred):
@@ -142,11 +129,11 @@ class Targets:
             raise not_able(reply, "looking up the target")
         made, noted = moment(reply.json.get("created")), moment(batch.state.get("target_created"))
         same = made is not None and made == noted
-        if not same and _forms(_names(reply.json)).isdisjoint(
-            _forms({*batch.target.names, str(batch.state.get("target_name"))})
+        if not same and forms(names_of(reply.json)).isdisjoint(
+            forms({*batch.target.names, str(batch.state.get("target_name"))})
         ):
             return None
-        self._note_target(batch, pk, reply.json)
+        self.paired.note_target(batch, pk, reply.json)
         return pk
 
     def _not_shown(self, reply: Reply) -> Deferred:
@@ -172,7 +159,7 @@ class Targets:
         names = [name for name in batch.target.names if name and len(name) <= _MAX_NAME and "\0" not in name]
         found: dict[int, Mapping[str, Any]] = {}
         hidden = False
-        for name in {_form(name): name for name in reversed(names)}.values():
+        for name in {form(name): name for name in reversed(names)}.values():
             seen = 0
             for page in self._api.pages(TARGETS, {"name_fuzzy": name}):
                 seen += len(page)
@@ -180,7 +167,7 @@ class Targets:
                 found |= {
                     each["id"]: each
                     for each in page
-                    if isinstance(each.get("id"), int) and _forms(_names(each)) & _forms(names)
+                    if isinstance(each.get("id"), int) and forms(names_of(each)) & forms(names)
                 }
                 if seen >= _MAX_CANDIDATES:
                     raise DestinationError(
@@ -192,7 +179,7 @@ class Targets:
                 reason="that TOM cannot show its target of this name. Ask its operator to look for a number "
                 "there that is NaN or infinite"
             )
-        exact = {pk: each for pk, each in found.items() if _names(each) & set(names)}
+        exact = {pk: each for pk, each in found.items() if names_of(each) & set(names)}
         return exact or found
 
     def _create(self, batch: Batch, at: Generation) -> int | NoTarget:
@@ -210,10 +197,10 @@ class Targets:
             return self._not_created(batch, refused_fields(reply), said)
         made = reply.json if isinstance(reply.json, dict) else {}
         pk = made.get("id")
-        of_another = _forms(_names(made)).isdisjoint(_forms(batch.target.names))
+        of_another = forms(names_of(made)).isdisjoint(forms(batch.target.names))
         if reply.status not in (200, 201) or not isinstance(pk, int) or of_another:
             raise not_able(reply, "creating the target")
-        self._note_target(batch, pk, made)
+        self.paired.note_target(batch, pk, made)
         batch.state["lists"] = list(lists)
         return pk
 
@@ -263,35 +250,3 @@ class Targets:
         else:
             # No reason to hold back data.
             logger.warning("%s: target %s could not join its lists: %s", self._config.path, pk, words(reply))
-
-    def note(self, batch: Batch, pk: int | None, name: str, created: object = None) -> None:
-        """Note the id of the target at the receiver, its name there, and the time when it was made there."""
-        if self.remembered(batch) != pk:
-            batch.state.pop("lists", None)
-            batch.state.pop("target_created", None)
-        if batch.state.get("no_rights_to") != pk:
-            batch.state.pop("no_rights_since", None)
-        # A ledger keeps no NUL.
-        batch.state.update(receiver=self._config.base_url, target_id=pk, target_name=name.replace("\0", ""))
-        if made := moment(created):
-            batch.state["target_created"] = made.isoformat()
-
-    def _note_target(self, batch: Batch, pk: int | None, target: Mapping[str, Any]) -> None:
-        self.note(batch, pk, str(target.get("name") or ""), target.get("created"))
-
-
-def _names(target: Mapping[str, Any]) -> set[str]:
-    aliases = target.get("aliases")
-    aliases = aliases if isinstance(aliases, list) else []
-    return {str(target.get("name"))} | {
-        str(each.get("name")) for each in aliases if isinstance(each, Mapping)
-    }
-
-
-def _form(name: str) -> str:
-    """Return the form of a name that is compared; a name of nothing but dashes is compared as it is."""
-    return simple_name(name) or name
-
-
-def _forms(names: Iterable[str]) -> set[str]:
-    return {_form(name) for name in names}

@@ -57,7 +57,7 @@ class Batches(Transport):
 
     def knows_target(self, batch: Batch) -> bool:
         """Return True for records, which bring their target along; a file needs a target that is there."""
-        return bool(batch.records) or self._targets.remembered(batch) is not None
+        return bool(batch.records) or self._targets.paired.remembered(batch) is not None
 
     def ensure_target(self, batch: Batch) -> None:
         """Send a target without records as a batch of its own."""
@@ -120,11 +120,11 @@ class Batches(Transport):
             "target": target_as_wire(batch.target),
             "target_lists": self._targets.lists(batch),
             "create_target": self._api.config.create_targets,
-            "target_id": self._targets.remembered(batch),
+            "target_id": self._targets.paired.remembered(batch),
         }
         told = (batch.site.origin, self._sharing.origin)  # what other sites call it is their affair
         keys = {origin: key for origin, key in batch.target_keys.items() if origin in told}
-        if self._sharing.origin and (key := self._targets.key(batch)):
+        if self._sharing.origin and (key := self._targets.paired.key(batch)):
             keys.setdefault(self._sharing.origin, key)
         if keys:
             members["target_keys"] = keys
@@ -159,7 +159,7 @@ class Batches(Transport):
             reason = f"HTTP {reply.status} with {'unexpected JSON' if reply.is_json else reply.excerpt}"
             yield from unconfirmed(_keys(items), reason)
             raise DestinationError(f"the answer to a batch is not understood: {reason}")
-        self._targets.note(batch, target["id"], batch.target.name)
+        self._targets.paired.note(batch, target["id"], batch.target.name)
         yield from outcomes.items()
 
     def _refused(self, batch: Batch, items: Sequence[_Item], reply: Reply, size: int) -> Outcomes:

@@ -33,7 +33,7 @@ class Rest(Transport):
         )
 
     def knows_target(self, batch: Batch) -> bool:
-        return not self._api.config.create_targets or self._targets.remembered(batch) is not None
+        return not self._api.config.create_targets or self._targets.paired.remembered(batch) is not None
 
     def ensure_target(self, batch: Batch) -> None:
         """Find the target or make it, if anything can go to it.
@@ -87,7 +87,7 @@ class Rest(Transport):
 
     def preview(self, batch: Batch) -> Preview:
         left_out, rows = prepared(batch, self._at)
-        target_id = self._targets.remembered(batch)
+        target_id = self._targets.paired.remembered(batch)
         body: dict[str, Any] = {"reduceddatums": [{"target": target_id, **each} for each in rows.values()]}
         notes = [
             f"{key}: {reason.reason}" for key, reason in left_out.items() if isinstance(reason, Unsupported)
