@@ -43,7 +43,7 @@ class HttpAdapterContract(AdapterContract, OverHttp):
             @pytest.fixture
             def subject(self, server):
                 server.on("POST", "/api/blinks/", answer(201, {"id": "1"}))
-                settings = {"BASE_URL": server.url, "API_KEY": "a-secret", "READ_TIMEOUT": 1}
+                settings = {"BASE_URL": server.url, "API_KEY": "a-secret", "READ_TIMEOUT": 2}
                 return Subject(type=LAMP, settings=settings, secrets=["a-secret"], server=server)
     """
 
