@@ -233,7 +233,9 @@ class Targets:
             since = now
             batch.state.update(no_rights_to=pk, no_rights_since=since)
         if abs(now - since) < _RIGHTS_WITHIN:
-            return Deferred(reason=f"{reason}. It may have been made at this moment, so it is tried again")
+            return Deferred(
+                reason=f"{reason}. The target may have been made at this moment, so it is tried again"
+            )
         return Rejected(reason=reason, field="target")
 
     def _join_lists(self, batch: Batch, pk: int) -> None:
