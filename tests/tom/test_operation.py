@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +18,7 @@ from tom_targets.models import PersistentShare, TargetList
 from sharecore import DestinationError, PluginError
 from sharecore.filters import Filter
 from sharecore.records import Kind
+from tom_integration import site
 from tom_integration.management import status
 from tom_integration.models import Attempt, Delivery, Origin, Outbox, write_filter
 from tom_integration.outbox import open_outboxes
@@ -352,6 +356,34 @@ def test_a_tom_that_shares_already_installs_the_app() -> None:
     assert {(row.state, row.destination, row.outbox) for row in rows} == {("baseline", "x", outbox)}
     assert sorted(row.model for row in rows) == ["photometryreduceddatum"] * 3 + ["reduceddatum"]
     assert Origin.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_start_at_once_agree_on_the_origin() -> None:
+    """A second one would be sent under other keys: what a look-up asks for would never be there."""
+    both_have_looked = threading.Barrier(2)
+
+    def ask(_: int) -> str:
+        looks = itertools.count()
+
+        def wait_after_first(execute: Any, *statement: Any) -> Any:
+            answer = execute(*statement)
+            if next(looks) == 0:
+                both_have_looked.wait(timeout=60)
+            return answer
+
+        try:
+            with connection.execute_wrapper(wait_after_first):
+                return site.origin()
+        finally:
+            connection.close()
+
+    Origin.objects.all().delete()
+    site.forget()
+    with ThreadPoolExecutor(2) as pool:
+        answers = set(pool.map(ask, range(2)))
+    assert answers == {str(each.uuid) for each in Origin.objects.all()}
+    assert len(answers) == 1
 
 
 def test_a_large_backlog_takes_few_statements(
