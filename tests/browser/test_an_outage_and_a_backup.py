@@ -44,7 +44,7 @@ HURRIED = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tom]:
     made = make_tom(
         tmp_path_factory.mktemp("toms") / "b",
@@ -59,7 +59,7 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tom]:
         made.remove()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def sender(receiver: Tom, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tom]:
     folder = tmp_path_factory.mktemp("toms") / "a"
     made = make_tom(
@@ -91,14 +91,18 @@ class Post:
     """The mails of a TOM to its operator."""
 
     def __init__(self, tom: Tom) -> None:
+        self._tom = tom
         self._folder = tom.path / "mails"
         self._number = 0
 
     def next(self) -> str:
         """Wait for the next mail; its text."""
-        until(lambda: len(self._texts()) > self._number, seconds=WHILE / 1000, what="no mail")
+        until(lambda: len(self._texts()) > self._number, seconds=WHILE / 1000, what=self._nothing)
         self._number += 1
         return self._texts()[self._number - 1]
+
+    def _nothing(self) -> str:
+        return f"no mail\n{states(self._tom)}"
 
     def _texts(self) -> list[str]:
         found: list[str] = []

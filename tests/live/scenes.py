@@ -214,6 +214,8 @@ def states(tom: Tom) -> str:
         *query(tom, "SELECT destination, look_now, next_at, lease_until, problem FROM sharecore_outbox"),
         *query(tom, "SELECT started, finished, outcome, reason FROM sharecore_attempt"),
         *query(tom, "SELECT * FROM sharecore_destinationhealth"),
+        *query(tom, "SELECT * FROM sharecore_noticescan"),
+        *query(tom, "SELECT * FROM sharecore_noticerecipient"),
     ]
     log = tom.log.read_text()[-3000:] if tom.log.exists() else ""
     return "\n".join([*map(str, found), log])

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from conftest import Tom
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sdk() -> tuple[InMemoryMetricReader, InMemorySpanExporter]:
-    """The SDK of this process, which can be set once."""
+    """The SDK of this process, which can be set once; a process may come back to this module."""
     reader, spans = InMemoryMetricReader(), InMemorySpanExporter()
     metrics.set_meter_provider(MeterProvider(metric_readers=[reader]))
     provider = TracerProvider()
