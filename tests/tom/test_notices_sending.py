@@ -60,6 +60,24 @@ def test_all_troubles_of_a_person_are_one_mail(tom: Tom, failed: Any, post: Post
     assert message.subject.endswith("(and 1 more)")
 
 
+def test_a_choice_that_is_made_during_a_look_counts_in_the_next_one(
+    tom: Tom, failed: Any, post: Post, server: type[FailingBackend], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = User.objects.get(username="ann"), post.person("bob", failed)
+    real = FailingBackend.send_messages
+
+    def meanwhile(self: Any, messages: Any) -> int:
+        people.choose(ann, people.Choice.AT_ONCE.value)
+        return real(self, messages)
+
+    people.choose(ann, people.Choice.NOTHING.value)
+    tom.share(failed, "y", user=bob)
+    trouble(tom, "y")
+    monkeypatch.setattr(FailingBackend, "send_messages", meanwhile)
+    assert told(post.look()).keys() == {bob.email}
+    assert told(post.look()).keys() == {ann.email}
+
+
 def test_never_two_mails_in_an_hour(tom: Tom, failed: Any, post: Post) -> None:
     tom.share(failed, "y", user=User.objects.get(username="ann"))
     assert len(post.look()) == 1

@@ -13,7 +13,6 @@ from tom_integration import clock, conf, site
 from tom_integration.models import (
     TO_APPROVE,
     Delivery,
-    DestinationHealth,
     KeyRefusal,
     NoticeRecipient,
     NoticeScan,
@@ -48,8 +47,8 @@ class Notices:
         if self._looked_at is not None and self._looked_at <= now < self._looked_at + APART:
             return
         self._looked_at = now
-        ill = troubles.unwell()
-        found = [*troubles.of_destinations(ill, now), *troubles.of_shares(Outbox.objects.all())]
+        of_destinations = troubles.of_destinations(now)
+        found = [*of_destinations, *troubles.of_shares(Outbox.objects.all())]
         found += troubles.of_approvals(Delivery.objects.filter(TO_APPROVE))
         found += troubles.of_keys(KeyRefusal.objects.all())
         last = NoticeScan.objects.filter(pk=1).first()
@@ -57,14 +56,22 @@ class Notices:
         if last is not None and last.digest == digest and _later(last.next_at, now):
             return
         times = [now + RIGHTS] if found else []
-        times += _tell_all(ill, stop) if found or NoticeRecipient.objects.exclude(told={}).exists() else []
-        after = NoticeScan(pk=1, digest=digest, next_at=min(times, default=None))
+        if found or NoticeRecipient.objects.exclude(told={}).exists():
+            times += _tell_all(of_destinations, stop)
+        _note(last, digest, min(times, default=None))
+
+
+def _note(last: NoticeScan | None, digest: str, next_at: datetime | None) -> None:
+    """Write what was found, unless somebody has changed a choice since the last look was read."""
+    if last is None:
         NoticeScan.objects.bulk_create(
-            [after], update_conflicts=True, unique_fields=["id"], update_fields=["digest", "next_at"]
+            [NoticeScan(pk=1, digest=digest, next_at=next_at)], ignore_conflicts=True
         )
+    else:
+        NoticeScan.objects.filter(pk=last.pk, digest=last.digest).update(digest=digest, next_at=next_at)
 
 
-def _tell_all(ill: Sequence[DestinationHealth], stop: Callable[[], bool]) -> list[datetime]:
+def _tell_all(of_destinations: Sequence[troubles.Trouble], stop: Callable[[], bool]) -> list[datetime]:
     """Tell everybody; return the times at which to go on."""
     times: list[datetime] = []
     until = time.monotonic() + SECONDS
@@ -72,7 +79,7 @@ def _tell_all(ill: Sequence[DestinationHealth], stop: Callable[[], bool]) -> lis
         if stop() or time.monotonic() > until:
             return [*times, clock.now()]
         try:
-            again = send.tell(person, ill)
+            again = send.tell(person, of_destinations)
         except send.ServerFailed:
             return [*times, clock.now() + send.FIRST_WAIT]
         except Exception:

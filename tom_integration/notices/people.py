@@ -5,6 +5,7 @@ Approvers are told of what they may approve.
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,7 +109,8 @@ def choice_of(user: Any) -> str:
 def choose(user: Any, choice: str) -> None:
     """Store the choice of a user, and let the next scan follow it."""
     NoticeRecipient.objects.update_or_create(key=str(user.pk), defaults={"choice": choice})
-    NoticeScan.objects.update(digest="")
+    # Another text each time: a scan under way must not write over it.
+    NoticeScan.objects.update_or_create(pk=1, defaults={"digest": uuid.uuid4().hex})
 
 
 def _operators() -> dict[str, str]:

@@ -21,7 +21,7 @@ from django.db.models import Q
 from sharecore.addresses import Address
 from sharecore.texts import one_line
 from tom_integration import clock, site
-from tom_integration.models import DestinationHealth, NoticeRecipient
+from tom_integration.models import NoticeRecipient
 from tom_integration.notices import mail, sentences, troubles
 from tom_integration.notices.people import Choice, Person
 from tom_integration.notices.troubles import AT_WORK, OF_DESTINATION, Kind, Trouble
@@ -42,18 +42,18 @@ class ServerFailed(Exception):
     """The mail server takes nothing now, from anybody."""
 
 
-def tell(person: Person, ill: Collection[DestinationHealth]) -> datetime | None:
+def tell(person: Person, of_destinations: Collection[Trouble]) -> datetime | None:
     """Send a person the mail that is due, if any; return when to look again, None for after a change.
 
     Args:
         person: the person.
-        ill: the health of the destinations that take nothing.
+        of_destinations: the troubles of destinations, of which the person is told those of own shares.
 
     Raises:
         ServerFailed: the mail was not sent, and others will not be either.
     """
     now = clock.now()
-    present = _present(person, ill, now)
+    present = _present(person, of_destinations)
     row = NoticeRecipient.objects.filter(key=person.key).first() or NoticeRecipient(key=person.key)
     if row.choice == Choice.NOTHING:
         _note(row, {})
@@ -76,12 +76,12 @@ def tell(person: Person, ill: Collection[DestinationHealth]) -> datetime | None:
     return now + A_DAY if daily and present else None
 
 
-def _present(person: Person, ill: Collection[DestinationHealth], now: datetime) -> dict[str, Trouble]:
+def _present(person: Person, of_destinations: Collection[Trouble]) -> dict[str, Trouble]:
     """Return the troubles of which the person may know, by their keys."""
     outboxes = person.outboxes()
     found = [*troubles.of_shares(outboxes, person.user), *troubles.of_approvals(person.to_approve())]
     found += troubles.of_keys(person.key_refusals())
-    if of_destinations := troubles.of_destinations(ill, now):
+    if of_destinations:
         places = set(outboxes.filter(AT_WORK).order_by().values_list("destination", "topic").distinct())
         names = {name for name, _ in places}
         here = [each for each in of_destinations if each.topic is None and each.destination in names]

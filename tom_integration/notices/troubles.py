@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -78,17 +77,13 @@ class Trouble:
         return there if self.topic is None else there & Q(topic=self.topic)
 
 
-def unwell() -> list[DestinationHealth]:
-    """Return the health of the destinations of the settings that take nothing."""
-    ill = DestinationHealth.objects.exclude(failures=0, paused="").order_by("destination", "topic")
-    return [row for row in ill if row.destination in site.destinations()]
-
-
-def of_destinations(ill: Iterable[DestinationHealth], now: datetime) -> list[Trouble]:
+def of_destinations(now: datetime) -> list[Trouble]:
     """Return the destinations and topics that refuse us, or have been down for long enough."""
     since = now - timedelta(minutes=conf.settings().notify_after_minutes)
     found = []
-    for row in ill:
+    for row in DestinationHealth.objects.exclude(failures=0, paused="").order_by("destination", "topic"):
+        if row.destination not in site.destinations():
+            continue
         about: dict[str, Any] = {"destination": row.destination, "topic": row.topic}
         if row.paused:
             found.append(Trouble(kind=Kind.REFUSES, reason=row.paused, since=row.last_error_at, **about))
