@@ -105,9 +105,12 @@ class Post:
         return f"no mail\n{states(self._tom)}"
 
     def _texts(self) -> list[str]:
+        files = sorted(self._folder.glob("*.log"), key=lambda path: path.stat().st_mtime_ns)
+        # Two mails of one second may be in one file, each with a line of dashes behind it.
+        mails = [each for path in files for each in path.read_text().split(f"\n{'-' * 79}\n")[:-1]]
         found: list[str] = []
-        for path in sorted(self._folder.glob("*.log"), key=lambda path: path.stat().st_mtime_ns):
-            mail = message_from_string(path.read_text(), policy=policy.default)
+        for text in mails:
+            mail = message_from_string(text, policy=policy.default)
             assert isinstance(mail, EmailMessage)
             body = mail.get_body(("plain",))
             if body is not None and mail["To"] == OPERATOR:
