@@ -108,7 +108,7 @@ def test_the_table_is_true(adapters: dict[str, Adapter]) -> None:
         ],
         "links to what it became": [_yes(_overrides(each, "link")) for each in adapters.values()],
         "records of one call, at most": [str(each.max_batch) for each in adapters.values()],
-        "seconds that new records wait for company": [
+        "seconds that new records wait for others, to go in one call": [
             f"{each.batch_window_seconds:g}" for each in adapters.values()
         ],
     }
