@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import OperationalError, connection
+from tom_dataproducts.models import PhotometryReducedDatum
 
 from sharecore import shutdown
 from sharecore.exceptions import DestinationError
@@ -32,6 +34,29 @@ def test_a_scan_that_fails_does_not_stop_the_rescan(
     Worker("command").run_once()
     assert ran == ["rescan"]
     assert "the scan failed" in caplog.text
+
+
+def test_an_edit_is_kept_in_mind_while_the_database_takes_nothing(
+    tom: Tom, shared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tom.x.can_update = True
+    row = tom.datum(shared)
+    tom.deliver()
+    PhotometryReducedDatum.objects.filter(pk=row.pk).update(brightness_error=0.5)
+    worker = Worker("command")
+    monkeypatch.setattr(worker, "_put", lambda *_: None)
+    worker.wake(shared.pk, {"photometryreduceddatum": [row.pk]})
+
+    def busy(execute: Any, sql: str, *args: Any) -> Any:
+        if sql.startswith("UPDATE"):
+            raise OperationalError("database is locked")
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(busy):
+        worker._collect()
+    worker.stop()  # so that it does not wait for a hint
+    worker._collect()
+    assert tom.deliver() == 1
 
 
 def test_a_worker_that_is_to_stop_begins_no_batch(tom: Tom) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 
 from sharecore import shutdown
 from tom_integration import conf
@@ -17,6 +17,7 @@ from tom_integration.notices.look import Notices
 from tom_integration.outbox import named_data
 from tom_integration.outbox.open_outboxes import look_at
 from tom_integration.outbox.retention import Upkeep
+from tom_integration.portions import portions
 from tom_integration.worker import end_waits, heartbeat, offered_topics, quick_look
 from tom_integration.worker.blocked import put_off
 from tom_integration.worker.destination_thread import DestinationThread, guarded
@@ -27,6 +28,8 @@ GATHER = 0.05
 """Seconds that a hint waits for other hints: data often come in bursts."""
 QUICK_SCAN_SECONDS = 1.0
 """Seconds between two looks for outboxes that have become due."""
+PORTION = 1000
+"""Named data that are marked at once: a database takes only so many values in a statement."""
 REST = 0.2
 """Seconds between two portions of shares to be made or attached, in which others can write."""
 
@@ -47,6 +50,8 @@ class Worker:
     def __init__(self, runner: str) -> None:
         self._runner = runner
         self._hints: queue.SimpleQueue[Hint | None] = queue.SimpleQueue()
+        self._told: dict[int, dict[str, set[int]]] = {}
+        """The hints to be taken next: the named data by target and model."""
         self._threads: dict[str, DestinationThread] = {}
         self._scan = Scan()
         self._upkeep = Upkeep()
@@ -97,25 +102,35 @@ class Worker:
         """Wait for hints, take those that come together, and queue their outboxes."""
         try:
             hints = [self._hints.get(timeout=REST if self._scan.more_shares else QUICK_SCAN_SECONDS)]
+            time.sleep(GATHER)
         except queue.Empty:
-            return
-        time.sleep(GATHER)
+            hints = []
         while not self._hints.empty():
             hints.append(self._hints.get())
-        told = [each for each in hints if each is not None]
-        if told:
-            guarded(lambda: self._take(told), "hints")
-
-    def _take(self, hints: Iterable[Hint]) -> None:
-        targets: set[int] = set()
-        for target_id, named in hints:
-            targets.add(target_id)
+        for target_id, named in filter(None, hints):
+            together = self._told.setdefault(target_id, {})
             for model, pks in named.items():
-                named_data.mark(target_id, model, pks)
-        for target_id in targets:
-            look_at(target_id)
+                together.setdefault(model, set()).update(pks)
+        if self._told:
+            guarded(self._take, "hints")
+
+    def _take(self) -> None:
+        """Mark the named data and queue the outboxes; keep the hints while the database takes nothing.
+
+        No scan would find an edit, only the full rescan.
+        """
+        told, self._told = self._told, {}
+        try:
+            for target_id, named in told.items():
+                for model, pks in named.items():
+                    for portion in portions(sorted(pks), PORTION):
+                        named_data.mark(target_id, model, portion)
+                look_at(target_id)
+        except (OperationalError, InterfaceError):
+            self._told = told
+            raise
         self._put(
-            Outbox.objects.filter(target_id__in=targets).values_list("pk", flat=True),
+            Outbox.objects.filter(target_id__in=told).values_list("pk", flat=True),
             self._look_unless_blocked,
         )
 
