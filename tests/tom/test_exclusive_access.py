@@ -12,12 +12,17 @@ import pytest
 from sharecore.addresses import Address
 from sharecore.delivery import State
 from sharecore.exceptions import ConfigurationError, DestinationError, Problem, TargetRefused
-from tom_integration.models import Delivery, DestinationHealth, Outbox
+from sharecore.filters import Filter
+from sharecore.records import Kind
+from sharecore.testing.memory_adapter import MemoryAdapter
+from tom_integration.models import Delivery, DestinationHealth, Outbox, write_filter
 from tom_integration.outbox import transitions, versions
 from tom_integration.worker import exclusive_access, leases
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
+
+SPECTRA = write_filter(Filter(kinds=(Kind.SPECTRUM,)))
 
 
 def _in_hand(tom: Tom) -> tuple[leases.Lease, Delivery]:
@@ -184,6 +189,36 @@ def test_whoever_made_the_target_has_the_data_in_hand_before_others_may_make_the
     monkeypatch.setattr(transitions, "start", look)
     assert tom.deliver() == 1
     assert seen == [True]
+
+
+@pytest.mark.parametrize("slow", ["ensure_target", "follow"])
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [({}, "delivered"), ({"paused": "by amy"}, "pending"), ({"filter": SPECTRA}, "withheld")],
+    ids=["none", "pause", "filter"],
+)
+def test_what_a_person_changes_during_a_slow_call_counts_for_what_leaves_after_it(
+    tom: Tom, monkeypatch: pytest.MonkeyPatch, slow: str, change: dict[str, str], state: str
+) -> None:
+    target = tom.target()
+    tom.share(target)
+    tom.x.makes_targets, tom.x.answers_later = slow == "ensure_target", slow == "follow"
+    if tom.x.answers_later:
+        tom.datum(target)
+        tom.deliver()
+        tom.x.answers_later = False
+    datum, real = tom.datum(target), getattr(MemoryAdapter, slow)
+
+    def meanwhile(*args: Any) -> Any:
+        tom.clock.forward(seconds=40)
+        Outbox.objects.update(**change)
+        return real(*args)
+
+    monkeypatch.setattr(MemoryAdapter, slow, meanwhile)
+    tom.x.calls.clear()
+    tom.deliver(after=61)
+    assert tom.state(datum) == state
+    assert len(tom.x.calls) == (state == "delivered")
 
 
 class TestMakingATargetKnown:

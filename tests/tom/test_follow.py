@@ -331,4 +331,4 @@ def test_rights_that_end_while_it_is_asked_end_what_is_sent_after(
     monkeypatch.setattr(MemoryAdapter, "follow", end_rights)
     tom.datum(target)
     tom.deliver(after=61)
-    assert tom.states() == ["submitted", "withheld"]
+    assert tom.states() == ["submitted", "pending"]

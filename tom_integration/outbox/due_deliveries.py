@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from sharecore import delivery
 from sharecore.delivery import RELEASE, SENDABLE, State
@@ -39,8 +39,7 @@ class Due:
             continuous: False to return the deliveries of one-time shares only.
             of: the deliveries among which to look; the same in each call.
         """
-        waiting = self._all.filter(of)
-        waiting = waiting if continuous else waiting.filter(one_time_share__isnull=False)
+        waiting = self._waiting(continuous).filter(of)
         company = Q(next_at__lte=now) | Q(state=State.PENDING, attempts=0, failures=0)
         while True:
             if not self._ahead:
@@ -52,6 +51,14 @@ class Due:
             rows = waiting.filter(company, pk__in=pks)
             if batch := list(rows.order_by("timestamp", "pk")):
                 return batch
+
+    def again(self, batch: list[Delivery], *, continuous: bool) -> list[Delivery]:
+        """Return those of a batch that are still to be sent, as they are now; see `batch`."""
+        rows = self._waiting(continuous).filter(pk__in=[row.pk for row in batch])
+        return list(rows.order_by("timestamp", "pk"))
+
+    def _waiting(self, continuous: bool) -> QuerySet[Delivery]:
+        return self._all if continuous else self._all.filter(one_time_share__isnull=False)
 
 
 def is_asking(outbox: Outbox, *, now: datetime) -> bool:

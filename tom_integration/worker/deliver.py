@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from django.db import Error
 
@@ -28,26 +29,76 @@ from tom_integration.worker.make_known import make_known
 from tom_integration.worker.preconditions import later
 from tom_integration.worker.write_again import persist
 
+Sendable = list[tuple[Delivery, Shareable]]
+Prepare = Callable[[list[Delivery]], Sendable]
 
-def deliver(calls: Calls, sendable: Iterable[tuple[Delivery, Shareable]]) -> None:
-    """Send records, in one call for the continuous share, each one-time share, file and report."""
-    groups: dict[tuple[int | None, int], list[tuple[Delivery, Shareable]]] = {}
-    for row, record in sendable:
-        alone = row.pk if isinstance(record, Alone) else 0
-        groups.setdefault((row.one_time_share_id, alone), []).append((row, record))
+_FRESH = timedelta(seconds=10)
+"""Time for which records that were prepared may leave as they are."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """Hold what leaves in one call: records, or one file or report."""
+
+    sendable: Sendable
+    prepared_at: datetime
+    prepare_anew: Prepare
+
+    @property
+    def records(self) -> list[Shareable]:
+        return [record for _, record in self.sendable]
+
+    @property
+    def alone(self) -> Alone | None:
+        return next((record for record in self.records if isinstance(record, Alone)), None)
+
+    def renew(self) -> bool:
+        """Prepare anew what was prepared some time ago; return False when nothing is left.
+
+        Meanwhile a person may have paused the share, narrowed its filter, or lost a right.
+        """
+        if self.sendable and not timedelta() <= clock.now() - self.prepared_at <= _FRESH:
+            kind = _call_of(*self.sendable[0])
+            self.prepared_at = clock.now()
+            anew = self.prepare_anew([row for row, _ in self.sendable])
+            self.sendable = [each for each in anew if _call_of(*each) == kind]
+        return bool(self.sendable)
+
+
+def deliver(calls: Calls, sendable: Sendable, prepare_anew: Prepare) -> None:
+    """Send records, in one call for the continuous share, each one-time share, file and report.
+
+    Args:
+        calls: the calls of the sender.
+        sendable: the deliveries, with their records, as they were prepared just now.
+        prepare_anew: prepares deliveries anew when their call was late.
+    """
+    now = clock.now()
+    groups: dict[tuple[int | None, int], Sendable] = {}
+    for each in sendable:
+        groups.setdefault(_call_of(*each), []).append(each)
     for (share_id, _), group in groups.items():
-        _send(calls, group, OneTimeShare.objects.filter(pk=share_id).first() if share_id else None)
+        share = OneTimeShare.objects.filter(pk=share_id).first() if share_id else None
+        _send(calls, _Group(group, now, prepare_anew), share)
 
 
-def _send(calls: Calls, sendable: list[tuple[Delivery, Shareable]], share: OneTimeShare | None) -> None:
+def _call_of(row: Delivery, record: Shareable) -> tuple[int | None, int]:
+    return row.one_time_share_id, row.pk if isinstance(record, Alone) else 0
+
+
+def _send(calls: Calls, group: _Group, share: OneTimeShare | None) -> None:
     if calls.stop() or not calls.lease.hold():
         return
-    batch = _with(calls.batch(share), [record for _, record in sendable])
-    alone = next((record for _, record in sendable if isinstance(record, Alone)), None)
+    batch = _with(calls.batch(share), group.records)
     recording = calls.recording()
     with calls.access(batch) as exclusive:
         calls.before_call()
-        refused = make_known(calls, batch, alone, recording) if exclusive else None
+        refused: DeliveryError | None = None
+        if exclusive and group.renew():
+            refused = make_known(calls, _with(batch, group.records), group.alone, recording)
+        if not group.renew():
+            return
+        sendable, alone = group.sendable, group.alone
         try:
             _keep_names(calls, batch)
             in_hand = transitions.start([row for row, _ in sendable], calls.lease.token)

@@ -10,11 +10,13 @@ from django.db.models import Q
 
 from sharecore import delivery
 from sharecore.delivery import State
+from sharecore.records import Shareable
 from sharecore.withdrawals import leave_there
 from tom_integration import access, clock, site
 from tom_integration.models import Delivery, Outbox
 from tom_integration.outbox import changes, due_deliveries, rule_scope, transitions
 from tom_integration.outbox.prepare import Preparer
+from tom_integration.worker.calls import Calls
 from tom_integration.worker.calls_by_sender import CallsBySender
 from tom_integration.worker.deliver import deliver
 from tom_integration.worker.follow import follow
@@ -90,18 +92,32 @@ class Rounds:
         if not due or ask_first(due, now):
             return True
         due = due[: calls.allowance(len(due))]
-        read_now = not (self.problem or withdrawing or submitted)  # A call may take minutes.
+        anew = partial(self._prepare_anew, calls)
+        # A call may take minutes.
+        sendable = anew(due) if withdrawing or submitted else self._prepare(calls, due)
+        deliver(calls, sendable, anew)
+        return True
+
+    def _prepare(self, calls: Calls, due: list[Delivery]) -> list[tuple[Delivery, Shareable]]:
+        """Return what is to be sent of these deliveries, and settle the others; the problem was read just
+        now.
+        """
         preparer = Preparer(
             self.outbox,
             calls.target,
-            origin=origin,
+            origin=site.origin(),
             retry=calls.retry(),
             can_update=calls.can_update,
             takes_records=calls.adapter.takes_records,
-            permitted=frozenset({self.outbox.creator_id}) if read_now else frozenset(),
+            permitted=frozenset() if self.problem else frozenset({self.outbox.creator_id}),
         )
-        deliver(calls, preparer.prepare(due))
-        return True
+        return preparer.prepare(due)
+
+    def _prepare_anew(self, calls: Calls, before: list[Delivery]) -> list[tuple[Delivery, Shareable]]:
+        """Return what is still to be sent of deliveries that were read some time ago."""
+        self.problem = self._objection()
+        due = self.due.again(before, continuous=self._sends_share())
+        return self._prepare(calls, due)
 
     def _due(self, now: datetime, limit: int, of: Q) -> list[Delivery]:
         """Return the next batch; of one-time shares alone while the continuous share sends nothing.
