@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,29 @@ def test_it_waits_until_calls_of_other_workers_are_over(tom: Tom, monkeypatch: p
     assert tom.deliver() == 1
     assert len(pauses) == 3
     assert lease.renew(), "the other one was not disturbed"
+
+
+def test_it_makes_no_target_beside_a_call_that_does_not_end(
+    tom: Tom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease, row = _in_hand(tom)
+    tom.x.makes_targets = True
+    target = tom.target()
+    tom.share(target)
+    datum = tom.datum(target)
+
+    def still_at_work() -> None:
+        tom.clock.forward(seconds=20)
+        assert lease.renew()
+
+    pauses = _paused(monkeypatch, still_at_work)
+    assert tom.deliver() == 0
+    assert pauses
+    assert not tom.x.introduced
+    assert not exclusive_access.reserved(Address(name="x")), "others go on meanwhile"
+    versions.update(Delivery.objects.filter(pk=row.pk), state=State.DELIVERED)
+    tom.deliver(after=1.1)
+    assert tom.state(datum) == State.DELIVERED
 
 
 def test_it_does_not_wait_for_a_worker_that_is_gone(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,6 +194,34 @@ def test_the_destination_is_reserved_while_the_target_is_made_and_not_while_data
     assert tom.deliver() == 3
     assert seen == [True, False, False], "made once, and two batches"
     assert not exclusive_access.reserved(address)
+
+
+def test_the_destination_stays_reserved_while_making_the_target_takes_long(
+    tom: Tom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tom.target()
+    tom.share(target)
+    tom.datum(target)
+    make, renewals = tom.x.make_known, []
+
+    @contextmanager
+    def kept(lease: leases.Lease, also: Callable[[], Any] = lambda: None) -> Iterator[None]:
+        renewals.append(also)
+        yield
+
+    def slow(batch: Any) -> None:
+        for _ in range(9):
+            tom.clock.forward(seconds=20)
+            assert exclusive_access.reserved(Address(name="x"))
+            renewals[0]()
+        make(batch)
+
+    tom.x.makes_targets = True
+    monkeypatch.setattr(exclusive_access, "keep_alive", kept)
+    monkeypatch.setattr(tom.x, "make_known", slow)
+    tom.deliver()
+    assert tom.x.introduced
+    assert not exclusive_access.reserved(Address(name="x"))
 
 
 def test_whoever_made_the_target_has_the_data_in_hand_before_others_may_make_theirs(

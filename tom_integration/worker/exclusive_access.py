@@ -14,7 +14,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef
 
@@ -43,23 +44,41 @@ def reserved(address: Address) -> bool:
 def alone(lease: Lease, address: Address) -> Iterator[bool]:
     """Hold exclusive access for one call, after the calls under way; yield False when another worker has it.
 
-    A reservation ends after the time of a lease, since the worker that made it may have died.
+    Yield False, too, when calls are still under way after the time of a lease. A reservation ends after that
+    time when it is not renewed, since the worker that made it may have died.
     """
     health, _ = DestinationHealth.objects.get_or_create(destination=address.name, topic=None)
     now = clock.now()
-    until = now + timedelta(seconds=conf.settings().lease_seconds)
     free = health.exclusive_until is None or not now < health.exclusive_until <= leases.too_far(now)
-    before = DestinationHealth.objects.filter(pk=health.pk, exclusive_until=health.exclusive_until)
-    if not free or not before.update(exclusive_until=until):
+    reservation = _Reservation(health.pk, health.exclusive_until)
+    if not free or not reservation.renew():
         yield False
         return
+    patience = now + timedelta(seconds=conf.settings().lease_seconds)
     try:
-        with keep_alive(lease):
-            while _under_way(lease, address) and clock.now() < until and not shutdown.begun():
+        with keep_alive(lease, also=reservation.renew):
+            while (busy := _under_way(lease, address)) and clock.now() < patience and not shutdown.begun():
                 time.sleep(_PAUSE)
-        yield not shutdown.begun()
+            yield not (busy or shutdown.begun())
     finally:
-        DestinationHealth.objects.filter(pk=health.pk, exclusive_until=until).update(exclusive_until=None)
+        reservation.set(None)
+
+
+@dataclass(slots=True)
+class _Reservation:
+    """Write the end of a reservation; nothing where another worker has written its own."""
+
+    health_id: int
+    until: datetime | None
+
+    def renew(self) -> bool:
+        return self.set(clock.now() + timedelta(seconds=conf.settings().lease_seconds))
+
+    def set(self, until: datetime | None) -> bool:
+        mine = DestinationHealth.objects.filter(pk=self.health_id, exclusive_until=self.until)
+        if written := bool(mine.update(exclusive_until=until)):
+            self.until = until
+        return written
 
 
 def _under_way(lease: Lease, address: Address) -> bool:

@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -104,8 +104,13 @@ def alive(tokens: Iterable[str]) -> dict[str, datetime]:
 
 
 @contextmanager
-def keep_alive(lease: Lease) -> Iterator[None]:
-    """Renew a lease in a thread of its own while a call of the adapter blocks this one."""
+def keep_alive(lease: Lease, also: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Renew a lease in a thread of its own while a call of the adapter blocks this one.
+
+    Args:
+        lease: the lease.
+        also: renews what is held beside it.
+    """
     done = threading.Event()
     pause = conf.settings().lease_seconds / 3
 
@@ -115,6 +120,7 @@ def keep_alive(lease: Lease) -> Iterator[None]:
                 with polite_writes.writes():
                     if not lease.renew():
                         return
+                    also()
             except Exception:
                 # The database is busy or restarts. The lease has time for two more tries; to end here would
                 # let another worker take over in the middle of a call.
