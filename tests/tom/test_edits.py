@@ -15,6 +15,7 @@ from tom_integration.models import Delivery, write_filter
 from tom_integration.outbox import changes, open_outboxes
 from tom_integration.services import shares
 from tom_integration.services.one_time import EVERYTHING, share_once
+from tom_integration.worker import scan
 
 
 def test_saving_without_a_change_sends_nothing(tom: Tom, shared: Any) -> None:
@@ -98,6 +99,31 @@ def test_an_update_without_signals_is_seen_by_the_rescan(tom: Tom, shared: Any) 
     PhotometryReducedDatum.objects.filter(pk=row.pk).update(brightness_error=0.5)
     assert tom.deliver(after=3600) == 0
     assert tom.deliver(after=90000) == 1
+
+
+def test_a_rescan_that_took_long_does_not_set_back_those_who_went_on(
+    tom: Tom, shared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tom.x.can_update = True
+    rows = [tom.datum(shared) for _ in range(3)]
+    tom.deliver()
+    monkeypatch.setattr(scan, "RESCAN_ROWS", 1)
+    real, others = changes.rescan, iter([4])
+
+    def slow(*args: Any, **options: Any) -> int:
+        after = real(*args, **options)
+        for _ in range(next(others, 0)):
+            scan.Scan().rescan()
+        return after
+
+    monkeypatch.setattr(changes, "rescan", slow)
+    tom.clock.forward(hours=25)
+    scan.Scan().rescan()
+    PhotometryReducedDatum.objects.filter(pk=rows[0].pk).update(brightness_error=0.5)
+    tom.clock.forward(hours=25)
+    for _ in range(4):
+        scan.Scan().rescan()
+    assert tom.deliver() == 1
 
 
 def test_the_scrub_takes_nothing_out_of_a_senders_hand(

@@ -121,4 +121,8 @@ class Scan:
             outbox, origin=site.origin(), now=now, after=outbox.rescanned_to, limit=RESCAN_ROWS
         )
         finished = {} if after else {"rescanned_at": now, "look_now": True}
-        Outbox.objects.filter(pk=outbox.pk).update(rescanned_to=after, **finished)
+        # Other workers may have gone on meanwhile: to set them back would let the next rescan skip rows.
+        mine = Outbox.objects.filter(
+            pk=outbox.pk, rescanned_to=outbox.rescanned_to, rescanned_at=outbox.rescanned_at
+        )
+        mine.update(rescanned_to=after, **finished)
