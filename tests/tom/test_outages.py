@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import override_settings
 
+from sharecore import circuit_breaker as rules
 from sharecore.addresses import Address
 from sharecore.delivery import State
 from sharecore.exceptions import AuthenticationFailed, DestinationError
@@ -16,7 +17,7 @@ from sharecore.outcomes import Deferred, Unconfirmed, Unsupported
 from sharecore.testing.memory_adapter import MemoryAdapter
 from tom.conftest import DATA_SHARING
 from tom_integration import conf, site
-from tom_integration.models import Delivery, DestinationHealth, Outbox
+from tom_integration.models import Activity, Delivery, DestinationHealth, Outbox
 from tom_integration.outbox import open_outboxes
 from tom_integration.services import shares, withdraw
 from tom_integration.worker import breaker, end_waits, run
@@ -230,6 +231,40 @@ def test_a_check_says_nothing_of_a_destination_whose_name_begins_alike(tom: Tom)
         assert set(paused) == {"xy"}
         assert tom.deliver(after=1) == 1
         assert tom.x.received
+
+
+def test_a_failure_that_is_noted_late_does_not_bring_a_pause_back(
+    tom: Tom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {"paused": "the password is wrong", "credentials": "digest"}
+    DestinationHealth.objects.create(destination="x", **known)
+    failed, checks = rules.failed, iter([lambda: breaker.end_pauses("x")])
+
+    def late(health: rules.Health, **told: Any) -> rules.Health:
+        next(checks, lambda: None)()
+        return failed(health, **told)
+
+    monkeypatch.setattr(rules, "failed", late)
+    breaker.stopped(Address("x"), DestinationError("no route"), credentials="digest", chance=0.5)
+    row = DestinationHealth.objects.get()
+    assert (row.paused, row.failures) == ("", 1)
+
+
+def test_a_refusal_that_two_workers_meet_is_told_once(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused, met = rules.refused, iter(["by another worker"])
+
+    def note() -> None:
+        error = AuthenticationFailed("the password is wrong")
+        breaker.stopped(Address("x"), error, credentials="digest", chance=0.5)
+
+    def late(health: rules.Health, **told: Any) -> rules.Health:
+        for _ in met:
+            note()
+        return refused(health, **told)
+
+    monkeypatch.setattr(rules, "refused", late)
+    note()
+    assert Activity.objects.filter(what=Activity.What.PAUSED).count() == 1
 
 
 def test_a_restart_lets_everything_go(tom: Tom, shared: Any) -> None:

@@ -23,6 +23,8 @@ Part = tuple[str, str | None]
 """A destination and one of its topics; with None, the destination as a whole. Each has a breaker."""
 
 _LONG = timedelta(minutes=1)
+_TRIES = 5
+"""Tries to change the health of a destination that other processes change at the same time."""
 LONGEST_DELAY = timedelta(seconds=rules.LONGEST_ASKED)
 """The longest time without a call that a destination can ask for while it is well."""
 
@@ -207,9 +209,18 @@ def _row(part: Part) -> DestinationHealth:
 
 
 def _change(row: DestinationHealth, rule: Callable[[Health], Health], **noted: object) -> Health:
-    changed = rule(row.health)
-    DestinationHealth.objects.filter(pk=row.pk).update(**asdict(changed), **noted)
-    _tell((row.destination, row.topic), row.health, changed, str(noted.get("last_error", "")))
+    """Change the health of a row by a rule, and note what else was learnt; return the new health.
+
+    Where another process has changed it since it was read, apply the rule to what that process wrote: its
+    change is kept, and told once.
+    """
+    for _ in range(_TRIES):
+        before, changed = row.health, rule(row.health)
+        as_read = DestinationHealth.objects.filter(pk=row.pk, **asdict(before))
+        if as_read.update(**asdict(changed), **noted):
+            _tell((row.destination, row.topic), before, changed, str(noted.get("last_error", "")))
+            break
+        row.refresh_from_db()
     return changed
 
 
