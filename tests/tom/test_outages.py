@@ -267,6 +267,26 @@ def test_a_refusal_that_two_workers_meet_is_told_once(tom: Tom, monkeypatch: pyt
     assert Activity.objects.filter(what=Activity.What.PAUSED).count() == 1
 
 
+@pytest.mark.parametrize("error", [DestinationError("down", retry_after=250), AuthenticationFailed("no")])
+def test_a_share_whose_call_fails_just_before_it_is_back_leaves_in_a_second_too(
+    tom: Tom, shared: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    stopped = breaker.stopped
+
+    def just_before(*args: Any, **options: Any) -> Any:
+        until = stopped(*args, **options)
+        if isinstance(error, AuthenticationFailed):
+            breaker.end_pauses("x")
+        else:
+            breaker.answered("x")
+        return until
+
+    monkeypatch.setattr(breaker, "stopped", just_before)
+    tom.x.will(error, times=1)
+    tom.deliver()
+    assert tom.deliver(after=1) == 1
+
+
 def test_a_restart_lets_everything_go(tom: Tom, shared: Any) -> None:
     other = tom.target()
     tom.share(other, "y")

@@ -18,19 +18,21 @@ from tom_integration.outbox import activity, transitions
 
 _A_TRY = timedelta(seconds=60)
 """The time after a try in which the start of a process does not bring the next try forward."""
+_LEASED = ~Q(lease="")
+"""Select the outboxes at which a worker is at work: it may be about to wait for what has just ended."""
 
 
 def waiting(destination: str) -> None:
     """Mark the outboxes that wait for a destination, since it is back."""
-    waits = Outbox.objects.filter(destination=destination, next_at__isnull=False, look_now=False)
-    waits.update(look_now=True)
+    waits = Q(next_at__isnull=False) | _LEASED
+    Outbox.objects.filter(waits, destination=destination, look_now=False).update(look_now=True)
 
 
 def at_once(destination: str) -> None:
     """Make everything for a destination due now, with all its tries, since a person has corrected it."""
     now = clock.now()
     transitions.apply(_put_off().filter(destination=destination), delivery.hurry(now=now))
-    waits = Q(next_at__isnull=False) | ~Q(problem="")
+    waits = Q(next_at__isnull=False) | ~Q(problem="") | _LEASED
     Outbox.objects.filter(waits, destination=destination, look_now=False).update(look_now=True)
 
 
@@ -44,7 +46,7 @@ def of_person(destination: str, user_id: int) -> bool:
     put_off = _put_off().filter(pk__in=_put_off().filter(mine, destination=destination).values("pk"))
     hurried = transitions.apply(put_off, delivery.hurry(now=clock.now()))
     theirs = Q(creator_id=user_id) | Q(pk__in=shares.values("outbox"))
-    waits = Q(next_at__isnull=False) | ~Q(problem="")
+    waits = Q(next_at__isnull=False) | ~Q(problem="") | _LEASED
     found = Outbox.objects.filter(theirs, waits, destination=destination, look_now=False)
     return bool(found.update(look_now=True) or hurried)
 
