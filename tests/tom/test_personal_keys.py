@@ -319,6 +319,25 @@ def test_a_key_that_is_lost_keeps_no_other_from_a_new_secret_key(tom: Tom, amy: 
     assert key.values == {"PASSWORD": BOB}
 
 
+def test_the_refusal_of_a_key_that_was_just_replaced_is_no_trouble(
+    tom: Tom, target: Target, amy: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(amy, AMY)
+    tom.share(target, user=amy)
+    tom.x.refused.add(AMY)
+    row, deliver = tom.datum(target), MemoryAdapter.deliver
+
+    def replaced(adapter: MemoryAdapter, batch: Batch) -> Any:
+        give(amy, BOB)
+        return deliver(adapter, batch)
+
+    monkeypatch.setattr(MemoryAdapter, "deliver", replaced)
+    tom.deliver()
+    assert not KeyRefusal.objects.exists(), "a mail would tell her to give another one"
+    tom.deliver(after=1)
+    assert tom.state(row) == "delivered"
+
+
 def test_the_key_of_a_deleted_user_is_gone(tom: Tom, target: Target, amy: User) -> None:
     give(amy, AMY)
     tom.share(target, user=amy)

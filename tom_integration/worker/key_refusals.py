@@ -31,11 +31,7 @@ def refusal(address: Address, destination: Destination) -> str:
 def of_person(destination: Destination, user_id: int) -> list[KeyRefusal]:
     """Return the refusals of the key that a person has now; none for a key that has changed since."""
     rows = list(KeyRefusal.objects.filter(user_id=user_id, destination=destination.name).order_by("pk"))
-    try:
-        reached = personal_keys.with_key_of(destination, user_id) if rows else destination
-    except personal_keys.NoKey:
-        return []
-    digest = site.credentials_digest(reached)
+    digest = _digest_now(destination, user_id) if rows else ""
     return [row for row in rows if row.credentials == digest]
 
 
@@ -46,18 +42,18 @@ def sentence(row: KeyRefusal) -> str:
 
 
 def refuse(address: Address, destination: Destination, error: AuthenticationFailed) -> str:
-    """Note that a key was refused; return that in a sentence."""
+    """Note that a key was refused, unless the person has replaced it since; return that in a sentence."""
     user_id, topic = int(destination.person), address.topic if error.topic_only else None
     reason = one_line(error.reason)
-    columns = {
-        "credentials": site.credentials_digest(destination),
-        "reason": reason,
-        "since": clock.now(),
-    }
+    digest = site.credentials_digest(destination)
+    columns = {"credentials": digest, "reason": reason, "since": clock.now()}
+    known = site.destinations().get(destination.name, destination)
+    if digest != _digest_now(known, user_id):
+        return sentence(KeyRefusal(user_id=user_id, destination=address.name, topic=topic, reason=reason))
     row, new = KeyRefusal.objects.get_or_create(
         user_id=user_id, destination=address.name, topic=topic, defaults=columns
     )
-    if new or (row.credentials, row.reason) != (columns["credentials"], reason):
+    if new or (row.credentials, row.reason) != (digest, reason):
         KeyRefusal.objects.filter(pk=row.pk).update(**columns)
         there = Address(address.name, topic or "")
         detail = f"it refuses the key of {personal_keys.name_of(user_id)}: {reason}"
@@ -76,6 +72,14 @@ def accepted(address: Address, destination: Destination) -> None:
 def end(destination: str, user_id: int) -> None:
     """End all refusals of the key of a person at a destination."""
     KeyRefusal.objects.filter(user_id=user_id, destination=destination).delete()
+
+
+def _digest_now(destination: Destination, user_id: int) -> str:
+    """Return the digest of the key that a person has now; empty when there is none."""
+    try:
+        return site.credentials_digest(personal_keys.with_key_of(destination, user_id))
+    except personal_keys.NoKey:
+        return ""
 
 
 def _at(address: Address, user_id: int) -> QuerySet[KeyRefusal]:
