@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,6 +85,14 @@ def from_before(outbox: Outbox, limits: Limits) -> dict[str, Q]:
     return {
         model: condition & Q(pk__lte=existing.get(model, 0)) for model, condition in limits.selection.items()
     }
+
+
+def changed_digest() -> str:
+    """Return a digest for outboxes whose limits are changed: their next look compares all with them.
+
+    It is a new one each time: a look with limits that it read before must not take them for the present ones.
+    """
+    return f"changed {uuid.uuid4().hex}"
 
 
 def groups(outboxes: QuerySet[Outbox]) -> Iterator[tuple[QuerySet[Outbox], Mapping[str, Q]]]:

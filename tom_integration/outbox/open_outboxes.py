@@ -22,7 +22,7 @@ from tom_integration.mapping.shareable_rows import SHARED_MODELS
 from tom_integration.models import ADDRESS, Activity, Delivery, OneTimeShare, Outbox
 from tom_integration.outbox import activity, transitions
 from tom_integration.outbox.backlog import missing, register
-from tom_integration.outbox.limits import highest_keys, of_outbox
+from tom_integration.outbox.limits import changed_digest, highest_keys, of_outbox
 from tom_integration.outbox.moved_shares import take_along
 from tom_integration.outbox.new_shares import attach_new
 
@@ -38,8 +38,6 @@ _LIMITS = (*_NO_LIMITS, "rule")
 """The columns that a share takes along to another outbox."""
 DELETED = "the share was deleted"
 """The reason of open deliveries that are cancelled with their share."""
-CHANGED = "changed"
-"""The digest of an outbox whose limits were changed: its next look compares all with them."""
 PORTION = 20
 """Shares that are attached in one transaction: on SQLite nobody else can save during it."""
 
@@ -205,7 +203,7 @@ def limit(outbox: Outbox, **limits: Any) -> None:
         **limits: columns of `Limited`.
     """
     changed = [name for name, value in limits.items() if getattr(outbox, name) != value]
-    Outbox.objects.filter(pk=outbox.pk).update(settings_digest=CHANGED, look_now=True, **limits)
+    Outbox.objects.filter(pk=outbox.pk).update(settings_digest=changed_digest(), look_now=True, **limits)
     if changed:
         activity.of_shares(Activity.What.CHANGED, [outbox], detail=activity.named(changed))
 

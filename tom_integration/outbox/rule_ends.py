@@ -18,7 +18,7 @@ from tom_integration import clock
 from tom_integration.models import Activity, Outbox, ShareRule
 from tom_integration.outbox import activity, limits, transitions, versions
 from tom_integration.outbox.backlog import register
-from tom_integration.outbox.open_outboxes import CHANGED, PORTION, detach
+from tom_integration.outbox.open_outboxes import PORTION, detach
 from tom_integration.outbox.rule_scope import shares_of, targets
 
 
@@ -70,7 +70,7 @@ def _hand_on(outbox: Outbox, other: ShareRule) -> None:
         rule=other,
         creator_id=other.creator_id,
         existing_to={} if other.existing else limits.highest_keys(),
-        settings_digest=CHANGED,
+        settings_digest=limits.changed_digest(),
         look_now=True,
     )
     activity.of_shares(Activity.What.CHANGED, [outbox], detail=f"it goes on under the rule {other.name}")

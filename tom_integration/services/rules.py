@@ -17,7 +17,7 @@ from sharecore.filters import Filter
 from sharecore.texts import one_line
 from tom_integration import access, clock, share_conflict
 from tom_integration.models import Activity, Delivery, Outbox, ShareRule, write_filter
-from tom_integration.outbox import activity, limits, open_outboxes, transitions
+from tom_integration.outbox import activity, limits, transitions
 from tom_integration.outbox.rule_scope import shares_of
 from tom_integration.portions import portions
 from tom_integration.services.shares import TIME_OVER, NotPossible
@@ -135,7 +135,7 @@ def change(rule: ShareRule, *, by: Any, **fields: Unpack[RuleFields]) -> ShareRu
         if rule.creator_id != by.pk:
             _hand_over(rule, by)
         if changed & {*_LIMITS} or rule.creator_id != by.pk:
-            shares_of(rule).update(settings_digest=open_outboxes.CHANGED, look_now=True)
+            shares_of(rule).update(settings_digest=limits.changed_digest(), look_now=True)
         if changed:
             activity.of_rule(Activity.What.CHANGED, rule, detail=activity.named(sorted(changed)), by=by)
     if "existing" in changed and columns["existing"]:
@@ -208,6 +208,6 @@ def _ask_for_existing(rule: ShareRule) -> None:
     for portion in portions(pks, _PORTION):
         some = shares_of(rule).filter(pk__in=portion)
         with transaction.atomic():
-            some.update(existing_to={}, settings_digest=open_outboxes.CHANGED, look_now=True)
+            some.update(existing_to={}, settings_digest=limits.changed_digest(), look_now=True)
             existing = Delivery.objects.filter(outbox__in=some, state=State.BASELINE)
             transitions.apply(existing, delivery.replay(now=clock.now()))

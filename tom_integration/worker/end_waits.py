@@ -59,13 +59,14 @@ def after_a_change() -> None:
         outbox=OuterRef("pk"), state__in=(State.WITHHELD, State.UNSUPPORTED, State.TO_APPROVE)
     )
     known = Outbox.objects.exclude(settings_digest="").order_by("destination")
-    for name, digest in known.values_list("destination", "settings_digest").distinct():
-        destination = site.destinations().get(name)
-        if destination is not None and digest != site.settings_digest(destination):
-            changed = Outbox.objects.filter(destination=name, settings_digest=digest, look_now=False)
+    for name in known.values_list("destination", flat=True).distinct():
+        if (destination := site.destinations().get(name)) is None:
+            continue
+        others = known.filter(destination=name).exclude(settings_digest=site.settings_digest(destination))
+        if others.exists():  # An UPDATE of no rows locks SQLite all the same.
             # A share with a filter may have data that were kept, and go now.
             waits = Q(next_at__isnull=False) | ~Q(existing_to={}) | Exists(kept)
-            changed.filter(waits).update(look_now=True)
+            others.filter(waits, look_now=False).update(look_now=True)
     Outbox.objects.filter(needs_person=True, next_at__isnull=False, look_now=False).update(look_now=True)
 
 

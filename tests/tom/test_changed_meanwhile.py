@@ -1,0 +1,61 @@
+"""What a person changes while a worker is at work, with what it read before, is neither lost nor undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sharecore.filters import Filter, Names
+from tom.conftest import Tom
+from tom_integration.models import write_filter
+from tom_integration.outbox import open_outboxes
+from tom_integration.services import shares
+from tom_integration.worker import take_up
+
+Before = Callable[[Any, str, Callable[[], Any]], None]
+
+pytestmark = pytest.mark.any_database
+
+
+@pytest.fixture
+def before(monkeypatch: pytest.MonkeyPatch) -> Before:
+    """Let something happen once, just before a function of a module is called."""
+
+    def arrange(module: Any, name: str, act: Callable[[], Any]) -> None:
+        real = getattr(module, name)
+
+        def called(*args: Any, **others: Any) -> Any:
+            monkeypatch.setattr(module, name, real)
+            act()
+            return real(*args, **others)
+
+        monkeypatch.setattr(module, name, called)
+
+    return arrange
+
+
+def only(*bandpasses: str) -> Filter:
+    return Filter(bandpasses=Names(only=bandpasses))
+
+
+def limited(tom: Tom) -> tuple[Any, Any]:
+    """Return a target whose share sends detections in r, and a datum in g from before the share."""
+    target = tom.target()
+    old = tom.datum(target, bandpass="g")
+    shares.make(target.pk, "x", user=None, limits={"filter": write_filter(only("r"))})
+    tom.datum(target)
+    assert tom.deliver() == 1
+    return target, old
+
+
+def test_a_filter_that_is_made_wider_twice_sends_nothing_from_before_the_share(
+    tom: Tom, before: Before
+) -> None:
+    target, old = limited(tom)
+    open_outboxes.limit(tom.outbox(target), filter=write_filter(only("r", "i")))
+    before(take_up.delivery, "ask_anew", lambda: open_outboxes.limit(tom.outbox(target), filter=""))
+    tom.deliver()
+    tom.deliver(after=60)
+    assert tom.state(old) == "baseline"
