@@ -6,13 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from tom_targets.models import TargetList
 
+from sharecore.addresses import Address
 from sharecore.filters import Filter, Names
 from tom.conftest import Tom
-from tom_integration.models import write_filter
+from tom_integration.models import ShareRule, write_filter
 from tom_integration.outbox import open_outboxes
-from tom_integration.services import shares
-from tom_integration.worker import take_up
+from tom_integration.services import rules, shares
+from tom_integration.worker import run, take_up
 
 Before = Callable[[Any, str, Callable[[], Any]], None]
 
@@ -40,6 +43,33 @@ def only(*bandpasses: str) -> Filter:
     return Filter(bandpasses=Names(only=bandpasses))
 
 
+@pytest.fixture
+def maker(tom: Tom) -> User:
+    return User.objects.create_superuser("maker")
+
+
+def rule_for(listed: TargetList, maker: User) -> ShareRule:
+    """Make a rule for detections in r of the targets of a list."""
+    return rules.make(
+        name="Supernovae",
+        address=Address("x"),
+        creator=maker,
+        scope="list",
+        target_list_id=listed.pk,
+        filter=only("r"),
+    )
+
+
+def ruled(tom: Tom, maker: User) -> tuple[ShareRule, Any, Any]:
+    """Return a rule for detections in r, its target, and a datum in g from before the rule."""
+    target, listed = tom.target(), TargetList.objects.create(name="Supernovae")
+    listed.targets.add(target)
+    old = tom.datum(target, bandpass="g")
+    rule = rule_for(listed, maker)
+    tom.deliver()
+    return rule, target, old
+
+
 def limited(tom: Tom) -> tuple[Any, Any]:
     """Return a target whose share sends detections in r, and a datum in g from before the share."""
     target = tom.target()
@@ -56,6 +86,17 @@ def test_a_filter_that_is_made_wider_twice_sends_nothing_from_before_the_share(
     target, old = limited(tom)
     open_outboxes.limit(tom.outbox(target), filter=write_filter(only("r", "i")))
     before(take_up.delivery, "ask_anew", lambda: open_outboxes.limit(tom.outbox(target), filter=""))
+    tom.deliver()
+    tom.deliver(after=60)
+    assert tom.state(old) == "baseline"
+
+
+def test_a_rule_that_is_made_wider_as_a_look_begins_sends_nothing_from_before(
+    tom: Tom, before: Before, maker: User
+) -> None:
+    rule, target, old = ruled(tom, maker)
+    tom.datum(target)
+    before(run, "find_target", lambda: rules.change(rule, by=maker, filter=Filter()))
     tom.deliver()
     tom.deliver(after=60)
     assert tom.state(old) == "baseline"

@@ -81,7 +81,8 @@ def acquire(outbox_id: int) -> Lease | None:
     if not free.update(lease=token, lease_until=until, look_now=False):
         return None
     previous, previous_until = outbox.lease, outbox.lease_until if outbox.lease else None
-    outbox.refresh_from_db()
+    # Read the rule by the same statement: a change of its limits also changes the digest of the outbox.
+    outbox = Outbox.objects.select_related("rule").get(pk=outbox_id)
     return Lease(outbox, token, previous, previous_until)
 
 
