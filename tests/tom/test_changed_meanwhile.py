@@ -100,3 +100,14 @@ def test_a_rule_that_is_made_wider_as_a_look_begins_sends_nothing_from_before(
     tom.deliver()
     tom.deliver(after=60)
     assert tom.state(old) == "baseline"
+
+
+def test_existing_data_that_are_asked_for_while_a_wider_filter_is_looked_at_are_sent(
+    tom: Tom, before: Before, maker: User
+) -> None:
+    rule, _, old = ruled(tom, maker)
+    rules.change(rule, by=maker, filter=Filter())
+    before(take_up.limits, "from_before", lambda: rules.change(rule, by=maker, existing=True))
+    tom.deliver()
+    tom.deliver(after=60)
+    assert tom.state(old) == "delivered"

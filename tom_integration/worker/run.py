@@ -164,5 +164,6 @@ class _Work:
             address, destination = site.destinations().resolve(str(self._outbox.address))
             return address, destination, site.adapters.get(destination)
         except (ConfigurationError, DeliveryError) as error:
-            take_up_backlog(self._outbox, now)  # so that the pages count what waits for the destination
+            # The pages count what waits for the destination.
+            take_up_backlog(self._lease, now, changed=False)
             raise Wait(now + LOOK_AGAIN, str(error), needs_person=True) from None
