@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import override_settings
 from tom_targets.models import TargetList
 
 from sharecore.addresses import Address
@@ -89,6 +90,18 @@ def test_a_filter_that_is_made_wider_twice_sends_nothing_from_before_the_share(
     tom.deliver()
     tom.deliver(after=60)
     assert tom.state(old) == "baseline"
+
+
+def test_a_filter_that_is_made_wider_while_its_destination_is_missing_sends_nothing_from_before(
+    tom: Tom,
+) -> None:
+    target, old = limited(tom)
+    with override_settings(DATA_SHARING={"y": {"ADAPTER": "memory"}}):
+        open_outboxes.limit(tom.outbox(target), filter="")
+        tom.deliver()
+    new = tom.datum(target, bandpass="g")
+    tom.deliver(after=600)
+    assert (tom.state(old), tom.state(new)) == ("baseline", "delivered")
 
 
 def test_a_rule_that_is_made_wider_as_a_look_begins_sends_nothing_from_before(

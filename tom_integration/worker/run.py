@@ -164,6 +164,6 @@ class _Work:
             address, destination = site.destinations().resolve(str(self._outbox.address))
             return address, destination, site.adapters.get(destination)
         except (ConfigurationError, DeliveryError) as error:
-            # The pages count what waits for the destination.
-            take_up_backlog(self._lease, now, changed=False)
+            # The pages count what waits for the destination. Its limits may have changed since the last look.
+            take_up_backlog(self._lease, now, changed=True)
             raise Wait(now + LOOK_AGAIN, str(error), needs_person=True) from None
