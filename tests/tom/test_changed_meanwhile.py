@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import Q
 from django.test import override_settings
 from tom_targets.models import TargetList
 
 from sharecore.addresses import Address
 from sharecore.filters import Filter, Names
 from tom.conftest import Tom
+from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.models import ShareRule, write_filter
 from tom_integration.outbox import open_outboxes
 from tom_integration.services import rules, shares
@@ -121,6 +123,19 @@ def test_existing_data_that_are_asked_for_while_a_wider_filter_is_looked_at_are_
     rule, _, old = ruled(tom, maker)
     rules.change(rule, by=maker, filter=Filter())
     before(take_up.limits, "from_before", lambda: rules.change(rule, by=maker, existing=True))
+    tom.deliver()
+    tom.deliver(after=60)
+    assert tom.state(old) == "delivered"
+
+
+def test_existing_data_of_a_share_that_is_made_again_are_sent(tom: Tom, before: Before) -> None:
+    target = tom.target()
+    old = tom.datum(target)
+    share = tom.share(target)
+    tom.deliver()
+    share.delete()
+    everything = {name: Q() for name in DATUM_MODELS}
+    before(run, "find_target", lambda: shares.make(target.pk, "x", user=None, limits={}, existing=everything))
     tom.deliver()
     tom.deliver(after=60)
     assert tom.state(old) == "delivered"

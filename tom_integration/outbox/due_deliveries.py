@@ -99,7 +99,10 @@ def bring_near(outbox: Outbox, furthest: datetime, *, settle_time: float) -> Non
 def close_orphans(outbox: Outbox) -> None:
     """Cancel deliveries that a share that is gone would send, but for those of one-time shares."""
     if outbox.share_id is None:
+        # Ask the outbox again: the share may have been made anew since it was read.
         left = outbox.deliveries.filter(
-            one_time_share__isnull=True, state__in=(State.PENDING, State.TO_APPROVE)
+            one_time_share__isnull=True,
+            outbox__share_id__isnull=True,
+            state__in=(State.PENDING, State.TO_APPROVE),
         )
         transitions.apply(left, delivery.cancel("the share was deleted"))
