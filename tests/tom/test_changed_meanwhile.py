@@ -17,6 +17,7 @@ from tom.conftest import Tom
 from tom_integration.mapping.columns import DATUM_MODELS
 from tom_integration.models import ShareRule, write_filter
 from tom_integration.outbox import open_outboxes
+from tom_integration.outbox import rules as applied_rules
 from tom_integration.services import rules, shares
 from tom_integration.worker import run, take_up
 
@@ -139,3 +140,22 @@ def test_existing_data_of_a_share_that_is_made_again_are_sent(tom: Tom, before: 
     tom.deliver()
     tom.deliver(after=60)
     assert tom.state(old) == "delivered"
+
+
+def test_a_rule_that_is_given_another_list_keeps_the_shares_that_another_worker_has_made(
+    tom: Tom, before: Before, maker: User
+) -> None:
+    target = tom.target()
+    one, other = (TargetList.objects.create(name=name) for name in ("Supernovae", "Novae"))
+    other.targets.add(target)
+    rule, saved = rule_for(one, maker), []
+
+    def meanwhile() -> None:
+        rules.change(rule, by=maker, target_list_id=other.pk)
+        assert applied_rules.apply_rules()
+        saved.append(tom.datum(target))
+
+    before(applied_rules, "highest_keys", meanwhile)
+    tom.deliver()
+    tom.deliver(after=60)
+    assert tom.state(saved[0]) == "delivered"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from tom_targets.models import PersistentShare
 
 from sharecore import delivery
@@ -22,20 +23,26 @@ from tom_integration.outbox.open_outboxes import PORTION, detach
 from tom_integration.outbox.rule_scope import shares_of, targets
 
 
-def end_shares(outboxes: QuerySet[Outbox], *, rule: ShareRule, reason: str, stop_at: float) -> bool:
-    """End these shares of a rule in portions, and forget their rule; return False when stopped.
+def end_shares(
+    rule: ShareRule, chosen: Callable[[ShareRule], QuerySet[Outbox]], *, reason: str, stop_at: float
+) -> bool:
+    """End shares of a rule in portions, and forget their rule; return False when stopped.
 
     Args:
-        outboxes: outboxes that are not selected any more once they have another rule or none.
-        rule: their rule.
+        rule: the rule, as it was when this look began.
+        chosen: select its outboxes, not those that have another rule by now, or none.
         reason: why their open deliveries are cancelled.
         stop_at: stop after the first portion that ends beyond this monotonic time.
     """
     others = ShareRule.objects.filter(ending=False).exclude(pk=rule.pk).order_by("pk")
-    while some := list(outboxes.order_by("pk")[:PORTION]):
+    while some := list(chosen(rule).order_by("pk")[:PORTION]):
         with transaction.atomic():
-            here = shares_of(rule).filter(pk__in=[each.pk for each in some])
-            here.update(look_now=True)  # Write first, see `attach_new`.
+            # Write first, see `attach_new`. A person may have changed the rule since it was read.
+            if not ShareRule.objects.filter(pk=rule.pk).update(applied_at=F("applied_at")):
+                return True  # Another worker has ended it.
+            rule = ShareRule.objects.get(pk=rule.pk)
+            here = chosen(rule).filter(pk__in=[each.pk for each in some])
+            here.update(look_now=True)
             versions.renew(each.pk for each in some)
             for address in {each.address for each in some}:
                 same = {"destination": address.name, "topic": address.topic}

@@ -93,7 +93,7 @@ def _apply(rule: ShareRule, stop_at: float) -> bool:
         return _end(rule, stop_at)
     marks = highest_keys()
     reason = f"the target left the rule {rule.name}"
-    if not end_shares(left(rule), rule=rule, reason=reason, stop_at=stop_at):
+    if not end_shares(rule, left, reason=reason, stop_at=stop_at):
         return False
     problem = objection(rule)
     waits = unshared(rule).exists()  # Read first: most looks find nothing to write.
@@ -110,7 +110,7 @@ def _apply(rule: ShareRule, stop_at: float) -> bool:
 
 def _end(rule: ShareRule, stop_at: float) -> bool:
     """End the shares of a rule, then delete it; return False when stopped."""
-    if not end_shares(shares_of(rule), rule=rule, reason=f"the rule {rule.name} was ended", stop_at=stop_at):
+    if not end_shares(rule, shares_of, reason=f"the rule {rule.name} was ended", stop_at=stop_at):
         return False
     ShareRule.objects.filter(pk=rule.pk).delete()
     return True
