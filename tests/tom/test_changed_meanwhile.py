@@ -159,3 +159,15 @@ def test_a_rule_that_is_given_another_list_keeps_the_shares_that_another_worker_
     tom.deliver()
     tom.deliver(after=60)
     assert tom.state(saved[0]) == "delivered"
+
+
+def test_a_share_that_is_paused_as_it_is_moved_stays_paused(tom: Tom, before: Before, maker: User) -> None:
+    target = tom.target()
+    share = tom.share(target)
+    before(open_outboxes, "open_outbox", lambda: shares.pause(share, by=maker))
+    share.destination = "y"
+    share.save()
+    tom.datum(target)
+    tom.deliver()
+    assert not tom.y.received
+    assert tom.outbox(target, "y").paused == "paused by maker"

@@ -67,10 +67,14 @@ def attach(share: Any) -> None:
     previous, outbox = outbox, open_outbox(address, share.target_id)
     with transaction.atomic():
         # Write first: on SQLite a transaction that has read fails at once while another one writes.
-        both = [each.pk for each in (previous, outbox) if each]
-        Outbox.objects.filter(pk__in=both).update(target_id=F("target_id"))
-        if Outbox.objects.filter(pk=outbox.pk, share_id=share.pk).exists():
+        both = [each for each in (previous, outbox) if each]
+        Outbox.objects.filter(pk__in=[each.pk for each in both]).update(target_id=F("target_id"))
+        for each in both:
+            each.refresh_from_db()  # A person may have changed limits, or paused the share.
+        if outbox.share_id == share.pk:
             return  # A scan was faster: data saved since then are new, and no baseline.
+        if previous and previous.share_id != share.pk:
+            return  # It was deleted or moved meanwhile: a scan sees to it.
         if previous:
             for name in _LIMITS:
                 setattr(outbox, name, getattr(previous, name))
