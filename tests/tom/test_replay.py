@@ -26,6 +26,7 @@ from tom_integration.pages import replay_results
 from tom_integration.pages.share_status import summaries
 from tom_integration.services import replay_lost
 from tom_integration.services.replay_lost import Replay
+from tom_integration.worker import leases
 
 if TYPE_CHECKING:
     from tom.conftest import Tom
@@ -213,6 +214,19 @@ def test_orders_of_two_people_are_both_carried_out(tom: Tom, backup: Backup) -> 
     tom.deliver_until_quiet(hours=1)
     assert backup.there() == backup.everything()
     assert Outbox.objects.exclude(replay="").count() == 0
+
+
+def test_a_worker_that_has_lost_its_lease_takes_no_later_order_away(tom: Tom, backup: Backup) -> None:
+    Replay(since=backup.since).send_again()
+    lost = leases.acquire(tom.outbox(backup.target).pk)
+    assert lost is not None
+    tom.clock.forward(hours=1)
+    tom.deliver_until_quiet(hours=1)
+    lose(tom)
+    Replay().send_again()
+    replays.carry_out(lost.outbox)
+    tom.deliver_until_quiet(hours=1)
+    assert backup.there() == backup.everything()
 
 
 def test_a_request_marks_any_number_of_shares_by_the_same_few_statements(

@@ -110,7 +110,7 @@ def carry_out(outbox: Outbox) -> None:
             lost = delivery.lost_there(REASON, now=clock.now(), can_tell=order.can_tell)
             rows_of = Delivery.objects.filter(pk__in=pks)
             transitions.apply(rows_of, lost, delivered_at=None, arrived="", replayed_id=order.entry)
-    # An order that came meanwhile stays, with its mark.
+    # An order that came meanwhile stays, with its mark; after the loss of the lease, all may have come since.
     left = Substr("replay", len(outbox.replay) + 1)
-    Outbox.objects.filter(pk=outbox.pk).update(replay=left)
+    Outbox.objects.filter(pk=outbox.pk, lease=outbox.lease).update(replay=left)
     outbox.replay = ""
