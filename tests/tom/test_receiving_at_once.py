@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +14,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from tom_dataproducts.models import PhotometryReducedDatum
-from tom_targets.models import Target, TargetName
+from tom_targets.models import Target, TargetList, TargetName
 
 from sharecore.testing.examples import TARGETS, example_record
 from sharecore.wire import target_as_wire
 from tom.incoming import Sender, body
+from tom_integration import site
 from tom_integration.models import InboxRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,6 +86,29 @@ def test_a_target_that_is_made(user: User, at_once: Any) -> None:
     assert told(answers) == {"accepted": 1, "duplicate": AT_ONCE - 1}
     assert sorted(answer.json()["target"]["created"] for answer in answers) == [False] * 3 + [True]
     assert (Target.objects.count(), TargetName.objects.count()) == (1, 1)
+
+
+def test_a_list_that_is_made(user: User, at_once: Any) -> None:
+    """Tomtoolkit's own API answers 500 to whoever names a list of which there are two."""
+    site.forget()  # The test before has emptied the database: make its row anew.
+    senders = [Sender(user) for _ in range(AT_ONCE)]
+    all_have_looked = Barrier(AT_ONCE)
+
+    def act(number: int) -> Any:
+        looks = itertools.count()
+
+        def wait_after_first_look(execute: Any, sql: str, *more: Any) -> Any:
+            answer = execute(sql, *more)
+            if 'FROM "tom_targets_targetlist"' in sql and "LIMIT 1" in sql and next(looks) == 0:
+                all_have_looked.wait(timeout=60)
+            return answer
+
+        with connection.execute_wrapper(wait_after_first_look):
+            members = {"target_lists": ["Imported From A"], "create_target": True}
+            return senders[number].post(body(f"SN 2026{'abcd'[number]}", **members))
+
+    told(at_once(act))
+    assert TargetList.objects.get(name="Imported From A").targets.count() == AT_ONCE
 
 
 def test_batches_for_one_target_and_saves_of_the_tom(user: User, at_once: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from dateutil.parser import parse  # type: ignore[import-untyped]
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -22,6 +23,7 @@ from tom_integration.access import targets_for_shares
 from tom_integration.inbox.parse import IncomingBatch
 from tom_integration.inbox.refused import Refused
 from tom_integration.mapping.target_fields import SIMPLE_NAME, custom_fields
+from tom_integration.models import Origin
 from tom_integration.outbox import target_keys
 
 _MATCHING = ("match_name", "match_fuzzy_name", "simplify_name")
@@ -205,8 +207,22 @@ def _join_lists(target_id: int, names: tuple[str, ...]) -> None:
         return
     joined = set(TargetList.objects.filter(name__in=wanted, targets=target_id).values_list("name", flat=True))
     for name in sorted(wanted - joined):
-        known = TargetList.objects.filter(name=name).first() or TargetList.objects.create(name=name)
-        known.targets.add(target_id)
+        (_list(name) or _make_list(name)).targets.add(target_id)
+
+
+def _list(name: str) -> Any:
+    """Return the list of this name, of several the first one; None when there is none."""
+    return TargetList.objects.filter(name=name).order_by("pk").first()
+
+
+def _make_list(name: str) -> Any:
+    """Make a list, unless another batch has made it just now.
+
+    Nothing in the database forbids two lists of one name, and tomtoolkit's own API fails on two.
+    """
+    with transaction.atomic():
+        Origin.objects.update(uuid=F("uuid"))  # One at a time: each locks the only row there.
+        return _list(name) or TargetList.objects.create(name=name)
 
 
 def _first(error: ValidationError | IntegrityError) -> tuple[str, str]:
