@@ -6,13 +6,15 @@ import itertools
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import OperationalError, connection
+from django.db.models.signals import pre_save
 from tom_dataproducts.models import PhotometryReducedDatum
 from tom_targets.models import Target, TargetList, TargetName
 
@@ -76,6 +78,30 @@ def test_equal_revisions(user: User, at_once: Any) -> None:
     answers = at_once(lambda number: senders[number].post(body(target.name, *new)))
     assert told(answers) == {"revised": 10, "duplicate": 10 * (AT_ONCE - 1)}
     assert set(PhotometryReducedDatum.objects.values_list("brightness", flat=True)) == {12.0}
+
+
+@pytest.mark.postgres
+def test_a_person_edits_what_is_being_revised(user: User) -> None:
+    """The edit stays, whichever is first; on SQLite it waits anyway."""
+    target = Target.objects.create(name="SN 2026abc", type="SIDEREAL", ra=1.0, dec=2.0)
+    sender, record = Sender(user), example_record()
+    sender.send(target.name, record)
+    edited: list[bool] = []
+
+    def edit(**_: Any) -> None:
+        with closing(connection.copy()) as person, person.cursor() as cursor, suppress(OperationalError):
+            cursor.execute("SELECT 1 FROM tom_dataproducts_photometryreduceddatum FOR UPDATE NOWAIT")
+            cursor.execute("UPDATE tom_dataproducts_photometryreduceddatum SET brightness = 3")
+            edited.append(True)
+
+    pre_save.connect(edit, sender=PhotometryReducedDatum)
+    try:
+        sender.send(target.name, replace(record, brightness=19.0))
+    finally:
+        pre_save.disconnect(edit, sender=PhotometryReducedDatum)
+    if not edited:  # It has waited.
+        edit()
+    assert PhotometryReducedDatum.objects.get().brightness == 3.0
 
 
 def test_a_target_that_is_made(user: User, at_once: Any) -> None:

@@ -63,11 +63,12 @@ def revise(
 
 
 def _data(known: list[InboxRecord]) -> dict[tuple[str, int], Any]:
-    return {
-        (name, pk): row
-        for name, pks in by_model((each.model, each.datum_pk) for each in known).items()
-        for pk, row in DATUM_MODELS[name]._default_manager.in_bulk(list(pks)).items()
-    }
+    """Return the data by place, and lock them: an edit of one now waits, and comes after the revision."""
+    found: dict[tuple[str, int], Any] = {}
+    for name, pks in by_model((each.model, each.datum_pk) for each in known).items():
+        rows = DATUM_MODELS[name]._default_manager.select_for_update(no_key=True)
+        found |= {(name, pk): row for pk, row in rows.in_bulk(list(pks)).items()}
+    return found
 
 
 def _problem(record: Record, known: InboxRecord, row: Any, site: Site) -> Answer | None:
