@@ -95,11 +95,11 @@ class _Known:
             if text in self.texts:
                 return
             if len(self.texts) >= _MOST:
-                self._clear()
-                kept = list(self.texts)[_MOST // 2 :]
-                self.texts = dict.fromkeys(kept)
-                for each in kept:
-                    self._cut(each)
+                # Others search meanwhile: what is kept must not be missing for a moment.
+                kept = _Known()
+                for each in list(self.texts)[_MOST // 2 :]:
+                    kept.add(each)
+                self.texts, self.exact, self.bare = kept.texts, kept.exact, kept.bare
             self.texts[text] = None
             self._cut(text)
             self.version += 1

@@ -21,6 +21,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import sharecore.secrets
 from sharecore import (
     Accepted,
     AuthenticationFailed,
@@ -385,6 +386,24 @@ def test_the_oldest_are_forgotten_until_they_are_used_again() -> None:
     assert not repeats_secret(KEY)
     first.reveal()
     assert repeats_secret(KEY)
+
+
+def test_while_the_oldest_are_forgotten_the_others_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread hides a text while one gives a credential too many."""
+    real, found = sharecore.secrets._credentials, []
+
+    def look_meanwhile(text: str) -> Any:
+        found.append(repeats_secret(f"{len(found)}: {KEY}"))
+        return real(text)
+
+    for number in range(900):
+        register(f"{number:040d}")
+    Secret(KEY)
+    monkeypatch.setattr(sharecore.secrets, "_credentials", look_meanwhile)
+    for number in range(900, 1100):
+        register(f"{number:040d}")
+    assert len(found) > 500
+    assert all(found)
 
 
 def test_a_piece_is_as_long_as_is_documented() -> None:
