@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
@@ -12,9 +13,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import OperationalError, connection, connections, transaction
 
+from sharecore import FieldType, ReportField, ReportForm
+from tom.conftest import Tom
 from tom_integration import polite_writes
+from tom_integration.services import one_time, shares
+from tom_integration.services.reports import Reporting
 
 pytestmark = pytest.mark.any_database
 
@@ -165,3 +171,31 @@ def test_what_is_rolled_back_is_gone(file: File) -> None:
         file.write("we")
         transaction.set_rollback(True, using=BESIDE)
     assert file.read() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_shares_may_click_while_another_writes(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a `transaction_mode`: each transaction of a click writes before it reads."""
+    target, user = tom.target(), User.objects.create_superuser("eve")
+    tom.datum(target)
+    another = sqlite3.connect(connection.settings_dict["NAME"], timeout=0, isolation_level=None)
+    begun: list[str] = []
+
+    def another_writes(execute: Any, sql: str, *more: Any) -> Any:
+        if sql.startswith("BEGIN"):
+            begun.append(sql)
+        elif begun and sql.startswith(("INSERT", "UPDATE")):
+            begun.clear()
+            another.execute("UPDATE tom_targets_basetarget SET name = name")
+        return execute(sql, *more)
+
+    field = ReportField(name="remarks", label="Remarks", type=FieldType.TEXT)
+    form = ReportForm(name="at-report", label="AT report", fields=(field,))
+    reporting = Reporting(user, target, "y")
+    monkeypatch.setattr(connections["default"], "transaction_mode", None)
+    with closing(another), connection.execute_wrapper(another_writes):
+        shares.make(target.pk, "x", user=user, limits={}, existing=one_time.EVERYTHING)
+        one_time.share_once("y", target.pk, one_time.EVERYTHING, user_id=user.pk)
+        reporting.make(reporting.report(form, {}, {}), token=uuid.uuid4())
+    assert tom.states("x") == ["pending"]
+    assert tom.states("y") == ["pending", "pending"]

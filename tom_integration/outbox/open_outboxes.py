@@ -44,7 +44,9 @@ PORTION = 20
 
 def open_outbox(address: Address, target_id: int) -> Outbox:
     """Return the outbox of an address and a target; make it if there is none."""
-    return Outbox.objects.get_or_create(destination=address.name, topic=address.topic, target_id=target_id)[0]
+    # Write first: on SQLite a transaction that has read fails at once while another one writes.
+    Outbox.objects.bulk_create([Outbox.to(address, target_id)], ignore_conflicts=True)
+    return Outbox.objects.at(address).get(target_id=target_id)
 
 
 def attach(share: Any) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from sharecore.adapter import Adapter, Batch, Preview
@@ -186,18 +186,18 @@ class Reporting:
         """
         with transaction.atomic():
             report.token = uuid.uuid5(token, str(self._user.pk))
-            columns = [each.name for each in Report._meta.concrete_fields if not each.primary_key]
-            values = {name: getattr(report, name) for name in columns}
-            made, new = Report.objects.get_or_create(token=report.token, defaults=values)
-            if not new:
-                return made
-            selection = {REPORT_MODEL: Q(pk=made.pk)}
+            try:
+                with transaction.atomic():
+                    report.save()  # Write first, see `open_outbox`.
+            except IntegrityError:
+                return Report.objects.get(token=report.token)
+            selection = {REPORT_MODEL: Q(pk=report.pk)}
             outbox, _ = one_time.make(
-                self.address, self._target.pk, selection, user_id=self._user.pk, title=made.label
+                self.address, self._target.pk, selection, user_id=self._user.pk, title=report.label
             )
-            activity.of_shares(Activity.What.REPORTED, [outbox], detail=made.label, by=self._user)
+            activity.of_shares(Activity.What.REPORTED, [outbox], detail=report.label, by=self._user)
         wake_up.hint(self._target.pk, {})
-        return made
+        return report
 
     @property
     def _adapter(self) -> Adapter:
