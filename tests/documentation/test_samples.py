@@ -23,6 +23,7 @@ import prometheus_client
 import pytest
 from django.core.management.base import CommandError
 from django.test import override_settings
+from opentelemetry import metrics
 
 from documentation.samples import KINDS, ROOT, Sample, pages, samples, samples_of
 from sharecore import Destinations, Registry
@@ -106,23 +107,26 @@ def test_plugins_are_active(page: Path) -> None:
 
 
 @pytest.fixture
-def free_port(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let metrics be served at a free port: that of the sample may be taken on this machine."""
+def measures(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let metrics be served at a free port, and end: a process can have one SDK, once."""
     start = prometheus_client.start_http_server
-    servers = []
+    servers, providers = [], []
 
     def start_anywhere(port: int, addr: str) -> None:
         servers.append(start(0, addr=addr)[0])
 
     monkeypatch.setattr(prometheus_client, "start_http_server", start_anywhere)
+    monkeypatch.setattr(metrics, "set_meter_provider", providers.append)
     yield
     for server in servers:
         server.shutdown()
         server.server_close()
+    for provider in providers:
+        provider.shutdown()
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("free_port")
+@pytest.mark.usefixtures("measures")
 @pytest.mark.parametrize(
     "page", sorted({each.page for each in samples("python", "tom")}), ids=lambda p: p.stem
 )

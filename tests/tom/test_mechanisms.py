@@ -44,6 +44,8 @@ def one_sender_at_a_time(tom: Tom, monkeypatch: pytest.MonkeyPatch) -> None:
 def without_the_compare(patch: pytest.MonkeyPatch) -> None:
     class Blind:
         class objects:
+            select_related = Outbox.objects.select_related
+
             @staticmethod
             def filter(**wanted: Any) -> Any:
                 return Outbox.objects.filter(pk=wanted["pk"])
