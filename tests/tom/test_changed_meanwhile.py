@@ -161,6 +161,24 @@ def test_a_rule_that_is_given_another_list_keeps_the_shares_that_another_worker_
     assert tom.state(saved[0]) == "delivered"
 
 
+def test_a_rule_that_is_given_another_list_as_it_is_applied_sends_nothing_from_before(
+    tom: Tom, before: Before, maker: User
+) -> None:
+    target, saved = tom.target(), []
+    one, other = (TargetList.objects.create(name=name) for name in ("Supernovae", "Novae"))
+    other.targets.add(target)
+    rule = rule_for(one, maker)
+
+    def meanwhile() -> None:
+        saved.append(tom.datum(target))
+        rules.change(rule, by=maker, target_list_id=other.pk)
+
+    before(applied_rules, "objection", meanwhile)
+    tom.deliver()
+    tom.deliver(after=60)
+    assert tom.state(saved[0]) == "baseline"
+
+
 def test_a_share_that_is_paused_as_it_is_moved_stays_paused(tom: Tom, before: Before, maker: User) -> None:
     target = tom.target()
     share = tom.share(target)

@@ -11,7 +11,7 @@ from tom_targets.sharing import continuous_share_data
 from sharecore import Deferred, Filter, Names, Rejected, Unconfirmed
 from tom.conftest import Tom, edit
 from tom_integration import site
-from tom_integration.models import Delivery, write_filter
+from tom_integration.models import Delivery, Outbox, write_filter
 from tom_integration.outbox import changes, open_outboxes
 from tom_integration.services import shares
 from tom_integration.services.one_time import EVERYTHING, share_once
@@ -114,11 +114,13 @@ def test_a_rescan_that_took_long_does_not_set_back_those_who_went_on(
         after = real(*args, **options)
         for _ in range(next(others, 0)):
             scan.Scan().rescan()
+        Outbox.objects.update(look_now=False)
         return after
 
     monkeypatch.setattr(changes, "rescan", slow)
     tom.clock.forward(hours=25)
     scan.Scan().rescan()
+    assert tom.outbox(shared).look_now, "for what it found itself"
     PhotometryReducedDatum.objects.filter(pk=rows[0].pk).update(brightness_error=0.5)
     tom.clock.forward(hours=25)
     for _ in range(4):

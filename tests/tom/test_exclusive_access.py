@@ -16,6 +16,7 @@ from sharecore.exceptions import ConfigurationError, DestinationError, Problem, 
 from sharecore.filters import Filter
 from sharecore.records import Kind
 from sharecore.testing.memory_adapter import MemoryAdapter
+from tom.conftest import edit
 from tom_integration.models import Delivery, DestinationHealth, Outbox, write_filter
 from tom_integration.outbox import transitions, versions
 from tom_integration.worker import exclusive_access, leases
@@ -243,7 +244,7 @@ def test_whoever_made_the_target_has_the_data_in_hand_before_others_may_make_the
     assert seen == [True]
 
 
-@pytest.mark.parametrize("slow", ["ensure_target", "follow"])
+@pytest.mark.parametrize("slow", ["ensure_target", "follow", "ready"])
 @pytest.mark.parametrize(
     ("change", "state"),
     [({}, "delivered"), ({"paused": "by amy"}, "pending"), ({"filter": SPECTRA}, "withheld")],
@@ -255,11 +256,16 @@ def test_what_a_person_changes_during_a_slow_call_counts_for_what_leaves_after_i
     target = tom.target()
     tom.share(target)
     tom.x.makes_targets, tom.x.answers_later = slow == "ensure_target", slow == "follow"
-    if tom.x.answers_later:
-        tom.datum(target)
+    tom.x.can_update = slow == "ready"
+    if not tom.x.makes_targets:
+        datum = tom.datum(target)
         tom.deliver()
         tom.x.answers_later = False
-    datum, real = tom.datum(target), getattr(MemoryAdapter, slow)
+    if slow == "ready":
+        edit(datum, brightness_error=0.5)
+    else:
+        datum = tom.datum(target)
+    real = getattr(MemoryAdapter, slow)
 
     def meanwhile(*args: Any) -> Any:
         tom.clock.forward(seconds=40)

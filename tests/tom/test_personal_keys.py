@@ -334,6 +334,7 @@ def test_the_refusal_of_a_key_that_was_just_replaced_is_no_trouble(
     monkeypatch.setattr(MemoryAdapter, "deliver", replaced)
     tom.deliver()
     assert not KeyRefusal.objects.exists(), "a mail would tell her to give another one"
+    assert (tom.outbox(target).needs_person, tom.outbox(target).problem) == (False, "")
     tom.deliver(after=1)
     assert tom.state(row) == "delivered"
 

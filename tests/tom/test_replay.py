@@ -229,6 +229,25 @@ def test_a_worker_that_has_lost_its_lease_takes_no_later_order_away(tom: Tom, ba
     assert backup.there() == backup.everything()
 
 
+def test_a_worker_that_stands_still_sends_nothing_again_that_another_one_has_sent(
+    tom: Tom, backup: Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Replay(since=backup.since).send_again()
+    real = replays.delivery.lost_there
+
+    def stand_still(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(replays.delivery, "lost_there", real)
+        tom.clock.forward(hours=1)
+        tom.deliver_until_quiet(hours=1)
+        return real(*args, **options)
+
+    monkeypatch.setattr(replays.delivery, "lost_there", stand_still)
+    lost = leases.acquire(tom.outbox(backup.target).pk)
+    assert lost is not None
+    replays.carry_out(lost.outbox)
+    assert set(tom.states()) == {"delivered"}
+
+
 def test_a_request_marks_any_number_of_shares_by_the_same_few_statements(
     tom: Tom, django_assert_max_num_queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from tom_integration import clock, conf, site
 from tom_integration.models import (
     TO_APPROVE,
@@ -62,13 +64,15 @@ class Notices:
 
 
 def _note(last: NoticeScan | None, digest: str, next_at: datetime | None) -> None:
-    """Write what was found, unless somebody has changed a choice since the last look was read."""
+    """Write what was found, unless a person has chosen, or another worker has looked, meanwhile."""
     if last is None:
         NoticeScan.objects.bulk_create(
             [NoticeScan(pk=1, digest=digest, next_at=next_at)], ignore_conflicts=True
         )
-    else:
-        NoticeScan.objects.filter(pk=last.pk, digest=last.digest).update(digest=digest, next_at=next_at)
+        return
+    scan = NoticeScan.objects.filter(pk=last.pk)
+    if not scan.filter(digest=last.digest).update(digest=digest, next_at=next_at) and next_at is not None:
+        scan.filter(Q(next_at=None) | Q(next_at__gt=next_at)).update(next_at=next_at)
 
 
 def _tell_all(of_destinations: Sequence[troubles.Trouble], stop: Callable[[], bool]) -> list[datetime]:

@@ -108,9 +108,20 @@ def choice_of(user: Any) -> str:
 
 def choose(user: Any, choice: str) -> None:
     """Store the choice of a user, and let the next scan follow it."""
-    NoticeRecipient.objects.update_or_create(key=str(user.pk), defaults={"choice": choice})
+    # Write first: on SQLite a transaction that has read fails at once while another one writes.
+    NoticeRecipient.objects.bulk_create(
+        [NoticeRecipient(key=str(user.pk), choice=choice)],
+        update_conflicts=True,
+        unique_fields=["key"],
+        update_fields=["choice"],
+    )
     # Another text each time: a scan under way must not write over it.
-    NoticeScan.objects.update_or_create(pk=1, defaults={"digest": uuid.uuid4().hex})
+    NoticeScan.objects.bulk_create(
+        [NoticeScan(pk=1, digest=uuid.uuid4().hex)],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["digest"],
+    )
 
 
 def _operators() -> dict[str, str]:

@@ -108,7 +108,8 @@ def carry_out(outbox: Outbox) -> None:
         rows = order.rows(outbox.deliveries.all()).order_by()
         while pks := list(rows.values_list("pk", flat=True)[:PORTION]):
             lost = delivery.lost_there(REASON, now=clock.now(), can_tell=order.can_tell)
-            rows_of = Delivery.objects.filter(pk__in=pks)
+            # Those that another worker has sent again meanwhile are left out.
+            rows_of = order.rows(Delivery.objects.filter(pk__in=pks)).order_by()
             transitions.apply(rows_of, lost, delivered_at=None, arrived="", replayed_id=order.entry)
     # An order that came meanwhile stays, with its mark; after the loss of the lease, all may have come since.
     left = Substr("replay", len(outbox.replay) + 1)

@@ -102,9 +102,10 @@ def _apply(rule: ShareRule, stop_at: float) -> bool:
             return False
         waits = unshared(rule).exists()
     shares_of(rule).filter(scanned_at=None, look_now=False).update(look_now=True)
+    _note(rule, problem=one_line(problem), skipped=out_of_reach(rule))
     # Of a target that still waits the data since it came are shared, too.
-    seen = {} if waits else {"existing_to": marks}
-    _note(rule, problem=one_line(problem), skipped=out_of_reach(rule), **seen)
+    if not waits and rule.existing_to != marks:
+        ShareRule.objects.filter(pk=rule.pk, existing_to=rule.existing_to).update(existing_to=marks)
     return True
 
 

@@ -65,21 +65,21 @@ class _Group:
         return bool(self.sendable)
 
 
-def deliver(calls: Calls, sendable: Sendable, prepare_anew: Prepare) -> None:
+def deliver(calls: Calls, sendable: Sendable, prepared_at: datetime, prepare_anew: Prepare) -> None:
     """Send records, in one call for the continuous share, each one-time share, file and report.
 
     Args:
         calls: the calls of the sender.
-        sendable: the deliveries, with their records, as they were prepared just now.
+        sendable: the deliveries, with their records.
+        prepared_at: the time at which their preparation began.
         prepare_anew: prepares deliveries anew when their call was late.
     """
-    now = clock.now()
     groups: dict[tuple[int | None, int], Sendable] = {}
     for each in sendable:
         groups.setdefault(_call_of(*each), []).append(each)
     for (share_id, _), group in groups.items():
         share = OneTimeShare.objects.filter(pk=share_id).first() if share_id else None
-        _send(calls, _Group(group, now, prepare_anew), share)
+        _send(calls, _Group(group, prepared_at, prepare_anew), share)
 
 
 def _call_of(row: Delivery, record: Shareable) -> tuple[int | None, int]:

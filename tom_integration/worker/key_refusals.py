@@ -42,14 +42,14 @@ def sentence(row: KeyRefusal) -> str:
 
 
 def refuse(address: Address, destination: Destination, error: AuthenticationFailed) -> str:
-    """Note that a key was refused, unless the person has replaced it since; return that in a sentence."""
+    """Note that a key was refused, and return that in a sentence; empty when it was replaced since."""
     user_id, topic = int(destination.person), address.topic if error.topic_only else None
     reason = one_line(error.reason)
     digest = site.credentials_digest(destination)
     columns = {"credentials": digest, "reason": reason, "since": clock.now()}
     known = site.destinations().get(destination.name, destination)
     if digest != _digest_now(known, user_id):
-        return sentence(KeyRefusal(user_id=user_id, destination=address.name, topic=topic, reason=reason))
+        return ""
     row, new = KeyRefusal.objects.get_or_create(
         user_id=user_id, destination=address.name, topic=topic, defaults=columns
     )

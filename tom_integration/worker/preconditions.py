@@ -186,7 +186,7 @@ class Preconditions:
             site.adapters.close(self.destination.name)
             if self.probing:
                 breaker.answered(self.address.name)  # Others must not wait for who may not send.
-            return _until_a_key(why)
+            return _until_a_key(why) if why else Wait(clock.now(), "")
         until = breaker.stopped(
             self.address, stop, credentials=self.credentials, chance=chance(), answered=self.answered
         )

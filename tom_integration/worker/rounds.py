@@ -92,16 +92,14 @@ class Rounds:
         if not due or ask_first(due, now):
             return True
         due = due[: calls.allowance(len(due))]
-        anew = partial(self._prepare_anew, calls)
+        anew, prepared_at = partial(self._prepare_anew, calls), clock.now()
         # A call may take minutes.
         sendable = anew(due) if withdrawing or submitted else self._prepare(calls, due)
-        deliver(calls, sendable, anew)
+        deliver(calls, sendable, prepared_at, anew)
         return True
 
     def _prepare(self, calls: Calls, due: list[Delivery]) -> list[tuple[Delivery, Shareable]]:
-        """Return what is to be sent of these deliveries, and settle the others; the problem was read just
-        now.
-        """
+        """Return what is to be sent of these deliveries, and settle the others."""
         preparer = Preparer(
             self.outbox,
             calls.target,

@@ -125,4 +125,5 @@ class Scan:
         mine = Outbox.objects.filter(
             pk=outbox.pk, rescanned_to=outbox.rescanned_to, rescanned_at=outbox.rescanned_at
         )
-        mine.update(rescanned_to=after, **finished)
+        if not mine.update(rescanned_to=after, **finished):
+            Outbox.objects.filter(pk=outbox.pk, look_now=False).update(look_now=True)  # for what was found
