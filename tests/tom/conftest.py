@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from astropy.coordinates import Angle
 from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client, override_settings
 from django.utils import timezone
@@ -228,6 +229,8 @@ def plugins() -> Iterable[object]:
 @pytest.fixture
 def tom(db: None, clock: Clock, plugins: Iterable[object]) -> Iterator[Tom]:
     memory = MemoryPlugin()
+    # A process knows these from its first page on: no count of queries depends on which test comes first.
+    ContentType.objects.get_for_models(PersistentShare, Target)
     with ExitStack() as stack:
         stack.enter_context(installed(memory, *plugins))
         stack.enter_context(override_settings(DATA_SHARING=DATA_SHARING, SHARECORE_RUNNER="command"))
