@@ -70,15 +70,18 @@ def make_batch(make_record: Callable[..., Photometry]) -> Callable[..., Batch]:
     return make
 
 
+_numbers = itertools.count()
+"""No name comes twice in a process: an import that hangs keeps its name."""
+
+
 @pytest.fixture
 def make_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
     """Write a module with the header above; its name. It is forgotten after the test."""
-    numbers = itertools.count()
     monkeypatch.syspath_prepend(str(tmp_path))
     names: list[str] = []
 
     def make(source: str, header: str = HEADER) -> str:
-        name = f"sharecore_test_plugin_{next(numbers)}"
+        name = f"sharecore_test_plugin_{next(_numbers)}"
         (tmp_path / f"{name}.py").write_text(header + textwrap.dedent(source))
         importlib.invalidate_caches()
         names.append(name)

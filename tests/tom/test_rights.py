@@ -109,6 +109,7 @@ class TestMovingAShare:
 class TestNothingIsToldOfADestination:
     """The same requests, in a TOM where all was shared before and in one where nothing was."""
 
+    @pytest.mark.any_database
     @pytest.mark.parametrize("rights", [(), ("add",), ("change", "delete")])
     @pytest.mark.parametrize("single", [False, True])
     def test_to_who_may_share_the_target_and_not_view_shares(
