@@ -70,6 +70,7 @@ def test_what_the_destination_refuses_is_told_once(tom: Tom) -> None:
     assert sum("wrong password" in line for line in lines) == 1
 
 
+@pytest.mark.any_database
 def test_a_screen_is_enough_for_many_shares_destinations_and_long_reasons(tom: Tom) -> None:
     many = {f"partner-{number:02}": {"ADAPTER": "memory"} for number in range(12)}
     with override_settings(DATA_SHARING=many):
