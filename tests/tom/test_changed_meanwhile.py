@@ -74,6 +74,14 @@ def ruled(tom: Tom, maker: User) -> tuple[ShareRule, Any, Any]:
     return rule, target, old
 
 
+def listed_elsewhere(tom: Tom, maker: User) -> tuple[ShareRule, TargetList, Any]:
+    """Return a rule for an empty list, another list, and the target in that."""
+    target = tom.target()
+    one, other = (TargetList.objects.create(name=name) for name in ("Supernovae", "Novae"))
+    other.targets.add(target)
+    return rule_for(one, maker), other, target
+
+
 def limited(tom: Tom) -> tuple[Any, Any]:
     """Return a target whose share sends detections in r, and a datum in g from before the share."""
     target = tom.target()
@@ -145,10 +153,8 @@ def test_existing_data_of_a_share_that_is_made_again_are_sent(tom: Tom, before: 
 def test_a_rule_that_is_given_another_list_keeps_the_shares_that_another_worker_has_made(
     tom: Tom, before: Before, maker: User
 ) -> None:
-    target = tom.target()
-    one, other = (TargetList.objects.create(name=name) for name in ("Supernovae", "Novae"))
-    other.targets.add(target)
-    rule, saved = rule_for(one, maker), []
+    rule, other, target = listed_elsewhere(tom, maker)
+    saved: list[Any] = []
 
     def meanwhile() -> None:
         rules.change(rule, by=maker, target_list_id=other.pk)
@@ -164,10 +170,8 @@ def test_a_rule_that_is_given_another_list_keeps_the_shares_that_another_worker_
 def test_a_rule_that_is_given_another_list_as_it_is_applied_sends_nothing_from_before(
     tom: Tom, before: Before, maker: User
 ) -> None:
-    target, saved = tom.target(), []
-    one, other = (TargetList.objects.create(name=name) for name in ("Supernovae", "Novae"))
-    other.targets.add(target)
-    rule = rule_for(one, maker)
+    rule, other, target = listed_elsewhere(tom, maker)
+    saved: list[Any] = []
 
     def meanwhile() -> None:
         saved.append(tom.datum(target))

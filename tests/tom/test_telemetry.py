@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def sdk() -> tuple[InMemoryMetricReader, InMemorySpanExporter]:
-    """The SDK of this process, which can be set once: it may come back to this module."""
+    """The SDK of this process, which can be set once. A process may come back to this module."""
     reader, spans = InMemoryMetricReader(), InMemorySpanExporter()
     metrics.set_meter_provider(MeterProvider(metric_readers=[reader]))
     provider = TracerProvider()

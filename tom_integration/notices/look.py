@@ -64,7 +64,7 @@ class Notices:
 
 
 def _note(last: NoticeScan | None, digest: str, next_at: datetime | None) -> None:
-    """Write what was found, unless a person has chosen, or another worker has looked, meanwhile."""
+    """Write what this look found; keep what a choice or another worker has written meanwhile."""
     if last is None:
         NoticeScan.objects.bulk_create(
             [NoticeScan(pk=1, digest=digest, next_at=next_at)], ignore_conflicts=True

@@ -47,7 +47,7 @@ def tell(person: Person, of_destinations: Collection[Trouble]) -> datetime | Non
 
     Args:
         person: the person.
-        of_destinations: the troubles of destinations, of which the person is told those of own shares.
+        of_destinations: the troubles of all destinations; a person is told of those of the own shares.
 
     Raises:
         ServerFailed: the mail was not sent, and others will not be either.

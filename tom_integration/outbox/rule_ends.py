@@ -30,7 +30,7 @@ def end_shares(
 
     Args:
         rule: the rule, as it was when this look began.
-        chosen: select its outboxes, not those that have another rule by now, or none.
+        chosen: returns the outboxes of the rule whose shares end; none that has left the rule.
         reason: why their open deliveries are cancelled.
         stop_at: stop after the first portion that ends beyond this monotonic time.
     """

@@ -30,6 +30,7 @@ from tom_integration.worker.preconditions import later
 from tom_integration.worker.write_again import persist
 
 Sendable = list[tuple[Delivery, Shareable]]
+"""Deliveries, each with its record as it leaves."""
 Prepare = Callable[[list[Delivery]], Sendable]
 
 _FRESH = timedelta(seconds=10)

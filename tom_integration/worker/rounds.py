@@ -10,7 +10,6 @@ from django.db.models import Q
 
 from sharecore import delivery
 from sharecore.delivery import State
-from sharecore.records import Shareable
 from sharecore.withdrawals import leave_there
 from tom_integration import access, clock, site
 from tom_integration.models import Delivery, Outbox
@@ -18,7 +17,7 @@ from tom_integration.outbox import changes, due_deliveries, rule_scope, transiti
 from tom_integration.outbox.prepare import Preparer
 from tom_integration.worker.calls import Calls
 from tom_integration.worker.calls_by_sender import CallsBySender
-from tom_integration.worker.deliver import deliver
+from tom_integration.worker.deliver import Sendable, deliver
 from tom_integration.worker.follow import follow
 from tom_integration.worker.look_up import ask_first, look_up
 from tom_integration.worker.make_known import introduce
@@ -98,7 +97,7 @@ class Rounds:
         deliver(calls, sendable, prepared_at, anew)
         return True
 
-    def _prepare(self, calls: Calls, due: list[Delivery]) -> list[tuple[Delivery, Shareable]]:
+    def _prepare(self, calls: Calls, due: list[Delivery]) -> Sendable:
         """Return what is to be sent of these deliveries, and settle the others."""
         preparer = Preparer(
             self.outbox,
@@ -111,7 +110,7 @@ class Rounds:
         )
         return preparer.prepare(due)
 
-    def _prepare_anew(self, calls: Calls, before: list[Delivery]) -> list[tuple[Delivery, Shareable]]:
+    def _prepare_anew(self, calls: Calls, before: list[Delivery]) -> Sendable:
         """Return what is still to be sent of deliveries that were read some time ago."""
         self.problem = self._objection()
         due = self.due.again(before, continuous=self._sends_share())
